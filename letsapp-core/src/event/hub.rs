@@ -1,0 +1,139 @@
+//! The connections of this server, and the bus of a server that is alone.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::auth::Principal;
+use crate::event::{Audience, Closed, Envelope, EventBus, Outbox};
+use crate::id::{ConnectionId, UserId};
+
+/// Knows the connections of this server by their users, and hands events to them. By itself it is the bus of a server
+/// that is alone; a bus between servers hands what it receives to one.
+pub struct Hub {
+    shards: Vec<RwLock<HashMap<UserId, Vec<Arc<Outbox>>>>>,
+    capacity: usize,
+}
+
+/// Connecting and leaving contend with delivery only within a shard.
+const SHARDS: usize = 16;
+
+/// What waits for a connection at most, unless told otherwise.
+const DEFAULT_CAPACITY: usize = 1024 * 1024;
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self::with_capacity(DEFAULT_CAPACITY)
+    }
+}
+
+impl Hub {
+    /// Makes a hub whose connections hold at most `capacity` bytes of events each.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            capacity,
+        }
+    }
+
+    /// Adds a connection: from here on, events for its user wait in its outbox. It is removed when the connection is
+    /// dropped.
+    pub fn connect(self: &Arc<Self>, principal: Principal, connection_id: ConnectionId) -> Connection {
+        let outbox = Arc::new(Outbox::new(principal, connection_id, self.capacity));
+        let mut shard = self
+            .shard(principal.user_id)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        shard.entry(principal.user_id).or_default().push(Arc::clone(&outbox));
+        drop(shard);
+        Connection {
+            hub: Arc::clone(self),
+            outbox,
+        }
+    }
+
+    /// Returns how many connections there are.
+    pub fn connections(&self) -> usize {
+        let count = |shard: &RwLock<HashMap<_, Vec<_>>>| {
+            shard
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .values()
+                .map(Vec::len)
+                .sum::<usize>()
+        };
+        self.shards.iter().map(count).sum()
+    }
+
+    /// Returns who is connected, one entry for each connection.
+    pub fn principals(&self) -> Vec<Principal> {
+        let mut principals = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            principals.extend(shard.values().flatten().map(|outbox| outbox.principal()));
+        }
+        principals
+    }
+
+    fn shard(&self, user_id: UserId) -> &RwLock<HashMap<UserId, Vec<Arc<Outbox>>>> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(user_id);
+        &self.shards[usize::try_from(hash % SHARDS as u64).expect("a shard's number is small")]
+    }
+
+    fn for_each(&self, user_id: UserId, mut act: impl FnMut(&Arc<Outbox>)) {
+        let shard = self.shard(user_id).read().unwrap_or_else(PoisonError::into_inner);
+        for outbox in shard.get(&user_id).into_iter().flatten() {
+            act(outbox);
+        }
+    }
+}
+
+impl EventBus for Hub {
+    fn publish(&self, envelope: Envelope) {
+        let Envelope { audience, event } = envelope;
+        match audience {
+            Audience::Users { ids, except } => {
+                for id in ids.iter() {
+                    self.for_each(*id, |outbox| {
+                        if Some(outbox.connection_id()) != except {
+                            outbox.push(Arc::clone(&event));
+                        }
+                    });
+                }
+            }
+            Audience::EndOfSession { user_id, session_id } => self.for_each(user_id, |outbox| {
+                if outbox.principal().session_id == session_id {
+                    outbox.push(Arc::clone(&event));
+                    outbox.close(Closed::SessionEnded);
+                }
+            }),
+        }
+    }
+}
+
+/// One connection's place in the hub, given up when it is dropped.
+pub struct Connection {
+    hub: Arc<Hub>,
+    outbox: Arc<Outbox>,
+}
+
+impl std::ops::Deref for Connection {
+    type Target = Outbox;
+
+    fn deref(&self) -> &Outbox {
+        &self.outbox
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let user_id = self.outbox.principal().user_id;
+        let mut shard = self.hub.shard(user_id).write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outboxes) = shard.get_mut(&user_id) {
+            outboxes.retain(|outbox| !Arc::ptr_eq(outbox, &self.outbox));
+            if outboxes.is_empty() {
+                shard.remove(&user_id);
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! LetsApp: an embeddable, storage-agnostic messaging engine.
+
+pub mod adapters;
+pub mod auth;
+#[cfg(feature = "contract")]
+pub mod contract;
+pub mod conversations;
+pub mod event;
+pub mod id;
+pub mod messages;
+pub mod page;
+pub mod protocol;
+pub mod storage;
+pub mod text;
+pub mod time;
+pub mod users;

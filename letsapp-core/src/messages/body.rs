@@ -1,0 +1,6 @@
+//! Stub until the real one lands.
+#![allow(missing_docs)]
+use crate::text::{TextError, t};
+use std::fmt;
+t!(Body);
+pub type BodyError = TextError;

@@ -1,0 +1,42 @@
+//! The wire contract's shapes: what requests, replies, events and errors look like as JSON.
+//!
+//! Shared by the server, the command line and anybody's own server or client. What this module is not: a transport
+//! (nothing here sends), or a place of rules (nothing here decides).
+
+mod conversation;
+mod event;
+mod frame;
+mod message;
+mod problem;
+mod session;
+mod sync;
+mod user;
+
+pub use conversation::{Conversation, ConversationHead, Me, Member, Receipt, Watermarks};
+pub use event::{Event, Hello};
+pub use frame::{Frame, Op, Reply, ReplyResult, Request};
+pub use message::{Message, MessageKind, MessageReceipt, ReactionSummary, ReceiptStatus, UserReaction};
+pub use problem::{Code, FieldError, Problem};
+pub use session::{SessionInfo, SignedIn, TokenType, Tokens};
+pub use sync::{Changes, Sync, SyncRequest};
+pub use user::{MyProfile, Settings, User};
+
+use serde::{Deserialize, Serialize};
+
+/// A part of a list, and the cursor that leads to the next part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct List<T> {
+    /// The items, in the list's order.
+    pub items: Vec<T>,
+    /// What to send as `cursor` for the next part; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// A list that is whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Items<T> {
+    /// All items.
+    pub items: Vec<T>,
+}

@@ -1,0 +1,91 @@
+//! Users, as others and they themselves see them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{MediaId, UserId};
+use crate::time::Timestamp;
+use crate::users;
+
+/// A user, as others see them. Of an erased account only the id is left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct User {
+    /// Who this is.
+    pub id: UserId,
+    /// The name to be found by; null once the account is erased.
+    pub username: Option<String>,
+    /// What to show.
+    pub display_name: String,
+    /// A few words about oneself.
+    pub about: String,
+    /// The picture.
+    pub avatar_media_id: Option<MediaId>,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When the user was last connected, as far as they show it.
+    pub last_seen_at: Option<Timestamp>,
+    /// Whether the account is erased; left out while it is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+}
+
+/// One's own profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MyProfile {
+    /// What others may see.
+    #[serde(flatten)]
+    pub user: User,
+    /// The address, told to nobody else.
+    pub email: Option<String>,
+    /// Privacy settings.
+    pub settings: Settings,
+}
+
+/// Privacy settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Settings {
+    /// Who sees last seen and online: `everyone`, `contacts` or `nobody`.
+    pub last_seen: String,
+    /// Whether others are told what one has read.
+    pub read_receipts: bool,
+}
+
+impl From<&users::User> for User {
+    fn from(user: &users::User) -> Self {
+        let deleted = user.deleted_at.is_some();
+        Self {
+            id: user.id,
+            username: (!deleted).then(|| user.username.to_string()),
+            display_name: if deleted {
+                String::new()
+            } else {
+                user.display_name.to_string()
+            },
+            about: if deleted { String::new() } else { user.about.to_string() },
+            avatar_media_id: user.avatar_media_id.filter(|_| !deleted),
+            created_at: user.created_at,
+            last_seen_at: user
+                .last_seen_at
+                .filter(|_| !deleted && user.settings.last_seen == users::Audience::Everyone),
+            deleted,
+        }
+    }
+}
+
+impl From<&users::User> for MyProfile {
+    fn from(user: &users::User) -> Self {
+        Self {
+            user: User {
+                last_seen_at: user.last_seen_at,
+                ..User::from(user)
+            },
+            email: user.email.as_ref().map(ToString::to_string),
+            settings: Settings {
+                last_seen: user.settings.last_seen.as_str().to_owned(),
+                read_receipts: user.settings.read_receipts,
+            },
+        }
+    }
+}
