@@ -39,6 +39,12 @@ pub trait ConversationRepository: Send + Sync {
     /// [`RepositoryError`] when the store fails.
     async fn heads(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Head)>, RepositoryError>;
 
+    /// Counts who is in each of the conversations now, in any order; an unknown one may be left out.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn member_counts(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, usize)>, RepositoryError>;
+
     /// Returns those of the member records `(conversation, user)` that exist, former members' too, in any order.
     ///
     /// # Errors

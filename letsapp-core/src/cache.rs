@@ -1,0 +1,78 @@
+//! A bounded map for what can be read again.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// A cache of two generations: what is used stays, what was not used while `capacity` other things were is forgotten.
+/// Every operation takes constant time, and no clock.
+#[derive(Debug)]
+pub(crate) struct Cache<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+    capacity: usize,
+}
+
+impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
+    /// Makes a cache of at most twice `capacity` entries.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { young: HashMap::new(), old: HashMap::new(), capacity: capacity.max(1) }
+    }
+
+    /// Returns what is kept under `key`.
+    pub(crate) fn lookup(&mut self, key: &K) -> Option<V> {
+        if let Some(value) = self.young.get(key) {
+            return Some(value.clone());
+        }
+        let (key, value) = self.old.remove_entry(key)?;
+        self.insert(key, value.clone());
+        Some(value)
+    }
+
+    /// Keeps `value` under `key`.
+    pub(crate) fn insert(&mut self, key: K, value: V) {
+        if self.young.len() >= self.capacity && !self.young.contains_key(&key) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, value);
+    }
+
+    /// Forgets what is kept under `key`.
+    pub(crate) fn forget(&mut self, key: &K) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
+    /// Forgets what `stale` says is so.
+    pub(crate) fn forget_if(&mut self, mut stale: impl FnMut(&K, &V) -> bool) {
+        self.young.retain(|key, value| !stale(key, value));
+        self.old.retain(|key, value| !stale(key, value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_stays_and_the_rest_is_forgotten() {
+        let mut cache = Cache::new(2);
+        cache.insert(1, "one");
+        for n in 2..10 {
+            assert_eq!(cache.lookup(&1), Some("one"), "before {n}");
+            cache.insert(n, "other");
+        }
+        assert_eq!(cache.lookup(&2), None);
+        assert!(cache.young.len() + cache.old.len() <= 4);
+        cache.forget(&1);
+        assert_eq!(cache.lookup(&1), None);
+    }
+
+    #[test]
+    fn a_new_value_hides_the_old_one_in_either_generation() {
+        let mut cache = Cache::new(1);
+        cache.insert("a", 1);
+        cache.insert("b", 1);
+        cache.insert("a", 2);
+        assert_eq!(cache.lookup(&"a"), Some(2));
+    }
+}

@@ -1,0 +1,54 @@
+//! What the roles of a group allow: one table, no exceptions elsewhere.
+
+use crate::conversations::Role;
+
+/// What somebody wants to do to a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Change title, description or picture.
+    Describe,
+    /// Bring somebody in.
+    Add,
+    /// Put a member of this role out.
+    Remove(Role),
+    /// Change the role of a member.
+    Assign,
+    /// Delete a message of somebody else for everyone.
+    DeleteMessage,
+}
+
+/// Tells whether a member of this role may do it.
+pub(crate) const fn allows(actor: Role, action: Action) -> bool {
+    match (actor, action) {
+        (Role::Owner, _) => true,
+        (Role::Admin, Action::Describe | Action::Add | Action::DeleteMessage | Action::Remove(Role::Member)) => true,
+        (Role::Admin, Action::Remove(Role::Admin | Role::Owner) | Action::Assign) => false,
+        (Role::Member, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_who_may_do_what() {
+        use Action::{Add, Assign, DeleteMessage, Describe, Remove};
+        use Role::{Admin, Member, Owner};
+        let table = [
+            // action              member  admin  owner
+            (Describe, [false, true, true]),
+            (Add, [false, true, true]),
+            (Remove(Member), [false, true, true]),
+            (Remove(Admin), [false, false, true]),
+            (Remove(Owner), [false, false, true]),
+            (Assign, [false, false, true]),
+            (DeleteMessage, [false, true, true]),
+        ];
+        for (action, expected) in table {
+            for (actor, expected) in [Member, Admin, Owner].into_iter().zip(expected) {
+                assert_eq!(allows(actor, action), expected, "{actor:?} {action:?}");
+            }
+        }
+    }
+}
