@@ -1,0 +1,181 @@
+//! One `mongod`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use mongodb::Client;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, doc};
+use mongodb::options::{ClientOptions, ServerAddress};
+use rustix::process::Signal;
+use tokio::time::timeout;
+
+use crate::process::{Process, free_port};
+use crate::runtime::pause;
+
+/// Set on the way to `exec`: some systems give a process few file descriptors unless it asks for what it may have,
+/// and a test run makes hundreds of databases with dozens of files each.
+const RAISE_FILE_LIMIT: &str = r#"ulimit -n "$(ulimit -Hn)" 2>/dev/null; exec "$@""#;
+
+/// A member of a replica set, at one address for its whole life, running or not.
+pub(super) struct Mongod {
+    address: Address,
+    directory: PathBuf,
+    process: Option<Process>,
+}
+
+impl Mongod {
+    /// Starts a node on a free port, with its files in a directory of its own under `files`.
+    pub(super) fn start(program: &Path, files: &Path) -> Self {
+        let address = Address(free_port());
+        let directory = files.join(address.0.to_string());
+        std::fs::create_dir_all(&directory).expect("the test's own directory is writable");
+        let mut node = Self {
+            address,
+            directory,
+            process: None,
+        };
+        node.restart(program);
+        node
+    }
+
+    /// Waits until the node listens.
+    ///
+    /// # Errors
+    ///
+    /// The end of the node's log, if it ended instead: another process may have been quicker to take the port.
+    pub(super) async fn listens(&mut self) -> Result<(), String> {
+        loop {
+            if !self.runs() {
+                return Err(self.log());
+            }
+            let status = self.address.command(doc! {"serverStatus": 1}).await;
+            let listener = status.and_then(|status| status.get_i64("pid").ok());
+            if listener.is_some() && listener == self.process.as_ref().map(|process| i64::from(process.id())) {
+                return Ok(());
+            }
+            pause(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Starts the program, on the same port and files as ever.
+    pub(super) fn restart(&mut self, program: &Path) {
+        self.kill();
+        let process = Process::spawn(
+            Command::new("/bin/sh")
+                .args(["-c", RAISE_FILE_LIMIT, "mongod"])
+                .arg(program)
+                .args([
+                    "--bind_ip",
+                    "127.0.0.1",
+                    "--nounixsocket",
+                    "--port",
+                    &self.address.0.to_string(),
+                ])
+                .args([
+                    "--replSet",
+                    "letsapp",
+                    "--oplogSize",
+                    "512",
+                    "--wiredTigerCacheSizeGB",
+                    "0.5",
+                ])
+                // Three journal files of 100 MB each would be laid out before anything is written.
+                .args(["--wiredTigerEngineConfigString", "log=(file_max=32MB)"])
+                .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
+                .args(["--quiet", "--logappend", "--logpath"])
+                .arg(self.directory.join("mongod.log"))
+                .arg("--dbpath")
+                .arg(&self.directory)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null()),
+        );
+        self.process = Some(process.expect("every Unix has /bin/sh"));
+    }
+
+    pub(super) fn address(&self) -> Address {
+        self.address
+    }
+
+    /// Whether the node's process is there, paused or not.
+    pub(super) fn runs(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.status().is_none())
+    }
+
+    /// The end of the node's log, for the person who looks at a failure.
+    fn log(&self) -> String {
+        let log = std::fs::read_to_string(self.directory.join("mongod.log")).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
+    pub(super) fn signal(&mut self, signal: Signal) {
+        if let Some(process) = &mut self.process {
+            process.signal(signal);
+        }
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.process = None;
+    }
+}
+
+/// Where a node listens, on loopback.
+#[derive(Clone, Copy)]
+pub(super) struct Address(u16);
+
+impl Address {
+    /// Runs a command on this node alone; `None` if it doesn't answer.
+    pub(super) async fn command(self, command: Document) -> Option<Document> {
+        let options = ClientOptions::builder()
+            .hosts(vec![ServerAddress::Tcp {
+                host: "127.0.0.1".into(),
+                port: Some(self.0),
+            }])
+            .direct_connection(true)
+            .build();
+        let answer = async {
+            // The driver would wait half a second after a refused connection.
+            tokio::net::TcpStream::connect(("127.0.0.1", self.0)).await.ok()?;
+            let client = Client::with_options(options).expect("the options agree with each other");
+            client.database("admin").run_command(command).await.ok()
+        };
+        timeout(Duration::from_secs(1), answer).await.ok().flatten()
+    }
+
+    /// What part the node plays in its replica set, by its own account.
+    pub(super) async fn role(self) -> Role {
+        let Some(hello) = self.command(doc! {"hello": 1}).await else {
+            return Role::Neither;
+        };
+        let says = |what| hello.get_bool(what).unwrap_or(false);
+        match hello.get_object_id("electionId") {
+            Ok(election) if says("isWritablePrimary") => Role::Primary(election),
+            _ if says("secondary") => Role::Secondary,
+            _ => Role::Neither,
+        }
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "127.0.0.1:{}", self.0)
+    }
+}
+
+/// What a node says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Accepts writes, since an election; later elections have greater ids.
+    Primary(ObjectId),
+    Secondary,
+    /// Starts, or doesn't answer.
+    Neither,
+}
+
+impl Role {
+    pub(super) fn takes_part(self) -> bool {
+        self != Self::Neither
+    }
+}

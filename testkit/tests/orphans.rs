@@ -1,0 +1,62 @@
+//! What becomes of services when the test process is killed.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use letsapp_testkit::mongodb::ReplicaSet;
+use letsapp_testkit::{block_on, until};
+
+/// Set in the process that is to be killed, which is this test again.
+const VICTIM: &str = "LETSAPP_TESTKIT_VICTIM";
+const ADDRESS: &str = "mongod at ";
+
+#[test]
+fn mongod_and_its_files_go_with_a_killed_test_process() {
+    if std::env::var_os(VICTIM).is_some() {
+        return hold_a_mongod();
+    }
+    let files = tempfile::tempdir().unwrap();
+    let mut victim = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "mongod_and_its_files_go_with_a_killed_test_process",
+            "--nocapture",
+        ])
+        .env(VICTIM, "yes")
+        .env("TMPDIR", files.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(victim.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let address = lines
+        .into_iter()
+        .find_map(|line| line.strip_prefix(ADDRESS).map(str::to_owned));
+
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+
+    // No address: there is no MongoDB here, which the victim has said.
+    let Some(address) = address else { return };
+    block_on(async move {
+        until(Duration::from_secs(10), || async {
+            TcpStream::connect(&address).is_err()
+        })
+        .await;
+        let left = || std::fs::read_dir(files.path()).unwrap().count();
+        until(Duration::from_secs(10), || async { left() == 0 }).await;
+    });
+}
+
+fn hold_a_mongod() {
+    let Some(mongodb) = ReplicaSet::of(1) else { return };
+    let uri = mongodb.uri().to_string();
+    let address = uri.trim_start_matches("mongodb://").split('/').next().unwrap();
+    writeln!(std::io::stdout(), "\n{ADDRESS}{address}").unwrap();
+    // Until killed.
+    let _ = std::io::stdin().read(&mut [0]);
+}
