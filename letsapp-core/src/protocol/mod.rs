@@ -5,9 +5,11 @@
 
 mod conversation;
 mod event;
+pub mod fields;
 mod frame;
 mod message;
 mod problem;
+pub mod requests;
 mod session;
 mod sync;
 mod user;

@@ -1,0 +1,346 @@
+//! Reading requests: a JSON object in, a request of domain types out, or every violation by name.
+//!
+//! A serde error stops at the first fault and speaks of lines and columns; a person filling in a form wants all of
+//! them, by field. What this module is not: a place of rules beyond a single field, those are the services'.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::id::{CallId, ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::messages::{Body, Emoji};
+use crate::protocol::FieldError;
+use crate::text::{TextError, Title};
+use crate::time::Timestamp;
+use crate::users::{About, DisplayName, Email, Username};
+
+/// A request that can be read from JSON.
+///
+/// ```
+/// # use letsapp_core::protocol::fields::FromFields;
+/// # use letsapp_core::protocol::requests::Register;
+/// let faults = Register::parse(&serde_json::json!({"username": 7, "password": "short"})).unwrap_err();
+/// let named: Vec<_> = faults.iter().map(|fault| (fault.field.as_str(), fault.code.as_str())).collect();
+/// assert_eq!(named, [("username", "invalid_type"), ("password", "too_short")]);
+/// ```
+pub trait FromFields: Sized {
+    /// Reads the fields; `None` once one of them was at fault.
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self>;
+
+    /// Reads the usual, faultless case straight from the text without building a tree, together with the
+    /// `conversation_id` beside it, if there is one. `None` means nothing: [`from_fields`](Self::from_fields) decides.
+    fn quick(_json: &str) -> Option<(Option<ConversationId>, Self)> {
+        None
+    }
+
+    /// Reads a request from a JSON value. Unknown fields are ignored.
+    ///
+    /// # Errors
+    /// Every violation, each with the name of its field.
+    fn parse(value: &Value) -> Result<Self, Vec<FieldError>> {
+        let mut faults = Vec::new();
+        let Value::Object(object) = value else {
+            return Err(vec![Fault::Type("an object").at("")]);
+        };
+        let request = Self::from_fields(&mut Fields {
+            object,
+            path: String::new(),
+            faults: &mut faults,
+        });
+        match request {
+            Some(request) if faults.is_empty() => Ok(request),
+            _ => Err(faults),
+        }
+    }
+
+    /// Reads a request from JSON text.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when it is no JSON, or breaks a rule.
+    fn parse_json(json: &str) -> Result<Self, Unreadable> {
+        if let Some((_, request)) = Self::quick(json) {
+            return Ok(request);
+        }
+        let value = serde_json::from_str(json).map_err(Unreadable::Syntax)?;
+        Self::parse(&value).map_err(Unreadable::Invalid)
+    }
+}
+
+/// Why a request can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// It is no JSON.
+    #[error("not JSON: {0}")]
+    Syntax(serde_json::Error),
+    /// It is JSON, but these fields are at fault.
+    #[error("{} fields are not valid", .0.len())]
+    Invalid(Vec<FieldError>),
+}
+
+/// The fields of one JSON object, and the faults found so far.
+pub struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    path: String,
+    faults: &'a mut Vec<FieldError>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads a field that must be there.
+    pub fn required<T: Field>(&mut self, name: &str) -> Option<T> {
+        match self.object.get(name) {
+            None | Some(Value::Null) => self.fault(name, Fault::Required),
+            Some(value) => self.read(name, value),
+        }
+    }
+
+    /// Reads a field that may be missing or null. `None` outside once it was at fault.
+    pub fn optional<T: Field>(&mut self, name: &str) -> Option<Option<T>> {
+        match self.object.get(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => self.read(name, value).map(Some),
+        }
+    }
+
+    /// Reads a field of a patch that can't be taken away: missing leaves it as it is, null is a fault.
+    pub fn changed<T: Field>(&mut self, name: &str) -> Option<Option<T>> {
+        match self.object.get(name) {
+            None => Some(None),
+            Some(value) => self.read(name, value).map(Some),
+        }
+    }
+
+    /// Reads a field of a patch that can be taken away: missing leaves it as it is, null takes it away.
+    pub fn cleared<T: Field>(&mut self, name: &str) -> Option<Option<Option<T>>> {
+        match self.object.get(name) {
+            None => Some(None),
+            Some(Value::Null) => Some(Some(None)),
+            Some(value) => self.read(name, value).map(|value| Some(Some(value))),
+        }
+    }
+
+    /// Reads an id that the client chose, if it did: a UUID of version 4 or 7.
+    pub fn client_id<T: Field + ClientId>(&mut self, name: &str) -> Option<Option<T>> {
+        match self.optional::<T>(name)? {
+            Some(id) if !id.is_for_clients() => self.fault(name, Fault::IdVersion),
+            id => Some(id),
+        }
+    }
+
+    /// Reads a list of at most `max`; a missing one is empty.
+    pub fn list<T: Field>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
+        match self.optional::<Vec<T>>(name)?.unwrap_or_default() {
+            items if items.len() > max => self.fault(name, Fault::TooMany(max)),
+            items => Some(items),
+        }
+    }
+
+    /// Reads an object inside this one, if it is there.
+    pub fn nested<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Option<Option<T>> {
+        match self.object.get(name) {
+            None => Some(None),
+            Some(Value::Object(object)) => read(&mut Fields {
+                object,
+                path: self.path_of(name),
+                faults: self.faults,
+            })
+            .map(Some),
+            Some(_) => self.fault(name, Fault::Type("an object")),
+        }
+    }
+
+    /// Notes a fault of a field; always `None`, for the caller to return.
+    pub fn fault<T>(&mut self, name: &str, fault: Fault) -> Option<T> {
+        let path = self.path_of(name);
+        self.faults.push(fault.at(&path));
+        None
+    }
+
+    fn read<T: Field>(&mut self, name: &str, value: &Value) -> Option<T> {
+        let path = self.path_of(name);
+        T::read(value, &path, self.faults)
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.path)
+        }
+    }
+}
+
+/// What can be wrong with a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is missing.
+    Required,
+    /// It is not of the type that is expected, which this names.
+    Type(&'static str),
+    /// It is none of the words that can stand there, which this lists.
+    Word(&'static str),
+    /// It is no UUID.
+    Uuid,
+    /// It is a UUID of a version that clients don't choose.
+    IdVersion,
+    /// It lists more than this.
+    TooMany(usize),
+    /// It has fewer characters than this.
+    TooShort(usize),
+    /// It has more characters than this.
+    TooLong(usize),
+    /// It is no time.
+    Time,
+    /// It breaks a rule of its kind of text.
+    Text(TextError),
+}
+
+impl Fault {
+    /// Says which field it is that is at fault.
+    pub fn at(&self, path: &str) -> FieldError {
+        let (code, detail) = match self {
+            Self::Required => ("required", "is missing".to_owned()),
+            Self::Type(expected) => ("invalid_type", format!("must be {expected}")),
+            Self::Word(words) => ("invalid_value", format!("must be one of {words}")),
+            Self::Uuid => ("invalid_uuid", "must be a UUID".to_owned()),
+            Self::IdVersion => ("invalid_uuid", "must be a UUID of version 4 or 7".to_owned()),
+            Self::TooMany(max) => ("too_many", format!("must have at most {max} items")),
+            Self::TooShort(min) => ("too_short", format!("must have at least {min} characters")),
+            Self::TooLong(max) => ("too_long", format!("must have at most {max} characters")),
+            Self::Time => (
+                "invalid_time",
+                "must be an RFC 3339 time such as 2026-11-22T09:00:00.000Z".to_owned(),
+            ),
+            Self::Text(error) => (error.code(), error.to_string()),
+        };
+        FieldError::new(path, code, detail)
+    }
+}
+
+/// A type that a field can have.
+pub trait Field: Sized {
+    /// Reads a value, or notes what is wrong with it under the name `path`.
+    fn read(value: &Value, path: &str, faults: &mut Vec<FieldError>) -> Option<Self>;
+}
+
+/// A type whose values fail as a whole: the simple way to be a [`Field`].
+pub trait Scalar: Sized {
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn read(value: &Value) -> Result<Self, Fault>;
+}
+
+impl<T: Scalar> Field for T {
+    fn read(value: &Value, path: &str, faults: &mut Vec<FieldError>) -> Option<Self> {
+        T::read(value).map_err(|fault| faults.push(fault.at(path))).ok()
+    }
+}
+
+impl<T: Field> Field for Vec<T> {
+    fn read(value: &Value, path: &str, faults: &mut Vec<FieldError>) -> Option<Self> {
+        let Value::Array(values) = value else {
+            faults.push(Fault::Type("a list").at(path));
+            return None;
+        };
+        let items: Vec<_> = (values.iter().enumerate())
+            .map(|(index, value)| T::read(value, &format!("{path}.{index}"), faults))
+            .collect();
+        items.into_iter().collect()
+    }
+}
+
+impl Field for BTreeMap<ConversationId, Rev> {
+    fn read(value: &Value, path: &str, faults: &mut Vec<FieldError>) -> Option<Self> {
+        let Value::Object(entries) = value else {
+            faults.push(Fault::Type("an object").at(path));
+            return None;
+        };
+        let entries: Vec<_> = (entries.iter())
+            .map(|(key, value)| {
+                let path = format!("{path}.{key}");
+                let id = key.parse().map_err(|_| faults.push(Fault::Uuid.at(&path))).ok()?;
+                Some((id, <Rev as Field>::read(value, &path, faults)?))
+            })
+            .collect();
+        entries.into_iter().collect()
+    }
+}
+
+impl Scalar for String {
+    fn read(value: &Value) -> Result<Self, Fault> {
+        text(value).map(str::to_owned)
+    }
+}
+
+impl Scalar for bool {
+    fn read(value: &Value) -> Result<Self, Fault> {
+        value.as_bool().ok_or(Fault::Type("true or false"))
+    }
+}
+
+impl Scalar for u64 {
+    fn read(value: &Value) -> Result<Self, Fault> {
+        value.as_u64().ok_or(Fault::Type("a whole number, not negative"))
+    }
+}
+
+impl Scalar for Timestamp {
+    fn read(value: &Value) -> Result<Self, Fault> {
+        text(value)?.parse().map_err(|_| Fault::Time)
+    }
+}
+
+impl Scalar for Seq {
+    fn read(value: &Value) -> Result<Self, Fault> {
+        <u64 as Scalar>::read(value).map(Self)
+    }
+}
+
+impl Scalar for Rev {
+    fn read(value: &Value) -> Result<Self, Fault> {
+        <u64 as Scalar>::read(value).map(Self)
+    }
+}
+
+/// An id that a client may choose when it creates.
+pub trait ClientId {
+    /// Tells whether the id is of a version that clients choose: 4 or 7. The others are derived by servers, and nobody
+    /// shall take one beforehand.
+    fn is_for_clients(&self) -> bool;
+}
+
+macro_rules! ids {
+    ($($name:ident)*) => {$(
+        impl Scalar for $name {
+            fn read(value: &Value) -> Result<Self, Fault> {
+                text(value)?.parse().map_err(|_| Fault::Uuid)
+            }
+        }
+
+        impl ClientId for $name {
+            fn is_for_clients(&self) -> bool {
+                matches!(self.as_uuid().get_version_num(), 4 | 7)
+            }
+        }
+    )*};
+}
+
+ids!(UserId SessionId ConversationId MessageId MediaId CallId);
+
+macro_rules! texts {
+    ($($name:ident)*) => {$(
+        impl Scalar for $name {
+            fn read(value: &Value) -> Result<Self, Fault> {
+                Self::parse(text(value)?).map_err(Fault::Text)
+            }
+        }
+    )*};
+}
+
+texts!(Username DisplayName About Email Title Body Emoji);
+
+/// Reads a value as text.
+pub(super) fn text(value: &Value) -> Result<&str, Fault> {
+    value.as_str().ok_or(Fault::Type("text"))
+}

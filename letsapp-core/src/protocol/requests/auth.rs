@@ -1,0 +1,143 @@
+//! Signing up and in.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::displayed;
+use super::secret::{Password, Presented, RefreshToken};
+use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
+use crate::users::{DisplayName, Email, Username};
+
+/// `POST /v1/auth/register`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Register {
+    /// The name to sign in with and to be found by: 3–32 of `a-z 0-9 _ .`, compared case-insensitively.
+    #[serde(serialize_with = "displayed")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 3, max_length = 32))]
+    pub username: Username,
+    /// 8–128 characters.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 8, max_length = 128))]
+    pub password: Password,
+    /// What to show; the username where it is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub display_name: Option<DisplayName>,
+    /// An address, told to nobody else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub email: Option<Email>,
+    /// What to call the device that signs in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 100))]
+    pub device_name: Option<String>,
+}
+
+/// `POST /v1/auth/login`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Login {
+    /// The username, or the email.
+    pub username: String,
+    /// The password.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128))]
+    pub password: Password,
+    /// What to call the device that signs in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 100))]
+    pub device_name: Option<String>,
+}
+
+/// `POST /v1/auth/refresh`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Refresh {
+    /// The latest refresh token.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub refresh_token: RefreshToken,
+}
+
+/// `POST /v1/auth/password`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ChangePassword {
+    /// The password so far.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128))]
+    pub current_password: Password,
+    /// The password from now on: 8–128 characters.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 8, max_length = 128))]
+    pub new_password: Password,
+}
+
+impl FromFields for Register {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let username = fields.required("username");
+        let password = fields.required("password");
+        let display_name = fields.optional("display_name");
+        let email = fields.optional("email");
+        let device_name = device_name(fields);
+        Some(Self {
+            username: username?,
+            password: password?,
+            display_name: display_name?,
+            email: email?,
+            device_name: device_name?,
+        })
+    }
+}
+
+impl FromFields for Login {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let username = fields.required("username");
+        let password = fields.required::<Presented>("password");
+        let device_name = device_name(fields);
+        Some(Self {
+            username: username?,
+            password: password?.0,
+            device_name: device_name?,
+        })
+    }
+}
+
+impl FromFields for Refresh {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            refresh_token: fields.required("refresh_token")?,
+        })
+    }
+}
+
+impl FromFields for ChangePassword {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let current_password = fields.required::<Presented>("current_password");
+        let new_password = fields.required("new_password");
+        Some(Self {
+            current_password: current_password?.0,
+            new_password: new_password?,
+        })
+    }
+}
+
+/// The most characters that a device's name has.
+const DEVICE_NAME_MAX: usize = 100;
+
+/// What somebody calls a device: a line of at most 100 characters.
+struct DeviceName(String);
+
+impl Scalar for DeviceName {
+    fn read(value: &Value) -> Result<Self, Fault> {
+        let name = text(value)?;
+        if name.chars().nth(DEVICE_NAME_MAX).is_some() {
+            return Err(Fault::TooLong(DEVICE_NAME_MAX));
+        }
+        if name.chars().any(char::is_control) {
+            return Err(Fault::Type("text without control characters"));
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
+fn device_name(fields: &mut Fields<'_>) -> Option<Option<String>> {
+    let name = fields.optional::<DeviceName>("device_name")?;
+    Some(name.map(|name| name.0))
+}

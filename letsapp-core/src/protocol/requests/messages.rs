@@ -1,0 +1,171 @@
+//! Sending and editing messages, and telling what was received.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::conversations::USERS_MAX;
+use crate::conversations::Watermarks;
+use crate::id::{ConversationId, MediaId, MessageId, Seq, UserId};
+use crate::messages::Body;
+use crate::protocol::fields::{ClientId, Fault, Fields, FromFields};
+
+/// The most files that one message carries.
+const ATTACHMENTS_MAX: usize = 32;
+
+/// `POST /v1/conversations/{id}/messages`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SendMessage {
+    /// The client's choice of an id: a UUID of version 4 or 7.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<MessageId>,
+    /// The words: 1–4,096 characters, or none where there are attachments.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub body: Body,
+    /// The message that it answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Seq>,
+    /// Whether it is passed on from elsewhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub forwarded: bool,
+    /// The members that it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub mentions: Vec<UserId>,
+    /// The files that it carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub attachments: Vec<MediaId>,
+}
+
+/// `PATCH /v1/conversations/{id}/messages/{seq}`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EditMessage {
+    /// The words from now on.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub body: Body,
+    /// The members that it names from now on; those that it named where this is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<UserId>, required = false))]
+    pub mentions: Option<Vec<UserId>>,
+}
+
+/// `POST /v1/conversations/{id}/receipts`: at least one of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReceiptRequest {
+    /// All up to this one has been received.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<Seq>,
+    /// All up to this one was read, and so received.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read: Option<Seq>,
+}
+
+impl FromFields for SendMessage {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let id = fields.client_id("id");
+        let body = fields.required("body");
+        let reply_to = fields.optional("reply_to");
+        let forwarded = fields.optional("forwarded");
+        let mentions = fields.list("mentions", USERS_MAX);
+        let attachments = fields.list("attachments", ATTACHMENTS_MAX);
+        Some(Self {
+            id: id?,
+            body: body?,
+            reply_to: reply_to?,
+            forwarded: forwarded?.unwrap_or_default(),
+            mentions: mentions?,
+            attachments: attachments?,
+        })
+    }
+
+    fn quick(json: &str) -> Option<(Option<ConversationId>, Self)> {
+        let sent: QuickSend<'_> = serde_json::from_str(json).ok()?;
+        let usual = sent.id.is_none_or(|id| id.is_for_clients())
+            && sent.mentions.len() <= USERS_MAX
+            && sent.attachments.len() <= ATTACHMENTS_MAX;
+        let request = Self {
+            id: sent.id,
+            body: Body::parse(sent.body).ok()?,
+            reply_to: sent.reply_to,
+            forwarded: sent.forwarded,
+            mentions: sent.mentions,
+            attachments: sent.attachments,
+        };
+        usual.then_some((sent.conversation_id, request))
+    }
+}
+
+impl FromFields for EditMessage {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let body = fields.required("body");
+        let mentions = fields.optional::<Vec<_>>("mentions");
+        let mentions = match mentions {
+            Some(Some(mentions)) if mentions.len() > USERS_MAX => fields.fault("mentions", Fault::TooMany(USERS_MAX)),
+            mentions => mentions,
+        };
+        Some(Self {
+            body: body?,
+            mentions: mentions?,
+        })
+    }
+}
+
+impl FromFields for ReceiptRequest {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let delivered = fields.optional("delivered");
+        let read = fields.optional("read");
+        match (delivered?, read?) {
+            (None, None) => fields.fault("read", Fault::Required),
+            (delivered, read) => Some(Self { delivered, read }),
+        }
+    }
+
+    fn quick(json: &str) -> Option<(Option<ConversationId>, Self)> {
+        let QuickReceipt {
+            conversation_id,
+            delivered,
+            read,
+        } = serde_json::from_str(json).ok()?;
+        delivered.or(read)?;
+        Some((conversation_id, Self { delivered, read }))
+    }
+}
+
+impl From<ReceiptRequest> for Watermarks {
+    fn from(request: ReceiptRequest) -> Self {
+        let read = request.read.unwrap_or_default();
+        Self {
+            delivered: request.delivered.unwrap_or_default().max(read),
+            read,
+        }
+    }
+}
+
+/// A send without a fault, as serde reads it in one pass.
+#[derive(Deserialize)]
+struct QuickSend<'a> {
+    conversation_id: Option<ConversationId>,
+    id: Option<MessageId>,
+    #[serde(borrow)]
+    body: Cow<'a, str>,
+    reply_to: Option<Seq>,
+    #[serde(default)]
+    forwarded: bool,
+    #[serde(default)]
+    mentions: Vec<UserId>,
+    #[serde(default)]
+    attachments: Vec<MediaId>,
+}
+
+/// A receipt without a fault, as serde reads it in one pass.
+#[derive(Deserialize)]
+struct QuickReceipt {
+    conversation_id: Option<ConversationId>,
+    delivered: Option<Seq>,
+    read: Option<Seq>,
+}

@@ -1,0 +1,15 @@
+//! Reading a [`SyncRequest`].
+
+use crate::protocol::SyncRequest;
+use crate::protocol::fields::{Fields, FromFields};
+
+impl FromFields for SyncRequest {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let conversations = fields.required("conversations");
+        let since = fields.optional("since");
+        Some(Self {
+            conversations: conversations?,
+            since: since?,
+        })
+    }
+}

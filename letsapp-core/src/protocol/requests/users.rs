@@ -1,0 +1,101 @@
+//! Changing one's own profile.
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::id::MediaId;
+use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
+use crate::users::{About, Audience, DisplayName, Email, ProfilePatch};
+
+/// `PATCH /v1/me`: what is missing stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UpdateMe {
+    /// What to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
+    pub display_name: Option<DisplayName>,
+    /// A few words about oneself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
+    pub about: Option<About>,
+    /// An address; null takes it away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub email: Option<Option<Email>>,
+    /// The picture; null takes it away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<MediaId>))]
+    pub avatar_media_id: Option<Option<MediaId>>,
+    /// Privacy settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = SettingsPatch, required = false))]
+    pub settings: Option<SettingsPatch>,
+}
+
+/// Changes of privacy settings: what is missing stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SettingsPatch {
+    /// Who sees last seen and online: `everyone`, `contacts` or `nobody`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "word")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
+    pub last_seen: Option<Audience>,
+    /// Whether others are told what one has read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = bool, required = false))]
+    pub read_receipts: Option<bool>,
+}
+
+impl FromFields for UpdateMe {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let display_name = fields.changed("display_name");
+        let about = fields.changed("about");
+        let email = fields.cleared("email");
+        let avatar_media_id = fields.cleared("avatar_media_id");
+        let settings = fields.nested("settings", SettingsPatch::from_fields);
+        Some(Self {
+            display_name: display_name?,
+            about: about?,
+            email: email?,
+            avatar_media_id: avatar_media_id?,
+            settings: settings?,
+        })
+    }
+}
+
+impl FromFields for SettingsPatch {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let last_seen = fields.changed("last_seen");
+        let read_receipts = fields.changed("read_receipts");
+        Some(Self {
+            last_seen: last_seen?,
+            read_receipts: read_receipts?,
+        })
+    }
+}
+
+impl From<UpdateMe> for ProfilePatch {
+    fn from(request: UpdateMe) -> Self {
+        let settings = request.settings.unwrap_or_default();
+        Self {
+            display_name: request.display_name,
+            about: request.about,
+            email: request.email,
+            avatar_media_id: request.avatar_media_id,
+            last_seen: settings.last_seen,
+            read_receipts: settings.read_receipts,
+        }
+    }
+}
+
+impl Scalar for Audience {
+    fn read(value: &Value) -> Result<Self, Fault> {
+        Self::from_word(text(value)?).ok_or(Fault::Word("everyone, contacts, nobody"))
+    }
+}
+
+#[expect(clippy::ref_option, reason = "the shape that serde asks for")]
+fn word<S: Serializer>(audience: &Option<Audience>, serializer: S) -> Result<S::Ok, S::Error> {
+    audience.map(Audience::as_str).serialize(serializer)
+}
