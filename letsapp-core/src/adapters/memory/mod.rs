@@ -1,1 +1,154 @@
-//! The store in memory.
+//! The store in memory: for tests, for trying things out, and as the measure of what the other stores add.
+//!
+//! Nothing is kept once the last instance is gone. What is not here: any rule, and any file.
+
+mod chats;
+mod conversations;
+mod keys;
+mod log;
+mod messages;
+mod sessions;
+mod users;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+
+use self::conversations::MemoryConversations;
+use self::keys::MemoryKeys;
+use self::messages::MemoryMessages;
+use self::sessions::MemorySessions;
+use self::users::MemoryUsers;
+use crate::auth::{KeyRepository, SessionRepository};
+use crate::conversations::ConversationRepository;
+use crate::messages::MessageRepository;
+use crate::storage::{Repositories, RepositoryError};
+use crate::users::UserRepository;
+
+/// A store that keeps everything in memory.
+///
+/// ```
+/// # use letsapp_core::adapters::memory::MemoryStore;
+/// # use letsapp_core::storage::Repositories;
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let store = MemoryStore::new();
+/// let other = store.another();
+/// store.close().await;
+/// assert!(store.ping().await.is_err());
+/// assert!(other.ping().await.is_ok(), "each instance is closed for itself");
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct MemoryStore {
+    gate: Gate,
+    users: Arc<MemoryUsers>,
+    sessions: Arc<MemorySessions>,
+    conversations: Arc<MemoryConversations>,
+    messages: Arc<MemoryMessages>,
+    keys: Arc<MemoryKeys>,
+}
+
+impl MemoryStore {
+    /// Makes an empty store.
+    pub fn new() -> Self {
+        Self::open(Arc::default(), Arc::default(), Arc::default(), Arc::default())
+    }
+
+    /// Opens another instance on the same data, as another server would.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self::open(
+            Arc::clone(&self.users.accounts),
+            Arc::clone(&self.sessions.signed_in),
+            Arc::clone(&self.messages.chats),
+            Arc::clone(&self.keys.rings),
+        )
+    }
+
+    fn open(accounts: users::Shared, signed_in: sessions::Shared, chats: chats::Shared, rings: keys::Shared) -> Self {
+        let gate = Gate::default();
+        Self {
+            users: Arc::new(MemoryUsers {
+                gate: gate.clone(),
+                accounts,
+            }),
+            sessions: Arc::new(MemorySessions {
+                gate: gate.clone(),
+                signed_in,
+            }),
+            conversations: Arc::new(MemoryConversations {
+                gate: gate.clone(),
+                chats: Arc::clone(&chats),
+            }),
+            messages: Arc::new(MemoryMessages {
+                gate: gate.clone(),
+                chats,
+            }),
+            keys: Arc::new(MemoryKeys {
+                gate: gate.clone(),
+                rings,
+            }),
+            gate,
+        }
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl Repositories for MemoryStore {
+    fn users(&self) -> Arc<dyn UserRepository> {
+        Arc::clone(&self.users) as _
+    }
+
+    fn sessions(&self) -> Arc<dyn SessionRepository> {
+        Arc::clone(&self.sessions) as _
+    }
+
+    fn conversations(&self) -> Arc<dyn ConversationRepository> {
+        Arc::clone(&self.conversations) as _
+    }
+
+    fn messages(&self) -> Arc<dyn MessageRepository> {
+        Arc::clone(&self.messages) as _
+    }
+
+    fn keys(&self) -> Arc<dyn KeyRepository> {
+        Arc::clone(&self.keys) as _
+    }
+
+    async fn ping(&self) -> Result<(), RepositoryError> {
+        self.gate.pass()
+    }
+
+    async fn close(&self) {
+        self.gate.shut();
+    }
+}
+
+/// Whether an instance is open: every call passes here first.
+#[derive(Clone, Debug, Default)]
+struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    fn pass(&self) -> Result<(), RepositoryError> {
+        if self.0.load(Ordering::Acquire) {
+            Err(RepositoryError::unavailable("the store is closed"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn shut(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no step panics half-way")
+}

@@ -1,0 +1,192 @@
+//! What conversations and messages share: one lock, so that a change of a conversation, its members and its messages
+//! is one step.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::log::Log;
+use crate::conversations::{Conversation, Creation, Member, MemberChange, Roster};
+use crate::id::{ConversationId, Seq, UserId};
+use crate::messages::{Change, IndexTerms, Message, Outcome, Position, TermsChange};
+use crate::time::Timestamp;
+
+pub(super) type Shared = Arc<RwLock<Chats>>;
+
+pub(super) fn read(chats: &Shared) -> RwLockReadGuard<'_, Chats> {
+    chats.read().expect("no step panics half-way")
+}
+
+pub(super) fn write(chats: &Shared) -> RwLockWriteGuard<'_, Chats> {
+    chats.write().expect("no step panics half-way")
+}
+
+/// All conversations, and who is or was in which.
+#[derive(Debug, Default)]
+pub(super) struct Chats {
+    by_id: HashMap<ConversationId, Chat>,
+    by_user: HashMap<UserId, HashSet<ConversationId>>,
+}
+
+/// A conversation with its members, former ones too, and its messages.
+#[derive(Debug)]
+pub(super) struct Chat {
+    pub(super) conversation: Conversation,
+    pub(super) members: BTreeMap<UserId, Member>,
+    pub(super) log: Log,
+}
+
+impl Chats {
+    pub(super) fn chat(&self, id: ConversationId) -> Option<&Chat> {
+        self.by_id.get(&id)
+    }
+
+    pub(super) fn member_mut(&mut self, id: ConversationId, user_id: UserId) -> Option<&mut Member> {
+        self.by_id.get_mut(&id)?.members.get_mut(&user_id)
+    }
+
+    pub(super) fn memberships(&self, user_id: UserId) -> impl Iterator<Item = &Member> {
+        let ids = self.by_user.get(&user_id).into_iter().flatten();
+        ids.filter_map(move |id| self.by_id.get(id)?.members.get(&user_id))
+    }
+
+    pub(super) fn create_direct(&mut self, conversation: Conversation, at: Timestamp) -> Creation {
+        if let Some(chat) = self.by_id.get(&conversation.id) {
+            return Creation::Existing(chat.conversation.clone());
+        }
+        let members = conversation
+            .pair
+            .into_iter()
+            .flat_map(|(a, b)| [a, b])
+            .map(|user_id| (user_id, Member::of_pair(conversation.id, user_id, at)))
+            .collect();
+        self.insert(Chat {
+            conversation: conversation.clone(),
+            members,
+            log: Log::default(),
+        });
+        Creation::Created(conversation)
+    }
+
+    pub(super) fn carry_out(&mut self, change: Change) -> Outcome {
+        match change {
+            Change::Create {
+                conversation,
+                members,
+                message,
+            } => self.create(conversation, &members, message),
+            Change::Append { message, terms, fence } => self.append(message, terms, fence),
+            Change::Revise { message, terms, fence } => self.revise(message, terms, fence),
+            Change::Govern {
+                conversation,
+                members,
+                message,
+                fence,
+            } => self.govern(conversation, &members, message, fence),
+        }
+    }
+
+    fn create(&mut self, conversation: Conversation, members: &[MemberChange], message: Message) -> Outcome {
+        if let Some(chat) = self.by_id.get(&conversation.id) {
+            return Outcome::Exists(Box::new(chat.conversation.clone()));
+        }
+        let mut chat = Chat {
+            conversation,
+            members: BTreeMap::new(),
+            log: Log::default(),
+        };
+        let position = chat.tell(message, members);
+        self.insert(chat);
+        Outcome::Committed(position)
+    }
+
+    fn append(&mut self, message: Message, terms: IndexTerms, fence: Seq) -> Outcome {
+        let Some(chat) = self.by_id.get_mut(&message.conversation_id) else {
+            return Outcome::Outdated;
+        };
+        if let Some(first) = chat.log.find_by_id(message.id) {
+            return Outcome::Duplicate(Box::new(first.clone()));
+        }
+        if chat.log.head().fence != fence {
+            return Outcome::Outdated;
+        }
+        Outcome::Committed(chat.log.append(message, terms))
+    }
+
+    fn revise(&mut self, message: Message, terms: TermsChange, fence: Seq) -> Outcome {
+        match self.by_id.get_mut(&message.conversation_id) {
+            Some(chat) if chat.log.head().fence == fence => chat
+                .log
+                .revise(message, terms)
+                .map_or(Outcome::Outdated, Outcome::Committed),
+            _ => Outcome::Outdated,
+        }
+    }
+
+    fn govern(
+        &mut self,
+        conversation: Option<Conversation>,
+        members: &[MemberChange],
+        message: Message,
+        fence: Seq,
+    ) -> Outcome {
+        let id = message.conversation_id;
+        let Some(chat) = self.by_id.get_mut(&id) else {
+            return Outcome::Outdated;
+        };
+        if let Some(first) = chat.log.find_by_id(message.id) {
+            return Outcome::Duplicate(Box::new(first.clone()));
+        }
+        if chat.log.head().fence != fence {
+            return Outcome::Outdated;
+        }
+        if let Some(conversation) = conversation {
+            chat.conversation = conversation;
+        }
+        let position = chat.tell(message, members);
+        for change in members {
+            if chat.members.contains_key(&change.user_id()) {
+                self.by_user.entry(change.user_id()).or_default().insert(id);
+            }
+        }
+        Outcome::Committed(position)
+    }
+
+    fn insert(&mut self, chat: Chat) {
+        let id = chat.conversation.id;
+        for user_id in chat.members.keys() {
+            self.by_user.entry(*user_id).or_default().insert(id);
+        }
+        self.by_id.insert(id, chat);
+    }
+}
+
+impl Chat {
+    /// Returns the conversation with its members of now.
+    pub(super) fn roster(&self) -> Roster {
+        let mut members: Vec<_> = self.members_in().cloned().collect();
+        members.sort_by_key(|member| (member.joined_at, member.user_id));
+        Roster {
+            conversation: self.conversation.clone(),
+            members,
+            fence: self.log.head().fence,
+        }
+    }
+
+    /// Returns those who are in now.
+    pub(super) fn members_in(&self) -> impl Iterator<Item = &Member> {
+        self.members.values().filter(|member| member.is_in())
+    }
+
+    /// Adds a system message and carries out what it tells of the members.
+    fn tell(&mut self, message: Message, members: &[MemberChange]) -> Position {
+        let at = message.sent_at;
+        let position = self.log.append(message, IndexTerms::default());
+        for change in members {
+            let before = self.members.get(&change.user_id());
+            if let Some(member) = change.apply(self.conversation.id, before, position.seq, at) {
+                self.members.insert(member.user_id, member);
+            }
+        }
+        position
+    }
+}

@@ -1,0 +1,31 @@
+//! The server's own keys.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::{Gate, lock};
+use crate::auth::{Key, KeyPurpose, KeyRepository};
+use crate::storage::RepositoryError;
+
+pub(super) type Shared = Arc<Mutex<HashMap<KeyPurpose, Vec<Key>>>>;
+
+#[derive(Debug)]
+pub(super) struct MemoryKeys {
+    pub(super) gate: Gate,
+    pub(super) rings: Shared,
+}
+
+#[async_trait]
+impl KeyRepository for MemoryKeys {
+    async fn keys(&self, purpose: KeyPurpose, candidate: Key) -> Result<Vec<Key>, RepositoryError> {
+        self.gate.pass()?;
+        let mut rings = lock(&self.rings);
+        let ring = rings.entry(purpose).or_insert_with(|| vec![candidate]);
+        let mut keys = ring.clone();
+        keys.sort_by_key(|key| Reverse(key.created_at));
+        Ok(keys)
+    }
+}

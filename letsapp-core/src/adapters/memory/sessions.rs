@@ -1,0 +1,104 @@
+//! Sessions.
+
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::{Gate, lock};
+use crate::auth::{Generation, Revoke, Session, SessionRepository, TokenHash};
+use crate::id::{SessionId, UserId};
+use crate::storage::RepositoryError;
+use crate::time::Timestamp;
+
+pub(super) type Shared = Arc<Mutex<SignedIn>>;
+
+#[derive(Debug)]
+pub(super) struct MemorySessions {
+    pub(super) gate: Gate,
+    pub(super) signed_in: Shared,
+}
+
+/// The sessions, and whose they are.
+#[derive(Debug, Default)]
+pub(super) struct SignedIn {
+    by_id: HashMap<SessionId, Session>,
+    by_user: HashMap<UserId, HashSet<SessionId>>,
+}
+
+#[async_trait]
+impl SessionRepository for MemorySessions {
+    async fn create(&self, session: Session) -> Result<(), RepositoryError> {
+        self.gate.pass()?;
+        let mut signed_in = lock(&self.signed_in);
+        signed_in.by_user.entry(session.user_id).or_default().insert(session.id);
+        signed_in.by_id.insert(session.id, session);
+        Ok(())
+    }
+
+    async fn find(&self, ids: &[SessionId]) -> Result<Vec<Session>, RepositoryError> {
+        self.gate.pass()?;
+        let signed_in = lock(&self.signed_in);
+        Ok(ids.iter().filter_map(|id| signed_in.by_id.get(id).cloned()).collect())
+    }
+
+    async fn of_user(&self, user_id: UserId) -> Result<Vec<Session>, RepositoryError> {
+        self.gate.pass()?;
+        let signed_in = lock(&self.signed_in);
+        let ids = signed_in.by_user.get(&user_id).into_iter().flatten();
+        let mut sessions: Vec<_> = ids.filter_map(|id| signed_in.by_id.get(id).cloned()).collect();
+        sessions.sort_by_key(|session| Reverse((session.created_at, session.id)));
+        Ok(sessions)
+    }
+
+    async fn rotate(
+        &self,
+        id: SessionId,
+        from: TokenHash,
+        to: Generation,
+        expires_at: Timestamp,
+    ) -> Result<bool, RepositoryError> {
+        self.gate.pass()?;
+        Ok(match lock(&self.signed_in).by_id.get_mut(&id) {
+            Some(session) if session.refresh.hash == from => {
+                session.previous = Some(from);
+                session.expires_at = expires_at;
+                session.last_used_at = to.issued_at;
+                session.refresh = to;
+                true
+            }
+            _ => false,
+        })
+    }
+
+    async fn used(&self, id: SessionId, number: u32, at: Timestamp) -> Result<(), RepositoryError> {
+        self.gate.pass()?;
+        if let Some(session) = lock(&self.signed_in).by_id.get_mut(&id) {
+            session.last_used_at = session.last_used_at.max(at);
+            if session.refresh.number == number {
+                session.refresh.used_at.get_or_insert(at);
+            }
+        }
+        Ok(())
+    }
+
+    async fn revoke(&self, user_id: UserId, which: Revoke) -> Result<Vec<SessionId>, RepositoryError> {
+        self.gate.pass()?;
+        let mut signed_in = lock(&self.signed_in);
+        let Some(ids) = signed_in.by_user.get_mut(&user_id) else {
+            return Ok(Vec::new());
+        };
+        let gone: Vec<_> = ids
+            .extract_if(|id| match which {
+                Revoke::One(one) => *id == one,
+                Revoke::AllBut(kept) => *id != kept,
+                Revoke::All => true,
+            })
+            .collect();
+        for id in &gone {
+            signed_in.by_id.remove(id);
+        }
+        Ok(gone)
+    }
+}

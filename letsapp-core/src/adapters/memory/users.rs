@@ -1,0 +1,175 @@
+//! Users and their password hashes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::{Gate, lock};
+use crate::auth::{Credential, PasswordHash};
+use crate::id::UserId;
+use crate::storage::RepositoryError;
+use crate::text;
+use crate::users::{Claim, Login, ProfilePatch, Update, User, UserRepository, Username};
+
+pub(super) type Shared = Arc<Mutex<Accounts>>;
+
+#[derive(Debug)]
+pub(super) struct MemoryUsers {
+    pub(super) gate: Gate,
+    pub(super) accounts: Shared,
+}
+
+/// The accounts, and by what they are found.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    by_id: HashMap<UserId, Account>,
+    by_username: BTreeMap<String, UserId>,
+    by_email: HashMap<String, UserId>,
+    by_display_name: BTreeSet<(String, UserId)>,
+}
+
+#[derive(Debug)]
+struct Account {
+    user: User,
+    password: PasswordHash,
+}
+
+#[async_trait]
+impl UserRepository for MemoryUsers {
+    async fn create(&self, user: User, password: PasswordHash) -> Result<Claim, RepositoryError> {
+        self.gate.pass()?;
+        Ok(lock(&self.accounts).create(user, password))
+    }
+
+    async fn find(&self, ids: &[UserId]) -> Result<Vec<User>, RepositoryError> {
+        self.gate.pass()?;
+        let accounts = lock(&self.accounts);
+        Ok(ids
+            .iter()
+            .filter_map(|id| Some(accounts.by_id.get(id)?.user.clone()))
+            .collect())
+    }
+
+    async fn search<'a>(
+        &self,
+        prefix: &'a str,
+        after: Option<&'a Username>,
+        limit: usize,
+    ) -> Result<Vec<User>, RepositoryError> {
+        self.gate.pass()?;
+        Ok(lock(&self.accounts).search(prefix, after.map(Username::as_str), limit))
+    }
+
+    async fn update(&self, id: UserId, patch: ProfilePatch) -> Result<Update, RepositoryError> {
+        self.gate.pass()?;
+        Ok(lock(&self.accounts).update(id, &patch))
+    }
+
+    async fn credential(&self, login: &Login) -> Result<Option<Credential>, RepositoryError> {
+        self.gate.pass()?;
+        let accounts = lock(&self.accounts);
+        let id = match login {
+            Login::Username(username) => accounts.by_username.get(username.as_str()),
+            Login::Email(email) => accounts.by_email.get(email.as_str()),
+            Login::Id(id) => Some(id),
+        };
+        Ok(id
+            .and_then(|id| accounts.by_id.get(id))
+            .filter(|account| account.user.deleted_at.is_none())
+            .map(|account| Credential {
+                user_id: account.user.id,
+                password: account.password.clone(),
+            }))
+    }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        from: &PasswordHash,
+        to: PasswordHash,
+    ) -> Result<bool, RepositoryError> {
+        self.gate.pass()?;
+        Ok(match lock(&self.accounts).by_id.get_mut(&id) {
+            Some(account) if account.password == *from => {
+                account.password = to;
+                true
+            }
+            _ => false,
+        })
+    }
+}
+
+impl Accounts {
+    fn create(&mut self, user: User, password: PasswordHash) -> Claim {
+        if self.by_username.contains_key(user.username.as_str()) {
+            return Claim::UsernameTaken;
+        }
+        if let Some(email) = &user.email {
+            if self.by_email.contains_key(email.as_str()) {
+                return Claim::EmailTaken;
+            }
+            self.by_email.insert(email.as_str().to_owned(), user.id);
+        }
+        self.by_username.insert(user.username.as_str().to_owned(), user.id);
+        self.by_display_name.insert(display_key(&user));
+        self.by_id.insert(user.id, Account { user, password });
+        Claim::Done
+    }
+
+    fn search(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<User> {
+        let start = (Bound::Included(prefix), Bound::Unbounded);
+        let named = self
+            .by_username
+            .range::<str, _>(start)
+            .take_while(|(username, _)| username.starts_with(prefix))
+            .map(|(_, id)| id);
+        let called = self
+            .by_display_name
+            .range((prefix.to_owned(), UserId::from_bytes([0; 16]))..)
+            .take_while(|(name, _)| name.starts_with(prefix))
+            .map(|(_, id)| id);
+        let found: BTreeMap<&str, &User> = named
+            .chain(called)
+            .filter_map(|id| Some(&self.by_id.get(id)?.user))
+            .filter(|user| user.deleted_at.is_none())
+            .map(|user| (user.username.as_str(), user))
+            .collect();
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        found
+            .range::<str, _>((start, Bound::Unbounded))
+            .take(limit)
+            .map(|(_, user)| (*user).clone())
+            .collect()
+    }
+
+    fn update(&mut self, id: UserId, patch: &ProfilePatch) -> Update {
+        if let Some(Some(email)) = &patch.email
+            && self.by_email.get(email.as_str()).is_some_and(|owner| *owner != id)
+        {
+            return Update::EmailTaken;
+        }
+        let Some(account) = self.by_id.get_mut(&id) else {
+            return Update::Missing;
+        };
+        let user = &mut account.user;
+        if user.deleted_at.is_some() {
+            return Update::Missing;
+        }
+        if let Some(email) = &user.email {
+            self.by_email.remove(email.as_str());
+        }
+        self.by_display_name.remove(&display_key(user));
+        patch.apply(user);
+        if let Some(email) = &user.email {
+            self.by_email.insert(email.as_str().to_owned(), id);
+        }
+        self.by_display_name.insert(display_key(user));
+        Update::Done(user.clone())
+    }
+}
+
+fn display_key(user: &User) -> (String, UserId) {
+    (text::fold(user.display_name.as_str()), user.id)
+}
