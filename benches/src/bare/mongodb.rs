@@ -1,0 +1,201 @@
+//! The raw MongoDB driver, inserting the documents that the MongoDB store would insert, with the same promises and
+//! indexes, but unordered and with nothing to decide.
+
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use mongodb::{
+    Client, Collection, Database, IndexModel,
+    bson::{Binary, DateTime, Uuid, doc, spec::BinarySubtype},
+    error::{Error, Result},
+    options::{Acknowledgment, CollectionOptions, IndexOptions, WriteConcern},
+};
+use serde::Serialize;
+
+use super::Inserted;
+use crate::sample::MessageRow;
+
+/// A collection of messages, alone in its database.
+#[derive(Debug, Clone)]
+pub struct Messages {
+    database: Database,
+}
+
+/// How many documents are on their way at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outstanding {
+    /// Tasks, each with one command in flight.
+    pub tasks: usize,
+    /// Documents in a command.
+    pub batch: usize,
+}
+
+impl Messages {
+    /// Creates the collection and its indexes in the database that the URI names.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    ///
+    /// # Panics
+    /// When the URI names no database.
+    pub async fn create(uri: &str) -> Result<Self> {
+        let client = Client::with_uri_str(uri).await?;
+        let messages = Self {
+            database: client.default_database().expect("the URI names a database"),
+        };
+        messages.collection().create_indexes(indexes()).await?;
+        Ok(messages)
+    }
+
+    /// Keeps `outstanding` documents on their way for about so long: each task takes the next rows and inserts them
+    /// with one unordered command, journaled and acknowledged by a majority.
+    ///
+    /// # Errors
+    /// When a document is refused or the server goes away.
+    ///
+    /// # Panics
+    /// When one of its tasks did.
+    pub async fn insert_for<'a>(
+        &self,
+        duration: Duration,
+        outstanding: Outstanding,
+        rows: impl Iterator<Item = MessageRow<'a>> + Send,
+    ) -> Result<Inserted> {
+        let rows = Mutex::new(rows);
+        let next_batch = || {
+            let mut rows = rows.lock().expect("no task panics while it holds the rows");
+            rows.by_ref().take(outstanding.batch).collect::<Vec<_>>()
+        };
+        let start = Instant::now();
+        let task = async || {
+            let (collection, mut count) = (self.collection(), 0);
+            while start.elapsed() < duration {
+                let documents = next_batch().into_iter().map(Document::from);
+                let inserted = collection.insert_many(documents).ordered(false).await?;
+                count += inserted.inserted_ids.len() as u64;
+            }
+            Ok::<u64, Error>(count)
+        };
+        let counts = futures_util::future::try_join_all((0..outstanding.tasks).map(|_| task())).await?;
+        Ok(Inserted {
+            rows: counts.iter().sum(),
+            elapsed: start.elapsed(),
+        })
+    }
+
+    /// Drops the database.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn drop_database(self) -> Result<()> {
+        self.database.drop().await
+    }
+
+    fn collection<'a>(&self) -> Collection<Document<'a>> {
+        let concern = WriteConcern::builder()
+            .w(Acknowledgment::Majority)
+            .journal(true)
+            .build();
+        let options = CollectionOptions::builder().write_concern(concern).build();
+        self.client
+            .database(&self.database)
+            .collection_with_options("messages", options)
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "_id")]
+    id: Id,
+    v: i32,
+    conversation_id: Uuid,
+    seq: i64,
+    rev: i64,
+    ordinal: i64,
+    sender_id: Uuid,
+    kind: &'static str,
+    content: Content<'a>,
+    tokens: Tokens<'a>,
+    fingerprint: Binary,
+    sent_at: DateTime,
+}
+
+#[derive(Serialize)]
+struct Id {
+    conversation: Uuid,
+    message: Uuid,
+}
+
+#[derive(Serialize)]
+struct Content<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    body: &'a str,
+}
+
+#[derive(Serialize)]
+struct Tokens<'a> {
+    body: &'a str,
+}
+
+impl<'a> From<MessageRow<'a>> for Document<'a> {
+    fn from(row: MessageRow<'a>) -> Self {
+        let conversation = Uuid::from_bytes(row.conversation.into_bytes());
+        Self {
+            id: Id {
+                conversation,
+                message: Uuid::from_bytes(row.id.into_bytes()),
+            },
+            v: 1,
+            conversation_id: conversation,
+            seq: row.seq,
+            rev: row.seq,
+            ordinal: row.seq,
+            sender_id: Uuid::from_bytes(row.sender.into_bytes()),
+            kind: "user",
+            content: Content {
+                kind: "text",
+                body: &row.text.body,
+            },
+            tokens: Tokens { body: &row.text.tokens },
+            fingerprint: Binary {
+                subtype: BinarySubtype::Generic,
+                bytes: row.fingerprint.to_vec(),
+            },
+            sent_at: DateTime::from_millis(row.sent_at),
+        }
+    }
+}
+
+fn indexes() -> [IndexModel; 4] {
+    let unique = || IndexOptions::builder().unique(true).build();
+    let weighted = IndexOptions::builder()
+        .weights(doc! {"tokens.body": 10, "tokens.attachments": 3})
+        .default_language("none".to_owned())
+        .build();
+    let deleted = IndexOptions::builder()
+        .name("deleted".to_owned())
+        .partial_filter_expression(doc! {"deleted_at": {"$exists": true}})
+        .build();
+    [
+        IndexModel::builder()
+            .keys(doc! {"conversation_id": 1, "seq": 1})
+            .options(unique())
+            .build(),
+        IndexModel::builder()
+            .keys(doc! {"conversation_id": 1, "rev": 1})
+            .options(unique())
+            .build(),
+        // The name keeps it apart from the unique one over the same keys.
+        IndexModel::builder()
+            .keys(doc! {"conversation_id": 1, "seq": 1})
+            .options(deleted)
+            .build(),
+        IndexModel::builder()
+            .keys(doc! {"tokens.body": "text", "tokens.attachments": "text"})
+            .options(weighted)
+            .build(),
+    ]
+}
