@@ -3,7 +3,6 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::displayed;
 use super::secret::{Password, Presented, RefreshToken};
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
 use crate::users::{DisplayName, Email, Username};
@@ -13,7 +12,6 @@ use crate::users::{DisplayName, Email, Username};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Register {
     /// The name to sign in with and to be found by: 3–32 of `a-z 0-9 _ .`, compared case-insensitively.
-    #[serde(serialize_with = "displayed")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 3, max_length = 32))]
     pub username: Username,
     /// 8–128 characters.

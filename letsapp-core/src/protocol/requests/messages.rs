@@ -9,6 +9,7 @@ use crate::conversations::Watermarks;
 use crate::id::{ConversationId, MediaId, MessageId, Seq, UserId};
 use crate::messages::Body;
 use crate::protocol::fields::{ClientId, Fault, Fields, FromFields};
+use crate::text::TextError;
 
 /// The most files that one message carries.
 const ATTACHMENTS_MAX: usize = 32;
@@ -47,7 +48,7 @@ pub struct EditMessage {
     /// The words from now on.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub body: Body,
-    /// The members that it names from now on; those that it named where this is missing.
+    /// The members that it names from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<UserId>, required = false))]
     pub mentions: Option<Vec<UserId>>,
@@ -65,14 +66,42 @@ pub struct ReceiptRequest {
     pub read: Option<Seq>,
 }
 
+impl SendMessage {
+    /// Makes the request to send some words.
+    ///
+    /// # Errors
+    /// [`TextError`] when they break a rule of [`Body`].
+    pub fn text(body: impl Into<String>) -> Result<Self, TextError> {
+        Ok(Self {
+            id: None,
+            body: Body::parse(body)?,
+            reply_to: None,
+            forwarded: false,
+            mentions: Vec::new(),
+            attachments: Vec::new(),
+        })
+    }
+
+    /// Gives the message an id of one's own choice, so that sending it again never makes a second one.
+    #[must_use]
+    pub fn with_id(self, id: MessageId) -> Self {
+        Self { id: Some(id), ..self }
+    }
+}
+
 impl FromFields for SendMessage {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let id = fields.client_id("id");
-        let body = fields.required("body");
+        let body = fields.required::<String>("body");
         let reply_to = fields.optional("reply_to");
         let forwarded = fields.optional("forwarded");
         let mentions = fields.list("mentions", USERS_MAX);
-        let attachments = fields.list("attachments", ATTACHMENTS_MAX);
+        let attachments = fields.list::<MediaId>("attachments", ATTACHMENTS_MAX);
+        let alone = attachments.as_ref().is_none_or(Vec::is_empty);
+        let body = body.and_then(|body| match words(body, alone) {
+            Ok(body) => Some(body),
+            Err(error) => fields.fault("body", Fault::Text(error)),
+        });
         Some(Self {
             id: id?,
             body: body?,
@@ -90,7 +119,7 @@ impl FromFields for SendMessage {
             && sent.attachments.len() <= ATTACHMENTS_MAX;
         let request = Self {
             id: sent.id,
-            body: Body::parse(sent.body).ok()?,
+            body: words(sent.body.into_owned(), sent.attachments.is_empty()).ok()?,
             reply_to: sent.reply_to,
             forwarded: sent.forwarded,
             mentions: sent.mentions,
@@ -143,6 +172,15 @@ impl From<ReceiptRequest> for Watermarks {
             delivered: request.delivered.unwrap_or_default().max(read),
             read,
         }
+    }
+}
+
+/// Reads the words of a message, which may be empty unless they stand alone.
+fn words(text: String, alone: bool) -> Result<Body, TextError> {
+    if alone {
+        Body::parse(text)
+    } else {
+        Body::parse_caption(text)
     }
 }
 

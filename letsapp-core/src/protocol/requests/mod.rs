@@ -17,12 +17,5 @@ pub use secret::{Password, RefreshToken};
 pub use socket::{AtMessage, InConversation, Nothing, React};
 pub use users::{SettingsPatch, UpdateMe};
 
-use serde::Serializer;
-
-/// Writes a thing as the text that it displays as.
-fn displayed<T: std::fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
 #[cfg(test)]
 mod tests;

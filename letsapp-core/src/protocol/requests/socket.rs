@@ -40,7 +40,6 @@ pub struct Nothing {}
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct React {
     /// With what.
-    #[serde(serialize_with = "super::displayed")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub emoji: Emoji,
     /// Whether to take it off.
