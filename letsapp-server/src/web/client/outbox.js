@@ -1,0 +1,135 @@
+// Messages on their way. They are kept in localStorage until the server has acknowledged them, so they survive a reload; each goes
+// out with the id it was born with, so sending it again can't double it.
+import { backoff } from "./backoff.js";
+import { uuidv7 } from "./ids.js";
+
+const PREFIX = "letsapp.outbox.";
+const TAB_LOCK = "letsapp.tab.";
+
+/** Dispatches `change` (detail: the items waiting or failed, oldest first) and `sent` (detail: the message). */
+export class Outbox extends EventTarget {
+  #prefix;
+  #storage;
+  #locks;
+  #send;
+  #tab = uuidv7();
+  #items = new Map();
+  #busy = new Set();
+  #open = false;
+
+  /** @param send takes an item, resolves to the message that the server made of it */
+  constructor({ userId, storage, locks, send }) {
+    super();
+    this.#prefix = `${PREFIX}${userId}.`;
+    this.#storage = storage;
+    this.#locks = locks;
+    this.#send = send;
+    // Held for as long as this page lives: whose lock is gone has left its messages behind.
+    locks.request(TAB_LOCK + this.#tab, () => new Promise(() => {}));
+  }
+
+  add(conversationId, body) {
+    const item = { id: uuidv7(), conversation_id: conversationId, body, queued_at: new Date().toISOString(), status: "waiting" };
+    this.#put({ ...item, tab: this.#tab });
+    this.#pump(conversationId);
+  }
+
+  retry(id) {
+    const item = this.#items.get(id);
+    if (!item) return;
+    this.#put({ ...item, status: "waiting", error: undefined });
+    this.#pump(item.conversation_id);
+  }
+
+  /** The message is known to be on the server, or no longer wanted. */
+  remove(id) {
+    if (!this.#items.delete(id)) return;
+    this.#storage.removeItem(this.#prefix + id);
+    this.#announce();
+  }
+
+  clear() {
+    for (const id of [...this.#items.keys()]) this.remove(id);
+  }
+
+  /** The connection is there: takes over what tabs that are gone have left, and sends what waits. */
+  async open() {
+    this.#open = true;
+    await this.#adopt();
+    for (const { conversation_id } of this.#items.values()) this.#pump(conversation_id);
+  }
+
+  close() {
+    this.#open = false;
+  }
+
+  /** One message of a conversation at a time, so that they arrive in the order they were written. */
+  async #pump(conversationId) {
+    if (this.#busy.has(conversationId)) return;
+    this.#busy.add(conversationId);
+    try {
+      for (let attempt = 0, item; this.#open && (item = this.#next(conversationId)); ) {
+        const pause = await this.#attempt(item, attempt);
+        attempt = pause ? attempt + 1 : 0;
+        if (pause) await new Promise((resume) => setTimeout(resume, pause));
+      }
+    } finally {
+      this.#busy.delete(conversationId);
+    }
+  }
+
+  #next(conversationId) {
+    return this.#sorted().find((item) => item.conversation_id === conversationId && item.status === "waiting");
+  }
+
+  /** Tries once; returns how long to wait before trying the same again, 0 if it is settled. */
+  async #attempt(item, attempt) {
+    try {
+      const message = await this.#send(item);
+      this.dispatchEvent(new CustomEvent("sent", { detail: message }));
+      this.remove(item.id);
+      return 0;
+    } catch (problem) {
+      if (!this.#items.has(item.id)) return 0;
+      if (problem.transient) return problem.retryAfter ? problem.retryAfter * 1000 : backoff(attempt);
+      this.#put({ ...item, status: "failed", error: problem.message });
+      return 0;
+    }
+  }
+
+  async #adopt() {
+    const { held } = await this.#locks.query();
+    const alive = new Set(held.map(({ name }) => name));
+    const keys = Array.from({ length: this.#storage.length }, (_, i) => this.#storage.key(i));
+    for (const key of keys.filter((key) => key.startsWith(this.#prefix))) {
+      const item = this.#read(key);
+      if (item && !this.#items.has(item.id) && !alive.has(TAB_LOCK + item.tab)) this.#put({ ...item, tab: this.#tab });
+    }
+  }
+
+  #read(key) {
+    try {
+      return JSON.parse(this.#storage.getItem(key));
+    } catch {
+      return null;
+    }
+  }
+
+  #put(item) {
+    this.#items.set(item.id, item);
+    try {
+      this.#storage.setItem(this.#prefix + item.id, JSON.stringify(item));
+    } catch {
+      // Storage is full or forbidden: the message still goes out, it just wouldn't survive a reload.
+    }
+    this.#announce();
+  }
+
+  #sorted() {
+    return [...this.#items.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  #announce() {
+    this.dispatchEvent(new CustomEvent("change", { detail: this.#sorted() }));
+  }
+}

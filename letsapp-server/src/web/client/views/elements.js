@@ -1,0 +1,99 @@
+// Small pieces that all views share.
+import { hueOf, initialsOf } from "../text.js";
+import { html, useEffect, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
+
+export function Icon({ name, label }) {
+  const labelled = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };
+  return html`<svg class="icon icon-${name}" ...${labelled}><use href="/icons/sprite.svg#${name}" /></svg>`;
+}
+
+/** Initials on a hue of their own; people are round, groups are not. */
+export function Avatar({ id, name, kind = "person", size = "medium" }) {
+  return html`<span class="avatar ${kind} ${size}" style=${{ "--hue": hueOf(id) }} aria-hidden="true">${initialsOf(name)}</span>`;
+}
+
+export function IconButton({ icon, label, testid, className = "", ...rest }) {
+  return html`<button type="button" class="icon-button ${className}" aria-label=${label} title=${label} data-testid=${testid} ...${rest}>
+    <${Icon} name=${icon} />
+  </button>`;
+}
+
+export function Empty({ title, children }) {
+  return html`<div class="empty">
+    <p class="empty-title">${title}</p>
+    <p class="empty-text">${children}</p>
+  </div>`;
+}
+
+export function Spinner({ label }) {
+  return html`<div class="spinner" role="status"><span class="visually-hidden">${label}</span></div>`;
+}
+
+/** A modal dialog: the browser keeps the focus inside, and Escape or a click beside it closes it. */
+export function Dialog({ title, testid, onClose, children }) {
+  const dialog = useRef(null);
+  useLayoutEffect(() => dialog.current.showModal(), []);
+  const besides = (event) => event.target === dialog.current && onClose();
+  return html`<dialog ref=${dialog} class="dialog" aria-label=${title} data-testid=${testid} onClose=${onClose} onClick=${besides}>
+    <div class="dialog-box">
+      <header class="dialog-head">
+        <h2>${title}</h2>
+        <${IconButton} icon="close" label="Close" testid="dialog-close" onClick=${onClose} />
+      </header>
+      ${children}
+    </div>
+  </dialog>`;
+}
+
+/** Asks before something that can't be undone. */
+export function Confirm({ title, text, action, onConfirm, onClose }) {
+  return html`<${Dialog} title=${title} testid="confirm" onClose=${onClose}>
+    <p class="dialog-text">${text}</p>
+    <footer class="dialog-foot">
+      <button type="button" class="button quiet" data-testid="confirm-no" onClick=${onClose}>Cancel</button>
+      <button type="button" class="button danger" data-testid="confirm-yes" onClick=${onConfirm}>${action}</button>
+    </footer>
+  <//>`;
+}
+
+/** A box that floats beside `anchor`; the browser closes it on Escape or a click elsewhere. */
+export function Popover({ anchor, label, testid, onClose, children }) {
+  const box = useRef(null);
+  useLayoutEffect(() => {
+    const element = box.current;
+    element.showPopover();
+    place(element, anchor);
+    return () => anchor.isConnected && element.contains(document.activeElement) && anchor.focus();
+  }, []);
+  useEffect(() => {
+    const follow = () => place(box.current, anchor);
+    window.addEventListener("resize", follow);
+    return () => window.removeEventListener("resize", follow);
+  }, []);
+  const toggled = (event) => event.newState === "closed" && onClose();
+  return html`<div ref=${box} popover="auto" class="popover" role="dialog" aria-label=${label} data-testid=${testid} onToggle=${toggled}>
+    ${children}
+  </div>`;
+}
+
+/** Above the anchor if there is room, else below, and never past an edge. */
+function place(element, anchor) {
+  const margin = 8;
+  const at = anchor.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = element;
+  const x = Math.min(Math.max(margin, at.left + at.width / 2 - width / 2), window.innerWidth - width - margin);
+  const above = at.top - height - margin;
+  const y = above > margin ? above : Math.min(at.bottom + margin, window.innerHeight - height - margin);
+  element.style.setProperty("left", `${x}px`);
+  element.style.setProperty("top", `${y}px`);
+}
+
+/** Moves the focus along a row or a list of elements, as arrow keys are expected to. */
+export function moveFocus(event, selector, { step = 1 } = {}) {
+  const move = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: step, ArrowUp: -step }[event.key];
+  const elements = [...event.currentTarget.querySelectorAll(selector)];
+  const at = elements.indexOf(document.activeElement);
+  if (!move || at < 0) return;
+  event.preventDefault();
+  elements[Math.min(Math.max(0, at + move), elements.length - 1)].focus();
+}

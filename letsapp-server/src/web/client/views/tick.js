@@ -1,0 +1,16 @@
+// How far an own message has come.
+import { html } from "../vendor/htm-preact.js";
+import { Icon } from "./elements.js";
+
+const STATES = {
+  sending: { icon: "clock", label: "Sending" },
+  failed: { icon: "alert", label: "Not sent" },
+  sent: { icon: "tick", label: "Sent" },
+  delivered: { icon: "ticks", label: "Delivered" },
+  read: { icon: "ticks", label: "Read" },
+};
+
+export function Tick({ state }) {
+  const { icon, label } = STATES[state];
+  return html`<span class="tick ${state}" data-testid="tick" data-state=${state}><${Icon} name=${icon} label=${label} /></span>`;
+}

@@ -1,0 +1,211 @@
+// The messages of a chat, of which only a window is in the document. What is in view stays where it is, whatever is added above or
+// below it; at the bottom, the view follows what comes in.
+import { isUnread } from "../state/conversations.js";
+import { tick } from "../state/receipts.js";
+import { dayOf, minutesBetween, nameOf, sameDay } from "../text.js";
+import { Component, html } from "../vendor/htm-preact.js";
+import { Empty, IconButton, moveFocus, Spinner } from "./elements.js";
+import { Message, SystemMessage, WaitingMessage } from "./message.js";
+
+/** How many messages are in the document at most, and by how many the window moves. */
+const WINDOW = 150;
+const STEP = 50;
+/** This close to an edge, the window moves or more is loaded. */
+const NEAR_EDGE_PX = 700;
+const AT_BOTTOM_PX = 48;
+/** Messages of one sender closer than this are shown as one group. */
+const GROUPED_MINUTES = 5;
+
+export class Timeline extends Component {
+  constructor(props) {
+    super(props);
+    const { conversation, timeline } = props;
+    // The first unread message is marked where it was when the chat was opened.
+    this.divider = conversation.me.unread > 0 ? conversation.me.read_seq : null;
+    this.state = { ...lastWindow(timeline.messages), atBottom: true };
+    this.heard = timeline.messages.at(-1)?.seq ?? 0;
+    this.list = null;
+  }
+
+  componentDidMount() {
+    this.resizes = new ResizeObserver(() => this.state.atBottom && this.toBottom());
+    this.resizes.observe(this.list);
+    this.resizes.observe(this.list.querySelector(".messages"));
+    window.addEventListener("focus", this.see);
+    document.addEventListener("visibilitychange", this.see);
+    const divider = this.list.querySelector(".divider");
+    if (divider) this.list.scrollTop = divider.offsetTop - this.list.clientHeight / 4;
+    else this.toBottom();
+    this.scrolled();
+  }
+
+  componentWillUnmount() {
+    this.resizes.disconnect();
+    window.removeEventListener("focus", this.see);
+    document.removeEventListener("visibilitychange", this.see);
+  }
+
+  getSnapshotBeforeUpdate(before) {
+    const { waiting, timeline } = this.props;
+    const wrote = waiting.length > 0 && waiting.at(-1).id !== before.waiting.at(-1)?.id && !has(timeline, waiting.at(-1).id);
+    return { wrote, anchor: this.state.atBottom ? null : this.anchor() };
+  }
+
+  componentDidUpdate(before, _, { wrote, anchor }) {
+    if (wrote) this.divider = null;
+    if (wrote && this.state.to !== null) return this.showLatest();
+    if (anchor && !wrote) this.list.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
+    else if (this.state.to === null) this.toBottom();
+    if (before.timeline !== this.props.timeline || before.waiting !== this.props.waiting) this.scrolled();
+  }
+
+  render({ timeline, waiting, conversation }, { from, to, atBottom }) {
+    const { messages, reachedStart, asking } = timeline;
+    const shown = windowOf(messages, from, to);
+    const before = messages.indexOf(shown[0]) - 1;
+    const empty = reachedStart && messages.length + waiting.length === 0;
+    return html`<div class="timeline-frame">
+      <div
+        class="timeline" ref=${(element) => (this.list = element)} onScroll=${this.scrolled} onKeyDown=${(event) => moveFocus(event, ".message")}
+        data-testid="timeline" data-at-bottom=${atBottom} tabindex="-1"
+      >
+        <div class="timeline-edge">${asking && html`<${Spinner} label="Loading older messages" />`}</div>
+        ${empty && html`<${Empty} title="Say hello">This is the very beginning of your conversation.<//>`}
+        <ol class="messages" aria-label="Messages">
+          ${shown.flatMap((message, i) => this.rows(message, messages[before + i]))}
+          ${to === null && waiting.filter(({ id }) => !has(timeline, id)).map((item) => this.waitingRow(item))}
+        </ol>
+      </div>
+      <p class="visually-hidden" aria-live="polite">${this.spoken()}</p>
+      ${!atBottom &&
+      html`<div class="to-latest">
+        ${conversation.me.unread > 0 && html`<span class="badge" aria-hidden="true">${conversation.me.unread}</span>`}
+        <${IconButton} icon="down" label="Go to the latest message" testid="to-latest" onClick=${this.showLatest} />
+      </div>`}
+    </div>`;
+  }
+
+  rows(message, previous) {
+    const { client, users, receipts, conversation, onEdit, onDelete } = this.props;
+    const me = client.store.state.me.id;
+    const newDay = !previous || !sameDay(previous.sent_at, message.sent_at);
+    const unreadFrom = this.divider !== null && message.seq > this.divider && (previous?.seq ?? 0) <= this.divider;
+    const rows = [];
+    if (newDay) rows.push(html`<li class="day" key=${`day-${message.seq}`}><span>${dayOf(message.sent_at)}</span></li>`);
+    if (unreadFrom) rows.push(html`<li class="divider" key="divider" data-testid="unread-divider"><span>New messages</span></li>`);
+    if (message.kind === "system") {
+      rows.push(html`<${SystemMessage} key=${message.id} message=${message} users=${users} me=${me} />`);
+      return rows;
+    }
+    const own = message.sender_id === me;
+    rows.push(
+      html`<${Message}
+        key=${message.id} client=${client} message=${message} me=${me} sender=${users[message.sender_id]} inGroup=${conversation.kind === "group"}
+        continues=${!newDay && !unreadFrom && continues(previous, message)} tick=${own ? tick(receipts ?? {}, message.seq, me) : null}
+        closed=${Boolean(conversation.left)} mayModerate=${conversation.kind === "group" && conversation.me.role !== "member"}
+        onEdit=${onEdit} onDelete=${onDelete}
+      />`,
+    );
+    return rows;
+  }
+
+  waitingRow(item) {
+    const { client } = this.props;
+    return html`<${WaitingMessage}
+      key=${item.id} item=${item} onRetry=${() => client.retry(item.id)} onDiscard=${() => client.discard(item.id)}
+    />`;
+  }
+
+  /** The newest message of somebody else, for those who listen instead of looking. */
+  spoken() {
+    const { timeline, client, users } = this.props;
+    const last = timeline.messages.at(-1);
+    if (!last || last.seq <= this.heard || !isUnread(last, client.store.state.me.id)) return "";
+    return `${nameOf(users[last.sender_id])}: ${last.body}`;
+  }
+
+  scrolled = () => {
+    const { list } = this;
+    const below = list.scrollHeight - list.clientHeight - list.scrollTop;
+    const atBottom = this.state.to === null && below < AT_BOTTOM_PX;
+    if (atBottom !== this.state.atBottom) this.setState({ atBottom });
+    if (list.scrollTop < NEAR_EDGE_PX) this.wantOlder();
+    else if (below < NEAR_EDGE_PX) this.wantNewer();
+    this.see();
+  };
+
+  wantOlder() {
+    const { client, conversation, timeline } = this.props;
+    const { messages } = timeline;
+    const first = messages.findIndex(({ seq }) => seq >= this.state.from);
+    if (first > 0) {
+      const from = Math.max(0, first - STEP);
+      const end = from + WINDOW;
+      this.setState({ from: messages[from].seq, to: end < messages.length ? messages[end - 1].seq : null });
+    } else if (messages.length > 0 && !timeline.reachedStart && !timeline.asking) {
+      client.attempt(() => client.loadOlder(conversation.id));
+    }
+  }
+
+  wantNewer() {
+    const { messages } = this.props.timeline;
+    if (this.state.to === null) return this.trim();
+    const last = messages.findLastIndex(({ seq }) => seq <= this.state.to);
+    const end = Math.min(messages.length, last + 1 + STEP);
+    this.setState({
+      from: messages[Math.max(0, end - WINDOW)].seq,
+      to: end < messages.length ? messages[end - 1].seq : null,
+    });
+  }
+
+  /** Following a long chat, the window would grow without end. */
+  trim() {
+    const { messages } = this.props.timeline;
+    if (windowOf(messages, this.state.from, null).length > WINDOW + STEP) this.setState(lastWindow(messages));
+  }
+
+  showLatest = () => {
+    this.setState({ ...lastWindow(this.props.timeline.messages), atBottom: true });
+  };
+
+  toBottom() {
+    this.list.scrollTop = this.list.scrollHeight;
+  }
+
+  /** The first message that can be seen, and where it is. */
+  anchor() {
+    const top = this.list.getBoundingClientRect().top;
+    for (const element of this.list.querySelectorAll("[data-seq]")) {
+      const at = element.getBoundingClientRect();
+      if (at.bottom > top) return { element, top: at.top };
+    }
+    return null;
+  }
+
+  /** Marks as read what the reader has before their eyes. */
+  see = () => {
+    if (document.visibilityState !== "visible" || !document.hasFocus()) return;
+    const bottom = this.list.getBoundingClientRect().bottom;
+    const elements = [...this.list.querySelectorAll("[data-seq]")];
+    const last = elements.findLast((element) => element.getBoundingClientRect().top < bottom - 16);
+    if (last) this.props.client.markRead(this.props.conversation.id, Number(last.dataset.seq));
+  };
+}
+
+function has({ messages }, id) {
+  return messages.findLast((message) => message.id === id) !== undefined;
+}
+
+function windowOf(messages, from, to) {
+  return messages.filter(({ seq }) => seq >= from && (to === null || seq <= to));
+}
+
+function lastWindow(messages) {
+  return { from: messages.at(-WINDOW)?.seq ?? messages[0]?.seq ?? 0, to: null };
+}
+
+function continues(previous, message) {
+  return (
+    previous.kind === "user" && previous.sender_id === message.sender_id && minutesBetween(previous.sent_at, message.sent_at) < GROUPED_MINUTES
+  );
+}
