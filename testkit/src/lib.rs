@@ -13,12 +13,16 @@
 //!
 //! The kit is for tests only: it is never published, panics instead of returning errors, and runs on Unix.
 
+pub mod chromium;
 pub mod mongodb;
+pub mod redis;
+pub mod server;
 
 mod missing;
 mod process;
 mod runtime;
 mod wait;
 
+pub use process::free_port;
 pub use runtime::block_on;
 pub use wait::{until, until_some};

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 ///
 /// It lives in the process group of a watchdog, which reads from a pipe that only this process holds open. However
 /// this process ends, the pipe ends with it, and the watchdog kills the group: the child, the child's children, itself.
+#[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
     watchdog: Child,
@@ -71,6 +72,7 @@ impl Drop for Process {
 }
 
 /// A temporary directory that is removed when this process ends, however it ends.
+#[derive(Debug)]
 pub(crate) struct Scratch {
     directory: TempDir,
     cleaner: Child,
@@ -99,9 +101,15 @@ impl Drop for Scratch {
     }
 }
 
-/// Finds a TCP port on loopback that nobody listens on, below the range from which the system takes the ports of
-/// outgoing connections: there, a client that retries could sit on the port of a service that restarts.
-pub(crate) fn free_port() -> u16 {
+/// Finds a TCP port on loopback for a service that must come back at the same address. All others ask for port 0.
+///
+/// It is below the range from which the system takes the ports of outgoing connections: there, a client that retries
+/// could sit on the port of a service that restarts.
+///
+/// # Panics
+///
+/// If every port is taken.
+pub fn free_port() -> u16 {
     let random = RandomState::new();
     (0_u32..)
         .map(|attempt| 10_000 + u16::try_from(random.hash_one(attempt) % 20_000).expect("below 20,000"))

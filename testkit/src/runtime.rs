@@ -36,11 +36,6 @@ pub(crate) async fn run<T: Send + 'static>(future: impl Future<Output = T> + Sen
     unwind(RUNTIME.spawn(future).await)
 }
 
-/// Runs blocking code on a thread of the kit's own runtime.
-pub(crate) async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    unwind(RUNTIME.spawn_blocking(work).await)
-}
-
 /// Waits in real time, whatever the caller's clock says.
 pub(crate) async fn pause(duration: Duration) {
     run(async move { tokio::time::sleep(duration).await }).await;

@@ -64,8 +64,8 @@ async fn a_killed_primary_is_replaced_and_comes_back() {
     until(DEADLINE, || async { write(uri.clone()).await.is_ok() }).await;
 
     mongodb.restart(killed).await;
-    let others = mongodb.nodes().into_iter().filter(|node| *node != killed);
-    mongodb.kill(others.last().unwrap());
+    let mut others = mongodb.nodes().into_iter().filter(|node| *node != killed);
+    mongodb.kill(others.next().unwrap());
     mongodb.await_primary().await;
     until(DEADLINE, || async { write(uri.clone()).await.is_ok() }).await;
 }

@@ -41,7 +41,13 @@ fn mongod_and_its_files_go_with_a_killed_test_process() {
     victim.wait().unwrap();
 
     // No address: there is no MongoDB here, which the victim has said.
-    let Some(address) = address else { return };
+    let Some(uri) = address else { return };
+    let address = uri
+        .trim_start_matches("mongodb://")
+        .split('/')
+        .next()
+        .unwrap()
+        .to_owned();
     block_on(async move {
         until(Duration::from_secs(10), || async {
             TcpStream::connect(&address).is_err()
@@ -54,9 +60,8 @@ fn mongod_and_its_files_go_with_a_killed_test_process() {
 
 fn hold_a_mongod() {
     let Some(mongodb) = ReplicaSet::of(1) else { return };
-    let uri = mongodb.uri().to_string();
-    let address = uri.trim_start_matches("mongodb://").split('/').next().unwrap();
-    writeln!(std::io::stdout(), "\n{ADDRESS}{address}").unwrap();
+    let line = format!("\n{ADDRESS}{}\n", mongodb.uri());
+    std::io::stdout().write_all(line.as_bytes()).expect("the test reads it");
     // Until killed.
     let _ = std::io::stdin().read(&mut [0]);
 }

@@ -1,0 +1,197 @@
+//! Redis: one server shared by a test process, or servers of one's own to break.
+//!
+//! `LETSAPP_TEST_REDIS_URL` names a server to use for [`shared`] instead. Otherwise `redis-server` comes from `PATH`.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::missing::skip;
+use crate::process::{Process, Scratch, free_port, on_path};
+use crate::{block_on, until};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The URL of a Redis server that all tests of this process share, started by the first that asks. Others use it too:
+/// keys and channels need names of one's own.
+///
+/// `None` where there is no Redis to be had, which has then been said on standard error; the test returns.
+///
+/// # Panics
+///
+/// If Redis is there but doesn't start; if it isn't there, and `CI` is set.
+pub fn shared() -> Option<&'static str> {
+    static EXTERNAL: OnceLock<Option<String>> = OnceLock::new();
+    static OWN: OnceLock<Option<Redis>> = OnceLock::new();
+    let external = EXTERNAL
+        .get_or_init(|| {
+            std::env::var("LETSAPP_TEST_REDIS_URL")
+                .ok()
+                .filter(|value| !value.is_empty())
+        })
+        .as_deref();
+    external.or_else(|| OWN.get_or_init(Redis::start).as_ref().map(Redis::url))
+}
+
+/// A Redis server of one's own, which keeps nothing on disk. Ends when dropped, or with the process.
+#[derive(Debug)]
+pub struct Redis {
+    program: PathBuf,
+    port: u16,
+    url: String,
+    process: Mutex<Option<Process>>,
+    /// Last, so that it goes after the server that works in it.
+    directory: Scratch,
+}
+
+impl Redis {
+    /// Starts a server, and blocks until it answers, which takes no time.
+    ///
+    /// # Panics
+    ///
+    /// If Redis is there but doesn't start; if it isn't there, and `CI` is set.
+    pub fn start() -> Option<Self> {
+        let Some(program) = on_path("redis-server") else {
+            skip(
+                "Redis",
+                "redis-server isn't on PATH",
+                "Install it, or set LETSAPP_TEST_REDIS_URL",
+            );
+            return None;
+        };
+        let directory = Scratch::new("redis");
+        let mut redis = Self {
+            program,
+            port: 0,
+            url: String::new(),
+            process: Mutex::new(None),
+            directory,
+        };
+        // Another process may be quicker to take the port.
+        let started = (0..3).any(|_| {
+            redis.port = free_port();
+            redis.launch()
+        });
+        assert!(started, "redis-server doesn't start");
+        redis.url = format!("redis://127.0.0.1:{}", redis.port);
+        Some(redis)
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Kills the server as a power cut would; all it held is gone.
+    pub fn kill(&self) {
+        self.with(|process| *process = None);
+    }
+
+    /// Starts the server again at the same address, and blocks until it answers.
+    ///
+    /// # Panics
+    ///
+    /// If it doesn't.
+    pub fn restart(&self) {
+        self.kill();
+        assert!(self.launch(), "redis-server doesn't start again");
+    }
+
+    /// Stops the server in its tracks: its connections stay open, and nobody answers.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a paused server go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        self.with(|process| {
+            if let Some(process) = process {
+                process.signal(signal);
+            }
+        });
+    }
+
+    /// Whether the server came up on its port.
+    fn launch(&self) -> bool {
+        let mut process = Process::spawn(
+            Command::new(&self.program)
+                .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
+                .args(["--save", "", "--appendonly", "no", "--loglevel", "warning"])
+                .current_dir(self.directory.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null()),
+        )
+        .expect("what is on PATH can be executed");
+        let (port, id) = (self.port, process.id());
+        let (mut process, up) = block_on(async move {
+            let mut up = false;
+            let settled = || {
+                up = answers(port, id);
+                std::future::ready(up || process.status().is_some())
+            };
+            until(DEADLINE, settled).await;
+            (process, up)
+        });
+        let up = up && process.status().is_none();
+        self.with(|slot| *slot = Some(process));
+        up
+    }
+
+    fn with<T>(&self, action: impl FnOnce(&mut Option<Process>) -> T) -> T {
+        action(&mut self.process.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Whether the process of this id is the one that listens.
+fn answers(port: u16, id: u32) -> bool {
+    let ask = || {
+        let mut connection = TcpStream::connect(("127.0.0.1", port))?;
+        connection.set_read_timeout(Some(Duration::from_secs(1)))?;
+        connection.write_all(b"INFO server\r\nQUIT\r\n")?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer)?;
+        std::io::Result::Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.lines().any(|line| line == format!("process_id:{id}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ping(url: &str) -> std::io::Result<[u8; 5]> {
+        let mut connection = TcpStream::connect(url.trim_start_matches("redis://"))?;
+        connection.set_read_timeout(Some(Duration::from_millis(200)))?;
+        connection.write_all(b"PING\r\n")?;
+        let mut answer = [0; 5];
+        connection.read_exact(&mut answer).map(|()| answer)
+    }
+
+    #[test]
+    fn a_server_can_be_killed_and_started_again_in_its_place() {
+        let Some(redis) = Redis::start() else { return };
+        assert_eq!(&ping(redis.url()).unwrap(), b"+PONG");
+        redis.kill();
+        assert!(ping(redis.url()).is_err());
+        redis.restart();
+        assert_eq!(&ping(redis.url()).unwrap(), b"+PONG");
+    }
+
+    #[test]
+    fn a_paused_server_accepts_and_says_nothing() {
+        let Some(redis) = Redis::start() else { return };
+        redis.pause();
+        assert!(ping(redis.url()).is_err());
+        redis.resume();
+        assert_eq!(&ping(redis.url()).unwrap(), b"+PONG");
+    }
+}
