@@ -8,8 +8,8 @@
 //!    was decided before you are called.
 //! 3. Return [`RepositoryError::Unavailable`] for what may work later, [`RepositoryError::Internal`] for what won't.
 //! 4. Implement [`Repositories`] for the type that holds the connection.
-//! 5. Run the suite on it: `letsapp_core::contract_suite!(my_store, || async { MyStore::open().await });` (feature
-//!    `contract`). When it passes, the services behave on your store as they do on ours.
+//! 5. Run the suite on it: `letsapp_core::contract_suite!(my_store, MySubject::new());` (feature `contract`, see the
+//!    module of that name). When it passes, the services behave on your store as they do on ours.
 
 use std::error::Error as StdError;
 use std::sync::Arc;

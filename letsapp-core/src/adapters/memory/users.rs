@@ -10,7 +10,6 @@ use super::{Gate, lock};
 use crate::auth::{Credential, PasswordHash};
 use crate::id::UserId;
 use crate::storage::RepositoryError;
-use crate::text;
 use crate::users::{Claim, Login, ProfilePatch, Update, User, UserRepository, Username};
 
 pub(super) type Shared = Arc<Mutex<Accounts>>;
@@ -72,7 +71,7 @@ impl UserRepository for MemoryUsers {
         let accounts = lock(&self.accounts);
         let id = match login {
             Login::Username(username) => accounts.by_username.get(username.as_str()),
-            Login::Email(email) => accounts.by_email.get(email.as_str()),
+            Login::Email(email) => accounts.by_email.get(&email.key()),
             Login::Id(id) => Some(id),
         };
         Ok(id
@@ -107,10 +106,10 @@ impl Accounts {
             return Claim::UsernameTaken;
         }
         if let Some(email) = &user.email {
-            if self.by_email.contains_key(email.as_str()) {
+            if self.by_email.contains_key(&email.key()) {
                 return Claim::EmailTaken;
             }
-            self.by_email.insert(email.as_str().to_owned(), user.id);
+            self.by_email.insert(email.key(), user.id);
         }
         self.by_username.insert(user.username.as_str().to_owned(), user.id);
         self.by_display_name.insert(display_key(&user));
@@ -146,7 +145,7 @@ impl Accounts {
 
     fn update(&mut self, id: UserId, patch: &ProfilePatch) -> Update {
         if let Some(Some(email)) = &patch.email
-            && self.by_email.get(email.as_str()).is_some_and(|owner| *owner != id)
+            && self.by_email.get(&email.key()).is_some_and(|owner| *owner != id)
         {
             return Update::EmailTaken;
         }
@@ -158,12 +157,12 @@ impl Accounts {
             return Update::Missing;
         }
         if let Some(email) = &user.email {
-            self.by_email.remove(email.as_str());
+            self.by_email.remove(&email.key());
         }
         self.by_display_name.remove(&display_key(user));
         patch.apply(user);
         if let Some(email) = &user.email {
-            self.by_email.insert(email.as_str().to_owned(), id);
+            self.by_email.insert(email.key(), id);
         }
         self.by_display_name.insert(display_key(user));
         Update::Done(user.clone())
@@ -171,5 +170,5 @@ impl Accounts {
 }
 
 fn display_key(user: &User) -> (String, UserId) {
-    (text::fold(user.display_name.as_str()), user.id)
+    (user.display_name.folded(), user.id)
 }
