@@ -99,9 +99,7 @@ impl Messages {
             .journal(true)
             .build();
         let options = CollectionOptions::builder().write_concern(concern).build();
-        self.client
-            .database(&self.database)
-            .collection_with_options("messages", options)
+        self.database.collection_with_options("messages", options)
     }
 }
 
