@@ -15,7 +15,11 @@ pub(crate) struct Cache<K, V> {
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// Makes a cache of at most twice `capacity` entries.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), capacity: capacity.max(1) }
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+            capacity: capacity.max(1),
+        }
     }
 
     /// Returns what is kept under `key`.
@@ -40,12 +44,6 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     pub(crate) fn forget(&mut self, key: &K) {
         self.young.remove(key);
         self.old.remove(key);
-    }
-
-    /// Forgets what `stale` says is so.
-    pub(crate) fn forget_if(&mut self, mut stale: impl FnMut(&K, &V) -> bool) {
-        self.young.retain(|key, value| !stale(key, value));
-        self.old.retain(|key, value| !stale(key, value));
     }
 }
 

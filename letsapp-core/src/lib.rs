@@ -1,7 +1,9 @@
 //! LetsApp: an embeddable, storage-agnostic messaging engine.
 
 pub mod adapters;
+mod app;
 pub mod auth;
+mod cache;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod conversations;
@@ -14,3 +16,5 @@ pub mod storage;
 pub mod text;
 pub mod time;
 pub mod users;
+
+pub use app::{LetsApp, LetsAppBuilder, Rules};

@@ -1,14 +1,18 @@
 //! Signing up, signing in, and what proves it afterwards: access tokens, rotating refresh tokens, sessions.
+//!
+//! What this module is not: a place of profiles, see [`users`](crate::users).
 
-//WIP mod error;
+mod error;
 mod model;
+mod password;
 mod repository;
-//WIP mod service;
+pub(crate) mod service;
+mod token;
 
-//WIP pub use error::AuthError;
+pub use error::AuthError;
 pub use model::{Credential, Generation, Key, KeyPurpose, Kid, PasswordHash, Principal, Session, TokenHash};
 pub use repository::{KeyRepository, Revoke, SessionRepository};
-//WIP pub use service::AuthService;
+pub use service::AuthService;
 
 #[cfg(test)]
 pub use repository::{MockKeyRepository, MockSessionRepository};

@@ -1,18 +1,28 @@
 //! Conversations: direct and groups, their members and roles, and the lanes by which they change.
+//!
+//! What this module is not: the place of what is said in them, see [`messages`](crate::messages).
 
-//WIP mod error;
-//WIP pub(crate) mod lane;
+mod access;
+mod error;
+pub(crate) mod lane;
 mod model;
+mod permission;
+pub(crate) mod receipts;
 mod repository;
-//WIP mod service;
+pub(crate) mod rosters;
+pub(crate) mod service;
+mod sync;
+pub(crate) mod view;
 
-//WIP pub use error::ConversationError;
+pub(crate) use access::{Access, Granted};
+pub use error::{ConversationError, Forbidden};
+pub(crate) use lane::Refusal;
 pub use model::{
-    Conversation, Head, Kind, Member, MemberChange, Preferences, PreferencesPatch, Role, Roster, Span, Watermarks,
-    Window,
+    Conversation, Head, Kind, MAX_MEMBERS, Member, MemberChange, Preferences, PreferencesPatch, Role, Roster, Span,
+    Watermarks, Window,
 };
 pub use repository::{Advance, Advanced, ConversationRepository, Creation};
-//WIP pub use service::ConversationService;
+pub use service::{ConversationService, Made};
 
 #[cfg(test)]
 pub use repository::MockConversationRepository;

@@ -7,6 +7,9 @@ use crate::text::Title;
 use crate::time::Timestamp;
 use crate::users::About;
 
+/// The most members that a group holds.
+pub const MAX_MEMBERS: usize = 1_024;
+
 /// A conversation. Its head is derived from its messages and stored nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
@@ -28,6 +31,14 @@ pub struct Conversation {
     pub pair: Option<(UserId, UserId)>,
     /// SHA-256 over the request that made a group, so that a retry can be told from another request with its id.
     pub fingerprint: Option<[u8; 32]>,
+}
+
+impl Conversation {
+    /// Returns the other one of a direct conversation.
+    pub fn peer_of(&self, user_id: UserId) -> Option<UserId> {
+        let (a, b) = self.pair?;
+        Some(if a == user_id { b } else { a })
+    }
 }
 
 /// What kind of conversation it is.
@@ -317,8 +328,7 @@ impl Roster {
 
     /// Returns the other one of a direct conversation.
     pub fn peer(&self, user_id: UserId) -> Option<UserId> {
-        let (a, b) = self.conversation.pair?;
-        Some(if a == user_id { b } else { a })
+        self.conversation.peer_of(user_id)
     }
 }
 

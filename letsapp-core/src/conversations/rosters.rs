@@ -39,7 +39,11 @@ const BELIEVED: Duration = Duration::from_secs(5);
 
 impl Rosters {
     pub(crate) fn new(store: Arc<dyn ConversationRepository>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, known: Mutex::new(Cache::new(CAPACITY)) }
+        Self {
+            store,
+            clock,
+            known: Mutex::new(Cache::new(CAPACITY)),
+        }
     }
 
     /// Returns the rosters of those of the conversations that exist, reading those not remembered in one go.
@@ -85,10 +89,7 @@ impl Rosters {
         self.lock().forget(&id);
     }
 
-    async fn read(
-        &self,
-        ids: &[ConversationId],
-    ) -> Result<Vec<(ConversationId, Arc<KnownRoster>)>, RepositoryError> {
+    async fn read(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Arc<KnownRoster>)>, RepositoryError> {
         let read_at = self.clock.now();
         let rosters = self.store.rosters(ids).await?;
         let read: Vec<_> = rosters
@@ -110,9 +111,20 @@ impl Rosters {
 impl KnownRoster {
     fn new(roster: Roster, read_at: Timestamp) -> Self {
         let everyone = roster.members.iter().map(|member| member.user_id).collect();
-        let places = roster.members.iter().enumerate().map(|(place, member)| (member.user_id, place)).collect();
+        let places = roster
+            .members
+            .iter()
+            .enumerate()
+            .map(|(place, member)| (member.user_id, place))
+            .collect();
         let reached = AtomicU64::new(roster.fence.0);
-        Self { roster, everyone, places, reached, read_at }
+        Self {
+            roster,
+            everyone,
+            places,
+            reached,
+            read_at,
+        }
     }
 
     /// Returns the member, if they are in.

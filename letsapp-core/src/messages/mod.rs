@@ -6,7 +6,7 @@ mod fingerprint;
 mod model;
 mod repository;
 pub mod search;
-mod service;
+pub(crate) mod service;
 
 pub use body::Body;
 pub use emoji::Emoji;

@@ -169,6 +169,11 @@ pub struct Fingerprint {
     pub hash: [u8; 32],
 }
 
+impl Fingerprint {
+    /// Of messages that no request made: their ids alone tell them apart.
+    pub const SYSTEM: Self = Self { version: 0, hash: [0; 32] };
+}
+
 /// Where a change landed: what a store assigns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {

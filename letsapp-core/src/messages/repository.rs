@@ -58,7 +58,7 @@ pub trait MessageRepository: Send + Sync {
         &self,
         conversation_id: ConversationId,
         windows: &[Window],
-        range: Range,
+        range: crate::messages::Range,
         limit: usize,
     ) -> Result<Vec<Message>, RepositoryError>;
 

@@ -194,6 +194,14 @@ pub enum Fault {
     Text(TextError),
 }
 
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.at("").detail)
+    }
+}
+
+impl std::error::Error for Fault {}
+
 impl Fault {
     /// Says which field it is that is at fault.
     pub fn at(&self, path: &str) -> FieldError {

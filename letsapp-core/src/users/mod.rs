@@ -1,16 +1,18 @@
 //! Users: profiles, finding one another, privacy settings.
+//!
+//! What this module is not: the place of passwords and sessions, see [`auth`](crate::auth).
 
-//WIP mod error;
+mod error;
 mod model;
 mod names;
 mod repository;
-//WIP mod service;
+mod service;
 
-//WIP pub use error::UserError;
+pub use error::UserError;
 pub use model::{Audience, ProfilePatch, Settings, User};
 pub use names::{About, DisplayName, Email, Username};
 pub use repository::{Claim, Login, Update, UserRepository};
-//WIP pub use service::UserService;
+pub use service::UserService;
 
 #[cfg(test)]
 pub use repository::MockUserRepository;

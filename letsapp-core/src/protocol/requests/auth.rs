@@ -67,6 +67,13 @@ pub struct ChangePassword {
     pub new_password: Password,
 }
 
+impl Register {
+    /// Asks for an account with nothing but what it takes.
+    pub const fn new(username: Username, password: Password) -> Self {
+        Self { username, password, display_name: None, email: None, device_name: None }
+    }
+}
+
 impl FromFields for Register {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let username = fields.required("username");

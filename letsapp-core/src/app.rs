@@ -1,0 +1,368 @@
+//! The one place where services meet their ports.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::adapters::memory::MemoryStore;
+use crate::auth::service::Ports as AuthPorts;
+use crate::auth::{AuthError, AuthService, Key, KeyPurpose, KeyRepository, Kid, Principal};
+use crate::conversations::lane::{Lanes, Publisher, Turn};
+use crate::conversations::receipts::{self, Receipts};
+use crate::conversations::rosters::Rosters;
+use crate::conversations::service::Ports as ConversationPorts;
+use crate::conversations::view::Views;
+use crate::conversations::{Access, ConversationService};
+use crate::event::{EventBus, Hub};
+use crate::id::{IdSource, SystemIds};
+use crate::messages::MessageService;
+use crate::messages::service::Ports as MessagePorts;
+use crate::page::CursorKey;
+use crate::protocol::requests::{Password, Register};
+use crate::storage::{BoxError, Repositories, RepositoryError};
+use crate::time::{Clock, SystemClock};
+use crate::users::{UserService, Username};
+
+/// A messaging engine: the services over a store.
+///
+/// It runs tasks on the tokio runtime in which it was built, and ends them by [`shutdown`](Self::shutdown).
+#[derive(Clone)]
+pub struct LetsApp {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    auth: AuthService,
+    users: UserService,
+    conversations: ConversationService,
+    messages: MessageService,
+    store: Arc<dyn Repositories>,
+    hub: Arc<Hub>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    cursor_key: CursorKey,
+    lanes: Arc<Lanes>,
+    receipts: Arc<Receipts>,
+    recheck: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How often the sessions of all who are connected are looked up: one that was ended elsewhere stops within this.
+const RECHECK: Duration = Duration::from_secs(5);
+
+impl LetsApp {
+    /// Starts to build one.
+    pub fn builder() -> LetsAppBuilder {
+        LetsAppBuilder::default()
+    }
+
+    /// Builds one in memory, with everything else as it is by default.
+    ///
+    /// # Errors
+    /// None in practice: the store in memory does not fail.
+    pub async fn in_memory() -> Result<Self, RepositoryError> {
+        Self::builder().build().await
+    }
+
+    /// Returns the service of accounts and sessions.
+    pub fn auth(&self) -> &AuthService {
+        &self.parts.auth
+    }
+
+    /// Returns the service of profiles.
+    pub fn users(&self) -> &UserService {
+        &self.parts.users
+    }
+
+    /// Returns the service of conversations.
+    pub fn conversations(&self) -> &ConversationService {
+        &self.parts.conversations
+    }
+
+    /// Returns the service of messages.
+    pub fn messages(&self) -> &MessageService {
+        &self.parts.messages
+    }
+
+    /// Returns the hub at which to listen for events.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.parts.hub
+    }
+
+    /// Returns the clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.parts.clock
+    }
+
+    /// Returns the source of ids.
+    pub fn ids(&self) -> &Arc<dyn IdSource> {
+        &self.parts.ids
+    }
+
+    /// Returns the key that seals cursors.
+    pub fn cursor_key(&self) -> &CursorKey {
+        &self.parts.cursor_key
+    }
+
+    /// Makes an account in a program that embeds LetsApp.
+    ///
+    /// # Errors
+    /// A [`TextError`](crate::text::TextError) when the username or password can't be so, an [`AuthError`] when the
+    /// username is taken or the store fails.
+    pub async fn sign_up(&self, username: &str, password: &str) -> Result<Principal, BoxError> {
+        let request = Register::new(Username::parse(username)?, Password::parse(password)?);
+        let signed_in = self.auth().register(request).await?;
+        Ok(self.auth().authenticate(&signed_in.tokens.access_token).await?)
+    }
+
+    /// Asks the store whether it can serve.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Unavailable`] when it can't.
+    pub async fn ping(&self) -> Result<(), RepositoryError> {
+        self.parts.store.ping().await
+    }
+
+    /// Takes nothing more, finishes what was taken, and closes the store: everything acknowledged is on disk then.
+    pub async fn shutdown(&self) {
+        let recheck = self.parts.recheck.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(recheck) = recheck {
+            recheck.abort();
+        }
+        self.parts.lanes.close().await;
+        self.parts.receipts.close().await;
+        self.parts.store.close().await;
+    }
+}
+
+/// Puts a [`LetsApp`] together. What is not said is as in the server: the store in memory, the computer's clock.
+#[derive(Default)]
+pub struct LetsAppBuilder {
+    store: Option<Arc<dyn Repositories>>,
+    keys: Option<Arc<dyn KeyRepository>>,
+    clock: Option<Arc<dyn Clock>>,
+    ids: Option<Arc<dyn IdSource>>,
+    hub: Option<Arc<Hub>>,
+    rules: Rules,
+}
+
+/// What may differ from one installation to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How long an access token is good.
+    pub access_ttl: Duration,
+    /// How long a session lasts without being refreshed.
+    pub refresh_ttl: Duration,
+    /// How long a message can be edited.
+    pub edit_window: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            access_ttl: Duration::from_secs(15 * 60),
+            refresh_ttl: Duration::from_secs(30 * 24 * 60 * 60),
+            edit_window: Duration::from_secs(15 * 60),
+        }
+    }
+}
+
+impl LetsAppBuilder {
+    /// Keeps everything in this store.
+    #[must_use]
+    pub fn store(mut self, store: impl Repositories + 'static) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Keeps everything in this store, which others hold too.
+    #[must_use]
+    pub fn shared_store(mut self, store: Arc<dyn Repositories>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Keeps the server's keys here instead of in the store.
+    #[must_use]
+    pub fn keys(mut self, keys: impl KeyRepository + 'static) -> Self {
+        self.keys = Some(Arc::new(keys));
+        self
+    }
+
+    /// Takes the time from this clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Takes randomness from this source.
+    #[must_use]
+    pub fn ids(mut self, ids: Arc<dyn IdSource>) -> Self {
+        self.ids = Some(ids);
+        self
+    }
+
+    /// Delivers events through this hub.
+    #[must_use]
+    pub fn hub(mut self, hub: Hub) -> Self {
+        self.hub = Some(Arc::new(hub));
+        self
+    }
+
+    /// Goes by these rules.
+    #[must_use]
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Builds it, and starts its tasks on the present tokio runtime.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store can't give the server's keys.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn build(self) -> Result<LetsApp, RepositoryError> {
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let ids = self.ids.unwrap_or_else(|| Arc::new(SystemIds));
+        let hub = self.hub.unwrap_or_default();
+        let bus: Arc<dyn EventBus> = hub.clone();
+        let keys = self.keys.unwrap_or_else(|| store.keys());
+        let key_of = |purpose| load_keys(&*keys, purpose, &*ids, &*clock);
+        let (access_keys, refresh_keys) = (key_of(KeyPurpose::Access).await?, key_of(KeyPurpose::Refresh).await?);
+        let cursor_key = key_of(KeyPurpose::Cursor).await?.remove(0).secret;
+
+        let (users, conversations, messages) = (store.users(), store.conversations(), store.messages());
+        let rosters = Arc::new(Rosters::new(conversations.clone(), clock.clone()));
+        let receipts = Receipts::start(receipts::Ports {
+            conversations: conversations.clone(),
+            messages: messages.clone(),
+            users: users.clone(),
+            rosters: rosters.clone(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+        });
+        let views = Arc::new(Views {
+            conversations: conversations.clone(),
+            messages: messages.clone(),
+            users: users.clone(),
+            receipts: receipts.clone(),
+        });
+        let lanes = Arc::new(Lanes::start(Turn {
+            messages: messages.clone(),
+            rosters: rosters.clone(),
+            receipts: receipts.clone(),
+            publisher: Publisher {
+                bus: bus.clone(),
+                views: views.clone(),
+            },
+            edit_window: self.rules.edit_window,
+        }));
+        let access = Access {
+            conversations: conversations.clone(),
+        };
+        let auth = AuthService::new(AuthPorts {
+            users: users.clone(),
+            sessions: store.sessions(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+            access_keys,
+            refresh_keys,
+            access_ttl: self.rules.access_ttl,
+            refresh_ttl: self.rules.refresh_ttl,
+        });
+        let conversation_service = ConversationService::new(ConversationPorts {
+            conversations: conversations.clone(),
+            messages: messages.clone(),
+            users: users.clone(),
+            bus,
+            clock: clock.clone(),
+            ids: ids.clone(),
+            lanes: lanes.clone(),
+            receipts: receipts.clone(),
+            views,
+            access: access.clone(),
+        });
+        let message_service = MessageService::new(MessagePorts {
+            conversations,
+            messages,
+            users: users.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+            lanes: lanes.clone(),
+            rosters,
+            receipts: receipts.clone(),
+            access,
+        });
+        let recheck = tokio::spawn(recheck(auth.clone(), hub.clone()));
+        Ok(LetsApp {
+            parts: Arc::new(Parts {
+                auth,
+                users: UserService::new(users),
+                conversations: conversation_service,
+                messages: message_service,
+                store,
+                hub,
+                clock,
+                ids,
+                cursor_key: CursorKey::new(cursor_key),
+                lanes,
+                receipts,
+                recheck: Mutex::new(Some(recheck)),
+            }),
+        })
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        if let Some(recheck) = self.recheck.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            recheck.abort();
+        }
+        self.receipts.stop();
+    }
+}
+
+async fn load_keys(
+    keys: &dyn KeyRepository,
+    purpose: KeyPurpose,
+    ids: &dyn IdSource,
+    clock: &dyn Clock,
+) -> Result<Vec<Key>, RepositoryError> {
+    let mut secret = [0; 32];
+    ids.fill(&mut secret);
+    let candidate = Key {
+        kid: Kid(ids.random().simple().to_string()),
+        purpose,
+        secret,
+        created_at: clock.now(),
+    };
+    let keys = keys.keys(purpose, candidate).await?;
+    if keys.is_empty() {
+        return Err(RepositoryError::internal(format!(
+            "the store has no {} key",
+            purpose.as_str()
+        )));
+    }
+    Ok(keys)
+}
+
+/// Ends, every few seconds, the connections whose sessions were ended elsewhere.
+async fn recheck(auth: AuthService, hub: Arc<Hub>) {
+    let mut tick = tokio::time::interval(RECHECK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let connected = hub.principals();
+        if connected.is_empty() {
+            continue;
+        }
+        if let Err(AuthError::Store(error)) = auth.recheck(connected).await {
+            tracing::warn!(%error, "sessions could not be rechecked");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What can be asked of a conversation's lane.
+
+use tokio::sync::oneshot;
+
+use crate::conversations::{Conversation, ConversationError, Role};
+use crate::id::{ConnectionId, ConversationId, MediaId, Seq, UserId};
+use crate::messages::{Emoji, IndexTerms, Message};
+use crate::text::Title;
+use crate::time::Timestamp;
+use crate::users::About;
+use std::sync::Arc;
+
+/// A wish to change a conversation, waiting for its turn.
+pub(crate) struct Submission {
+    pub(crate) conversation_id: ConversationId,
+    pub(crate) actor: UserId,
+    /// The connection that will learn of the change by the reply, and needs no event.
+    pub(crate) origin: Option<ConnectionId>,
+    pub(crate) at: Timestamp,
+    pub(crate) command: Command,
+    /// Names what is asked, so that carrying it out twice makes one system message.
+    pub(crate) operation: [u8; 16],
+    pub(super) reply: oneshot::Sender<Result<Done, Refusal>>,
+}
+
+/// What shall happen.
+pub(crate) enum Command {
+    /// Make a group of the actor and these users.
+    Create {
+        conversation: Conversation,
+        user_ids: Vec<UserId>,
+    },
+    /// Add the actor's message.
+    Send { message: Message, terms: IndexTerms },
+    /// Change a message's words.
+    Edit {
+        seq: Seq,
+        body: String,
+        mentions: Vec<UserId>,
+        terms: IndexTerms,
+    },
+    /// Delete a message for everyone.
+    Delete { seq: Seq },
+    /// Put the actor's reaction on a message, or take it off.
+    React { seq: Seq, emoji: Option<Emoji> },
+    /// Change the group itself.
+    Govern(Act),
+}
+
+/// A change of a group itself.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    /// Another title.
+    Retitle(Title),
+    /// Another description.
+    Describe(About),
+    /// Another picture, or none.
+    Picture(Option<MediaId>),
+    /// Bring these users in.
+    Add(Vec<UserId>),
+    /// Put a member out, or leave.
+    Remove(UserId),
+    /// Give a member another role.
+    Assign(UserId, Role),
+}
+
+/// What came of a wish.
+#[derive(Clone, Debug)]
+pub(crate) enum Done {
+    /// The change is durable; this is the message that it made or changed.
+    Changed(Arc<Message>),
+    /// It was so already; this is the message, as it now stands.
+    Unchanged(Arc<Message>),
+    /// It was so already, and there is nothing to show.
+    Nothing,
+    /// The group exists already, as this.
+    Exists(Box<Conversation>),
+}
+
+/// Why a wish was not fulfilled.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The actor is not in the conversation. Whether they ever were is for the service to find out.
+    Outsider,
+    /// Any other reason.
+    Error(ConversationError),
+}
+
+impl From<ConversationError> for Refusal {
+    fn from(error: ConversationError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Command {
+    /// Returns the message that has to be read before this can be decided.
+    pub(super) const fn target(&self) -> Option<Seq> {
+        match self {
+            Self::Edit { seq, .. } | Self::Delete { seq } | Self::React { seq, .. } => Some(*seq),
+            Self::Send { message, .. } => message.reply_to,
+            Self::Create { .. } | Self::Govern(_) => None,
+        }
+    }
+}

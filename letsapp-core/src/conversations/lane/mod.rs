@@ -1,0 +1,127 @@
+//! Lanes: the one way by which a conversation changes.
+//!
+//! Conversations are hashed to lanes. A lane is a task that takes whatever waits for it, decides each wish, makes one
+//! [`commit`](crate::messages::MessageRepository::commit) of what was decided, replies, and publishes, so that events
+//! leave in commit order. While one commit is in flight the next batch gathers; there is no timer. A caller who goes
+//! away cancels nothing that its lane has taken up.
+//!
+//! What this is not: a lock. Other servers commit to the same conversations; what keeps the order then is the store's
+//! promise, and a change that was decided on an outdated roster is decided again.
+
+mod command;
+mod decide;
+mod publish;
+mod turn;
+
+pub(crate) use command::{Act, Command, Done, Refusal, Submission};
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::conversations::ConversationError;
+use crate::id::{ConnectionId, ConversationId, UserId};
+use crate::storage::RepositoryError;
+use crate::time::Timestamp;
+pub(crate) use publish::Publisher;
+pub(crate) use turn::Turn;
+
+/// The most changes that a lane commits at once.
+const BATCH: usize = 512;
+
+/// All lanes of a store.
+pub(crate) struct Lanes {
+    inboxes: Mutex<Vec<mpsc::UnboundedSender<Submission>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// A wish, before it is put into its lane.
+pub(crate) struct Wish {
+    pub(crate) conversation_id: ConversationId,
+    pub(crate) actor: UserId,
+    pub(crate) origin: Option<ConnectionId>,
+    pub(crate) at: Timestamp,
+    pub(crate) operation: [u8; 16],
+    pub(crate) command: Command,
+}
+
+impl Lanes {
+    /// Starts as many lanes as the store likes, as tasks of the present runtime.
+    pub(crate) fn start(turn: Turn) -> Self {
+        let turn = Arc::new(turn);
+        let (mut inboxes, mut tasks) = (Vec::new(), Vec::new());
+        for _ in 0..turn.messages.lanes().max(1) {
+            let (inbox, waiting) = mpsc::unbounded_channel();
+            inboxes.push(inbox);
+            tasks.push(tokio::spawn(run(Arc::clone(&turn), waiting)));
+        }
+        Self {
+            inboxes: Mutex::new(inboxes),
+            tasks: Mutex::new(tasks),
+        }
+    }
+
+    /// Puts a wish into its lane, now; the future only waits for what comes of it. Wishes of one conversation are
+    /// decided in the order in which this was called.
+    pub(crate) fn submit(&self, wish: Wish) -> impl Future<Output = Result<Done, Refusal>> + Send + 'static + use<> {
+        let (reply, outcome) = oneshot::channel();
+        let Wish {
+            conversation_id,
+            actor,
+            origin,
+            at,
+            operation,
+            command,
+        } = wish;
+        let submission = Submission {
+            conversation_id,
+            actor,
+            origin,
+            at,
+            command,
+            operation,
+            reply,
+        };
+        {
+            let inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
+            if !inboxes.is_empty() {
+                // A lane that is gone drops the submission, and with it `reply`: the future tells.
+                let _ = inboxes[lane_of(conversation_id, inboxes.len())].send(submission);
+            }
+        }
+        async move { outcome.await.unwrap_or_else(|_| Err(closed())) }
+    }
+
+    /// Takes no more wishes, and waits until those taken are carried out.
+    pub(crate) async fn close(&self) {
+        self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a lane ended badly");
+            }
+        }
+    }
+}
+
+async fn run(turn: Arc<Turn>, mut inbox: mpsc::UnboundedReceiver<Submission>) {
+    let mut waiting = Vec::with_capacity(BATCH);
+    while inbox.recv_many(&mut waiting, BATCH).await > 0 {
+        turn.take(std::mem::take(&mut waiting)).await;
+    }
+}
+
+/// Random ids spread by any of their bytes; ids of pairs, which are hashes, too.
+fn lane_of(id: ConversationId, lanes: usize) -> usize {
+    let bytes = id.as_bytes();
+    usize::from(u16::from_be_bytes([bytes[0], bytes[1]])) % lanes
+}
+
+fn closed() -> Refusal {
+    Refusal::Error(ConversationError::Store(RepositoryError::unavailable(
+        "the application is shutting down",
+    )))
+}

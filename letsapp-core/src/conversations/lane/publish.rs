@@ -1,0 +1,193 @@
+//! Who hears of a change, and what.
+
+use std::sync::Arc;
+
+use crate::conversations::Roster;
+use crate::conversations::lane::turn::DraftKind;
+use crate::conversations::rosters::{KnownRoster, Rosters};
+use crate::conversations::view::Views;
+use crate::event::{Envelope, Event, EventBus};
+use crate::id::{ConnectionId, UserId};
+use crate::messages::{Content, Message, SystemEvent};
+use crate::protocol;
+use crate::storage::RepositoryError;
+
+/// A committed change that is to be told.
+pub(super) struct Publication {
+    pub(super) message: Arc<Message>,
+    pub(super) kind: DraftKind,
+    /// The roster that it was decided on; of a change of membership, the one before.
+    known: Option<Arc<KnownRoster>>,
+    /// The connections that learn of it by their replies.
+    origins: Vec<ConnectionId>,
+}
+
+impl Publication {
+    pub(super) fn new(message: Arc<Message>, kind: DraftKind, known: Option<&Arc<KnownRoster>>) -> Self {
+        Self {
+            message,
+            kind,
+            known: known.cloned(),
+            origins: Vec::new(),
+        }
+    }
+
+    pub(super) fn learnt_by(&mut self, origin: Option<ConnectionId>) {
+        self.origins.extend(origin);
+    }
+
+    /// The one connection that needs no event. Where several asked for what became one change, none is left out: an
+    /// event that tells what one knows does no harm.
+    fn except(&self) -> Option<ConnectionId> {
+        match *self.origins {
+            [origin] => Some(origin),
+            _ => None,
+        }
+    }
+}
+
+/// Tells the connected what was committed.
+pub(crate) struct Publisher {
+    pub(crate) bus: Arc<dyn EventBus>,
+    pub(crate) views: Arc<Views>,
+}
+
+impl Publisher {
+    /// Publishes what one commit did, each conversation's changes in order of `rev`.
+    pub(super) async fn publish(&self, mut publications: Vec<Publication>, rosters: &Rosters) {
+        publications.sort_by_key(|publication| publication.message.rev);
+        for publication in publications {
+            match publication.kind {
+                DraftKind::Appended => self.appended(&publication),
+                DraftKind::Revised => self.revised(&publication),
+                DraftKind::Governed => {
+                    if let Err(error) = self.governed(&publication, rosters).await {
+                        let conversation = publication.message.conversation_id;
+                        tracing::warn!(%error, conversation.id = %conversation, "a change was not told; clients will sync");
+                    }
+                }
+            }
+        }
+    }
+
+    fn appended(&self, publication: &Publication) {
+        if let Some(known) = &publication.known {
+            let event = Event::MessageCreated(protocol::Message::from(&*publication.message));
+            self.bus.publish(Envelope::to_users(
+                Arc::clone(&known.everyone),
+                publication.except(),
+                event,
+            ));
+        }
+    }
+
+    fn revised(&self, publication: &Publication) {
+        let Some(known) = &publication.known else { return };
+        let message = &publication.message;
+        let event = Event::MessageUpdated(protocol::Message::from(&**message));
+        let (see, blind): (Vec<_>, Vec<_>) = known.roster.members.iter().partition(|member| member.sees(message.seq));
+        if blind.is_empty() {
+            self.bus.publish(Envelope::to_users(
+                Arc::clone(&known.everyone),
+                publication.except(),
+                event,
+            ));
+            return;
+        }
+        let ids = |members: Vec<&crate::conversations::Member>| -> Vec<UserId> {
+            members.into_iter().map(|member| member.user_id).collect()
+        };
+        self.bus
+            .publish(Envelope::to_users(ids(see), publication.except(), event));
+        let rev = Event::ConversationRev {
+            conversation_id: message.conversation_id,
+            rev: message.rev,
+        };
+        self.bus.publish(Envelope::to_users(ids(blind), None, rev));
+    }
+
+    /// Tells a change of the group itself: the system message to all who see it, and to each whom it brings in, puts
+    /// out or shows something new what the conversation now is to them.
+    async fn governed(&self, publication: &Publication, rosters: &Rosters) -> Result<(), RepositoryError> {
+        let message = &publication.message;
+        let Some(known) = rosters.reload(message.conversation_id).await? else {
+            return Ok(());
+        };
+        let Content::System(event) = &message.content else {
+            return Ok(());
+        };
+        let told = Told::of(event, &known.roster);
+        self.show(&known.roster, &told.newcomers, publication, Event::ConversationCreated)
+            .await?;
+        let mut audience = known.everyone.to_vec();
+        audience.extend(told.gone.filter(|gone| !audience.contains(gone)));
+        let created = Event::MessageCreated(protocol::Message::from(&**message));
+        self.bus
+            .publish(Envelope::to_users(audience, publication.except(), created));
+        self.show(&known.roster, &told.others, publication, Event::ConversationUpdated)
+            .await?;
+        if let Some(gone) = told.gone {
+            let removed = Event::ConversationRemoved {
+                id: message.conversation_id,
+            };
+            self.bus
+                .publish(Envelope::to_users([gone], publication.except(), removed));
+        }
+        Ok(())
+    }
+
+    async fn show(
+        &self,
+        roster: &Roster,
+        viewers: &[UserId],
+        publication: &Publication,
+        event: impl Fn(Box<protocol::Conversation>) -> Event,
+    ) -> Result<(), RepositoryError> {
+        for (viewer, conversation) in self.views.of_group(roster, viewers).await? {
+            self.bus.publish(Envelope::to_users(
+                [viewer],
+                publication.except(),
+                event(Box::new(conversation)),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Whom a change of a group concerns beyond those who read its system message.
+struct Told {
+    /// Those for whom the conversation is new.
+    newcomers: Vec<UserId>,
+    /// Those who are shown what it now is.
+    others: Vec<UserId>,
+    /// The one for whom it is over.
+    gone: Option<UserId>,
+}
+
+impl Told {
+    fn of(event: &SystemEvent, roster: &Roster) -> Self {
+        let nobody = Self {
+            newcomers: Vec::new(),
+            others: Vec::new(),
+            gone: None,
+        };
+        match event {
+            SystemEvent::GroupCreated { user_ids } | SystemEvent::MembersAdded { user_ids } => Self {
+                newcomers: user_ids.clone(),
+                ..nobody
+            },
+            SystemEvent::MemberRemoved { user_id } | SystemEvent::MemberLeft { user_id } => Self {
+                gone: Some(*user_id),
+                ..nobody
+            },
+            SystemEvent::RoleChanged { .. }
+            | SystemEvent::TitleChanged { .. }
+            | SystemEvent::AboutChanged { .. }
+            | SystemEvent::PictureChanged { .. } => Self {
+                others: roster.members.iter().map(|member| member.user_id).collect(),
+                ..nobody
+            },
+            SystemEvent::Call { .. } => nobody,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What changed since a client last looked, found without a query for any conversation that did not change.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use crate::conversations::receipts::Receipts;
+use crate::conversations::view::Views;
+use crate::conversations::{ConversationError, ConversationRepository, Head, Member};
+use crate::id::{ConversationId, Rev, UserId};
+use crate::messages::MessageRepository;
+use crate::protocol::{self, SyncRequest};
+use crate::time::Timestamp;
+
+/// The most changes of one conversation that a sync lists; with more, its history is to be read anew.
+const CHANGES: usize = 1_000;
+
+/// The most changes that one answer lists; with more, the client asks again.
+const CHANGES_IN_ALL: usize = 5_000;
+
+/// What was minted up to this long before it was stored is not missed.
+const OVERLAP: Duration = Duration::from_secs(10);
+
+/// The stores that a sync reads.
+pub(super) struct Syncing<'a> {
+    pub(super) conversations: &'a dyn ConversationRepository,
+    pub(super) messages: &'a dyn MessageRepository,
+    pub(super) receipts: &'a Receipts,
+    pub(super) views: &'a Views,
+}
+
+impl Syncing<'_> {
+    pub(super) async fn sync(
+        &self,
+        user_id: UserId,
+        request: SyncRequest,
+        now: Timestamp,
+    ) -> Result<protocol::Sync, ConversationError> {
+        let mut members = self.conversations.memberships(user_id).await?;
+        self.receipts.overlay(&mut members);
+        members.sort_unstable_by_key(|member| member.conversation_id);
+        let named = &request.conversations;
+        members.retain(|member| member.is_in() || named.contains_key(&member.conversation_id));
+        let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
+        let heads: HashMap<_, _> = self.conversations.heads(&ids).await?.into_iter().collect();
+        let since = request.since.map(|since| since.minus(OVERLAP));
+        let moved = self.moved_peers(user_id, &members, since).await?;
+
+        let mut answer = protocol::Sync {
+            conversations: Vec::new(),
+            removed: named
+                .keys()
+                .copied()
+                .filter(|id| ids.binary_search(id).is_err())
+                .collect(),
+            changes: Vec::new(),
+            positions: BTreeMap::new(),
+            reset: Vec::new(),
+            more: false,
+            server_time: now,
+        };
+        let mut shown = Vec::new();
+        for member in members {
+            let id = member.conversation_id;
+            let head = heads.get(&id).copied().unwrap_or_default();
+            let held = named.get(&id).copied();
+            let position = match held {
+                Some(held) if held < head.rev => self.follow(&member, held, head, &mut answer).await?,
+                _ => head.rev,
+            };
+            answer.positions.insert(id, position);
+            let changed = held.is_none_or(|held| held != head.rev)
+                || since.is_none_or(|since| member.changed_at > since)
+                || moved.contains(&id);
+            if !member.is_in() {
+                answer.removed.push(id);
+            } else if changed {
+                shown.push(member);
+            }
+        }
+        answer.conversations = self.views.of(shown).await?.into_iter().map(|(_, view)| view).collect();
+        Ok(answer)
+    }
+
+    /// Lists the changes of one conversation after `held`, and returns how far the client has followed it then.
+    async fn follow(
+        &self,
+        member: &Member,
+        held: Rev,
+        head: Head,
+        answer: &mut protocol::Sync,
+    ) -> Result<Rev, ConversationError> {
+        if answer.changes.len() >= CHANGES_IN_ALL {
+            answer.more = true;
+            return Ok(held);
+        }
+        let id = member.conversation_id;
+        let changes = self.messages.changes(id, &member.windows, held, CHANGES + 1).await?;
+        if changes.len() > CHANGES {
+            answer.reset.push(id);
+            return Ok(head.rev);
+        }
+        let followed = changes.last().map_or(head.rev, |last| last.rev.max(head.rev));
+        let seen = changes
+            .iter()
+            .map(|message| protocol::Message::seen_by(message, member.user_id));
+        answer.changes.extend(seen);
+        Ok(followed)
+    }
+
+    /// Returns the direct conversations in which the other one received or read more since.
+    async fn moved_peers(
+        &self,
+        user_id: UserId,
+        members: &[Member],
+        since: Option<Timestamp>,
+    ) -> Result<HashSet<ConversationId>, ConversationError> {
+        let Some(since) = since else { return Ok(HashSet::new()) };
+        let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let conversations = self.conversations.find(&ids).await?;
+        let peers: Vec<_> = conversations
+            .iter()
+            .filter_map(|conversation| Some((conversation.id, conversation.peer_of(user_id)?)))
+            .collect();
+        if peers.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let peers = self.conversations.members(&peers).await?;
+        Ok(peers
+            .into_iter()
+            .filter(|peer| peer.changed_at > since)
+            .map(|peer| peer.conversation_id)
+            .collect())
+    }
+}

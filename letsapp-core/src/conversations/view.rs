@@ -1,0 +1,195 @@
+//! Conversations as their members see them, put together from the stores in a fixed number of queries.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use crate::conversations::receipts::Receipts;
+use crate::conversations::{Conversation, ConversationRepository, Head, Member, Roster};
+use crate::id::{ConversationId, Seq, UserId};
+use crate::messages::{Message, MessageRepository};
+use crate::protocol::{self, ConversationHead, Me};
+use crate::storage::RepositoryError;
+use crate::users::{User, UserRepository};
+
+/// Puts together what members see.
+pub(crate) struct Views {
+    pub(crate) conversations: Arc<dyn ConversationRepository>,
+    pub(crate) messages: Arc<dyn MessageRepository>,
+    pub(crate) users: Arc<dyn UserRepository>,
+    pub(crate) receipts: Arc<Receipts>,
+}
+
+/// What the stores say about some conversations.
+struct Gathered {
+    conversations: HashMap<ConversationId, Conversation>,
+    heads: HashMap<ConversationId, Head>,
+    counts: HashMap<ConversationId, usize>,
+    newest: HashMap<(ConversationId, Seq), Message>,
+    users: HashMap<UserId, User>,
+    members: HashMap<(ConversationId, UserId), Member>,
+}
+
+impl Views {
+    /// Returns a group as each of these members sees it; those who are not in are left out.
+    pub(super) async fn of_group(
+        &self,
+        roster: &Roster,
+        viewers: &[UserId],
+    ) -> Result<Vec<(UserId, protocol::Conversation)>, RepositoryError> {
+        if viewers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let of: Vec<_> = viewers.iter().map(|viewer| (roster.conversation.id, *viewer)).collect();
+        self.of(self.conversations.members(&of).await?).await
+    }
+
+    /// Returns the conversations of these member records, each as its member sees it, in the order given.
+    pub(crate) async fn of(
+        &self,
+        mut members: Vec<Member>,
+    ) -> Result<Vec<(UserId, protocol::Conversation)>, RepositoryError> {
+        if members.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.receipts.overlay(&mut members);
+        let gathered = self.gather(&members).await?;
+        let unread = self.unread(&members, &gathered.heads).await?;
+        let views = members.iter().zip(unread).filter_map(|(member, unread)| {
+            let view = gathered.view(member, unread)?;
+            Some((member.user_id, view))
+        });
+        Ok(views.collect())
+    }
+
+    async fn gather(&self, members: &[Member]) -> Result<Gathered, RepositoryError> {
+        let ids = distinct(members.iter().map(|member| member.conversation_id));
+        let conversations = self.conversations.find(&ids).await?;
+        let heads: HashMap<_, _> = self.conversations.heads(&ids).await?.into_iter().collect();
+        let counts = self.conversations.member_counts(&ids).await?.into_iter().collect();
+        let conversations: HashMap<_, _> = conversations
+            .into_iter()
+            .map(|conversation| (conversation.id, conversation))
+            .collect();
+        let newest = distinct(members.iter().filter_map(|member| {
+            let head = heads.get(&member.conversation_id)?;
+            let seq = member.newest_visible(head.seq);
+            (seq > Seq::ZERO).then_some((member.conversation_id, seq))
+        }));
+        let newest = if newest.is_empty() {
+            Vec::new()
+        } else {
+            self.messages.find(&newest).await?
+        };
+        let peers: Vec<_> = members
+            .iter()
+            .filter_map(|member| {
+                Some((
+                    member.conversation_id,
+                    conversations.get(&member.conversation_id)?.peer_of(member.user_id)?,
+                ))
+            })
+            .collect();
+        let (users, mut theirs) = if peers.is_empty() {
+            (Vec::new(), Vec::new())
+        } else {
+            let users = self
+                .users
+                .find(&distinct(peers.iter().map(|(_, user_id)| *user_id)))
+                .await?;
+            (users, self.conversations.members(&peers).await?)
+        };
+        self.receipts.overlay(&mut theirs);
+        Ok(Gathered {
+            conversations,
+            heads,
+            counts,
+            newest: newest
+                .into_iter()
+                .map(|message| ((message.conversation_id, message.seq), message))
+                .collect(),
+            users: users.into_iter().map(|user| (user.id, user)).collect(),
+            members: theirs
+                .into_iter()
+                .map(|member| ((member.conversation_id, member.user_id), member))
+                .collect(),
+        })
+    }
+
+    /// Counts what each member has not read.
+    async fn unread(
+        &self,
+        members: &[Member],
+        heads: &HashMap<ConversationId, Head>,
+    ) -> Result<Vec<u64>, RepositoryError> {
+        let mut spans = Vec::new();
+        let mut owners = Vec::new();
+        for (place, member) in members.iter().enumerate() {
+            let head = heads.get(&member.conversation_id).copied().unwrap_or_default();
+            for span in member.unread_spans(head.seq) {
+                spans.push(span);
+                owners.push(place);
+            }
+        }
+        let mut unread = vec![0; members.len()];
+        if !spans.is_empty() {
+            for (place, count) in owners.into_iter().zip(self.messages.tally(&spans).await?) {
+                unread[place] += count;
+            }
+        }
+        Ok(unread)
+    }
+}
+
+impl Gathered {
+    fn view(&self, member: &Member, unread: u64) -> Option<protocol::Conversation> {
+        let id = member.conversation_id;
+        let conversation = self.conversations.get(&id)?;
+        let head = self.heads.get(&id).copied().unwrap_or_default();
+        let newest = member.newest_visible(head.seq);
+        let peer = conversation
+            .peer_of(member.user_id)
+            .and_then(|peer| self.users.get(&peer));
+        let peer_receipt = peer
+            .filter(|peer| peer.settings.read_receipts)
+            .and_then(|peer| self.members.get(&(id, peer.id)))
+            .map(|member| protocol::Watermarks::from(member.watermarks));
+        Some(protocol::Conversation {
+            id,
+            kind: conversation.kind,
+            title: conversation.title.as_ref().map(ToString::to_string),
+            about: conversation.about.to_string(),
+            avatar_media_id: conversation.avatar_media_id,
+            created_by: conversation.created_by,
+            created_at: conversation.created_at,
+            member_count: self.counts.get(&id).copied().unwrap_or_default(),
+            head: ConversationHead {
+                seq: newest,
+                rev: head.rev,
+                last_message: self
+                    .newest
+                    .get(&(id, newest))
+                    .map(|message| protocol::Message::seen_by(message, member.user_id)),
+            },
+            me: Me {
+                role: member.role,
+                joined_at: member.joined_at,
+                read_seq: member.watermarks.read,
+                delivered_seq: member.watermarks.delivered,
+                unread,
+                muted_until: member.preferences.muted_until,
+                archived: member.preferences.archived,
+                pinned: member.preferences.pinned,
+            },
+            peer: peer.map(protocol::User::from),
+            peer_receipt,
+        })
+    }
+}
+
+fn distinct<T: Eq + Hash + Ord + Copy>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<_> = items.collect();
+    items.sort_unstable();
+    items.dedup();
+    items
+}

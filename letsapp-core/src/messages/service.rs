@@ -1,0 +1,490 @@
+//! What members may do with messages.
+
+use std::sync::Arc;
+
+use crate::auth::Principal;
+use crate::conversations::lane::{Command, Done, Lanes, Wish};
+use crate::conversations::receipts::Receipts;
+use crate::conversations::rosters::Rosters;
+use crate::conversations::{
+    Access, ConversationError, ConversationRepository, Forbidden, Granted, Made, Member, Refusal, Watermarks,
+};
+use crate::id::{ConnectionId, ConversationId, IdSource, MessageId, Rev, Seq, UserId};
+use crate::messages::fingerprint::Fingerprinted;
+use crate::messages::search::index_terms;
+use crate::messages::{Content, Emoji, IndexTerms, Message, MessageRepository, Range};
+use crate::page::{Limit, Page};
+use crate::protocol::requests::{EditMessage, SendMessage};
+use crate::protocol::{self, MessageReceipt, ReceiptStatus, UserReaction};
+use crate::time::Clock;
+use crate::users::UserRepository;
+
+/// Messages, as members handle them.
+///
+/// What changes a conversation ([`send`](Self::send), [`edit`](Self::edit), [`delete`](Self::delete),
+/// [`react`](Self::react)) takes its place in the order when the method is called; the future only waits for what
+/// comes of it, and dropping it cancels nothing.
+///
+/// ```
+/// # use letsapp_core::{LetsApp, messages::Range, protocol::requests::{CreateConversation, SendMessage}};
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let app = LetsApp::in_memory().await?;
+/// let (ana, ben) = (app.sign_up("ana", "a long password").await?, app.sign_up("ben", "a long password").await?);
+/// let direct = CreateConversation::Direct { user_id: ben.user_id };
+/// let (chat, _) = app.conversations().create(&ana, direct, None).await?;
+/// app.messages().send(&ana, chat.id, SendMessage::text("Hello, Ben!")?, None).await?;
+/// let history = app.messages().history(&ben, chat.id, Range::Newest, Default::default()).await?;
+/// assert_eq!(history.items[0].body, "Hello, Ben!");
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct MessageService {
+    ports: Arc<Ports>,
+}
+
+pub(crate) struct Ports {
+    pub(crate) conversations: Arc<dyn ConversationRepository>,
+    pub(crate) messages: Arc<dyn MessageRepository>,
+    pub(crate) users: Arc<dyn UserRepository>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) rosters: Arc<Rosters>,
+    pub(crate) receipts: Arc<Receipts>,
+    pub(crate) access: Access,
+}
+
+/// The messages of a conversation that changed since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangesPage {
+    /// Each changed message once, in its present state, in order of `rev`.
+    pub items: Vec<protocol::Message>,
+    /// Where the next part begins; `None` on the last.
+    pub next: Option<Rev>,
+    /// What to ask after next time.
+    pub rev: Rev,
+}
+
+impl MessageService {
+    pub(crate) fn new(ports: Ports) -> Self {
+        Self { ports: Arc::new(ports) }
+    }
+
+    /// Sends a message: when the future is done, it is durable. The same request with the same id again returns that
+    /// one message, as it now stands.
+    ///
+    /// # Errors
+    /// - [`ConversationError::NotFound`] and [`ConversationError::Forbidden`] when one is not in the conversation;
+    /// - [`ConversationError::Conflict`] when the id stands for another message;
+    /// - [`ConversationError::Invalid`] when it answers or names what can't be answered or named;
+    /// - [`ConversationError::Store`] when the store fails: it may have been sent; sending it again with its id is safe.
+    pub fn send(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        request: SendMessage,
+        origin: Option<ConnectionId>,
+    ) -> impl Future<Output = Result<(protocol::Message, Made), ConversationError>> + Send + 'static + use<> {
+        let ports = Arc::clone(&self.ports);
+        let sender = principal.user_id;
+        let submitted = ports.draft(sender, conversation_id, request).map(|(message, terms)| {
+            let (id, fingerprint) = (message.id, message.fingerprint);
+            let wish = ports.wish(principal, conversation_id, origin, Command::Send { message, terms });
+            (ports.lanes.submit(wish), id, fingerprint)
+        });
+        async move {
+            let (outcome, id, fingerprint) = submitted?;
+            match outcome.await {
+                Ok(done) => shown(done, sender),
+                Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
+                Err(refusal) => {
+                    // What was sent before a check began to fail is still the answer to its retry.
+                    let before = ports.messages.find_by_id(conversation_id, id).await?;
+                    match before.filter(|message| message.sender_id == sender) {
+                        Some(message) if message.fingerprint.matches(&fingerprint) => {
+                            Ok((protocol::Message::seen_by(&message, sender), Made::Before))
+                        }
+                        _ => Err(ports.access.explain(refusal, conversation_id, sender).await),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Changes the words of one's own message.
+    ///
+    /// # Errors
+    /// [`ConversationError::Forbidden`] when it is another's, too old, or deleted.
+    pub fn edit(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        seq: Seq,
+        request: EditMessage,
+        origin: Option<ConnectionId>,
+    ) -> impl Future<Output = Result<protocol::Message, ConversationError>> + Send + 'static + use<> {
+        let EditMessage { body, mentions } = request;
+        let terms = IndexTerms {
+            body: index_terms(body.as_str()),
+            attachments: String::new(),
+        };
+        let mentions = sorted(mentions.unwrap_or_default());
+        let command = Command::Edit {
+            seq,
+            body: body.as_str().to_owned(),
+            mentions,
+            terms,
+        };
+        self.revise(principal, conversation_id, command, origin)
+    }
+
+    /// Deletes a message for everyone; a tombstone is left.
+    ///
+    /// # Errors
+    /// [`ConversationError::Forbidden`] unless one sent it or is an admin.
+    pub fn delete(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        seq: Seq,
+        origin: Option<ConnectionId>,
+    ) -> impl Future<Output = Result<protocol::Message, ConversationError>> + Send + 'static + use<> {
+        self.revise(principal, conversation_id, Command::Delete { seq }, origin)
+    }
+
+    /// Puts one's reaction on a message in place of the one before, or with `None` takes it off.
+    ///
+    /// # Errors
+    /// [`ConversationError::Invalid`] when the message has too many different ones.
+    pub fn react(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        seq: Seq,
+        emoji: Option<Emoji>,
+        origin: Option<ConnectionId>,
+    ) -> impl Future<Output = Result<protocol::Message, ConversationError>> + Send + 'static + use<> {
+        self.revise(principal, conversation_id, Command::React { seq, emoji }, origin)
+    }
+
+    /// Returns messages that one may see, in the order and from the place that `range` says.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one never was in the conversation.
+    pub async fn history(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        range: Range,
+        limit: Limit,
+    ) -> Result<Page<protocol::Message, Seq>, ConversationError> {
+        let Granted(member) = self.ports.access.reader(conversation_id, principal.user_id).await?;
+        let more = limit.get() + 1;
+        let messages = self
+            .ports
+            .messages
+            .history(conversation_id, &member.windows, range, more)
+            .await?;
+        let page = Page::cut(messages, limit, |message| message.seq);
+        Ok(page.map(|message| protocol::Message::seen_by(&message, principal.user_id)))
+    }
+
+    /// Returns one message.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one may not see it.
+    pub async fn find(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        seq: Seq,
+    ) -> Result<protocol::Message, ConversationError> {
+        let (_, message) = self.visible(principal, conversation_id, seq).await?;
+        Ok(protocol::Message::seen_by(&message, principal.user_id))
+    }
+
+    /// Returns the messages that were changed after `after`, in order of `rev`.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one never was in the conversation.
+    pub async fn changes(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        after: Rev,
+        limit: Limit,
+    ) -> Result<ChangesPage, ConversationError> {
+        let Granted(member) = self.ports.access.reader(conversation_id, principal.user_id).await?;
+        let head = self
+            .ports
+            .conversations
+            .heads(&[conversation_id])
+            .await?
+            .pop()
+            .map(|(_, head)| head);
+        let more = limit.get() + 1;
+        let changes = self
+            .ports
+            .messages
+            .changes(conversation_id, &member.windows, after, more)
+            .await?;
+        let page = Page::cut(changes, limit, |message| message.rev);
+        let last = page.items.last().map_or(after, |message| message.rev);
+        let rev = page.next.unwrap_or_else(|| last.max(head.unwrap_or_default().rev));
+        let seen = page
+            .items
+            .iter()
+            .map(|message| protocol::Message::seen_by(message, principal.user_id));
+        Ok(ChangesPage {
+            items: seen.collect(),
+            next: page.next,
+            rev,
+        })
+    }
+
+    /// Returns who reacted how to a message, ordered by user.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one may not see it.
+    pub async fn reactions(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        seq: Seq,
+        after: Option<UserId>,
+        limit: Limit,
+    ) -> Result<Page<UserReaction, UserId>, ConversationError> {
+        let (_, message) = self.visible(principal, conversation_id, seq).await?;
+        let mut reactions = message.reactions;
+        reactions.sort_unstable_by_key(|reaction| reaction.user_id);
+        reactions.retain(|reaction| after.is_none_or(|after| reaction.user_id > after));
+        let page = Page::cut(reactions, limit, |reaction| reaction.user_id);
+        Ok(page.map(|reaction| UserReaction {
+            user_id: reaction.user_id,
+            emoji: reaction.emoji.to_string(),
+        }))
+    }
+
+    /// Says how far one has received and read; what was said before never falls.
+    ///
+    /// # Errors
+    /// [`ConversationError::Invalid`] past the newest message.
+    pub async fn advance(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        to: Watermarks,
+        origin: Option<ConnectionId>,
+    ) -> Result<protocol::Watermarks, ConversationError> {
+        let user_id = principal.user_id;
+        let known = self.ports.rosters.recent(conversation_id).await?;
+        let Some(known) = known.filter(|known| known.member(user_id).is_some()) else {
+            return Err(self
+                .ports
+                .access
+                .explain(Refusal::Outsider, conversation_id, user_id)
+                .await);
+        };
+        let highest = to.delivered.max(to.read);
+        if !known.has_reached(highest) {
+            let head = self.ports.conversations.heads(&[conversation_id]).await?.pop();
+            let reached = head.map_or(Seq::ZERO, |(_, head)| head.seq);
+            if highest > reached {
+                let detail = format!("the newest message is {reached}");
+                let field = if to.read > reached { "read" } else { "delivered" };
+                return Err(ConversationError::invalid(field, "past_the_head", detail));
+            }
+            known.reach(reached);
+        }
+        let watermarks = self
+            .ports
+            .receipts
+            .advance(conversation_id, user_id, to, origin)
+            .await?;
+        Ok(watermarks.into())
+    }
+
+    /// Returns how far a message has come to each member who may see it, ordered by user.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one may not see it.
+    pub async fn message_receipts(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        seq: Seq,
+        after: Option<UserId>,
+        limit: Limit,
+    ) -> Result<Page<MessageReceipt, UserId>, ConversationError> {
+        let (member, message) = self.visible(principal, conversation_id, seq).await?;
+        if !member.is_in() {
+            return Err(ConversationError::Forbidden(Forbidden::NotAMember));
+        }
+        let roster = self.ports.conversations.rosters(&[conversation_id]).await?.pop();
+        let mut members = roster.ok_or(ConversationError::NotFound)?.members;
+        self.ports.receipts.overlay(&mut members);
+        members.retain(|member| member.user_id != message.sender_id && member.sees(seq));
+        members.sort_unstable_by_key(|member| member.user_id);
+        members.retain(|member| after.is_none_or(|after| member.user_id > after));
+        let page = Page::cut(members, limit, |member| member.user_id);
+        let ids: Vec<_> = page.items.iter().map(|member| member.user_id).collect();
+        let users = self.ports.users.find(&ids).await?;
+        let shows = |user_id| {
+            user_id == principal.user_id
+                || users
+                    .iter()
+                    .any(|user| user.id == user_id && user.settings.read_receipts)
+        };
+        Ok(page.map(|member| MessageReceipt {
+            user_id: member.user_id,
+            status: if shows(member.user_id) {
+                status(member.watermarks, seq)
+            } else {
+                ReceiptStatus::Sent
+            },
+        }))
+    }
+
+    fn revise(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        command: Command,
+        origin: Option<ConnectionId>,
+    ) -> impl Future<Output = Result<protocol::Message, ConversationError>> + Send + 'static + use<> {
+        let ports = Arc::clone(&self.ports);
+        let actor = principal.user_id;
+        let outcome = ports
+            .lanes
+            .submit(ports.wish(principal, conversation_id, origin, command));
+        async move {
+            match outcome.await {
+                Ok(done) => shown(done, actor).map(|(message, _)| message),
+                Err(refusal) => Err(ports.access.explain(refusal, conversation_id, actor).await),
+            }
+        }
+    }
+
+    async fn visible(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        seq: Seq,
+    ) -> Result<(Member, Message), ConversationError> {
+        let Granted(member) = self.ports.access.reader(conversation_id, principal.user_id).await?;
+        if !member.sees(seq) {
+            return Err(ConversationError::NotFound);
+        }
+        let message = self.ports.messages.find(&[(conversation_id, seq)]).await?.pop();
+        Ok((member, message.ok_or(ConversationError::NotFound)?))
+    }
+}
+
+impl Ports {
+    /// Makes the message that a request asks for, and what it is to be found by.
+    fn draft(
+        &self,
+        sender_id: UserId,
+        conversation_id: ConversationId,
+        request: SendMessage,
+    ) -> Result<(Message, IndexTerms), ConversationError> {
+        let SendMessage {
+            id,
+            body,
+            reply_to,
+            forwarded,
+            mentions,
+            attachments,
+        } = request;
+        if !attachments.is_empty() {
+            return Err(ConversationError::invalid(
+                "attachments",
+                "not_found",
+                "there is no such file",
+            ));
+        }
+        if body.as_str().is_empty() {
+            return Err(ConversationError::invalid(
+                "body",
+                "too_short",
+                "a message needs words or an attachment",
+            ));
+        }
+        let now = self.clock.now();
+        let mentions = sorted(mentions);
+        let fingerprint = Fingerprinted {
+            sender_id,
+            body: body.as_str(),
+            reply_to,
+            forwarded,
+            mentions: &mentions,
+            attachments: &attachments,
+        }
+        .fingerprint();
+        let terms = IndexTerms {
+            body: index_terms(body.as_str()),
+            attachments: String::new(),
+        };
+        let message = Message {
+            conversation_id,
+            id: id.unwrap_or_else(|| MessageId::from_uuid(self.ids.timed(now))),
+            seq: Seq::ZERO,
+            rev: Rev::ZERO,
+            ordinal: 0,
+            sender_id,
+            content: Content::Text(body.into_string()),
+            reply_to,
+            forwarded,
+            mentions,
+            attachments: Vec::new(),
+            reactions: Vec::new(),
+            sent_at: now,
+            edited_at: None,
+            deleted_at: None,
+            fingerprint,
+        };
+        Ok((message, terms))
+    }
+
+    fn wish(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        origin: Option<ConnectionId>,
+        command: Command,
+    ) -> Wish {
+        let at = self.clock.now();
+        Wish {
+            conversation_id,
+            actor: principal.user_id,
+            origin,
+            at,
+            operation: [0; 16],
+            command,
+        }
+    }
+}
+
+fn shown(done: Done, viewer: UserId) -> Result<(protocol::Message, Made), ConversationError> {
+    match done {
+        Done::Changed(message) => Ok((protocol::Message::seen_by(&message, viewer), Made::Now)),
+        Done::Unchanged(message) => Ok((protocol::Message::seen_by(&message, viewer), Made::Before)),
+        Done::Nothing | Done::Exists(_) => Err(ConversationError::NotFound),
+    }
+}
+
+fn status(watermarks: Watermarks, seq: Seq) -> ReceiptStatus {
+    if watermarks.read >= seq {
+        ReceiptStatus::Read
+    } else if watermarks.delivered >= seq {
+        ReceiptStatus::Delivered
+    } else {
+        ReceiptStatus::Sent
+    }
+}
+
+fn sorted(mut ids: Vec<UserId>) -> Vec<UserId> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}

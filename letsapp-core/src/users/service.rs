@@ -1,0 +1,89 @@
+//! Profiles, and finding one another.
+
+use std::sync::Arc;
+
+use crate::auth::Principal;
+use crate::id::UserId;
+use crate::page::{Limit, Page};
+use crate::protocol::{self, MyProfile};
+use crate::text;
+use crate::users::{ProfilePatch, Update, UserError, UserRepository, Username};
+
+/// Users, as they find one another and show themselves.
+///
+/// ```
+/// # use letsapp_core::LetsApp;
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let app = LetsApp::in_memory().await?;
+/// let ana = app.sign_up("ana", "a long password").await?;
+/// let found = app.users().search(&ana, "AN", None, Default::default()).await?;
+/// assert_eq!(found.items[0].id, ana.user_id);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct UserService {
+    users: Arc<dyn UserRepository>,
+}
+
+impl UserService {
+    pub(crate) fn new(users: Arc<dyn UserRepository>) -> Self {
+        Self { users }
+    }
+
+    /// Returns one's own profile.
+    ///
+    /// # Errors
+    /// [`UserError::NotFound`] when the account is gone.
+    pub async fn me(&self, principal: &Principal) -> Result<MyProfile, UserError> {
+        let user = self.users.find(&[principal.user_id]).await?.pop();
+        user.as_ref().map(MyProfile::from).ok_or(UserError::NotFound)
+    }
+
+    /// Changes one's own profile and returns it.
+    ///
+    /// # Errors
+    /// [`UserError::EmailTaken`] when the address is another's.
+    pub async fn update_me(&self, principal: &Principal, patch: ProfilePatch) -> Result<MyProfile, UserError> {
+        if matches!(patch.avatar_media_id, Some(Some(_))) {
+            return Err(UserError::UnknownPicture);
+        }
+        match self.users.update(principal.user_id, patch).await? {
+            Update::Done(user) => Ok(MyProfile::from(&user)),
+            Update::EmailTaken => Err(UserError::EmailTaken),
+            Update::Missing => Err(UserError::NotFound),
+        }
+    }
+
+    /// Returns one profile.
+    ///
+    /// # Errors
+    /// [`UserError::NotFound`] when there is no such user.
+    pub async fn find(&self, _principal: &Principal, id: UserId) -> Result<protocol::User, UserError> {
+        let user = self.users.find(&[id]).await?.pop();
+        user.as_ref().map(protocol::User::from).ok_or(UserError::NotFound)
+    }
+
+    /// Returns users whose username or display name begins with the query, ordered by username; nobody for an empty
+    /// one.
+    ///
+    /// # Errors
+    /// [`UserError::Store`] when the store fails.
+    pub async fn search(
+        &self,
+        _principal: &Principal,
+        query: &str,
+        after: Option<&Username>,
+        limit: Limit,
+    ) -> Result<Page<protocol::User, Username>, UserError> {
+        let prefix = text::fold(query.trim());
+        if prefix.is_empty() {
+            return Ok(Page {
+                items: Vec::new(),
+                next: None,
+            });
+        }
+        let found = self.users.search(&prefix, after, limit.get() + 1).await?;
+        let page = Page::cut(found, limit, |user| user.username.clone());
+        Ok(page.map(|user| protocol::User::from(&user)))
+    }
+}
