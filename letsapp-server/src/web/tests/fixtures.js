@@ -1,0 +1,101 @@
+// Shapes of the wire, filled in, and stand-ins for what a browser has.
+
+export const ME = "me";
+export const PEER = "peer";
+
+export function user(id) {
+  return { id, username: id, display_name: "", about: "" };
+}
+
+export function message(seq, fields = {}) {
+  return {
+    id: `m${seq}`,
+    conversation_id: "c",
+    seq,
+    rev: seq,
+    sender_id: PEER,
+    kind: "user",
+    body: `message ${seq}`,
+    reactions: [],
+    sent_at: "2026-11-22T09:00:00.000Z",
+    edited_at: null,
+    deleted_at: null,
+    ...fields,
+  };
+}
+
+export function conversation({ seq = 0, rev = seq, unread = 0, read = seq - unread, ...fields } = {}) {
+  return {
+    id: "c",
+    kind: "direct",
+    title: null,
+    created_at: "2026-11-22T08:00:00.000Z",
+    member_count: 2,
+    head: { seq, rev, last_message: seq ? message(seq, { rev }) : null },
+    me: { role: "member", read_seq: read, delivered_seq: seq, unread },
+    peer: user(PEER),
+    peer_receipt: { delivered_seq: 0, read_seq: 0 },
+    ...fields,
+  };
+}
+
+export function syncReply(fields = {}) {
+  return { conversations: [], removed: [], changes: [], positions: {}, reset: [], more: false, server_time: "t", ...fields };
+}
+
+export class MemoryStorage {
+  #items = new Map();
+
+  get length() {
+    return this.#items.size;
+  }
+
+  key(index) {
+    return [...this.#items.keys()][index] ?? null;
+  }
+
+  getItem(key) {
+    return this.#items.get(key) ?? null;
+  }
+
+  setItem(key, value) {
+    this.#items.set(key, String(value));
+  }
+
+  removeItem(key) {
+    this.#items.delete(key);
+  }
+}
+
+/** Locks that all tabs of a test share. */
+export class SharedLocks {
+  #held = new Set();
+  #tails = new Map();
+
+  request(name, work) {
+    const turn = (this.#tails.get(name) ?? Promise.resolve()).then(async () => {
+      this.#held.add(name);
+      try {
+        return await work();
+      } finally {
+        this.#held.delete(name);
+      }
+    });
+    this.#tails.set(name, turn.catch(() => {}));
+    return turn;
+  }
+
+  async query() {
+    return { held: [...this.#held].map((name) => ({ name })), pending: [] };
+  }
+
+  /** What happens to the locks of a tab that is closed. */
+  forgetAll() {
+    this.#held.clear();
+  }
+}
+
+/** Lets everything that is already due happen. */
+export async function settled() {
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+}

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Acknowledger } from "../client/acknowledger.js";
+import { Live } from "../client/live.js";
+import { initial, reduce } from "../client/state/reduce.js";
+import { Store } from "../client/store.js";
+import { conversation, ME, message, settled, syncReply, user } from "./fixtures.js";
+
+/** A socket whose requests are answered by hand. */
+class FakeSocket extends EventTarget {
+  isOpen = false;
+  requests = [];
+
+  fits() {
+    return true;
+  }
+
+  request(op, data) {
+    return new Promise((resolve, reject) => this.requests.push({ op, data, resolve, reject }));
+  }
+
+  open() {
+    this.isOpen = true;
+    this.dispatchEvent(new CustomEvent("open"));
+  }
+
+  event(event, data) {
+    this.dispatchEvent(new CustomEvent("event", { detail: { event, data } }));
+  }
+}
+
+async function connected(fields) {
+  const socket = new FakeSocket();
+  const store = new Store(reduce, initial(user(ME)));
+  const live = new Live({ store, socket, api: {} });
+  socket.open();
+  await answer(socket, syncReply({ conversations: [conversation(fields)], positions: { c: fields.seq }, server_time: "t1" }));
+  return { socket, store, live };
+}
+
+async function answer(socket, reply) {
+  socket.requests.at(-1).resolve(reply);
+  await settled();
+}
+
+test("a return asks for what changed since the last sync, by position", async () => {
+  const { socket } = await connected({ seq: 2 });
+  socket.event("message.created", message(3));
+  socket.open();
+  await settled();
+  assert.deepEqual(socket.requests.at(-1).data, { conversations: { c: 3 }, since: "t1" });
+});
+
+test("events that come during a sync are applied after it, once", async () => {
+  const { socket, store } = await connected({ seq: 2 });
+  socket.event("resync", {});
+  socket.event("message.created", message(3));
+  socket.event("message.created", message(4));
+  assert.equal(store.state.conversations.c.head.seq, 2);
+  const reply = syncReply({ changes: [message(3)], conversations: [conversation({ seq: 3, unread: 1 })], positions: { c: 3 } });
+  await answer(socket, reply);
+  assert.deepEqual([store.state.conversations.c.head.seq, store.state.conversations.c.me.unread], [4, 2]);
+});
+
+test("a hole is given a second to close, then fetched", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { socket } = await connected({ seq: 2 });
+  const before = socket.requests.length;
+  socket.event("message.created", message(4));
+  t.mock.timers.tick(999);
+  assert.equal(socket.requests.length, before);
+  t.mock.timers.tick(1);
+  assert.deepEqual(socket.requests.at(-1).data.conversations, { c: 2 });
+});
+
+test("a hole that closes by itself costs nothing", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { socket } = await connected({ seq: 2 });
+  const before = socket.requests.length;
+  socket.event("message.created", message(4));
+  socket.event("message.created", message(3));
+  t.mock.timers.tick(1_000);
+  assert.equal(socket.requests.length, before);
+});
+
+test("a sync in several rounds keeps asking until there is no more", async () => {
+  const { socket } = await connected({ seq: 2 });
+  socket.event("resync", {});
+  await answer(socket, syncReply({ positions: { c: 9 }, more: true, server_time: "t2" }));
+  assert.deepEqual(socket.requests.at(-1).data, { conversations: { c: 9 }, since: "t1" });
+});
+
+test("what arrives is acknowledged as delivered, what is seen as read", async () => {
+  const { store } = await connected({ seq: 2 });
+  const told = [];
+  const request = async (due) => {
+    told.push(due);
+    const mark = due.read ?? due.delivered;
+    return { delivered_seq: mark, read_seq: due.read ?? 0 };
+  };
+  const acknowledger = new Acknowledger({ store, request });
+  acknowledger.open();
+  store.dispatch({ type: "message", message: message(3), created: true });
+  await settled();
+  acknowledger.read("c", 3);
+  await settled();
+  acknowledger.read("c", 2);
+  await settled();
+  assert.deepEqual(told, [
+    { conversation_id: "c", delivered: 3 },
+    { conversation_id: "c", read: 3 },
+  ]);
+  assert.equal(store.state.conversations.c.me.unread, 0);
+});

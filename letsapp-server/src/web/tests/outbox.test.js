@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Problem } from "../client/http.js";
+import { Outbox } from "../client/outbox.js";
+import { MemoryStorage, settled, SharedLocks } from "./fixtures.js";
+
+/** An outbox whose sends are answered by hand: `sends[i].resolve(…)`, `sends[i].reject(…)`. */
+function outbox({ storage = new MemoryStorage(), locks = new SharedLocks() } = {}) {
+  const sends = [];
+  const send = (item) => new Promise((resolve, reject) => sends.push({ item, resolve: () => resolve({ ...item, seq: 1 }), reject }));
+  const box = new Outbox({ userId: "me", storage, locks, send });
+  const shown = { items: [], sent: [] };
+  box.addEventListener("change", ({ detail }) => (shown.items = detail));
+  box.addEventListener("sent", ({ detail }) => shown.sent.push(detail.body));
+  return { box, sends, shown, storage, locks };
+}
+
+const bodies = (sends) => sends.map(({ item }) => item.body);
+
+test("messages of a conversation go one after the other, in the order they were written", async () => {
+  const { box, sends, shown } = outbox();
+  await box.open();
+  box.add("c", "first");
+  box.add("c", "second");
+  box.add("other", "elsewhere");
+  await settled();
+  assert.deepEqual(bodies(sends), ["first", "elsewhere"]);
+  sends[0].resolve();
+  await settled();
+  assert.deepEqual(bodies(sends), ["first", "elsewhere", "second"]);
+  assert.deepEqual(shown.sent, ["first"]);
+});
+
+test("what is written without a connection waits for it", async () => {
+  const { box, sends, shown } = outbox();
+  box.add("c", "later");
+  await settled();
+  assert.deepEqual([bodies(sends), shown.items.map(({ status }) => status)], [[], ["waiting"]]);
+  await box.open();
+  await settled();
+  assert.deepEqual(bodies(sends), ["later"]);
+});
+
+test("a send that may yet succeed is repeated with the same id", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { box, sends, shown } = outbox();
+  await box.open();
+  box.add("c", "hello");
+  sends[0].reject(new Problem({ code: "rate_limited", status: 429, retry_after: 3 }));
+  await settled();
+  t.mock.timers.tick(2_999);
+  await settled();
+  assert.equal(sends.length, 1);
+  t.mock.timers.tick(1);
+  await settled();
+  assert.equal(sends[1].item.id, sends[0].item.id);
+  sends[1].resolve();
+  await settled();
+  assert.deepEqual(shown, { items: [], sent: ["hello"] });
+});
+
+test("a message that is refused stays, with the reason, until it is tried again or discarded", async () => {
+  const { box, sends, shown, storage } = outbox();
+  await box.open();
+  box.add("c", "hello");
+  sends[0].reject(new Problem({ code: "forbidden", status: 403, detail: "You may not." }));
+  await settled();
+  assert.deepEqual(shown.items.map(({ status, error }) => [status, error]), [["failed", "You may not."]]);
+  box.retry(sends[0].item.id);
+  await settled();
+  assert.equal(sends[1].item.id, sends[0].item.id);
+  box.remove(sends[0].item.id);
+  assert.deepEqual([shown.items, storage.length], [[], 0]);
+});
+
+test("a reload sends what was waiting, with its id", async () => {
+  const before = outbox();
+  before.box.add("c", "unsent");
+  const { id } = before.shown.items[0];
+  before.locks.forgetAll();
+  const after = outbox(before);
+  await after.box.open();
+  await settled();
+  assert.deepEqual(after.sends.map(({ item }) => [item.id, item.body]), [[id, "unsent"]]);
+  after.sends[0].resolve();
+  await settled();
+  assert.equal(before.storage.length, 0);
+});
+
+test("what another tab is about to send is left to it", async () => {
+  const one = outbox();
+  await settled();
+  one.box.add("c", "mine");
+  const other = outbox(one);
+  await other.box.open();
+  await settled();
+  assert.deepEqual(other.sends, []);
+});

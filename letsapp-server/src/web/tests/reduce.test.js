@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { byActivity } from "../client/state/conversations.js";
+import { tick } from "../client/state/receipts.js";
+import { holes, initial, positions, reduce } from "../client/state/reduce.js";
+import { conversation, ME, message, PEER, syncReply, user } from "./fixtures.js";
+
+const run = (actions, state = initial(user(ME))) => actions.reduce(reduce, state);
+const met = (fields) => run([{ type: "conversation", conversation: conversation(fields) }]);
+const created = (item) => ({ type: "message", message: item, created: true });
+const updated = (item) => ({ type: "message", message: item, created: false });
+const opened = (items, reachedStart = true) => [
+  { type: "historyAsked", conversation_id: "c", asking: "a" },
+  { type: "history", conversation_id: "c", asking: "a", items, reachedStart },
+];
+const read = (seq, user_id = ME) => ({
+  type: "receipts",
+  conversation_id: "c",
+  items: [{ user_id, delivered_seq: seq, read_seq: seq }],
+});
+const unread = (state) => state.conversations.c.me.unread;
+
+test("a message of somebody else is unread, one's own reads everything before it", () => {
+  const two = run([created(message(1)), created(message(2))], met());
+  assert.equal(unread(two), 2);
+  assert.equal(unread(run([created(message(3, { sender_id: ME }))], two)), 0);
+});
+
+test("the same message twice counts once", () => {
+  assert.equal(unread(run([created(message(1)), created(message(1))], met())), 1);
+});
+
+test("a message that the server has counted already isn't counted again", () => {
+  const state = run([created(message(3))], met({ seq: 3, unread: 3 }));
+  assert.equal(unread(state), 3);
+});
+
+test("messages that overtake each other are all counted, and leave no hole", () => {
+  const state = run([3, 1, 2].map((seq) => created(message(seq))), met());
+  assert.equal(unread(state), 3);
+  assert.deepEqual(holes(state), []);
+  assert.deepEqual(positions(state), { c: 3 });
+});
+
+test("system messages and edits are never unread; a deletion takes one back", () => {
+  const state = run([created(message(1)), created(message(2, { kind: "system", system: {} })), updated(message(1, { rev: 3 }))], met());
+  assert.equal(unread(state), 1);
+  assert.equal(unread(run([updated(message(1, { rev: 4, deleted_at: "t" }))], state)), 0);
+});
+
+test("a skipped change shows as a hole, and sync closes it", () => {
+  const state = run([created(message(3, { rev: 4 }))], met({ seq: 2 }));
+  assert.deepEqual(holes(state), ["c"]);
+  assert.deepEqual(positions(state), { c: 2 });
+  const reply = syncReply({ conversations: [conversation({ seq: 3, rev: 4, unread: 1 })], positions: { c: 4 } });
+  const synced = run([{ type: "synced", reply }], state);
+  assert.deepEqual(holes(synced), []);
+  assert.equal(unread(synced), 1);
+});
+
+test("a change that isn't the reader's to see closes its hole", () => {
+  const state = run([created(message(3, { rev: 4 })), { type: "rev", conversation_id: "c", rev: 3 }], met({ seq: 2 }));
+  assert.deepEqual(holes(state), []);
+});
+
+test("an account of the conversation that is newer than its messages is a hole", () => {
+  const state = run([{ type: "conversation", conversation: conversation({ seq: 4, unread: 2 }) }], met({ seq: 2 }));
+  assert.deepEqual(holes(state), ["c"]);
+});
+
+test("an account that is older than what came live keeps the newer head and count", () => {
+  const live = run([created(message(3))], met({ seq: 2 }));
+  const state = run([{ type: "conversation", conversation: conversation({ seq: 2, title: "late" }) }], live);
+  assert.equal(state.conversations.c.head.seq, 3);
+  assert.equal(unread(state), 1);
+  assert.equal(state.conversations.c.title, "late");
+});
+
+test("reading a part leaves the rest unread, counted from the messages at hand", () => {
+  const items = [4, 3, 2, 1].map((seq) => message(seq, seq === 3 ? { sender_id: ME } : {}));
+  const state = run([...opened(items), read(1)], met({ seq: 4, unread: 3, read: 0 }));
+  assert.equal(unread(state), 2);
+  assert.equal(unread(run([read(4)], state)), 0);
+});
+
+test("a count that can't be told from what is at hand is left to the server", () => {
+  const state = run([read(5)], met({ seq: 90, unread: 90 }));
+  assert.equal(state.conversations.c.unsure, true);
+  assert.equal(run([{ type: "conversation", conversation: conversation({ seq: 90, unread: 85 }) }], state).conversations.c.unsure, undefined);
+});
+
+test("watermarks only rise", () => {
+  const state = run([read(3), read(1)], met({ seq: 4, unread: 4 }));
+  assert.equal(state.conversations.c.me.read_seq, 3);
+});
+
+test("ticks of a direct chat follow the peer's watermarks, and their own messages", () => {
+  const state = met({ seq: 5 });
+  assert.equal(tick(state.receipts.c, 5, ME), "sent");
+  const delivered = run([{ type: "receipts", conversation_id: "c", items: [{ user_id: PEER, delivered_seq: 5, read_seq: 4 }] }], state);
+  assert.equal(tick(delivered.receipts.c, 5, ME), "delivered");
+  assert.equal(tick(run([created(message(6))], delivered).receipts.c, 5, ME), "read");
+});
+
+test("ticks of a group wait until everyone's watermarks are here", () => {
+  const group = met({ seq: 2, kind: "group", peer: undefined, peer_receipt: undefined });
+  const spoke = run([created(message(3))], group);
+  assert.equal(spoke.receipts.c, undefined);
+  const items = [PEER, "third"].map((user_id) => ({ user_id, delivered_seq: 2, read_seq: 0 }));
+  const loaded = run([{ type: "receiptsLoaded", conversation_id: "c", items }], spoke);
+  assert.equal(tick(loaded.receipts.c, 2, ME), "delivered");
+  assert.equal(tick(run([read(2, PEER)], loaded).receipts.c, 2, ME), "delivered");
+  assert.equal(tick(run([read(2, PEER), read(2, "third")], loaded).receipts.c, 2, ME), "read");
+});
+
+test("a conversation left disappears from the list, and starts anew on return", () => {
+  const left = run([...opened([message(1)]), { type: "left", id: "c" }], met({ seq: 1 }));
+  assert.deepEqual(byActivity(left.conversations), []);
+  assert.deepEqual(positions(left), {});
+  const back = run([{ type: "conversation", conversation: conversation({ seq: 9 }) }], left);
+  assert.equal(back.timelines.c.status, "empty");
+  assert.deepEqual(positions(back), { c: 9 });
+});
+
+test("sync brings what changed into an open chat, and empties one that changed too much", () => {
+  const state = run(opened([message(2), message(1)]), met({ seq: 2 }));
+  const changes = [message(1, { rev: 3, body: "edited" }), message(3, { rev: 4 })];
+  const reply = syncReply({ changes, conversations: [conversation({ seq: 3, rev: 4 })], positions: { c: 4 } });
+  const synced = run([{ type: "synced", reply }], state);
+  assert.deepEqual(synced.timelines.c.messages.map(({ body }) => body), ["edited", "message 2", "message 3"]);
+  const reset = run([{ type: "synced", reply: syncReply({ reset: ["c"] }) }], synced);
+  assert.equal(reset.timelines.c.status, "empty");
+});
+
+test("nothing new makes no new state", () => {
+  const state = met({ seq: 2 });
+  assert.equal(run([{ type: "users", users: [user(PEER)] }, { type: "rev", conversation_id: "c", rev: 1 }], state), state);
+});

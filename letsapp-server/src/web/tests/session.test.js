@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Problem } from "../client/http.js";
+import { Session } from "../client/session.js";
+import { MemoryStorage, SharedLocks, user } from "./fixtures.js";
+
+const tokens = (n, expires_in = 900) => ({ access_token: `access${n}`, refresh_token: `refresh${n}`, expires_in });
+
+/** Tabs of one browser, and the refresh tokens that the server was asked with. */
+function browser({ tabs = 1, answer = (n) => ({ tokens: tokens(n) }) } = {}) {
+  const shared = { storage: new MemoryStorage(), locks: new SharedLocks() };
+  const asked = [];
+  const send = async (_method, _path, { body }) => {
+    asked.push(body.refresh_token);
+    return answer(asked.length + 1);
+  };
+  const sessions = Array.from({ length: tabs }, () => new Session({ ...shared, send }));
+  return { asked, sessions };
+}
+
+test("a token that still lasts is used as it is", async () => {
+  const { asked, sessions } = browser();
+  sessions[0].start({ user: user("me"), tokens: tokens(1) });
+  assert.equal(await sessions[0].accessToken(), "access1");
+  assert.deepEqual(asked, []);
+});
+
+test("a token near its end is renewed first", async () => {
+  const { asked, sessions } = browser();
+  sessions[0].start({ user: user("me"), tokens: tokens(1, 10) });
+  assert.equal(await sessions[0].accessToken(), "access2");
+  assert.deepEqual(asked, ["refresh1"]);
+});
+
+test("of many tabs that need a new token only one asks for it", async () => {
+  const { asked, sessions } = browser({ tabs: 3 });
+  sessions[0].start({ user: user("me"), tokens: tokens(1) });
+  const renewed = await Promise.all(sessions.map((session) => session.renewed("access1")));
+  assert.deepEqual(renewed, ["access2", "access2", "access2"]);
+  assert.deepEqual(asked, ["refresh1"]);
+});
+
+test("a session that the server has ended is forgotten, and said to have expired", async () => {
+  const answer = () => {
+    throw new Problem({ code: "unauthenticated", status: 401 });
+  };
+  const [session] = browser({ answer }).sessions;
+  session.start({ user: user("me"), tokens: tokens(1) });
+  const reasons = [];
+  session.addEventListener("end", ({ detail }) => reasons.push(detail));
+  await assert.rejects(session.renewed("access1"), { code: "unauthenticated" });
+  assert.deepEqual([session.user, reasons], [null, ["expired"]]);
+});
+
+test("a server that can't be reached doesn't sign anybody out", async () => {
+  const answer = () => {
+    throw Problem.offline();
+  };
+  const [session] = browser({ answer }).sessions;
+  session.start({ user: user("me"), tokens: tokens(1) });
+  await assert.rejects(session.renewed("access1"), { code: "offline" });
+  assert.equal(session.user.id, "me");
+});
+
+test("tokens that come after signing out are nobody's", async () => {
+  let sessions;
+  const answer = (n) => {
+    sessions[0].end("signed-out");
+    return { tokens: tokens(n) };
+  };
+  ({ sessions } = browser({ answer }));
+  sessions[0].start({ user: user("me"), tokens: tokens(1) });
+  await assert.rejects(sessions[0].renewed("access1"), { code: "unauthenticated" });
+  assert.equal(sessions[0].user, null);
+});

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { dayOf, initialsOf, isEmojiOnly, lengthOf, partsOf, previewOf, systemText } from "../client/text.js";
+import { ME, message, PEER } from "./fixtures.js";
+
+const users = { [PEER]: { display_name: "Ada Lindqvist" }, third: { username: "emi", display_name: "" } };
+
+test("addresses become links, without the punctuation after them", () => {
+  assert.deepEqual(partsOf("See https://example.org/a?b=c, or (http://x.y/z)."), [
+    { text: "See " },
+    { text: "https://example.org/a?b=c", href: "https://example.org/a?b=c" },
+    { text: ", or (" },
+    { text: "http://x.y/z", href: "http://x.y/z" },
+    { text: ")." },
+  ]);
+});
+
+test("only http addresses become links", () => {
+  assert.deepEqual(partsOf("javascript:alert(1) <b>data:text/html,x</b>"), [{ text: "javascript:alert(1) <b>data:text/html,x</b>" }]);
+});
+
+test("a family counts as one character", () => {
+  assert.equal(lengthOf("👨‍👩‍👧‍👦é"), 2);
+});
+
+test("a few emoji alone are shown large", () => {
+  assert.deepEqual(["❤️", "👍🏽 🎉", "👨‍👩‍👧", "🇩🇪", "ok 👍", "12", "🎉🎉🎉🎉", ""].map(isEmojiOnly), [
+    true, true, true, true, false, false, false, false,
+  ]);
+});
+
+test("initials are of the first and the last word, in any script", () => {
+  assert.deepEqual(["Ada Lindqvist", "ada", "田中 恵美", "José de la Cruz", "🎉"].map(initialsOf), ["AL", "A", "田恵", "JC", "·"]);
+});
+
+test("near days have names", () => {
+  const now = new Date(2026, 10, 22, 0, 30);
+  assert.equal(dayOf(new Date(2026, 10, 22, 0, 1), now), "Today");
+  assert.equal(dayOf(new Date(2026, 10, 21, 23, 59), now), "Yesterday");
+});
+
+test("system messages are told to the one who reads them", () => {
+  const told = (sender_id, system) => systemText({ sender_id, system }, users, ME);
+  assert.equal(told(PEER, { type: "members_added", user_ids: [ME, "third"] }), "Ada Lindqvist added you and emi");
+  assert.equal(told(ME, { type: "member_removed", user_id: "third" }), "You removed emi");
+  assert.equal(told(PEER, { type: "member_left", user_id: PEER }), "Ada Lindqvist left");
+  assert.equal(told(PEER, { type: "role_changed", user_id: ME, role: "owner" }), "Ada Lindqvist made you the owner");
+  assert.equal(told(PEER, { type: "something_new" }), "Something changed here");
+});
+
+test("a preview says whose message it is, and nothing of a deleted one", () => {
+  assert.equal(previewOf(message(1), users, ME), "message 1");
+  assert.equal(previewOf(message(1), users, ME, { group: true }), "Ada Lindqvist: message 1");
+  assert.equal(previewOf(message(1, { sender_id: ME }), users, ME), "You: message 1");
+  assert.equal(previewOf(message(1, { deleted_at: "t", body: "" }), users, ME), "Message deleted");
+});
