@@ -286,6 +286,7 @@ impl LetsAppBuilder {
             receipts: receipts.clone(),
             views,
             access: access.clone(),
+            shared: store.is_shared(),
         });
         let message_service = MessageService::new(MessagePorts {
             conversations,

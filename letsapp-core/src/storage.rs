@@ -66,6 +66,11 @@ pub trait Repositories: Send + Sync {
     /// Returns the store of the server's own keys.
     fn keys(&self) -> Arc<dyn KeyRepository>;
 
+    /// Tells whether other servers may write to the same data while this one does.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Asks the store whether it can serve.
     ///
     /// # Errors

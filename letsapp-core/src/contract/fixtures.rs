@@ -1,23 +1,37 @@
-//! Users, conversations and messages to try things on.
+//! Users, sessions, conversations and messages to try things on.
 
-use uuid::Builder;
+use uuid::{Builder, Uuid};
 
-use crate::auth::PasswordHash;
-use crate::id::{MediaId, UserId};
+use crate::auth::{Generation, Key, KeyPurpose, Kid, PasswordHash, Session, TokenHash};
+use crate::conversations::{Conversation, Kind};
+use crate::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::messages::{Content, Fingerprint, Message, SystemEvent};
+use crate::text::Title;
 use crate::time::Timestamp;
 use crate::users::{About, Audience, DisplayName, Email, Settings, User, Username};
 
 /// Returns the same id for the same number, and ids that do not sort as their numbers do.
-fn scattered(kind: u8, n: u64) -> uuid::Uuid {
+fn scattered(kind: u8, n: u64) -> Uuid {
     let mut bytes = [kind; 16];
     bytes[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-    bytes[8..].copy_from_slice(&n.to_be_bytes());
-    bytes[8] = kind;
+    bytes[9..].copy_from_slice(&n.to_be_bytes()[1..]);
     Builder::from_random_bytes(bytes).into_uuid()
 }
 
 pub(super) fn user_id(n: u64) -> UserId {
     UserId::from_uuid(scattered(1, n))
+}
+
+pub(super) fn session_id(n: u64) -> SessionId {
+    SessionId::from_uuid(scattered(2, n))
+}
+
+pub(super) fn conversation_id(n: u64) -> ConversationId {
+    ConversationId::from_uuid(scattered(3, n))
+}
+
+pub(super) fn message_id(n: u64) -> MessageId {
+    MessageId::from_uuid(scattered(4, n))
 }
 
 pub(super) fn media_id(n: u64) -> MediaId {
@@ -29,9 +43,14 @@ pub(super) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_795_338_000_000 + millis)
 }
 
+/// Returns a moment that a store which drops what has expired does not see pass.
+pub(super) fn in_the_far_future(millis: i64) -> Timestamp {
+    Timestamp::from_millis(4_000_000_000_000 + millis)
+}
+
 /// Makes a user with nothing but what there must be.
-pub(super) fn user(n: u64, username: &str) -> User {
-    let username = Username::parse(username).expect("a fixture's username is valid");
+pub(super) fn user(n: u64, name: &str) -> User {
+    let username = username(name);
     User {
         id: user_id(n),
         display_name: DisplayName::from(&username),
@@ -47,11 +66,11 @@ pub(super) fn user(n: u64, username: &str) -> User {
 }
 
 /// Makes a user with everything that there may be.
-pub(super) fn user_in_full(n: u64, username: &str) -> User {
+pub(super) fn user_in_full(n: u64, name: &str) -> User {
     User {
         display_name: display_name("Zoë 🦄 Müller"),
         about: About::from_stored("Hello,\nworld"),
-        email: Some(email(&format!("{username}@example.org"))),
+        email: Some(email(&format!("{name}@example.org"))),
         avatar_media_id: Some(media_id(n)),
         settings: Settings {
             last_seen: Audience::Contacts,
@@ -59,7 +78,7 @@ pub(super) fn user_in_full(n: u64, username: &str) -> User {
         },
         created_at: at(1),
         last_seen_at: Some(at(2)),
-        ..user(n, username)
+        ..user(n, name)
     }
 }
 
@@ -77,4 +96,126 @@ pub(super) fn email(text: &str) -> Email {
 
 pub(super) fn password(text: &str) -> PasswordHash {
     PasswordHash::from_phc(format!("$argon2id$v=19${text}"))
+}
+
+pub(super) fn token(n: u8) -> TokenHash {
+    TokenHash([n; 32])
+}
+
+pub(super) fn generation(number: u32, hash: u8) -> Generation {
+    Generation {
+        number,
+        hash: token(hash),
+        kid: Kid("refresh-1".to_owned()),
+        issued_at: at(i64::from(number) * 1000),
+        used_at: None,
+    }
+}
+
+pub(super) fn session(n: u64, user_id: UserId) -> Session {
+    let created_at = at(i64::try_from(n).expect("fixtures are few") * 10);
+    Session {
+        id: session_id(n),
+        user_id,
+        device_name: None,
+        created_at,
+        last_used_at: created_at,
+        expires_at: in_the_far_future(0),
+        refresh: generation(1, u8::try_from(n).expect("fixtures are few")),
+        previous: None,
+    }
+}
+
+pub(super) fn key(name: &str, purpose: KeyPurpose) -> Key {
+    Key {
+        kid: Kid(name.to_owned()),
+        purpose,
+        secret: [name.len().to_le_bytes()[0]; 32],
+        created_at: at(0),
+    }
+}
+
+/// Makes the direct conversation of two users.
+pub(super) fn direct(a: UserId, b: UserId) -> Conversation {
+    Conversation {
+        id: ConversationId::of_pair(a, b),
+        kind: Kind::Direct,
+        title: None,
+        about: About::from_stored(""),
+        avatar_media_id: None,
+        created_by: a,
+        created_at: at(0),
+        pair: Some((a.min(b), a.max(b))),
+        fingerprint: None,
+    }
+}
+
+/// Makes a group, without members yet.
+pub(super) fn group(n: u64, owner: UserId) -> Conversation {
+    Conversation {
+        id: conversation_id(n),
+        kind: Kind::Group,
+        title: Some(Title::from_stored(format!("Group {n}"))),
+        about: About::from_stored("Some words,\non two lines"),
+        avatar_media_id: Some(media_id(n)),
+        created_by: owner,
+        created_at: at(0),
+        pair: None,
+        fingerprint: Some([7; 32]),
+    }
+}
+
+/// Makes a message as a sender makes it: without a place.
+pub(super) fn text(conversation_id: ConversationId, n: u64, sender_id: UserId) -> Message {
+    Message {
+        conversation_id,
+        id: message_id(n),
+        seq: Seq::ZERO,
+        rev: Rev::ZERO,
+        ordinal: 0,
+        sender_id,
+        content: Content::Text(format!("message {n}")),
+        reply_to: None,
+        forwarded: false,
+        mentions: Vec::new(),
+        attachments: Vec::new(),
+        reactions: Vec::new(),
+        sent_at: at(i64::try_from(n).unwrap_or(i64::MAX / 2) % 1_000_000_000),
+        edited_at: None,
+        deleted_at: None,
+        fingerprint: Fingerprint {
+            version: 1,
+            hash: [n.to_le_bytes()[0]; 32],
+        },
+    }
+}
+
+/// Makes a system message, without a place.
+pub(super) fn system(conversation_id: ConversationId, n: u64, actor: UserId, event: SystemEvent) -> Message {
+    Message {
+        content: Content::System(event),
+        fingerprint: Fingerprint::SYSTEM,
+        ..text(conversation_id, n, actor)
+    }
+}
+
+/// Returns the state of a message after its words were changed.
+pub(super) fn edited(message: &Message, body: &str, millis: i64) -> Message {
+    Message {
+        content: Content::Text(body.to_owned()),
+        edited_at: Some(at(millis)),
+        ..message.clone()
+    }
+}
+
+/// Returns the state of a message after it was deleted.
+pub(super) fn deleted(message: &Message, millis: i64) -> Message {
+    Message {
+        content: Content::Text(String::new()),
+        mentions: Vec::new(),
+        attachments: Vec::new(),
+        reactions: Vec::new(),
+        deleted_at: Some(at(millis)),
+        ..message.clone()
+    }
 }

@@ -36,10 +36,15 @@
 )]
 
 mod fixtures;
+mod steps;
 mod suite;
 #[cfg(test)]
 mod tests;
 
+#[doc(hidden)]
+pub mod conversations;
+#[doc(hidden)]
+pub mod sessions;
 #[doc(hidden)]
 pub mod users;
 

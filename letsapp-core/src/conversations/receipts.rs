@@ -43,7 +43,7 @@ type Whose = (ConversationId, UserId);
 struct Waiting {
     next: HashMap<Whose, Rise>,
     /// What the store is being told at the moment.
-    in_flight: HashMap<Whose, Watermarks>,
+    in_flight: HashMap<Whose, (Watermarks, Timestamp)>,
     closed: bool,
 }
 
@@ -114,11 +114,11 @@ impl Receipts {
         }
         for member in members {
             let whose = (member.conversation_id, member.user_id);
-            if let Some(rise) = waiting.next.get(&whose) {
-                member.watermarks = member.watermarks.merge(rise.to);
-            }
-            if let Some(to) = waiting.in_flight.get(&whose) {
-                member.watermarks = member.watermarks.merge(*to);
+            let next = waiting.next.get(&whose).map(|rise| (rise.to, rise.at));
+            let in_flight = waiting.in_flight.get(&whose).copied();
+            for (to, at) in next.into_iter().chain(in_flight) {
+                member.watermarks = member.watermarks.merge(to);
+                member.changed_at = member.changed_at.max(at);
             }
         }
     }
@@ -165,7 +165,7 @@ impl Receipts {
             let (batch, closed) = {
                 let mut waiting = self.lock();
                 let batch = std::mem::take(&mut waiting.next);
-                waiting.in_flight = batch.iter().map(|(whose, rise)| (*whose, rise.to)).collect();
+                waiting.in_flight = batch.iter().map(|(whose, rise)| (*whose, (rise.to, rise.at))).collect();
                 (batch, waiting.closed)
             };
             if !batch.is_empty() {

@@ -51,6 +51,8 @@ pub(crate) struct Ports {
     pub(crate) receipts: Arc<Receipts>,
     pub(crate) views: Arc<Views>,
     pub(crate) access: Access,
+    /// Whether other servers write to the stores.
+    pub(crate) shared: bool,
 }
 
 /// Whether something was made now or was there.
@@ -140,7 +142,7 @@ impl ConversationService {
             ListPosition(last, view.id)
         };
         let mut views: Vec<_> = views.into_iter().map(|(_, view)| (position(&view), view)).collect();
-        views.sort_unstable_by(|(a, _), (b, _)| (b.0, b.1).cmp(&(a.0, a.1)));
+        views.sort_unstable_by_key(|(at, _)| std::cmp::Reverse((at.0, at.1)));
         views.retain(|(at, _)| after.is_none_or(|after| (at.0, at.1) < (after.0, after.1)));
         views.truncate(limit.get() + 1);
         let page = Page::cut(views, limit, |(at, _)| *at);
@@ -390,6 +392,7 @@ impl ConversationService {
             messages: &*ports.messages,
             receipts: &ports.receipts,
             views: &ports.views,
+            shared: ports.shared,
         };
         syncing.sync(principal.user_id, request, ports.clock.now()).await
     }

@@ -17,7 +17,8 @@ const CHANGES: usize = 1_000;
 /// The most changes that one answer lists; with more, the client asks again.
 const CHANGES_IN_ALL: usize = 5_000;
 
-/// What was minted up to this long before it was stored is not missed.
+/// Where several servers share a store, what one of them dated up to this long before it was stored is not missed, nor
+/// what a clock that is this far behind has dated.
 const OVERLAP: Duration = Duration::from_secs(10);
 
 /// The stores that a sync reads.
@@ -26,6 +27,8 @@ pub(super) struct Syncing<'a> {
     pub(super) messages: &'a dyn MessageRepository,
     pub(super) receipts: &'a Receipts,
     pub(super) views: &'a Views,
+    /// Whether other servers write to the stores.
+    pub(super) shared: bool,
 }
 
 impl Syncing<'_> {
@@ -42,7 +45,9 @@ impl Syncing<'_> {
         members.retain(|member| member.is_in() || named.contains_key(&member.conversation_id));
         let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
         let heads: HashMap<_, _> = self.conversations.heads(&ids).await?.into_iter().collect();
-        let since = request.since.map(|since| since.minus(OVERLAP));
+        let since = request
+            .since
+            .map(|since| if self.shared { since.minus(OVERLAP) } else { since });
         let moved = self.moved_peers(user_id, &members, since).await?;
 
         let mut answer = protocol::Sync {
@@ -69,7 +74,7 @@ impl Syncing<'_> {
             };
             answer.positions.insert(id, position);
             let changed = held.is_none_or(|held| held != head.rev)
-                || since.is_none_or(|since| member.changed_at > since)
+                || since.is_none_or(|since| member.changed_at >= since)
                 || moved.contains(&id);
             if !member.is_in() {
                 answer.removed.push(id);

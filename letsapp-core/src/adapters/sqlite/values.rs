@@ -1,0 +1,186 @@
+//! How the domain's values stand in columns, and how they are read back.
+
+use std::rc::Rc;
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Value, ValueRef};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::auth::{KeyPurpose, Kid, PasswordHash, TokenHash};
+use crate::conversations::{Kind, Role};
+use crate::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::messages::Emoji;
+use crate::text::Title;
+use crate::time::Timestamp;
+use crate::users::{About, Audience, DisplayName, Email, Username};
+
+/// A value that is kept as JSON.
+pub(super) struct Json<T>(pub(super) T);
+
+/// A list that is kept as JSON, and as null where it is empty.
+pub(super) fn list<T>(items: &[T]) -> Option<Json<&[T]>> {
+    (!items.is_empty()).then_some(Json(items))
+}
+
+/// Many ids as one parameter: the table `rarray(?)`.
+pub(super) fn ids<'a, I: ToSql + 'a>(ids: impl IntoIterator<Item = &'a I>) -> rusqlite::Result<Rc<Vec<Value>>> {
+    let owned = |id: &I| {
+        Ok(match id.to_sql()? {
+            ToSqlOutput::Borrowed(value) => value.into(),
+            ToSqlOutput::Owned(value) => value,
+            _ => Value::Null,
+        })
+    };
+    ids.into_iter().map(owned).collect::<rusqlite::Result<_>>().map(Rc::new)
+}
+
+/// A count as SQLite has integers. Nothing is ever counted so high that one doesn't fit, but a client may ask for it.
+pub(super) fn integer(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+macro_rules! bytes {
+    ($($id:ident)*) => {$(
+        impl ToSql for $id {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.as_bytes())))
+            }
+        }
+
+        impl FromSql for $id {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                FromSql::column_result(value).map(Self::from_bytes)
+            }
+        }
+    )*};
+}
+
+bytes!(UserId SessionId ConversationId MessageId MediaId);
+
+macro_rules! counter {
+    ($($counter:ident)*) => {$(
+        impl ToSql for $counter {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::Owned(Value::Integer(integer(self.0))))
+            }
+        }
+
+        impl FromSql for $counter {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                count(value).map(Self)
+            }
+        }
+    )*};
+}
+
+counter!(Seq Rev);
+
+/// Reads a count.
+fn count(value: ValueRef<'_>) -> FromSqlResult<u64> {
+    let integer = value.as_i64()?;
+    u64::try_from(integer).map_err(|_| FromSqlError::OutOfRange(integer))
+}
+
+macro_rules! text {
+    ($($text:ident)*) => {$(
+        impl ToSql for $text {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.as_str().into())
+            }
+        }
+
+        impl FromSql for $text {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                value.as_str().map(Self::from_stored)
+            }
+        }
+    )*};
+}
+
+text!(Username DisplayName About Email Title Emoji);
+
+macro_rules! word {
+    ($($word:ident)*) => {$(
+        impl ToSql for $word {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.as_str().into())
+            }
+        }
+
+        impl FromSql for $word {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let word = value.as_str()?;
+                Self::from_word(word).ok_or_else(|| FromSqlError::other(UnknownWord(word.to_owned())))
+            }
+        }
+    )*};
+}
+
+word!(Kind Role Audience KeyPurpose);
+
+/// A word in the file that means nothing here.
+#[derive(Debug, thiserror::Error)]
+#[error("the word {0:?} is unknown")]
+struct UnknownWord(String);
+
+impl ToSql for Timestamp {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_millis().into())
+    }
+}
+
+impl FromSql for Timestamp {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_i64().map(Self::from_millis)
+    }
+}
+
+impl ToSql for PasswordHash {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_phc().into())
+    }
+}
+
+impl FromSql for PasswordHash {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str().map(Self::from_phc)
+    }
+}
+
+impl ToSql for TokenHash {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
+    }
+}
+
+impl FromSql for TokenHash {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        FromSql::column_result(value).map(Self)
+    }
+}
+
+impl ToSql for Kid {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.0.to_sql()
+    }
+}
+
+impl FromSql for Kid {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        FromSql::column_result(value).map(Self)
+    }
+}
+
+impl<T: Serialize> ToSql for Json<T> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let text = serde_json::to_string(&self.0);
+        text.map(ToSqlOutput::from)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+    }
+}
+
+impl<T: DeserializeOwned> FromSql for Json<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?).map(Self).map_err(FromSqlError::other)
+    }
+}

@@ -1,0 +1,483 @@
+//! Conversations, their members, and what members set for themselves.
+
+use super::Trial;
+use super::fixtures::{at, conversation_id, direct, group, system, text, user_id};
+use super::steps::{append, at_once, creation, govern};
+use crate::conversations::{
+    Advance, Advanced, Creation, Head, Member, MemberChange, Preferences, PreferencesPatch, Role, Watermarks, Window,
+};
+use crate::id::{ConversationId, Rev, Seq, UserId};
+use crate::messages::SystemEvent;
+
+pub async fn a_direct_conversation_is_made_once(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let first = direct(ana, ben);
+    let made = trial.conversations().create_direct(first.clone(), at(1)).await.unwrap();
+    assert_eq!(made, Creation::Created(first.clone()));
+    // The other one asks later.
+    let again = trial
+        .conversations()
+        .create_direct(direct(ben, ana), at(2))
+        .await
+        .unwrap();
+    assert_eq!(again, Creation::Existing(first.clone()));
+    assert_eq!(trial.conversations().find(&[first.id]).await.unwrap(), [first.clone()]);
+    let member = trial.member(first.id, ben).await;
+    assert_eq!(
+        member,
+        Member::of_pair(first.id, ben, at(1)),
+        "the second request changed nothing"
+    );
+}
+
+pub async fn of_many_who_start_the_same_chat_one_makes_it(trial: Trial) {
+    let another = trial.another().await;
+    for round in 0..5 {
+        let (ana, ben) = (user_id(10 * round), user_id(10 * round + 1));
+        let made = at_once((0..12).map(|n| {
+            let conversations = if n % 2 == 0 {
+                trial.conversations()
+            } else {
+                another.conversations()
+            };
+            let wanted = if n % 3 == 0 { direct(ana, ben) } else { direct(ben, ana) };
+            async move { conversations.create_direct(wanted, at(n)).await.unwrap() }
+        }));
+        let made = made.await;
+        let created: Vec<_> = made
+            .iter()
+            .filter(|made| matches!(made, Creation::Created(_)))
+            .collect();
+        assert_eq!(created.len(), 1, "{made:?}");
+        let stored = trial.conversation(ConversationId::of_pair(ana, ben)).await;
+        for made in made {
+            let (Creation::Created(conversation) | Creation::Existing(conversation)) = made;
+            assert_eq!(conversation, stored);
+        }
+        assert_eq!(trial.roster(stored.id).await.members.len(), 2);
+        assert_eq!(trial.conversations().memberships(ana).await.unwrap().len(), 1);
+    }
+}
+
+pub async fn both_of_a_pair_are_in_from_the_start(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let id = trial.direct(ana, ben).await;
+    let roster = trial.roster(id).await;
+    let mut expected = vec![Member::of_pair(id, ana, at(0)), Member::of_pair(id, ben, at(0))];
+    expected.sort_by_key(|member| member.user_id);
+    assert_eq!(roster.members, expected);
+    assert_eq!((roster.conversation, roster.fence), (direct(ana, ben), Seq::ZERO));
+}
+
+pub async fn conversations_are_found_as_stored(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let group_id = trial.group(1, &[ana, ben]).await;
+    let direct_id = trial.direct(ana, ben).await;
+    let mut found = trial
+        .conversations()
+        .find(&[direct_id, conversation_id(9), group_id])
+        .await
+        .unwrap();
+    found.sort_by_key(|conversation| conversation.id != group_id);
+    assert_eq!(found, [group(1, ana), direct(ana, ben)]);
+    assert_eq!(trial.conversations().find(&[conversation_id(9)]).await.unwrap(), []);
+    assert_eq!(trial.conversations().find(&[]).await.unwrap(), []);
+    assert_eq!(trial.conversations().rosters(&[conversation_id(9)]).await.unwrap(), []);
+    assert_eq!(trial.conversations().rosters(&[]).await.unwrap(), []);
+}
+
+pub async fn a_roster_lists_those_who_are_in_by_joining_and_then_by_id(trial: Trial) {
+    let users: Vec<_> = (1..=5).map(user_id).collect();
+    let id = trial.group(1, &users[..3]).await;
+    let join = |user| MemberChange::Joined(user, Role::Member);
+    trial.tell(id, 2, &[join(users[4])], 1).await;
+    trial
+        .tell(id, 3, &[join(users[3]), MemberChange::Left(users[1])], 2)
+        .await;
+    trial.tell(id, 4, &[join(users[1])], 3).await;
+    trial.tell(id, 5, &[MemberChange::Left(users[4])], 4).await;
+    let mut first = vec![users[0], users[2]];
+    first.sort_unstable();
+    let roster = trial.roster(id).await;
+    let order: Vec<_> = roster.members.iter().map(|member| member.user_id).collect();
+    assert_eq!(order, [first[0], first[1], users[3], users[1]]);
+    assert_eq!(roster.fence, Seq(5));
+    assert!(roster.members.iter().all(Member::is_in));
+}
+
+pub async fn rosters_of_many_conversations_come_each_with_its_own_members(trial: Trial) {
+    let mut ids = Vec::new();
+    for n in 1..=40 {
+        ids.push(trial.group(n, &[user_id(n), user_id(n + 1), user_id(n + 2)]).await);
+    }
+    ids.push(conversation_id(99));
+    let rosters = trial.conversations().rosters(&ids).await.unwrap();
+    assert_eq!(rosters.len(), 40);
+    for n in 1..=40 {
+        let roster = rosters
+            .iter()
+            .find(|roster| roster.conversation.id == conversation_id(n))
+            .unwrap();
+        assert_eq!(roster.conversation, group(n, user_id(n)));
+        let mut members: Vec<_> = roster.members.iter().map(|member| member.user_id).collect();
+        let mut expected = [user_id(n), user_id(n + 1), user_id(n + 2)];
+        members.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(members, expected);
+        assert!(
+            roster
+                .members
+                .iter()
+                .all(|member| member.conversation_id == conversation_id(n))
+        );
+    }
+}
+
+pub async fn heads_tell_where_conversations_stand(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let empty = trial.direct(ana, ben).await;
+    let busy = trial.group(1, &[ana, ben]).await;
+    assert_eq!(trial.head(empty).await, Head::default());
+    assert_eq!(trial.head(conversation_id(9)).await, Head::default());
+    let first = trial.store(append(text(busy, 2, ana), Seq(1))).await;
+    trial.store(append(text(busy, 3, ben), Seq(1))).await;
+    trial.edit(&first, "edited", Seq(1)).await;
+    let expected = Head {
+        seq: Seq(3),
+        rev: Rev(4),
+        ordinal: 2,
+        fence: Seq(1),
+    };
+    assert_eq!(trial.head(busy).await, expected);
+    trial.tell(busy, 4, &[], 1).await;
+    let expected = Head {
+        seq: Seq(4),
+        rev: Rev(5),
+        ordinal: 2,
+        fence: Seq(4),
+    };
+    assert_eq!(trial.head(busy).await, expected);
+    trial.store(append(text(empty, 1, ana), Seq::ZERO)).await;
+    let expected = Head {
+        seq: Seq(1),
+        rev: Rev(1),
+        ordinal: 1,
+        fence: Seq::ZERO,
+    };
+    assert_eq!(trial.head(empty).await, expected);
+}
+
+pub async fn heads_of_hundreds_of_conversations_come_at_once(trial: Trial) {
+    let ids: Vec<_> = (1..=300).map(conversation_id).collect();
+    let users = [user_id(1), user_id(2)];
+    let mut changes: Vec<_> = (1..=300).map(|n| creation(n, &users)).collect();
+    for n in (1..=300).step_by(3) {
+        changes.push(append(text(conversation_id(n), 1_000, users[0]), Seq(1)));
+    }
+    trial.commit(changes).await;
+    let heads = trial.conversations().heads(&ids).await.unwrap();
+    assert_eq!(heads.len(), 300);
+    for n in 1..=300 {
+        let (_, head) = heads.iter().find(|(id, _)| *id == conversation_id(n)).unwrap();
+        let length = if n % 3 == 1 { 2 } else { 1 };
+        assert_eq!((head.seq, head.rev, head.fence), (Seq(length), Rev(length), Seq(1)));
+    }
+}
+
+pub async fn those_who_are_in_are_counted(trial: Trial) {
+    let users: Vec<_> = (1..=4).map(user_id).collect();
+    let four = trial.group(1, &users).await;
+    let left = trial.group(2, &users).await;
+    let pair = trial.direct(users[0], users[1]).await;
+    trial.tell(left, 3, &[MemberChange::Left(users[1])], 1).await;
+    trial.tell(left, 4, &[MemberChange::Left(users[2])], 2).await;
+    let unknown = conversation_id(9);
+    let counts = trial
+        .conversations()
+        .member_counts(&[four, unknown, left, pair])
+        .await
+        .unwrap();
+    let count = |of| counts.iter().find(|(id, _)| *id == of).map_or(0, |(_, count)| *count);
+    assert_eq!([count(four), count(left), count(pair), count(unknown)], [4, 2, 2, 0]);
+    assert_eq!(trial.conversations().member_counts(&[]).await.unwrap(), []);
+}
+
+pub async fn members_are_found_when_they_have_left_too(trial: Trial) {
+    let users: Vec<_> = (1..=3).map(user_id).collect();
+    let (one, two) = (trial.group(1, &users).await, trial.group(2, &users[..2]).await);
+    trial.tell(one, 3, &[MemberChange::Left(users[1])], 1).await;
+    let wanted = [
+        (one, users[1]),
+        (two, users[2]),
+        (two, users[0]),
+        (conversation_id(9), users[0]),
+    ];
+    let mut found = trial.conversations().members(&wanted).await.unwrap();
+    found.sort_by_key(|member| member.conversation_id != one);
+    let keys: Vec<_> = found
+        .iter()
+        .map(|member| (member.conversation_id, member.user_id))
+        .collect();
+    assert_eq!(keys, [(one, users[1]), (two, users[0])]);
+    let window = Window {
+        from: Seq(1),
+        to: Some(Seq(2)),
+    };
+    assert_eq!(found[0].windows, [window]);
+    assert_eq!(trial.conversations().members(&[]).await.unwrap(), []);
+}
+
+pub async fn memberships_are_all_that_a_user_has_or_had(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let one = trial.group(1, &[ana, ben]).await;
+    let two = trial.group(2, &[ben, ana]).await;
+    let three = trial.group(3, &[ben]).await;
+    let pair = trial.direct(ana, ben).await;
+    trial.tell(two, 4, &[MemberChange::Left(ana)], 1).await;
+    for (user, ids) in [(ana, vec![one, two, pair]), (ben, vec![one, two, three, pair])] {
+        let memberships = trial.conversations().memberships(user).await.unwrap();
+        assert_eq!(memberships.len(), ids.len());
+        for id in ids {
+            let membership = memberships.iter().find(|member| member.conversation_id == id).unwrap();
+            assert_eq!(
+                *membership,
+                trial.member(id, user).await,
+                "the same record, whichever way it is read"
+            );
+        }
+    }
+    assert_eq!(trial.conversations().memberships(user_id(9)).await.unwrap(), []);
+}
+
+pub async fn watermarks_only_rise(trial: Trial) {
+    let ana = user_id(1);
+    let id = trial.direct(ana, user_id(2)).await;
+    let steps = [
+        ((5, 0), (0, 0), (5, 0)),
+        ((3, 0), (5, 0), (5, 0)),
+        ((0, 4), (5, 0), (5, 4)),
+        ((5, 4), (5, 4), (5, 4)),
+        ((9, 2), (5, 4), (9, 4)),
+    ];
+    for (millis, (to, before, after)) in (1..).zip(steps) {
+        let advanced = trial.advance(vec![advance(id, ana, to, millis)]).await;
+        assert_eq!(advanced, [Some(advanced_from(before, after))]);
+        assert_eq!(trial.member(id, ana).await.watermarks, marks(after));
+    }
+    assert_eq!(
+        trial.member(id, user_id(2)).await.watermarks,
+        Watermarks::default(),
+        "the other's stay"
+    );
+}
+
+pub async fn reading_is_receiving_too(trial: Trial) {
+    let ana = user_id(1);
+    let id = trial.direct(ana, user_id(2)).await;
+    trial.advance(vec![advance(id, ana, (2, 0), 1)]).await;
+    let advanced = trial.advance(vec![advance(id, ana, (0, 7), 2)]).await;
+    assert_eq!(advanced, [Some(advanced_from((2, 0), (7, 7)))]);
+    let advanced = trial.advance(vec![advance(id, ana, (3, 8), 3)]).await;
+    assert_eq!(advanced, [Some(advanced_from((7, 7), (8, 8)))]);
+}
+
+pub async fn a_member_who_comes_twice_in_one_call_rises_twice(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let (one, two) = (trial.direct(ana, ben).await, trial.group(1, &[ana, ben]).await);
+    let advanced = trial.advance(vec![
+        advance(one, ana, (4, 0), 1),
+        advance(one, ana, (2, 2), 2),
+        advance(two, ana, (1, 0), 3),
+        advance(one, ben, (1, 1), 4),
+        advance(conversation_id(9), ana, (9, 9), 5),
+        advance(one, ana, (6, 1), 6),
+        advance(one, user_id(3), (9, 9), 7),
+        advance(one, ana, (5, 0), 8),
+    ]);
+    let expected = [
+        Some(advanced_from((0, 0), (4, 0))),
+        Some(advanced_from((4, 0), (4, 2))),
+        Some(advanced_from((0, 0), (1, 0))),
+        Some(advanced_from((0, 0), (1, 1))),
+        None,
+        Some(advanced_from((4, 2), (6, 2))),
+        None,
+        Some(advanced_from((6, 2), (6, 2))),
+    ];
+    assert_eq!(advanced.await, expected);
+    let member = trial.member(one, ana).await;
+    assert_eq!((member.watermarks, member.changed_at), (marks((6, 2)), at(6)));
+    assert_eq!(
+        trial.conversations().members(&[(one, user_id(3))]).await.unwrap(),
+        [],
+        "nobody was made up"
+    );
+    assert_eq!(trial.advance(Vec::new()).await, []);
+}
+
+pub async fn a_record_changes_its_time_where_a_number_did(trial: Trial) {
+    let ana = user_id(1);
+    let id = trial.direct(ana, user_id(2)).await;
+    let before = trial.member(id, ana).await;
+    trial.advance(vec![advance(id, ana, (3, 3), 10)]).await;
+    let expected = Member {
+        watermarks: marks((3, 3)),
+        changed_at: at(10),
+        ..before
+    };
+    assert_eq!(trial.member(id, ana).await, expected);
+    trial.advance(vec![advance(id, ana, (3, 2), 20)]).await;
+    assert_eq!(trial.member(id, ana).await, expected);
+    let listed = trial.conversations().memberships(ana).await.unwrap();
+    assert_eq!(listed, [expected], "wherever it is kept");
+}
+
+pub async fn former_members_have_watermarks_too(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let id = trial.group(1, &[ana, ben]).await;
+    trial.tell(id, 2, &[MemberChange::Left(ben)], 1).await;
+    let advanced = trial.advance(vec![advance(id, ben, (2, 2), 9)]).await;
+    assert_eq!(advanced, [Some(advanced_from((0, 0), (2, 2)))]);
+    assert!(!trial.member(id, ben).await.is_in());
+}
+
+pub async fn of_advances_at_once_the_highest_stays(trial: Trial) {
+    let another = trial.another().await;
+    let users: Vec<_> = (1..=3).map(user_id).collect();
+    let id = trial.group(1, &users).await;
+    at_once((0..30).map(|n| {
+        let conversations = if n % 2 == 0 {
+            trial.conversations()
+        } else {
+            another.conversations()
+        };
+        let users = users.clone();
+        async move {
+            let rises = users.iter().zip([7, 11, 13]).map(|(user, step)| {
+                let to = (n * step) % 31;
+                advance(id, *user, (to, to / 2), i64::try_from(n).unwrap())
+            });
+            let rises: Vec<_> = rises.collect();
+            let advanced = conversations.advance(rises.clone()).await.unwrap();
+            for (rise, advanced) in rises.iter().zip(advanced) {
+                let advanced = advanced.unwrap();
+                assert_eq!(advanced.to, advanced.to.merge(rise.to), "at least what was offered");
+                assert_eq!(advanced.to, advanced.to.merge(advanced.from), "nothing fell");
+            }
+        }
+    }))
+    .await;
+    for (user, step) in users.iter().zip([7, 11, 13]) {
+        let highest = (0..30).map(|n| (n * step) % 31).max().unwrap();
+        assert_eq!(trial.member(id, *user).await.watermarks, marks((highest, highest / 2)));
+    }
+}
+
+pub async fn preferences_change_by_what_is_named(trial: Trial) {
+    let ana = user_id(1);
+    let id = trial.direct(ana, user_id(2)).await;
+    let patches = [
+        PreferencesPatch {
+            archived: Some(true),
+            ..PreferencesPatch::default()
+        },
+        PreferencesPatch {
+            pinned: Some(true),
+            muted_until: Some(Some(at(99))),
+            ..PreferencesPatch::default()
+        },
+        PreferencesPatch {
+            muted_until: Some(None),
+            archived: Some(false),
+            ..PreferencesPatch::default()
+        },
+    ];
+    let mut expected = trial.member(id, ana).await;
+    for (millis, patch) in (1..).zip(patches) {
+        patch.apply(&mut expected.preferences);
+        expected.changed_at = at(millis);
+        let preferred = trial.conversations().prefer(id, ana, patch, at(millis)).await.unwrap();
+        assert_eq!(preferred, Some(expected.clone()));
+        assert_eq!(trial.member(id, ana).await, expected);
+        assert_eq!(
+            trial.conversations().memberships(ana).await.unwrap(),
+            [expected.clone()]
+        );
+    }
+    assert_eq!(trial.member(id, user_id(2)).await.preferences, Preferences::default());
+    let unknown = trial
+        .conversations()
+        .prefer(id, user_id(3), PreferencesPatch::default(), at(9))
+        .await;
+    assert_eq!(unknown.unwrap(), None);
+    assert_eq!(trial.conversations().members(&[(id, user_id(3))]).await.unwrap(), []);
+}
+
+pub async fn changes_of_one_record_at_once_all_stay(trial: Trial) {
+    let another = trial.another().await;
+    let (ana, ben) = (user_id(1), user_id(2));
+    let id = trial.group(1, &[ana, ben]).await;
+    for round in 1..=15 {
+        let (advancing, preferring, governing) = (trial.conversations(), another.conversations(), trial.clone());
+        let role = if round % 2 == 0 { Role::Member } else { Role::Admin };
+        let change = [MemberChange::Role(ben, role)];
+        let pinned = round % 3 == 0;
+        let millis = i64::try_from(round).unwrap();
+        let patch = PreferencesPatch {
+            pinned: Some(pinned),
+            ..PreferencesPatch::default()
+        };
+        tokio::join!(
+            async {
+                advancing
+                    .advance(vec![advance(id, ben, (round, round), millis)])
+                    .await
+                    .unwrap()
+            },
+            async { preferring.prefer(id, ben, patch, at(millis)).await.unwrap() },
+            governing.tell(id, 1 + round, &change, round),
+        );
+        let member = trial.member(id, ben).await;
+        assert_eq!(
+            (member.role, member.watermarks, member.preferences.pinned),
+            (role, marks((round, round)), pinned)
+        );
+        assert_eq!(trial.conversations().memberships(ben).await.unwrap(), [member]);
+    }
+}
+
+fn marks((delivered, read): (u64, u64)) -> Watermarks {
+    Watermarks {
+        delivered: Seq(delivered),
+        read: Seq(read),
+    }
+}
+
+fn advance(conversation_id: ConversationId, user_id: UserId, to: (u64, u64), millis: i64) -> Advance {
+    Advance {
+        conversation_id,
+        user_id,
+        to: marks(to),
+        at: at(millis),
+    }
+}
+
+fn advanced_from(from: (u64, u64), to: (u64, u64)) -> Advanced {
+    Advanced {
+        from: marks(from),
+        to: marks(to),
+    }
+}
+
+impl Trial {
+    async fn advance(&self, advances: Vec<Advance>) -> Vec<Option<Advanced>> {
+        self.conversations().advance(advances).await.unwrap()
+    }
+
+    /// Commits a system message, the `n`th message fixture, that carries out a change of members under a fence.
+    pub(super) async fn tell(&self, id: ConversationId, n: u64, members: &[MemberChange], fence: u64) -> Seq {
+        let user_ids = members.iter().map(MemberChange::user_id).collect();
+        let message = system(id, n, user_id(1), SystemEvent::MembersAdded { user_ids });
+        self.store(govern(members, message, Seq(fence))).await.seq
+    }
+}

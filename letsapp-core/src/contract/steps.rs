@@ -1,0 +1,208 @@
+//! What cases do again and again, in one word each.
+
+use std::future::Future;
+
+use tokio::task::JoinSet;
+
+use super::Trial;
+use super::fixtures::{at, direct, edited, group, system};
+use crate::conversations::{Conversation, Creation, Head, Member, MemberChange, Role, Roster, Window};
+use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::search::index_terms;
+use crate::messages::{Change, IndexTerms, Message, Outcome, Position, Range, SystemEvent, TermsChange};
+
+/// Everything.
+pub(super) const ALL: &[Window] = &[Window::WHOLE];
+
+pub(super) fn append(message: Message, fence: Seq) -> Change {
+    let terms = IndexTerms {
+        body: index_terms(message.body()),
+        attachments: String::new(),
+    };
+    Change::Append { message, terms, fence }
+}
+
+pub(super) fn revise(message: Message, fence: Seq) -> Change {
+    let terms = TermsChange::Replace(IndexTerms {
+        body: index_terms(message.body()),
+        attachments: String::new(),
+    });
+    Change::Revise { message, terms, fence }
+}
+
+pub(super) fn govern(members: &[MemberChange], message: Message, fence: Seq) -> Change {
+    Change::Govern {
+        conversation: None,
+        members: members.to_vec(),
+        message,
+        fence,
+    }
+}
+
+/// A group with these members, the first of them its owner; its system message has the number of the group as its own.
+pub(super) fn creation(n: u64, users: &[UserId]) -> Change {
+    let conversation = group(n, users[0]);
+    let role = |user_id| if user_id == users[0] { Role::Owner } else { Role::Member };
+    let event = SystemEvent::GroupCreated {
+        user_ids: users.to_vec(),
+    };
+    Change::Create {
+        members: users.iter().map(|id| MemberChange::Joined(*id, role(*id))).collect(),
+        message: system(conversation.id, n, users[0], event),
+        conversation,
+    }
+}
+
+pub(super) fn position(seq: u64, rev: u64, ordinal: u64) -> Outcome {
+    Outcome::Committed(Position {
+        seq: Seq(seq),
+        rev: Rev(rev),
+        ordinal,
+    })
+}
+
+/// Returns where a change landed.
+#[track_caller]
+pub(super) fn committed(outcome: Outcome) -> Position {
+    match outcome {
+        Outcome::Committed(position) => position,
+        other => panic!("expected the change to be committed, not {other:?}"),
+    }
+}
+
+/// Returns the first message that an outcome tells of.
+#[track_caller]
+pub(super) fn duplicate(outcome: Outcome) -> Message {
+    match outcome {
+        Outcome::Duplicate(message) => *message,
+        other => panic!("expected a duplicate, not {other:?}"),
+    }
+}
+
+pub(super) fn seqs(messages: &[Message]) -> Vec<u64> {
+    messages.iter().map(|message| message.seq.0).collect()
+}
+
+pub(super) fn revs(messages: &[Message]) -> Vec<u64> {
+    messages.iter().map(|message| message.rev.0).collect()
+}
+
+/// Runs all of them at once, and returns what came of each, in order.
+pub(super) async fn at_once<T, F>(tasks: impl IntoIterator<Item = F>) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let mut running = JoinSet::new();
+    for (place, task) in tasks.into_iter().enumerate() {
+        running.spawn(async move { (place, task.await) });
+    }
+    let mut results = running.join_all().await;
+    results.sort_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+impl Trial {
+    pub(super) async fn commit(&self, changes: Vec<Change>) -> Vec<Outcome> {
+        let expected = changes.len();
+        let outcomes = self.messages().commit(changes).await;
+        assert_eq!(outcomes.len(), expected, "one result for each change");
+        outcomes
+            .into_iter()
+            .map(|outcome| outcome.expect("the store works"))
+            .collect()
+    }
+
+    pub(super) async fn commit_one(&self, change: Change) -> Outcome {
+        self.commit(vec![change]).await.remove(0)
+    }
+
+    /// Commits a change that must land, and returns the message where it landed.
+    pub(super) async fn store(&self, change: Change) -> Message {
+        let message = change.message().clone();
+        message.at(committed(self.commit_one(change).await))
+    }
+
+    /// Changes a message's words, and returns it as it is then.
+    pub(super) async fn edit(&self, message: &Message, body: &str, fence: Seq) -> Message {
+        self.store(revise(edited(message, body, 1_000), fence)).await
+    }
+
+    /// Makes the direct conversation of two users.
+    pub(super) async fn direct(&self, a: UserId, b: UserId) -> ConversationId {
+        match self.conversations().create_direct(direct(a, b), at(0)).await.unwrap() {
+            Creation::Created(conversation) | Creation::Existing(conversation) => conversation.id,
+        }
+    }
+
+    /// Makes a group of these users, the first of them its owner.
+    pub(super) async fn group(&self, n: u64, users: &[UserId]) -> ConversationId {
+        self.store(creation(n, users)).await.conversation_id
+    }
+
+    pub(super) async fn head(&self, id: ConversationId) -> Head {
+        let heads = self.conversations().heads(&[id]).await.unwrap();
+        heads.first().map_or_else(Head::default, |(_, head)| *head)
+    }
+
+    pub(super) async fn roster(&self, id: ConversationId) -> Roster {
+        self.conversations().rosters(&[id]).await.unwrap().remove(0)
+    }
+
+    pub(super) async fn conversation(&self, id: ConversationId) -> Conversation {
+        self.conversations().find(&[id]).await.unwrap().remove(0)
+    }
+
+    pub(super) async fn member(&self, id: ConversationId, user_id: UserId) -> Member {
+        self.conversations().members(&[(id, user_id)]).await.unwrap().remove(0)
+    }
+
+    pub(super) async fn message(&self, id: ConversationId, seq: u64) -> Message {
+        self.messages().find(&[(id, Seq(seq))]).await.unwrap().remove(0)
+    }
+
+    pub(super) async fn message_by_id(&self, id: ConversationId, message_id: MessageId) -> Option<Message> {
+        self.messages().find_by_id(id, message_id).await.unwrap()
+    }
+
+    /// Returns all messages, the oldest first.
+    pub(super) async fn everything(&self, id: ConversationId) -> Vec<Message> {
+        let all = self.messages().history(id, ALL, Range::After(Seq::ZERO), 100_000).await;
+        all.unwrap()
+    }
+
+    pub(super) async fn changes(&self, id: ConversationId, after: u64) -> Vec<Message> {
+        self.messages().changes(id, ALL, Rev(after), 100_000).await.unwrap()
+    }
+
+    /// Checks that a conversation's numbers are dense and unique, and that its head, its messages and its changes tell
+    /// the same; returns its messages, the oldest first.
+    pub(super) async fn audit(&self, id: ConversationId) -> Vec<Message> {
+        let all = self.everything(id).await;
+        let head = self.head(id).await;
+        assert_eq!(
+            seqs(&all),
+            (1..=head.seq.0).collect::<Vec<_>>(),
+            "seqs are dense up to the head"
+        );
+        let mut ordinal = 0;
+        for message in &all {
+            ordinal += u64::from(message.is_from_user());
+            assert_eq!(message.ordinal, ordinal, "ordinals count the messages of users");
+        }
+        assert_eq!(head.ordinal, ordinal);
+        let newest_system = all.iter().rev().find(|message| !message.is_from_user());
+        assert_eq!(head.fence, newest_system.map_or(Seq::ZERO, |message| message.seq));
+        let mut by_rev = all.clone();
+        by_rev.sort_by_key(|message| message.rev);
+        assert_eq!(
+            self.changes(id, 0).await,
+            by_rev,
+            "each once, by rev, in its present state"
+        );
+        by_rev.dedup_by_key(|message| message.rev);
+        assert_eq!(by_rev.len(), all.len(), "no rev is given twice");
+        assert_eq!(head.rev, by_rev.last().map_or(Rev::ZERO, |message| message.rev));
+        all
+    }
+}

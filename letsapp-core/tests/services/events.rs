@@ -1,0 +1,208 @@
+use letsapp_core::conversations::Watermarks;
+use letsapp_core::event::Event;
+use letsapp_core::id::Seq;
+use letsapp_core::messages::{Body, Emoji};
+use letsapp_core::protocol::requests::{EditMessage, SendMessage};
+
+use crate::world::World;
+
+#[tokio::test]
+async fn everyone_but_the_sending_connection_is_told() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    let (mut phone, mut desk, mut peer) = (world.listen(&ana), world.listen(&ana), world.listen(&ben));
+    let request = SendMessage::text("hello").unwrap();
+    let origin = Some(phone.connection_id());
+    let (sent, _) = world.app.messages().send(&ana, chat, request, origin).await.unwrap();
+    for listener in [&mut desk, &mut peer] {
+        let Event::MessageCreated(told) = listener.next().await else {
+            panic!("not a message")
+        };
+        assert_eq!((told.id, told.seq, told.my_reaction), (sent.id, sent.seq, None));
+    }
+    world.say(&ben, chat, "an answer").await;
+    let Event::MessageCreated(told) = phone.next().await else {
+        panic!("not a message")
+    };
+    assert_eq!(
+        told.body, "an answer",
+        "the sender's own connection has the reply, and no event"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_a_conversation_come_in_order_of_rev_while_edits_and_appends_race() {
+    let world = std::sync::Arc::new(World::new().await);
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    for n in 0..10 {
+        world.say(&ana, chat, &n.to_string()).await;
+    }
+    let mut listener = world.listen(&ben);
+    let appends = tokio::spawn({
+        let world = world.clone();
+        async move {
+            for n in 0..100 {
+                world.say(&ana, chat, &format!("new {n}")).await;
+            }
+        }
+    });
+    let edits = tokio::spawn({
+        let world = world.clone();
+        async move {
+            for n in 0..100 {
+                let body = Body::parse(format!("edited {n}")).unwrap();
+                let request = EditMessage { body, mentions: None };
+                world
+                    .app
+                    .messages()
+                    .edit(&ana, chat, Seq(n % 10 + 1), request, None)
+                    .await
+                    .unwrap();
+                let emoji = Some(Emoji::parse(if n % 2 == 0 { "👍" } else { "🎉" }).unwrap());
+                world
+                    .app
+                    .messages()
+                    .react(&ben, chat, Seq(n % 10 + 1), emoji, None)
+                    .await
+                    .unwrap();
+            }
+        }
+    });
+    appends.await.unwrap();
+    edits.await.unwrap();
+    let head = world.view(&ben, chat).await.head.rev;
+    let mut rev = 10;
+    while rev < head.0 {
+        let next = listener
+            .until(|event| match event {
+                Event::MessageCreated(message) | Event::MessageUpdated(message) => Some(message.rev.0),
+                _ => None,
+            })
+            .await;
+        assert_eq!(next, rev + 1, "no hole, nothing out of order");
+        rev = next;
+    }
+}
+
+#[tokio::test]
+async fn a_member_who_may_not_see_a_change_learns_its_number() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let group = world.group(&ana, &[]).await;
+    let early = world.say(&ana, group, "before ben").await;
+    world.add(&ana, group, ben.user_id).await;
+    let mut listener = world.listen(&ben);
+    let request = EditMessage {
+        body: Body::parse("changed").unwrap(),
+        mentions: None,
+    };
+    let edited = world
+        .app
+        .messages()
+        .edit(&ana, group, early.seq, request, None)
+        .await
+        .unwrap();
+    let told = listener.next().await;
+    assert_eq!(
+        told,
+        Event::ConversationRev {
+            conversation_id: group,
+            rev: edited.rev
+        }
+    );
+}
+
+#[tokio::test]
+async fn who_comes_into_a_group_is_shown_it_and_who_is_put_out_is_told() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let group = world.group(&ana, &[]).await;
+    let mut listener = world.listen(&ben);
+    world.add(&ana, group, ben.user_id).await;
+    let Event::ConversationCreated(shown) = listener.next().await else {
+        panic!("not shown")
+    };
+    assert_eq!((shown.id, shown.member_count, shown.head.seq), (group, 2, Seq(2)));
+    assert!(matches!(listener.next().await, Event::MessageCreated(message) if message.seq == Seq(2)));
+    world.remove(&ana, group, ben.user_id).await.unwrap();
+    assert!(matches!(listener.next().await, Event::MessageCreated(message) if message.seq == Seq(3)));
+    assert_eq!(listener.next().await, Event::ConversationRemoved { id: group });
+}
+
+#[tokio::test]
+async fn a_receipt_is_told_to_the_peer_and_to_ones_own_other_devices() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    world.say(&ana, chat, "hello").await;
+    let (mut sender, mut phone, mut desk) = (world.listen(&ana), world.listen(&ben), world.listen(&ben));
+    let origin = Some(phone.connection_id());
+    world
+        .app
+        .messages()
+        .advance(&ben, chat, Watermarks::read(Seq(1)), origin)
+        .await
+        .unwrap();
+    for listener in [&mut sender, &mut desk] {
+        let Event::ReceiptUpdated { conversation_id, items } = listener.next().await else {
+            panic!("no receipt")
+        };
+        assert_eq!((conversation_id, items.len()), (chat, 1));
+        assert_eq!((items[0].user_id, items[0].watermarks.read_seq), (ben.user_id, Seq(1)));
+    }
+    world.say(&ana, chat, "still there?").await;
+    assert!(
+        matches!(phone.next().await, Event::MessageCreated(_)),
+        "the reader's own connection has the reply"
+    );
+}
+
+#[tokio::test]
+async fn in_a_group_receipts_go_to_the_senders_of_what_was_read() {
+    let world = World::new().await;
+    let (ana, ben, cem) = (
+        world.person("ana").await,
+        world.person("ben").await,
+        world.person("cem").await,
+    );
+    let group = world.group(&ana, &[&ben, &cem]).await;
+    let (mut sender, mut bystander) = (world.listen(&ana), world.listen(&cem));
+    let seq = world.say(&ana, group, "who reads this?").await.seq;
+    world
+        .app
+        .messages()
+        .advance(&ben, group, Watermarks::read(seq), None)
+        .await
+        .unwrap();
+    sender
+        .until(|event| matches!(event, Event::ReceiptUpdated { .. }).then_some(()))
+        .await;
+    world.say(&ana, group, "thank you").await;
+    let told = [bystander.next().await, bystander.next().await];
+    assert!(
+        told.iter().all(|event| matches!(event, Event::MessageCreated(_))),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_reader_who_is_too_slow_is_cut_off() {
+    use letsapp_core::LetsApp;
+    use letsapp_core::event::{Closed, Hub};
+    use letsapp_core::id::ConnectionId;
+    let app = LetsApp::builder().hub(Hub::with_capacity(2_000)).build().await.unwrap();
+    let ana = app.sign_up("ana", "a long password").await.unwrap();
+    let ben = app.sign_up("ben", "a long password").await.unwrap();
+    let request = letsapp_core::protocol::requests::CreateConversation::Direct { user_id: ben.user_id };
+    let chat = app.conversations().create(&ana, request, None).await.unwrap().0.id;
+    let slow = app.hub().connect(ben, ConnectionId::from_bytes([1; 16]));
+    for _ in 0..20 {
+        app.messages()
+            .send(&ana, chat, SendMessage::text("more than fits").unwrap(), None)
+            .await
+            .unwrap();
+    }
+    assert_eq!(slow.drain(&mut Vec::new()).await, Err(Closed::TooSlow));
+}

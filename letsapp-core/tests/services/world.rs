@@ -1,0 +1,156 @@
+//! A small world to try things in: an application, a clock that is moved by hand, and people.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use letsapp_core::LetsApp;
+use letsapp_core::auth::Principal;
+use letsapp_core::conversations::{ConversationError, Made};
+use letsapp_core::event::{Connection, Event};
+use letsapp_core::id::{ConnectionId, ConversationId, IdSource, MessageId, SystemIds, UserId};
+use letsapp_core::messages::Range;
+use letsapp_core::page::Limit;
+use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage};
+use letsapp_core::protocol::{Conversation, Message};
+use letsapp_core::text::Title;
+use letsapp_core::time::{ManualClock, Timestamp};
+
+pub(crate) struct World {
+    pub(crate) app: LetsApp,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
+        let app = LetsApp::builder().clock(clock.clone()).build().await.unwrap();
+        Self { app, clock }
+    }
+
+    pub(crate) async fn person(&self, name: &str) -> Principal {
+        self.app.sign_up(name, "a long password").await.unwrap()
+    }
+
+    pub(crate) async fn direct(&self, a: &Principal, b: &Principal) -> ConversationId {
+        let request = CreateConversation::Direct { user_id: b.user_id };
+        self.app.conversations().create(a, request, None).await.unwrap().0.id
+    }
+
+    pub(crate) async fn group(&self, owner: &Principal, others: &[&Principal]) -> ConversationId {
+        let member_ids = others.iter().map(|other| other.user_id).collect();
+        let title = Title::parse("A group").unwrap();
+        let request = CreateConversation::Group {
+            id: None,
+            title,
+            about: None,
+            member_ids,
+        };
+        self.app
+            .conversations()
+            .create(owner, request, None)
+            .await
+            .unwrap()
+            .0
+            .id
+    }
+
+    pub(crate) async fn add(&self, who: &Principal, id: ConversationId, user_id: UserId) {
+        let request = AddMembers {
+            user_ids: vec![user_id],
+        };
+        self.app
+            .conversations()
+            .add_members(who, id, request, None)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn remove(
+        &self,
+        who: &Principal,
+        id: ConversationId,
+        user_id: UserId,
+    ) -> Result<(), ConversationError> {
+        self.app.conversations().remove_member(who, id, user_id, None).await
+    }
+
+    pub(crate) async fn say(&self, who: &Principal, id: ConversationId, words: &str) -> Message {
+        self.send(who, id, SendMessage::text(words).unwrap()).await.unwrap().0
+    }
+
+    pub(crate) async fn send(
+        &self,
+        who: &Principal,
+        id: ConversationId,
+        request: SendMessage,
+    ) -> Result<(Message, Made), ConversationError> {
+        self.app.messages().send(who, id, request, None).await
+    }
+
+    pub(crate) async fn bodies(&self, who: &Principal, id: ConversationId) -> Vec<String> {
+        let page = self
+            .app
+            .messages()
+            .history(who, id, Range::After(letsapp_core::id::Seq::ZERO), limit(200))
+            .await;
+        page.unwrap().items.into_iter().map(|message| message.body).collect()
+    }
+
+    pub(crate) async fn view(&self, who: &Principal, id: ConversationId) -> Conversation {
+        self.app.conversations().find(who, id).await.unwrap()
+    }
+
+    pub(crate) fn listen(&self, who: &Principal) -> Listener {
+        let connection_id = ConnectionId::from_uuid(ids().random());
+        Listener {
+            connection: self.app.hub().connect(*who, connection_id),
+            waiting: Vec::new(),
+        }
+    }
+}
+
+/// Hears what one connection is told.
+pub(crate) struct Listener {
+    connection: Connection,
+    waiting: Vec<Event>,
+}
+
+impl Listener {
+    pub(crate) fn connection_id(&self) -> ConnectionId {
+        self.connection.connection_id()
+    }
+
+    /// Returns the next event; panics if there is none for a long time.
+    pub(crate) async fn next(&mut self) -> Event {
+        while self.waiting.is_empty() {
+            let mut events = Vec::new();
+            let drained = tokio::time::timeout(Duration::from_secs(30), self.connection.drain(&mut events)).await;
+            drained
+                .expect("an event within half a minute")
+                .expect("the connection is open");
+            self.waiting = events.iter().rev().map(|event| event.event().clone()).collect();
+        }
+        self.waiting.pop().expect("there is one")
+    }
+
+    /// Returns the next event that `wanted` picks something from, passing over others.
+    pub(crate) async fn until<T>(&mut self, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = wanted(&self.next().await) {
+                return found;
+            }
+        }
+    }
+}
+
+pub(crate) fn ids() -> &'static dyn IdSource {
+    &SystemIds
+}
+
+pub(crate) fn message_id() -> MessageId {
+    MessageId::from_uuid(ids().random())
+}
+
+pub(crate) fn limit(limit: usize) -> Limit {
+    Limit::new(limit).unwrap()
+}
