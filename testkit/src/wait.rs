@@ -1,5 +1,7 @@
 use std::panic::Location;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::runtime::pause;
 
 /// Waits until `condition` holds.
 ///
@@ -42,18 +44,59 @@ where
     poll(deadline, attempt, Location::caller())
 }
 
-async fn poll<T, F>(deadline: Duration, mut attempt: impl FnMut() -> F, caller: &'static Location<'static>) -> T
+async fn poll<T, F>(deadline: Duration, attempt: impl FnMut() -> F, caller: &'static Location<'static>) -> T
 where
     F: Future<Output = Option<T>>,
 {
-    let start = Instant::now();
-    let mut pause = Duration::from_millis(1);
+    tokio::select! {
+        outcome = retry(attempt) => outcome,
+        () = pause(deadline) => panic!("still waiting after {deadline:?}: {caller}"),
+    }
+}
+
+async fn retry<T, F>(mut attempt: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let mut wait = Duration::from_millis(1);
     loop {
         if let Some(outcome) = attempt().await {
             return outcome;
         }
-        assert!(start.elapsed() < deadline, "still waiting after {deadline:?}: {caller}");
-        crate::runtime::pause(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(50));
+        pause(wait).await;
+        wait = (wait * 2).min(Duration::from_millis(50));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::pending;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+    const SHORT: Duration = Duration::from_millis(20);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_condition_is_tried_until_it_holds() {
+        let tries = Cell::new(0);
+        let counted = until_some(LONG, || async {
+            tries.set(tries.get() + 1);
+            (tries.get() == 5).then_some("five")
+        });
+        assert_eq!(counted.await, "five");
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "wait.rs")]
+    async fn a_condition_that_never_holds_fails_where_it_was_stated() {
+        until(SHORT, || async { false }).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "still waiting after 20ms")]
+    async fn an_attempt_that_never_ends_does_not_outlast_the_deadline() {
+        until(SHORT, pending::<bool>).await;
     }
 }
