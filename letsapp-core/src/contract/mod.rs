@@ -44,6 +44,12 @@ mod tests;
 #[doc(hidden)]
 pub mod conversations;
 #[doc(hidden)]
+pub mod groups;
+#[doc(hidden)]
+pub mod history;
+#[doc(hidden)]
+pub mod messages;
+#[doc(hidden)]
 pub mod sessions;
 #[doc(hidden)]
 pub mod users;

@@ -74,6 +74,52 @@ macro_rules! contract_cases {
                 preferences_change_by_what_is_named,
                 changes_of_one_record_at_once_all_stay,
             }
+            messages: {
+                appends_take_the_next_seq_and_the_next_rev,
+                a_message_is_read_as_it_was_written,
+                system_messages_of_every_kind_are_read_as_written,
+                a_revision_takes_the_next_rev_and_keeps_its_place,
+                a_revision_of_what_has_changed_is_outdated,
+                a_batch_is_carried_out_in_order,
+                a_batch_may_revise_what_it_appended,
+                a_batch_serves_many_conversations_each_in_order,
+                the_same_message_again_is_a_duplicate,
+                a_duplicate_is_answered_with_the_message_as_it_stands,
+                a_duplicate_is_one_whatever_its_fence,
+                an_id_belongs_to_its_conversation,
+                what_was_decided_under_another_fence_is_outdated,
+                a_system_message_outdates_what_stands_behind_it_in_its_batch,
+                a_change_that_fails_takes_no_other_with_it,
+                what_is_committed_is_seen_everywhere_at_once,
+            }
+            groups: {
+                a_group_is_made_with_its_members_and_first_message,
+                a_group_that_exists_is_not_made_again,
+                a_group_is_made_and_used_in_one_batch,
+                a_group_takes_hundreds_of_members,
+                a_system_message_changes_the_conversation_that_it_tells_of,
+                whoever_joins_reads_from_the_message_that_tells_of_it,
+                whoever_comes_back_has_another_window_and_keeps_the_rest,
+                several_members_change_in_one_step,
+                changes_of_members_that_come_to_nothing_change_nothing,
+                a_system_message_again_carries_nothing_out_again,
+                an_outdated_system_message_carries_nothing_out,
+                revisions_do_not_move_the_fence,
+            }
+            history: {
+                history_is_paged_from_the_newest_to_the_first,
+                history_is_paged_from_the_first_to_the_newest,
+                history_starts_anywhere,
+                changes_come_each_once_by_rev_in_the_present_state,
+                changes_begin_behind_what_is_known,
+                tallies_count_users_messages_that_are_not_deleted,
+                tallies_answer_each_span_in_order,
+                a_tally_follows_deletions_and_nothing_else,
+                senders_of_a_span_come_each_once,
+                messages_are_found_by_place_and_by_id,
+                an_unknown_or_empty_conversation_has_nothing_to_read,
+                what_a_member_reads_ends_with_their_leaving,
+            }
         }
     };
 }

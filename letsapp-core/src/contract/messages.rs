@@ -1,0 +1,491 @@
+//! The one way in: appends, revisions, duplicates, fences, batches.
+
+use super::Trial;
+use super::fixtures::{at, deleted, edited, media_id, system, text, user_id};
+use super::steps::{append, committed, creation, duplicate, govern, position, revise, seqs};
+use crate::conversations::Head;
+use crate::conversations::Role;
+use crate::id::{CallId, Rev, Seq};
+use crate::messages::{
+    Attachment, Change, Content, Emoji, Message, Outcome, Reaction, SystemEvent, TermsChange, Thumbnail,
+};
+
+pub async fn appends_take_the_next_seq_and_the_next_rev(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let id = trial.direct(ana, ben).await;
+    for n in 1..=20 {
+        let sender = if n % 3 == 0 { ana } else { ben };
+        let outcome = trial.commit_one(append(text(id, n, sender), Seq::ZERO)).await;
+        assert_eq!(outcome, position(n, n, n));
+    }
+    let more = (21..=40).map(|n| append(text(id, n, ana), Seq::ZERO)).collect();
+    let expected: Vec<_> = (21..=40).map(|n| position(n, n, n)).collect();
+    assert_eq!(trial.commit(more).await, expected);
+    let bodies: Vec<_> = trial
+        .audit(id)
+        .await
+        .iter()
+        .map(|message| message.body().to_owned())
+        .collect();
+    let expected: Vec<_> = (1..=40).map(|n| format!("message {n}")).collect();
+    assert_eq!(bodies, expected);
+}
+
+pub async fn a_message_is_read_as_it_was_written(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let id = trial.direct(ana, ben).await;
+    let bare = Message {
+        content: Content::Text(String::new()),
+        ..text(id, 1, ana)
+    };
+    for message in [bare, message_in_full(text(id, 2, ben))] {
+        let message = trial.store(append(message, Seq::ZERO)).await;
+        assert_eq!(trial.message(id, message.seq.0).await, message);
+        assert_eq!(trial.message_by_id(id, message.id).await, Some(message.clone()));
+        assert_eq!(trial.everything(id).await.pop(), Some(message.clone()));
+        assert_eq!(trial.changes(id, message.rev.0 - 1).await, [message.clone()]);
+        let again = trial.commit_one(append(message.clone(), Seq::ZERO)).await;
+        assert_eq!(duplicate(again), message);
+    }
+}
+
+pub async fn system_messages_of_every_kind_are_read_as_written(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let id = trial.group(1, &[ana, ben]).await;
+    let user_ids = vec![ben, ana];
+    let events = [
+        SystemEvent::GroupCreated {
+            user_ids: user_ids.clone(),
+        },
+        SystemEvent::TitleChanged {
+            title: "Família 👨‍👩‍👧‍👦".to_owned(),
+        },
+        SystemEvent::AboutChanged { about: String::new() },
+        SystemEvent::PictureChanged { avatar_media_id: None },
+        SystemEvent::PictureChanged {
+            avatar_media_id: Some(media_id(1)),
+        },
+        SystemEvent::MembersAdded { user_ids },
+        SystemEvent::MemberRemoved { user_id: ben },
+        SystemEvent::MemberLeft { user_id: ben },
+        SystemEvent::RoleChanged {
+            user_id: ben,
+            role: Role::Admin,
+        },
+        SystemEvent::Call {
+            call_id: CallId::from_bytes([9; 16]),
+            media: "video".to_owned(),
+            outcome: "completed".to_owned(),
+            duration_ms: 61_001,
+        },
+    ];
+    for (fence, event) in (1..).zip(events) {
+        let message = system(id, 10 + fence, ana, event);
+        let message = trial.store(govern(&[], message, Seq(fence))).await;
+        assert_eq!((message.seq, message.ordinal), (Seq(fence + 1), 0));
+        assert_eq!(trial.message(id, message.seq.0).await, message);
+        assert_eq!(trial.message_by_id(id, message.id).await, Some(message));
+    }
+    trial.audit(id).await;
+}
+
+pub async fn a_revision_takes_the_next_rev_and_keeps_its_place(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let id = trial.direct(ana, ben).await;
+    let first = trial.store(append(message_in_full(text(id, 1, ana)), Seq::ZERO)).await;
+    let second = trial.store(append(text(id, 2, ben), Seq::ZERO)).await;
+
+    let outcome = trial
+        .commit_one(revise(edited(&first, "other words", 9), Seq::ZERO))
+        .await;
+    assert_eq!(outcome, position(1, 3, 1));
+    let first = edited(&first, "other words", 9).at(committed(outcome));
+    assert_eq!(trial.message(id, 1).await, first);
+
+    let reactions = ["❤", "👍🏽", "❤️"].into_iter().zip(3..);
+    let reactions = reactions.map(|(emoji, n)| Reaction {
+        user_id: user_id(n),
+        emoji: Emoji::parse(emoji).expect("it is one emoji"),
+    });
+    let reacted = Message {
+        reactions: reactions.collect(),
+        ..first
+    };
+    let change = Change::Revise {
+        message: reacted,
+        terms: TermsChange::Keep,
+        fence: Seq::ZERO,
+    };
+    let first = trial.store(change).await;
+    let stored = trial.message(id, 1).await;
+    assert_eq!((stored.rev, &stored), (Rev(4), &first));
+    let kept: Vec<_> = stored
+        .reactions
+        .iter()
+        .map(|reaction| reaction.emoji.as_str())
+        .collect();
+    assert_eq!(kept, ["❤", "👍🏽", "❤️"], "in order, as spelt");
+
+    let first = trial.store(revise(deleted(&first, 10), Seq::ZERO)).await;
+    let stored = trial.message(id, 1).await;
+    assert_eq!((stored.rev, &stored), (Rev(5), &first));
+    assert_eq!(trial.message_by_id(id, first.id).await, Some(first));
+    assert_eq!(trial.message(id, 2).await, second, "no other message is touched");
+    trial.audit(id).await;
+}
+
+pub async fn a_revision_of_what_has_changed_is_outdated(trial: Trial) {
+    let ana = user_id(1);
+    let id = trial.direct(ana, user_id(2)).await;
+    let first = trial.store(append(text(id, 1, ana), Seq::ZERO)).await;
+    let second = trial.store(append(text(id, 2, ana), Seq::ZERO)).await;
+    let edit = |message: &Message, body| revise(edited(message, body, 9), Seq::ZERO);
+
+    let outcomes = trial
+        .commit(vec![edit(&first, "one"), edit(&first, "two"), edit(&second, "three")])
+        .await;
+    assert_eq!(outcomes, [position(1, 3, 1), Outcome::Outdated, position(2, 4, 2)]);
+    assert_eq!(trial.commit_one(edit(&first, "four")).await, Outcome::Outdated);
+    let early = Message {
+        rev: Rev(9),
+        ..first.clone()
+    };
+    assert_eq!(
+        trial.commit_one(edit(&early, "five")).await,
+        Outcome::Outdated,
+        "a rev that is not given out yet"
+    );
+    let unknown = Message { seq: Seq(3), ..first };
+    assert_eq!(
+        trial.commit_one(edit(&unknown, "six")).await,
+        Outcome::Outdated,
+        "a message that there is not"
+    );
+
+    let bodies: Vec<_> = trial
+        .audit(id)
+        .await
+        .iter()
+        .map(|message| message.body().to_owned())
+        .collect();
+    assert_eq!(bodies, ["one", "three"]);
+    assert_eq!(trial.head(id).await.rev, Rev(4), "what is outdated takes no rev");
+}
+
+pub async fn a_batch_is_carried_out_in_order(trial: Trial) {
+    let ana = user_id(1);
+    let id = trial.direct(ana, user_id(2)).await;
+    let first = trial.store(append(text(id, 1, ana), Seq::ZERO)).await;
+    let second = trial.store(append(text(id, 2, ana), Seq::ZERO)).await;
+    let outcomes = trial.commit(vec![
+        append(text(id, 3, ana), Seq::ZERO),
+        revise(edited(&second, "second", 9), Seq::ZERO),
+        revise(edited(&first, "first", 9), Seq::ZERO),
+        append(text(id, 4, ana), Seq::ZERO),
+        append(text(id, 5, ana), Seq::ZERO),
+    ]);
+    let expected = [
+        position(3, 3, 3),
+        position(2, 4, 2),
+        position(1, 5, 1),
+        position(4, 6, 4),
+        position(5, 7, 5),
+    ];
+    assert_eq!(outcomes.await, expected);
+    trial.audit(id).await;
+    assert_eq!(seqs(&trial.changes(id, 0).await), [3, 2, 1, 4, 5]);
+}
+
+pub async fn a_batch_may_revise_what_it_appended(trial: Trial) {
+    let ana = user_id(1);
+    let id = trial.direct(ana, user_id(2)).await;
+    let coming = Message {
+        seq: Seq(2),
+        rev: Rev(2),
+        ..text(id, 2, ana)
+    };
+    let outcomes = trial.commit(vec![
+        append(text(id, 1, ana), Seq::ZERO),
+        append(text(id, 2, ana), Seq::ZERO),
+        revise(edited(&coming, "edited", 9), Seq::ZERO),
+        append(text(id, 3, ana), Seq::ZERO),
+    ]);
+    assert_eq!(
+        outcomes.await,
+        [
+            position(1, 1, 1),
+            position(2, 2, 2),
+            position(2, 3, 2),
+            position(3, 4, 3)
+        ]
+    );
+    assert_eq!(trial.audit(id).await[1].body(), "edited");
+}
+
+pub async fn a_batch_serves_many_conversations_each_in_order(trial: Trial) {
+    let users: Vec<_> = (1..=6).map(user_id).collect();
+    let mut ids = Vec::new();
+    for user in &users[1..] {
+        ids.push(trial.direct(users[0], *user).await);
+    }
+    // More than a store is likely to take in one command.
+    let changes = (0..1_500).map(|n: u64| append(text(ids[scramble(n)], n, users[0]), Seq::ZERO));
+    let outcomes = trial.commit(changes.collect()).await;
+    let mut lengths = [0; 5];
+    for (n, outcome) in (0..).zip(outcomes) {
+        let length = &mut lengths[scramble(n)];
+        *length += 1;
+        assert_eq!(outcome, position(*length, *length, *length));
+    }
+    for (place, id) in ids.iter().enumerate() {
+        let messages = trial.audit(*id).await;
+        let expected: Vec<_> = (0..1_500)
+            .filter(|n| scramble(*n) == place)
+            .map(|n| format!("message {n}"))
+            .collect();
+        assert_eq!(messages.iter().map(Message::body).collect::<Vec<_>>(), expected);
+    }
+    assert_eq!(trial.commit(Vec::new()).await, []);
+}
+
+pub async fn the_same_message_again_is_a_duplicate(trial: Trial) {
+    let ana = user_id(1);
+    let id = trial.direct(ana, user_id(2)).await;
+    let first = text(id, 1, ana);
+    let outcomes = trial.commit(vec![
+        append(first.clone(), Seq::ZERO),
+        append(first.clone(), Seq::ZERO),
+        append(text(id, 2, ana), Seq::ZERO),
+        append(first.clone(), Seq::ZERO),
+    ]);
+    let outcomes = outcomes.await;
+    assert_eq!(outcomes[0], position(1, 1, 1));
+    assert_eq!(outcomes[2], position(2, 2, 2), "a duplicate takes no number");
+    let stored = trial.message(id, 1).await;
+    for outcome in [&outcomes[1], &outcomes[3]] {
+        assert_eq!(duplicate(outcome.clone()), stored);
+    }
+    // Whether it is the same request is not for the store to say.
+    let other = Message {
+        content: Content::Text("other words".to_owned()),
+        ..text(id, 1, user_id(2))
+    };
+    let again = trial.commit_one(append(other, Seq::ZERO)).await;
+    assert_eq!(duplicate(again), stored);
+    assert_eq!(trial.audit(id).await.len(), 2);
+}
+
+pub async fn a_duplicate_is_answered_with_the_message_as_it_stands(trial: Trial) {
+    let ana = user_id(1);
+    let id = trial.direct(ana, user_id(2)).await;
+    let sent = text(id, 1, ana);
+    let stored = trial.store(append(sent.clone(), Seq::ZERO)).await;
+    let stored = trial.edit(&stored, "edited", Seq::ZERO).await;
+    let again = || trial.commit_one(append(sent.clone(), Seq::ZERO));
+    assert_eq!(duplicate(again().await), stored);
+    let stored = trial.store(revise(deleted(&stored, 10), Seq::ZERO)).await;
+    assert_eq!(duplicate(again().await), stored);
+    let head = Head {
+        seq: Seq(1),
+        rev: Rev(3),
+        ordinal: 1,
+        fence: Seq::ZERO,
+    };
+    assert_eq!(trial.head(id).await, head);
+}
+
+pub async fn a_duplicate_is_one_whatever_its_fence(trial: Trial) {
+    let ana = user_id(1);
+    let id = trial.group(1, &[ana, user_id(2)]).await;
+    let sent = text(id, 2, ana);
+    let stored = trial.store(append(sent.clone(), Seq(1))).await;
+    trial.tell(id, 3, &[], 1).await;
+    for fence in [0, 1, 3, 9] {
+        let again = trial.commit_one(append(sent.clone(), Seq(fence))).await;
+        assert_eq!(duplicate(again), stored, "under fence {fence}");
+    }
+    trial.audit(id).await;
+}
+
+pub async fn an_id_belongs_to_its_conversation(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let (one, two) = (trial.direct(ana, ben).await, trial.direct(ana, user_id(3)).await);
+    let outcomes = trial.commit(vec![
+        append(text(one, 1, ana), Seq::ZERO),
+        append(text(two, 1, ana), Seq::ZERO),
+        append(text(two, 2, ana), Seq::ZERO),
+        append(text(one, 2, ana), Seq::ZERO),
+    ]);
+    assert_eq!(
+        outcomes.await,
+        [
+            position(1, 1, 1),
+            position(1, 1, 1),
+            position(2, 2, 2),
+            position(2, 2, 2)
+        ]
+    );
+    for id in [one, two] {
+        assert_eq!(trial.audit(id).await.len(), 2);
+        let found = trial.message_by_id(id, text(id, 1, ana).id).await.unwrap();
+        assert_eq!((found.conversation_id, found.seq), (id, Seq(1)));
+    }
+    let three = trial.direct(ben, user_id(3)).await;
+    assert_eq!(trial.message_by_id(three, text(three, 1, ana).id).await, None);
+}
+
+pub async fn what_was_decided_under_another_fence_is_outdated(trial: Trial) {
+    let ana = user_id(1);
+    let id = trial.group(1, &[ana, user_id(2)]).await;
+    let message = trial.store(append(text(id, 2, ana), Seq(1))).await;
+    trial.tell(id, 3, &[], 1).await;
+    let before = trial.head(id).await;
+    for fence in [0, 1, 2, 4, 99] {
+        let outcomes = trial.commit(vec![
+            append(text(id, 4, ana), Seq(fence)),
+            revise(edited(&message, "edited", 9), Seq(fence)),
+            govern(
+                &[],
+                system(id, 5, ana, SystemEvent::MemberLeft { user_id: ana }),
+                Seq(fence),
+            ),
+        ]);
+        assert_eq!(
+            outcomes.await,
+            [Outcome::Outdated, Outcome::Outdated, Outcome::Outdated],
+            "under {fence}"
+        );
+    }
+    assert_eq!(trial.head(id).await, before);
+    assert_eq!(trial.message(id, 2).await, message);
+    assert_eq!(trial.message_by_id(id, text(id, 4, ana).id).await, None);
+    trial.store(append(text(id, 4, ana), Seq(3))).await;
+    assert_eq!(trial.audit(id).await.len(), 4);
+}
+
+pub async fn a_system_message_outdates_what_stands_behind_it_in_its_batch(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let id = trial.group(1, &[ana, ben]).await;
+    let other = trial.direct(ana, ben).await;
+    let message = trial.store(append(text(id, 2, ana), Seq(1))).await;
+    let event = SystemEvent::TitleChanged {
+        title: "Title".to_owned(),
+    };
+    let outcomes = trial.commit(vec![
+        append(text(id, 3, ana), Seq(1)),
+        govern(&[], system(id, 4, ana, event.clone()), Seq(1)),
+        append(text(id, 5, ana), Seq(1)),
+        append(text(other, 1, ana), Seq::ZERO),
+        revise(edited(&message, "edited", 9), Seq(1)),
+        govern(&[], system(id, 6, ana, event), Seq(1)),
+        append(text(id, 3, ana), Seq(1)),
+    ]);
+    let outcomes = outcomes.await;
+    let expected = [
+        position(3, 3, 2),
+        position(4, 4, 2),
+        Outcome::Outdated,
+        position(1, 1, 1),
+        Outcome::Outdated,
+        Outcome::Outdated,
+    ];
+    assert_eq!(outcomes[..6], expected);
+    assert_eq!(duplicate(outcomes[6].clone()).seq, Seq(3));
+    trial.audit(id).await;
+}
+
+pub async fn a_change_that_fails_takes_no_other_with_it(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let (one, two) = (trial.direct(ana, ben).await, trial.group(1, &[ana, ben]).await);
+    let kept = trial.store(append(text(two, 2, ana), Seq(1))).await;
+    let stale = Message {
+        rev: Rev(1),
+        ..edited(&kept, "stale", 9)
+    };
+    let mut changes = Vec::new();
+    for n in 0..50 {
+        changes.push(append(text(one, 10 + n, ana), Seq::ZERO));
+        changes.push(append(text(one, 1_000 + n, ana), Seq(5)));
+        changes.push(append(text(two, 10 + n, ana), Seq(1)));
+        changes.push(append(text(two, 2, ana), Seq(1)));
+        changes.push(revise(stale.clone(), Seq(1)));
+        changes.push(creation(1, &[ben]));
+    }
+    let outcomes = trial.commit(changes).await;
+    for (n, outcomes) in (0..).zip(outcomes.chunks(6)) {
+        assert_eq!(outcomes[0], position(n + 1, n + 1, n + 1));
+        assert_eq!(outcomes[1], Outcome::Outdated);
+        assert_eq!(outcomes[2], position(n + 3, n + 3, n + 2));
+        assert_eq!(duplicate(outcomes[3].clone()), kept);
+        assert_eq!(outcomes[4], Outcome::Outdated);
+        assert!(matches!(outcomes[5], Outcome::Exists(_)));
+    }
+    assert_eq!(trial.audit(one).await.len(), 50);
+    assert_eq!(trial.audit(two).await.len(), 52);
+}
+
+pub async fn what_is_committed_is_seen_everywhere_at_once(trial: Trial) {
+    let another = trial.another().await;
+    let ana = user_id(1);
+    let id = trial.group(1, &[ana, user_id(2)]).await;
+    for n in 2..30 {
+        let (writer, reader) = if n % 2 == 0 {
+            (&trial, &another)
+        } else {
+            (&another, &trial)
+        };
+        let stored = writer.store(append(text(id, n, ana), Seq(1))).await;
+        assert_eq!(stored.seq, Seq(n));
+        assert_eq!(reader.head(id).await.seq, Seq(n));
+        assert_eq!(reader.message(id, n).await, stored);
+        assert_eq!(reader.changes(id, stored.rev.0 - 1).await, [stored]);
+    }
+}
+
+/// Returns a message with everything that there may be.
+fn message_in_full(message: Message) -> Message {
+    let picture = Attachment {
+        id: media_id(1),
+        file_name: "Zoë’s \"picture\".jpeg".to_owned(),
+        content_type: "image/jpeg".to_owned(),
+        size: 123_456_789_012,
+        width: Some(4_000),
+        height: Some(3_000),
+        duration: Some(1_500),
+        thumbnail: Some(Thumbnail {
+            width: 40,
+            height: 30,
+            blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj".to_owned(),
+        }),
+    };
+    let file = Attachment {
+        id: media_id(2),
+        file_name: String::new(),
+        content_type: "application/octet-stream".to_owned(),
+        size: 0,
+        width: None,
+        height: None,
+        duration: None,
+        thumbnail: None,
+    };
+    let mut mentions = vec![user_id(1), user_id(2), user_id(3)];
+    mentions.sort_unstable();
+    Message {
+        content: Content::Text("Ünï©ødé 👩🏽‍🚀\n\twith \"quotes\"".to_owned()),
+        reply_to: Some(Seq(1)),
+        forwarded: true,
+        mentions,
+        attachments: vec![picture, file],
+        reactions: vec![Reaction {
+            user_id: user_id(2),
+            emoji: Emoji::parse("🎉").expect("it is one emoji"),
+        }],
+        edited_at: Some(at(3)),
+        ..message
+    }
+}
+
+/// Spreads numbers over five places, without a pattern that a store could follow by chance.
+fn scramble(n: u64) -> usize {
+    usize::try_from(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33).expect("31 bits fit") % 5
+}
