@@ -187,3 +187,43 @@ fn message(conversation: &str, id: &str, seq: u64, body: &str) -> String {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nothing panics while it holds a room")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::{Seat, Socket};
+
+    #[tokio::test]
+    async fn a_message_reaches_everyone_else_in_its_room_and_nobody_outside() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(serve(listener));
+        let connect = async |room| {
+            let seat = Seat {
+                address,
+                path: format!("/v1/ws?room={room}"),
+                token: String::new(),
+            };
+            Socket::connect(&seat).await.expect("it accepts everyone")
+        };
+        let (mut ada, mut bob, mut cy) = (connect("a").await, connect("a").await, connect("a").await);
+        let mut stranger = connect("b").await;
+
+        let data = r#"{"conversation_id":"a","id":"1","body":"hello \"you\" ❤"}"#;
+        for seq in 1..=2 {
+            ada.request("message.send", data).await.expect("it is passed on");
+            assert_eq!(bob.created().await.expect("it arrives"), seq);
+            assert_eq!(cy.created().await.expect("it arrives"), seq);
+        }
+        stranger
+            .request("message.send", data)
+            .await
+            .expect("it is passed on to nobody");
+        connect("b")
+            .await
+            .request("message.send", data)
+            .await
+            .expect("it is passed on");
+        assert_eq!(stranger.created().await.expect("its own room's"), 2);
+    }
+}

@@ -11,6 +11,8 @@ mod meter;
 mod pairs;
 mod room;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     histogram::Histogram,

@@ -348,6 +348,7 @@ impl Pacer {
         pacing
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the thread serves nobody else")]
     fn pace(&self, is_over: &AtomicBool) {
         let mut due = Instant::now();
         for pair in self.pairs.iter().cycle() {

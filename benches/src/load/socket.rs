@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    io,
+    io, mem,
     net::SocketAddr,
     pin::{Pin, pin},
     task::{Context, Poll, ready},
@@ -38,6 +38,8 @@ pub struct Socket {
     stream: TcpStream,
     inbound: Vec<u8>,
     read: usize,
+    /// Whether something was read beyond what was waited for: frames may follow `hello` at once.
+    is_ahead: bool,
     outbound: Vec<u8>,
     written: usize,
 }
@@ -101,6 +103,9 @@ impl Socket {
 
     /// Reads once.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if mem::take(&mut self.is_ahead) {
+            return Poll::Ready(Ok(()));
+        }
         self.inbound.drain(..self.read);
         self.read = 0;
         self.inbound.reserve(READ);
@@ -135,15 +140,16 @@ impl Socket {
         loop {
             while let Some(said) = self.next_said()? {
                 if is_it(said) {
+                    self.is_ahead = self.read < self.inbound.len();
+                    // An idle socket keeps no buffer: ten thousand of them share the client's memory.
+                    if !self.is_ahead {
+                        (self.inbound, self.read) = (Vec::new(), 0);
+                    }
                     return Ok(());
                 }
             }
             std::future::poll_fn(|cx| self.poll_flush(cx)).await?;
             std::future::poll_fn(|cx| self.poll_fill(cx)).await?;
-            // An idle socket keeps no buffer: ten thousand of them share the client's memory.
-            if self.read == self.inbound.len() {
-                (self.inbound, self.read) = (Vec::new(), 0);
-            }
         }
     }
 
@@ -165,6 +171,7 @@ impl Socket {
             stream,
             inbound,
             read: 0,
+            is_ahead: false,
             outbound: Vec::new(),
             written: 0,
         };
