@@ -8,6 +8,7 @@ mod frame;
 mod histogram;
 mod http;
 mod meter;
+mod pacer;
 mod pairs;
 mod room;
 mod socket;

@@ -3,27 +3,18 @@
 use std::{
     collections::VecDeque,
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     task::{Context, Poll},
-    thread,
     time::{Duration, Instant},
 };
 
 use futures_util::future::try_join_all;
-use tokio::{
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    task::unconstrained,
-    time::timeout,
-    try_join,
-};
+use tokio::{sync::mpsc::UnboundedReceiver, task::unconstrained, time::timeout, try_join};
 
 use super::{
     Outcome, Seat, Socket, Span,
     frame::{Said, ten_digits},
     meter::Meter,
+    pacer::Pacer,
 };
 use crate::{
     process::Process,
@@ -314,62 +305,5 @@ impl<'a> Talk<'a> {
     /// Messages that are not acknowledged, delivered, and where asked for, acknowledged by their receiver.
     fn on_their_way(&self) -> u64 {
         self.sent_count() - self.settled.min(self.receipted)
-    }
-}
-
-/// Tells each pair when its messages are due, from a thread of its own: the runtime's timer counts in milliseconds.
-struct Pacer {
-    interval: Duration,
-    pairs: Vec<UnboundedSender<Instant>>,
-}
-
-struct Pacing {
-    is_over: Arc<AtomicBool>,
-}
-
-impl Pacer {
-    fn new(pace: Pace, pairs: usize) -> (Self, Vec<UnboundedReceiver<Instant>>) {
-        let (senders, receivers) = (0..pairs).map(|_| unbounded_channel()).unzip();
-        let (interval, pairs) = match pace {
-            Pace::InFlight(_) => (Duration::MAX, Vec::new()),
-            Pace::PerSecond(rate) => (Duration::from_secs_f64(rate.recip()), senders),
-        };
-        (Self { interval, pairs }, receivers)
-    }
-
-    fn start(self) -> Pacing {
-        let pacing = Pacing {
-            is_over: Arc::default(),
-        };
-        let is_over = pacing.is_over.clone();
-        if !self.pairs.is_empty() {
-            thread::spawn(move || self.pace(&is_over));
-        }
-        pacing
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the thread serves nobody else")]
-    fn pace(&self, is_over: &AtomicBool) {
-        let mut due = Instant::now();
-        for pair in self.pairs.iter().cycle() {
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            if is_over.load(Ordering::Relaxed) || pair.send(due).is_err() {
-                return;
-            }
-            due += self.interval;
-        }
-    }
-}
-
-impl Pacing {
-    fn stop(&self) {
-        self.is_over.store(true, Ordering::Relaxed);
-    }
-}
-
-/// A load that fails ends its pacer too.
-impl Drop for Pacing {
-    fn drop(&mut self) {
-        self.stop();
     }
 }
