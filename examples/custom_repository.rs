@@ -1,0 +1,237 @@
+//! A repository of one's own, held against the same suite as ours: sessions in a file of JSON lines, everything else
+//! in memory.
+//!
+//! `cargo run -p letsapp-examples --example custom_repository`, and for the suite
+//! `cargo test -p letsapp-examples --example custom_repository`
+#![allow(clippy::print_stdout, reason = "it shows what it does")]
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use letsapp_core::LetsApp;
+use letsapp_core::adapters::memory::MemoryStore;
+use letsapp_core::auth::{Generation, KeyRepository, Kid, Revoke, Session, SessionRepository, TokenHash};
+use letsapp_core::conversations::ConversationRepository;
+use letsapp_core::id::{SessionId, UserId};
+use letsapp_core::messages::MessageRepository;
+use letsapp_core::storage::{Repositories, RepositoryError};
+use letsapp_core::time::Timestamp;
+use letsapp_core::users::UserRepository;
+use serde_json::{Value, json};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("sessions.jsonl");
+    let app = LetsApp::builder().store(Store::open(&file, MemoryStore::new())?).build().await?;
+    app.sign_up("ana", "correct horse battery").await?;
+    println!("{} now holds\n{}", file.display(), std::fs::read_to_string(&file)?);
+    Ok(())
+}
+
+/// Our own sessions, and somebody else's everything else.
+struct Store {
+    sessions: Arc<SessionFile>,
+    rest: MemoryStore,
+}
+
+impl Store {
+    fn open(file: &Path, rest: MemoryStore) -> std::io::Result<Self> {
+        Ok(Self { sessions: Arc::new(SessionFile::open(file)?), rest })
+    }
+}
+
+#[async_trait]
+impl Repositories for Store {
+    fn users(&self) -> Arc<dyn UserRepository> {
+        self.rest.users()
+    }
+
+    fn sessions(&self) -> Arc<dyn SessionRepository> {
+        self.sessions.clone()
+    }
+
+    fn conversations(&self) -> Arc<dyn ConversationRepository> {
+        self.rest.conversations()
+    }
+
+    fn messages(&self) -> Arc<dyn MessageRepository> {
+        self.rest.messages()
+    }
+
+    fn keys(&self) -> Arc<dyn KeyRepository> {
+        self.rest.keys()
+    }
+
+    async fn ping(&self) -> Result<(), RepositoryError> {
+        self.rest.ping().await
+    }
+
+    async fn close(&self) {
+        self.rest.close().await;
+    }
+}
+
+/// Sessions, one JSON object a line; every step rewrites the file beside it and puts it in its place, so that it is
+/// either as before or as after.
+struct SessionFile {
+    path: PathBuf,
+    sessions: Mutex<Vec<Session>>,
+}
+
+impl SessionFile {
+    fn open(path: &Path) -> std::io::Result<Self> {
+        let text = if path.exists() { std::fs::read_to_string(path)? } else { String::new() };
+        let sessions = text.lines().map(|line| read(line).ok_or(std::io::ErrorKind::InvalidData.into()));
+        Ok(Self { path: path.to_owned(), sessions: Mutex::new(sessions.collect::<std::io::Result<_>>()?) })
+    }
+
+    /// Changes the sessions in one step, on disk first.
+    fn change<T>(&self, step: impl FnOnce(&mut Vec<Session>) -> T) -> Result<T, RepositoryError> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = sessions.clone();
+        let outcome = step(&mut changed);
+        let text: String = changed.iter().map(|session| format!("{}\n", write(session))).collect();
+        let beside = self.path.with_extension("new");
+        std::fs::write(&beside, text)
+            .and_then(|()| std::fs::rename(&beside, &self.path))
+            .map_err(RepositoryError::unavailable)?;
+        *sessions = changed;
+        Ok(outcome)
+    }
+
+    fn select(&self, wanted: impl Fn(&Session) -> bool) -> Vec<Session> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.iter().filter(|session| wanted(session)).cloned().collect()
+    }
+}
+
+#[async_trait]
+impl SessionRepository for SessionFile {
+    async fn create(&self, session: Session) -> Result<(), RepositoryError> {
+        self.change(|sessions| sessions.push(session))
+    }
+
+    async fn find(&self, ids: &[SessionId]) -> Result<Vec<Session>, RepositoryError> {
+        Ok(self.select(|session| ids.contains(&session.id)))
+    }
+
+    async fn of_user(&self, user_id: UserId) -> Result<Vec<Session>, RepositoryError> {
+        let mut sessions = self.select(|session| session.user_id == user_id);
+        sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.id)));
+        Ok(sessions)
+    }
+
+    async fn rotate(
+        &self,
+        id: SessionId,
+        from: TokenHash,
+        to: Generation,
+        expires_at: Timestamp,
+    ) -> Result<bool, RepositoryError> {
+        self.change(|sessions| {
+            let session = sessions.iter_mut().find(|session| session.id == id && session.refresh.hash == from);
+            let Some(session) = session else { return false };
+            session.previous = Some(from);
+            session.last_used_at = to.issued_at;
+            session.refresh = to;
+            session.expires_at = expires_at;
+            true
+        })
+    }
+
+    async fn used(&self, id: SessionId, number: u32, at: Timestamp) -> Result<(), RepositoryError> {
+        self.change(|sessions| {
+            if let Some(session) = sessions.iter_mut().find(|session| session.id == id) {
+                session.last_used_at = session.last_used_at.max(at);
+                if session.refresh.number == number {
+                    session.refresh.used_at.get_or_insert(at);
+                }
+            }
+        })
+    }
+
+    async fn revoke(&self, user_id: UserId, which: Revoke) -> Result<Vec<SessionId>, RepositoryError> {
+        let goes = |session: &Session| {
+            session.user_id == user_id
+                && match which {
+                    Revoke::One(id) => session.id == id,
+                    Revoke::AllBut(id) => session.id != id,
+                    Revoke::All => true,
+                }
+        };
+        self.change(|sessions| {
+            let gone = sessions.iter().filter(|session| goes(session)).map(|session| session.id).collect();
+            sessions.retain(|session| !goes(session));
+            gone
+        })
+    }
+}
+
+fn write(session: &Session) -> Value {
+    json!({
+        "id": session.id,
+        "user_id": session.user_id,
+        "device_name": session.device_name,
+        "created_at": session.created_at.as_millis(),
+        "last_used_at": session.last_used_at.as_millis(),
+        "expires_at": session.expires_at.as_millis(),
+        "number": session.refresh.number,
+        "hash": session.refresh.hash.0,
+        "kid": session.refresh.kid.0,
+        "issued_at": session.refresh.issued_at.as_millis(),
+        "used_at": session.refresh.used_at.map(Timestamp::as_millis),
+        "previous": session.previous.map(|hash| hash.0),
+    })
+}
+
+fn read(line: &str) -> Option<Session> {
+    let row: Value = serde_json::from_str(line).ok()?;
+    let time = |name: &str| row[name].as_i64().map(Timestamp::from_millis);
+    let hash = |name: &str| serde_json::from_value::<[u8; 32]>(row[name].clone()).ok().map(TokenHash);
+    Some(Session {
+        id: row["id"].as_str()?.parse().ok()?,
+        user_id: row["user_id"].as_str()?.parse().ok()?,
+        device_name: row["device_name"].as_str().map(str::to_owned),
+        created_at: time("created_at")?,
+        last_used_at: time("last_used_at")?,
+        expires_at: time("expires_at")?,
+        refresh: Generation {
+            number: u32::try_from(row["number"].as_u64()?).ok()?,
+            hash: hash("hash")?,
+            kid: Kid(row["kid"].as_str()?.to_owned()),
+            issued_at: time("issued_at")?,
+            used_at: time("used_at"),
+        },
+        previous: hash("previous"),
+    })
+}
+
+#[cfg(test)]
+mod suite {
+    use super::*;
+    use letsapp_core::contract::Subject;
+
+    /// A directory for the sessions, and memory for the rest.
+    struct InADirectory {
+        directory: tempfile::TempDir,
+        rest: MemoryStore,
+    }
+
+    impl InADirectory {
+        fn new() -> Self {
+            Self { directory: tempfile::tempdir().expect("a directory"), rest: MemoryStore::new() }
+        }
+    }
+
+    #[async_trait]
+    impl Subject for InADirectory {
+        async fn open(&self) -> Arc<dyn Repositories> {
+            let file = self.directory.path().join("sessions.jsonl");
+            Arc::new(Store::open(&file, self.rest.another()).expect("a readable file"))
+        }
+    }
+
+    letsapp_core::contract_suite!(sessions_in_a_file, InADirectory::new());
+}

@@ -1,1 +1,0 @@
-//! Examples of embedding LetsApp; see the `[[example]]` entries.
