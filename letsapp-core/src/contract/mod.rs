@@ -48,7 +48,13 @@ pub mod groups;
 #[doc(hidden)]
 pub mod history;
 #[doc(hidden)]
+pub mod hostile;
+#[doc(hidden)]
 pub mod messages;
+#[doc(hidden)]
+pub mod races;
+#[doc(hidden)]
+pub mod restart;
 #[doc(hidden)]
 pub mod sessions;
 #[doc(hidden)]

@@ -157,6 +157,10 @@ impl Trial {
         self.conversations().members(&[(id, user_id)]).await.unwrap().remove(0)
     }
 
+    pub(super) async fn member_if_any(&self, id: ConversationId, user_id: UserId) -> Option<Member> {
+        self.conversations().members(&[(id, user_id)]).await.unwrap().pop()
+    }
+
     pub(super) async fn message(&self, id: ConversationId, seq: u64) -> Message {
         self.messages().find(&[(id, Seq(seq))]).await.unwrap().remove(0)
     }

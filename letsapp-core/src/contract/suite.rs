@@ -120,6 +120,40 @@ macro_rules! contract_cases {
                 an_unknown_or_empty_conversation_has_nothing_to_read,
                 what_a_member_reads_ends_with_their_leaving,
             }
+            races: {
+                appends_at_once_are_all_in_and_dense,
+                two_instances_share_conversations_without_a_hole,
+                a_message_offered_many_times_at_once_is_one,
+                of_revisions_at_once_from_one_state_one_lands,
+                of_system_messages_at_once_under_one_fence_one_lands,
+                a_system_message_offered_many_times_at_once_is_one,
+                of_groups_made_at_once_under_one_id_one_is,
+                nobodys_message_follows_their_own_removal,
+                readers_never_see_a_hole,
+                a_roster_is_never_older_than_its_fence,
+            }
+            restart: {
+                accounts_outlive_a_restart,
+                sessions_and_keys_outlive_a_restart,
+                conversations_outlive_a_restart,
+                numbers_go_on_after_a_restart,
+                what_many_committed_at_once_outlives_a_restart,
+                a_closed_store_says_so,
+            }
+            hostile: {
+                bodies_are_kept_to_the_byte,
+                names_and_titles_are_kept_to_the_byte,
+                attachments_and_reactions_are_kept_to_the_byte,
+                a_message_may_carry_a_thousand_mentions_and_reactions,
+                names_that_differ_in_bytes_are_different,
+                search_takes_every_character_for_itself,
+                credentials_are_never_found_by_a_pattern,
+                ids_of_any_bits_are_ids,
+                numbers_that_are_asked_for_may_be_anything,
+                numbers_of_63_bits_are_kept,
+                times_of_any_age_are_kept,
+                a_page_of_the_largest_messages_is_read_whole,
+            }
         }
     };
 }
