@@ -63,6 +63,7 @@ const FILES: &[(&str, &[u8])] = embedded![
     "client.js",
     "drafts.js",
     "http.js",
+    "icons/clear.svg",
     "icons/logo.svg",
     "icons/sprite.svg",
     "ids.js",

@@ -38,7 +38,9 @@ test("an older state of a message never replaces a newer one", () => {
 });
 
 test("a page that failed can be asked for again", () => {
-  assert.equal(refused(asked(EMPTY, "a"), "a"), EMPTY);
+  const failed = refused(asked(EMPTY, "a"), "a");
+  assert.equal(failed.status, "failed");
+  assert.deepEqual(seqs(page(asked(failed, "b"), "b", { items: [message(1)], reachedStart: true }, ME)), [1]);
   const older = refused(asked(loaded([message(5)]), "b"), "b");
   assert.deepEqual([older.status, older.asking], ["ready", null]);
 });

@@ -1,8 +1,8 @@
 // The messages of one conversation that are at hand: everything visible from the oldest one loaded to the head, by `seq`.
 
 /**
- * `status` is "empty" until the first page is asked for, then "loading", then "ready". `asking` names the page under way; an answer
- * to anything else comes too late.
+ * `status` is "empty" until the first page is asked for, then "loading", then "ready", or "failed". `asking` names the page under
+ * way; an answer to anything else comes too late.
  */
 export const EMPTY = { status: "empty", messages: [], reachedStart: false, asking: null };
 
@@ -28,7 +28,7 @@ export function asked(timeline, asking) {
 /** The page that was asked for doesn't come. */
 export function refused(timeline, asking) {
   if (timeline.asking !== asking) return timeline;
-  return timeline.status === "ready" ? { ...timeline, asking: null } : EMPTY;
+  return timeline.status === "ready" ? { ...timeline, asking: null } : { ...EMPTY, status: "failed" };
 }
 
 /** Takes a page of history, newest first. */
@@ -39,7 +39,7 @@ export function page(timeline, asking, { items, reachedStart }, me) {
 
 /** Takes a live message, unless it lies where nothing is loaded. */
 export function put(timeline, message, me) {
-  if (timeline.status === "empty") return timeline;
+  if (timeline.status === "empty" || timeline.status === "failed") return timeline;
   const older = timeline.status === "ready" && !timeline.reachedStart && message.seq < (oldest(timeline)?.seq ?? 0);
   return older ? timeline : { ...timeline, messages: merged(timeline.messages, [message], me) };
 }

@@ -22,9 +22,15 @@ export function Chat({ conversation }) {
   const title = titleOf(conversation, users);
   const waiting = outbox.filter(({ conversation_id }) => conversation_id === id);
 
+  const { status } = timeline;
+  const load = () => client.attempt(() => client.loadNewest(id));
   useEffect(() => {
-    if (timeline.status === "empty" && online) client.attempt(() => client.loadNewest(id));
-  }, [id, timeline.status === "empty", online]);
+    if (online && status === "empty") load();
+  }, [id, online, status]);
+  // What failed is tried again by itself only when the connection is back.
+  useEffect(() => {
+    if (online && status === "failed") load();
+  }, [id, online]);
   useEffect(() => {
     if (kind === "group" && !left) client.loadReceipts(id).catch(() => {});
   }, [id, kind, left]);
@@ -40,14 +46,12 @@ export function Chat({ conversation }) {
 
   return html`<main class="chat" aria-label=${`Chat: ${title}`} data-testid="chat" data-conversation-id=${id}>
     <${ChatHead} conversation=${conversation} title=${title} />
-    ${timeline.status === "ready"
+    ${status === "ready"
       ? html`<${Timeline}
           client=${client} conversation=${conversation} timeline=${timeline} waiting=${waiting} receipts=${receipts} users=${users}
           onEdit=${setEditing} onDelete=${setDeleting}
         />`
-      : html`<div class="timeline-place">
-          ${online ? html`<${Spinner} label="Loading messages" />` : html`<${Empty} title="Not loaded yet">The messages come as soon as the connection is back.<//>`}
-        </div>`}
+      : html`<div class="timeline-place"><${NotLoaded} online=${online} failed=${status === "failed"} onRetry=${load} /></div>`}
     ${left
       ? html`<p class="composer-closed" data-testid="left"><${Icon} name="forbidden" />You are no longer part of this conversation.</p>`
       : html`<${Composer} key=${editing?.id ?? "new"} conversation=${conversation} editing=${editing} onEditLast=${editLast} onEdited=${() => setEditing(null)} />`}
@@ -59,10 +63,18 @@ export function Chat({ conversation }) {
   </main>`;
 }
 
+function NotLoaded({ online, failed, onRetry }) {
+  if (!online) return html`<${Empty} title="Not loaded yet">The messages come as soon as the connection is back.<//>`;
+  if (!failed) return html`<${Spinner} label="Loading messages" />`;
+  return html`<${Empty} title="That didn’t work">
+    The messages could not be loaded.${" "}<button type="button" class="link" data-testid="load-again" onClick=${onRetry}>Try again</button>
+  <//>`;
+}
+
 function ChatHead({ conversation, title }) {
   const { id, kind, peer, member_count, left } = conversation;
   const isGroup = kind === "group";
-  const note = isGroup ? countOf(member_count) : peer.username && `@${peer.username}`;
+  const note = isGroup ? !left && countOf(member_count) : peer.username && `@${peer.username}`;
   return html`<header class="chat-head">
     <${IconButton} icon="back" label="Back to conversations" testid="back" className="back" onClick=${() => go("")} />
     <${Avatar} id=${isGroup ? id : peer.id} name=${title} kind=${isGroup ? "group" : "person"} size="small" />

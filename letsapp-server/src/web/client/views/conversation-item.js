@@ -3,10 +3,10 @@ import { tick } from "../state/receipts.js";
 import { briefTimeOf, fullTimeOf, peopleIn, previewOf, titleOf } from "../text.js";
 import { html } from "../vendor/htm-preact.js";
 import { chatAddress, useClient, usePeople, useSelected } from "./bindings.js";
-import { Avatar } from "./elements.js";
+import { Avatar, memo } from "./elements.js";
 import { Tick } from "./tick.js";
 
-export function ConversationItem({ conversation, selected }) {
+export const ConversationItem = memo(({ conversation, selected }) => {
   const { store } = useClient();
   const users = useSelected((state) => state.users);
   const receipts = useSelected((state) => state.receipts[conversation.id]);
@@ -38,4 +38,4 @@ export function ConversationItem({ conversation, selected }) {
       </span>
     </span>
   </a>`;
-}
+});

@@ -1,6 +1,19 @@
 // Small pieces that all views share.
 import { hueOf, initialsOf } from "../text.js";
-import { html, useEffect, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
+import { Component, html, useEffect, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
+
+/** A view that is drawn again only when one of its properties is another: a long list redraws one row, not all. */
+export function memo(view) {
+  return class extends Component {
+    shouldComponentUpdate(next) {
+      return Object.keys({ ...this.props, ...next }).some((key) => next[key] !== this.props[key]);
+    }
+
+    render(props) {
+      return html`<${view} ...${props} />`;
+    }
+  };
+}
 
 export function Icon({ name, label }) {
   const labelled = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };

@@ -1,25 +1,14 @@
 // One message: its bubble, its reactions, and what can be done with it.
 import { fullTimeOf, hueOf, isEmojiOnly, nameOf, partsOf, peopleIn, systemText, timeOf } from "../text.js";
-import { Component, html, useState } from "../vendor/htm-preact.js";
+import { html, useState } from "../vendor/htm-preact.js";
 import { usePeople } from "./bindings.js";
-import { Avatar, Icon, IconButton } from "./elements.js";
+import { Avatar, Icon, IconButton, memo } from "./elements.js";
 import { EmojiPopover } from "./emoji.js";
 import { Tick } from "./tick.js";
 
 const EDITABLE_MS = 15 * 60_000;
 
-/** Drawn again only when something of it has changed: a long chat redraws one message, not all. */
-export class Message extends Component {
-  shouldComponentUpdate(next) {
-    return Object.keys(next).some((key) => next[key] !== this.props[key]);
-  }
-
-  render(props) {
-    return html`<${Bubble} ...${props} />`;
-  }
-}
-
-function Bubble({ client, message, me, sender, inGroup, continues, tick, closed, mayModerate, onEdit, onDelete }) {
+export const Message = memo(({ client, message, me, sender, inGroup, continues, latest, tick, closed, mayModerate, onEdit, onDelete }) => {
   const [picking, setPicking] = useState(null);
   const own = message.sender_id === me;
   const deleted = message.deleted_at !== null;
@@ -34,7 +23,7 @@ function Bubble({ client, message, me, sender, inGroup, continues, tick, closed,
 
   const classes = ["message", own ? "own" : "theirs", continues && "continues", deleted && "deleted", picking && "active"];
   return html`<li
-    class=${classes.filter(Boolean).join(" ")} tabindex="-1" onClick=${tapped}
+    class=${classes.filter(Boolean).join(" ")} tabindex=${latest ? "0" : "-1"} onClick=${tapped}
     data-testid="message" data-seq=${message.seq} data-message-id=${message.id} data-own=${own} data-deleted=${deleted}
   >
     ${inGroup && !own && html`<span class="message-avatar">${!continues && html`<${Avatar} id=${message.sender_id} name=${name} size="tiny" />`}</span>`}
@@ -62,7 +51,7 @@ function Bubble({ client, message, me, sender, inGroup, continues, tick, closed,
     </div>`}
     ${picking && html`<${EmojiPopover} anchor=${picking} chosen=${message.my_reaction} onPick=${react} onClose=${() => setPicking(null)} />`}
   </li>`;
-}
+});
 
 /** Whether the reader may still change what they wrote. */
 export function isEditable(message, me) {
@@ -71,9 +60,9 @@ export function isEditable(message, me) {
 }
 
 /** A message that the server hasn't acknowledged. */
-export function WaitingMessage({ item, onRetry, onDiscard }) {
+export function WaitingMessage({ item, continues, onRetry, onDiscard }) {
   const failed = item.status === "failed";
-  return html`<li class="message own waiting" tabindex="-1" data-testid="message" data-message-id=${item.id} data-own="true">
+  return html`<li class="message own waiting ${continues ? "continues" : ""}" tabindex="-1" data-testid="message" data-message-id=${item.id} data-own="true">
     <div class="message-column">
       <div class="bubble ${isEmojiOnly(item.body) ? "emoji-only" : ""}">
         <${Body} text=${item.body} />

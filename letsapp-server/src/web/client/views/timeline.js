@@ -13,6 +13,8 @@ const STEP = 50;
 /** This close to an edge, the window moves or more is loaded. */
 const NEAR_EDGE_PX = 700;
 const AT_BOTTOM_PX = 48;
+/** After a page that couldn't be loaded, scrolling asks again only after a while. */
+const REST_MS = 3_000;
 /** Messages of one sender closer than this are shown as one group. */
 const GROUPED_MINUTES = 5;
 
@@ -24,6 +26,7 @@ export class Timeline extends Component {
     this.divider = conversation.me.unread > 0 ? conversation.me.read_seq : null;
     this.state = { ...lastWindow(timeline.messages), atBottom: true };
     this.heard = timeline.messages.at(-1)?.seq ?? 0;
+    this.resting = 0;
     this.list = null;
   }
 
@@ -73,7 +76,7 @@ export class Timeline extends Component {
         ${empty && html`<${Empty} title="Say hello">This is the very beginning of your conversation.<//>`}
         <ol class="messages" aria-label="Messages">
           ${shown.flatMap((message, i) => this.rows(message, messages[before + i]))}
-          ${to === null && waiting.filter(({ id }) => !has(timeline, id)).map((item) => this.waitingRow(item))}
+          ${to === null && this.waitingRows(waiting.filter(({ id }) => !has(timeline, id)), messages.at(-1))}
         </ol>
       </div>
       <p class="visually-hidden" aria-live="polite">${this.spoken()}</p>
@@ -86,34 +89,47 @@ export class Timeline extends Component {
   }
 
   rows(message, previous) {
-    const { client, users, receipts, conversation, onEdit, onDelete } = this.props;
+    const { client, users, receipts, conversation, timeline, onEdit, onDelete } = this.props;
     const me = client.store.state.me.id;
-    const newDay = !previous || !sameDay(previous.sent_at, message.sent_at);
-    const unreadFrom = this.divider !== null && message.seq > this.divider && (previous?.seq ?? 0) <= this.divider;
-    const rows = [];
-    if (newDay) rows.push(html`<li class="day" key=${`day-${message.seq}`}><span>${dayOf(message.sent_at)}</span></li>`);
-    if (unreadFrom) rows.push(html`<li class="divider" key="divider" data-testid="unread-divider"><span>New messages</span></li>`);
+    const separators = this.separators(message, previous);
     if (message.kind === "system") {
-      rows.push(html`<${SystemMessage} key=${message.id} message=${message} users=${users} me=${me} />`);
-      return rows;
+      return [...separators, html`<${SystemMessage} key=${message.id} message=${message} users=${users} me=${me} />`];
     }
-    const own = message.sender_id === me;
-    rows.push(
-      html`<${Message}
-        key=${message.id} client=${client} message=${message} me=${me} sender=${users[message.sender_id]} inGroup=${conversation.kind === "group"}
-        continues=${!newDay && !unreadFrom && continues(previous, message)} tick=${own ? tick(receipts ?? {}, message.seq, me) : null}
-        closed=${Boolean(conversation.left)} mayModerate=${conversation.kind === "group" && conversation.me.role !== "member"}
-        onEdit=${onEdit} onDelete=${onDelete}
-      />`,
-    );
+    const row = html`<${Message}
+      key=${message.id} client=${client} message=${message} me=${me} sender=${users[message.sender_id]} inGroup=${conversation.kind === "group"}
+      continues=${separators.length === 0 && continues(previous, message)} latest=${message === timeline.messages.at(-1)}
+      tick=${message.sender_id === me ? tick(receipts ?? {}, message.seq, me) : null} closed=${Boolean(conversation.left)}
+      mayModerate=${conversation.kind === "group" && conversation.me.role !== "member"} onEdit=${onEdit} onDelete=${onDelete}
+    />`;
+    return [...separators, row];
+  }
+
+  /** Messages on their way look as they will once they have arrived. */
+  waitingRows(items, last) {
+    const { client } = this.props;
+    const rows = [];
+    let previous = last;
+    for (const item of items) {
+      const message = { seq: item.id, kind: "user", sender_id: client.store.state.me.id, sent_at: item.queued_at };
+      const separators = this.separators(message, previous);
+      const grouped = separators.length === 0 && continues(previous, message);
+      const [retry, discard] = [() => client.retry(item.id), () => client.discard(item.id)];
+      rows.push(...separators, html`<${WaitingMessage} key=${item.id} item=${item} continues=${grouped} onRetry=${retry} onDiscard=${discard} />`);
+      previous = message;
+    }
     return rows;
   }
 
-  waitingRow(item) {
-    const { client } = this.props;
-    return html`<${WaitingMessage}
-      key=${item.id} item=${item} onRetry=${() => client.retry(item.id)} onDiscard=${() => client.discard(item.id)}
-    />`;
+  /** What stands between a message and the one before it: a new day, the first unread one. */
+  separators(message, previous) {
+    const separators = [];
+    if (!previous || !sameDay(previous.sent_at, message.sent_at)) {
+      separators.push(html`<li class="day" key=${`day-${message.seq}`}><span>${dayOf(message.sent_at)}</span></li>`);
+    }
+    if (this.divider !== null && message.seq > this.divider && (previous?.seq ?? 0) <= this.divider) {
+      separators.push(html`<li class="divider" key="divider" data-testid="unread-divider"><span>New messages</span></li>`);
+    }
+    return separators;
   }
 
   /** The newest message of somebody else, for those who listen instead of looking. */
@@ -135,16 +151,22 @@ export class Timeline extends Component {
   };
 
   wantOlder() {
-    const { client, conversation, timeline } = this.props;
+    const { timeline } = this.props;
     const { messages } = timeline;
     const first = messages.findIndex(({ seq }) => seq >= this.state.from);
     if (first > 0) {
       const from = Math.max(0, first - STEP);
       const end = from + WINDOW;
       this.setState({ from: messages[from].seq, to: end < messages.length ? messages[end - 1].seq : null });
-    } else if (messages.length > 0 && !timeline.reachedStart && !timeline.asking) {
-      client.attempt(() => client.loadOlder(conversation.id));
+    } else if (messages.length > 0 && !timeline.reachedStart && !timeline.asking && Date.now() > this.resting) {
+      this.loadOlder();
     }
+  }
+
+  async loadOlder() {
+    const { client, conversation } = this.props;
+    const loaded = await client.attempt(() => client.loadOlder(conversation.id));
+    if (!loaded) this.resting = Date.now() + REST_MS;
   }
 
   wantNewer() {
