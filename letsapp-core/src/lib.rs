@@ -1,4 +1,4 @@
-//! LetsApp: an embeddable, storage-agnostic messaging engine.
+#![doc = include_str!("../README.md")]
 
 pub mod adapters;
 mod app;
@@ -18,3 +18,8 @@ pub mod time;
 pub mod users;
 
 pub use app::{LetsApp, LetsAppBuilder, Rules};
+
+/// Holds the example of the project's front page to what it says.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct FrontPage;

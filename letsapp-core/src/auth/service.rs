@@ -26,7 +26,7 @@ use crate::users::{self, About, Claim, DisplayName, Email, Settings, User, UserR
 /// let signed_in = app.auth().register(request).await?;
 /// let principal = app.auth().authenticate(&signed_in.tokens.access_token).await?;
 /// assert_eq!(principal.user_id, signed_in.user.id);
-/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct AuthService {

@@ -33,7 +33,7 @@ use crate::users::{About, UserRepository};
 /// let request = CreateConversation::Direct { user_id: ben.user_id };
 /// let (made, _) = app.conversations().create(&ana, request, None).await?;
 /// assert_eq!(app.conversations().find(&ben, made.id).await?.peer.unwrap().id, ana.user_id);
-/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct ConversationService {

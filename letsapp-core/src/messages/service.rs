@@ -35,7 +35,7 @@ use crate::users::UserRepository;
 /// app.messages().send(&ana, chat.id, SendMessage::text("Hello, Ben!")?, None).await?;
 /// let history = app.messages().history(&ben, chat.id, Range::Newest, Default::default()).await?;
 /// assert_eq!(history.items[0].body, "Hello, Ben!");
-/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct MessageService {

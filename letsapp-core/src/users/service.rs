@@ -18,7 +18,7 @@ use crate::users::{ProfilePatch, Update, UserError, UserRepository, Username};
 /// let ana = app.sign_up("ana", "a long password").await?;
 /// let found = app.users().search(&ana, "AN", None, Default::default()).await?;
 /// assert_eq!(found.items[0].id, ana.user_id);
-/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct UserService {
