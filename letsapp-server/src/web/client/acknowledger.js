@@ -43,7 +43,7 @@ export class Acknowledger {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      for (let attempt = 0, due; this.#open && (due = this.#due()); ) {
+      for (let attempt = 0, due; this.#open && (due = this.#due());) {
         if (await this.#tell(due)) attempt = 0;
         else await new Promise((resume) => setTimeout(resume, backoff(attempt++)));
       }
@@ -54,7 +54,10 @@ export class Acknowledger {
 
   async #tell(due) {
     const before = this.#told.get(due.conversation_id);
-    this.#told.set(due.conversation_id, { delivered: Math.max(due.delivered ?? 0, due.read ?? 0), read: due.read ?? before?.read ?? 0 });
+    this.#told.set(due.conversation_id, {
+      delivered: Math.max(due.delivered ?? 0, due.read ?? 0),
+      read: due.read ?? before?.read ?? 0,
+    });
     try {
       const item = { user_id: this.#store.state.me.id, ...(await this.#request(due)) };
       this.#store.dispatch({ type: "receipts", conversation_id: due.conversation_id, items: [item] });

@@ -13,6 +13,7 @@ import { Store } from "./store.js";
 
 const PAGE = 50;
 const LARGEST_PAGE = 200;
+const TAB = uuidv7();
 const MEMBERSHIP = ["members_added", "member_removed", "member_left", "role_changed"];
 
 export class Client {
@@ -40,7 +41,7 @@ export class Client {
     });
     this.drafts = new Drafts({ userId: user.id, storage });
     this.people = new People({ store: this.store, fetch: (id) => api.user(id) });
-    this.#outbox = new Outbox({ userId: user.id, storage, locks, send: (item) => this.#transmit(item) });
+    this.#outbox = new Outbox({ userId: user.id, storage, locks, tab: TAB, send: (item) => this.#transmit(item) });
     this.#acknowledger = new Acknowledger({ store: this.store, request: (due) => this.#socket.request("receipt", due) });
     this.#live = new Live({ store: this.store, socket: this.#socket, api });
     this.#connectParts();
@@ -83,7 +84,13 @@ export class Client {
   /** `id` is made by who asks, so that asking again can't make a second group. */
   async createGroup(id, title, users) {
     this.store.dispatch({ type: "users", users });
-    return this.#opened(await this.#api.createGroup(id, title, users.map((user) => user.id)));
+    return this.#opened(
+      await this.#api.createGroup(
+        id,
+        title,
+        users.map((user) => user.id),
+      ),
+    );
   }
 
   async loadMembers(id) {
@@ -91,7 +98,10 @@ export class Client {
   }
 
   async addMembers(id, users) {
-    await this.#api.addMembers(id, users.map((user) => user.id));
+    await this.#api.addMembers(
+      id,
+      users.map((user) => user.id),
+    );
     await this.#membershipChanged(id);
   }
 

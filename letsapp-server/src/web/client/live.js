@@ -34,7 +34,7 @@ export class Live extends EventTarget {
     }
     this.#syncing = true;
     this.#forgetHole();
-    for (let attempt = 0; this.#socket.isOpen; ) {
+    for (let attempt = 0; this.#socket.isOpen;) {
       this.#again = false;
       try {
         await this.#rounds();

@@ -7,7 +7,10 @@ function inThisTab() {
   return {
     request(name, work) {
       const turn = (tails.get(name) ?? Promise.resolve()).then(work);
-      tails.set(name, turn.catch(() => {}));
+      tails.set(
+        name,
+        turn.catch(() => {}),
+      );
       return turn;
     },
     query: async () => ({ held: [], pending: [] }),

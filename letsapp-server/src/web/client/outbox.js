@@ -12,20 +12,24 @@ export class Outbox extends EventTarget {
   #storage;
   #locks;
   #send;
-  #tab = uuidv7();
+  #tab;
   #items = new Map();
   #busy = new Set();
   #open = false;
 
-  /** @param send takes an item, resolves to the message that the server made of it */
-  constructor({ userId, storage, locks, send }) {
+  /**
+   * @param send takes an item, resolves to the message that the server made of it
+   * @param tab names this page among the tabs of the browser
+   */
+  constructor({ userId, storage, locks, send, tab }) {
     super();
     this.#prefix = `${PREFIX}${userId}.`;
     this.#storage = storage;
     this.#locks = locks;
     this.#send = send;
+    this.#tab = tab;
     // Held for as long as this page lives: whose lock is gone has left its messages behind.
-    locks.request(TAB_LOCK + this.#tab, () => new Promise(() => {}));
+    locks.request(TAB_LOCK + tab, () => new Promise(() => {}));
   }
 
   add(conversationId, body) {
@@ -48,8 +52,11 @@ export class Outbox extends EventTarget {
     this.#announce();
   }
 
+  /** Forgets everything of this user, other tabs' messages included. */
   clear() {
-    for (const id of [...this.#items.keys()]) this.remove(id);
+    this.#items.clear();
+    for (const key of this.#keys()) this.#storage.removeItem(key);
+    this.#announce();
   }
 
   /** The connection is there: takes over what tabs that are gone have left, and sends what waits. */
@@ -68,7 +75,7 @@ export class Outbox extends EventTarget {
     if (this.#busy.has(conversationId)) return;
     this.#busy.add(conversationId);
     try {
-      for (let attempt = 0, item; this.#open && (item = this.#next(conversationId)); ) {
+      for (let attempt = 0, item; this.#open && (item = this.#next(conversationId));) {
         const pause = await this.#attempt(item, attempt);
         attempt = pause ? attempt + 1 : 0;
         if (pause) await new Promise((resume) => setTimeout(resume, pause));
@@ -100,11 +107,16 @@ export class Outbox extends EventTarget {
   async #adopt() {
     const { held } = await this.#locks.query();
     const alive = new Set(held.map(({ name }) => name));
-    const keys = Array.from({ length: this.#storage.length }, (_, i) => this.#storage.key(i));
-    for (const key of keys.filter((key) => key.startsWith(this.#prefix))) {
+    for (const key of this.#keys()) {
       const item = this.#read(key);
-      if (item && !this.#items.has(item.id) && !alive.has(TAB_LOCK + item.tab)) this.#put({ ...item, tab: this.#tab });
+      if (!item || this.#items.has(item.id)) continue;
+      if (item.tab === this.#tab || !alive.has(TAB_LOCK + item.tab)) this.#put({ ...item, tab: this.#tab });
     }
+  }
+
+  #keys() {
+    const keys = Array.from({ length: this.#storage.length }, (_, i) => this.#storage.key(i));
+    return keys.filter((key) => key.startsWith(this.#prefix));
   }
 
   #read(key) {

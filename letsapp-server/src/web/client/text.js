@@ -61,7 +61,10 @@ export const countOf = (members) => (members === 1 ? "1 person" : `${members} pe
 
 /** One or two letters that stand for a name. */
 export function initialsOf(name) {
-  const words = name.trim().split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word));
+  const words = name
+    .trim()
+    .split(/\s+/)
+    .filter((word) => /[\p{L}\p{N}]/u.test(word));
   const letters = (words.length > 1 ? [words[0], words.at(-1)] : words).map((word) => firstLetter(word));
   return letters.join("").toLocaleUpperCase() || "·";
 }

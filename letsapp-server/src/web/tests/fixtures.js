@@ -81,7 +81,10 @@ export class SharedLocks {
         this.#held.delete(name);
       }
     });
-    this.#tails.set(name, turn.catch(() => {}));
+    this.#tails.set(
+      name,
+      turn.catch(() => {}),
+    );
     return turn;
   }
 

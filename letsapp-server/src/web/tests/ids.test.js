@@ -11,7 +11,16 @@ test("ids are of version 7, and sort by time", () => {
 });
 
 test("waits grow, are spread, and have an upper bound", () => {
-  assert.deepEqual([0, 1, 2].map((attempt) => backoff(attempt, () => 1)), [500, 1_000, 2_000]);
-  assert.equal(backoff(2, () => 0), 1_000);
-  assert.equal(backoff(1_000, () => 1), 30_000);
+  assert.deepEqual(
+    [0, 1, 2].map((attempt) => backoff(attempt, () => 1)),
+    [500, 1_000, 2_000],
+  );
+  assert.equal(
+    backoff(2, () => 0),
+    1_000,
+  );
+  assert.equal(
+    backoff(1_000, () => 1),
+    30_000,
+  );
 });

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Problem } from "../client/http.js";
+import { uuidv7 } from "../client/ids.js";
 import { Outbox } from "../client/outbox.js";
 import { MemoryStorage, settled, SharedLocks } from "./fixtures.js";
 
 /** An outbox whose sends are answered by hand: `sends[i].resolve(…)`, `sends[i].reject(…)`. */
-function outbox({ storage = new MemoryStorage(), locks = new SharedLocks() } = {}) {
+function outbox({ storage = new MemoryStorage(), locks = new SharedLocks(), tab = uuidv7() } = {}) {
   const sends = [];
-  const send = (item) => new Promise((resolve, reject) => sends.push({ item, resolve: () => resolve({ ...item, seq: 1 }), reject }));
-  const box = new Outbox({ userId: "me", storage, locks, send });
+  const send = (item) =>
+    new Promise((resolve, reject) => sends.push({ item, resolve: () => resolve({ ...item, seq: 1 }), reject }));
+  const box = new Outbox({ userId: "me", storage, locks, send, tab });
   const shown = { items: [], sent: [] };
   box.addEventListener("change", ({ detail }) => (shown.items = detail));
   box.addEventListener("sent", ({ detail }) => shown.sent.push(detail.body));
@@ -65,7 +67,10 @@ test("a message that is refused stays, with the reason, until it is tried again 
   box.add("c", "hello");
   sends[0].reject(new Problem({ code: "forbidden", status: 403, detail: "You may not." }));
   await settled();
-  assert.deepEqual(shown.items.map(({ status, error }) => [status, error]), [["failed", "You may not."]]);
+  assert.deepEqual(
+    shown.items.map(({ status, error }) => [status, error]),
+    [["failed", "You may not."]],
+  );
   box.retry(sends[0].item.id);
   await settled();
   assert.equal(sends[1].item.id, sends[0].item.id);
@@ -81,7 +86,10 @@ test("a reload sends what was waiting, with its id", async () => {
   const after = outbox(before);
   await after.box.open();
   await settled();
-  assert.deepEqual(after.sends.map(({ item }) => [item.id, item.body]), [[id, "unsent"]]);
+  assert.deepEqual(
+    after.sends.map(({ item }) => [item.id, item.body]),
+    [[id, "unsent"]],
+  );
   after.sends[0].resolve();
   await settled();
   assert.equal(before.storage.length, 0);
@@ -95,4 +103,24 @@ test("what another tab is about to send is left to it", async () => {
   await other.box.open();
   await settled();
   assert.deepEqual(other.sends, []);
+});
+
+test("signing in again in the same page takes up what was waiting", async () => {
+  const tab = uuidv7();
+  const before = outbox({ tab });
+  await settled();
+  before.box.add("c", "unsent");
+  const after = outbox({ ...before, tab });
+  await after.box.open();
+  await settled();
+  assert.deepEqual(bodies(after.sends), ["unsent"]);
+});
+
+test("signing out leaves nothing behind, of other tabs neither", async () => {
+  const one = outbox();
+  one.box.add("c", "mine");
+  const other = outbox(one);
+  other.box.add("c", "theirs");
+  other.box.clear();
+  assert.equal(one.storage.length, 0);
 });

@@ -36,14 +36,20 @@ test("a message that the server has counted already isn't counted again", () => 
 });
 
 test("messages that overtake each other are all counted, and leave no hole", () => {
-  const state = run([3, 1, 2].map((seq) => created(message(seq))), met());
+  const state = run(
+    [3, 1, 2].map((seq) => created(message(seq))),
+    met(),
+  );
   assert.equal(unread(state), 3);
   assert.deepEqual(holes(state), []);
   assert.deepEqual(positions(state), { c: 3 });
 });
 
 test("system messages and edits are never unread; a deletion takes one back", () => {
-  const state = run([created(message(1)), created(message(2, { kind: "system", system: {} })), updated(message(1, { rev: 3 }))], met());
+  const state = run(
+    [created(message(1)), created(message(2, { kind: "system", system: {} })), updated(message(1, { rev: 3 }))],
+    met(),
+  );
   assert.equal(unread(state), 1);
   assert.equal(unread(run([updated(message(1, { rev: 4, deleted_at: "t" }))], state)), 0);
 });
@@ -86,7 +92,10 @@ test("reading a part leaves the rest unread, counted from the messages at hand",
 test("a count that can't be told from what is at hand is left to the server", () => {
   const state = run([read(5)], met({ seq: 90, unread: 90 }));
   assert.equal(state.conversations.c.unsure, true);
-  assert.equal(run([{ type: "conversation", conversation: conversation({ seq: 90, unread: 85 }) }], state).conversations.c.unsure, undefined);
+  assert.equal(
+    run([{ type: "conversation", conversation: conversation({ seq: 90, unread: 85 }) }], state).conversations.c.unsure,
+    undefined,
+  );
 });
 
 test("watermarks only rise", () => {
@@ -97,7 +106,10 @@ test("watermarks only rise", () => {
 test("ticks of a direct chat follow the peer's watermarks, and their own messages", () => {
   const state = met({ seq: 5 });
   assert.equal(tick(state.receipts.c, 5, ME), "sent");
-  const delivered = run([{ type: "receipts", conversation_id: "c", items: [{ user_id: PEER, delivered_seq: 5, read_seq: 4 }] }], state);
+  const delivered = run(
+    [{ type: "receipts", conversation_id: "c", items: [{ user_id: PEER, delivered_seq: 5, read_seq: 4 }] }],
+    state,
+  );
   assert.equal(tick(delivered.receipts.c, 5, ME), "delivered");
   assert.equal(tick(run([created(message(6))], delivered).receipts.c, 5, ME), "read");
 });
@@ -127,12 +139,24 @@ test("sync brings what changed into an open chat, and empties one that changed t
   const changes = [message(1, { rev: 3, body: "edited" }), message(3, { rev: 4 })];
   const reply = syncReply({ changes, conversations: [conversation({ seq: 3, rev: 4 })], positions: { c: 4 } });
   const synced = run([{ type: "synced", reply }], state);
-  assert.deepEqual(synced.timelines.c.messages.map(({ body }) => body), ["edited", "message 2", "message 3"]);
+  assert.deepEqual(
+    synced.timelines.c.messages.map(({ body }) => body),
+    ["edited", "message 2", "message 3"],
+  );
   const reset = run([{ type: "synced", reply: syncReply({ reset: ["c"] }) }], synced);
   assert.equal(reset.timelines.c.status, "empty");
 });
 
 test("nothing new makes no new state", () => {
   const state = met({ seq: 2 });
-  assert.equal(run([{ type: "users", users: [user(PEER)] }, { type: "rev", conversation_id: "c", rev: 1 }], state), state);
+  assert.equal(
+    run(
+      [
+        { type: "users", users: [user(PEER)] },
+        { type: "rev", conversation_id: "c", rev: 1 },
+      ],
+      state,
+    ),
+    state,
+  );
 });

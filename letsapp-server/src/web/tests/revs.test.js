@@ -20,7 +20,10 @@ test("a head beyond what is known is a hole", () => {
 
 test("a change is known once, whether in order or ahead", () => {
   const revs = learn(jump(undefined, 3), 5);
-  assert.deepEqual([2, 3, 4, 5].map((rev) => known(revs, rev)), [true, true, false, true]);
+  assert.deepEqual(
+    [2, 3, 4, 5].map((rev) => known(revs, rev)),
+    [true, true, false, true],
+  );
   assert.equal(learn(revs, 5), revs);
 });
 

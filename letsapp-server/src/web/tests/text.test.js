@@ -16,7 +16,9 @@ test("addresses become links, without the punctuation after them", () => {
 });
 
 test("only http addresses become links", () => {
-  assert.deepEqual(partsOf("javascript:alert(1) <b>data:text/html,x</b>"), [{ text: "javascript:alert(1) <b>data:text/html,x</b>" }]);
+  assert.deepEqual(partsOf("javascript:alert(1) <b>data:text/html,x</b>"), [
+    { text: "javascript:alert(1) <b>data:text/html,x</b>" },
+  ]);
 });
 
 test("a family counts as one character", () => {
@@ -25,12 +27,25 @@ test("a family counts as one character", () => {
 
 test("a few emoji alone are shown large", () => {
   assert.deepEqual(["❤️", "👍🏽 🎉", "👨‍👩‍👧", "🇩🇪", "ok 👍", "12", "🎉🎉🎉🎉", ""].map(isEmojiOnly), [
-    true, true, true, true, false, false, false, false,
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
   ]);
 });
 
 test("initials are of the first and the last word, in any script", () => {
-  assert.deepEqual(["Ada Lindqvist", "ada", "田中 恵美", "José de la Cruz", "🎉"].map(initialsOf), ["AL", "A", "田恵", "JC", "·"]);
+  assert.deepEqual(["Ada Lindqvist", "ada", "田中 恵美", "José de la Cruz", "🎉"].map(initialsOf), [
+    "AL",
+    "A",
+    "田恵",
+    "JC",
+    "·",
+  ]);
 });
 
 test("near days have names", () => {

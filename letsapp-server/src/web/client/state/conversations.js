@@ -8,7 +8,12 @@ import { covers } from "./timeline.js";
 export function snapshot(held, conversation) {
   if (held && !held.left && outdated(held, conversation)) {
     const { read_seq, delivered_seq, unread } = held.me;
-    return { ...conversation, head: held.head, counted: held.counted, me: { ...conversation.me, read_seq, delivered_seq, unread } };
+    return {
+      ...conversation,
+      head: held.head,
+      counted: held.counted,
+      me: { ...conversation.me, read_seq, delivered_seq, unread },
+    };
   }
   return { ...conversation, counted: conversation.head.rev, left: false };
 }

@@ -35,16 +35,23 @@ const TRANSITIONS = {
   /** All that the members of a group show: from here on its ticks can be told. */
   receiptsLoaded: (state, { conversation_id, items }) =>
     keyed(state, "receipts", conversation_id, (held = {}) => onlyOf(items, items.reduce(receipts.raise, held))),
-  historyAsked: (state, { conversation_id, asking }) => withTimeline(state, conversation_id, (held) => timeline.asked(held, asking)),
+  historyAsked: (state, { conversation_id, asking }) =>
+    withTimeline(state, conversation_id, (held) => timeline.asked(held, asking)),
   historyRefused: (state, { conversation_id, asking }) =>
     withTimeline(state, conversation_id, (held) => timeline.refused(held, asking)),
   history: (state, { conversation_id, asking, ...page }) =>
     withTimeline(state, conversation_id, (held) => timeline.page(held, asking, page, state.me.id)),
   users: (state, { users }) => withUsers(state, users),
   members: (state, { conversation_id, items }) =>
-    withUsers(keyed(state, "members", conversation_id, () => items), items.map(({ user }) => user)),
+    withUsers(
+      keyed(state, "members", conversation_id, () => items),
+      items.map(({ user }) => user),
+    ),
   outbox: (state, { items }) => ({ ...state, outbox: items }),
-  toast: (state, { toast }) => ({ ...state, toasts: [...state.toasts.filter(({ text }) => text !== toast.text), toast].slice(-3) }),
+  toast: (state, { toast }) => ({
+    ...state,
+    toasts: [...state.toasts.filter(({ text }) => text !== toast.text), toast].slice(-3),
+  }),
   toastGone: (state, { id }) => ({ ...state, toasts: state.toasts.filter((toast) => toast.id !== id) }),
 };
 
@@ -100,9 +107,13 @@ function withMessage(state, message, created) {
   if (!state.conversations[id] || !state.revs[id]) return state;
   const fresh = !revs.known(state.revs[id], rev);
   let next = withTimelineMessage(state, message);
-  next = keyed(next, "conversations", id, (held) => conversations.withMessage(held, message, { fresh, created, me: state.me.id }));
+  next = keyed(next, "conversations", id, (held) =>
+    conversations.withMessage(held, message, { fresh, created, me: state.me.id }),
+  );
   next = keyed(next, "revs", id, (held) => revs.learn(held, rev));
-  return sender_id && message.kind === "user" ? withRaised(next, id, { user_id: sender_id, delivered_seq: seq, read_seq: seq }) : next;
+  return sender_id && message.kind === "user"
+    ? withRaised(next, id, { user_id: sender_id, delivered_seq: seq, read_seq: seq })
+    : next;
 }
 
 function withTimelineMessage(state, message) {

@@ -4,7 +4,8 @@ import { countOf, titleOf } from "../text.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { chatAddress, go, useClient, useSelected } from "./bindings.js";
 import { Composer } from "./composer.js";
-import { Avatar, Confirm, Empty, Icon, IconButton, Spinner } from "./elements.js";
+import { Avatar, Confirm, Empty, IconButton, Spinner } from "./elements.js";
+import { Icon } from "./icons.js";
 import { isEditable } from "./message.js";
 import { Timeline } from "./timeline.js";
 
@@ -46,20 +47,26 @@ export function Chat({ conversation }) {
 
   return html`<main class="chat" aria-label=${`Chat: ${title}`} data-testid="chat" data-conversation-id=${id}>
     <${ChatHead} conversation=${conversation} title=${title} />
-    ${status === "ready"
-      ? html`<${Timeline}
+    ${
+      status === "ready"
+        ? html`<${Timeline}
           client=${client} conversation=${conversation} timeline=${timeline} waiting=${waiting} receipts=${receipts} users=${users}
           onEdit=${setEditing} onDelete=${setDeleting}
         />`
-      : html`<div class="timeline-place"><${NotLoaded} online=${online} failed=${status === "failed"} onRetry=${load} /></div>`}
-    ${left
-      ? html`<p class="composer-closed" data-testid="left"><${Icon} name="forbidden" />You are no longer part of this conversation.</p>`
-      : html`<${Composer} key=${editing?.id ?? "new"} conversation=${conversation} editing=${editing} onEditLast=${editLast} onEdited=${() => setEditing(null)} />`}
-    ${deleting &&
-    html`<${Confirm}
+        : html`<div class="timeline-place"><${NotLoaded} online=${online} failed=${status === "failed"} onRetry=${load} /></div>`
+    }
+    ${
+      left
+        ? html`<p class="composer-closed" data-testid="left"><${Icon} name="forbidden" />You are no longer part of this conversation.</p>`
+        : html`<${Composer} key=${editing?.id ?? "new"} conversation=${conversation} editing=${editing} onEditLast=${editLast} onEdited=${() => setEditing(null)} />`
+    }
+    ${
+      deleting &&
+      html`<${Confirm}
       title="Delete this message?" text="It disappears for everyone in this conversation." action="Delete"
       onConfirm=${confirmDelete} onClose=${() => setDeleting(null)}
-    />`}
+    />`
+    }
   </main>`;
 }
 

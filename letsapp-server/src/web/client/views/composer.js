@@ -2,8 +2,9 @@
 import { lengthOf } from "../text.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { useClient } from "./bindings.js";
-import { Icon, IconButton } from "./elements.js";
+import { IconButton } from "./elements.js";
 import { EmojiPopover } from "./emoji.js";
+import { Icon } from "./icons.js";
 
 const LONGEST = 4_096;
 /** From here on it is worth knowing how much room is left. */
@@ -62,11 +63,13 @@ export function Composer({ conversation, editing, onEditLast, onEdited }) {
   };
 
   return html`<form class="composer" onSubmit=${submit}>
-    ${editing &&
-    html`<p class="composer-editing" data-testid="editing">
+    ${
+      editing &&
+      html`<p class="composer-editing" data-testid="editing">
       <${Icon} name="pencil" /><span>Editing your message</span>
       <${IconButton} icon="close" label="Stop editing" testid="cancel-edit" onClick=${onEdited} />
-    </p>`}
+    </p>`
+    }
     <div class="composer-row">
       <${IconButton} icon="smile" label="Insert an emoji" testid="insert-emoji" onClick=${(event) => setPicking(event.currentTarget)} />
       <textarea

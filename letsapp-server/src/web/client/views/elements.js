@@ -1,6 +1,7 @@
 // Small pieces that all views share.
 import { hueOf, initialsOf } from "../text.js";
 import { Component, html, useEffect, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
+import { Icon } from "./icons.js";
 
 /** A view that is drawn again only when one of its properties is another: a long list redraws one row, not all. */
 export function memo(view) {
@@ -13,11 +14,6 @@ export function memo(view) {
       return html`<${view} ...${props} />`;
     }
   };
-}
-
-export function Icon({ name, label }) {
-  const labelled = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };
-  return html`<svg class="icon icon-${name}" ...${labelled}><use href="/icons/sprite.svg#${name}" /></svg>`;
 }
 
 /** Initials on a hue of their own; people are round, groups are not. */

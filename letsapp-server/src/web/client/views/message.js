@@ -2,27 +2,29 @@
 import { fullTimeOf, hueOf, isEmojiOnly, nameOf, partsOf, peopleIn, systemText, timeOf } from "../text.js";
 import { html, useState } from "../vendor/htm-preact.js";
 import { usePeople } from "./bindings.js";
-import { Avatar, Icon, IconButton, memo } from "./elements.js";
+import { Avatar, IconButton, memo } from "./elements.js";
 import { EmojiPopover } from "./emoji.js";
+import { Icon } from "./icons.js";
 import { Tick } from "./tick.js";
 
 const EDITABLE_MS = 15 * 60_000;
 
-export const Message = memo(({ client, message, me, sender, inGroup, continues, latest, tick, closed, mayModerate, onEdit, onDelete }) => {
-  const [picking, setPicking] = useState(null);
-  const own = message.sender_id === me;
-  const deleted = message.deleted_at !== null;
-  usePeople([message.sender_id]);
-  const name = nameOf(sender);
-  const react = (emoji) => {
-    setPicking(null);
-    client.attempt(() => client.react(message, emoji));
-  };
-  // Safari doesn't focus what is tapped; the tools of a message appear with its focus.
-  const tapped = (event) => !event.target.closest("button, a") && event.currentTarget.focus({ preventScroll: true });
+export const Message = memo(
+  ({ client, message, me, sender, inGroup, continues, latest, tick, closed, mayModerate, onEdit, onDelete }) => {
+    const [picking, setPicking] = useState(null);
+    const own = message.sender_id === me;
+    const deleted = message.deleted_at !== null;
+    usePeople([message.sender_id]);
+    const name = nameOf(sender);
+    const react = (emoji) => {
+      setPicking(null);
+      client.attempt(() => client.react(message, emoji));
+    };
+    // Safari doesn't focus what is tapped; the tools of a message appear with its focus.
+    const tapped = (event) => !event.target.closest("button, a") && event.currentTarget.focus({ preventScroll: true });
 
-  const classes = ["message", own ? "own" : "theirs", continues && "continues", deleted && "deleted", picking && "active"];
-  return html`<li
+    const classes = ["message", own ? "own" : "theirs", continues && "continues", deleted && "deleted", picking && "active"];
+    return html`<li
     class=${classes.filter(Boolean).join(" ")} tabindex=${latest ? "0" : "-1"} onClick=${tapped}
     data-testid="message" data-seq=${message.seq} data-message-id=${message.id} data-own=${own} data-deleted=${deleted}
   >
@@ -31,9 +33,11 @@ export const Message = memo(({ client, message, me, sender, inGroup, continues, 
       <div class="bubble ${!deleted && isEmojiOnly(message.body) ? "emoji-only" : ""}">
         ${inGroup && !own && !continues && html`<span class="sender" style=${{ "--hue": hueOf(message.sender_id) }} dir="auto">${name}</span>`}
         ${!inGroup && html`<span class="visually-hidden">${own ? "You" : name}:</span>`}
-        ${deleted
-          ? html`<p class="body"><${Icon} name="forbidden" />${own ? "You deleted this message" : "This message was deleted"}</p>`
-          : html`<${Body} text=${message.body} />`}
+        ${
+          deleted
+            ? html`<p class="body"><${Icon} name="forbidden" />${own ? "You deleted this message" : "This message was deleted"}</p>`
+            : html`<${Body} text=${message.body} />`
+        }
         <span class="meta">
           ${message.edited_at && !deleted && html`<span data-testid="edited" title=${fullTimeOf(message.edited_at)}>edited</span>`}
           <time datetime=${message.sent_at} title=${fullTimeOf(message.sent_at)}>${timeOf(message.sent_at)}</time>
@@ -42,16 +46,19 @@ export const Message = memo(({ client, message, me, sender, inGroup, continues, 
       </div>
       ${message.reactions.length > 0 && html`<${Reactions} message=${message} me=${me} closed=${closed} onReact=${react} />`}
     </div>
-    ${!deleted &&
-    !closed &&
-    html`<div class="tools" role="toolbar" aria-label="Message">
+    ${
+      !deleted &&
+      !closed &&
+      html`<div class="tools" role="toolbar" aria-label="Message">
       <${IconButton} icon="smile" label="React" testid="react" onClick=${(event) => setPicking(event.currentTarget)} />
       ${isEditable(message, me) && html`<${IconButton} icon="pencil" label="Edit" testid="edit" onClick=${() => onEdit(message)} />`}
       ${(own || mayModerate) && html`<${IconButton} icon="trash" label="Delete" testid="delete" onClick=${() => onDelete(message)} />`}
-    </div>`}
+    </div>`
+    }
     ${picking && html`<${EmojiPopover} anchor=${picking} chosen=${message.my_reaction} onPick=${react} onClose=${() => setPicking(null)} />`}
   </li>`;
-});
+  },
+);
 
 /** Whether the reader may still change what they wrote. */
 export function isEditable(message, me) {
@@ -71,12 +78,14 @@ export function WaitingMessage({ item, continues, onRetry, onDiscard }) {
           <${Tick} state=${failed ? "failed" : "sending"} />
         </span>
       </div>
-      ${failed &&
-      html`<p class="not-sent" role="alert" data-testid="not-sent">
+      ${
+        failed &&
+        html`<p class="not-sent" role="alert" data-testid="not-sent">
         <span>Not sent: ${item.error}</span>
         <button type="button" class="link" data-testid="retry" onClick=${onRetry}>Try again</button>
         <button type="button" class="link" data-testid="discard" onClick=${onDiscard}>Discard</button>
-      </p>`}
+      </p>`
+      }
     </div>
   </li>`;
 }

@@ -3,7 +3,8 @@ import { byActivity } from "../state/conversations.js";
 import { html, useEffect } from "../vendor/htm-preact.js";
 import { ClientContext, go, useClient, useRoute, useSelected } from "./bindings.js";
 import { Chat } from "./chat.js";
-import { Empty, Icon, IconButton } from "./elements.js";
+import { Empty, IconButton } from "./elements.js";
+import { Icon } from "./icons.js";
 import { PeoplePanel } from "./people-panel.js";
 import { Sidebar } from "./sidebar.js";
 
@@ -28,9 +29,11 @@ function Panes() {
     <${Connection} />
     <div class="panes">
       <${Sidebar} selected=${chat} />
-      ${conversation
-        ? html`<${Chat} key=${conversation.id} conversation=${conversation} />`
-        : html`<main class="chat nothing"><${Empty} title="Pick a conversation">Or find someone by name, and say hello.<//></main>`}
+      ${
+        conversation
+          ? html`<${Chat} key=${conversation.id} conversation=${conversation} />`
+          : html`<main class="chat nothing"><${Empty} title="Pick a conversation">Or find someone by name, and say hello.<//></main>`
+      }
       ${isGroup && panel === "people" && !conversation.left && html`<${PeoplePanel} key=${`people-${chat}`} conversation=${conversation} />`}
     </div>
   </div>`;
@@ -40,7 +43,8 @@ function Panes() {
 function Connection() {
   const client = useClient();
   const { status, retryAt } = useSelected((state) => state.connection);
-  if (status === "online") return html`<div class="connection" role="status" data-testid="connection" data-status=${status}></div>`;
+  if (status === "online")
+    return html`<div class="connection" role="status" data-testid="connection" data-status=${status}></div>`;
   const lost = status === "offline";
   return html`<div class="connection shown" role="status" data-testid="connection" data-status=${status}>
     <${Icon} name=${lost ? "offline" : "clock"} />

@@ -18,7 +18,9 @@ export function NewGroup({ onClose }) {
     // The same group asked for again keeps its id, in case only the answer was lost.
     if (request.current?.wanted !== wanted) request.current = { id: uuidv7(), wanted };
     setBusy(true);
-    const done = await client.attempt(async () => go(chatAddress(await client.createGroup(request.current.id, title.trim(), picked))));
+    const done = await client.attempt(async () =>
+      go(chatAddress(await client.createGroup(request.current.id, title.trim(), picked))),
+    );
     setBusy(false);
     if (done) onClose();
   };

@@ -2,7 +2,8 @@
 import { countOf, nameOf } from "../text.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { chatAddress, go, useClient, useSelected } from "./bindings.js";
-import { Avatar, Confirm, Dialog, Icon, IconButton, Spinner } from "./elements.js";
+import { Avatar, Confirm, Dialog, IconButton, Spinner } from "./elements.js";
+import { Icon } from "./icons.js";
 import { PeoplePicker, PersonText } from "./people-search.js";
 
 const RANK = { owner: 0, admin: 1, member: 2 };
@@ -38,25 +39,31 @@ export function PeoplePanel({ conversation }) {
         <p class="panel-title" dir="auto">${title}</p>
         <p class="hint">${countOf(conversation.member_count)}</p>
       </div>
-      ${me.role !== "member" &&
-      html`<button type="button" class="menu-item" data-testid="add-members" onClick=${() => setAdding(true)}>
+      ${
+        me.role !== "member" &&
+        html`<button type="button" class="menu-item" data-testid="add-members" onClick=${() => setAdding(true)}>
         <${Icon} name="person-add" />Add people
-      </button>`}
+      </button>`
+      }
       ${members ? html`<${Members} members=${members} role=${me.role} onRemove=${setRemoving} />` : html`<${Spinner} label="Loading people" />`}
       <button type="button" class="menu-item danger" data-testid="leave" onClick=${() => setLeaving(true)}>
         <${Icon} name="leave" />Leave group
       </button>
     </div>
     ${adding && html`<${AddPeople} id=${id} members=${members ?? []} onClose=${() => setAdding(false)} />`}
-    ${removing &&
-    html`<${Confirm}
+    ${
+      removing &&
+      html`<${Confirm}
       title="Remove ${nameOf(removing)}?" text="They keep what they have read so far, and see nothing new." action="Remove"
       onConfirm=${remove} onClose=${() => setRemoving(null)}
-    />`}
-    ${leaving &&
-    html`<${Confirm}
+    />`
+    }
+    ${
+      leaving &&
+      html`<${Confirm}
       title="Leave “${title}”?" text="You will no longer see what is written here." action="Leave" onConfirm=${leave} onClose=${() => setLeaving(false)}
-    />`}
+    />`
+    }
   </aside>`;
 }
 
@@ -67,11 +74,15 @@ function Members({ members, role, onRemove }) {
   const removable = (member) => member.user.id !== mine && (role === "owner" || (role === "admin" && member.role === "member"));
   return html`<ul class="rows" data-testid="members">
     ${sorted.map(
-      (member) => html`<li key=${member.user.id} class="row" data-testid="member" data-username=${member.user.username} data-role=${member.role}>
+      (
+        member,
+      ) => html`<li key=${member.user.id} class="row" data-testid="member" data-username=${member.user.username} data-role=${member.role}>
         <${PersonText} person=${member.user} note=${member.user.id === mine ? "You" : undefined} />
         ${member.role !== "member" && html`<span class="role">${member.role === "owner" ? "Owner" : "Admin"}</span>`}
-        ${removable(member) &&
-        html`<${IconButton} icon="person-remove" label="Remove ${nameOf(member.user)}" testid="remove-member" onClick=${() => onRemove(member.user)} />`}
+        ${
+          removable(member) &&
+          html`<${IconButton} icon="person-remove" label="Remove ${nameOf(member.user)}" testid="remove-member" onClick=${() => onRemove(member.user)} />`
+        }
       </li>`,
     )}
   </ul>`;

@@ -2,7 +2,8 @@
 import { nameOf } from "../text.js";
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { useClient } from "./bindings.js";
-import { Avatar, Icon, moveFocus } from "./elements.js";
+import { Avatar, moveFocus } from "./elements.js";
+import { Icon } from "./icons.js";
 
 const TYPING_PAUSE_MS = 200;
 
@@ -51,8 +52,9 @@ export function PeoplePicker({ picked, onPick, without = [] }) {
   const toggle = (person) => onPick(isPicked(person) ? picked.filter(({ id }) => id !== person.id) : [...picked, person]);
 
   return html`<div class="picker">
-    ${picked.length > 0 &&
-    html`<ul class="chips" aria-label="Chosen">
+    ${
+      picked.length > 0 &&
+      html`<ul class="chips" aria-label="Chosen">
       ${picked.map(
         (person) => html`<li key=${person.id}>
           <button type="button" class="chip" data-testid="picked" onClick=${() => toggle(person)} aria-label="Remove ${nameOf(person)}">
@@ -60,7 +62,8 @@ export function PeoplePicker({ picked, onPick, without = [] }) {
           </button>
         </li>`,
       )}
-    </ul>`}
+    </ul>`
+    }
     <${SearchField} label="Find people" testid="people-search" value=${query} onInput=${setQuery} />
     <ul class="rows picker-rows" aria-label="People found" onKeyDown=${(event) => moveFocus(event, ".row:not(:disabled)")}>
       ${people.map((person) => {

@@ -4,7 +4,8 @@ import { nameOf, titleOf } from "../text.js";
 import { html, useMemo, useState } from "../vendor/htm-preact.js";
 import { chatAddress, go, useClient, useSelected } from "./bindings.js";
 import { ConversationItem } from "./conversation-item.js";
-import { Avatar, Confirm, Empty, Icon, IconButton, moveFocus, Popover, Spinner } from "./elements.js";
+import { Avatar, Confirm, Empty, IconButton, moveFocus, Popover, Spinner } from "./elements.js";
+import { Icon } from "./icons.js";
 import { NewGroup } from "./new-group.js";
 import { PersonText, SearchField, usePeopleSearch } from "./people-search.js";
 
@@ -23,9 +24,11 @@ export function Sidebar({ selected }) {
     </header>
     <${SearchField} label="Find people or chats" testid="search" value=${query} onInput=${setQuery} onKeyDown=${keys} />
     <div class="sidebar-list">
-      ${query.trim()
-        ? html`<${Found} query=${query} selected=${selected} onDone=${() => setQuery("")} />`
-        : html`<${Conversations} selected=${selected} />`}
+      ${
+        query.trim()
+          ? html`<${Found} query=${query} selected=${selected} onDone=${() => setQuery("")} />`
+          : html`<${Conversations} selected=${selected} />`
+      }
     </div>
     ${makingGroup && html`<${NewGroup} onClose=${() => setMakingGroup(false)} />`}
   </nav>`;
@@ -64,17 +67,20 @@ function Found({ query, selected, onDone }) {
     });
 
   return html`<div class="found" onKeyDown=${(event) => moveFocus(event, ".row")}>
-    ${chats.length > 0 &&
-    html`<h2 class="list-title">Chats</h2>
+    ${
+      chats.length > 0 &&
+      html`<h2 class="list-title">Chats</h2>
       <ul class="rows">
         ${chats.map(
           (conversation) => html`<li key=${conversation.id} onClick=${onDone}>
             <${ConversationItem} conversation=${conversation} selected=${conversation.id === selected} />
           </li>`,
         )}
-      </ul>`}
-    ${people.length > 0 &&
-    html`<h2 class="list-title">People</h2>
+      </ul>`
+    }
+    ${
+      people.length > 0 &&
+      html`<h2 class="list-title">People</h2>
       <ul class="rows" data-testid="results">
         ${people.map(
           (person) => html`<li key=${person.id}>
@@ -83,7 +89,8 @@ function Found({ query, selected, onDone }) {
             </button>
           </li>`,
         )}
-      </ul>`}
+      </ul>`
+    }
     ${searching && people.length === 0 && html`<${Spinner} label="Searching" />`}
     ${!searching && people.length + chats.length === 0 && html`<${Empty} title="No match">Nobody’s name begins with “${query.trim()}”.<//>`}
   </div>`;
@@ -103,19 +110,23 @@ function Account() {
     >
       <${Avatar} id=${me.id} name=${nameOf(me)} size="small" />
     </button>
-    ${anchor &&
-    html`<${Popover} anchor=${anchor} label="Your account" onClose=${() => setAnchor(null)}>
+    ${
+      anchor &&
+      html`<${Popover} anchor=${anchor} label="Your account" onClose=${() => setAnchor(null)}>
       <div class="menu">
         <div class="menu-person"><${PersonText} person=${me} /></div>
         <button type="button" class="menu-item" data-testid="sign-out" onClick=${signOut}>
           <${Icon} name="leave" />Sign out
         </button>
       </div>
-    <//>`}
-    ${asking &&
-    html`<${Confirm}
+    <//>`
+    }
+    ${
+      asking &&
+      html`<${Confirm}
       title="Sign out?" text=${`${unsent === 1 ? "A message" : `${unsent} messages`} you wrote could not be sent yet, and would be lost.`}
       action="Sign out" onConfirm=${() => client.signOut()} onClose=${() => setAsking(false)}
-    />`}
+    />`
+    }
   `;
 }

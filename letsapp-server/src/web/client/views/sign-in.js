@@ -1,6 +1,6 @@
 // The page for whoever isn't signed in: sign in, or create an account.
 import { html, useState } from "../vendor/htm-preact.js";
-import { Icon } from "./elements.js";
+import { Icon } from "./icons.js";
 
 const DEVICE = /Mobi|Android/i.test(navigator.userAgent) ? "Web client on a phone" : "Web client";
 

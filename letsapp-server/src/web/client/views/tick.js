@@ -1,6 +1,6 @@
 // How far an own message has come.
 import { html } from "../vendor/htm-preact.js";
-import { Icon } from "./elements.js";
+import { Icon } from "./icons.js";
 
 const STATES = {
   sending: { icon: "clock", label: "Sending" },

@@ -76,15 +76,23 @@ export class Timeline extends Component {
         ${empty && html`<${Empty} title="Say hello">This is the very beginning of your conversation.<//>`}
         <ol class="messages" aria-label="Messages">
           ${shown.flatMap((message, i) => this.rows(message, messages[before + i]))}
-          ${to === null && this.waitingRows(waiting.filter(({ id }) => !has(timeline, id)), messages.at(-1))}
+          ${
+            to === null &&
+            this.waitingRows(
+              waiting.filter(({ id }) => !has(timeline, id)),
+              messages.at(-1),
+            )
+          }
         </ol>
       </div>
       <p class="visually-hidden" aria-live="polite">${this.spoken()}</p>
-      ${!atBottom &&
-      html`<div class="to-latest">
+      ${
+        !atBottom &&
+        html`<div class="to-latest">
         ${conversation.me.unread > 0 && html`<span class="badge" aria-hidden="true">${conversation.me.unread}</span>`}
         <${IconButton} icon="down" label="Go to the latest message" testid="to-latest" onClick=${this.showLatest} />
-      </div>`}
+      </div>`
+      }
     </div>`;
   }
 
@@ -114,7 +122,10 @@ export class Timeline extends Component {
       const separators = this.separators(message, previous);
       const grouped = separators.length === 0 && continues(previous, message);
       const [retry, discard] = [() => client.retry(item.id), () => client.discard(item.id)];
-      rows.push(...separators, html`<${WaitingMessage} key=${item.id} item=${item} continues=${grouped} onRetry=${retry} onDiscard=${discard} />`);
+      rows.push(
+        ...separators,
+        html`<${WaitingMessage} key=${item.id} item=${item} continues=${grouped} onRetry=${retry} onDiscard=${discard} />`,
+      );
       previous = message;
     }
     return rows;
@@ -228,6 +239,8 @@ function lastWindow(messages) {
 
 function continues(previous, message) {
   return (
-    previous.kind === "user" && previous.sender_id === message.sender_id && minutesBetween(previous.sent_at, message.sent_at) < GROUPED_MINUTES
+    previous.kind === "user" &&
+    previous.sender_id === message.sender_id &&
+    minutesBetween(previous.sent_at, message.sent_at) < GROUPED_MINUTES
   );
 }
