@@ -1,1 +1,176 @@
 //! The embedded store: one SQLite file.
+//!
+//! One thread writes. What arrives while it waits for the disk goes into its next transaction, so that many callers
+//! share one sync; nobody is answered before that. A few threads read meanwhile, each from a snapshot.
+//!
+//! What is not here: any rule of the product, and any sharing of the file between processes. A second one is refused.
+
+mod checkpoint;
+mod conversations;
+mod error;
+mod heads;
+mod keys;
+mod members;
+mod messages;
+mod open;
+mod queue;
+mod readers;
+mod schema;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod users;
+mod values;
+mod writer;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use self::conversations::SqliteConversations;
+use self::keys::SqliteKeys;
+use self::messages::SqliteMessages;
+use self::readers::Readers;
+use self::sessions::SqliteSessions;
+use self::users::SqliteUsers;
+use self::writer::Writer;
+use crate::auth::{KeyRepository, SessionRepository};
+use crate::conversations::ConversationRepository;
+use crate::messages::MessageRepository;
+use crate::storage::{Repositories, RepositoryError};
+use crate::users::UserRepository;
+
+pub use self::open::{OpenError, SqliteOptions};
+pub use self::schema::SCHEMA;
+
+/// A store that keeps everything in one SQLite file.
+///
+/// ```
+/// # use letsapp_core::adapters::sqlite::{OpenError, SqliteStore};
+/// # use letsapp_core::storage::Repositories;
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let path = directory.path().join("letsapp.db");
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let store = SqliteStore::open(&path).unwrap();
+/// assert!(matches!(SqliteStore::open(&path), Err(OpenError::InUse { .. })));
+/// store.close().await;
+/// assert!(SqliteStore::open(&path).is_ok());
+/// # });
+/// ```
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+    users: Arc<SqliteUsers>,
+    sessions: Arc<SqliteSessions>,
+    conversations: Arc<SqliteConversations>,
+    messages: Arc<SqliteMessages>,
+    keys: Arc<SqliteKeys>,
+}
+
+impl SqliteStore {
+    /// Opens a file with [`SqliteOptions::default`], or makes it, with its directory. It blocks for as long as that
+    /// takes.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the file can't be used, in words for the person who started the program.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        SqliteOptions::default().open(path)
+    }
+
+    /// Returns how many transactions have been committed since the store was opened. It is less than the number of
+    /// calls that wrote, by as many as shared one.
+    pub fn transactions(&self) -> u64 {
+        self.inner.writer.transactions()
+    }
+
+    fn new(inner: Inner) -> Self {
+        let inner = Arc::new(inner);
+        Self {
+            users: Arc::new(SqliteUsers(Arc::clone(&inner))),
+            sessions: Arc::new(SqliteSessions(Arc::clone(&inner))),
+            conversations: Arc::new(SqliteConversations(Arc::clone(&inner))),
+            messages: Arc::new(SqliteMessages(Arc::clone(&inner))),
+            keys: Arc::new(SqliteKeys(Arc::clone(&inner))),
+            inner,
+        }
+    }
+}
+
+#[async_trait]
+impl Repositories for SqliteStore {
+    fn users(&self) -> Arc<dyn UserRepository> {
+        Arc::clone(&self.users) as _
+    }
+
+    fn sessions(&self) -> Arc<dyn SessionRepository> {
+        Arc::clone(&self.sessions) as _
+    }
+
+    fn conversations(&self) -> Arc<dyn ConversationRepository> {
+        Arc::clone(&self.conversations) as _
+    }
+
+    fn messages(&self) -> Arc<dyn MessageRepository> {
+        Arc::clone(&self.messages) as _
+    }
+
+    fn keys(&self) -> Arc<dyn KeyRepository> {
+        Arc::clone(&self.keys) as _
+    }
+
+    async fn ping(&self) -> Result<(), RepositoryError> {
+        // Both ways: a thread that ended answers neither.
+        self.inner.writer.write(|_| Ok(())).await?;
+        let count = |connection: &rusqlite::Connection| connection.query_row("SELECT 1", [], |_| Ok(()));
+        self.inner.readers.read(count).await
+    }
+
+    async fn close(&self) {
+        let inner = Arc::clone(&self.inner);
+        let finished = tokio::task::spawn_blocking(move || inner.finish()).await;
+        if finished.is_err() {
+            tracing::error!("the store could not be closed in order");
+        }
+    }
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("transactions", &self.transactions())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the repositories share.
+struct Inner {
+    writer: Writer,
+    readers: Readers,
+    lock: Mutex<Option<File>>,
+}
+
+impl Inner {
+    fn new(writer: Writer, readers: Readers, lock: File) -> Self {
+        Self {
+            writer,
+            readers,
+            lock: Mutex::new(Some(lock)),
+        }
+    }
+
+    /// Ends the threads and then lets go of the file; whoever comes second waits for the first.
+    fn finish(&self) {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.readers.finish();
+        self.writer.finish();
+        *lock = None;
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}

@@ -23,15 +23,8 @@ pub(super) fn list<T>(items: &[T]) -> Option<Json<&[T]>> {
 }
 
 /// Many ids as one parameter: the table `rarray(?)`.
-pub(super) fn ids<'a, I: ToSql + 'a>(ids: impl IntoIterator<Item = &'a I>) -> rusqlite::Result<Rc<Vec<Value>>> {
-    let owned = |id: &I| {
-        Ok(match id.to_sql()? {
-            ToSqlOutput::Borrowed(value) => value.into(),
-            ToSqlOutput::Owned(value) => value,
-            _ => Value::Null,
-        })
-    };
-    ids.into_iter().map(owned).collect::<rusqlite::Result<_>>().map(Rc::new)
+pub(super) fn array(ids: impl IntoIterator<Item = [u8; 16]>) -> Rc<Vec<Value>> {
+    Rc::new(ids.into_iter().map(|id| Value::Blob(id.into())).collect())
 }
 
 /// A count as SQLite has integers. Nothing is ever counted so high that one doesn't fit, but a client may ask for it.
@@ -181,6 +174,8 @@ impl<T: Serialize> ToSql for Json<T> {
 
 impl<T: DeserializeOwned> FromSql for Json<T> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        serde_json::from_str(value.as_str()?).map(Self).map_err(FromSqlError::other)
+        serde_json::from_str(value.as_str()?)
+            .map(Self)
+            .map_err(FromSqlError::other)
     }
 }

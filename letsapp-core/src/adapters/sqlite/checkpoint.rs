@@ -1,0 +1,120 @@
+//! Moves what is in the write-ahead log into the database, beside the writer instead of in its way.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+
+/// Keeps the log short. A thread copies its pages while the writer goes on; only when that never catches up does the
+/// writer stop for the few pages that are left, so that the log begins again from its start.
+pub(super) struct Checkpointer {
+    wake: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+    restart_at: u32,
+}
+
+/// Pages in the log that are worth copying: 4 MiB.
+const WORTHWHILE: u32 = 1024;
+
+/// Pages in the log that are too many: 64 MiB.
+const TOO_MANY: u32 = 16 * 1024;
+
+impl Checkpointer {
+    /// Starts the thread.
+    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+        let (wake, woken) = sync_channel(1);
+        let thread = thread::Builder::new()
+            .name("letsapp-sqlite-checkpoint".to_owned())
+            .spawn(move || work(&connection, &woken))?;
+        Ok(Self {
+            wake: Some(wake),
+            thread: Some(thread),
+            restart_at: TOO_MANY,
+        })
+    }
+
+    /// Looks at the log after a commit, on the writer's connection, and has it copied if that is worthwhile.
+    pub(super) fn after_commit(&mut self, connection: &Connection) {
+        let Ok(log) = checkpoint(connection, Mode::LookOnly) else {
+            return;
+        };
+        if log.pages >= self.restart_at {
+            let emptied = checkpoint(connection, Mode::Restart).is_ok_and(|log| !log.busy);
+            // Somebody who reads for long holds the log; waiting for them after each commit would help nobody.
+            self.restart_at = if emptied { TOO_MANY } else { log.pages + TOO_MANY };
+        } else if log.pages - log.copied.min(log.pages) >= WORTHWHILE
+            && let Some(wake) = &self.wake
+        {
+            // If it can't be sent, the thread is awake already.
+            let _awake = wake.try_send(());
+        }
+    }
+
+    /// Ends the thread, and empties the log on the writer's connection.
+    pub(super) fn finish(mut self, connection: &Connection) {
+        self.join();
+        if let Err(error) = checkpoint(connection, Mode::Truncate) {
+            tracing::warn!(%error, "the write-ahead log stays as it is");
+        }
+    }
+
+    fn join(&mut self) {
+        self.wake = None;
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+fn work(connection: &Connection, woken: &Receiver<()>) {
+    while woken.recv().is_ok() {
+        if let Err(error) = checkpoint(connection, Mode::Passive) {
+            tracing::warn!(%error, "a checkpoint failed");
+        }
+    }
+}
+
+/// How much a checkpoint may get in the way.
+#[derive(Clone, Copy)]
+enum Mode {
+    /// Does nothing but tell how long the log is.
+    LookOnly,
+    /// Copies what can be copied while others read and write.
+    Passive,
+    /// Waits for readers and begins the log anew.
+    Restart,
+    /// Likewise, and makes the file empty.
+    Truncate,
+}
+
+/// The log after a checkpoint.
+struct Log {
+    busy: bool,
+    pages: u32,
+    copied: u32,
+}
+
+fn checkpoint(connection: &Connection, mode: Mode) -> rusqlite::Result<Log> {
+    let sql = match mode {
+        Mode::LookOnly => "PRAGMA wal_checkpoint(NOOP)",
+        Mode::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+        Mode::Restart => "PRAGMA wal_checkpoint(RESTART)",
+        Mode::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+    };
+    connection.prepare_cached(sql)?.query_row([], |row| {
+        // Both are -1 where there is no log.
+        let count = |column| Ok::<_, rusqlite::Error>(u32::try_from(row.get::<_, i64>(column)?).unwrap_or(0));
+        Ok(Log {
+            busy: row.get(0)?,
+            pages: count(1)?,
+            copied: count(2)?,
+        })
+    })
+}

@@ -1,0 +1,197 @@
+//! Conversations and their members.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, params};
+
+use super::transaction::Transaction;
+use super::values::array;
+use super::{Inner, heads, members};
+use crate::conversations::{
+    Advance, Advanced, Conversation, ConversationRepository, Creation, Head, Member, PreferencesPatch, Roster,
+};
+use crate::id::{ConversationId, UserId};
+use crate::storage::RepositoryError;
+use crate::time::Timestamp;
+
+pub(super) struct SqliteConversations(pub(super) Arc<Inner>);
+
+const FIND: &str = "
+    SELECT id, kind, title, about, avatar_media_id, created_by, created_at, pair_low, pair_high, fingerprint
+    FROM conversations WHERE id IN rarray(?1)";
+const INSERT: &str = "
+    INSERT INTO conversations (
+        id, kind, title, about, avatar_media_id, created_by, created_at, pair_low, pair_high, fingerprint
+    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    ON CONFLICT (id) DO NOTHING";
+const UPDATE: &str = "
+    UPDATE conversations SET kind = ?2, title = ?3, about = ?4, avatar_media_id = ?5, created_by = ?6, created_at = ?7,
+        pair_low = ?8, pair_high = ?9, fingerprint = ?10
+    WHERE id = ?1";
+
+fn conversation(row: &Row<'_>) -> rusqlite::Result<Conversation> {
+    let pair: (Option<UserId>, Option<UserId>) = (row.get(7)?, row.get(8)?);
+    Ok(Conversation {
+        id: row.get(0)?,
+        kind: row.get(1)?,
+        title: row.get(2)?,
+        about: row.get(3)?,
+        avatar_media_id: row.get(4)?,
+        created_by: row.get(5)?,
+        created_at: row.get(6)?,
+        pair: pair.0.zip(pair.1),
+        fingerprint: row.get(9)?,
+    })
+}
+
+/// Returns those of the conversations that exist.
+fn find(connection: &Connection, ids: &[ConversationId]) -> rusqlite::Result<Vec<Conversation>> {
+    let ids = array(ids.iter().map(|id| *id.as_bytes()));
+    connection
+        .prepare_cached(FIND)?
+        .query_map([ids], conversation)?
+        .collect()
+}
+
+/// Returns a conversation that is known to exist.
+pub(super) fn existing(connection: &Connection, id: ConversationId) -> rusqlite::Result<Conversation> {
+    let found = find(connection, &[id])?.pop();
+    found.ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+/// Adds a conversation, and tells whether there was none.
+pub(super) fn insert(transaction: &Transaction<'_>, conversation: &Conversation) -> rusqlite::Result<bool> {
+    Ok(write(transaction, INSERT, conversation)? == 1)
+}
+
+/// Replaces a conversation by what it is now.
+pub(super) fn update(transaction: &Transaction<'_>, conversation: &Conversation) -> rusqlite::Result<()> {
+    write(transaction, UPDATE, conversation).map(|_| ())
+}
+
+fn write(transaction: &Transaction<'_>, sql: &str, conversation: &Conversation) -> rusqlite::Result<usize> {
+    transaction.prepare(sql)?.execute(params![
+        conversation.id,
+        conversation.kind,
+        conversation.title,
+        conversation.about,
+        conversation.avatar_media_id,
+        conversation.created_by,
+        conversation.created_at,
+        conversation.pair.map(|(low, _)| low),
+        conversation.pair.map(|(_, high)| high),
+        conversation.fingerprint,
+    ])
+}
+
+fn create_direct(
+    transaction: &Transaction<'_>,
+    conversation: &Conversation,
+    at: Timestamp,
+) -> rusqlite::Result<Creation> {
+    if !insert(transaction, conversation)? {
+        return existing(transaction.connection(), conversation.id).map(Creation::Existing);
+    }
+    for user_id in conversation.pair.into_iter().flat_map(|(low, high)| [low, high]) {
+        members::put(transaction, &Member::of_pair(conversation.id, user_id, at))?;
+    }
+    Ok(Creation::Created(conversation.clone()))
+}
+
+fn heads(connection: &Connection, ids: &[ConversationId]) -> rusqlite::Result<Vec<(ConversationId, Head)>> {
+    let ids = array(ids.iter().map(|id| *id.as_bytes()));
+    connection
+        .prepare_cached(heads::MANY)?
+        .query_map([ids], heads::head)?
+        .collect()
+}
+
+fn rosters(connection: &Connection, ids: &[ConversationId]) -> rusqlite::Result<Vec<Roster>> {
+    let fences: std::collections::HashMap<_, _> = heads(connection, ids)?.into_iter().collect();
+    let roster = |conversation: Conversation| {
+        Ok(Roster {
+            members: members::of_now(connection, conversation.id)?,
+            fence: fences.get(&conversation.id).copied().unwrap_or_default().fence,
+            conversation,
+        })
+    };
+    find(connection, ids)?.into_iter().map(roster).collect()
+}
+
+#[async_trait]
+impl ConversationRepository for SqliteConversations {
+    async fn create_direct(&self, conversation: Conversation, at: Timestamp) -> Result<Creation, RepositoryError> {
+        self.0
+            .writer
+            .write(move |transaction| create_direct(transaction, &conversation, at))
+            .await
+    }
+
+    async fn find(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, RepositoryError> {
+        let ids = ids.to_vec();
+        self.0.readers.read(move |connection| find(connection, &ids)).await
+    }
+
+    async fn rosters(&self, ids: &[ConversationId]) -> Result<Vec<Roster>, RepositoryError> {
+        let ids = ids.to_vec();
+        self.0.readers.read(move |connection| rosters(connection, &ids)).await
+    }
+
+    async fn heads(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Head)>, RepositoryError> {
+        let ids = ids.to_vec();
+        self.0.readers.read(move |connection| heads(connection, &ids)).await
+    }
+
+    async fn member_counts(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, usize)>, RepositoryError> {
+        let ids = ids.to_vec();
+        self.0
+            .readers
+            .read(move |connection| members::counts(connection, &ids))
+            .await
+    }
+
+    async fn members(&self, of: &[(ConversationId, UserId)]) -> Result<Vec<Member>, RepositoryError> {
+        let of = of.to_vec();
+        self.0
+            .readers
+            .read(move |connection| {
+                of.into_iter()
+                    .filter_map(|(id, user_id)| members::one(connection, id, user_id).transpose())
+                    .collect()
+            })
+            .await
+    }
+
+    async fn memberships(&self, user_id: UserId) -> Result<Vec<Member>, RepositoryError> {
+        self.0
+            .readers
+            .read(move |connection| members::of_user(connection, user_id))
+            .await
+    }
+
+    async fn advance(&self, advances: Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryError> {
+        self.0
+            .writer
+            .write(move |transaction| {
+                advances
+                    .iter()
+                    .map(|advance| members::advance(transaction, advance))
+                    .collect()
+            })
+            .await
+    }
+
+    async fn prefer(
+        &self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        patch: PreferencesPatch,
+        at: Timestamp,
+    ) -> Result<Option<Member>, RepositoryError> {
+        self.0
+            .writer
+            .write(move |transaction| members::prefer(transaction, conversation_id, user_id, patch, at))
+            .await
+    }
+}

@@ -1,0 +1,170 @@
+//! Where the conversations stand that were written to of late, so that an append asks the file for nothing.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use crate::conversations::Head;
+use crate::id::ConversationId;
+
+/// The heads of conversations, as the writer knows them. Those that moved in a transaction count as settled only when
+/// it is committed.
+pub(super) struct Heads {
+    moved: HashMap<ConversationId, Head>,
+    recent: HashMap<ConversationId, Head>,
+    older: HashMap<ConversationId, Head>,
+    capacity: usize,
+}
+
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "
+            SELECT
+                head.id,
+                coalesce(head.seq, 0),
+                coalesce((SELECT max(rev) FROM messages WHERE conversation_id = head.id), 0),
+                coalesce((SELECT ordinal FROM messages WHERE conversation_id = head.id AND seq = head.seq), 0),
+                coalesce((SELECT max(seq) FROM messages WHERE conversation_id = head.id AND system IS NOT NULL), 0)
+            FROM (
+                SELECT id, (SELECT max(seq) FROM messages WHERE conversation_id = conversations.id) AS seq
+                FROM conversations WHERE ",
+            $condition,
+            ") AS head"
+        )
+    };
+}
+
+const ONE: &str = select!("id = ?1");
+
+/// Reads the heads of those of the conversations in an array that exist.
+pub(super) const MANY: &str = select!("id IN rarray(?1)");
+
+/// Reads a row of [`MANY`].
+pub(super) fn head(row: &Row<'_>) -> rusqlite::Result<(ConversationId, Head)> {
+    let head = Head {
+        seq: row.get(1)?,
+        rev: row.get(2)?,
+        ordinal: row.get::<_, i64>(3)?.unsigned_abs(),
+        fence: row.get(4)?,
+    };
+    Ok((row.get(0)?, head))
+}
+
+impl Heads {
+    /// Makes a cache that forgets all but about the last `capacity` conversations.
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            moved: HashMap::new(),
+            recent: HashMap::new(),
+            older: HashMap::new(),
+            capacity,
+        }
+    }
+
+    /// Returns where a conversation stands in the present transaction; `None` if there is none of this id.
+    pub(super) fn of(&mut self, id: ConversationId, connection: &Connection) -> rusqlite::Result<Option<Head>> {
+        for known in [&self.moved, &self.recent, &self.older] {
+            if let Some(head) = known.get(&id) {
+                return Ok(Some(*head));
+            }
+        }
+        let read = connection.prepare_cached(ONE)?.query_row([id], head).optional()?;
+        if let Some((_, head)) = read {
+            self.moved.insert(id, head);
+        }
+        Ok(read.map(|(_, head)| head))
+    }
+
+    /// Notes where a change of the present transaction has put a conversation.
+    pub(super) fn set(&mut self, id: ConversationId, head: Head) {
+        self.moved.insert(id, head);
+    }
+
+    /// Notes that the transaction is committed.
+    pub(super) fn settle(&mut self) {
+        self.recent.extend(self.moved.drain());
+        if self.recent.len() >= self.capacity {
+            self.older = std::mem::take(&mut self.recent);
+        }
+    }
+
+    /// Forgets everything: the transaction was rolled back, or nobody knows.
+    pub(super) fn forget(&mut self) {
+        self.moved.clear();
+        self.recent.clear();
+        self.older.clear();
+    }
+
+    /// Returns what moved so far in the present transaction, to go back to.
+    pub(super) fn mark(&self) -> Mark {
+        Mark(self.moved.clone())
+    }
+
+    /// Goes back, as the transaction does to a savepoint.
+    pub(super) fn rewind(&mut self, mark: Mark) {
+        self.moved = mark.0;
+    }
+}
+
+/// A state of the heads in a transaction.
+pub(super) struct Mark(HashMap<ConversationId, Head>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Rev, Seq};
+
+    fn id(n: u8) -> ConversationId {
+        ConversationId::from_bytes([n; 16])
+    }
+
+    fn at(seq: u64) -> Head {
+        Head {
+            seq: Seq(seq),
+            rev: Rev(seq),
+            ordinal: seq,
+            fence: Seq::ZERO,
+        }
+    }
+
+    fn empty() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(crate::adapters::sqlite::SCHEMA).unwrap();
+        connection
+    }
+
+    #[test]
+    fn what_was_rolled_back_is_read_again() {
+        let (connection, mut heads) = (empty(), Heads::with_capacity(8));
+        heads.set(id(1), at(1));
+        heads.settle();
+        heads.set(id(1), at(2));
+        assert_eq!(heads.of(id(1), &connection).unwrap(), Some(at(2)));
+        heads.forget();
+        assert_eq!(heads.of(id(1), &connection).unwrap(), None, "the file knows of none");
+    }
+
+    #[test]
+    fn a_step_taken_back_leaves_those_before_it() {
+        let (connection, mut heads) = (empty(), Heads::with_capacity(8));
+        heads.set(id(1), at(1));
+        let mark = heads.mark();
+        heads.set(id(1), at(2));
+        heads.set(id(2), at(1));
+        heads.rewind(mark);
+        assert_eq!(heads.of(id(1), &connection).unwrap(), Some(at(1)));
+        assert_eq!(heads.of(id(2), &connection).unwrap(), None);
+    }
+
+    #[test]
+    fn only_recent_ones_are_remembered() {
+        let mut heads = Heads::with_capacity(4);
+        for n in 0..100 {
+            heads.set(id(n), at(1));
+            heads.settle();
+        }
+        assert!(heads.recent.len() + heads.older.len() <= 8);
+        assert_eq!(heads.of(id(99), &empty()).unwrap(), Some(at(1)));
+    }
+}

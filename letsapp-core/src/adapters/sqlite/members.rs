@@ -1,0 +1,160 @@
+//! The records of who is or was in a conversation.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::transaction::Transaction;
+use super::values::{Json, array};
+use crate::conversations::{Advance, Advanced, Member, Preferences, PreferencesPatch, Watermarks};
+use crate::id::{ConversationId, UserId};
+use crate::time::Timestamp;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT conversation_id, user_id, role, joined_at, windows, delivered_seq, read_seq, muted_until, archived, ",
+            "pinned, changed_at FROM members WHERE ",
+            $rest
+        )
+    };
+}
+
+const ONE: &str = select!("conversation_id = ?1 AND user_id = ?2");
+const IN: &str = select!("conversation_id = ?1 AND is_in ORDER BY joined_at, user_id");
+const OF_USER: &str = select!("user_id = ?1");
+const COUNTS: &str = "
+    SELECT conversation_id, count(*) FROM members WHERE conversation_id IN rarray(?1) AND is_in
+    GROUP BY conversation_id";
+const PUT: &str = "
+    INSERT INTO members (
+        conversation_id, user_id, role, joined_at, windows, is_in, delivered_seq, read_seq, muted_until, archived,
+        pinned, changed_at
+    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+    ON CONFLICT (conversation_id, user_id) DO UPDATE SET role = ?3, joined_at = ?4, windows = ?5, is_in = ?6,
+        delivered_seq = ?7, read_seq = ?8, muted_until = ?9, archived = ?10, pinned = ?11, changed_at = ?12";
+const WATERMARKS: &str = "SELECT delivered_seq, read_seq FROM members WHERE conversation_id = ?1 AND user_id = ?2";
+const RAISE: &str = "
+    UPDATE members SET delivered_seq = ?3, read_seq = ?4, changed_at = ?5
+    WHERE conversation_id = ?1 AND user_id = ?2";
+
+fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
+    Ok(Member {
+        conversation_id: row.get(0)?,
+        user_id: row.get(1)?,
+        role: row.get(2)?,
+        joined_at: row.get(3)?,
+        windows: row.get::<_, Json<_>>(4)?.0,
+        watermarks: Watermarks {
+            delivered: row.get(5)?,
+            read: row.get(6)?,
+        },
+        preferences: Preferences {
+            muted_until: row.get(7)?,
+            archived: row.get(8)?,
+            pinned: row.get(9)?,
+        },
+        changed_at: row.get(10)?,
+    })
+}
+
+/// Returns a member's record, a former one's too.
+pub(super) fn one(
+    connection: &Connection,
+    conversation_id: ConversationId,
+    user_id: UserId,
+) -> rusqlite::Result<Option<Member>> {
+    connection
+        .prepare_cached(ONE)?
+        .query_row(params![conversation_id, user_id], member)
+        .optional()
+}
+
+/// Returns who is in a conversation now, in order of joining.
+pub(super) fn of_now(connection: &Connection, conversation_id: ConversationId) -> rusqlite::Result<Vec<Member>> {
+    connection
+        .prepare_cached(IN)?
+        .query_map([conversation_id], member)?
+        .collect()
+}
+
+/// Returns all records of one user.
+pub(super) fn of_user(connection: &Connection, user_id: UserId) -> rusqlite::Result<Vec<Member>> {
+    connection
+        .prepare_cached(OF_USER)?
+        .query_map([user_id], member)?
+        .collect()
+}
+
+/// Counts who is in each of the conversations now.
+pub(super) fn counts(
+    connection: &Connection,
+    ids: &[ConversationId],
+) -> rusqlite::Result<Vec<(ConversationId, usize)>> {
+    connection
+        .prepare_cached(COUNTS)?
+        .query_map([array(ids.iter().map(|id| *id.as_bytes()))], |row| {
+            Ok((row.get(0)?, usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0)))
+        })?
+        .collect()
+}
+
+/// Stores a record, in place of the one before.
+pub(super) fn put(transaction: &Transaction<'_>, member: &Member) -> rusqlite::Result<()> {
+    transaction.prepare(PUT)?.execute(params![
+        member.conversation_id,
+        member.user_id,
+        member.role,
+        member.joined_at,
+        Json(&member.windows),
+        member.is_in(),
+        member.watermarks.delivered,
+        member.watermarks.read,
+        member.preferences.muted_until,
+        member.preferences.archived,
+        member.preferences.pinned,
+        member.changed_at,
+    ])?;
+    Ok(())
+}
+
+/// Raises a member's watermarks.
+pub(super) fn advance(transaction: &Transaction<'_>, advance: &Advance) -> rusqlite::Result<Option<Advanced>> {
+    let of = params![advance.conversation_id, advance.user_id];
+    let watermarks = |row: &Row<'_>| {
+        Ok(Watermarks {
+            delivered: row.get(0)?,
+            read: row.get(1)?,
+        })
+    };
+    let before = transaction.prepare(WATERMARKS)?.query_row(of, watermarks).optional()?;
+    let Some(from) = before else {
+        return Ok(None);
+    };
+    let to = from.merge(advance.to);
+    if to != from {
+        transaction.prepare(RAISE)?.execute(params![
+            advance.conversation_id,
+            advance.user_id,
+            to.delivered,
+            to.read,
+            advance.at
+        ])?;
+    }
+    Ok(Some(Advanced { from, to }))
+}
+
+/// Changes what a member set for themselves.
+pub(super) fn prefer(
+    transaction: &Transaction<'_>,
+    conversation_id: ConversationId,
+    user_id: UserId,
+    patch: PreferencesPatch,
+    at: Timestamp,
+) -> rusqlite::Result<Option<Member>> {
+    let Some(mut member) = one(transaction.connection(), conversation_id, user_id)? else {
+        return Ok(None);
+    };
+    patch.apply(&mut member.preferences);
+    member.changed_at = at;
+    put(transaction, &member)?;
+    Ok(Some(member))
+}

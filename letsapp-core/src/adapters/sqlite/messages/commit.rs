@@ -1,0 +1,168 @@
+//! Carrying out changes, each at the next numbers of its conversation.
+
+use super::super::transaction::Transaction;
+use super::super::{conversations, members};
+use super::{by_id, reactions, row};
+use crate::conversations::{Conversation, Head, MemberChange};
+use crate::id::Seq;
+use crate::messages::{Change, IndexTerms, Message, Outcome, Position, TermsChange};
+
+/// Carries out changes in order, and returns what came of each.
+pub(super) fn carry_out(
+    transaction: &mut Transaction<'_>,
+    changes: &[Change],
+) -> rusqlite::Result<Vec<rusqlite::Result<Outcome>>> {
+    changes
+        .iter()
+        .map(|change| transaction.step(|transaction| one(transaction, change)))
+        .collect()
+}
+
+fn one(transaction: &mut Transaction<'_>, change: &Change) -> rusqlite::Result<Outcome> {
+    match change {
+        Change::Create {
+            conversation,
+            members,
+            message,
+        } => create(transaction, conversation, members, message),
+        Change::Append { message, terms, fence } => append(transaction, message, terms, *fence),
+        Change::Revise { message, terms, fence } => revise(transaction, message, terms, *fence),
+        Change::Govern {
+            conversation,
+            members,
+            message,
+            fence,
+        } => govern(transaction, conversation.as_ref(), members, message, *fence),
+    }
+}
+
+fn create(
+    transaction: &mut Transaction<'_>,
+    conversation: &Conversation,
+    members: &[MemberChange],
+    message: &Message,
+) -> rusqlite::Result<Outcome> {
+    if !conversations::insert(transaction, conversation)? {
+        let existing = conversations::existing(transaction.connection(), conversation.id)?;
+        return Ok(Outcome::Exists(Box::new(existing)));
+    }
+    let outcome = tell(transaction, Head::default(), members, message)?;
+    // A message that was there before its conversation: there is nothing sensible to do with it.
+    outcome.ok_or(rusqlite::Error::StatementChangedRows(0))
+}
+
+fn append(
+    transaction: &mut Transaction<'_>,
+    message: &Message,
+    terms: &IndexTerms,
+    fence: Seq,
+) -> rusqlite::Result<Outcome> {
+    let Some(head) = current(transaction, message, fence)? else {
+        return refused(transaction, message);
+    };
+    let position = next(head, message);
+    let Some(docid) = row::insert(transaction, message, position)? else {
+        return refused(transaction, message);
+    };
+    row::index(transaction, docid, terms)?;
+    moved(transaction, head, message, position);
+    Ok(Outcome::Committed(position))
+}
+
+fn revise(
+    transaction: &mut Transaction<'_>,
+    message: &Message,
+    terms: &TermsChange,
+    fence: Seq,
+) -> rusqlite::Result<Outcome> {
+    let Some(head) = current(transaction, message, fence)? else {
+        return Ok(Outcome::Outdated);
+    };
+    let rev = head.rev.next();
+    let Some((docid, ordinal)) = row::update(transaction, message, rev)? else {
+        return Ok(Outcome::Outdated);
+    };
+    reactions::replace(transaction, message)?;
+    if let TermsChange::Replace(terms) = terms {
+        row::forget(transaction, docid)?;
+        row::index(transaction, docid, terms)?;
+    }
+    transaction.moved(message.conversation_id, Head { rev, ..head });
+    let seq = message.seq;
+    Ok(Outcome::Committed(Position { seq, rev, ordinal }))
+}
+
+fn govern(
+    transaction: &mut Transaction<'_>,
+    conversation: Option<&Conversation>,
+    members: &[MemberChange],
+    message: &Message,
+    fence: Seq,
+) -> rusqlite::Result<Outcome> {
+    let Some(head) = current(transaction, message, fence)? else {
+        return refused(transaction, message);
+    };
+    let Some(outcome) = tell(transaction, head, members, message)? else {
+        return refused(transaction, message);
+    };
+    if let Some(conversation) = conversation {
+        conversations::update(transaction, conversation)?;
+    }
+    Ok(outcome)
+}
+
+/// Returns where the message's conversation stands; `None` if there is no such conversation, or its fence is another.
+fn current(transaction: &mut Transaction<'_>, message: &Message, fence: Seq) -> rusqlite::Result<Option<Head>> {
+    let head = transaction.head(message.conversation_id)?;
+    Ok(head.filter(|head| head.fence == fence))
+}
+
+/// Says why a message was not added: its conversation has it, or it was decided on what is no longer so.
+fn refused(transaction: &Transaction<'_>, message: &Message) -> rusqlite::Result<Outcome> {
+    let first = by_id(transaction.connection(), message.conversation_id, message.id)?;
+    Ok(first.map_or(Outcome::Outdated, |first| Outcome::Duplicate(Box::new(first))))
+}
+
+/// Adds a system message and carries out what it tells of the members; `None`, and nothing is done, if its conversation
+/// has one of its id.
+fn tell(
+    transaction: &mut Transaction<'_>,
+    head: Head,
+    members: &[MemberChange],
+    message: &Message,
+) -> rusqlite::Result<Option<Outcome>> {
+    let position = next(head, message);
+    if row::insert(transaction, message, position)?.is_none() {
+        return Ok(None);
+    }
+    for change in members {
+        let before = members::one(transaction.connection(), message.conversation_id, change.user_id())?;
+        let after = change.apply(message.conversation_id, before.as_ref(), position.seq, message.sent_at);
+        if let Some(member) = after {
+            members::put(transaction, &member)?;
+        }
+    }
+    moved(transaction, head, message, position);
+    Ok(Some(Outcome::Committed(position)))
+}
+
+/// Returns the place of a new message.
+fn next(head: Head, message: &Message) -> Position {
+    Position {
+        seq: head.seq.next(),
+        rev: head.rev.next(),
+        ordinal: head.ordinal + u64::from(message.is_from_user()),
+    }
+}
+
+fn moved(transaction: &mut Transaction<'_>, head: Head, message: &Message, position: Position) {
+    let Position { seq, rev, ordinal } = position;
+    let fence = if message.is_from_user() { head.fence } else { seq };
+    let head = Head {
+        seq,
+        rev,
+        ordinal,
+        fence,
+    };
+    transaction.moved(message.conversation_id, head);
+}

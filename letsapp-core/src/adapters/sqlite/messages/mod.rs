@@ -1,0 +1,204 @@
+//! Messages: the one way in, and the reads.
+
+mod commit;
+mod reactions;
+mod row;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+
+use super::values::integer;
+use super::{Inner, error};
+use crate::conversations::{Span, Window};
+use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::{Change, Message, MessageRepository, Outcome, Range};
+use crate::storage::RepositoryError;
+
+pub(super) struct SqliteMessages(pub(super) Arc<Inner>);
+
+/// There is one writer; what waits for it is one batch.
+const LANES: usize = 1;
+
+const BY_SEQ: &str = row::select!("conversation_id = ?1 AND seq = ?2");
+const BY_ID: &str = row::select!("conversation_id = ?1 AND id = ?2");
+const NEWEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC LIMIT ?4");
+const OLDEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq LIMIT ?4");
+const BY_REV: &str = row::select!("conversation_id = ?1 AND rev > ?2 ORDER BY rev");
+const TALLY: &str = "
+    SELECT
+        coalesce((
+            SELECT ordinal FROM messages WHERE conversation_id = ?1 AND seq <= ?3 ORDER BY seq DESC LIMIT 1
+        ), 0)
+        - coalesce((
+            SELECT ordinal FROM messages WHERE conversation_id = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1
+        ), 0)
+        - (
+            SELECT count(*) FROM messages
+            WHERE conversation_id = ?1 AND seq > ?2 AND seq <= ?3 AND deleted_at IS NOT NULL AND system IS NULL
+        )";
+const SENDERS: &str = "
+    SELECT DISTINCT sender_id FROM messages
+    WHERE conversation_id = ?1 AND seq > ?2 AND seq <= ?3 AND system IS NULL";
+
+fn by_id(connection: &Connection, id: ConversationId, message_id: MessageId) -> rusqlite::Result<Option<Message>> {
+    row::one(connection, BY_ID, params![id, message_id])
+}
+
+fn history(
+    connection: &Connection,
+    id: ConversationId,
+    windows: &[Window],
+    range: Range,
+    limit: usize,
+) -> rusqlite::Result<Vec<Message>> {
+    let (sql, after, through) = match range {
+        Range::Newest => (NEWEST_FIRST, Seq::ZERO, Seq(u64::MAX)),
+        Range::Before(seq) => (NEWEST_FIRST, Seq::ZERO, Seq(seq.0.saturating_sub(1))),
+        Range::After(seq) => (OLDEST_FIRST, seq, Seq(u64::MAX)),
+    };
+    let mut windows: Vec<&Window> = windows.iter().collect();
+    if sql == NEWEST_FIRST {
+        windows.reverse();
+    }
+    let mut messages = Vec::new();
+    for window in windows {
+        let from = window.from.max(Seq(after.0.saturating_add(1)));
+        let to = window.to.map_or(through, |to| to.min(through));
+        let room = limit - messages.len();
+        if room == 0 {
+            break;
+        }
+        if from <= to {
+            row::all(
+                connection,
+                sql,
+                params![id, from, to, integer(room as u64)],
+                room,
+                &mut messages,
+                |_| true,
+            )?;
+        }
+    }
+    Ok(messages)
+}
+
+fn changes(
+    connection: &Connection,
+    id: ConversationId,
+    windows: &[Window],
+    after: Rev,
+    limit: usize,
+) -> rusqlite::Result<Vec<Message>> {
+    let mut messages = Vec::new();
+    let visible = |seq: Seq| windows.iter().any(|window| window.contains(seq));
+    row::all(connection, BY_REV, params![id, after], limit, &mut messages, visible)?;
+    Ok(messages)
+}
+
+fn tally(connection: &Connection, span: &Span) -> rusqlite::Result<u64> {
+    let count: i64 = connection
+        .prepare_cached(TALLY)?
+        .query_row(params![span.conversation_id, span.after, span.through], |row| {
+            row.get(0)
+        })?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+fn senders(connection: &Connection, span: &Span) -> rusqlite::Result<Vec<UserId>> {
+    connection
+        .prepare_cached(SENDERS)?
+        .query_map(params![span.conversation_id, span.after, span.through], |row| {
+            row.get(0)
+        })?
+        .collect()
+}
+
+#[async_trait]
+impl MessageRepository for SqliteMessages {
+    fn lanes(&self) -> usize {
+        LANES
+    }
+
+    async fn commit(&self, changes: Vec<Change>) -> Vec<Result<Outcome, RepositoryError>> {
+        if changes.is_empty() {
+            return Vec::new();
+        }
+        let count = changes.len();
+        let committed = self
+            .0
+            .writer
+            .write(move |transaction| commit::carry_out(transaction, &changes))
+            .await;
+        match committed {
+            Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(error::of)).collect(),
+            Err(error) => error::repeat(error, count).into_iter().map(Err).collect(),
+        }
+    }
+
+    async fn find(&self, at: &[(ConversationId, Seq)]) -> Result<Vec<Message>, RepositoryError> {
+        let at = at.to_vec();
+        self.0
+            .readers
+            .read(move |connection| {
+                at.into_iter()
+                    .filter_map(|(id, seq)| row::one(connection, BY_SEQ, params![id, seq]).transpose())
+                    .collect()
+            })
+            .await
+    }
+
+    async fn find_by_id(
+        &self,
+        conversation_id: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, RepositoryError> {
+        self.0
+            .readers
+            .read(move |connection| by_id(connection, conversation_id, id))
+            .await
+    }
+
+    async fn history(
+        &self,
+        conversation_id: ConversationId,
+        windows: &[Window],
+        range: Range,
+        limit: usize,
+    ) -> Result<Vec<Message>, RepositoryError> {
+        let windows = windows.to_vec();
+        self.0
+            .readers
+            .read(move |connection| history(connection, conversation_id, &windows, range, limit))
+            .await
+    }
+
+    async fn changes(
+        &self,
+        conversation_id: ConversationId,
+        windows: &[Window],
+        after: Rev,
+        limit: usize,
+    ) -> Result<Vec<Message>, RepositoryError> {
+        let windows = windows.to_vec();
+        self.0
+            .readers
+            .read(move |connection| changes(connection, conversation_id, &windows, after, limit))
+            .await
+    }
+
+    async fn tally(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
+        let spans = spans.to_vec();
+        self.0
+            .readers
+            .read(move |connection| spans.iter().map(|span| tally(connection, span)).collect())
+            .await
+    }
+
+    async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError> {
+        self.0.readers.read(move |connection| senders(connection, &span)).await
+    }
+}

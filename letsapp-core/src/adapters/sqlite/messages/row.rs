@@ -1,0 +1,186 @@
+//! A message's row, to and fro.
+
+use rusqlite::{Connection, Params, Row, params};
+
+use super::super::transaction::Transaction;
+use super::super::values::{Json, integer, list};
+use super::reactions;
+use crate::id::{Rev, Seq};
+use crate::messages::{Content, Fingerprint, IndexTerms, Message, Position, SystemEvent};
+
+/// Selects messages, all columns that [`message`] reads.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT conversation_id, id, seq, rev, ordinal, sender_id, body, system, reply_to, forwarded, mentions, ",
+            "attachments, sent_at, edited_at, deleted_at, fingerprint_version, fingerprint FROM messages WHERE ",
+            $rest
+        )
+    };
+}
+pub(super) use select;
+
+const SEQ: usize = 2;
+
+const INSERT: &str = "
+    INSERT INTO messages (
+        conversation_id, id, seq, rev, ordinal, sender_id, body, system, reply_to, forwarded, mentions, attachments,
+        sent_at, edited_at, deleted_at, fingerprint_version, fingerprint
+    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+    ON CONFLICT (conversation_id, id) DO NOTHING";
+const UPDATE: &str = "
+    UPDATE messages SET rev = ?5, sender_id = ?6, body = ?7, system = ?8, reply_to = ?9, forwarded = ?10, mentions = ?11,
+        attachments = ?12, sent_at = ?13, edited_at = ?14, deleted_at = ?15, fingerprint_version = ?16,
+        fingerprint = ?17
+    WHERE conversation_id = ?1 AND id = ?2 AND seq = ?3 AND rev = ?4
+    RETURNING docid, ordinal";
+const INSERT_TERMS: &str = "INSERT INTO message_terms (rowid, body, attachments) VALUES (?1, ?2, ?3)";
+const DELETE_TERMS: &str = "DELETE FROM message_terms WHERE rowid = ?1";
+
+/// What a message's terms are filed under.
+#[derive(Clone, Copy)]
+pub(super) struct DocId(i64);
+
+fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    let content = match row.get::<_, Option<Json<_>>>(7)? {
+        Some(Json(event)) => Content::System(event),
+        None => Content::Text(row.get(6)?),
+    };
+    Ok(Message {
+        conversation_id: row.get(0)?,
+        id: row.get(1)?,
+        seq: row.get(SEQ)?,
+        rev: row.get(3)?,
+        ordinal: row.get::<_, i64>(4)?.unsigned_abs(),
+        sender_id: row.get(5)?,
+        content,
+        reply_to: row.get(8)?,
+        forwarded: row.get(9)?,
+        mentions: row.get::<_, Option<Json<_>>>(10)?.map_or_else(Vec::new, |list| list.0),
+        attachments: row.get::<_, Option<Json<_>>>(11)?.map_or_else(Vec::new, |list| list.0),
+        reactions: Vec::new(),
+        sent_at: row.get(12)?,
+        edited_at: row.get(13)?,
+        deleted_at: row.get(14)?,
+        fingerprint: Fingerprint {
+            version: row.get(15)?,
+            hash: row.get(16)?,
+        },
+    })
+}
+
+/// Returns the message that a statement made by [`select`] finds.
+pub(super) fn one(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Option<Message>> {
+    let mut messages = Vec::new();
+    all(connection, sql, params, 1, &mut messages, |_| true)?;
+    Ok(messages.pop())
+}
+
+/// Adds at most `limit` of the messages that a statement made by [`select`] finds, those at the wanted places only.
+pub(super) fn all(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    limit: usize,
+    messages: &mut Vec<Message>,
+    wanted: impl Fn(Seq) -> bool,
+) -> rusqlite::Result<()> {
+    let end = messages.len().saturating_add(limit);
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    while messages.len() < end
+        && let Some(row) = rows.next()?
+    {
+        if wanted(row.get(SEQ)?) {
+            let mut message = message(row)?;
+            message.reactions = reactions::of(connection, message.conversation_id, message.seq)?;
+            messages.push(message);
+        }
+    }
+    Ok(())
+}
+
+/// Adds a message; `None`, and nothing is added, if its conversation has one of the same id.
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    message: &Message,
+    position: Position,
+) -> rusqlite::Result<Option<DocId>> {
+    let (body, system) = columns(&message.content);
+    let inserted = transaction.prepare(INSERT)?.execute(params![
+        message.conversation_id,
+        message.id,
+        position.seq,
+        position.rev,
+        integer(position.ordinal),
+        message.sender_id,
+        body,
+        system,
+        message.reply_to,
+        message.forwarded,
+        list(&message.mentions),
+        list(&message.attachments),
+        message.sent_at,
+        message.edited_at,
+        message.deleted_at,
+        message.fingerprint.version,
+        message.fingerprint.hash,
+    ])?;
+    Ok((inserted == 1).then(|| DocId(transaction.connection().last_insert_rowid())))
+}
+
+/// Replaces the message that has `message.rev` by its new state at `rev`, and returns its ordinal; `None` if it has
+/// another `rev` by now.
+pub(super) fn update(
+    transaction: &Transaction<'_>,
+    message: &Message,
+    rev: Rev,
+) -> rusqlite::Result<Option<(DocId, u64)>> {
+    let (body, system) = columns(&message.content);
+    let mut statement = transaction.prepare(UPDATE)?;
+    let mut updated = statement.query(params![
+        message.conversation_id,
+        message.id,
+        message.seq,
+        message.rev,
+        rev,
+        message.sender_id,
+        body,
+        system,
+        message.reply_to,
+        message.forwarded,
+        list(&message.mentions),
+        list(&message.attachments),
+        message.sent_at,
+        message.edited_at,
+        message.deleted_at,
+        message.fingerprint.version,
+        message.fingerprint.hash,
+    ])?;
+    let Some(row) = updated.next()? else {
+        return Ok(None);
+    };
+    Ok(Some((DocId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))
+}
+
+/// Files a message under its terms; one without any is not filed.
+pub(super) fn index(transaction: &Transaction<'_>, id: DocId, terms: &IndexTerms) -> rusqlite::Result<()> {
+    if !(terms.body.is_empty() && terms.attachments.is_empty()) {
+        transaction
+            .prepare(INSERT_TERMS)?
+            .execute(params![id.0, terms.body, terms.attachments])?;
+    }
+    Ok(())
+}
+
+/// Takes a message out of the index.
+pub(super) fn forget(transaction: &Transaction<'_>, id: DocId) -> rusqlite::Result<()> {
+    transaction.prepare(DELETE_TERMS)?.execute([id.0]).map(|_| ())
+}
+
+fn columns(content: &Content) -> (Option<&str>, Option<Json<&SystemEvent>>) {
+    match content {
+        Content::Text(body) => (Some(body), None),
+        Content::System(event) => (None, Some(Json(event))),
+    }
+}

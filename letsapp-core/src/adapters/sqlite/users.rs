@@ -1,0 +1,234 @@
+//! Users and their password hashes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::Inner;
+use super::transaction::Transaction;
+use super::values::{array, integer};
+use crate::auth::{Credential, PasswordHash};
+use crate::id::UserId;
+use crate::storage::RepositoryError;
+use crate::users::{Claim, Email, Login, ProfilePatch, Settings, Update, User, UserRepository, Username};
+
+pub(super) struct SqliteUsers(pub(super) Arc<Inner>);
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, username, display_name, about, email, avatar_media_id, last_seen, read_receipts, created_at, ",
+            "last_seen_at, deleted_at FROM users WHERE ",
+            $rest
+        )
+    };
+}
+
+macro_rules! credential {
+    ($condition:literal) => {
+        concat!(
+            "SELECT id, password FROM users WHERE deleted_at IS NULL AND ",
+            $condition
+        )
+    };
+}
+
+const FIND: &str = select!("id IN rarray(?1)");
+const SEARCH: &str = select!(
+    "deleted_at IS NULL AND username > ?3
+        AND (username >= ?1 AND username < ?2 OR display_name_folded >= ?1 AND display_name_folded < ?2)
+    ORDER BY username LIMIT ?4"
+);
+const INSERT: &str = "
+    INSERT INTO users (
+        id, username, display_name, display_name_folded, about, email, email_key, avatar_media_id, last_seen,
+        read_receipts, created_at, last_seen_at, deleted_at, password
+    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+    ON CONFLICT (username) DO NOTHING ON CONFLICT (email_key) DO NOTHING";
+const IS_TAKEN: &str = "SELECT 1 FROM users WHERE username = ?1";
+const UPDATE: &str = "
+    UPDATE OR IGNORE users SET display_name = ?2, display_name_folded = ?3, about = ?4, email = ?5, email_key = ?6,
+        avatar_media_id = ?7, last_seen = ?8, read_receipts = ?9
+    WHERE id = ?1";
+const CREDENTIAL_BY_USERNAME: &str = credential!("username = ?1");
+const CREDENTIAL_BY_EMAIL: &str = credential!("email_key = ?1");
+const CREDENTIAL_BY_ID: &str = credential!("id = ?1");
+const REPLACE_PASSWORD: &str = "UPDATE users SET password = ?3 WHERE id = ?1 AND password = ?2";
+
+fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    Ok(User {
+        id: row.get(0)?,
+        username: row.get(1)?,
+        display_name: row.get(2)?,
+        about: row.get(3)?,
+        email: row.get(4)?,
+        avatar_media_id: row.get(5)?,
+        settings: Settings {
+            last_seen: row.get(6)?,
+            read_receipts: row.get(7)?,
+        },
+        created_at: row.get(8)?,
+        last_seen_at: row.get(9)?,
+        deleted_at: row.get(10)?,
+    })
+}
+
+fn users(connection: &Connection, ids: &[UserId]) -> rusqlite::Result<Vec<User>> {
+    let ids = array(ids.iter().map(|id| *id.as_bytes()));
+    connection.prepare_cached(FIND)?.query_map([ids], user)?.collect()
+}
+
+fn create(transaction: &Transaction<'_>, user: &User, password: &PasswordHash) -> rusqlite::Result<Claim> {
+    let inserted = transaction.prepare(INSERT)?.execute(params![
+        user.id,
+        user.username,
+        user.display_name,
+        user.display_name.folded(),
+        user.about,
+        user.email,
+        user.email.as_ref().map(Email::key),
+        user.avatar_media_id,
+        user.settings.last_seen,
+        user.settings.read_receipts,
+        user.created_at,
+        user.last_seen_at,
+        user.deleted_at,
+        password,
+    ])?;
+    if inserted == 1 {
+        Ok(Claim::Done)
+    } else if transaction.prepare(IS_TAKEN)?.exists([&user.username])? {
+        Ok(Claim::UsernameTaken)
+    } else {
+        Ok(Claim::EmailTaken)
+    }
+}
+
+fn update(transaction: &Transaction<'_>, id: UserId, patch: &ProfilePatch) -> rusqlite::Result<Update> {
+    let found = users(transaction.connection(), &[id])?.pop();
+    let Some(mut user) = found.filter(|user| user.deleted_at.is_none()) else {
+        return Ok(Update::Missing);
+    };
+    patch.apply(&mut user);
+    let updated = transaction.prepare(UPDATE)?.execute(params![
+        user.id,
+        user.display_name,
+        user.display_name.folded(),
+        user.about,
+        user.email,
+        user.email.as_ref().map(Email::key),
+        user.avatar_media_id,
+        user.settings.last_seen,
+        user.settings.read_receipts,
+    ])?;
+    Ok(if updated == 1 {
+        Update::Done(user)
+    } else {
+        Update::EmailTaken
+    })
+}
+
+/// Returns the first value in the order of texts that is past all that begin with `prefix`.
+fn past(prefix: &str) -> Value {
+    let mut start = prefix.to_owned();
+    while let Some(last) = start.pop() {
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            start.push(next);
+            return Value::Text(start);
+        }
+    }
+    // Every blob sorts behind every text.
+    Value::Blob(Vec::new())
+}
+
+#[async_trait]
+impl UserRepository for SqliteUsers {
+    async fn create(&self, user: User, password: PasswordHash) -> Result<Claim, RepositoryError> {
+        self.0
+            .writer
+            .write(move |transaction| create(transaction, &user, &password))
+            .await
+    }
+
+    async fn find(&self, ids: &[UserId]) -> Result<Vec<User>, RepositoryError> {
+        let ids = ids.to_vec();
+        self.0.readers.read(move |connection| users(connection, &ids)).await
+    }
+
+    async fn search<'a>(
+        &self,
+        prefix: &'a str,
+        after: Option<&'a Username>,
+        limit: usize,
+    ) -> Result<Vec<User>, RepositoryError> {
+        let (prefix, past) = (prefix.to_owned(), past(prefix));
+        let after = after.map_or_else(String::new, |after| after.as_str().to_owned());
+        let limit = integer(limit as u64);
+        self.0
+            .readers
+            .read(move |connection| {
+                connection
+                    .prepare_cached(SEARCH)?
+                    .query_map(params![prefix, past, after, limit], user)?
+                    .collect()
+            })
+            .await
+    }
+
+    async fn update(&self, id: UserId, patch: ProfilePatch) -> Result<Update, RepositoryError> {
+        self.0
+            .writer
+            .write(move |transaction| update(transaction, id, &patch))
+            .await
+    }
+
+    async fn credential(&self, login: &Login) -> Result<Option<Credential>, RepositoryError> {
+        let (sql, key) = match login {
+            Login::Username(username) => (CREDENTIAL_BY_USERNAME, Value::Text(username.to_string())),
+            Login::Email(email) => (CREDENTIAL_BY_EMAIL, Value::Text(email.key())),
+            Login::Id(id) => (CREDENTIAL_BY_ID, Value::Blob(id.as_bytes().to_vec())),
+        };
+        let credential = |row: &Row<'_>| {
+            Ok(Credential {
+                user_id: row.get(0)?,
+                password: row.get(1)?,
+            })
+        };
+        self.0
+            .readers
+            .read(move |connection| connection.prepare_cached(sql)?.query_row([key], credential).optional())
+            .await
+    }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        from: &PasswordHash,
+        to: PasswordHash,
+    ) -> Result<bool, RepositoryError> {
+        let from = from.clone();
+        self.0
+            .writer
+            .write(move |transaction| {
+                let replaced = transaction.prepare(REPLACE_PASSWORD)?.execute(params![id, from, to])?;
+                Ok(replaced == 1)
+            })
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_before_the_next_text() {
+        assert_eq!(past("ana"), Value::Text("anb".to_owned()));
+        assert_eq!(past("a\u{D7FF}"), Value::Text("a\u{E000}".to_owned()));
+        assert_eq!(past("a\u{10FFFF}"), Value::Text("b".to_owned()));
+        assert_eq!(past("\u{10FFFF}"), Value::Blob(Vec::new()));
+        assert_eq!(past(""), Value::Blob(Vec::new()));
+    }
+}

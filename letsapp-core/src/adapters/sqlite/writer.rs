@@ -1,0 +1,180 @@
+//! The one thread that writes. What waits for it goes into one transaction, and so shares one sync of the disk.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::checkpoint::Checkpointer;
+use super::error::{self, closed};
+use super::heads::Heads;
+use super::queue::{Queue, Served};
+use super::transaction::{Isolation, Transaction};
+use crate::storage::RepositoryError;
+
+/// Hands steps to the thread that writes.
+pub(super) struct Writer {
+    queue: Arc<Queue<Box<dyn Step>>>,
+    transactions: Arc<AtomicU64>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The most steps that go into one transaction, so that the first of them does not wait without end.
+const MAX_STEPS: usize = 1024;
+
+/// How many conversations' heads the writer remembers, at 64 bytes each and up to twice as many.
+const HEADS: usize = 16 * 1024;
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(connection: Connection, checkpointer: Checkpointer) -> io::Result<Self> {
+        let (queue, transactions) = (Arc::new(Queue::new()), Arc::new(AtomicU64::new(0)));
+        let worker = Worker {
+            queue: Arc::clone(&queue),
+            transactions: Arc::clone(&transactions),
+            connection,
+            heads: Heads::with_capacity(HEADS),
+            checkpointer,
+        };
+        let thread = thread::Builder::new()
+            .name("letsapp-sqlite-writer".to_owned())
+            .spawn(move || worker.work())?;
+        Ok(Self {
+            queue,
+            transactions,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Carries out a step: in a transaction, perhaps together with others, and perhaps twice, if the first attempt was
+    /// rolled back. Returns when it is durable. A caller that stops waiting cancels nothing.
+    pub(super) async fn write<T, F>(&self, run: F) -> Result<T, RepositoryError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let step = Box::new(Task {
+            run,
+            outcome: None,
+            reply,
+        });
+        self.queue.push(step).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Returns how many transactions have been committed.
+    pub(super) fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
+    }
+
+    /// Lets the thread finish what it was given, and waits for its end.
+    pub(super) fn finish(&self) {
+        self.queue.close();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that writes has panicked");
+        }
+    }
+}
+
+/// One caller's step.
+trait Step: Send {
+    /// Carries it out and keeps the outcome.
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()>;
+
+    /// Keeps the failure as the outcome.
+    fn failed(&mut self, error: rusqlite::Error);
+
+    /// Tells the caller the outcome, now that the transaction is committed.
+    fn answer(self: Box<Self>);
+
+    /// Tells the caller that the transaction failed.
+    fn give_up(self: Box<Self>, error: &Arc<rusqlite::Error>);
+}
+
+struct Task<T, F> {
+    run: F,
+    outcome: Option<rusqlite::Result<T>>,
+    reply: oneshot::Sender<Result<T, RepositoryError>>,
+}
+
+impl<T, F> Step for Task<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Transaction<'_>) -> rusqlite::Result<T> + Send,
+{
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()> {
+        self.outcome = Some(Ok((self.run)(transaction)?));
+        Ok(())
+    }
+
+    fn failed(&mut self, error: rusqlite::Error) {
+        self.outcome = Some(Err(error));
+    }
+
+    fn answer(self: Box<Self>) {
+        if let Some(outcome) = self.outcome {
+            // A caller that stopped waiting is not told.
+            let _gone = self.reply.send(outcome.map_err(error::of));
+        }
+    }
+
+    fn give_up(self: Box<Self>, error: &Arc<rusqlite::Error>) {
+        let _gone = self.reply.send(Err(error::shared(error)));
+    }
+}
+
+/// What the thread holds.
+struct Worker {
+    queue: Arc<Queue<Box<dyn Step>>>,
+    transactions: Arc<AtomicU64>,
+    connection: Connection,
+    heads: Heads,
+    checkpointer: Checkpointer,
+}
+
+impl Worker {
+    fn work(mut self) {
+        let queue = Arc::clone(&self.queue);
+        let _served = Served(&queue);
+        let mut steps = Vec::new();
+        loop {
+            queue.drain(&mut steps, MAX_STEPS);
+            if steps.is_empty() {
+                break;
+            }
+            self.carry_out(&mut steps);
+            self.checkpointer.after_commit(&self.connection);
+        }
+        self.checkpointer.finish(&self.connection);
+    }
+
+    fn carry_out(&mut self, steps: &mut Vec<Box<dyn Step>>) {
+        let committed = self.attempt(steps, Isolation::Together).or_else(|error| {
+            tracing::warn!(%error, steps = steps.len(), "a transaction was rolled back; its steps are tried apart");
+            self.attempt(steps, Isolation::Apart)
+        });
+        match committed.map_err(Arc::new) {
+            Ok(()) => {
+                self.transactions.fetch_add(1, Ordering::Relaxed);
+                steps.drain(..).for_each(|step| step.answer());
+            }
+            Err(error) => steps.drain(..).for_each(|step| step.give_up(&error)),
+        }
+    }
+
+    fn attempt(&mut self, steps: &mut [Box<dyn Step>], isolation: Isolation) -> rusqlite::Result<()> {
+        Transaction::run(&self.connection, &mut self.heads, isolation, |transaction| {
+            for step in steps {
+                if let Err(error) = transaction.step(|transaction| step.run(transaction))? {
+                    step.failed(error);
+                }
+            }
+            Ok(())
+        })
+    }
+}

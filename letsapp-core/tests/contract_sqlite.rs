@@ -1,0 +1,27 @@
+//! The contract suite on SQLite files.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use letsapp_core::adapters::sqlite::SqliteStore;
+use letsapp_core::contract::Subject;
+use letsapp_core::storage::Repositories;
+use tempfile::TempDir;
+
+/// A file in a directory that goes when the case is over.
+struct Sqlite(TempDir);
+
+impl Sqlite {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("the system has a place for temporary files"))
+    }
+}
+
+#[async_trait]
+impl Subject for Sqlite {
+    async fn open(&self) -> Arc<dyn Repositories> {
+        Arc::new(SqliteStore::open(self.0.path().join("letsapp.db")).expect("a file of our own can be opened"))
+    }
+}
+
+letsapp_core::contract_suite!(sqlite, Sqlite::new());
