@@ -7,7 +7,7 @@ use super::steps::{ALL, append, committed, duplicate, position, revise, seqs};
 use crate::auth::{Key, KeyPurpose, Kid, PasswordHash, Session};
 use crate::conversations::{Advance, Conversation, MemberChange, Role, Span, Watermarks, Window};
 use crate::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
-use crate::messages::{Attachment, Change, Content, Emoji, Message, Range, Reaction, SystemEvent};
+use crate::messages::{Attachment, Change, Content, Emoji, IndexTerms, Message, Range, Reaction, SystemEvent};
 use crate::text::Title;
 use crate::time::Timestamp;
 use crate::users::{About, Email, Login, User, Username};
@@ -456,9 +456,12 @@ pub async fn a_page_of_the_largest_messages_is_read_whole(trial: Trial) {
         ..text(id, n, ana)
     };
     // 200 of 64 KiB: more than one command or one document of some stores may hold.
-    let outcomes = trial
-        .commit((1..=200).map(|n| append(large(n), Seq::ZERO)).collect())
-        .await;
+    let append = |n| Change::Append {
+        message: large(n),
+        terms: IndexTerms::default(),
+        fence: Seq::ZERO,
+    };
+    let outcomes = trial.commit((1..=200).map(append).collect()).await;
     for (n, outcome) in (1..).zip(outcomes) {
         assert_eq!(committed(outcome).seq, Seq(n));
     }

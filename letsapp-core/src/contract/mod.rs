@@ -35,7 +35,10 @@
     reason = "the suite is tests: the names of the cases say what they check, and a panic is a finding"
 )]
 
+mod actions;
 mod fixtures;
+mod model;
+mod script;
 mod steps;
 mod suite;
 #[cfg(test)]
@@ -51,6 +54,8 @@ pub mod history;
 pub mod hostile;
 #[doc(hidden)]
 pub mod messages;
+#[doc(hidden)]
+pub mod properties;
 #[doc(hidden)]
 pub mod races;
 #[doc(hidden)]

@@ -154,6 +154,9 @@ macro_rules! contract_cases {
                 times_of_any_age_are_kept,
                 a_page_of_the_largest_messages_is_read_whole,
             }
+            properties: {
+                random_operations_are_answered_as_by_a_naive_model,
+            }
         }
     };
 }

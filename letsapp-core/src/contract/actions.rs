@@ -1,0 +1,129 @@
+//! What can be asked of a store's conversations and messages, and its answers in a form that can be compared.
+
+use crate::conversations::{
+    Advance, Advanced, Conversation, Creation, Head, Member, PreferencesPatch, Roster, Span, Window,
+};
+use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::{Change, Message, Outcome, Range};
+use crate::storage::{Repositories, RepositoryError};
+use crate::time::Timestamp;
+
+/// One call of a method.
+#[derive(Clone, Debug)]
+pub(super) enum Action {
+    CreateDirect(Conversation, Timestamp),
+    Commit(Vec<Change>),
+    Advance(Vec<Advance>),
+    Prefer(ConversationId, UserId, PreferencesPatch, Timestamp),
+    Conversations(Vec<ConversationId>),
+    Rosters(Vec<ConversationId>),
+    Heads(Vec<ConversationId>),
+    MemberCounts(Vec<ConversationId>),
+    Members(Vec<(ConversationId, UserId)>),
+    Memberships(UserId),
+    Messages(Vec<(ConversationId, Seq)>),
+    MessageById(ConversationId, MessageId),
+    History(ConversationId, Vec<Window>, Range, usize),
+    Changes(ConversationId, Vec<Window>, Rev, usize),
+    Tally(Vec<Span>),
+    Senders(Span),
+}
+
+/// What it returned, brought into an order where none is promised.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Answer {
+    Creation(Creation),
+    Outcomes(Vec<Outcome>),
+    Advanced(Vec<Option<Advanced>>),
+    Member(Option<Member>),
+    Conversations(Vec<Conversation>),
+    Rosters(Vec<Roster>),
+    Heads(Vec<(ConversationId, Head)>),
+    Counts(Vec<(ConversationId, usize)>),
+    Members(Vec<Member>),
+    Messages(Vec<Message>),
+    Tally(Vec<u64>),
+    Senders(Vec<UserId>),
+}
+
+impl Action {
+    /// Makes the call.
+    pub(super) async fn ask(self, store: &dyn Repositories) -> Result<Answer, RepositoryError> {
+        let (conversations, messages) = (store.conversations(), store.messages());
+        Ok(match self {
+            Self::CreateDirect(conversation, at) => {
+                Answer::Creation(conversations.create_direct(conversation, at).await?)
+            }
+            Self::Commit(changes) => {
+                Answer::Outcomes(messages.commit(changes).await.into_iter().collect::<Result<_, _>>()?)
+            }
+            Self::Advance(advances) => Answer::Advanced(conversations.advance(advances).await?),
+            Self::Prefer(id, user_id, patch, at) => Answer::Member(conversations.prefer(id, user_id, patch, at).await?),
+            Self::Conversations(ids) => Answer::conversations(conversations.find(&ids).await?),
+            Self::Rosters(ids) => Answer::rosters(conversations.rosters(&ids).await?),
+            Self::Heads(ids) => Answer::heads(conversations.heads(&ids).await?),
+            Self::MemberCounts(ids) => Answer::counts(conversations.member_counts(&ids).await?),
+            Self::Members(of) => Answer::members(conversations.members(&of).await?),
+            Self::Memberships(user_id) => Answer::members(conversations.memberships(user_id).await?),
+            Self::Messages(at) => Answer::unordered(messages.find(&at).await?),
+            Self::MessageById(id, message_id) => {
+                Answer::Messages(messages.find_by_id(id, message_id).await?.into_iter().collect())
+            }
+            Self::History(id, windows, range, limit) => {
+                Answer::Messages(messages.history(id, &windows, range, limit).await?)
+            }
+            Self::Changes(id, windows, after, limit) => {
+                Answer::Messages(messages.changes(id, &windows, after, limit).await?)
+            }
+            Self::Tally(spans) => Answer::Tally(messages.tally(&spans).await?),
+            Self::Senders(span) => Answer::senders_once(messages.senders(span).await?),
+        })
+    }
+}
+
+impl Answer {
+    pub(super) fn conversations(mut conversations: Vec<Conversation>) -> Self {
+        conversations.sort_by_key(|conversation| conversation.id);
+        Self::Conversations(conversations)
+    }
+
+    pub(super) fn rosters(mut rosters: Vec<Roster>) -> Self {
+        rosters.sort_by_key(|roster| roster.conversation.id);
+        Self::Rosters(rosters)
+    }
+
+    /// An empty conversation may be left out.
+    pub(super) fn heads(mut heads: Vec<(ConversationId, Head)>) -> Self {
+        heads.retain(|(_, head)| *head != Head::default());
+        heads.sort_by_key(|(id, _)| *id);
+        Self::Heads(heads)
+    }
+
+    /// An unknown conversation may be left out.
+    pub(super) fn counts(mut counts: Vec<(ConversationId, usize)>) -> Self {
+        counts.retain(|(_, count)| *count > 0);
+        counts.sort_unstable();
+        Self::Counts(counts)
+    }
+
+    pub(super) fn members(mut members: Vec<Member>) -> Self {
+        members.sort_by_key(|member| (member.conversation_id, member.user_id));
+        Self::Members(members)
+    }
+
+    pub(super) fn unordered(mut messages: Vec<Message>) -> Self {
+        messages.sort_by_key(|message| (message.conversation_id, message.seq));
+        Self::Messages(messages)
+    }
+
+    pub(super) fn senders(mut senders: Vec<UserId>) -> Self {
+        senders.sort_unstable();
+        senders.dedup();
+        Self::Senders(senders)
+    }
+
+    fn senders_once(mut senders: Vec<UserId>) -> Self {
+        senders.sort_unstable();
+        Self::Senders(senders)
+    }
+}
