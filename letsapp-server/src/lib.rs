@@ -1,1 +1,112 @@
-//! LetsApp.
+//! The LetsApp server: HTTP, WebSocket and a web client over [`letsapp_core`].
+//!
+//! [`run`] serves an application on listeners until it is told to stop; [`compose::open`] builds the application that a
+//! [`Config`] asks for. What is not here: rules. Routes and socket parse, call a service, and write what it returns.
+
+mod admin;
+mod api;
+mod asyncapi;
+pub mod compose;
+pub mod config;
+mod context;
+mod error;
+mod front;
+pub mod keys;
+mod openapi;
+mod serve;
+mod telemetry;
+mod web;
+mod ws;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use letsapp_core::LetsApp;
+use tokio::net::TcpListener;
+
+pub use config::Config;
+use context::Context;
+use front::Front;
+
+/// How long requests and sockets may take to end once the server goes away.
+const DRAIN: Duration = Duration::from_secs(7);
+
+/// How long the application may take to put everything away after that.
+const CLOSE: Duration = Duration::from_millis(2_500);
+
+/// How many connections the admin listener takes.
+const ADMIN_CONNECTIONS: usize = 64;
+
+/// Where a server listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For clients.
+    pub public: TcpListener,
+    /// For those who run the server.
+    pub admin: TcpListener,
+}
+
+impl Listeners {
+    /// Binds the addresses that a configuration names.
+    ///
+    /// # Errors
+    /// When one can't be bound; the error names it.
+    pub async fn bind(config: &Config) -> io::Result<Self> {
+        let bind = async |address: &str| {
+            let bound = TcpListener::bind(address).await;
+            bound.map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
+        };
+        Ok(Self {
+            public: bind(&config.listen).await?,
+            admin: bind(&config.admin_listen).await?,
+        })
+    }
+
+    /// Returns the line that tells where the server listens.
+    ///
+    /// # Errors
+    /// When the operating system does not know.
+    pub fn announcement(&self) -> io::Result<String> {
+        let (public, admin) = (self.public.local_addr()?, self.admin.local_addr()?);
+        Ok(format!(
+            "letsapp-server listening on http://{public}, admin on http://{admin}"
+        ))
+    }
+}
+
+/// Starts to write logs to standard error, as a configuration says.
+pub fn start_logs(config: &Config) {
+    telemetry::log(config.log_format);
+}
+
+/// Serves an application until `shutdown` is done: then no connection is taken any more, requests in flight are
+/// answered, sockets are told, and the application is shut down.
+pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: impl Future<Output = ()>) {
+    let context = Arc::new(Context::new(app.clone()));
+    let (routes, served) = api::routes(&context);
+    let public = Front::new(&context, routes, served);
+    let (routes, served) = admin::routes(&context);
+    let admin = Front::new(&context, routes, served);
+    tokio::spawn(serve::serve(
+        listeners.public,
+        public,
+        config.max_connections,
+        context.closing(),
+    ));
+    tokio::spawn(serve::serve(
+        listeners.admin,
+        admin,
+        ADMIN_CONNECTIONS,
+        context.closing(),
+    ));
+
+    shutdown.await;
+    tracing::info!("going away");
+    if tokio::time::timeout(DRAIN, context.close()).await.is_err() {
+        tracing::warn!("some connections did not end in time");
+    }
+    if tokio::time::timeout(CLOSE, app.shutdown()).await.is_err() {
+        tracing::warn!("the application did not shut down in time");
+    }
+}

@@ -1,1 +1,50 @@
-fn main() {}
+//! `letsapp-server`: see `--help`.
+
+use std::env;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use letsapp_server::config::Invocation;
+use letsapp_server::{Config, Listeners, compose, run, start_logs};
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let config = match Config::load(env::args_os(), |name| env::var_os(name)) {
+        Ok(Invocation::Serve(config)) => config,
+        Ok(Invocation::Answer(answer)) => {
+            let _ = answer.print();
+            return u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+        Err(error) => return complain(&error, ExitCode::from(2)),
+    };
+    start_logs(&config);
+    let served = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Into::into);
+    match served.and_then(|runtime| runtime.block_on(serve(&config))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&*error, ExitCode::FAILURE),
+    }
+}
+
+async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
+    // First, so that a signal is never met by the default of dying at once.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let listeners = Listeners::bind(config).await?;
+    let app = compose::open(config).await?;
+    writeln!(io::stdout(), "{}", listeners.announcement()?)?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    run(app, config, listeners, shutdown).await;
+    Ok(())
+}
+
+fn complain(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {
+    let _ = writeln!(io::stderr(), "letsapp-server: {error}");
+    code
+}

@@ -1,0 +1,31 @@
+//! The admin listener: `/metrics`, and the health of the server.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use warp::Filter;
+
+use crate::api::reply::{self, Answer};
+use crate::api::{Route, answering, health, join, recover};
+use crate::context::Context;
+use crate::telemetry;
+
+/// Returns everything that the admin listener serves.
+pub(crate) fn routes(context: &Arc<Context>) -> (Route, Vec<(Method, &'static str)>) {
+    let mut routes = vec![answering(
+        "/metrics",
+        warp::path!("metrics").and(warp::get()).map(metrics),
+    )];
+    routes.extend(health(context));
+    (recover(join(routes)), Vec::new())
+}
+
+fn metrics() -> Answer {
+    let handle = telemetry::metrics();
+    handle.run_upkeep();
+    Ok(reply::bytes(
+        StatusCode::OK,
+        "text/plain; version=0.0.4; charset=utf-8",
+        handle.render(),
+    ))
+}

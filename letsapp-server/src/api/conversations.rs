@@ -1,0 +1,96 @@
+//! `/v1/conversations`: making, listing and changing them.
+
+use std::sync::Arc;
+
+use letsapp_core::conversations::PreferencesPatch;
+use letsapp_core::id::ConversationId;
+use letsapp_core::protocol::requests::{CreateConversation, UpdateConversation, UpdateMyConversation};
+use letsapp_core::protocol::{Conversation, List};
+use warp::Filter;
+
+use super::body::{Json, json};
+use super::call::{Call, call};
+use super::endpoint::Endpoint;
+use super::reply::{self, Answer};
+use crate::context::Context;
+
+/// Returns the endpoints of this file.
+pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+    let all = || warp::path!("v1" / "conversations");
+    let one = || warp::path!("v1" / "conversations" / ConversationId);
+    let mine = warp::path!("v1" / "conversations" / ConversationId / "me");
+    let (call, json) = (call(context), json());
+    vec![
+        Endpoint::new::<__path_list>(all().and(warp::get()).and(call.clone()).then(list)),
+        Endpoint::new::<__path_create>(all().and(warp::post()).and(call.clone()).and(json.clone()).then(create)),
+        Endpoint::new::<__path_find>(one().and(warp::get()).and(call.clone()).then(find)),
+        Endpoint::new::<__path_update>(
+            one()
+                .and(warp::patch())
+                .and(call.clone())
+                .and(json.clone())
+                .then(update),
+        ),
+        Endpoint::new::<__path_update_mine>(mine.and(warp::patch()).and(call).and(json).then(update_mine)),
+    ]
+}
+
+/// Lists one's conversations, the latest activity first.
+#[utoipa::path(get, path = "/v1/conversations", tag = "conversations",
+    params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = List<Conversation>)), security(("bearer" = [])))]
+async fn list(call: Call) -> Answer {
+    const LIST: &str = "conversations";
+    let principal = call.principal().await?;
+    let mut query = call.query();
+    let limit = query.limit();
+    let after = query.cursor(call.app().cursor_key(), LIST)?;
+    let page = call.app().conversations().list(&principal, after, limit).await?;
+    reply::page(&call, LIST, page)
+}
+
+/// Makes a group, or the one conversation of a pair.
+#[utoipa::path(post, path = "/v1/conversations", tag = "conversations", request_body = CreateConversation,
+    responses((status = 201, body = Conversation), (status = 200, body = Conversation, description = "It was there"),
+        (status = 409, description = "The id stands for something else")),
+    security(("bearer" = [])))]
+async fn create(call: Call, body: Json) -> Answer {
+    let principal = call.principal().await?;
+    let request = body.read::<CreateConversation>().await?;
+    let (conversation, made) = call.app().conversations().create(&principal, request, None).await?;
+    reply::made(made, &conversation)
+}
+
+/// Returns a conversation.
+#[utoipa::path(get, path = "/v1/conversations/{id}", tag = "conversations", params(("id" = ConversationId, Path)),
+    responses((status = 200, body = Conversation), (status = 404)), security(("bearer" = [])))]
+async fn find(id: ConversationId, call: Call) -> Answer {
+    let principal = call.principal().await?;
+    reply::ok(&call.app().conversations().find(&principal, id).await?)
+}
+
+/// Changes a group's title, description or picture; takes an admin or the owner.
+#[utoipa::path(patch, path = "/v1/conversations/{id}", tag = "conversations", params(("id" = ConversationId, Path)),
+    request_body = UpdateConversation,
+    responses((status = 200, body = Conversation), (status = 403), (status = 404)), security(("bearer" = [])))]
+async fn update(id: ConversationId, call: Call, body: Json) -> Answer {
+    let principal = call.principal().await?;
+    let request = body.read::<UpdateConversation>().await?;
+    reply::ok(&call.app().conversations().update(&principal, id, request, None).await?)
+}
+
+/// Changes what one sets for oneself: muted, archived, pinned.
+#[utoipa::path(patch, path = "/v1/conversations/{id}/me", tag = "conversations", params(("id" = ConversationId, Path)),
+    request_body = UpdateMyConversation,
+    responses((status = 200, body = Conversation), (status = 403), (status = 404)), security(("bearer" = [])))]
+async fn update_mine(id: ConversationId, call: Call, body: Json) -> Answer {
+    let principal = call.principal().await?;
+    let patch = PreferencesPatch::from(body.read::<UpdateMyConversation>().await?);
+    reply::ok(
+        &call
+            .app()
+            .conversations()
+            .update_mine(&principal, id, patch, None)
+            .await?,
+    )
+}

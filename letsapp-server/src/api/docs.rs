@@ -1,0 +1,85 @@
+//! `/openapi.json`, `/asyncapi.json` and `/docs`: the server's own description.
+
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY};
+use http::{HeaderValue, StatusCode};
+use letsapp_core::protocol::Code;
+use utoipa_swagger_ui::{Config, serve};
+use warp::Filter;
+use warp::path::Tail;
+use warp::reply::Response;
+
+use super::endpoint::{Endpoint, Route, answering};
+use super::reply::{self, Answer};
+use crate::error::ApiError;
+use crate::{asyncapi, openapi};
+
+/// Swagger UI writes its styles into the page, and draws its logo from a `data:` address.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; \
+     base-uri 'none'; form-action 'none'",
+);
+
+/// Returns the routes that describe these endpoints.
+pub(super) fn routes(endpoints: &[Endpoint]) -> Vec<Route> {
+    let openapi = written(&openapi::document(endpoints));
+    let asyncapi = written(&asyncapi::document());
+    vec![
+        document("/openapi.json", warp::path!("openapi.json").boxed(), openapi),
+        document("/asyncapi.json", warp::path!("asyncapi.json").boxed(), asyncapi),
+        answering(
+            "/docs",
+            warp::path!("docs").and(warp::get()).map(|| swagger("index.html")),
+        ),
+        answering(
+            "/docs/*",
+            warp::path("docs")
+                .and(warp::path::tail())
+                .and(warp::get())
+                .map(|tail: Tail| swagger(tail.as_str())),
+        ),
+    ]
+}
+
+fn written(document: &impl serde::Serialize) -> Bytes {
+    serde_json::to_vec(document).expect("documents are plain data").into()
+}
+
+fn document(template: &'static str, path: warp::filters::BoxedFilter<()>, text: Bytes) -> Route {
+    let answer = move || -> Answer { Ok(reply::bytes(StatusCode::OK, "application/json", text.clone())) };
+    answering(template, path.and(warp::get()).map(answer))
+}
+
+fn swagger(name: &str) -> Answer {
+    static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| Arc::new(Config::from("/openapi.json")));
+    let name = if name.is_empty() { "index.html" } else { name };
+    let file = serve(name, Arc::clone(&CONFIG))
+        .ok()
+        .flatten()
+        .ok_or_else(|| ApiError::new(Code::NotFound))?;
+    let body = if name == "index.html" {
+        rebased(&file.bytes)
+    } else {
+        Bytes::from(file.bytes.into_owned())
+    };
+    let mut response = Response::new(body.into());
+    let headers = response.headers_mut();
+    let content_type = HeaderValue::from_str(&file.content_type).expect("a content type is a header's value");
+    headers.insert(http::header::CONTENT_TYPE, content_type);
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if file.gzpipped {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Ok(response)
+}
+
+/// Lets the page find its files from `/docs` as well as from `/docs/`.
+fn rebased(page: &[u8]) -> Bytes {
+    let page = String::from_utf8_lossy(page);
+    page.replace("=\"./", "=\"/docs/")
+        .replace("href=\"index.css\"", "href=\"/docs/index.css\"")
+        .into()
+}

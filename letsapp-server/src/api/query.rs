@@ -1,0 +1,141 @@
+//! Reading query strings, with every violation by name.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use letsapp_core::page::{CursorKey, Limit};
+use letsapp_core::protocol::FieldError;
+use serde::de::DeserializeOwned;
+
+use crate::error::ApiError;
+
+/// The parameters of a query string.
+pub(crate) struct Query<'a> {
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    faults: Vec<FieldError>,
+}
+
+impl<'a> Query<'a> {
+    /// Takes a query string apart.
+    pub(super) fn parse(query: &'a str) -> Self {
+        Self {
+            pairs: form_urlencoded::parse(query.as_bytes()).collect(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// Returns a parameter as text.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.pairs
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_ref())
+    }
+
+    /// Returns a parameter as text; missing is a fault.
+    pub(super) fn required(&mut self, name: &str) -> String {
+        match self.text(name) {
+            Some(text) => text.to_owned(),
+            None => {
+                self.faults.push(FieldError::new(name, "required", "is missing"));
+                String::new()
+            }
+        }
+    }
+
+    /// Reads a number.
+    pub(super) fn number(&mut self, name: &str) -> Option<u64> {
+        self.read(name, "must be a whole number, not negative")
+    }
+
+    /// Reads how many items are asked for.
+    pub(super) fn limit(&mut self) -> Limit {
+        let asked: Option<usize> = self.read("limit", "must be a whole number from 1 to 200");
+        match asked.map(Limit::new) {
+            None => Limit::default(),
+            Some(Some(limit)) => limit,
+            Some(None) => {
+                self.faults.push(FieldError::new(
+                    "limit",
+                    "out_of_range",
+                    "must be a whole number from 1 to 200",
+                ));
+                Limit::default()
+            }
+        }
+    }
+
+    /// Ends the reading, and opens the cursor of the list called `list`, if there is one.
+    ///
+    /// # Errors
+    /// `validation_failed` with every fault, `invalid_request` for a cursor that is not of this list.
+    pub(super) fn cursor<P: DeserializeOwned>(self, key: &CursorKey, list: &str) -> Result<Option<P>, ApiError> {
+        let position = self.text("cursor").map(|cursor| key.open(list, cursor)).transpose()?;
+        self.finish()?;
+        Ok(position)
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// `validation_failed` with every fault.
+    pub(super) fn finish(self) -> Result<(), ApiError> {
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::invalid(self.faults))
+        }
+    }
+
+    fn read<T: FromStr>(&mut self, name: &str, expected: &str) -> Option<T> {
+        let text = self.text(name)?;
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.faults.push(FieldError::new(name, "invalid_type", expected));
+        }
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_named() {
+        let mut query = Query::parse("limit=0&after=x");
+        assert_eq!(query.number("after"), None);
+        assert_eq!(query.limit(), Limit::default());
+        assert_eq!(query.required("query"), "");
+        let problem = query.finish().unwrap_err().into_problem();
+        let named: Vec<_> = problem
+            .errors
+            .iter()
+            .map(|error| (error.field.as_str(), error.code.as_str()))
+            .collect();
+        assert_eq!(
+            named,
+            [
+                ("after", "invalid_type"),
+                ("limit", "out_of_range"),
+                ("query", "required")
+            ]
+        );
+    }
+
+    #[test]
+    fn text_is_decoded() {
+        let query = Query::parse("query=Zo%C3%AB+B");
+        assert_eq!(query.text("query"), Some("Zoë B"));
+    }
+
+    #[test]
+    fn a_cursor_leads_on_in_its_own_list_only() {
+        let key = CursorKey::new([3; 32]);
+        let address = format!("cursor={}", key.seal("members", &7u64));
+        assert_eq!(Query::parse(&address).cursor::<u64>(&key, "members").unwrap(), Some(7));
+        let error = Query::parse(&address).cursor::<u64>(&key, "messages").unwrap_err();
+        assert_eq!(error.into_problem().status, 400);
+        assert_eq!(Query::parse("").cursor::<u64>(&key, "members").unwrap(), None);
+    }
+}

@@ -1,0 +1,85 @@
+//! `/v1/conversations/{id}/messages/{seq}/reactions`.
+
+use std::sync::Arc;
+
+use letsapp_core::id::{ConversationId, Seq};
+use letsapp_core::messages::Emoji;
+use letsapp_core::protocol::{List, Message, UserReaction};
+use percent_encoding::percent_decode_str;
+use warp::Filter;
+
+use super::call::{Call, call};
+use super::endpoint::Endpoint;
+use super::reply::{self, Answer};
+use crate::context::Context;
+use crate::error::ApiError;
+
+/// Returns the endpoints of this file.
+pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+    let all = || warp::path!("v1" / "conversations" / ConversationId / "messages" / u64 / "reactions");
+    let one = || warp::path!("v1" / "conversations" / ConversationId / "messages" / u64 / "reactions" / String);
+    let call = call(context);
+    vec![
+        Endpoint::new::<__path_list>(all().and(warp::get()).and(call.clone()).then(list)),
+        Endpoint::new::<__path_react>(one().and(warp::put()).and(call.clone()).then(react)),
+        Endpoint::new::<__path_unreact>(one().and(warp::delete()).and(call).then(unreact)),
+    ]
+}
+
+/// Lists who reacted how.
+#[utoipa::path(get, path = "/v1/conversations/{id}/messages/{seq}/reactions", tag = "reactions",
+    params(("id" = ConversationId, Path), ("seq" = Seq, Path),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = List<UserReaction>), (status = 404)), security(("bearer" = [])))]
+async fn list(id: ConversationId, seq: u64, call: Call) -> Answer {
+    let principal = call.principal().await?;
+    let list = format!("reactions:{id}:{seq}");
+    let mut query = call.query();
+    let limit = query.limit();
+    let after = query.cursor(call.app().cursor_key(), &list)?;
+    let page = call
+        .app()
+        .messages()
+        .reactions(&principal, id, Seq(seq), after, limit)
+        .await?;
+    reply::page(&call, &list, page)
+}
+
+/// Puts one's reaction on a message, in place of the one before.
+#[utoipa::path(put, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
+    params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
+    responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
+async fn react(id: ConversationId, seq: u64, emoji: String, call: Call) -> Answer {
+    let principal = call.principal().await?;
+    let emoji = read(&emoji)?;
+    reply::ok(
+        &call
+            .app()
+            .messages()
+            .react(&principal, id, Seq(seq), Some(emoji), None)
+            .await?,
+    )
+}
+
+/// Takes one's reaction off a message.
+#[utoipa::path(delete, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
+    params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
+    responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
+async fn unreact(id: ConversationId, seq: u64, emoji: String, call: Call) -> Answer {
+    let principal = call.principal().await?;
+    read(&emoji)?;
+    reply::ok(
+        &call
+            .app()
+            .messages()
+            .react(&principal, id, Seq(seq), None, None)
+            .await?,
+    )
+}
+
+/// Reads an emoji out of an address.
+fn read(segment: &str) -> Result<Emoji, ApiError> {
+    let text = percent_decode_str(segment).decode_utf8();
+    let text = text.map_err(|_| ApiError::field("emoji", "invalid_format", "must be UTF-8"))?;
+    Emoji::parse(&text).map_err(|error| ApiError::field("emoji", error.code(), error.to_string()))
+}

@@ -1,0 +1,71 @@
+//! Answers.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use letsapp_core::conversations::Made;
+use letsapp_core::page::Page;
+use letsapp_core::protocol::{Items, List};
+use serde::Serialize;
+use warp::reply::Response;
+
+use super::call::Call;
+use crate::error::ApiError;
+
+/// What a handler comes back with.
+pub(crate) type Answer = Result<Response, ApiError>;
+
+/// Answers 200.
+pub(super) fn ok(value: &impl Serialize) -> Answer {
+    Ok(json(StatusCode::OK, value))
+}
+
+/// Answers 201 for what was made now, 200 for what a request like it made before.
+pub(super) fn made(made: Made, value: &impl Serialize) -> Answer {
+    let status = match made {
+        Made::Now => StatusCode::CREATED,
+        Made::Before => StatusCode::OK,
+    };
+    Ok(json(status, value))
+}
+
+/// Answers 204.
+pub(super) fn done() -> Answer {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}
+
+/// Answers with a whole list.
+pub(super) fn items<T: Serialize>(items: Vec<T>) -> Answer {
+    ok(&Items { items })
+}
+
+/// Answers with a part of the list called `name`.
+pub(super) fn page<T: Serialize, P: Serialize>(call: &Call, name: &str, page: Page<T, P>) -> Answer {
+    let next_cursor = page.next.map(|position| call.app().cursor_key().seal(name, &position));
+    ok(&List {
+        items: page.items,
+        next_cursor,
+    })
+}
+
+/// Answers with JSON.
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    body(status, "application/json", value)
+}
+
+/// Answers with JSON of another name.
+pub(crate) fn body(status: StatusCode, content_type: &'static str, value: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(value).expect("answers are plain data");
+    bytes(status, content_type, body)
+}
+
+/// Answers with bytes.
+pub(crate) fn bytes(status: StatusCode, content_type: &'static str, body: impl Into<bytes::Bytes>) -> Response {
+    let mut response = Response::new(body.into().into());
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,87 @@
+//! `/v1/me` and `/v1/users`: profiles, one's own and others'.
+
+use std::sync::Arc;
+
+use letsapp_core::id::UserId;
+use letsapp_core::page::Page;
+use letsapp_core::protocol::requests::UpdateMe;
+use letsapp_core::protocol::{List, MyProfile, User};
+use letsapp_core::users::{ProfilePatch, Username};
+use warp::Filter;
+
+use super::body::{Json, json};
+use super::call::{Call, call};
+use super::endpoint::Endpoint;
+use super::reply::{self, Answer};
+use crate::context::Context;
+
+/// Returns the endpoints of this file.
+pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+    let me = || warp::path!("v1" / "me");
+    let call = call(context);
+    vec![
+        Endpoint::new::<__path_me>(me().and(warp::get()).and(call.clone()).then(self::me)),
+        Endpoint::new::<__path_update_me>(me().and(warp::patch()).and(call.clone()).and(json()).then(update_me)),
+        Endpoint::new::<__path_find>(
+            warp::path!("v1" / "users" / UserId)
+                .and(warp::get())
+                .and(call.clone())
+                .then(find),
+        ),
+        Endpoint::new::<__path_search>(warp::path!("v1" / "users").and(warp::get()).and(call).then(search)),
+    ]
+}
+
+/// Returns one's own profile.
+#[utoipa::path(get, path = "/v1/me", tag = "users", responses((status = 200, body = MyProfile)),
+    security(("bearer" = [])))]
+async fn me(call: Call) -> Answer {
+    let principal = call.principal().await?;
+    reply::ok(&call.app().users().me(&principal).await?)
+}
+
+/// Changes one's own profile.
+#[utoipa::path(patch, path = "/v1/me", tag = "users", request_body = UpdateMe,
+    responses((status = 200, body = MyProfile), (status = 409, description = "The email is another's")),
+    security(("bearer" = [])))]
+async fn update_me(call: Call, body: Json) -> Answer {
+    let principal = call.principal().await?;
+    let patch = ProfilePatch::from(body.read::<UpdateMe>().await?);
+    reply::ok(&call.app().users().update_me(&principal, patch).await?)
+}
+
+/// Returns a profile.
+#[utoipa::path(get, path = "/v1/users/{id}", tag = "users", params(("id" = UserId, Path)),
+    responses((status = 200, body = User), (status = 404)), security(("bearer" = [])))]
+async fn find(id: UserId, call: Call) -> Answer {
+    let principal = call.principal().await?;
+    reply::ok(&call.app().users().find(&principal, id).await?)
+}
+
+/// Finds users whose username or display name begins with the query.
+#[utoipa::path(get, path = "/v1/users", tag = "users",
+    params(("query" = String, Query), ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = List<User>)), security(("bearer" = [])))]
+async fn search(call: Call) -> Answer {
+    let principal = call.principal().await?;
+    let mut query = call.query();
+    let (prefix, limit) = (query.required("query"), query.limit());
+    let list = format!("users:{prefix}");
+    let after: Option<String> = query.cursor(call.app().cursor_key(), &list)?;
+    let after = after.map(Username::from_stored);
+    let page = call
+        .app()
+        .users()
+        .search(&principal, &prefix, after.as_ref(), limit)
+        .await?;
+    let next = page.next.as_ref().map(Username::as_str);
+    reply::page(
+        &call,
+        &list,
+        Page {
+            items: page.items,
+            next,
+        },
+    )
+}

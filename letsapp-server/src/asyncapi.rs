@@ -1,0 +1,176 @@
+//! The AsyncAPI document of the socket, made of the same types that are sent.
+
+use std::collections::BTreeMap;
+
+use letsapp_core::protocol::requests::{
+    AtMessage, EditMessage, InConversation, Nothing, React, ReceiptRequest, SendMessage,
+};
+use letsapp_core::protocol::{Event, Message, Op, Problem, Sync, SyncRequest, Watermarks};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::ws::{HEARTBEAT, MAX_FRAME, Pinged};
+
+/// Every operation, with what it takes and what it answers.
+const OPERATIONS: &[Operation] = &[
+    Operation::new::<InConversation<SendMessage>, Message>(Op::MessageSend, "Sends a message; answered when durable."),
+    Operation::new::<AtMessage<EditMessage>, Message>(Op::MessageEdit, "Changes the words of one's own message."),
+    Operation::new::<AtMessage<Nothing>, Message>(Op::MessageDelete, "Deletes a message for everyone."),
+    Operation::new::<AtMessage<React>, Message>(Op::MessageReact, "Puts a reaction on a message, or takes it off."),
+    Operation::new::<InConversation<ReceiptRequest>, Watermarks>(Op::Receipt, "Says how far one received and read."),
+    Operation::new::<SyncRequest, Sync>(Op::Sync, "Returns all that changed since."),
+    Operation::new::<Nothing, Pinged>(Op::Ping, "Returns the server's time."),
+];
+
+/// Describes the socket.
+pub(crate) fn document() -> Value {
+    let mut schemas = Schemas::default();
+    let mut messages = Map::new();
+    let mut operations = Map::new();
+    for operation in OPERATIONS {
+        operation.describe(&mut schemas, &mut messages, &mut operations);
+    }
+    messages.insert(
+        "event".to_owned(),
+        json!({
+            "name": "event",
+            "summary": "What the server tells without being asked; the first is `hello`.",
+            "payload": schemas.add::<Event>(),
+        }),
+    );
+    messages.insert(
+        "error".to_owned(),
+        json!({
+            "name": "error",
+            "summary": "The reply to a request that was not done.",
+            "payload": object(&[("id", id()), ("error", schemas.add::<Problem>())]),
+        }),
+    );
+    let named = |name: &String| (name.clone(), json!({"$ref": format!("#/components/messages/{name}")}));
+    let channel: Map<_, _> = messages.keys().map(named).collect();
+    operations.insert(
+        "events".to_owned(),
+        json!({
+            "action": "send",
+            "channel": {"$ref": "#/channels/socket"},
+            "messages": [{"$ref": "#/channels/socket/messages/event"}],
+        }),
+    );
+    json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "LetsApp socket",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": description(),
+        },
+        "defaultContentType": "application/json",
+        "channels": {"socket": {
+            "address": "/v1/ws",
+            "bindings": {"ws": {"method": "GET"}},
+            "messages": channel,
+        }},
+        "operations": operations,
+        "components": {"messages": messages, "schemas": schemas.0, "securitySchemes": {
+            "bearer": {"type": "http", "scheme": "bearer"},
+        }},
+    })
+}
+
+/// One operation of the socket.
+struct Operation {
+    op: Op,
+    summary: &'static str,
+    data: fn(&mut Schemas) -> Value,
+    ok: fn(&mut Schemas) -> Value,
+}
+
+/// The schemas that are referred to, by name.
+#[derive(Default)]
+struct Schemas(BTreeMap<String, Value>);
+
+impl Operation {
+    const fn new<D: ToSchema, T: ToSchema>(op: Op, summary: &'static str) -> Self {
+        Self {
+            op,
+            summary,
+            data: Schemas::add::<D>,
+            ok: Schemas::add::<T>,
+        }
+    }
+
+    fn describe(&self, schemas: &mut Schemas, messages: &mut Map<String, Value>, operations: &mut Map<String, Value>) {
+        let op = serde_json::to_value(self.op).expect("an operation is a word");
+        let name = op.as_str().unwrap_or_default().to_owned();
+        let reply = format!("{name}.reply");
+        let data = (self.data)(schemas);
+        let ok = (self.ok)(schemas);
+        messages.insert(
+            name.clone(),
+            json!({
+                "name": name,
+                "summary": self.summary,
+                "payload": object(&[("id", id()), ("op", json!({"const": op})), ("data", data)]),
+            }),
+        );
+        messages.insert(
+            reply.clone(),
+            json!({"name": reply, "payload": object(&[("id", id()), ("ok", ok)])}),
+        );
+        operations.insert(
+            name.clone(),
+            json!({
+                "action": "receive",
+                "channel": {"$ref": "#/channels/socket"},
+                "summary": self.summary,
+                "messages": [{"$ref": format!("#/channels/socket/messages/{name}")}],
+                "reply": {
+                    "channel": {"$ref": "#/channels/socket"},
+                    "messages": [
+                        {"$ref": format!("#/channels/socket/messages/{reply}")},
+                        {"$ref": "#/channels/socket/messages/error"},
+                    ],
+                },
+            }),
+        );
+    }
+}
+
+impl Schemas {
+    /// Adds a type's schema and all that it refers to, and returns a reference to it.
+    fn add<T: ToSchema>(&mut self) -> Value {
+        let mut all: Vec<(String, RefOr<Schema>)> = Vec::new();
+        T::schemas(&mut all);
+        all.push((T::name().into_owned(), T::schema()));
+        for (name, schema) in all {
+            self.0
+                .entry(name)
+                .or_insert_with(|| serde_json::to_value(schema).expect("schemas are plain data"));
+        }
+        json!({"$ref": format!("#/components/schemas/{}", T::name())})
+    }
+}
+
+fn object(properties: &[(&str, Value)]) -> Value {
+    let required: Vec<_> = properties.iter().map(|(name, _)| name).collect();
+    let properties: Map<_, _> = properties
+        .iter()
+        .map(|(name, schema)| ((*name).to_owned(), schema.clone()))
+        .collect();
+    json!({"type": "object", "properties": properties, "required": required})
+}
+
+fn id() -> Value {
+    json!({"type": "integer", "minimum": 0, "description": "The client's name for the request."})
+}
+
+fn description() -> String {
+    format!(
+        "Text frames, one JSON object each, at most {MAX_FRAME} bytes. Subprotocol `letsapp.v1`; the access token in \
+         `Authorization`, or as a second subprotocol `bearer.<token>`. The server pings every {} ms and drops a socket \
+         that was silent for two and a half times that. Messages sent on one socket take their `seq` in the order \
+         sent; replies may come in any order. Close codes: 4000 protocol error, 4001 session ended, 4002 too slow \
+         (reconnect and sync), 4003 too many frames, 1001 server going away.",
+        HEARTBEAT.as_millis()
+    )
+}

@@ -1,0 +1,49 @@
+//! The configuration file.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{Config, ConfigError, settings};
+
+/// Reads the file's settings into `config`.
+pub(super) fn apply(path: &Path, config: &mut Config) -> Result<(), ConfigError> {
+    let origin = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError::new(&origin, error.to_string()))?;
+    let table: Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| ConfigError::new(&origin, error.message()))?;
+    for (key, value) in &table {
+        match value {
+            Value::Table(section) => {
+                for (name, value) in section {
+                    set(
+                        config,
+                        &format!("[{key}] {name} in {origin}"),
+                        &format!("{key}_{name}"),
+                        value,
+                    )?;
+                }
+            }
+            value => set(config, &format!("{key} in {origin}"), key, value)?,
+        }
+    }
+    Ok(())
+}
+
+fn set(config: &mut Config, origin: &str, name: &str, value: &Value) -> Result<(), ConfigError> {
+    let setting = settings::ALL.iter().find(|setting| setting.name == name);
+    let setting = setting.ok_or_else(|| ConfigError::new(origin, "there is no such setting"))?;
+    let value = match value {
+        Value::String(text) => text.clone(),
+        Value::Integer(_) | Value::Boolean(_) | Value::Float(_) => value.to_string(),
+        _ => {
+            return Err(ConfigError::new(
+                origin,
+                format!("must be a single value: {}", setting.form),
+            ));
+        }
+    };
+    setting.set(config, origin, OsStr::new(&value))
+}

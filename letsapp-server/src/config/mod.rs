@@ -1,0 +1,127 @@
+//! What the server can be told: by a flag, an environment variable, or a key in a file, in this order, else by default.
+
+mod duration;
+mod file;
+mod flags;
+mod settings;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use letsapp_core::Rules;
+
+pub use settings::{Limits, LogFormat, StoreUrl};
+
+/// All settings of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where clients connect.
+    pub listen: String,
+    /// Where `/metrics` is.
+    pub admin_listen: String,
+    /// Which store; SQLite in the data directory where nobody says.
+    pub store: Option<StoreUrl>,
+    /// Where the server keeps its files.
+    pub data_dir: PathBuf,
+    /// Whether requests are limited.
+    pub limits: Limits,
+    /// What logs look like.
+    pub log_format: LogFormat,
+    /// How many connections there may be at once.
+    pub max_connections: usize,
+    /// How long tokens are good, and messages may be edited.
+    pub rules: Rules,
+    /// How long a call rings.
+    pub calls_ring_timeout: Duration,
+    /// How long somebody in a call may be without a socket.
+    pub calls_disconnect_grace: Duration,
+    /// How long after the last socket is gone a user is announced as offline.
+    pub presence_grace: Duration,
+    /// How long somebody is typing without saying so again.
+    pub typing_timeout: Duration,
+}
+
+/// A setting that can't be so; its display begins with the setting's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{origin}: {fault}")]
+pub struct ConfigError {
+    origin: String,
+    fault: String,
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    /// To serve.
+    Serve(Box<Config>),
+    /// Something that clap answers by itself: help, the version, or a complaint about a flag.
+    Answer(clap::Error),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            admin_listen: "127.0.0.1:8081".to_owned(),
+            store: None,
+            data_dir: PathBuf::from("./letsapp-data"),
+            limits: Limits::On,
+            log_format: LogFormat::Text,
+            max_connections: 16 * 1024,
+            rules: Rules::default(),
+            calls_ring_timeout: Duration::from_secs(45),
+            calls_disconnect_grace: Duration::from_secs(20),
+            presence_grace: Duration::from_secs(10),
+            typing_timeout: Duration::from_secs(6),
+        }
+    }
+}
+
+impl Config {
+    /// Puts the settings together from arguments (the program's name first) and environment variables.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a value can't be so, or the file has a key that is no setting.
+    pub fn load(
+        arguments: impl IntoIterator<Item = OsString>,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Invocation, ConfigError> {
+        let flags = match flags::parse(arguments) {
+            Ok(flags) => flags,
+            Err(answer) => return Ok(Invocation::Answer(answer)),
+        };
+        let mut config = Self::default();
+        if let Some(path) = flags.config() {
+            file::apply(path, &mut config)?;
+        }
+        for setting in settings::ALL {
+            let variable = setting.variable();
+            if let Some(value) = environment(&variable) {
+                setting.set(&mut config, &variable, &value)?;
+            }
+            if let Some((flag, value)) = setting.flag.and_then(|flag| Some((flag, flags.value(flag)?))) {
+                setting.set(&mut config, &format!("--{flag}"), value)?;
+            }
+        }
+        Ok(Invocation::Serve(Box::new(config)))
+    }
+
+    /// Returns the store to open.
+    pub fn store(&self) -> StoreUrl {
+        let default = || StoreUrl::Sqlite(self.data_dir.join("letsapp.db"));
+        self.store.clone().unwrap_or_else(default)
+    }
+}
+
+impl ConfigError {
+    fn new(origin: impl Into<String>, fault: impl Into<String>) -> Self {
+        Self {
+            origin: origin.into(),
+            fault: fault.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! The table of settings: their names, and how each is read.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{Config, ConfigError, duration};
+
+/// One setting.
+pub(super) struct Setting {
+    /// Its name: in the environment in capitals behind `LETSAPP_`, in the file with the first word as a section.
+    pub(super) name: &'static str,
+    /// Its flag, if it has one.
+    pub(super) flag: Option<&'static str>,
+    /// What a value looks like.
+    pub(super) form: &'static str,
+    /// What it is, for `--help`.
+    pub(super) help: &'static str,
+    read: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+/// Every setting.
+pub(super) const ALL: &[Setting] = &[
+    Setting {
+        name: "listen",
+        flag: Some("listen"),
+        form: "ADDR",
+        help: "Where clients connect [default: 127.0.0.1:8080]",
+        read: |config, value| address(value).map(|it| config.listen = it),
+    },
+    Setting {
+        name: "admin_listen",
+        flag: Some("admin-listen"),
+        form: "ADDR",
+        help: "Where /metrics is [default: 127.0.0.1:8081]",
+        read: |config, value| address(value).map(|it| config.admin_listen = it),
+    },
+    Setting {
+        name: "store",
+        flag: Some("store"),
+        form: "URL",
+        help: "memory:, sqlite:PATH or mongodb://…/DATABASE [default: SQLite in the data directory]",
+        read: |config, value| value.parse().map(|it| config.store = Some(it)),
+    },
+    Setting {
+        name: "data_dir",
+        flag: Some("data-dir"),
+        form: "DIR",
+        help: "Where the server keeps its files [default: ./letsapp-data]",
+        read: |config, value| path(value).map(|it| config.data_dir = it),
+    },
+    Setting {
+        name: "limits",
+        flag: Some("limits"),
+        form: "on|off",
+        help: "Whether requests are limited; off for load tests [default: on]",
+        read: |config, value| value.parse().map(|it| config.limits = it),
+    },
+    Setting {
+        name: "log_format",
+        flag: None,
+        form: "text|json",
+        help: "",
+        read: |config, value| value.parse().map(|it| config.log_format = it),
+    },
+    Setting {
+        name: "http_max_connections",
+        flag: None,
+        form: "NUMBER",
+        help: "",
+        read: |config, value| count(value).map(|it| config.max_connections = it),
+    },
+    Setting {
+        name: "auth_access_ttl",
+        flag: None,
+        form: "DURATION",
+        help: "",
+        read: |config, value| positive(value).map(|it| config.rules.access_ttl = it),
+    },
+    Setting {
+        name: "auth_refresh_ttl",
+        flag: None,
+        form: "DURATION",
+        help: "",
+        read: |config, value| positive(value).map(|it| config.rules.refresh_ttl = it),
+    },
+    Setting {
+        name: "messages_edit_window",
+        flag: None,
+        form: "DURATION",
+        help: "",
+        read: |config, value| duration::parse(value).map(|it| config.rules.edit_window = it),
+    },
+    Setting {
+        name: "calls_ring_timeout",
+        flag: None,
+        form: "DURATION",
+        help: "",
+        read: |config, value| duration::parse(value).map(|it| config.calls_ring_timeout = it),
+    },
+    Setting {
+        name: "calls_disconnect_grace",
+        flag: None,
+        form: "DURATION",
+        help: "",
+        read: |config, value| duration::parse(value).map(|it| config.calls_disconnect_grace = it),
+    },
+    Setting {
+        name: "presence_grace",
+        flag: None,
+        form: "DURATION",
+        help: "",
+        read: |config, value| duration::parse(value).map(|it| config.presence_grace = it),
+    },
+    Setting {
+        name: "typing_timeout",
+        flag: None,
+        form: "DURATION",
+        help: "",
+        read: |config, value| duration::parse(value).map(|it| config.typing_timeout = it),
+    },
+];
+
+impl Setting {
+    /// Returns the environment variable's name.
+    pub(super) fn variable(&self) -> String {
+        format!("LETSAPP_{}", self.name.to_uppercase())
+    }
+
+    /// Reads a value that came from `origin`.
+    pub(super) fn set(&self, config: &mut Config, origin: &str, value: &OsStr) -> Result<(), ConfigError> {
+        let value = value.to_str().ok_or_else(|| ConfigError::new(origin, "is not UTF-8"))?;
+        (self.read)(config, value).map_err(|expected| ConfigError::new(origin, format!("'{value}' is not {expected}")))
+    }
+}
+
+/// Which store to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// Everything in memory, gone with the process.
+    Memory,
+    /// A file.
+    Sqlite(PathBuf),
+    /// A MongoDB replica set or sharded cluster.
+    MongoDb(String),
+}
+
+/// Whether requests are limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limits {
+    /// As documented.
+    On,
+    /// Not at all, for load tests.
+    Off,
+}
+
+/// What logs look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A readable line.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl FromStr for StoreUrl {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "memory:, sqlite:PATH or mongodb://…/DATABASE";
+        if url == "memory:" {
+            return Ok(Self::Memory);
+        }
+        if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+            return Ok(Self::Sqlite(PathBuf::from(path)));
+        }
+        let address = url
+            .strip_prefix("mongodb://")
+            .or_else(|| url.strip_prefix("mongodb+srv://"));
+        let database = address
+            .and_then(|address| address.split_once('/'))
+            .map(|(_, rest)| rest);
+        match database.and_then(|rest| rest.split('?').next()) {
+            Some(database) if !database.is_empty() => Ok(Self::MongoDb(url.to_owned())),
+            _ => Err(EXPECTED.to_owned()),
+        }
+    }
+}
+
+impl FromStr for Limits {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "on" | "true" => Ok(Self::On),
+            "off" | "false" => Ok(Self::Off),
+            _ => Err("on or off".to_owned()),
+        }
+    }
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("text or json".to_owned()),
+        }
+    }
+}
+
+/// Checks that a value is a host and a port; whether the host has an address shows when it is bound.
+fn address(value: &str) -> Result<String, String> {
+    let expected = || "an address such as 127.0.0.1:8080".to_owned();
+    let (host, port) = value.rsplit_once(':').ok_or_else(expected)?;
+    let bare = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
+    if host.is_empty() || !bare || port.parse::<u16>().is_err() {
+        return Err(expected());
+    }
+    Ok(value.to_owned())
+}
+
+fn path(value: &str) -> Result<PathBuf, String> {
+    if value.is_empty() {
+        Err("a directory".to_owned())
+    } else {
+        Ok(PathBuf::from(value))
+    }
+}
+
+fn count(value: &str) -> Result<usize, String> {
+    let expected = || "a whole number from 1 to 1000000".to_owned();
+    value
+        .parse()
+        .ok()
+        .filter(|count| (1..=1_000_000).contains(count))
+        .ok_or_else(expected)
+}
+
+fn positive(value: &str) -> Result<Duration, String> {
+    match duration::parse(value)? {
+        Duration::ZERO => Err("longer than nothing".to_owned()),
+        duration => Ok(duration),
+    }
+}

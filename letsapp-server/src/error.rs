@@ -1,0 +1,206 @@
+//! The single table from what services say went wrong to what clients are told.
+
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use letsapp_core::auth::AuthError;
+use letsapp_core::conversations::ConversationError;
+use letsapp_core::page::InvalidCursor;
+use letsapp_core::protocol::fields::Unreadable;
+use letsapp_core::protocol::{Code, FieldError, Problem};
+use letsapp_core::storage::{BoxError, RepositoryError};
+use letsapp_core::users::UserError;
+use warp::reply::Response;
+
+use crate::api::reply;
+
+/// Why a request was not done: what the client is told, and what only the log is.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    problem: Problem,
+    cause: Option<BoxError>,
+}
+
+impl ApiError {
+    /// Makes the error that a code stands for.
+    pub(crate) fn new(code: Code) -> Self {
+        Self {
+            problem: Problem::new(code),
+            cause: None,
+        }
+    }
+
+    /// Makes an error that says what it is about this time.
+    pub(crate) fn because(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            problem: Problem::new(code).with_detail(detail),
+            cause: None,
+        }
+    }
+
+    /// Names the fields that can't be so.
+    pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
+        Self {
+            problem: Problem {
+                errors,
+                ..Problem::new(Code::ValidationFailed)
+            },
+            cause: None,
+        }
+    }
+
+    /// Names one field that can't be so.
+    pub(crate) fn field(name: &str, code: &str, detail: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError::new(name, code, detail)])
+    }
+
+    /// Hides a cause behind a code.
+    fn hiding(code: Code, cause: impl Into<BoxError>) -> Self {
+        Self {
+            problem: Problem::new(code),
+            cause: Some(cause.into()),
+        }
+    }
+
+    /// Returns what the client is told, and logs what it is not: the one place that does.
+    pub(crate) fn into_problem(self) -> Problem {
+        if let Some(cause) = self.cause {
+            let cause = chain(&*cause);
+            if self.problem.code == Code::Internal {
+                tracing::error!(cause, "a request failed");
+            } else {
+                tracing::warn!(cause, "a request could not be served");
+            }
+        }
+        self.problem
+    }
+
+    /// Answers over HTTP.
+    pub(crate) fn into_response(self) -> Response {
+        let problem = self.into_problem();
+        let status = StatusCode::from_u16(problem.status).expect("every code has an HTTP status");
+        let mut response = reply::body(status, "application/problem+json", &problem);
+        let headers = response.headers_mut();
+        match problem.code {
+            Code::Unauthenticated => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Code::TokenExpired => {
+                headers.insert(
+                    WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Bearer error=\"invalid_token\""),
+                );
+            }
+            Code::Unavailable => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AuthError::WrongCredentials | AuthError::Unauthenticated => Self::because(Code::Unauthenticated, detail),
+            AuthError::TokenExpired => Self::because(Code::TokenExpired, detail),
+            AuthError::WrongPassword => Self::because(Code::Forbidden, detail),
+            AuthError::UsernameTaken | AuthError::EmailTaken => Self::because(Code::Conflict, detail),
+            AuthError::NotFound => Self::because(Code::NotFound, detail),
+            AuthError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<UserError> for ApiError {
+    fn from(error: UserError) -> Self {
+        let detail = error.to_string();
+        match error {
+            UserError::NotFound => Self::because(Code::NotFound, detail),
+            UserError::EmailTaken => Self::because(Code::Conflict, detail),
+            UserError::UnknownPicture => Self::field("avatar_media_id", "not_found", detail),
+            UserError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ConversationError> for ApiError {
+    fn from(error: ConversationError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ConversationError::NotFound => Self::because(Code::NotFound, detail),
+            ConversationError::Forbidden(_) => Self::because(Code::Forbidden, detail),
+            ConversationError::Conflict => Self::because(Code::Conflict, detail),
+            ConversationError::Invalid(errors) => Self::invalid(errors),
+            ConversationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RepositoryError> for ApiError {
+    fn from(error: RepositoryError) -> Self {
+        match error {
+            RepositoryError::Unavailable(_) => Self::hiding(Code::Unavailable, error),
+            RepositoryError::Internal(_) => Self::hiding(Code::Internal, error),
+        }
+    }
+}
+
+impl From<Unreadable> for ApiError {
+    fn from(error: Unreadable) -> Self {
+        match error {
+            Unreadable::Syntax(error) => Self::because(Code::InvalidRequest, format!("not JSON: {error}")),
+            Unreadable::Invalid(errors) => Self::invalid(errors),
+        }
+    }
+}
+
+impl From<InvalidCursor> for ApiError {
+    fn from(error: InvalidCursor) -> Self {
+        Self::because(Code::InvalidRequest, error.to_string())
+    }
+}
+
+/// Writes an error with its causes in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_store_says_stays_on_the_server() {
+        for (error, status) in [
+            (RepositoryError::internal("row 7 is broken"), 500),
+            (RepositoryError::unavailable("10.0.0.7 is down"), 503),
+        ] {
+            let problem = ApiError::from(ConversationError::Store(error)).into_problem();
+            assert_eq!(problem.status, status);
+            assert_eq!(problem.detail, None);
+        }
+    }
+
+    #[test]
+    fn a_wrong_name_and_a_wrong_password_read_the_same() {
+        let problem = ApiError::from(AuthError::WrongCredentials).into_problem();
+        assert_eq!((problem.code, problem.status), (Code::Unauthenticated, 401));
+        assert!(
+            ApiError::from(AuthError::WrongCredentials)
+                .into_response()
+                .headers()
+                .contains_key(WWW_AUTHENTICATE)
+        );
+    }
+
+    #[test]
+    fn an_error_is_written_with_its_causes() {
+        assert_eq!(
+            chain(&RepositoryError::internal("the disk is full")),
+            "the store failed: the disk is full"
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! What happens to every request, whatever its route: its id, its log line, its headers, and a fault that stays its own.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use letsapp_core::protocol::Code;
+use tokio::time::Instant;
+use tracing::Instrument;
+use warp::reply::Response;
+
+use crate::api::{Matched, Route};
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::serve::Peer;
+use crate::telemetry;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id of a request that is kept.
+const MAX_REQUEST_ID: usize = 128;
+
+/// The routes of a listener, behind what every request goes through.
+#[derive(Clone)]
+pub(crate) struct Front {
+    routes: Arc<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Response> + Send + Sync>,
+    served: Arc<[(Method, &'static str)]>,
+    context: Arc<Context>,
+}
+
+impl Front {
+    /// Puts routes behind it; `served` are their templates, to tell what is allowed where.
+    pub(crate) fn new(context: &Arc<Context>, routes: Route, served: Vec<(Method, &'static str)>) -> Self {
+        let service = TowerToHyperService::new(warp::service(routes));
+        let routes = move |request| -> BoxFuture<'static, Response> {
+            let answer = service.call(request);
+            Box::pin(async move { answer.await.unwrap_or_else(|never: Infallible| match never {}) })
+        };
+        Self {
+            routes: Arc::new(routes),
+            served: served.into(),
+            context: Arc::clone(context),
+        }
+    }
+
+    /// Answers a request that came in from `peer`.
+    pub(crate) async fn answer(self, mut request: Request<Incoming>, peer: Peer) -> Response {
+        let started = Instant::now();
+        let id = self.request_id(request.headers());
+        let method = request.method().clone();
+        if method == Method::HEAD {
+            // Answered like GET; the connection leaves the body out.
+            *request.method_mut() = Method::GET;
+        }
+        let path = request.uri().path().to_owned();
+        request.extensions_mut().insert(peer);
+        let span = tracing::info_span!(
+            "request", request_id = id.to_str().unwrap_or_default(), %method, "user.id" = tracing::field::Empty
+        );
+        let answer = AssertUnwindSafe((self.routes)(request))
+            .catch_unwind()
+            .instrument(span.clone())
+            .await;
+        let mut response = answer.unwrap_or_else(|_| ApiError::new(Code::Internal).into_response());
+        let route = response
+            .extensions()
+            .get::<Matched>()
+            .map_or("unmatched", |matched| matched.0);
+        let status = response.status();
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(ALLOW, self.allowed(&path));
+        }
+        harden(response.headers_mut());
+        response.headers_mut().insert(X_REQUEST_ID, id);
+        let took = started.elapsed();
+        telemetry::count_request(&method, route, status.as_u16(), took);
+        let duration_ms = took.as_micros() as f64 / 1_000.0;
+        span.in_scope(|| tracing::info!(route, status = status.as_u16(), duration_ms, "answered"));
+        response
+    }
+
+    /// Keeps the id that came in, if it can be one, or makes one.
+    fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
+        let kept = headers.get(X_REQUEST_ID).filter(|value| {
+            let bytes = value.as_bytes();
+            (1..=MAX_REQUEST_ID).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+        });
+        kept.cloned().unwrap_or_else(|| {
+            let id = self.context.app.ids().random().to_string();
+            HeaderValue::from_str(&id).expect("a UUID is visible ASCII")
+        })
+    }
+
+    /// Lists the methods that a path takes.
+    fn allowed(&self, path: &str) -> HeaderValue {
+        let mut methods: Vec<_> = self
+            .served
+            .iter()
+            .filter(|(_, template)| matches(template, path))
+            .flat_map(|(method, _)| match *method {
+                Method::GET => vec!["GET", "HEAD"],
+                _ => vec![method.as_str()],
+            })
+            .collect();
+        if methods.is_empty() {
+            // Documents and the web client's files.
+            methods = vec!["GET", "HEAD"];
+        }
+        HeaderValue::from_str(&methods.join(", ")).expect("methods are visible ASCII")
+    }
+}
+
+/// Tells whether a path is one of those that a template stands for.
+fn matches(template: &str, path: &str) -> bool {
+    let (mut expected, mut found) = (template.split('/'), path.split('/'));
+    loop {
+        match (expected.next(), found.next()) {
+            (None, None) => return true,
+            (Some(expected), Some(found)) if expected == found || expected.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Adds what keeps a browser from doing anything clever with an answer, unless the route said otherwise.
+fn harden(headers: &mut HeaderMap) {
+    const ALWAYS: [(HeaderName, HeaderValue); 4] = [
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("same-origin"),
+        ),
+    ];
+    headers.extend(ALWAYS);
+    headers
+        .entry(CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_stands_for_the_paths_of_its_shape() {
+        assert!(matches("/v1/users/{id}", "/v1/users/7"));
+        assert!(!matches("/v1/users/{id}", "/v1/users"));
+        assert!(!matches("/v1/users/{id}", "/v1/users/7/x"));
+        assert!(!matches("/v1/users/{id}", "/v1/chats/7"));
+    }
+
+    #[test]
+    fn a_route_may_have_a_policy_of_its_own() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'"));
+        harden(&mut headers);
+        assert_eq!(headers[CONTENT_SECURITY_POLICY], "default-src 'self'");
+        assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff");
+        assert_eq!(headers[CACHE_CONTROL], "no-store");
+    }
+}

@@ -1,0 +1,102 @@
+//! The OpenAPI document, made of the endpoints that are really served.
+
+use letsapp_core::protocol::Problem;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, Ref,
+    ResponseBuilder,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::api::Endpoint;
+
+/// Describes these endpoints.
+pub(crate) fn document(endpoints: &[Endpoint]) -> OpenApi {
+    let mut components = ComponentsBuilder::new()
+        .security_scheme(
+            "bearer",
+            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()),
+        )
+        .schema(Problem::name(), Problem::schema());
+    let mut referenced = Vec::new();
+    Problem::schemas(&mut referenced);
+    let mut paths = PathsBuilder::new();
+    for endpoint in endpoints {
+        referenced.extend(endpoint.schemas.iter().cloned());
+        let methods = vec![openapi_method(&endpoint.method)];
+        let operation = with_problems(endpoint.operation.clone());
+        paths = paths.path(endpoint.template, PathItem::from_http_methods(methods, operation));
+    }
+    for (name, schema) in referenced {
+        components = components.schema(name, schema);
+    }
+    let mut license = License::new("MIT OR Apache-2.0");
+    license.identifier = Some("MIT OR Apache-2.0".to_owned());
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("LetsApp")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(
+                    "Messages that are never lost. The socket is described by `/asyncapi.json`.",
+                ))
+                .license(Some(license)),
+        )
+        .components(Some(components.build()))
+        .paths(paths.build())
+        .build()
+}
+
+/// Adds what every operation may answer: a problem.
+fn with_problems(mut operation: Operation) -> Operation {
+    let problem = || {
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name(Problem::name())))
+            .build();
+        ("application/problem+json", content)
+    };
+    for (status, response) in &mut operation.responses.responses {
+        if let utoipa::openapi::RefOr::T(response) = response {
+            if response.description.is_empty() {
+                response.description = describe(status).to_owned();
+            }
+            if status.starts_with(['4', '5']) {
+                let (name, content) = problem();
+                response.content.insert(name.to_owned(), content.into());
+            }
+        }
+    }
+    let (name, content) = problem();
+    let fallback = ResponseBuilder::new()
+        .description("It was not done: `code` says why.")
+        .content(name, content);
+    operation
+        .responses
+        .responses
+        .insert("default".to_owned(), fallback.build().into());
+    operation
+}
+
+fn describe(status: &str) -> &'static str {
+    match status {
+        "200" => "It is so",
+        "201" => "It was made",
+        "204" => "It was done",
+        "403" => "Seen, but not allowed",
+        "404" => "Not there, or not to be seen",
+        _ => "",
+    }
+}
+
+fn openapi_method(method: &http::Method) -> utoipa::openapi::HttpMethod {
+    use utoipa::openapi::HttpMethod;
+    match method.as_str() {
+        "GET" => HttpMethod::Get,
+        "POST" => HttpMethod::Post,
+        "PUT" => HttpMethod::Put,
+        "PATCH" => HttpMethod::Patch,
+        "DELETE" => HttpMethod::Delete,
+        other => unreachable!("no route uses {other}"),
+    }
+}

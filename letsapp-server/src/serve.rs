@@ -1,0 +1,95 @@
+//! The accept loop: `warp::serve` has no header timeout and no cap on connections, so the connections are ours.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::context::Closing;
+use crate::front::Front;
+
+/// How long a client may take to send the head of a request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many headers a request may have.
+const MAX_HEADERS: usize = 64;
+
+/// How many bytes the head of a request may have.
+const MAX_HEAD: usize = 32 * 1024;
+
+/// How long to wait when no connection can be accepted: the cause, such as too many open files, takes time to pass.
+const RESPITE: Duration = Duration::from_millis(50);
+
+/// The other side of a connection. As long as a request or a socket holds one, the connection counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    _slot: Arc<OwnedSemaphorePermit>,
+    address: SocketAddr,
+}
+
+/// Serves the connections of a listener, at most `connections` at once, until the server goes away.
+pub(crate) async fn serve(listener: TcpListener, front: Front, connections: usize, mut closing: Closing) {
+    let slots = Arc::new(Semaphore::new(connections));
+    loop {
+        // Who comes when it is full waits in the kernel's queue.
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot.expect("the semaphore is never closed"),
+            () = closing.begun() => return,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = closing.begun() => return,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let peer = Peer {
+                    _slot: Arc::new(slot),
+                    address,
+                };
+                tokio::spawn(serve_connection(stream, peer, front.clone(), closing.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no connection could be accepted");
+                tokio::time::sleep(RESPITE).await;
+            }
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, peer: Peer, front: Front, mut closing: Closing) {
+    // Frames are written whole; waiting for more would only delay them.
+    let _ = stream.set_nodelay(true);
+    let address = peer.address;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (front, peer) = (front.clone(), peer.clone());
+        async move { Ok::<_, Infallible>(front.answer(request, peer).await) }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_HEAD)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
+    );
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = closing.begun() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%address, %error, "a connection ended badly");
+    }
+}

@@ -1,0 +1,155 @@
+//! Frames: what a client sent, and what it is sent.
+
+use bytes::Bytes;
+use letsapp_core::protocol::{Code, FieldError, Op};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use crate::error::ApiError;
+
+/// A request, its data not read yet.
+#[derive(Debug, Deserialize)]
+pub(super) struct Request<'a> {
+    /// The client's name for it.
+    pub(super) id: u64,
+    /// What is asked.
+    pub(super) op: Op,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+}
+
+/// Why a frame is no request.
+pub(super) enum Unreadable {
+    /// It has an id, under which this is answered.
+    Refused(u64, ApiError),
+    /// It has none: there is nothing to answer to.
+    Broken(&'static str),
+}
+
+impl<'a> Request<'a> {
+    /// Reads a frame.
+    pub(super) fn read(text: &'a str) -> Result<Self, Unreadable> {
+        serde_json::from_str(text).map_err(|_| Unreadable::diagnose(text))
+    }
+
+    /// Returns the request's data as JSON; an empty object where there is none.
+    pub(super) fn data(&self) -> &'a str {
+        self.data.map_or("{}", RawValue::get)
+    }
+}
+
+impl Unreadable {
+    /// Finds out, the slow way, what is wrong with a frame.
+    fn diagnose(text: &str) -> Self {
+        let Ok(Value::Object(frame)) = serde_json::from_str(text) else {
+            return Self::Broken("a frame is one JSON object");
+        };
+        let Some(id) = frame.get("id").and_then(Value::as_u64) else {
+            return Self::Broken("a request has an id, a whole number");
+        };
+        let fault = match frame.get("op") {
+            None => FieldError::new("op", "required", "is missing"),
+            Some(Value::String(op)) => FieldError::new("op", "invalid_value", format!("there is no {op:?}")),
+            Some(_) => FieldError::new("op", "invalid_type", "must be text"),
+        };
+        Self::Refused(id, ApiError::invalid(vec![fault]))
+    }
+}
+
+/// Makes a text frame of bytes that are known to be UTF-8, without looking at them again or copying them.
+pub(super) fn text(bytes: impl Into<Bytes>) -> Message {
+    Message::Frame(Frame::message(bytes, OpCode::Data(Data::Text), true))
+}
+
+/// Makes the reply to a request.
+pub(super) fn reply<T: Serialize>(id: u64, outcome: Result<T, ApiError>) -> Message {
+    let mut frame = Vec::with_capacity(512);
+    let written = match outcome {
+        Ok(value) => write(&mut frame, id, "ok", &value),
+        Err(error) => write(&mut frame, id, "error", &error.into_problem()),
+    };
+    match written {
+        Ok(()) => text(frame),
+        Err(cause) => {
+            tracing::error!(%cause, "a reply could not be written");
+            reply::<()>(id, Err(ApiError::new(Code::Internal)))
+        }
+    }
+}
+
+/// Writes `{"id":…,"…":…}` by hand: a flattened struct would go through a map.
+fn write(frame: &mut Vec<u8>, id: u64, name: &str, value: &impl Serialize) -> serde_json::Result<()> {
+    frame.extend_from_slice(b"{\"id\":");
+    serde_json::to_writer(&mut *frame, &id)?;
+    frame.extend_from_slice(b",\"");
+    frame.extend_from_slice(name.as_bytes());
+    frame.extend_from_slice(b"\":");
+    serde_json::to_writer(&mut *frame, value)?;
+    frame.push(b'}');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(message: &Message) -> Value {
+        let Message::Frame(frame) = message else {
+            panic!("a frame is expected")
+        };
+        serde_json::from_slice(frame.payload()).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_read_whatever_the_order_of_its_fields() {
+        let request = Request::read(r#"{"data": {"a": [1]}, "op": "message.send", "id": 7, "x": 1}"#)
+            .ok()
+            .unwrap();
+        assert_eq!(
+            (request.id, request.op, request.data()),
+            (7, Op::MessageSend, r#"{"a": [1]}"#)
+        );
+        assert_eq!(Request::read(r#"{"op": "ping", "id": 7}"#).ok().unwrap().data(), "{}");
+    }
+
+    #[test]
+    fn what_has_an_id_is_answered_and_what_has_none_is_not() {
+        for (frame, field) in [
+            (r#"{"id": 7}"#, "required"),
+            (r#"{"id": 7, "op": "message.sing"}"#, "invalid_value"),
+            (r#"{"id": 7, "op": 7}"#, "invalid_type"),
+        ] {
+            let Err(Unreadable::Refused(7, error)) = Request::read(frame) else {
+                panic!("{frame}")
+            };
+            assert_eq!(error.into_problem().errors[0].code, field);
+        }
+        for frame in [
+            "",
+            "7",
+            "[]",
+            "{",
+            r#"{"op": "ping"}"#,
+            r#"{"id": "7", "op": "ping"}"#,
+            r#"{"id": -1}"#,
+        ] {
+            assert!(matches!(Request::read(frame), Err(Unreadable::Broken(_))), "{frame}");
+        }
+    }
+
+    #[test]
+    fn replies_have_the_shape_of_the_contract() {
+        let ok = written(&reply(7, Ok(serde_json::json!({"a": 1}))));
+        assert_eq!(ok, serde_json::json!({"id": 7, "ok": {"a": 1}}));
+        let error = written(&reply::<()>(8, Err(ApiError::new(Code::NotFound))));
+        assert_eq!(
+            (&error["id"], &error["error"]["code"]),
+            (&8.into(), &"not_found".into())
+        );
+        assert_eq!(error["error"]["status"], 404);
+    }
+}

@@ -1,0 +1,134 @@
+//! The opening handshake of RFC 6455, section 4.2.
+
+use http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use letsapp_core::protocol::Code;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use warp::reply::Response;
+
+use crate::error::ApiError;
+
+/// The subprotocol that is spoken.
+pub(crate) const SUBPROTOCOL: &str = "letsapp.v1";
+
+/// What comes before the token in the subprotocol that carries it.
+const BEARER: &str = "bearer.";
+
+/// A good opening handshake.
+#[derive(Debug)]
+pub(super) struct Handshake {
+    accept: String,
+    subprotocol: bool,
+}
+
+impl Handshake {
+    /// Reads a request's headers.
+    ///
+    /// # Errors
+    /// `invalid_request` when they open no socket, or one that speaks something else.
+    pub(super) fn read(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let opens = has_token(headers, &CONNECTION, "upgrade")
+            && has_token(headers, &UPGRADE, "websocket")
+            && has_token(headers, &SEC_WEBSOCKET_VERSION, "13");
+        let key = headers
+            .get(SEC_WEBSOCKET_KEY)
+            .filter(|_| opens)
+            .ok_or_else(not_a_handshake)?;
+        let subprotocol = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == SUBPROTOCOL);
+        let others = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).any(|offered| !offered.starts_with(BEARER));
+        if others && !subprotocol {
+            let detail = format!("the only subprotocol is {SUBPROTOCOL}");
+            return Err(ApiError::because(Code::InvalidRequest, detail));
+        }
+        Ok(Self {
+            accept: derive_accept_key(key.as_bytes()),
+            subprotocol,
+        })
+    }
+
+    /// Answers 101.
+    pub(super) fn accept(self) -> Response {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        let accept = HeaderValue::from_str(&self.accept).expect("base64 is visible ASCII");
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        if self.subprotocol {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+        }
+        response
+    }
+}
+
+/// Returns the access token that a browser sends as a subprotocol, since it can't set `Authorization`.
+pub(super) fn subprotocol_token(headers: &HeaderMap) -> Option<&str> {
+    tokens(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(|offered| offered.strip_prefix(BEARER))
+}
+
+/// The answer to a plain request.
+pub(super) fn not_a_handshake() -> ApiError {
+    ApiError::because(Code::InvalidRequest, "this is a WebSocket: upgrade to version 13")
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|found| found.eq_ignore_ascii_case(token))
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> + use<'a> {
+    let values = headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn opening(protocol: &'static str) -> HeaderMap {
+        headers(&[
+            (CONNECTION, "keep-alive, Upgrade"),
+            (UPGRADE, "WebSocket"),
+            (SEC_WEBSOCKET_VERSION, "13"),
+            (SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ=="),
+            (SEC_WEBSOCKET_PROTOCOL, protocol),
+        ])
+    }
+
+    #[test]
+    fn the_sample_of_the_rfc_is_accepted() {
+        let response = Handshake::read(&opening("letsapp.v1, bearer.abc")).unwrap().accept();
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        assert_eq!(response.headers()[SEC_WEBSOCKET_ACCEPT], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], SUBPROTOCOL);
+    }
+
+    #[test]
+    fn a_token_comes_as_a_subprotocol() {
+        assert_eq!(subprotocol_token(&opening("letsapp.v1, bearer.a.b.c")), Some("a.b.c"));
+        assert_eq!(subprotocol_token(&opening("letsapp.v1")), None);
+    }
+
+    #[test]
+    fn what_opens_no_socket_is_refused() {
+        for missing in [CONNECTION, UPGRADE, SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_KEY] {
+            let mut headers = opening(SUBPROTOCOL);
+            headers.remove(&missing);
+            assert!(Handshake::read(&headers).is_err(), "without {missing}");
+        }
+        assert!(Handshake::read(&opening("mqtt")).is_err());
+    }
+}

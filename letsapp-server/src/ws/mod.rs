@@ -1,0 +1,99 @@
+//! The socket: its upgrade, its frames, and the task that serves it.
+//!
+//! `warp::ws` has no setting for the read buffer and copies every text frame; so the upgrade is a route of our own, and
+//! behind it is tokio-tungstenite itself, with small buffers and frames shared by all who get them.
+
+mod frame;
+mod handshake;
+mod ops;
+mod socket;
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use letsapp_core::auth::Principal;
+use letsapp_core::id::ConnectionId;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use warp::Filter;
+
+use crate::api::reply::Answer;
+use crate::api::{Call, Endpoint, call};
+use crate::context::{Closing, Context};
+use crate::serve::Peer;
+use handshake::Handshake;
+pub(crate) use ops::Pinged;
+use socket::Socket;
+
+/// The longest frame that is taken: room for the longest message with every character escaped.
+pub(crate) const MAX_FRAME: usize = 512 * 1024;
+
+/// How often the server pings.
+pub(crate) const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// What is read at once; idle sockets are many, and each keeps a buffer of this size.
+const READ_BUFFER: usize = 4 * 1024;
+
+/// What gathers before it is written without a flush.
+const WRITE_BUFFER: usize = 32 * 1024;
+
+/// Returns the endpoint of the upgrade.
+pub(crate) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+    let filter = warp::path!("v1" / "ws")
+        .and(warp::get())
+        .and(call(context))
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<OnUpgrade>())
+        .and(warp::ext::optional::<Peer>())
+        .then(upgrade);
+    vec![Endpoint::new::<__path_upgrade>(filter)]
+}
+
+/// Opens the socket, which `/asyncapi.json` describes. The token comes in `Authorization`, or as a second subprotocol
+/// `bearer.<access token>`.
+#[utoipa::path(get, path = "/v1/ws", tag = "socket",
+    responses((status = 101, description = "The socket is open")), security(("bearer" = [])))]
+async fn upgrade(call: Call, headers: HeaderMap, on_upgrade: Option<OnUpgrade>, peer: Option<Peer>) -> Answer {
+    let principal = match handshake::subprotocol_token(&headers) {
+        Some(token) => call.authenticate(token).await?,
+        None => call.principal().await?,
+    };
+    let handshake = Handshake::read(&headers)?;
+    let on_upgrade = on_upgrade.ok_or_else(handshake::not_a_handshake)?;
+    let context = Arc::clone(call.context());
+    let closing = context.closing();
+    tokio::spawn(open(context, principal, on_upgrade, closing, peer));
+    Ok(handshake.accept())
+}
+
+/// Serves a socket once its connection is handed over, and keeps its place among the server's connections.
+async fn open(
+    context: Arc<Context>,
+    principal: Principal,
+    on_upgrade: OnUpgrade,
+    closing: Closing,
+    peer: Option<Peer>,
+) {
+    let Ok(upgraded) = on_upgrade.await else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        tracing::error!("an upgraded connection is not of the kind that was accepted");
+        return;
+    };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_frame_size(Some(MAX_FRAME))
+        .max_message_size(Some(MAX_FRAME));
+    let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
+    let link = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
+    let connection_id = ConnectionId::from_uuid(context.app.ids().random());
+    let connection = context.app.hub().connect(principal, connection_id);
+    Socket::new(context, connection, link).run(closing).await;
+    drop(peer);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! The operations of the socket: each the same service method as its HTTP route.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use letsapp_core::auth::Principal;
+use letsapp_core::conversations::Watermarks;
+use letsapp_core::id::ConnectionId;
+use letsapp_core::protocol::fields::FromFields;
+use letsapp_core::protocol::requests::{
+    AtMessage, EditMessage, InConversation, Nothing, React, ReceiptRequest, SendMessage,
+};
+use letsapp_core::protocol::{Op, SyncRequest};
+use letsapp_core::time::Timestamp;
+use serde::Serialize;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::frame::{self, Request};
+use crate::context::Context;
+use crate::error::ApiError;
+
+/// A reply that is being worked out.
+pub(super) type Pending = Pin<Box<dyn Future<Output = Message> + Send>>;
+
+/// The reply to `ping`.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Pinged {
+    /// The server's time.
+    server_time: Timestamp,
+}
+
+/// Who asks, and on which connection.
+pub(super) struct Asker {
+    pub(super) context: Arc<Context>,
+    pub(super) principal: Principal,
+    pub(super) connection_id: ConnectionId,
+}
+
+impl Asker {
+    /// Begins to answer a request. What changes a conversation has its place in the order when this returns; the
+    /// future only waits for what comes of it.
+    pub(super) fn answer(&self, request: &Request<'_>) -> Pending {
+        let begun = match request.op {
+            Op::MessageSend => self.send(request),
+            Op::MessageEdit => self.edit(request),
+            Op::MessageDelete => self.delete(request),
+            Op::MessageReact => self.react(request),
+            Op::Receipt => self.receipt(request),
+            Op::Sync => self.sync(request),
+            Op::Ping => Ok(self.ping(request.id)),
+        };
+        begun.unwrap_or_else(|error| ready(frame::reply::<()>(request.id, Err(error))))
+    }
+
+    fn send(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+        let InConversation {
+            conversation_id,
+            request: message,
+        } = InConversation::<SendMessage>::parse_json(request.data())?;
+        let messages = self.context.app.messages();
+        let sent = messages.send(&self.principal, conversation_id, message, Some(self.connection_id));
+        let id = request.id;
+        Ok(Box::pin(async move {
+            frame::reply(id, sent.await.map(|(message, _)| message).map_err(ApiError::from))
+        }))
+    }
+
+    fn edit(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+        let AtMessage {
+            conversation_id,
+            seq,
+            request: edit,
+        } = AtMessage::<EditMessage>::parse_json(request.data())?;
+        let messages = self.context.app.messages();
+        let edited = messages.edit(&self.principal, conversation_id, seq, edit, Some(self.connection_id));
+        Ok(replying(request.id, edited))
+    }
+
+    fn delete(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+        let AtMessage {
+            conversation_id, seq, ..
+        } = AtMessage::<Nothing>::parse_json(request.data())?;
+        let messages = self.context.app.messages();
+        let deleted = messages.delete(&self.principal, conversation_id, seq, Some(self.connection_id));
+        Ok(replying(request.id, deleted))
+    }
+
+    fn react(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+        let AtMessage {
+            conversation_id,
+            seq,
+            request: react,
+        } = AtMessage::<React>::parse_json(request.data())?;
+        let emoji = (!react.remove).then_some(react.emoji);
+        let messages = self.context.app.messages();
+        let reacted = messages.react(&self.principal, conversation_id, seq, emoji, Some(self.connection_id));
+        Ok(replying(request.id, reacted))
+    }
+
+    fn receipt(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+        let InConversation {
+            conversation_id,
+            request: receipt,
+        } = InConversation::<ReceiptRequest>::parse_json(request.data())?;
+        let (context, principal, origin) = (Arc::clone(&self.context), self.principal, self.connection_id);
+        let to = Watermarks::from(receipt);
+        Ok(replying(request.id, async move {
+            context
+                .app
+                .messages()
+                .advance(&principal, conversation_id, to, Some(origin))
+                .await
+        }))
+    }
+
+    fn sync(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+        let held = SyncRequest::parse_json(request.data())?;
+        let (context, principal) = (Arc::clone(&self.context), self.principal);
+        Ok(replying(request.id, async move {
+            context.app.conversations().sync(&principal, held).await
+        }))
+    }
+
+    fn ping(&self, id: u64) -> Pending {
+        ready(frame::reply(
+            id,
+            Ok(Pinged {
+                server_time: self.context.app.clock().now(),
+            }),
+        ))
+    }
+}
+
+/// Waits for an outcome, and makes the reply of it.
+fn replying<T: Serialize, E: Into<ApiError>>(
+    id: u64,
+    outcome: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Pending {
+    Box::pin(async move { frame::reply(id, outcome.await.map_err(Into::into)) })
+}
+
+fn ready(message: Message) -> Pending {
+    Box::pin(std::future::ready(message))
+}

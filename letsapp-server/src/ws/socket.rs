@@ -1,0 +1,291 @@
+//! The task that serves one socket: reads requests, writes replies and events, keeps the heart beating.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context as Poller, Poll, ready};
+use std::time::Duration;
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{SinkExt, StreamExt};
+use letsapp_core::event::{Closed, Connection, Event};
+use letsapp_core::protocol::Hello;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::frame::{Request, Unreadable, text};
+use super::ops::{Asker, Pending};
+use super::{HEARTBEAT, MAX_FRAME};
+use crate::context::{Closing, Context};
+
+/// A socket that was silent for so long is dropped: two and a half heartbeats.
+const SILENCE: Duration = Duration::from_secs(75);
+
+/// How many requests of one socket are worked on at once; until one of them is answered, no more is read.
+const IN_FLIGHT: usize = 64;
+
+/// How long a socket that ends may take to be told so.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// One open socket.
+pub(super) struct Socket {
+    asker: Asker,
+    connection: Connection,
+    link: Link,
+    in_flight: FuturesUnordered<Pending>,
+    heard: Instant,
+}
+
+/// The stream, and what waits to be written to it.
+struct Link {
+    stream: WebSocketStream<TcpStream>,
+    outgoing: VecDeque<Message>,
+    unflushed: bool,
+}
+
+/// Why a socket ends.
+enum End {
+    /// The other side is gone.
+    Gone,
+    /// Nothing was heard for too long.
+    Silent,
+    /// The client did not speak the protocol.
+    Protocol(Cow<'static, str>),
+    /// The hub closed it.
+    Closed(Closed),
+    /// The server goes away.
+    GoingAway,
+}
+
+/// What happened on the stream.
+enum Io {
+    /// All that waited was written.
+    Written,
+    /// This came in.
+    Read(Message),
+    /// Nothing more will.
+    Ended(End),
+}
+
+impl Socket {
+    /// Puts a socket together.
+    pub(super) fn new(context: Arc<Context>, connection: Connection, stream: WebSocketStream<TcpStream>) -> Self {
+        let principal = connection.principal();
+        let connection_id = connection.connection_id();
+        Self {
+            asker: Asker {
+                context,
+                principal,
+                connection_id,
+            },
+            connection,
+            link: Link {
+                stream,
+                outgoing: VecDeque::new(),
+                unflushed: false,
+            },
+            in_flight: FuturesUnordered::new(),
+            heard: Instant::now(),
+        }
+    }
+
+    /// Serves the socket until it ends, or the server goes away.
+    pub(super) async fn run(mut self, mut closing: Closing) {
+        let context = Arc::clone(&self.asker.context);
+        context.meters.sockets.increment(1.0);
+        self.greet();
+        let end = self.serve(&mut closing).await;
+        // From here on its user is told nothing more on it.
+        let Self {
+            connection,
+            link,
+            in_flight,
+            ..
+        } = self;
+        drop(connection);
+        // Nobody waits for a goodbye longer than this, nor for the answers before it.
+        let _ = timeout(FAREWELL, link.end(end, in_flight)).await;
+        context.meters.sockets.decrement(1.0);
+    }
+
+    fn greet(&mut self) {
+        let hello = Event::Hello(Hello {
+            connection_id: self.asker.connection_id,
+            session_id: self.asker.principal.session_id,
+            user_id: self.asker.principal.user_id,
+            server_time: self.asker.context.app.clock().now(),
+            heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).expect("a heartbeat is short"),
+            max_frame_bytes: MAX_FRAME,
+        });
+        self.link
+            .outgoing
+            .push_back(text(serde_json::to_vec(&hello).expect("events are plain data")));
+    }
+
+    async fn serve(&mut self, closing: &mut Closing) -> End {
+        let Self {
+            asker,
+            connection,
+            link,
+            in_flight,
+            heard,
+        } = self;
+        let mut closing = pin!(closing.begun());
+        let mut next_ping = Instant::now() + HEARTBEAT;
+        let mut beat = pin!(sleep_until(next_ping));
+        let mut events = Vec::new();
+        loop {
+            // What is not written yet keeps more from coming: events wait in the outbox, which is bounded, and
+            // requests in the kernel's buffers.
+            let nothing_waits = link.outgoing.is_empty();
+            let room = in_flight.len() + link.outgoing.len() < IN_FLIGHT;
+            tokio::select! {
+                biased;
+                () = &mut closing => return End::GoingAway,
+                drained = connection.drain(&mut events), if nothing_waits => match drained {
+                    Ok(()) => {
+                        asker.context.meters.frames_sent.increment(events.len() as u64);
+                        link.outgoing.extend(events.drain(..).map(|event| text(event.frame().clone())));
+                        events.shrink_to(KEPT);
+                    }
+                    Err(closed) => return End::Closed(closed),
+                },
+                Some(reply) = in_flight.next(), if link.outgoing.len() < IN_FLIGHT => {
+                    asker.context.meters.frames_sent.increment(1);
+                    link.outgoing.push_back(reply);
+                }
+                io = std::future::poll_fn(|poller| link.poll(poller, room)) => match io {
+                    Io::Written => {}
+                    Io::Read(message) => {
+                        *heard = Instant::now();
+                        match take(asker, message) {
+                            Ok(Some(pending)) => in_flight.push(pending),
+                            Ok(None) => {}
+                            Err(end) => return end,
+                        }
+                    }
+                    Io::Ended(end) => return end,
+                },
+                () = &mut beat => {
+                    let now = Instant::now();
+                    if now >= *heard + SILENCE {
+                        return End::Silent;
+                    }
+                    if now >= next_ping {
+                        link.outgoing.push_back(Message::Ping(bytes::Bytes::new()));
+                        next_ping = now + HEARTBEAT;
+                    }
+                    beat.as_mut().reset(next_ping.min(*heard + SILENCE));
+                }
+            }
+        }
+    }
+}
+
+/// What a queue keeps of its room after a burst.
+const KEPT: usize = 16;
+
+/// Begins to answer what came in, if it asks for an answer.
+fn take(asker: &Asker, message: Message) -> Result<Option<Pending>, End> {
+    asker.context.meters.frames_received.increment(1);
+    match message {
+        Message::Text(text) => match Request::read(&text) {
+            Ok(request) => Ok(Some(asker.answer(&request))),
+            Err(Unreadable::Refused(id, error)) => {
+                let reply = super::frame::reply::<()>(id, Err(error));
+                Ok(Some(Box::pin(std::future::ready(reply))))
+            }
+            Err(Unreadable::Broken(why)) => Err(End::Protocol(why.into())),
+        },
+        Message::Binary(_) => Err(End::Protocol("frames are text".into())),
+        // The stream answers a ping or a goodbye by itself when it is polled again.
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => Ok(None),
+    }
+}
+
+impl Link {
+    /// Writes what waits, then reads, if there is room for it.
+    fn poll(&mut self, poller: &mut Poller<'_>, room: bool) -> Poll<Io> {
+        match self.poll_write(poller) {
+            Poll::Ready(Ok(true)) => return Poll::Ready(Io::Written),
+            Poll::Ready(Ok(false)) | Poll::Pending => {}
+            Poll::Ready(Err(error)) => return Poll::Ready(Io::Ended(ended(&error))),
+        }
+        if !room {
+            return Poll::Pending;
+        }
+        Poll::Ready(match ready!(self.stream.poll_next_unpin(poller)) {
+            Some(Ok(message)) => Io::Read(message),
+            Some(Err(error)) => Io::Ended(ended(&error)),
+            None => Io::Ended(End::Gone),
+        })
+    }
+
+    /// Writes and flushes what waits; true if there was something.
+    fn poll_write(&mut self, poller: &mut Poller<'_>) -> Poll<Result<bool, Error>> {
+        while !self.outgoing.is_empty() {
+            ready!(self.stream.poll_ready_unpin(poller))?;
+            if let Some(message) = self.outgoing.pop_front() {
+                self.stream.start_send_unpin(message)?;
+                self.unflushed = true;
+            }
+        }
+        if !self.unflushed {
+            return Poll::Ready(Ok(false));
+        }
+        ready!(self.stream.poll_flush_unpin(poller))?;
+        self.unflushed = false;
+        self.outgoing.shrink_to(KEPT);
+        Poll::Ready(Ok(true))
+    }
+
+    /// Says goodbye: answers what was asked before, names the reason, and lets the other side read it.
+    async fn end(mut self, end: End, mut in_flight: FuturesUnordered<Pending>) {
+        let Some((code, reason)) = end.farewell() else { return };
+        if matches!(end, End::GoingAway) {
+            while let Some(reply) = in_flight.next().await {
+                self.outgoing.push_back(reply);
+            }
+        }
+        self.outgoing.push_back(Message::Close(Some(CloseFrame {
+            code: code.into(),
+            reason: reason.into(),
+        })));
+        if std::future::poll_fn(|poller| self.poll_write(poller)).await.is_err() {
+            return;
+        }
+        // Closing a connection with something unread resets it, and the goodbye might be lost with it.
+        let stream = self.stream.get_mut();
+        let mut ignored = [0; 1024];
+        if stream.shutdown().await.is_ok() {
+            while matches!(stream.read(&mut ignored).await, Ok(read) if read > 0) {}
+        }
+    }
+}
+
+impl End {
+    /// Returns the close code and the reason; `None` where nobody is left to be told.
+    fn farewell(&self) -> Option<(u16, String)> {
+        match self {
+            Self::Gone | Self::Silent => None,
+            Self::Protocol(why) => Some((4000, why.clone().into_owned())),
+            Self::Closed(Closed::SessionEnded) => Some((4001, "the session is over".to_owned())),
+            Self::Closed(Closed::TooSlow) => Some((4002, "too slow: come back and sync".to_owned())),
+            Self::GoingAway => Some((1001, "the server is going away".to_owned())),
+        }
+    }
+}
+
+fn ended(error: &Error) -> End {
+    match error {
+        Error::Capacity(_) => End::Protocol(format!("a frame has at most {MAX_FRAME} bytes").into()),
+        Error::Protocol(why) => End::Protocol(why.to_string().into()),
+        Error::Utf8(_) => End::Protocol("text is UTF-8".into()),
+        _ => End::Gone,
+    }
+}
