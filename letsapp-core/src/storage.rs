@@ -6,6 +6,8 @@
 //! 2. In each, write the trait's methods as one atomic step of your database. The promise of a method stands in the
 //!    trait's own documentation, and nowhere else. Put no rule of the product there: whether somebody *may* do a thing
 //!    was decided before you are called.
+//!    Counters and sizes that are to be kept fit into 63 bits; those that are asked for may be any. Texts are any
+//!    Unicode, NUL included, and ids any bits. Times only move on, but for what the clocks of several servers differ.
 //! 3. Return [`RepositoryError::Unavailable`] for what may work later, [`RepositoryError::Internal`] for what won't.
 //! 4. Implement [`Repositories`] for the type that holds the connection.
 //! 5. Run the suite on it: `letsapp_core::contract_suite!(my_store, MySubject::new());` (feature `contract`, see the

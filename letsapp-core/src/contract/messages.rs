@@ -2,7 +2,7 @@
 
 use super::Trial;
 use super::fixtures::{at, deleted, edited, media_id, system, text, user_id};
-use super::steps::{append, committed, creation, duplicate, govern, position, revise, seqs};
+use super::steps::{append, committed, duplicate, govern, position, revise};
 use crate::conversations::Head;
 use crate::conversations::Role;
 use crate::id::{CallId, Rev, Seq};
@@ -38,7 +38,7 @@ pub async fn a_message_is_read_as_it_was_written(trial: Trial) {
         content: Content::Text(String::new()),
         ..text(id, 1, ana)
     };
-    for message in [bare, message_in_full(text(id, 2, ben))] {
+    for message in [bare, message_in_full(&text(id, 2, ben))] {
         let message = trial.store(append(message, Seq::ZERO)).await;
         assert_eq!(trial.message(id, message.seq.0).await, message);
         assert_eq!(trial.message_by_id(id, message.id).await, Some(message.clone()));
@@ -92,7 +92,7 @@ pub async fn system_messages_of_every_kind_are_read_as_written(trial: Trial) {
 pub async fn a_revision_takes_the_next_rev_and_keeps_its_place(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.direct(ana, ben).await;
-    let first = trial.store(append(message_in_full(text(id, 1, ana)), Seq::ZERO)).await;
+    let first = trial.store(append(message_in_full(&text(id, 1, ana)), Seq::ZERO)).await;
     let second = trial.store(append(text(id, 2, ben), Seq::ZERO)).await;
 
     let outcome = trial
@@ -170,82 +170,6 @@ pub async fn a_revision_of_what_has_changed_is_outdated(trial: Trial) {
         .collect();
     assert_eq!(bodies, ["one", "three"]);
     assert_eq!(trial.head(id).await.rev, Rev(4), "what is outdated takes no rev");
-}
-
-pub async fn a_batch_is_carried_out_in_order(trial: Trial) {
-    let ana = user_id(1);
-    let id = trial.direct(ana, user_id(2)).await;
-    let first = trial.store(append(text(id, 1, ana), Seq::ZERO)).await;
-    let second = trial.store(append(text(id, 2, ana), Seq::ZERO)).await;
-    let outcomes = trial.commit(vec![
-        append(text(id, 3, ana), Seq::ZERO),
-        revise(edited(&second, "second", 9), Seq::ZERO),
-        revise(edited(&first, "first", 9), Seq::ZERO),
-        append(text(id, 4, ana), Seq::ZERO),
-        append(text(id, 5, ana), Seq::ZERO),
-    ]);
-    let expected = [
-        position(3, 3, 3),
-        position(2, 4, 2),
-        position(1, 5, 1),
-        position(4, 6, 4),
-        position(5, 7, 5),
-    ];
-    assert_eq!(outcomes.await, expected);
-    trial.audit(id).await;
-    assert_eq!(seqs(&trial.changes(id, 0).await), [3, 2, 1, 4, 5]);
-}
-
-pub async fn a_batch_may_revise_what_it_appended(trial: Trial) {
-    let ana = user_id(1);
-    let id = trial.direct(ana, user_id(2)).await;
-    let coming = Message {
-        seq: Seq(2),
-        rev: Rev(2),
-        ..text(id, 2, ana)
-    };
-    let outcomes = trial.commit(vec![
-        append(text(id, 1, ana), Seq::ZERO),
-        append(text(id, 2, ana), Seq::ZERO),
-        revise(edited(&coming, "edited", 9), Seq::ZERO),
-        append(text(id, 3, ana), Seq::ZERO),
-    ]);
-    assert_eq!(
-        outcomes.await,
-        [
-            position(1, 1, 1),
-            position(2, 2, 2),
-            position(2, 3, 2),
-            position(3, 4, 3)
-        ]
-    );
-    assert_eq!(trial.audit(id).await[1].body(), "edited");
-}
-
-pub async fn a_batch_serves_many_conversations_each_in_order(trial: Trial) {
-    let users: Vec<_> = (1..=6).map(user_id).collect();
-    let mut ids = Vec::new();
-    for user in &users[1..] {
-        ids.push(trial.direct(users[0], *user).await);
-    }
-    // More than a store is likely to take in one command.
-    let changes = (0..1_500).map(|n: u64| append(text(ids[scramble(n)], n, users[0]), Seq::ZERO));
-    let outcomes = trial.commit(changes.collect()).await;
-    let mut lengths = [0; 5];
-    for (n, outcome) in (0..).zip(outcomes) {
-        let length = &mut lengths[scramble(n)];
-        *length += 1;
-        assert_eq!(outcome, position(*length, *length, *length));
-    }
-    for (place, id) in ids.iter().enumerate() {
-        let messages = trial.audit(*id).await;
-        let expected: Vec<_> = (0..1_500)
-            .filter(|n| scramble(*n) == place)
-            .map(|n| format!("message {n}"))
-            .collect();
-        assert_eq!(messages.iter().map(Message::body).collect::<Vec<_>>(), expected);
-    }
-    assert_eq!(trial.commit(Vec::new()).await, []);
 }
 
 pub async fn the_same_message_again_is_a_duplicate(trial: Trial) {
@@ -363,67 +287,6 @@ pub async fn what_was_decided_under_another_fence_is_outdated(trial: Trial) {
     assert_eq!(trial.audit(id).await.len(), 4);
 }
 
-pub async fn a_system_message_outdates_what_stands_behind_it_in_its_batch(trial: Trial) {
-    let (ana, ben) = (user_id(1), user_id(2));
-    let id = trial.group(1, &[ana, ben]).await;
-    let other = trial.direct(ana, ben).await;
-    let message = trial.store(append(text(id, 2, ana), Seq(1))).await;
-    let event = SystemEvent::TitleChanged {
-        title: "Title".to_owned(),
-    };
-    let outcomes = trial.commit(vec![
-        append(text(id, 3, ana), Seq(1)),
-        govern(&[], system(id, 4, ana, event.clone()), Seq(1)),
-        append(text(id, 5, ana), Seq(1)),
-        append(text(other, 1, ana), Seq::ZERO),
-        revise(edited(&message, "edited", 9), Seq(1)),
-        govern(&[], system(id, 6, ana, event), Seq(1)),
-        append(text(id, 3, ana), Seq(1)),
-    ]);
-    let outcomes = outcomes.await;
-    let expected = [
-        position(3, 3, 2),
-        position(4, 4, 2),
-        Outcome::Outdated,
-        position(1, 1, 1),
-        Outcome::Outdated,
-        Outcome::Outdated,
-    ];
-    assert_eq!(outcomes[..6], expected);
-    assert_eq!(duplicate(outcomes[6].clone()).seq, Seq(3));
-    trial.audit(id).await;
-}
-
-pub async fn a_change_that_fails_takes_no_other_with_it(trial: Trial) {
-    let (ana, ben) = (user_id(1), user_id(2));
-    let (one, two) = (trial.direct(ana, ben).await, trial.group(1, &[ana, ben]).await);
-    let kept = trial.store(append(text(two, 2, ana), Seq(1))).await;
-    let stale = Message {
-        rev: Rev(1),
-        ..edited(&kept, "stale", 9)
-    };
-    let mut changes = Vec::new();
-    for n in 0..50 {
-        changes.push(append(text(one, 10 + n, ana), Seq::ZERO));
-        changes.push(append(text(one, 1_000 + n, ana), Seq(5)));
-        changes.push(append(text(two, 10 + n, ana), Seq(1)));
-        changes.push(append(text(two, 2, ana), Seq(1)));
-        changes.push(revise(stale.clone(), Seq(1)));
-        changes.push(creation(1, &[ben]));
-    }
-    let outcomes = trial.commit(changes).await;
-    for (n, outcomes) in (0..).zip(outcomes.chunks(6)) {
-        assert_eq!(outcomes[0], position(n + 1, n + 1, n + 1));
-        assert_eq!(outcomes[1], Outcome::Outdated);
-        assert_eq!(outcomes[2], position(n + 3, n + 3, n + 2));
-        assert_eq!(duplicate(outcomes[3].clone()), kept);
-        assert_eq!(outcomes[4], Outcome::Outdated);
-        assert!(matches!(outcomes[5], Outcome::Exists(_)));
-    }
-    assert_eq!(trial.audit(one).await.len(), 50);
-    assert_eq!(trial.audit(two).await.len(), 52);
-}
-
 pub async fn what_is_committed_is_seen_everywhere_at_once(trial: Trial) {
     let another = trial.another().await;
     let ana = user_id(1);
@@ -443,7 +306,7 @@ pub async fn what_is_committed_is_seen_everywhere_at_once(trial: Trial) {
 }
 
 /// Returns a message with everything that there may be.
-fn message_in_full(message: Message) -> Message {
+fn message_in_full(message: &Message) -> Message {
     let picture = Attachment {
         id: media_id(1),
         file_name: "Zoë’s \"picture\".jpeg".to_owned(),
@@ -481,11 +344,6 @@ fn message_in_full(message: Message) -> Message {
             emoji: Emoji::parse("🎉").expect("it is one emoji"),
         }],
         edited_at: Some(at(3)),
-        ..message
+        ..message.clone()
     }
-}
-
-/// Spreads numbers over five places, without a pattern that a store could follow by chance.
-fn scramble(n: u64) -> usize {
-    usize::try_from(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33).expect("31 bits fit") % 5
 }

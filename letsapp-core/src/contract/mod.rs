@@ -30,6 +30,7 @@
 #![allow(
     missing_docs,
     clippy::missing_panics_doc,
+    clippy::cloned_ref_to_slice_refs,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "the suite is tests: the names of the cases say what they check, and a panic is a finding"
@@ -39,13 +40,18 @@ mod actions;
 mod fixtures;
 mod model;
 mod script;
+mod stage;
 mod steps;
 mod suite;
 #[cfg(test)]
 mod tests;
 
 #[doc(hidden)]
+pub mod batches;
+#[doc(hidden)]
 pub mod conversations;
+#[doc(hidden)]
+pub mod extremes;
 #[doc(hidden)]
 pub mod groups;
 #[doc(hidden)]
@@ -59,7 +65,11 @@ pub mod properties;
 #[doc(hidden)]
 pub mod races;
 #[doc(hidden)]
+pub mod receipts;
+#[doc(hidden)]
 pub mod restart;
+#[doc(hidden)]
+pub mod search;
 #[doc(hidden)]
 pub mod sessions;
 #[doc(hidden)]

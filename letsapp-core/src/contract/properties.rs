@@ -11,7 +11,8 @@ use tokio::task;
 use super::Trial;
 use super::actions::Action;
 use super::model::Model;
-use super::script::{Instance, Line, Stage, scripts};
+use super::script::{Instance, Line, scripts};
+use super::stage::Stage;
 use crate::adapters::memory::MemoryStore;
 use crate::storage::Repositories;
 

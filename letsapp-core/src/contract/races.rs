@@ -266,7 +266,7 @@ pub async fn nobodys_message_follows_their_own_removal(trial: Trial) {
             }
         };
         let sending = |sender: u64| {
-            let trial = if sender % 2 == 0 {
+            let trial = if sender.is_multiple_of(2) {
                 trial.clone()
             } else {
                 another.clone()

@@ -1,16 +1,10 @@
-//! Random scripts for the side-by-side test: what is generated and shrunk, and what it comes to where it is played.
+//! Random scripts for the side-by-side test: what is generated and shrunk.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::actions::Action;
-use super::fixtures::{at, conversation_id, deleted, direct, edited, group, message_id, system, text, user_id};
-use super::model::Model;
-use super::steps::{append, creation, revise};
-use crate::conversations::{Advance, Conversation, MemberChange, PreferencesPatch, Role, Span, Watermarks, Window};
-use crate::id::{ConversationId, Rev, Seq, UserId};
-use crate::messages::{Change, Emoji, Message, Range, Reaction, SystemEvent, TermsChange};
-use crate::text::Title;
+use super::fixtures::at;
+use crate::conversations::{PreferencesPatch, Role};
 
 /// A line of a script.
 #[derive(Clone, Debug)]
@@ -80,16 +74,16 @@ pub(super) enum Membership {
 }
 
 /// How far a number is from the right one; mostly, it is not.
-type Staleness = i64;
+pub(super) type Staleness = i64;
 
 /// The first are groups, the others pairs of people.
-type Chat = u64;
+pub(super) type Chat = u64;
 
-type Person = u64;
+pub(super) type Person = u64;
 
-const GROUPS: u64 = 2;
-const PAIRS: [(Person, Person); 2] = [(0, 1), (2, 1)];
-const PEOPLE: u64 = 4;
+pub(super) const GROUPS: u64 = 2;
+pub(super) const PAIRS: [(Person, Person); 2] = [(0, 1), (2, 1)];
+pub(super) const PEOPLE: u64 = 4;
 
 /// Generates scripts.
 pub(super) fn scripts() -> impl Strategy<Value = Vec<Line>> {
@@ -171,271 +165,4 @@ fn wishes() -> impl Strategy<Value = Wish> {
                 Wish::Govern(group, people.into_iter().collect(), title, n, fence)
             }),
     ]
-}
-
-/// Where a script is played: ids of its own, and the state that its questions are about.
-pub(super) struct Stage<'a> {
-    /// Sets the ids of one play apart from those of the others on the same store.
-    play: u64,
-    /// Counts the lines, as a clock.
-    now: i64,
-    model: &'a Model,
-}
-
-impl<'a> Stage<'a> {
-    pub(super) const fn new(play: u64, now: i64, model: &'a Model) -> Self {
-        Self { play, now, model }
-    }
-
-    /// What is asked first, so that there is something to talk about.
-    pub(super) fn opening(&self) -> Vec<Action> {
-        let people: Vec<_> = (0..PEOPLE).map(|person| self.user(person)).collect();
-        let commit = Action::Commit(vec![self.creation(0, &people[..2])]);
-        vec![commit, Action::CreateDirect(self.pair(GROUPS), at(0))]
-    }
-
-    /// What is asked last: everything.
-    pub(super) fn finale(&self) -> Vec<Action> {
-        let chats: Vec<_> = (0..GROUPS + PAIRS.len() as u64).map(|chat| self.chat(chat)).collect();
-        let whole = || vec![Window::WHOLE];
-        let mut actions = vec![
-            Action::Conversations(chats.clone()),
-            Action::Rosters(chats.clone()),
-            Action::Heads(chats.clone()),
-            Action::MemberCounts(chats.clone()),
-        ];
-        actions.extend((0..PEOPLE).map(|person| Action::Memberships(self.user(person))));
-        for id in chats {
-            actions.push(Action::History(id, whole(), Range::After(Seq::ZERO), 10_000));
-            actions.push(Action::Changes(id, whole(), Rev::ZERO, 10_000));
-        }
-        actions
-    }
-
-    /// Returns what a question comes to as things stand.
-    pub(super) fn action(&self, question: Question) -> Action {
-        let chats = |chats: Vec<Chat>| {
-            let mut ids: Vec<_> = chats.into_iter().map(|chat| self.chat(chat)).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            ids
-        };
-        match question {
-            Question::CreateDirect(chat) => Action::CreateDirect(self.pair(chat), at(self.now)),
-            Question::Commit(wishes) => {
-                Action::Commit(wishes.into_iter().filter_map(|wish| self.change(wish)).collect())
-            }
-            Question::Advance(rises) => Action::Advance(rises.into_iter().map(|rise| self.advance(rise)).collect()),
-            Question::Prefer(chat, person, patch) => {
-                Action::Prefer(self.chat(chat), self.user(person), patch, at(self.now))
-            }
-            Question::Conversations(ids) => Action::Conversations(chats(ids)),
-            Question::Rosters(ids) => Action::Rosters(chats(ids)),
-            Question::Heads(ids) => Action::Heads(chats(ids)),
-            Question::MemberCounts(ids) => Action::MemberCounts(chats(ids)),
-            Question::Members(of) => {
-                let mut of: Vec<_> = of
-                    .into_iter()
-                    .map(|(chat, person)| (self.chat(chat), self.user(person)))
-                    .collect();
-                of.sort_unstable();
-                of.dedup();
-                Action::Members(of)
-            }
-            Question::Memberships(person) => Action::Memberships(self.user(person)),
-            Question::Messages(at) => {
-                let mut at: Vec<_> = at
-                    .into_iter()
-                    .map(|(chat, place)| (self.chat(chat), self.place(chat, place)))
-                    .collect();
-                at.sort_unstable();
-                at.dedup();
-                Action::Messages(at)
-            }
-            Question::MessageById(chat, n) => Action::MessageById(self.chat(chat), message_id(n)),
-            Question::History(chat, edges, direction, place, limit) => {
-                let place = self.place(chat, place);
-                let range = match direction {
-                    Direction::Newest => Range::Newest,
-                    Direction::Before => Range::Before(place),
-                    Direction::After => Range::After(place),
-                };
-                Action::History(self.chat(chat), windows(edges), range, limit)
-            }
-            Question::Changes(chat, edges, after, limit) => {
-                let head = usize::try_from(self.model.head(self.chat(chat)).rev.0).expect("scripts are short");
-                let after = Rev(after.index(head + 2) as u64);
-                Action::Changes(self.chat(chat), windows(edges), after, limit)
-            }
-            Question::Tally(spans) => Action::Tally(
-                spans
-                    .into_iter()
-                    .map(|(chat, from, to)| self.span(chat, from, to))
-                    .collect(),
-            ),
-            Question::Senders(chat, from, to) => Action::Senders(self.span(chat, from, to)),
-        }
-    }
-
-    /// Returns the change that is wished for; `None` for one of a conversation that there is not yet.
-    fn change(&self, wish: Wish) -> Option<Change> {
-        match wish {
-            Wish::Create(chat, people) => {
-                let people: Vec<_> = people.into_iter().map(|person| self.user(person)).collect();
-                Some(self.creation(chat, &people))
-            }
-            Wish::Append(chat, person, n, staleness) => {
-                let message = Message {
-                    sent_at: at(self.now),
-                    ..text(self.known(chat)?, n, self.user(person))
-                };
-                Some(append(message, self.fence(chat, staleness)))
-            }
-            Wish::Revise(chat, place, revision, rev, fence) => {
-                let id = self.known(chat)?;
-                let length = usize::try_from(self.model.head(id).seq.0).expect("scripts are short");
-                if length == 0 {
-                    return None;
-                }
-                let message = self.model.message(id, Seq(place.index(length) as u64 + 1))?;
-                let rev = Rev(message.rev.0.saturating_add_signed(rev));
-                let message = Message { rev, ..message.clone() };
-                Some(self.revision(message, revision, self.fence(chat, fence)))
-            }
-            Wish::Govern(chat, people, title, n, fence) => {
-                let id = self.known(chat)?;
-                let members = people.into_iter().map(|(person, membership)| {
-                    let user_id = self.user(person);
-                    match membership {
-                        Membership::Join => MemberChange::Joined(user_id, Role::Member),
-                        Membership::Leave => MemberChange::Left(user_id),
-                        Membership::Role(role) => MemberChange::Role(user_id, role),
-                    }
-                });
-                let event = SystemEvent::AboutChanged { about: n.to_string() };
-                Some(Change::Govern {
-                    conversation: title.map(|title| Conversation {
-                        title: Some(Title::from_stored(format!("Title {title}"))),
-                        ..group(self.number(chat), self.user(0))
-                    }),
-                    members: members.collect(),
-                    message: Message {
-                        sent_at: at(self.now),
-                        ..system(id, n, self.user(0), event)
-                    },
-                    fence: self.fence(chat, fence),
-                })
-            }
-        }
-    }
-
-    fn creation(&self, chat: Chat, people: &[UserId]) -> Change {
-        let mut change = creation(self.number(chat), people);
-        if let Change::Create { message, .. } = &mut change {
-            message.sent_at = at(self.now);
-        }
-        change
-    }
-
-    fn revision(&self, message: Message, revision: Revision, fence: Seq) -> Change {
-        match revision {
-            // What the system tells has no words to change.
-            Revision::Edit(n) if message.is_from_user() => {
-                revise(edited(&message, &format!("edit {n}"), self.now), fence)
-            }
-            Revision::Delete if message.is_from_user() => revise(deleted(&message, self.now), fence),
-            Revision::Edit(_) | Revision::Delete | Revision::React(_) => {
-                let person = if let Revision::React(person) = revision {
-                    person
-                } else {
-                    0
-                };
-                let reaction = Reaction {
-                    user_id: self.user(person),
-                    emoji: Emoji::from_stored("👍"),
-                };
-                let mut reactions = message.reactions.clone();
-                reactions.retain(|other| other.user_id != reaction.user_id);
-                reactions.push(reaction);
-                Change::Revise {
-                    message: Message { reactions, ..message },
-                    terms: TermsChange::Keep,
-                    fence,
-                }
-            }
-        }
-    }
-
-    fn advance(&self, (chat, person, delivered, read): (Chat, Person, u64, u64)) -> Advance {
-        Advance {
-            conversation_id: self.chat(chat),
-            user_id: self.user(person),
-            to: Watermarks {
-                delivered: Seq(delivered),
-                read: Seq(read),
-            },
-            at: at(self.now),
-        }
-    }
-
-    fn number(&self, n: u64) -> u64 {
-        1_000 * (self.play + 1) + n
-    }
-
-    fn user(&self, person: Person) -> UserId {
-        user_id(self.number(person))
-    }
-
-    fn pair(&self, chat: Chat) -> Conversation {
-        let (a, b) = PAIRS[usize::try_from(chat - GROUPS).expect("there are few pairs")];
-        direct(self.user(a), self.user(b))
-    }
-
-    fn chat(&self, chat: Chat) -> ConversationId {
-        if chat < GROUPS {
-            conversation_id(self.number(chat))
-        } else {
-            self.pair(chat).id
-        }
-    }
-
-    fn known(&self, chat: Chat) -> Option<ConversationId> {
-        Some(self.model.conversation(self.chat(chat))?.id)
-    }
-
-    fn fence(&self, chat: Chat, staleness: Staleness) -> Seq {
-        Seq(self
-            .model
-            .head(self.chat(chat))
-            .fence
-            .0
-            .saturating_add_signed(staleness))
-    }
-
-    /// Returns a place from before the first message to behind the last.
-    fn place(&self, chat: Chat, place: Index) -> Seq {
-        let length = usize::try_from(self.model.head(self.chat(chat)).seq.0).expect("scripts are short");
-        Seq(place.index(length + 2) as u64)
-    }
-
-    fn span(&self, chat: Chat, from: Index, to: Index) -> Span {
-        let head = self.model.head(self.chat(chat)).seq;
-        let (from, to) = (self.place(chat, from).min(head), self.place(chat, to).min(head));
-        Span {
-            conversation_id: self.chat(chat),
-            after: from.min(to),
-            through: from.max(to),
-        }
-    }
-}
-
-/// Makes windows of their edges: the first opens one, the second closes it, and so on.
-fn windows(mut edges: Vec<u64>) -> Vec<Window> {
-    edges.sort_unstable();
-    edges.dedup();
-    let window = |edges: &[u64]| Window {
-        from: Seq(edges[0]),
-        to: edges.get(1).copied().map(Seq),
-    };
-    edges.chunks(2).map(window).collect()
 }

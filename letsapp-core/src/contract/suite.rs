@@ -36,9 +36,12 @@ macro_rules! contract_cases {
                 an_erased_user_is_found_by_id_alone,
                 a_credential_is_found_by_username_address_and_id,
                 a_password_is_replaced_by_whoever_knew_the_present_one,
+            }
+            search: {
                 search_finds_beginnings_of_usernames_and_of_folded_names,
                 search_goes_on_to_the_last_page,
                 search_goes_by_the_present_name,
+                search_takes_every_character_for_itself,
             }
             sessions: {
                 a_session_is_found_as_stored,
@@ -65,6 +68,8 @@ macro_rules! contract_cases {
                 those_who_are_in_are_counted,
                 members_are_found_when_they_have_left_too,
                 memberships_are_all_that_a_user_has_or_had,
+            }
+            receipts: {
                 watermarks_only_rise,
                 reading_is_receiving_too,
                 a_member_who_comes_twice_in_one_call_rises_twice,
@@ -80,17 +85,19 @@ macro_rules! contract_cases {
                 system_messages_of_every_kind_are_read_as_written,
                 a_revision_takes_the_next_rev_and_keeps_its_place,
                 a_revision_of_what_has_changed_is_outdated,
-                a_batch_is_carried_out_in_order,
-                a_batch_may_revise_what_it_appended,
-                a_batch_serves_many_conversations_each_in_order,
                 the_same_message_again_is_a_duplicate,
                 a_duplicate_is_answered_with_the_message_as_it_stands,
                 a_duplicate_is_one_whatever_its_fence,
                 an_id_belongs_to_its_conversation,
                 what_was_decided_under_another_fence_is_outdated,
+                what_is_committed_is_seen_everywhere_at_once,
+            }
+            batches: {
+                a_batch_is_carried_out_in_order,
+                a_batch_may_revise_what_it_appended,
+                a_batch_serves_many_conversations_each_in_order,
                 a_system_message_outdates_what_stands_behind_it_in_its_batch,
                 a_change_that_fails_takes_no_other_with_it,
-                what_is_committed_is_seen_everywhere_at_once,
             }
             groups: {
                 a_group_is_made_with_its_members_and_first_message,
@@ -144,10 +151,11 @@ macro_rules! contract_cases {
                 bodies_are_kept_to_the_byte,
                 names_and_titles_are_kept_to_the_byte,
                 attachments_and_reactions_are_kept_to_the_byte,
-                a_message_may_carry_a_thousand_mentions_and_reactions,
                 names_that_differ_in_bytes_are_different,
-                search_takes_every_character_for_itself,
                 credentials_are_never_found_by_a_pattern,
+            }
+            extremes: {
+                a_message_may_carry_a_thousand_mentions_and_reactions,
                 ids_of_any_bits_are_ids,
                 numbers_that_are_asked_for_may_be_anything,
                 numbers_of_63_bits_are_kept,

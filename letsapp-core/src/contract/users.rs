@@ -3,7 +3,7 @@
 use super::Trial;
 use super::fixtures::{at, display_name, email, media_id, password, user, user_id, user_in_full, username};
 use super::steps::at_once;
-use crate::users::{About, Audience, Claim, Login, ProfilePatch, Update, User, Username};
+use crate::users::{About, Audience, Claim, Login, ProfilePatch, Update, User};
 
 pub async fn a_user_is_found_as_stored(trial: Trial) {
     let users = trial.users();
@@ -350,81 +350,6 @@ pub async fn a_password_is_replaced_by_whoever_knew_the_present_one(trial: Trial
     assert_eq!(present().await, password(&format!("attempt {}", winners[0])));
 }
 
-pub async fn search_finds_beginnings_of_usernames_and_of_folded_names(trial: Trial) {
-    let named = |n, name: &str, shown: &str| User {
-        display_name: display_name(shown),
-        ..user(n, name)
-    };
-    trial.sign_up(&named(1, "muller77", "Somebody")).await;
-    trial.sign_up(&named(2, "eve", "Müller, Eve")).await;
-    trial.sign_up(&named(3, "mulligan", "Mulligan")).await;
-    trial.sign_up(&named(4, "ben", "Ben Müller")).await;
-    trial.sign_up(&named(5, "emu", "Emu 🦤")).await;
-    assert_eq!(trial.found("mull").await, ["eve", "muller77", "mulligan"]);
-    assert_eq!(trial.found("muller").await, ["eve", "muller77"]);
-    assert_eq!(trial.found("ben m").await, ["ben"]);
-    assert_eq!(trial.found("eve").await, ["eve"]);
-    assert_eq!(trial.found("emu 🦤").await, ["emu"]);
-    assert_eq!(trial.found("ller").await, [""; 0]);
-    assert_eq!(trial.found("zoe").await, [""; 0]);
-}
-
-pub async fn search_goes_on_to_the_last_page(trial: Trial) {
-    // Found by the name, by what is shown, and by both; each comes once.
-    let mut expected = Vec::new();
-    for n in 0..25 {
-        let found = match n % 3 {
-            0 => user(n, &format!("page{}", 97 - n)),
-            1 => User {
-                display_name: display_name("Page"),
-                ..user(n, &format!("user{}", 97 - n))
-            },
-            _ => User {
-                display_name: display_name("Pages"),
-                ..user(n, &format!("page.{}", 97 - n))
-            },
-        };
-        trial.sign_up(&found).await;
-        trial.sign_up(&user(100 + n, &format!("other{n}"))).await;
-        expected.push(found.username.as_str().to_owned());
-    }
-    expected.sort();
-    for limit in [1, 7, 25, 26] {
-        let mut found: Vec<Username> = Vec::new();
-        loop {
-            let page = trial.users().search("page", found.last(), limit).await.unwrap();
-            assert!(page.len() <= limit);
-            if page.is_empty() {
-                break;
-            }
-            found.extend(page.into_iter().map(|user| user.username));
-        }
-        assert_eq!(
-            found.iter().map(Username::as_str).collect::<Vec<_>>(),
-            expected,
-            "by {limit}"
-        );
-    }
-}
-
-pub async fn search_goes_by_the_present_name(trial: Trial) {
-    trial.sign_up(&user(1, "ana")).await;
-    let rename = ProfilePatch {
-        display_name: Some(display_name("Zoë")),
-        ..ProfilePatch::default()
-    };
-    trial.users().update(user_id(1), rename).await.unwrap();
-    assert_eq!(trial.found("zoe").await, ["ana"]);
-    let rename = ProfilePatch {
-        display_name: Some(display_name("Bea")),
-        ..ProfilePatch::default()
-    };
-    trial.users().update(user_id(1), rename).await.unwrap();
-    assert_eq!(trial.found("zoe").await, [""; 0]);
-    assert_eq!(trial.found("bea").await, ["ana"]);
-    assert_eq!(trial.found("ana").await, ["ana"], "the username stays");
-}
-
 fn patch_email(to: Option<&str>) -> ProfilePatch {
     ProfilePatch {
         email: Some(to.map(email)),
@@ -438,11 +363,5 @@ impl Trial {
         let password = password(user.username.as_str());
         let claim = self.users().create(user.clone(), password).await;
         assert_eq!(claim.unwrap(), Claim::Done);
-    }
-
-    /// Returns the usernames that a search finds.
-    pub(super) async fn found(&self, prefix: &str) -> Vec<String> {
-        let found = self.users().search(prefix, None, 100).await.unwrap();
-        found.into_iter().map(|user| user.username.into_string()).collect()
     }
 }

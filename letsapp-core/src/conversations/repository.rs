@@ -58,8 +58,8 @@ pub trait ConversationRepository: Send + Sync {
     async fn memberships(&self, user_id: UserId) -> Result<Vec<Member>, RepositoryError>;
 
     /// Raises watermarks: each number takes the higher of what it was and what is offered, read raises delivered, and
-    /// nothing ever falls. `changed_at` moves where a number did. One answer for each, in order; `None` where there is
-    /// no such member. The same member may come twice.
+    /// nothing ever falls. `changed_at` moves where a number did. One answer for each, in order, as if they came one
+    /// after the other; `None` where there never was such a member. The same member may come twice.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.

@@ -18,15 +18,17 @@ pub trait MessageRepository: Send + Sync {
     /// and every read shows it.
     ///
     /// - Changes of one conversation are carried out in the order given; each either wholly or not at all, whatever
-    ///   happens to the others, and whatever else happens, a crash included.
+    ///   happens to the others, and whatever else happens, a crash included. Changes are only of conversations that
+    ///   exist, but for [`Change::Create`].
     /// - An append takes the next `seq` and the next `rev`, a revision the next `rev`. Whoever else commits to the same
-    ///   conversation at the same time: no number is given twice, and none is left out.
+    ///   conversation at the same time: no number is given twice, none is left out, and no read shows a number without
+    ///   those before it.
     /// - A change whose `fence` is not the conversation's newest system message any more is [`Outcome::Outdated`]. The
     ///   conversation of a batch's own [`Change::Govern`] moves its fence, so that changes of that conversation behind
     ///   it are outdated too.
-    /// - An append or a system message whose id its conversation already has is [`Outcome::Duplicate`], with the message as it now stands,
-    ///   whatever its fence.
-    /// - A revision of a message whose `rev` is not `message.rev` any more is [`Outcome::Outdated`].
+    /// - An append or a system message whose id its conversation already has is [`Outcome::Duplicate`], with the message
+    ///   as it now stands, whatever its fence.
+    /// - A revision of a message whose `rev` is not `message.rev`, or that there is not, is [`Outcome::Outdated`].
     /// - A create whose conversation exists is [`Outcome::Exists`].
     /// - The index terms of a message are found, and those of its former state are not, from the commit on.
     /// - [`RepositoryError::Unavailable`] for a change means that it is not known whether it was carried out. Offering
@@ -82,7 +84,7 @@ pub trait MessageRepository: Send + Sync {
     /// [`RepositoryError`] when the store fails.
     async fn tally(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError>;
 
-    /// Returns who sent the messages of users in the span, each once, in any order.
+    /// Returns who sent the messages of users in the span, deleted ones too, each once, in any order.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -96,7 +98,7 @@ pub enum Change {
     Create {
         /// The group.
         conversation: Conversation,
-        /// Its first members, all [`MemberChange::Joined`].
+        /// Its first members, all [`MemberChange::Joined`], at the time when the message was sent.
         members: Vec<MemberChange>,
         /// The system message at seq 1 that tells of it.
         message: Message,
@@ -125,7 +127,8 @@ pub enum Change {
     Govern {
         /// The conversation as it shall be; `None` if it stays as it is.
         conversation: Option<Conversation>,
-        /// Who comes, goes, or gets another role; see [`MemberChange::apply`].
+        /// Who comes, goes, or gets another role, at the time when the message was sent, each at most once; see
+        /// [`MemberChange::apply`]. What comes to nothing is left out, and the rest is carried out.
         members: Vec<MemberChange>,
         /// The system message.
         message: Message,
