@@ -1,0 +1,266 @@
+//! Conversations and members, as documents.
+
+use mongodb::bson::{Binary, DateTime, Document, Uuid, doc};
+use serde::{Deserialize, Serialize};
+
+use crate::adapters::mongodb::fields::{Id, VERSION, array, binary, count, date, long, moment, word};
+use crate::conversations::{Conversation, Kind, Member, Preferences, Role, Watermarks, Window};
+use crate::id::{ConversationId, Seq, UserId};
+use crate::storage::RepositoryError;
+use crate::text::Title;
+use crate::users::About;
+
+/// A document of `conversations`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::adapters::mongodb) struct ConversationDocument {
+    #[serde(rename = "_id")]
+    id: Uuid,
+    v: i32,
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    about: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    avatar_media_id: Option<Uuid>,
+    created_by: Uuid,
+    created_at: DateTime,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pair: Option<(Uuid, Uuid)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<Binary>,
+}
+
+/// The key of a document of `members`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(in crate::adapters::mongodb) struct MemberKey {
+    pub(in crate::adapters::mongodb) conversation: Uuid,
+    pub(in crate::adapters::mongodb) user: Uuid,
+}
+
+/// A document of `members`: who is or was in a conversation.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::adapters::mongodb) struct MemberDocument {
+    #[serde(rename = "_id")]
+    key: MemberKey,
+    v: i32,
+    conversation_id: Uuid,
+    pub(in crate::adapters::mongodb) user_id: Uuid,
+    role: String,
+    joined_at: DateTime,
+    windows: Vec<WindowDocument>,
+    /// Whether the last window is open.
+    present: bool,
+}
+
+/// The key of a document of `memberships`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(in crate::adapters::mongodb) struct MembershipKey {
+    pub(in crate::adapters::mongodb) user: Uuid,
+    pub(in crate::adapters::mongodb) conversation: Uuid,
+}
+
+/// A document of `memberships`: the same by user, with what members change by themselves.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::adapters::mongodb) struct MembershipDocument {
+    #[serde(rename = "_id")]
+    key: MembershipKey,
+    v: i32,
+    user_id: Uuid,
+    conversation_id: Uuid,
+    role: String,
+    joined_at: DateTime,
+    windows: Vec<WindowDocument>,
+    watermarks: WatermarksDocument,
+    preferences: PreferencesDocument,
+    changed_at: DateTime,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct WindowDocument {
+    from: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<i64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct WatermarksDocument {
+    delivered: i64,
+    read: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PreferencesDocument {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    muted_until: Option<DateTime>,
+    archived: bool,
+    pinned: bool,
+}
+
+impl ConversationDocument {
+    pub(in crate::adapters::mongodb) fn new(conversation: &Conversation) -> Self {
+        Self {
+            id: conversation.id.to_bson(),
+            v: VERSION,
+            kind: conversation.kind.as_str().to_owned(),
+            title: conversation.title.as_ref().map(|title| title.as_str().to_owned()),
+            about: conversation.about.as_str().to_owned(),
+            avatar_media_id: conversation.avatar_media_id.map(Id::to_bson),
+            created_by: conversation.created_by.to_bson(),
+            created_at: date(conversation.created_at),
+            pair: conversation.pair.map(|(a, b)| (a.to_bson(), b.to_bson())),
+            fingerprint: conversation.fingerprint.as_ref().map(|hash| binary(hash)),
+        }
+    }
+
+    pub(in crate::adapters::mongodb) fn into_conversation(self) -> Result<Conversation, RepositoryError> {
+        Ok(Conversation {
+            id: ConversationId::from_bson(self.id),
+            kind: word(&self.kind, Kind::from_word)?,
+            title: self.title.map(Title::from_stored),
+            about: About::from_stored(self.about),
+            avatar_media_id: self.avatar_media_id.map(Id::from_bson),
+            created_by: UserId::from_bson(self.created_by),
+            created_at: moment(self.created_at),
+            pair: self.pair.map(|(a, b)| (UserId::from_bson(a), UserId::from_bson(b))),
+            fingerprint: self.fingerprint.map(array).transpose()?,
+        })
+    }
+}
+
+impl MemberKey {
+    pub(in crate::adapters::mongodb) fn new(conversation_id: ConversationId, user_id: UserId) -> Self {
+        Self {
+            conversation: conversation_id.to_bson(),
+            user: user_id.to_bson(),
+        }
+    }
+}
+
+impl MembershipKey {
+    pub(in crate::adapters::mongodb) fn new(conversation_id: ConversationId, user_id: UserId) -> Self {
+        Self {
+            user: user_id.to_bson(),
+            conversation: conversation_id.to_bson(),
+        }
+    }
+}
+
+impl From<MemberKey> for mongodb::bson::Bson {
+    fn from(key: MemberKey) -> Self {
+        Self::Document(doc! {"conversation": key.conversation, "user": key.user})
+    }
+}
+
+impl From<MembershipKey> for mongodb::bson::Bson {
+    fn from(key: MembershipKey) -> Self {
+        Self::Document(doc! {"user": key.user, "conversation": key.conversation})
+    }
+}
+
+impl MemberDocument {
+    pub(in crate::adapters::mongodb) fn new(member: &Member) -> Self {
+        Self {
+            key: MemberKey::new(member.conversation_id, member.user_id),
+            v: VERSION,
+            conversation_id: member.conversation_id.to_bson(),
+            user_id: member.user_id.to_bson(),
+            role: member.role.as_str().to_owned(),
+            joined_at: date(member.joined_at),
+            windows: windows(&member.windows),
+            present: member.is_in(),
+        }
+    }
+
+    pub(in crate::adapters::mongodb) fn membership(&self) -> MembershipKey {
+        MembershipKey {
+            user: self.user_id,
+            conversation: self.conversation_id,
+        }
+    }
+
+    /// Puts what this says of a membership into a record that was read a moment earlier or later.
+    pub(in crate::adapters::mongodb) fn decide(self, mut member: Member) -> Result<Member, RepositoryError> {
+        member.role = word(&self.role, Role::from_word)?;
+        member.joined_at = moment(self.joined_at);
+        member.windows = self.windows.into_iter().map(Window::from).collect();
+        Ok(member)
+    }
+}
+
+impl MembershipDocument {
+    pub(in crate::adapters::mongodb) fn new(member: &Member) -> Self {
+        Self {
+            key: MembershipKey::new(member.conversation_id, member.user_id),
+            v: VERSION,
+            user_id: member.user_id.to_bson(),
+            conversation_id: member.conversation_id.to_bson(),
+            role: member.role.as_str().to_owned(),
+            joined_at: date(member.joined_at),
+            windows: windows(&member.windows),
+            watermarks: WatermarksDocument {
+                delivered: long(member.watermarks.delivered.0),
+                read: long(member.watermarks.read.0),
+            },
+            preferences: PreferencesDocument {
+                muted_until: member.preferences.muted_until.map(date),
+                archived: member.preferences.archived,
+                pinned: member.preferences.pinned,
+            },
+            changed_at: date(member.changed_at),
+        }
+    }
+
+    pub(in crate::adapters::mongodb) const fn key(&self) -> MembershipKey {
+        self.key
+    }
+
+    pub(in crate::adapters::mongodb) fn into_member(self) -> Result<Member, RepositoryError> {
+        Ok(Member {
+            conversation_id: ConversationId::from_bson(self.conversation_id),
+            user_id: UserId::from_bson(self.user_id),
+            role: word(&self.role, Role::from_word)?,
+            joined_at: moment(self.joined_at),
+            windows: self.windows.into_iter().map(Window::from).collect(),
+            watermarks: Watermarks {
+                delivered: Seq(count(self.watermarks.delivered)),
+                read: Seq(count(self.watermarks.read)),
+            },
+            preferences: Preferences {
+                muted_until: self.preferences.muted_until.map(moment),
+                archived: self.preferences.archived,
+                pinned: self.preferences.pinned,
+            },
+            changed_at: moment(self.changed_at),
+        })
+    }
+
+    /// Writes what a change of membership changes here; the rest belongs to the member.
+    pub(in crate::adapters::mongodb) fn membership_changes(self) -> mongodb::bson::error::Result<Document> {
+        let mut all = mongodb::bson::serialize_to_document(&self)?;
+        let mut set = doc! {};
+        for field in ["role", "joined_at", "windows", "changed_at"] {
+            if let Some(value) = all.remove(field) {
+                set.insert(field, value);
+            }
+        }
+        all.remove("_id");
+        Ok(doc! {"$set": set, "$setOnInsert": all})
+    }
+}
+
+impl From<WindowDocument> for Window {
+    fn from(window: WindowDocument) -> Self {
+        Self {
+            from: Seq(count(window.from)),
+            to: window.to.map(|to| Seq(count(to))),
+        }
+    }
+}
+
+fn windows(windows: &[Window]) -> Vec<WindowDocument> {
+    let write = |window: &Window| WindowDocument {
+        from: long(window.from.0),
+        to: window.to.map(|to| long(to.0)),
+    };
+    windows.iter().map(write).collect()
+}

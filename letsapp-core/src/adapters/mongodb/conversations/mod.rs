@@ -1,0 +1,202 @@
+//! Conversations and their members: the collections `conversations`, `members` and `memberships`.
+
+pub(super) mod documents;
+mod receipts;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mongodb::bson::{Bson, Document, Uuid, doc};
+use mongodb::options::{FindOptions, ReturnDocument};
+use serde::Deserialize;
+
+use self::documents::{ConversationDocument, MemberDocument, MembershipDocument, MembershipKey};
+use super::connection::{Connection, Session};
+use super::fields::{Id, count, date, uuids};
+use super::messages::{head, membership};
+use super::schema::{CONVERSATIONS, MEMBERS, MEMBERSHIPS};
+use crate::conversations::{
+    Advance, Advanced, Conversation, ConversationRepository, Creation, Head, Member, PreferencesPatch, Roster,
+};
+use crate::id::{ConversationId, UserId};
+use crate::storage::RepositoryError;
+use crate::time::Timestamp;
+
+/// The collections `conversations`, `members` and `memberships`.
+#[derive(Debug)]
+pub(super) struct MongoConversations {
+    connection: Arc<Connection>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CountDocument {
+    #[serde(rename = "_id")]
+    conversation_id: Uuid,
+    members: i64,
+}
+
+impl MongoConversations {
+    pub(super) const fn new(connection: Arc<Connection>) -> Self {
+        Self { connection }
+    }
+}
+
+#[async_trait]
+impl ConversationRepository for MongoConversations {
+    async fn create_direct(&self, conversation: Conversation, at: Timestamp) -> Result<Creation, RepositoryError> {
+        membership::create_direct(&self.connection, conversation, at).await
+    }
+
+    async fn find(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, RepositoryError> {
+        read(&self.connection, ids).await
+    }
+
+    async fn rosters(&self, ids: &[ConversationId]) -> Result<Vec<Roster>, RepositoryError> {
+        // The fence first: what is read after it is no older.
+        let heads: HashMap<_, _> = self.heads(ids).await?.into_iter().collect();
+        let (conversations, mut members) = tokio::try_join!(self.find(ids), self.members_in(ids))?;
+        let roster = |conversation: Conversation| {
+            let mut members = members.remove(&conversation.id).unwrap_or_default();
+            members.sort_by_key(|member| (member.joined_at, member.user_id));
+            Roster {
+                fence: heads.get(&conversation.id).map(|head| head.fence).unwrap_or_default(),
+                members,
+                conversation,
+            }
+        };
+        Ok(conversations.into_iter().map(roster).collect())
+    }
+
+    async fn heads(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Head)>, RepositoryError> {
+        head::read(&self.connection, ids).await
+    }
+
+    async fn member_counts(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, usize)>, RepositoryError> {
+        let pipeline = vec![
+            doc! {"$match": {"conversation_id": {"$in": uuids(ids)}, "present": true}},
+            doc! {"$group": {"_id": "$conversation_id", "members": {"$sum": 1_i64}}},
+        ];
+        let counted: Vec<CountDocument> = self.connection.aggregate(MEMBERS, pipeline).await?;
+        let pair = |counted: CountDocument| {
+            let members = usize::try_from(count(counted.members)).unwrap_or(usize::MAX);
+            (ConversationId::from_bson(counted.conversation_id), members)
+        };
+        Ok(counted.into_iter().map(pair).collect())
+    }
+
+    async fn members(&self, of: &[(ConversationId, UserId)]) -> Result<Vec<Member>, RepositoryError> {
+        let keys = of
+            .iter()
+            .map(|(conversation_id, user_id)| MembershipKey::new(*conversation_id, *user_id));
+        records(&self.connection, keys).await
+    }
+
+    async fn memberships(&self, user_id: UserId) -> Result<Vec<Member>, RepositoryError> {
+        let filter = doc! {"user_id": user_id.to_bson()};
+        let found: Vec<MembershipDocument> = self
+            .connection
+            .find(MEMBERSHIPS, filter, FindOptions::default())
+            .await?;
+        found.into_iter().map(MembershipDocument::into_member).collect()
+    }
+
+    async fn advance(&self, advances: Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryError> {
+        receipts::advance(&self.connection, advances).await
+    }
+
+    async fn prefer(
+        &self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        patch: PreferencesPatch,
+        at: Timestamp,
+    ) -> Result<Option<Member>, RepositoryError> {
+        let mut session = self.connection.session().await?;
+        let key = MembershipKey::new(conversation_id, user_id);
+        let collection = self.connection.collection::<MembershipDocument>(MEMBERSHIPS);
+        let update = collection
+            .find_one_and_update(doc! {"_id": key, "user_id": key.user}, changes(patch, at))
+            .return_document(ReturnDocument::After)
+            .session(&mut *session);
+        let changed = Session::step(update).await?;
+        changed.map(MembershipDocument::into_member).transpose()
+    }
+}
+
+impl MongoConversations {
+    /// Reads who is in each of the conversations.
+    async fn members_in(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<HashMap<ConversationId, Vec<Member>>, RepositoryError> {
+        let filter = doc! {"conversation_id": {"$in": uuids(ids)}, "present": true};
+        let found: Vec<MemberDocument> = self.connection.find(MEMBERS, filter, FindOptions::default()).await?;
+        let keys = found.iter().map(MemberDocument::membership);
+        let mut records: HashMap<_, _> = records(&self.connection, keys)
+            .await?
+            .into_iter()
+            .map(|member| ((member.conversation_id, member.user_id), member))
+            .collect();
+        let mut members: HashMap<_, Vec<_>> = HashMap::new();
+        for document in found {
+            let MembershipKey { user, conversation } = document.membership();
+            let conversation_id = ConversationId::from_bson(conversation);
+            if let Some(record) = records.remove(&(conversation_id, UserId::from_bson(user))) {
+                members
+                    .entry(conversation_id)
+                    .or_default()
+                    .push(document.decide(record)?);
+            }
+        }
+        Ok(members)
+    }
+}
+
+/// Reads those of the conversations that exist.
+pub(super) async fn read(
+    connection: &Arc<Connection>,
+    ids: &[ConversationId],
+) -> Result<Vec<Conversation>, RepositoryError> {
+    let filter = doc! {"_id": {"$in": uuids(ids)}};
+    let found: Vec<ConversationDocument> = connection.find(CONVERSATIONS, filter, FindOptions::default()).await?;
+    found.into_iter().map(ConversationDocument::into_conversation).collect()
+}
+
+/// Reads those of the records that exist.
+async fn records(
+    connection: &Arc<Connection>,
+    keys: impl Iterator<Item = MembershipKey>,
+) -> Result<Vec<Member>, RepositoryError> {
+    let (keys, mut users): (Vec<Bson>, Vec<Uuid>) = keys.map(|key| (Bson::from(key), key.user)).unzip();
+    users.sort_unstable();
+    users.dedup();
+    let filter = doc! {"_id": {"$in": keys}, "user_id": {"$in": users}};
+    let options = FindOptions::builder()
+        .hint(mongodb::options::Hint::Keys(doc! {"_id": 1}))
+        .build();
+    let found: Vec<MembershipDocument> = connection.find(MEMBERSHIPS, filter, options).await?;
+    found.into_iter().map(MembershipDocument::into_member).collect()
+}
+
+/// Writes what a patch changes.
+fn changes(patch: PreferencesPatch, at: Timestamp) -> Document {
+    let mut set = doc! {"changed_at": date(at)};
+    let mut unset = doc! {};
+    match patch.muted_until {
+        Some(Some(until)) => _ = set.insert("preferences.muted_until", date(until)),
+        Some(None) => _ = unset.insert("preferences.muted_until", ""),
+        None => {}
+    }
+    if let Some(archived) = patch.archived {
+        set.insert("preferences.archived", archived);
+    }
+    if let Some(pinned) = patch.pinned {
+        set.insert("preferences.pinned", pinned);
+    }
+    let mut changes = doc! {"$set": set};
+    if !unset.is_empty() {
+        changes.insert("$unset", unset);
+    }
+    changes
+}

@@ -1,0 +1,115 @@
+//! Watermarks: many rises in one command.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mongodb::bson::{Bson, DateTime, Uuid, doc};
+use mongodb::options::{FindOptions, Hint};
+use serde::Deserialize;
+
+use super::documents::MembershipKey;
+use crate::adapters::mongodb::connection::Connection;
+use crate::adapters::mongodb::fields::{count, date, long};
+use crate::adapters::mongodb::messages::command;
+use crate::adapters::mongodb::schema::MEMBERSHIPS;
+use crate::conversations::{Advance, Advanced, Watermarks};
+use crate::id::Seq;
+use crate::storage::RepositoryError;
+
+#[derive(Debug, Deserialize)]
+struct Standing {
+    #[serde(rename = "_id")]
+    key: MembershipKey,
+    watermarks: StandingWatermarks,
+}
+
+#[derive(Debug, Deserialize)]
+struct StandingWatermarks {
+    delivered: i64,
+    read: i64,
+}
+
+/// A rise to be written.
+struct Rise {
+    to: Watermarks,
+    at: DateTime,
+}
+
+/// Raises watermarks: one query, and one command for those that rise.
+pub(super) async fn advance(
+    connection: &Arc<Connection>,
+    advances: Vec<Advance>,
+) -> Result<Vec<Option<Advanced>>, RepositoryError> {
+    let mut standing = standing(connection, &advances).await?;
+    let mut rises: HashMap<MembershipKey, Rise> = HashMap::new();
+    let mut raise = |advance: &Advance| {
+        let key = key(advance);
+        let watermarks = standing.get_mut(&key)?;
+        let from = *watermarks;
+        let to = from.merge(advance.to);
+        if to != from {
+            *watermarks = to;
+            rises.insert(
+                key,
+                Rise {
+                    to,
+                    at: date(advance.at),
+                },
+            );
+        }
+        Some(Advanced { from, to })
+    };
+    let advanced = advances.iter().map(&mut raise).collect();
+    if !rises.is_empty() {
+        let statements = rises.into_iter().map(|(key, rise)| rise.statement(key));
+        let command =
+            command::update(MEMBERSHIPS, statements, command::Order::Any).map_err(RepositoryError::internal)?;
+        connection.persist(command).await?;
+    }
+    Ok(advanced)
+}
+
+/// Reads where the members stand.
+async fn standing(
+    connection: &Arc<Connection>,
+    advances: &[Advance],
+) -> Result<HashMap<MembershipKey, Watermarks>, RepositoryError> {
+    let (keys, mut users): (Vec<Bson>, Vec<Uuid>) =
+        advances.iter().map(key).map(|key| (Bson::from(key), key.user)).unzip();
+    users.sort_unstable();
+    users.dedup();
+    let filter = doc! {"_id": {"$in": keys}, "user_id": {"$in": users}};
+    let options = FindOptions::builder()
+        .projection(doc! {"watermarks": 1})
+        .hint(Hint::Keys(doc! {"_id": 1}))
+        .build();
+    let found: Vec<Standing> = connection.find(MEMBERSHIPS, filter, options).await?;
+    let pair = |standing: Standing| {
+        let watermarks = Watermarks {
+            delivered: Seq(count(standing.watermarks.delivered)),
+            read: Seq(count(standing.watermarks.read)),
+        };
+        (standing.key, watermarks)
+    };
+    Ok(found.into_iter().map(pair).collect())
+}
+
+impl Rise {
+    /// Takes the higher of each, whatever another server has written since: nothing ever falls.
+    fn statement(self, key: MembershipKey) -> mongodb::bson::Document {
+        doc! {
+            "q": {"_id": key, "user_id": key.user},
+            "u": {
+                "$max": {
+                    "watermarks.delivered": long(self.to.delivered.0),
+                    "watermarks.read": long(self.to.read.0),
+                },
+                "$set": {"changed_at": self.at},
+            },
+        }
+    }
+}
+
+fn key(advance: &Advance) -> MembershipKey {
+    MembershipKey::new(advance.conversation_id, advance.user_id)
+}

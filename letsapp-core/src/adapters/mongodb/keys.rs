@@ -1,0 +1,95 @@
+//! The server's own keys, shared by all servers on one database.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mongodb::bson::{Binary, DateTime, doc};
+use mongodb::options::FindOptions;
+use serde::{Deserialize, Serialize};
+
+use super::connection::{Connection, Session};
+use super::error::duplicate_of;
+use super::fields::{VERSION, array, binary, date, moment, word};
+use super::patience::{Backoff, Deadline, UNSEEN};
+use super::schema::KEYS;
+use crate::auth::{Key, KeyPurpose, KeyRepository, Kid};
+use crate::storage::RepositoryError;
+
+/// The collection `keys`.
+#[derive(Debug)]
+pub(super) struct MongoKeys {
+    connection: Arc<Connection>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct KeyDocument {
+    #[serde(rename = "_id")]
+    kid: String,
+    v: i32,
+    purpose: String,
+    secret: Binary,
+    created_at: DateTime,
+    /// The purpose, in the first key of a purpose alone; unique.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_of: Option<String>,
+}
+
+impl MongoKeys {
+    pub(super) const fn new(connection: Arc<Connection>) -> Self {
+        Self { connection }
+    }
+
+    async fn of(&self, purpose: KeyPurpose) -> Result<Vec<Key>, RepositoryError> {
+        let options = FindOptions::builder().sort(doc! {"created_at": -1, "_id": -1}).build();
+        let filter = doc! {"purpose": purpose.as_str()};
+        let found: Vec<KeyDocument> = self.connection.find(KEYS, filter, options).await?;
+        found.into_iter().map(KeyDocument::into_key).collect()
+    }
+}
+
+#[async_trait]
+impl KeyRepository for MongoKeys {
+    async fn keys(&self, purpose: KeyPurpose, candidate: Key) -> Result<Vec<Key>, RepositoryError> {
+        let document = KeyDocument::first(purpose, &candidate);
+        let deadline = Deadline::after(UNSEEN);
+        let mut backoff = Backoff::new();
+        loop {
+            let keys = self.of(purpose).await?;
+            if !keys.is_empty() {
+                return Ok(keys);
+            }
+            let mut session = self.connection.session().await?;
+            let collection = self.connection.collection::<KeyDocument>(KEYS);
+            let insert = collection.insert_one(&document).session(&mut *session);
+            match Session::step(insert).await {
+                Ok(_) => {}
+                // Another server was quicker; its key shows once a majority has it.
+                Err(error) if duplicate_of(&error).is_some() && !deadline.has_passed() => backoff.pause().await,
+                Err(error) if duplicate_of(&error).is_some() => return Err(RepositoryError::unavailable(error)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl KeyDocument {
+    fn first(purpose: KeyPurpose, key: &Key) -> Self {
+        Self {
+            kid: key.kid.0.clone(),
+            v: VERSION,
+            purpose: purpose.as_str().to_owned(),
+            secret: binary(&key.secret),
+            created_at: date(key.created_at),
+            first_of: Some(purpose.as_str().to_owned()),
+        }
+    }
+
+    fn into_key(self) -> Result<Key, RepositoryError> {
+        Ok(Key {
+            kid: Kid(self.kid),
+            purpose: word(&self.purpose, KeyPurpose::from_word)?,
+            secret: array(self.secret)?,
+            created_at: moment(self.created_at),
+        })
+    }
+}

@@ -1,0 +1,46 @@
+//! Write commands, as raw BSON: what `insert_many` does, without encoding every document twice, and with the server's
+//! whole answer.
+
+use mongodb::bson::error::Result;
+use mongodb::bson::raw::RawArrayBuf;
+use mongodb::bson::{Document, RawDocumentBuf, cstr, rawdoc, serialize_to_raw_document_buf};
+use serde::Serialize;
+
+/// Whether a command stops at the first document that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::adapters::mongodb) enum Order {
+    /// It does.
+    Kept,
+    /// It doesn't, and the server may take them in any order.
+    Any,
+}
+
+/// Makes an `insert` command of documents.
+pub(in crate::adapters::mongodb) fn insert(
+    collection: &str,
+    documents: impl IntoIterator<Item = RawDocumentBuf>,
+) -> RawDocumentBuf {
+    let mut command = rawdoc! {"insert": collection, "ordered": true};
+    command.append(cstr!("documents"), documents.into_iter().collect::<RawArrayBuf>());
+    command
+}
+
+/// Makes an `insert` command of one value.
+pub(in crate::adapters::mongodb) fn insert_one(collection: &str, value: &impl Serialize) -> Result<RawDocumentBuf> {
+    Ok(insert(collection, [serialize_to_raw_document_buf(value)?]))
+}
+
+/// Makes an `update` command of statements.
+pub(in crate::adapters::mongodb) fn update(
+    collection: &str,
+    statements: impl IntoIterator<Item = Document>,
+    order: Order,
+) -> Result<RawDocumentBuf> {
+    let mut command = rawdoc! {"update": collection, "ordered": order == Order::Kept};
+    let statements = statements
+        .into_iter()
+        .map(|statement| RawDocumentBuf::try_from(&statement))
+        .collect::<Result<RawArrayBuf>>()?;
+    command.append(cstr!("updates"), statements);
+    Ok(command)
+}

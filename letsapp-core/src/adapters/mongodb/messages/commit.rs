@@ -1,0 +1,415 @@
+//! Carrying out a batch of changes: the unique indexes as the sequencer.
+//!
+//! Each round carries out, of every conversation, the changes that come next: new messages in one ordered `insert`,
+//! revisions in one ordered `update`, what touches members in a transaction each. All take the numbers behind the head
+//! that is remembered, and whoever else took them first is found out by the index. An ordered command stops there:
+//! what came before it is acknowledged, the conversation's head is read again, and the rest goes out in the next
+//! round, in the same order. So nothing overtakes, and nothing leaves a hole.
+//!
+//! Of a command without an answer it is not known what it did. Its documents are looked for, and offered again as long
+//! as they are not found: the same `_id`s, so that none is ever there twice.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use mongodb::bson::{RawDocumentBuf, serialize_to_raw_document_buf};
+use mongodb::error::Result as DriverResult;
+
+use super::command::{self, Order};
+use super::documents::{MessageDocument, revision};
+use super::head;
+use super::line::{Line, Means, Pending, Refused, Standing};
+use super::membership::{self, Deed, Establish, Stumble};
+use super::standing::Heads;
+use crate::adapters::mongodb::connection::Connection;
+use crate::adapters::mongodb::conversations;
+use crate::adapters::mongodb::error::{Fault, Key, Refusal, Reply, is_passing};
+use crate::adapters::mongodb::patience::{self, Backoff, Deadline};
+use crate::adapters::mongodb::schema::MESSAGES;
+use crate::conversations::Head;
+use crate::id::ConversationId;
+use crate::messages::{Change, IndexTerms, Outcome};
+use crate::storage::RepositoryError;
+
+/// How many documents go in one command.
+const DOCUMENTS: usize = 512;
+/// How many bytes of documents go in one command.
+const BYTES: usize = 4 << 20;
+/// How many transactions run at once.
+const TRANSACTIONS: usize = 8;
+
+/// A batch on its way.
+pub(super) struct Commit<'a> {
+    pub(super) connection: &'a Arc<Connection>,
+    heads: &'a Heads,
+    /// One for each conversation, in order of their first changes.
+    pub(super) lines: Vec<Line>,
+    outcomes: Vec<Option<Result<Outcome, RepositoryError>>>,
+    /// What went wrong last.
+    cause: String,
+    /// How many changes are not settled.
+    open: usize,
+    /// Whether a conversation turned out to stand elsewhere in this round.
+    moved: bool,
+    /// Whether one conversation may keep a command of many waiting: then each gets its own.
+    apart: bool,
+}
+
+/// A change that a command carries, and where it takes its conversation.
+struct Offer {
+    line: usize,
+    head: Head,
+}
+
+impl<'a> Commit<'a> {
+    pub(super) fn new(connection: &'a Arc<Connection>, heads: &'a Heads, changes: Vec<Change>) -> Self {
+        let open = changes.len();
+        let mut lines: Vec<Line> = Vec::new();
+        let mut by_id: HashMap<ConversationId, usize> = HashMap::new();
+        for (index, change) in changes.into_iter().enumerate() {
+            let id = change.message().conversation_id;
+            let line = *by_id.entry(id).or_insert_with(|| {
+                let standing = heads.recall(id).map_or(Standing::Unknown, Standing::At);
+                lines.push(Line::new(id, standing));
+                lines.len() - 1
+            });
+            lines[line].queue.push_back(Pending::new(index, change));
+        }
+        Self {
+            connection,
+            heads,
+            lines,
+            outcomes: (0..open).map(|_| None).collect(),
+            cause: String::new(),
+            open,
+            moved: false,
+            apart: false,
+        }
+    }
+
+    /// Carries the batch out, and returns what came of each change, in order.
+    pub(super) async fn run(mut self) -> Vec<Result<Outcome, RepositoryError>> {
+        let deadline = Deadline::after(patience::COMMIT);
+        let mut backoff = Backoff::new();
+        while self.open > 0 {
+            let open = self.open;
+            self.moved = false;
+            match self.round().await {
+                Ok(()) => {}
+                Err(RepositoryError::Unavailable(cause)) => self.cause = cause.to_string(),
+                Err(RepositoryError::Internal(cause)) => {
+                    let cause = cause.to_string();
+                    self.give_up(|_| true, || RepositoryError::internal(cause.clone()));
+                }
+            }
+            if deadline.has_passed() {
+                let cause = self.cause.clone();
+                self.give_up(|_| true, || RepositoryError::unavailable(cause.clone()));
+            }
+            if self.open < open || self.moved {
+                backoff.reset();
+            } else {
+                backoff.pause().await;
+            }
+        }
+        let settled = |outcome: Option<_>| outcome.expect("none is open any more");
+        self.outcomes.into_iter().map(settled).collect()
+    }
+
+    async fn round(&mut self) -> Result<(), RepositoryError> {
+        self.read_heads().await?;
+        self.look_up().await?;
+        let cause = "what holds its number or id does not show";
+        self.give_up(Line::has_waited_enough, || RepositoryError::unavailable(cause));
+        self.offer_messages().await?;
+        self.offer_revisions().await?;
+        self.offer_deeds().await;
+        Ok(())
+    }
+
+    /// Reads where the conversations stand of which that is not known.
+    async fn read_heads(&mut self) -> Result<(), RepositoryError> {
+        let asks = |line: &Line| {
+            let next = line.queue.front().is_some_and(|next| next.fence().is_some());
+            next && (line.standing == Standing::Unknown || line.is_behind())
+        };
+        let ids: Vec<_> = self
+            .lines
+            .iter()
+            .filter(|line| asks(line))
+            .map(|line| line.id)
+            .collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let heads: HashMap<_, _> = head::read(self.connection, &ids).await?.into_iter().collect();
+        let empty: Vec<_> = ids.iter().copied().filter(|id| !heads.contains_key(id)).collect();
+        let mut present: HashSet<ConversationId> = HashSet::new();
+        if !empty.is_empty() {
+            let found = conversations::read(self.connection, &empty).await?;
+            present.extend(found.into_iter().map(|conversation| conversation.id));
+        }
+        for line in self.lines.iter_mut().filter(|line| asks(line)) {
+            let head = heads.get(&line.id).copied();
+            line.standing = match head {
+                Some(head) => Standing::At(head),
+                None if present.contains(&line.id) => Standing::At(Head::default()),
+                None => Standing::Missing,
+            };
+            if let Some(head) = head {
+                self.heads.remember(line.id, head);
+            }
+            match line.overtaken_at.take() {
+                Some(before) if line.standing == Standing::At(before) => line.waits(),
+                Some(_) => {
+                    line.moves();
+                    self.moved = true;
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Offers the new messages that come next.
+    async fn offer_messages(&mut self) -> Result<(), RepositoryError> {
+        let (mut offers, mut documents, mut bytes) = (Vec::new(), Vec::new(), 0);
+        'lines: for (index, line) in self.lines.iter().enumerate() {
+            for (pending, head) in line.next(Means::Insert) {
+                let message = pending.change.message().clone().at(pending.position(head));
+                let none = IndexTerms::default();
+                let terms = match &pending.change {
+                    Change::Append { terms, .. } => terms,
+                    _ => &none,
+                };
+                let document = MessageDocument::new(&message, terms, head);
+                let document = serialize_to_raw_document_buf(&document).map_err(RepositoryError::internal)?;
+                bytes += document.as_bytes().len();
+                if documents.len() == DOCUMENTS || (bytes > BYTES && !documents.is_empty()) {
+                    break 'lines;
+                }
+                offers.push(Offer { line: index, head });
+                documents.push(document);
+            }
+        }
+        self.offer(offers, documents, |documents| Ok(command::insert(MESSAGES, documents)))
+            .await
+    }
+
+    /// Offers the revisions that come next.
+    async fn offer_revisions(&mut self) -> Result<(), RepositoryError> {
+        let (mut offers, mut statements) = (Vec::new(), Vec::new());
+        'lines: for (index, line) in self.lines.iter().enumerate() {
+            for (pending, head) in line.next(Means::Update) {
+                let Change::Revise { message, terms, .. } = &pending.change else {
+                    break;
+                };
+                if statements.len() == DOCUMENTS {
+                    break 'lines;
+                }
+                offers.push(Offer { line: index, head });
+                statements.push(revision(message, terms, head).map_err(RepositoryError::internal)?);
+            }
+        }
+        let update = |statements| command::update(MESSAGES, statements, Order::Kept);
+        self.offer(offers, statements, update).await
+    }
+
+    /// Sends what is offered in one command; in one for each conversation, at once, where one may be in the others' way.
+    async fn offer<D>(
+        &mut self,
+        offers: Vec<Offer>,
+        documents: Vec<D>,
+        command: impl Fn(Vec<D>) -> mongodb::bson::error::Result<RawDocumentBuf>,
+    ) -> Result<(), RepositoryError> {
+        let mut parts: Vec<(Vec<Offer>, Vec<D>)> = Vec::new();
+        for (offer, document) in offers.into_iter().zip(documents) {
+            match parts.last_mut() {
+                Some((offers, documents)) if !self.apart || offers[0].line == offer.line => {
+                    offers.push(offer);
+                    documents.push(document);
+                }
+                _ => parts.push((vec![offer], vec![document])),
+            }
+        }
+        let mut commands = Vec::with_capacity(parts.len());
+        for (offers, documents) in parts {
+            commands.push((offers, command(documents).map_err(RepositoryError::internal)?));
+        }
+        let connection = self.connection;
+        let send = |(offers, command)| async move { (offers, connection.write(command).await) };
+        let answers: Vec<_> = stream::iter(commands).map(send).buffered(TRANSACTIONS).collect().await;
+        for (offers, answer) in answers {
+            self.conclude(&offers, answer);
+        }
+        Ok(())
+    }
+
+    /// Carries out what touches more than messages, where that comes next.
+    async fn offer_deeds(&mut self) {
+        let deeds = self.lines.iter().enumerate().filter_map(|(index, line)| {
+            let pending = line.queue.front().filter(|next| next.means() == Means::Transaction)?;
+            let head = match &pending.change {
+                Change::Create { .. } => pending.after(Head::default()),
+                _ => line.next(Means::Transaction).next()?.1,
+            };
+            Some((Offer { line: index, head }, deed(pending, head)?))
+        });
+        let connection = self.connection;
+        let deeds: Vec<_> = deeds.map(|(offer, deed)| carry_out(connection, offer, deed)).collect();
+        let done: Vec<_> = stream::iter(deeds).buffered(TRANSACTIONS).collect().await;
+        for (offer, done) in done {
+            match done {
+                Ok(()) => self.acknowledge(&offer),
+                Err(Stumble::Taken) => self.refuse(&offer, Fault::Duplicate(Key::Id)),
+                Err(Stumble::Overtaken) => self.refuse(&offer, Fault::Duplicate(Key::Field(String::new()))),
+                Err(Stumble::Conflict(cause)) => {
+                    self.cause = cause;
+                    self.forget(offer.line);
+                }
+                Err(Stumble::Doubt(cause)) => self.doubt(&[offer], cause),
+                Err(Stumble::Failed(cause)) => self.refuse(&offer, Fault::Lasting(cause)),
+            }
+        }
+    }
+}
+
+/// What follows from the server's answers.
+impl Commit<'_> {
+    fn conclude(&mut self, offers: &[Offer], answer: DriverResult<Reply>) {
+        match answer {
+            // Each document counts for one; were it not so, a number might be left out unnoticed.
+            Ok(Reply {
+                refusal,
+                unconfirmed: None,
+                done,
+            }) if refusal.is_some() || done == offers.len() => {
+                let done = refusal
+                    .as_ref()
+                    .map_or(offers.len(), |refusal| refusal.index.min(offers.len()));
+                for offer in &offers[..done] {
+                    self.acknowledge(offer);
+                }
+                if let Some(Refusal { index, fault }) = refusal
+                    && let Some(offer) = offers.get(index)
+                {
+                    self.refuse(offer, fault);
+                }
+            }
+            Ok(Reply { unconfirmed, .. }) => self.doubt(offers, unconfirmed.unwrap_or_default()),
+            Err(error) if is_passing(&error) => self.doubt(offers, error.to_string()),
+            Err(error) => {
+                for offer in offers {
+                    self.refuse(offer, Fault::Lasting(error.to_string()));
+                }
+            }
+        }
+    }
+
+    /// Settles the next change of a line: a majority has it.
+    fn acknowledge(&mut self, offer: &Offer) {
+        let line = &mut self.lines[offer.line];
+        let Some(pending) = line.queue.pop_front() else { return };
+        line.standing = Standing::At(offer.head);
+        line.moves();
+        self.heads.remember(line.id, offer.head);
+        self.settle(pending.index, Ok(Outcome::Committed(pending.position(offer.head))));
+    }
+
+    /// Takes up the next change of a line, which was refused.
+    fn refuse(&mut self, offer: &Offer, fault: Fault) {
+        let line = &mut self.lines[offer.line];
+        let Some(pending) = line.queue.front_mut() else { return };
+        match fault {
+            Fault::Duplicate(Key::Id) => pending.refused = Some(Refused::Taken),
+            Fault::Duplicate(Key::Field(_)) => {
+                if let Standing::At(head) = line.standing {
+                    line.overtaken_at = Some(head);
+                }
+                self.forget(offer.line);
+            }
+            Fault::Passing(cause) => {
+                pending.doubtful = true;
+                self.cause = cause;
+                self.forget(offer.line);
+            }
+            Fault::Lasting(cause) if pending.means() == Means::Update => {
+                pending.refused = Some(Refused::Invalid(cause));
+            }
+            Fault::Lasting(cause) => {
+                if let Some(pending) = line.queue.pop_front() {
+                    self.settle(pending.index, Err(RepositoryError::internal(cause)));
+                }
+            }
+        }
+    }
+
+    /// Notes of changes, of each line the next ones, that it is not known whether they were carried out.
+    fn doubt(&mut self, offers: &[Offer], cause: String) {
+        let mut offered: HashMap<usize, usize> = HashMap::new();
+        for offer in offers {
+            *offered.entry(offer.line).or_default() += 1;
+        }
+        self.apart = offered.len() > 1;
+        for (line, offered) in offered {
+            for pending in self.lines[line].queue.iter_mut().take(offered) {
+                pending.doubtful = true;
+            }
+            self.forget(line);
+        }
+        self.cause = cause;
+    }
+
+    fn forget(&mut self, line: usize) {
+        let line = &mut self.lines[line];
+        line.standing = Standing::Unknown;
+        self.heads.forget(line.id);
+    }
+
+    pub(super) fn settle(&mut self, index: usize, outcome: Result<Outcome, RepositoryError>) {
+        self.outcomes[index] = Some(outcome);
+        self.open -= 1;
+    }
+
+    /// Settles all that is open of some lines.
+    fn give_up(&mut self, of: impl Fn(&Line) -> bool, error: impl Fn() -> RepositoryError) {
+        let mut lost = Vec::new();
+        for line in self.lines.iter_mut().filter(|line| of(line)) {
+            lost.extend(line.queue.drain(..));
+            line.moves();
+        }
+        for pending in lost {
+            self.settle(pending.index, Err(error()));
+        }
+    }
+}
+
+async fn carry_out(connection: &Arc<Connection>, offer: Offer, deed: Deed<'_>) -> (Offer, Result<(), Stumble>) {
+    let done = membership::carry_out(connection, &deed).await;
+    (offer, done)
+}
+
+/// Describes a change that takes a transaction.
+fn deed(pending: &Pending, head: Head) -> Option<Deed<'_>> {
+    let message = pending.change.message().clone().at(pending.position(head));
+    let (conversation, members) = match &pending.change {
+        Change::Create {
+            conversation, members, ..
+        } => (Establish::Made(conversation), members),
+        Change::Govern {
+            conversation, members, ..
+        } => (
+            conversation.as_ref().map_or(Establish::Kept, Establish::Changed),
+            members,
+        ),
+        Change::Append { .. } | Change::Revise { .. } => return None,
+    };
+    Some(Deed {
+        conversation,
+        members,
+        message,
+        head,
+    })
+}

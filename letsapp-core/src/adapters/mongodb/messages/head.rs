@@ -1,0 +1,44 @@
+//! Where conversations stand, read from their newest change.
+
+use std::sync::Arc;
+
+use mongodb::bson::{Uuid, doc};
+use serde::Deserialize;
+
+use super::documents::HeadDocument;
+use crate::adapters::mongodb::connection::Connection;
+use crate::adapters::mongodb::fields::{Id, uuids};
+use crate::adapters::mongodb::schema::MESSAGES;
+use crate::conversations::Head;
+use crate::id::ConversationId;
+use crate::storage::RepositoryError;
+
+#[derive(Debug, Deserialize)]
+struct Newest {
+    #[serde(rename = "_id")]
+    conversation_id: Uuid,
+    rev: i64,
+    head: HeadDocument,
+}
+
+/// Reads the heads of those of the conversations that have messages. The sort is the index read backwards, so that the
+/// server looks at one entry of each conversation (a distinct scan); sorted forwards it would look at all of them.
+pub(in crate::adapters::mongodb) async fn read(
+    connection: &Arc<Connection>,
+    ids: &[ConversationId],
+) -> Result<Vec<(ConversationId, Head)>, RepositoryError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pipeline = vec![
+        doc! {"$match": {"conversation_id": {"$in": uuids(ids)}}},
+        doc! {"$sort": {"conversation_id": -1, "rev": -1}},
+        doc! {"$group": {"_id": "$conversation_id", "rev": {"$first": "$rev"}, "head": {"$first": "$head"}}},
+    ];
+    let newest: Vec<Newest> = connection.aggregate(MESSAGES, pipeline).await?;
+    let pair = |newest: Newest| {
+        let conversation_id = ConversationId::from_bson(newest.conversation_id);
+        (conversation_id, newest.head.into_head(newest.rev))
+    };
+    Ok(newest.into_iter().map(pair).collect())
+}

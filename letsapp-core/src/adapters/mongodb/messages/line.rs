@@ -1,0 +1,202 @@
+//! What waits to be carried out in one conversation.
+
+use std::collections::VecDeque;
+
+use crate::adapters::mongodb::patience::{Deadline, UNSEEN};
+use crate::conversations::Head;
+use crate::id::{ConversationId, Seq};
+use crate::messages::{Change, Message, Position};
+
+/// The changes of one conversation, in order, and where it stands.
+pub(super) struct Line {
+    pub(super) id: ConversationId,
+    pub(super) standing: Standing,
+    pub(super) queue: VecDeque<Pending>,
+    /// Where it stood when its next numbers turned out to be taken.
+    pub(super) overtaken_at: Option<Head>,
+    /// Until when what holds its numbers or ids, but can't be seen, is waited for.
+    unseen: Option<Deadline>,
+}
+
+/// What is known of where a conversation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing.
+    Unknown,
+    /// It stands there, or has moved on without our knowing.
+    At(Head),
+    /// There is no such conversation.
+    Missing,
+}
+
+/// A change that is not settled yet.
+pub(super) struct Pending {
+    /// Its place in the batch.
+    pub(super) index: usize,
+    pub(super) change: Change,
+    /// It was offered, and whether it was carried out is not known.
+    pub(super) doubtful: bool,
+    /// It was refused because of what there is, which is to be looked at.
+    pub(super) refused: Option<Refused>,
+}
+
+/// Why a change was refused.
+pub(super) enum Refused {
+    /// Its id is taken, or its message has moved on.
+    Taken,
+    /// The server wanted another document.
+    Invalid(String),
+}
+
+/// By what kind of command a change is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Means {
+    Insert,
+    Update,
+    Transaction,
+}
+
+impl Line {
+    pub(super) const fn new(id: ConversationId, standing: Standing) -> Self {
+        Self {
+            id,
+            standing,
+            queue: VecDeque::new(),
+            overtaken_at: None,
+            unseen: None,
+        }
+    }
+
+    /// Returns the changes that come next, can be carried out by these means, and were decided on what still holds,
+    /// each with where it takes the conversation.
+    pub(super) fn next(&self, means: Means) -> impl Iterator<Item = (&Pending, Head)> {
+        let mut head = match self.standing {
+            Standing::At(head) => Some(head),
+            Standing::Unknown | Standing::Missing => None,
+        };
+        self.queue.iter().map_while(move |pending| {
+            let before = head?;
+            if pending.means() != means || pending.fence().is_some_and(|fence| fence != before.fence) {
+                return None;
+            }
+            let after = pending.after(before);
+            head = Some(after);
+            Some((pending, after))
+        })
+    }
+
+    /// Tells, for each change, whether it was decided on what is no longer so.
+    pub(super) fn outdated(&self) -> impl Iterator<Item = bool> {
+        // Behind a system message that is about to be carried out, nothing is known yet.
+        let mut known = true;
+        self.queue
+            .iter()
+            .map(move |pending| match (self.standing, pending.fence()) {
+                (Standing::Missing, fence) => {
+                    known &= fence.is_some();
+                    known
+                }
+                (Standing::At(head), Some(fence)) if known => {
+                    known = fence != head.fence || !pending.moves_fence();
+                    fence != head.fence
+                }
+                _ => {
+                    known = false;
+                    false
+                }
+            })
+    }
+
+    /// Tells whether its next change was decided on more than is known here.
+    pub(super) fn is_behind(&self) -> bool {
+        match (self.standing, self.queue.front().and_then(Pending::fence)) {
+            (Standing::At(head), Some(fence)) => fence > head.fence,
+            _ => false,
+        }
+    }
+
+    /// Notes that something which can't be seen is in the way.
+    pub(super) fn waits(&mut self) {
+        self.unseen.get_or_insert_with(|| Deadline::after(UNSEEN));
+    }
+
+    /// Notes that nothing is in the way.
+    pub(super) const fn moves(&mut self) {
+        self.unseen = None;
+    }
+
+    pub(super) fn has_waited_enough(&self) -> bool {
+        self.unseen.is_some_and(Deadline::has_passed)
+    }
+}
+
+impl Pending {
+    pub(super) const fn new(index: usize, change: Change) -> Self {
+        Self {
+            index,
+            change,
+            doubtful: false,
+            refused: None,
+        }
+    }
+
+    pub(super) const fn means(&self) -> Means {
+        match &self.change {
+            Change::Append { .. } => Means::Insert,
+            Change::Revise { .. } => Means::Update,
+            Change::Govern {
+                conversation, members, ..
+            } if conversation.is_none() && members.is_empty() => Means::Insert,
+            Change::Govern { .. } | Change::Create { .. } => Means::Transaction,
+        }
+    }
+
+    /// Returns the fence under which it was decided; what makes a conversation has none.
+    pub(super) const fn fence(&self) -> Option<Seq> {
+        match &self.change {
+            Change::Append { fence, .. } | Change::Revise { fence, .. } | Change::Govern { fence, .. } => Some(*fence),
+            Change::Create { .. } => None,
+        }
+    }
+
+    const fn moves_fence(&self) -> bool {
+        matches!(self.change, Change::Govern { .. } | Change::Create { .. })
+    }
+
+    /// Works out where the change takes a conversation that stands there.
+    pub(super) fn after(&self, head: Head) -> Head {
+        let rev = head.rev.next();
+        match &self.change {
+            Change::Revise { .. } => Head { rev, ..head },
+            change => after_message(head, change.message()),
+        }
+    }
+
+    /// Works out where the change lands if it takes its conversation to this head.
+    pub(super) const fn position(&self, head: Head) -> Position {
+        match &self.change {
+            Change::Revise { message, .. } => Position {
+                seq: message.seq,
+                rev: head.rev,
+                ordinal: message.ordinal,
+            },
+            _ => Position {
+                seq: head.seq,
+                rev: head.rev,
+                ordinal: head.ordinal,
+            },
+        }
+    }
+}
+
+/// Works out where a new message takes a conversation that stands there.
+fn after_message(head: Head, message: &Message) -> Head {
+    let seq = head.seq.next();
+    let from_user = message.is_from_user();
+    Head {
+        seq,
+        rev: head.rev.next(),
+        ordinal: head.ordinal + u64::from(from_user),
+        fence: if from_user { head.fence } else { seq },
+    }
+}

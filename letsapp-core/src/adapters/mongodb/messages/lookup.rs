@@ -1,0 +1,185 @@
+//! Finding out what came of changes that were refused, or of which nothing was heard.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mongodb::bson::{Bson, Uuid, doc};
+use mongodb::options::{FindOptions, Hint};
+
+use super::commit::Commit;
+use super::documents::{MessageDocument, MessageKey};
+use super::line::{Line, Pending, Refused};
+use crate::adapters::mongodb::connection::Connection;
+use crate::adapters::mongodb::conversations;
+use crate::adapters::mongodb::schema::MESSAGES;
+use crate::conversations::{Conversation, Head};
+use crate::id::ConversationId;
+use crate::messages::{Change, Message, Outcome, Position};
+use crate::storage::RepositoryError;
+
+/// What there is under the ids of changes.
+#[derive(Default)]
+struct Found {
+    messages: HashMap<MessageKey, Message>,
+    conversations: HashMap<ConversationId, Conversation>,
+}
+
+/// What follows for a change.
+enum Verdict {
+    /// It is settled.
+    Settled(Result<Outcome, RepositoryError>),
+    /// It is to be offered, again.
+    Open,
+    /// Something that can't be seen is in its way.
+    Waits,
+}
+
+impl Commit<'_> {
+    /// Looks at what there is, for the changes that were refused, that are outdated, or of which it is not known
+    /// whether they were carried out; and settles those that this settles.
+    pub(super) async fn look_up(&mut self) -> Result<(), RepositoryError> {
+        let (mut keys, mut creations) = (Vec::new(), Vec::new());
+        for line in &self.lines {
+            for (pending, outdated) in line.queue.iter().zip(line.outdated()) {
+                match &pending.change {
+                    _ if !(outdated || pending.doubtful || pending.refused.is_some()) => {}
+                    Change::Create { .. } => creations.push(line.id),
+                    change => keys.push(MessageKey::of(change.message())),
+                }
+            }
+        }
+        if keys.is_empty() && creations.is_empty() {
+            return Ok(());
+        }
+        let found = Found::read(self.connection, &keys, &creations).await?;
+        let mut settled = Vec::new();
+        for line in &mut self.lines {
+            sift(line, &found, &mut settled);
+        }
+        for (index, outcome) in settled {
+            self.settle(index, outcome);
+        }
+        Ok(())
+    }
+}
+
+/// Takes out of a line what is settled.
+fn sift(line: &mut Line, found: &Found, settled: &mut Vec<(usize, Result<Outcome, RepositoryError>)>) {
+    let outdated: Vec<bool> = line.outdated().collect();
+    for (mut pending, outdated) in std::mem::take(&mut line.queue).into_iter().zip(outdated) {
+        if !(outdated || pending.doubtful || pending.refused.is_some()) {
+            line.queue.push_back(pending);
+            continue;
+        }
+        match found.verdict(&pending, outdated) {
+            Verdict::Settled(outcome) => {
+                if matches!(outcome, Ok(Outcome::Exists(_) | Outcome::Committed(_))) {
+                    line.standing = super::line::Standing::Unknown;
+                }
+                settled.push((pending.index, outcome));
+            }
+            verdict => {
+                if matches!(verdict, Verdict::Waits) {
+                    line.waits();
+                }
+                pending.refused = None;
+                line.queue.push_back(pending);
+            }
+        }
+    }
+}
+
+impl Found {
+    async fn read(
+        connection: &Arc<Connection>,
+        keys: &[MessageKey],
+        creations: &[ConversationId],
+    ) -> Result<Self, RepositoryError> {
+        let mut found = Self::default();
+        if !keys.is_empty() {
+            found.messages = by_key(connection, keys).await?;
+        }
+        if !creations.is_empty() {
+            let read = conversations::read(connection, creations).await?;
+            found.conversations = read
+                .into_iter()
+                .map(|conversation| (conversation.id, conversation))
+                .collect();
+        }
+        Ok(found)
+    }
+
+    fn verdict(&self, pending: &Pending, outdated: bool) -> Verdict {
+        let message = pending.change.message();
+        let found = self.messages.get(&MessageKey::of(message));
+        let settled = |outcome| Verdict::Settled(Ok(outcome));
+        match (&pending.change, found) {
+            (Change::Create { conversation, .. }, _) => match self.conversations.get(&message.conversation_id) {
+                Some(found) if pending.doubtful && found == conversation => {
+                    settled(Outcome::Committed(pending.position(pending.after(Head::default()))))
+                }
+                Some(found) => settled(Outcome::Exists(Box::new(found.clone()))),
+                None => pending.unsettled(),
+            },
+            (Change::Revise { .. }, None) => settled(Outcome::Outdated),
+            (Change::Revise { .. }, Some(found)) if found.rev != message.rev => {
+                if pending.doubtful && *found == message.clone().at(place(found)) {
+                    settled(Outcome::Committed(place(found)))
+                } else {
+                    settled(Outcome::Outdated)
+                }
+            }
+            (Change::Append { .. } | Change::Govern { .. }, Some(found)) => {
+                if pending.doubtful && *found == message.clone().at(place(found)) {
+                    settled(Outcome::Committed(place(found)))
+                } else {
+                    settled(Outcome::Duplicate(Box::new(found.clone())))
+                }
+            }
+            _ if outdated => settled(Outcome::Outdated),
+            _ => pending.unsettled(),
+        }
+    }
+}
+
+impl Pending {
+    /// Says what follows for a change that was not found.
+    fn unsettled(&self) -> Verdict {
+        match &self.refused {
+            Some(Refused::Invalid(cause)) => Verdict::Settled(Err(RepositoryError::internal(cause.clone()))),
+            Some(Refused::Taken) => Verdict::Waits,
+            None => Verdict::Open,
+        }
+    }
+}
+
+/// Reads those of the messages that exist.
+pub(super) async fn by_key(
+    connection: &Arc<Connection>,
+    keys: &[MessageKey],
+) -> Result<HashMap<MessageKey, Message>, RepositoryError> {
+    let mut conversations: Vec<Uuid> = keys.iter().map(|key| key.conversation).collect();
+    conversations.dedup();
+    let keys: Vec<Bson> = keys.iter().map(|key| Bson::from(*key)).collect();
+    let filter = doc! {"_id": {"$in": keys}, "conversation_id": {"$in": conversations}};
+    let options = FindOptions::builder()
+        .hint(Hint::Keys(doc! {"_id": 1}))
+        .projection(MessageDocument::projection())
+        .build();
+    let found: Vec<MessageDocument> = connection.find(MESSAGES, filter, options).await?;
+    found
+        .into_iter()
+        .map(|document| {
+            let message = document.into_message()?;
+            Ok((MessageKey::of(&message), message))
+        })
+        .collect()
+}
+
+fn place(message: &Message) -> Position {
+    Position {
+        seq: message.seq,
+        rev: message.rev,
+        ordinal: message.ordinal,
+    }
+}

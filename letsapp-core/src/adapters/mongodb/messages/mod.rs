@@ -1,0 +1,98 @@
+//! Messages: the one way in, [`commit`], and the reads. The collection `messages`.
+
+pub(super) mod command;
+mod commit;
+mod content;
+mod documents;
+pub(super) mod head;
+mod history;
+mod line;
+mod lookup;
+pub(super) mod membership;
+mod standing;
+mod tally;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::commit::Commit;
+use self::documents::MessageKey;
+use self::standing::Heads;
+use super::connection::Connection;
+use crate::conversations::{Span, Window};
+use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::{Change, Message, MessageRepository, Outcome, Range};
+use crate::storage::RepositoryError;
+
+/// The collection `messages`.
+#[derive(Debug)]
+pub(super) struct MongoMessages {
+    connection: Arc<Connection>,
+    heads: Heads,
+}
+
+/// While the server writes one batch, the next one fills up; with a third, batches only get smaller.
+const LANES: usize = 2;
+
+impl MongoMessages {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        Self {
+            connection,
+            heads: Heads::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl MessageRepository for MongoMessages {
+    fn lanes(&self) -> usize {
+        LANES
+    }
+
+    async fn commit(&self, changes: Vec<Change>) -> Vec<Result<Outcome, RepositoryError>> {
+        Commit::new(&self.connection, &self.heads, changes).run().await
+    }
+
+    async fn find(&self, at: &[(ConversationId, Seq)]) -> Result<Vec<Message>, RepositoryError> {
+        history::find(&self.connection, at).await
+    }
+
+    async fn find_by_id(
+        &self,
+        conversation_id: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, RepositoryError> {
+        let key = MessageKey::new(conversation_id, id);
+        let found = lookup::by_key(&self.connection, &[key]).await?;
+        Ok(found.into_values().next())
+    }
+
+    async fn history(
+        &self,
+        conversation_id: ConversationId,
+        windows: &[Window],
+        range: Range,
+        limit: usize,
+    ) -> Result<Vec<Message>, RepositoryError> {
+        history::history(&self.connection, conversation_id, windows, range, limit).await
+    }
+
+    async fn changes(
+        &self,
+        conversation_id: ConversationId,
+        windows: &[Window],
+        after: Rev,
+        limit: usize,
+    ) -> Result<Vec<Message>, RepositoryError> {
+        history::changes(&self.connection, conversation_id, windows, after, limit).await
+    }
+
+    async fn tally(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
+        tally::tally(&self.connection, spans).await
+    }
+
+    async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError> {
+        tally::senders(&self.connection, span).await
+    }
+}

@@ -1,0 +1,137 @@
+//! Counting messages without reading them: by the difference of ordinals, less the deleted ones.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mongodb::bson::{Document, Uuid, doc};
+use mongodb::options::FindOptions;
+use serde::Deserialize;
+
+use super::content::TEXT;
+use super::history::{hint, places};
+use crate::adapters::mongodb::connection::Connection;
+use crate::adapters::mongodb::fields::{Id, count, long};
+use crate::adapters::mongodb::schema::{BY_SEQ, DELETED, MESSAGES};
+use crate::conversations::Span;
+use crate::id::{ConversationId, Seq, UserId};
+use crate::storage::RepositoryError;
+
+#[derive(Debug, Deserialize)]
+struct OrdinalDocument {
+    conversation_id: Uuid,
+    seq: i64,
+    ordinal: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct PlaceDocument {
+    conversation_id: Uuid,
+    seq: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct SenderDocument {
+    #[serde(rename = "_id")]
+    sender_id: Uuid,
+}
+
+/// Counts the messages of users in each span that are not deleted: two queries, however many spans.
+pub(super) async fn tally(connection: &Arc<Connection>, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
+    let ordinals = ordinals(connection, spans).await?;
+    let ordinal = |span: &Span, seq: Seq| ordinals.get(&(span.conversation_id, seq)).copied().unwrap_or(0);
+    let written: Vec<u64> = spans
+        .iter()
+        .map(|span| ordinal(span, span.through).saturating_sub(ordinal(span, span.after)))
+        .collect();
+    let holds_any: Vec<&Span> = spans
+        .iter()
+        .zip(&written)
+        .filter_map(|(span, written)| (*written > 0).then_some(span))
+        .collect();
+    let deleted = deleted(connection, &holds_any).await?;
+    let left = |(span, written): (&Span, &u64)| {
+        let deleted = deleted.get(&span.conversation_id).into_iter().flatten();
+        let deleted = deleted
+            .filter(|seq| span.after < **seq && **seq <= span.through)
+            .count();
+        written.saturating_sub(deleted as u64)
+    };
+    Ok(spans.iter().zip(&written).map(left).collect())
+}
+
+/// Reads who sent messages of users in a span.
+pub(super) async fn senders(connection: &Arc<Connection>, span: Span) -> Result<Vec<UserId>, RepositoryError> {
+    let mut within = within(&span);
+    within.insert("content.type", TEXT);
+    let pipeline = vec![doc! {"$match": within}, doc! {"$group": {"_id": "$sender_id"}}];
+    let senders: Vec<SenderDocument> = connection.aggregate(MESSAGES, pipeline).await?;
+    Ok(senders
+        .into_iter()
+        .map(|sender| UserId::from_bson(sender.sender_id))
+        .collect())
+}
+
+/// Reads the ordinals at both ends of each span.
+async fn ordinals(
+    connection: &Arc<Connection>,
+    spans: &[Span],
+) -> Result<HashMap<(ConversationId, Seq), u64>, RepositoryError> {
+    let ends = spans
+        .iter()
+        .flat_map(|span| [span.after, span.through].map(|seq| (span.conversation_id, seq)))
+        .filter(|(_, seq)| *seq > Seq::ZERO);
+    let ends: Vec<_> = ends.collect();
+    if ends.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let options = FindOptions::builder()
+        .projection(doc! {"_id": 0, "conversation_id": 1, "seq": 1, "ordinal": 1})
+        .hint(hint(BY_SEQ))
+        .build();
+    let found: Vec<OrdinalDocument> = connection.find(MESSAGES, places(&ends), options).await?;
+    let pair = |found: OrdinalDocument| {
+        let place = (ConversationId::from_bson(found.conversation_id), Seq(count(found.seq)));
+        (place, count(found.ordinal))
+    };
+    Ok(found.into_iter().map(pair).collect())
+}
+
+/// Reads where deleted messages lie in the spans. System messages are never deleted.
+async fn deleted(
+    connection: &Arc<Connection>,
+    spans: &[&Span],
+) -> Result<HashMap<ConversationId, Vec<Seq>>, RepositoryError> {
+    let mut deleted: HashMap<_, Vec<_>> = HashMap::new();
+    if spans.is_empty() {
+        return Ok(deleted);
+    }
+    let branches: Vec<Document> = spans
+        .iter()
+        .map(|span| {
+            let mut within = within(span);
+            within.insert("deleted_at", doc! {"$exists": true});
+            within
+        })
+        .collect();
+    let options = FindOptions::builder()
+        .projection(doc! {"_id": 0, "conversation_id": 1, "seq": 1})
+        .hint(hint(DELETED))
+        .build();
+    let found: Vec<PlaceDocument> = connection.find(MESSAGES, doc! {"$or": branches}, options).await?;
+    for found in found {
+        let conversation_id = ConversationId::from_bson(found.conversation_id);
+        deleted.entry(conversation_id).or_default().push(Seq(count(found.seq)));
+    }
+    for seqs in deleted.values_mut() {
+        seqs.sort_unstable();
+        seqs.dedup();
+    }
+    Ok(deleted)
+}
+
+fn within(span: &Span) -> Document {
+    doc! {
+        "conversation_id": span.conversation_id.to_bson(),
+        "seq": {"$gt": long(span.after.0), "$lte": long(span.through.0)},
+    }
+}

@@ -1,0 +1,272 @@
+//! Users and what they sign in with: one document each.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mongodb::Collection;
+use mongodb::bson::{DateTime, Document, Uuid, doc};
+use mongodb::options::{FindOneOptions, FindOptions, ReturnDocument};
+use serde::{Deserialize, Serialize};
+
+use super::connection::{Connection, Session};
+use super::error::{Key, duplicate_of};
+use super::fields::{Id, VERSION, date, moment, uuids, word};
+use super::schema::USERS;
+use crate::auth::{Credential, PasswordHash};
+use crate::id::UserId;
+use crate::storage::RepositoryError;
+use crate::users::{
+    About, Audience, Claim, DisplayName, Email, Login, ProfilePatch, Settings, Update, User, UserRepository, Username,
+};
+
+/// The collection `users`.
+#[derive(Debug)]
+pub(super) struct MongoUsers {
+    connection: Arc<Connection>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct UserDocument {
+    #[serde(rename = "_id")]
+    id: Uuid,
+    v: i32,
+    username: String,
+    display_name: String,
+    /// The display name, folded.
+    folded: String,
+    about: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    /// The address without its case; unique.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    avatar_media_id: Option<Uuid>,
+    settings: SettingsDocument,
+    created_at: DateTime,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_seen_at: Option<DateTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<DateTime>,
+    /// The password hash; left out when profiles are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SettingsDocument {
+    last_seen: String,
+    read_receipts: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct CredentialDocument {
+    #[serde(rename = "_id")]
+    id: Uuid,
+    password: String,
+}
+
+impl MongoUsers {
+    pub(super) const fn new(connection: Arc<Connection>) -> Self {
+        Self { connection }
+    }
+
+    fn collection<D: Send + Sync>(&self) -> Collection<D> {
+        self.connection.collection(USERS)
+    }
+}
+
+#[async_trait]
+impl UserRepository for MongoUsers {
+    async fn create(&self, user: User, password: PasswordHash) -> Result<Claim, RepositoryError> {
+        let mut session = self.connection.session().await?;
+        let document = UserDocument::new(&user, &password);
+        let collection = self.collection::<UserDocument>();
+        let insert = collection.insert_one(&document).session(&mut *session);
+        match Session::step(insert).await {
+            Ok(_) => Ok(Claim::Done),
+            Err(error) => match duplicate_of(&error) {
+                Some(Key::Field(field)) if field == "username" => Ok(Claim::UsernameTaken),
+                Some(Key::Field(field)) if field == "email_key" => Ok(Claim::EmailTaken),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    async fn find(&self, ids: &[UserId]) -> Result<Vec<User>, RepositoryError> {
+        let filter = doc! {"_id": {"$in": uuids(ids)}};
+        self.read(filter, FindOptions::default()).await
+    }
+
+    async fn search<'a>(
+        &self,
+        prefix: &'a str,
+        after: Option<&'a Username>,
+        limit: usize,
+    ) -> Result<Vec<User>, RepositoryError> {
+        // No name holds the last code point, so it bounds all that begin with the prefix.
+        let begins = doc! {"$gte": prefix, "$lt": format!("{prefix}{}", char::MAX)};
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mut filter = doc! {
+            "$or": [{"username": &begins}, {"folded": &begins}],
+            "deleted_at": {"$exists": false},
+        };
+        if let Some(after) = after {
+            filter.insert("username", doc! {"$gt": after.as_str()});
+        }
+        let options = FindOptions::builder()
+            .sort(doc! {"username": 1})
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .build();
+        self.read(filter, options).await
+    }
+
+    async fn update(&self, id: UserId, patch: ProfilePatch) -> Result<Update, RepositoryError> {
+        let mut session = self.connection.session().await?;
+        let present = doc! {"_id": id.to_bson(), "deleted_at": {"$exists": false}};
+        let collection = self.collection::<UserDocument>();
+        let update = collection
+            .find_one_and_update(present, changes(&patch))
+            .projection(without_password())
+            .return_document(ReturnDocument::After)
+            .session(&mut *session);
+        match Session::step(update).await {
+            Ok(Some(document)) => Ok(Update::Done(document.into_user()?)),
+            Ok(None) => Ok(Update::Missing),
+            Err(error) => match duplicate_of(&error) {
+                Some(Key::Field(field)) if field == "email_key" => Ok(Update::EmailTaken),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    async fn credential(&self, login: &Login) -> Result<Option<Credential>, RepositoryError> {
+        let mut filter = match login {
+            Login::Username(username) => doc! {"username": username.as_str()},
+            Login::Email(email) => doc! {"email_key": email.key()},
+            Login::Id(id) => doc! {"_id": id.to_bson()},
+        };
+        filter.insert("deleted_at", doc! {"$exists": false});
+        let mut session = self.connection.session().await?;
+        let options = FindOneOptions::builder().projection(doc! {"password": 1}).build();
+        let collection = self.collection::<CredentialDocument>();
+        let found = collection.find_one(filter).with_options(options).session(&mut *session);
+        let found = Session::step(found).await?;
+        Ok(found.map(|document| Credential {
+            user_id: UserId::from_bson(document.id),
+            password: PasswordHash::from_phc(document.password),
+        }))
+    }
+
+    async fn replace_password(
+        &self,
+        id: UserId,
+        from: &PasswordHash,
+        to: PasswordHash,
+    ) -> Result<bool, RepositoryError> {
+        let mut session = self.connection.session().await?;
+        let unchanged = doc! {"_id": id.to_bson(), "password": from.as_phc()};
+        let collection = self.collection::<UserDocument>();
+        let update = collection
+            .update_one(unchanged, doc! {"$set": {"password": to.as_phc()}})
+            .session(&mut *session);
+        Ok(Session::step(update).await?.matched_count == 1)
+    }
+}
+
+impl MongoUsers {
+    async fn read(&self, filter: Document, mut options: FindOptions) -> Result<Vec<User>, RepositoryError> {
+        options.projection = Some(without_password());
+        let found: Vec<UserDocument> = self.connection.find(USERS, filter, options).await?;
+        found.into_iter().map(UserDocument::into_user).collect()
+    }
+}
+
+impl UserDocument {
+    fn new(user: &User, password: &PasswordHash) -> Self {
+        Self {
+            id: user.id.to_bson(),
+            v: VERSION,
+            username: user.username.as_str().to_owned(),
+            display_name: user.display_name.as_str().to_owned(),
+            folded: user.display_name.folded(),
+            about: user.about.as_str().to_owned(),
+            email: user.email.as_ref().map(|email| email.as_str().to_owned()),
+            email_key: user.email.as_ref().map(Email::key),
+            avatar_media_id: user.avatar_media_id.map(Id::to_bson),
+            settings: SettingsDocument {
+                last_seen: user.settings.last_seen.as_str().to_owned(),
+                read_receipts: user.settings.read_receipts,
+            },
+            created_at: date(user.created_at),
+            last_seen_at: user.last_seen_at.map(date),
+            deleted_at: user.deleted_at.map(date),
+            password: Some(password.as_phc().to_owned()),
+        }
+    }
+
+    fn into_user(self) -> Result<User, RepositoryError> {
+        Ok(User {
+            id: UserId::from_bson(self.id),
+            username: Username::from_stored(self.username),
+            display_name: DisplayName::from_stored(self.display_name),
+            about: About::from_stored(self.about),
+            email: self.email.map(Email::from_stored),
+            avatar_media_id: self.avatar_media_id.map(Id::from_bson),
+            settings: Settings {
+                last_seen: word(&self.settings.last_seen, Audience::from_word)?,
+                read_receipts: self.settings.read_receipts,
+            },
+            created_at: moment(self.created_at),
+            last_seen_at: self.last_seen_at.map(moment),
+            deleted_at: self.deleted_at.map(moment),
+        })
+    }
+}
+
+fn without_password() -> Document {
+    doc! {"password": 0}
+}
+
+/// Writes what a patch changes.
+fn changes(patch: &ProfilePatch) -> Document {
+    let (mut set, mut unset) = (doc! {}, doc! {});
+    if let Some(display_name) = &patch.display_name {
+        set.insert("display_name", display_name.as_str());
+        set.insert("folded", display_name.folded());
+    }
+    if let Some(about) = &patch.about {
+        set.insert("about", about.as_str());
+    }
+    match &patch.email {
+        Some(Some(email)) => {
+            set.insert("email", email.as_str());
+            set.insert("email_key", email.key());
+        }
+        Some(None) => {
+            unset.insert("email", "");
+            unset.insert("email_key", "");
+        }
+        None => {}
+    }
+    match patch.avatar_media_id {
+        Some(Some(avatar)) => _ = set.insert("avatar_media_id", avatar.to_bson()),
+        Some(None) => _ = unset.insert("avatar_media_id", ""),
+        None => {}
+    }
+    if let Some(last_seen) = patch.last_seen {
+        set.insert("settings.last_seen", last_seen.as_str());
+    }
+    if let Some(read_receipts) = patch.read_receipts {
+        set.insert("settings.read_receipts", read_receipts);
+    }
+    // An update must change something; the version is what it is.
+    set.insert("v", VERSION);
+    let mut changes = doc! {"$set": set};
+    if !unset.is_empty() {
+        changes.insert("$unset", unset);
+    }
+    changes
+}

@@ -1,0 +1,50 @@
+//! The contract suite on a MongoDB replica set, each case in a database of its own.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use letsapp_core::adapters::memory::MemoryStore;
+use letsapp_core::adapters::mongodb::MongoStore;
+use letsapp_core::contract::Subject;
+use letsapp_core::storage::Repositories;
+use mongodb::Client;
+
+/// A database that goes when the case is over.
+enum Mongo {
+    Database(String),
+    /// There is no MongoDB to be had, which the test kit has said loudly; the cases then run in memory.
+    Absent(MemoryStore),
+}
+
+impl Mongo {
+    fn new() -> Self {
+        match letsapp_testkit::mongodb::shared() {
+            Some(uri) => Self::Database(uri.unique_database_uri()),
+            None => Self::Absent(MemoryStore::new()),
+        }
+    }
+}
+
+#[async_trait]
+impl Subject for Mongo {
+    async fn open(&self) -> Arc<dyn Repositories> {
+        match self {
+            Self::Database(uri) => Arc::new(MongoStore::connect(uri).await.expect("the replica set takes us")),
+            Self::Absent(store) => Arc::new(store.another()),
+        }
+    }
+
+    async fn open_another(&self) -> Option<Arc<dyn Repositories>> {
+        Some(self.open().await)
+    }
+
+    async fn discard(&self) {
+        if let Self::Database(uri) = self {
+            let client = Client::with_uri_str(uri).await.expect("the address is valid");
+            let database = client.default_database().expect("the address names one");
+            database.drop().await.expect("the database is ours to drop");
+        }
+    }
+}
+
+letsapp_core::contract_suite!(mongodb_store, Mongo::new());
