@@ -30,6 +30,9 @@ const UPDATE: &str = "
         pair_low = ?8, pair_high = ?9, fingerprint = ?10
     WHERE id = ?1";
 
+#[cfg(test)]
+pub(super) const READS: &[&str] = &[FIND];
+
 fn conversation(row: &Row<'_>) -> rusqlite::Result<Conversation> {
     let pair: (Option<UserId>, Option<UserId>) = (row.get(7)?, row.get(8)?);
     Ok(Conversation {

@@ -40,6 +40,9 @@ const ONE: &str = select!("id = ?1");
 /// Reads the heads of those of the conversations in an array that exist.
 pub(super) const MANY: &str = select!("id IN rarray(?1)");
 
+#[cfg(test)]
+pub(super) const READS: &[&str] = &[ONE, MANY];
+
 /// Reads a row of [`MANY`].
 pub(super) fn head(row: &Row<'_>) -> rusqlite::Result<(ConversationId, Head)> {
     let head = Head {

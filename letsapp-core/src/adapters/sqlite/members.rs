@@ -36,6 +36,9 @@ const RAISE: &str = "
     UPDATE members SET delivered_seq = ?3, read_seq = ?4, changed_at = ?5
     WHERE conversation_id = ?1 AND user_id = ?2";
 
+#[cfg(test)]
+pub(super) const READS: &[&str] = &[ONE, IN, OF_USER, COUNTS, WATERMARKS];
+
 fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
     Ok(Member {
         conversation_id: row.get(0)?,

@@ -50,6 +50,12 @@ impl<T> Queue<T> {
         items.extend(state.items.drain(..count));
     }
 
+    /// Returns how many items wait.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().items.len()
+    }
+
     /// Takes no more items; those that wait are still handed out.
     pub(super) fn close(&self) {
         self.lock().closed = true;

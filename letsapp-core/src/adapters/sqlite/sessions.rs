@@ -45,6 +45,9 @@ const REVOKE_ONE: &str = "DELETE FROM sessions WHERE user_id = ?1 AND id = ?2 RE
 const REVOKE_ALL_BUT: &str = "DELETE FROM sessions WHERE user_id = ?1 AND id <> ?2 RETURNING id";
 const REVOKE_ALL: &str = "DELETE FROM sessions WHERE user_id = ?1 RETURNING id";
 
+#[cfg(test)]
+pub(super) const READS: &[&str] = &[FIND, OF_USER];
+
 fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
     Ok(Session {
         id: row.get(0)?,

@@ -57,6 +57,16 @@ const CREDENTIAL_BY_EMAIL: &str = credential!("email_key = ?1");
 const CREDENTIAL_BY_ID: &str = credential!("id = ?1");
 const REPLACE_PASSWORD: &str = "UPDATE users SET password = ?3 WHERE id = ?1 AND password = ?2";
 
+#[cfg(test)]
+pub(super) const READS: &[&str] = &[
+    FIND,
+    SEARCH,
+    IS_TAKEN,
+    CREDENTIAL_BY_USERNAME,
+    CREDENTIAL_BY_EMAIL,
+    CREDENTIAL_BY_ID,
+];
+
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
         id: row.get(0)?,

@@ -66,6 +66,12 @@ impl Writer {
         answer.await.map_err(|_| closed())?
     }
 
+    /// Returns how many steps wait for the next transaction.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Returns how many transactions have been committed.
     pub(super) fn transactions(&self) -> u64 {
         self.transactions.load(Ordering::Relaxed)

@@ -3,8 +3,6 @@
 mod commit;
 mod reactions;
 mod row;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
@@ -28,7 +26,7 @@ const BY_ID: &str = row::select!("conversation_id = ?1 AND id = ?2");
 const NEWEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC LIMIT ?4");
 const OLDEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq LIMIT ?4");
 const BY_REV: &str = row::select!("conversation_id = ?1 AND rev > ?2 ORDER BY rev");
-const TALLY: &str = "
+pub(super) const TALLY: &str = "
     SELECT
         coalesce((
             SELECT ordinal FROM messages WHERE conversation_id = ?1 AND seq <= ?3 ORDER BY seq DESC LIMIT 1
@@ -43,6 +41,22 @@ const TALLY: &str = "
 const SENDERS: &str = "
     SELECT DISTINCT sender_id FROM messages
     WHERE conversation_id = ?1 AND seq > ?2 AND seq <= ?3 AND system IS NULL";
+
+#[cfg(test)]
+pub(super) const READS: &[&str] = &[
+    BY_SEQ,
+    BY_ID,
+    NEWEST_FIRST,
+    OLDEST_FIRST,
+    BY_REV,
+    TALLY,
+    SENDERS,
+    reactions::OF_MESSAGE,
+];
+
+/// Those that must come in the order of an index, since what they could return has no bounds.
+#[cfg(test)]
+pub(super) const PAGES: &[&str] = &[NEWEST_FIRST, OLDEST_FIRST, BY_REV];
 
 fn by_id(connection: &Connection, id: ConversationId, message_id: MessageId) -> rusqlite::Result<Option<Message>> {
     row::one(connection, BY_ID, params![id, message_id])

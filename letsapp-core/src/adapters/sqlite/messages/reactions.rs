@@ -6,7 +6,8 @@ use super::super::transaction::Transaction;
 use crate::id::{ConversationId, Seq};
 use crate::messages::{Message, Reaction};
 
-const OF_MESSAGE: &str = "SELECT user_id, emoji, n FROM reactions WHERE conversation_id = ?1 AND seq = ?2 ORDER BY n";
+pub(super) const OF_MESSAGE: &str =
+    "SELECT user_id, emoji, n FROM reactions WHERE conversation_id = ?1 AND seq = ?2 ORDER BY n";
 const PUT: &str = "
     INSERT INTO reactions (conversation_id, seq, user_id, emoji, n) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (conversation_id, seq, user_id) DO UPDATE SET emoji = ?4, n = ?5";

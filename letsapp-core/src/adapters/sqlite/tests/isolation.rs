@@ -1,0 +1,190 @@
+//! What shares a transaction, and what does not share its fate.
+
+use std::sync::mpsc;
+
+use rusqlite::Connection;
+use tokio::task::JoinSet;
+
+use super::{append, commit, conversation, message, new_store, place};
+use crate::adapters::sqlite::SqliteStore;
+use crate::adapters::sqlite::transaction::Transaction;
+use crate::conversations::{Head, Window};
+use crate::id::{ConversationId, Rev, Seq};
+use crate::messages::Range;
+use crate::storage::{Repositories as _, RepositoryError};
+
+/// Makes every message that says "poison" fail, as a broken disk would, and opens the file again.
+async fn poisoned() -> (tempfile::TempDir, SqliteStore, ConversationId) {
+    let (directory, store) = new_store();
+    let id = conversation(&store, 1).await;
+    store.close().await;
+    let path = directory.path().join("letsapp.db");
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "CREATE TRIGGER poison AFTER INSERT ON messages WHEN new.body = 'poison'
+             BEGIN SELECT raise(ABORT, 'poisoned'); END",
+        )
+        .unwrap();
+    (directory, SqliteStore::open(&path).unwrap(), id)
+}
+
+/// Keeps the writer busy until something is sent, or the sender is dropped.
+async fn hold_up(store: &SqliteStore) -> mpsc::Sender<()> {
+    let (release, released) = mpsc::channel();
+    let (begin, begun) = tokio::sync::oneshot::channel();
+    let mut begin = Some(begin);
+    let inner = std::sync::Arc::clone(&store.inner);
+    tokio::spawn(async move {
+        let wait = move |_: &mut Transaction<'_>| {
+            if let Some(begin) = begin.take() {
+                begin.send(()).unwrap();
+            }
+            let _released = released.recv();
+            Ok(())
+        };
+        inner.writer.write(wait).await.unwrap();
+    });
+    begun.await.unwrap();
+    release
+}
+
+async fn bodies(store: &SqliteStore, id: ConversationId) -> Vec<String> {
+    let messages = store.messages();
+    let history = messages.history(id, &[Window::WHOLE], Range::After(Seq::ZERO), 1_000);
+    let found = history.await.unwrap();
+    assert!(
+        found.iter().map(|message| message.seq.0).eq(1..=found.len() as u64),
+        "dense"
+    );
+    found.iter().map(|message| message.body().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_waits_shares_one_transaction() {
+    let (_directory, store) = new_store();
+    let id = conversation(&store, 1).await;
+    let held_up = hold_up(&store).await;
+    let before = store.transactions();
+    let mut running = JoinSet::new();
+    for n in 0..100 {
+        let messages = store.messages();
+        running.spawn(async move { messages.commit(vec![append(message(id, n, "hello"))]).await.remove(0) });
+    }
+    letsapp_testkit::until(std::time::Duration::from_secs(30), async || {
+        store.inner.writer.waiting() == 100
+    })
+    .await;
+    drop(held_up);
+    let outcomes = running.join_all().await;
+    assert!(outcomes.iter().all(|outcome| place(outcome).is_some()));
+    assert_eq!(
+        store.transactions() - before,
+        2,
+        "the one that was held up, and one for all the others"
+    );
+    assert_eq!(bodies(&store, id).await.len(), 100);
+}
+
+#[tokio::test]
+async fn a_change_that_fails_takes_no_other_of_its_batch_with_it() {
+    let (_directory, store, id) = poisoned().await;
+    let batch = ["one", "poison", "two", "poison", "three"];
+    let changes = batch
+        .iter()
+        .zip(0..)
+        .map(|(body, n)| append(message(id, n, body)))
+        .collect();
+    let outcomes = commit(&store, changes).await;
+    assert_eq!(
+        outcomes.iter().map(place).collect::<Vec<_>>(),
+        [Some(1), None, Some(2), None, Some(3)]
+    );
+    assert!(matches!(outcomes[1], Err(RepositoryError::Internal(_))));
+    assert_eq!(bodies(&store, id).await, ["one", "two", "three"]);
+    let next = commit(&store, vec![append(message(id, 9, "four"))]).await;
+    assert_eq!(place(&next[0]), Some(4), "the heads were not led astray");
+}
+
+#[tokio::test]
+async fn a_step_that_fails_takes_no_other_of_its_transaction_with_it() {
+    let (_directory, store, id) = poisoned().await;
+    let held_up = hold_up(&store).await;
+    let mut running = JoinSet::new();
+    for n in 0..30 {
+        let messages = store.messages();
+        let body = if n % 3 == 0 { "poison" } else { "food" };
+        running.spawn(async move { (n, messages.commit(vec![append(message(id, n, body))]).await.remove(0)) });
+    }
+    letsapp_testkit::until(std::time::Duration::from_secs(30), async || {
+        store.inner.writer.waiting() == 30
+    })
+    .await;
+    let broken = store.inner.writer.write(|transaction| {
+        transaction
+            .prepare("INSERT INTO keys VALUES ('access', 'half', x'00', 0)")?
+            .execute([])?;
+        transaction.prepare("SELECT * FROM nothing").map(|_| ())
+    });
+    drop(held_up);
+    assert!(broken.await.is_err());
+    for (n, outcome) in running.join_all().await {
+        assert_eq!(place(&outcome).is_some(), n % 3 != 0, "message {n}");
+    }
+    assert_eq!(bodies(&store, id).await, ["food"; 20]);
+    let half: i64 = store
+        .inner
+        .readers
+        .read(|connection| connection.query_row("SELECT count(*) FROM keys", [], |row| row.get(0)))
+        .await
+        .unwrap();
+    assert_eq!(half, 0, "nothing half-done remains");
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_cancels_nothing() {
+    let (_directory, store) = new_store();
+    let id = conversation(&store, 1).await;
+    let held_up = hold_up(&store).await;
+    let messages = store.messages();
+    let sent = tokio::spawn(async move { messages.commit(vec![append(message(id, 1, "still sent"))]).await });
+    letsapp_testkit::until(std::time::Duration::from_secs(30), async || {
+        store.inner.writer.waiting() == 1
+    })
+    .await;
+    sent.abort();
+    assert!(sent.await.is_err());
+    drop(held_up);
+    store.ping().await.unwrap();
+    assert_eq!(bodies(&store, id).await, ["still sent"]);
+}
+
+#[tokio::test]
+async fn a_panic_closes_the_store_and_leaves_nobody_waiting() {
+    let (_directory, store) = new_store();
+    let panicked = store
+        .inner
+        .writer
+        .write::<(), _>(|_| panic!("a fault of ours, tried on purpose"));
+    assert!(matches!(panicked.await, Err(RepositoryError::Unavailable(_))));
+    assert!(matches!(store.ping().await, Err(RepositoryError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn heads_are_those_of_the_file_however_they_were_come_by() {
+    let (_directory, store, id) = poisoned().await;
+    commit(
+        &store,
+        vec![append(message(id, 1, "one")), append(message(id, 2, "poison"))],
+    )
+    .await;
+    commit(&store, vec![append(message(id, 3, "two"))]).await;
+    let heads = store.conversations().heads(&[id]).await.unwrap();
+    let head = Head {
+        seq: Seq(2),
+        rev: Rev(2),
+        ordinal: 2,
+        fence: Seq::ZERO,
+    };
+    assert_eq!(heads, [(id, head)]);
+}

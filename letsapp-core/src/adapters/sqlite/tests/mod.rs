@@ -1,0 +1,105 @@
+//! What only this store promises, tried on files in temporary directories.
+
+mod isolation;
+mod log;
+mod plans;
+mod refusals;
+mod terms;
+
+use tempfile::TempDir;
+
+use super::SqliteStore;
+use crate::conversations::{Conversation, Creation, Kind};
+use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::{Change, Content, Fingerprint, IndexTerms, Message, Outcome};
+use crate::storage::Repositories as _;
+use crate::time::Timestamp;
+use crate::users::About;
+
+/// A directory that goes with the test, and a store in it.
+fn new_store() -> (TempDir, SqliteStore) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path().join("letsapp.db")).unwrap();
+    (directory, store)
+}
+
+fn user_id(n: u8) -> UserId {
+    UserId::from_bytes([n; 16])
+}
+
+/// Makes the conversation of the users 0 and `n`.
+async fn conversation(store: &SqliteStore, n: u8) -> ConversationId {
+    let (low, high) = (user_id(0), user_id(n));
+    let at = Timestamp::from_millis(1);
+    let conversation = Conversation {
+        id: ConversationId::of_pair(low, high),
+        kind: Kind::Direct,
+        title: None,
+        about: About::default(),
+        avatar_media_id: None,
+        created_by: low,
+        created_at: at,
+        pair: Some((low, high)),
+        fingerprint: None,
+    };
+    match store.conversations().create_direct(conversation, at).await.unwrap() {
+        Creation::Created(conversation) | Creation::Existing(conversation) => conversation.id,
+    }
+}
+
+/// A message of user 0, named by a number.
+fn message(conversation_id: ConversationId, n: u64, body: &str) -> Message {
+    let mut id = [0; 16];
+    id[8..].copy_from_slice(&n.to_be_bytes());
+    Message {
+        conversation_id,
+        id: MessageId::from_bytes(id),
+        seq: Seq::ZERO,
+        rev: Rev::ZERO,
+        ordinal: 0,
+        sender_id: user_id(0),
+        content: Content::Text(body.to_owned()),
+        reply_to: None,
+        forwarded: false,
+        mentions: Vec::new(),
+        attachments: Vec::new(),
+        reactions: Vec::new(),
+        sent_at: Timestamp::from_millis(2),
+        edited_at: None,
+        deleted_at: None,
+        fingerprint: Fingerprint {
+            version: 1,
+            hash: [7; 32],
+        },
+    }
+}
+
+/// The words are their own terms: those of the tests are plain.
+fn append(message: Message) -> Change {
+    Change::Append {
+        terms: terms(message.body()),
+        message,
+        fence: Seq::ZERO,
+    }
+}
+
+fn terms(body: &str) -> IndexTerms {
+    IndexTerms {
+        body: body.to_owned(),
+        attachments: String::new(),
+    }
+}
+
+async fn commit(store: &SqliteStore, changes: Vec<Change>) -> Vec<Result<Outcome, crate::storage::RepositoryError>> {
+    store.messages().commit(changes).await
+}
+
+/// Where an outcome says that the change landed.
+#[track_caller]
+fn place(outcome: &Result<Outcome, crate::storage::RepositoryError>) -> Option<u64> {
+    match outcome {
+        Ok(Outcome::Committed(position)) => Some(position.seq.0),
+        Ok(other) => panic!("neither committed nor failed: {other:?}"),
+        Err(_) => None,
+    }
+}

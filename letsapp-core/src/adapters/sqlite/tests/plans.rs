@@ -1,0 +1,55 @@
+//! No query reads what it does not return: each finds its rows by an index.
+
+use rusqlite::Connection;
+
+use crate::adapters::sqlite::{SCHEMA, conversations, heads, members, messages, sessions, users};
+
+/// Returns the plan of a query, a line for each step.
+fn plan(sql: &str) -> Vec<String> {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(SCHEMA).unwrap();
+    rusqlite::vtab::array::load_module(&connection).unwrap();
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let lines = statement.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>();
+    lines.unwrap()
+}
+
+#[test]
+fn no_query_scans_a_table() {
+    let all = [
+        users::READS,
+        sessions::READS,
+        conversations::READS,
+        members::READS,
+        heads::READS,
+        messages::READS,
+    ];
+    for sql in all.concat() {
+        let plan = plan(sql);
+        let scans =
+            |line: &String| line.starts_with("SCAN ") && !line.contains("rarray") && line != "SCAN CONSTANT ROW";
+        assert!(!plan.iter().any(scans), "{sql}\n{plan:#?}");
+    }
+}
+
+#[test]
+fn pages_and_heads_come_in_the_order_of_an_index() {
+    for sql in [messages::PAGES, heads::READS].concat() {
+        let plan = plan(sql);
+        assert!(
+            !plan.iter().any(|line| line.contains("TEMP B-TREE")),
+            "{sql}\n{plan:#?}"
+        );
+    }
+}
+
+#[test]
+fn unread_messages_are_counted_by_reading_deleted_ones_only() {
+    let plan = plan(messages::TALLY);
+    let counted = |line: &&String| line.contains("seq>? AND seq<?");
+    let index = plan
+        .iter()
+        .find(counted)
+        .expect("a part of the conversation is looked at");
+    assert!(index.contains("INDEX messages_deleted"), "{plan:#?}");
+}

@@ -1,0 +1,120 @@
+//! The index of terms follows the messages.
+
+use super::{append, commit, conversation, message, new_store, place, terms, user_id};
+use crate::adapters::sqlite::SqliteStore;
+use crate::id::{ConversationId, Rev, Seq};
+use crate::messages::{Change, Emoji, IndexTerms, Message, Reaction, TermsChange};
+use crate::storage::Repositories as _;
+use crate::time::Timestamp;
+
+/// Returns how many messages have a term that begins so.
+async fn found(store: &SqliteStore, prefix: &str) -> i64 {
+    let prefix = format!("{prefix}*");
+    let count = move |connection: &rusqlite::Connection| {
+        connection.query_row(
+            "SELECT count(*) FROM message_terms JOIN messages ON docid = message_terms.rowid
+             WHERE message_terms MATCH ?1",
+            [prefix],
+            |row| row.get(0),
+        )
+    };
+    store.inner.readers.read(count).await.unwrap()
+}
+
+async fn revise(store: &SqliteStore, message: Message, terms: TermsChange) {
+    let change = Change::Revise {
+        message,
+        terms,
+        fence: Seq::ZERO,
+    };
+    assert!(place(&commit(store, vec![change]).await[0]).is_some());
+}
+
+async fn stored(store: &SqliteStore, id: ConversationId) -> Message {
+    store.messages().find(&[(id, Seq(1))]).await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn a_message_is_found_by_its_terms_of_now_only() {
+    let (_directory, store) = new_store();
+    let id = conversation(&store, 1).await;
+    commit(&store, vec![append(message(id, 1, "tabc tdef"))]).await;
+    assert_eq!(found(&store, "tab").await, 1);
+
+    let edited = stored(&store, id).await;
+    revise(&store, edited, TermsChange::Replace(terms("tdef txyz"))).await;
+    assert_eq!((found(&store, "tab").await, found(&store, "txy").await), (0, 1));
+
+    let reacted_to = stored(&store, id).await;
+    revise(&store, reacted_to, TermsChange::Keep).await;
+    assert_eq!(found(&store, "txy").await, 1);
+
+    let deleted = Message {
+        deleted_at: Some(Timestamp::from_millis(9)),
+        ..stored(&store, id).await
+    };
+    revise(&store, deleted, TermsChange::Replace(IndexTerms::default())).await;
+    assert_eq!((found(&store, "tdef").await, found(&store, "t").await), (0, 0));
+    assert_eq!(stored(&store, id).await.rev, Rev(4));
+}
+
+#[tokio::test]
+async fn a_message_of_which_nothing_can_be_found_can_still_be_edited() {
+    let (_directory, store) = new_store();
+    let id = conversation(&store, 1).await;
+    commit(&store, vec![append(message(id, 1, ""))]).await;
+    let edited = stored(&store, id).await;
+    revise(&store, edited, TermsChange::Replace(terms("tabc"))).await;
+    assert_eq!(found(&store, "tabc").await, 1);
+}
+
+#[tokio::test]
+async fn a_reaction_more_touches_no_other() {
+    let (_directory, store) = new_store();
+    let id = conversation(&store, 1).await;
+    commit(&store, vec![append(message(id, 1, "hello"))]).await;
+    let reaction = |n, emoji| Reaction {
+        user_id: user_id(n),
+        emoji: Emoji::parse(emoji).unwrap(),
+    };
+    let steps: [&[Reaction]; 5] = [
+        &[reaction(1, "👍"), reaction(2, "👍"), reaction(3, "🎉")],
+        &[
+            reaction(1, "👍"),
+            reaction(2, "👍"),
+            reaction(3, "🎉"),
+            reaction(4, "❤️"),
+        ],
+        &[
+            reaction(1, "👍"),
+            reaction(3, "🎉"),
+            reaction(4, "❤️"),
+            reaction(2, "🎉"),
+        ],
+        &[reaction(4, "❤"), reaction(1, "👍")],
+        &[],
+    ];
+    let mut written = Vec::new();
+    for reactions in steps {
+        let message = Message {
+            reactions: reactions.to_vec(),
+            ..stored(&store, id).await
+        };
+        let count =
+            |transaction: &mut super::super::transaction::Transaction<'_>| Ok(transaction.connection().total_changes());
+        let before = store.inner.writer.write(count).await.unwrap();
+        revise(&store, message, TermsChange::Keep).await;
+        let after = store.inner.writer.write(count).await.unwrap();
+        // One of the rows written is the message's own.
+        written.push(after - before - 1);
+        let kept: Vec<_> = stored(&store, id)
+            .await
+            .reactions
+            .iter()
+            .map(|r| (r.user_id, r.emoji.to_string()))
+            .collect();
+        let wanted: Vec<_> = reactions.iter().map(|r| (r.user_id, r.emoji.to_string())).collect();
+        assert_eq!(kept, wanted);
+    }
+    assert_eq!(written, [3, 1, 1, 4, 2]);
+}
