@@ -6,11 +6,13 @@
 mod install;
 mod node;
 mod replica_set;
+mod standalone;
 mod uri;
 
 use std::sync::OnceLock;
 
 pub use replica_set::{Node, ReplicaSet};
+pub use standalone::Standalone;
 pub use uri::Uri;
 
 use crate::missing::skip;

@@ -22,18 +22,29 @@ const RAISE_FILE_LIMIT: &str = r#"ulimit -n "$(ulimit -Hn)" 2>/dev/null; exec "$
 pub(super) struct Mongod {
     address: Address,
     directory: PathBuf,
+    part: Part,
     process: Option<Process>,
+}
+
+/// What a node is started to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// One of a replica set.
+    Member,
+    /// On its own, without an oplog.
+    Standalone,
 }
 
 impl Mongod {
     /// Starts a node on a free port, with its files in a directory of its own under `files`.
-    pub(super) fn start(program: &Path, files: &Path) -> Self {
+    pub(super) fn start(program: &Path, files: &Path, part: Part) -> Self {
         let address = Address(free_port());
         let directory = files.join(address.0.to_string());
         std::fs::create_dir_all(&directory).expect("the test's own directory is writable");
         let mut node = Self {
             address,
             directory,
+            part,
             process: None,
         };
         node.restart(program);
@@ -73,14 +84,11 @@ impl Mongod {
                     "--port",
                     &self.address.0.to_string(),
                 ])
-                .args([
-                    "--replSet",
-                    "letsapp",
-                    "--oplogSize",
-                    "512",
-                    "--wiredTigerCacheSizeGB",
-                    "0.5",
-                ])
+                .args(match self.part {
+                    Part::Member => &["--replSet", "letsapp", "--oplogSize", "512"][..],
+                    Part::Standalone => &[],
+                })
+                .args(["--wiredTigerCacheSizeGB", "0.5"])
                 // Three journal files of 100 MB each would be laid out before anything is written.
                 .args(["--wiredTigerEngineConfigString", "log=(file_max=32MB)"])
                 .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])

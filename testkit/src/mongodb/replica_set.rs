@@ -6,7 +6,7 @@ use mongodb::bson::{Document, doc};
 use rustix::process::Signal;
 use tokio::task::JoinSet;
 
-use super::node::{Address, Mongod, Role};
+use super::node::{Address, Mongod, Part, Role};
 use super::{Uri, program};
 use crate::process::Scratch;
 use crate::runtime::run;
@@ -57,7 +57,7 @@ impl ReplicaSet {
         let program = program()?;
         let files = Scratch::new("mongodb");
         let directory = files.path().to_owned();
-        let nodes = block_on(async move { start_all(program, &directory, nodes).await });
+        let nodes = block_on(async move { start_all(program, &directory, nodes, Part::Member).await });
         let hosts: Vec<_> = nodes.iter().map(|node| node.address().to_string()).collect();
         let uri = Uri::new(&format!("mongodb://{}/?replicaSet=letsapp", hosts.join(",")));
         let set = Self(Arc::new(Inner {
@@ -169,10 +169,10 @@ impl ReplicaSet {
 }
 
 /// Starts the nodes; tries again where another process took a port meanwhile.
-async fn start_all(program: &Path, files: &Path, count: usize) -> Vec<Mongod> {
+pub(super) async fn start_all(program: &Path, files: &Path, count: usize, part: Part) -> Vec<Mongod> {
     let mut reason = String::new();
     'attempt: for _ in 0..3 {
-        let mut nodes: Vec<_> = (0..count).map(|_| Mongod::start(program, files)).collect();
+        let mut nodes: Vec<_> = (0..count).map(|_| Mongod::start(program, files, part)).collect();
         for node in &mut nodes {
             if let Err(log) = node.listens().await {
                 reason = log;
