@@ -14,19 +14,19 @@ const SYLLABLES: [&str; 24] = [
     "wen", "xa", "yo", "zed", "cor", "mu",
 ];
 
-/// A fixed set of message bodies with their search tokens.
+/// A fixed set of message bodies with their search terms.
 #[derive(Debug, Clone)]
 pub struct Sample {
     texts: Vec<Text>,
 }
 
-/// A body and its tokens.
+/// A body and its terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     /// What a person wrote: 4 to 20 words, free of anything that JSON would escape.
     pub body: String,
     /// The words as the stores index them: lower-case hex behind a letter, separated by spaces.
-    pub tokens: String,
+    pub terms: String,
 }
 
 /// One message as a store keeps it.
@@ -176,21 +176,21 @@ fn word(random: &mut SplitMix) -> String {
 
 /// Squaring a uniform number favours the first words, as language does: some are in every other message, most are rare.
 fn text(words: &[String], random: &mut SplitMix) -> Text {
-    let (mut body, mut tokens) = (String::new(), String::new());
+    let (mut body, mut terms) = (String::new(), String::new());
     for n in 0..4 + random.below(17) {
         let uniform = random.below(1 << 20) as f64 / f64::from(1 << 20);
         let word = &words[(uniform * uniform * words.len() as f64) as usize];
         if n > 0 {
             body.push(' ');
-            tokens.push(' ');
+            terms.push(' ');
         }
         body.push_str(word);
-        tokens.push('t');
+        terms.push('t');
         for byte in word.bytes() {
-            write!(tokens, "{byte:02x}").expect("a String takes everything");
+            write!(terms, "{byte:02x}").expect("a String takes everything");
         }
     }
-    Text { body, tokens }
+    Text { body, terms }
 }
 
 #[cfg(test)]

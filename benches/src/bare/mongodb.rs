@@ -111,13 +111,14 @@ struct Document<'a> {
     conversation_id: Uuid,
     seq: i64,
     rev: i64,
+    revs: [i64; 1],
     ordinal: i64,
+    head: Head,
     sender_id: Uuid,
-    kind: &'static str,
     content: Content<'a>,
-    tokens: Tokens<'a>,
-    fingerprint: Binary,
     sent_at: DateTime,
+    fingerprint: Fingerprint,
+    terms: Terms<'a>,
 }
 
 #[derive(Serialize)]
@@ -134,7 +135,20 @@ struct Content<'a> {
 }
 
 #[derive(Serialize)]
-struct Tokens<'a> {
+struct Head {
+    seq: i64,
+    ordinal: i64,
+    fence: i64,
+}
+
+#[derive(Serialize)]
+struct Fingerprint {
+    version: i32,
+    hash: Binary,
+}
+
+#[derive(Serialize)]
+struct Terms<'a> {
     body: &'a str,
 }
 
@@ -150,50 +164,50 @@ impl<'a> From<MessageRow<'a>> for Document<'a> {
             conversation_id: conversation,
             seq: row.seq,
             rev: row.seq,
+            revs: [row.seq],
             ordinal: row.seq,
+            head: Head {
+                seq: row.seq,
+                ordinal: row.seq,
+                fence: 0,
+            },
             sender_id: Uuid::from_bytes(row.sender.into_bytes()),
-            kind: "user",
             content: Content {
                 kind: "text",
                 body: &row.text.body,
             },
-            tokens: Tokens { body: &row.text.tokens },
-            fingerprint: Binary {
-                subtype: BinarySubtype::Generic,
-                bytes: row.fingerprint.to_vec(),
-            },
             sent_at: DateTime::from_millis(row.sent_at),
+            fingerprint: Fingerprint {
+                version: 1,
+                hash: Binary {
+                    subtype: BinarySubtype::Generic,
+                    bytes: row.fingerprint.to_vec(),
+                },
+            },
+            terms: Terms { body: &row.text.terms },
         }
     }
 }
 
-fn indexes() -> [IndexModel; 4] {
+/// Those of the MongoDB store.
+fn indexes() -> [IndexModel; 5] {
     let unique = || IndexOptions::builder().unique(true).build();
     let weighted = IndexOptions::builder()
-        .weights(doc! {"tokens.body": 10, "tokens.attachments": 3})
+        .weights(doc! {"terms.body": 10, "terms.attachments": 3})
         .default_language("none".to_owned())
+        .language_override("terms_language".to_owned())
         .build();
+    // The name keeps it apart from the unique one over the same keys.
     let deleted = IndexOptions::builder()
         .name("deleted".to_owned())
         .partial_filter_expression(doc! {"deleted_at": {"$exists": true}})
         .build();
     [
-        IndexModel::builder()
-            .keys(doc! {"conversation_id": 1, "seq": 1})
-            .options(unique())
-            .build(),
-        IndexModel::builder()
-            .keys(doc! {"conversation_id": 1, "rev": 1})
-            .options(unique())
-            .build(),
-        // The name keeps it apart from the unique one over the same keys.
-        IndexModel::builder()
-            .keys(doc! {"conversation_id": 1, "seq": 1})
-            .options(deleted)
-            .build(),
-        IndexModel::builder()
-            .keys(doc! {"tokens.body": "text", "tokens.attachments": "text"})
-            .options(weighted)
-            .build(),
+        (doc! {"conversation_id": 1, "seq": 1}, Some(unique())),
+        (doc! {"conversation_id": 1, "revs": 1}, Some(unique())),
+        (doc! {"conversation_id": 1, "rev": 1}, None),
+        (doc! {"conversation_id": 1, "seq": 1}, Some(deleted)),
+        (doc! {"terms.body": "text", "terms.attachments": "text"}, Some(weighted)),
     ]
+    .map(|(keys, options)| IndexModel::builder().keys(keys).options(options).build())
 }

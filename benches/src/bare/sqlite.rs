@@ -13,16 +13,16 @@ use crate::sample::MessageRow;
 
 /// What is written to: the tables, and the two statements that store one message.
 ///
-/// A message takes `?1` conversation, `?2` id, `?3` seq, `?4` rev, `?5` ordinal, `?6` sender, `?7` kind, `?8` body,
-/// `?9` fingerprint, `?10` sent at; its tokens take `?1` the message's rowid, `?2` body, `?3` attachments.
+/// A message takes `?1` conversation, `?2` id, `?3` seq, `?4` rev, `?5` ordinal, `?6` sender, `?7` body, `?8` sent at,
+/// `?9` fingerprint; its terms take `?1` the message's rowid, `?2` body, `?3` attachments.
 #[derive(Debug, Clone)]
 pub struct Schema {
     /// Creates tables and indexes.
     pub create: Cow<'static, str>,
     /// Inserts a message.
     pub insert_message: Cow<'static, str>,
-    /// Inserts its tokens.
-    pub insert_tokens: Cow<'static, str>,
+    /// Inserts its search terms.
+    pub insert_terms: Cow<'static, str>,
 }
 
 /// A database with one open connection.
@@ -33,12 +33,12 @@ pub struct Database {
 }
 
 impl Schema {
-    /// The columns and indexes that a message cannot do without.
+    /// The columns and indexes of the SQLite store.
     pub const fn plain() -> Self {
         Self {
             create: Cow::Borrowed(CREATE),
             insert_message: Cow::Borrowed(INSERT_MESSAGE),
-            insert_tokens: Cow::Borrowed(INSERT_TOKENS),
+            insert_terms: Cow::Borrowed(INSERT_TERMS),
         }
     }
 }
@@ -64,7 +64,7 @@ impl Database {
         let mut count = 0;
         {
             let mut message = transaction.prepare_cached(&self.schema.insert_message)?;
-            let mut tokens = transaction.prepare_cached(&self.schema.insert_tokens)?;
+            let mut terms = transaction.prepare_cached(&self.schema.insert_terms)?;
             for row in rows {
                 let rowid = message.insert(params![
                     row.conversation.as_bytes(),
@@ -73,12 +73,11 @@ impl Database {
                     row.seq,
                     row.seq,
                     row.sender.as_bytes(),
-                    0,
                     row.text.body,
-                    row.fingerprint,
                     row.sent_at,
+                    row.fingerprint,
                 ])?;
-                tokens.execute(params![rowid, row.text.tokens, ""])?;
+                terms.execute(params![rowid, row.text.terms, ""])?;
                 count += 1;
             }
         }
@@ -110,33 +109,42 @@ impl Database {
 
 const CREATE: &str = "
     CREATE TABLE messages (
-        rowid        INTEGER PRIMARY KEY,
-        conversation BLOB NOT NULL,
-        id           BLOB NOT NULL,
-        seq          INTEGER NOT NULL,
-        rev          INTEGER NOT NULL,
-        ordinal      INTEGER NOT NULL,
-        sender       BLOB NOT NULL,
-        kind         INTEGER NOT NULL,
-        body         TEXT NOT NULL,
-        fingerprint  BLOB NOT NULL,
-        sent_at      INTEGER NOT NULL,
-        edited_at    INTEGER,
-        deleted_at   INTEGER,
-        UNIQUE (conversation, id),
-        UNIQUE (conversation, seq),
-        UNIQUE (conversation, rev)
+        docid               INTEGER PRIMARY KEY,
+        conversation_id     BLOB NOT NULL,
+        id                  BLOB NOT NULL,
+        seq                 INTEGER NOT NULL,
+        rev                 INTEGER NOT NULL,
+        ordinal             INTEGER NOT NULL,
+        sender_id           BLOB NOT NULL,
+        body                TEXT,
+        system              TEXT,
+        reply_to            INTEGER,
+        forwarded           INTEGER NOT NULL,
+        mentions            TEXT,
+        attachments         TEXT,
+        sent_at             INTEGER NOT NULL,
+        edited_at           INTEGER,
+        deleted_at          INTEGER,
+        fingerprint_version INTEGER NOT NULL,
+        fingerprint         BLOB NOT NULL,
+        UNIQUE (conversation_id, id),
+        UNIQUE (conversation_id, seq),
+        UNIQUE (conversation_id, rev)
     ) STRICT;
-    CREATE INDEX messages_deleted ON messages (conversation, seq) WHERE deleted_at IS NOT NULL;
-    CREATE VIRTUAL TABLE message_tokens USING fts5 (body, attachments, content = '', contentless_delete = 1);
+    CREATE INDEX messages_deleted ON messages (conversation_id, seq) WHERE deleted_at IS NOT NULL AND system IS NULL;
+    CREATE INDEX messages_system ON messages (conversation_id, seq) WHERE system IS NOT NULL;
+    CREATE VIRTUAL TABLE message_terms USING fts5 (
+        body, attachments, content = '', contentless_delete = 1, tokenize = 'ascii'
+    );
 ";
 
 const INSERT_MESSAGE: &str = "
-    INSERT INTO messages (conversation, id, seq, rev, ordinal, sender, kind, body, fingerprint, sent_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    INSERT INTO messages (
+        conversation_id, id, seq, rev, ordinal, sender_id, body, forwarded, sent_at, fingerprint_version, fingerprint
+    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, 1, ?9)
 ";
 
-const INSERT_TOKENS: &str = "INSERT INTO message_tokens (rowid, body, attachments) VALUES (?1, ?2, ?3)";
+const INSERT_TERMS: &str = "INSERT INTO message_terms (rowid, body, attachments) VALUES (?1, ?2, ?3)";
 
 #[cfg(test)]
 mod tests {
@@ -144,7 +152,7 @@ mod tests {
     use crate::sample::{Rows, Sample};
 
     #[test]
-    fn rows_are_stored_durably_and_found_by_token() {
+    fn rows_are_stored_durably_and_found_by_term() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("bare.sqlite");
         let sample = Sample::new();
@@ -160,19 +168,19 @@ mod tests {
         assert_eq!(pragma("PRAGMA journal_mode").expect("a mode"), "wal".to_owned().into());
         assert_eq!(pragma("PRAGMA synchronous").expect("a level"), 2.into());
 
-        let token = rows[0].text.tokens.split(' ').next().expect("a word");
+        let term = rows[0].text.terms.split(' ').next().expect("a word");
         let found: i64 = database
             .connection
             .query_row(
-                "SELECT count(*) FROM message_tokens WHERE message_tokens MATCH ?1",
-                [token],
+                "SELECT count(*) FROM message_terms WHERE message_terms MATCH ?1",
+                [term],
                 |row| row.get(0),
             )
             .expect("a count");
         assert_eq!(
             found,
             rows.iter()
-                .filter(|row| row.text.tokens.split(' ').any(|word| word == token))
+                .filter(|row| row.text.terms.split(' ').any(|word| word == term))
                 .count() as i64
         );
     }
