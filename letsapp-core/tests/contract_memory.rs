@@ -1,4 +1,4 @@
-//! The contract suite on the store in memory, plain and decorated.
+//! The contract suite on the store in memory.
 
 use std::sync::Arc;
 

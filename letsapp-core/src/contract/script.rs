@@ -116,7 +116,7 @@ fn questions() -> impl Strategy<Value = Question> {
     prop_oneof![
         20 => prop::collection::vec(wishes(), 1..8).prop_map(Question::Commit),
         2 => (GROUPS..GROUPS + PAIRS.len() as u64).prop_map(Question::CreateDirect),
-        3 => prop::collection::vec((chat(), person(), 0..20_u64, 0..20_u64), 0..5).prop_map(Question::Advance),
+        5 => prop::collection::vec((chat(), person(), 0..8_u64, 0..8_u64), 0..5).prop_map(Question::Advance),
         2 => (chat(), person(), patch).prop_map(|(chat, person, patch)| Question::Prefer(chat, person, patch)),
         1 => chats().prop_map(Question::Conversations),
         2 => chats().prop_map(Question::Rosters),
