@@ -1,0 +1,126 @@
+//! `register`, `login`, `logout`.
+
+use std::io::{self, IsTerminal};
+
+use clap::Args;
+use letsapp_core::protocol::User;
+use letsapp_core::protocol::requests::{self, Password};
+use letsapp_core::users::{DisplayName, Email, Username};
+
+use super::context::Context;
+use super::failure::Failure;
+use super::render::name_of;
+use crate::ClientError;
+
+#[derive(Debug, Args)]
+pub(super) struct Register {
+    /// The name to sign in with and to be found by: 3 to 32 of a-z 0-9 _ .
+    username: String,
+    /// What others see [default: the username]
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// An address to sign in with, told to nobody else
+    #[arg(long)]
+    email: Option<String>,
+    #[command(flatten)]
+    secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Login {
+    /// The username, or the email
+    username: String,
+    #[command(flatten)]
+    secret: Secret,
+}
+
+#[derive(Debug, Args)]
+struct Secret {
+    /// Read the password from standard input instead of asking for it
+    #[arg(long)]
+    password_stdin: bool,
+    /// What to call this device
+    #[arg(long, value_name = "NAME", default_value_t = device())]
+    device: String,
+}
+
+impl Register {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let invalid =
+            |what: &str, error: letsapp_core::text::TextError| Failure::Refused(format!("the {what} {error}"));
+        let username = Username::parse(&self.username).map_err(|error| invalid("username", error))?;
+        let display_name = self.display_name.map(DisplayName::parse).transpose();
+        let email = self.email.map(Email::parse).transpose();
+        let display_name = display_name.map_err(|error| invalid("display name", error))?;
+        let email = email.map_err(|error| invalid("email", error))?;
+        let typed = self.secret.password("Password (8 to 128 characters): ")?;
+        if !self.secret.password_stdin && typed != self.secret.password("Once more: ")? {
+            return Err(Failure::Refused("the two passwords differ".to_owned()));
+        }
+        let refused = |_| Failure::Refused("the password must have 8 to 128 characters".to_owned());
+        let password = Password::parse(typed).map_err(refused)?;
+        let device_name = Some(self.secret.device);
+        let request = requests::Register {
+            username,
+            password,
+            display_name,
+            email,
+            device_name,
+        };
+        let user = context.client.register(&request).await?;
+        welcome(context, &user)
+    }
+}
+
+impl Login {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let typed = self.secret.password("Password: ")?;
+        let refused = |_| Failure::Refused("the username or the password is wrong".to_owned());
+        let password = Password::presented(typed).map_err(refused)?;
+        let request = requests::Login {
+            username: self.username,
+            password,
+            device_name: Some(self.secret.device),
+        };
+        let user = context.client.login(&request).await?;
+        welcome(context, &user)
+    }
+}
+
+/// Signs out. Where nobody is signed in, there is nothing left to do.
+pub(super) async fn logout(context: &Context) -> Result<(), Failure> {
+    match context.client.logout().await {
+        Ok(()) => context.out.remark("signed out"),
+        Err(ClientError::SignedOut) => context.out.remark("not signed in"),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn welcome(context: &Context, user: &User) -> Result<(), Failure> {
+    let server = context.client.server();
+    context.home.remember(server)?;
+    context
+        .out
+        .show(user, || format!("signed in at {server} as {}", name_of(user)))
+}
+
+impl Secret {
+    fn password(&self, prompt: &str) -> Result<String, Failure> {
+        if self.password_stdin {
+            let mut line = String::new();
+            io::stdin().read_line(&mut line)?;
+            let length = line.trim_end_matches(['\n', '\r']).len();
+            line.truncate(length);
+            return Ok(line);
+        }
+        if !io::stdin().is_terminal() {
+            let line = "there is no terminal to ask for the password: give it with --password-stdin";
+            return Err(Failure::Usage(line.to_owned()));
+        }
+        rpassword::prompt_password(prompt).map_err(Failure::local)
+    }
+}
+
+fn device() -> String {
+    format!("letsapp on {}", std::env::consts::OS)
+}

@@ -1,0 +1,108 @@
+//! The keyboard and the screen: line editing where there is a terminal, plain lines where there is none.
+//!
+//! Both block, so each has a thread of its own.
+
+use std::io::{self, BufRead, IsTerminal};
+use std::thread;
+
+use rustyline::{Config, DefaultEditor, ExternalPrinter};
+use tokio::sync::mpsc;
+
+use super::input::Input;
+use super::view::Echo;
+use crate::cli::failure::Failure;
+use crate::cli::out::Out;
+
+const PROMPT: &str = "› ";
+
+/// Where a chat is typed and shown.
+pub(super) struct Terminal {
+    lines: mpsc::UnboundedReceiver<String>,
+    screen: Screen,
+}
+
+enum Screen {
+    /// A line is being edited at the bottom, and must not be written into.
+    Editor(mpsc::UnboundedSender<String>),
+    Plain(Out),
+}
+
+impl Terminal {
+    pub(super) fn open(out: Out) -> Result<Self, Failure> {
+        let (typed, lines) = mpsc::unbounded_channel();
+        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            thread::spawn(move || read(&typed));
+            return Ok(Self {
+                lines,
+                screen: Screen::Plain(out),
+            });
+        }
+        let config = Config::builder().auto_add_history(true).build();
+        let mut editor = DefaultEditor::with_config(config).map_err(Failure::local)?;
+        let printer = editor.create_external_printer().map_err(Failure::local)?;
+        let (screen, shown) = mpsc::unbounded_channel();
+        thread::spawn(move || show(printer, shown));
+        thread::spawn(move || edit(editor, &typed));
+        Ok(Self {
+            lines,
+            screen: Screen::Editor(screen),
+        })
+    }
+
+    /// Tells whether what is typed stays on the screen.
+    pub(super) fn echo(&self) -> Echo {
+        match self.screen {
+            Screen::Editor(_) => Echo::Terminal,
+            Screen::Plain(_) => Echo::Nothing,
+        }
+    }
+
+    /// Waits for the next line; `None` at the end of the input.
+    pub(super) async fn line(&mut self) -> Option<String> {
+        self.lines.recv().await
+    }
+
+    pub(super) fn show(&self, line: String) -> Result<(), Failure> {
+        match &self.screen {
+            // The thread ends with the process only.
+            Screen::Editor(screen) => screen
+                .send(line + "\n")
+                .map_err(|_| Failure::local("the terminal is gone")),
+            Screen::Plain(out) => out.line(&line),
+        }
+    }
+
+    /// Waits until no line is being edited, so that the terminal is left as it was found.
+    pub(super) async fn leave(mut self) {
+        if let Screen::Editor(_) = self.screen {
+            self.lines.close();
+            while self.lines.recv().await.is_some() {}
+        }
+    }
+}
+
+fn edit(mut editor: DefaultEditor, typed: &mpsc::UnboundedSender<String>) {
+    while let Ok(line) = editor.readline(PROMPT) {
+        let is_last = Input::parse(&line) == Ok(Input::Quit);
+        if typed.send(line).is_err() || is_last {
+            break;
+        }
+    }
+}
+
+fn show(mut printer: impl ExternalPrinter, mut shown: mpsc::UnboundedReceiver<String>) {
+    while let Some(text) = shown.blocking_recv() {
+        if printer.print(text).is_err() {
+            break;
+        }
+    }
+}
+
+fn read(typed: &mpsc::UnboundedSender<String>) {
+    let lines = io::stdin().lock().lines();
+    for line in lines.map_while(Result::ok) {
+        if typed.send(line).is_err() {
+            break;
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! What a chat shows, as lines that are only ever added. Pure: updates in, lines out.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use letsapp_core::id::{MessageId, Seq, UserId};
+use letsapp_core::protocol::{Message, MessageKind, Receipt, ReceiptStatus, Watermarks};
+
+use crate::cli::out::{Paint, Style};
+use crate::cli::render::{self, Names};
+use crate::cli::text::harmless;
+
+/// Whether what one types stays on the screen by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Echo {
+    /// It does: a terminal.
+    Terminal,
+    /// It does not: a pipe.
+    Nothing,
+}
+
+/// One conversation on the screen.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) names: Names,
+    paint: Paint,
+    echo: Echo,
+    messages: BTreeMap<Seq, Message>,
+    others: HashMap<UserId, Watermarks>,
+    typed: HashSet<MessageId>,
+    told: Option<(Seq, ReceiptStatus)>,
+}
+
+impl View {
+    pub(super) fn new(names: Names, paint: Paint, echo: Echo) -> Self {
+        Self {
+            names,
+            paint,
+            echo,
+            messages: BTreeMap::new(),
+            others: HashMap::new(),
+            typed: HashSet::new(),
+            told: None,
+        }
+    }
+
+    /// Shows a part of the history.
+    pub(super) fn history(&mut self, messages: Vec<Message>) -> Vec<String> {
+        let lines = messages.iter().map(|message| self.whole(message)).collect();
+        self.messages
+            .extend(messages.into_iter().map(|message| (message.seq, message)));
+        self.told = self.latest_own();
+        lines
+    }
+
+    /// Takes it that a message with this id was typed here.
+    pub(super) fn typed(&mut self, id: MessageId) {
+        self.typed.insert(id);
+    }
+
+    /// Shows a message, or what has become of it.
+    pub(super) fn message(&mut self, message: Message) -> Vec<String> {
+        let sender = message.sender_id;
+        if message.kind == MessageKind::User && !self.names.is_me(sender) {
+            let marks = self.others.entry(sender).or_default();
+            marks.delivered_seq = marks.delivered_seq.max(message.seq);
+            marks.read_seq = marks.read_seq.max(message.seq);
+        }
+        let lines = match self.messages.get(&message.seq) {
+            Some(known) if known.rev >= message.rev => return Vec::new(),
+            Some(known) => self.changes(known, &message),
+            None if self.typed.remove(&message.id) && self.echo == Echo::Terminal => {
+                let status = self.status(&message).unwrap_or(ReceiptStatus::Sent);
+                vec![self.aside(&format!("{} #{}", render::ticks(status, self.paint), message.seq))]
+            }
+            None => vec![self.whole(&message)],
+        };
+        self.messages.insert(message.seq, message);
+        self.told = self.latest_own().max(self.told);
+        lines
+    }
+
+    /// Takes in how far others have received and read, and shows it of one's latest message.
+    pub(super) fn receipts(&mut self, items: &[Receipt]) -> Vec<String> {
+        for Receipt { user_id, watermarks } in items {
+            if !self.names.is_me(*user_id) {
+                let marks = self.others.entry(*user_id).or_default();
+                marks.delivered_seq = marks.delivered_seq.max(watermarks.delivered_seq);
+                marks.read_seq = marks.read_seq.max(watermarks.read_seq);
+            }
+        }
+        let latest = self.latest_own();
+        if latest <= self.told {
+            return Vec::new();
+        }
+        self.told = latest;
+        let line = |(seq, status)| self.aside(&format!("{} #{seq}", render::ticks(status, self.paint)));
+        latest.map(line).into_iter().collect()
+    }
+
+    /// Says something about the connection or the conversation.
+    pub(super) fn notice(&self, words: &str) -> String {
+        self.paint.paint(Style::Dim, &format!("— {words}"))
+    }
+
+    /// Says what went wrong.
+    pub(super) fn failure(&self, words: &str) -> String {
+        format!("{} {}", self.paint.paint(Style::Bad, "✗"), harmless(words))
+    }
+
+    /// Returns one's own latest message that still stands.
+    pub(super) fn latest_mine(&self) -> Option<&Message> {
+        let mut latest = self.messages.values().rev();
+        latest.find(|message| self.names.is_me(message.sender_id) && stands(message))
+    }
+
+    /// Returns the latest message of the others that still stands.
+    pub(super) fn latest_theirs(&self) -> Option<&Message> {
+        let mut latest = self.messages.values().rev();
+        latest.find(|message| !self.names.is_me(message.sender_id) && stands(message))
+    }
+
+    pub(super) fn find(&self, seq: Seq) -> Option<&Message> {
+        self.messages.get(&seq)
+    }
+
+    /// Returns how far there is something to read.
+    pub(super) fn last_seq(&self) -> Option<Seq> {
+        self.messages.last_key_value().map(|(seq, _)| *seq)
+    }
+
+    fn latest_own(&self) -> Option<(Seq, ReceiptStatus)> {
+        let message = self.latest_mine()?;
+        Some((message.seq, self.status(message)?))
+    }
+
+    /// How far one's own message has come to all the others.
+    fn status(&self, message: &Message) -> Option<ReceiptStatus> {
+        if !self.names.is_me(message.sender_id) || !stands(message) {
+            return None;
+        }
+        let of = |marks: &Watermarks| match message.seq {
+            seq if seq <= marks.read_seq => ReceiptStatus::Read,
+            seq if seq <= marks.delivered_seq => ReceiptStatus::Delivered,
+            _ => ReceiptStatus::Sent,
+        };
+        Some(self.others.values().map(of).min().unwrap_or(ReceiptStatus::Sent))
+    }
+
+    fn whole(&self, message: &Message) -> String {
+        render::message(message, &self.names, self.paint, self.status(message))
+    }
+
+    fn changes(&self, known: &Message, now: &Message) -> Vec<String> {
+        let (seq, who) = (now.seq, self.names.name(now.sender_id));
+        if now.deleted_at.is_some() {
+            return if known.deleted_at.is_some() {
+                Vec::new()
+            } else {
+                vec![self.notice(&format!("#{seq} was deleted"))]
+            };
+        }
+        let mut lines = Vec::new();
+        if now.body != known.body {
+            lines.push(format!(
+                "{} {}",
+                self.notice(&format!("#{seq} of {who} now says:")),
+                harmless(&now.body)
+            ));
+        }
+        if now.reactions != known.reactions {
+            let reactions = render::reactions(now);
+            let reactions = if reactions.is_empty() {
+                "no reactions".to_owned()
+            } else {
+                reactions
+            };
+            lines.push(self.notice(&format!("#{seq} has {reactions}")));
+        }
+        lines
+    }
+
+    fn aside(&self, words: &str) -> String {
+        format!("    {words}")
+    }
+}
+
+fn stands(message: &Message) -> bool {
+    message.kind == MessageKind::User && message.deleted_at.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::render::tests::{ANA, BEN, names, said};
+    use letsapp_core::protocol::ReactionSummary;
+    use letsapp_core::time::Timestamp;
+
+    fn view() -> View {
+        View::new(names(), Paint::Plain, Echo::Terminal)
+    }
+
+    fn ben(delivered: u64, read: u64) -> [Receipt; 1] {
+        let watermarks = Watermarks {
+            delivered_seq: Seq(delivered),
+            read_seq: Seq(read),
+        };
+        [Receipt {
+            user_id: BEN,
+            watermarks,
+        }]
+    }
+
+    #[test]
+    fn what_one_typed_gets_its_tick_and_is_not_repeated() {
+        let mut view = view();
+        view.receipts(&ben(0, 0));
+        let message = said(ANA, 1, 1, "hello");
+        view.typed(message.id);
+        assert_eq!(view.message(message), ["    ✓ #1"]);
+        let elsewhere = view.message(said(ANA, 2, 2, "from my phone"));
+        assert!(elsewhere[0].ends_with("#2 you: from my phone ✓"), "{elsewhere:?}");
+    }
+
+    #[test]
+    fn ticks_of_the_latest_message_are_told_as_they_rise() {
+        let mut view = view();
+        view.receipts(&ben(0, 0));
+        view.message(said(ANA, 1, 1, "one"));
+        view.message(said(ANA, 2, 2, "two"));
+        assert_eq!(view.receipts(&ben(1, 1)), [""; 0], "an earlier one is of no interest");
+        assert_eq!(view.receipts(&ben(2, 1)), ["    ✓✓ #2"]);
+        assert_eq!(view.receipts(&ben(2, 2)), ["    ✓✓ read #2"]);
+        assert_eq!(view.receipts(&ben(2, 2)), [""; 0]);
+        assert_eq!(view.receipts(&ben(1, 1)), [""; 0], "they only rise");
+    }
+
+    #[test]
+    fn who_answers_has_read() {
+        let mut view = view();
+        view.receipts(&ben(0, 0));
+        view.message(said(ANA, 1, 1, "one"));
+        view.message(said(BEN, 2, 2, "two"));
+        assert_eq!(view.status(view.find(Seq(1)).unwrap()), Some(ReceiptStatus::Read));
+    }
+
+    #[test]
+    fn in_a_group_the_slowest_counts() {
+        let mut view = view();
+        let carol = UserId::from_bytes([3; 16]);
+        view.receipts(&ben(0, 0));
+        view.receipts(&[Receipt {
+            user_id: carol,
+            watermarks: Watermarks::default(),
+        }]);
+        view.message(said(ANA, 1, 1, "one"));
+        assert_eq!(view.receipts(&ben(1, 1)), [""; 0]);
+        let read = Watermarks {
+            delivered_seq: Seq(1),
+            read_seq: Seq(1),
+        };
+        assert_eq!(
+            view.receipts(&[Receipt {
+                user_id: carol,
+                watermarks: read
+            }]),
+            ["    ✓✓ read #1"]
+        );
+    }
+
+    #[test]
+    fn what_becomes_of_a_message_is_told() {
+        let mut view = view();
+        let first = said(BEN, 1, 1, "helo");
+        view.message(first.clone());
+        let edited = Message {
+            body: "hello".to_owned(),
+            ..said(BEN, 1, 2, "")
+        };
+        assert_eq!(view.message(edited.clone()), ["— #1 of Ben now says: hello"]);
+        assert_eq!(view.message(edited.clone()), [""; 0], "once");
+        let heart = ReactionSummary {
+            emoji: "❤".to_owned(),
+            count: 1,
+            user_ids: vec![ANA],
+        };
+        let liked = Message {
+            reactions: vec![heart],
+            ..said(BEN, 1, 3, "hello")
+        };
+        assert_eq!(view.message(liked), ["— #1 has [❤ 1]"]);
+        assert_eq!(view.message(said(BEN, 1, 4, "hello")), ["— #1 has no reactions"]);
+        let gone = Message {
+            deleted_at: Some(Timestamp::from_millis(9)),
+            ..said(BEN, 1, 5, "")
+        };
+        assert_eq!(view.message(gone), ["— #1 was deleted"]);
+    }
+
+    #[test]
+    fn commands_without_a_number_mean_the_latest_that_stands() {
+        let mut view = view();
+        view.history(vec![
+            said(ANA, 1, 1, "a"),
+            said(BEN, 2, 2, "b"),
+            said(ANA, 3, 3, "c"),
+            said(BEN, 4, 4, "d"),
+        ]);
+        assert_eq!(view.latest_mine().unwrap().seq, Seq(3));
+        assert_eq!(view.latest_theirs().unwrap().seq, Seq(4));
+        view.message(Message {
+            deleted_at: Some(Timestamp::from_millis(9)),
+            ..said(ANA, 3, 5, "")
+        });
+        assert_eq!(view.latest_mine().unwrap().seq, Seq(1));
+        assert_eq!(view.last_seq(), Some(Seq(4)));
+    }
+}

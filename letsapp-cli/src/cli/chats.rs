@@ -1,0 +1,59 @@
+//! `chats`.
+
+use clap::Args;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::out::Style;
+use super::render::{Names, moment, summary, title_of};
+use super::text::excerpt;
+use crate::{Page, every};
+
+/// How much of the latest message is shown.
+const EXCERPT: usize = 60;
+
+#[derive(Debug, Args)]
+pub(super) struct Chats {
+    /// Only those with something unread
+    #[arg(long)]
+    unread: bool,
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+}
+
+impl Chats {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let all = every(|page: Page| context.client.conversations(page)).await;
+        let all = all.map_err(|error| context.explain(error))?;
+        let limit = self
+            .limit
+            .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let shown = all
+            .into_iter()
+            .filter(|conversation| !self.unread || conversation.me.unread > 0)
+            .take(limit);
+        let names = Names::default();
+        let paint = context.out.paint();
+        for conversation in shown {
+            context.out.show(&conversation, || {
+                let title = paint.paint(Style::Name, &title_of(&conversation));
+                let unread = match conversation.me.unread {
+                    0 => String::new(),
+                    unread => paint.paint(Style::Read, &format!(" ({unread})")),
+                };
+                let last = conversation
+                    .head
+                    .last_message
+                    .as_ref()
+                    .map_or_else(String::new, |message| {
+                        let when = paint.paint(Style::Dim, &moment(message.sent_at));
+                        format!("  {when} {}", excerpt(&summary(message, &names), EXCERPT))
+                    });
+                let id = paint.paint(Style::Dim, &conversation.id.to_string());
+                format!("{title}{unread}{last}  {id}")
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,21 @@
+//! `completions`.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::failure::Failure;
+use super::out::Out;
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// For which shell
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run<C: CommandFactory>(self, out: &Out) -> Result<(), Failure> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut C::command(), "letsapp", &mut script);
+        out.raw(&script)
+    }
+}

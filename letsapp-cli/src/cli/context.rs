@@ -1,0 +1,43 @@
+//! What every command works with.
+
+use std::sync::Arc;
+
+use super::failure::Failure;
+use super::home::Home;
+use super::out::Out;
+use crate::{Client, ClientError, Server};
+
+/// The server, the user's files, and where to write.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) home: Home,
+    pub(super) out: Out,
+}
+
+impl Context {
+    pub(super) fn open(server: Option<Server>, out: &Out) -> Result<Self, Failure> {
+        let home = Home::find()?;
+        let server = match server {
+            Some(server) => server,
+            None => home.server()?,
+        };
+        let client = Client::builder(server.to_string())
+            .tokens(Arc::new(home.tokens(&server)))
+            .user_agent(concat!("letsapp-cli/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self {
+            client,
+            home,
+            out: *out,
+        })
+    }
+
+    /// Says at which server one is not signed in.
+    pub(super) fn explain(&self, error: ClientError) -> Failure {
+        match error {
+            ClientError::SignedOut => Failure::SignedOut(self.client.server().clone()),
+            error => Failure::Client(error),
+        }
+    }
+}

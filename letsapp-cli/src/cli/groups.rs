@@ -1,0 +1,116 @@
+//! `group`.
+
+use clap::Subcommand;
+use letsapp_core::conversations::Role;
+use letsapp_core::id::ConversationId;
+use letsapp_core::protocol::Member;
+use letsapp_core::protocol::requests::CreateConversation;
+use letsapp_core::text::Title;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::out::Style;
+use super::render::name_of;
+use super::target::Target;
+use crate::client::mint;
+use crate::every;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Group {
+    /// Make a group, with oneself as its owner
+    Create {
+        /// What it is called
+        title: String,
+        /// Who else is in
+        #[arg(value_name = "USER")]
+        users: Vec<Target>,
+    },
+    /// Add members
+    Add {
+        /// The group's title or id
+        group: Target,
+        /// Whom
+        #[arg(value_name = "USER", required = true)]
+        users: Vec<Target>,
+    },
+    /// Remove a member
+    Remove {
+        /// The group's title or id
+        group: Target,
+        /// Whom
+        user: Target,
+    },
+    /// Leave a group
+    Leave {
+        /// The group's title or id
+        group: Target,
+    },
+    /// List the members
+    Members {
+        /// The group's title or id
+        group: Target,
+    },
+}
+
+impl Group {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let client = &context.client;
+        let explain = |error| context.explain(error);
+        match self {
+            Self::Create { title, users } => {
+                let refused = |error| Failure::Refused(format!("the title {error}"));
+                let title = Title::parse(title).map_err(refused)?;
+                let mut member_ids = Vec::new();
+                for user in users {
+                    member_ids.push(user.user(context).await?);
+                }
+                let id = Some(ConversationId::from_uuid(mint()));
+                let request = CreateConversation::Group {
+                    id,
+                    title,
+                    about: None,
+                    member_ids,
+                };
+                let group = client.create_conversation(&request).await.map_err(explain)?;
+                context.out.show(&group, || group.id.to_string())
+            }
+            Self::Add { group, users } => {
+                let group = group.group(context).await?;
+                let mut user_ids = Vec::new();
+                for user in users {
+                    user_ids.push(user.user(context).await?);
+                }
+                let added = client.add_members(group, user_ids).await.map_err(explain)?;
+                added.iter().try_for_each(|member| show(context, member))
+            }
+            Self::Remove { group, user } => {
+                let (group, user) = (group.group(context).await?, user.user(context).await?);
+                client.remove_member(group, user).await.map_err(explain)?;
+                context.out.remark("removed")
+            }
+            Self::Leave { group } => {
+                let group = group.group(context).await?;
+                let me = client.me().await.map_err(explain)?.user.id;
+                client.remove_member(group, me).await.map_err(explain)?;
+                context.out.remark("left")
+            }
+            Self::Members { group } => {
+                let group = group.group(context).await?;
+                let members = every(|page| client.members(group, page)).await.map_err(explain)?;
+                members.iter().try_for_each(|member| show(context, member))
+            }
+        }
+    }
+}
+
+fn show(context: &Context, member: &Member) -> Result<(), Failure> {
+    context.out.show(member, || {
+        let role = match member.role {
+            Role::Owner => ", owner",
+            Role::Admin => ", admin",
+            Role::Member => "",
+        };
+        let id = context.out.paint().paint(Style::Dim, &member.user.id.to_string());
+        format!("{}{role}  {id}", name_of(&member.user))
+    })
+}

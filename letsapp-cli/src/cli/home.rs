@@ -1,0 +1,139 @@
+//! The user's configuration directory: which server, and the tokens for each.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::failure::Failure;
+use crate::client::{make_private_directory, replace_private_file};
+use crate::{FileTokens, Server};
+
+const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
+
+/// The configuration directory.
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    directory: PathBuf,
+}
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct Config {
+    server: Option<String>,
+}
+
+impl Home {
+    /// Finds it: `LETSAPP_CONFIG_DIR`, or the place that the system has for such things.
+    pub(super) fn find() -> Result<Self, Failure> {
+        let named = std::env::var_os("LETSAPP_CONFIG_DIR")
+            .filter(|name| !name.is_empty())
+            .map(PathBuf::from);
+        let usual = || directories::ProjectDirs::from("", "", "letsapp").map(|dirs| dirs.config_dir().to_owned());
+        let directory = named.or_else(usual);
+        let missing = "there is no home directory: set LETSAPP_CONFIG_DIR to a directory to keep tokens in";
+        Ok(Self {
+            directory: directory.ok_or_else(|| Failure::local(missing))?,
+        })
+    }
+
+    /// Returns the server that was last signed in at, or the one on this computer.
+    pub(super) fn server(&self) -> Result<Server, Failure> {
+        let path = self.config_path();
+        let config = match fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| self.damaged(error.message()))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Config::default(),
+            Err(error) => return Err(Failure::Local(format!("{}: {error}", path.display()))),
+        };
+        let server = config.server.as_deref().unwrap_or(DEFAULT_SERVER);
+        server.parse().map_err(|error| self.damaged(error))
+    }
+
+    /// Remembers the server for the next time.
+    pub(super) fn remember(&self, server: &Server) -> Result<(), Failure> {
+        let config = Config {
+            server: Some(server.to_string()),
+        };
+        let text = toml::to_string(&config).map_err(Failure::local)?;
+        make_private_directory(&self.directory).map_err(Failure::local)?;
+        replace_private_file(&self.config_path(), text.as_bytes()).map_err(Failure::local)
+    }
+
+    /// Returns where the tokens for a server are kept.
+    pub(super) fn tokens(&self, server: &Server) -> FileTokens {
+        FileTokens::new(
+            self.directory
+                .join("tokens")
+                .join(format!("{}.json", file_name(server))),
+        )
+    }
+
+    fn config_path(&self) -> PathBuf {
+        self.directory.join("config.toml")
+    }
+
+    fn damaged(&self, error: impl std::fmt::Display) -> Failure {
+        Failure::Local(format!("{}: {error}", self.config_path().display()))
+    }
+}
+
+/// Writes a server's address so that it can be a file's name, and no two are the same.
+fn file_name(server: &Server) -> String {
+    let address = server.to_string();
+    let escape = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' => char::from(byte).to_string(),
+        byte => format!("%{byte:02x}"),
+    };
+    address.bytes().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TokenStore;
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home {
+            directory: directory.path().join("letsapp"),
+        };
+        (directory, home)
+    }
+
+    #[test]
+    fn the_server_is_the_one_that_was_remembered() {
+        let (_directory, home) = home();
+        assert_eq!(home.server().unwrap().to_string(), DEFAULT_SERVER);
+        let server = "https://chat.example.org".parse().unwrap();
+        home.remember(&server).unwrap();
+        assert_eq!(home.server().unwrap(), server);
+    }
+
+    #[test]
+    fn each_server_has_tokens_of_its_own() {
+        let (_directory, home) = home();
+        let paths = ["http://a", "https://a", "http://a:81", "http://a/b", "http://a_b"].map(|server| {
+            let tokens = home.tokens(&server.parse().unwrap());
+            assert!(tokens.load().unwrap().is_none());
+            tokens.path().to_owned()
+        });
+        let different: std::collections::BTreeSet<_> = paths.iter().collect();
+        assert_eq!(different.len(), paths.len());
+        assert!(
+            paths
+                .iter()
+                .all(|path| path.parent() == Some(&*home.directory.join("tokens")))
+        );
+    }
+
+    #[test]
+    fn a_damaged_configuration_is_named() {
+        let (_directory, home) = home();
+        make_private_directory(&home.directory).unwrap();
+        for text in ["server = ", "server = 'nonsense'"] {
+            fs::write(home.config_path(), text).unwrap();
+            let line = home.server().unwrap_err().line().unwrap();
+            assert!(line.contains("config.toml"), "{line}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! `listen`.
+
+use clap::Args;
+use letsapp_core::id::{ConversationId, Seq};
+use letsapp_core::protocol::Event;
+use letsapp_core::protocol::requests::ReceiptRequest;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::messages::learn;
+use super::out::{Format, Style};
+use super::render::{self, Names, title_of};
+use super::target::Target;
+use crate::{Live, Update};
+
+#[derive(Debug, Args)]
+pub(super) struct Listen {
+    /// Only this conversation: a username, a group's title, or an id
+    #[arg(value_name = "USER|CONVERSATION")]
+    only: Option<Target>,
+}
+
+impl Listen {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let me = context.client.me().await.map_err(|error| context.explain(error))?;
+        let only = match self.only {
+            Some(target) => Some(target.conversation(context).await?.id),
+            None => None,
+        };
+        let mut names = Names::of(&me.user);
+        let mut titles = HashMap::new();
+        let (live, mut updates) = context.client.live().start();
+        loop {
+            let update = tokio::select! {
+                update = updates.next() => update,
+                _ = tokio::signal::ctrl_c() => None,
+            };
+            let Some(update) = update else { break };
+            if let Update::Conversation(conversation) = &update {
+                titles.insert(conversation.id, title_of(conversation));
+                conversation.peer.iter().for_each(|peer| names.learn(peer));
+            }
+            if only.is_some_and(|only| concerns(&update).is_some_and(|id| id != only)) {
+                continue;
+            }
+            if let Update::Message(message) = &update
+                && message.sender_id != me.user.id
+            {
+                acknowledge(&live, message.conversation_id, message.seq);
+            }
+            match context.out.format() {
+                Format::Json => {
+                    if let Some(object) = object(&update) {
+                        context.out.show(&object, String::new)?;
+                    }
+                }
+                Format::Text => {
+                    if let Update::Message(message) | Update::MessageChanged(message) = &update {
+                        learn(context, &mut names, message.sender_id).await;
+                    }
+                    if let Some(line) = line(context, &update, &names, &titles) {
+                        context.out.line(&line)?;
+                    }
+                }
+            }
+            if let Update::SignedOut { .. } = update {
+                return Err(Failure::SignedOut(context.client.server().clone()));
+            }
+        }
+        live.close().await;
+        Ok(())
+    }
+}
+
+/// Tells the sender that the message is here. Whether that was heard is of no interest here.
+fn acknowledge(live: &Live, id: ConversationId, seq: Seq) {
+    let live = live.clone();
+    tokio::spawn(async move {
+        let request = ReceiptRequest {
+            delivered: Some(seq),
+            read: None,
+        };
+        if let Err(error) = live.acknowledge(id, request).await {
+            tracing::debug!(%error, "a receipt was not taken");
+        }
+    });
+}
+
+fn concerns(update: &Update) -> Option<ConversationId> {
+    match update {
+        Update::Message(message) | Update::MessageChanged(message) => Some(message.conversation_id),
+        Update::Receipts { conversation_id, .. } => Some(*conversation_id),
+        Update::Conversation(conversation) => Some(conversation.id),
+        Update::ConversationRemoved(id) | Update::Reset(id) => Some(*id),
+        _ => None,
+    }
+}
+
+/// Writes an update as an event, by the same names as on the socket where there are some.
+fn object(update: &Update) -> Option<Value> {
+    let event = |event: Event| serde_json::to_value(event).expect("events are plain data");
+    let object = match update.clone() {
+        Update::Message(message) => event(Event::MessageCreated(message)),
+        Update::MessageChanged(message) => event(Event::MessageUpdated(message)),
+        Update::Receipts { conversation_id, items } => event(Event::ReceiptUpdated { conversation_id, items }),
+        Update::Conversation(conversation) => event(Event::ConversationUpdated(conversation)),
+        Update::ConversationRemoved(id) => event(Event::ConversationRemoved { id }),
+        Update::SignedOut { reason } => event(Event::SessionRevoked { reason }),
+        Update::Connected(hello) => json!({"event": "connected", "data": hello}),
+        Update::CaughtUp => json!({"event": "caught_up", "data": {}}),
+        Update::Disconnected { reason, retry_in } => {
+            let retry_in_ms = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
+            json!({"event": "disconnected", "data": {"reason": reason, "retry_in_ms": retry_in_ms}})
+        }
+        Update::Reset(id) => json!({"event": "reset", "data": {"conversation_id": id}}),
+    };
+    Some(object)
+}
+
+fn line(context: &Context, update: &Update, names: &Names, titles: &HashMap<ConversationId, String>) -> Option<String> {
+    let paint = context.out.paint();
+    let title = |id| {
+        titles
+            .get(&id)
+            .map_or_else(|| "a conversation".to_owned(), |title| paint.paint(Style::Dim, title))
+    };
+    let line = match update {
+        Update::Message(message) | Update::MessageChanged(message) => {
+            format!(
+                "{}: {}",
+                title(message.conversation_id),
+                render::message(message, names, paint, None)
+            )
+        }
+        Update::ConversationRemoved(id) => format!("{}: {}", title(*id), paint.paint(Style::Dim, "you are out")),
+        Update::Reset(id) => format!(
+            "{}: {}",
+            title(*id),
+            paint.paint(Style::Dim, "much was missed: see `history`")
+        ),
+        Update::CaughtUp => paint.paint(Style::Dim, "— listening; Ctrl-C ends it"),
+        Update::Disconnected { reason, .. } => paint.paint(
+            Style::Bad,
+            &format!("— no connection ({}); trying again", super::text::one_line(reason)),
+        ),
+        _ => return None,
+    };
+    Some(line)
+}

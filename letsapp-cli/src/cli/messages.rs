@@ -1,0 +1,162 @@
+//! `send`, `history`.
+
+use std::io::Read;
+use std::time::Duration;
+
+use clap::Args;
+use letsapp_core::id::{MessageId, Seq, UserId};
+use letsapp_core::protocol::requests::SendMessage;
+use letsapp_core::protocol::{Conversation, Message};
+
+use super::context::Context;
+use super::failure::Failure;
+use super::out::Format;
+use super::render::{self, Names};
+use super::target::Target;
+use crate::client::mint;
+use crate::{ClientError, Cut, Page};
+
+/// How often a message is offered when the server is not to be reached, and the wait between.
+const ATTEMPTS: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Args)]
+pub(super) struct Send {
+    /// To whom: a username, a group's title, or an id
+    #[arg(value_name = "USER|CONVERSATION")]
+    to: Target,
+    /// The words; - reads them from standard input
+    #[arg(
+        value_name = "TEXT",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    words: Vec<String>,
+    /// The number of the message that this one answers
+    #[arg(long, value_name = "SEQ")]
+    reply_to: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct History {
+    /// With whom: a username, a group's title, or an id
+    #[arg(value_name = "USER|CONVERSATION")]
+    with: Target,
+    /// At most so many messages
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// Only messages before this one
+    #[arg(long, value_name = "SEQ", conflicts_with = "after")]
+    before: Option<u64>,
+    /// Only messages after this one
+    #[arg(long, value_name = "SEQ")]
+    after: Option<u64>,
+}
+
+impl Send {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let mut words = self.words.join(" ");
+        if self.words == ["-"] {
+            words.clear();
+            std::io::stdin().read_to_string(&mut words)?;
+            let length = words.trim_end_matches(['\n', '\r']).len();
+            words.truncate(length);
+        }
+        let request = SendMessage::text(words)
+            .map_err(ClientError::from)?
+            .with_id(MessageId::from_uuid(mint()));
+        let request = SendMessage {
+            reply_to: self.reply_to.map(Seq),
+            ..request
+        };
+        let conversation = self.to.conversation(context).await?;
+        let message = deliver(context, &conversation, request)
+            .await
+            .map_err(|error| context.explain(error))?;
+        context.out.show(&message, || format!("✓ #{}", message.seq))
+    }
+}
+
+impl History {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let conversation = self.with.conversation(context).await?;
+        let cut = match (self.before, self.after) {
+            (Some(seq), _) => Cut::Before(Seq(seq)),
+            (None, Some(seq)) => Cut::After(Seq(seq)),
+            (None, None) => Cut::Newest,
+        };
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let messages = read(context, &conversation, cut, limit).await?;
+        let names = match context.out.format() {
+            Format::Json => Names::default(),
+            Format::Text => names(context, &conversation, &messages).await?,
+        };
+        for message in &messages {
+            context
+                .out
+                .show(message, || render::message(message, &names, context.out.paint(), None))?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a part of the history, the oldest first.
+pub(super) async fn read(
+    context: &Context,
+    conversation: &Conversation,
+    cut: Cut,
+    limit: usize,
+) -> Result<Vec<Message>, Failure> {
+    let mut messages = Vec::new();
+    let mut page = Page::of(limit.min(200));
+    loop {
+        let part = context.client.history(conversation.id, cut, page.clone()).await;
+        let part = part.map_err(|error| context.explain(error))?;
+        messages.extend(part.items);
+        match part.next_cursor {
+            Some(cursor) if messages.len() < limit => page = page.after(cursor),
+            _ => break,
+        }
+    }
+    messages.truncate(limit);
+    messages.sort_by_key(|message| message.seq);
+    Ok(messages)
+}
+
+/// Learns what to call those who appear in messages.
+pub(super) async fn names(
+    context: &Context,
+    conversation: &Conversation,
+    messages: &[Message],
+) -> Result<Names, Failure> {
+    let me = context.client.me().await.map_err(|error| context.explain(error))?;
+    let mut names = Names::of(&me.user);
+    if let Some(peer) = &conversation.peer {
+        names.learn(peer);
+    }
+    for message in messages {
+        learn(context, &mut names, message.sender_id).await;
+    }
+    Ok(names)
+}
+
+/// Learns what to call somebody. A name is not worth failing for.
+pub(super) async fn learn(context: &Context, names: &mut Names, id: UserId) {
+    if !names.knows(id)
+        && let Ok(user) = context.client.user(id).await
+    {
+        names.learn(&user);
+    }
+}
+
+/// Sends a message, a few times if need be: its id keeps it from being sent twice.
+async fn deliver(context: &Context, to: &Conversation, request: SendMessage) -> Result<Message, ClientError> {
+    for attempt in 1..ATTEMPTS {
+        match context.client.send(to.id, request.clone()).await {
+            Err(ClientError::Unreachable { .. }) => tokio::time::sleep(PAUSE * attempt).await,
+            result => return result,
+        }
+    }
+    context.client.send(to.id, request).await
+}

@@ -1,0 +1,178 @@
+//! The command line `letsapp`: a thin layer of words over [`Client`](crate::Client).
+
+mod auth;
+mod chat;
+mod chats;
+mod completions;
+mod context;
+mod failure;
+mod groups;
+mod home;
+mod listen;
+mod messages;
+mod out;
+mod render;
+mod sessions;
+mod target;
+mod text;
+mod users;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::Server;
+use context::Context;
+use failure::Failure;
+use out::{Format, Out};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it was done
+  1  the server refused
+  2  the command makes no sense
+  3  not signed in
+  4  the server can't be reached, or can't serve now
+  5  something on this computer failed
+
+Environment:
+  LETSAPP_SERVER      the server, where --server does not say
+  LETSAPP_CONFIG_DIR  where tokens are kept, instead of the user's configuration directory
+  NO_COLOR            no colours";
+
+/// Chat from the command line.
+#[derive(Debug, Parser)]
+#[command(name = "letsapp", version, about, after_help = EXIT_CODES)]
+struct Arguments {
+    /// The server [default: the one last signed in at, or http://127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "URL", env = "LETSAPP_SERVER", hide_env = true)]
+    server: Option<Server>,
+    /// Write one JSON object per line, for programs
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make an account, and sign in
+    Register(auth::Register),
+    /// Sign in
+    Login(auth::Login),
+    /// Sign out
+    Logout,
+    /// Show who is signed in
+    Whoami,
+    /// Find users by the beginning of their names
+    Users(users::Users),
+    /// List conversations, the latest activity first
+    Chats(chats::Chats),
+    /// Talk: history, then live
+    Chat(chat::Chat),
+    /// Send a message
+    Send(messages::Send),
+    /// Show what was said, the oldest first
+    History(messages::History),
+    /// Show what happens, as it happens
+    Listen(listen::Listen),
+    /// Make and change groups
+    #[command(subcommand)]
+    Group(groups::Group),
+    /// Show the devices that are signed in, or sign one out
+    Sessions(sessions::Sessions),
+    /// Write a completion script for a shell
+    Completions(completions::Completions),
+}
+
+/// Runs the command that these arguments ask for, the program's name first. See `letsapp --help` for the exit codes.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nobody is left to tell when even this fails.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE));
+        }
+    };
+    let out = Out::new(if arguments.json { Format::Json } else { Format::Text });
+    match execute(arguments, &out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(line) = failure.line() {
+                out.error(&line);
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn execute(arguments: Arguments, out: &Out) -> Result<(), Failure> {
+    let Arguments {
+        server,
+        json: _,
+        command,
+    } = arguments;
+    if let Command::Completions(command) = command {
+        return command.run::<Arguments>(out);
+    }
+    let context = Context::open(server, out)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::local)?;
+    runtime.block_on(async {
+        match command {
+            Command::Register(command) => command.run(&context).await,
+            Command::Login(command) => command.run(&context).await,
+            Command::Logout => auth::logout(&context).await,
+            Command::Whoami => users::whoami(&context).await,
+            Command::Users(command) => command.run(&context).await,
+            Command::Chats(command) => command.run(&context).await,
+            Command::Chat(command) => command.run(&context).await,
+            Command::Send(command) => command.run(&context).await,
+            Command::History(command) => command.run(&context).await,
+            Command::Listen(command) => command.run(&context).await,
+            Command::Group(command) => command.run(&context).await,
+            Command::Sessions(command) => command.run(&context).await,
+            Command::Completions(_) => unreachable!("handled above, since it needs no server"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_make_sense_to_clap() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_stand_before_or_after_the_command() {
+        for line in [
+            "letsapp --json --server http://x whoami",
+            "letsapp whoami --server http://x --json",
+        ] {
+            let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+            assert!(arguments.json);
+            assert_eq!(arguments.server.unwrap().to_string(), "http://x");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_an_argument() {
+        let line = "letsapp login ana --password secret";
+        assert!(Arguments::try_parse_from(line.split(' ')).is_err());
+    }
+
+    #[test]
+    fn a_server_that_is_no_url_is_a_fault_of_usage() {
+        let error = Arguments::try_parse_from(["letsapp", "--server", "nonsense", "whoami"]).unwrap_err();
+        assert_eq!(error.exit_code(), i32::from(failure::USAGE));
+        assert!(error.to_string().contains("not the URL of a server"), "{error}");
+    }
+}

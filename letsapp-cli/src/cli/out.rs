@@ -1,0 +1,121 @@
+//! Everything that is written: to standard output what was asked for, to standard error what went wrong.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::text::one_line;
+
+/// For whom a command writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// For programs: one JSON object per line.
+    Json,
+}
+
+/// Where a command writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Out {
+    format: Format,
+    paint: Paint,
+}
+
+/// Colours, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paint {
+    /// With ANSI colours.
+    Colour,
+    /// Without.
+    Plain,
+}
+
+/// How some text stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Less important.
+    Dim,
+    /// A person.
+    Name,
+    /// Oneself.
+    Me,
+    /// Read by the other one.
+    Read,
+    /// Went wrong.
+    Bad,
+}
+
+impl Out {
+    pub(super) fn new(format: Format) -> Self {
+        let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let paint = if is_wanted && io::stdout().is_terminal() {
+            Paint::Colour
+        } else {
+            Paint::Plain
+        };
+        Self { format, paint }
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    pub(super) fn paint(&self) -> Paint {
+        self.paint
+    }
+
+    /// Writes a line. What others wrote has been made harmless before.
+    pub(super) fn line(&self, line: &str) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{line}")?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Writes bytes as they are.
+    pub(super) fn raw(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        Ok(stdout.flush()?)
+    }
+
+    /// Writes something, for people or for programs.
+    pub(super) fn show(&self, value: &impl Serialize, line: impl FnOnce() -> String) -> Result<(), Failure> {
+        match self.format {
+            Format::Text => self.line(&line()),
+            Format::Json => self.line(&serde_json::to_string(value).expect("answers are plain data")),
+        }
+    }
+
+    /// Writes what a person wants to know, and a program does not.
+    pub(super) fn remark(&self, line: &str) -> Result<(), Failure> {
+        match self.format {
+            Format::Text => self.line(line),
+            Format::Json => Ok(()),
+        }
+    }
+
+    /// Writes what went wrong to standard error.
+    pub(super) fn error(&self, line: &str) {
+        // There is nowhere else to say it.
+        let _ = writeln!(io::stderr().lock(), "letsapp: {}", one_line(line));
+    }
+}
+
+impl Paint {
+    /// Makes text stand out.
+    pub(super) fn paint(self, style: Style, text: &str) -> String {
+        let code = match style {
+            Style::Dim => "2",
+            Style::Name => "1;36",
+            Style::Me => "1;32",
+            Style::Read => "1;34",
+            Style::Bad => "1;31",
+        };
+        match self {
+            Self::Colour => format!("\x1b[{code}m{text}\x1b[0m"),
+            Self::Plain => text.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! How people, moments and messages look to a person. Pure: what is not known is not asked for.
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+use letsapp_core::id::UserId;
+use letsapp_core::messages::SystemEvent;
+use letsapp_core::protocol::{Conversation, Message, MessageKind, ReceiptStatus, User};
+use letsapp_core::time::{Clock, SystemClock, Timestamp};
+
+use super::out::{Paint, Style};
+use super::text::{harmless, one_line};
+
+/// What to call whom.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    me: Option<UserId>,
+    known: HashMap<UserId, String>,
+}
+
+impl Names {
+    pub(super) fn of(me: &User) -> Self {
+        let mut names = Self {
+            me: Some(me.id),
+            known: HashMap::new(),
+        };
+        names.learn(me);
+        names
+    }
+
+    pub(super) fn learn(&mut self, user: &User) {
+        self.known.insert(user.id, short_name_of(user));
+    }
+
+    pub(super) fn knows(&self, id: UserId) -> bool {
+        self.known.contains_key(&id)
+    }
+
+    pub(super) fn is_me(&self, id: UserId) -> bool {
+        self.me == Some(id)
+    }
+
+    /// Returns what to call somebody.
+    pub(super) fn name(&self, id: UserId) -> String {
+        match self.known.get(&id) {
+            _ if self.is_me(id) => "you".to_owned(),
+            Some(name) => name.clone(),
+            None => "somebody".to_owned(),
+        }
+    }
+
+    fn list(&self, ids: &[UserId]) -> String {
+        let names: Vec<_> = ids.iter().map(|id| self.name(*id)).collect();
+        names.join(", ")
+    }
+}
+
+/// Shows a user's names.
+pub(super) fn name_of(user: &User) -> String {
+    match &user.username {
+        None => "a deleted user".to_owned(),
+        Some(username) if *username == user.display_name => one_line(username),
+        Some(username) => format!("{} (@{})", one_line(&user.display_name), one_line(username)),
+    }
+}
+
+fn short_name_of(user: &User) -> String {
+    match &user.username {
+        None => "a deleted user".to_owned(),
+        Some(_) => one_line(&user.display_name),
+    }
+}
+
+/// Shows what a conversation is called.
+pub(super) fn title_of(conversation: &Conversation) -> String {
+    match (&conversation.title, &conversation.peer) {
+        (Some(title), _) => one_line(title),
+        (None, Some(peer)) => name_of(peer),
+        (None, None) => "a conversation".to_owned(),
+    }
+}
+
+/// Shows a moment by the clock on the wall here.
+pub(super) fn moment(at: Timestamp) -> String {
+    moment_in(at, SystemClock.now(), &TimeZone::system())
+}
+
+fn moment_in(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let local = |at: Timestamp| {
+        jiff::Timestamp::from_millisecond(at.as_millis())
+            .unwrap_or_default()
+            .to_zoned(zone.clone())
+    };
+    let (at, now) = (local(at), local(now));
+    let format = if at.date() == now.date() {
+        "%H:%M"
+    } else {
+        "%Y-%m-%d %H:%M"
+    };
+    at.strftime(format).to_string()
+}
+
+/// Shows a message in words, without who said it and when.
+pub(super) fn summary(message: &Message, names: &Names) -> String {
+    if message.deleted_at.is_some() {
+        return "(deleted)".to_owned();
+    }
+    if let Some(event) = &message.system {
+        return system(message.sender_id, event, names);
+    }
+    let files = message
+        .attachments
+        .iter()
+        .map(|attachment| format!("[{}]", one_line(&attachment.file_name)));
+    let words = (!message.body.is_empty()).then(|| harmless(&message.body));
+    words.into_iter().chain(files).collect::<Vec<_>>().join(" ")
+}
+
+/// Shows a message on a line of its own, or more if it has more.
+pub(super) fn message(message: &Message, names: &Names, paint: Paint, ticks: Option<ReceiptStatus>) -> String {
+    let head = paint.paint(Style::Dim, &format!("[{}] #{}", moment(message.sent_at), message.seq));
+    let words = summary(message, names);
+    if message.kind == MessageKind::System {
+        return format!("{head} {}", paint.paint(Style::Dim, &format!("— {words}")));
+    }
+    let style = if names.is_me(message.sender_id) {
+        Style::Me
+    } else {
+        Style::Name
+    };
+    let name = paint.paint(style, &names.name(message.sender_id));
+    let words = if message.deleted_at.is_some() {
+        paint.paint(Style::Dim, &words)
+    } else {
+        words
+    };
+    let mut notes = String::new();
+    if let Some(seq) = message.reply_to {
+        notes.push_str(&paint.paint(Style::Dim, &format!(" (to #{seq})")));
+    }
+    if message.edited_at.is_some() && message.deleted_at.is_none() {
+        notes.push_str(&paint.paint(Style::Dim, " (edited)"));
+    }
+    let reactions = reactions(message);
+    if !reactions.is_empty() {
+        notes.push_str(&format!(" {reactions}"));
+    }
+    if let Some(status) = ticks {
+        notes.push_str(&format!(" {}", self::ticks(status, paint)));
+    }
+    format!("{head} {name}: {words}{notes}")
+}
+
+/// Shows who has reacted how: `[❤ 2 👍 1]`.
+pub(super) fn reactions(message: &Message) -> String {
+    if message.reactions.is_empty() {
+        return String::new();
+    }
+    let each: Vec<_> = message
+        .reactions
+        .iter()
+        .map(|reaction| format!("{} {}", one_line(&reaction.emoji), reaction.count))
+        .collect();
+    format!("[{}]", each.join(" "))
+}
+
+/// Shows how far a message has come: ✓ the server has it, ✓✓ the other one has it, ✓✓ in colour it was read.
+pub(super) fn ticks(status: ReceiptStatus, paint: Paint) -> String {
+    match (status, paint) {
+        (ReceiptStatus::Sent, _) => paint.paint(Style::Dim, "✓"),
+        (ReceiptStatus::Delivered, _) => paint.paint(Style::Dim, "✓✓"),
+        (ReceiptStatus::Read, Paint::Colour) => paint.paint(Style::Read, "✓✓"),
+        (ReceiptStatus::Read, Paint::Plain) => "✓✓ read".to_owned(),
+    }
+}
+
+fn system(sender: UserId, event: &SystemEvent, names: &Names) -> String {
+    let who = names.name(sender);
+    match event {
+        SystemEvent::GroupCreated { .. } => format!("{who} made the group"),
+        SystemEvent::TitleChanged { title } => format!("{who} called the group {}", one_line(title)),
+        SystemEvent::AboutChanged { about } => format!("{who} described the group: {}", one_line(about)),
+        SystemEvent::PictureChanged { .. } => format!("{who} changed the picture"),
+        SystemEvent::MembersAdded { user_ids } => format!("{who} added {}", names.list(user_ids)),
+        SystemEvent::MemberRemoved { user_id } => format!("{who} removed {}", names.name(*user_id)),
+        SystemEvent::MemberLeft { user_id } => format!("{} left", names.name(*user_id)),
+        SystemEvent::RoleChanged { user_id, role } => {
+            let role = format!("{role:?}").to_lowercase();
+            format!("{who} made {} {role}", names.name(*user_id))
+        }
+        SystemEvent::Call { media, outcome, .. } => format!("{} call: {}", one_line(media), one_line(outcome)),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use letsapp_core::id::{ConversationId, MessageId, Rev, Seq};
+    use letsapp_core::protocol::ReactionSummary;
+
+    pub(crate) const ANA: UserId = UserId::from_bytes([1; 16]);
+    pub(crate) const BEN: UserId = UserId::from_bytes([2; 16]);
+
+    pub(crate) fn names() -> Names {
+        let known = HashMap::from([(ANA, "Ana".to_owned()), (BEN, "Ben".to_owned())]);
+        Names { me: Some(ANA), known }
+    }
+
+    pub(crate) fn said(sender_id: UserId, seq: u64, rev: u64, body: &str) -> Message {
+        Message {
+            id: MessageId::from_bytes([u8::try_from(seq).unwrap(); 16]),
+            conversation_id: ConversationId::from_bytes([7; 16]),
+            seq: Seq(seq),
+            rev: Rev(rev),
+            sender_id,
+            kind: MessageKind::User,
+            body: body.to_owned(),
+            reply_to: None,
+            forwarded: false,
+            mentions: Vec::new(),
+            attachments: Vec::new(),
+            reactions: Vec::new(),
+            my_reaction: None,
+            sent_at: Timestamp::from_millis(0),
+            edited_at: None,
+            deleted_at: None,
+            system: None,
+        }
+    }
+
+    fn shown(shown: &Message) -> String {
+        let line = message(shown, &names(), Paint::Plain, None);
+        line.split_once("] ").unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn a_message_shows_who_said_what_and_what_became_of_it() {
+        let mut said = said(BEN, 3, 5, "hello\x1b[2J");
+        assert_eq!(shown(&said), "#3 Ben: hello\u{fffd}[2J");
+        said.reply_to = Some(Seq(1));
+        said.edited_at = Some(Timestamp::from_millis(1));
+        said.reactions = vec![ReactionSummary {
+            emoji: "❤".to_owned(),
+            count: 2,
+            user_ids: vec![ANA, BEN],
+        }];
+        assert_eq!(shown(&said), "#3 Ben: hello\u{fffd}[2J (to #1) (edited) [❤ 2]");
+        let deleted = Message {
+            deleted_at: Some(Timestamp::from_millis(2)),
+            reply_to: None,
+            reactions: Vec::new(),
+            ..said
+        };
+        assert_eq!(shown(&deleted), "#3 Ben: (deleted)");
+    }
+
+    #[test]
+    fn a_system_message_is_told_in_words() {
+        let mut told = said(BEN, 4, 6, "");
+        told.kind = MessageKind::System;
+        told.system = Some(SystemEvent::MembersAdded {
+            user_ids: vec![ANA, UserId::from_bytes([3; 16])],
+        });
+        assert_eq!(shown(&told), "#4 — Ben added you, somebody");
+    }
+
+    #[test]
+    fn ticks_tell_how_far_a_message_has_come() {
+        let of = |status, paint| ticks(status, paint);
+        assert_eq!(of(ReceiptStatus::Sent, Paint::Plain), "✓");
+        assert_eq!(of(ReceiptStatus::Delivered, Paint::Plain), "✓✓");
+        assert_eq!(
+            of(ReceiptStatus::Read, Paint::Plain),
+            "✓✓ read",
+            "told without colour too"
+        );
+        assert_ne!(
+            of(ReceiptStatus::Read, Paint::Colour),
+            of(ReceiptStatus::Delivered, Paint::Colour)
+        );
+    }
+
+    #[test]
+    fn a_moment_has_its_date_unless_it_is_today() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let of = |text: &str| moment_in(text.parse().unwrap(), now, &TimeZone::UTC);
+        assert_eq!(of("2026-11-22T09:05:00Z"), "09:05");
+        assert_eq!(of("2026-11-21T23:59:00Z"), "2026-11-21 23:59");
+    }
+}

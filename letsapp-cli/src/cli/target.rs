@@ -1,0 +1,154 @@
+//! Finding the conversation, or the user, that some words on the command line mean.
+
+use std::str::FromStr;
+
+use letsapp_core::conversations::Kind;
+use letsapp_core::id::{ConversationId, UserId};
+use letsapp_core::protocol::{Code, Conversation, User};
+use uuid::Uuid;
+
+use super::context::Context;
+use super::failure::Failure;
+use crate::{ClientError, Page, every};
+
+/// A user or a conversation, as somebody types it: a username, `@username`, a group's title, or an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The id of either.
+    Id(Uuid),
+    /// Certainly a username.
+    Username(String),
+    /// A username or a group's title.
+    Name(String),
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Id(id));
+        }
+        match text.strip_prefix('@') {
+            _ if text.trim_matches('@').trim().is_empty() => Err("say who, or which group".to_owned()),
+            Some(name) => Ok(Self::Username(name.to_owned())),
+            None => Ok(Self::Name(text.to_owned())),
+        }
+    }
+}
+
+impl Target {
+    /// Finds the conversation; with a user, the direct one, made if it was not there.
+    pub(super) async fn conversation(&self, context: &Context) -> Result<Conversation, Failure> {
+        let client = &context.client;
+        let found = match self {
+            Self::Id(id) => {
+                let conversation = client.conversation(ConversationId::from_uuid(*id)).await;
+                if let Some(conversation) = unless_missing(context, conversation)? {
+                    return Ok(conversation);
+                }
+                self.find_user(context).await?
+            }
+            Self::Username(_) => self.find_user(context).await?,
+            Self::Name(name) => match self.find_user(context).await? {
+                Some(user) => Some(user),
+                None => return group(context, name).await,
+            },
+        };
+        let user = found.ok_or_else(|| self.unknown())?;
+        client.direct(user.id).await.map_err(|error| context.explain(error))
+    }
+
+    /// Finds the group.
+    pub(super) async fn group(&self, context: &Context) -> Result<ConversationId, Failure> {
+        match self {
+            Self::Id(id) => Ok(ConversationId::from_uuid(*id)),
+            Self::Name(name) => Ok(group(context, name).await?.id),
+            Self::Username(_) => Err(Failure::Usage("this takes a group, not a user".to_owned())),
+        }
+    }
+
+    /// Finds the user.
+    pub(super) async fn user(&self, context: &Context) -> Result<UserId, Failure> {
+        match self {
+            Self::Id(id) => Ok(UserId::from_uuid(*id)),
+            _ => self
+                .find_user(context)
+                .await?
+                .map(|user| user.id)
+                .ok_or_else(|| self.unknown()),
+        }
+    }
+
+    async fn find_user(&self, context: &Context) -> Result<Option<User>, Failure> {
+        match self {
+            Self::Id(id) => unless_missing(context, context.client.user(UserId::from_uuid(*id)).await),
+            Self::Username(name) | Self::Name(name) => {
+                let wanted = name.to_lowercase();
+                let found = every(|page: Page| context.client.find_users(name, page)).await;
+                // What is no prefix of anybody's name may be a group's title.
+                let found = match found {
+                    Err(error) if error.code() == Some(Code::ValidationFailed) => Vec::new(),
+                    found => found.map_err(|error| context.explain(error))?,
+                };
+                Ok(found.into_iter().find(|user| user.username.as_ref() == Some(&wanted)))
+            }
+        }
+    }
+
+    fn unknown(&self) -> Failure {
+        let name = match self {
+            Self::Id(id) => id.to_string(),
+            Self::Username(name) | Self::Name(name) => name.clone(),
+        };
+        Failure::Refused(format!("there is no user {name}"))
+    }
+}
+
+/// Finds one's group of that title.
+async fn group(context: &Context, title: &str) -> Result<Conversation, Failure> {
+    let all = every(|page| context.client.conversations(page)).await;
+    let wanted = title.to_lowercase();
+    let is_meant = |conversation: &Conversation| {
+        conversation.kind == Kind::Group
+            && conversation
+                .title
+                .as_ref()
+                .is_some_and(|title| title.to_lowercase() == wanted)
+    };
+    let mut meant = all
+        .map_err(|error| context.explain(error))?
+        .into_iter()
+        .filter(is_meant);
+    match (meant.next(), meant.next()) {
+        (Some(group), None) => Ok(group),
+        (Some(_), Some(_)) => Err(Failure::Refused(format!(
+            "several groups are called {title}: use an id of `chats`"
+        ))),
+        (None, _) => Err(Failure::Refused(format!("there is no user and no group {title}"))),
+    }
+}
+
+fn unless_missing<T>(context: &Context, result: Result<T, ClientError>) -> Result<Option<T>, Failure> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.code() == Some(Code::NotFound) => Ok(None),
+        Err(error) => Err(context.explain(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_an_id_a_username_or_a_name() {
+        let id = "0198a5b8-0000-7000-8000-000000000001";
+        assert_eq!(id.parse(), Ok(Target::Id(id.parse().unwrap())));
+        assert_eq!("@ana".parse(), Ok(Target::Username("ana".to_owned())));
+        assert_eq!("The Club".parse(), Ok(Target::Name("The Club".to_owned())));
+        for text in ["", "@", "  "] {
+            assert!(text.parse::<Target>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What can go wrong between a client and its server, by what the caller can do about it.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use letsapp_core::protocol::{Code, Problem};
+use letsapp_core::text::TextError;
+
+/// Why a request did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// There are no tokens, or the session that they belong to is over: sign in again.
+    #[error("not signed in")]
+    SignedOut,
+    /// The server understood, and refused; the code says why.
+    #[error("{}", words(.0))]
+    Problem(Box<Problem>),
+    /// The server can't be reached, or did not answer: try again later. What was asked may have been done.
+    #[error("can't reach {server}: {}", root(.source.as_ref()))]
+    Unreachable {
+        /// Which server.
+        server: String,
+        /// What happened on the way.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// What answered does not speak LetsApp's protocol.
+    #[error("{server} does not answer as a LetsApp server: {detail}")]
+    Unexpected {
+        /// What was taken for a server.
+        server: String,
+        /// What it answered.
+        detail: String,
+    },
+    /// The words can't be sent: nothing was asked of the server.
+    #[error("the text {0}")]
+    Text(#[from] TextError),
+    /// This is no address of a server.
+    #[error("{0:?} is not the URL of a server, such as https://chat.example.org")]
+    Url(String),
+    /// The place where tokens are kept failed.
+    #[error("can't keep the tokens: {0}")]
+    Tokens(#[source] io::Error),
+    /// The connection was closed by its owner.
+    #[error("the connection is closed")]
+    Closed,
+}
+
+impl ClientError {
+    /// Returns the server's machine word, if it was the server that refused.
+    ///
+    /// ```
+    /// # use letsapp_cli::{ClientError, protocol::{Code, Problem}};
+    /// let error = ClientError::from(Problem::new(Code::Conflict));
+    /// assert_eq!(error.code(), Some(Code::Conflict));
+    /// assert_eq!(ClientError::SignedOut.code(), None);
+    /// ```
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Problem(problem) => Some(problem.code),
+            _ => None,
+        }
+    }
+
+    /// Tells whether the same request may well succeed later.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Problem(problem) => is_temporary(problem),
+            _ => false,
+        }
+    }
+
+    /// Returns how long the server asks to wait before the next try.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Problem(problem) => problem.retry_after.map(Duration::from_secs),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn unreachable(server: &impl ToString, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unreachable {
+            server: server.to_string(),
+            source: source.into(),
+        }
+    }
+
+    pub(crate) fn unexpected(server: &impl ToString, detail: &impl ToString) -> Self {
+        Self::Unexpected {
+            server: server.to_string(),
+            detail: detail.to_string(),
+        }
+    }
+}
+
+impl From<Problem> for ClientError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
+/// Tells whether the same request may well succeed later.
+pub(crate) fn is_temporary(problem: &Problem) -> bool {
+    matches!(problem.code, Code::Unavailable | Code::RateLimited)
+}
+
+/// Says in one line what the server said.
+fn words(problem: &Problem) -> String {
+    let mut words = problem.detail.clone().unwrap_or_else(|| problem.title.clone());
+    for error in &problem.errors {
+        words.push_str(&format!("; {} {}", error.field, error.detail));
+    }
+    words
+}
+
+/// Finds the first cause, where the useful words are.
+fn root<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a dyn Error {
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use letsapp_core::protocol::FieldError;
+
+    #[test]
+    fn a_refusal_names_each_field_in_one_line() {
+        let mut problem = Problem::new(Code::ValidationFailed);
+        problem.errors.push(FieldError::new(
+            "username",
+            "too_short",
+            "must have at least 3 characters",
+        ));
+        let line = ClientError::from(problem).to_string();
+        assert_eq!(
+            line,
+            "Some fields are not valid; username must have at least 3 characters"
+        );
+    }
+
+    #[test]
+    fn an_unreachable_server_is_named_with_the_first_cause() {
+        let cause = io::Error::other(io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused"));
+        let error = ClientError::unreachable(&"http://localhost:1", cause);
+        assert_eq!(error.to_string(), "can't reach http://localhost:1: connection refused");
+        assert!(error.is_temporary());
+    }
+
+    #[test]
+    fn only_what_may_pass_is_temporary() {
+        for code in Code::ALL {
+            let expected = matches!(code, Code::RateLimited | Code::Unavailable);
+            assert_eq!(
+                ClientError::from(Problem::new(*code)).is_temporary(),
+                expected,
+                "{code:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Tokens in a file that only its owner can read.
+
+use std::any::Any;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use letsapp_core::protocol::Tokens;
+
+use super::TokenStore;
+
+/// Keeps tokens in a file: readable by its owner alone, replaced in one step, and locked between processes.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use letsapp_cli::{Client, FileTokens};
+/// let client = Client::builder("https://chat.example.org")
+///     .tokens(Arc::new(FileTokens::new("bot/tokens.json")))
+///     .build()?;
+/// # Ok::<_, letsapp_cli::ClientError>(())
+/// ```
+#[derive(Debug)]
+pub struct FileTokens {
+    path: PathBuf,
+}
+
+impl FileTokens {
+    /// Names the file; it and the directory around it are made when there is something to keep.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Returns the file's name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn beside(&self, extension: &str) -> PathBuf {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(extension);
+        self.path.with_file_name(name)
+    }
+
+    fn make_directory(&self) -> io::Result<()> {
+        match self.path.parent() {
+            Some(directory) if !directory.as_os_str().is_empty() => make_private_directory(directory),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl TokenStore for FileTokens {
+    fn load(&self) -> io::Result<Option<Tokens>> {
+        match fs::read(&self.path) {
+            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|_| {
+                named(
+                    &self.path,
+                    &io::Error::other("the file is damaged; sign in again after removing it"),
+                )
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(named(&self.path, &error)),
+        }
+    }
+
+    fn save(&self, tokens: &Tokens) -> io::Result<()> {
+        self.make_directory()?;
+        replace_private_file(&self.path, &serde_json::to_vec(tokens)?)
+    }
+
+    fn clear(&self) -> io::Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(named(&self.path, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn lock(&self) -> io::Result<Box<dyn Any + Send>> {
+        self.make_directory()?;
+        let path = self.beside(".lock");
+        let file = private()
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| named(&path, &error))?;
+        file.lock().map_err(|error| named(&path, &error))?;
+        Ok(Box::new(file))
+    }
+}
+
+/// Makes a directory that only its owner can enter, if it is not there.
+pub(crate) fn make_private_directory(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| named(path, &error))
+}
+
+/// Writes a file that only its owner can read, so that at any moment there is the old one or the new one, and whole.
+pub(crate) fn replace_private_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let draft = path.with_file_name(name);
+    let written = write_draft(&draft, content).and_then(|()| fs::rename(&draft, path));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&draft);
+        named(path, &error)
+    })
+}
+
+fn write_draft(draft: &Path, content: &[u8]) -> io::Result<()> {
+    // One that a crash has left is not to be trusted with its mode.
+    match fs::remove_file(draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file: File = private().create_new(true).open(draft)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use letsapp_core::protocol::TokenType;
+
+    fn tokens(access: &str) -> Tokens {
+        Tokens {
+            access_token: access.to_owned(),
+            refresh_token: "refresh".to_owned(),
+            token_type: TokenType::Bearer,
+            expires_in: 900,
+        }
+    }
+
+    #[test]
+    fn tokens_come_back_as_they_were_saved() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileTokens::new(directory.path().join("deep/er/tokens.json"));
+        assert!(store.load().unwrap().is_none());
+        store.clear().unwrap();
+        store.save(&tokens("one")).unwrap();
+        store.save(&tokens("two")).unwrap();
+        assert_eq!(store.load().unwrap(), Some(tokens("two")));
+        let left: Vec<_> = fs::read_dir(store.path().parent().unwrap()).unwrap().collect();
+        assert_eq!(left.len(), 1, "no draft stays behind: {left:?}");
+        store.clear().unwrap();
+        assert!(store.load().unwrap().is_none());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_can_read_them() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileTokens::new(directory.path().join("letsapp/tokens.json"));
+        store.save(&tokens("one")).unwrap();
+        drop(store.lock().unwrap());
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(store.path()), 0o600);
+        assert_eq!(mode(&store.beside(".lock")), 0o600);
+        assert_eq!(mode(store.path().parent().unwrap()), 0o700);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_could_read_is_replaced_by_one_that_they_cannot() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileTokens::new(directory.path().join("tokens.json"));
+        fs::write(store.path(), "{}").unwrap();
+        fs::set_permissions(store.path(), fs::Permissions::from_mode(0o644)).unwrap();
+        store.save(&tokens("one")).unwrap();
+        assert_eq!(fs::metadata(store.path()).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_damaged_file_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileTokens::new(directory.path().join("tokens.json"));
+        fs::write(store.path(), "{").unwrap();
+        let error = store.load().unwrap_err().to_string();
+        assert!(error.contains("tokens.json") && error.contains("damaged"), "{error}");
+    }
+
+    #[test]
+    fn the_lock_keeps_a_second_one_waiting() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tokens.json");
+        let held = FileTokens::new(&path).lock().unwrap();
+        let other = OpenOptions::new()
+            .write(true)
+            .open(directory.path().join("tokens.json.lock"))
+            .unwrap();
+        assert!(matches!(other.try_lock(), Err(fs::TryLockError::WouldBlock)));
+        drop(held);
+        other.try_lock().unwrap();
+    }
+}

@@ -1,0 +1,242 @@
+//! Requests over HTTP, each tried again once with a fresh token when its token has expired.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use letsapp_core::protocol::requests::{Refresh, RefreshToken};
+use letsapp_core::protocol::{Code, Problem, Tokens};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode, Url};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::session::Session;
+use super::{ClientError, Server, TokenStore, tls};
+
+const CONNECT: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// One server, as one user speaks to it.
+#[derive(Debug)]
+pub(crate) struct Http {
+    pub(crate) server: Server,
+    pub(crate) session: Session,
+    pub(crate) user_agent: String,
+    pub(crate) tls: Arc<rustls::ClientConfig>,
+    inner: reqwest::Client,
+}
+
+/// A request that is being put together.
+pub(crate) struct Ask<'a> {
+    http: &'a Http,
+    method: Method,
+    url: Url,
+    body: Option<Vec<u8>>,
+    identity: Identity,
+}
+
+/// As whom a request is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Identity {
+    SignedIn,
+    Anybody,
+}
+
+impl Http {
+    pub(crate) fn new(server: Server, user_agent: String, store: Arc<dyn TokenStore>) -> Result<Self, ClientError> {
+        let tls = tls::config(&server);
+        let inner = reqwest::Client::builder()
+            .user_agent(&user_agent)
+            .tls_backend_preconfigured(rustls::ClientConfig::clone(&tls))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .build()
+            .map_err(|error| ClientError::unreachable(&server, error))?;
+        Ok(Self {
+            server,
+            session: Session::new(store),
+            user_agent,
+            tls,
+            inner,
+        })
+    }
+
+    pub(crate) fn ask(&self, method: Method, path: &[&str]) -> Ask<'_> {
+        Ask {
+            http: self,
+            method,
+            url: self.server.route(path),
+            body: None,
+            identity: Identity::SignedIn,
+        }
+    }
+
+    pub(crate) fn get(&self, path: &[&str]) -> Ask<'_> {
+        self.ask(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &[&str], body: &impl Serialize) -> Ask<'_> {
+        self.ask(Method::POST, path).json(body)
+    }
+
+    pub(crate) fn patch(&self, path: &[&str], body: &impl Serialize) -> Ask<'_> {
+        self.ask(Method::PATCH, path).json(body)
+    }
+
+    pub(crate) fn delete(&self, path: &[&str]) -> Ask<'_> {
+        self.ask(Method::DELETE, path)
+    }
+
+    /// Returns an access token newer than the one that the server has refused.
+    pub(crate) async fn renew(&self, stale: &str) -> Result<String, ClientError> {
+        self.session
+            .renew(stale, async |presented| self.refresh(presented).await)
+            .await
+    }
+
+    async fn refresh(&self, refresh_token: RefreshToken) -> Result<Tokens, ClientError> {
+        #[derive(Deserialize)]
+        struct Refreshed {
+            tokens: Tokens,
+        }
+        let ask = self.post(&["auth", "refresh"], &Refresh { refresh_token });
+        match ask.send_with(None).await {
+            Ok(response) => Ok(read::<Refreshed>(&self.server, response).await?.tokens),
+            Err(error) if is_refusal_of_a_token(&error) => Err(ClientError::SignedOut),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Ask<'_> {
+    /// Adds `name=value` to the address, if there is a value.
+    pub(crate) fn query(mut self, name: &str, value: Option<impl ToString>) -> Self {
+        if let Some(value) = value {
+            self.url.query_pairs_mut().append_pair(name, &value.to_string());
+        }
+        self
+    }
+
+    /// Makes the request without saying who asks.
+    pub(crate) fn by_anybody(self) -> Self {
+        Self {
+            identity: Identity::Anybody,
+            ..self
+        }
+    }
+
+    /// Sends the request and reads what it answers.
+    pub(crate) async fn reply<T: DeserializeOwned>(self) -> Result<T, ClientError> {
+        read(&self.http.server, self.send().await?).await
+    }
+
+    /// Sends the request, which answers nothing.
+    pub(crate) async fn done(self) -> Result<(), ClientError> {
+        self.send().await.map(drop)
+    }
+
+    fn json(self, body: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(body).expect("requests are plain data");
+        Self {
+            body: Some(body),
+            ..self
+        }
+    }
+
+    async fn send(&self) -> Result<Response, ClientError> {
+        if self.identity == Identity::Anybody {
+            return self.send_with(None).await;
+        }
+        let access = self.http.session.access()?;
+        match self.send_with(Some(&access)).await {
+            Err(error) if is_refusal_of_a_token(&error) => {
+                let access = self.http.renew(&access).await?;
+                self.send_with(Some(&access)).await
+            }
+            result => result,
+        }
+    }
+
+    async fn send_with(&self, access: Option<&str>) -> Result<Response, ClientError> {
+        let mut request = self.http.inner.request(self.method.clone(), self.url.clone());
+        if let Some(access) = access {
+            request = request.bearer_auth(access);
+        }
+        if let Some(body) = &self.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let sent = request.send().await;
+        let response = sent.map_err(|error| ClientError::unreachable(&self.http.server, error.without_url()))?;
+        if response.status().is_success() {
+            Ok(response)
+        } else {
+            Err(refusal(&self.http.server, response).await)
+        }
+    }
+}
+
+async fn read<T: DeserializeOwned>(server: &Server, response: Response) -> Result<T, ClientError> {
+    let body = response
+        .bytes()
+        .await
+        .map_err(|error| ClientError::unreachable(server, error.without_url()))?;
+    serde_json::from_slice(&body).map_err(|error| ClientError::unexpected(server, &error))
+}
+
+fn is_refusal_of_a_token(error: &ClientError) -> bool {
+    matches!(error.code(), Some(Code::Unauthenticated | Code::TokenExpired))
+}
+
+/// Reads why a server refused.
+async fn refusal(server: &Server, response: Response) -> ClientError {
+    let status = response.status();
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let Ok(body) = response.bytes().await else {
+        return ClientError::unreachable(server, "the answer broke off");
+    };
+    match problem(status, &body) {
+        Some(problem) => {
+            let retry_after = problem.retry_after.or(retry_after);
+            ClientError::from(Problem { retry_after, ..problem })
+        }
+        None => ClientError::unexpected(server, &format_args!("status {status}")),
+    }
+}
+
+/// Reads a problem. Faults that are found before a request is parsed, and those of a proxy in front, have no more than
+/// their status, and a newer server may know words that are unknown here.
+fn problem(status: StatusCode, body: &[u8]) -> Option<Problem> {
+    if let Ok(problem) = serde_json::from_slice(body) {
+        return Some(problem);
+    }
+    let code = match status.as_u16() {
+        502 | 504 => Code::Unavailable,
+        status => *Code::ALL.iter().find(|code| code.status() == status)?,
+    };
+    Some(Problem::new(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_read_whatever_the_server_knows() {
+        let known = serde_json::to_vec(&Problem::new(Code::Conflict).with_detail("taken")).unwrap();
+        assert_eq!(
+            problem(StatusCode::CONFLICT, &known).unwrap().detail.as_deref(),
+            Some("taken")
+        );
+        let newer = br#"{"type":"about:blank","title":"?","status":403,"code":"from_the_future"}"#;
+        assert_eq!(problem(StatusCode::FORBIDDEN, newer).unwrap().code, Code::Forbidden);
+        assert_eq!(
+            problem(StatusCode::BAD_GATEWAY, b"<html>").unwrap().code,
+            Code::Unavailable
+        );
+        assert_eq!(problem(StatusCode::IM_A_TEAPOT, b""), None);
+    }
+}

@@ -1,0 +1,406 @@
+//! The task behind a live connection: carries what the machines decide to the network, and back.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, OptionFuture};
+use futures_util::stream::FuturesUnordered;
+use letsapp_core::id::{ConversationId, IdSource, Rev, SystemIds};
+use letsapp_core::protocol::{Code, Message, Op, Problem, Request};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::follow::{FetchError, Fetched, Follow};
+use super::outbox::Outbox;
+use super::reconnect::{Backoff, Input, Output, Reconnect};
+use super::socket::{Ended, Incoming, Socket};
+use super::update::{Positions, Step, Update};
+use crate::client::Http;
+use crate::{Client, ClientError, Page};
+
+/// With so many updates waiting for the consumer, events are let pass by; a sync brings them when it has caught up.
+const FULL: usize = 4_096;
+const DRAINED: usize = 512;
+
+/// How long to wait before a sync that failed is asked again.
+const SYNC_AGAIN: Duration = Duration::from_secs(2);
+
+/// What a handle asks of the task.
+#[derive(Debug)]
+pub(super) enum Command {
+    Ask { op: Op, data: Value, answer: Answer },
+    Close { done: oneshot::Sender<()> },
+}
+
+type Answer = oneshot::Sender<Result<Value, ClientError>>;
+type Fetching = BoxFuture<'static, (ConversationId, Result<Fetched, FetchError>)>;
+type Dialing = BoxFuture<'static, Result<Box<Socket>, Ended>>;
+
+pub(super) struct Driver {
+    http: Arc<Http>,
+    began: Instant,
+    commands: mpsc::UnboundedReceiver<Command>,
+    steps: mpsc::Sender<Step>,
+    /// What the channel has no room for.
+    backlog: VecDeque<Step>,
+    reconnect: Reconnect,
+    outbox: Outbox<Answer>,
+    follow: Follow,
+    link: Link,
+    fetching: FuturesUnordered<Fetching>,
+    sync: Sync,
+    is_consumer_behind: bool,
+    is_alone: bool,
+}
+
+enum Link {
+    None,
+    Dialing(Dialing),
+    Open(Box<Socket>),
+}
+
+/// Whether the server is being asked what was missed.
+enum Sync {
+    Idle,
+    /// Under this number.
+    Asked(u64),
+    /// Not before that time.
+    Again(Duration),
+}
+
+/// Something that the task waits for.
+enum Wakeup {
+    Command(Option<Command>),
+    Dialed(Result<Box<Socket>, Ended>),
+    Heard(Result<Incoming, Ended>),
+    Fetched(ConversationId, Result<Fetched, FetchError>),
+    Room,
+    NoConsumer,
+    Time,
+}
+
+/// Why the task ends.
+enum End {
+    SignedOut(String),
+    Closed(Option<oneshot::Sender<()>>),
+}
+
+impl Driver {
+    pub(super) fn new(
+        http: Arc<Http>,
+        positions: &Positions,
+        backoff: Backoff,
+        commands: mpsc::UnboundedReceiver<Command>,
+        steps: mpsc::Sender<Step>,
+    ) -> Self {
+        Self {
+            http,
+            began: Instant::now(),
+            commands,
+            steps,
+            backlog: VecDeque::new(),
+            reconnect: Reconnect::new(backoff),
+            outbox: Outbox::new(),
+            follow: Follow::new(positions),
+            link: Link::None,
+            fetching: FuturesUnordered::new(),
+            sync: Sync::Idle,
+            is_consumer_behind: false,
+            is_alone: false,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let end = loop {
+            let wakeup = self.wait().await;
+            if let Err(end) = self.handle(wakeup).await {
+                break end;
+            }
+            if let Err(ended) = self.pump().await
+                && let Err(end) = self.lost(ended)
+            {
+                break end;
+            }
+        };
+        self.finish(end).await;
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Waits for one thing to happen. Loses nothing: what has not happened is waited for again.
+    async fn wait(&mut self) -> Wakeup {
+        let deadline = self.deadline();
+        let (dialing, socket) = match &mut self.link {
+            Link::None => (None, None),
+            Link::Dialing(dialing) => (Some(dialing), None),
+            Link::Open(socket) => (None, Some(socket)),
+        };
+        let time: OptionFuture<_> = deadline.map(tokio::time::sleep_until).into();
+        let dialed: OptionFuture<_> = dialing.into();
+        let heard: OptionFuture<_> = socket.map(|socket| socket.next()).into();
+        tokio::select! {
+            command = self.commands.recv(), if !self.is_alone => Wakeup::Command(command),
+            Some(dialed) = dialed => Wakeup::Dialed(dialed),
+            Some(heard) = heard => Wakeup::Heard(heard),
+            Some((id, result)) = self.fetching.next() => Wakeup::Fetched(id, result),
+            room = self.steps.reserve(), if !self.backlog.is_empty() => match room {
+                Ok(room) => {
+                    if let Some(step) = self.backlog.pop_front() {
+                        room.send(step);
+                    }
+                    Wakeup::Room
+                }
+                Err(_) => Wakeup::NoConsumer,
+            },
+            // Without handles, the consumer's end is the task's.
+            () = self.steps.closed(), if self.is_alone => Wakeup::NoConsumer,
+            Some(()) = time => Wakeup::Time,
+        }
+    }
+
+    /// The next moment at which something is to be done without anyone's saying so.
+    fn deadline(&self) -> Option<Instant> {
+        let now = self.now();
+        let mut machines = vec![self.reconnect.deadline()];
+        let mut silence = None;
+        if let Link::Open(socket) = &self.link {
+            silence = Some(socket.deadline());
+            machines.extend([self.outbox.deadline(now), self.follow.deadline()]);
+            if let Sync::Again(at) = self.sync {
+                machines.push(Some(at));
+            }
+        }
+        let next = machines.into_iter().flatten().min().map(|at| self.began + at);
+        next.into_iter().chain(silence).min()
+    }
+
+    async fn handle(&mut self, wakeup: Wakeup) -> Result<(), End> {
+        let now = self.now();
+        match wakeup {
+            Wakeup::Command(Some(Command::Ask { op, data, answer })) => self.outbox.push(op, data, answer),
+            Wakeup::Command(Some(Command::Close { done })) => return Err(End::Closed(Some(done))),
+            Wakeup::Command(None) => self.is_alone = true,
+            Wakeup::NoConsumer if self.is_alone => return Err(End::Closed(None)),
+            Wakeup::NoConsumer => self.backlog.clear(),
+            Wakeup::Dialed(Ok(socket)) => self.opened(socket),
+            Wakeup::Dialed(Err(ended)) | Wakeup::Heard(Err(ended)) => return self.lost(ended),
+            Wakeup::Heard(Ok(Incoming::Event(event))) => self.follow.event(event, now),
+            Wakeup::Heard(Ok(Incoming::Reply(id, result))) => self.replied(id, result),
+            Wakeup::Fetched(id, result) => self.follow.fetched(id, result, now),
+            Wakeup::Room => {}
+            Wakeup::Time => return self.time(),
+        }
+        Ok(())
+    }
+
+    fn time(&mut self) -> Result<(), End> {
+        if let Link::Open(socket) = &self.link
+            && Instant::now() >= socket.deadline()
+        {
+            return self.lost(Ended::lost("the server has gone silent"));
+        }
+        if self.reconnect.deadline().is_some() && self.step(Input::Due) == Some(Output::Dial) {
+            let http = Arc::clone(&self.http);
+            self.link = Link::Dialing(Box::pin(async move { Socket::dial(&http).await.map(Box::new) }));
+        }
+        Ok(())
+    }
+
+    fn opened(&mut self, socket: Box<Socket>) {
+        self.step(Input::Opened);
+        self.backlog.push_back(Update::Connected(socket.hello.clone()).into());
+        self.link = Link::Open(socket);
+        self.sync = Sync::Again(self.now());
+    }
+
+    fn lost(&mut self, ended: Ended) -> Result<(), End> {
+        let (reason, pause) = match ended {
+            Ended::SignedOut(reason) => return Err(End::SignedOut(reason)),
+            Ended::Lost { reason, pause } => (reason, pause),
+        };
+        tracing::debug!(reason, "the connection is lost");
+        self.link = Link::None;
+        self.outbox.lost();
+        self.follow.lose();
+        self.fetching.clear();
+        self.sync = Sync::Idle;
+        if let Some(Output::Wait(retry_in)) = self.step(Input::Lost { pause }) {
+            self.hand_over([Update::Disconnected { reason, retry_in }.into()]);
+        }
+        Ok(())
+    }
+
+    fn replied(&mut self, id: u64, result: Result<Value, Problem>) {
+        let now = self.now();
+        if matches!(self.sync, Sync::Asked(asked) if asked == id) {
+            return self.synced(result);
+        }
+        let Some(answered) = self.outbox.answer(id, result, now) else {
+            return;
+        };
+        let is_message = matches!(
+            answered.op,
+            Op::MessageSend | Op::MessageEdit | Op::MessageDelete | Op::MessageReact
+        );
+        if let Ok(value) = &answered.result
+            && is_message
+            && let Ok(message) = Message::deserialize(value)
+        {
+            self.follow.message(message, now);
+        }
+        // Who asked may have gone.
+        let _ = answered.waiter.send(answered.result.map_err(ClientError::from));
+    }
+
+    fn synced(&mut self, result: Result<Value, Problem>) {
+        let now = self.now();
+        let read = |value| {
+            serde_json::from_value(value).map_err(|error| Problem::new(Code::Internal).with_detail(error.to_string()))
+        };
+        match result.and_then(read) {
+            Ok(sync) => {
+                self.sync = Sync::Idle;
+                self.follow.synced(sync, now);
+            }
+            Err(problem) => {
+                let error = ClientError::from(problem);
+                tracing::warn!(%error, "what was missed is not to be had yet");
+                self.sync = Sync::Again(now + error.retry_after().unwrap_or_default().max(SYNC_AGAIN));
+            }
+        }
+    }
+
+    /// Does what the machines want done now.
+    async fn pump(&mut self) -> Result<(), Ended> {
+        let now = self.now();
+        let steps: Vec<_> = self.follow.take_steps().collect();
+        self.hand_over(steps);
+        if !self.is_consumer_behind && self.backlog.len() >= FULL {
+            self.is_consumer_behind = true;
+            self.follow.lose();
+            self.sync = Sync::Idle;
+        }
+        let Link::Open(socket) = &mut self.link else {
+            return Ok(());
+        };
+        if self.is_consumer_behind && self.backlog.len() <= DRAINED {
+            self.is_consumer_behind = false;
+            self.sync = Sync::Again(now);
+        }
+        let mut is_fed = false;
+        let is_due = match self.sync {
+            Sync::Again(at) => at <= now,
+            Sync::Idle => self.follow.wants_sync(),
+            Sync::Asked(_) => false,
+        };
+        if is_due && !self.is_consumer_behind {
+            let id = self.outbox.mint_id();
+            let data = serde_json::to_value(self.follow.sync()).expect("requests are plain data");
+            socket.feed(&Request { id, op: Op::Sync, data }).await?;
+            self.sync = Sync::Asked(id);
+            is_fed = true;
+        }
+        while let Some(request) = self.outbox.pop(now) {
+            socket.feed(&request).await?;
+            is_fed = true;
+        }
+        for (id, after) in self.follow.fetches(now) {
+            self.fetching.push(Box::pin(fetch(
+                Client {
+                    http: Arc::clone(&self.http),
+                },
+                id,
+                after,
+            )));
+        }
+        if is_fed { socket.flush().await } else { Ok(()) }
+    }
+
+    fn hand_over(&mut self, steps: impl IntoIterator<Item = Step>) {
+        if !self.steps.is_closed() {
+            self.backlog.extend(steps);
+        }
+    }
+
+    fn step(&mut self, input: Input) -> Option<Output> {
+        let (machine, output) = self
+            .reconnect
+            .step(input, self.now(), chance())
+            .expect("the link and the machine are of one mind");
+        self.reconnect = machine;
+        output
+    }
+
+    async fn finish(mut self, end: End) {
+        self.step(Input::Ended);
+        if let Link::Open(socket) = std::mem::replace(&mut self.link, Link::None) {
+            socket.close().await;
+        }
+        let is_signed_out = matches!(end, End::SignedOut(_));
+        self.commands.close();
+        while let Some(command) = self.commands.recv().await {
+            match command {
+                Command::Ask { op, data, answer } => self.outbox.push(op, data, answer),
+                Command::Close { done } => drop(done),
+            }
+        }
+        for answer in self.outbox.drain() {
+            let error = if is_signed_out {
+                ClientError::SignedOut
+            } else {
+                ClientError::Closed
+            };
+            let _ = answer.send(Err(error));
+        }
+        match end {
+            End::SignedOut(reason) => {
+                self.backlog.push_back(Update::SignedOut { reason }.into());
+                for step in self.backlog {
+                    if self.steps.send(step).await.is_err() {
+                        break;
+                    }
+                }
+            }
+            End::Closed(done) => drop(done),
+        }
+    }
+}
+
+/// Fetches all changes after a position, part by part.
+async fn fetch(client: Client, id: ConversationId, after: Rev) -> (ConversationId, Result<Fetched, FetchError>) {
+    let mut fetched = Fetched {
+        items: Vec::new(),
+        rev: after,
+    };
+    let mut page = Page::of(200);
+    loop {
+        match client.changes(id, after, page.clone()).await {
+            Ok(changes) => {
+                fetched.items.extend(changes.items);
+                fetched.rev = changes.rev;
+                match changes.next_cursor {
+                    Some(cursor) => page = page.after(cursor),
+                    None => return (id, Ok(fetched)),
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, conversation.id = %id, "changes are not to be had");
+                let gone = matches!(error.code(), Some(Code::NotFound | Code::Forbidden));
+                return (id, Err(if gone { FetchError::Gone } else { FetchError::Later }));
+            }
+        }
+    }
+}
+
+/// A number from 0 to 1 that nobody can predict.
+fn chance() -> f64 {
+    let mut bytes = [0; 4];
+    SystemIds.fill(&mut bytes);
+    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
+}

@@ -1,0 +1,261 @@
+//! When to dial again: a machine without a clock, a socket or chance.
+//!
+//! Time is what has passed since some beginning, and chance is a number from 0 to 1 that is passed in.
+
+use std::time::Duration;
+
+/// How long to wait between attempts to connect: each wait is twice the one before, less up to half of it by chance, so
+/// that clients which lost a server together don't come back together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// The wait after the first failure.
+    pub first: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+    /// A connection that lasted so long makes earlier failures forgotten.
+    pub settled: Duration,
+}
+
+/// Where the way to the server stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not connected, until then.
+    Waiting { until: Duration },
+    /// Being connected.
+    Dialing,
+    /// Connected, since then.
+    Open { since: Duration },
+    /// Done with, for good.
+    Over,
+}
+
+/// What happened to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    /// The wait is over.
+    Due,
+    /// The server has answered.
+    Opened,
+    /// The attempt failed, or the connection was lost; the server wants at least so long a pause.
+    Lost { pause: Duration },
+    /// The session is over, or nobody needs the connection.
+    Ended,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Connect.
+    Dial,
+    /// Wait so long.
+    Wait(Duration),
+}
+
+/// An input that can't come in this state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Invalid;
+
+/// The machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reconnect {
+    backoff: Backoff,
+    state: State,
+    failures: u32,
+}
+
+impl Default for Backoff {
+    /// From half a second to half a minute.
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(500),
+            longest: Duration::from_secs(30),
+            settled: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Backoff {
+    /// The wait after so many failures in a row.
+    fn wait(&self, failures: u32, chance: f64) -> Duration {
+        let doublings = failures.saturating_sub(1).min(31);
+        let full = self.first.saturating_mul(1 << doublings).min(self.longest);
+        full.mul_f64(1.0 - chance.clamp(0.0, 1.0) / 2.0)
+    }
+}
+
+impl Reconnect {
+    /// Begins with an attempt at once.
+    pub(super) fn new(backoff: Backoff) -> Self {
+        Self {
+            backoff,
+            state: State::Waiting { until: Duration::ZERO },
+            failures: 0,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
+    /// When [`Input::Due`] is to be fed.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        match self.state {
+            State::Waiting { until } => Some(until),
+            State::Dialing | State::Open { .. } | State::Over => None,
+        }
+    }
+
+    pub(super) fn step(self, input: Input, now: Duration, chance: f64) -> Result<(Self, Option<Output>), Invalid> {
+        let to = |state| Self { state, ..self };
+        match (self.state, input) {
+            (State::Waiting { until }, Input::Due) if now >= until => Ok((to(State::Dialing), Some(Output::Dial))),
+            (State::Waiting { .. }, Input::Due) => Ok((self, None)),
+            (State::Dialing, Input::Opened) => Ok((to(State::Open { since: now }), None)),
+            (State::Dialing, Input::Lost { pause }) => Ok(self.pause(self.failures + 1, pause, now, chance)),
+            (State::Open { since }, Input::Lost { pause }) => {
+                let settled = now.saturating_sub(since) >= self.backoff.settled;
+                let failures = if settled { 1 } else { self.failures + 1 };
+                Ok(self.pause(failures, pause, now, chance))
+            }
+            (_, Input::Ended) => Ok((to(State::Over), None)),
+            (State::Waiting { .. }, Input::Opened | Input::Lost { .. })
+            | (State::Dialing, Input::Due)
+            | (State::Open { .. }, Input::Due | Input::Opened)
+            | (State::Over, Input::Due | Input::Opened | Input::Lost { .. }) => Err(Invalid),
+        }
+    }
+
+    fn pause(self, failures: u32, at_least: Duration, now: Duration, chance: f64) -> (Self, Option<Output>) {
+        let wait = self.backoff.wait(failures, chance).max(at_least);
+        let state = State::Waiting { until: now + wait };
+        (
+            Self {
+                state,
+                failures,
+                ..self
+            },
+            Some(Output::Wait(wait)),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: Duration = Duration::from_secs(1);
+    const LOST: Input = Input::Lost { pause: Duration::ZERO };
+    const BACKOFF: Backoff = Backoff {
+        first: S,
+        longest: Duration::from_secs(30),
+        settled: Duration::from_secs(10),
+    };
+
+    fn at(state: State) -> Reconnect {
+        Reconnect {
+            backoff: BACKOFF,
+            state,
+            failures: 0,
+        }
+    }
+
+    #[test]
+    fn every_state_takes_or_refuses_every_input() {
+        let (waiting, dialing, open, over) = (
+            State::Waiting { until: S },
+            State::Dialing,
+            State::Open { since: S },
+            State::Over,
+        );
+        let waits = |now: Duration| State::Waiting { until: now + S };
+        let (early, late) = (Duration::ZERO, 2 * S);
+        let table = [
+            (waiting, Input::Due, early, Ok((waiting, None))),
+            (waiting, Input::Due, late, Ok((dialing, Some(Output::Dial)))),
+            (waiting, Input::Opened, late, Err(Invalid)),
+            (waiting, LOST, late, Err(Invalid)),
+            (waiting, Input::Ended, late, Ok((over, None))),
+            (dialing, Input::Due, late, Err(Invalid)),
+            (dialing, Input::Opened, late, Ok((State::Open { since: late }, None))),
+            (dialing, LOST, late, Ok((waits(late), Some(Output::Wait(S))))),
+            (dialing, Input::Ended, late, Ok((over, None))),
+            (open, Input::Due, late, Err(Invalid)),
+            (open, Input::Opened, late, Err(Invalid)),
+            (open, LOST, late, Ok((waits(late), Some(Output::Wait(S))))),
+            (open, Input::Ended, late, Ok((over, None))),
+            (over, Input::Due, late, Err(Invalid)),
+            (over, Input::Opened, late, Err(Invalid)),
+            (over, LOST, late, Err(Invalid)),
+            (over, Input::Ended, late, Ok((over, None))),
+        ];
+        for (state, input, now, expected) in table {
+            let got = at(state)
+                .step(input, now, 0.0)
+                .map(|(machine, output)| (machine.state(), output));
+            assert_eq!(got, expected, "{state:?} {input:?} at {now:?}");
+        }
+    }
+
+    /// Runs the machine against a server that is `up` at the given times, and returns when it dialed.
+    fn dials(up: impl Fn(Duration) -> bool, until: Duration, chance: f64) -> Vec<Duration> {
+        let mut machine = Reconnect::new(BACKOFF);
+        let mut dials = Vec::new();
+        while let Some(now) = machine.deadline().filter(|now| *now <= until) {
+            let (next, output) = machine.step(Input::Due, now, chance).unwrap();
+            assert_eq!(output, Some(Output::Dial));
+            dials.push(now);
+            let input = if up(now) { Input::Opened } else { LOST };
+            machine = next.step(input, now, chance).unwrap().0;
+        }
+        dials
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let seconds: Vec<_> = dials(|_| false, 130 * S, 0.0).iter().map(Duration::as_secs).collect();
+        assert_eq!(seconds, [0, 1, 3, 7, 15, 31, 61, 91, 121]);
+    }
+
+    #[test]
+    fn chance_takes_off_up_to_half_of_a_wait() {
+        assert_eq!(BACKOFF.wait(3, 0.0), 4 * S);
+        assert_eq!(BACKOFF.wait(3, 0.5), 3 * S);
+        assert_eq!(BACKOFF.wait(3, 1.0), 2 * S);
+    }
+
+    #[test]
+    fn it_stops_dialing_once_the_server_is_back() {
+        let dialed = dials(|now| now >= 10 * S, 1_000 * S, 0.0);
+        assert_eq!(dialed.last(), Some(&(15 * S)));
+    }
+
+    #[test]
+    fn any_number_of_failures_is_survived() {
+        assert_eq!(BACKOFF.wait(u32::MAX, 0.0), BACKOFF.longest);
+        assert_eq!(BACKOFF.wait(0, 0.0), S);
+    }
+
+    #[test]
+    fn a_server_that_hangs_up_at_once_is_not_hammered() {
+        let mut machine = Reconnect {
+            failures: 3,
+            ..at(State::Open { since: S })
+        };
+        let (next, output) = machine.step(LOST, 2 * S, 0.0).unwrap();
+        assert_eq!((output, next.failures), (Some(Output::Wait(8 * S)), 4));
+        machine.state = State::Open { since: S };
+        let (settled, output) = machine.step(LOST, 11 * S, 0.0).unwrap();
+        assert_eq!(
+            (output, settled.failures),
+            (Some(Output::Wait(S)), 1),
+            "a connection that held counts"
+        );
+    }
+
+    #[test]
+    fn the_server_may_ask_for_more() {
+        let (_, output) = at(State::Dialing).step(Input::Lost { pause: 60 * S }, S, 0.0).unwrap();
+        assert_eq!(output, Some(Output::Wait(60 * S)));
+    }
+}

@@ -1,0 +1,268 @@
+//! One connection: dialing, frames in and out, and why it ended.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use letsapp_core::protocol::{Code, Event, Frame, Hello, Problem, Reply, ReplyResult, Request};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::client::{ClientRequestBuilder, IntoClientRequest};
+use tokio_tungstenite::tungstenite::error::Error as WsError;
+use tokio_tungstenite::tungstenite::http::{StatusCode, header};
+use tokio_tungstenite::tungstenite::protocol::{Message as WsMessage, WebSocketConfig};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
+
+use crate::ClientError;
+use crate::client::Http;
+
+const SUBPROTOCOL: &str = "letsapp.v1";
+const GREETING: Duration = Duration::from_secs(15);
+const WRITE: Duration = Duration::from_secs(20);
+/// What a sync answers can be large.
+const LARGEST: usize = 256 * 1024 * 1024;
+
+/// An open connection whose server has said hello.
+pub(super) struct Socket {
+    inner: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    pub(super) hello: Hello,
+    heard_at: Instant,
+}
+
+/// What the server says.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Event(Event),
+    Reply(u64, Result<Value, Problem>),
+}
+
+/// Why there is no connection, or no longer.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The session is over, or there is none.
+    SignedOut(String),
+    /// It may work again after so long.
+    Lost { reason: String, pause: Duration },
+}
+
+impl Socket {
+    /// Connects with the session's token, and with a fresh one if the server refuses that, and waits for the hello.
+    pub(super) async fn dial(http: &Http) -> Result<Self, Ended> {
+        timeout(GREETING, Self::greeted(http))
+            .await
+            .unwrap_or_else(|_| Err(Ended::lost("no answer in time")))
+    }
+
+    async fn greeted(http: &Http) -> Result<Self, Ended> {
+        let access = http.session.access().map_err(Ended::from)?;
+        let opened = match open(http, &access).await {
+            Err(error) if status(&error) == Some(StatusCode::UNAUTHORIZED) => {
+                let access = http.renew(&access).await.map_err(Ended::from)?;
+                open(http, &access).await
+            }
+            result => result,
+        };
+        let mut inner = opened.map_err(|error| refusal(&error))?;
+        while let Some(frame) = inner.next().await {
+            match frame {
+                Ok(WsMessage::Text(text)) => {
+                    return match read(&text) {
+                        Some(Incoming::Event(Event::Hello(hello))) => Ok(Self {
+                            inner,
+                            hello,
+                            heard_at: Instant::now(),
+                        }),
+                        _ => Err(Ended::lost("the server did not say hello")),
+                    };
+                }
+                Ok(WsMessage::Close(frame)) => return Err(closed(frame.map(|frame| u16::from(frame.code)))),
+                Ok(_) => {}
+                Err(error) => return Err(Ended::lost(error)),
+            }
+        }
+        Err(Ended::lost("the server hung up"))
+    }
+
+    /// Waits for the next thing that the server says. Nothing is lost if the wait is given up.
+    pub(super) async fn next(&mut self) -> Result<Incoming, Ended> {
+        loop {
+            let Some(frame) = self.inner.next().await else {
+                return Err(Ended::lost("the server hung up"));
+            };
+            self.heard_at = Instant::now();
+            match frame {
+                Ok(WsMessage::Text(text)) => match read(&text) {
+                    Some(Incoming::Event(Event::SessionRevoked { reason })) => return Err(Ended::SignedOut(reason)),
+                    Some(incoming) => return Ok(incoming),
+                    None => tracing::debug!("the server said something that is unknown here"),
+                },
+                Ok(WsMessage::Close(frame)) => return Err(closed(frame.map(|frame| u16::from(frame.code)))),
+                // Pings are answered below.
+                Ok(_) => {}
+                Err(error) => return Err(Ended::lost(error)),
+            }
+        }
+    }
+
+    /// Puts a request in line; [`flush`](Self::flush) sends it.
+    pub(super) async fn feed(&mut self, request: &Request) -> Result<(), Ended> {
+        let text = serde_json::to_string(request).expect("requests are plain data");
+        self.inner.feed(WsMessage::text(text)).await.map_err(Ended::lost)
+    }
+
+    /// Sends what is in line.
+    pub(super) async fn flush(&mut self) -> Result<(), Ended> {
+        match timeout(WRITE, self.inner.flush()).await {
+            Ok(flushed) => flushed.map_err(Ended::lost),
+            Err(_) => Err(Ended::lost("the server takes nothing any more")),
+        }
+    }
+
+    /// When a server that has said nothing, not even a ping, is to be taken for lost.
+    pub(super) fn deadline(&self) -> Instant {
+        self.heard_at + Duration::from_millis(self.hello.heartbeat_ms) * 5 / 2
+    }
+
+    /// Says goodbye, without waiting for the answer.
+    pub(super) async fn close(mut self) {
+        let _ = timeout(WRITE, self.inner.close(None)).await;
+    }
+}
+
+impl Ended {
+    #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
+    pub(super) fn lost(reason: impl ToString) -> Self {
+        Self::Lost {
+            reason: reason.to_string(),
+            pause: Duration::ZERO,
+        }
+    }
+}
+
+impl From<ClientError> for Ended {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::SignedOut => Self::SignedOut(error.to_string()),
+            error => {
+                let pause = error.retry_after().unwrap_or_default();
+                Self::Lost {
+                    reason: error.to_string(),
+                    pause,
+                }
+            }
+        }
+    }
+}
+
+async fn open(http: &Http, access: &str) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, WsError> {
+    let request = ClientRequestBuilder::new(http.server.socket().parse()?)
+        .with_sub_protocol(SUBPROTOCOL)
+        .with_header(header::AUTHORIZATION.as_str(), format!("Bearer {access}"))
+        .with_header(header::USER_AGENT.as_str(), http.user_agent.as_str())
+        .into_client_request()?;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(16 * 1024)
+        .write_buffer_size(16 * 1024)
+        .max_message_size(Some(LARGEST))
+        .max_frame_size(Some(LARGEST));
+    let connector = Some(Connector::Rustls(http.tls.clone()));
+    let opened = tokio_tungstenite::connect_async_tls_with_config(request, Some(config), true, connector);
+    opened.await.map(|(socket, _)| socket)
+}
+
+fn status(error: &WsError) -> Option<StatusCode> {
+    match error {
+        WsError::Http(response) => Some(response.status()),
+        _ => None,
+    }
+}
+
+/// Says why a server did not let a connection be opened.
+fn refusal(error: &WsError) -> Ended {
+    let WsError::Http(response) = error else {
+        return Ended::lost(error);
+    };
+    let pause = response
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let pause = pause.map(Duration::from_secs).unwrap_or_default();
+    Ended::Lost {
+        reason: format!("the server answered {}", response.status()),
+        pause,
+    }
+}
+
+/// Says why a server has closed a connection.
+fn closed(code: Option<u16>) -> Ended {
+    match code {
+        Some(4001) => Ended::SignedOut("session_ended".to_owned()),
+        Some(1001) => Ended::lost("the server is going away"),
+        Some(4002) => Ended::lost("we were too slow for the server"),
+        Some(4003) => Ended::lost("we asked too much of the server"),
+        Some(code) => Ended::lost(format!("the server closed the connection with code {code}")),
+        None => Ended::lost("the server closed the connection"),
+    }
+}
+
+/// Reads a frame. A newer server may send events, codes and words that are unknown here.
+fn read(text: &str) -> Option<Incoming> {
+    match serde_json::from_str(text) {
+        Ok(Frame::Event(event)) => Some(Incoming::Event(event)),
+        Ok(Frame::Reply(Reply {
+            id,
+            result: ReplyResult::Ok(value),
+        })) => Some(Incoming::Reply(id, Ok(value))),
+        Ok(Frame::Reply(Reply {
+            id,
+            result: ReplyResult::Error(problem),
+        })) => Some(Incoming::Reply(id, Err(problem))),
+        Err(_) => {
+            let frame: Value = serde_json::from_str(text).ok()?;
+            let (id, error) = (frame.get("id")?.as_u64()?, frame.get("error")?);
+            let detail = error
+                .get("detail")
+                .or(error.get("title"))
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            Some(Incoming::Reply(
+                id,
+                Err(Problem::new(Code::Internal).with_detail(detail)),
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_read_and_what_is_unknown_is_not_an_error() {
+        assert!(matches!(read(r#"{"id":7,"ok":{}}"#), Some(Incoming::Reply(7, Ok(_)))));
+        let refused = r#"{"id":7,"error":{"code":"forbidden","title":"t","status":403,"detail":null,"errors":[]}}"#;
+        let Some(Incoming::Reply(7, Err(problem))) = read(refused) else {
+            panic!("{refused}")
+        };
+        assert_eq!(problem.code, Code::Forbidden);
+        let newer = r#"{"id":7,"error":{"code":"from_the_future","title":"no","status":403}}"#;
+        let Some(Incoming::Reply(7, Err(problem))) = read(newer) else {
+            panic!("{newer}")
+        };
+        assert_eq!(problem.detail.as_deref(), Some("no"));
+        assert!(matches!(
+            read(r#"{"event":"resync","data":{}}"#),
+            Some(Incoming::Event(Event::Resync {}))
+        ));
+        assert!(read(r#"{"event":"from.the.future","data":{}}"#).is_none());
+        assert!(read("not JSON").is_none());
+    }
+
+    #[test]
+    fn only_the_end_of_the_session_is_for_good() {
+        assert!(matches!(closed(Some(4001)), Ended::SignedOut(_)));
+        for code in [Some(1001), Some(1006), Some(4000), Some(4002), Some(4003), None] {
+            assert!(matches!(closed(code), Ended::Lost { .. }), "{code:?}");
+        }
+    }
+}

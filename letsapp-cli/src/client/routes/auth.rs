@@ -1,0 +1,75 @@
+//! Signing up, in and out.
+
+use letsapp_core::id::SessionId;
+use letsapp_core::protocol::requests::{ChangePassword, Login, Register};
+use letsapp_core::protocol::{Items, SessionInfo, SignedIn, User};
+use reqwest::Method;
+
+use crate::{Client, ClientError};
+
+impl Client {
+    /// Makes an account and signs in.
+    ///
+    /// # Errors
+    /// `conflict` when the username is taken.
+    pub async fn register(&self, request: &Register) -> Result<User, ClientError> {
+        let signed_in = self
+            .http
+            .post(&["auth", "register"], request)
+            .by_anybody()
+            .reply()
+            .await?;
+        self.begin(signed_in)
+    }
+
+    /// Signs in.
+    ///
+    /// # Errors
+    /// `unauthenticated` when the name or the password is wrong.
+    pub async fn login(&self, request: &Login) -> Result<User, ClientError> {
+        let signed_in = self.http.post(&["auth", "login"], request).by_anybody().reply().await?;
+        self.begin(signed_in)
+    }
+
+    /// Signs out: the session ends, and its tokens are forgotten.
+    ///
+    /// # Errors
+    /// [`ClientError::SignedOut`] when there was no session.
+    pub async fn logout(&self) -> Result<(), ClientError> {
+        self.http.ask(Method::POST, &["auth", "logout"]).done().await?;
+        self.http.session.end()
+    }
+
+    /// Changes the password, which ends every other session.
+    ///
+    /// # Errors
+    /// When the current password is wrong.
+    pub async fn change_password(&self, request: &ChangePassword) -> Result<(), ClientError> {
+        self.http.post(&["auth", "password"], request).done().await
+    }
+
+    /// Returns the devices that are signed in.
+    ///
+    /// # Errors
+    /// Those of any request.
+    pub async fn sessions(&self) -> Result<Vec<SessionInfo>, ClientError> {
+        let list: Items<_> = self.http.get(&["auth", "sessions"]).reply().await?;
+        Ok(list.items)
+    }
+
+    /// Signs a device out.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such session of one's own.
+    pub async fn revoke_session(&self, session_id: SessionId) -> Result<(), ClientError> {
+        self.http
+            .delete(&["auth", "sessions", &session_id.to_string()])
+            .done()
+            .await
+    }
+
+    fn begin(&self, signed_in: SignedIn) -> Result<User, ClientError> {
+        self.http.session.begin(signed_in.tokens)?;
+        Ok(signed_in.user)
+    }
+}

@@ -1,0 +1,43 @@
+//! Profiles.
+
+use letsapp_core::id::UserId;
+use letsapp_core::protocol::requests::UpdateMe;
+use letsapp_core::protocol::{List, MyProfile, User};
+
+use crate::{Client, ClientError, Page};
+
+impl Client {
+    /// Returns one's own profile.
+    ///
+    /// # Errors
+    /// Those of any request.
+    pub async fn me(&self) -> Result<MyProfile, ClientError> {
+        self.http.get(&["me"]).reply().await
+    }
+
+    /// Changes one's own profile.
+    ///
+    /// # Errors
+    /// `conflict` when the email is another account's.
+    pub async fn update_me(&self, request: &UpdateMe) -> Result<MyProfile, ClientError> {
+        self.http.patch(&["me"], request).reply().await
+    }
+
+    /// Returns somebody's profile.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such user.
+    pub async fn user(&self, user_id: UserId) -> Result<User, ClientError> {
+        self.http.get(&["users", &user_id.to_string()]).reply().await
+    }
+
+    /// Finds users whose username or display name begins like that.
+    ///
+    /// # Errors
+    /// Those of any request.
+    pub async fn find_users(&self, query: &str, page: Page) -> Result<List<User>, ClientError> {
+        page.of_list(self.http.get(&["users"]).query("query", Some(query)))
+            .reply()
+            .await
+    }
+}

@@ -1,0 +1,107 @@
+//! Where a server is.
+
+use std::fmt;
+use std::str::FromStr;
+
+use reqwest::Url;
+
+use super::ClientError;
+
+/// The address of a server: `http://…` or `https://…`, with a path in front of `/v1` if a proxy wants one.
+///
+/// ```
+/// # use letsapp_cli::Server;
+/// let server: Server = "https://chat.example.org/".parse()?;
+/// assert_eq!(server.to_string(), "https://chat.example.org");
+/// assert!("chat.example.org".parse::<Server>().is_err());
+/// # Ok::<_, letsapp_cli::ClientError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server(Url);
+
+impl Server {
+    /// Tells whether the way to it is encrypted.
+    pub fn is_secure(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Returns the URL of a route, each part of its path escaped as it must be.
+    pub(crate) fn route(&self, path: &[&str]) -> Url {
+        let mut url = self.0.clone();
+        url.path_segments_mut()
+            .expect("an http URL has a path")
+            .pop_if_empty()
+            .push("v1")
+            .extend(path);
+        url
+    }
+
+    /// Returns the URL of the socket.
+    pub(crate) fn socket(&self) -> String {
+        let url = self.route(&["ws"]);
+        let rest = url.as_str().strip_prefix("http").expect("the scheme is http or https");
+        format!("ws{rest}")
+    }
+}
+
+impl FromStr for Server {
+    type Err = ClientError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refused = || ClientError::Url(text.to_owned());
+        let url = Url::parse(text).map_err(|_| refused())?;
+        let plain =
+            url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+        if matches!(url.scheme(), "http" | "https") && url.has_host() && plain {
+            Ok(Self(url))
+        } else {
+            Err(refused())
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_hang_below_the_servers_own_path() {
+        let at_root: Server = "http://127.0.0.1:8080".parse().unwrap();
+        assert_eq!(
+            at_root.route(&["users", "x"]).as_str(),
+            "http://127.0.0.1:8080/v1/users/x"
+        );
+        let below: Server = "https://example.org/chat/".parse().unwrap();
+        assert_eq!(below.route(&["me"]).as_str(), "https://example.org/chat/v1/me");
+        assert_eq!(below.socket(), "wss://example.org/chat/v1/ws");
+        assert_eq!(at_root.socket(), "ws://127.0.0.1:8080/v1/ws");
+    }
+
+    #[test]
+    fn an_emoji_or_a_slash_stays_one_part_of_the_path() {
+        let server: Server = "http://localhost".parse().unwrap();
+        let url = server.route(&["reactions", "❤/?#"]);
+        assert_eq!(url.path(), "/v1/reactions/%E2%9D%A4%2F%3F%23");
+    }
+
+    #[test]
+    fn only_plain_web_addresses_are_servers() {
+        for text in [
+            "",
+            "localhost:8080",
+            "ftp://x",
+            "ws://x",
+            "http://a:b@x",
+            "http://x?q",
+            "http://x#f",
+        ] {
+            assert!(matches!(text.parse::<Server>(), Err(ClientError::Url(_))), "{text}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Whom to trust on the way to a server.
+
+use std::sync::Arc;
+
+use rustls::{ClientConfig, RootCertStore};
+
+use super::Server;
+
+/// Trusts the authorities that browsers trust, and those that the computer's owner has added.
+pub(crate) fn config(server: &Server) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    if server.is_secure() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has what TLS 1.2 and 1.3 need")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
+}
