@@ -2,6 +2,7 @@
 
 use super::super::transaction::Transaction;
 use super::super::{conversations, members};
+use super::row::DocId;
 use super::{by_id, reactions, row};
 use crate::conversations::{Conversation, Head, MemberChange};
 use crate::id::Seq;
@@ -61,7 +62,7 @@ fn append(
         return refused(transaction, message);
     };
     let position = next(head, message);
-    let Some(docid) = row::insert(transaction, message, position)? else {
+    let Some(docid) = add(transaction, message, position)? else {
         return refused(transaction, message);
     };
     row::index(transaction, docid, terms)?;
@@ -82,7 +83,7 @@ fn revise(
     let Some((docid, ordinal)) = row::update(transaction, message, rev)? else {
         return Ok(Outcome::Outdated);
     };
-    reactions::replace(transaction, message)?;
+    reactions::replace(transaction, message, message.seq)?;
     if let TermsChange::Replace(terms) = terms {
         row::forget(transaction, docid)?;
         row::index(transaction, docid, terms)?;
@@ -132,7 +133,7 @@ fn tell(
     message: &Message,
 ) -> rusqlite::Result<Option<Outcome>> {
     let position = next(head, message);
-    if row::insert(transaction, message, position)?.is_none() {
+    if add(transaction, message, position)?.is_none() {
         return Ok(None);
     }
     for change in members {
@@ -144,6 +145,15 @@ fn tell(
     }
     moved(transaction, head, message, position);
     Ok(Some(Outcome::Committed(position)))
+}
+
+/// Adds a message; `None`, and nothing is done, if its conversation has one of its id.
+fn add(transaction: &Transaction<'_>, message: &Message, position: Position) -> rusqlite::Result<Option<DocId>> {
+    let docid = row::insert(transaction, message, position)?;
+    if docid.is_some() && !message.reactions.is_empty() {
+        reactions::replace(transaction, message, position.seq)?;
+    }
+    Ok(docid)
 }
 
 /// Returns the place of a new message.

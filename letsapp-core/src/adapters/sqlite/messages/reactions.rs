@@ -46,9 +46,9 @@ pub(super) fn of(
     Ok(placed.into_iter().map(|placed| placed.reaction).collect())
 }
 
-/// Makes the stored reactions to a message what the message says, and touches only those that differ.
-pub(super) fn replace(transaction: &Transaction<'_>, message: &Message) -> rusqlite::Result<()> {
-    let (conversation_id, seq) = (message.conversation_id, message.seq);
+/// Makes the stored reactions to the message at `seq` what the message says, and touches only those that differ.
+pub(super) fn replace(transaction: &Transaction<'_>, message: &Message, seq: Seq) -> rusqlite::Result<()> {
+    let conversation_id = message.conversation_id;
     let before = read(transaction.connection(), conversation_id, seq)?;
     for Placed { reaction, .. } in &before {
         if !message.reactions.iter().any(|kept| kept.user_id == reaction.user_id) {
