@@ -9,17 +9,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use mongodb::bson::{Document, RawDocumentBuf, Timestamp, doc, rawdoc};
+use mongodb::bson::raw::RawArrayBuf;
+use mongodb::bson::{Document, RawDocumentBuf, Timestamp, cstr, doc, rawdoc, serialize_to_raw_document_buf};
 use mongodb::error::{Error, Result as DriverResult};
 use mongodb::options::{
-    Acknowledgment, AggregateOptions, ClientOptions, FindOptions, ReadConcern, ReadPreference, SelectionCriteria,
-    WriteConcern,
+    Acknowledgment, AggregateOptions, ClientOptions, DatabaseOptions, FindOptions, ReadConcern, ReadPreference,
+    SelectionCriteria, WriteConcern,
 };
 use mongodb::{Client, ClientSession, Collection, Database};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
-use super::error::{Reply, is_passing};
+use super::error::{Fault, Key, Reply, is_passing};
 use super::patience::{self, Backoff, Deadline};
 use crate::storage::{BoxError, RepositoryError};
 
@@ -65,26 +67,31 @@ impl ConnectError {
 }
 
 /// The database, and what this instance knows of its time.
+#[derive(Clone)]
 pub(super) struct Connection {
     client: Client,
     database: Database,
     /// The newest operation time that this instance was told. Reads ask for nothing older, so that after a failover
     /// the new primary does not show less than the old one has acknowledged.
-    seen: AtomicU64,
+    seen: Arc<AtomicU64>,
     closed: Arc<RwLock<bool>>,
+    pass: Option<Arc<Pass>>,
 }
+
+/// Holds the store open.
+type Pass = OwnedRwLockReadGuard<bool>;
 
 /// The right to ask the database something, as long as the store is open.
 pub(super) struct Session {
     session: ClientSession,
-    connection: Arc<Connection>,
-    _open: OwnedRwLockReadGuard<bool>,
+    seen: Arc<AtomicU64>,
+    _pass: Arc<Pass>,
 }
 
 impl Connection {
     /// Connects, and refuses a server that can't keep our promises.
     pub(super) async fn open(mut options: ClientOptions, default_database: &str) -> Result<Self, ConnectError> {
-        options.app_name.get_or_insert_with(|| "letsapp".to_owned());
+        options.app_name = Some(APP_NAME.to_owned());
         options.max_pool_size.get_or_insert(64);
         options.connect_timeout = Some(patience::SELECTION);
         options.server_selection_timeout = Some(patience::SELECTION);
@@ -121,8 +128,9 @@ impl Connection {
         Ok(Self {
             database: client.database(&name),
             client,
-            seen: AtomicU64::new(0),
+            seen: Arc::default(),
             closed: Arc::default(),
+            pass: None,
         })
     }
 
@@ -130,30 +138,53 @@ impl Connection {
         &self.database
     }
 
+    /// Returns the database that commands about the server itself go to.
+    pub(super) fn admin(&self) -> Database {
+        let concern = DatabaseOptions::builder().read_concern(ReadConcern::local()).build();
+        self.client.database_with_options("admin", concern)
+    }
+
     pub(super) fn collection<D: Send + Sync>(&self, name: &str) -> Collection<D> {
         self.database.collection(name)
     }
 
-    /// Opens a session: every read and every single write has one, so that it sees all that came before it.
-    pub(super) async fn session(self: &Arc<Self>) -> Result<Session, RepositoryError> {
-        let open = Arc::clone(&self.closed).read_owned().await;
-        if *open {
+    /// Returns the connection with the right to finish a task of several steps, even if the store is closed meanwhile.
+    pub(super) async fn admit(&self) -> Result<Arc<Self>, RepositoryError> {
+        let pass = self.pass().await?;
+        Ok(Arc::new(Self {
+            pass: Some(pass),
+            ..self.clone()
+        }))
+    }
+
+    async fn pass(&self) -> Result<Arc<Pass>, RepositoryError> {
+        if let Some(pass) = &self.pass {
+            return Ok(Arc::clone(pass));
+        }
+        let pass = Arc::clone(&self.closed).read_owned().await;
+        if *pass {
             return Err(RepositoryError::unavailable("the store is closed"));
         }
+        Ok(Arc::new(pass))
+    }
+
+    /// Opens a session: every read and every single write has one, so that it sees all that came before it.
+    pub(super) async fn session(&self) -> Result<Session, RepositoryError> {
+        let pass = self.pass().await?;
         let mut session = self.client.start_session().causal_consistency(true).await?;
         if let Some(seen) = unpack(self.seen.load(Ordering::Acquire)) {
             session.advance_operation_time(seen);
         }
         Ok(Session {
             session,
-            connection: Arc::clone(self),
-            _open: open,
+            seen: Arc::clone(&self.seen),
+            _pass: pass,
         })
     }
 
     /// Reads documents, in one query.
     pub(super) async fn find<D>(
-        self: &Arc<Self>,
+        &self,
         collection: &str,
         filter: Document,
         options: FindOptions,
@@ -174,7 +205,7 @@ impl Connection {
 
     /// Reads what a pipeline makes of a collection.
     pub(super) async fn aggregate<D>(
-        self: &Arc<Self>,
+        &self,
         collection: &str,
         pipeline: Vec<Document>,
     ) -> Result<Vec<D>, RepositoryError>
@@ -195,17 +226,36 @@ impl Connection {
         Ok(timed(patience::STEP, query).await?)
     }
 
-    /// Writes several documents in one command, once. An error leaves it unknown whether it was carried out.
+    /// Writes several documents in one command, once; of an [admitted](Self::admit) connection. An error leaves it unknown whether it was carried out.
     pub(super) async fn write(&self, mut command: RawDocumentBuf) -> DriverResult<Reply> {
         command.append(
-            mongodb::bson::cstr!("writeConcern"),
-            rawdoc! {"w": "majority", "j": true, "wtimeout": i64::try_from(patience::MAJORITY.as_millis()).unwrap_or(i64::MAX)},
+            cstr!("writeConcern"),
+            rawdoc! {"w": "majority", "j": true, "wtimeout": millis(patience::MAJORITY)},
         );
+        command.append(cstr!("maxTimeMS"), millis(patience::WRITE));
         let answer = timed(patience::STEP, self.database.run_raw_command(command)).await?;
         if let Ok(time) = answer.get_timestamp("operationTime") {
-            self.has_seen(Some(time));
+            saw(&self.seen, time);
         }
         Reply::read(&RawDocumentBuf::try_from(&answer)?)
+    }
+
+    /// Adds one document; or returns the unique key that another one has.
+    pub(super) async fn insert(
+        &self,
+        collection: &str,
+        document: &impl Serialize,
+    ) -> Result<Option<Key>, RepositoryError> {
+        let document = serialize_to_raw_document_buf(document).map_err(RepositoryError::internal)?;
+        let mut command = rawdoc! {"insert": collection};
+        command.append(cstr!("documents"), RawArrayBuf::from_iter([document]));
+        let reply = self.admit().await?.write(command).await?;
+        match (reply.refusal.map(|refusal| refusal.fault), reply.unconfirmed) {
+            (None, None) => Ok(None),
+            (Some(Fault::Duplicate(key)), _) => Ok(Some(key)),
+            (Some(Fault::Lasting(cause)), _) => Err(RepositoryError::internal(cause)),
+            (Some(Fault::Passing(cause)), _) | (None, Some(cause)) => Err(RepositoryError::unavailable(cause)),
+        }
     }
 
     /// Writes what may be written twice, until it is acknowledged.
@@ -220,7 +270,7 @@ impl Connection {
                     ..
                 }) => return Ok(()),
                 Ok(reply) => match reply.refusal.map(|refusal| refusal.fault) {
-                    Some(super::error::Fault::Lasting(cause)) => return Err(RepositoryError::internal(cause)),
+                    Some(Fault::Lasting(cause)) => return Err(RepositoryError::internal(cause)),
                     _ => RepositoryError::unavailable("not acknowledged by a majority"),
                 },
                 Err(error) if is_passing(&error) => RepositoryError::unavailable(error),
@@ -239,12 +289,6 @@ impl Connection {
         if !*closed {
             *closed = true;
             self.client.clone().shutdown().immediate(true).await;
-        }
-    }
-
-    fn has_seen(&self, time: Option<Timestamp>) {
-        if let Some(time) = time {
-            self.seen.fetch_max(pack(time), Ordering::AcqRel);
         }
     }
 }
@@ -280,10 +324,14 @@ impl DerefMut for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.connection.has_seen(self.session.operation_time());
+        if let Some(time) = self.session.operation_time() {
+            saw(&self.seen, time);
+        }
     }
 }
 
+/// What the database is told that we are.
+pub(super) const APP_NAME: &str = "letsapp";
 /// How many documents one answer of the server holds at most.
 const BATCH: u32 = 4096;
 
@@ -302,6 +350,14 @@ pub(super) async fn timed<T>(limit: Duration, step: impl IntoFuture<Output = Dri
     tokio::time::timeout(limit, step.into_future())
         .await
         .unwrap_or_else(|_| Err(silence()))
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn saw(seen: &AtomicU64, time: Timestamp) {
+    seen.fetch_max(pack(time), Ordering::AcqRel);
 }
 
 fn pack(time: Timestamp) -> u64 {

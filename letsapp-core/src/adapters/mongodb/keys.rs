@@ -7,8 +7,7 @@ use mongodb::bson::{Binary, DateTime, doc};
 use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
 
-use super::connection::{Connection, Session};
-use super::error::duplicate_of;
+use super::connection::Connection;
 use super::fields::{VERSION, array, binary, date, moment, word};
 use super::patience::{Backoff, Deadline, UNSEEN};
 use super::schema::KEYS;
@@ -58,15 +57,12 @@ impl KeyRepository for MongoKeys {
             if !keys.is_empty() {
                 return Ok(keys);
             }
-            let mut session = self.connection.session().await?;
-            let collection = self.connection.collection::<KeyDocument>(KEYS);
-            let insert = collection.insert_one(&document).session(&mut *session);
-            match Session::step(insert).await {
-                Ok(_) => {}
+            if self.connection.insert(KEYS, &document).await?.is_some() {
                 // Another server was quicker; its key shows once a majority has it.
-                Err(error) if duplicate_of(&error).is_some() && !deadline.has_passed() => backoff.pause().await,
-                Err(error) if duplicate_of(&error).is_some() => return Err(RepositoryError::unavailable(error)),
-                Err(error) => return Err(error.into()),
+                if deadline.has_passed() {
+                    return Err(RepositoryError::unavailable("another server's key does not show"));
+                }
+                backoff.pause().await;
             }
         }
     }

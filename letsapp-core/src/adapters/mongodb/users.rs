@@ -79,17 +79,12 @@ impl MongoUsers {
 #[async_trait]
 impl UserRepository for MongoUsers {
     async fn create(&self, user: User, password: PasswordHash) -> Result<Claim, RepositoryError> {
-        let mut session = self.connection.session().await?;
         let document = UserDocument::new(&user, &password);
-        let collection = self.collection::<UserDocument>();
-        let insert = collection.insert_one(&document).session(&mut *session);
-        match Session::step(insert).await {
-            Ok(_) => Ok(Claim::Done),
-            Err(error) => match duplicate_of(&error) {
-                Some(Key::Field(field)) if field == "username" => Ok(Claim::UsernameTaken),
-                Some(Key::Field(field)) if field == "email_key" => Ok(Claim::EmailTaken),
-                _ => Err(error.into()),
-            },
+        match self.connection.insert(USERS, &document).await? {
+            None => Ok(Claim::Done),
+            Some(Key::Field(field)) if field == "email_key" => Ok(Claim::EmailTaken),
+            Some(Key::Field(_)) => Ok(Claim::UsernameTaken),
+            Some(Key::Id) => Err(RepositoryError::internal("a user of this id exists")),
         }
     }
 

@@ -40,7 +40,8 @@ pub(super) async fn advance(
     connection: &Arc<Connection>,
     advances: Vec<Advance>,
 ) -> Result<Vec<Option<Advanced>>, RepositoryError> {
-    let mut standing = standing(connection, &advances).await?;
+    let connection = connection.admit().await?;
+    let mut standing = standing(&connection, &advances).await?;
     let mut rises: HashMap<MembershipKey, Rise> = HashMap::new();
     let mut raise = |advance: &Advance| {
         let key = key(advance);

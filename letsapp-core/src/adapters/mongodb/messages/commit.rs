@@ -22,6 +22,7 @@ use super::documents::{MessageDocument, revision};
 use super::head;
 use super::line::{Line, Means, Pending, Refused, Standing};
 use super::membership::{self, Deed, Establish, Stumble};
+use super::orphans::Vigil;
 use super::standing::Heads;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::conversations;
@@ -29,7 +30,7 @@ use crate::adapters::mongodb::error::{Fault, Key, Refusal, Reply, is_passing};
 use crate::adapters::mongodb::patience::{self, Backoff, Deadline};
 use crate::adapters::mongodb::schema::MESSAGES;
 use crate::conversations::Head;
-use crate::id::ConversationId;
+use crate::id::{ConversationId, Rev};
 use crate::messages::{Change, IndexTerms, Outcome};
 use crate::storage::RepositoryError;
 
@@ -93,6 +94,7 @@ impl<'a> Commit<'a> {
     pub(super) async fn run(mut self) -> Vec<Result<Outcome, RepositoryError>> {
         let deadline = Deadline::after(patience::COMMIT);
         let mut backoff = Backoff::new();
+        let mut vigil = Vigil::begin();
         while self.open > 0 {
             let open = self.open;
             self.moved = false;
@@ -110,7 +112,9 @@ impl<'a> Commit<'a> {
             }
             if self.open < open || self.moved {
                 backoff.reset();
+                vigil.gets_on();
             } else {
+                vigil.is_held_up(self.connection).await;
                 backoff.pause().await;
             }
         }
@@ -315,7 +319,9 @@ impl Commit<'_> {
         line.standing = Standing::At(offer.head);
         line.moves();
         self.heads.remember(line.id, offer.head);
-        self.settle(pending.index, Ok(Outcome::Committed(pending.position(offer.head))));
+        let position = pending.position(offer.head);
+        line.place(pending.change.message().id, position);
+        self.settle(pending.index, Ok(Outcome::Committed(position)));
     }
 
     /// Takes up the next change of a line, which was refused.
@@ -331,7 +337,6 @@ impl Commit<'_> {
                 self.forget(offer.line);
             }
             Fault::Passing(cause) => {
-                pending.doubtful = true;
                 self.cause = cause;
                 self.forget(offer.line);
             }
@@ -348,14 +353,14 @@ impl Commit<'_> {
 
     /// Notes of changes, of each line the next ones, that it is not known whether they were carried out.
     fn doubt(&mut self, offers: &[Offer], cause: String) {
-        let mut offered: HashMap<usize, usize> = HashMap::new();
+        let mut offered: HashMap<usize, Vec<Rev>> = HashMap::new();
         for offer in offers {
-            *offered.entry(offer.line).or_default() += 1;
+            offered.entry(offer.line).or_default().push(offer.head.rev);
         }
         self.apart = offered.len() > 1;
-        for (line, offered) in offered {
-            for pending in self.lines[line].queue.iter_mut().take(offered) {
-                pending.doubtful = true;
+        for (line, revs) in offered {
+            for (pending, rev) in self.lines[line].queue.iter_mut().zip(revs) {
+                pending.doubts.push(rev);
             }
             self.forget(line);
         }

@@ -236,7 +236,8 @@ impl MessageDocument {
     }
 }
 
-/// Writes the statement by which a message takes its new state and, as its next number, the `rev` of `head`.
+/// Writes the statement by which a message takes its new state and, as its next number, the `rev` of `head`, which
+/// must be greater than its present one: the index lets a document have a number twice.
 ///
 /// Of a message that is not at `message.rev` any more, the statement finds nothing, and would insert a document whose
 /// `_id` is taken: that error, which a statement without upsert would not be, stops the ordered command before a later
@@ -264,7 +265,12 @@ pub(super) fn revision(message: &Message, terms: &TermsChange, head: Head) -> Bs
     }
     let key = MessageKey::of(message);
     let mut statement = doc! {
-        "q": {"_id": key, "conversation_id": key.conversation, "rev": long(message.rev.0)},
+        "q": {
+            "_id": key,
+            "conversation_id": key.conversation,
+            "seq": long(message.seq.0),
+            "rev": long(message.rev.0),
+        },
         "u": {"$set": set, "$push": {"revs": {"$each": [rev], "$slice": -REVS}}},
         "upsert": true,
     };

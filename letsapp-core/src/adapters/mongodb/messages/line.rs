@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::adapters::mongodb::patience::{Deadline, UNSEEN};
 use crate::conversations::Head;
-use crate::id::{ConversationId, Seq};
+use crate::id::{ConversationId, MessageId, Rev, Seq};
 use crate::messages::{Change, Message, Position};
 
 /// The changes of one conversation, in order, and where it stands.
@@ -34,8 +34,8 @@ pub(super) struct Pending {
     /// Its place in the batch.
     pub(super) index: usize,
     pub(super) change: Change,
-    /// It was offered, and whether it was carried out is not known.
-    pub(super) doubtful: bool,
+    /// The numbers under which it was offered without an answer that says whether it was carried out.
+    pub(super) doubts: Vec<Rev>,
     /// It was refused because of what there is, which is to be looked at.
     pub(super) refused: Option<Refused>,
 }
@@ -76,7 +76,10 @@ impl Line {
         };
         self.queue.iter().map_while(move |pending| {
             let before = head?;
-            if pending.means() != means || pending.fence().is_some_and(|fence| fence != before.fence) {
+            if pending.means() != means
+                || pending.fence().is_some_and(|fence| fence != before.fence)
+                || pending.base() > before.rev
+            {
                 return None;
             }
             let after = pending.after(before);
@@ -109,9 +112,21 @@ impl Line {
 
     /// Tells whether its next change was decided on more than is known here.
     pub(super) fn is_behind(&self) -> bool {
-        match (self.standing, self.queue.front().and_then(Pending::fence)) {
-            (Standing::At(head), Some(fence)) => fence > head.fence,
+        match (self.standing, self.queue.front()) {
+            (Standing::At(head), Some(next)) => next.fence() > Some(head.fence) || next.base() > head.rev,
             _ => false,
+        }
+    }
+
+    /// Tells the revisions that wait of a message where it is: they may have been worked out before it was stored.
+    pub(super) fn place(&mut self, id: MessageId, position: Position) {
+        for pending in &mut self.queue {
+            if let Change::Revise { message, .. } = &mut pending.change
+                && message.id == id
+                && message.seq == position.seq
+            {
+                message.ordinal = position.ordinal;
+            }
         }
     }
 
@@ -135,7 +150,7 @@ impl Pending {
         Self {
             index,
             change,
-            doubtful: false,
+            doubts: Vec::new(),
             refused: None,
         }
     }
@@ -156,6 +171,14 @@ impl Pending {
         match &self.change {
             Change::Append { fence, .. } | Change::Revise { fence, .. } | Change::Govern { fence, .. } => Some(*fence),
             Change::Create { .. } => None,
+        }
+    }
+
+    /// Returns the number of the state that a revision was worked out from; zero if it is none.
+    fn base(&self) -> Rev {
+        match &self.change {
+            Change::Revise { message, .. } => message.rev,
+            _ => Rev::ZERO,
         }
     }
 

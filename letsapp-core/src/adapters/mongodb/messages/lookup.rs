@@ -8,7 +8,7 @@ use mongodb::options::{FindOptions, Hint};
 
 use super::commit::Commit;
 use super::documents::{MessageDocument, MessageKey};
-use super::line::{Line, Pending, Refused};
+use super::line::{Line, Pending, Refused, Standing};
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::conversations;
 use crate::adapters::mongodb::schema::MESSAGES;
@@ -40,9 +40,9 @@ impl Commit<'_> {
     pub(super) async fn look_up(&mut self) -> Result<(), RepositoryError> {
         let (mut keys, mut creations) = (Vec::new(), Vec::new());
         for line in &self.lines {
-            for (pending, outdated) in line.queue.iter().zip(line.outdated()) {
+            let states = states(line).into_iter().take_while(|state| *state != State::Ready);
+            for (pending, _) in line.queue.iter().zip(states) {
                 match &pending.change {
-                    _ if !(outdated || pending.doubtful || pending.refused.is_some()) => {}
                     Change::Create { .. } => creations.push(line.id),
                     change => keys.push(MessageKey::of(change.message())),
                 }
@@ -63,18 +63,46 @@ impl Commit<'_> {
     }
 }
 
-/// Takes out of a line what is settled.
+/// How a change stands before it is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It can be offered.
+    Ready,
+    /// It was refused, or may have been carried out.
+    Open,
+    /// It was decided on what is no longer so.
+    Outdated,
+    /// It was worked out from a state that is newer than what is known here, or that never was.
+    Ahead,
+}
+
+/// Tells how each change of a line stands.
+fn states(line: &Line) -> Vec<State> {
+    let ahead = line.is_behind();
+    let state = |(place, (pending, outdated)): (usize, (&Pending, bool))| match pending {
+        _ if outdated => State::Outdated,
+        _ if ahead && place == 0 => State::Ahead,
+        pending if !pending.doubts.is_empty() || pending.refused.is_some() => State::Open,
+        _ => State::Ready,
+    };
+    line.queue.iter().zip(line.outdated()).enumerate().map(state).collect()
+}
+
+/// Takes out of a line what is settled, up to the first change that is not: what comes of the ones behind may depend on
+/// it.
 fn sift(line: &mut Line, found: &Found, settled: &mut Vec<(usize, Result<Outcome, RepositoryError>)>) {
-    let outdated: Vec<bool> = line.outdated().collect();
-    for (mut pending, outdated) in std::mem::take(&mut line.queue).into_iter().zip(outdated) {
-        if !(outdated || pending.doubtful || pending.refused.is_some()) {
+    let states = states(line);
+    let mut all_settled = true;
+    for (mut pending, state) in std::mem::take(&mut line.queue).into_iter().zip(states) {
+        all_settled &= state != State::Ready;
+        if !all_settled {
             line.queue.push_back(pending);
             continue;
         }
-        match found.verdict(&pending, outdated) {
+        match found.verdict(&pending, state) {
             Verdict::Settled(outcome) => {
                 if matches!(outcome, Ok(Outcome::Exists(_) | Outcome::Committed(_))) {
-                    line.standing = super::line::Standing::Unknown;
+                    line.standing = Standing::Unknown;
                 }
                 settled.push((pending.index, outcome));
             }
@@ -82,8 +110,12 @@ fn sift(line: &mut Line, found: &Found, settled: &mut Vec<(usize, Result<Outcome
                 if matches!(verdict, Verdict::Waits) {
                     line.waits();
                 }
+                if state == State::Ahead {
+                    line.standing = Standing::Unknown;
+                }
                 pending.refused = None;
                 line.queue.push_back(pending);
+                all_settled = false;
             }
         }
     }
@@ -109,40 +141,45 @@ impl Found {
         Ok(found)
     }
 
-    fn verdict(&self, pending: &Pending, outdated: bool) -> Verdict {
+    fn verdict(&self, pending: &Pending, state: State) -> Verdict {
         let message = pending.change.message();
         let found = self.messages.get(&MessageKey::of(message));
         let settled = |outcome| Verdict::Settled(Ok(outcome));
         match (&pending.change, found) {
             (Change::Create { conversation, .. }, _) => match self.conversations.get(&message.conversation_id) {
-                Some(found) if pending.doubtful && found == conversation => {
+                Some(found) if !pending.doubts.is_empty() && found == conversation => {
                     settled(Outcome::Committed(pending.position(pending.after(Head::default()))))
                 }
                 Some(found) => settled(Outcome::Exists(Box::new(found.clone()))),
                 None => pending.unsettled(),
             },
             (Change::Revise { .. }, None) => settled(Outcome::Outdated),
-            (Change::Revise { .. }, Some(found)) if found.rev != message.rev => {
-                if pending.doubtful && *found == message.clone().at(place(found)) {
+            (Change::Revise { .. }, Some(found)) if (found.seq, found.rev) != (message.seq, message.rev) => {
+                if pending.made(found) {
                     settled(Outcome::Committed(place(found)))
                 } else {
                     settled(Outcome::Outdated)
                 }
             }
             (Change::Append { .. } | Change::Govern { .. }, Some(found)) => {
-                if pending.doubtful && *found == message.clone().at(place(found)) {
+                if pending.made(found) {
                     settled(Outcome::Committed(place(found)))
                 } else {
                     settled(Outcome::Duplicate(Box::new(found.clone())))
                 }
             }
-            _ if outdated => settled(Outcome::Outdated),
+            _ if state == State::Outdated => settled(Outcome::Outdated),
             _ => pending.unsettled(),
         }
     }
 }
 
 impl Pending {
+    /// Tells whether what was found is what this change made when nothing was heard of it.
+    fn made(&self, found: &Message) -> bool {
+        self.doubts.contains(&found.rev) && *found == self.change.message().clone().at(place(found))
+    }
+
     /// Says what follows for a change that was not found.
     fn unsettled(&self) -> Verdict {
         match &self.refused {

@@ -11,6 +11,7 @@ use mongodb::options::ReadConcern;
 
 use super::command::{self, Order};
 use super::documents::MessageDocument;
+use super::orphans::Vigil;
 use crate::adapters::mongodb::connection::{Connection, Session, write_concern};
 use crate::adapters::mongodb::conversations;
 use crate::adapters::mongodb::conversations::documents::{
@@ -71,8 +72,10 @@ pub(in crate::adapters::mongodb) async fn create_direct(
     conversation: Conversation,
     at: Timestamp,
 ) -> Result<Creation, RepositoryError> {
+    let connection = &connection.admit().await?;
     let deadline = Deadline::after(patience::COMMIT);
     let mut backoff = Backoff::new();
+    let mut vigil = Vigil::begin();
     let mut in_doubt = false;
     loop {
         let found = conversations::read(connection, &[conversation.id]).await?.pop();
@@ -96,6 +99,7 @@ pub(in crate::adapters::mongodb) async fn create_direct(
         if deadline.has_passed() {
             return Err(RepositoryError::unavailable(cause));
         }
+        vigil.is_held_up(connection).await;
         backoff.pause().await;
     }
 }

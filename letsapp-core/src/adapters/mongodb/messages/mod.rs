@@ -9,6 +9,7 @@ mod history;
 mod line;
 mod lookup;
 pub(super) mod membership;
+mod orphans;
 mod standing;
 mod tally;
 
@@ -51,7 +52,16 @@ impl MessageRepository for MongoMessages {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Vec<Result<Outcome, RepositoryError>> {
-        Commit::new(&self.connection, &self.heads, changes).run().await
+        match self.connection.admit().await {
+            Ok(connection) => Commit::new(&connection, &self.heads, changes).run().await,
+            Err(closed) => {
+                let closed = closed.to_string();
+                changes
+                    .iter()
+                    .map(|_| Err(RepositoryError::unavailable(closed.clone())))
+                    .collect()
+            }
+        }
     }
 
     async fn find(&self, at: &[(ConversationId, Seq)]) -> Result<Vec<Message>, RepositoryError> {

@@ -1,0 +1,82 @@
+//! How the server finds what is asked for.
+
+use std::sync::{Arc, Mutex};
+
+use letsapp_core::id::Seq;
+use letsapp_core::storage::Repositories;
+use letsapp_testkit::mongodb::shared;
+use mongodb::Client;
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::event::command::CommandEvent;
+
+use crate::world::{append, direct, open_with, text};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_of_many_conversations_take_one_look_at_the_index_each() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    let heard: Arc<Mutex<Option<Document>>> = Arc::default();
+    let hear = Arc::clone(&heard);
+    let store = open_with(&uri, move |event| {
+        if let CommandEvent::Started(event) = event
+            && event.command_name == "aggregate"
+        {
+            *hear.lock().unwrap() = Some(event.command);
+        }
+    })
+    .await;
+    let mut ids = Vec::new();
+    for n in 0..20 {
+        let id = direct(&store, 2 * n, 2 * n + 1).await;
+        let messages = (0..20).map(|n| append(text(id, 1, &format!("message {n}")), Seq::ZERO));
+        assert!(
+            store
+                .messages()
+                .commit(messages.collect())
+                .await
+                .iter()
+                .all(Result::is_ok)
+        );
+        ids.push(id);
+    }
+    let heads = store.conversations().heads(&ids).await.expect("the store is there");
+    assert_eq!(heads.len(), ids.len());
+
+    let asked = heard.lock().unwrap().take().expect("heads are an aggregation");
+    let client = Client::with_uri_str(&uri).await.expect("the kit's addresses are valid");
+    let query = doc! {
+        "aggregate": "messages",
+        "pipeline": asked.get_array("pipeline").expect("an aggregation has one").clone(),
+        "cursor": {},
+    };
+    let explain = doc! {"explain": query, "verbosity": "executionStats"};
+    let database = client.default_database().expect("the address names one");
+    let plan = Bson::Document(database.run_command(explain).await.expect("it can be explained"));
+    assert!(holds(&plan, "stage", &"DISTINCT_SCAN".into()), "{plan}");
+    let looked_at = number(&plan, "totalKeysExamined").expect("the plan was executed");
+    assert!(looked_at <= 2 * 20 + 1, "{looked_at} entries for 20 conversations");
+    store.close().await;
+}
+
+fn holds(plan: &Bson, field: &str, value: &Bson) -> bool {
+    match plan {
+        Bson::Document(document) => {
+            document.get(field) == Some(value) || document.values().any(|inner| holds(inner, field, value))
+        }
+        Bson::Array(array) => array.iter().any(|inner| holds(inner, field, value)),
+        _ => false,
+    }
+}
+
+fn number(plan: &Bson, field: &str) -> Option<i64> {
+    match plan {
+        Bson::Document(document) => {
+            let here = document
+                .get(field)
+                .and_then(|value| value.as_i64().or(value.as_i32().map(i64::from)));
+            here.or_else(|| document.values().find_map(|inner| number(inner, field)))
+        }
+        Bson::Array(array) => array.iter().find_map(|inner| number(inner, field)),
+        _ => None,
+    }
+}

@@ -1,0 +1,160 @@
+//! On a sharded cluster, what does not name its shard key asks every shard.
+
+use std::sync::{Arc, Mutex};
+
+use letsapp_core::adapters::mongodb::MongoStore;
+use letsapp_core::conversations::{Advance, PreferencesPatch, Span, Watermarks, Window};
+use letsapp_core::id::{ConversationId, Rev, Seq, SessionId};
+use letsapp_core::messages::Range;
+use letsapp_core::storage::Repositories;
+use letsapp_testkit::mongodb::shared;
+use mongodb::bson::{Bson, Document};
+use mongodb::event::command::CommandEvent;
+
+use crate::world::{
+    addition, append, at, commit_one, create_group, direct, edit, head, land, open_with, text, user_id,
+};
+
+/// The field that says where a document lives.
+fn shard_key(collection: &str) -> Option<&'static str> {
+    match collection {
+        "messages" | "members" => Some("conversation_id"),
+        "memberships" => Some("user_id"),
+        "users" | "sessions" | "conversations" => Some("_id"),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_query_on_the_hot_path_names_its_shard_key() {
+    let Some(server) = shared() else { return };
+    let heard: Arc<Mutex<Vec<Document>>> = Arc::default();
+    let hear = Arc::clone(&heard);
+    let store = open_with(&server.unique_database_uri(), move |event| {
+        if let CommandEvent::Started(event) = event {
+            hear.lock().unwrap().push(event.command);
+        }
+    })
+    .await;
+    heard.lock().unwrap().clear();
+    walk(&store).await;
+
+    let commands = std::mem::take(&mut *heard.lock().unwrap());
+    let mut judged = 0;
+    for command in &commands {
+        for scattered in scattered(command, &mut judged) {
+            panic!("{scattered} asks every shard: {command}");
+        }
+    }
+    assert!(judged > 40, "only {judged} filters and documents were looked at");
+    store.close().await;
+}
+
+/// Goes all ways that are gone often.
+async fn walk(store: &MongoStore) {
+    let (group, chat) = (create_group(store, 1).await, direct(store, 1, 2).await);
+    let first = land(store, append(text(chat, 1, "first"), Seq::ZERO)).await;
+    land(store, edit(&first, "edited", Seq::ZERO)).await;
+    let again = append(first.clone(), Seq::ZERO);
+    commit_one(store, again).await.expect("the store is there");
+    let outdated = edit(&first, "too late", Seq::ZERO);
+    commit_one(store, outdated).await.expect("the store is there");
+    let fence = head(store, group).await.fence;
+    land(store, addition(group, 5, fence)).await;
+
+    let both: [ConversationId; 2] = [group, chat];
+    let conversations = store.conversations();
+    conversations.find(&both).await.expect("the store is there");
+    conversations.rosters(&both).await.expect("the store is there");
+    conversations.member_counts(&both).await.expect("the store is there");
+    let members = [(group, user_id(0)), (chat, user_id(1))];
+    conversations.members(&members).await.expect("the store is there");
+    conversations.memberships(user_id(1)).await.expect("the store is there");
+    let advance = Advance {
+        conversation_id: chat,
+        user_id: user_id(2),
+        to: Watermarks::read(Seq(1)),
+        at: at(3),
+    };
+    conversations.advance(vec![advance]).await.expect("the store is there");
+    let patch = PreferencesPatch {
+        pinned: Some(true),
+        ..PreferencesPatch::default()
+    };
+    conversations
+        .prefer(chat, user_id(1), patch, at(4))
+        .await
+        .expect("the store is there");
+
+    let messages = store.messages();
+    let span = |conversation_id| Span {
+        conversation_id,
+        after: Seq::ZERO,
+        through: Seq(1),
+    };
+    let windows = [Window::WHOLE];
+    messages
+        .find(&[(group, Seq(1)), (chat, Seq(1))])
+        .await
+        .expect("the store is there");
+    messages.find_by_id(chat, first.id).await.expect("the store is there");
+    messages
+        .history(chat, &windows, Range::Newest, 10)
+        .await
+        .expect("the store is there");
+    messages
+        .changes(chat, &windows, Rev::ZERO, 10)
+        .await
+        .expect("the store is there");
+    messages.tally(&both.map(span)).await.expect("the store is there");
+    messages.senders(span(chat)).await.expect("the store is there");
+    store.users().find(&[user_id(1)]).await.expect("the store is there");
+    let session = SessionId::from_bytes([1; 16]);
+    store.sessions().find(&[session]).await.expect("the store is there");
+    store
+        .sessions()
+        .used(session, 1, at(5))
+        .await
+        .expect("the store is there");
+}
+
+/// Returns the parts of a command that do not say on which shard they are to be carried out.
+fn scattered(command: &Document, judged: &mut usize) -> Vec<Bson> {
+    let Some((name, Bson::String(collection))) = command.iter().next() else {
+        return Vec::new();
+    };
+    let Some(key) = shard_key(collection) else {
+        return Vec::new();
+    };
+    let array = |field: &str| command.get_array(field).cloned().unwrap_or_default();
+    let document = |field: &str| command.get_document(field).cloned().unwrap_or_default();
+    let filters: Vec<Bson> = match name.as_str() {
+        "find" => vec![document("filter").into()],
+        "insert" => array("documents"),
+        "update" => array("updates").iter().map(|update| inner(update, "q")).collect(),
+        "delete" => array("deletes").iter().map(|delete| inner(delete, "q")).collect(),
+        "findAndModify" => vec![document("query").into()],
+        "aggregate" => vec![inner(&array("pipeline")[0], "$match")],
+        other => panic!("nobody has thought about `{other}`"),
+    };
+    *judged += filters.len();
+    filters.into_iter().filter(|filter| !names(filter, key)).collect()
+}
+
+/// Tells whether a filter holds the field to one value, or to some; each of its branches, if it has several.
+fn names(filter: &Bson, key: &str) -> bool {
+    let Bson::Document(filter) = filter else { return false };
+    let pinned = match filter.get(key) {
+        Some(Bson::Document(condition)) => {
+            condition.contains_key("$in") || condition.keys().all(|field| !field.starts_with('$'))
+        }
+        value => value.is_some(),
+    };
+    let branches = filter.get_array("$or").ok();
+    pinned || branches.is_some_and(|branches| branches.iter().all(|branch| names(branch, key)))
+}
+
+fn inner(document: &Bson, field: &str) -> Bson {
+    let document = document.as_document().expect("it is a document");
+    document.get(field).cloned().unwrap_or(Bson::Null)
+}

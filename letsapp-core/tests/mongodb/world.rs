@@ -1,0 +1,259 @@
+//! Stores, people and messages to try things on, and the check that a conversation is whole.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use letsapp_core::adapters::mongodb::MongoStore;
+use letsapp_core::conversations::{Conversation, Creation, Head, Kind, MemberChange, Role, Window};
+use letsapp_core::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use letsapp_core::messages::{
+    Change, Content, Fingerprint, IndexTerms, Message, Outcome, Range, SystemEvent, TermsChange,
+};
+use letsapp_core::storage::{Repositories, RepositoryError};
+use letsapp_core::text::Title;
+use letsapp_core::time::Timestamp;
+use letsapp_core::users::About;
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::event::EventHandler;
+use mongodb::event::command::CommandEvent;
+use mongodb::options::ClientOptions;
+use mongodb::{Client, Collection};
+use uuid::Uuid;
+
+/// Opens the store on a database.
+pub(crate) async fn open(uri: &str) -> MongoStore {
+    MongoStore::connect(uri).await.expect("the replica set takes us")
+}
+
+/// Opens the store, and hears of every command that it sends and of every answer.
+pub(crate) async fn open_with(uri: &str, hear: impl Fn(CommandEvent) + Send + Sync + 'static) -> MongoStore {
+    let mut options = ClientOptions::parse(uri).await.expect("the kit's addresses are valid");
+    options.command_event_handler = Some(EventHandler::callback(hear));
+    MongoStore::with_options(options)
+        .await
+        .expect("the replica set takes us")
+}
+
+/// Returns the documents themselves, as the driver sees them.
+pub(crate) async fn documents(uri: &str, collection: &str) -> Collection<Document> {
+    let client = Client::with_uri_str(uri).await.expect("the kit's addresses are valid");
+    let database = client.default_database().expect("the address names a database");
+    database.collection(collection)
+}
+
+pub(crate) fn user_id(n: u64) -> UserId {
+    UserId::from_uuid(scattered(n, 1))
+}
+
+/// Returns an id that no other call returns.
+pub(crate) fn fresh_message_id() -> MessageId {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    MessageId::from_uuid(scattered(NEXT.fetch_add(1, Ordering::Relaxed), 2))
+}
+
+pub(crate) fn group_id(n: u64) -> ConversationId {
+    ConversationId::from_uuid(scattered(n, 3))
+}
+
+/// Makes the direct conversation of two.
+pub(crate) async fn direct(store: &MongoStore, a: u64, b: u64) -> ConversationId {
+    let (low, high) = (user_id(a).min(user_id(b)), user_id(a).max(user_id(b)));
+    let conversation = Conversation {
+        id: ConversationId::of_pair(low, high),
+        kind: Kind::Direct,
+        title: None,
+        pair: Some((low, high)),
+        fingerprint: None,
+        ..group(0)
+    };
+    let id = conversation.id;
+    let made = store.conversations().create_direct(conversation, at(0)).await;
+    assert!(
+        matches!(made, Ok(Creation::Created(_) | Creation::Existing(_))),
+        "{made:?}"
+    );
+    id
+}
+
+/// Makes a group of user 0 as its owner.
+pub(crate) async fn create_group(store: &MongoStore, n: u64) -> ConversationId {
+    let message = Message {
+        content: Content::System(SystemEvent::GroupCreated {
+            user_ids: vec![user_id(0)],
+        }),
+        ..text(group_id(n), 0, "")
+    };
+    let create = Change::Create {
+        conversation: group(n),
+        members: vec![MemberChange::Joined(user_id(0), Role::Owner)],
+        message,
+    };
+    let outcome = commit_one(store, create).await;
+    assert!(matches!(outcome, Ok(Outcome::Committed(_))), "{outcome:?}");
+    group_id(n)
+}
+
+fn group(n: u64) -> Conversation {
+    Conversation {
+        id: group_id(n),
+        kind: Kind::Group,
+        title: Some(Title::from_stored(format!("Group {n}"))),
+        about: About::from_stored(""),
+        avatar_media_id: None,
+        created_by: user_id(0),
+        created_at: at(0),
+        pair: None,
+        fingerprint: Some([7; 32]),
+    }
+}
+
+/// Makes a message with an id of its own.
+pub(crate) fn text(conversation_id: ConversationId, sender: u64, body: &str) -> Message {
+    Message {
+        conversation_id,
+        id: fresh_message_id(),
+        seq: Seq::ZERO,
+        rev: Rev::ZERO,
+        ordinal: 0,
+        sender_id: user_id(sender),
+        content: Content::Text(body.to_owned()),
+        reply_to: None,
+        forwarded: false,
+        mentions: vec![],
+        attachments: vec![],
+        reactions: vec![],
+        sent_at: at(1),
+        edited_at: None,
+        deleted_at: None,
+        fingerprint: Fingerprint {
+            version: 1,
+            hash: [1; 32],
+        },
+    }
+}
+
+pub(crate) fn append(message: Message, fence: Seq) -> Change {
+    let terms = IndexTerms {
+        body: format!("t{}", message.body().len()),
+        attachments: String::new(),
+    };
+    Change::Append { message, terms, fence }
+}
+
+/// Makes an edit of a message as it stands.
+pub(crate) fn edit(message: &Message, body: &str, fence: Seq) -> Change {
+    Change::Revise {
+        message: Message {
+            content: Content::Text(body.to_owned()),
+            edited_at: Some(at(2)),
+            ..message.clone()
+        },
+        terms: TermsChange::Keep,
+        fence,
+    }
+}
+
+/// Makes the addition of a member to a group.
+pub(crate) fn addition(conversation_id: ConversationId, newcomer: u64, fence: Seq) -> Change {
+    let message = Message {
+        content: Content::System(SystemEvent::MembersAdded {
+            user_ids: vec![user_id(newcomer)],
+        }),
+        ..text(conversation_id, 0, "")
+    };
+    Change::Govern {
+        conversation: None,
+        members: vec![MemberChange::Joined(user_id(newcomer), Role::Member)],
+        message,
+        fence,
+    }
+}
+
+pub(crate) async fn commit_one(store: &MongoStore, change: Change) -> Result<Outcome, RepositoryError> {
+    let mut outcomes = store.messages().commit(vec![change]).await;
+    assert_eq!(outcomes.len(), 1, "one outcome for one change");
+    outcomes.remove(0)
+}
+
+/// Commits a change that nothing stands against, and returns its message where it landed.
+pub(crate) async fn land(store: &MongoStore, change: Change) -> Message {
+    let message = change.message().clone();
+    match commit_one(store, change).await {
+        Ok(Outcome::Committed(position)) => message.at(position),
+        other => panic!("not committed: {other:?}"),
+    }
+}
+
+pub(crate) async fn head(store: &MongoStore, id: ConversationId) -> Head {
+    let heads = store.conversations().heads(&[id]).await.expect("the store is there");
+    heads.first().map(|(_, head)| *head).unwrap_or_default()
+}
+
+/// Reads a whole conversation, and checks that it is whole: `seq` without a gap, each `ordinal` right, the head at the
+/// end of both counts, and every `rev` taken by exactly one message, for ever.
+pub(crate) async fn audit(store: &MongoStore, uri: &str, id: ConversationId) -> Vec<Message> {
+    let messages = store.messages();
+    let everything = [Window::WHOLE];
+    let history = messages
+        .history(id, &everything, Range::After(Seq::ZERO), 1_000_000)
+        .await;
+    let history = history.expect("the store is there");
+    let mut ordinal = 0;
+    for (seq, message) in (1..).zip(&history) {
+        ordinal += u64::from(message.is_from_user());
+        assert_eq!((message.seq, message.ordinal), (Seq(seq), ordinal), "in {id}");
+    }
+    let changes = messages.changes(id, &everything, Rev::ZERO, 1_000_000).await;
+    let changes = changes.expect("the store is there");
+    assert!(
+        changes.is_sorted_by(|a, b| a.rev < b.rev),
+        "changes of {id} come each once"
+    );
+    assert_eq!(changes.len(), history.len());
+
+    let head = head(store, id).await;
+    assert_eq!((head.seq, head.ordinal), (Seq(history.len() as u64), ordinal));
+    assert_eq!(head.rev, changes.last().map(|message| message.rev).unwrap_or_default());
+    let mut revs = revs(uri, id).await;
+    revs.sort_unstable();
+    assert!(
+        revs.iter().copied().eq(1..=head.rev.0),
+        "numbers of changes of {id}: {revs:?}"
+    );
+    history
+}
+
+/// Returns all numbers that changes of a conversation ever had.
+async fn revs(uri: &str, id: ConversationId) -> Vec<u64> {
+    let messages = documents(uri, "messages").await;
+    let filter = doc! {"conversation_id": mongodb::bson::Uuid::from_bytes(*id.as_bytes())};
+    let mut found = messages.find(filter).await.expect("the store is there");
+    let mut revs = Vec::new();
+    while found.advance().await.expect("the store is there") {
+        let document = found.deserialize_current().expect("it is a document");
+        let long = |rev: &Bson| rev.as_i64().and_then(|rev| u64::try_from(rev).ok());
+        let all = document.get_array("revs").expect("every message has its numbers");
+        revs.extend(all.iter().map(|rev| long(rev).expect("numbers are int64")));
+    }
+    revs
+}
+
+pub(crate) fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_795_338_000_000 + millis)
+}
+
+/// Two stores on one database, as two servers have them.
+pub(crate) async fn two(uri: &str) -> [Arc<MongoStore>; 2] {
+    [Arc::new(open(uri).await), Arc::new(open(uri).await)]
+}
+
+pub(crate) async fn close(stores: impl IntoIterator<Item = Arc<MongoStore>>) {
+    for store in stores {
+        store.close().await;
+    }
+}
+
+/// Makes an id that says nothing of its neighbours.
+fn scattered(n: u64, kind: u64) -> Uuid {
+    Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ kind, (kind << 48) | n)
+}
