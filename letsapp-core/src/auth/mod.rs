@@ -7,6 +7,7 @@ mod model;
 mod password;
 mod repository;
 pub(crate) mod service;
+mod sessions;
 mod token;
 
 pub use error::AuthError;

@@ -1,19 +1,17 @@
 //! Who may sign up and in, and how long that lasts.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::password::Hasher;
-use crate::auth::token::{AccessTokens, Claims, Refreshing};
-use crate::auth::{
-    AuthError, Credential, Generation, Key, PasswordHash, Principal, Revoke, Session, SessionRepository, TokenHash,
-};
-use crate::cache::Cache;
+use crate::auth::sessions::Sessions;
+use crate::auth::token::Refreshing;
+use crate::auth::{AuthError, Credential, Key, PasswordHash, Principal, Revoke, Session, SessionRepository};
 use crate::event::{Envelope, EventBus};
 use crate::id::{IdSource, SessionId, UserId};
-use crate::protocol::requests::{ChangePassword, Login, Register};
-use crate::protocol::{self, SessionInfo, SignedIn, TokenType, Tokens};
-use crate::time::{Clock, Timestamp};
+use crate::protocol::requests::{ChangePassword, Login, Password, Register};
+use crate::protocol::{self, SessionInfo, SignedIn, Tokens};
+use crate::time::Clock;
 use crate::users::{self, About, Claim, DisplayName, Email, Settings, User, UserRepository, Username};
 
 /// Accounts and sessions.
@@ -30,7 +28,7 @@ use crate::users::{self, About, Claim, DisplayName, Email, Settings, User, UserR
 /// ```
 #[derive(Clone)]
 pub struct AuthService {
-    inner: Arc<Inner>,
+    inner: Arc<Sessions>,
 }
 
 pub(crate) struct Ports {
@@ -47,43 +45,13 @@ pub(crate) struct Ports {
     pub(crate) refresh_ttl: Duration,
 }
 
-struct Inner {
-    ports: Ports,
-    hasher: Hasher,
-    tokens: AccessTokens,
-    known: Mutex<Cache<SessionId, Known>>,
-}
-
-/// What is remembered of a session between requests.
-#[derive(Clone)]
-struct Known {
-    session: Session,
-    read_at: Timestamp,
-}
-
-/// How long a session is believed to be alive without asking the store.
-const BELIEVED: Duration = Duration::from_secs(5);
-
-/// How many sessions are remembered, twice over.
-const REMEMBERED: usize = 16_384;
-
-/// How exactly the last use of a session is kept.
-const USE_RESOLUTION: Duration = Duration::from_secs(60);
-
 /// How long a replaced refresh token still gets its successor once that has been used: a phone loses replies.
 const GRACE: Duration = Duration::from_secs(10);
 
 impl AuthService {
     pub(crate) fn new(ports: Ports) -> Self {
-        let tokens = AccessTokens::new(&ports.access_keys);
-        let known = Mutex::new(Cache::new(REMEMBERED));
         Self {
-            inner: Arc::new(Inner {
-                ports,
-                hasher: Hasher::new(),
-                tokens,
-                known,
-            }),
+            inner: Arc::new(Sessions::new(ports)),
         }
     }
 
@@ -114,7 +82,7 @@ impl AuthService {
             deleted_at: None,
         };
         match self.inner.ports.users.create(user.clone(), hash).await? {
-            Claim::Done => self.sign_in(&user, device_name).await,
+            Claim::Done => Ok(self.start(&user, device_name).await?.1),
             Claim::UsernameTaken => Err(AuthError::UsernameTaken),
             Claim::EmailTaken => Err(AuthError::EmailTaken),
         }
@@ -134,20 +102,23 @@ impl AuthService {
             Some(login) => self.inner.ports.users.credential(&login).await?,
             None => None,
         };
-        let (user_id, expected) = credential.map(|found| (found.user_id, found.password)).unzip();
+        let expected = credential.as_ref().map(|credential| credential.password.clone());
         if !self.inner.hasher.verify(password, expected).await {
             return Err(AuthError::WrongCredentials);
         }
-        let user_id = user_id.ok_or(AuthError::WrongCredentials)?;
-        let user = self
-            .inner
-            .ports
-            .users
-            .find(&[user_id])
-            .await?
-            .pop()
-            .ok_or(AuthError::WrongCredentials)?;
-        self.sign_in(&user, device_name).await
+        let credential = credential.ok_or(AuthError::WrongCredentials)?;
+        let user = self.inner.ports.users.find(&[credential.user_id]).await?.pop();
+        let user = user.ok_or(AuthError::WrongCredentials)?;
+        let (session_id, signed_in) = self.start(&user, device_name).await?;
+        // A change of the password ends the sessions that it finds; this one, it may have just missed.
+        let now = self.inner.ports.users.credential(&users::Login::Id(user.id)).await?;
+        if now.is_none_or(|now| now.password != credential.password) {
+            self.inner
+                .end(user.id, Revoke::One(session_id), "password_changed")
+                .await?;
+            return Err(AuthError::WrongCredentials);
+        }
+        Ok(signed_in)
     }
 
     /// Takes a refresh token for the next pair of tokens. The token just replaced gets the same successor again until
@@ -271,12 +242,8 @@ impl AuthService {
     pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthError> {
         let now = self.inner.ports.clock.now();
         let claims = self.inner.tokens.check(token, now)?;
-        let known = self.inner.lock().lookup(&claims.sid);
-        let session = match known {
-            Some(known) if now.since(known.read_at) < BELIEVED => known.session,
-            _ => self.inner.session(claims.sid, now).await?,
-        };
-        if session.user_id != claims.sub || session.expires_at <= now {
+        let session = self.inner.recent(claims.sid, claims.generation, now).await?;
+        if session.user_id != claims.sub {
             return Err(AuthError::Unauthenticated);
         }
         self.inner.note_use(session, claims.generation, now).await?;
@@ -299,9 +266,9 @@ impl AuthService {
             let ids: Vec<_> = part.iter().map(|principal| principal.session_id).collect();
             let mut alive: Vec<_> = self.inner.ports.sessions.find(&ids).await?;
             alive.retain(|session| session.expires_at > now);
-            let alive: std::collections::HashSet<_> = alive.into_iter().map(|session| session.id).collect();
+            let alive: HashSet<_> = alive.into_iter().map(|session| session.id).collect();
             for principal in part.iter().filter(|principal| !alive.contains(&principal.session_id)) {
-                self.inner.lock().forget(&principal.session_id);
+                self.inner.forget(principal.session_id);
                 let envelope = Envelope::end_of_session(principal.user_id, principal.session_id, "revoked");
                 self.inner.ports.bus.publish(envelope);
             }
@@ -309,7 +276,8 @@ impl AuthService {
         Ok(())
     }
 
-    async fn sign_in(&self, user: &User, device_name: Option<String>) -> Result<SignedIn, AuthError> {
+    /// Starts a session.
+    async fn start(&self, user: &User, device_name: Option<String>) -> Result<(SessionId, SignedIn), AuthError> {
         let ports = &self.inner.ports;
         let now = ports.clock.now();
         let id = SessionId::from_uuid(ports.ids.random());
@@ -324,17 +292,14 @@ impl AuthService {
             previous: None,
         };
         ports.sessions.create(session.clone()).await?;
-        Ok(SignedIn {
+        let signed_in = SignedIn {
             user: protocol::User::from(user),
             tokens: self.inner.issue(&session, 1, now),
-        })
+        };
+        Ok((id, signed_in))
     }
 
-    async fn proven(
-        &self,
-        user_id: UserId,
-        password: crate::protocol::requests::Password,
-    ) -> Result<Credential, AuthError> {
+    async fn proven(&self, user_id: UserId, password: Password) -> Result<Credential, AuthError> {
         let login = users::Login::Id(user_id);
         let credential = self
             .inner
@@ -349,140 +314,6 @@ impl AuthService {
         } else {
             Err(AuthError::WrongPassword)
         }
-    }
-}
-
-impl Inner {
-    /// Reads a session that is alive, and remembers it.
-    async fn session(&self, id: SessionId, now: Timestamp) -> Result<Session, AuthError> {
-        let session = self
-            .ports
-            .sessions
-            .find(&[id])
-            .await?
-            .pop()
-            .filter(|session| session.expires_at > now);
-        let mut known = self.lock();
-        match session {
-            Some(session) => {
-                known.insert(
-                    id,
-                    Known {
-                        session: session.clone(),
-                        read_at: now,
-                    },
-                );
-                Ok(session)
-            }
-            None => {
-                known.forget(&id);
-                Err(AuthError::Unauthenticated)
-            }
-        }
-    }
-
-    /// Notes a use of a session, where the store does not know of one as recent.
-    async fn note_use(&self, session: Session, generation: u32, now: Timestamp) -> Result<(), AuthError> {
-        let first = generation == session.refresh.number && session.refresh.used_at.is_none();
-        if !first && now.since(session.last_used_at) < USE_RESOLUTION {
-            return Ok(());
-        }
-        self.ports.sessions.used(session.id, generation, now).await?;
-        let mut session = session;
-        session.last_used_at = now;
-        if first {
-            session.refresh.used_at = Some(now);
-        }
-        self.lock().insert(session.id, Known { session, read_at: now });
-        Ok(())
-    }
-
-    /// Replaces a session's refresh token; `None` if somebody else has done so.
-    async fn rotate(&self, session: &Session, token: &str, now: Timestamp) -> Result<Option<Session>, AuthError> {
-        let next = self.generation(session.id, session.refresh.number.saturating_add(1), now);
-        let from = TokenHash::of(token);
-        let expires_at = now.plus(self.ports.refresh_ttl);
-        if !self
-            .ports
-            .sessions
-            .rotate(session.id, from, next.clone(), expires_at)
-            .await?
-        {
-            return Ok(None);
-        }
-        self.lock().forget(&session.id);
-        Ok(Some(Session {
-            refresh: next,
-            previous: Some(from),
-            expires_at,
-            ..session.clone()
-        }))
-    }
-
-    fn generation(&self, session_id: SessionId, number: u32, now: Timestamp) -> Generation {
-        let key = self.newest_refresh_key();
-        let token = Refreshing { session_id, number }.token(key);
-        Generation {
-            number,
-            hash: TokenHash::of(&token),
-            kid: key.kid.clone(),
-            issued_at: now,
-            used_at: None,
-        }
-    }
-
-    /// Makes the pair of tokens of one of a session's generations: the present one, or the one before.
-    fn issue(&self, session: &Session, number: u32, now: Timestamp) -> Tokens {
-        let keys = &self.ports.refresh_keys;
-        let key = keys
-            .iter()
-            .find(|key| key.kid == session.refresh.kid)
-            .unwrap_or(self.newest_refresh_key());
-        let expires_in = self.ports.access_ttl.as_secs();
-        let exp = now.plus(self.ports.access_ttl).as_millis() / 1_000;
-        let claims = Claims {
-            sub: session.user_id,
-            sid: session.id,
-            generation: number,
-            exp,
-        };
-        Tokens {
-            access_token: self.tokens.sign(claims),
-            refresh_token: Refreshing {
-                session_id: session.id,
-                number,
-            }
-            .token(key),
-            token_type: TokenType::Bearer,
-            expires_in,
-        }
-    }
-
-    /// Ends sessions, here at once.
-    async fn end(&self, user_id: UserId, which: Revoke, reason: &str) -> Result<Vec<SessionId>, AuthError> {
-        let ended = self.ports.sessions.revoke(user_id, which).await?;
-        for id in &ended {
-            self.lock().forget(id);
-            self.ports.bus.publish(Envelope::end_of_session(user_id, *id, reason));
-        }
-        Ok(ended)
-    }
-
-    fn newest_refresh_key(&self) -> &Key {
-        self.ports
-            .refresh_keys
-            .first()
-            .expect("a store has at least one key of each purpose")
-    }
-
-    fn salt(&self) -> [u8; 16] {
-        let mut salt = [0; 16];
-        self.ports.ids.fill(&mut salt);
-        salt
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Cache<SessionId, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
