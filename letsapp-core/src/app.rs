@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use crate::adapters::memory::MemoryStore;
 use crate::auth::service::Ports as AuthPorts;
 use crate::auth::{AuthError, AuthService, Key, KeyPurpose, KeyRepository, Kid, Principal};
+use crate::conversations::dating::Dating;
 use crate::conversations::lane::{Lanes, Publisher, Turn};
 use crate::conversations::receipts::{self, Receipts};
 use crate::conversations::rosters::Rosters;
@@ -19,8 +20,10 @@ use crate::id::{IdSource, SystemIds};
 use crate::messages::MessageService;
 use crate::messages::service::Ports as MessagePorts;
 use crate::page::CursorKey;
+use crate::protocol::fields::Fault;
 use crate::protocol::requests::{Password, Register};
-use crate::storage::{BoxError, Repositories, RepositoryError};
+use crate::storage::{Repositories, RepositoryError};
+use crate::text::TextError;
 use crate::time::{Clock, SystemClock};
 use crate::users::{UserService, Username};
 
@@ -30,6 +33,20 @@ use crate::users::{UserService, Username};
 #[derive(Clone)]
 pub struct LetsApp {
     parts: Arc<Parts>,
+}
+
+/// Why an account was not made by [`LetsApp::sign_up`].
+#[derive(Debug, thiserror::Error)]
+pub enum SignUpError {
+    /// This can be nobody's username.
+    #[error("the username {0}")]
+    Username(#[from] TextError),
+    /// This can be nobody's password.
+    #[error("the password {0}")]
+    Password(#[from] Fault),
+    /// The username is taken, or the store failed.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
 }
 
 struct Parts {
@@ -107,9 +124,8 @@ impl LetsApp {
     /// Makes an account in a program that embeds LetsApp.
     ///
     /// # Errors
-    /// A [`TextError`](crate::text::TextError) when the username or password can't be so, an [`AuthError`] when the
-    /// username is taken or the store fails.
-    pub async fn sign_up(&self, username: &str, password: &str) -> Result<Principal, BoxError> {
+    /// [`SignUpError`] when the username or password can't be so, the username is taken, or the store fails.
+    pub async fn sign_up(&self, username: &str, password: &str) -> Result<Principal, SignUpError> {
         let request = Register::new(Username::parse(username)?, Password::parse(password)?);
         let signed_in = self.auth().register(request).await?;
         Ok(self.auth().authenticate(&signed_in.tokens.access_token).await?)
@@ -286,6 +302,7 @@ impl LetsAppBuilder {
             receipts: receipts.clone(),
             views,
             access: access.clone(),
+            dating: Dating::default(),
             shared: store.is_shared(),
         });
         let message_service = MessageService::new(MessagePorts {

@@ -17,7 +17,7 @@ pub mod text;
 pub mod time;
 pub mod users;
 
-pub use app::{LetsApp, LetsAppBuilder, Rules};
+pub use app::{LetsApp, LetsAppBuilder, Rules, SignUpError};
 
 /// Holds the example of the project's front page to what it says.
 #[cfg(doctest)]

@@ -108,6 +108,23 @@ impl Clock for SystemClock {
     }
 }
 
+/// Measures how long something takes, for the metrics.
+pub(crate) struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that measures; nothing is decided by it"
+    )]
+    pub(crate) fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// A clock that stands still until it is told to move, for tests and simulations.
 ///
 /// ```

@@ -3,7 +3,11 @@
 //! What this module is not: the place of what is said in them, see [`messages`](crate::messages).
 
 mod access;
+mod creation;
+pub(crate) mod dating;
 mod error;
+mod fault;
+mod informed;
 pub(crate) mod lane;
 mod model;
 mod permission;

@@ -1,7 +1,7 @@
 //! Who is in a conversation, remembered between changes.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +12,25 @@ use crate::storage::RepositoryError;
 use crate::time::{Clock, Timestamp};
 
 /// Remembers rosters. A change is decided from one and committed under its fence, so that a roster which is no longer
-/// true can't mislead it; what has no fence asks for a [recent](Rosters::recent) one.
+/// true can't mislead it; a refusal, which no commit proves right, takes one that was read [since](Rosters::now), and
+/// what has neither asks for a [recent](Rosters::recent) one.
 pub(crate) struct Rosters {
     store: Arc<dyn ConversationRepository>,
     clock: Arc<dyn Clock>,
-    known: Mutex<Cache<ConversationId, Arc<KnownRoster>>>,
+    known: Mutex<Remembered>,
 }
+
+struct Remembered {
+    rosters: Cache<ConversationId, Arc<KnownRoster>>,
+    /// Counts readings and forgettings, so that each can be told from those before it.
+    moment: Moment,
+    /// When something was last forgotten: what began to be read before may be what was to be forgotten.
+    forgot: Moment,
+}
+
+/// A place in the order of readings and forgettings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(u64);
 
 /// A roster as it was read, arranged for the hot path.
 #[derive(Debug)]
@@ -29,6 +42,9 @@ pub(crate) struct KnownRoster {
     /// The conversation has at least this many messages.
     reached: AtomicU64,
     read_at: Timestamp,
+    since: Moment,
+    /// Somebody is reading it again.
+    renewing: AtomicBool,
 }
 
 /// How many rosters are remembered, twice over.
@@ -42,8 +58,17 @@ impl Rosters {
         Self {
             store,
             clock,
-            known: Mutex::new(Cache::new(CAPACITY)),
+            known: Mutex::new(Remembered {
+                rosters: Cache::new(CAPACITY),
+                moment: Moment::default(),
+                forgot: Moment::default(),
+            }),
         }
+    }
+
+    /// Returns the present moment: rosters that begin to be read from here on are [newer](KnownRoster::is_newer).
+    pub(crate) fn now(&self) -> Moment {
+        self.lock().moment
     }
 
     /// Returns the rosters of those of the conversations that exist, reading those not remembered in one go.
@@ -56,7 +81,7 @@ impl Rosters {
         {
             let mut known = self.lock();
             for id in ids {
-                match known.lookup(&id) {
+                match known.rosters.lookup(&id) {
                     Some(roster) => drop(found.insert(id, roster)),
                     None => missing.push(id),
                 }
@@ -70,13 +95,20 @@ impl Rosters {
         Ok(found)
     }
 
-    /// Returns the roster of one conversation, read within the last few seconds.
+    /// Returns the roster of one conversation, read within the last few seconds. When it is time to read it again, one
+    /// caller does so, and the others take what is there.
     pub(crate) async fn recent(&self, id: ConversationId) -> Result<Option<Arc<KnownRoster>>, RepositoryError> {
-        let known = self.lock().lookup(&id);
-        match known {
-            Some(roster) if self.clock.now().since(roster.read_at) < BELIEVED => Ok(Some(roster)),
-            _ => self.reload(id).await,
+        let known = self.lock().rosters.lookup(&id);
+        let Some(roster) = known else {
+            return self.reload(id).await;
+        };
+        if self.clock.now().since(roster.read_at) < BELIEVED {
+            return Ok(Some(roster));
         }
+        if let Some(_renewal) = Renewal::of(&roster) {
+            return self.reload(id).await;
+        }
+        Ok(Some(roster))
     }
 
     /// Reads the roster of one conversation anew.
@@ -84,32 +116,58 @@ impl Rosters {
         Ok(self.read(&[id]).await?.pop().map(|(_, roster)| roster))
     }
 
-    /// Forgets rosters that are known to be outdated.
+    /// Forgets a roster that may be outdated.
     pub(crate) fn forget(&self, id: ConversationId) {
-        self.lock().forget(&id);
+        let mut known = self.lock();
+        known.forgot = known.tick();
+        known.rosters.forget(&id);
+    }
+
+    /// Forgets all, after a fault of which it is not known what it left undone.
+    pub(crate) fn forget_all(&self) {
+        let mut known = self.lock();
+        known.forgot = known.tick();
+        known.rosters = Cache::new(CAPACITY);
     }
 
     async fn read(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Arc<KnownRoster>)>, RepositoryError> {
         let read_at = self.clock.now();
+        let since = self.lock().tick();
         let rosters = self.store.rosters(ids).await?;
         let read: Vec<_> = rosters
             .into_iter()
-            .map(|roster| (roster.conversation.id, Arc::new(KnownRoster::new(roster, read_at))))
+            .map(|roster| {
+                (
+                    roster.conversation.id,
+                    Arc::new(KnownRoster::new(roster, read_at, since)),
+                )
+            })
             .collect();
         let mut known = self.lock();
-        for (id, roster) in &read {
-            known.insert(*id, Arc::clone(roster));
+        if known.forgot < since {
+            for (id, roster) in &read {
+                if known.rosters.lookup(id).is_none_or(|other| !other.is_newer(since)) {
+                    known.rosters.insert(*id, Arc::clone(roster));
+                }
+            }
         }
         Ok(read)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Cache<ConversationId, Arc<KnownRoster>>> {
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Remembered {
+    fn tick(&mut self) -> Moment {
+        self.moment.0 += 1;
+        self.moment
+    }
+}
+
 impl KnownRoster {
-    fn new(roster: Roster, read_at: Timestamp) -> Self {
+    pub(crate) fn new(roster: Roster, read_at: Timestamp, since: Moment) -> Self {
         let everyone = roster.members.iter().map(|member| member.user_id).collect();
         let places = roster
             .members
@@ -124,7 +182,14 @@ impl KnownRoster {
             places,
             reached,
             read_at,
+            since,
+            renewing: AtomicBool::new(false),
         }
+    }
+
+    /// Tells whether it began to be read after that moment.
+    pub(crate) fn is_newer(&self, moment: Moment) -> bool {
+        self.since > moment
     }
 
     /// Returns the member, if they are in.
@@ -140,5 +205,21 @@ impl KnownRoster {
     /// Notes that the message at `seq` exists.
     pub(crate) fn reach(&self, seq: Seq) {
         self.reached.fetch_max(seq.0, Ordering::Relaxed);
+    }
+}
+
+/// The task of reading a roster again, given up when it is dropped.
+struct Renewal<'a>(&'a KnownRoster);
+
+impl<'a> Renewal<'a> {
+    /// Takes the task on; `None` if somebody else has it.
+    fn of(roster: &'a KnownRoster) -> Option<Self> {
+        (!roster.renewing.swap(true, Ordering::Relaxed)).then_some(Self(roster))
+    }
+}
+
+impl Drop for Renewal<'_> {
+    fn drop(&mut self) {
+        self.0.renewing.store(false, Ordering::Relaxed);
     }
 }

@@ -1,18 +1,20 @@
 //! What members may do with conversations.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::auth::Principal;
+use crate::conversations::creation::Group;
+use crate::conversations::dating::Dating;
 use crate::conversations::lane::{Act, Command, Done, Lanes, Wish};
 use crate::conversations::receipts::Receipts;
 use crate::conversations::sync::Syncing;
 use crate::conversations::view::Views;
 use crate::conversations::{
-    Access, Conversation, ConversationError, ConversationRepository, Creation, Kind, MAX_MEMBERS, PreferencesPatch,
-    Role,
+    Access, ConversationError, ConversationRepository, Forbidden, Member, PreferencesPatch, Role,
 };
 use crate::event::{Envelope, Event, EventBus};
 use crate::id::{ConnectionId, ConversationId, IdSource, UserId};
@@ -21,7 +23,7 @@ use crate::page::{Limit, Page};
 use crate::protocol::requests::{AddMembers, CreateConversation, UpdateConversation};
 use crate::protocol::{self, Receipt};
 use crate::time::{Clock, Timestamp};
-use crate::users::{About, UserRepository};
+use crate::users::{User, UserRepository};
 
 /// Conversations, as their members handle them.
 ///
@@ -51,6 +53,7 @@ pub(crate) struct Ports {
     pub(crate) receipts: Arc<Receipts>,
     pub(crate) views: Arc<Views>,
     pub(crate) access: Access,
+    pub(crate) dating: Dating,
     /// Whether other servers write to the stores.
     pub(crate) shared: bool,
 }
@@ -65,11 +68,11 @@ pub enum Made {
 }
 
 /// A place in the list of one's conversations: the latest activity first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ListPosition(Timestamp, ConversationId);
 
 /// A place in the list of a group's members: who joined first comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MemberPosition(Timestamp, UserId);
 
 impl ConversationService {
@@ -89,32 +92,22 @@ impl ConversationService {
         request: CreateConversation,
         origin: Option<ConnectionId>,
     ) -> Result<(protocol::Conversation, Made), ConversationError> {
+        let ports = &self.ports;
         let (id, made) = match request {
-            CreateConversation::Direct { user_id } => self.create_direct(principal, user_id, origin).await?,
+            CreateConversation::Direct { user_id } => ports.create_direct(principal, user_id, origin).await?,
             CreateConversation::Group {
                 id,
                 title,
                 about,
                 member_ids,
             } => {
-                let now = self.ports.clock.now();
-                let mut user_ids = member_ids;
-                user_ids.retain(|user_id| *user_id != principal.user_id);
-                user_ids.sort_unstable();
-                user_ids.dedup();
-                user_ids.insert(0, principal.user_id);
-                let conversation = Conversation {
-                    id: id.unwrap_or_else(|| ConversationId::from_uuid(self.ports.ids.random())),
-                    kind: Kind::Group,
-                    fingerprint: Some(fingerprint(title.as_str(), about.as_ref(), &user_ids)),
-                    title: Some(title),
-                    about: about.unwrap_or_default(),
-                    avatar_media_id: None,
-                    created_by: principal.user_id,
-                    created_at: now,
-                    pair: None,
+                let group = Group {
+                    id,
+                    title,
+                    about,
+                    member_ids,
                 };
-                self.create_group(principal, conversation, user_ids, origin).await?
+                ports.create_group(principal, group, origin).await?
             }
         };
         Ok((self.find(principal, id).await?, made))
@@ -130,23 +123,26 @@ impl ConversationService {
         after: Option<ListPosition>,
         limit: Limit,
     ) -> Result<Page<protocol::Conversation, ListPosition>, ConversationError> {
-        let mut members = self.ports.conversations.memberships(principal.user_id).await?;
-        members.retain(crate::conversations::Member::is_in);
-        let views = self.ports.views.of(members).await?;
-        let position = |view: &protocol::Conversation| {
-            let last = view
-                .head
-                .last_message
-                .as_ref()
-                .map_or(view.me.joined_at, |message| message.sent_at);
-            ListPosition(last, view.id)
-        };
-        let mut views: Vec<_> = views.into_iter().map(|(_, view)| (position(&view), view)).collect();
-        views.sort_unstable_by_key(|(at, _)| std::cmp::Reverse((at.0, at.1)));
-        views.retain(|(at, _)| after.is_none_or(|after| (at.0, at.1) < (after.0, after.1)));
-        views.truncate(limit.get() + 1);
-        let page = Page::cut(views, limit, |(at, _)| *at);
-        Ok(page.map(|(_, view)| view))
+        let ports = &self.ports;
+        let mut members = ports.conversations.memberships(principal.user_id).await?;
+        members.retain(Member::is_in);
+        let latest = ports.views.latest(&members).await?;
+        let place = |member: &Member, at| ListPosition(at, member.conversation_id);
+        let mut listed: Vec<_> = members
+            .into_iter()
+            .zip(latest)
+            .map(|(member, at)| (place(&member, at), member))
+            .filter(|(at, _)| after.is_none_or(|after| *at < after))
+            .collect();
+        listed.sort_unstable_by_key(|(at, _)| Reverse(*at));
+        listed.truncate(limit.get() + 1);
+        let page = Page::cut(listed, limit, |(at, _)| *at);
+        let members = page.items.into_iter().map(|(_, member)| member).collect();
+        let views = ports.views.of(members).await?;
+        Ok(Page {
+            items: views.into_iter().map(|(_, view)| view).collect(),
+            next: page.next,
+        })
     }
 
     /// Returns a conversation that one is or was in.
@@ -166,7 +162,8 @@ impl ConversationService {
     /// Changes a group's title, description or picture, each told by a system message.
     ///
     /// # Errors
-    /// [`ConversationError::Forbidden`] unless one is an admin or the owner.
+    /// [`ConversationError::Forbidden`] unless one is an admin or the owner; [`ConversationError::Invalid`] for a picture
+    /// that there is not.
     pub async fn update(
         &self,
         principal: &Principal,
@@ -179,6 +176,11 @@ impl ConversationService {
             about,
             avatar_media_id,
         } = request;
+        self.ports.access.participant(id, principal.user_id).await?;
+        if matches!(avatar_media_id, Some(Some(_))) {
+            let detail = "there is no such picture";
+            return Err(ConversationError::invalid("avatar_media_id", "not_found", detail));
+        }
         let acts = [
             title.map(Act::Retitle),
             about.map(Act::Describe),
@@ -202,12 +204,13 @@ impl ConversationService {
         origin: Option<ConnectionId>,
     ) -> Result<protocol::Conversation, ConversationError> {
         self.ports.access.participant(id, principal.user_id).await?;
-        let now = self.ports.clock.now();
+        let dated = self.ports.dating.date(&*self.ports.clock);
         let member = self
             .ports
             .conversations
-            .prefer(id, principal.user_id, patch, now)
+            .prefer(id, principal.user_id, patch, dated.at)
             .await?;
+        drop(dated);
         let member = member.ok_or(ConversationError::NotFound)?;
         let view = self.ports.views.of(vec![member]).await?.pop();
         let (_, view) = view.ok_or(ConversationError::NotFound)?;
@@ -238,18 +241,14 @@ impl ConversationService {
             .pop()
             .ok_or(ConversationError::NotFound)?;
         let mut members = roster.members;
-        members.sort_unstable_by_key(|member| (member.joined_at, member.user_id));
-        members.retain(|member| after.is_none_or(|after| (member.joined_at, member.user_id) > (after.0, after.1)));
-        members.truncate(limit.get() + 1);
-        let page = Page::cut(members, limit, |member| {
-            MemberPosition(member.joined_at, member.user_id)
-        });
-        let ids: Vec<_> = page.items.iter().map(|member| member.user_id).collect();
-        let users = self.ports.users.find(&ids).await?;
+        let place = |member: &Member| MemberPosition(member.joined_at, member.user_id);
+        members.sort_unstable_by_key(place);
+        members.retain(|member| after.is_none_or(|after| place(member) > after));
+        let page = Page::cut(members, limit, place);
+        let users = self.users(page.items.iter().map(|member| member.user_id)).await?;
         let items = page.items.into_iter().filter_map(|member| {
-            let user = users.iter().find(|user| user.id == member.user_id)?;
             Some(protocol::Member {
-                user: user.into(),
+                user: users.get(&member.user_id)?.into(),
                 role: member.role,
                 joined_at: member.joined_at,
             })
@@ -276,28 +275,30 @@ impl ConversationService {
         user_ids.sort_unstable();
         user_ids.dedup();
         self.ports.access.participant(id, principal.user_id).await?;
-        self.check_users("user_ids", &user_ids).await?;
+        self.ports.check_users("user_ids", &user_ids).await?;
         let Some(message) = self.govern(principal, id, Act::Add(user_ids), origin).await? else {
             return Ok(Vec::new());
         };
         let Content::System(SystemEvent::MembersAdded { user_ids }) = &message.content else {
             return Ok(Vec::new());
         };
-        let users = self.ports.users.find(user_ids).await?;
-        let joined = |user| protocol::Member {
-            user,
-            role: Role::Member,
-            joined_at: message.sent_at,
-        };
-        Ok(users.iter().map(|user| joined(protocol::User::from(user))).collect())
+        let users = self.users(user_ids.iter().copied()).await?;
+        let joined = user_ids.iter().filter_map(|user_id| {
+            Some(protocol::Member {
+                user: users.get(user_id)?.into(),
+                role: Role::Member,
+                joined_at: message.sent_at,
+            })
+        });
+        Ok(joined.collect())
     }
 
     /// Puts a member out of a group, or leaves it; a leaving owner hands on to the admin who joined first, else to the
-    /// member who did.
+    /// member who did. Who is out already is left out, so that it can be repeated.
     ///
     /// # Errors
     /// [`ConversationError::Forbidden`] when one's role does not allow it, [`ConversationError::NotFound`] when the
-    /// user is not in.
+    /// user never was in.
     pub async fn remove_member(
         &self,
         principal: &Principal,
@@ -305,7 +306,17 @@ impl ConversationService {
         user_id: UserId,
         origin: Option<ConnectionId>,
     ) -> Result<(), ConversationError> {
-        self.govern(principal, id, Act::Remove(user_id), origin).await.map(drop)
+        let leaving = user_id == principal.user_id;
+        match self.govern(principal, id, Act::Remove(user_id), origin).await {
+            Err(ConversationError::Forbidden(Forbidden::NotAMember)) if leaving => Ok(()),
+            Err(ConversationError::NotFound) if !leaving => match self.ports.access.reader(id, user_id).await {
+                // Only who may put somebody out gets here, and they know who was in.
+                Ok(_) if self.ports.access.participant(id, principal.user_id).await.is_ok() => Ok(()),
+                Ok(_) => Err(ConversationError::NotFound),
+                Err(error) => Err(error),
+            },
+            outcome => outcome.map(drop),
+        }
     }
 
     /// Gives a member another role; [`Role::Owner`] hands ownership over.
@@ -359,17 +370,11 @@ impl ConversationService {
             .ok_or(ConversationError::NotFound)?;
         let mut members = roster.members;
         self.ports.receipts.overlay(&mut members);
-        let ids: Vec<_> = members.iter().map(|member| member.user_id).collect();
-        let users = self.ports.users.find(&ids).await?;
-        let shows = |user_id| {
-            users
-                .iter()
-                .any(|user| user.id == user_id && user.settings.read_receipts)
-        };
+        let users = self.users(members.iter().map(|member| member.user_id)).await?;
+        let shows = |user_id| users.get(&user_id).is_some_and(|user| user.settings.read_receipts);
         members.retain(|member| member.user_id == principal.user_id || shows(member.user_id));
         members.sort_unstable_by_key(|member| member.user_id);
         members.retain(|member| after.is_none_or(|after| member.user_id > after));
-        members.truncate(limit.get() + 1);
         let page = Page::cut(members, limit, |member| member.user_id);
         Ok(page.map(|member| Receipt {
             user_id: member.user_id,
@@ -394,81 +399,8 @@ impl ConversationService {
             views: &ports.views,
             shared: ports.shared,
         };
-        syncing.sync(principal.user_id, request, ports.clock.now()).await
-    }
-
-    async fn create_direct(
-        &self,
-        principal: &Principal,
-        peer: UserId,
-        origin: Option<ConnectionId>,
-    ) -> Result<(ConversationId, Made), ConversationError> {
-        let me = principal.user_id;
-        if peer == me {
-            let detail = "a direct conversation takes somebody else";
-            return Err(ConversationError::invalid("user_id", "is_self", detail));
-        }
-        self.check_users("user_id", &[peer]).await?;
-        let now = self.ports.clock.now();
-        let pair = if me < peer { (me, peer) } else { (peer, me) };
-        let conversation = Conversation {
-            id: ConversationId::of_pair(me, peer),
-            kind: Kind::Direct,
-            title: None,
-            about: About::default(),
-            avatar_media_id: None,
-            created_by: me,
-            created_at: now,
-            pair: Some(pair),
-            fingerprint: None,
-        };
-        match self.ports.conversations.create_direct(conversation, now).await? {
-            Creation::Created(conversation) => {
-                let of = [(conversation.id, me), (conversation.id, peer)];
-                let members = self.ports.conversations.members(&of).await?;
-                for (viewer, view) in self.ports.views.of(members).await? {
-                    let event = Event::ConversationCreated(Box::new(view));
-                    self.ports.bus.publish(Envelope::to_users([viewer], origin, event));
-                }
-                Ok((conversation.id, Made::Now))
-            }
-            Creation::Existing(found) if found.kind == Kind::Direct && found.pair == Some(pair) => {
-                Ok((found.id, Made::Before))
-            }
-            Creation::Existing(_) => Err(ConversationError::Conflict),
-        }
-    }
-
-    async fn create_group(
-        &self,
-        principal: &Principal,
-        conversation: Conversation,
-        user_ids: Vec<UserId>,
-        origin: Option<ConnectionId>,
-    ) -> Result<(ConversationId, Made), ConversationError> {
-        if user_ids.len() > MAX_MEMBERS {
-            let detail = format!("a group holds at most {MAX_MEMBERS} members");
-            return Err(ConversationError::invalid("member_ids", "too_many", detail));
-        }
-        self.check_users("member_ids", &user_ids).await?;
-        let (id, fingerprint) = (conversation.id, conversation.fingerprint);
-        let wish = Wish {
-            conversation_id: id,
-            actor: principal.user_id,
-            origin,
-            at: conversation.created_at,
-            operation: *id.as_bytes(),
-            command: Command::Create { conversation, user_ids },
-        };
-        match self.ports.lanes.submit(wish).await {
-            Ok(Done::Exists(found)) if found.created_by == principal.user_id && found.fingerprint == fingerprint => {
-                Ok((id, Made::Before))
-            }
-            Ok(Done::Exists(_)) => Err(ConversationError::Conflict),
-            Ok(Done::Changed(_)) => Ok((id, Made::Now)),
-            Ok(Done::Unchanged(_) | Done::Nothing) => Ok((id, Made::Before)),
-            Err(refusal) => Err(self.ports.access.explain(refusal, id, principal.user_id).await),
-        }
+        let now = ports.dating.reach(&*ports.clock);
+        syncing.sync(principal.user_id, request, now).await
     }
 
     /// Carries out a change of a group, and returns the system message that tells of it, if anything changed.
@@ -496,31 +428,9 @@ impl ConversationService {
         }
     }
 
-    async fn check_users(&self, field: &str, ids: &[UserId]) -> Result<(), ConversationError> {
-        let users = self.ports.users.find(ids).await?;
-        let unknown = ids
-            .iter()
-            .find(|id| !users.iter().any(|user| user.id == **id && user.deleted_at.is_none()));
-        match unknown {
-            Some(id) => Err(ConversationError::invalid(
-                field,
-                "unknown_user",
-                format!("there is no user {id}"),
-            )),
-            None => Ok(()),
-        }
+    async fn users(&self, ids: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, User>, ConversationError> {
+        let ids: Vec<_> = ids.collect();
+        let users = self.ports.users.find(&ids).await?;
+        Ok(users.into_iter().map(|user| (user.id, user)).collect())
     }
-}
-
-/// Tells a retry of the request that made a group from another request with its id.
-fn fingerprint(title: &str, about: Option<&About>, user_ids: &[UserId]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for text in [title, about.map_or("", About::as_str)] {
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text.as_bytes());
-    }
-    for user_id in user_ids {
-        hash.update(user_id.as_bytes());
-    }
-    hash.finalize().into()
 }

@@ -38,13 +38,16 @@ impl Syncing<'_> {
         request: SyncRequest,
         now: Timestamp,
     ) -> Result<protocol::Sync, ConversationError> {
+        let named = &request.conversations;
+        // Heads before memberships: whatever a head counts, a window that is open then lets its member see.
+        let mut heads = self.heads(named.keys().copied().collect()).await?;
         let mut members = self.conversations.memberships(user_id).await?;
         self.receipts.overlay(&mut members);
         members.sort_unstable_by_key(|member| member.conversation_id);
-        let named = &request.conversations;
         members.retain(|member| member.is_in() || named.contains_key(&member.conversation_id));
         let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
-        let heads: HashMap<_, _> = self.conversations.heads(&ids).await?.into_iter().collect();
+        let new = ids.iter().copied().filter(|id| !named.contains_key(id));
+        heads.extend(self.heads(new.collect()).await?);
         let since = request
             .since
             .map(|since| if self.shared { since.minus(OVERLAP) } else { since });
@@ -86,6 +89,13 @@ impl Syncing<'_> {
         Ok(answer)
     }
 
+    async fn heads(&self, ids: Vec<ConversationId>) -> Result<HashMap<ConversationId, Head>, ConversationError> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        Ok(self.conversations.heads(&ids).await?.into_iter().collect())
+    }
+
     /// Lists the changes of one conversation after `held`, and returns how far the client has followed it then.
     async fn follow(
         &self,
@@ -99,8 +109,15 @@ impl Syncing<'_> {
             return Ok(held);
         }
         let id = member.conversation_id;
-        let changes = self.messages.changes(id, &member.windows, held, CHANGES + 1).await?;
-        if changes.len() > CHANGES {
+        let mut changes = self.messages.changes(id, &member.windows, held, CHANGES + 1).await?;
+        let listed = changes.len();
+        if member.is_in()
+            && let Some(newer) = changes.iter().position(|message| message.seq > head.seq)
+        {
+            // Membership may have ended before these were sent; the next sync tells.
+            changes.truncate(newer);
+        }
+        if listed > CHANGES {
             answer.reset.push(id);
             return Ok(head.rev);
         }
@@ -132,10 +149,11 @@ impl Syncing<'_> {
         if peers.is_empty() {
             return Ok(HashSet::new());
         }
-        let peers = self.conversations.members(&peers).await?;
+        let mut peers = self.conversations.members(&peers).await?;
+        self.receipts.overlay(&mut peers);
         Ok(peers
             .into_iter()
-            .filter(|peer| peer.changed_at > since)
+            .filter(|peer| peer.changed_at >= since)
             .map(|peer| peer.conversation_id)
             .collect())
     }

@@ -5,11 +5,12 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::conversations::receipts::Receipts;
-use crate::conversations::{Conversation, ConversationRepository, Head, Member, Roster};
+use crate::conversations::{Conversation, ConversationRepository, Head, Member, Roster, Watermarks};
 use crate::id::{ConversationId, Seq, UserId};
 use crate::messages::{Message, MessageRepository};
 use crate::protocol::{self, ConversationHead, Me};
 use crate::storage::RepositoryError;
+use crate::time::Timestamp;
 use crate::users::{User, UserRepository};
 
 /// Puts together what members see.
@@ -41,7 +42,9 @@ impl Views {
             return Ok(Vec::new());
         }
         let of: Vec<_> = viewers.iter().map(|viewer| (roster.conversation.id, *viewer)).collect();
-        self.of(self.conversations.members(&of).await?).await
+        let mut members = self.conversations.members(&of).await?;
+        members.retain(Member::is_in);
+        self.of(members).await
     }
 
     /// Returns the conversations of these member records, each as its member sees it, in the order given.
@@ -52,14 +55,54 @@ impl Views {
         if members.is_empty() {
             return Ok(Vec::new());
         }
-        self.receipts.overlay(&mut members);
         let gathered = self.gather(&members).await?;
+        // Behind the heads, so that no message of one's own that they count is unread.
+        self.receipts.overlay(&mut members);
+        for member in &mut members {
+            if let Some(newest) = gathered.newest(member)
+                && newest.is_from_user()
+                && newest.sender_id == member.user_id
+            {
+                member.watermarks = member.watermarks.merge(Watermarks::read(newest.seq));
+            }
+        }
         let unread = self.unread(&members, &gathered.heads).await?;
         let views = members.iter().zip(unread).filter_map(|(member, unread)| {
             let view = gathered.view(member, unread)?;
             Some((member.user_id, view))
         });
         Ok(views.collect())
+    }
+
+    /// Returns when there was last something new in each of the conversations of these member records, in the order
+    /// given: to its member, it is the newest message that they see, or else their joining.
+    pub(super) async fn latest(&self, members: &[Member]) -> Result<Vec<Timestamp>, RepositoryError> {
+        let ids = distinct(members.iter().map(|member| member.conversation_id));
+        let heads = self.conversations.heads(&ids).await?.into_iter().collect();
+        let newest = self.newest(members, &heads).await?;
+        let latest = members.iter().map(|member| {
+            let message = newest.get(&(member.conversation_id, newest_seq(member, &heads)));
+            message.map_or(member.joined_at, |message| message.sent_at)
+        });
+        Ok(latest.collect())
+    }
+
+    async fn newest(
+        &self,
+        members: &[Member],
+        heads: &HashMap<ConversationId, Head>,
+    ) -> Result<HashMap<(ConversationId, Seq), Message>, RepositoryError> {
+        let at = members
+            .iter()
+            .map(|member| (member.conversation_id, newest_seq(member, heads)));
+        let at = distinct(at.filter(|(_, seq)| *seq > Seq::ZERO));
+        if at.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let messages = self.messages.find(&at).await?.into_iter();
+        Ok(messages
+            .map(|message| ((message.conversation_id, message.seq), message))
+            .collect())
     }
 
     async fn gather(&self, members: &[Member]) -> Result<Gathered, RepositoryError> {
@@ -71,16 +114,7 @@ impl Views {
             .into_iter()
             .map(|conversation| (conversation.id, conversation))
             .collect();
-        let newest = distinct(members.iter().filter_map(|member| {
-            let head = heads.get(&member.conversation_id)?;
-            let seq = member.newest_visible(head.seq);
-            (seq > Seq::ZERO).then_some((member.conversation_id, seq))
-        }));
-        let newest = if newest.is_empty() {
-            Vec::new()
-        } else {
-            self.messages.find(&newest).await?
-        };
+        let newest = self.newest(members, &heads).await?;
         let peers: Vec<_> = members
             .iter()
             .filter_map(|member| {
@@ -104,10 +138,7 @@ impl Views {
             conversations,
             heads,
             counts,
-            newest: newest
-                .into_iter()
-                .map(|message| ((message.conversation_id, message.seq), message))
-                .collect(),
+            newest,
             users: users.into_iter().map(|user| (user.id, user)).collect(),
             members: theirs
                 .into_iter()
@@ -142,11 +173,16 @@ impl Views {
 }
 
 impl Gathered {
+    /// Returns the newest message that a member sees.
+    fn newest(&self, member: &Member) -> Option<&Message> {
+        self.newest
+            .get(&(member.conversation_id, newest_seq(member, &self.heads)))
+    }
+
     fn view(&self, member: &Member, unread: u64) -> Option<protocol::Conversation> {
         let id = member.conversation_id;
         let conversation = self.conversations.get(&id)?;
         let head = self.heads.get(&id).copied().unwrap_or_default();
-        let newest = member.newest_visible(head.seq);
         let peer = conversation
             .peer_of(member.user_id)
             .and_then(|peer| self.users.get(&peer));
@@ -164,11 +200,10 @@ impl Gathered {
             created_at: conversation.created_at,
             member_count: self.counts.get(&id).copied().unwrap_or_default(),
             head: ConversationHead {
-                seq: newest,
+                seq: member.newest_visible(head.seq),
                 rev: head.rev,
                 last_message: self
-                    .newest
-                    .get(&(id, newest))
+                    .newest(member)
                     .map(|message| protocol::Message::seen_by(message, member.user_id)),
             },
             me: Me {
@@ -185,6 +220,11 @@ impl Gathered {
             peer_receipt,
         })
     }
+}
+
+fn newest_seq(member: &Member, heads: &HashMap<ConversationId, Head>) -> Seq {
+    let head = heads.get(&member.conversation_id).copied().unwrap_or_default();
+    member.newest_visible(head.seq)
 }
 
 fn distinct<T: Eq + Hash + Ord + Copy>(items: impl Iterator<Item = T>) -> Vec<T> {

@@ -1,6 +1,7 @@
 //! Messages: sending, history, editing, deleting, reacting, receipts, and what changed since.
 
 mod body;
+mod draft;
 mod emoji;
 mod fingerprint;
 mod model;

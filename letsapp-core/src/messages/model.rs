@@ -171,7 +171,10 @@ pub struct Fingerprint {
 
 impl Fingerprint {
     /// Of messages that no request made: their ids alone tell them apart.
-    pub const SYSTEM: Self = Self { version: 0, hash: [0; 32] };
+    pub const SYSTEM: Self = Self {
+        version: 0,
+        hash: [0; 32],
+    };
 }
 
 /// Where a change landed: what a store assigns.

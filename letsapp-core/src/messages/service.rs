@@ -1,18 +1,18 @@
 //! What members may do with messages.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::auth::Principal;
-use crate::conversations::lane::{Command, Done, Lanes, Wish};
+use crate::conversations::lane::{Command, Done, Lanes};
 use crate::conversations::receipts::Receipts;
 use crate::conversations::rosters::Rosters;
 use crate::conversations::{
-    Access, ConversationError, ConversationRepository, Forbidden, Granted, Made, Member, Refusal, Watermarks,
+    Access, ConversationError, ConversationRepository, Forbidden, Granted, Head, Made, Member, Refusal, Watermarks,
 };
-use crate::id::{ConnectionId, ConversationId, IdSource, MessageId, Rev, Seq, UserId};
-use crate::messages::fingerprint::Fingerprinted;
-use crate::messages::search::index_terms;
-use crate::messages::{Content, Emoji, IndexTerms, Message, MessageRepository, Range};
+use crate::id::{ConnectionId, ConversationId, IdSource, Rev, Seq, UserId};
+use crate::messages::draft::{body_terms, sorted};
+use crate::messages::{Emoji, Message, MessageRepository, Range};
 use crate::page::{Limit, Page};
 use crate::protocol::requests::{EditMessage, SendMessage};
 use crate::protocol::{self, MessageReceipt, ReceiptStatus, UserReaction};
@@ -104,7 +104,8 @@ impl MessageService {
                         Some(message) if message.fingerprint.matches(&fingerprint) => {
                             Ok((protocol::Message::seen_by(&message, sender), Made::Before))
                         }
-                        _ => Err(ports.access.explain(refusal, conversation_id, sender).await),
+                        Some(_) => Err(ConversationError::Conflict),
+                        None => Err(ports.access.explain(refusal, conversation_id, sender).await),
                     }
                 }
             }
@@ -124,16 +125,11 @@ impl MessageService {
         origin: Option<ConnectionId>,
     ) -> impl Future<Output = Result<protocol::Message, ConversationError>> + Send + 'static + use<> {
         let EditMessage { body, mentions } = request;
-        let terms = IndexTerms {
-            body: index_terms(body.as_str()),
-            attachments: String::new(),
-        };
-        let mentions = sorted(mentions.unwrap_or_default());
         let command = Command::Edit {
             seq,
-            body: body.as_str().to_owned(),
-            mentions,
-            terms,
+            terms: body_terms(body.as_str()),
+            body: body.into_string(),
+            mentions: mentions.map(sorted),
         };
         self.revise(principal, conversation_id, command, origin)
     }
@@ -164,7 +160,27 @@ impl MessageService {
         emoji: Option<Emoji>,
         origin: Option<ConnectionId>,
     ) -> impl Future<Output = Result<protocol::Message, ConversationError>> + Send + 'static + use<> {
-        self.revise(principal, conversation_id, Command::React { seq, emoji }, origin)
+        let command = match emoji {
+            Some(emoji) => Command::React { seq, emoji },
+            None => Command::Unreact { seq, emoji: None },
+        };
+        self.revise(principal, conversation_id, command, origin)
+    }
+
+    /// Takes one's reaction off a message, if it is this emoji; another that replaced it since stays.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one may not see the message.
+    pub fn unreact(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        seq: Seq,
+        emoji: Emoji,
+        origin: Option<ConnectionId>,
+    ) -> impl Future<Output = Result<protocol::Message, ConversationError>> + Send + 'static + use<> {
+        let emoji = Some(emoji);
+        self.revise(principal, conversation_id, Command::Unreact { seq, emoji }, origin)
     }
 
     /// Returns messages that one may see, in the order and from the place that `range` says.
@@ -214,23 +230,25 @@ impl MessageService {
         after: Rev,
         limit: Limit,
     ) -> Result<ChangesPage, ConversationError> {
-        let Granted(member) = self.ports.access.reader(conversation_id, principal.user_id).await?;
-        let head = self
-            .ports
-            .conversations
-            .heads(&[conversation_id])
-            .await?
-            .pop()
-            .map(|(_, head)| head);
+        let ports = &self.ports;
+        // The head before the membership: whatever it counts, a window that is open then lets the member see.
+        let head = ports.conversations.heads(&[conversation_id]).await?.pop();
+        let head = head.map_or_else(Head::default, |(_, head)| head);
+        let Granted(member) = ports.access.reader(conversation_id, principal.user_id).await?;
         let more = limit.get() + 1;
-        let changes = self
-            .ports
+        let mut changes = ports
             .messages
             .changes(conversation_id, &member.windows, after, more)
             .await?;
+        if member.is_in()
+            && let Some(newer) = changes.iter().position(|message| message.seq > head.seq)
+        {
+            // Membership may have ended before these were sent; who asks again is told.
+            changes.truncate(newer);
+        }
         let page = Page::cut(changes, limit, |message| message.rev);
         let last = page.items.last().map_or(after, |message| message.rev);
-        let rev = page.next.unwrap_or_else(|| last.max(head.unwrap_or_default().rev));
+        let rev = page.next.unwrap_or_else(|| last.max(head.rev));
         let seen = page
             .items
             .iter()
@@ -329,12 +347,12 @@ impl MessageService {
         let page = Page::cut(members, limit, |member| member.user_id);
         let ids: Vec<_> = page.items.iter().map(|member| member.user_id).collect();
         let users = self.ports.users.find(&ids).await?;
-        let shows = |user_id| {
-            user_id == principal.user_id
-                || users
-                    .iter()
-                    .any(|user| user.id == user_id && user.settings.read_receipts)
-        };
+        let showing: HashSet<_> = users
+            .iter()
+            .filter(|user| user.settings.read_receipts)
+            .map(|user| user.id)
+            .collect();
+        let shows = |user_id| user_id == principal.user_id || showing.contains(&user_id);
         Ok(page.map(|member| MessageReceipt {
             user_id: member.user_id,
             status: if shows(member.user_id) {
@@ -380,91 +398,6 @@ impl MessageService {
     }
 }
 
-impl Ports {
-    /// Makes the message that a request asks for, and what it is to be found by.
-    fn draft(
-        &self,
-        sender_id: UserId,
-        conversation_id: ConversationId,
-        request: SendMessage,
-    ) -> Result<(Message, IndexTerms), ConversationError> {
-        let SendMessage {
-            id,
-            body,
-            reply_to,
-            forwarded,
-            mentions,
-            attachments,
-        } = request;
-        if !attachments.is_empty() {
-            return Err(ConversationError::invalid(
-                "attachments",
-                "not_found",
-                "there is no such file",
-            ));
-        }
-        if body.as_str().is_empty() {
-            return Err(ConversationError::invalid(
-                "body",
-                "too_short",
-                "a message needs words or an attachment",
-            ));
-        }
-        let now = self.clock.now();
-        let mentions = sorted(mentions);
-        let fingerprint = Fingerprinted {
-            sender_id,
-            body: body.as_str(),
-            reply_to,
-            forwarded,
-            mentions: &mentions,
-            attachments: &attachments,
-        }
-        .fingerprint();
-        let terms = IndexTerms {
-            body: index_terms(body.as_str()),
-            attachments: String::new(),
-        };
-        let message = Message {
-            conversation_id,
-            id: id.unwrap_or_else(|| MessageId::from_uuid(self.ids.timed(now))),
-            seq: Seq::ZERO,
-            rev: Rev::ZERO,
-            ordinal: 0,
-            sender_id,
-            content: Content::Text(body.into_string()),
-            reply_to,
-            forwarded,
-            mentions,
-            attachments: Vec::new(),
-            reactions: Vec::new(),
-            sent_at: now,
-            edited_at: None,
-            deleted_at: None,
-            fingerprint,
-        };
-        Ok((message, terms))
-    }
-
-    fn wish(
-        &self,
-        principal: &Principal,
-        conversation_id: ConversationId,
-        origin: Option<ConnectionId>,
-        command: Command,
-    ) -> Wish {
-        let at = self.clock.now();
-        Wish {
-            conversation_id,
-            actor: principal.user_id,
-            origin,
-            at,
-            operation: [0; 16],
-            command,
-        }
-    }
-}
-
 fn shown(done: Done, viewer: UserId) -> Result<(protocol::Message, Made), ConversationError> {
     match done {
         Done::Changed(message) => Ok((protocol::Message::seen_by(&message, viewer), Made::Now)),
@@ -481,10 +414,4 @@ fn status(watermarks: Watermarks, seq: Seq) -> ReceiptStatus {
     } else {
         ReceiptStatus::Sent
     }
-}
-
-fn sorted(mut ids: Vec<UserId>) -> Vec<UserId> {
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }

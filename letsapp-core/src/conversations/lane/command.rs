@@ -1,5 +1,7 @@
 //! What can be asked of a conversation's lane.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use crate::conversations::{Conversation, ConversationError, Role};
@@ -8,7 +10,6 @@ use crate::messages::{Emoji, IndexTerms, Message};
 use crate::text::Title;
 use crate::time::Timestamp;
 use crate::users::About;
-use std::sync::Arc;
 
 /// A wish to change a conversation, waiting for its turn.
 pub(crate) struct Submission {
@@ -20,6 +21,8 @@ pub(crate) struct Submission {
     pub(crate) command: Command,
     /// Names what is asked, so that carrying it out twice makes one system message.
     pub(crate) operation: [u8; 16],
+    /// How often it was decided on what turned out to be so no more.
+    pub(super) attempts: u32,
     pub(super) reply: oneshot::Sender<Result<Done, Refusal>>,
 }
 
@@ -36,13 +39,16 @@ pub(crate) enum Command {
     Edit {
         seq: Seq,
         body: String,
-        mentions: Vec<UserId>,
+        /// Who is named from now on; `None` if that stays as it is.
+        mentions: Option<Vec<UserId>>,
         terms: IndexTerms,
     },
     /// Delete a message for everyone.
     Delete { seq: Seq },
-    /// Put the actor's reaction on a message, or take it off.
-    React { seq: Seq, emoji: Option<Emoji> },
+    /// Put the actor's reaction on a message, in place of the one before.
+    React { seq: Seq, emoji: Emoji },
+    /// Take the actor's reaction off, if it is this one; whichever it is, if none is named.
+    Unreact { seq: Seq, emoji: Option<Emoji> },
     /// Change the group itself.
     Govern(Act),
 }
@@ -96,7 +102,9 @@ impl Command {
     /// Returns the message that has to be read before this can be decided.
     pub(super) const fn target(&self) -> Option<Seq> {
         match self {
-            Self::Edit { seq, .. } | Self::Delete { seq } | Self::React { seq, .. } => Some(*seq),
+            Self::Edit { seq, .. } | Self::Delete { seq } | Self::React { seq, .. } | Self::Unreact { seq, .. } => {
+                Some(*seq)
+            }
             Self::Send { message, .. } => message.reply_to,
             Self::Create { .. } | Self::Govern(_) => None,
         }

@@ -8,26 +8,26 @@
 //! What this is not: a lock. Other servers commit to the same conversations; what keeps the order then is the store's
 //! promise, and a change that was decided on an outdated roster is decided again.
 
+mod batch;
 mod command;
 mod decide;
 mod publish;
 mod turn;
 
 pub(crate) use command::{Act, Command, Done, Refusal, Submission};
+pub(crate) use publish::Publisher;
+pub(crate) use turn::Turn;
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::conversations::ConversationError;
+use crate::conversations::fault::{Fault, contain};
 use crate::id::{ConnectionId, ConversationId, UserId};
 use crate::storage::RepositoryError;
 use crate::time::Timestamp;
-pub(crate) use publish::Publisher;
-pub(crate) use turn::Turn;
 
 /// The most changes that a lane commits at once.
 const BATCH: usize = 512;
@@ -35,7 +35,7 @@ const BATCH: usize = 512;
 /// All lanes of a store.
 pub(crate) struct Lanes {
     inboxes: Mutex<Vec<mpsc::UnboundedSender<Submission>>>,
-    tasks: Mutex<Vec<JoinHandle<()>>>,
+    tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// A wish, before it is put into its lane.
@@ -60,7 +60,7 @@ impl Lanes {
         }
         Self {
             inboxes: Mutex::new(inboxes),
-            tasks: Mutex::new(tasks),
+            tasks: tokio::sync::Mutex::new(tasks),
         }
     }
 
@@ -83,34 +83,66 @@ impl Lanes {
             at,
             command,
             operation,
+            attempts: 0,
             reply,
         };
-        {
-            let inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
-            if !inboxes.is_empty() {
-                // A lane that is gone drops the submission, and with it `reply`: the future tells.
-                let _ = inboxes[lane_of(conversation_id, inboxes.len())].send(submission);
+        let taken = self.put(submission);
+        async move {
+            match outcome.await {
+                Ok(outcome) => outcome,
+                Err(_) if taken => Err(failure("a fault of the server; it may have been done")),
+                Err(_) => Err(failure("the application is shutting down")),
             }
         }
-        async move { outcome.await.unwrap_or_else(|_| Err(closed())) }
     }
 
     /// Takes no more wishes, and waits until those taken are carried out.
     pub(crate) async fn close(&self) {
         self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        for task in tasks {
+        let mut tasks = self.tasks.lock().await;
+        while let Some(task) = tasks.last_mut() {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a lane ended badly");
             }
+            tasks.pop();
         }
+    }
+
+    /// Tells whether there was a lane to put it in.
+    fn put(&self, submission: Submission) -> bool {
+        let inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        if inboxes.is_empty() {
+            return false;
+        }
+        let lane = lane_of(submission.conversation_id, inboxes.len());
+        inboxes[lane].send(submission).is_ok()
     }
 }
 
+/// Takes turns until nobody can wish any more. What has to be decided again goes before what came since.
 async fn run(turn: Arc<Turn>, mut inbox: mpsc::UnboundedReceiver<Submission>) {
     let mut waiting = Vec::with_capacity(BATCH);
-    while inbox.recv_many(&mut waiting, BATCH).await > 0 {
-        turn.take(std::mem::take(&mut waiting)).await;
+    loop {
+        if waiting.is_empty() {
+            if inbox.recv_many(&mut waiting, BATCH).await == 0 {
+                return;
+            }
+        } else {
+            while waiting.len() < BATCH
+                && let Ok(submission) = inbox.try_recv()
+            {
+                waiting.push(submission);
+            }
+        }
+        waiting = match contain(turn.round(waiting)).await {
+            Ok(later) => later,
+            Err(Fault(panic)) => {
+                metrics::counter!("letsapp_lane_faults_total").increment(1);
+                tracing::error!(panic, "a turn of a lane failed; those who waited were told so");
+                turn.rosters.forget_all();
+                Vec::new()
+            }
+        };
     }
 }
 
@@ -120,8 +152,6 @@ fn lane_of(id: ConversationId, lanes: usize) -> usize {
     usize::from(u16::from_be_bytes([bytes[0], bytes[1]])) % lanes
 }
 
-fn closed() -> Refusal {
-    Refusal::Error(ConversationError::Store(RepositoryError::unavailable(
-        "the application is shutting down",
-    )))
+fn failure(why: &str) -> Refusal {
+    Refusal::Error(ConversationError::Store(RepositoryError::unavailable(why)))
 }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::conversations::Roster;
+use crate::conversations::informed::Informed;
 use crate::conversations::lane::turn::DraftKind;
 use crate::conversations::rosters::{KnownRoster, Rosters};
 use crate::conversations::view::Views;
+use crate::conversations::{Role, Roster};
 use crate::event::{Envelope, Event, EventBus};
-use crate::id::{ConnectionId, UserId};
+use crate::id::UserId;
 use crate::messages::{Content, Message, SystemEvent};
 use crate::protocol;
 use crate::storage::RepositoryError;
@@ -18,8 +19,8 @@ pub(super) struct Publication {
     pub(super) kind: DraftKind,
     /// The roster that it was decided on; of a change of membership, the one before.
     known: Option<Arc<KnownRoster>>,
-    /// The connections that learn of it by their replies.
-    origins: Vec<ConnectionId>,
+    /// Who learns of it by a reply.
+    pub(super) informed: Informed,
 }
 
 impl Publication {
@@ -28,20 +29,7 @@ impl Publication {
             message,
             kind,
             known: known.cloned(),
-            origins: Vec::new(),
-        }
-    }
-
-    pub(super) fn learnt_by(&mut self, origin: Option<ConnectionId>) {
-        self.origins.extend(origin);
-    }
-
-    /// The one connection that needs no event. Where several asked for what became one change, none is left out: an
-    /// event that tells what one knows does no harm.
-    fn except(&self) -> Option<ConnectionId> {
-        match *self.origins {
-            [origin] => Some(origin),
-            _ => None,
+            informed: Informed::default(),
         }
     }
 }
@@ -63,7 +51,8 @@ impl Publisher {
                 DraftKind::Governed => {
                     if let Err(error) = self.governed(&publication, rosters).await {
                         let conversation = publication.message.conversation_id;
-                        tracing::warn!(%error, conversation.id = %conversation, "a change was not told; clients will sync");
+                        tracing::warn!(%error, conversation.id = %conversation, "a change was not told; clients are to sync");
+                        self.unsettle(&publication);
                     }
                 }
             }
@@ -75,7 +64,7 @@ impl Publisher {
             let event = Event::MessageCreated(protocol::Message::from(&*publication.message));
             self.bus.publish(Envelope::to_users(
                 Arc::clone(&known.everyone),
-                publication.except(),
+                publication.informed.except(),
                 event,
             ));
         }
@@ -89,7 +78,7 @@ impl Publisher {
         if blind.is_empty() {
             self.bus.publish(Envelope::to_users(
                 Arc::clone(&known.everyone),
-                publication.except(),
+                publication.informed.except(),
                 event,
             ));
             return;
@@ -98,7 +87,7 @@ impl Publisher {
             members.into_iter().map(|member| member.user_id).collect()
         };
         self.bus
-            .publish(Envelope::to_users(ids(see), publication.except(), event));
+            .publish(Envelope::to_users(ids(see), publication.informed.except(), event));
         let rev = Event::ConversationRev {
             conversation_id: message.conversation_id,
             rev: message.rev,
@@ -116,14 +105,14 @@ impl Publisher {
         let Content::System(event) = &message.content else {
             return Ok(());
         };
-        let told = Told::of(event, &known.roster);
+        let told = Told::of(event, message.sender_id, &known.roster);
         self.show(&known.roster, &told.newcomers, publication, Event::ConversationCreated)
             .await?;
         let mut audience = known.everyone.to_vec();
         audience.extend(told.gone.filter(|gone| !audience.contains(gone)));
         let created = Event::MessageCreated(protocol::Message::from(&**message));
         self.bus
-            .publish(Envelope::to_users(audience, publication.except(), created));
+            .publish(Envelope::to_users(audience, publication.informed.except(), created));
         self.show(&known.roster, &told.others, publication, Event::ConversationUpdated)
             .await?;
         if let Some(gone) = told.gone {
@@ -131,9 +120,23 @@ impl Publisher {
                 id: message.conversation_id,
             };
             self.bus
-                .publish(Envelope::to_users([gone], publication.except(), removed));
+                .publish(Envelope::to_users([gone], publication.informed.except(), removed));
         }
         Ok(())
+    }
+
+    /// Has those whom a change concerns ask for it, because it could not be told.
+    fn unsettle(&self, publication: &Publication) {
+        let mut audience = publication
+            .known
+            .as_ref()
+            .map_or_else(Vec::new, |known| known.everyone.to_vec());
+        if let Content::System(SystemEvent::GroupCreated { user_ids } | SystemEvent::MembersAdded { user_ids }) =
+            &publication.message.content
+        {
+            audience.extend(user_ids);
+        }
+        self.bus.publish(Envelope::to_users(audience, None, Event::Resync {}));
     }
 
     async fn show(
@@ -146,7 +149,7 @@ impl Publisher {
         for (viewer, conversation) in self.views.of_group(roster, viewers).await? {
             self.bus.publish(Envelope::to_users(
                 [viewer],
-                publication.except(),
+                publication.informed.except(),
                 event(Box::new(conversation)),
             ));
         }
@@ -165,7 +168,7 @@ struct Told {
 }
 
 impl Told {
-    fn of(event: &SystemEvent, roster: &Roster) -> Self {
+    fn of(event: &SystemEvent, actor: UserId, roster: &Roster) -> Self {
         let nobody = Self {
             newcomers: Vec::new(),
             others: Vec::new(),
@@ -180,8 +183,15 @@ impl Told {
                 gone: Some(*user_id),
                 ..nobody
             },
-            SystemEvent::RoleChanged { .. }
-            | SystemEvent::TitleChanged { .. }
+            // Of what one is oneself, the actor's part changes too when ownership is handed over.
+            SystemEvent::RoleChanged { user_id, role } => Self {
+                others: match role {
+                    Role::Owner => vec![*user_id, actor],
+                    Role::Admin | Role::Member => vec![*user_id],
+                },
+                ..nobody
+            },
+            SystemEvent::TitleChanged { .. }
             | SystemEvent::AboutChanged { .. }
             | SystemEvent::PictureChanged { .. } => Self {
                 others: roster.members.iter().map(|member| member.user_id).collect(),

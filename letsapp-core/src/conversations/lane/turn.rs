@@ -1,18 +1,18 @@
 //! One turn of a lane: from the wishes that wait to their replies and events.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::conversations::lane::batch::{Batch, Known, Then, Waiting};
 use crate::conversations::lane::command::{Command, Done, Refusal, Submission};
-use crate::conversations::lane::decide::{Decision, decide};
 use crate::conversations::lane::publish::{Publication, Publisher};
 use crate::conversations::receipts::Receipts;
-use crate::conversations::rosters::{KnownRoster, Rosters};
+use crate::conversations::rosters::Rosters;
 use crate::conversations::{Conversation, ConversationError};
-use crate::id::{ConversationId, Seq};
-use crate::messages::{Change, Message, MessageRepository, Outcome, TermsChange};
+use crate::messages::{Change, Message, MessageRepository, Outcome};
 use crate::storage::RepositoryError;
+use crate::time::Stopwatch;
 
 /// What a lane works with.
 pub(crate) struct Turn {
@@ -24,54 +24,11 @@ pub(crate) struct Turn {
 }
 
 /// How often a wish is decided anew because other servers changed what it was decided on.
-const ROUNDS: usize = 32;
-
-/// What is to be committed in one round, and who waits for it.
-#[derive(Default)]
-struct Batch {
-    changes: Vec<Change>,
-    /// Of each change, the place of the wish that it fulfils; a wish of [`Decision::First`] is decided again behind it.
-    waiting: Vec<(usize, Submission, Then)>,
-    /// Where the change of a message is that other wishes for the same message join.
-    revisions: HashMap<(ConversationId, Seq), usize>,
-    /// Conversations of which nothing more can be decided before this round's change of them is committed.
-    governed: HashSet<ConversationId>,
-    /// Wishes for the next round.
-    later: Vec<Submission>,
-}
-
-/// What a wish does once the change that it waits for is committed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
-    Reply,
-    DecideAgain,
-}
-
-/// What wishes are decided on.
-struct Known {
-    rosters: HashMap<ConversationId, Arc<KnownRoster>>,
-    messages: HashMap<(ConversationId, Seq), Message>,
-}
+const ATTEMPTS: u32 = 32;
 
 impl Turn {
-    /// Carries out what can be carried out, and replies to everyone.
-    pub(super) async fn take(&self, mut waiting: Vec<Submission>) {
-        metrics::histogram!("letsapp_lane_batch").record(u32::try_from(waiting.len()).unwrap_or(u32::MAX));
-        for _ in 0..ROUNDS {
-            waiting = self.round(waiting).await;
-            if waiting.is_empty() {
-                return;
-            }
-        }
-        for submission in waiting {
-            submission.refuse(ConversationError::Store(RepositoryError::unavailable(
-                "the conversation is too busy",
-            )));
-        }
-    }
-
     /// Decides, commits, replies and publishes once; returns the wishes that have to be decided again, in order.
-    async fn round(&self, waiting: Vec<Submission>) -> Vec<Submission> {
+    pub(super) async fn round(&self, waiting: Vec<Submission>) -> Vec<Submission> {
         let known = match self.read(&waiting).await {
             Ok(known) => known,
             Err(error) => {
@@ -89,17 +46,27 @@ impl Turn {
             changes,
             waiting,
             later,
+            doubtful,
             ..
         } = batch;
+        for id in doubtful {
+            self.rosters.forget(id);
+        }
         if changes.is_empty() {
             return later;
         }
         let drafts: Vec<Draft> = changes.iter().map(Draft::of).collect();
+        metrics::histogram!("letsapp_lane_batch").record(u32::try_from(changes.len()).unwrap_or(u32::MAX));
+        let stopwatch = Stopwatch::start();
         let outcomes = self.messages.commit(changes).await;
-        self.finish(&known, drafts, outcomes, waiting, later).await
+        metrics::histogram!("letsapp_commit_seconds").record(stopwatch.elapsed());
+        let mut again = self.finish(&known, drafts, outcomes, waiting).await;
+        again.extend(later);
+        again
     }
 
     async fn read(&self, waiting: &[Submission]) -> Result<Known, RepositoryError> {
+        let since = self.rosters.now();
         let existing = waiting
             .iter()
             .filter(|submission| !matches!(submission.command, Command::Create { .. }));
@@ -116,20 +83,22 @@ impl Turn {
                 (!exists).then_some((id, seq))
             })
             .collect();
-        if targets.is_empty() {
-            return Ok(Known {
-                rosters,
-                messages: HashMap::new(),
-            });
+        let mut messages = HashMap::new();
+        if !targets.is_empty() {
+            targets.sort_unstable();
+            targets.dedup();
+            let found = self.messages.find(&targets).await?;
+            messages.extend(
+                found
+                    .into_iter()
+                    .map(|message| ((message.conversation_id, message.seq), message)),
+            );
         }
-        targets.sort_unstable();
-        targets.dedup();
-        let messages = self.messages.find(&targets).await?;
-        let messages = messages
-            .into_iter()
-            .map(|message| ((message.conversation_id, message.seq), message))
-            .collect();
-        Ok(Known { rosters, messages })
+        Ok(Known {
+            rosters,
+            messages,
+            since,
+        })
     }
 
     /// Replies to the wishes of what was committed, publishes it, and returns the wishes to be decided again.
@@ -138,149 +107,86 @@ impl Turn {
         known: &Known,
         drafts: Vec<Draft>,
         outcomes: Vec<Result<Outcome, RepositoryError>>,
-        waiting: Vec<(usize, Submission, Then)>,
-        later: Vec<Submission>,
+        waiting: Vec<Waiting>,
     ) -> Vec<Submission> {
         let mut results = Vec::with_capacity(drafts.len());
         let mut publications = Vec::with_capacity(drafts.len());
         for (draft, outcome) in drafts.into_iter().zip(outcomes) {
-            let id = draft.message.conversation_id;
-            if !matches!(outcome, Ok(Outcome::Committed(_) | Outcome::Duplicate(_)))
-                || draft.kind == DraftKind::Governed
-            {
-                self.rosters.forget(id);
-            }
-            results.push(match outcome {
-                Ok(Outcome::Committed(position)) => {
-                    let message = Arc::new(draft.message.at(position));
-                    if let Some(roster) = known.rosters.get(&id) {
-                        roster.reach(message.seq);
-                    }
-                    publications.push(Publication::new(
-                        Arc::clone(&message),
-                        draft.kind,
-                        known.rosters.get(&id),
-                    ));
-                    Resolved::Committed(message, publications.len() - 1)
-                }
-                Ok(Outcome::Duplicate(existing)) if draft.is_retried_by(&existing) => {
-                    Resolved::Known(Arc::new(*existing))
-                }
-                Ok(Outcome::Duplicate(_)) => Resolved::Conflict,
-                Ok(Outcome::Exists(conversation)) => Resolved::Exists(conversation),
-                Ok(Outcome::Outdated) => Resolved::Outdated,
-                Err(error) => Resolved::Failed(error),
-            });
+            results.push(self.resolve(known, draft, outcome, &mut publications));
         }
         let mut again_first = Vec::new();
-        for (place, submission, then) in waiting {
-            match &results[place] {
-                Resolved::Committed(..) | Resolved::Known(_) if then == Then::DecideAgain => {
-                    again_first.push(submission);
+        for Waiting {
+            place,
+            mut submission,
+            then,
+        } in waiting
+        {
+            match (&results[place], then) {
+                (Resolved::Committed(..), Then::DecideAgain) => again_first.push(submission),
+                (Resolved::Outdated, _) | (Resolved::Known(_), Then::DecideAgain) => {
+                    submission.attempts += 1;
+                    if submission.attempts < ATTEMPTS {
+                        again_first.push(submission);
+                    } else {
+                        let busy = RepositoryError::unavailable("the conversation is too busy");
+                        submission.refuse(busy.into());
+                    }
                 }
-                Resolved::Committed(message, publication) => {
-                    publications[*publication].learnt_by(submission.origin);
+                (Resolved::Committed(message, publication), Then::Reply) => {
+                    publications[*publication].informed.add(submission.origin);
                     submission.answer(Ok(Done::Changed(Arc::clone(message))));
                 }
-                Resolved::Known(message) => submission.answer(Ok(Done::Unchanged(Arc::clone(message)))),
-                Resolved::Exists(conversation) => submission.answer(Ok(Done::Exists(conversation.clone()))),
-                Resolved::Conflict => submission.refuse(ConversationError::Conflict),
-                Resolved::Failed(error) => submission.refuse(again(error).into()),
-                Resolved::Outdated => again_first.push(submission),
-            }
-        }
-        for publication in &publications {
-            if publication.kind == DraftKind::Appended {
-                self.receipts.sent(&publication.message);
+                (Resolved::Known(message), Then::Reply) => {
+                    submission.answer(Ok(Done::Unchanged(Arc::clone(message))));
+                }
+                (Resolved::Exists(conversation), _) => submission.answer(Ok(Done::Exists(conversation.clone()))),
+                (Resolved::Conflict, _) => submission.refuse(ConversationError::Conflict),
+                (Resolved::Failed(error), _) => submission.refuse(again(error).into()),
             }
         }
         self.publisher.publish(publications, &self.rosters).await;
-        again_first.extend(later);
         again_first
     }
-}
 
-impl Batch {
-    fn add(&mut self, submission: Submission, known: &Known, edit_window: Duration) {
-        let id = submission.conversation_id;
-        if self.governed.contains(&id) {
-            self.later.push(submission);
-            return;
+    /// Takes note of what came of a change, before anybody is told.
+    fn resolve(
+        &self,
+        known: &Known,
+        draft: Draft,
+        outcome: Result<Outcome, RepositoryError>,
+        publications: &mut Vec<Publication>,
+    ) -> Resolved {
+        let Draft { message, kind } = draft;
+        let id = message.conversation_id;
+        let stands = matches!(outcome, Ok(Outcome::Committed(_) | Outcome::Duplicate(_)));
+        if !stands || kind == DraftKind::Governed {
+            self.rosters.forget(id);
         }
-        let target = submission.command.target().map(|seq| (id, seq));
-        let joined = target.and_then(|target| self.revisions.get(&target).copied());
-        let present = match joined {
-            Some(place) if !matches!(submission.command, Command::Send { .. }) => Some(self.changes[place].message()),
-            _ => target.and_then(|target| known.messages.get(&target)),
-        };
-        match decide(
-            &submission,
-            known.rosters.get(&id).map(AsRef::as_ref),
-            present,
-            edit_window,
-        ) {
-            Ok(Decision::Commit(change)) => self.push(change, submission, Then::Reply),
-            Ok(Decision::First(change)) => self.push(change, submission, Then::DecideAgain),
-            // What it is already may itself wait for this round's commit.
-            Ok(Decision::Unchanged(message)) => match joined {
-                Some(place) => self.waiting.push((place, submission, Then::Reply)),
-                None => submission.answer(Ok(Done::Unchanged(Arc::new(message)))),
-            },
-            Ok(Decision::Nothing) => submission.answer(Ok(Done::Nothing)),
-            Err(refusal) => submission.answer(Err(refusal)),
-        }
-    }
-
-    fn push(&mut self, change: Change, submission: Submission, then: Then) {
-        let id = submission.conversation_id;
-        let place = match &change {
-            Change::Create { .. } | Change::Govern { .. } => {
-                self.governed.insert(id);
-                self.append(change)
-            }
-            Change::Append { .. } => self.append(change),
-            Change::Revise { message, .. } => {
-                let at = (id, message.seq);
-                match self.revisions.get(&at) {
-                    Some(place) => {
-                        self.changes[*place] = merge(&self.changes[*place], change);
-                        *place
-                    }
-                    None => {
-                        let place = self.append(change);
-                        self.revisions.insert(at, place);
-                        place
-                    }
+        match outcome {
+            Ok(Outcome::Committed(position)) => {
+                let message = Arc::new(message.at(position));
+                let roster = known.rosters.get(&id);
+                if let Some(roster) = roster {
+                    roster.reach(message.seq);
                 }
+                if kind == DraftKind::Appended {
+                    self.receipts.sent(&message);
+                }
+                publications.push(Publication::new(Arc::clone(&message), kind, roster));
+                Resolved::Committed(message, publications.len() - 1)
             }
-        };
-        self.waiting.push((place, submission, then));
-    }
-
-    fn append(&mut self, change: Change) -> usize {
-        self.changes.push(change);
-        self.changes.len() - 1
-    }
-}
-
-/// Puts a second revision of a message, worked out from the first one's result, in the first one's place.
-fn merge(first: &Change, second: Change) -> Change {
-    match (first, second) {
-        (
-            Change::Revise {
-                terms: before @ TermsChange::Replace(_),
-                ..
-            },
-            Change::Revise { message, terms, fence },
-        ) => {
-            let terms = if terms == TermsChange::Keep {
-                before.clone()
-            } else {
-                terms
-            };
-            Change::Revise { message, terms, fence }
+            Ok(Outcome::Duplicate(existing)) if is_retry(&message, &existing) => {
+                if kind == DraftKind::Appended {
+                    // Of the first attempt, all may have been lost but the message.
+                    self.receipts.sent(&existing);
+                }
+                Resolved::Known(Arc::new(*existing))
+            }
+            Ok(Outcome::Duplicate(_)) => Resolved::Conflict,
+            Ok(Outcome::Exists(conversation)) => Resolved::Exists(conversation),
+            Ok(Outcome::Outdated) => Resolved::Outdated,
+            Err(error) => Resolved::Failed(error),
         }
-        (_, second) => second,
     }
 }
 
@@ -310,10 +216,10 @@ impl Draft {
             kind,
         }
     }
+}
 
-    fn is_retried_by(&self, existing: &Message) -> bool {
-        self.message.sender_id == existing.sender_id && self.message.fingerprint.matches(&existing.fingerprint)
-    }
+fn is_retry(offered: &Message, existing: &Message) -> bool {
+    offered.sender_id == existing.sender_id && offered.fingerprint.matches(&existing.fingerprint)
 }
 
 /// What came of a change, for all who wait for it.

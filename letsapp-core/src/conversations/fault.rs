@@ -1,0 +1,47 @@
+//! A fault of ours in one turn of a lane must not end the lane.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+/// What was said when something panicked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fault(pub(crate) String);
+
+/// Runs a future to its end, or to its panic.
+///
+/// What the future works on must be fit for use after it stopped anywhere.
+pub(crate) async fn contain<F: Future>(future: F) -> Result<F::Output, Fault> {
+    let mut future = pin!(future);
+    poll_fn(
+        |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(Fault(words(&*panic)))),
+        },
+    )
+    .await
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_with_its_words() {
+        assert_eq!(contain(async { 7 }).await, Ok(7));
+        let broken = contain(async {
+            tokio::task::yield_now().await;
+            assert_eq!(1, 2, "arithmetic is off");
+        });
+        let Fault(words) = broken.await.unwrap_err();
+        assert!(words.contains("arithmetic is off"), "{words}");
+    }
+}

@@ -1,0 +1,154 @@
+//! What one round of a lane commits, and who waits for which part of it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::conversations::lane::command::{Command, Done, Submission};
+use crate::conversations::lane::decide::{Decision, decide};
+use crate::conversations::rosters::{KnownRoster, Moment};
+use crate::id::{ConversationId, Seq};
+use crate::messages::{Change, Message, TermsChange};
+
+/// What is to be committed in one round.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) changes: Vec<Change>,
+    pub(super) waiting: Vec<Waiting>,
+    /// Wishes for the next round, in order.
+    pub(super) later: Vec<Submission>,
+    /// Conversations whose rosters have to be read again before the next round.
+    pub(super) doubtful: Vec<ConversationId>,
+    /// Where the change of a message is that other wishes for the same message join.
+    revisions: HashMap<(ConversationId, Seq), usize>,
+    /// Conversations of which nothing more is decided in this round: wishes of one conversation keep their order.
+    held: HashSet<ConversationId>,
+}
+
+/// A wish that waits for a change.
+pub(super) struct Waiting {
+    /// The change's place.
+    pub(super) place: usize,
+    pub(super) submission: Submission,
+    pub(super) then: Then,
+}
+
+/// What a wish does once the change that it waits for is committed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    Reply,
+    /// Of a wish that takes two steps: be decided again behind the first.
+    DecideAgain,
+}
+
+/// What wishes are decided on.
+pub(super) struct Known {
+    pub(super) rosters: HashMap<ConversationId, Arc<KnownRoster>>,
+    pub(super) messages: HashMap<(ConversationId, Seq), Message>,
+    /// When this round began to read.
+    pub(super) since: Moment,
+}
+
+impl Batch {
+    /// Decides a wish, and puts it where it belongs.
+    pub(super) fn add(&mut self, submission: Submission, known: &Known, edit_window: Duration) {
+        let id = submission.conversation_id;
+        if self.held.contains(&id) {
+            self.later.push(submission);
+            return;
+        }
+        let roster = known.rosters.get(&id).map(AsRef::as_ref);
+        let target = submission.command.target().map(|seq| (id, seq));
+        let joined = match submission.command {
+            Command::Send { .. } => None,
+            _ => target.and_then(|target| self.revisions.get(&target).copied()),
+        };
+        let present = match joined {
+            Some(place) => Some(self.changes[place].message()),
+            None => target.and_then(|target| known.messages.get(&target)),
+        };
+        let decision = decide(&submission, roster, present, edit_window);
+        match (decision, joined) {
+            (Ok(Decision::Commit(change)), _) => self.push(change, submission, Then::Reply),
+            (Ok(Decision::First(change)), _) => self.push(change, submission, Then::DecideAgain),
+            // What it is already, it may be by this round's commit: the answer waits for that.
+            (Ok(Decision::Unchanged(_)), Some(place)) => self.wait(place, submission, Then::Reply),
+            // Nor is anything refused for what is not committed yet.
+            (Err(_), Some(_)) => self.hold(submission),
+            // No fence proves these right, so they take a roster that was read since they were asked.
+            _ if roster.is_some_and(|roster| !roster.is_newer(known.since)) => {
+                self.doubtful.push(id);
+                self.hold(submission);
+            }
+            (Ok(Decision::Unchanged(message)), None) => submission.answer(Ok(Done::Unchanged(Arc::new(message)))),
+            (Ok(Decision::Nothing), _) => submission.answer(Ok(Done::Nothing)),
+            (Err(refusal), None) => submission.answer(Err(refusal)),
+        }
+    }
+
+    fn push(&mut self, change: Change, submission: Submission, then: Then) {
+        let id = submission.conversation_id;
+        let place = match &change {
+            Change::Create { .. } | Change::Govern { .. } => {
+                self.held.insert(id);
+                self.append(change)
+            }
+            Change::Append { .. } => self.append(change),
+            Change::Revise { message, .. } => {
+                let at = (id, message.seq);
+                match self.revisions.get(&at) {
+                    Some(place) => {
+                        self.changes[*place] = merge(&self.changes[*place], change);
+                        *place
+                    }
+                    None => {
+                        let place = self.append(change);
+                        self.revisions.insert(at, place);
+                        place
+                    }
+                }
+            }
+        };
+        self.wait(place, submission, then);
+    }
+
+    fn append(&mut self, change: Change) -> usize {
+        self.changes.push(change);
+        self.changes.len() - 1
+    }
+
+    fn wait(&mut self, place: usize, submission: Submission, then: Then) {
+        self.waiting.push(Waiting {
+            place,
+            submission,
+            then,
+        });
+    }
+
+    fn hold(&mut self, submission: Submission) {
+        self.held.insert(submission.conversation_id);
+        self.later.push(submission);
+    }
+}
+
+/// Puts a second revision of a message, worked out from the first one's result, in the first one's place.
+fn merge(first: &Change, second: Change) -> Change {
+    match (first, second) {
+        (
+            Change::Revise {
+                terms: before @ TermsChange::Replace(_),
+                ..
+            },
+            Change::Revise {
+                message,
+                terms: TermsChange::Keep,
+                fence,
+            },
+        ) => Change::Revise {
+            message,
+            terms: before.clone(),
+            fence,
+        },
+        (_, second) => second,
+    }
+}

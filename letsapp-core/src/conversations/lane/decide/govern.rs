@@ -1,0 +1,184 @@
+//! What becomes of a group that is to be changed itself.
+
+use super::{Decision, system};
+use crate::conversations::lane::command::{Act, Refusal, Submission};
+use crate::conversations::permission::{Action, allows};
+use crate::conversations::rosters::KnownRoster;
+use crate::conversations::{Conversation, ConversationError, Forbidden, Kind, MAX_MEMBERS, Member, MemberChange, Role};
+use crate::id::UserId;
+use crate::messages::{Change, SystemEvent};
+use crate::text::Title;
+
+pub(super) fn govern(
+    submission: &Submission,
+    known: &KnownRoster,
+    actor: &Member,
+    act: &Act,
+) -> Result<Decision, Refusal> {
+    let conversation = &known.roster.conversation;
+    let may = |action| match conversation.kind {
+        Kind::Direct => Err(ConversationError::Forbidden(Forbidden::Direct)),
+        Kind::Group if allows(actor.role, action) => Ok(()),
+        Kind::Group => Err(ConversationError::Forbidden(Forbidden::Role)),
+    };
+    let commit = |conversation: Option<Conversation>, members: Vec<MemberChange>, event: SystemEvent| {
+        let message = system(submission, b"", event);
+        Ok(Decision::Commit(Change::Govern {
+            conversation,
+            members,
+            message,
+            fence: known.roster.fence,
+        }))
+    };
+    match act {
+        Act::Retitle(title) => {
+            may(Action::Describe)?;
+            if conversation.title.as_ref() == Some(title) {
+                return Ok(Decision::Nothing);
+            }
+            let event = SystemEvent::TitleChanged {
+                title: title.to_string(),
+            };
+            commit(
+                Some(Conversation {
+                    title: Some(Title::clone(title)),
+                    ..conversation.clone()
+                }),
+                Vec::new(),
+                event,
+            )
+        }
+        Act::Describe(about) => {
+            may(Action::Describe)?;
+            if conversation.about == *about {
+                return Ok(Decision::Nothing);
+            }
+            let event = SystemEvent::AboutChanged {
+                about: about.to_string(),
+            };
+            commit(
+                Some(Conversation {
+                    about: about.clone(),
+                    ..conversation.clone()
+                }),
+                Vec::new(),
+                event,
+            )
+        }
+        Act::Picture(avatar_media_id) => {
+            may(Action::Describe)?;
+            if conversation.avatar_media_id == *avatar_media_id {
+                return Ok(Decision::Nothing);
+            }
+            let event = SystemEvent::PictureChanged {
+                avatar_media_id: *avatar_media_id,
+            };
+            let avatar_media_id = *avatar_media_id;
+            commit(
+                Some(Conversation {
+                    avatar_media_id,
+                    ..conversation.clone()
+                }),
+                Vec::new(),
+                event,
+            )
+        }
+        Act::Add(user_ids) => {
+            may(Action::Add)?;
+            let new: Vec<_> = user_ids
+                .iter()
+                .copied()
+                .filter(|user_id| known.member(*user_id).is_none())
+                .collect();
+            if new.is_empty() {
+                return Ok(Decision::Nothing);
+            }
+            if known.everyone.len() + new.len() > MAX_MEMBERS {
+                let detail = format!("a group holds at most {MAX_MEMBERS} members");
+                return Err(ConversationError::invalid("user_ids", "too_many", detail).into());
+            }
+            let joins = new
+                .iter()
+                .map(|user_id| MemberChange::Joined(*user_id, Role::Member))
+                .collect();
+            commit(None, joins, SystemEvent::MembersAdded { user_ids: new })
+        }
+        Act::Remove(user_id) if *user_id == actor.user_id => {
+            if conversation.kind == Kind::Direct {
+                return Err(ConversationError::Forbidden(Forbidden::Direct).into());
+            }
+            if let Some(heir) = heir(known, actor) {
+                // Should ownership come back before the second step, there is another succession.
+                let step = [b"succession".as_slice(), &known.roster.fence.0.to_be_bytes()].concat();
+                return Ok(Decision::First(hand_over(submission, known, actor, heir, &step)));
+            }
+            commit(
+                None,
+                vec![MemberChange::Left(*user_id)],
+                SystemEvent::MemberLeft { user_id: *user_id },
+            )
+        }
+        Act::Remove(user_id) => {
+            let Some(target) = known.member(*user_id) else {
+                may(Action::Remove(Role::Member))?;
+                return Err(ConversationError::NotFound.into());
+            };
+            may(Action::Remove(target.role))?;
+            commit(
+                None,
+                vec![MemberChange::Left(*user_id)],
+                SystemEvent::MemberRemoved { user_id: *user_id },
+            )
+        }
+        Act::Assign(user_id, role) => {
+            may(Action::Assign)?;
+            let target = known.member(*user_id).ok_or(ConversationError::NotFound)?;
+            if target.role == *role {
+                return Ok(Decision::Nothing);
+            }
+            if target.role == Role::Owner {
+                let detail = "a group has one owner: hand ownership over to somebody else instead";
+                return Err(ConversationError::invalid("role", "owner_required", detail).into());
+            }
+            if *role == Role::Owner {
+                return Ok(Decision::Commit(hand_over(submission, known, actor, *user_id, b"")));
+            }
+            let event = SystemEvent::RoleChanged {
+                user_id: *user_id,
+                role: *role,
+            };
+            commit(None, vec![MemberChange::Role(*user_id, *role)], event)
+        }
+    }
+}
+
+/// Who gets a leaving owner's group: the admin who joined first, else the member who did.
+fn heir(known: &KnownRoster, leaving: &Member) -> Option<UserId> {
+    if leaving.role != Role::Owner {
+        return None;
+    }
+    let others = known
+        .roster
+        .members
+        .iter()
+        .filter(|member| member.user_id != leaving.user_id);
+    let joined = |member: &Member| member.windows.last().map(|window| window.from);
+    let heir = others.min_by_key(|member| (member.role != Role::Admin, joined(member), member.user_id));
+    heir.map(|member| member.user_id)
+}
+
+fn hand_over(submission: &Submission, known: &KnownRoster, owner: &Member, heir: UserId, step: &[u8]) -> Change {
+    let event = SystemEvent::RoleChanged {
+        user_id: heir,
+        role: Role::Owner,
+    };
+    Change::Govern {
+        conversation: None,
+        members: vec![
+            MemberChange::Role(heir, Role::Owner),
+            MemberChange::Role(owner.user_id, Role::Admin),
+        ],
+        message: system(submission, step, event),
+        fence: known.roster.fence,
+    }
+}

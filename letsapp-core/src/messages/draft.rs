@@ -1,0 +1,108 @@
+//! From a request to the message that it asks for.
+
+use crate::auth::Principal;
+use crate::conversations::ConversationError;
+use crate::conversations::lane::{Command, Wish};
+use crate::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::fingerprint::Fingerprinted;
+use crate::messages::search::index_terms;
+use crate::messages::service::Ports;
+use crate::messages::{Content, IndexTerms, Message};
+use crate::protocol::requests::SendMessage;
+
+impl Ports {
+    /// Makes the message that a request asks for, and what it is to be found by.
+    pub(super) fn draft(
+        &self,
+        sender_id: UserId,
+        conversation_id: ConversationId,
+        request: SendMessage,
+    ) -> Result<(Message, IndexTerms), ConversationError> {
+        let SendMessage {
+            id,
+            body,
+            reply_to,
+            forwarded,
+            mentions,
+            attachments,
+        } = request;
+        if !attachments.is_empty() {
+            return Err(ConversationError::invalid(
+                "attachments",
+                "not_found",
+                "there is no such file",
+            ));
+        }
+        if body.as_str().is_empty() {
+            return Err(ConversationError::invalid(
+                "body",
+                "too_short",
+                "a message needs words or an attachment",
+            ));
+        }
+        let now = self.clock.now();
+        let mentions = sorted(mentions);
+        let fingerprint = Fingerprinted {
+            sender_id,
+            body: body.as_str(),
+            reply_to,
+            forwarded,
+            mentions: &mentions,
+            attachments: &attachments,
+        }
+        .fingerprint();
+        let terms = body_terms(body.as_str());
+        let message = Message {
+            conversation_id,
+            id: id.unwrap_or_else(|| MessageId::from_uuid(self.ids.timed(now))),
+            seq: Seq::ZERO,
+            rev: Rev::ZERO,
+            ordinal: 0,
+            sender_id,
+            content: Content::Text(body.into_string()),
+            reply_to,
+            forwarded,
+            mentions,
+            attachments: Vec::new(),
+            reactions: Vec::new(),
+            sent_at: now,
+            edited_at: None,
+            deleted_at: None,
+            fingerprint,
+        };
+        Ok((message, terms))
+    }
+
+    pub(super) fn wish(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        origin: Option<ConnectionId>,
+        command: Command,
+    ) -> Wish {
+        let at = self.clock.now();
+        Wish {
+            conversation_id,
+            actor: principal.user_id,
+            origin,
+            at,
+            operation: [0; 16],
+            command,
+        }
+    }
+}
+
+/// Makes what a message without attachments is to be found by.
+pub(super) fn body_terms(body: &str) -> IndexTerms {
+    IndexTerms {
+        body: index_terms(body),
+        attachments: String::new(),
+    }
+}
+
+/// Names each user once, in order.
+pub(super) fn sorted(mut ids: Vec<UserId>) -> Vec<UserId> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
