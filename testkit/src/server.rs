@@ -154,6 +154,11 @@ impl Running {
         self.output.process.id()
     }
 
+    /// All it wrote to standard output so far.
+    pub fn stdout(&self) -> String {
+        self.output.stdout.text()
+    }
+
     /// All it wrote to standard error so far.
     pub fn stderr(&self) -> String {
         self.output.stderr.text()

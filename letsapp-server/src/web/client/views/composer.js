@@ -9,7 +9,8 @@ import { Icon } from "./icons.js";
 const LONGEST = 4_096;
 /** From here on it is worth knowing how much room is left. */
 const NEARLY = 3_900;
-const hasKeyboard = window.matchMedia("(pointer: fine)");
+/** Where a finger is what points, the keyboard is on the screen, and its Enter begins a new line. */
+const hasKeyboard = window.matchMedia("not (pointer: coarse)");
 
 export function Composer({ conversation, editing, onEditLast, onEdited }) {
   const client = useClient();
@@ -88,7 +89,8 @@ export function Composer({ conversation, editing, onEditLast, onEdited }) {
 /** As high as the text, up to what the style sheet allows. */
 function fitHeight(field) {
   field.style.setProperty("height", "auto");
-  field.style.setProperty("height", `${field.scrollHeight}px`);
+  const borders = field.offsetHeight - field.clientHeight;
+  field.style.setProperty("height", `${field.scrollHeight + borders}px`);
 }
 
 function focusAtEnd(field) {

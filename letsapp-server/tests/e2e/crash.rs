@@ -1,0 +1,42 @@
+//! The server killed as by a power cut, again and again, while people talk.
+
+use letsapp_testkit::mongodb;
+use letsapp_testkit::server::Binary;
+
+use crate::http::Http;
+use crate::load::Load;
+use crate::{chance, server, verdict};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_on_sqlite_has_kept_all_it_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let holes = kill_again_and_again("kill -9, SQLite", &server::at_one_address(directory.path()), 20).await;
+    assert_eq!(holes, 0, "live events leave nothing out");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_on_mongodb_has_kept_all_it_acknowledged() {
+    let Some(mongodb) = mongodb::shared() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let binary = server::at_one_address(directory.path()).args(["--store", &mongodb.unique_database_uri()]);
+    kill_again_and_again("kill -9, MongoDB", &binary, 6).await;
+}
+
+/// Returns how many holes a listener met in live events.
+async fn kill_again_and_again(run: &str, binary: &Binary, times: u32) -> u64 {
+    let mut server = binary.start().await;
+    let mut load = Load::start(&Http::new(server.url())).await;
+    for _ in 0..times {
+        load.progress(50 + chance::below(150)).await;
+        chance::moment().await;
+        server.kill9();
+        server = binary.start().await;
+    }
+    load.progress(50).await;
+    let (ledgers, followed) = load.finish().await;
+    let acknowledged = verdict::settle(run, &ledgers, &followed).await;
+    assert!(acknowledged > 50 * times as usize, "there was a load");
+    assert!(followed.live > 0, "there were live events");
+    assert!(server.terminate().await.success());
+    followed.holes
+}

@@ -1,0 +1,328 @@
+//! People who write, edit, react, delete and read as fast as they can, and send again what was not answered.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use letsapp_testkit::until;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::chance;
+use crate::follower::{Followed, Follower};
+use crate::http::Http;
+use crate::people::{Person, Room};
+use crate::socket::{Events, Failure, Socket};
+
+/// How many requests a writer has out at once.
+const WINDOW: usize = 4;
+
+/// All must be back and answered this long after the last bad day.
+const RECOVERY: Duration = Duration::from_secs(60);
+
+/// A load, from its first message until [`Load::finish`].
+pub(crate) struct Load {
+    writers: JoinSet<Ledger>,
+    follower: Follower,
+    acknowledged: Arc<AtomicU64>,
+    stop: watch::Sender<bool>,
+}
+
+/// What one writer was told.
+pub(crate) struct Ledger {
+    pub(crate) person: Person,
+    /// By the id that the writer chose.
+    pub(crate) messages: HashMap<String, Acknowledged>,
+    /// How many edits, reactions and deletions were acknowledged.
+    pub(crate) changes: HashMap<Room, u64>,
+    /// Up to where the writer has read.
+    pub(crate) read: HashMap<Room, u64>,
+}
+
+/// A message that the server has taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Acknowledged {
+    pub(crate) room: Room,
+    pub(crate) seq: u64,
+    /// As it stands after the last change that was acknowledged.
+    pub(crate) body: String,
+}
+
+/// A writer's work.
+struct Writer {
+    name: String,
+    rooms: Vec<Room>,
+    ledger: Ledger,
+    pending: VecDeque<Request>,
+    /// Repeated after a reconnect, as if its answer had been lost.
+    last: Option<Request>,
+    seen: HashMap<Room, u64>,
+    written: u64,
+    acknowledged: Arc<AtomicU64>,
+    stop: watch::Receiver<bool>,
+}
+
+/// Something asked of the server. Asking it twice is as good as once.
+#[derive(Clone, Debug)]
+enum Request {
+    Send { room: Room, id: String, body: String },
+    Edit { id: String, body: String },
+    React { id: String },
+    Delete { id: String },
+    Read { room: Room, seq: u64 },
+}
+
+impl Load {
+    /// Signs people up, gathers them in a group and in pairs, and lets them talk.
+    pub(crate) async fn start(http: &Http) -> Self {
+        let mut people = Vec::new();
+        for name in ["ana", "ben", "cleo", "dan", "eve", "finn"] {
+            people.push((name, Person::sign_up(http, name).await));
+        }
+        let listener = Person::sign_up(http, "listener").await;
+        let all: Vec<_> = people.iter().map(|(_, person)| person.clone()).collect();
+        let group = listener.gather(&all).await;
+        let acknowledged = Arc::<AtomicU64>::default();
+        let (stop, stopping) = watch::channel(false);
+        let mut writers = JoinSet::new();
+        for pair in people.chunks(2) {
+            let [(_, first), (_, second)] = pair else {
+                unreachable!("they are six")
+            };
+            let direct = first.talk_to(second).await;
+            for (name, person) in pair {
+                let rooms = vec![group.clone(), direct.clone()];
+                let writer = Writer::new(name, person, rooms, &acknowledged, stopping.clone());
+                writers.spawn(writer.work());
+            }
+        }
+        Self {
+            writers,
+            follower: Follower::start(listener, group),
+            acknowledged,
+            stop,
+        }
+    }
+
+    /// Waits until at least so many more messages are acknowledged.
+    ///
+    /// # Panics
+    /// When they are not in time, or a writer was refused something.
+    pub(crate) async fn progress(&mut self, messages: u64) {
+        let goal = self.acknowledged.load(Ordering::Relaxed) + messages;
+        let progress = until(RECOVERY, async || self.acknowledged.load(Ordering::Relaxed) >= goal);
+        tokio::select! {
+            () = progress => {}
+            early = self.writers.join_next() => {
+                early.expect("there are writers").expect("a writer is refused nothing");
+                panic!("a writer has stopped by itself");
+            }
+        }
+    }
+
+    /// Has everyone send again what is not answered yet, and then end.
+    ///
+    /// # Panics
+    /// When something is not answered in time, or was refused.
+    pub(crate) async fn finish(self) -> (Vec<Ledger>, Followed) {
+        self.stop.send_replace(true);
+        let ledgers = timeout(RECOVERY, self.writers.join_all()).await;
+        let ledgers = ledgers.expect("everything is acknowledged in the end");
+        (ledgers, self.follower.finish().await)
+    }
+}
+
+impl Ledger {
+    fn new(person: Person) -> Self {
+        Self {
+            person,
+            messages: HashMap::new(),
+            changes: HashMap::new(),
+            read: HashMap::new(),
+        }
+    }
+}
+
+impl Writer {
+    fn new(
+        name: &str,
+        person: &Person,
+        rooms: Vec<Room>,
+        acknowledged: &Arc<AtomicU64>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            rooms,
+            ledger: Ledger::new(person.clone()),
+            pending: VecDeque::new(),
+            last: None,
+            seen: HashMap::new(),
+            written: 0,
+            acknowledged: Arc::clone(acknowledged),
+            stop,
+        }
+    }
+
+    async fn work(mut self) -> Ledger {
+        while !self.is_done() {
+            let Ok((socket, mut events)) = Socket::open(&self.ledger.person).await else {
+                chance::moment().await;
+                continue;
+            };
+            self.pending.extend(self.last.clone());
+            while !self.is_done() && self.round(&socket).await {
+                self.notice(&mut events);
+            }
+        }
+        self.ledger
+    }
+
+    fn is_done(&self) -> bool {
+        *self.stop.borrow() && self.pending.is_empty()
+    }
+
+    /// Asks all that is pending, and a little more. False once the socket is lost.
+    async fn round(&mut self, socket: &Socket) -> bool {
+        while !*self.stop.borrow() && self.pending.len() < WINDOW {
+            let message = self.next_message();
+            self.pending.push_back(message);
+        }
+        let asked: Vec<_> = self.pending.drain(..).collect();
+        let answers = join_all(asked.iter().map(|request| self.ask(socket, request))).await;
+        let (mut lost, mut refused) = (false, false);
+        for (request, answer) in asked.into_iter().zip(answers) {
+            match answer {
+                Ok(answer) => self.acknowledge(request, &answer),
+                Err(Failure::Refused(code)) if code == "unavailable" => {
+                    refused = true;
+                    self.pending.push_back(request);
+                }
+                Err(Failure::Lost) => {
+                    lost = true;
+                    self.pending.push_back(request);
+                }
+                Err(Failure::Refused(code)) => panic!("{request:?} is refused: {code}"),
+            }
+        }
+        if refused {
+            chance::moment().await;
+        }
+        !lost
+    }
+
+    fn next_message(&mut self) -> Request {
+        self.written += 1;
+        Request::Send {
+            room: self.rooms[usize::from(chance::below(3) == 0)].clone(),
+            id: chance::fresh_id().to_string(),
+            body: format!("{} writes {}", self.name, self.written),
+        }
+    }
+
+    async fn ask(&self, socket: &Socket, request: &Request) -> Result<Value, Failure> {
+        let place = |id: &str| {
+            let Acknowledged { room, seq, .. } = &self.ledger.messages[id];
+            (room, seq)
+        };
+        match request {
+            Request::Send { room, id, body } => {
+                let message = json!({"conversation_id": room, "id": id, "body": body});
+                socket.ask("message.send", &message).await
+            }
+            Request::Edit { id, body } => {
+                let (room, seq) = place(id);
+                let edit = json!({"conversation_id": room, "seq": seq, "body": body});
+                socket.ask("message.edit", &edit).await
+            }
+            Request::React { id } => {
+                let (room, seq) = place(id);
+                let reaction = json!({"conversation_id": room, "seq": seq, "emoji": "🎉"});
+                socket.ask("message.react", &reaction).await
+            }
+            Request::Delete { id } => {
+                let (room, seq) = place(id);
+                let message = json!({"conversation_id": room, "seq": seq});
+                socket.ask("message.delete", &message).await
+            }
+            Request::Read { room, seq } => {
+                let receipt = json!({"conversation_id": room, "read": seq});
+                socket.ask("receipt", &receipt).await
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, request: Request, answer: &Value) {
+        match &request {
+            Request::Send { room, id, body } => {
+                assert_eq!(answer["id"], **id, "the answer is to another message");
+                let seq = answer["seq"].as_u64().expect("a message has its place");
+                if let Some(first) = self.ledger.messages.get(id) {
+                    assert_eq!((room, seq), (&first.room, first.seq), "a repeated message moves");
+                    return;
+                }
+                let (room, body) = (room.clone(), body.clone());
+                let message = Acknowledged { room, seq, body };
+                self.ledger.messages.insert(id.clone(), message);
+                self.acknowledged.fetch_add(1, Ordering::Relaxed);
+                self.follow_up(id);
+                self.last = Some(request);
+            }
+            Request::Edit { id, body } => self.changed(id, body),
+            Request::Delete { id } => self.changed(id, ""),
+            Request::React { id } => {
+                let body = self.ledger.messages[id].body.clone();
+                self.changed(id, &body);
+            }
+            Request::Read { room, seq } => {
+                let read = self.ledger.read.entry(room.clone()).or_default();
+                *read = (*read).max(*seq);
+            }
+        }
+    }
+
+    /// Every message is changed at most once, so that every change counts.
+    fn follow_up(&mut self, id: &str) {
+        let id = id.to_owned();
+        let change = match chance::below(8) {
+            0 => Request::Edit {
+                body: format!("{} changes {id}", self.name),
+                id,
+            },
+            1 => Request::React { id },
+            2 => Request::Delete { id },
+            _ => return,
+        };
+        self.pending.push_back(change);
+    }
+
+    fn changed(&mut self, id: &str, body: &str) {
+        let message = self
+            .ledger
+            .messages
+            .get_mut(id)
+            .expect("only what was taken is changed");
+        body.clone_into(&mut message.body);
+        *self.ledger.changes.entry(message.room.clone()).or_default() += 1;
+    }
+
+    /// Takes in what others wrote, and now and then says that it was read.
+    fn notice(&mut self, events: &mut Events) {
+        while let Some(event) = events.waiting() {
+            if event["event"] == "message.created" {
+                let (room, seq) = (&event["data"]["conversation_id"], &event["data"]["seq"]);
+                let room = room.as_str().expect("a message has a conversation").to_owned();
+                self.seen.insert(room, seq.as_u64().expect("a message has its place"));
+            }
+        }
+        let rooms: HashSet<_> = self.seen.keys().filter(|_| chance::below(4) == 0).cloned().collect();
+        for room in rooms {
+            let seq = self.seen.remove(&room).expect("it is one of them");
+            self.pending.push_back(Request::Read { room, seq });
+        }
+    }
+}

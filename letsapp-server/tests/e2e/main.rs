@@ -1,0 +1,16 @@
+//! The real binary, end to end: started, talked to over HTTP, sockets and two browsers, killed, and asked again.
+//!
+//! What is not here: what one request answers. That is tested beside the routes.
+
+mod browser;
+mod chance;
+mod crash;
+mod follower;
+mod http;
+mod load;
+mod mongodb;
+mod people;
+mod server;
+mod socket;
+mod start;
+mod verdict;

@@ -1,0 +1,266 @@
+//! From nothing to serving, and to an end; and what is said when that can't be.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http::Method;
+use letsapp_testkit::free_port;
+use letsapp_testkit::mongodb::Standalone;
+use letsapp_testkit::server::{Binary, Ended};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use crate::http::Http;
+use crate::load::Load;
+use crate::people::Person;
+use crate::socket::{End, Socket};
+use crate::{chance, server, verdict};
+
+/// How soon a server must be gone that was asked to.
+const GOODBYE: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn an_empty_directory_is_all_it_needs() {
+    let directory = directory();
+    let mut server = server::in_directory(directory.path()).start().await;
+    let ready = format!(
+        "letsapp-server listening on http://{}, admin on http://{}\n",
+        server.address, server.admin_address
+    );
+    assert!(server.address.port() > 0 && server.admin_address.port() > 0, "{ready}");
+
+    let http = Http::new(server.url());
+    Person::sign_up(&http, "ana").await;
+    for path in ["/", "/healthz", "/readyz", "/openapi.json", "/asyncapi.json", "/docs"] {
+        let answer = http.ask(Method::GET, path, None, None).await.unwrap();
+        assert!(answer.status < 400, "{path}: {}", answer.status);
+    }
+    let admin = Http::new(server.admin_url());
+    assert_eq!(
+        admin.ask(Method::GET, "/metrics", None, None).await.unwrap().status,
+        200
+    );
+    assert_eq!(http.ask(Method::GET, "/metrics", None, None).await.unwrap().status, 404);
+    assert_eq!(server.terminate().await.code(), Some(0));
+    assert_eq!(server.stdout(), ready, "one line, and nothing else");
+
+    let data = directory.path().join("letsapp-data");
+    assert_eq!(names(directory.path()), ["letsapp-data"]);
+    let keys = files(&data.join("keys"));
+    assert!(!keys.is_empty(), "it has made its keys");
+    for secret in keys.iter().chain([&data.join("letsapp.db")]) {
+        let mode = fs::metadata(secret).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", secret.display());
+    }
+
+    // Keys and accounts are those of before.
+    let mut again = server::in_directory(directory.path()).start().await;
+    Person::sign_in(&Http::new(again.url()), "ana").await;
+    assert!(again.terminate().await.success());
+    assert_eq!(files(&data.join("keys")), keys);
+}
+
+#[tokio::test]
+async fn without_a_word_it_listens_where_the_readme_says() {
+    let directory = directory();
+    let binary = server::bare().current_dir(directory.path());
+    // On a machine where somebody else listens there, it says so instead.
+    let holders = [8080, 8081].map(|port| TcpListener::bind(("127.0.0.1", port)));
+    let taken = holders.iter().position(Result::is_err);
+    drop(holders);
+    match taken {
+        None => {
+            let mut server = binary.start().await;
+            assert!(server.terminate().await.success());
+            let ready = "letsapp-server listening on http://127.0.0.1:8080, admin on http://127.0.0.1:8081\n";
+            assert_eq!(server.stdout(), ready);
+        }
+        Some(place) => refused(&binary, 1, &[&format!("cannot listen on 127.0.0.1:808{place}")]).await,
+    }
+}
+
+#[tokio::test]
+async fn bad_settings_are_named_and_are_a_fault_of_their_own() {
+    let directory = directory();
+    let bare = || server::in_directory(directory.path());
+    let configured = |name: &str, text: &str| {
+        let file = directory.path().join(name);
+        fs::write(&file, text).unwrap();
+        bare().args(["--config".into(), file])
+    };
+    refused(&bare().args(["--colour", "red"]), 2, &["--colour"]).await;
+    refused(
+        &bare().args(["--store", "postgres://db"]),
+        2,
+        &["--store", "postgres://db"],
+    )
+    .await;
+    refused(&bare().args(["--store", "mongodb://localhost"]), 2, &["--store"]).await;
+    let variable = bare().env("LETSAPP_CALLS_RING_TIMEOUT", "soon");
+    refused(&variable, 2, &["LETSAPP_CALLS_RING_TIMEOUT", "soon"]).await;
+    refused(&configured("key.toml", "color = \"red\""), 2, &["color", "key.toml"]).await;
+    refused(
+        &configured("section.toml", "[calls]\nring = \"1s\""),
+        2,
+        &["calls", "ring", "section.toml"],
+    )
+    .await;
+    refused(
+        &configured("value.toml", "[messages]\nedit_window = \"long\""),
+        2,
+        &["edit_window", "long"],
+    )
+    .await;
+    refused(&configured("broken.toml", "listen = "), 2, &["broken.toml"]).await;
+    let missing = directory.path().join("missing.toml");
+    refused(&bare().args(["--config".into(), missing]), 2, &["missing.toml"]).await;
+    assert!(!directory.path().join("letsapp-data").exists(), "nothing was made");
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_ours_is_named_and_left_as_it_is() {
+    let directory = directory();
+    let file = directory.path().join("chat.db");
+    let on_file = || server::in_directory(directory.path()).args(["--store", &format!("sqlite:{}", file.display())]);
+    fs::write(
+        &file,
+        "This is no database, but long enough to be looked at twice.\n".repeat(100),
+    )
+    .unwrap();
+    let before = fs::read(&file).unwrap();
+    refused(&on_file(), 1, &["chat.db", "damaged"]).await;
+    assert_eq!(fs::read(&file).unwrap(), before);
+
+    fs::remove_file(&file).unwrap();
+    assert!(on_file().start().await.terminate().await.success());
+    // The version of the schema, in the file's header.
+    let mut newer = fs::read(&file).unwrap();
+    newer[60..64].copy_from_slice(&9_999_u32.to_be_bytes());
+    fs::write(&file, &newer).unwrap();
+    refused(&on_file(), 1, &["chat.db", "newer", "9999"]).await;
+    assert_eq!(fs::read(&file).unwrap(), newer);
+
+    // Another server's file: two writers would each think that they know the head.
+    fs::remove_file(&file).unwrap();
+    let mut first = on_file().start().await;
+    refused(&on_file(), 1, &["chat.db", "in use"]).await;
+    assert!(first.terminate().await.success());
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_had_is_named() {
+    let directory = directory();
+    let in_the_way = directory.path().join("file");
+    fs::write(&in_the_way, "").unwrap();
+    let bare = || server::in_directory(directory.path());
+    refused(
+        &bare().args(["--data-dir".into(), in_the_way.join("data")]),
+        1,
+        &["cannot write", "file/data"],
+    )
+    .await;
+    let store = format!("sqlite:{}", in_the_way.join("chat.db").display());
+    refused(&bare().args(["--store", &store]), 1, &["cannot write", "file/chat.db"]).await;
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let on = |flag: &str| {
+        let ports = ["--listen", "--admin-listen"].map(|each| if each == flag { &*address } else { "127.0.0.1:0" });
+        let flags = ["--listen", ports[0], "--admin-listen", ports[1], "--store", "memory:"];
+        server::bare().args(flags).current_dir(directory.path())
+    };
+    for flag in ["--listen", "--admin-listen"] {
+        refused(&on(flag), 1, &["cannot listen", &address]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_will_not_do_is_named() {
+    let directory = directory();
+    let on = |store: &str| server::in_directory(directory.path()).args(["--store", store]);
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let since = Instant::now();
+    refused(
+        &on(&format!("mongodb://{nobody}/letsapp")),
+        1,
+        &["MongoDB", &nobody, "can't be reached"],
+    )
+    .await;
+    assert!(since.elapsed() < Duration::from_secs(20), "it doesn't try for ever");
+
+    let Some(standalone) = Standalone::start() else { return };
+    let uri = standalone.uri().database_uri("letsapp");
+    refused(
+        &on(&uri),
+        1,
+        &[
+            "neither a replica set nor a sharded cluster",
+            "--replSet",
+            "rs.initiate()",
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_asked_to_end_says_goodbye_and_has_everything_on_disk() {
+    let directory = directory();
+    let binary = server::at_one_address(directory.path());
+    let mut server = binary.start().await;
+    let http = Http::new(server.url());
+    let mut load = Load::start(&http).await;
+    let idle = Person::sign_up(&http, "idle").await;
+    for _ in 0..3 {
+        let (mut socket, _events) = Socket::open(&idle).await.unwrap();
+        load.progress(50 + chance::below(50)).await;
+        let since = Instant::now();
+        assert_eq!(server.terminate().await.code(), Some(0));
+        assert!(since.elapsed() < GOODBYE, "it took {:?}", since.elapsed());
+        assert_eq!(socket.ended(GOODBYE).await, End::Closed(1001));
+        // Acknowledged is on disk: what is copied now is what the next server finds.
+        server = binary.start().await;
+    }
+    let (ledgers, followed) = load.finish().await;
+    verdict::settle("SIGTERM, SQLite", &ledgers, &followed).await;
+    assert_eq!(followed.holes, 0, "live events leave nothing out");
+    let message = json!({"body": "Good morning"});
+    let path = format!("/v1/conversations/{}/messages", followed.room);
+    followed.person.post(&path, message).await;
+    assert!(server.terminate().await.success());
+}
+
+fn directory() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Runs a server that can't start, and checks what it says about that.
+async fn refused(binary: &Binary, code: i32, named: &[&str]) {
+    let Ended { status, stdout, stderr } = binary.run().await;
+    let first = stderr.lines().next().unwrap_or_default();
+    for word in named {
+        assert!(first.contains(word), "{word:?} is not named first: {stderr}");
+    }
+    assert_eq!(status.code(), Some(code), "{stderr}");
+    assert_eq!(stdout, "", "it never was ready");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let names = files(directory)
+        .into_iter()
+        .filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+    names.collect()
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files
+}

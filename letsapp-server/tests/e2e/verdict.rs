@@ -1,0 +1,169 @@
+//! What became of a load: every acknowledged message once, in its place, as it was left.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{Write, stderr};
+
+use serde_json::Value;
+
+use crate::follower::Followed;
+use crate::load::{Acknowledged, Ledger};
+use crate::people::Person;
+
+/// The counts of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    acknowledged: usize,
+    found: usize,
+    doubled: usize,
+    lost: usize,
+}
+
+/// Compares what writers were told with what is there, prints the counts, and returns how many were acknowledged.
+///
+/// # Panics
+/// When anything is missing, doubled, out of place or not as it was left.
+pub(crate) async fn settle(run: &str, ledgers: &[Ledger], followed: &Followed) -> usize {
+    let mut rooms = BTreeMap::<&str, Vec<(&String, &Acknowledged)>>::new();
+    for (id, message) in ledgers.iter().flat_map(|ledger| &ledger.messages) {
+        rooms.entry(&message.room).or_default().push((id, message));
+    }
+    let mut counts = Counts::default();
+    let mut histories = HashMap::new();
+    for (&room, expected) in &rooms {
+        let reader = ledgers.iter().find(|ledger| ledger.changes.contains_key(room));
+        let reader = &reader.expect("whoever wrote so much has changed something").person;
+        let history = reader.history(room).await;
+        count(&mut counts, expected, &history);
+        histories.insert(room, history);
+    }
+    let Counts {
+        acknowledged,
+        found,
+        doubled,
+        lost,
+    } = counts;
+    let line = format!("{run}: acknowledged {acknowledged}, found {found}, doubled {doubled}, lost {lost}");
+    // Past the harness, which hides the output of what passes.
+    let _ = writeln!(stderr().lock(), "{line}");
+    assert_eq!((found, doubled, lost), (acknowledged, 0, 0), "{line}");
+
+    for (room, expected) in &rooms {
+        let history = &histories[room];
+        every_message_is_as_it_was_left(expected, history);
+        let changes = ledgers.iter().filter_map(|ledger| ledger.changes.get(*room)).sum();
+        let members: Vec<_> = ledgers
+            .iter()
+            .filter(|ledger| ledger.changes.contains_key(*room))
+            .collect();
+        numbers_are_dense(&members[0].person, room, history, changes).await;
+        for ledger in members {
+            watermarks_are_plausible(ledger, room, history).await;
+        }
+    }
+    let theirs: Vec<_> = followed.messages.values().map(without_own_view).collect();
+    let truth: Vec<_> = histories[&*followed.room].iter().map(without_own_view).collect();
+    assert_eq!(theirs, truth, "who only listened knows the same");
+    acknowledged
+}
+
+fn count(counts: &mut Counts, expected: &[(&String, &Acknowledged)], history: &[Value]) {
+    let mut places = HashMap::<&str, Vec<u64>>::new();
+    for message in users(history) {
+        places
+            .entry(text(&message["id"]))
+            .or_default()
+            .push(number(&message["seq"]));
+    }
+    counts.acknowledged += expected.len();
+    for (id, message) in expected {
+        match places.remove(id.as_str()).as_deref() {
+            Some([seq]) if *seq == message.seq => counts.found += 1,
+            None | Some([_]) => counts.lost += 1,
+            Some(_) => counts.doubled += 1,
+        }
+    }
+    // All that was offered was acknowledged in the end, so that nothing else can be there.
+    counts.doubled += places.len();
+}
+
+fn every_message_is_as_it_was_left(expected: &[(&String, &Acknowledged)], history: &[Value]) {
+    let bodies: HashMap<_, _> = history.iter().map(|it| (text(&it["id"]), text(&it["body"]))).collect();
+    for (id, message) in expected {
+        assert_eq!(bodies[id.as_str()], message.body, "the body of {id}");
+    }
+    let distinct: HashSet<_> = users(history)
+        .map(|it| text(&it["body"]))
+        .filter(|body| !body.is_empty())
+        .collect();
+    let written = users(history).filter(|it| it["deleted_at"].is_null()).count();
+    assert_eq!(distinct.len(), written, "nothing is there twice under another id");
+}
+
+async fn numbers_are_dense(reader: &Person, room: &str, history: &[Value], changes: u64) {
+    let seqs: Vec<_> = history.iter().map(|message| number(&message["seq"])).collect();
+    let total = u64::try_from(history.len()).expect("it is counted");
+    assert!(seqs.iter().copied().eq(1..=total), "seq is dense: {seqs:?}");
+
+    let head = &reader.get(&format!("/v1/conversations/{room}")).await["head"];
+    assert_eq!(number(&head["seq"]), total, "the head is the last message");
+    assert_eq!(
+        number(&head["rev"]),
+        total + changes,
+        "every change took one number, and nothing else did"
+    );
+    assert_eq!(
+        without_own_view(&head["last_message"]),
+        without_own_view(history.last().expect("there are some"))
+    );
+
+    let changed = reader.changes(room).await;
+    let revs: Vec<_> = changed.iter().map(|message| number(&message["rev"])).collect();
+    assert!(revs.is_sorted_by(|one, next| one < next), "changes come in order");
+    assert_eq!(revs.last(), Some(&(total + changes)), "the last change is the head");
+    let mut by_seq: Vec<_> = changed.iter().map(without_own_view).collect();
+    by_seq.sort_by_key(|message| number(&message["seq"]));
+    let history: Vec<_> = history.iter().map(without_own_view).collect();
+    assert_eq!(by_seq, history, "changes tell the same as history");
+}
+
+async fn watermarks_are_plausible(ledger: &Ledger, room: &str, history: &[Value]) {
+    let me = &ledger.person.get(&format!("/v1/conversations/{room}")).await["me"];
+    let (read, delivered) = (number(&me["read_seq"]), number(&me["delivered_seq"]));
+    let own = |message: &&Value| message["sender_id"] == *ledger.person.id;
+    let last_own = history.iter().rfind(own).map_or(0, |message| number(&message["seq"]));
+    let told = ledger.read.get(room).copied().unwrap_or_default().max(last_own);
+    assert!(read >= told, "read up to {read}, but {told} was acknowledged");
+    let total = u64::try_from(history.len()).expect("it is counted");
+    assert!(
+        read <= delivered && delivered <= total,
+        "read {read}, delivered {delivered} of {total}"
+    );
+    let unread = users(history)
+        .filter(|message| number(&message["seq"]) > read && !own(message) && message["deleted_at"].is_null());
+    assert_eq!(
+        number(&me["unread"]),
+        u64::try_from(unread.count()).expect("it is counted"),
+        "unread"
+    );
+}
+
+fn users(history: &[Value]) -> impl Iterator<Item = &Value> {
+    history.iter().filter(|message| message["kind"] == "user")
+}
+
+/// A message without what depends on who asks, or is not told in events.
+fn without_own_view(message: &Value) -> Value {
+    let mut message = message.clone();
+    if let Some(fields) = message.as_object_mut() {
+        fields.remove("my_reaction");
+    }
+    message
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().expect("it is a number")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("it is text")
+}
