@@ -1,7 +1,7 @@
 //! A few threads that read, each with a connection of its own, while the writer writes.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
@@ -30,14 +30,8 @@ impl Readers {
             let queue = Arc::clone(&readers.queue);
             let thread = thread::Builder::new()
                 .name("letsapp-sqlite-reader".to_owned())
-                .spawn(move || work(&connection, &queue));
-            match thread {
-                Ok(thread) => readers.threads().push(thread),
-                Err(error) => {
-                    readers.finish();
-                    return Err(error);
-                }
-            }
+                .spawn(move || work(&connection, &queue))?;
+            readers.threads().push(thread);
         }
         Ok(readers)
     }
@@ -70,8 +64,14 @@ impl Readers {
         }
     }
 
-    fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

@@ -87,6 +87,12 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
 /// One caller's step.
 trait Step: Send {
     /// Carries it out and keeps the outcome.
