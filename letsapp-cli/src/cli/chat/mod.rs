@@ -44,11 +44,13 @@ impl Chat {
         }
         let conversation = self.with.conversation(context).await?;
         let limit = usize::from(self.history);
+        let (live, mut updates) = context.client.live().start();
+        caught_up(context, &mut updates).await?;
+        // What comes from here on is told, so that nothing falls between history and life.
         let messages = read(context, &conversation, Cut::Newest, limit.max(1)).await?;
         let names = names(context, &conversation, &messages).await?;
         let terminal = Terminal::open(context.out)?;
         let view = View::new(names, context.out.paint(), terminal.echo());
-        let (live, updates) = context.client.live().start();
         let room = Room {
             context,
             id: conversation.id,
@@ -339,6 +341,22 @@ async fn until_lost(updates: &mut Updates) {
     while let Some(update) = updates.next().await {
         if let Update::Disconnected { .. } = update {
             break;
+        }
+    }
+}
+
+/// Waits until the connection stands and nothing that comes is missed.
+async fn caught_up(context: &Context, updates: &mut Updates) -> Result<(), Failure> {
+    loop {
+        match updates.next().await {
+            Some(Update::CaughtUp) => return Ok(()),
+            Some(Update::Disconnected { reason, .. }) => {
+                return Err(ClientError::unreachable(context.client.server(), reason).into());
+            }
+            Some(Update::SignedOut { .. }) | None => {
+                return Err(Failure::SignedOut(context.client.server().clone()));
+            }
+            Some(_) => {}
         }
     }
 }

@@ -7,20 +7,21 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::stream::FuturesUnordered;
-use letsapp_core::id::{ConversationId, IdSource, Rev, SystemIds};
+use letsapp_core::id::{ConversationId, IdSource, SystemIds};
 use letsapp_core::protocol::{Code, Message, Op, Problem, Request};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::fetch::{Fetching, fetch};
 use super::follow::{FetchError, Fetched, Follow};
 use super::outbox::Outbox;
 use super::reconnect::{Backoff, Input, Output, Reconnect};
 use super::socket::{Ended, Incoming, Socket};
 use super::update::{Positions, Step, Update};
 use crate::client::Http;
-use crate::{Client, ClientError, Page};
+use crate::{Client, ClientError};
 
 /// With so many updates waiting for the consumer, events are let pass by; a sync brings them when it has caught up.
 const FULL: usize = 4_096;
@@ -37,7 +38,6 @@ pub(super) enum Command {
 }
 
 type Answer = oneshot::Sender<Result<Value, ClientError>>;
-type Fetching = BoxFuture<'static, (ConversationId, Result<Fetched, FetchError>)>;
 type Dialing = BoxFuture<'static, Result<Box<Socket>, Ended>>;
 
 pub(super) struct Driver {
@@ -73,6 +73,7 @@ enum Sync {
 }
 
 /// Something that the task waits for.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it goes nowhere")]
 enum Wakeup {
     Command(Option<Command>),
     Dialed(Result<Box<Socket>, Ended>),
@@ -368,32 +369,6 @@ impl Driver {
                 }
             }
             End::Closed(done) => drop(done),
-        }
-    }
-}
-
-/// Fetches all changes after a position, part by part.
-async fn fetch(client: Client, id: ConversationId, after: Rev) -> (ConversationId, Result<Fetched, FetchError>) {
-    let mut fetched = Fetched {
-        items: Vec::new(),
-        rev: after,
-    };
-    let mut page = Page::of(200);
-    loop {
-        match client.changes(id, after, page.clone()).await {
-            Ok(changes) => {
-                fetched.items.extend(changes.items);
-                fetched.rev = changes.rev;
-                match changes.next_cursor {
-                    Some(cursor) => page = page.after(cursor),
-                    None => return (id, Ok(fetched)),
-                }
-            }
-            Err(error) => {
-                tracing::debug!(%error, conversation.id = %id, "changes are not to be had");
-                let gone = matches!(error.code(), Some(Code::NotFound | Code::Forbidden));
-                return (id, Err(if gone { FetchError::Gone } else { FetchError::Later }));
-            }
         }
     }
 }

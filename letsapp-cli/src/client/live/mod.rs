@@ -4,6 +4,7 @@
 //! [`follow`] what the consumer has not been told yet.
 
 mod driver;
+mod fetch;
 mod follow;
 mod outbox;
 mod reconnect;
@@ -74,6 +75,9 @@ impl Client {
     /// }
     /// # Ok(()) }
     /// ```
+    ///
+    /// To show what was said before as well, wait for the first [`Update::CaughtUp`], then read the
+    /// [`history`](Self::history): whatever it does not hold comes as an update. What both hold has the same `rev`.
     pub fn live(&self) -> LiveBuilder {
         LiveBuilder {
             http: Arc::clone(&self.http),

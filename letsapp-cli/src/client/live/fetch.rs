@@ -1,0 +1,40 @@
+//! Filling holes: what changed in a conversation, asked for over HTTP.
+
+use futures_util::future::BoxFuture;
+use letsapp_core::id::{ConversationId, Rev};
+use letsapp_core::protocol::Code;
+
+use super::follow::{FetchError, Fetched};
+use crate::{Client, Page};
+
+pub(super) type Fetching = BoxFuture<'static, (ConversationId, Result<Fetched, FetchError>)>;
+
+/// Fetches all changes after a position, part by part.
+pub(super) async fn fetch(
+    client: Client,
+    id: ConversationId,
+    after: Rev,
+) -> (ConversationId, Result<Fetched, FetchError>) {
+    let mut fetched = Fetched {
+        items: Vec::new(),
+        rev: after,
+    };
+    let mut page = Page::of(200);
+    loop {
+        match client.changes(id, after, page.clone()).await {
+            Ok(changes) => {
+                fetched.items.extend(changes.items);
+                fetched.rev = changes.rev;
+                match changes.next_cursor {
+                    Some(cursor) => page = page.after(cursor),
+                    None => return (id, Ok(fetched)),
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, conversation.id = %id, "changes are not to be had");
+                let gone = matches!(error.code(), Some(Code::NotFound | Code::Forbidden));
+                return (id, Err(if gone { FetchError::Gone } else { FetchError::Later }));
+            }
+        }
+    }
+}

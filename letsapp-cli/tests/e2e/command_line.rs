@@ -1,0 +1,311 @@
+//! The program `letsapp`.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Home, Proxy, Server};
+
+/// Two people with a command line each.
+async fn two(server: &Server) -> (Home, Home) {
+    let (ana, ben) = (Home::at(&server.url()), Home::at(&server.url()));
+    ana.register("ana").await;
+    ben.register("ben").await;
+    (ana, ben)
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .collect()
+}
+
+#[tokio::test]
+async fn one_signs_up_out_and_in() {
+    let server = Server::start().await;
+    let home = Home::at(&server.url());
+    let ended = home
+        .run(
+            &["register", "ana", "--password-stdin", "--display-name", "Ana A."],
+            "a long password\n",
+        )
+        .await;
+    assert_eq!(
+        ended.stdout,
+        format!("signed in at {} as Ana A. (@ana)\n", server.url())
+    );
+    assert_eq!(
+        home.ok(&["whoami"]).await,
+        format!("Ana A. (@ana) at {}\n", server.url())
+    );
+    assert_eq!(home.json(&["whoami"]).await[0]["username"], "ana");
+
+    let kept = files(home.path());
+    assert!(kept.len() >= 2, "{kept:?}");
+    for path in kept {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", path.display());
+        let mode = std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o700, "{}", path.parent().unwrap().display());
+    }
+
+    assert_eq!(home.ok(&["logout"]).await, "signed out\n");
+    let ended = home.run(&["whoami"], "").await;
+    let line = format!("letsapp: not signed in at {}: run `letsapp login`\n", server.url());
+    assert_eq!((ended.code, ended.stderr), (3, line));
+    assert_eq!(
+        home.run(&["login", "ana", "--password-stdin"], "wrong password\n")
+            .await
+            .code,
+        1
+    );
+    assert_eq!(
+        home.run(&["login", "ana", "--password-stdin"], "a long password\n")
+            .await
+            .code,
+        0
+    );
+    assert_eq!(home.json(&["sessions"]).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_goes_wrong_has_an_exit_code_and_one_line() {
+    let server = Server::start().await;
+    let (ana, _ben) = two(&server).await;
+    let nowhere = ["--server", "http://127.0.0.1:9", "login", "ana", "--password-stdin"];
+    let table: [(&[&str], i32); 9] = [
+        (&["send", "nobody", "hi"], 1),
+        (&["send", "ben", ""], 1),
+        (&["register", "ana", "--password-stdin"], 1),
+        (&["register", "x", "--password-stdin"], 1),
+        (&["login", "ana"], 2),
+        (&["chat", "ben", "--json"], 2),
+        (&["--server", "http://127.0.0.1:9", "whoami"], 3),
+        (&["group", "members", "no such group"], 1),
+        (&nowhere, 4),
+    ];
+    for (arguments, code) in table {
+        let ended = ana.run(arguments, "a long password\n").await;
+        assert_eq!(ended.code, code, "{arguments:?}: {}", ended.stderr);
+        assert_eq!(ended.stderr.lines().count(), 1, "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.starts_with("letsapp: "), "{arguments:?}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "", "{arguments:?}");
+    }
+    for arguments in [&["dance"][..], &["send", "ben"], &["history", "ben", "--limit", "0"]] {
+        assert_eq!(ana.run(arguments, "").await.code, 2, "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn messages_are_sent_and_read_by_people_and_programs() {
+    let server = Server::start().await;
+    let (ana, ben) = two(&server).await;
+    assert_eq!(ana.ok(&["send", "ben", "hello", "there"]).await, "✓ #1\n");
+    assert_eq!(ana.ok(&["send", "@ben", "--", "-x", "is", "a", "flag"]).await, "✓ #2\n");
+    let piped = ana.run(&["send", "ben", "-", "--json"], "two\nlines\n").await;
+    assert_eq!(piped.code, 2, "flags stand before the words: {}", piped.stdout);
+    let piped = ana.run(&["--json", "send", "ben", "-"], "two\nlines\n").await;
+    assert!(piped.stdout.contains(r#""body":"two\nlines""#), "{}", piped.stdout);
+
+    let lines = ben.ok(&["history", "ana"]).await;
+    let words: Vec<_> = lines.lines().map(|line| line.rsplit("] ").next().unwrap()).collect();
+    assert_eq!(
+        words,
+        [
+            "#1 ana: hello there",
+            "#2 ana: -x is a flag",
+            "#3 ana: two",
+            "        lines"
+        ]
+    );
+    let newest = ben.json(&["history", "ana", "--limit", "2"]).await;
+    assert_eq!(
+        newest
+            .iter()
+            .map(|message| message["seq"].as_u64().unwrap())
+            .collect::<Vec<_>>(),
+        [2, 3]
+    );
+    let chats = ben.json(&["chats"]).await;
+    assert_eq!(
+        (&chats[0]["me"]["unread"], &chats[0]["peer"]["username"]),
+        (&3.into(), &"ana".into())
+    );
+    assert!(ben.ok(&["chats", "--unread"]).await.starts_with("ana (3)"));
+    assert_eq!(ben.json(&["users", "an"]).await[0]["username"], "ana");
+    let id = chats[0]["id"].as_str().unwrap();
+    assert_eq!(ben.ok(&["send", id, "by id"]).await, "✓ #4\n");
+}
+
+#[tokio::test]
+async fn a_message_is_sent_once_over_a_network_that_loses_answers() {
+    let server = Server::start().await;
+    let (_ana, ben) = two(&server).await;
+    let proxy = Proxy::before(server.address).await;
+    let far = Home::at(&proxy.url());
+    far.run(&["login", "ana", "--password-stdin"], "a long password\n")
+        .await;
+    far.ok(&["send", "ben", "first"]).await;
+    proxy.cut();
+    let sending = far.run(&["send", "ben", "second"], "");
+    assert_eq!(sending.await.code, 4, "nobody is there");
+    proxy.mend();
+    far.ok(&["send", "ben", "third"]).await;
+    let bodies: Vec<_> = ben
+        .json(&["history", "ana"])
+        .await
+        .iter()
+        .map(|message| message["body"].clone())
+        .collect();
+    assert_eq!(bodies, ["first", "third"]);
+}
+
+#[tokio::test]
+async fn groups_are_made_and_changed() {
+    let server = Server::start().await;
+    let (ana, ben) = two(&server).await;
+    let carol = Home::at(&server.url());
+    carol.register("carol").await;
+    let id = ana
+        .ok(&["group", "create", "The Club", "ben"])
+        .await
+        .trim_end()
+        .to_owned();
+    assert!(
+        ana.ok(&["group", "add", "the club", "carol"])
+            .await
+            .starts_with("carol  ")
+    );
+    assert_eq!(ana.ok(&["send", "The Club", "welcome"]).await, "✓ #3\n");
+    let members = carol.json(&["group", "members", &id]).await;
+    let roles: Vec<_> = members.iter().map(|member| member["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["owner", "member", "member"]);
+    assert_eq!(ana.ok(&["group", "remove", &id, "carol"]).await, "removed\n");
+    assert_eq!(ben.ok(&["group", "leave", "The Club"]).await, "left\n");
+    assert_eq!(ben.run(&["send", &id, "still here?"], "").await.code, 1);
+    let told = ana.ok(&["history", "The Club"]).await;
+    for words in ["you made the group", "you added", "you removed", "left"] {
+        assert!(told.contains(words), "{words:?} is not in {told}");
+    }
+}
+
+#[tokio::test]
+async fn listening_shows_what_happens_until_it_is_interrupted() {
+    let server = Server::start().await;
+    let (ana, ben) = two(&server).await;
+    let mut listening = ben.start(&["listen", "--json"]);
+    listening.shows(r#""event":"caught_up""#).await;
+    ana.ok(&["send", "ben", "psst"]).await;
+    let line = listening.shows("psst").await;
+    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (&event["event"], &event["data"]["body"]),
+        (&"message.created".into(), &"psst".into())
+    );
+    listening.interrupt();
+    assert_eq!(listening.end().await, 0);
+
+    let mut listening = ben.start(&["listen"]);
+    listening.shows("listening").await;
+    ana.ok(&["send", "ben", "again"]).await;
+    assert!(listening.shows("again").await.starts_with("ana: ["));
+    ben.ok(&["logout"]).await;
+    assert_eq!(listening.end().await, 3);
+}
+
+#[tokio::test]
+async fn two_people_chat() {
+    let server = Server::start().await;
+    let (ana, ben) = two(&server).await;
+    ben.ok(&["send", "ana", "are you there?"]).await;
+    let mut anas = ana.start(&["chat", "ben"]);
+    anas.shows("#1 ben: are you there?").await;
+    let mut bens = ben.start(&["chat", "ana"]);
+    bens.shows("#1 you: are you there?").await;
+    anas.types("yes");
+    anas.shows("#2 you: yes").await;
+    bens.shows("#2 ana: yes").await;
+    anas.shows("✓✓ read #2").await;
+    bens.types("/react 👍");
+    anas.shows("#2 has [👍 1]").await;
+    anas.types("/edit yes!");
+    bens.shows("#2 of ana now says: yes!").await;
+    bens.types("/reply #2 fine");
+    anas.shows("#3 ben: fine (to #2)").await;
+    anas.types("/delete");
+    bens.shows("#2 was deleted").await;
+    anas.types("/dance");
+    anas.shows("✗ there is no /dance").await;
+    bens.types("/quit");
+    assert_eq!(bens.end().await, 0);
+    anas.types("typed at the very end");
+    assert_eq!(anas.end().await, 0);
+    assert!(
+        ben.ok(&["history", "ana"]).await.contains("typed at the very end"),
+        "it was sent before the end"
+    );
+}
+
+#[tokio::test]
+async fn a_chat_outlives_its_connection() {
+    let server = Server::start().await;
+    let (_, ben) = two(&server).await;
+    let proxy = Proxy::before(server.address).await;
+    let far = Home::at(&proxy.url());
+    far.run(&["login", "ana", "--password-stdin"], "a long password\n")
+        .await;
+    let mut chat = far.start(&["chat", "ben"]);
+    chat.types("one");
+    chat.shows("#1 you: one").await;
+    proxy.cut();
+    chat.shows("no connection").await;
+    chat.types("two");
+    ben.ok(&["send", "ana", "three"]).await;
+    proxy.mend();
+    chat.shows("connected again").await;
+    chat.shows("#2 ben: three").await;
+    chat.shows("#3 you: two").await;
+    assert_eq!(chat.end().await, 0);
+}
+
+#[tokio::test]
+async fn hostile_text_does_not_reach_the_terminal() {
+    let server = Server::start().await;
+    let (ana, ben) = two(&server).await;
+    ana.ok(&["send", "ben", "a\u{202e}b\n[00:00] #9 boss: c"]).await;
+    let shown = ben.ok(&["history", "ana"]).await;
+    assert!(
+        !shown.contains('\u{202e}') && shown.lines().all(|line| !line.starts_with("[00:00]")),
+        "{shown:?}"
+    );
+}
+
+#[tokio::test]
+async fn two_processes_that_refresh_at_once_stay_signed_in() {
+    let server = Server::start().await;
+    let (ana, _) = two(&server).await;
+    for round in 0..3 {
+        let tokens = files(ana.path())
+            .into_iter()
+            .find(|path| path.extension().is_some_and(|end| end == "json"))
+            .unwrap();
+        let mut kept: serde_json::Value = serde_json::from_slice(&std::fs::read(&tokens).unwrap()).unwrap();
+        kept["access_token"] = format!("stale {round}").into();
+        std::fs::write(&tokens, kept.to_string()).unwrap();
+        let (a, b, c) = tokio::join!(ana.ok(&["whoami"]), ana.ok(&["chats"]), ana.ok(&["whoami"]));
+        assert_eq!((a, b.as_str()), (c, ""));
+    }
+}
+
+#[tokio::test]
+async fn completions_and_help_need_no_server() {
+    let nowhere = Home::at("http://127.0.0.1:9");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(nowhere.ok(&["completions", shell]).await.contains("letsapp"), "{shell}");
+    }
+    let help = nowhere.ok(&["--help"]).await;
+    assert!(
+        help.contains("Exit codes:") && help.contains("LETSAPP_CONFIG_DIR"),
+        "{help}"
+    );
+}

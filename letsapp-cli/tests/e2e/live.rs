@@ -1,0 +1,260 @@
+//! Live connections, over networks good and bad.
+
+use std::collections::BTreeMap;
+
+use letsapp_cli::id::Seq;
+use letsapp_cli::protocol::Code;
+use letsapp_cli::requests::{EditMessage, ReceiptRequest, SendMessage};
+use letsapp_cli::{ClientError, Cut, Page, Positions, Update};
+use letsapp_core::messages::{Body, Emoji};
+
+use crate::support::{EAGER, PATIENCE, Pair, Proxy, Server, connect, next_message, wait_for};
+
+#[tokio::test]
+async fn two_people_talk() {
+    let server = Server::start().await;
+    let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
+    let (anas, mut to_ana) = connect(&ana).await;
+    let (bens, mut to_ben) = connect(&ben).await;
+
+    let sent = anas.say(chat, "hello").await.unwrap();
+    assert_eq!(next_message(&mut to_ben).await.1.body, "hello");
+    let (kind, own) = next_message(&mut to_ana).await;
+    assert_eq!((kind, own.id), ("new", sent.id), "one's own messages are told too");
+
+    bens.acknowledge(
+        chat,
+        ReceiptRequest {
+            delivered: None,
+            read: Some(sent.seq),
+        },
+    )
+    .await
+    .unwrap();
+    let heard = wait_for(&mut to_ana, |update| matches!(update, Update::Receipts { .. })).await;
+    let Update::Receipts { items, .. } = heard else {
+        unreachable!()
+    };
+    assert_eq!(items[0].watermarks.read_seq, sent.seq);
+
+    bens.react(chat, sent.seq, Emoji::parse("👍").unwrap()).await.unwrap();
+    let (kind, liked) = next_message(&mut to_ana).await;
+    assert_eq!((kind, liked.reactions[0].emoji.as_str()), ("changed", "👍"));
+    bens.unreact(chat, sent.seq, Emoji::parse("👍").unwrap()).await.unwrap();
+    let edit = EditMessage {
+        body: Body::parse("hallo").unwrap(),
+        mentions: None,
+    };
+    anas.edit(chat, sent.seq, edit).await.unwrap();
+    anas.delete(chat, sent.seq).await.unwrap();
+    let mut revs = Vec::new();
+    for _ in 0..4 {
+        revs.push(next_message(&mut to_ben).await.1.rev.0);
+    }
+    assert_eq!(revs, [2, 3, 4, 5]);
+    assert_eq!(
+        bens.delete(chat, Seq(99)).await.unwrap_err().code(),
+        Some(Code::NotFound)
+    );
+}
+
+#[tokio::test]
+async fn what_was_missed_comes_once_and_in_order() {
+    let server = Server::start().await;
+    let proxy = Proxy::before(server.address).await;
+    let Pair { ana, ben, chat } = Pair::meet(&server, Some(&proxy.url())).await;
+    let (_live, mut updates) = connect(&ana).await;
+    let mut seen = BTreeMap::new();
+    let mut last = 0;
+    for round in 0..5 {
+        ben.say(chat, format!("live {round}")).await.unwrap();
+        let (_, message) = next_message(&mut updates).await;
+        last = message.rev.0.max(last);
+        seen.insert(message.seq, message);
+        proxy.cut();
+        wait_for(&mut updates, |update| matches!(update, Update::Disconnected { .. })).await;
+        for n in 0..3 {
+            ben.say(chat, format!("missed {round} {n}")).await.unwrap();
+        }
+        let edit = EditMessage {
+            body: Body::parse(format!("edited {round}")).unwrap(),
+            mentions: None,
+        };
+        ben.edit(chat, Seq(1), &edit).await.unwrap();
+        proxy.mend();
+        for _ in 0..4 {
+            let (kind, message) = next_message(&mut updates).await;
+            assert!(message.rev.0 > last, "{} after {last}", message.rev);
+            last = message.rev.0;
+            assert_eq!(kind == "new", !seen.contains_key(&message.seq));
+            seen.insert(message.seq, message);
+        }
+    }
+    let history = ben
+        .history(chat, Cut::After(Seq::ZERO), Page::of(200))
+        .await
+        .unwrap()
+        .items;
+    let bodies: Vec<_> = history.into_iter().map(|message| message.body).collect();
+    assert_eq!(
+        seen.into_values().map(|message| message.body).collect::<Vec<_>>(),
+        bodies
+    );
+}
+
+#[tokio::test]
+async fn a_message_whose_answer_was_lost_is_sent_again_and_there_once() {
+    let server = Server::start().await;
+    let proxy = Proxy::before(server.address).await;
+    let Pair { ana, ben, chat } = Pair::meet(&server, Some(&proxy.url())).await;
+    let (live, mut updates) = connect(&ana).await;
+    let (_bens, mut to_ben) = connect(&ben).await;
+
+    proxy.lose_answers();
+    let sending = tokio::spawn({
+        let live = live.clone();
+        async move { live.say(chat, "once").await }
+    });
+    assert_eq!(next_message(&mut to_ben).await.1.body, "once");
+    assert!(!sending.is_finished(), "nobody has told the sender");
+    proxy.cut();
+    wait_for(&mut updates, |update| matches!(update, Update::Disconnected { .. })).await;
+    let offline = tokio::spawn({
+        let live = live.clone();
+        async move { live.say(chat, "typed while offline").await }
+    });
+    proxy.mend();
+    let sent = tokio::time::timeout(PATIENCE, sending).await.unwrap().unwrap().unwrap();
+    assert_eq!(sent.seq, Seq(1));
+    assert_eq!(
+        tokio::time::timeout(PATIENCE, offline)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap()
+            .seq,
+        Seq(2)
+    );
+    let history = ben.history(chat, Cut::Newest, Page::default()).await.unwrap().items;
+    assert_eq!(history.len(), 2);
+    let told = [next_message(&mut updates).await, next_message(&mut updates).await];
+    assert_eq!(
+        told.map(|(kind, message)| (kind, message.seq.0)),
+        [("new", 1), ("new", 2)]
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_restarts_is_found_again() {
+    let server = Server::start_on_disk().await;
+    let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
+    let (live, mut updates) = connect(&ana).await;
+    live.say(chat, "before").await.unwrap();
+    let server = server.restart().await;
+    wait_for(&mut updates, |update| matches!(update, Update::Disconnected { .. })).await;
+    wait_for(&mut updates, |update| matches!(update, Update::CaughtUp)).await;
+    live.say(chat, "after").await.unwrap();
+    assert_eq!(
+        ben.history(chat, Cut::Newest, Page::default())
+            .await
+            .unwrap()
+            .items
+            .len(),
+        2
+    );
+    drop(server);
+}
+
+#[tokio::test]
+async fn a_program_goes_on_where_it_was_stopped() {
+    let server = Server::start().await;
+    let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
+    ben.say(chat, "history").await.unwrap();
+    let (live, mut updates) = connect(&ana).await;
+    ben.say(chat, "live").await.unwrap();
+    assert_eq!(
+        next_message(&mut updates).await.1.body,
+        "live",
+        "what was there before is not told"
+    );
+    let kept = serde_json::to_string(updates.positions()).unwrap();
+    live.close().await;
+    assert!(matches!(live.say(chat, "x").await, Err(ClientError::Closed)));
+
+    ben.say(chat, "meanwhile").await.unwrap();
+    let other = sign_up_and_write(&server, &ana).await;
+    let positions: Positions = serde_json::from_str(&kept).unwrap();
+    let (_live, mut updates) = ana.live().positions(positions).backoff(EAGER).start();
+    let mut bodies = BTreeMap::new();
+    for _ in 0..2 {
+        let (_, message) = next_message(&mut updates).await;
+        bodies.insert(message.body, message.conversation_id);
+    }
+    assert_eq!(
+        bodies,
+        BTreeMap::from([("meanwhile".to_owned(), chat), ("we have not met".to_owned(), other)])
+    );
+}
+
+/// Somebody new writes to Ana.
+async fn sign_up_and_write(server: &Server, ana: &letsapp_cli::Client) -> letsapp_cli::id::ConversationId {
+    let carol = crate::support::sign_up(&server.url(), "carol").await;
+    let chat = carol.direct(ana.me().await.unwrap().user.id).await.unwrap().id;
+    carol.say(chat, "we have not met").await.unwrap();
+    chat
+}
+
+#[tokio::test]
+async fn a_conversation_that_begins_while_one_listens_is_heard_from_its_first_word() {
+    let server = Server::start().await;
+    let Pair { ana, .. } = Pair::meet(&server, None).await;
+    let (_live, mut updates) = connect(&ana).await;
+    let chat = sign_up_and_write(&server, &ana).await;
+    let (kind, message) = next_message(&mut updates).await;
+    assert_eq!(
+        (kind, message.conversation_id, message.body.as_str()),
+        ("new", chat, "we have not met")
+    );
+}
+
+#[tokio::test]
+async fn the_end_of_the_session_is_the_end_of_the_stream() {
+    let server = Server::start().await;
+    let Pair { ana, chat, .. } = Pair::meet(&server, None).await;
+    let (live, mut updates) = connect(&ana).await;
+    ana.logout().await.unwrap();
+    wait_for(&mut updates, |update| matches!(update, Update::SignedOut { .. })).await;
+    assert_eq!(updates.next().await, None);
+    assert!(live.say(chat, "x").await.is_err());
+
+    let (live, mut updates) = ana.live().start();
+    wait_for(&mut updates, |update| matches!(update, Update::SignedOut { .. })).await;
+    assert!(matches!(
+        live.say(chat, "x").await,
+        Err(ClientError::SignedOut | ClientError::Closed)
+    ));
+}
+
+#[tokio::test]
+async fn a_consumer_that_sleeps_through_a_flood_misses_nothing() {
+    const FLOOD: u64 = 4_600;
+    let server = Server::start().await;
+    let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
+    let (anas, mut updates) = connect(&ana).await;
+    let (bens, _told) = connect(&ben).await;
+    let sends = (0..FLOOD).map(|n| {
+        let bens = bens.clone();
+        async move {
+            bens.send(chat, SendMessage::text(n.to_string()).unwrap())
+                .await
+                .unwrap()
+        }
+    });
+    futures_util::future::join_all(sends).await;
+    // The consumer does not take an update, and yet its own requests are answered.
+    anas.say(chat, "last").await.unwrap();
+    for expected in 1..=FLOOD + 1 {
+        let (kind, message) = next_message(&mut updates).await;
+        assert_eq!((kind, message.seq), ("new", Seq(expected)));
+    }
+}
