@@ -18,13 +18,22 @@ use letsapp_core::time::{ManualClock, Timestamp};
 pub(crate) struct World {
     pub(crate) app: LetsApp,
     pub(crate) clock: Arc<ManualClock>,
+    _kept: Kept,
 }
+
+/// What must live as long as the store does.
+pub(crate) type Kept = Box<dyn std::any::Any + Send + Sync>;
 
 impl World {
     pub(crate) async fn new() -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
-        let app = LetsApp::builder().clock(clock.clone()).build().await.unwrap();
-        Self { app, clock }
+        let (builder, kept) = crate::store(LetsApp::builder().clock(clock.clone())).await;
+        let app = builder.build().await.unwrap();
+        Self {
+            app,
+            clock,
+            _kept: kept,
+        }
     }
 
     pub(crate) async fn person(&self, name: &str) -> Principal {

@@ -7,3 +7,10 @@ mod events;
 mod messages;
 mod sync;
 mod world;
+
+use letsapp_core::LetsAppBuilder;
+
+/// Puts the store in memory under an application; nothing has to be kept for it.
+async fn store(builder: LetsAppBuilder) -> (LetsAppBuilder, world::Kept) {
+    (builder, Box::new(()))
+}
