@@ -26,6 +26,12 @@ const OPERATIONS: &[Operation] = &[
 /// Describes the socket.
 pub(crate) fn document() -> Value {
     let mut schemas = Schemas::default();
+    // What is flattened into another type is referred to by it, but not among what it lists.
+    schemas.add::<SendMessage>();
+    schemas.add::<EditMessage>();
+    schemas.add::<React>();
+    schemas.add::<ReceiptRequest>();
+    schemas.add::<Nothing>();
     let mut messages = Map::new();
     let mut operations = Map::new();
     for operation in OPERATIONS {
@@ -94,7 +100,7 @@ impl Operation {
         Self {
             op,
             summary,
-            data: Schemas::add::<D>,
+            data: Schemas::inline::<D>,
             ok: Schemas::add::<T>,
         }
     }
@@ -137,17 +143,29 @@ impl Operation {
 }
 
 impl Schemas {
+    /// Adds all that a type's schema refers to, and returns the schema: for types whose names say too little.
+    fn inline<T: ToSchema>(&mut self) -> Value {
+        let mut referred = Vec::new();
+        T::schemas(&mut referred);
+        self.insert(referred);
+        serde_json::to_value(T::schema()).expect("schemas are plain data")
+    }
+
     /// Adds a type's schema and all that it refers to, and returns a reference to it.
     fn add<T: ToSchema>(&mut self) -> Value {
-        let mut all: Vec<(String, RefOr<Schema>)> = Vec::new();
+        let mut all = Vec::new();
         T::schemas(&mut all);
         all.push((T::name().into_owned(), T::schema()));
+        self.insert(all);
+        json!({"$ref": format!("#/components/schemas/{}", T::name())})
+    }
+
+    fn insert(&mut self, all: Vec<(String, RefOr<Schema>)>) {
         for (name, schema) in all {
             self.0
                 .entry(name)
                 .or_insert_with(|| serde_json::to_value(schema).expect("schemas are plain data"));
         }
-        json!({"$ref": format!("#/components/schemas/{}", T::name())})
     }
 }
 

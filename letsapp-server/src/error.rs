@@ -16,7 +16,8 @@ use crate::api::reply;
 /// Why a request was not done: what the client is told, and what only the log is.
 #[derive(Debug)]
 pub(crate) struct ApiError {
-    problem: Problem,
+    // Boxed, since every answer has room for one.
+    problem: Box<Problem>,
     cause: Option<BoxError>,
 }
 
@@ -24,7 +25,7 @@ impl ApiError {
     /// Makes the error that a code stands for.
     pub(crate) fn new(code: Code) -> Self {
         Self {
-            problem: Problem::new(code),
+            problem: Box::new(Problem::new(code)),
             cause: None,
         }
     }
@@ -32,7 +33,7 @@ impl ApiError {
     /// Makes an error that says what it is about this time.
     pub(crate) fn because(code: Code, detail: impl Into<String>) -> Self {
         Self {
-            problem: Problem::new(code).with_detail(detail),
+            problem: Box::new(Problem::new(code).with_detail(detail)),
             cause: None,
         }
     }
@@ -40,10 +41,10 @@ impl ApiError {
     /// Names the fields that can't be so.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         Self {
-            problem: Problem {
+            problem: Box::new(Problem {
                 errors,
                 ..Problem::new(Code::ValidationFailed)
-            },
+            }),
             cause: None,
         }
     }
@@ -56,7 +57,7 @@ impl ApiError {
     /// Hides a cause behind a code.
     fn hiding(code: Code, cause: impl Into<BoxError>) -> Self {
         Self {
-            problem: Problem::new(code),
+            problem: Box::new(Problem::new(code)),
             cause: Some(cause.into()),
         }
     }
@@ -71,7 +72,7 @@ impl ApiError {
                 tracing::warn!(cause, "a request could not be served");
             }
         }
-        self.problem
+        *self.problem
     }
 
     /// Answers over HTTP.

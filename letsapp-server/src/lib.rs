@@ -15,6 +15,8 @@ pub mod keys;
 mod openapi;
 mod serve;
 mod telemetry;
+#[cfg(test)]
+mod testing;
 mod web;
 mod ws;
 

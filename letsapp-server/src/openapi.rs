@@ -25,7 +25,7 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> OpenApi {
     for endpoint in endpoints {
         referenced.extend(endpoint.schemas.iter().cloned());
         let methods = vec![openapi_method(&endpoint.method)];
-        let operation = with_problems(endpoint.operation.clone());
+        let operation = named(with_problems(endpoint.operation.clone()));
         paths = paths.path(endpoint.template, PathItem::from_http_methods(methods, operation));
     }
     for (name, schema) in referenced {
@@ -46,6 +46,15 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> OpenApi {
         .components(Some(components.build()))
         .paths(paths.build())
         .build()
+}
+
+/// Gives an operation a name of its own: several features have a `list`.
+fn named(mut operation: Operation) -> Operation {
+    let feature = operation.tags.as_ref().and_then(|tags| tags.first());
+    if let (Some(feature), Some(verb)) = (feature, &operation.operation_id) {
+        operation.operation_id = Some(format!("{feature}_{verb}"));
+    }
+    operation
 }
 
 /// Adds what every operation may answer: a problem.

@@ -88,7 +88,7 @@ impl<'a> Fields<'a> {
     /// Reads a field that must be there.
     pub fn required<T: Field>(&mut self, name: &str) -> Option<T> {
         match self.object.get(name) {
-            None | Some(Value::Null) => self.fault(name, Fault::Required),
+            None | Some(Value::Null) => self.fault(name, &Fault::Required),
             Some(value) => self.read(name, value),
         }
     }
@@ -121,7 +121,7 @@ impl<'a> Fields<'a> {
     /// Reads an id that the client chose, if it did: a UUID of version 4 or 7.
     pub fn client_id<T: Field + ClientId>(&mut self, name: &str) -> Option<Option<T>> {
         match self.optional::<T>(name)? {
-            Some(id) if !id.is_for_clients() => self.fault(name, Fault::IdVersion),
+            Some(id) if !id.is_for_clients() => self.fault(name, &Fault::IdVersion),
             id => Some(id),
         }
     }
@@ -129,7 +129,7 @@ impl<'a> Fields<'a> {
     /// Reads a list of at most `max`; a missing one is empty.
     pub fn list<T: Field>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
         match self.optional::<Vec<T>>(name)?.unwrap_or_default() {
-            items if items.len() > max => self.fault(name, Fault::TooMany(max)),
+            items if items.len() > max => self.fault(name, &Fault::TooMany(max)),
             items => Some(items),
         }
     }
@@ -144,12 +144,12 @@ impl<'a> Fields<'a> {
                 faults: self.faults,
             })
             .map(Some),
-            Some(_) => self.fault(name, Fault::Type("an object")),
+            Some(_) => self.fault(name, &Fault::Type("an object")),
         }
     }
 
     /// Notes a fault of a field; always `None`, for the caller to return.
-    pub fn fault<T>(&mut self, name: &str, fault: Fault) -> Option<T> {
+    pub fn fault<T>(&mut self, name: &str, fault: &Fault) -> Option<T> {
         let path = self.path_of(name);
         self.faults.push(fault.at(&path));
         None

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $word:literal $status:literal $title:literal,)*) => {
+    ($($(#[$doc:meta])* $name:ident = $word:tt $status:literal $title:literal,)*) => {
         /// What went wrong, as a stable machine word.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -1,7 +1,7 @@
 //! Endpoints: a route together with its place in the OpenAPI document, so that neither is without the other.
 
 use http::{Method, StatusCode};
-use utoipa::__dev::SchemaReferences;
+use utoipa::__dev::{SchemaReferences, Tags};
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::{RefOr, Schema};
 use warp::filters::BoxedFilter;
@@ -36,7 +36,7 @@ impl Endpoint {
     ///
     /// # Panics
     /// If the documented operation has not exactly one method, which is a fault of its annotation.
-    pub(crate) fn new<P: utoipa::Path + SchemaReferences>(
+    pub(crate) fn new<P: utoipa::Path + SchemaReferences + for<'t> Tags<'t>>(
         filter: impl Filter<Extract = (Answer,), Error = Rejection> + Clone + Send + Sync + 'static,
     ) -> Self {
         let [method] = <[HttpMethod; 1]>::try_from(P::methods())
@@ -46,10 +46,12 @@ impl Endpoint {
         let template: &'static str = String::leak(P::path());
         let mut schemas = Vec::new();
         P::schemas(&mut schemas);
+        let mut operation = P::operation();
+        operation.tags = Some(P::tags().into_iter().map(str::to_owned).collect());
         Self {
             method: method_of(&method),
             template,
-            operation: P::operation(),
+            operation,
             schemas,
             route: answering(template, filter),
         }

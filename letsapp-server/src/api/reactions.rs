@@ -61,18 +61,18 @@ async fn react(id: ConversationId, seq: u64, emoji: String, call: Call) -> Answe
     )
 }
 
-/// Takes one's reaction off a message.
+/// Takes one's reaction off a message, if it is this one.
 #[utoipa::path(delete, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
 async fn unreact(id: ConversationId, seq: u64, emoji: String, call: Call) -> Answer {
     let principal = call.principal().await?;
-    read(&emoji)?;
+    let emoji = read(&emoji)?;
     reply::ok(
         &call
             .app()
             .messages()
-            .react(&principal, id, Seq(seq), None, None)
+            .unreact(&principal, id, Seq(seq), emoji, None)
             .await?,
     )
 }

@@ -91,9 +91,12 @@ impl Asker {
             seq,
             request: react,
         } = AtMessage::<React>::parse_json(request.data())?;
-        let emoji = (!react.remove).then_some(react.emoji);
-        let messages = self.context.app.messages();
-        let reacted = messages.react(&self.principal, conversation_id, seq, emoji, Some(self.connection_id));
+        let (messages, origin) = (self.context.app.messages(), Some(self.connection_id));
+        if react.remove {
+            let removed = messages.unreact(&self.principal, conversation_id, seq, react.emoji, origin);
+            return Ok(replying(request.id, removed));
+        }
+        let reacted = messages.react(&self.principal, conversation_id, seq, Some(react.emoji), origin);
         Ok(replying(request.id, reacted))
     }
 

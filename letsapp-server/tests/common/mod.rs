@@ -25,19 +25,19 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// Nothing that is waited for takes this long, unless it never comes.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server in this process.
-pub struct Server {
-    pub app: LetsApp,
-    pub address: SocketAddr,
-    pub admin: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) app: LetsApp,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
     stop: oneshot::Sender<()>,
     stopped: JoinHandle<()>,
 }
 
 /// An open socket.
-pub struct Socket {
+pub(crate) struct Socket {
     stream: WebSocketStream<TcpStream>,
     events: VecDeque<Value>,
     replies: Vec<Value>,
@@ -45,11 +45,11 @@ pub struct Socket {
 }
 
 impl Server {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(LetsApp::builder(), Config::default()).await
     }
 
-    pub async fn with(builder: LetsAppBuilder, config: Config) -> Self {
+    pub(crate) async fn with(builder: LetsAppBuilder, config: Config) -> Self {
         let loopback = || "127.0.0.1:0".to_owned();
         let config = Config {
             listen: loopback(),
@@ -78,12 +78,12 @@ impl Server {
     }
 
     /// Tells the server to go away, and returns what ends when it has.
-    pub fn stop(self) -> JoinHandle<()> {
+    pub(crate) fn stop(self) -> JoinHandle<()> {
         self.stop.send(()).expect("the server runs");
         self.stopped
     }
 
-    pub async fn person(&self, username: &str) -> SignedIn {
+    pub(crate) async fn person(&self, username: &str) -> SignedIn {
         let request = Register::new(
             Username::parse(username).unwrap(),
             Password::parse("a long password").unwrap(),
@@ -92,7 +92,7 @@ impl Server {
     }
 
     /// Brings two together and returns their conversation.
-    pub async fn chat(&self, one: &SignedIn, other: &SignedIn) -> String {
+    pub(crate) async fn chat(&self, one: &SignedIn, other: &SignedIn) -> String {
         let principal = self.app.auth().authenticate(&one.tokens.access_token).await.unwrap();
         let request = CreateConversation::Direct { user_id: other.user.id };
         let (conversation, _) = self
@@ -104,7 +104,7 @@ impl Server {
         conversation.id.to_string()
     }
 
-    pub async fn connect(&self, person: &SignedIn) -> Socket {
+    pub(crate) async fn connect(&self, person: &SignedIn) -> Socket {
         let mut request = self.request();
         let bearer = format!("Bearer {}", person.tokens.access_token);
         request
@@ -115,7 +115,7 @@ impl Server {
     }
 
     /// Connects with a receive buffer so small that little gets lost in it.
-    pub async fn connect_narrowly(&self, person: &SignedIn) -> Socket {
+    pub(crate) async fn connect_narrowly(&self, person: &SignedIn) -> Socket {
         let mut request = self.request();
         let bearer = format!("Bearer {}", person.tokens.access_token);
         request
@@ -128,7 +128,7 @@ impl Server {
     }
 
     /// Connects with subprotocols, and returns the one that the server chose; else the status of its refusal.
-    pub async fn connect_with(&self, subprotocols: &str) -> Result<(Socket, Option<String>), u16> {
+    pub(crate) async fn connect_with(&self, subprotocols: &str) -> Result<(Socket, Option<String>), u16> {
         let mut request = self.request();
         request
             .headers_mut()
@@ -163,7 +163,7 @@ impl Socket {
     }
 
     /// Asks for something without waiting for the reply, and returns the request's id.
-    pub async fn ask(&mut self, op: &str, data: Value) -> u64 {
+    pub(crate) async fn ask(&mut self, op: &str, data: Value) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         self.send(Message::text(json!({"id": id, "op": op, "data": data}).to_string()))
@@ -172,7 +172,7 @@ impl Socket {
     }
 
     /// Asks for something and returns the reply.
-    pub async fn done(&mut self, op: &str, data: Value) -> Value {
+    pub(crate) async fn done(&mut self, op: &str, data: Value) -> Value {
         let id = self.ask(op, data).await;
         let reply = self.reply(id).await;
         assert!(reply.get("ok").is_some(), "{reply}");
@@ -180,7 +180,7 @@ impl Socket {
     }
 
     /// Asks for something and returns the code of its refusal.
-    pub async fn refused(&mut self, op: &str, data: Value) -> String {
+    pub(crate) async fn refused(&mut self, op: &str, data: Value) -> String {
         let id = self.ask(op, data).await;
         let reply = self.reply(id).await;
         reply["error"]["code"]
@@ -190,7 +190,7 @@ impl Socket {
     }
 
     /// Waits for the reply to a request.
-    pub async fn reply(&mut self, id: u64) -> Value {
+    pub(crate) async fn reply(&mut self, id: u64) -> Value {
         loop {
             if let Some(place) = self.replies.iter().position(|reply| reply["id"] == id) {
                 return self.replies.remove(place);
@@ -200,7 +200,7 @@ impl Socket {
     }
 
     /// Waits for the next event.
-    pub async fn event(&mut self) -> Value {
+    pub(crate) async fn event(&mut self) -> Value {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return event;
@@ -210,7 +210,7 @@ impl Socket {
     }
 
     /// Waits for the next event of a kind and returns its data.
-    pub async fn event_of(&mut self, kind: &str) -> Value {
+    pub(crate) async fn event_of(&mut self, kind: &str) -> Value {
         loop {
             let event = self.event().await;
             if event["event"] == kind {
@@ -220,7 +220,7 @@ impl Socket {
     }
 
     /// Waits for the end, and returns its code: 1006 where there was no goodbye.
-    pub async fn closed(&mut self) -> u16 {
+    pub(crate) async fn closed(&mut self) -> u16 {
         loop {
             match timeout(PATIENCE, self.stream.next()).await.expect("an end in time") {
                 Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
@@ -231,12 +231,12 @@ impl Socket {
         }
     }
 
-    pub async fn send(&mut self, message: Message) {
+    pub(crate) async fn send(&mut self, message: Message) {
         self.stream.send(message).await.unwrap();
     }
 
     /// The stream itself, for what no client in its right mind does.
-    pub fn stream(&mut self) -> &mut WebSocketStream<TcpStream> {
+    pub(crate) fn stream(&mut self) -> &mut WebSocketStream<TcpStream> {
         &mut self.stream
     }
 
@@ -246,9 +246,9 @@ impl Socket {
             Message::Text(text) => {
                 let frame: Value = serde_json::from_str(&text).unwrap();
                 if frame.get("event").is_some() {
-                    self.events.push_back(frame)
+                    self.events.push_back(frame);
                 } else {
-                    self.replies.push(frame)
+                    self.replies.push(frame);
                 }
             }
             Message::Close(frame) => panic!("closed: {frame:?}"),
@@ -258,7 +258,7 @@ impl Socket {
 }
 
 /// Sends bytes and returns all that comes back until the other side closes.
-pub async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
+pub(crate) async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     // The other side may close before it has read everything.
     let _ = stream.write_all(bytes.as_ref()).await;
@@ -266,7 +266,7 @@ pub async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
 }
 
 /// Reads all that comes until the other side closes, or cuts the connection.
-pub async fn read_to_end(stream: &mut TcpStream) -> String {
+pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let mut part = [0; 4096];
     while let Ok(read @ 1..) = timeout(PATIENCE, stream.read(&mut part)).await.expect("an end in time") {
@@ -276,7 +276,7 @@ pub async fn read_to_end(stream: &mut TcpStream) -> String {
 }
 
 /// Asks for a page on a connection of its own.
-pub async fn get(address: SocketAddr, path: &str) -> String {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
     exchange(
         address,
         format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
@@ -285,13 +285,13 @@ pub async fn get(address: SocketAddr, path: &str) -> String {
 }
 
 /// Returns the status of an answer.
-pub fn status(answer: &str) -> u16 {
+pub(crate) fn status(answer: &str) -> u16 {
     let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
     status.unwrap_or_else(|| panic!("no answer: {answer:?}"))
 }
 
 /// Returns a header of an answer.
-pub fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     let head = answer.split("\r\n\r\n").next()?;
     head.lines().find_map(|line| {
         let (found, value) = line.split_once(':')?;

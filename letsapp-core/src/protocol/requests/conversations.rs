@@ -145,7 +145,7 @@ impl FromFields for AddMembers {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let user_ids: Vec<_> = fields.required("user_ids")?;
         if user_ids.len() > USERS_MAX {
-            return fields.fault("user_ids", Fault::TooMany(USERS_MAX));
+            return fields.fault("user_ids", &Fault::TooMany(USERS_MAX));
         }
         Some(Self { user_ids })
     }

@@ -100,7 +100,7 @@ impl FromFields for SendMessage {
         let alone = attachments.as_ref().is_none_or(Vec::is_empty);
         let body = body.and_then(|body| match words(body, alone) {
             Ok(body) => Some(body),
-            Err(error) => fields.fault("body", Fault::Text(error)),
+            Err(error) => fields.fault("body", &Fault::Text(error)),
         });
         Some(Self {
             id: id?,
@@ -134,7 +134,7 @@ impl FromFields for EditMessage {
         let body = fields.required("body");
         let mentions = fields.optional::<Vec<_>>("mentions");
         let mentions = match mentions {
-            Some(Some(mentions)) if mentions.len() > USERS_MAX => fields.fault("mentions", Fault::TooMany(USERS_MAX)),
+            Some(Some(mentions)) if mentions.len() > USERS_MAX => fields.fault("mentions", &Fault::TooMany(USERS_MAX)),
             mentions => mentions,
         };
         Some(Self {
@@ -149,7 +149,7 @@ impl FromFields for ReceiptRequest {
         let delivered = fields.optional("delivered");
         let read = fields.optional("read");
         match (delivered?, read?) {
-            (None, None) => fields.fault("read", Fault::Required),
+            (None, None) => fields.fault("read", &Fault::Required),
             (delivered, read) => Some(Self { delivered, read }),
         }
     }

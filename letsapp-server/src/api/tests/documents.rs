@@ -1,0 +1,141 @@
+//! The server's own description, held against what it really does.
+
+use http::Method;
+use serde_json::Value;
+
+use crate::testing::World;
+
+const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+
+/// Puts something of the right shape in the place of each parameter.
+fn filled(template: &str) -> String {
+    let segment = |segment: &str| match segment {
+        "{seq}" => "1".to_owned(),
+        "{emoji}" => "%F0%9F%91%8D".to_owned(),
+        segment if segment.starts_with('{') => "8c5f1b1e-0b1d-4d6e-9a51-6b4c1f1f0a10".to_owned(),
+        segment => segment.to_owned(),
+    };
+    template.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn what_is_described_is_served_and_nothing_else() {
+    let world = World::new().await;
+    let paths = world.document.0["paths"].as_object().unwrap();
+    assert!(paths.len() > 20, "only {} paths are described", paths.len());
+    for (template, item) in paths {
+        for method in METHODS {
+            let described = item.get(method.as_str().to_lowercase()).is_some();
+            let got = world.ask(method.clone(), filled(template)).send().await;
+            let known = !matches!(got.status.as_u16(), 404 | 405);
+            assert_eq!(known, described, "{method} {template} answers {}", got.status);
+            if !described {
+                got.expect(405).refused("method_not_allowed");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_needs_a_token_says_so() {
+    let world = World::new().await;
+    for (template, item) in world.document.0["paths"].as_object().unwrap() {
+        for method in METHODS {
+            let Some(operation) = item.get(method.as_str().to_lowercase()) else {
+                continue;
+            };
+            let got = world.ask(method.clone(), filled(template)).send().await;
+            let secured = operation.get("security").is_some();
+            assert_eq!(got.status == 401, secured, "{method} {template} answers {}", got.status);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_operation_has_a_name_of_its_own_and_every_reference_leads_somewhere() {
+    let world = World::new().await;
+    let document = world.get("/openapi.json").send().await.expect(200).body;
+    let mut names: Vec<_> = values(&document, "operationId")
+        .into_iter()
+        .map(Value::to_string)
+        .collect();
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    let asyncapi = world.get("/asyncapi.json").send().await.expect(200).body;
+    for document in [document, asyncapi] {
+        for reference in values(&document, "$ref") {
+            let target = reference.as_str().unwrap().trim_start_matches('#').to_owned();
+            assert!(document.pointer(&target).is_some(), "nothing is at {reference}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn codes_are_described_as_they_are_sent() {
+    let world = World::new().await;
+    let described = world.document.0["components"]["schemas"]["Code"]["enum"]
+        .as_array()
+        .unwrap()
+        .clone();
+    let sent: Vec<_> = letsapp_core::protocol::Code::ALL
+        .iter()
+        .map(|code| Value::from(code.as_str()))
+        .collect();
+    assert_eq!(described, sent);
+}
+
+#[tokio::test]
+async fn the_pages_of_the_server_are_there() {
+    let world = World::new().await;
+    for path in [
+        "/",
+        "/main.js",
+        "/docs",
+        "/docs/",
+        "/docs/swagger-ui.css",
+        "/docs/swagger-initializer.js",
+    ] {
+        world.get(path).send().await.expect(200);
+    }
+    let page = world.get("/").send().await;
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert!(
+        page.headers["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .contains("script-src 'self'")
+    );
+    let etag = page.headers["etag"].to_str().unwrap();
+    world
+        .get("/")
+        .header("if-none-match", &format!("\"other\", W/{etag}"))
+        .send()
+        .await
+        .expect(304);
+    world
+        .get("/")
+        .header("if-none-match", "\"other\"")
+        .send()
+        .await
+        .expect(200);
+}
+
+/// Collects the values under a key, wherever it is.
+fn values<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
+    match value {
+        Value::Object(object) => object
+            .iter()
+            .flat_map(|(name, value)| {
+                if name == key && value.is_string() {
+                    vec![value]
+                } else {
+                    values(value, key)
+                }
+            })
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(|item| values(item, key)).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,171 @@
+//! Holds answers against the OpenAPI document: what it does not describe is as wrong as what it describes otherwise.
+
+use http::{Method, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::api::Endpoint;
+use crate::openapi;
+
+/// The OpenAPI document.
+pub(crate) struct Document(pub(crate) Value);
+
+impl Document {
+    pub(crate) fn of(endpoints: &[Endpoint]) -> Self {
+        Self(serde_json::to_value(openapi::document(endpoints)).unwrap())
+    }
+
+    /// Insists that an answer is one of those that the document describes.
+    pub(crate) fn hold(&self, method: &Method, path: &str, status: StatusCode, body: &Value) {
+        let Some(operation) = self.operation(method, path) else {
+            return;
+        };
+        let responses = &operation["responses"];
+        let response = responses.get(status.as_str()).unwrap_or(&responses["default"]);
+        let content = response["content"].as_object();
+        let schema = content
+            .and_then(|content| content.values().next())
+            .map(|content| &content["schema"]);
+        match schema {
+            Some(schema) => {
+                let fault = self.fault(schema, body, "$").err();
+                assert_eq!(fault, None, "{method} {path} answers {status} {body}");
+            }
+            None => assert_eq!(*body, Value::Null, "{method} {path} answers {status} with a body"),
+        }
+    }
+
+    fn operation(&self, method: &Method, path: &str) -> Option<&Value> {
+        let stands_for = |template: &str| {
+            template.split('/').count() == path.split('/').count()
+                && template
+                    .split('/')
+                    .zip(path.split('/'))
+                    .all(|(a, b)| a == b || a.starts_with('{'))
+        };
+        let paths = self.0["paths"].as_object()?;
+        let exact = paths.iter().find(|(template, _)| *template == path);
+        let (_, item) = exact.or_else(|| paths.iter().find(|(template, _)| stands_for(template)))?;
+        item.get(method.as_str().to_lowercase())
+    }
+
+    fn fault(&self, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+        if let Some(reference) = schema["$ref"].as_str() {
+            let target = self.0.pointer(reference.trim_start_matches('#'));
+            return self.fault(target.ok_or(format!("{at}: nothing is at {reference}"))?, value, at);
+        }
+        if let Some(choices) = schema["oneOf"].as_array() {
+            let faults: Vec<_> = choices
+                .iter()
+                .map(|choice| self.fault(choice, value, at).err())
+                .collect();
+            let fitting = faults.iter().filter(|fault| fault.is_none()).count();
+            return if fitting == 1 {
+                Ok(())
+            } else {
+                Err(format!("{at}: {fitting} fit: {faults:?}"))
+            };
+        }
+        if let Some(words) = schema["enum"].as_array() {
+            return if words.contains(value) {
+                Ok(())
+            } else {
+                Err(format!("{at}: {value} is none of {words:?}"))
+            };
+        }
+        if !of_type(&schema["type"], value) && schema.get("type").is_some() {
+            return Err(format!("{at}: {value} is no {}", schema["type"]));
+        }
+        match value {
+            Value::Object(object) => self.object(schema, object, at),
+            Value::Array(items) => {
+                let mut each = items.iter().enumerate();
+                each.try_for_each(|(i, item)| self.fault(&schema["items"], item, &format!("{at}[{i}]")))
+            }
+            Value::String(text) => formatted(&schema["format"], text, at),
+            _ => Ok(()),
+        }
+    }
+
+    fn object(&self, schema: &Value, object: &Map<String, Value>, at: &str) -> Result<(), String> {
+        let mut described = Map::new();
+        let mut required = Vec::new();
+        self.gather(schema, &mut described, &mut required);
+        if let Some(missing) = required.iter().find(|name| !object.contains_key(*name)) {
+            return Err(format!("{at}: {missing} is missing"));
+        }
+        for (name, value) in object {
+            let at = format!("{at}.{name}");
+            match (described.get(name), schema.get("additionalProperties")) {
+                (Some(schema), _) | (None, Some(schema)) => self.fault(schema, value, &at)?,
+                (None, None) => return Err(format!("{at} is not described")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gathers the properties of a schema and of those that it is put together from.
+    fn gather(&self, schema: &Value, described: &mut Map<String, Value>, required: &mut Vec<String>) {
+        if let Some(target) = schema["$ref"]
+            .as_str()
+            .and_then(|to| self.0.pointer(to.trim_start_matches('#')))
+        {
+            self.gather(target, described, required);
+        }
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            self.gather(part, described, required);
+        }
+        let properties = schema["properties"].as_object().into_iter().flatten();
+        described.extend(properties.map(|(name, schema)| (name.clone(), schema.clone())));
+        let names = schema["required"].as_array().into_iter().flatten();
+        required.extend(names.filter_map(|name| name.as_str().map(str::to_owned)));
+    }
+}
+
+fn of_type(types: &Value, value: &Value) -> bool {
+    let is = |name: &Value| match name.as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("integer") => value.is_u64() || value.is_i64(),
+        Some("number") => value.is_number(),
+        Some("boolean") => value.is_boolean(),
+        Some("null") => value.is_null(),
+        _ => false,
+    };
+    types.as_array().map_or_else(|| is(types), |types| types.iter().any(is))
+}
+
+fn formatted(format: &Value, text: &str, at: &str) -> Result<(), String> {
+    let fits = match format.as_str() {
+        Some("uuid") => text.parse::<uuid::Uuid>().is_ok(),
+        Some("date-time") => text.len() == 24 && text.parse::<letsapp_core::time::Timestamp>().is_ok(),
+        _ => true,
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(format!("{at}: {text} is no {format}"))
+    }
+}
+
+#[test]
+fn what_is_described_otherwise_or_not_at_all_is_found() {
+    let document =
+        Document(serde_json::json!({"components": {"schemas": {"Id": {"type": "string", "format": "uuid"}}}}));
+    let schema = serde_json::json!({
+        "type": "object", "required": ["id"],
+        "properties": {"id": {"$ref": "#/components/schemas/Id"}, "n": {"type": ["integer", "null"]}},
+    });
+    let fault = |value: Value| document.fault(&schema, &value, "$").is_err();
+    let id = "8c5f1b1e-0b1d-4d6e-9a51-6b4c1f1f0a10";
+    assert!(!fault(serde_json::json!({"id": id, "n": null})));
+    for wrong in [
+        serde_json::json!({}),
+        serde_json::json!({"id": "x"}),
+        serde_json::json!({"id": id, "n": "1"}),
+        serde_json::json!({"id": id, "x": 1}),
+        serde_json::json!([]),
+    ] {
+        assert!(fault(wrong.clone()), "{wrong}");
+    }
+}
