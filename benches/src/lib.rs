@@ -4,9 +4,11 @@
 //! prints the ratio. Nothing here is a product: the bare relay keeps no message, the bare tables answer no question.
 
 pub mod bare;
+pub mod embedded;
 pub mod load;
 pub mod process;
 pub mod report;
 pub mod sample;
 pub mod scale;
 pub mod target;
+pub mod turns;

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write,
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -14,10 +15,10 @@ const SYLLABLES: [&str; 24] = [
     "wen", "xa", "yo", "zed", "cor", "mu",
 ];
 
-/// A fixed set of message bodies with their search terms.
+/// A fixed set of message bodies with their search terms; a clone is another handle on it.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    texts: Vec<Text>,
+    texts: Arc<[Text]>,
 }
 
 /// A body and its terms.
@@ -226,7 +227,7 @@ mod tests {
 
     #[test]
     fn bodies_need_no_escaping() {
-        for text in &Sample::new().texts {
+        for text in Sample::new().texts.iter() {
             assert_eq!(
                 serde_json::to_string(&text.body).expect("a string"),
                 format!("\"{}\"", text.body)

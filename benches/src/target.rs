@@ -71,6 +71,8 @@ impl Target {
 
     /// Builds the real server (in the profile that the bench runs in: release), and starts it on a store.
     ///
+    /// `LETSAPP_BENCH_SERVER` names another one to start, which was built before.
+    ///
     /// # Errors
     /// When it does not build or start.
     pub fn letsapp(store: &Store) -> io::Result<Self> {
@@ -273,6 +275,9 @@ pub fn scratch_directory() -> io::Result<PathBuf> {
 }
 
 fn build_server() -> io::Result<PathBuf> {
+    if let Some(program) = std::env::var_os("LETSAPP_BENCH_SERVER") {
+        return Ok(program.into());
+    }
     let cargo = std::env::var_os("CARGO").ok_or_else(|| io::Error::other("run it with `cargo bench`"))?;
     let built = Command::new(cargo)
         .args([
