@@ -25,13 +25,8 @@ pub(super) struct Send {
     /// To whom: a username, a group's title, or an id
     #[arg(value_name = "USER|CONVERSATION")]
     to: Target,
-    /// The words; - reads them from standard input
-    #[arg(
-        value_name = "TEXT",
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
+    /// The words; - reads them from standard input, and -- stands before words that begin with a hyphen
+    #[arg(value_name = "TEXT", required = true)]
     words: Vec<String>,
     /// The number of the message that this one answers
     #[arg(long, value_name = "SEQ")]

@@ -12,7 +12,7 @@ use letsapp_cli::requests::{Password, Register};
 use letsapp_cli::{Backoff, Client, Live, Update, Updates};
 use letsapp_core::users::Username;
 
-pub(crate) use command::{Home, Running};
+pub(crate) use command::Home;
 pub(crate) use proxy::Proxy;
 pub(crate) use server::Server;
 
