@@ -45,7 +45,13 @@ pub(crate) async fn settle(run: &str, ledgers: &[Ledger], followed: &Followed) -
     let line = format!("{run}: acknowledged {acknowledged}, found {found}, doubled {doubled}, lost {lost}");
     // Past the harness, which hides the output of what passes.
     let _ = writeln!(stderr().lock(), "{line}");
-    assert_eq!((found, doubled, lost), (acknowledged, 0, 0), "{line}");
+    let refused: Vec<_> = ledgers.iter().flat_map(|ledger| &ledger.refused).collect();
+    assert_eq!(
+        (found, doubled, lost),
+        (acknowledged, 0, 0),
+        "{line}; refused: {refused:#?}"
+    );
+    assert!(refused.is_empty(), "{refused:#?}");
 
     for (room, expected) in &rooms {
         let history = &histories[room];

@@ -216,5 +216,7 @@ async fn a_group_is_shown(ana: &Page, ben: &Page, server: &Running) {
         for scheme in [ColorScheme::Light, ColorScheme::Dark] {
             page.picture_in("group", scheme).await;
         }
+        page.show_members().await;
+        page.picture("members").await;
     }
 }

@@ -166,6 +166,12 @@ impl Page {
         self.click("confirm-yes").await;
     }
 
+    /// Opens the list of a group's members.
+    pub(super) async fn show_members(&self) {
+        self.click("members").await;
+        self.locate("[data-testid=member]").await;
+    }
+
     /// Scrolls back until the first message of the conversation is in view.
     pub(super) async fn scroll_to_start(&self, body: &str) {
         let script = "
@@ -293,6 +299,7 @@ impl Page {
             seq.as_str().expect("it is there")
         );
         self.tap(&format!("{message} [data-testid=body]")).await;
+        self.picture("tools").await;
         self.tap(&format!("{message} [data-testid={tool}]")).await;
     }
 
