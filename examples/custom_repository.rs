@@ -24,7 +24,10 @@ use serde_json::{Value, json};
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("sessions.jsonl");
-    let app = LetsApp::builder().store(Store::open(&file, MemoryStore::new())?).build().await?;
+    let app = LetsApp::builder()
+        .store(Store::open(&file, MemoryStore::new())?)
+        .build()
+        .await?;
     app.sign_up("ana", "correct horse battery").await?;
     println!("{} now holds\n{}", file.display(), std::fs::read_to_string(&file)?);
     Ok(())
@@ -38,7 +41,10 @@ struct Store {
 
 impl Store {
     fn open(file: &Path, rest: MemoryStore) -> std::io::Result<Self> {
-        Ok(Self { sessions: Arc::new(SessionFile::open(file)?), rest })
+        Ok(Self {
+            sessions: Arc::new(SessionFile::open(file)?),
+            rest,
+        })
     }
 }
 
@@ -82,9 +88,18 @@ struct SessionFile {
 
 impl SessionFile {
     fn open(path: &Path) -> std::io::Result<Self> {
-        let text = if path.exists() { std::fs::read_to_string(path)? } else { String::new() };
-        let sessions = text.lines().map(|line| read(line).ok_or(std::io::ErrorKind::InvalidData.into()));
-        Ok(Self { path: path.to_owned(), sessions: Mutex::new(sessions.collect::<std::io::Result<_>>()?) })
+        let text = if path.exists() {
+            std::fs::read_to_string(path)?
+        } else {
+            String::new()
+        };
+        let sessions = text
+            .lines()
+            .map(|line| read(line).ok_or(std::io::ErrorKind::InvalidData.into()));
+        Ok(Self {
+            path: path.to_owned(),
+            sessions: Mutex::new(sessions.collect::<std::io::Result<_>>()?),
+        })
     }
 
     /// Changes the sessions in one step, on disk first.
@@ -131,7 +146,9 @@ impl SessionRepository for SessionFile {
         expires_at: Timestamp,
     ) -> Result<bool, RepositoryError> {
         self.change(|sessions| {
-            let session = sessions.iter_mut().find(|session| session.id == id && session.refresh.hash == from);
+            let session = sessions
+                .iter_mut()
+                .find(|session| session.id == id && session.refresh.hash == from);
             let Some(session) = session else { return false };
             session.previous = Some(from);
             session.last_used_at = to.issued_at;
@@ -162,7 +179,11 @@ impl SessionRepository for SessionFile {
                 }
         };
         self.change(|sessions| {
-            let gone = sessions.iter().filter(|session| goes(session)).map(|session| session.id).collect();
+            let gone = sessions
+                .iter()
+                .filter(|session| goes(session))
+                .map(|session| session.id)
+                .collect();
             sessions.retain(|session| !goes(session));
             gone
         })
@@ -189,7 +210,11 @@ fn write(session: &Session) -> Value {
 fn read(line: &str) -> Option<Session> {
     let row: Value = serde_json::from_str(line).ok()?;
     let time = |name: &str| row[name].as_i64().map(Timestamp::from_millis);
-    let hash = |name: &str| serde_json::from_value::<[u8; 32]>(row[name].clone()).ok().map(TokenHash);
+    let hash = |name: &str| {
+        serde_json::from_value::<[u8; 32]>(row[name].clone())
+            .ok()
+            .map(TokenHash)
+    };
     Some(Session {
         id: row["id"].as_str()?.parse().ok()?,
         user_id: row["user_id"].as_str()?.parse().ok()?,
@@ -221,7 +246,10 @@ mod suite {
 
     impl InADirectory {
         fn new() -> Self {
-            Self { directory: tempfile::tempdir().expect("a directory"), rest: MemoryStore::new() }
+            Self {
+                directory: tempfile::tempdir().expect("a directory"),
+                rest: MemoryStore::new(),
+            }
         }
     }
 

@@ -15,9 +15,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 
     let direct = CreateConversation::Direct { user_id: ben.user_id };
     let (chat, _) = app.conversations().create(&ana, direct, None).await?;
-    app.messages().send(&ana, chat.id, SendMessage::text("Hello, Ben!")?, None).await?;
+    app.messages()
+        .send(&ana, chat.id, SendMessage::text("Hello, Ben!")?, None)
+        .await?;
 
-    let history = app.messages().history(&ben, chat.id, Range::Newest, Default::default()).await?;
+    let history = app
+        .messages()
+        .history(&ben, chat.id, Range::Newest, Default::default())
+        .await?;
     println!("Ben reads: {}", history.items[0].body);
     Ok(())
 }

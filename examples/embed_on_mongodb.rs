@@ -10,18 +10,35 @@ use letsapp_core::protocol::requests::{CreateConversation, SendMessage};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let uri = std::env::args().nth(1).ok_or("give the address of a replica set: mongodb://HOST/DATABASE")?;
-    let here = LetsApp::builder().store(MongoStore::connect(&uri).await?).build().await?;
-    let there = LetsApp::builder().store(MongoStore::connect(&uri).await?).build().await?;
+    let uri = std::env::args()
+        .nth(1)
+        .ok_or("give the address of a replica set: mongodb://HOST/DATABASE")?;
+    let here = LetsApp::builder()
+        .store(MongoStore::connect(&uri).await?)
+        .build()
+        .await?;
+    let there = LetsApp::builder()
+        .store(MongoStore::connect(&uri).await?)
+        .build()
+        .await?;
 
     let run = here.ids().random().simple().to_string();
-    let ana = here.sign_up(&format!("ana.{}", &run[..8]), "correct horse battery").await?;
-    let ben = there.sign_up(&format!("ben.{}", &run[..8]), "staple and so forth").await?;
+    let ana = here
+        .sign_up(&format!("ana.{}", &run[..8]), "correct horse battery")
+        .await?;
+    let ben = there
+        .sign_up(&format!("ben.{}", &run[..8]), "staple and so forth")
+        .await?;
     let direct = CreateConversation::Direct { user_id: ben.user_id };
     let (chat, _) = here.conversations().create(&ana, direct, None).await?;
-    here.messages().send(&ana, chat.id, SendMessage::text("Sent here, read there.")?, None).await?;
+    here.messages()
+        .send(&ana, chat.id, SendMessage::text("Sent here, read there.")?, None)
+        .await?;
 
-    let history = there.messages().history(&ben, chat.id, Range::Newest, Default::default()).await?;
+    let history = there
+        .messages()
+        .history(&ben, chat.id, Range::Newest, Default::default())
+        .await?;
     println!("Ben reads: {}", history.items[0].body);
     here.shutdown().await;
     there.shutdown().await;

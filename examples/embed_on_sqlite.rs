@@ -15,16 +15,23 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let path = std::env::args().nth(1).unwrap_or_else(|| "letsapp-example.db".to_owned());
+    let path = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "letsapp-example.db".to_owned());
     let app = LetsApp::builder().store(SqliteStore::open(&path)?).build().await?;
     let (ana, ben) = (person(&app, "ana").await?, person(&app, "ben").await?);
 
     let direct = CreateConversation::Direct { user_id: ben.user_id };
     let (chat, _) = app.conversations().create(&ana, direct, None).await?;
     let words = format!("This is message number {}.", chat.head.seq.next());
-    app.messages().send(&ana, chat.id, SendMessage::text(words)?, None).await?;
+    app.messages()
+        .send(&ana, chat.id, SendMessage::text(words)?, None)
+        .await?;
 
-    let history = app.messages().history(&ben, chat.id, Range::After(Seq::ZERO), Default::default()).await?;
+    let history = app
+        .messages()
+        .history(&ben, chat.id, Range::After(Seq::ZERO), Default::default())
+        .await?;
     for message in history.items {
         println!("{} {}", message.sent_at, message.body);
     }
@@ -35,9 +42,19 @@ async fn main() -> Result<(), Error> {
 /// Signs somebody up the first time, and in after that.
 async fn person(app: &LetsApp, name: &str) -> Result<Principal, Error> {
     let password = Password::parse("a long password")?;
-    let signed_in = match app.auth().register(Register::new(Username::parse(name)?, password.clone())).await {
+    let signed_in = match app
+        .auth()
+        .register(Register::new(Username::parse(name)?, password.clone()))
+        .await
+    {
         Err(AuthError::UsernameTaken) => {
-            app.auth().login(Login { username: name.to_owned(), password, device_name: None }).await?
+            app.auth()
+                .login(Login {
+                    username: name.to_owned(),
+                    password,
+                    device_name: None,
+                })
+                .await?
         }
         other => other?,
     };

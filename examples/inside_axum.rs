@@ -58,7 +58,12 @@ async fn send(
 ) -> Result<Json<Message>, Refusal> {
     let (me, chat) = application.chat(&headers, &name).await?;
     let request = SendMessage::text(body).map_err(|error| (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
-    let (message, _) = application.letsapp.messages().send(&me, chat, request, None).await.map_err(refuse)?;
+    let (message, _) = application
+        .letsapp
+        .messages()
+        .send(&me, chat, request, None)
+        .await
+        .map_err(refuse)?;
     Ok(Json(message))
 }
 
@@ -69,18 +74,35 @@ async fn history(
 ) -> Result<Json<Vec<Message>>, Refusal> {
     let (me, chat) = application.chat(&headers, &name).await?;
     let messages = application.letsapp.messages();
-    let page = messages.history(&me, chat, Range::Newest, Default::default()).await.map_err(refuse)?;
+    let page = messages
+        .history(&me, chat, Range::Newest, Default::default())
+        .await
+        .map_err(refuse)?;
     Ok(Json(page.items))
 }
 
 impl Application {
     /// Tells who asks, and finds their conversation with `name`.
     async fn chat(&self, headers: &HeaderMap, name: &str) -> Result<(Principal, ConversationId), Refusal> {
-        let me = headers.get("x-user").and_then(|value| value.to_str().ok()).and_then(|me| self.people.get(me));
-        let me = me.ok_or((StatusCode::UNAUTHORIZED, "say who you are in X-User: ana or ben".to_owned()))?;
-        let peer = self.people.get(name).ok_or((StatusCode::NOT_FOUND, format!("there is no {name}")))?;
+        let me = headers
+            .get("x-user")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|me| self.people.get(me));
+        let me = me.ok_or((
+            StatusCode::UNAUTHORIZED,
+            "say who you are in X-User: ana or ben".to_owned(),
+        ))?;
+        let peer = self
+            .people
+            .get(name)
+            .ok_or((StatusCode::NOT_FOUND, format!("there is no {name}")))?;
         let direct = CreateConversation::Direct { user_id: peer.user_id };
-        let (chat, _) = self.letsapp.conversations().create(me, direct, None).await.map_err(refuse)?;
+        let (chat, _) = self
+            .letsapp
+            .conversations()
+            .create(me, direct, None)
+            .await
+            .map_err(refuse)?;
         Ok((*me, chat.id))
     }
 }
