@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::chance;
+use crate::http::number;
 use crate::people::{Person, Room};
 use crate::socket::{Events, Failure, Socket};
 
@@ -143,8 +144,4 @@ impl Copy {
         let (socket, _events) = Socket::open(&self.followed.person).await.expect("the server is there");
         self.sync(&socket).await.expect("the server is there");
     }
-}
-
-fn number(value: &Value) -> u64 {
-    value.as_u64().expect("it is a number")
 }

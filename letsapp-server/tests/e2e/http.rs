@@ -95,3 +95,8 @@ impl Answer {
         self.body
     }
 }
+
+/// A number in an answer.
+pub(crate) fn number(value: &Value) -> u64 {
+    value.as_u64().expect("it is a number")
+}

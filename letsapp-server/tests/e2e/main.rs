@@ -2,6 +2,8 @@
 //!
 //! What is not here: what one request answers. That is tested beside the routes.
 
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
+
 mod browser;
 mod chance;
 mod crash;

@@ -6,6 +6,7 @@ use std::io::{Write, stderr};
 use serde_json::Value;
 
 use crate::follower::Followed;
+use crate::http::number;
 use crate::load::{Acknowledged, Ledger};
 use crate::people::Person;
 
@@ -164,10 +165,6 @@ fn without_own_view(message: &Value) -> Value {
         fields.remove("my_reaction");
     }
     message
-}
-
-fn number(value: &Value) -> u64 {
-    value.as_u64().expect("it is a number")
 }
 
 fn text(value: &Value) -> &str {
