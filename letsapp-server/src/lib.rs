@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use letsapp_core::LetsApp;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
 pub use config::Config;
@@ -77,13 +78,37 @@ impl Listeners {
     }
 }
 
-/// Starts to write logs to standard error, as a configuration says.
-pub fn start_logs(config: &Config) {
+/// Prepares the process for a server: it logs to standard error as a configuration says, and may open as many files as
+/// the system lets it, since every socket is one.
+pub fn prepare_process(config: &Config) {
     telemetry::log(config.log_format);
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// Serves an application until `shutdown` is done: then no connection is taken any more, requests in flight are
 /// answered, sockets are told, and the application is shut down.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use letsapp_server::{Config, Listeners, run};
+///
+/// let anywhere = || "127.0.0.1:0".to_owned();
+/// let config = Config { listen: anywhere(), admin_listen: anywhere(), ..Config::default() };
+/// let listeners = Listeners::bind(&config).await?;
+/// println!("{}", listeners.announcement()?);
+/// let app = letsapp_core::LetsApp::in_memory().await?;
+/// # let ctrl_c = async {};
+/// run(app, &config, listeners, ctrl_c).await;
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: impl Future<Output = ()>) {
     let context = Arc::new(Context::new(app.clone()));
     let (routes, served) = api::routes(&context);

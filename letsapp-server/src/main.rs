@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use letsapp_server::config::Invocation;
-use letsapp_server::{Config, Listeners, compose, run, start_logs};
+use letsapp_server::{Config, Listeners, compose, prepare_process, run};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         }
         Err(error) => return complain(&error, ExitCode::from(2)),
     };
-    start_logs(&config);
+    prepare_process(&config);
     let served = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -81,6 +81,15 @@ impl Default for Config {
 impl Config {
     /// Puts the settings together from arguments (the program's name first) and environment variables.
     ///
+    /// ```
+    /// # use std::ffi::OsString;
+    /// # use letsapp_server::config::{Config, Invocation};
+    /// let arguments = ["letsapp-server", "--listen", "127.0.0.1:9000"].map(OsString::from);
+    /// let environment = |name: &str| (name == "LETSAPP_LISTEN").then(|| OsString::from("127.0.0.1:9999"));
+    /// let Ok(Invocation::Serve(config)) = Config::load(arguments, environment) else { panic!("it is well-formed") };
+    /// assert_eq!(config.listen, "127.0.0.1:9000", "a flag goes over the environment");
+    /// ```
+    ///
     /// # Errors
     /// [`ConfigError`] when a value can't be so, or the file has a key that is no setting.
     pub fn load(

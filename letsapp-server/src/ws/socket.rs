@@ -46,6 +46,8 @@ struct Link {
     stream: WebSocketStream<TcpStream>,
     outgoing: VecDeque<Message>,
     unflushed: bool,
+    /// Whether the last attempt to write could not write everything.
+    blocked: bool,
 }
 
 /// Why a socket ends.
@@ -88,6 +90,7 @@ impl Socket {
                 stream,
                 outgoing: VecDeque::new(),
                 unflushed: false,
+                blocked: false,
             },
             in_flight: FuturesUnordered::new(),
             heard: Instant::now(),
@@ -140,14 +143,14 @@ impl Socket {
         let mut beat = pin!(sleep_until(next_ping));
         let mut events = Vec::new();
         loop {
-            // What is not written yet keeps more from coming: events wait in the outbox, which is bounded, and
-            // requests in the kernel's buffers.
-            let nothing_waits = link.outgoing.is_empty();
-            let room = in_flight.len() + link.outgoing.len() < IN_FLIGHT;
+            // As long as the other side takes nothing, nothing more comes: events wait in the outbox, which is bounded,
+            // replies where they are made, and requests in the kernel's buffers.
+            let flows = !link.blocked;
+            let room = flows && in_flight.len() < IN_FLIGHT;
             tokio::select! {
                 biased;
                 () = &mut closing => return End::GoingAway,
-                drained = connection.drain(&mut events), if nothing_waits => match drained {
+                drained = connection.drain(&mut events), if flows => match drained {
                     Ok(()) => {
                         asker.context.meters.frames_sent.increment(events.len() as u64);
                         link.outgoing.extend(events.drain(..).map(|event| text(event.frame().clone())));
@@ -155,7 +158,7 @@ impl Socket {
                     }
                     Err(closed) => return End::Closed(closed),
                 },
-                Some(reply) = in_flight.next(), if link.outgoing.len() < IN_FLIGHT => {
+                Some(reply) = in_flight.next(), if flows => {
                     asker.context.meters.frames_sent.increment(1);
                     link.outgoing.push_back(reply);
                 }
@@ -211,7 +214,9 @@ fn take(asker: &Asker, message: Message) -> Result<Option<Pending>, End> {
 impl Link {
     /// Writes what waits, then reads, if there is room for it.
     fn poll(&mut self, poller: &mut Poller<'_>, room: bool) -> Poll<Io> {
-        match self.poll_write(poller) {
+        let written = self.poll_write(poller);
+        self.blocked = written.is_pending();
+        match written {
             Poll::Ready(Ok(true)) => return Poll::Ready(Io::Written),
             Poll::Ready(Ok(false)) | Poll::Pending => {}
             Poll::Ready(Err(error)) => return Poll::Ready(Io::Ended(ended(&error))),
