@@ -107,6 +107,7 @@ impl Application {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "as `map_err` takes it")]
 fn refuse(error: ConversationError) -> Refusal {
     let status = match error {
         ConversationError::NotFound => StatusCode::NOT_FOUND,

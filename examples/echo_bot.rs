@@ -1,0 +1,55 @@
+//! A bot over the network: it says back what it is told, whatever happens to the server or the network in between.
+//!
+//! With a server running: `cargo run -p letsapp-examples --example echo_bot`, then write to `echo` in the web client.
+#![allow(clippy::print_stdout, reason = "it shows what it does")]
+
+use letsapp_cli::protocol::MessageKind;
+use letsapp_cli::requests::{Login, Password, Register};
+use letsapp_cli::{Client, ClientError, Update};
+use letsapp_core::protocol::Code;
+use letsapp_core::users::Username;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let server = std::env::args()
+        .nth(1)
+        .unwrap_or_else(|| "http://127.0.0.1:8080".to_owned());
+    let client = Client::new(server)?;
+    let me = sign_in(&client).await?;
+    println!("write to @{}", me.username.as_deref().unwrap_or_default());
+
+    let (live, mut updates) = client.live().start();
+    while let Some(update) = updates.next().await {
+        match update {
+            Update::Message(message) if message.sender_id != me.id && message.kind == MessageKind::User => {
+                println!("{}", message.body);
+                // Should the connection break before it is answered, it is sent again, and stays one message.
+                live.say(message.conversation_id, message.body).await?;
+            }
+            Update::SignedOut { reason } => return Err(format!("signed out: {reason}").into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Signs the bot up the first time, and in after that.
+async fn sign_in(client: &Client) -> Result<letsapp_core::protocol::User, ClientError> {
+    let username = Username::parse("echo").expect("a name of four letters");
+    let password = Password::parse("echo echo echo").expect("a long password");
+    match client.register(&Register::new(username, password.clone())).await {
+        Err(ClientError::Problem(problem)) if problem.code == Code::Conflict => {
+            let username = "echo".to_owned();
+            client
+                .login(&Login {
+                    username,
+                    password,
+                    device_name: None,
+                })
+                .await
+        }
+        other => other,
+    }
+}
