@@ -6,7 +6,12 @@ use std::process::ExitCode;
 
 use letsapp_server::config::Invocation;
 use letsapp_server::{Config, Listeners, compose, prepare_process, run};
+use mimalloc::MiMalloc;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// A message is allocated by the thread that reads it and freed by the one that stored it, which this is made for.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let config = match Config::load(env::args_os(), |name| env::var_os(name)) {

@@ -34,6 +34,11 @@ impl Document {
         }
     }
 
+    /// Insists that a value is as a schema describes it.
+    pub(crate) fn insist(&self, schema: &Value, value: &Value) {
+        assert_eq!(self.fault(schema, value, "$").err(), None, "{value}");
+    }
+
     fn operation(&self, method: &Method, path: &str) -> Option<&Value> {
         let stands_for = |template: &str| {
             template.split('/').count() == path.split('/').count()
@@ -63,6 +68,13 @@ impl Document {
                 Ok(())
             } else {
                 Err(format!("{at}: {fitting} fit: {faults:?}"))
+            };
+        }
+        if let Some(word) = schema.get("const") {
+            return if word == value {
+                Ok(())
+            } else {
+                Err(format!("{at}: {value} is not {word}"))
             };
         }
         if let Some(words) = schema["enum"].as_array() {

@@ -65,9 +65,12 @@ pub(super) fn text(bytes: impl Into<Bytes>) -> Message {
     Message::Frame(Frame::message(bytes, OpCode::Data(Data::Text), true))
 }
 
+/// Room for most replies, so that a frame does not move while it is written.
+const REPLY: usize = 768;
+
 /// Makes the reply to a request.
 pub(super) fn reply<T: Serialize>(id: u64, outcome: Result<T, ApiError>) -> Message {
-    let mut frame = Vec::with_capacity(512);
+    let mut frame = Vec::with_capacity(REPLY);
     let written = match outcome {
         Ok(value) => write(&mut frame, id, "ok", &value),
         Err(error) => write(&mut frame, id, "error", &error.into_problem()),

@@ -1,1 +1,144 @@
+//! The operations without a network, each frame held against the AsyncAPI document.
 
+use std::sync::Arc;
+
+use letsapp_core::event::Connection;
+use letsapp_core::id::ConnectionId;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::frame::Request;
+use super::ops::Asker;
+use crate::asyncapi;
+use crate::context::Context;
+use crate::testing::{Document, Person, World};
+
+/// A connection of somebody, without a socket.
+struct Line {
+    asker: Asker,
+    connection: Connection,
+    document: Document,
+}
+
+impl Line {
+    async fn of(world: &World, person: &Person, number: u8) -> Self {
+        let context = Arc::new(Context::new(world.app.clone()));
+        let principal = world
+            .app
+            .auth()
+            .authenticate(&person.access_token)
+            .await
+            .expect("a good token");
+        let connection_id = ConnectionId::from_bytes([number; 16]);
+        let connection = world.app.hub().connect(principal, connection_id);
+        let asker = Asker {
+            context,
+            principal,
+            connection_id,
+        };
+        Self {
+            asker,
+            connection,
+            document: Document(asyncapi::document()),
+        }
+    }
+
+    /// Asks for something and returns the reply, as it is described.
+    async fn ask(&self, op: &str, data: Value) -> Value {
+        let frame = json!({"id": 7, "op": op, "data": data}).to_string();
+        let request = Request::read(&frame).ok().expect("a request");
+        let reply = read(self.asker.answer(&request).await);
+        let described = if reply.get("ok").is_some() {
+            format!("{op}.reply")
+        } else {
+            "error".to_owned()
+        };
+        self.insist(&described, &reply);
+        if reply.get("ok").is_some() {
+            self.insist(op, &serde_json::from_str(&frame).expect("JSON"));
+        }
+        reply
+    }
+
+    /// Returns the events that wait, as they are described.
+    async fn events(&self) -> Vec<Value> {
+        let mut events = Vec::new();
+        self.connection.drain(&mut events).await.expect("an open connection");
+        let events = events
+            .iter()
+            .map(|event| serde_json::from_slice(event.frame()).expect("JSON"));
+        let events: Vec<Value> = events.collect();
+        for event in &events {
+            self.insist("event", event);
+        }
+        events
+    }
+
+    fn insist(&self, message: &str, frame: &Value) {
+        let schema = &self.document.0["components"]["messages"][message]["payload"];
+        assert!(schema.is_object(), "{message} is not described");
+        self.document.insist(schema, frame);
+    }
+}
+
+#[tokio::test]
+async fn frames_are_as_the_document_describes_them() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.chat(&ana, &ben).await;
+    let (anas, bens) = (Line::of(&world, &ana, 1).await, Line::of(&world, &ben, 2).await);
+    let at = json!({"conversation_id": chat, "seq": 1});
+    let with = |more: Value| {
+        let mut data = at.clone();
+        let more = more.as_object().expect("an object").clone();
+        data.as_object_mut().expect("an object").extend(more);
+        data
+    };
+    anas.ask(
+        "message.send",
+        json!({"conversation_id": chat, "body": "Tea?", "mentions": [ben.id]}),
+    )
+    .await;
+    anas.ask("message.edit", with(json!({"body": "Coffee?"}))).await;
+    bens.ask("message.react", with(json!({"emoji": "👍"}))).await;
+    bens.ask("receipt", json!({"conversation_id": chat, "read": 1})).await;
+    anas.ask("message.delete", at.clone()).await;
+    bens.ask("sync", json!({"conversations": {&chat: 0}})).await;
+    bens.ask("ping", json!({})).await;
+    let refused = bens.ask("message.delete", at.clone()).await;
+    assert_eq!(refused["error"]["code"], "forbidden");
+    let kinds = |events: &[Value]| events.iter().map(|event| event["event"].clone()).collect::<Vec<_>>();
+    assert_eq!(
+        kinds(&bens.events().await),
+        ["message.created", "message.updated", "message.updated"]
+    );
+    let told = kinds(&anas.events().await);
+    assert!(
+        told.contains(&json!("message.updated")) && told.contains(&json!("receipt.updated")),
+        "{told:?}"
+    );
+    let group = world.group(&ana, &[&ben]).await;
+    world
+        .patch(format!("/v1/conversations/{group}"))
+        .by(&ana)
+        .json(&json!({"title": "Coffee"}))
+        .await
+        .expect(200);
+    world
+        .delete(format!("/v1/conversations/{group}/members/{}", ben.id))
+        .by(&ana)
+        .send()
+        .await
+        .expect(204);
+    let told = kinds(&bens.events().await);
+    for kind in ["conversation.created", "message.created", "conversation.removed"] {
+        assert!(told.contains(&json!(kind)), "{kind} is not in {told:?}");
+    }
+}
+
+fn read(message: Message) -> Value {
+    let Message::Frame(frame) = message else {
+        panic!("a frame is expected")
+    };
+    serde_json::from_slice(frame.payload()).expect("JSON")
+}
