@@ -143,19 +143,24 @@ async fn a_message_is_sent_once_over_a_network_that_loses_answers() {
     let far = Home::at(&proxy.url());
     far.run(&["login", "ana", "--password-stdin"], "a long password\n")
         .await;
-    far.ok(&["send", "ben", "first"]).await;
-    proxy.cut();
-    let sending = far.run(&["send", "ben", "second"], "");
-    assert_eq!(sending.await.code, 4, "nobody is there");
+    proxy.cut().await;
+    assert_eq!(far.run(&["send", "ben", "zeroth"], "").await.code, 4, "nobody is there");
     proxy.mend();
-    far.ok(&["send", "ben", "third"]).await;
-    let bodies: Vec<_> = ben
-        .json(&["history", "ana"])
-        .await
+    far.ok(&["send", "ben", "first"]).await;
+
+    proxy.lose_answers_to("/messages");
+    let mut sending = far.start(&["send", "ben", "second"]);
+    while ben.json(&["history", "ana"]).await.len() < 2 {}
+    proxy.cut().await;
+    proxy.mend();
+    sending.shows("✓ #2").await;
+    assert_eq!(sending.end().await, 0);
+    let history = ben.json(&["history", "ana"]).await;
+    let bodies: Vec<_> = history
         .iter()
-        .map(|message| message["body"].clone())
+        .map(|message| message["body"].as_str().unwrap())
         .collect();
-    assert_eq!(bodies, ["first", "third"]);
+    assert_eq!(bodies, ["first", "second"]);
 }
 
 #[tokio::test]
@@ -255,7 +260,7 @@ async fn a_chat_outlives_its_connection() {
     let mut chat = far.start(&["chat", "ben"]);
     chat.types("one");
     chat.shows("#1 you: one").await;
-    proxy.cut();
+    proxy.cut().await;
     chat.shows("no connection").await;
     chat.types("two");
     ben.ok(&["send", "ana", "three"]).await;

@@ -71,7 +71,7 @@ async fn what_was_missed_comes_once_and_in_order() {
         let (_, message) = next_message(&mut updates).await;
         last = message.rev.0.max(last);
         seen.insert(message.seq, message);
-        proxy.cut();
+        proxy.cut().await;
         wait_for(&mut updates, |update| matches!(update, Update::Disconnected { .. })).await;
         for n in 0..3 {
             ben.say(chat, format!("missed {round} {n}")).await.unwrap();
@@ -117,7 +117,7 @@ async fn a_message_whose_answer_was_lost_is_sent_again_and_there_once() {
     });
     assert_eq!(next_message(&mut to_ben).await.1.body, "once");
     assert!(!sending.is_finished(), "nobody has told the sender");
-    proxy.cut();
+    proxy.cut().await;
     wait_for(&mut updates, |update| matches!(update, Update::Disconnected { .. })).await;
     let offline = tokio::spawn({
         let live = live.clone();

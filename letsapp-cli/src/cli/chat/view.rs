@@ -123,9 +123,11 @@ impl View {
         self.messages.get(&seq)
     }
 
-    /// Returns how far there is something to read.
-    pub(super) fn last_seq(&self) -> Option<Seq> {
-        self.messages.last_key_value().map(|(seq, _)| *seq)
+    /// Returns how far there is something to read: what is one's own needs no reading.
+    pub(super) fn last_of_others(&self) -> Option<Seq> {
+        let mut latest = self.messages.values().rev();
+        let last = latest.find(|message| !self.names.is_me(message.sender_id));
+        last.map(|message| message.seq)
     }
 
     fn latest_own(&self) -> Option<(Seq, ReceiptStatus)> {
@@ -312,6 +314,6 @@ mod tests {
             ..said(ANA, 3, 5, "")
         });
         assert_eq!(view.latest_mine().unwrap().seq, Seq(1));
-        assert_eq!(view.last_seq(), Some(Seq(4)));
+        assert_eq!(view.last_of_others(), Some(Seq(4)));
     }
 }

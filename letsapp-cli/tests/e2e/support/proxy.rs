@@ -13,6 +13,8 @@ use tokio::sync::watch;
 enum Weather {
     /// Carries everything.
     Fair,
+    /// Carries everything, until somebody asks for this.
+    DeafTo(&'static str),
     /// Carries requests, and loses what is answered.
     Deaf,
     /// Carries nothing, and every connection breaks.
@@ -34,7 +36,7 @@ impl Proxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *sky.borrow() != Weather::Down {
-                    tokio::spawn(carry(client, server, sky.subscribe()));
+                    tokio::spawn(carry(client, server, Arc::clone(&sky)));
                 }
             }
         });
@@ -46,13 +48,19 @@ impl Proxy {
     }
 
     /// Breaks every connection, and lets no new one through.
-    pub(crate) fn cut(&self) {
+    pub(crate) async fn cut(&self) {
         self.weather.send_replace(Weather::Down);
+        self.weather.closed().await;
     }
 
     /// Lets through what is asked, but nothing that is answered.
     pub(crate) fn lose_answers(&self) {
         self.weather.send_replace(Weather::Deaf);
+    }
+
+    /// The same, from the moment on when somebody asks for this.
+    pub(crate) fn lose_answers_to(&self, request: &'static str) {
+        self.weather.send_replace(Weather::DeafTo(request));
     }
 
     /// Carries everything again.
@@ -61,30 +69,35 @@ impl Proxy {
     }
 }
 
-async fn carry(client: TcpStream, server: SocketAddr, weather: watch::Receiver<Weather>) {
+async fn carry(client: TcpStream, server: SocketAddr, weather: Arc<watch::Sender<Weather>>) {
+    let mut sky = weather.subscribe();
     let Ok(server) = TcpStream::connect(server).await else {
         return;
     };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let mut sky = weather.clone();
+    let asked = |chunk: &[u8]| {
+        let now = *weather.borrow();
+        if let Weather::DeafTo(request) = now
+            && String::from_utf8_lossy(chunk).contains(request)
+        {
+            weather.send_replace(Weather::Deaf);
+        }
+        true
+    };
+    let answered = |_: &[u8]| matches!(*weather.borrow(), Weather::Fair | Weather::DeafTo(_));
     tokio::select! {
-        () = pipe(from_client, to_server, |_| true, weather.clone()) => {}
-        () = pipe(from_server, to_client, |weather| weather == Weather::Fair, weather) => {}
+        () = pipe(from_client, to_server, asked) => {}
+        () = pipe(from_server, to_client, answered) => {}
         _ = sky.wait_for(|weather| *weather == Weather::Down) => {}
     }
 }
 
-async fn pipe(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    passes: impl Fn(Weather) -> bool,
-    weather: watch::Receiver<Weather>,
-) {
+async fn pipe(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, passes: impl Fn(&[u8]) -> bool) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let now = *weather.borrow();
-        if passes(now) && to.write_all(&buffer[..length]).await.is_err() {
+        let chunk = &buffer[..length];
+        if passes(chunk) && to.write_all(chunk).await.is_err() {
             break;
         }
     }
