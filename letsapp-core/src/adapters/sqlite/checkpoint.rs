@@ -1,8 +1,11 @@
 //! Moves what is in the write-ahead log into the database, beside the writer instead of in its way.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -11,6 +14,7 @@ use rusqlite::Connection;
 pub(super) struct Checkpointer {
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
+    copying: Arc<AtomicBool>,
     restart_at: u32,
 }
 
@@ -20,34 +24,44 @@ const WORTHWHILE: u32 = 1024;
 /// Pages in the log that are too many: 64 MiB.
 const TOO_MANY: u32 = 16 * 1024;
 
+/// How long the writer waits for readers so that the log can begin anew.
+const PATIENCE: Duration = Duration::from_millis(50);
+
 impl Checkpointer {
     /// Starts the thread.
     pub(super) fn start(connection: Connection) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
+        let copying = Arc::new(AtomicBool::new(false));
+        let copies = Arc::clone(&copying);
         let thread = thread::Builder::new()
             .name("letsapp-sqlite-checkpoint".to_owned())
-            .spawn(move || work(&connection, &woken))?;
+            .spawn(move || work(&connection, &woken, &copies))?;
         Ok(Self {
             wake: Some(wake),
             thread: Some(thread),
+            copying,
             restart_at: TOO_MANY,
         })
     }
 
     /// Looks at the log after a commit, on the writer's connection, and has it copied if that is worthwhile.
     pub(super) fn after_commit(&mut self, connection: &Connection) {
+        if self.copying.load(Ordering::Acquire) {
+            // Two can't copy at once, and when this one is through, little will be left.
+            return;
+        }
         let Ok(log) = checkpoint(connection, Mode::LookOnly) else {
             return;
         };
         if log.pages >= self.restart_at {
-            let emptied = checkpoint(connection, Mode::Restart).is_ok_and(|log| !log.busy);
+            let emptied = restart(connection).is_ok_and(|log| !log.busy);
             // Somebody who reads for long holds the log; waiting for them after each commit would help nobody.
             self.restart_at = if emptied { TOO_MANY } else { log.pages + TOO_MANY };
-        } else if log.pages - log.copied.min(log.pages) >= WORTHWHILE
+        } else if log.pages.saturating_sub(log.copied) >= WORTHWHILE
             && let Some(wake) = &self.wake
         {
-            // If it can't be sent, the thread is awake already.
-            let _awake = wake.try_send(());
+            self.copying.store(true, Ordering::Release);
+            let _ended = wake.try_send(());
         }
     }
 
@@ -73,12 +87,20 @@ impl Drop for Checkpointer {
     }
 }
 
-fn work(connection: &Connection, woken: &Receiver<()>) {
+fn work(connection: &Connection, woken: &Receiver<()>, copying: &AtomicBool) {
     while woken.recv().is_ok() {
         if let Err(error) = checkpoint(connection, Mode::Passive) {
             tracing::warn!(%error, "a checkpoint failed");
         }
+        copying.store(false, Ordering::Release);
     }
+}
+
+fn restart(connection: &Connection) -> rusqlite::Result<Log> {
+    connection.busy_timeout(PATIENCE)?;
+    let log = checkpoint(connection, Mode::Restart);
+    connection.busy_timeout(super::open::BUSY_TIMEOUT)?;
+    log
 }
 
 /// How much a checkpoint may get in the way.

@@ -5,6 +5,7 @@ use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -92,6 +93,9 @@ const CACHE_KIB: u32 = 32 * 1024;
 
 /// Up to this size a file is looked through when it is opened: that takes a fraction of a second.
 const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How long a person may hold the file with SQLite's own tools before a step is given up as unavailable.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What more readers would wait for is the disk and the processor.
 const MAX_READERS: usize = 4;
@@ -197,6 +201,7 @@ fn connect(path: &Path, cache_kib: u32) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(128);
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
     // Where a sync does not reach the disk by itself (macOS), let it.
