@@ -9,7 +9,7 @@ use letsapp_benches::{
     bare::{
         Inserted,
         memory::Map,
-        mongodb::{Messages, Outstanding},
+        mongodb::{self, Messages, Outstanding},
         sqlite::{Database, Schema},
     },
     embedded::Embedded,
@@ -131,7 +131,7 @@ impl Bench {
         self.runtime.block_on(async {
             messages.drop_database().await?;
             // Ours is another database on the same server; what a bench leaves behind slows the next one down.
-            Messages::create(ours).await?.drop_database().await
+            mongodb::drop_database(ours).await
         })?;
         Ok(duel)
     }

@@ -23,6 +23,18 @@ pub struct Messages {
     database: Database,
 }
 
+/// Drops the database that the URI names.
+///
+/// # Errors
+/// When the server cannot be reached.
+///
+/// # Panics
+/// When the URI names no database.
+pub async fn drop_database(uri: &str) -> Result<()> {
+    let client = Client::with_uri_str(uri).await?;
+    client.default_database().expect("the URI names a database").drop().await
+}
+
 /// How many documents are on their way at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outstanding {
