@@ -29,7 +29,10 @@ use crate::users::UserRepository;
 pub(crate) struct Receipts {
     ports: Ports,
     waiting: Mutex<Waiting>,
+    /// Something is to be stored.
     wake: Notify,
+    /// Somebody waits for it.
+    hurry: Notify,
     task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -71,6 +74,10 @@ const LATEST: usize = 8_192;
 /// take is offered again.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a rise that nobody waits for waits for more of its kind. Each message makes one of its sender's: stored at
+/// once, they would double the work of sending, and of one who sends on, only the last of them counts.
+const UNHURRIED: Duration = Duration::from_millis(50);
+
 impl Receipts {
     /// Starts the lane as a task of the present runtime.
     pub(crate) fn start(ports: Ports) -> Arc<Self> {
@@ -82,6 +89,7 @@ impl Receipts {
                 closed: false,
             }),
             wake: Notify::new(),
+            hurry: Notify::new(),
             task: tokio::sync::Mutex::default(),
         });
         let task = tokio::spawn(Arc::clone(&receipts).run());
@@ -102,6 +110,7 @@ impl Receipts {
             rise.informed.add(origin);
             rise.replies.push(reply);
         });
+        self.hurry.notify_one();
         match outcome.await {
             Ok(outcome) => outcome,
             Err(_) if taken => Err(RepositoryError::unavailable(
@@ -150,6 +159,7 @@ impl Receipts {
     pub(crate) fn stop(&self) {
         self.lock().closed = true;
         self.wake.notify_one();
+        self.hurry.notify_one();
     }
 
     /// Tells whether the rise was taken.
@@ -181,7 +191,7 @@ impl Receipts {
         let mut left_over = false;
         loop {
             tokio::select! {
-                () = self.wake.notified() => (),
+                () = self.gather() => (),
                 _ = tick.tick(), if teller.has_news() || left_over => teller.tell_groups(&self.ports).await,
             }
             let (batch, closed) = {
@@ -205,6 +215,12 @@ impl Receipts {
                 return;
             }
         }
+    }
+
+    /// Waits until something is to be stored, and a little longer unless somebody waits for it.
+    async fn gather(&self) {
+        self.wake.notified().await;
+        let _elapsed = tokio::time::timeout(UNHURRIED, self.hurry.notified()).await;
     }
 
     /// Stores a batch, and tells whether all of it is stored.
