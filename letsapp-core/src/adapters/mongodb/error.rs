@@ -44,6 +44,15 @@ pub(super) fn is_passing(error: &Error) -> bool {
     }
 }
 
+/// Tells whether the server has not carried out any of a command, and never will.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    let answered = matches!(
+        &*error.kind,
+        ErrorKind::Command(_) | ErrorKind::Authentication { .. } | ErrorKind::InvalidArgument { .. }
+    );
+    answered && !is_passing(error)
+}
+
 /// Returns the key over which a write of a single document stumbled, if it did.
 pub(super) fn duplicate_of(error: &Error) -> Option<Key> {
     match &*error.kind {
@@ -164,5 +173,65 @@ impl RawWriteError<'_> {
             index: usize::try_from(self.index).unwrap_or(0),
             fault,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::{RawDocumentBuf, rawdoc};
+
+    use super::*;
+
+    fn fault(error: RawDocumentBuf) -> Option<Refusal> {
+        let mut errors = mongodb::bson::raw::RawArrayBuf::new();
+        errors.push(error);
+        let reply = Reply::read(&rawdoc! {"ok": 1.0, "n": 2, "writeErrors": errors}).unwrap();
+        assert_eq!(reply.done, 2);
+        reply.refusal
+    }
+
+    #[test]
+    fn the_index_that_refused_a_document_is_told_by_its_key() {
+        let id = fault(rawdoc! {"index": 2, "code": 11000, "errmsg": "E11000", "keyPattern": {"_id": 1}});
+        assert!(matches!(
+            id,
+            Some(Refusal {
+                index: 2,
+                fault: Fault::Duplicate(Key::Id)
+            })
+        ));
+        let pattern = rawdoc! {"conversation_id": 1, "seq": 1};
+        let seq = fault(rawdoc! {"index": 2, "code": 11000, "errmsg": "E11000", "keyPattern": pattern});
+        assert!(
+            matches!(&seq, Some(Refusal { fault: Fault::Duplicate(Key::Field(field)), .. }) if field == "seq"),
+            "{seq:?}"
+        );
+    }
+
+    #[test]
+    fn other_refusals_are_told_apart_by_whether_they_pass() {
+        let conflict = fault(rawdoc! {"index": 0, "code": 112, "errmsg": "WriteConflict"});
+        assert!(matches!(
+            conflict,
+            Some(Refusal {
+                fault: Fault::Passing(_),
+                ..
+            })
+        ));
+        let invalid = fault(rawdoc! {"index": 0, "code": 121, "errmsg": "Document failed validation"});
+        assert!(matches!(
+            invalid,
+            Some(Refusal {
+                fault: Fault::Lasting(_),
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn what_no_majority_has_is_unconfirmed() {
+        let concern = rawdoc! {"code": 64, "errmsg": "waiting for replication timed out"};
+        let reply = Reply::read(&rawdoc! {"ok": 1.0, "n": 1, "writeConcernError": concern}).unwrap();
+        assert!(reply.refusal.is_none() && reply.unconfirmed.is_some());
     }
 }

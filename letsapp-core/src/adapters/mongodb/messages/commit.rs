@@ -26,7 +26,7 @@ use super::orphans::Vigil;
 use super::standing::Heads;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::conversations;
-use crate::adapters::mongodb::error::{Fault, Key, Refusal, Reply, is_passing};
+use crate::adapters::mongodb::error::{Fault, Key, Refusal, Reply, is_refusal};
 use crate::adapters::mongodb::patience::{self, Backoff, Deadline};
 use crate::adapters::mongodb::schema::MESSAGES;
 use crate::conversations::Head;
@@ -45,7 +45,7 @@ const TRANSACTIONS: usize = 8;
 pub(super) struct Commit<'a> {
     pub(super) connection: &'a Arc<Connection>,
     heads: &'a Heads,
-    /// One for each conversation, in order of their first changes.
+    /// One for each conversation, in order of their ids.
     pub(super) lines: Vec<Line>,
     outcomes: Vec<Option<Result<Outcome, RepositoryError>>>,
     /// What went wrong last.
@@ -78,6 +78,9 @@ impl<'a> Commit<'a> {
             });
             lines[line].queue.push_back(Pending::new(index, change));
         }
+        // All servers go through conversations in the same order: where two meet, one is ahead in all that follow, and
+        // the other is told at the first.
+        lines.sort_unstable_by_key(|line| line.id);
         Self {
             connection,
             heads,
@@ -297,13 +300,19 @@ impl Commit<'_> {
                     self.acknowledge(offer);
                 }
                 if let Some(Refusal { index, fault }) = refusal
-                    && let Some(offer) = offers.get(index)
+                    && let Some((offer, behind)) = offers.get(index..).and_then(<[_]>::split_first)
                 {
+                    // Whoever was quicker here was quicker in the next ones too, most likely: one query finds out.
+                    if let Fault::Duplicate(Key::Field(_)) = fault {
+                        for behind in behind.iter().filter(|behind| behind.line != offer.line) {
+                            self.lines[behind.line].standing = Standing::Unknown;
+                        }
+                    }
                     self.refuse(offer, fault);
                 }
             }
             Ok(Reply { unconfirmed, .. }) => self.doubt(offers, unconfirmed.unwrap_or_default()),
-            Err(error) if is_passing(&error) => self.doubt(offers, error.to_string()),
+            Err(error) if !is_refusal(&error) => self.doubt(offers, error.to_string()),
             Err(error) => {
                 for offer in offers {
                     self.refuse(offer, Fault::Lasting(error.to_string()));

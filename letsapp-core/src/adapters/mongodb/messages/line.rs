@@ -223,3 +223,127 @@ fn after_message(head: Head, message: &Message) -> Head {
         fence: if from_user { head.fence } else { seq },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::UserId;
+    use crate::messages::{Content, Fingerprint, IndexTerms, SystemEvent, TermsChange};
+    use crate::time::Timestamp;
+
+    const ID: ConversationId = ConversationId::from_bytes([1; 16]);
+
+    fn message(content: Content) -> Message {
+        Message {
+            conversation_id: ID,
+            id: MessageId::from_bytes([2; 16]),
+            seq: Seq::ZERO,
+            rev: Rev::ZERO,
+            ordinal: 0,
+            sender_id: UserId::from_bytes([3; 16]),
+            content,
+            reply_to: None,
+            forwarded: false,
+            mentions: vec![],
+            attachments: vec![],
+            reactions: vec![],
+            sent_at: Timestamp::default(),
+            edited_at: None,
+            deleted_at: None,
+            fingerprint: Fingerprint {
+                version: 1,
+                hash: [0; 32],
+            },
+        }
+    }
+
+    fn append(fence: u64) -> Change {
+        Change::Append {
+            message: message(Content::Text("hi".to_owned())),
+            terms: IndexTerms::default(),
+            fence: Seq(fence),
+        }
+    }
+
+    fn revise(rev: u64, fence: u64) -> Change {
+        let mut message = message(Content::Text("hi".to_owned()));
+        message.rev = Rev(rev);
+        Change::Revise {
+            message,
+            terms: TermsChange::Keep,
+            fence: Seq(fence),
+        }
+    }
+
+    fn tell(fence: u64) -> Change {
+        let user_id = UserId::from_bytes([4; 16]);
+        Change::Govern {
+            conversation: None,
+            members: vec![],
+            message: message(Content::System(SystemEvent::MemberLeft { user_id })),
+            fence: Seq(fence),
+        }
+    }
+
+    fn line(standing: Standing, changes: impl IntoIterator<Item = Change>) -> Line {
+        let mut line = Line::new(ID, standing);
+        line.queue.extend(
+            changes
+                .into_iter()
+                .enumerate()
+                .map(|(n, change)| Pending::new(n, change)),
+        );
+        line
+    }
+
+    fn head(seq: u64, rev: u64, ordinal: u64, fence: u64) -> Head {
+        Head {
+            seq: Seq(seq),
+            rev: Rev(rev),
+            ordinal,
+            fence: Seq(fence),
+        }
+    }
+
+    #[test]
+    fn what_comes_next_takes_number_after_number_up_to_where_the_fence_moves() {
+        let line = line(
+            Standing::At(head(4, 9, 3, 1)),
+            [append(1), append(1), tell(1), append(1), append(6)],
+        );
+        let next: Vec<_> = line.next(Means::Insert).map(|(_, head)| head).collect();
+        assert_eq!(next, [head(5, 10, 4, 1), head(6, 11, 5, 1), head(7, 12, 5, 7)]);
+    }
+
+    #[test]
+    fn one_command_ends_where_the_next_kind_begins() {
+        let line = line(Standing::At(head(4, 9, 3, 1)), [append(1), revise(2, 1), append(1)]);
+        assert_eq!(line.next(Means::Insert).count(), 1);
+        assert_eq!(line.next(Means::Update).count(), 0);
+    }
+
+    #[test]
+    fn nothing_is_offered_where_it_is_not_known_where_the_conversation_stands() {
+        for standing in [Standing::Unknown, Standing::Missing] {
+            assert_eq!(line(standing, [append(0)]).next(Means::Insert).count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_revision_never_takes_a_number_that_its_message_may_have_had() {
+        let line = line(Standing::At(head(4, 9, 3, 1)), [revise(10, 1)]);
+        assert_eq!(line.next(Means::Update).count(), 0);
+        assert!(line.is_behind());
+    }
+
+    #[test]
+    fn what_stands_behind_a_system_message_is_not_judged_before_it() {
+        let outdated = |standing, changes: Vec<Change>| line(standing, changes).outdated().collect::<Vec<_>>();
+        let at = Standing::At(head(4, 9, 3, 1));
+        assert_eq!(outdated(at, vec![append(0), append(1), append(2)]), [true, false, true]);
+        assert_eq!(outdated(at, vec![tell(0), append(0)]), [true, true]);
+        assert_eq!(outdated(at, vec![tell(1), append(0)]), [false, false]);
+        assert_eq!(outdated(Standing::Missing, vec![append(0), tell(0)]), [true, true]);
+        assert_eq!(outdated(Standing::Unknown, vec![append(0)]), [false]);
+    }
+}

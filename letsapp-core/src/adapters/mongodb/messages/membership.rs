@@ -200,7 +200,7 @@ impl<'a> Transaction<'a> {
         let filter = doc! {"_id": {"$in": keys}, "user_id": {"$in": users}};
         let found: Vec<MembershipDocument> = Session::step(async {
             let mut cursor = collection.find(filter).session(&mut *self.session).await?;
-            cursor.stream(&mut *self.session).try_collect().await
+            cursor.stream(&mut self.session).try_collect().await
         })
         .await?;
         found
