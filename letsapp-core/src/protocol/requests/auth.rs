@@ -70,7 +70,13 @@ pub struct ChangePassword {
 impl Register {
     /// Asks for an account with nothing but what it takes.
     pub const fn new(username: Username, password: Password) -> Self {
-        Self { username, password, display_name: None, email: None, device_name: None }
+        Self {
+            username,
+            password,
+            display_name: None,
+            email: None,
+            device_name: None,
+        }
     }
 }
 
