@@ -8,6 +8,8 @@ mod password;
 mod repository;
 pub(crate) mod service;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use error::AuthError;

@@ -7,6 +7,8 @@ mod creation;
 pub(crate) mod dating;
 mod error;
 mod fault;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod informed;
 pub(crate) mod lane;
 mod model;

@@ -6,6 +6,8 @@
 
 mod hub;
 mod outbox;
+#[cfg(test)]
+mod tests;
 
 pub use hub::{Connection, Hub};
 pub use outbox::{Closed, Outbox};
@@ -82,6 +84,9 @@ pub struct Shared {
     frame: OnceLock<Bytes>,
 }
 
+/// Room for most events, so that a frame does not move while it is written.
+const FRAME: usize = 768;
+
 impl Shared {
     /// Shares an event.
     pub const fn new(event: Event) -> Self {
@@ -101,7 +106,10 @@ impl Shared {
     /// # Panics
     /// If an event can't be written as JSON, which is a fault of its type.
     pub fn frame(&self) -> &Bytes {
-        self.frame
-            .get_or_init(|| serde_json::to_vec(&self.event).expect("events are plain data").into())
+        self.frame.get_or_init(|| {
+            let mut frame = Vec::with_capacity(FRAME);
+            serde_json::to_writer(&mut frame, &self.event).expect("events are plain data");
+            frame.into()
+        })
     }
 }

@@ -85,8 +85,10 @@ impl Outbox {
             return;
         }
         if queue.bytes + size > self.capacity && !queue.events.is_empty() {
+            metrics::counter!("letsapp_connections_cut_off_total").increment(1);
+            metrics::counter!("letsapp_events_dropped_total").increment(queue.events.len() as u64 + 1);
             queue.closed = Some(Closed::TooSlow);
-            queue.events.clear();
+            queue.events = VecDeque::new();
         } else {
             queue.bytes += size;
             queue.events.push_back(event);

@@ -12,6 +12,8 @@ mod problem;
 pub mod requests;
 mod session;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod user;
 
 pub use conversation::{Conversation, ConversationHead, Me, Member, Receipt, Watermarks};

@@ -12,6 +12,8 @@ mod batch;
 mod command;
 mod decide;
 mod publish;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 pub(crate) use command::{Act, Command, Done, Refusal, Submission};

@@ -1,5 +1,8 @@
 //! Who is in a conversation, remembered between changes.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -143,15 +146,21 @@ impl Rosters {
                 )
             })
             .collect();
+        self.remember(since, &read);
+        Ok(read)
+    }
+
+    /// Keeps what was read since then, unless something was forgotten in the meantime.
+    fn remember(&self, since: Moment, read: &[(ConversationId, Arc<KnownRoster>)]) {
         let mut known = self.lock();
-        if known.forgot < since {
-            for (id, roster) in &read {
-                if known.rosters.lookup(id).is_none_or(|other| !other.is_newer(since)) {
-                    known.rosters.insert(*id, Arc::clone(roster));
-                }
+        if known.forgot > since {
+            return;
+        }
+        for (id, roster) in read {
+            if known.rosters.lookup(id).is_none_or(|other| !other.is_newer(since)) {
+                known.rosters.insert(*id, Arc::clone(roster));
             }
         }
-        Ok(read)
     }
 
     fn lock(&self) -> MutexGuard<'_, Remembered> {

@@ -1,0 +1,140 @@
+//! What the tests of this folder share: two people, their conversations, and a bus that remembers.
+
+use std::sync::{Arc, Mutex};
+
+use crate::conversations::{Conversation, Kind, Member, Role, Roster, Window};
+use crate::event::{Audience, Envelope, Event, EventBus};
+use crate::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::{Content, Fingerprint, Message};
+use crate::text::Title;
+use crate::time::Timestamp;
+use crate::users::{About, DisplayName, Settings, User, Username};
+
+pub(crate) const CHAT: ConversationId = ConversationId::from_bytes([0; 16]);
+pub(crate) const ANA: UserId = UserId::from_bytes([1; 16]);
+pub(crate) const BEN: UserId = UserId::from_bytes([2; 16]);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(10_000_000);
+
+pub(crate) fn conversation(kind: Kind) -> Conversation {
+    Conversation {
+        id: CHAT,
+        kind,
+        title: (kind == Kind::Group).then(|| Title::parse("A group").unwrap()),
+        about: About::default(),
+        avatar_media_id: None,
+        created_by: ANA,
+        created_at: NOW,
+        pair: (kind == Kind::Direct).then_some((ANA, BEN)),
+        fingerprint: None,
+    }
+}
+
+pub(crate) fn member(user_id: UserId, role: Role, from: u64) -> Member {
+    let window = Window {
+        from: Seq(from),
+        to: None,
+    };
+    Member {
+        role,
+        windows: vec![window],
+        ..Member::of_pair(CHAT, user_id, NOW)
+    }
+}
+
+/// A roster of a group of these, the first of them its owner.
+pub(crate) fn group(user_ids: &[UserId], fence: u64) -> Roster {
+    let role = |place| if place == 0 { Role::Owner } else { Role::Member };
+    let members = user_ids.iter().enumerate();
+    Roster {
+        conversation: conversation(Kind::Group),
+        members: members
+            .map(|(place, user_id)| member(*user_id, role(place), 1))
+            .collect(),
+        fence: Seq(fence),
+    }
+}
+
+pub(crate) fn direct() -> Roster {
+    Roster {
+        conversation: conversation(Kind::Direct),
+        members: [ANA, BEN].map(|user_id| member(user_id, Role::Member, 1)).to_vec(),
+        fence: Seq::ZERO,
+    }
+}
+
+pub(crate) fn message(sender_id: UserId, seq: u64) -> Message {
+    Message {
+        conversation_id: CHAT,
+        id: message_id(seq),
+        seq: Seq(seq),
+        rev: Rev(seq),
+        ordinal: seq,
+        sender_id,
+        content: Content::Text("hello".to_owned()),
+        reply_to: None,
+        forwarded: false,
+        mentions: Vec::new(),
+        attachments: Vec::new(),
+        reactions: Vec::new(),
+        sent_at: NOW,
+        edited_at: None,
+        deleted_at: None,
+        fingerprint: Fingerprint::SYSTEM,
+    }
+}
+
+pub(crate) fn message_id(n: u64) -> MessageId {
+    MessageId::from_bytes(u128::from(n).to_be_bytes())
+}
+
+pub(crate) fn user(id: UserId, read_receipts: bool) -> User {
+    let username = Username::parse(&format!("user_{}", id.as_bytes()[0])).unwrap();
+    User {
+        id,
+        display_name: DisplayName::from(&username),
+        username,
+        about: About::default(),
+        email: None,
+        avatar_media_id: None,
+        settings: Settings {
+            read_receipts,
+            ..Settings::default()
+        },
+        created_at: NOW,
+        last_seen_at: None,
+        deleted_at: None,
+    }
+}
+
+/// A bus that keeps what is published.
+#[derive(Default)]
+pub(crate) struct Recorder(Mutex<Vec<Envelope>>);
+
+impl EventBus for Recorder {
+    fn publish(&self, envelope: Envelope) {
+        self.0.lock().unwrap().push(envelope);
+    }
+}
+
+impl Recorder {
+    /// Returns what was published since the last time: to whom, but for which connection, and what.
+    pub(crate) fn take(&self) -> Vec<(Vec<UserId>, Option<ConnectionId>, Event)> {
+        let published = std::mem::take(&mut *self.0.lock().unwrap());
+        let told = published.into_iter().map(|envelope| match envelope.audience {
+            Audience::Users { ids, except } => (ids.to_vec(), except, envelope.event.event().clone()),
+            Audience::EndOfSession { user_id, .. } => (vec![user_id], None, envelope.event.event().clone()),
+        });
+        told.collect()
+    }
+
+    /// Waits until something was published, and returns it.
+    pub(crate) async fn next(self: &Arc<Self>) -> Vec<(Vec<UserId>, Option<ConnectionId>, Event)> {
+        loop {
+            let told = self.take();
+            if !told.is_empty() {
+                return told;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -1,0 +1,97 @@
+use std::sync::OnceLock;
+
+use super::*;
+use crate::conversations::MockConversationRepository;
+use crate::conversations::fixtures::{ANA, BEN, CHAT, NOW, group};
+use crate::time::ManualClock;
+
+/// Rosters over a store whose `n`th reading (from 1) is what `read` makes of it.
+fn rosters(read: impl Fn(u64) -> Roster + Send + Sync + 'static) -> (Arc<Rosters>, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let mut store = MockConversationRepository::new();
+    let readings = AtomicU64::new(0);
+    store
+        .expect_rosters()
+        .returning(move |_| Ok(vec![read(readings.fetch_add(1, Ordering::SeqCst) + 1)]));
+    (Arc::new(Rosters::new(Arc::new(store), clock.clone())), clock)
+}
+
+async fn loaded(rosters: &Rosters) -> Arc<KnownRoster> {
+    rosters.load([CHAT].into_iter()).await.unwrap().remove(&CHAT).unwrap()
+}
+
+#[tokio::test]
+async fn a_roster_is_read_once_until_it_is_forgotten() {
+    let (rosters, _) = rosters(|n| group(&[ANA, BEN], n));
+    assert_eq!(loaded(&rosters).await.roster.fence, Seq(1));
+    let moment = rosters.now();
+    let known = loaded(&rosters).await;
+    assert_eq!(known.roster.fence, Seq(1));
+    assert!(!known.is_newer(moment));
+    rosters.forget(CHAT);
+    let known = loaded(&rosters).await;
+    assert_eq!(known.roster.fence, Seq(2));
+    assert!(known.is_newer(moment));
+    rosters.forget_all();
+    assert_eq!(loaded(&rosters).await.roster.fence, Seq(3));
+}
+
+#[tokio::test]
+async fn what_was_being_read_when_it_was_forgotten_is_not_remembered() {
+    let during = Arc::new(OnceLock::<Arc<Rosters>>::new());
+    let (rosters, _) = rosters({
+        let during = during.clone();
+        move |n| {
+            if n == 1 {
+                during.get().unwrap().forget(CHAT);
+            }
+            group(&[ANA], n)
+        }
+    });
+    assert!(during.set(rosters.clone()).is_ok());
+    assert_eq!(
+        loaded(&rosters).await.roster.fence,
+        Seq(1),
+        "who asked gets what was read"
+    );
+    assert_eq!(loaded(&rosters).await.roster.fence, Seq(2), "who asks next does not");
+    assert_eq!(loaded(&rosters).await.roster.fence, Seq(2));
+}
+
+#[tokio::test]
+async fn an_older_reading_does_not_replace_a_newer_one() {
+    let (rosters, _) = rosters(|n| group(&[ANA], n));
+    let slow = rosters.lock().tick();
+    let quick = rosters.lock().tick();
+    let at = |fence, moment| Arc::new(KnownRoster::new(group(&[ANA], fence), NOW, moment));
+    rosters.remember(quick, &[(CHAT, at(20, quick))]);
+    rosters.remember(slow, &[(CHAT, at(10, slow))]);
+    assert_eq!(loaded(&rosters).await.roster.fence, Seq(20));
+}
+
+#[tokio::test]
+async fn a_recent_roster_is_at_most_five_seconds_old() {
+    let (rosters, clock) = rosters(|n| group(&[ANA], n));
+    let fence = async || rosters.recent(CHAT).await.unwrap().unwrap().roster.fence;
+    assert_eq!(fence().await, Seq(1));
+    clock.advance(BELIEVED - Duration::from_millis(1));
+    assert_eq!(fence().await, Seq(1));
+    clock.advance(Duration::from_millis(1));
+    let known = loaded(&rosters).await;
+    let renewal = Renewal::of(&known).unwrap();
+    assert_eq!(fence().await, Seq(1), "somebody else is reading it again");
+    drop(renewal);
+    assert_eq!(fence().await, Seq(2), "nobody is");
+}
+
+#[test]
+fn a_roster_knows_its_members_and_how_far_the_conversation_has_come() {
+    let known = KnownRoster::new(group(&[ANA, BEN], 7), NOW, Moment::default());
+    assert_eq!(known.member(BEN).unwrap().user_id, BEN);
+    assert!(known.member(UserId::from_bytes([9; 16])).is_none());
+    assert_eq!(&known.everyone[..], [ANA, BEN]);
+    assert!(known.has_reached(Seq(7)) && !known.has_reached(Seq(8)));
+    known.reach(Seq(9));
+    known.reach(Seq(8));
+    assert!(known.has_reached(Seq(9)) && !known.has_reached(Seq(10)));
+}
