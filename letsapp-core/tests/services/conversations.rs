@@ -1,8 +1,11 @@
-use letsapp_core::conversations::{ConversationError, Forbidden, Made, Role};
+use letsapp_core::conversations::{ConversationError, Forbidden, Made, Role, Watermarks};
+use letsapp_core::event::Event;
 use letsapp_core::id::{ConversationId, Rev, Seq};
 use letsapp_core::messages::SystemEvent;
+use letsapp_core::protocol::ReceiptStatus;
 use letsapp_core::protocol::requests::{CreateConversation, UpdateConversation};
 use letsapp_core::text::Title;
+use letsapp_core::users::ProfilePatch;
 
 use crate::world::{World, ids, limit};
 
@@ -246,4 +249,193 @@ async fn the_list_shows_the_latest_activity_first_to_the_last_page() {
         }
     }
     assert_eq!(listed, [2, 1, 4, 0, 3].map(|chat| chats[chat]));
+}
+
+#[tokio::test]
+async fn leaving_and_removing_can_be_repeated() {
+    let world = World::new().await;
+    let (ana, ben, eve) = (
+        world.person("ana").await,
+        world.person("ben").await,
+        world.person("eve").await,
+    );
+    let group = world.group(&ana, &[&ben]).await;
+    for _ in 0..2 {
+        world.remove(&ana, group, ben.user_id).await.unwrap();
+    }
+    world.remove(&ben, group, ben.user_id).await.unwrap();
+    assert_eq!(world.view(&ana, group).await.head.seq, Seq(2), "it happened once");
+    let never_in = world.remove(&ana, group, eve.user_id).await;
+    assert!(matches!(never_in, Err(ConversationError::NotFound)));
+    let by_one_who_left = world.remove(&ben, group, ana.user_id).await;
+    assert!(matches!(
+        by_one_who_left,
+        Err(ConversationError::Forbidden(Forbidden::NotAMember))
+    ));
+    for stranger in [eve.user_id, ana.user_id] {
+        let by_stranger = world.remove(&eve, group, stranger).await;
+        assert!(
+            matches!(by_stranger, Err(ConversationError::NotFound)),
+            "{by_stranger:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_group_asked_for_again_by_one_who_left_it_is_still_theirs() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let request = CreateConversation::Group {
+        id: Some(ConversationId::from_uuid(ids().random())),
+        title: Title::parse("Trip").unwrap(),
+        about: None,
+        member_ids: vec![ben.user_id],
+    };
+    let conversations = world.app.conversations();
+    let (made, _) = conversations.create(&ana, request.clone(), None).await.unwrap();
+    world.remove(&ana, made.id, ana.user_id).await.unwrap();
+    let (found, before) = conversations.create(&ana, request, None).await.unwrap();
+    assert_eq!((found.id, before, found.member_count), (made.id, Made::Before, 1));
+}
+
+#[tokio::test]
+async fn a_picture_that_there_is_not_is_refused_to_those_who_may_know_the_group() {
+    use letsapp_core::id::MediaId;
+    let world = World::new().await;
+    let (ana, eve) = (world.person("ana").await, world.person("eve").await);
+    let group = world.group(&ana, &[]).await;
+    let request = || UpdateConversation {
+        avatar_media_id: Some(Some(MediaId::from_bytes([1; 16]))),
+        ..UpdateConversation::default()
+    };
+    let conversations = world.app.conversations();
+    let refused = conversations.update(&ana, group, request(), None).await;
+    assert!(matches!(refused, Err(ConversationError::Invalid(_))));
+    let refused = conversations.update(&eve, group, request(), None).await;
+    assert!(matches!(refused, Err(ConversationError::NotFound)));
+}
+
+#[tokio::test]
+async fn members_and_receipts_are_listed_to_the_last_page() {
+    let world = World::new().await;
+    let ana = world.person("ana").await;
+    let mut others = Vec::new();
+    for n in 0..6 {
+        world.clock.advance(std::time::Duration::from_millis(1));
+        others.push(world.person(&format!("friend{n}")).await);
+    }
+    let group = world.group(&ana, &[]).await;
+    for other in &others {
+        world.clock.advance(std::time::Duration::from_millis(1));
+        world.add(&ana, group, other.user_id).await;
+    }
+    let seq = world.say(&ana, group, "who reads this?").await.seq;
+    let conversations = world.app.conversations();
+    let messages = world.app.messages();
+
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = conversations.members(&ana, group, after, limit(3)).await.unwrap();
+        listed.extend(page.items.into_iter().map(|member| member.user.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let expected: Vec<_> = [&ana].into_iter().chain(&others).map(|who| who.user_id).collect();
+    assert_eq!(listed, expected, "who joined first comes first");
+
+    let discreet = ProfilePatch {
+        read_receipts: Some(false),
+        ..ProfilePatch::default()
+    };
+    world.app.users().update_me(&others[2], discreet).await.unwrap();
+    for reader in &others[..4] {
+        let to = Watermarks::read(seq);
+        messages.advance(reader, group, to, None).await.unwrap();
+    }
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = conversations.receipts(&ana, group, after, limit(2)).await.unwrap();
+        listed.extend(
+            page.items
+                .into_iter()
+                .map(|item| (item.user_id, item.watermarks.read_seq)),
+        );
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut expected: Vec<_> = others
+        .iter()
+        .enumerate()
+        .filter(|(n, _)| *n != 2)
+        .map(|(n, who)| (who.user_id, if n < 4 { seq } else { Seq::ZERO }))
+        .chain([(ana.user_id, seq)])
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(listed, expected, "but for the one who does not show them");
+    let own = conversations
+        .receipts(&others[2], group, None, limit(50))
+        .await
+        .unwrap();
+    let own = own.items.iter().find(|item| item.user_id == others[2].user_id);
+    assert_eq!(own.unwrap().watermarks.read_seq, seq, "one's own are shown to oneself");
+
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = messages
+            .message_receipts(&ana, group, seq, after, limit(4))
+            .await
+            .unwrap();
+        listed.extend(page.items.into_iter().map(|item| (item.user_id, item.status)));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut expected: Vec<_> = others
+        .iter()
+        .enumerate()
+        .map(|(n, who)| {
+            let shown = n < 4 && n != 2;
+            let status = if shown {
+                ReceiptStatus::Read
+            } else {
+                ReceiptStatus::Sent
+            };
+            (who.user_id, status)
+        })
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(listed, expected, "each member but the sender");
+}
+
+#[tokio::test]
+async fn a_peer_who_hides_receipts_shows_none() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    let seq = world.say(&ana, chat, "did you read this?").await.seq;
+    assert!(world.view(&ana, chat).await.peer_receipt.is_some());
+    let discreet = ProfilePatch {
+        read_receipts: Some(false),
+        ..ProfilePatch::default()
+    };
+    world.app.users().update_me(&ben, discreet).await.unwrap();
+    let mut listener = world.listen(&ana);
+    let messages = world.app.messages();
+    messages.advance(&ben, chat, Watermarks::read(seq), None).await.unwrap();
+    assert_eq!(world.view(&ana, chat).await.peer_receipt, None);
+    let page = messages
+        .message_receipts(&ana, chat, seq, None, limit(5))
+        .await
+        .unwrap();
+    assert_eq!(page.items[0].status, ReceiptStatus::Sent);
+    world.say(&ben, chat, "read what?").await;
+    assert!(
+        matches!(listener.next().await, Event::MessageCreated(_)),
+        "no receipt came before"
+    );
 }

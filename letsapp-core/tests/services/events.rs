@@ -217,3 +217,93 @@ async fn a_reader_who_is_too_slow_is_cut_off() {
     }
     assert_eq!(slow.drain(&mut Vec::new()).await, Err(Closed::TooSlow));
 }
+
+#[tokio::test]
+async fn what_one_sets_for_oneself_is_told_to_ones_own_other_sockets_alone() {
+    use letsapp_core::conversations::PreferencesPatch;
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    let (mut phone, mut desk, mut peer) = (world.listen(&ana), world.listen(&ana), world.listen(&ben));
+    let patch = PreferencesPatch {
+        pinned: Some(true),
+        ..PreferencesPatch::default()
+    };
+    let origin = Some(phone.connection_id());
+    let conversations = world.app.conversations();
+    let mine = conversations.update_mine(&ana, chat, patch, origin).await.unwrap();
+    assert!(mine.me.pinned);
+    assert_eq!(desk.next().await, Event::ConversationUpdated(Box::new(mine)));
+    world.say(&ana, chat, "hello").await;
+    for listener in [&mut phone, &mut peer] {
+        assert!(
+            matches!(listener.next().await, Event::MessageCreated(_)),
+            "nothing before that"
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_who_is_put_out_hears_of_it_last_of_all() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let group = world.group(&ana, &[&ben]).await;
+    let (mut gone, mut stays) = (world.listen(&ben), world.listen(&ana));
+    let messages = world.app.messages();
+    let say = |words| messages.send(&ana, group, SendMessage::text(words).unwrap(), None);
+    // All of this waits in the lane at once.
+    let before = say("before");
+    let (removed, before, after) = tokio::join!(world.remove(&ana, group, ben.user_id), before, async {
+        say("after").await
+    });
+    removed.unwrap();
+    before.unwrap();
+    let after = after.unwrap().0;
+    let mut heard = Vec::new();
+    loop {
+        match gone.next().await {
+            Event::MessageCreated(message) => heard.push(message.seq),
+            Event::ConversationRemoved { id } => {
+                assert_eq!(id, group);
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(heard, [Seq(2), Seq(3)], "up to the message that tells of it");
+    let last = stays
+        .until(|event| match event {
+            Event::MessageCreated(message) if message.id == after.id => Some(message.seq),
+            _ => None,
+        })
+        .await;
+    assert_eq!(last, Seq(4));
+    world.add(&ana, group, ben.user_id).await;
+    assert!(
+        matches!(gone.next().await, Event::ConversationCreated(_)),
+        "nothing of what was said in between"
+    );
+}
+
+#[tokio::test]
+async fn a_new_role_is_shown_to_those_whose_it_is() {
+    use letsapp_core::conversations::Role;
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let group = world.group(&ana, &[&ben]).await;
+    let (mut owner, mut heir) = (world.listen(&ana), world.listen(&ben));
+    let conversations = world.app.conversations();
+    conversations
+        .change_role(&ana, group, ben.user_id, Role::Owner, None)
+        .await
+        .unwrap();
+    for (listener, expected) in [(&mut owner, Role::Admin), (&mut heir, Role::Owner)] {
+        let role = listener
+            .until(|event| match event {
+                Event::ConversationUpdated(shown) => Some(shown.me.role),
+                _ => None,
+            })
+            .await;
+        assert_eq!(role, expected);
+    }
+}

@@ -6,6 +6,7 @@ mod conversations;
 mod events;
 mod messages;
 mod sync;
+mod two_servers;
 mod world;
 
 use letsapp_core::LetsAppBuilder;

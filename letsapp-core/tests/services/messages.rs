@@ -438,3 +438,102 @@ async fn a_stranger_finds_nothing() {
         assert!(matches!(refusal, Err(ConversationError::NotFound)), "{refusal:?}");
     }
 }
+
+#[tokio::test]
+async fn taking_a_reaction_off_leaves_the_one_that_replaced_it() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    world.say(&ana, chat, "react!").await;
+    let messages = world.app.messages();
+    let parsed = |text| Emoji::parse(text).unwrap();
+    messages.react(&ben, chat, Seq(1), emoji("👍"), None).await.unwrap();
+    messages.react(&ben, chat, Seq(1), emoji("🎉"), None).await.unwrap();
+    let late = messages.unreact(&ben, chat, Seq(1), parsed("👍"), None).await.unwrap();
+    assert_eq!((late.my_reaction, late.rev), (Some(Some("🎉".to_owned())), Rev(3)));
+    let off = messages.unreact(&ben, chat, Seq(1), parsed("🎉"), None).await.unwrap();
+    assert_eq!((off.my_reaction, off.rev), (Some(None), Rev(4)));
+    let again = messages.unreact(&ben, chat, Seq(1), parsed("🎉"), None).await.unwrap();
+    assert_eq!(again.rev, Rev(4));
+}
+
+#[tokio::test]
+async fn reactions_are_listed_to_the_last_page() {
+    let world = World::new().await;
+    let ana = world.person("ana").await;
+    let mut people = Vec::new();
+    for n in 0..5 {
+        people.push(world.person(&format!("friend{n}")).await);
+    }
+    let group = world.group(&ana, &people.iter().collect::<Vec<_>>()).await;
+    let seq = world.say(&ana, group, "react!").await.seq;
+    let messages = world.app.messages();
+    for who in &people {
+        messages.react(who, group, seq, emoji("👍"), None).await.unwrap();
+    }
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = messages.reactions(&ana, group, seq, after, limit(2)).await.unwrap();
+        listed.extend(page.items.into_iter().map(|reaction| reaction.user_id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut expected: Vec<_> = people.iter().map(|who| who.user_id).collect();
+    expected.sort_unstable();
+    assert_eq!(listed, expected);
+}
+
+#[tokio::test]
+async fn changes_are_listed_to_the_last_page_and_say_where_to_go_on() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let group = world.group(&ana, &[]).await;
+    for n in 0..5 {
+        world.say(&ana, group, &n.to_string()).await;
+    }
+    world.add(&ana, group, ben.user_id).await;
+    world.say(&ana, group, "welcome").await;
+    let messages = world.app.messages();
+    messages
+        .edit(&ana, group, Seq(2), edit("not for ben"), None)
+        .await
+        .unwrap();
+    let (mut listed, mut after) = (Vec::new(), Rev(0));
+    loop {
+        let page = messages.changes(&ana, group, after, limit(3)).await.unwrap();
+        listed.extend(page.items.iter().map(|message| message.rev.0));
+        after = page.rev;
+        if page.next.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed, [1, 3, 4, 5, 6, 7, 8, 9], "what was edited is where it is now");
+    assert_eq!(after, Rev(9));
+    let page = messages.changes(&ben, group, Rev(0), limit(2)).await.unwrap();
+    assert_eq!(
+        (page.items.len(), page.next, page.rev),
+        (2, None, Rev(9)),
+        "past what is not theirs"
+    );
+}
+
+#[tokio::test]
+async fn an_admin_deletes_no_message_that_they_may_not_see() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let group = world.group(&ana, &[]).await;
+    let early = world.say(&ana, group, "before ben").await.seq;
+    world.add(&ana, group, ben.user_id).await;
+    let late = world.say(&ana, group, "before his eyes").await.seq;
+    let conversations = world.app.conversations();
+    conversations
+        .change_role(&ana, group, ben.user_id, letsapp_core::conversations::Role::Admin, None)
+        .await
+        .unwrap();
+    let messages = world.app.messages();
+    let refused = messages.delete(&ben, group, early, None).await;
+    assert!(matches!(refused, Err(ConversationError::NotFound)));
+    assert!(messages.delete(&ben, group, late, None).await.is_ok());
+}

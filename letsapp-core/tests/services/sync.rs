@@ -155,3 +155,40 @@ async fn more_than_a_thousand_changes_are_a_reset() {
     let listed = world.app.conversations().sync(&ben, ask(1)).await.unwrap();
     assert_eq!((listed.reset.len(), listed.changes.len()), (0, 1_000));
 }
+
+#[tokio::test]
+async fn ones_own_messages_are_never_unread_whenever_one_looks() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    for n in 1..=50 {
+        world.say(&ana, chat, &n.to_string()).await;
+        let view = world.view(&ana, chat).await;
+        assert_eq!((view.me.unread, view.me.read_seq), (0, Seq(n)));
+    }
+    assert_eq!(world.view(&ben, chat).await.me.unread, 50);
+}
+
+#[tokio::test]
+async fn what_one_sets_for_oneself_is_synced_to_ones_other_devices() {
+    use letsapp_core::conversations::PreferencesPatch;
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    world.clock.advance(std::time::Duration::from_secs(60));
+    let conversations = world.app.conversations();
+    let first = conversations.sync(&ana, SyncRequest::default()).await.unwrap();
+    let patch = PreferencesPatch {
+        archived: Some(true),
+        ..PreferencesPatch::default()
+    };
+    // In the very millisecond of the sync.
+    conversations.update_mine(&ana, chat, patch, None).await.unwrap();
+    let request = SyncRequest {
+        conversations: first.positions,
+        since: Some(first.server_time),
+    };
+    let second = conversations.sync(&ana, request).await.unwrap();
+    assert_eq!(second.conversations.len(), 1);
+    assert!(second.conversations[0].me.archived);
+}

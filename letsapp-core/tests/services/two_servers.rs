@@ -1,0 +1,206 @@
+//! Two servers on one store, that know of each other only by it.
+
+use std::sync::Arc;
+
+use letsapp_core::LetsApp;
+use letsapp_core::adapters::memory::MemoryStore;
+use letsapp_core::auth::{AuthError, Principal};
+use letsapp_core::conversations::{ConversationError, Forbidden, Made, Role};
+use letsapp_core::id::{ConversationId, Seq, UserId};
+use letsapp_core::protocol::Message;
+use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage, UpdateConversation};
+use letsapp_core::text::Title;
+use letsapp_core::time::{ManualClock, Timestamp};
+
+use crate::world::message_id;
+
+struct Servers {
+    here: LetsApp,
+    there: LetsApp,
+    clock: Arc<ManualClock>,
+}
+
+impl Servers {
+    async fn start() -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
+        let store = MemoryStore::new();
+        let on = |store| LetsApp::builder().clock(clock.clone()).store(store).build();
+        let there = on(store.another()).await.unwrap();
+        Self {
+            here: on(store).await.unwrap(),
+            there,
+            clock,
+        }
+    }
+
+    async fn person(&self, name: &str) -> Principal {
+        self.here.sign_up(name, "a long password").await.unwrap()
+    }
+}
+
+async fn group(app: &LetsApp, owner: &Principal, member_ids: &[UserId]) -> ConversationId {
+    let request = CreateConversation::Group {
+        id: None,
+        title: Title::parse("A group").unwrap(),
+        about: None,
+        member_ids: member_ids.to_vec(),
+    };
+    app.conversations().create(owner, request, None).await.unwrap().0.id
+}
+
+async fn say(app: &LetsApp, who: &Principal, id: ConversationId, words: &str) -> Result<Message, ConversationError> {
+    let request = SendMessage::text(words).unwrap();
+    Ok(app.messages().send(who, id, request, None).await?.0)
+}
+
+async fn add(app: &LetsApp, who: &Principal, id: ConversationId, user_id: UserId) {
+    let request = AddMembers {
+        user_ids: vec![user_id],
+    };
+    app.conversations().add_members(who, id, request, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_member_brought_in_there_talks_here_at_once() {
+    let servers = Servers::start().await;
+    let (ana, ben) = (servers.person("ana").await, servers.person("ben").await);
+    let id = group(&servers.here, &ana, &[]).await;
+    say(&servers.here, &ana, id, "alone").await.unwrap();
+    assert!(matches!(
+        say(&servers.here, &ben, id, "hello?").await,
+        Err(ConversationError::NotFound)
+    ));
+    add(&servers.there, &ana, id, ben.user_id).await;
+    assert_eq!(say(&servers.here, &ben, id, "hello!").await.unwrap().seq, Seq(4));
+}
+
+#[tokio::test]
+async fn a_member_put_out_there_is_refused_here_at_once_but_for_a_retry() {
+    let servers = Servers::start().await;
+    let (ana, ben) = (servers.person("ana").await, servers.person("ben").await);
+    let id = group(&servers.here, &ana, &[ben.user_id]).await;
+    let request = SendMessage::text("before").unwrap().with_id(message_id());
+    let first = servers
+        .here
+        .messages()
+        .send(&ben, id, request.clone(), None)
+        .await
+        .unwrap();
+    assert_eq!(first.1, Made::Now);
+    let remove = servers.there.conversations().remove_member(&ana, id, ben.user_id, None);
+    remove.await.unwrap();
+    let refused = say(&servers.here, &ben, id, "after").await;
+    assert!(matches!(
+        refused,
+        Err(ConversationError::Forbidden(Forbidden::NotAMember))
+    ));
+    let again = servers
+        .here
+        .messages()
+        .send(&ben, id, request.clone(), None)
+        .await
+        .unwrap();
+    assert_eq!(again, (first.0, Made::Before));
+    let other = SendMessage {
+        forwarded: true,
+        ..request
+    };
+    let conflict = servers.here.messages().send(&ben, id, other, None).await;
+    assert!(matches!(conflict, Err(ConversationError::Conflict)));
+    let head = servers.here.conversations().find(&ana, id).await.unwrap().head;
+    assert_eq!(head.seq, Seq(3), "its making, a message, the removal");
+}
+
+#[tokio::test]
+async fn a_role_given_there_counts_here_at_once() {
+    let servers = Servers::start().await;
+    let (ana, ben) = (servers.person("ana").await, servers.person("ben").await);
+    let id = group(&servers.here, &ana, &[ben.user_id]).await;
+    let theirs = say(&servers.here, &ana, id, "delete this").await.unwrap().seq;
+    let refused = servers.here.messages().delete(&ben, id, theirs, None).await;
+    assert!(matches!(refused, Err(ConversationError::Forbidden(Forbidden::Role))));
+    let promote = servers
+        .there
+        .conversations()
+        .change_role(&ana, id, ben.user_id, Role::Admin, None);
+    assert_eq!(promote.await.unwrap().role, Role::Admin);
+    servers.here.messages().delete(&ben, id, theirs, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_title_changed_there_can_be_changed_back_here() {
+    let servers = Servers::start().await;
+    let ana = servers.person("ana").await;
+    let id = group(&servers.here, &ana, &[]).await;
+    say(&servers.here, &ana, id, "the roster is known").await.unwrap();
+    let titled = |text: &str| UpdateConversation {
+        title: Some(Title::parse(text).unwrap()),
+        ..UpdateConversation::default()
+    };
+    servers
+        .there
+        .conversations()
+        .update(&ana, id, titled("Another"), None)
+        .await
+        .unwrap();
+    let back = servers
+        .here
+        .conversations()
+        .update(&ana, id, titled("A group"), None)
+        .await
+        .unwrap();
+    assert_eq!((back.title.as_deref(), back.head.seq), (Some("A group"), Seq(4)));
+}
+
+#[tokio::test]
+async fn both_write_to_one_group_and_its_order_is_dense() {
+    let servers = Arc::new(Servers::start().await);
+    let (ana, ben) = (servers.person("ana").await, servers.person("ben").await);
+    let id = group(&servers.here, &ana, &[ben.user_id]).await;
+    let retitle = async {
+        for n in 0..20 {
+            let title = Some(Title::parse(format!("Title {n}")).unwrap());
+            let request = UpdateConversation {
+                title,
+                ..UpdateConversation::default()
+            };
+            servers
+                .there
+                .conversations()
+                .update(&ana, id, request, None)
+                .await
+                .unwrap();
+        }
+    };
+    let talk = async {
+        for n in 0..60 {
+            say(&servers.here, &ben, id, &n.to_string()).await.unwrap();
+        }
+    };
+    tokio::join!(retitle, talk);
+    let head = servers.here.conversations().find(&ana, id).await.unwrap().head;
+    assert_eq!((head.seq, head.rev.0), (Seq(81), 81));
+}
+
+#[tokio::test]
+async fn a_session_ended_there_is_believed_here_for_five_seconds() {
+    use letsapp_core::protocol::requests::{Login, Password};
+    let servers = Servers::start().await;
+    let phone = servers.person("ana").await;
+    let login = Login {
+        username: "ana".to_owned(),
+        password: Password::parse("a long password").unwrap(),
+        device_name: None,
+    };
+    let desk = servers.here.auth().login(login).await.unwrap().tokens;
+    let principal = servers.here.auth().authenticate(&desk.access_token).await.unwrap();
+    servers
+        .there
+        .auth()
+        .revoke_session(&phone, principal.session_id)
+        .await
+        .unwrap();
+    servers.clock.advance(std::time::Duration::from_secs(5));
+    let refused = servers.here.auth().authenticate(&desk.access_token).await;
+    assert!(matches!(refused, Err(AuthError::Unauthenticated)));
+}
