@@ -88,6 +88,8 @@ async fn open(
         .max_frame_size(Some(MAX_FRAME))
         .max_message_size(Some(MAX_FRAME));
     let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
+    // Even empty, it holds on to hyper's buffer, which would stay for as long as the socket is open.
+    drop(parts.read_buf);
     let link = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
     let connection_id = ConnectionId::from_uuid(context.app.ids().random());
     let connection = context.app.hub().connect(principal, connection_id);
