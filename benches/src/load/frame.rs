@@ -22,7 +22,7 @@ pub(crate) enum Said {
     Ok(u64),
     /// The request with this number was refused.
     Refused(u64),
-    /// `message.created`, with its `seq`.
+    /// `message.created` of what somebody said, with its `seq`.
     Created(u64),
     /// `hello`.
     Hello,
@@ -96,7 +96,8 @@ pub(crate) fn said(text: &[u8]) -> io::Result<Said> {
         if let Some(data) = rest.strip_prefix(br#"message.created""#) {
             // A quote inside a string is escaped, so this is a field's name wherever it stands.
             let seq = after(data, br#""seq":"#).map(number);
-            if let Some((seq, _)) = seq.filter(|(seq, _)| *seq > 0) {
+            // The first one may be the group's own, which tells that it was made.
+            if let Some((seq, _)) = seq.filter(|(seq, _)| *seq > 1) {
                 return Ok(Said::Created(seq));
             }
         } else if !rest.starts_with(br#"hello""#) {
@@ -142,6 +143,7 @@ fn said_whole(text: &[u8]) -> io::Result<Said> {
     match (frame["id"].as_u64(), frame["event"].as_str()) {
         (Some(id), _) if frame["ok"].is_object() => Ok(Said::Ok(id)),
         (Some(id), _) if frame["error"].is_object() => Ok(Said::Refused(id)),
+        (_, Some("message.created")) if frame["data"]["kind"] == "system" => Ok(Said::Other),
         (_, Some("message.created")) => match frame["data"]["seq"].as_u64() {
             Some(seq) => Ok(Said::Created(seq)),
             None => Err(io::Error::other("a message without seq")),
@@ -209,7 +211,7 @@ mod tests {
 
     #[test]
     fn replies_and_events_are_told_apart_in_any_order_of_fields() {
-        let cases: [(&str, Said); 8] = [
+        let cases: [(&str, Said); 10] = [
             (r#"{"id":1000000007,"ok":{"id":"x"}}"#, Said::Ok(1_000_000_007)),
             (r#"{"ok":{"id":"x"},"id":7}"#, Said::Ok(7)),
             (r#"{"id":7,"error":{"code":"conflict"}}"#, Said::Refused(7)),
@@ -221,6 +223,14 @@ mod tests {
             (
                 r#"{"event":"message.created","data":{"rev":43, "seq": 42}}"#,
                 Said::Created(42),
+            ),
+            (
+                r#"{"event":"message.created","data":{"seq":1,"kind":"user"}}"#,
+                Said::Created(1),
+            ),
+            (
+                r#"{"event":"message.created","data":{"seq":1,"kind":"system"}}"#,
+                Said::Other,
             ),
             (r#"{"event":"hello","data":{}}"#, Said::Hello),
             (r#"{"event":"receipt.updated","data":{}}"#, Said::Other),
