@@ -32,7 +32,11 @@ pub struct Messages {
 /// When the URI names no database.
 pub async fn drop_database(uri: &str) -> Result<()> {
     let client = Client::with_uri_str(uri).await?;
-    client.default_database().expect("the URI names a database").drop().await
+    client
+        .default_database()
+        .expect("the URI names a database")
+        .drop()
+        .await
 }
 
 /// How many documents are on their way at once.
