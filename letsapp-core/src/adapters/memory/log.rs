@@ -10,7 +10,8 @@ use crate::messages::{IndexTerms, Message, Position, Range, TermsChange};
 /// Messages by `seq`: the one at `seq` is the entry at `seq - 1`.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    entries: Vec<Entry>,
+    #[expect(clippy::vec_box, reason = "a log that grows would move all of its messages, time and again")]
+    entries: Vec<Box<Entry>>,
     by_id: HashMap<MessageId, Seq>,
     by_rev: BTreeMap<Rev, Seq>,
     /// Deleted messages of users.
@@ -44,10 +45,10 @@ impl Log {
         };
         self.by_id.insert(message.id, position.seq);
         self.by_rev.insert(position.rev, position.seq);
-        self.entries.push(Entry {
+        self.entries.push(Box::new(Entry {
             message: message.at(position),
             terms,
-        });
+        }));
         position
     }
 
@@ -138,7 +139,7 @@ impl Log {
         senders.into_iter().collect()
     }
 
-    fn between(&self, after: Seq, through: Seq) -> &[Entry] {
+    fn between(&self, after: Seq, through: Seq) -> &[Box<Entry>] {
         let length = self.entries.len();
         let through = usize::try_from(through.0).map_or(length, |through| through.min(length));
         let after = usize::try_from(after.0).map_or(through, |after| after.min(through));
@@ -150,6 +151,6 @@ fn index(seq: Seq) -> Option<usize> {
     usize::try_from(seq.0.checked_sub(1)?).ok()
 }
 
-fn page<'a>(entries: impl Iterator<Item = &'a Entry>, limit: usize) -> Vec<Message> {
+fn page<'a>(entries: impl Iterator<Item = &'a Box<Entry>>, limit: usize) -> Vec<Message> {
     entries.take(limit).map(|entry| entry.message.clone()).collect()
 }

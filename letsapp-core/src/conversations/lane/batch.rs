@@ -50,6 +50,16 @@ pub(super) struct Known {
 }
 
 impl Batch {
+    /// Makes room for so many wishes: changes are large, and moving them as they become more costs more than deciding
+    /// them.
+    pub(super) fn with_capacity(wishes: usize) -> Self {
+        Self {
+            changes: Vec::with_capacity(wishes),
+            waiting: Vec::with_capacity(wishes),
+            ..Self::default()
+        }
+    }
+
     /// Decides a wish, and puts it where it belongs.
     pub(super) fn add(&mut self, submission: Submission, known: &Known, edit_window: Duration) {
         let id = submission.conversation_id;

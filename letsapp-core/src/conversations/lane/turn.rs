@@ -38,7 +38,7 @@ impl Turn {
                 return Vec::new();
             }
         };
-        let mut batch = Batch::default();
+        let mut batch = Batch::with_capacity(waiting.len());
         for submission in waiting {
             batch.add(submission, &known, self.edit_window);
         }
