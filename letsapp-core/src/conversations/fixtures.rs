@@ -88,7 +88,7 @@ pub(crate) fn message_id(n: u64) -> MessageId {
 }
 
 pub(crate) fn user(id: UserId, read_receipts: bool) -> User {
-    let username = Username::parse(&format!("user_{}", id.as_bytes()[0])).unwrap();
+    let username = Username::parse(format!("user_{}", id.as_bytes()[0])).unwrap();
     User {
         id,
         display_name: DisplayName::from(&username),
