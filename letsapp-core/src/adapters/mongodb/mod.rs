@@ -2,7 +2,7 @@
 //!
 //! Reads are `readConcern: majority` on the primary and never older than what this instance has seen acknowledged;
 //! writes are `w: majority, j: true`. A conversation's order comes from unique indexes alone: whoever writes to it
-//! offers the next numbers, and of several who offer the same ones the index lets one pass. See [`messages`].
+//! offers the next numbers, and of several who offer the same ones the index lets one pass.
 //!
 //! Who is in a conversation is kept twice. `members`, by conversation, says who is in and in which role: a roster's
 //! question. `memberships`, by user, says it again, with all that a member changes by themselves (watermarks,

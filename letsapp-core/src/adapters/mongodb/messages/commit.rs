@@ -15,22 +15,21 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream;
 use mongodb::bson::{RawDocumentBuf, serialize_to_raw_document_buf};
-use mongodb::error::Result as DriverResult;
 
 use super::command::{self, Order};
 use super::documents::{MessageDocument, revision};
 use super::head;
-use super::line::{Line, Means, Pending, Refused, Standing};
+use super::line::{Line, Means, Pending, Standing};
 use super::membership::{self, Deed, Establish, Stumble};
 use super::orphans::Vigil;
 use super::standing::Heads;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::conversations;
-use crate::adapters::mongodb::error::{Fault, Key, Refusal, Reply, is_refusal};
+use crate::adapters::mongodb::error::{Fault, Key};
 use crate::adapters::mongodb::patience::{self, Backoff, Deadline};
 use crate::adapters::mongodb::schema::MESSAGES;
 use crate::conversations::Head;
-use crate::id::{ConversationId, Rev};
+use crate::id::ConversationId;
 use crate::messages::{Change, IndexTerms, Outcome};
 use crate::storage::RepositoryError;
 
@@ -44,24 +43,24 @@ const TRANSACTIONS: usize = 8;
 /// A batch on its way.
 pub(super) struct Commit<'a> {
     pub(super) connection: &'a Arc<Connection>,
-    heads: &'a Heads,
+    pub(super) heads: &'a Heads,
     /// One for each conversation, in order of their ids.
     pub(super) lines: Vec<Line>,
-    outcomes: Vec<Option<Result<Outcome, RepositoryError>>>,
+    pub(super) outcomes: Vec<Option<Result<Outcome, RepositoryError>>>,
     /// What went wrong last.
-    cause: String,
+    pub(super) cause: String,
     /// How many changes are not settled.
-    open: usize,
+    pub(super) open: usize,
     /// Whether a conversation turned out to stand elsewhere in this round.
     moved: bool,
     /// Whether one conversation may keep a command of many waiting: then each gets its own.
-    apart: bool,
+    pub(super) apart: bool,
 }
 
 /// A change that a command carries, and where it takes its conversation.
-struct Offer {
-    line: usize,
-    head: Head,
+pub(super) struct Offer {
+    pub(super) line: usize,
+    pub(super) head: Head,
 }
 
 impl<'a> Commit<'a> {
@@ -279,123 +278,6 @@ impl<'a> Commit<'a> {
                 Err(Stumble::Doubt(cause)) => self.doubt(&[offer], cause),
                 Err(Stumble::Failed(cause)) => self.refuse(&offer, Fault::Lasting(cause)),
             }
-        }
-    }
-}
-
-/// What follows from the server's answers.
-impl Commit<'_> {
-    fn conclude(&mut self, offers: &[Offer], answer: DriverResult<Reply>) {
-        match answer {
-            // Each document counts for one; were it not so, a number might be left out unnoticed.
-            Ok(Reply {
-                refusal,
-                unconfirmed: None,
-                done,
-            }) if refusal.is_some() || done == offers.len() => {
-                let done = refusal
-                    .as_ref()
-                    .map_or(offers.len(), |refusal| refusal.index.min(offers.len()));
-                for offer in &offers[..done] {
-                    self.acknowledge(offer);
-                }
-                if let Some(Refusal { index, fault }) = refusal
-                    && let Some((offer, behind)) = offers.get(index..).and_then(<[_]>::split_first)
-                {
-                    // Whoever was quicker here was quicker in the next ones too, most likely: one query finds out.
-                    if let Fault::Duplicate(Key::Field(_)) = fault {
-                        for behind in behind.iter().filter(|behind| behind.line != offer.line) {
-                            self.lines[behind.line].standing = Standing::Unknown;
-                        }
-                    }
-                    self.refuse(offer, fault);
-                }
-            }
-            Ok(Reply { unconfirmed, .. }) => self.doubt(offers, unconfirmed.unwrap_or_default()),
-            Err(error) if !is_refusal(&error) => self.doubt(offers, error.to_string()),
-            Err(error) => {
-                for offer in offers {
-                    self.refuse(offer, Fault::Lasting(error.to_string()));
-                }
-            }
-        }
-    }
-
-    /// Settles the next change of a line: a majority has it.
-    fn acknowledge(&mut self, offer: &Offer) {
-        let line = &mut self.lines[offer.line];
-        let Some(pending) = line.queue.pop_front() else { return };
-        line.standing = Standing::At(offer.head);
-        line.moves();
-        self.heads.remember(line.id, offer.head);
-        let position = pending.position(offer.head);
-        line.place(pending.change.message().id, position);
-        self.settle(pending.index, Ok(Outcome::Committed(position)));
-    }
-
-    /// Takes up the next change of a line, which was refused.
-    fn refuse(&mut self, offer: &Offer, fault: Fault) {
-        let line = &mut self.lines[offer.line];
-        let Some(pending) = line.queue.front_mut() else { return };
-        match fault {
-            Fault::Duplicate(Key::Id) => pending.refused = Some(Refused::Taken),
-            Fault::Duplicate(Key::Field(_)) => {
-                if let Standing::At(head) = line.standing {
-                    line.overtaken_at = Some(head);
-                }
-                self.forget(offer.line);
-            }
-            Fault::Passing(cause) => {
-                self.cause = cause;
-                self.forget(offer.line);
-            }
-            Fault::Lasting(cause) if pending.means() == Means::Update => {
-                pending.refused = Some(Refused::Invalid(cause));
-            }
-            Fault::Lasting(cause) => {
-                if let Some(pending) = line.queue.pop_front() {
-                    self.settle(pending.index, Err(RepositoryError::internal(cause)));
-                }
-            }
-        }
-    }
-
-    /// Notes of changes, of each line the next ones, that it is not known whether they were carried out.
-    fn doubt(&mut self, offers: &[Offer], cause: String) {
-        let mut offered: HashMap<usize, Vec<Rev>> = HashMap::new();
-        for offer in offers {
-            offered.entry(offer.line).or_default().push(offer.head.rev);
-        }
-        self.apart = offered.len() > 1;
-        for (line, revs) in offered {
-            for (pending, rev) in self.lines[line].queue.iter_mut().zip(revs) {
-                pending.doubts.push(rev);
-            }
-            self.forget(line);
-        }
-        self.cause = cause;
-    }
-
-    fn forget(&mut self, line: usize) {
-        let line = &mut self.lines[line];
-        line.standing = Standing::Unknown;
-        self.heads.forget(line.id);
-    }
-
-    pub(super) fn settle(&mut self, index: usize, outcome: Result<Outcome, RepositoryError>) {
-        self.outcomes[index] = Some(outcome);
-        self.open -= 1;
-    }
-
-    /// Settles all that is open of some lines.
-    fn give_up(&mut self, of: impl Fn(&Line) -> bool, error: impl Fn() -> RepositoryError) {
-        let mut lost = Vec::new();
-        for line in self.lines.iter_mut().filter(|line| of(line)) {
-            lost.extend(line.queue.drain(..));
-            line.moves();
-        }
-        for pending in lost {
-            self.settle(pending.index, Err(error()));
         }
     }
 }

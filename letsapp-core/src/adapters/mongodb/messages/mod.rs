@@ -1,5 +1,6 @@
 //! Messages: the one way in, [`commit`], and the reads. The collection `messages`.
 
+mod answers;
 pub(super) mod command;
 mod commit;
 mod content;
