@@ -34,9 +34,12 @@ use crate::time::Timestamp;
 /// The most changes that a lane commits at once.
 const BATCH: usize = 512;
 
+/// The most wishes that wait for a lane: a store that takes no more must not fill the memory.
+const WAITING: usize = 16_384;
+
 /// All lanes of a store.
 pub(crate) struct Lanes {
-    inboxes: Mutex<Vec<mpsc::UnboundedSender<Submission>>>,
+    inboxes: Mutex<Vec<mpsc::Sender<Submission>>>,
     tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -56,7 +59,7 @@ impl Lanes {
         let turn = Arc::new(turn);
         let (mut inboxes, mut tasks) = (Vec::new(), Vec::new());
         for _ in 0..turn.messages.lanes().max(1) {
-            let (inbox, waiting) = mpsc::unbounded_channel();
+            let (inbox, waiting) = mpsc::channel(WAITING);
             inboxes.push(inbox);
             tasks.push(tokio::spawn(run(Arc::clone(&turn), waiting)));
         }
@@ -88,12 +91,12 @@ impl Lanes {
             attempts: 0,
             reply,
         };
-        let taken = self.put(submission);
+        let refused = self.put(submission).err();
         async move {
-            match outcome.await {
-                Ok(outcome) => outcome,
-                Err(_) if taken => Err(failure("a fault of the server; it may have been done")),
-                Err(_) => Err(failure("the application is shutting down")),
+            match (outcome.await, refused) {
+                (Ok(outcome), _) => outcome,
+                (Err(_), Some(why)) => Err(failure(why)),
+                (Err(_), None) => Err(failure("a fault of the server; it may have been done")),
             }
         }
     }
@@ -110,19 +113,19 @@ impl Lanes {
         }
     }
 
-    /// Tells whether there was a lane to put it in.
-    fn put(&self, submission: Submission) -> bool {
+    /// Puts a submission into its lane, or says why not.
+    fn put(&self, submission: Submission) -> Result<(), &'static str> {
         let inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if inboxes.is_empty() {
-            return false;
+            return Err("the application is shutting down");
         }
         let lane = lane_of(submission.conversation_id, inboxes.len());
-        inboxes[lane].send(submission).is_ok()
+        inboxes[lane].try_send(submission).map_err(|_| "too much waits already")
     }
 }
 
 /// Takes turns until nobody can wish any more. What has to be decided again goes before what came since.
-async fn run(turn: Arc<Turn>, mut inbox: mpsc::UnboundedReceiver<Submission>) {
+async fn run(turn: Arc<Turn>, mut inbox: mpsc::Receiver<Submission>) {
     let mut waiting = Vec::with_capacity(BATCH);
     loop {
         if waiting.is_empty() {
