@@ -181,7 +181,7 @@ mod tests {
         ] {
             let problem = ApiError::from(ConversationError::Store(error)).into_problem();
             assert_eq!(problem.status, status);
-            assert_eq!(problem.detail, None);
+            assert_eq!(problem.detail, Some(problem.title));
         }
     }
 

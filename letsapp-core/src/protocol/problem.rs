@@ -79,11 +79,11 @@ pub struct Problem {
     pub status: u16,
     /// The machine word.
     pub code: Code,
-    /// What it is about this time, for a person.
+    /// What it is about this time, for a person; the title where there is no more to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Which fields, of `validation_failed`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Which fields, of `validation_failed`; else none.
+    #[serde(default)]
     pub errors: Vec<FieldError>,
     /// Seconds to wait, of `rate_limited` on the socket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,7 +110,7 @@ impl Problem {
             title: code.title().to_owned(),
             status: code.status(),
             code,
-            detail: None,
+            detail: Some(code.title().to_owned()),
             errors: Vec::new(),
             retry_after: None,
         }

@@ -469,6 +469,7 @@ fn requests_and_replies_of_the_socket_carry_their_number() {
         "title": Code::ValidationFailed.title(),
         "status": 422,
         "code": "validation_failed",
+        "detail": Code::ValidationFailed.title(),
         "errors": [{"field": "body", "code": "too_short", "detail": "must have words"}],
     }});
     assert_eq!(wire(&error), expected);
@@ -503,6 +504,11 @@ fn every_code_has_its_status() {
         let code = Code::ALL.iter().find(|code| code.as_str() == word).unwrap();
         assert_eq!((code.status(), wire(code)), (status, json!(word)));
     }
+    let missing = json!({
+        "type": "about:blank", "title": Code::NotFound.title(), "status": 404, "code": "not_found",
+        "detail": Code::NotFound.title(), "errors": [],
+    });
+    assert_eq!(wire(&Problem::new(Code::NotFound)), missing);
     let limited = Problem {
         retry_after: Some(3),
         ..Problem::new(Code::RateLimited).with_detail("slow down")
