@@ -253,6 +253,25 @@ impl AuthService {
         })
     }
 
+    /// Tells the connections of a session if it is over: one that ended after it was authenticated, and before the
+    /// connection was in the [`Hub`](crate::event::Hub), was told in vain. To be called behind
+    /// [`connect`](crate::event::Hub::connect).
+    ///
+    /// # Errors
+    /// [`AuthError::Unauthenticated`] when it is over, [`AuthError::Store`] when the store fails.
+    pub async fn confirm(&self, principal: &Principal) -> Result<(), AuthError> {
+        let now = self.inner.ports.clock.now();
+        match self.inner.recent(principal.session_id, 0, now).await {
+            Ok(session) if session.user_id == principal.user_id => Ok(()),
+            Ok(_) | Err(AuthError::Unauthenticated) => {
+                let envelope = Envelope::end_of_session(principal.user_id, principal.session_id, "revoked");
+                self.inner.ports.bus.publish(envelope);
+                Err(AuthError::Unauthenticated)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Tells connections whose sessions are over, wherever they were ended; called every few seconds with all who are
     /// connected.
     ///

@@ -206,3 +206,22 @@ async fn a_new_password_ends_every_other_session() {
     assert!(auth.login(login("ana", "a long password")).await.is_err());
     assert!(auth.login(login("ana", "a new password")).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_session_that_ends_before_its_connection_is_there_is_told_once_it_is() {
+    use letsapp_core::event::Closed;
+    use letsapp_core::id::ConnectionId;
+    let world = World::new().await;
+    let ana = world.person("ana").await;
+    let alive = world.app.hub().connect(ana, ConnectionId::from_bytes([1; 16]));
+    world.app.auth().confirm(&ana).await.unwrap();
+    drop(alive);
+    world.app.auth().logout(&ana).await.unwrap();
+    let late = world.app.hub().connect(ana, ConnectionId::from_bytes([2; 16]));
+    let refused = world.app.auth().confirm(&ana).await;
+    assert!(matches!(refused, Err(AuthError::Unauthenticated)));
+    let mut events = Vec::new();
+    late.drain(&mut events).await.unwrap();
+    assert!(matches!(events[0].event(), Event::SessionRevoked { .. }));
+    assert_eq!(late.drain(&mut events).await, Err(Closed::SessionEnded));
+}

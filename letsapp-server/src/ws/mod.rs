@@ -93,6 +93,8 @@ async fn open(
     let link = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
     let connection_id = ConnectionId::from_uuid(context.app.ids().random());
     let connection = context.app.hub().connect(principal, connection_id);
+    // The session may have ended since its token was checked; the connection is told then.
+    let _ = context.app.auth().confirm(&principal).await;
     Socket::new(context, connection, link).run(closing).await;
     drop(peer);
 }
