@@ -13,6 +13,7 @@ mod informed;
 pub(crate) mod lane;
 mod model;
 mod permission;
+mod reading;
 pub(crate) mod receipts;
 mod repository;
 pub(crate) mod rosters;
@@ -27,6 +28,7 @@ pub use model::{
     Conversation, Head, Kind, MAX_MEMBERS, Member, MemberChange, Preferences, PreferencesPatch, Role, Roster, Span,
     Watermarks, Window,
 };
+pub use reading::{ListPosition, MemberPosition};
 pub use repository::{Advance, Advanced, ConversationRepository, Creation};
 pub use service::{ConversationService, Made};
 

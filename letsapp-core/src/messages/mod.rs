@@ -5,6 +5,7 @@ mod draft;
 mod emoji;
 mod fingerprint;
 mod model;
+mod reading;
 mod repository;
 pub mod search;
 pub(crate) mod service;
@@ -13,7 +14,8 @@ pub use body::Body;
 pub use emoji::Emoji;
 pub use model::{Attachment, Content, Fingerprint, Message, Position, Reaction, SystemEvent, Thumbnail};
 pub use repository::{Change, IndexTerms, MessageRepository, Outcome, Range, TermsChange};
-pub use service::{ChangesPage, MessageService};
+pub use reading::ChangesPage;
+pub use service::MessageService;
 
 #[cfg(test)]
 pub use repository::MockMessageRepository;

@@ -10,7 +10,10 @@ use crate::messages::{IndexTerms, Message, Position, Range, TermsChange};
 /// Messages by `seq`: the one at `seq` is the entry at `seq - 1`.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    #[expect(clippy::vec_box, reason = "a log that grows would move all of its messages, time and again")]
+    #[expect(
+        clippy::vec_box,
+        reason = "a log that grows would move all of its messages, time and again"
+    )]
     entries: Vec<Box<Entry>>,
     by_id: HashMap<MessageId, Seq>,
     by_rev: BTreeMap<Rev, Seq>,
@@ -69,6 +72,8 @@ impl Log {
         self.by_rev.insert(position.rev, position.seq);
         if message.is_from_user() && message.deleted_at.is_some() {
             self.deleted.insert(position.seq);
+        } else {
+            self.deleted.remove(&position.seq);
         }
         entry.message = message.at(position);
         if let TermsChange::Replace(terms) = terms {

@@ -114,7 +114,10 @@ async fn a_store_that_is_away_is_said_to_be() {
         .await
         .expect(503)
         .refused("unavailable");
-    assert_eq!(sent.body["detail"], sent.body["title"], "what is the matter is not for clients");
+    assert_eq!(
+        sent.body["detail"], sent.body["title"],
+        "what is the matter is not for clients"
+    );
     world
         .get(&messages)
         .by(&ana)
