@@ -1,7 +1,5 @@
 //! What members may do with conversations.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::auth::Principal;
@@ -9,15 +7,11 @@ use crate::conversations::creation::Group;
 use crate::conversations::dating::Dating;
 use crate::conversations::lane::{Act, Command, Done, Lanes, Wish};
 use crate::conversations::receipts::Receipts;
-use crate::conversations::sync::Syncing;
 use crate::conversations::view::Views;
-use crate::conversations::{
-    Access, ConversationError, ConversationRepository, Forbidden, Member, PreferencesPatch, Role,
-};
+use crate::conversations::{Access, ConversationError, ConversationRepository, Forbidden, PreferencesPatch, Role};
 use crate::event::{Envelope, Event, EventBus};
 use crate::id::{ConnectionId, ConversationId, IdSource, UserId};
 use crate::messages::{Content, Message, MessageRepository, SystemEvent};
-use crate::page::{Limit, Page};
 use crate::protocol;
 use crate::protocol::requests::{AddMembers, CreateConversation, UpdateConversation};
 use crate::time::Clock;
