@@ -13,8 +13,8 @@ pub(crate) mod service;
 pub use body::Body;
 pub use emoji::Emoji;
 pub use model::{Attachment, Content, Fingerprint, Message, Position, Reaction, SystemEvent, Thumbnail};
-pub use repository::{Change, IndexTerms, MessageRepository, Outcome, Range, TermsChange};
 pub use reading::ChangesPage;
+pub use repository::{Change, IndexTerms, MessageRepository, Outcome, Range, TermsChange};
 pub use service::MessageService;
 
 #[cfg(test)]
