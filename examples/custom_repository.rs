@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout, reason = "it shows what it does")]
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use letsapp_core::LetsApp;
@@ -75,6 +75,7 @@ impl Repositories for Store {
     }
 
     async fn close(&self) {
+        self.sessions.close();
         self.rest.close().await;
     }
 }
@@ -83,7 +84,8 @@ impl Repositories for Store {
 /// either as before or as after.
 struct SessionFile {
     path: PathBuf,
-    sessions: Mutex<Vec<Session>>,
+    /// Nothing, once it is closed.
+    sessions: Mutex<Option<Vec<Session>>>,
 }
 
 impl SessionFile {
@@ -98,28 +100,42 @@ impl SessionFile {
             .map(|line| read(line).ok_or(std::io::ErrorKind::InvalidData.into()));
         Ok(Self {
             path: path.to_owned(),
-            sessions: Mutex::new(sessions.collect::<std::io::Result<_>>()?),
+            sessions: Mutex::new(Some(sessions.collect::<std::io::Result<_>>()?)),
         })
     }
 
     /// Changes the sessions in one step, on disk first.
     fn change<T>(&self, step: impl FnOnce(&mut Vec<Session>) -> T) -> Result<T, RepositoryError> {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = sessions.clone();
+        let mut sessions = self.lock();
+        let mut changed = sessions.clone().ok_or_else(closed)?;
         let outcome = step(&mut changed);
         let text: String = changed.iter().map(|session| format!("{}\n", write(session))).collect();
         let beside = self.path.with_extension("new");
         std::fs::write(&beside, text)
             .and_then(|()| std::fs::rename(&beside, &self.path))
             .map_err(RepositoryError::unavailable)?;
-        *sessions = changed;
+        *sessions = Some(changed);
         Ok(outcome)
     }
 
-    fn select(&self, wanted: impl Fn(&Session) -> bool) -> Vec<Session> {
-        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.iter().filter(|session| wanted(session)).cloned().collect()
+    fn select(&self, wanted: impl Fn(&Session) -> bool) -> Result<Vec<Session>, RepositoryError> {
+        let sessions = self.lock();
+        let sessions = sessions.as_ref().ok_or_else(closed)?;
+        Ok(sessions.iter().filter(|session| wanted(session)).cloned().collect())
     }
+
+    /// From here on everything answers that it is unavailable, as the contract asks for.
+    fn close(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Session>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn closed() -> RepositoryError {
+    RepositoryError::unavailable("the store is closed")
 }
 
 #[async_trait]
@@ -129,11 +145,11 @@ impl SessionRepository for SessionFile {
     }
 
     async fn find(&self, ids: &[SessionId]) -> Result<Vec<Session>, RepositoryError> {
-        Ok(self.select(|session| ids.contains(&session.id)))
+        self.select(|session| ids.contains(&session.id))
     }
 
     async fn of_user(&self, user_id: UserId) -> Result<Vec<Session>, RepositoryError> {
-        let mut sessions = self.select(|session| session.user_id == user_id);
+        let mut sessions = self.select(|session| session.user_id == user_id)?;
         sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.id)));
         Ok(sessions)
     }
