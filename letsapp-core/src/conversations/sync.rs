@@ -158,3 +158,140 @@ impl Syncing<'_> {
             .collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::conversations::fixtures::{ANA, NOW, Recorder, conversation, message};
+    use crate::conversations::receipts::Ports;
+    use crate::conversations::rosters::Rosters;
+    use crate::conversations::{Conversation, Kind, MockConversationRepository};
+    use crate::id::Seq;
+    use crate::messages::MockMessageRepository;
+    use crate::time::ManualClock;
+    use crate::users::MockUserRepository;
+
+    const CONVERSATIONS: u8 = 250;
+
+    fn id(n: u8) -> ConversationId {
+        ConversationId::from_bytes([n; 16])
+    }
+
+    fn in_group(n: u8) -> Member {
+        Member {
+            conversation_id: id(n),
+            ..Member::of_pair(id(n), ANA, NOW.minus(Duration::from_secs(3_600)))
+        }
+    }
+
+    /// Stores with all the groups, each at head 9, that count what they are asked; and which groups were looked into.
+    fn stores(
+        asked: &Arc<AtomicUsize>,
+        looked_into: &Arc<Mutex<Vec<ConversationId>>>,
+    ) -> (MockConversationRepository, MockMessageRepository) {
+        let count = || {
+            let asked = Arc::clone(asked);
+            move || asked.fetch_add(1, Ordering::SeqCst)
+        };
+        let head = Head {
+            seq: Seq(9),
+            rev: Rev(9),
+            ordinal: 9,
+            fence: Seq(1),
+        };
+        let mut conversations = MockConversationRepository::new();
+        let ask = count();
+        conversations.expect_heads().returning(move |ids| {
+            ask();
+            Ok(ids.iter().map(|id| (*id, head)).collect())
+        });
+        let ask = count();
+        conversations.expect_memberships().returning(move |_| {
+            ask();
+            Ok((0..CONVERSATIONS).map(in_group).collect())
+        });
+        let ask = count();
+        conversations.expect_find().returning(move |ids| {
+            ask();
+            let group = |id: &ConversationId| Conversation {
+                id: *id,
+                ..conversation(Kind::Group)
+            };
+            Ok(ids.iter().map(group).collect())
+        });
+        let ask = count();
+        conversations.expect_member_counts().returning(move |ids| {
+            ask();
+            Ok(ids.iter().map(|id| (*id, 2)).collect())
+        });
+        let mut messages = MockMessageRepository::new();
+        let ask = count();
+        messages.expect_find().returning(move |_| {
+            ask();
+            Ok(Vec::new())
+        });
+        let ask = count();
+        messages.expect_tally().returning(move |spans| {
+            ask();
+            Ok(vec![0; spans.len()])
+        });
+        let (ask, looked_into) = (count(), Arc::clone(looked_into));
+        messages.expect_changes().returning(move |id, _, after, _| {
+            ask();
+            looked_into.lock().unwrap().push(id);
+            assert_eq!(after, Rev(8));
+            Ok(vec![message(ANA, 9)])
+        });
+        (conversations, messages)
+    }
+
+    #[tokio::test]
+    async fn conversations_that_did_not_change_cost_no_query() {
+        let (asked, looked_into) = (Arc::default(), Arc::default());
+        let (conversations, messages) = stores(&asked, &looked_into);
+        let conversations: Arc<dyn ConversationRepository> = Arc::new(conversations);
+        let messages: Arc<dyn MessageRepository> = Arc::new(messages);
+        let users = Arc::new(MockUserRepository::new());
+        let clock = Arc::new(ManualClock::at(NOW));
+        let receipts = Receipts::start(Ports {
+            rosters: Arc::new(Rosters::new(conversations.clone(), clock.clone())),
+            conversations: conversations.clone(),
+            messages: messages.clone(),
+            users: users.clone(),
+            bus: Arc::new(Recorder::default()),
+            clock,
+        });
+        let views = Views {
+            conversations: conversations.clone(),
+            messages: messages.clone(),
+            users,
+            receipts: receipts.clone(),
+        };
+        let syncing = Syncing {
+            conversations: &*conversations,
+            messages: &*messages,
+            receipts: &receipts,
+            views: &views,
+            shared: true,
+        };
+        let changed = [3, 50, 120, 200, 249].map(id);
+        let held = (0..CONVERSATIONS).map(id).map(|id| {
+            let rev = if changed.contains(&id) { Rev(8) } else { Rev(9) };
+            (id, rev)
+        });
+        let request = SyncRequest {
+            conversations: held.collect(),
+            since: Some(NOW.minus(Duration::from_secs(60))),
+        };
+        let answer = syncing.sync(ANA, request, NOW).await.unwrap();
+        assert_eq!(*looked_into.lock().unwrap(), changed);
+        assert_eq!((answer.conversations.len(), answer.changes.len()), (5, 5));
+        assert_eq!(answer.positions.len(), usize::from(CONVERSATIONS));
+        let asked = asked.load(Ordering::SeqCst);
+        // Heads, memberships, and who the peers are; then, of what changed, a view in five; and its changes.
+        assert!(asked <= 3 + 5 + changed.len(), "{asked} queries");
+    }
+}
