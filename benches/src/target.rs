@@ -95,7 +95,8 @@ impl Target {
         command
             .arg("--data-dir")
             .arg(directory.path())
-            .env("LETSAPP_LIMITS", "off");
+            .env("LETSAPP_LIMITS", "off")
+            .env("LETSAPP_HTTP_MAX_CONNECTIONS", "20000");
         Self::start(Kind::LetsApp, command, directory)
     }
 
