@@ -62,7 +62,7 @@ async fn heads_of_many_conversations_take_one_look_at_the_index_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_looks_at_what_has_its_words_in_the_conversations_that_it_names() {
+async fn a_search_looks_at_what_has_its_longest_word_in_the_conversations_that_it_names() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let heard: Arc<Mutex<Option<Document>>> = Arc::default();
@@ -79,7 +79,7 @@ async fn a_search_looks_at_what_has_its_words_in_the_conversations_that_it_names
     for n in 0..20 {
         let id = direct(&store, 2 * n, 2 * n + 1).await;
         let terms = |n: u64| IndexTerms {
-            body: index_terms(if n % 10 == 0 { "rare words" } else { "many words" }),
+            body: index_terms(if n % 10 == 0 { "rarely so" } else { "often so" }),
             attachments: String::new(),
         };
         let changes = (0..50).map(|n| Change::Append {
@@ -96,7 +96,7 @@ async fn a_search_looks_at_what_has_its_words_in_the_conversations_that_it_names
     }
     within.truncate(10);
     let search = Search {
-        query: Query::parse("words rar"),
+        query: Query::parse("so rar"),
         within,
         from: None,
         after: None,
@@ -120,8 +120,8 @@ async fn a_search_looks_at_what_has_its_words_in_the_conversations_that_it_names
     let plan = Bson::Document(database.run_command(explain).await.expect("it can be explained"));
     let looked_at = number(&plan, "totalDocsExamined").expect("the plan was executed");
     assert!(
-        looked_at <= 2 * 50,
-        "{looked_at} messages for the 50 that have both words: {plan}"
+        looked_at <= 50,
+        "{looked_at} messages for the 50 that have the longer word: {plan}"
     );
     store.close().await;
 }

@@ -1,5 +1,6 @@
 //! Finding messages by their terms: one pipeline, from the index of each conversation's tokens to the best hits.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use mongodb::bson::{Bson, Document, doc};
@@ -83,7 +84,10 @@ fn filter(search: &Search) -> Document {
         .iter()
         .map(|scope| scope.conversation_id.to_bson())
         .collect();
-    let mut all: Vec<Document> = search.query.terms().iter().map(found).collect();
+    // The first of them is how the server finds what it looks at; longer words are rarer.
+    let mut terms: Vec<_> = search.query.terms().iter().collect();
+    terms.sort_by_key(|term| Reverse(term.text.len()));
+    let mut all: Vec<Document> = terms.into_iter().map(found).collect();
     all.extend(visible(&search.within));
     if let Some(from) = search.from {
         all.push(doc! {"sender_id": from.to_bson()});
