@@ -8,24 +8,17 @@ use std::time::{Duration, Instant};
 use letsapp_benches::{
     bare::Inserted,
     embedded::{Embedded, Talker},
+    filling::{Terms, fill},
     report::{Goal, Report, Row},
-    sample::{Rows, Sample, SplitMix},
+    sample::SplitMix,
     scale::Scale,
     target::Store,
     turns::by_turns,
 };
-use letsapp_core::{
-    id::{ConversationId, MessageId, Rev, Seq, UserId},
-    messages::{Change, Content, Fingerprint, IndexTerms, Message, Outcome, Range},
-    page::Limit,
-    storage::BoxError,
-    time::Timestamp,
-};
+use letsapp_core::{id::Seq, messages::Range, page::Limit, storage::BoxError};
 use tokio::runtime::Runtime;
 
 const SHORT: u64 = 1_000;
-/// Messages that are stored in one step.
-const BATCH: usize = 512;
 const PAGE: Limit = Limit::new(50).expect("a page of 50 is allowed");
 
 fn main() -> Result<(), BoxError> {
@@ -54,8 +47,8 @@ fn pages(runtime: &Runtime, report: &mut Report, scale: Scale, store: &Store, lo
     let (ours, conversations) = runtime.block_on(async {
         let ours = Embedded::on(store).await?;
         let conversations = ours.apart(2).await?;
-        fill(&ours, &conversations[0], long).await?;
-        fill(&ours, &conversations[1], SHORT).await?;
+        fill(&ours, &conversations[..1], long, Terms::None).await?;
+        fill(&ours, &conversations[1..], SHORT, Terms::None).await?;
         Ok::<_, BoxError>((ours, conversations))
     })?;
     let mut random = [SplitMix::new(1), SplitMix::new(2)];
@@ -72,67 +65,6 @@ fn pages(runtime: &Runtime, report: &mut Report, scale: Scale, store: &Store, lo
     );
     let row = row.ours(micros(duel.ours)).bare(micros(duel.bare));
     Ok(report.row(&row.goal(Goal::RatioAtMost(1.5)))?)
-}
-
-/// Stores messages without what they are found by, which history does not read.
-async fn fill(ours: &Embedded, talker: &Talker, count: u64) -> Result<(), BoxError> {
-    let (sample, messages) = (Sample::new(), ours.store().messages());
-    let mut rows = Rows::new(&sample, 1, talker.conversation.as_uuid().as_u64_pair().0);
-    let (id, sender) = (talker.conversation, talker.principal.user_id);
-    let mut left = usize::try_from(count)?;
-    while left > 0 {
-        let batch = rows.by_ref().take(left.min(BATCH));
-        let changes: Vec<_> = batch
-            .map(|row| Change::Append {
-                message: message(
-                    id,
-                    sender,
-                    MessageId::from_uuid(row.id),
-                    &row.text.body,
-                    row.fingerprint,
-                ),
-                terms: IndexTerms::default(),
-                fence: Seq::ZERO,
-            })
-            .collect();
-        left -= changes.len();
-        for outcome in messages.commit(changes).await {
-            if !matches!(outcome?, Outcome::Committed(_)) {
-                return Err("a message was not stored".into());
-            }
-        }
-    }
-    Ok(())
-}
-
-fn message(
-    conversation_id: ConversationId,
-    sender_id: UserId,
-    id: MessageId,
-    body: &str,
-    fingerprint: [u8; 32],
-) -> Message {
-    Message {
-        conversation_id,
-        id,
-        seq: Seq::ZERO,
-        rev: Rev::ZERO,
-        ordinal: 0,
-        sender_id,
-        content: Content::Text(body.to_owned()),
-        reply_to: None,
-        forwarded: false,
-        mentions: Vec::new(),
-        attachments: Vec::new(),
-        reactions: Vec::new(),
-        sent_at: Timestamp::from_millis(1_795_338_000_000),
-        edited_at: None,
-        deleted_at: None,
-        fingerprint: Fingerprint {
-            version: 1,
-            hash: fingerprint,
-        },
-    }
 }
 
 async fn read_for(

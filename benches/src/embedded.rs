@@ -1,6 +1,7 @@
 //! LetsApp in this process, on a store, with people who talk.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -26,13 +27,15 @@ use crate::{
     target::{Store, scratch_directory},
 };
 
+const FILE: &str = "letsapp.sqlite";
+
 /// LetsApp, built on a store of its own.
 pub struct Embedded {
     app: LetsApp,
     store: Arc<dyn Repositories>,
     people: AtomicU64,
     // Last, so that the store lets go of its file first.
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// Someone in a conversation.
@@ -54,7 +57,7 @@ impl Embedded {
         let directory = TempDir::new_in(scratch_directory()?)?;
         let store: Arc<dyn Repositories> = match store {
             Store::Memory => Arc::new(MemoryStore::new()),
-            Store::Sqlite => Arc::new(SqliteStore::open(directory.path().join("letsapp.sqlite"))?),
+            Store::Sqlite => Arc::new(SqliteStore::open(directory.path().join(FILE))?),
             Store::MongoDb(uri) => Arc::new(MongoStore::connect(uri).await?),
         };
         let app = LetsApp::builder().shared_store(Arc::clone(&store)).build().await?;
@@ -62,7 +65,7 @@ impl Embedded {
             app,
             store,
             people: AtomicU64::new(0),
-            _directory: directory,
+            directory,
         })
     }
 
@@ -76,18 +79,32 @@ impl Embedded {
         &*self.store
     }
 
+    /// Returns the SQLite file under it, if that is its store.
+    pub fn file(&self) -> PathBuf {
+        self.directory.path().join(FILE)
+    }
+
     /// Makes people who each have a direct conversation of their own with one and the same person.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn apart(&self, count: usize) -> Result<Vec<Talker>, BoxError> {
-        let user_id = self.person().await?.user_id;
+        Ok(self.around(count).await?.1)
+    }
+
+    /// Makes a person, and people who each have a direct conversation of their own with that one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn around(&self, count: usize) -> Result<(Principal, Vec<Talker>), BoxError> {
+        let center = self.person().await?;
         let mut talkers = Vec::with_capacity(count);
         for _ in 0..count {
+            let user_id = center.user_id;
             let principal = self.person().await?;
             talkers.push(self.talker(principal, CreateConversation::Direct { user_id }).await?);
         }
-        Ok(talkers)
+        Ok((center, talkers))
     }
 
     /// Makes people who are all in one group.

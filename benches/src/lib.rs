@@ -5,6 +5,7 @@
 
 pub mod bare;
 pub mod embedded;
+pub mod filling;
 pub mod load;
 pub mod process;
 pub mod report;

@@ -28,6 +28,8 @@ pub struct Text {
     pub body: String,
     /// The words as the stores index them: lower-case hex behind a letter, separated by spaces.
     pub terms: String,
+    /// The same as MongoDB indexes them: each once, with where it is behind it.
+    pub tokens: Vec<String>,
 }
 
 /// One message as a store keeps it.
@@ -191,7 +193,10 @@ fn text(words: &[String], random: &mut SplitMix) -> Text {
             write!(terms, "{byte:02x}").expect("a String takes everything");
         }
     }
-    Text { body, terms }
+    let mut tokens: Vec<_> = terms.split(' ').map(|term| [term, ":b"].concat()).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    Text { body, terms, tokens }
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ struct Document<'a> {
     content: Content<'a>,
     sent_at: DateTime,
     fingerprint: Fingerprint,
-    terms: Terms<'a>,
+    tokens: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -161,11 +161,6 @@ struct Head {
 struct Fingerprint {
     version: i32,
     hash: Binary,
-}
-
-#[derive(Serialize)]
-struct Terms<'a> {
-    body: &'a str,
 }
 
 impl<'a> From<MessageRow<'a>> for Document<'a> {
@@ -200,7 +195,7 @@ impl<'a> From<MessageRow<'a>> for Document<'a> {
                     bytes: row.fingerprint.to_vec(),
                 },
             },
-            terms: Terms { body: &row.text.terms },
+            tokens: &row.text.tokens,
         }
     }
 }
@@ -208,11 +203,6 @@ impl<'a> From<MessageRow<'a>> for Document<'a> {
 /// Those of the MongoDB store.
 fn indexes() -> [IndexModel; 5] {
     let unique = || IndexOptions::builder().unique(true).build();
-    let weighted = IndexOptions::builder()
-        .weights(doc! {"terms.body": 10, "terms.attachments": 3})
-        .default_language("none".to_owned())
-        .language_override("terms_language".to_owned())
-        .build();
     // The name keeps it apart from the unique one over the same keys.
     let deleted = IndexOptions::builder()
         .name("deleted".to_owned())
@@ -223,7 +213,7 @@ fn indexes() -> [IndexModel; 5] {
         (doc! {"conversation_id": 1, "revs": 1}, Some(unique())),
         (doc! {"conversation_id": 1, "rev": 1}, None),
         (doc! {"conversation_id": 1, "seq": 1}, Some(deleted)),
-        (doc! {"terms.body": "text", "terms.attachments": "text"}, Some(weighted)),
+        (doc! {"conversation_id": 1, "tokens": 1}, None),
     ]
     .map(|(keys, options)| IndexModel::builder().keys(keys).options(options).build())
 }

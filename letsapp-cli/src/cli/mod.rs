@@ -12,6 +12,7 @@ mod listen;
 mod messages;
 mod out;
 mod render;
+mod search;
 mod sessions;
 mod target;
 mod text;
@@ -75,6 +76,8 @@ enum Command {
     Send(messages::Send),
     /// Show what was said, the oldest first
     History(messages::History),
+    /// Find messages by their words
+    Search(search::Search),
     /// Show what happens, as it happens
     Listen(listen::Listen),
     /// Make and change groups
@@ -133,6 +136,7 @@ fn execute(arguments: Arguments, out: &Out) -> Result<(), Failure> {
             Command::Chat(command) => command.run(&context).await,
             Command::Send(command) => command.run(&context).await,
             Command::History(command) => command.run(&context).await,
+            Command::Search(command) => command.run(&context).await,
             Command::Listen(command) => command.run(&context).await,
             Command::Group(command) => command.run(&context).await,
             Command::Sessions(command) => command.run(&context).await,

@@ -45,6 +45,8 @@ pub(super) enum Style {
     Read,
     /// Went wrong.
     Bad,
+    /// Was looked for.
+    Found,
 }
 
 impl Out {
@@ -112,6 +114,7 @@ impl Paint {
             Style::Me => "1;32",
             Style::Read => "1;34",
             Style::Bad => "1;31",
+            Style::Found => "1;33",
         };
         match self {
             Self::Colour => format!("\x1b[{code}m{text}\x1b[0m"),

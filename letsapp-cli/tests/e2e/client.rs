@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use letsapp_cli::id::{ConversationId, MessageId, Rev, Seq};
 use letsapp_cli::protocol::{Code, ReceiptStatus, Tokens};
 use letsapp_cli::requests::{
-    ChangePassword, ChangeRole, CreateConversation, EditMessage, Login, Password, ReceiptRequest, SendMessage,
-    UpdateConversation, UpdateMe, UpdateMyConversation,
+    ChangePassword, ChangeRole, CreateConversation, EditMessage, Login, Password, ReceiptRequest, SearchMessages,
+    SendMessage, UpdateConversation, UpdateMe, UpdateMyConversation,
 };
 use letsapp_cli::{Client, ClientError, Cut, MemoryTokens, Page, TokenStore, every};
 use letsapp_core::conversations::Role;
@@ -173,6 +173,12 @@ async fn a_conversation_from_its_beginning_to_its_end() {
     assert_eq!(seqs(Cut::Newest, 2).await, [5, 4]);
     assert_eq!(seqs(Cut::Before(Seq(3)), 10).await, [2, 1]);
     assert_eq!(seqs(Cut::After(Seq(3)), 10).await, [4, 5]);
+    let three = SearchMessages {
+        conversation_id: Some(chat),
+        ..SearchMessages::text("3").unwrap()
+    };
+    let found = ana.search(&three, Page::of(1)).await.unwrap();
+    assert_eq!((found.items[0].message.seq, found.next_cursor), (Seq(3), None));
     let muted = UpdateMyConversation {
         pinned: Some(true),
         ..UpdateMyConversation::default()

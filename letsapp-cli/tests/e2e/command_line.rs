@@ -136,6 +136,46 @@ async fn messages_are_sent_and_read_by_people_and_programs() {
 }
 
 #[tokio::test]
+async fn messages_are_found_by_their_words() {
+    let server = Server::start().await;
+    let (ana, ben) = two(&server).await;
+    ana.ok(&["group", "create", "The Club", "ben"]).await;
+    ana.ok(&["send", "ben", "Tea at the Café?"]).await;
+    ben.ok(&["send", "The Club", "no tea today"]).await;
+    ana.ok(&["send", "The Club", "a teapot"]).await;
+
+    let shown = ana.ok(&["search", "tea"]).await;
+    let lines: Vec<_> = shown.lines().collect();
+    assert_eq!(lines.len(), 3, "{shown}");
+    assert!(
+        lines[0].starts_with("The Club [") && lines[0].ends_with("] #2 ben: no tea today"),
+        "{shown}"
+    );
+    assert!(
+        lines[1].starts_with("ben [") && lines[1].ends_with("] #1 you: Tea at the Café?"),
+        "{shown}"
+    );
+    let hits = ana.json(&["search", "CAFE", "tea", "--in", "ben"]).await;
+    assert_eq!(hits.len(), 1);
+    assert_eq!(
+        hits[0]["highlights"][1],
+        serde_json::json!({"field": "body", "start": 11, "end": 15})
+    );
+    let bens = ana.json(&["search", "tea", "--from", "ben", "--in", "The Club"]).await;
+    assert_eq!((bens.len(), &bens[0]["message"]["body"]), (1, &"no tea today".into()));
+    assert_eq!(ana.json(&["search", "tea", "--limit", "1"]).await.len(), 1);
+    assert_eq!(
+        ana.json(&["search", "tea", "--before", "2000-01-01T00:00:00Z"])
+            .await
+            .len(),
+        0
+    );
+    assert_eq!(ana.ok(&["search", "coffee"]).await, "nothing was found\n");
+    assert_eq!(ana.run(&["search", " "], "").await.code, 1);
+    assert_eq!(ana.run(&["search", "tea", "--after", "yesterday"], "").await.code, 2);
+}
+
+#[tokio::test]
 async fn a_message_is_sent_once_over_a_network_that_loses_answers() {
     let server = Server::start().await;
     let (_ana, ben) = two(&server).await;

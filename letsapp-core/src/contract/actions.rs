@@ -4,6 +4,7 @@ use crate::conversations::{
     Advance, Advanced, Conversation, Creation, Head, Member, PreferencesPatch, Roster, Span, Window,
 };
 use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::search::{Hit, Search};
 use crate::messages::{Change, Message, Outcome, Range};
 use crate::storage::{Repositories, RepositoryError};
 use crate::time::Timestamp;
@@ -25,6 +26,7 @@ pub(super) enum Action {
     MessageById(ConversationId, MessageId),
     History(ConversationId, Vec<Window>, Range, usize),
     Changes(ConversationId, Vec<Window>, Rev, usize),
+    Search(Search),
     Tally(Vec<Span>),
     Senders(Span),
 }
@@ -42,6 +44,7 @@ pub(super) enum Answer {
     Counts(Vec<(ConversationId, usize)>),
     Members(Vec<Member>),
     Messages(Vec<Message>),
+    Hits(Vec<Hit>),
     Tally(Vec<u64>),
     Senders(Vec<UserId>),
 }
@@ -75,6 +78,7 @@ impl Action {
             Self::Changes(id, windows, after, limit) => {
                 Answer::Messages(messages.changes(id, &windows, after, limit).await?)
             }
+            Self::Search(search) => Answer::Hits(messages.search(search).await?),
             Self::Tally(spans) => Answer::Tally(messages.tally(&spans).await?),
             Self::Senders(span) => Answer::senders_once(messages.senders(span).await?),
         })

@@ -40,6 +40,7 @@ mod actions;
 mod fixtures;
 mod model;
 mod script;
+mod searches;
 mod stage;
 mod steps;
 mod suite;
@@ -53,6 +54,8 @@ pub mod conversations;
 #[doc(hidden)]
 pub mod extremes;
 #[doc(hidden)]
+pub mod finding;
+#[doc(hidden)]
 pub mod groups;
 #[doc(hidden)]
 pub mod history;
@@ -64,6 +67,8 @@ pub mod messages;
 pub mod properties;
 #[doc(hidden)]
 pub mod races;
+#[doc(hidden)]
+pub mod ranking;
 #[doc(hidden)]
 pub mod receipts;
 #[doc(hidden)]

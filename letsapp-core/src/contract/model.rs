@@ -1,12 +1,15 @@
 //! A store so naive that it can be checked against the traits' sentences by reading it: lists, searched from end to
 //! end. Random operations are tried on it, on the store in memory and on the store under test side by side.
 
+use std::cmp::Reverse;
+
 use super::actions::{Action, Answer};
 use crate::conversations::{
     Advance, Advanced, Conversation, Creation, Head, Member, MemberChange, Roster, Span, Window,
 };
 use crate::id::{ConversationId, Rev, Seq, UserId};
-use crate::messages::{Change, Message, Outcome, Position, Range};
+use crate::messages::search::{Hit, Search, index_terms};
+use crate::messages::{Change, IndexTerms, Message, Outcome, Position, Range};
 
 /// All there is, in the order in which it came to be.
 #[derive(Debug, Default)]
@@ -98,6 +101,7 @@ impl Model {
                 messages.truncate(*limit);
                 Answer::Messages(messages)
             }
+            Action::Search(search) => Answer::Hits(self.search(search)),
             Action::Tally(spans) => {
                 let counted = |message: &&Message| message.deleted_at.is_none();
                 Answer::Tally(
@@ -255,6 +259,29 @@ impl Model {
     fn visible(&self, id: ConversationId, windows: &[Window]) -> Vec<Message> {
         let shown = |message: &&Message| windows.iter().any(|window| window.contains(message.seq));
         self.of(id).filter(shown).cloned().collect()
+    }
+
+    /// Finds what was said: the terms of a message are those of its body.
+    fn search(&self, search: &Search) -> Vec<Hit> {
+        let visible = search
+            .within
+            .iter()
+            .flat_map(|scope| self.visible(scope.conversation_id, &scope.windows));
+        let wanted = visible.filter(|message| search.passes(message.sender_id, message.sent_at));
+        let mut hits: Vec<_> = wanted
+            .filter_map(|message| {
+                let terms = IndexTerms {
+                    body: index_terms(message.body()),
+                    attachments: String::new(),
+                };
+                let score = search.query.score(&terms)?;
+                Some(Hit { message, score })
+            })
+            .filter(|hit| search.past.is_none_or(|past| hit.rank() < past))
+            .collect();
+        hits.sort_by_key(|hit| Reverse(hit.rank()));
+        hits.truncate(search.limit);
+        hits
     }
 
     fn within(&self, span: Span) -> impl Iterator<Item = &Message> {

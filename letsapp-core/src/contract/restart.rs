@@ -3,7 +3,8 @@
 use super::Trial;
 use super::fixtures::{at, deleted, direct, generation, in_the_far_future, key, password, session, session_id, token};
 use super::fixtures::{text, user, user_id, user_in_full};
-use super::steps::{append, at_once, duplicate, position, revise};
+use super::searches::search;
+use super::steps::{ALL, append, at_once, duplicate, position, revise};
 use crate::auth::{KeyPurpose, Revoke};
 use crate::conversations::{Advance, Creation, MemberChange, PreferencesPatch, Role, Span, Watermarks};
 use crate::id::Seq;
@@ -198,6 +199,13 @@ pub async fn a_closed_store_says_so(mut trial: Trial) {
         closed
             .conversations()
             .heads(&[id])
+            .await
+            .is_err_and(|error| unavailable(&error))
+    );
+    assert!(
+        closed
+            .messages()
+            .search(search("tea", &[(id, ALL)]))
             .await
             .is_err_and(|error| unavailable(&error))
     );

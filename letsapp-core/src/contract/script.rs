@@ -5,6 +5,7 @@ use proptest::sample::Index;
 
 use super::fixtures::at;
 use crate::conversations::{PreferencesPatch, Role};
+use crate::messages::search::Score;
 
 /// A line of a script.
 #[derive(Clone, Debug)]
@@ -39,6 +40,13 @@ pub(super) enum Question {
     MessageById(Chat, u64),
     History(Chat, Vec<u64>, Direction, Index, usize),
     Changes(Chat, Vec<u64>, Index, usize),
+    Search(
+        Vec<(Chat, Vec<u64>)>,
+        &'static str,
+        Option<Person>,
+        Option<(Chat, Index, Score)>,
+        usize,
+    ),
     Tally(Vec<(Chat, Index, Index)>),
     Senders(Chat, Index, Index),
 }
@@ -103,6 +111,18 @@ fn questions() -> impl Strategy<Value = Question> {
     let edges = || prop_oneof![2 => Just(vec![1]), 3 => prop::collection::vec(1..20_u64, 0..6)];
     let limit = || prop_oneof![1..5_usize, Just(100)];
     let direction = prop_oneof![Just(Direction::Newest), Just(Direction::Before), Just(Direction::After)];
+    let words = prop::sample::select(vec![
+        "message ",
+        "mess",
+        "edit",
+        "edit 1",
+        "message 1",
+        "1 ",
+        "edit mess",
+        "?",
+    ]);
+    let score = prop_oneof![Just(Score::BodyWord), Just(Score::BodyStart), Just(Score::NameWord)];
+    let past = prop::option::of((chat(), index(), score));
     let patch = (
         any::<Option<Option<u16>>>(),
         any::<Option<bool>>(),
@@ -130,6 +150,10 @@ fn questions() -> impl Strategy<Value = Question> {
             .prop_map(|(chat, edges, direction, place, limit)| Question::History(chat, edges, direction, place, limit)),
         5 => (chat(), edges(), index(), limit())
             .prop_map(|(chat, edges, after, limit)| Question::Changes(chat, edges, after, limit)),
+        4 => (prop::collection::btree_map(chat(), edges(), 0..4), words, prop::option::of(person()), past, limit())
+            .prop_map(|(within, words, from, past, limit)| {
+                Question::Search(within.into_iter().collect(), words, from, past, limit)
+            }),
         3 => prop::collection::vec((chat(), index(), index()), 0..5).prop_map(Question::Tally),
         1 => (chat(), index(), index()).prop_map(|(chat, from, to)| Question::Senders(chat, from, to)),
     ]

@@ -9,6 +9,7 @@ use super::script::{Chat, Direction, GROUPS, Membership, PAIRS, PEOPLE, Person, 
 use super::steps::{append, creation, revise};
 use crate::conversations::{Advance, Conversation, MemberChange, Role, Span, Watermarks, Window};
 use crate::id::{ConversationId, Rev, Seq, UserId};
+use crate::messages::search::{Query, Rank, Scope, Score, Search};
 use crate::messages::{Change, Emoji, Message, Range, Reaction, SystemEvent, TermsChange};
 use crate::text::Title;
 
@@ -105,6 +106,21 @@ impl<'a> Stage<'a> {
                 let head = usize::try_from(self.model.head(self.chat(chat)).rev.0).expect("scripts are short");
                 let after = Rev(after.index(head + 2) as u64);
                 Action::Changes(self.chat(chat), windows(edges), after, limit)
+            }
+            Question::Search(within, words, from, past, limit) => {
+                let scope = |(chat, edges)| Scope {
+                    conversation_id: self.chat(chat),
+                    windows: windows(edges),
+                };
+                Action::Search(Search {
+                    query: Query::parse(words),
+                    from: from.map(|person| self.user(person)),
+                    after: None,
+                    before: (limit < 3).then(|| at(self.now - 1)),
+                    past: past.and_then(|(chat, place, score)| self.rank(chat, place, score)),
+                    within: within.into_iter().map(scope).collect(),
+                    limit,
+                })
             }
             Question::Tally(spans) => Action::Tally(
                 spans
@@ -255,6 +271,12 @@ impl<'a> Stage<'a> {
     fn place(&self, chat: Chat, place: Index) -> Seq {
         let length = usize::try_from(self.model.head(self.chat(chat)).seq.0).expect("scripts are short");
         Seq(place.index(length + 2) as u64)
+    }
+
+    /// Returns where a message would stand with this score; `None` if there is no message at that place.
+    fn rank(&self, chat: Chat, place: Index, score: Score) -> Option<Rank> {
+        let message = self.model.message(self.chat(chat), self.place(chat, place))?;
+        Some(Rank::of(message, score))
     }
 
     fn span(&self, chat: Chat, from: Index, to: Index) -> Span {

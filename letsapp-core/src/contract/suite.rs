@@ -127,6 +127,27 @@ macro_rules! contract_cases {
                 an_unknown_or_empty_conversation_has_nothing_to_read,
                 what_a_member_reads_ends_with_their_leaving,
             }
+            finding: {
+                every_term_must_be_there,
+                only_an_unfinished_last_word_finds_longer_ones,
+                every_script_and_emoji_is_found,
+                operators_of_any_store_are_words,
+                an_edited_message_is_found_by_its_words_of_now,
+                what_was_deleted_and_what_the_system_says_is_not_found,
+                what_is_committed_is_found_at_once_and_after_a_restart,
+                words_of_any_length_and_number_are_found,
+            }
+            ranking: {
+                whole_words_come_before_beginnings_and_bodies_before_names,
+                of_equals_the_later_one_comes_first,
+                pages_lead_to_the_last_hit_and_repeat_none,
+                a_page_goes_on_from_what_is_not_there,
+                only_what_lies_in_the_windows_is_found,
+                other_conversations_are_not_looked_into,
+                whoever_left_and_came_back_finds_what_they_saw,
+                hits_are_those_of_a_sender_and_a_time,
+                hundreds_of_conversations_are_searched_at_once,
+            }
             races: {
                 appends_at_once_are_all_in_and_dense,
                 two_instances_share_conversations_without_a_hole,

@@ -1,4 +1,4 @@
-//! Messages: sending, history, editing, deleting, reacting, receipts, and what changed since.
+//! Messages: sending, history, editing, deleting, reacting, receipts, what changed since, and finding them again.
 
 mod body;
 mod draft;
@@ -8,6 +8,7 @@ mod model;
 mod reading;
 mod repository;
 pub mod search;
+mod searching;
 pub(crate) mod service;
 
 pub use body::Body;

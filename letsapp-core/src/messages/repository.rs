@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::conversations::{Conversation, MemberChange, Span, Window};
 use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::search::{Hit, Search};
 use crate::messages::{Message, Position};
 use crate::storage::RepositoryError;
 
@@ -76,6 +77,21 @@ pub trait MessageRepository: Send + Sync {
         after: Rev,
         limit: usize,
     ) -> Result<Vec<Message>, RepositoryError>;
+
+    /// Returns messages that a search finds, in the order of their [`Rank`](crate::messages::search::Rank), the greatest first, at most
+    /// `limit`, each in its present state and with its score.
+    ///
+    /// - A message is found if it lies in one of the windows `within`, [`Search::passes`] its sender and the moment when
+    ///   it was sent, its rank is less than `past`, and [`Query::score`](crate::messages::search::Query::score) is given for its index
+    ///   terms: every term is among them, or the beginning of one of them where it is a prefix. Its text is not looked
+    ///   at.
+    /// - The score is that of [`Query::score`](crate::messages::search::Query::score).
+    /// - What it costs goes with how many messages there are with these terms, or with how many lie in the windows, but
+    ///   not with how many there are.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn search(&self, search: Search) -> Result<Vec<Hit>, RepositoryError>;
 
     /// Counts, for each span, the messages of users in it that are not deleted. Its cost does not depend on how long a
     /// span is, but for the deleted messages in it.

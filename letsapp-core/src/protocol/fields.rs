@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::id::{CallId, ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::messages::search::SearchText;
 use crate::messages::{Body, Emoji};
 use crate::protocol::FieldError;
 use crate::text::{TextError, Title};
@@ -346,7 +347,7 @@ macro_rules! texts {
     )*};
 }
 
-texts!(Username DisplayName About Email Title Body Emoji);
+texts!(Username DisplayName About Email Title Body Emoji SearchText);
 
 /// Reads a value as text.
 pub(super) fn text(value: &Value) -> Result<&str, Fault> {

@@ -10,6 +10,7 @@ mod frame;
 mod message;
 mod problem;
 pub mod requests;
+mod search;
 mod session;
 mod sync;
 #[cfg(test)]
@@ -23,9 +24,10 @@ pub use message::{Message, MessageKind, MessageReceipt, ReactionSummary, Receipt
 pub use problem::{Code, FieldError, Problem};
 pub use requests::{
     AddMembers, AtMessage, ChangePassword, ChangeRole, CreateConversation, EditMessage, InConversation, Login, Nothing,
-    Password, React, ReceiptRequest, Refresh, RefreshToken, Register, SendMessage, SettingsPatch, UpdateConversation,
-    UpdateMe, UpdateMyConversation,
+    Password, React, ReceiptRequest, Refresh, RefreshToken, Register, SearchMessages, SendMessage, SettingsPatch,
+    UpdateConversation, UpdateMe, UpdateMyConversation,
 };
+pub use search::{Highlight, SearchHit};
 pub use session::{SessionInfo, SignedIn, TokenType, Tokens};
 pub use sync::{Changes, Sync, SyncRequest};
 pub use user::{MyProfile, Settings, User};

@@ -552,6 +552,31 @@ fn what_signing_in_gives() {
 }
 
 #[test]
+fn what_is_found_says_how_well_and_where() {
+    let hit = SearchHit {
+        message: Message::seen_by(&stored(), ANA),
+        score: 20,
+        highlights: vec![Highlight {
+            field: "body".to_owned(),
+            start: 0,
+            end: 5,
+        }],
+    };
+    let expected = json!({
+        "message": with(message_on_wire(), json!({"my_reaction": "👍"})),
+        "score": 20,
+        "highlights": [{"field": "body", "start": 0, "end": 5}],
+    });
+    assert_eq!(wire(&hit), expected);
+    let request = SearchMessages {
+        from: Some(BEN),
+        after: Some(AT),
+        ..SearchMessages::text("tea ").unwrap()
+    };
+    assert_eq!(wire(&request), json!({"q": "tea ", "from": BEN_TEXT, "after": AT_TEXT}));
+}
+
+#[test]
 fn lists_and_what_changed_since() {
     let member = Member {
         user: User::from(&person()),

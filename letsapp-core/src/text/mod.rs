@@ -202,7 +202,8 @@ pub(crate) fn graphemes_at_most(text: &str, max: usize) -> bool {
     text.len() <= max || text.chars().nth(max).is_none() || text.graphemes(true).nth(max).is_none()
 }
 
-fn fitting(text: &str, max: usize) -> Result<&str, TextError> {
+/// Checks that a text is not too long.
+pub(crate) fn fitting(text: &str, max: usize) -> Result<&str, TextError> {
     let max_bytes = max * BYTES_PER_CHARACTER;
     if !graphemes_at_most(text, max) {
         Err(TextError::TooLong { max })

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use letsapp_core::conversations::Window;
 use letsapp_core::id::Seq;
+use letsapp_core::messages::search::{Query, Scope, Search, index_terms};
+use letsapp_core::messages::{Change, IndexTerms};
 use letsapp_core::storage::Repositories;
 use letsapp_testkit::mongodb::shared;
 use mongodb::Client;
@@ -55,6 +58,71 @@ async fn heads_of_many_conversations_take_one_look_at_the_index_each() {
     assert!(holds(&plan, "stage", &"DISTINCT_SCAN".into()), "{plan}");
     let looked_at = number(&plan, "totalKeysExamined").expect("the plan was executed");
     assert!(looked_at <= 2 * 20 + 1, "{looked_at} entries for 20 conversations");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_looks_at_what_has_its_longest_word_in_the_conversations_that_it_names() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    let heard: Arc<Mutex<Option<Document>>> = Arc::default();
+    let hear = Arc::clone(&heard);
+    let store = open_with(&uri, move |event| {
+        if let CommandEvent::Started(event) = event
+            && event.command_name == "aggregate"
+        {
+            *hear.lock().unwrap() = Some(event.command);
+        }
+    })
+    .await;
+    let mut within = Vec::new();
+    for n in 0..20 {
+        let id = direct(&store, 2 * n, 2 * n + 1).await;
+        let terms = |n: u64| IndexTerms {
+            body: index_terms(if n % 10 == 0 { "rarely so" } else { "often so" }),
+            attachments: String::new(),
+        };
+        let changes = (0..50).map(|n| Change::Append {
+            message: text(id, 1, "its terms say what it says"),
+            terms: terms(n),
+            fence: Seq::ZERO,
+        });
+        let outcomes = store.messages().commit(changes.collect()).await;
+        assert!(outcomes.iter().all(Result::is_ok));
+        within.push(Scope {
+            conversation_id: id,
+            windows: vec![Window::WHOLE],
+        });
+    }
+    within.truncate(10);
+    let search = Search {
+        query: Query::parse("so rar"),
+        within,
+        from: None,
+        after: None,
+        before: None,
+        past: None,
+        limit: 20,
+    };
+    let hits = store.messages().search(search).await.expect("the store is there");
+    assert_eq!(hits.len(), 20);
+
+    let asked = heard.lock().unwrap().take().expect("a search is an aggregation");
+    let client = Client::with_uri_str(&uri).await.expect("the kit's addresses are valid");
+    let query = doc! {
+        "aggregate": "messages",
+        "pipeline": asked.get_array("pipeline").expect("an aggregation has one").clone(),
+        "hint": asked.get("hint").expect("a search says which index to take").clone(),
+        "cursor": {},
+    };
+    let explain = doc! {"explain": query, "verbosity": "executionStats"};
+    let database = client.default_database().expect("the address names one");
+    let plan = Bson::Document(database.run_command(explain).await.expect("it can be explained"));
+    let looked_at = number(&plan, "totalDocsExamined").expect("the plan was executed");
+    assert!(
+        looked_at <= 50,
+        "{looked_at} messages for the 50 that have the longer word: {plan}"
+    );
     store.close().await;
 }
 

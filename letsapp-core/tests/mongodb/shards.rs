@@ -6,6 +6,7 @@ use letsapp_core::adapters::mongodb::MongoStore;
 use letsapp_core::conversations::{Advance, PreferencesPatch, Span, Watermarks, Window};
 use letsapp_core::id::{ConversationId, Rev, Seq, SessionId};
 use letsapp_core::messages::Range;
+use letsapp_core::messages::search::{Query, Rank, Scope, Score, Search};
 use letsapp_core::storage::Repositories;
 use letsapp_testkit::mongodb::shared;
 use mongodb::bson::{Bson, Document};
@@ -105,6 +106,26 @@ async fn walk(store: &MongoStore) {
         .changes(chat, &windows, Rev::ZERO, 10)
         .await
         .expect("the store is there");
+    let scope = |conversation_id| Scope {
+        conversation_id,
+        windows: vec![
+            Window {
+                from: Seq(1),
+                to: Some(Seq(2)),
+            },
+            Window { from: Seq(4), to: None },
+        ],
+    };
+    let search = Search {
+        query: Query::parse("first words"),
+        within: both.map(scope).to_vec(),
+        from: Some(user_id(1)),
+        after: Some(at(0)),
+        before: Some(at(9)),
+        past: Some(Rank::of(&first, Score::BodyWord)),
+        limit: 10,
+    };
+    messages.search(search).await.expect("the store is there");
     messages.tally(&both.map(span)).await.expect("the store is there");
     messages.senders(span(chat)).await.expect("the store is there");
     store.users().find(&[user_id(1)]).await.expect("the store is there");

@@ -5,6 +5,7 @@ mod accounts;
 mod conversations;
 mod events;
 mod messages;
+mod search;
 mod sync;
 mod two_servers;
 mod world;

@@ -6,6 +6,7 @@ mod accounts;
 mod conversations;
 mod events;
 mod messages;
+mod search;
 mod sync;
 mod world;
 

@@ -16,6 +16,7 @@ mod query;
 mod reactions;
 mod receipts;
 pub(crate) mod reply;
+mod search;
 mod site;
 mod sync;
 mod users;
@@ -39,6 +40,7 @@ pub(crate) fn endpoints(context: &Arc<Context>) -> Vec<Endpoint> {
         messages::routes(context),
         reactions::routes(context),
         receipts::routes(context),
+        search::routes(context),
         sync::routes(context),
         ws::routes(context),
         operations::routes(context),

@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use letsapp_core::page::{CursorKey, Limit};
 use letsapp_core::protocol::FieldError;
+use letsapp_core::protocol::fields::FromFields;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
@@ -41,6 +43,16 @@ impl<'a> Query<'a> {
                 String::new()
             }
         }
+    }
+
+    /// Reads a request whose fields are the parameters, all of them text. `None` once one of them was at fault.
+    pub(super) fn request<T: FromFields>(&mut self) -> Option<T> {
+        let mut fields = Map::new();
+        for (name, value) in &self.pairs {
+            fields.entry(&**name).or_insert_with(|| Value::from(&**value));
+        }
+        let request = T::parse(&Value::Object(fields));
+        request.map_err(|faults| self.faults.extend(faults)).ok()
     }
 
     /// Reads a number.

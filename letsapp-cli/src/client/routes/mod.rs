@@ -3,6 +3,7 @@
 mod auth;
 mod conversations;
 mod messages;
+mod search;
 mod users;
 
 use std::future::Future;

@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use crate::conversations::{Head, Span, Window};
 use crate::id::{MessageId, Rev, Seq, UserId};
+use crate::messages::search::{Query, Score};
 use crate::messages::{IndexTerms, Message, Position, Range, TermsChange};
 
 /// Messages by `seq`: the one at `seq` is the entry at `seq - 1`.
@@ -118,6 +119,19 @@ impl Log {
             .filter_map(|(_, seq)| self.find(*seq).cloned())
             .take(limit)
             .collect()
+    }
+
+    /// Returns the messages in the windows that answer a query, in any order.
+    pub(super) fn answers<'a>(
+        &'a self,
+        windows: &'a [Window],
+        query: &'a Query,
+    ) -> impl Iterator<Item = (&'a Message, Score)> {
+        let visible = windows.iter().flat_map(move |window| {
+            let before = Seq(window.from.0.saturating_sub(1));
+            self.between(before, window.to.unwrap_or(Seq(u64::MAX)))
+        });
+        visible.filter_map(move |entry| Some((&entry.message, query.score(&entry.terms)?)))
     }
 
     pub(super) fn tally(&self, span: Span) -> u64 {

@@ -1,11 +1,14 @@
 //! Messages: the one way in, and the reads.
 
+use std::cmp::Reverse;
+
 use async_trait::async_trait;
 
 use super::Gate;
 use super::chats::{self, read, write};
 use crate::conversations::{Span, Window};
 use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::search::{Hit, Rank, Search};
 use crate::messages::{Change, Message, MessageRepository, Outcome, Range};
 use crate::storage::RepositoryError;
 
@@ -77,6 +80,26 @@ impl MessageRepository for MemoryMessages {
         let chats = read(&self.chats);
         let chat = chats.chat(conversation_id);
         Ok(chat.map_or_else(Vec::new, |chat| chat.log.changes(windows, after, limit)))
+    }
+
+    async fn search(&self, search: Search) -> Result<Vec<Hit>, RepositoryError> {
+        self.gate.pass()?;
+        let chats = read(&self.chats);
+        let within = search.within.iter();
+        let logs = within.filter_map(|scope| Some((&chats.chat(scope.conversation_id)?.log, &scope.windows)));
+        let answers = logs.flat_map(|(log, windows)| log.answers(windows, &search.query));
+        let mut ranked: Vec<_> = answers
+            .filter(|(message, _)| search.passes(message.sender_id, message.sent_at))
+            .map(|(message, score)| (Rank::of(message, score), message))
+            .filter(|(rank, _)| search.past.is_none_or(|past| *rank < past))
+            .collect();
+        ranked.sort_unstable_by_key(|(rank, _)| Reverse(*rank));
+        ranked.truncate(search.limit);
+        let hit = |(rank, message): (Rank, &Message)| Hit {
+            message: message.clone(),
+            score: rank.score,
+        };
+        Ok(ranked.into_iter().map(hit).collect())
     }
 
     async fn tally(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {

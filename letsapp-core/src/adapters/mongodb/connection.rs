@@ -208,12 +208,13 @@ impl Connection {
         &self,
         collection: &str,
         pipeline: Vec<Document>,
+        mut options: AggregateOptions,
     ) -> Result<Vec<D>, RepositoryError>
     where
         D: DeserializeOwned + Send + Sync,
     {
         let mut session = self.session().await?;
-        let options = AggregateOptions::builder().batch_size(BATCH).build();
+        options.batch_size.get_or_insert(BATCH);
         let query = async {
             let collection = self.collection::<Document>(collection);
             let made = collection.aggregate(pipeline).with_type::<D>().with_options(options);

@@ -28,6 +28,9 @@ const BY_REVS: &str = "conversation_revs";
 pub(super) const BY_REV: &str = "conversation_rev";
 /// The index that finds the deleted messages.
 pub(super) const DELETED: &str = "conversation_deleted";
+/// The index that finds messages by what they say. The server's own text index knows no beginnings of words, asks every
+/// shard, and goes through what others write too.
+pub(super) const TOKENS: &str = "conversation_tokens";
 
 /// How long making indexes and validators may take in all; there may be much to index.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -179,18 +182,7 @@ fn blueprints() -> Vec<Blueprint> {
                             .build(),
                     )
                     .build(),
-                IndexModel::builder()
-                    .keys(doc! {"terms.body": "text", "terms.attachments": "text"})
-                    .options(
-                        IndexOptions::builder()
-                            .name("terms".to_owned())
-                            .weights(doc! {"terms.body": 10, "terms.attachments": 3})
-                            .default_language("none".to_owned())
-                            // Not `language`, so that no field of a message is ever taken for one.
-                            .language_override("terms_language".to_owned())
-                            .build(),
-                    )
-                    .build(),
+                index(TOKENS, doc! {"conversation_id": 1, "tokens": 1}),
             ],
         },
         Blueprint {

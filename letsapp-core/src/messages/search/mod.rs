@@ -4,15 +4,22 @@
 //! [`Query`], whose terms are compared with those. Because both sides come from here, every store finds the same
 //! messages, whatever its own tokenizer thinks of Chinese, of ❤, or of a minus sign.
 //!
-//! It is not a ranking and knows no language: no stemming, no stop words, no synonyms.
+//! How well a message answers is a [`Score`], of which there are four: no store counts how often a word is there, so all
+//! of them rank alike. Nothing here knows a language: no stemming, no stop words, no synonyms.
 
 mod analysis;
+mod finding;
+mod highlight;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::ops::{ControlFlow, Range};
 
 use analysis::{Kind, tokenize};
+
+pub use finding::{Hit, Rank, Scope, Score, Search};
+pub use text::SearchText;
 
 /// One token of a text, folded, and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

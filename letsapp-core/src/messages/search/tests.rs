@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use unicode_normalization::UnicodeNormalization;
 
 use super::*;
+use crate::messages::IndexTerms;
 
 fn words(text: &str) -> Vec<String> {
     tokens(text).collect()
@@ -184,6 +185,71 @@ fn queries_find_what_people_expect() {
     }
 }
 
+#[test]
+fn a_message_answers_as_well_as_it_answers_the_worst_term() {
+    let terms = |body, names| IndexTerms {
+        body: index_terms(body),
+        attachments: index_terms(names),
+    };
+    let table = [
+        ("plan", "the plan", "", Some(Score::BodyWord)),
+        ("plan", "planet plan", "plan.pdf", Some(Score::BodyWord)),
+        ("plan", "planet", "plan.pdf", Some(Score::NameWord)),
+        ("plan", "planet", "planets.pdf", Some(Score::BodyStart)),
+        ("plan", "", "planets.pdf", Some(Score::NameStart)),
+        ("plan ", "planet", "planets.pdf", None),
+        ("the plan", "the planet", "", Some(Score::BodyStart)),
+        ("the plan", "the", "plan", Some(Score::NameWord)),
+        ("the plan", "plan", "", None),
+        ("", "plan", "plan", None),
+    ];
+    for (query, body, names, score) in table {
+        let query = Query::parse(query);
+        assert_eq!(
+            query.score(&terms(body, names)),
+            score,
+            "{query:?} in {body:?} and {names:?}"
+        );
+        assert!(score.is_none_or(|score| query.scores().contains(&score)));
+    }
+}
+
+#[test]
+fn scores_are_known_by_what_they_count() {
+    let best_first = Query::parse("p").scores();
+    assert!(best_first.is_sorted_by(|a, b| a > b && a.points() > b.points()));
+    for points in 0..=u8::MAX {
+        let score = Score::from_points(points);
+        assert_eq!(
+            score.map(Score::points),
+            best_first.iter().map(|s| s.points()).find(|p| *p == points)
+        );
+    }
+}
+
+#[test]
+fn what_is_found_is_marked_where_it_stands() {
+    let table: &[(&str, &str, &[&str])] = &[
+        ("tea", "Tea, steam and TEACUPS", &["Tea", "TEA"]),
+        ("tea ", "Tea, steam and TEACUPS", &["Tea"]),
+        ("cafe ol", "Un café olé", &["café", "ol"]),
+        ("s", "Straße ß", &["S", "ß"]),
+        ("東京都", "東京都と京都", &["東京都", "京都"]),
+        ("都", "東京都と京都", &["都", "都"]),
+        ("👍", "👍🏽 ok 👍", &["👍🏽", "👍"]),
+        ("❤", "I ❤\u{FE0F} it", &["❤\u{FE0F}"]),
+        ("e", "e\u{301}te\u{301}", &["e\u{301}"]),
+        ("don't", "I don't", &["don", "t"]),
+        ("x", "nothing", &[]),
+        ("?", "? nothing", &[]),
+    ];
+    for (query, text, expected) in table {
+        let marked = Query::parse(query).highlights(text);
+        let marked: Vec<_> = marked.into_iter().map(|range| &text[range]).collect();
+        assert_eq!(marked, *expected, "{query:?} in {text:?}");
+    }
+}
+
 fn finds(query: &str, text: &str) -> bool {
     let query = Query::parse(query);
     let tokens = words(text);
@@ -232,6 +298,16 @@ proptest! {
         let beginning: String = text.chars().take(chars).collect();
         prop_assume!(!Query::parse(&beginning).is_empty());
         prop_assert!(finds(&beginning, &text));
+    }
+
+    #[test]
+    fn highlights_are_characters_in_order_that_touch_nowhere(text in "(\\PC|[a-z東가กé ]){0,40}", query in "(\\PC|[a-z東가กé ]){1,4}") {
+        let query = Query::parse(&query);
+        let marked = query.highlights(&text);
+        prop_assert!(marked.is_sorted_by(|a, b| a.end < b.start));
+        prop_assert!(marked.iter().all(|range| range.start < range.end && text.get(range.clone()).is_some()));
+        let terms = IndexTerms { body: index_terms(&text), attachments: String::new() };
+        prop_assert!(query.score(&terms).is_none() || !marked.is_empty());
     }
 
     #[test]

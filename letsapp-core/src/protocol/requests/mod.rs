@@ -5,6 +5,7 @@
 mod auth;
 mod conversations;
 mod messages;
+mod search;
 mod secret;
 mod socket;
 mod sync;
@@ -13,6 +14,7 @@ mod users;
 pub use auth::{ChangePassword, Login, Refresh, Register};
 pub use conversations::{AddMembers, ChangeRole, CreateConversation, UpdateConversation, UpdateMyConversation};
 pub use messages::{EditMessage, ReceiptRequest, SendMessage};
+pub use search::SearchMessages;
 pub use secret::{Password, RefreshToken};
 pub use socket::{AtMessage, InConversation, Nothing, React};
 pub use users::{SettingsPatch, UpdateMe};

@@ -51,6 +51,14 @@ fn every_violation_is_named() {
         faults::<SyncRequest>(&json!({"conversations": {"x": 1}, "since": "yesterday"})),
         pairs(&[("conversations.x", "invalid_uuid"), ("since", "invalid_time")])
     );
+    assert_eq!(
+        faults::<SearchMessages>(&json!({"q": " ", "conversation_id": "x", "from": V7, "before": 7})),
+        pairs(&[
+            ("q", "too_short"),
+            ("conversation_id", "invalid_uuid"),
+            ("before", "invalid_type"),
+        ])
+    );
     assert_eq!(faults::<Login>(&json!([])), pairs(&[("", "invalid_type")]));
 }
 

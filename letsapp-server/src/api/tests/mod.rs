@@ -5,4 +5,5 @@ mod conversations;
 mod documents;
 mod messages;
 mod requests;
+mod search;
 mod users;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mongodb::bson::{Bson, Document, Uuid, doc};
-use mongodb::options::{FindOptions, ReturnDocument};
+use mongodb::options::{AggregateOptions, FindOptions, ReturnDocument};
 use serde::Deserialize;
 
 use self::documents::{ConversationDocument, MemberDocument, MembershipDocument, MembershipKey};
@@ -77,7 +77,10 @@ impl ConversationRepository for MongoConversations {
             doc! {"$match": {"conversation_id": {"$in": uuids(ids)}, "present": true}},
             doc! {"$group": {"_id": "$conversation_id", "members": {"$sum": 1_i64}}},
         ];
-        let counted: Vec<CountDocument> = self.connection.aggregate(MEMBERS, pipeline).await?;
+        let counted: Vec<CountDocument> = self
+            .connection
+            .aggregate(MEMBERS, pipeline, AggregateOptions::default())
+            .await?;
         let pair = |counted: CountDocument| {
             let members = usize::try_from(count(counted.members)).unwrap_or(usize::MAX);
             (ConversationId::from_bson(counted.conversation_id), members)

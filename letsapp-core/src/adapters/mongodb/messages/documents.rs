@@ -5,6 +5,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, Uuid, doc, serialize_to_do
 use serde::{Deserialize, Serialize};
 
 use super::content::ContentDocument;
+use super::search::tokens;
 use crate::adapters::mongodb::fields::{Id, VERSION, array, binary, count, date, ids, long, moment, uuids};
 use crate::conversations::Head;
 use crate::id::{ConversationId, MediaId, MessageId, Rev, Seq, UserId};
@@ -45,8 +46,9 @@ pub(super) struct MessageDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deleted_at: Option<DateTime>,
     fingerprint: FingerprintDocument,
-    #[serde(default, skip_serializing_if = "TermsDocument::is_empty")]
-    terms: TermsDocument,
+    /// What it is found by; none of a system message or a tombstone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tokens: Vec<String>,
 }
 
 /// The key of a message.
@@ -97,14 +99,6 @@ struct ReactionDocument {
 struct FingerprintDocument {
     version: i32,
     hash: Binary,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct TermsDocument {
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    body: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    attachments: String,
 }
 
 /// How many of its numbers a message keeps taken. A server would have to have missed that many changes of one message,
@@ -168,7 +162,7 @@ impl MessageDocument {
         Self {
             revs: vec![long(message.rev.0)],
             head: Some(head.into()),
-            terms: TermsDocument::new(terms),
+            tokens: tokens(terms),
             ..Self::bare(message)
         }
     }
@@ -198,13 +192,13 @@ impl MessageDocument {
                 version: i32::from(message.fingerprint.version),
                 hash: binary(&message.fingerprint.hash),
             },
-            terms: TermsDocument::default(),
+            tokens: Vec::new(),
         }
     }
 
     /// Names what reading a message leaves out.
     pub(super) fn projection() -> Document {
-        doc! {"revs": 0, "head": 0, "terms": 0}
+        doc! {"revs": 0, "head": 0, "tokens": 0}
     }
 
     pub(super) fn into_message(self) -> Result<Message, RepositoryError> {
@@ -256,11 +250,11 @@ pub(super) fn revision(message: &Message, terms: &TermsChange, head: Head) -> Bs
     set.insert("rev", rev);
     set.insert("head", serialize_to_document(&HeadDocument::from(head))?);
     if let TermsChange::Replace(terms) = terms {
-        let terms = TermsDocument::new(terms);
-        if terms.is_empty() {
-            unset.insert("terms", "");
+        let tokens = tokens(terms);
+        if tokens.is_empty() {
+            unset.insert("tokens", "");
         } else {
-            set.insert("terms", serialize_to_document(&terms)?);
+            set.insert("tokens", tokens);
         }
     }
     let key = MessageKey::of(message);
@@ -337,19 +331,6 @@ impl From<ReactionDocument> for Reaction {
             user_id: UserId::from_bson(document.user_id),
             emoji: Emoji::from_stored(document.emoji),
         }
-    }
-}
-
-impl TermsDocument {
-    fn new(terms: &IndexTerms) -> Self {
-        Self {
-            body: terms.body.clone(),
-            attachments: terms.attachments.clone(),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.body.is_empty() && self.attachments.is_empty()
     }
 }
 

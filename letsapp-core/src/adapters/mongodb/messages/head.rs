@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mongodb::bson::{Uuid, doc};
+use mongodb::options::AggregateOptions;
 use serde::Deserialize;
 
 use super::documents::HeadDocument;
@@ -35,7 +36,9 @@ pub(in crate::adapters::mongodb) async fn read(
         doc! {"$sort": {"conversation_id": -1, "rev": -1}},
         doc! {"$group": {"_id": "$conversation_id", "rev": {"$first": "$rev"}, "head": {"$first": "$head"}}},
     ];
-    let newest: Vec<Newest> = connection.aggregate(MESSAGES, pipeline).await?;
+    let newest: Vec<Newest> = connection
+        .aggregate(MESSAGES, pipeline, AggregateOptions::default())
+        .await?;
     let pair = |newest: Newest| {
         let conversation_id = ConversationId::from_bson(newest.conversation_id);
         (conversation_id, newest.head.into_head(newest.rev))

@@ -132,6 +132,6 @@ pub(super) fn hint(index: &str) -> Hint {
     Hint::Name(index.to_owned())
 }
 
-fn limited(limit: usize) -> i64 {
+pub(super) fn limited(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

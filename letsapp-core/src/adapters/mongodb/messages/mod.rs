@@ -11,6 +11,7 @@ mod line;
 mod lookup;
 pub(super) mod membership;
 mod orphans;
+mod search;
 mod standing;
 mod tally;
 
@@ -24,6 +25,7 @@ use self::standing::Heads;
 use super::connection::Connection;
 use crate::conversations::{Span, Window};
 use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::search::{Hit, Search};
 use crate::messages::{Change, Message, MessageRepository, Outcome, Range};
 use crate::storage::RepositoryError;
 
@@ -97,6 +99,10 @@ impl MessageRepository for MongoMessages {
         limit: usize,
     ) -> Result<Vec<Message>, RepositoryError> {
         history::changes(&self.connection, conversation_id, windows, after, limit).await
+    }
+
+    async fn search(&self, search: Search) -> Result<Vec<Hit>, RepositoryError> {
+        search::search(&self.connection, &search).await
     }
 
     async fn tally(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mongodb::bson::{Document, Uuid, doc};
-use mongodb::options::FindOptions;
+use mongodb::options::{AggregateOptions, FindOptions};
 use serde::Deserialize;
 
 use super::content::TEXT;
@@ -64,7 +64,9 @@ pub(super) async fn senders(connection: &Arc<Connection>, span: Span) -> Result<
     let mut within = within(&span);
     within.insert("content.type", TEXT);
     let pipeline = vec![doc! {"$match": within}, doc! {"$group": {"_id": "$sender_id"}}];
-    let senders: Vec<SenderDocument> = connection.aggregate(MESSAGES, pipeline).await?;
+    let senders: Vec<SenderDocument> = connection
+        .aggregate(MESSAGES, pipeline, AggregateOptions::default())
+        .await?;
     Ok(senders
         .into_iter()
         .map(|sender| UserId::from_bson(sender.sender_id))

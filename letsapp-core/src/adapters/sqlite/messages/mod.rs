@@ -3,6 +3,7 @@
 mod commit;
 mod reactions;
 mod row;
+mod search;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::values::integer;
 use super::{Inner, error};
 use crate::conversations::{Span, Window};
 use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::search::{Hit, Search};
 use crate::messages::{Change, Message, MessageRepository, Outcome, Range};
 use crate::storage::RepositoryError;
 
@@ -52,7 +54,13 @@ pub(super) const READS: &[&str] = &[
     TALLY,
     SENDERS,
     reactions::OF_MESSAGE,
+    search::MATCHES,
+    search::VISIBLE,
+    search::PLACE,
 ];
+
+#[cfg(test)]
+pub(super) use search::VISIBLE;
 
 /// Those that must come in the order of an index, since what they could return has no bounds.
 #[cfg(test)]
@@ -201,6 +209,13 @@ impl MessageRepository for SqliteMessages {
         self.0
             .readers
             .read(move |connection| changes(connection, conversation_id, &windows, after, limit))
+            .await
+    }
+
+    async fn search(&self, search: Search) -> Result<Vec<Hit>, RepositoryError> {
+        self.0
+            .readers
+            .read(move |connection| search::search(connection, &search))
             .await
     }
 

@@ -1,0 +1,254 @@
+//! `search`.
+
+use std::collections::HashMap;
+
+use clap::Args;
+use letsapp_core::id::ConversationId;
+use letsapp_core::protocol::requests::SearchMessages;
+use letsapp_core::protocol::{Highlight, SearchHit};
+use letsapp_core::time::Timestamp;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::messages::learn;
+use super::out::{Format, Paint, Style};
+use super::render::{Names, moment, title_of};
+use super::target::Target;
+use super::text::one_line;
+use crate::{ClientError, Page};
+
+/// How much of a message is shown, and how much of that before the first words that were found.
+const EXCERPT: usize = 120;
+const BEFORE: usize = 30;
+
+#[derive(Debug, Args)]
+pub(super) struct Search {
+    /// The words, all of which must be there; the last one may be the beginning of a word
+    #[arg(value_name = "QUERY", required = true)]
+    words: Vec<String>,
+    /// Only in this conversation: a username, a group's title, or an id
+    #[arg(long = "in", value_name = "USER|CONVERSATION")]
+    within: Option<Target>,
+    /// Only what this user sent
+    #[arg(long, value_name = "USER")]
+    from: Option<Target>,
+    /// Only what was sent before this moment, such as 2026-11-22T09:00:00Z
+    #[arg(long, value_name = "TIME")]
+    before: Option<Timestamp>,
+    /// Only what was sent after this moment
+    #[arg(long, value_name = "TIME")]
+    after: Option<Timestamp>,
+    /// At most so many messages
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+impl Search {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let request = self.request(context).await?;
+        let hits = read(context, &request, limit).await?;
+        let mut people = match context.out.format() {
+            Format::Json => People::default(),
+            Format::Text => People::of(context).await?,
+        };
+        for hit in &hits {
+            people.meet(context, hit).await;
+            context.out.show(hit, || line(hit, &people, context.out.paint()))?;
+        }
+        if hits.is_empty() {
+            context.out.remark("nothing was found")?;
+        }
+        Ok(())
+    }
+
+    async fn request(self, context: &Context) -> Result<SearchMessages, Failure> {
+        let request = SearchMessages::text(self.words.join(" ")).map_err(ClientError::from)?;
+        let conversation_id = match self.within {
+            Some(target) => Some(target.conversation(context).await?.id),
+            None => None,
+        };
+        let from = match self.from {
+            Some(target) => Some(target.user(context).await?),
+            None => None,
+        };
+        Ok(SearchMessages {
+            conversation_id,
+            from,
+            before: self.before,
+            after: self.after,
+            ..request
+        })
+    }
+}
+
+/// Who and what appears in the hits, by name. In JSON, nothing is called by a name.
+#[derive(Default)]
+struct People {
+    names: Option<Names>,
+    titles: HashMap<ConversationId, String>,
+}
+
+impl People {
+    async fn of(context: &Context) -> Result<Self, Failure> {
+        let me = context.client.me().await.map_err(|error| context.explain(error))?;
+        Ok(Self {
+            names: Some(Names::of(&me.user)),
+            titles: HashMap::new(),
+        })
+    }
+
+    /// Learns what a hit's conversation and sender are called. A name is not worth failing for.
+    async fn meet(&mut self, context: &Context, hit: &SearchHit) {
+        let Some(names) = &mut self.names else { return };
+        let id = hit.message.conversation_id;
+        if !self.titles.contains_key(&id) {
+            let title = match context.client.conversation(id).await {
+                Ok(conversation) => title_of(&conversation),
+                Err(_) => id.to_string(),
+            };
+            self.titles.insert(id, title);
+        }
+        learn(context, names, hit.message.sender_id).await;
+    }
+
+    fn title(&self, id: ConversationId) -> &str {
+        self.titles.get(&id).map_or("", String::as_str)
+    }
+}
+
+async fn read(context: &Context, request: &SearchMessages, limit: usize) -> Result<Vec<SearchHit>, Failure> {
+    let mut hits = Vec::new();
+    let mut page = Page::of(limit.min(200));
+    loop {
+        let part = context.client.search(request, page.clone()).await;
+        let part = part.map_err(|error| context.explain(error))?;
+        hits.extend(part.items);
+        match part.next_cursor {
+            Some(cursor) if hits.len() < limit => page = page.after(cursor),
+            _ => break,
+        }
+    }
+    hits.truncate(limit);
+    Ok(hits)
+}
+
+/// Shows a hit on one line: where, when, who, and the words around the first that were found.
+fn line(hit: &SearchHit, people: &People, paint: Paint) -> String {
+    let message = &hit.message;
+    let title = paint.paint(Style::Name, people.title(message.conversation_id));
+    let when = paint.paint(Style::Dim, &format!("[{}] #{}", moment(message.sent_at), message.seq));
+    let who = people
+        .names
+        .as_ref()
+        .map_or_else(String::new, |names| names.name(message.sender_id));
+    let marks = |field: &str| {
+        hit.highlights
+            .iter()
+            .filter(|mark| mark.field == field)
+            .collect::<Vec<_>>()
+    };
+    let body = excerpt(&message.body, &marks("body"), paint);
+    let files = message.attachments.iter().enumerate().map(|(place, file)| {
+        let marks = marks(&format!("attachments.{place}.file_name"));
+        format!("[{}]", excerpt(&file.file_name, &marks, paint))
+    });
+    let words: Vec<_> = (!body.is_empty()).then_some(body).into_iter().chain(files).collect();
+    format!("{title} {when} {who}: {}", words.join(" "))
+}
+
+/// Shows the part of a text where its first mark is, on one line, with all marks in it standing out.
+fn excerpt(text: &str, marks: &[&Highlight], paint: Paint) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let first = marks.first().map_or(0, |mark| mark.start);
+    let start = if chars.len() <= EXCERPT {
+        0
+    } else {
+        first.saturating_sub(BEFORE).min(chars.len())
+    };
+    let end = chars.len().min(start + EXCERPT);
+    let part = |from: usize, to: usize| one_line(&chars[from..to].iter().collect::<String>());
+    let mut shown = String::new();
+    if start > 0 {
+        shown.push('…');
+    }
+    let mut at = start;
+    for mark in marks {
+        let (from, to) = (mark.start.clamp(at, end), mark.end.clamp(at, end));
+        if from < to {
+            shown.push_str(&part(at, from));
+            shown.push_str(&paint.paint(Style::Found, &part(from, to)));
+            at = to;
+        }
+    }
+    shown.push_str(&part(at, end));
+    if end < chars.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::render::tests::{BEN, names, said};
+
+    fn mark(start: usize, end: usize) -> Highlight {
+        Highlight {
+            field: "body".to_owned(),
+            start,
+            end,
+        }
+    }
+
+    #[test]
+    fn what_was_found_stands_out_in_colour_and_nowhere_else() {
+        let marks = [mark(0, 3), mark(10, 13)];
+        let marks: Vec<_> = marks.iter().collect();
+        assert_eq!(excerpt("Tea,\nmore tea", &marks, Paint::Plain), "Tea, more tea");
+        assert_eq!(
+            excerpt("Tea,\nmore tea", &marks, Paint::Colour),
+            "\x1b[1;33mTea\x1b[0m, more \x1b[1;33mtea\x1b[0m"
+        );
+    }
+
+    #[test]
+    fn of_a_long_message_the_part_around_the_first_words_is_shown() {
+        let text = format!("{}tea{}", "é".repeat(500), "ü".repeat(500));
+        let shown = excerpt(&text, &[&mark(500, 503)], Paint::Plain);
+        assert_eq!(
+            shown,
+            format!("…{}tea{}…", "é".repeat(BEFORE), "ü".repeat(EXCERPT - BEFORE - 3))
+        );
+        assert_eq!(
+            excerpt(&text, &[&mark(2_000, 3_000)], Paint::Plain),
+            "…",
+            "what a server says need not be so"
+        );
+    }
+
+    #[test]
+    fn nothing_of_a_message_steers_the_terminal() {
+        let hostile = "a\x1b[2Jb\u{202e}c";
+        assert_eq!(excerpt(hostile, &[&mark(1, 2)], Paint::Plain), "a\u{fffd}[2Jb\u{fffd}c");
+    }
+
+    #[test]
+    fn a_hit_says_where_when_and_who() {
+        let message = said(BEN, 3, 5, "tea?");
+        let people = People {
+            names: Some(names()),
+            titles: HashMap::from([(message.conversation_id, "The Club".to_owned())]),
+        };
+        let hit = SearchHit {
+            message,
+            score: 20,
+            highlights: vec![mark(0, 3)],
+        };
+        let line = line(&hit, &people, Paint::Plain);
+        assert!(
+            line.starts_with("The Club [") && line.ends_with("] #3 Ben: tea?"),
+            "{line}"
+        );
+    }
+}

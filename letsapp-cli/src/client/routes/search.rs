@@ -1,0 +1,41 @@
+//! Finding messages again.
+
+use letsapp_core::protocol::requests::SearchMessages;
+use letsapp_core::protocol::{List, SearchHit};
+
+use crate::{Client, ClientError, Page};
+
+impl Client {
+    /// Finds messages among all that one may see, the best first.
+    ///
+    /// ```no_run
+    /// # use letsapp_cli::{Client, ClientError, Page, requests::SearchMessages};
+    /// # async fn example(client: Client) -> Result<(), ClientError> {
+    /// let found = client.search(&SearchMessages::text("tea at noon")?, Page::of(20)).await?;
+    /// for hit in found.items {
+    ///     println!("{}: {}", hit.score, hit.message.body);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `not_found` when it is to look into a conversation that one was never in.
+    pub async fn search(&self, request: &SearchMessages, page: Page) -> Result<List<SearchHit>, ClientError> {
+        let SearchMessages {
+            q,
+            conversation_id,
+            from,
+            before,
+            after,
+        } = request;
+        let ask = self
+            .http
+            .get(&["search"])
+            .query("q", Some(q))
+            .query("conversation_id", *conversation_id)
+            .query("from", *from)
+            .query("before", *before)
+            .query("after", *after);
+        page.of_list(ask).reply().await
+    }
+}

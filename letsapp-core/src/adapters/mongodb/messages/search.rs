@@ -1,0 +1,157 @@
+//! Finding messages by their terms: one pipeline, from the index of each conversation's tokens to the best hits.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::AggregateOptions;
+use serde::Deserialize;
+
+use super::documents::MessageDocument;
+use super::history::{hint, limited};
+use crate::adapters::mongodb::connection::Connection;
+use crate::adapters::mongodb::fields::{Id, date, long};
+use crate::adapters::mongodb::schema::{MESSAGES, TOKENS};
+use crate::conversations::Window;
+use crate::messages::IndexTerms;
+use crate::messages::search::{Hit, QueryTerm, Rank, Scope, Score, Search};
+use crate::storage::RepositoryError;
+
+/// What stands behind a term of the body.
+const IN_BODY: &str = ":b";
+/// What stands behind a term of an attachment's name.
+const IN_NAME: &str = ":n";
+
+#[derive(Debug, Deserialize)]
+struct HitDocument {
+    score: i32,
+    message: MessageDocument,
+}
+
+/// Writes index terms, each once, with where it is behind it: so what begins with a term lies side by side in the index,
+/// wherever in a message it is.
+pub(super) fn tokens(terms: &IndexTerms) -> Vec<String> {
+    let within = |terms: &str, place: &str| terms.split(' ').map(|term| [term, place].concat()).collect::<Vec<_>>();
+    let mut tokens = Vec::new();
+    for (terms, place) in [(&terms.body, IN_BODY), (&terms.attachments, IN_NAME)] {
+        if !terms.is_empty() {
+            tokens.extend(within(terms, place));
+        }
+    }
+    tokens.sort_unstable();
+    tokens.dedup();
+    tokens
+}
+
+/// Reads the best hits, the best first.
+pub(super) async fn search(connection: &Arc<Connection>, search: &Search) -> Result<Vec<Hit>, RepositoryError> {
+    if search.query.is_empty() || search.within.is_empty() || search.limit == 0 {
+        return Ok(Vec::new());
+    }
+    let scores: Vec<Bson> = search.query.terms().iter().map(score).map(Bson::from).collect();
+    let mut pipeline = vec![
+        doc! {"$match": filter(search)},
+        doc! {"$set": {"score": {"$min": scores}}},
+    ];
+    if let Some(past) = search.past {
+        pipeline.push(doc! {"$match": behind(past)});
+    }
+    pipeline.extend([
+        doc! {"$sort": {"score": -1, "sent_at": -1, "conversation_id": -1, "seq": -1}},
+        doc! {"$limit": limited(search.limit)},
+        doc! {"$project": MessageDocument::projection()},
+        doc! {"$replaceWith": {"score": "$score", "message": "$$ROOT"}},
+    ]);
+    let options = AggregateOptions::builder().hint(hint(TOKENS)).build();
+    let found: Vec<HitDocument> = connection.aggregate(MESSAGES, pipeline, options).await?;
+    found.into_iter().map(HitDocument::into_hit).collect()
+}
+
+impl HitDocument {
+    fn into_hit(self) -> Result<Hit, RepositoryError> {
+        let score = u8::try_from(self.score).ok().and_then(Score::from_points);
+        Ok(Hit {
+            score: score.ok_or_else(|| RepositoryError::internal(format!("a score of {}", self.score)))?,
+            message: self.message.into_message()?,
+        })
+    }
+}
+
+/// Selects the messages that are looked for, whatever their rank.
+fn filter(search: &Search) -> Document {
+    let ids: Vec<_> = search
+        .within
+        .iter()
+        .map(|scope| scope.conversation_id.to_bson())
+        .collect();
+    // The first of them is how the server finds what it looks at; longer words are rarer.
+    let mut terms: Vec<_> = search.query.terms().iter().collect();
+    terms.sort_by_key(|term| Reverse(term.text.len()));
+    let mut all: Vec<Document> = terms.into_iter().map(found).collect();
+    all.extend(visible(&search.within));
+    if let Some(from) = search.from {
+        all.push(doc! {"sender_id": from.to_bson()});
+    }
+    if let Some(after) = search.after {
+        all.push(doc! {"sent_at": {"$gt": date(after)}});
+    }
+    if let Some(before) = search.before {
+        all.push(doc! {"sent_at": {"$lt": date(before)}});
+    }
+    doc! {"conversation_id": {"$in": ids}, "$and": all}
+}
+
+/// Selects what lies in the windows; `None` where all of all conversations does.
+fn visible(within: &[Scope]) -> Option<Document> {
+    let (whole, parts): (Vec<_>, Vec<_>) = within.iter().partition(|scope| scope.windows == [Window::WHOLE]);
+    if parts.is_empty() {
+        return None;
+    }
+    let whole: Vec<_> = whole.iter().map(|scope| scope.conversation_id.to_bson()).collect();
+    let mut branches = vec![doc! {"conversation_id": {"$in": whole}}];
+    for scope in parts {
+        branches.extend(scope.windows.iter().map(|window| {
+            let mut seq = doc! {"$gte": long(window.from.0)};
+            if let Some(to) = window.to {
+                seq.insert("$lte", long(to.0));
+            }
+            doc! {"conversation_id": scope.conversation_id.to_bson(), "seq": seq}
+        }));
+    }
+    Some(doc! {"$or": branches})
+}
+
+/// Selects the messages that have a term. Terms are letters and digits: nothing in them means anything to a pattern.
+fn found(term: &QueryTerm) -> Document {
+    let end = if term.prefix { "" } else { ":" };
+    doc! {"tokens": {"$regex": format!("^{}{end}", term.encoded())}}
+}
+
+/// Writes what works out how well a message answers a term that it has.
+fn score(term: &QueryTerm) -> Document {
+    let word = term.encoded();
+    let has = |place: &str| doc! {"$in": [format!("{word}{place}"), "$tokens"]};
+    let points = |score: Score| i32::from(score.points());
+    let mut branches = vec![doc! {"case": has(IN_BODY), "then": points(Score::BodyWord)}];
+    let mut least = Score::NameWord;
+    if term.prefix {
+        let begins = doc! {"$regexMatch": {"input": "$$this", "regex": format!("^{word}[0-9a-f]*{IN_BODY}$")}};
+        let begins = doc! {"$anyElementTrue": [{"$map": {"input": "$tokens", "in": begins}}]};
+        branches.push(doc! {"case": has(IN_NAME), "then": points(Score::NameWord)});
+        branches.push(doc! {"case": begins, "then": points(Score::BodyStart)});
+        least = Score::NameStart;
+    }
+    doc! {"$switch": {"branches": branches, "default": points(least)}}
+}
+
+/// Selects what ranks behind a hit.
+fn behind(past: Rank) -> Document {
+    let (score, sent_at) = (i32::from(past.score.points()), date(past.sent_at));
+    let (id, seq) = (past.conversation_id.to_bson(), long(past.seq.0));
+    doc! {"$or": [
+        {"score": {"$lt": score}},
+        {"score": score, "sent_at": {"$lt": sent_at}},
+        {"score": score, "sent_at": sent_at, "conversation_id": {"$lt": id}},
+        {"score": score, "sent_at": sent_at, "conversation_id": id, "seq": {"$lt": seq}},
+    ]}
+}

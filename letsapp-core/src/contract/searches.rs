@@ -1,0 +1,100 @@
+//! What the cases of finding and ranking look for, and in what.
+
+use super::Trial;
+use super::fixtures::{media_id, text, user_id};
+use super::steps::{ALL, append};
+use crate::conversations::Window;
+use crate::id::{ConversationId, Seq, UserId};
+use crate::messages::search::{Hit, Query, Scope, Score, Search, index_terms};
+use crate::messages::{Attachment, Change, Content, IndexTerms, Message};
+
+/// Makes the search for some words, from the first hit to the last.
+pub(super) fn search(words: &str, within: &[(ConversationId, &[Window])]) -> Search {
+    let scope = |(conversation_id, windows): &(ConversationId, &[Window])| Scope {
+        conversation_id: *conversation_id,
+        windows: windows.to_vec(),
+    };
+    Search {
+        query: Query::parse(words),
+        within: within.iter().map(scope).collect(),
+        from: None,
+        after: None,
+        before: None,
+        past: None,
+        limit: 1_000,
+    }
+}
+
+/// Makes a message that says this.
+pub(super) fn saying(id: ConversationId, n: u64, sender_id: UserId, words: &str) -> Message {
+    Message {
+        content: Content::Text(words.to_owned()),
+        ..text(id, n, sender_id)
+    }
+}
+
+/// Adds a message with a file, or without one where its name is empty.
+pub(super) fn carrying(message: Message, body: &str, name: &str) -> Change {
+    let attachment = |name: &str| Attachment {
+        id: media_id(1),
+        file_name: name.to_owned(),
+        content_type: "text/plain".to_owned(),
+        size: 1,
+        width: None,
+        height: None,
+        duration: None,
+        thumbnail: None,
+    };
+    let attachments = [name]
+        .into_iter()
+        .filter(|name| !name.is_empty())
+        .map(attachment)
+        .collect();
+    Change::Append {
+        message: Message {
+            content: Content::Text(body.to_owned()),
+            attachments,
+            ..message
+        },
+        terms: IndexTerms {
+            body: index_terms(body),
+            attachments: index_terms(name),
+        },
+        fence: Seq::ZERO,
+    }
+}
+
+/// Puts an append under another fence.
+pub(super) fn under(mut change: Change, other: Seq) -> Change {
+    if let Change::Append { fence, .. } = &mut change {
+        *fence = other;
+    }
+    change
+}
+
+impl Trial {
+    /// Makes a conversation in which this was said.
+    pub(super) async fn talk(&self, said: &[&str]) -> ConversationId {
+        let ana = user_id(1);
+        let id = self.direct(ana, user_id(2)).await;
+        for (n, words) in (1..).zip(said) {
+            self.store(append(saying(id, n, ana, words), Seq::ZERO)).await;
+        }
+        id
+    }
+
+    pub(super) async fn hits(&self, search: Search) -> Vec<Hit> {
+        self.messages().search(search).await.unwrap()
+    }
+
+    /// Returns the places of what is found in a conversation.
+    pub(super) async fn seen(&self, id: ConversationId, words: &str) -> Vec<u64> {
+        let hits = self.hits(search(words, &[(id, ALL)])).await;
+        hits.iter().map(|hit| hit.message.seq.0).collect()
+    }
+
+    pub(super) async fn scored(&self, id: ConversationId, words: &str) -> Vec<(u64, Score)> {
+        let hits = self.hits(search(words, &[(id, ALL)])).await;
+        hits.iter().map(|hit| (hit.message.seq.0, hit.score)).collect()
+    }
+}
