@@ -4,6 +4,7 @@ pub mod adapters;
 mod app;
 pub mod auth;
 mod cache;
+pub mod contacts;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod conversations;

@@ -49,6 +49,8 @@ mod tests;
 #[doc(hidden)]
 pub mod batches;
 #[doc(hidden)]
+pub mod contacts;
+#[doc(hidden)]
 pub mod conversations;
 #[doc(hidden)]
 pub mod extremes;
@@ -81,6 +83,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::auth::{KeyRepository, SessionRepository};
+use crate::contacts::ContactRepository;
 use crate::conversations::ConversationRepository;
 use crate::messages::MessageRepository;
 use crate::storage::Repositories;
@@ -158,6 +161,10 @@ impl Trial {
 
     fn sessions(&self) -> Arc<dyn SessionRepository> {
         self.store.sessions()
+    }
+
+    fn contacts(&self) -> Arc<dyn ContactRepository> {
+        self.store.contacts()
     }
 
     fn conversations(&self) -> Arc<dyn ConversationRepository> {
