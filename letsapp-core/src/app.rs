@@ -8,10 +8,12 @@ use tokio::task::JoinHandle;
 use crate::adapters::memory::MemoryStore;
 use crate::auth::service::Ports as AuthPorts;
 use crate::auth::{AuthError, AuthService, Key, KeyPurpose, KeyRepository, Kid, Principal};
+use crate::contacts::ContactService;
+use crate::contacts::service::Ports as ContactPorts;
 use crate::conversations::dating::Dating;
 use crate::conversations::lane::{Lanes, Publisher, Turn};
 use crate::conversations::receipts::{self, Receipts};
-use crate::conversations::rosters::Rosters;
+use crate::conversations::rosters::{self, Rosters};
 use crate::conversations::service::Ports as ConversationPorts;
 use crate::conversations::view::Views;
 use crate::conversations::{Access, ConversationService};
@@ -25,6 +27,7 @@ use crate::protocol::requests::{Password, Register};
 use crate::storage::{Repositories, RepositoryError};
 use crate::text::TextError;
 use crate::time::{Clock, SystemClock};
+use crate::users::visibility::Visibility;
 use crate::users::{UserService, Username};
 
 /// A messaging engine: the services over a store.
@@ -52,6 +55,7 @@ pub enum SignUpError {
 struct Parts {
     auth: AuthService,
     users: UserService,
+    contacts: ContactService,
     conversations: ConversationService,
     messages: MessageService,
     store: Arc<dyn Repositories>,
@@ -89,6 +93,11 @@ impl LetsApp {
     /// Returns the service of profiles.
     pub fn users(&self) -> &UserService {
         &self.parts.users
+    }
+
+    /// Returns the service of contacts and blocks.
+    pub fn contacts(&self) -> &ContactService {
+        &self.parts.contacts
     }
 
     /// Returns the service of conversations.
@@ -252,7 +261,15 @@ impl LetsAppBuilder {
         let cursor_key = key_of(KeyPurpose::Cursor).await?.remove(0).secret;
 
         let (users, conversations, messages) = (store.users(), store.conversations(), store.messages());
-        let rosters = Arc::new(Rosters::new(conversations.clone(), clock.clone()));
+        let contacts = store.contacts();
+        let visibility = Visibility::new(contacts.clone());
+        let rosters = Arc::new(Rosters::new(rosters::Ports {
+            conversations: conversations.clone(),
+            contacts: contacts.clone(),
+            users: users.clone(),
+            clock: clock.clone(),
+            shared: store.is_shared(),
+        }));
         let receipts = Receipts::start(receipts::Ports {
             conversations: conversations.clone(),
             messages: messages.clone(),
@@ -266,6 +283,7 @@ impl LetsAppBuilder {
             messages: messages.clone(),
             users: users.clone(),
             receipts: receipts.clone(),
+            visibility: visibility.clone(),
         });
         let lanes = Arc::new(Lanes::start(Turn {
             messages: messages.clone(),
@@ -299,11 +317,20 @@ impl LetsAppBuilder {
             clock: clock.clone(),
             ids: ids.clone(),
             lanes: lanes.clone(),
+            rosters: rosters.clone(),
             receipts: receipts.clone(),
             views,
+            visibility: visibility.clone(),
             access: access.clone(),
             dating: Dating::default(),
             shared: store.is_shared(),
+        });
+        let contact_service = ContactService::new(ContactPorts {
+            contacts,
+            users: users.clone(),
+            visibility: visibility.clone(),
+            rosters: rosters.clone(),
+            clock: clock.clone(),
         });
         let message_service = MessageService::new(MessagePorts {
             conversations,
@@ -320,7 +347,8 @@ impl LetsAppBuilder {
         Ok(LetsApp {
             parts: Arc::new(Parts {
                 auth,
-                users: UserService::new(users),
+                users: UserService::new(users, visibility),
+                contacts: contact_service,
                 conversations: conversation_service,
                 messages: message_service,
                 store,

@@ -3,6 +3,7 @@
 //! Servers read them with [`FromFields`](crate::protocol::fields::FromFields); clients write them with serde.
 
 mod auth;
+mod contacts;
 mod conversations;
 mod messages;
 mod secret;
@@ -11,6 +12,7 @@ mod sync;
 mod users;
 
 pub use auth::{ChangePassword, Login, Refresh, Register};
+pub use contacts::PutContact;
 pub use conversations::{AddMembers, ChangeRole, CreateConversation, UpdateConversation, UpdateMyConversation};
 pub use messages::{EditMessage, ReceiptRequest, SendMessage};
 pub use secret::{Password, RefreshToken};

@@ -55,6 +55,21 @@ fn every_violation_is_named() {
 }
 
 #[test]
+fn an_alias_may_be_missing_or_null_and_is_one_visible_line() {
+    for none in [json!({}), json!({"alias": null})] {
+        assert_eq!(PutContact::parse(&none).unwrap(), PutContact::default());
+    }
+    let named = PutContact::parse(&json!({"alias": " Mum 💛 "})).unwrap();
+    assert_eq!(named.alias.as_ref().map(crate::contacts::Alias::as_str), Some("Mum 💛"));
+    assert_eq!(serde_json::to_value(&named).unwrap(), json!({"alias": "Mum 💛"}));
+    let code = |alias: Value| faults::<PutContact>(&json!({"alias": alias}));
+    assert_eq!(code(json!("\u{200B}")), pairs(&[("alias", "too_short")]));
+    assert_eq!(code(json!("x".repeat(65))), pairs(&[("alias", "too_long")]));
+    assert_eq!(code(json!("a\nb")), pairs(&[("alias", "control_character")]));
+    assert_eq!(code(json!(7)), pairs(&[("alias", "invalid_type")]));
+}
+
+#[test]
 fn unknown_fields_are_ignored() {
     let request = Refresh::parse(&json!({"refresh_token": "r", "colour": "blue"})).unwrap();
     assert_eq!(request.refresh_token.expose(), "r");
