@@ -3,6 +3,7 @@
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use letsapp_core::auth::AuthError;
+use letsapp_core::contacts::ContactError;
 use letsapp_core::conversations::ConversationError;
 use letsapp_core::page::InvalidCursor;
 use letsapp_core::protocol::fields::Unreadable;
@@ -122,6 +123,17 @@ impl From<UserError> for ApiError {
             UserError::EmailTaken => Self::because(Code::Conflict, detail),
             UserError::UnknownPicture => Self::field("avatar_media_id", "not_found", detail),
             UserError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ContactError> for ApiError {
+    fn from(error: ContactError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ContactError::NotFound => Self::because(Code::NotFound, detail),
+            ContactError::Oneself => Self::field("user_id", "is_self", detail),
+            ContactError::Store(error) => error.into(),
         }
     }
 }

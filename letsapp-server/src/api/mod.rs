@@ -4,8 +4,10 @@
 //! is rejected, and answered in one place. No rule of the product is here; those are the services'.
 
 mod auth;
+mod blocks;
 mod body;
 mod call;
+mod contacts;
 mod conversations;
 mod docs;
 mod endpoint;
@@ -34,6 +36,8 @@ pub(crate) fn endpoints(context: &Arc<Context>) -> Vec<Endpoint> {
     [
         auth::routes(context),
         users::routes(context),
+        contacts::routes(context),
+        blocks::routes(context),
         conversations::routes(context),
         members::routes(context),
         messages::routes(context),

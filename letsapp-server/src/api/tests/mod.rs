@@ -1,6 +1,7 @@
 //! The routes, without a network, on the store in memory.
 
 mod auth;
+mod contacts;
 mod conversations;
 mod documents;
 mod messages;
