@@ -73,6 +73,8 @@ pub mod restart;
 #[doc(hidden)]
 pub mod search;
 #[doc(hidden)]
+pub mod seen;
+#[doc(hidden)]
 pub mod sessions;
 #[doc(hidden)]
 pub mod users;

@@ -43,6 +43,14 @@ macro_rules! contract_cases {
                 search_goes_by_the_present_name,
                 search_takes_every_character_for_itself,
             }
+            seen: {
+                a_user_was_last_seen_at_the_latest_time_noted,
+                many_are_seen_in_one_call_each_at_their_time,
+                of_times_of_one_user_in_one_call_the_latest_stays,
+                nobody_unknown_or_erased_is_seen,
+                being_seen_changes_nothing_else,
+                of_times_noted_at_once_the_latest_stays,
+            }
             sessions: {
                 a_session_is_found_as_stored,
                 sessions_of_a_user_come_newest_first,
