@@ -1,6 +1,6 @@
 //! The one place where services meet their ports.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -17,16 +17,19 @@ use crate::conversations::rosters::{self, Rosters};
 use crate::conversations::service::Ports as ConversationPorts;
 use crate::conversations::view::Views;
 use crate::conversations::{Access, ConversationService};
+use crate::driver::{self, Alarm, Timed};
 use crate::event::{EventBus, Hub};
 use crate::id::{IdSource, SystemIds};
 use crate::messages::MessageService;
 use crate::messages::service::Ports as MessagePorts;
 use crate::page::CursorKey;
+use crate::presence::{self, Board, PresenceService};
 use crate::protocol::fields::Fault;
 use crate::protocol::requests::{Password, Register};
 use crate::storage::{Repositories, RepositoryError};
 use crate::text::TextError;
 use crate::time::{Clock, SystemClock};
+use crate::typing::{self, TypingService, Typists};
 use crate::users::visibility::Visibility;
 use crate::users::{UserService, Username};
 
@@ -58,6 +61,8 @@ struct Parts {
     contacts: ContactService,
     conversations: ConversationService,
     messages: MessageService,
+    presence: PresenceService,
+    typing: TypingService,
     store: Arc<dyn Repositories>,
     hub: Arc<Hub>,
     clock: Arc<dyn Clock>,
@@ -65,7 +70,9 @@ struct Parts {
     cursor_key: CursorKey,
     lanes: Arc<Lanes>,
     receipts: Arc<Receipts>,
-    recheck: Mutex<Option<JoinHandle<()>>>,
+    board: Arc<Board>,
+    /// Those that end when they are aborted.
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// How often the sessions of all who are connected are looked up: one that was ended elsewhere stops within this.
@@ -110,6 +117,16 @@ impl LetsApp {
         &self.parts.messages
     }
 
+    /// Returns the service of who is there.
+    pub fn presence(&self) -> &PresenceService {
+        &self.parts.presence
+    }
+
+    /// Returns the service of who types.
+    pub fn typing(&self) -> &TypingService {
+        &self.parts.typing
+    }
+
     /// Returns the hub at which to listen for events.
     pub fn hub(&self) -> &Arc<Hub> {
         &self.parts.hub
@@ -150,12 +167,10 @@ impl LetsApp {
 
     /// Takes nothing more, finishes what was taken, and closes the store: everything acknowledged is on disk then.
     pub async fn shutdown(&self) {
-        let recheck = self.parts.recheck.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(recheck) = recheck {
-            recheck.abort();
-        }
+        self.parts.end_tasks();
         self.parts.lanes.close().await;
         self.parts.receipts.close().await;
+        self.parts.board.close().await;
         self.parts.store.close().await;
     }
 }
@@ -180,6 +195,10 @@ pub struct Rules {
     pub refresh_ttl: Duration,
     /// How long a message can be edited.
     pub edit_window: Duration,
+    /// How long after the last connection is gone a user is offline.
+    pub presence_grace: Duration,
+    /// How long somebody types without saying so again.
+    pub typing_timeout: Duration,
 }
 
 impl Default for Rules {
@@ -188,6 +207,8 @@ impl Default for Rules {
             access_ttl: Duration::from_secs(15 * 60),
             refresh_ttl: Duration::from_secs(30 * 24 * 60 * 60),
             edit_window: Duration::from_secs(15 * 60),
+            presence_grace: Duration::from_secs(10),
+            typing_timeout: Duration::from_secs(6),
         }
     }
 }
@@ -298,6 +319,31 @@ impl LetsAppBuilder {
         let access = Access {
             conversations: conversations.clone(),
         };
+        let alarm = Alarm::default();
+        let board = Board::start(
+            presence::Ports {
+                users: users.clone(),
+                contacts: contacts.clone(),
+                visibility: visibility.clone(),
+                bus: bus.clone(),
+                clock: clock.clone(),
+            },
+            self.rules.presence_grace,
+            alarm.clone(),
+        );
+        let attendance: Weak<Board> = Arc::downgrade(&board);
+        hub.attend(attendance);
+        let typists = Arc::new(Typists::new(
+            typing::Told {
+                rosters: rosters.clone(),
+                bus: bus.clone(),
+                clock: clock.clone(),
+            },
+            self.rules.typing_timeout,
+            alarm.clone(),
+        ));
+        let timed: Vec<Arc<dyn Timed>> = vec![board.clone(), typists.clone()];
+        let driver = driver::start(clock.clone(), alarm, timed);
         let auth = AuthService::new(AuthPorts {
             users: users.clone(),
             sessions: store.sessions(),
@@ -330,7 +376,13 @@ impl LetsAppBuilder {
             users: users.clone(),
             visibility: visibility.clone(),
             rosters: rosters.clone(),
+            board: board.clone(),
             clock: clock.clone(),
+        });
+        let typing_service = TypingService::new(typing::Ports {
+            rosters: rosters.clone(),
+            typists: typists.clone(),
+            access: access.clone(),
         });
         let message_service = MessageService::new(MessagePorts {
             conversations,
@@ -341,16 +393,19 @@ impl LetsAppBuilder {
             lanes: lanes.clone(),
             rosters,
             receipts: receipts.clone(),
+            typists,
             access,
         });
         let recheck = tokio::spawn(recheck(auth.clone(), hub.clone()));
         Ok(LetsApp {
             parts: Arc::new(Parts {
                 auth,
-                users: UserService::new(users, visibility),
+                users: UserService::new(users, visibility, board.clone()),
                 contacts: contact_service,
                 conversations: conversation_service,
                 messages: message_service,
+                presence: PresenceService::new(board.clone()),
+                typing: typing_service,
                 store,
                 hub,
                 clock,
@@ -358,18 +413,25 @@ impl LetsAppBuilder {
                 cursor_key: CursorKey::new(cursor_key),
                 lanes,
                 receipts,
-                recheck: Mutex::new(Some(recheck)),
+                board,
+                tasks: Mutex::new(vec![recheck, driver]),
             }),
         })
     }
 }
 
+impl Parts {
+    fn end_tasks(&self) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.drain(..).for_each(|task| task.abort());
+    }
+}
+
 impl Drop for Parts {
     fn drop(&mut self) {
-        if let Some(recheck) = self.recheck.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
-            recheck.abort();
-        }
+        self.end_tasks();
         self.receipts.stop();
+        self.board.stop();
     }
 }
 

@@ -6,6 +6,7 @@ use letsapp_core::auth::AuthError;
 use letsapp_core::contacts::ContactError;
 use letsapp_core::conversations::ConversationError;
 use letsapp_core::page::InvalidCursor;
+use letsapp_core::presence::PresenceError;
 use letsapp_core::protocol::fields::Unreadable;
 use letsapp_core::protocol::{Code, FieldError, Problem};
 use letsapp_core::storage::{BoxError, RepositoryError};
@@ -147,6 +148,16 @@ impl From<ConversationError> for ApiError {
             ConversationError::Conflict => Self::because(Code::Conflict, detail),
             ConversationError::Invalid(errors) => Self::invalid(errors),
             ConversationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PresenceError> for ApiError {
+    fn from(error: PresenceError) -> Self {
+        let detail = error.to_string();
+        match error {
+            PresenceError::TooMany => Self::field("user_ids", "too_many", detail),
+            PresenceError::Store(error) => error.into(),
         }
     }
 }

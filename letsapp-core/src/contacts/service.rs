@@ -8,6 +8,7 @@ use crate::contacts::{Alias, Block, Contact, ContactError, ContactRepository, Ti
 use crate::conversations::rosters::Rosters;
 use crate::id::{ConversationId, UserId};
 use crate::page::{Limit, Page};
+use crate::presence::{Board, Listing};
 use crate::protocol;
 use crate::storage::RepositoryError;
 use crate::time::Clock;
@@ -47,6 +48,7 @@ pub(crate) struct Ports {
     pub(crate) users: Arc<dyn UserRepository>,
     pub(crate) visibility: Visibility,
     pub(crate) rosters: Arc<Rosters>,
+    pub(crate) board: Arc<Board>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -98,7 +100,13 @@ impl ContactService {
             alias,
             added_at: self.ports.clock.now(),
         };
-        let contact = self.ports.contacts.put(contact).await?;
+        let put = self.ports.contacts.put(contact).await;
+        self.listed(
+            principal,
+            user_id,
+            put.as_ref().map_or(Listing::Unknown, |_| Listing::Listed),
+        );
+        let contact = put?;
         let user = self.ports.visibility.show(principal.user_id, &[user]).await?.pop();
         let user = user.ok_or(ContactError::NotFound)?;
         Ok(protocol::Contact::new(contact, user))
@@ -109,7 +117,10 @@ impl ContactService {
     /// # Errors
     /// [`ContactError::Store`] when the store fails.
     pub async fn remove(&self, principal: &Principal, user_id: UserId) -> Result<(), ContactError> {
-        self.ports.contacts.remove(Tie::new(principal.user_id, user_id)).await?;
+        let removed = self.ports.contacts.remove(Tie::new(principal.user_id, user_id)).await;
+        let listing = removed.as_ref().map_or(Listing::Unknown, |_| Listing::Unlisted);
+        self.listed(principal, user_id, listing);
+        removed?;
         Ok(())
     }
 
@@ -170,7 +181,13 @@ impl ContactService {
     fn renew(&self, tie: Tie, outcome: Result<(), RepositoryError>) -> Result<(), ContactError> {
         let chat = ConversationId::of_pair(tie.owner_id, tie.user_id);
         self.ports.rosters.forget(chat);
+        self.ports.board.block_changed(tie.owner_id, tie.user_id);
         Ok(outcome?)
+    }
+
+    /// Has it found out anew who of the two sees the other.
+    fn listed(&self, principal: &Principal, user_id: UserId, listing: Listing) {
+        self.ports.board.contact_changed(principal.user_id, user_id, listing);
     }
 
     async fn somebody_else(&self, principal: &Principal, user_id: UserId) -> Result<User, ContactError> {

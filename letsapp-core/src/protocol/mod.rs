@@ -9,6 +9,7 @@ mod event;
 pub mod fields;
 mod frame;
 mod message;
+mod presence;
 mod problem;
 pub mod requests;
 mod session;
@@ -22,11 +23,12 @@ pub use conversation::{Conversation, ConversationHead, Me, Member, Receipt, Wate
 pub use event::{Event, Hello};
 pub use frame::{Frame, Op, Reply, ReplyResult, Request};
 pub use message::{Message, MessageKind, MessageReceipt, ReactionSummary, ReceiptStatus, UserReaction};
+pub use presence::{Presence, PresenceStatus};
 pub use problem::{Code, FieldError, Problem};
 pub use requests::{
     AddMembers, AtMessage, ChangePassword, ChangeRole, CreateConversation, EditMessage, InConversation, Login, Nothing,
-    Password, PutContact, React, ReceiptRequest, Refresh, RefreshToken, Register, SendMessage, SettingsPatch,
-    UpdateConversation, UpdateMe, UpdateMyConversation,
+    Password, PutContact, React, ReceiptRequest, Refresh, RefreshToken, Register, SendMessage, SetTyping,
+    SettingsPatch, UpdateConversation, UpdateMe, UpdateMyConversation, WatchPresence,
 };
 pub use session::{SessionInfo, SignedIn, TokenType, Tokens};
 pub use sync::{Changes, Sync, SyncRequest};

@@ -413,6 +413,25 @@ fn events_carry_their_name_and_data() {
             "conversation.rev",
             json!({"conversation_id": CHAT_TEXT, "rev": 5}),
         ),
+        (
+            Event::Typing {
+                conversation_id: CHAT,
+                user_id: BEN,
+                typing: true,
+            },
+            "typing",
+            json!({"conversation_id": CHAT_TEXT, "user_id": BEN_TEXT, "typing": true}),
+        ),
+        (
+            Event::Presence(Presence::online(BEN, AT)),
+            "presence",
+            json!({"user_id": BEN_TEXT, "status": "online", "last_seen_at": AT_TEXT}),
+        ),
+        (
+            Event::Presence(Presence::offline(BEN, None)),
+            "presence",
+            json!({"user_id": BEN_TEXT, "status": "offline", "last_seen_at": null}),
+        ),
         (Event::Resync {}, "resync", json!({})),
         (
             Event::SessionRevoked {
@@ -442,6 +461,8 @@ fn requests_and_replies_of_the_socket_carry_their_number() {
         (Op::MessageDelete, "message.delete"),
         (Op::MessageReact, "message.react"),
         (Op::Receipt, "receipt"),
+        (Op::Typing, "typing"),
+        (Op::PresenceWatch, "presence.watch"),
         (Op::Sync, "sync"),
         (Op::Ping, "ping"),
     ];

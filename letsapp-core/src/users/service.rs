@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::auth::Principal;
 use crate::id::UserId;
 use crate::page::{Limit, Page};
+use crate::presence::Board;
 use crate::protocol::{self, MyProfile};
 use crate::text;
 use crate::users::visibility::Visibility;
@@ -25,11 +26,16 @@ use crate::users::{ProfilePatch, Update, UserError, UserRepository, Username};
 pub struct UserService {
     users: Arc<dyn UserRepository>,
     visibility: Visibility,
+    board: Arc<Board>,
 }
 
 impl UserService {
-    pub(crate) fn new(users: Arc<dyn UserRepository>, visibility: Visibility) -> Self {
-        Self { users, visibility }
+    pub(crate) fn new(users: Arc<dyn UserRepository>, visibility: Visibility, board: Arc<Board>) -> Self {
+        Self {
+            users,
+            visibility,
+            board,
+        }
     }
 
     /// Returns one's own profile.
@@ -49,7 +55,12 @@ impl UserService {
         if matches!(patch.avatar_media_id, Some(Some(_))) {
             return Err(UserError::UnknownPicture);
         }
-        match self.users.update(principal.user_id, patch).await? {
+        let shows_otherwise = patch.last_seen.is_some();
+        let updated = self.users.update(principal.user_id, patch).await;
+        if shows_otherwise {
+            self.board.settings_changed(principal.user_id);
+        }
+        match updated? {
             Update::Done(user) => Ok(MyProfile::from(&user)),
             Update::EmailTaken => Err(UserError::EmailTaken),
             Update::Missing => Err(UserError::NotFound),

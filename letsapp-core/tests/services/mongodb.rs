@@ -7,6 +7,7 @@ mod contacts;
 mod conversations;
 mod events;
 mod messages;
+mod presence;
 mod sync;
 mod world;
 

@@ -14,6 +14,7 @@ mod endpoint;
 mod members;
 mod messages;
 mod operations;
+mod presence;
 mod query;
 mod reactions;
 mod receipts;
@@ -38,6 +39,7 @@ pub(crate) fn endpoints(context: &Arc<Context>) -> Vec<Endpoint> {
         users::routes(context),
         contacts::routes(context),
         blocks::routes(context),
+        presence::routes(context),
         conversations::routes(context),
         members::routes(context),
         messages::routes(context),

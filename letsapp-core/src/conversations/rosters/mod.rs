@@ -135,6 +135,11 @@ impl Rosters {
         Ok(found)
     }
 
+    /// Returns a roster if it is remembered, however old it is; without asking the store.
+    pub(crate) fn known(&self, id: ConversationId) -> Option<Arc<KnownRoster>> {
+        self.lock().rosters.lookup(&id)
+    }
+
     /// Tells whether another server may have put something between the two of a direct conversation since it was read.
     fn is_stale(&self, known: &KnownRoster, now: Timestamp) -> bool {
         self.shared && known.roster.conversation.pair.is_some() && now.since(known.cleared_at) >= BELIEVED

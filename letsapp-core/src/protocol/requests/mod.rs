@@ -16,7 +16,7 @@ pub use contacts::PutContact;
 pub use conversations::{AddMembers, ChangeRole, CreateConversation, UpdateConversation, UpdateMyConversation};
 pub use messages::{EditMessage, ReceiptRequest, SendMessage};
 pub use secret::{Password, RefreshToken};
-pub use socket::{AtMessage, InConversation, Nothing, React};
+pub use socket::{AtMessage, InConversation, Nothing, React, SetTyping, WatchPresence};
 pub use users::{SettingsPatch, UpdateMe};
 
 #[cfg(test)]

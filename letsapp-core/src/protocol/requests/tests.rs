@@ -151,6 +151,11 @@ fn lists_are_bounded() {
         faults::<AddMembers>(&json!({"user_ids": users})),
         pairs(&[("user_ids", "too_many")])
     );
+    assert_eq!(
+        faults::<WatchPresence>(&json!({"user_ids": users})),
+        pairs(&[("user_ids", "too_many")])
+    );
+    assert_eq!(faults::<WatchPresence>(&json!({})), pairs(&[("user_ids", "required")]));
     let send = json!({"body": "hi", "mentions": users});
     assert_eq!(faults::<SendMessage>(&send), pairs(&[("mentions", "too_many")]));
     assert!(SendMessage::quick(&send.to_string()).is_none());

@@ -5,5 +5,6 @@ mod contacts;
 mod conversations;
 mod documents;
 mod messages;
+mod presence;
 mod requests;
 mod users;
