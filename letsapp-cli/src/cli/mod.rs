@@ -12,6 +12,7 @@ mod home;
 mod listen;
 mod messages;
 mod out;
+mod presence;
 mod profile;
 mod render;
 mod sessions;
@@ -94,6 +95,8 @@ enum Command {
     Profile(profile::Profile),
     /// Show the privacy settings, or change one
     Settings(profile::Settings),
+    /// Show who is online, and when others were last
+    Presence(presence::Presence),
     /// Show the devices that are signed in, or sign one out
     Sessions(sessions::Sessions),
     /// Write a completion script for a shell
@@ -155,6 +158,7 @@ fn execute(arguments: Arguments, out: &Out) -> Result<(), Failure> {
             Command::Blocks => contacts::blocks(&context).await,
             Command::Profile(command) => command.run(&context).await,
             Command::Settings(command) => command.run(&context).await,
+            Command::Presence(command) => command.run(&context).await,
             Command::Sessions(command) => command.run(&context).await,
             Command::Completions(_) => unreachable!("handled above, since it needs no server"),
         }

@@ -286,6 +286,29 @@ async fn listening_shows_what_happens_until_it_is_interrupted() {
 }
 
 #[tokio::test]
+async fn one_sees_who_is_online_and_who_comes() {
+    let server = Server::start().await;
+    let (ana, ben) = two(&server).await;
+    assert_eq!(
+        ana.ok(&["presence", "ben", "ana"]).await,
+        "ben: offline\nana: offline\n"
+    );
+    let mut watching = ana.start(&["presence", "--watch", "@ben", "--json"]);
+    watching.shows(r#""status":"offline""#).await;
+    let bens = ben.start(&["listen"]);
+    watching.shows(r#""status":"online""#).await;
+    assert_eq!(ana.json(&["presence", "ben"]).await[0]["status"], "online");
+    watching.interrupt();
+    assert_eq!(watching.end().await, 0);
+    bens.interrupt();
+    let ended = ana.run(&["presence", "nobody"], "").await;
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (1, "letsapp: there is no user nobody\n")
+    );
+}
+
+#[tokio::test]
 async fn two_people_chat() {
     let server = Server::start().await;
     let (ana, ben) = two(&server).await;
