@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use letsapp_core::LetsApp;
 use letsapp_core::adapters::memory::MemoryStore;
 use letsapp_core::auth::{Generation, KeyRepository, Kid, Revoke, Session, SessionRepository, TokenHash};
+use letsapp_core::contacts::ContactRepository;
 use letsapp_core::conversations::ConversationRepository;
 use letsapp_core::id::{SessionId, UserId};
 use letsapp_core::messages::MessageRepository;
@@ -56,6 +57,10 @@ impl Repositories for Store {
 
     fn sessions(&self) -> Arc<dyn SessionRepository> {
         self.sessions.clone()
+    }
+
+    fn contacts(&self) -> Arc<dyn ContactRepository> {
+        self.rest.contacts()
     }
 
     fn conversations(&self) -> Arc<dyn ConversationRepository> {

@@ -1,6 +1,6 @@
 //! The one place where services meet their ports.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -8,23 +8,29 @@ use tokio::task::JoinHandle;
 use crate::adapters::memory::MemoryStore;
 use crate::auth::service::Ports as AuthPorts;
 use crate::auth::{AuthError, AuthService, Key, KeyPurpose, KeyRepository, Kid, Principal};
+use crate::contacts::ContactService;
+use crate::contacts::service::Ports as ContactPorts;
 use crate::conversations::dating::Dating;
 use crate::conversations::lane::{Lanes, Publisher, Turn};
 use crate::conversations::receipts::{self, Receipts};
-use crate::conversations::rosters::Rosters;
+use crate::conversations::rosters::{self, Rosters};
 use crate::conversations::service::Ports as ConversationPorts;
 use crate::conversations::view::Views;
 use crate::conversations::{Access, ConversationService};
+use crate::driver::{self, Alarm, Timed};
 use crate::event::{EventBus, Hub};
 use crate::id::{IdSource, SystemIds};
 use crate::messages::MessageService;
 use crate::messages::service::Ports as MessagePorts;
 use crate::page::CursorKey;
+use crate::presence::{self, Board, PresenceService};
 use crate::protocol::fields::Fault;
 use crate::protocol::requests::{Password, Register};
 use crate::storage::{Repositories, RepositoryError};
 use crate::text::TextError;
 use crate::time::{Clock, SystemClock};
+use crate::typing::{self, TypingService, Typists};
+use crate::users::visibility::Visibility;
 use crate::users::{UserService, Username};
 
 /// A messaging engine: the services over a store.
@@ -52,8 +58,11 @@ pub enum SignUpError {
 struct Parts {
     auth: AuthService,
     users: UserService,
+    contacts: ContactService,
     conversations: ConversationService,
     messages: MessageService,
+    presence: PresenceService,
+    typing: TypingService,
     store: Arc<dyn Repositories>,
     hub: Arc<Hub>,
     clock: Arc<dyn Clock>,
@@ -61,7 +70,9 @@ struct Parts {
     cursor_key: CursorKey,
     lanes: Arc<Lanes>,
     receipts: Arc<Receipts>,
-    recheck: Mutex<Option<JoinHandle<()>>>,
+    board: Arc<Board>,
+    /// Those that end when they are aborted.
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// How often the sessions of all who are connected are looked up: one that was ended elsewhere stops within this.
@@ -91,6 +102,11 @@ impl LetsApp {
         &self.parts.users
     }
 
+    /// Returns the service of contacts and blocks.
+    pub fn contacts(&self) -> &ContactService {
+        &self.parts.contacts
+    }
+
     /// Returns the service of conversations.
     pub fn conversations(&self) -> &ConversationService {
         &self.parts.conversations
@@ -99,6 +115,16 @@ impl LetsApp {
     /// Returns the service of messages.
     pub fn messages(&self) -> &MessageService {
         &self.parts.messages
+    }
+
+    /// Returns the service of who is there.
+    pub fn presence(&self) -> &PresenceService {
+        &self.parts.presence
+    }
+
+    /// Returns the service of who types.
+    pub fn typing(&self) -> &TypingService {
+        &self.parts.typing
     }
 
     /// Returns the hub at which to listen for events.
@@ -141,12 +167,10 @@ impl LetsApp {
 
     /// Takes nothing more, finishes what was taken, and closes the store: everything acknowledged is on disk then.
     pub async fn shutdown(&self) {
-        let recheck = self.parts.recheck.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(recheck) = recheck {
-            recheck.abort();
-        }
+        self.parts.end_tasks();
         self.parts.lanes.close().await;
         self.parts.receipts.close().await;
+        self.parts.board.close().await;
         self.parts.store.close().await;
     }
 }
@@ -171,6 +195,10 @@ pub struct Rules {
     pub refresh_ttl: Duration,
     /// How long a message can be edited.
     pub edit_window: Duration,
+    /// How long after the last connection is gone a user is offline.
+    pub presence_grace: Duration,
+    /// How long somebody types without saying so again.
+    pub typing_timeout: Duration,
 }
 
 impl Default for Rules {
@@ -179,6 +207,8 @@ impl Default for Rules {
             access_ttl: Duration::from_secs(15 * 60),
             refresh_ttl: Duration::from_secs(30 * 24 * 60 * 60),
             edit_window: Duration::from_secs(15 * 60),
+            presence_grace: Duration::from_secs(10),
+            typing_timeout: Duration::from_secs(6),
         }
     }
 }
@@ -252,7 +282,15 @@ impl LetsAppBuilder {
         let cursor_key = key_of(KeyPurpose::Cursor).await?.remove(0).secret;
 
         let (users, conversations, messages) = (store.users(), store.conversations(), store.messages());
-        let rosters = Arc::new(Rosters::new(conversations.clone(), clock.clone()));
+        let contacts = store.contacts();
+        let visibility = Visibility::new(contacts.clone());
+        let rosters = Arc::new(Rosters::new(rosters::Ports {
+            conversations: conversations.clone(),
+            contacts: contacts.clone(),
+            users: users.clone(),
+            clock: clock.clone(),
+            shared: store.is_shared(),
+        }));
         let receipts = Receipts::start(receipts::Ports {
             conversations: conversations.clone(),
             messages: messages.clone(),
@@ -266,6 +304,7 @@ impl LetsAppBuilder {
             messages: messages.clone(),
             users: users.clone(),
             receipts: receipts.clone(),
+            visibility: visibility.clone(),
         });
         let lanes = Arc::new(Lanes::start(Turn {
             messages: messages.clone(),
@@ -280,6 +319,31 @@ impl LetsAppBuilder {
         let access = Access {
             conversations: conversations.clone(),
         };
+        let alarm = Alarm::default();
+        let board = Board::start(
+            presence::Ports {
+                users: users.clone(),
+                contacts: contacts.clone(),
+                visibility: visibility.clone(),
+                bus: bus.clone(),
+                clock: clock.clone(),
+            },
+            self.rules.presence_grace,
+            alarm.clone(),
+        );
+        let attendance: Weak<Board> = Arc::downgrade(&board);
+        hub.attend(attendance);
+        let typists = Arc::new(Typists::new(
+            typing::Told {
+                rosters: rosters.clone(),
+                bus: bus.clone(),
+                clock: clock.clone(),
+            },
+            self.rules.typing_timeout,
+            alarm.clone(),
+        ));
+        let timed: Vec<Arc<dyn Timed>> = vec![board.clone(), typists.clone()];
+        let driver = driver::start(clock.clone(), alarm, timed);
         let auth = AuthService::new(AuthPorts {
             users: users.clone(),
             sessions: store.sessions(),
@@ -299,11 +363,26 @@ impl LetsAppBuilder {
             clock: clock.clone(),
             ids: ids.clone(),
             lanes: lanes.clone(),
+            rosters: rosters.clone(),
             receipts: receipts.clone(),
             views,
+            visibility: visibility.clone(),
             access: access.clone(),
             dating: Dating::default(),
             shared: store.is_shared(),
+        });
+        let contact_service = ContactService::new(ContactPorts {
+            contacts,
+            users: users.clone(),
+            visibility: visibility.clone(),
+            rosters: rosters.clone(),
+            board: board.clone(),
+            clock: clock.clone(),
+        });
+        let typing_service = TypingService::new(typing::Ports {
+            rosters: rosters.clone(),
+            typists: typists.clone(),
+            access: access.clone(),
         });
         let message_service = MessageService::new(MessagePorts {
             conversations,
@@ -314,15 +393,19 @@ impl LetsAppBuilder {
             lanes: lanes.clone(),
             rosters,
             receipts: receipts.clone(),
+            typists,
             access,
         });
         let recheck = tokio::spawn(recheck(auth.clone(), hub.clone()));
         Ok(LetsApp {
             parts: Arc::new(Parts {
                 auth,
-                users: UserService::new(users),
+                users: UserService::new(users, visibility, board.clone()),
+                contacts: contact_service,
                 conversations: conversation_service,
                 messages: message_service,
+                presence: PresenceService::new(board.clone()),
+                typing: typing_service,
                 store,
                 hub,
                 clock,
@@ -330,18 +413,25 @@ impl LetsAppBuilder {
                 cursor_key: CursorKey::new(cursor_key),
                 lanes,
                 receipts,
-                recheck: Mutex::new(Some(recheck)),
+                board,
+                tasks: Mutex::new(vec![recheck, driver]),
             }),
         })
     }
 }
 
+impl Parts {
+    fn end_tasks(&self) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.drain(..).for_each(|task| task.abort());
+    }
+}
+
 impl Drop for Parts {
     fn drop(&mut self) {
-        if let Some(recheck) = self.recheck.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
-            recheck.abort();
-        }
+        self.end_tasks();
         self.receipts.stop();
+        self.board.stop();
     }
 }
 

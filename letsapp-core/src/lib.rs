@@ -4,17 +4,21 @@ pub mod adapters;
 mod app;
 pub mod auth;
 mod cache;
+pub mod contacts;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod conversations;
+mod driver;
 pub mod event;
 pub mod id;
 pub mod messages;
 pub mod page;
+pub mod presence;
 pub mod protocol;
 pub mod storage;
 pub mod text;
 pub mod time;
+pub mod typing;
 pub mod users;
 
 pub use app::{LetsApp, LetsAppBuilder, Rules, SignUpError};

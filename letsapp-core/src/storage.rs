@@ -2,7 +2,8 @@
 //!
 //! # Adding a store
 //!
-//! 1. Make a folder with one file per trait: `users.rs`, `sessions.rs`, `conversations.rs`, `messages.rs`, `keys.rs`.
+//! 1. Make a folder with one file per trait: `users.rs`, `sessions.rs`, `contacts.rs`, `conversations.rs`,
+//!    `messages.rs`, `keys.rs`.
 //! 2. In each, write the trait's methods as one atomic step of your database. The promise of a method stands in the
 //!    trait's own documentation, and nowhere else. Put no rule of the product there: whether somebody *may* do a thing
 //!    was decided before you are called.
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::auth::{KeyRepository, SessionRepository};
+use crate::contacts::ContactRepository;
 use crate::conversations::ConversationRepository;
 use crate::messages::MessageRepository;
 use crate::users::UserRepository;
@@ -58,6 +60,9 @@ pub trait Repositories: Send + Sync {
 
     /// Returns the store of sessions.
     fn sessions(&self) -> Arc<dyn SessionRepository>;
+
+    /// Returns the store of contacts and blocks.
+    fn contacts(&self) -> Arc<dyn ContactRepository>;
 
     /// Returns the store of conversations and their members.
     fn conversations(&self) -> Arc<dyn ConversationRepository>;

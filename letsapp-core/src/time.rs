@@ -222,6 +222,30 @@ impl Clock for ManualClock {
     }
 }
 
+/// A clock that goes with tokio's time, so that in a test's paused time everything runs in virtual time.
+#[derive(Clone, Copy, Debug)]
+pub struct TokioClock {
+    start: Timestamp,
+    since: tokio::time::Instant,
+}
+
+impl TokioClock {
+    /// Makes a clock that shows `start` now.
+    #[expect(clippy::disallowed_methods, reason = "a clock is where the time is asked for")]
+    pub fn at(start: Timestamp) -> Self {
+        Self {
+            start,
+            since: tokio::time::Instant::now(),
+        }
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Timestamp {
+        self.start.plus(self.since.elapsed())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use letsapp_core::protocol::requests::{
-    AtMessage, EditMessage, InConversation, Nothing, React, ReceiptRequest, SendMessage,
+    AtMessage, EditMessage, InConversation, Nothing, React, ReceiptRequest, SendMessage, SetTyping, WatchPresence,
 };
-use letsapp_core::protocol::{Event, Message, Op, Problem, Sync, SyncRequest, Watermarks};
+use letsapp_core::protocol::{Event, Items, Message, Op, Presence, Problem, Sync, SyncRequest, Watermarks};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
@@ -19,6 +19,15 @@ const OPERATIONS: &[Operation] = &[
     Operation::new::<AtMessage<Nothing>, Message>(Op::MessageDelete, "Deletes a message for everyone."),
     Operation::new::<AtMessage<React>, Message>(Op::MessageReact, "Puts a reaction on a message, or takes it off."),
     Operation::new::<InConversation<ReceiptRequest>, Watermarks>(Op::Receipt, "Says how far one received and read."),
+    Operation::new::<InConversation<SetTyping>, Nothing>(
+        Op::Typing,
+        "Says that one types, as often as one likes, or has stopped; others are told once in three seconds at most.",
+    ),
+    Operation::new::<WatchPresence, Items<Presence>>(
+        Op::PresenceWatch,
+        "Tells which of some users are there, and has the socket told of them from here on, beside those whom it \
+         watches already: of all, it watches the 1,024 that it named last.",
+    ),
     Operation::new::<SyncRequest, Sync>(Op::Sync, "Returns all that changed since."),
     Operation::new::<Nothing, Pinged>(Op::Ping, "Returns the server's time."),
 ];
@@ -31,6 +40,7 @@ pub(crate) fn document() -> Value {
     schemas.add::<EditMessage>();
     schemas.add::<React>();
     schemas.add::<ReceiptRequest>();
+    schemas.add::<SetTyping>();
     schemas.add::<Nothing>();
     let mut messages = Map::new();
     let mut operations = Map::new();

@@ -3,8 +3,10 @@
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use letsapp_core::auth::AuthError;
+use letsapp_core::contacts::ContactError;
 use letsapp_core::conversations::ConversationError;
 use letsapp_core::page::InvalidCursor;
+use letsapp_core::presence::PresenceError;
 use letsapp_core::protocol::fields::Unreadable;
 use letsapp_core::protocol::{Code, FieldError, Problem};
 use letsapp_core::storage::{BoxError, RepositoryError};
@@ -126,6 +128,17 @@ impl From<UserError> for ApiError {
     }
 }
 
+impl From<ContactError> for ApiError {
+    fn from(error: ContactError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ContactError::NotFound => Self::because(Code::NotFound, detail),
+            ContactError::Oneself => Self::field("user_id", "is_self", detail),
+            ContactError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<ConversationError> for ApiError {
     fn from(error: ConversationError) -> Self {
         let detail = error.to_string();
@@ -135,6 +148,16 @@ impl From<ConversationError> for ApiError {
             ConversationError::Conflict => Self::because(Code::Conflict, detail),
             ConversationError::Invalid(errors) => Self::invalid(errors),
             ConversationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PresenceError> for ApiError {
+    fn from(error: PresenceError) -> Self {
+        let detail = error.to_string();
+        match error {
+            PresenceError::TooMany => Self::field("user_ids", "too_many", detail),
+            PresenceError::Store(error) => error.into(),
         }
     }
 }

@@ -60,6 +60,7 @@ pub(crate) fn metrics() -> &'static PrometheusHandle {
             .install_recorder()
             .expect("nothing else records metrics");
         describe_gauge!("letsapp_sockets", "Open sockets.");
+        describe_gauge!("letsapp_users_online", "Users who are online, or left a moment ago.");
         describe_counter!("letsapp_frames_received_total", "Frames that came in on sockets.");
         describe_counter!("letsapp_frames_sent_total", "Frames that went out on sockets.");
         describe_counter!("letsapp_http_requests_total", "Requests answered, by route and status.");

@@ -91,7 +91,7 @@ fn acknowledge(live: &Live, id: ConversationId, seq: Seq) {
 fn concerns(update: &Update) -> Option<ConversationId> {
     match update {
         Update::Message(message) | Update::MessageChanged(message) => Some(message.conversation_id),
-        Update::Receipts { conversation_id, .. } => Some(*conversation_id),
+        Update::Receipts { conversation_id, .. } | Update::Typing { conversation_id, .. } => Some(*conversation_id),
         Update::Conversation(conversation) => Some(conversation.id),
         Update::ConversationRemoved(id) | Update::Reset(id) => Some(*id),
         _ => None,
@@ -107,6 +107,16 @@ fn object(update: &Update) -> Option<Value> {
         Update::Receipts { conversation_id, items } => event(Event::ReceiptUpdated { conversation_id, items }),
         Update::Conversation(conversation) => event(Event::ConversationUpdated(conversation)),
         Update::ConversationRemoved(id) => event(Event::ConversationRemoved { id }),
+        Update::Typing {
+            conversation_id,
+            user_id,
+            typing,
+        } => event(Event::Typing {
+            conversation_id,
+            user_id,
+            typing,
+        }),
+        Update::Presence(presence) => event(Event::Presence(presence)),
         Update::SignedOut { reason } => event(Event::SessionRevoked { reason }),
         Update::Connected(hello) => json!({"event": "connected", "data": hello}),
         Update::CaughtUp => json!({"event": "caught_up", "data": {}}),

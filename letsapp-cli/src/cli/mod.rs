@@ -4,6 +4,7 @@ mod auth;
 mod chat;
 mod chats;
 mod completions;
+mod contacts;
 mod context;
 mod failure;
 mod groups;
@@ -11,6 +12,8 @@ mod home;
 mod listen;
 mod messages;
 mod out;
+mod presence;
+mod profile;
 mod render;
 mod search;
 mod sessions;
@@ -83,6 +86,20 @@ enum Command {
     /// Make and change groups
     #[command(subcommand)]
     Group(groups::Group),
+    /// Show whom one lists, and change that
+    Contacts(contacts::Contacts),
+    /// Hear nothing more of somebody; they are not told
+    Block(contacts::Whom),
+    /// Take a block down
+    Unblock(contacts::Whom),
+    /// Show whom one blocks
+    Blocks,
+    /// Show one's profile, or change it
+    Profile(profile::Profile),
+    /// Show the privacy settings, or change one
+    Settings(profile::Settings),
+    /// Show who is online, and when others were last
+    Presence(presence::Presence),
     /// Show the devices that are signed in, or sign one out
     Sessions(sessions::Sessions),
     /// Write a completion script for a shell
@@ -139,6 +156,13 @@ fn execute(arguments: Arguments, out: &Out) -> Result<(), Failure> {
             Command::Search(command) => command.run(&context).await,
             Command::Listen(command) => command.run(&context).await,
             Command::Group(command) => command.run(&context).await,
+            Command::Contacts(command) => command.run(&context).await,
+            Command::Block(whom) => contacts::block(whom, &context).await,
+            Command::Unblock(whom) => contacts::unblock(whom, &context).await,
+            Command::Blocks => contacts::blocks(&context).await,
+            Command::Profile(command) => command.run(&context).await,
+            Command::Settings(command) => command.run(&context).await,
+            Command::Presence(command) => command.run(&context).await,
             Command::Sessions(command) => command.run(&context).await,
             Command::Completions(_) => unreachable!("handled above, since it needs no server"),
         }

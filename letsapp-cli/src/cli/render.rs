@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use letsapp_core::id::UserId;
 use letsapp_core::messages::SystemEvent;
-use letsapp_core::protocol::{Conversation, Message, MessageKind, ReceiptStatus, User};
+use letsapp_core::protocol::{Conversation, Message, MessageKind, Presence, PresenceStatus, ReceiptStatus, User};
 use letsapp_core::time::{Clock, SystemClock, Timestamp};
 
 use super::out::{Paint, Style};
@@ -98,6 +98,15 @@ fn moment_in(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
         "%Y-%m-%d %H:%M"
     };
     at.strftime(format).to_string()
+}
+
+/// Shows whether somebody is there, or when they were.
+pub(super) fn presence(presence: &Presence) -> String {
+    match (presence.status, presence.last_seen_at) {
+        (PresenceStatus::Online, _) => "online".to_owned(),
+        (PresenceStatus::Offline, Some(at)) => format!("last seen {}", moment(at)),
+        (PresenceStatus::Offline, None) => "offline".to_owned(),
+    }
 }
 
 /// Shows a message in words, without who said it and when.
@@ -278,6 +287,17 @@ pub(super) mod tests {
             of(ReceiptStatus::Read, Paint::Colour),
             of(ReceiptStatus::Delivered, Paint::Colour)
         );
+    }
+
+    #[test]
+    fn somebody_is_online_or_was_last_seen_if_they_show_it() {
+        let at = SystemClock.now();
+        assert_eq!(presence(&Presence::online(BEN, at)), "online");
+        assert_eq!(
+            presence(&Presence::offline(BEN, Some(at))),
+            format!("last seen {}", moment(at))
+        );
+        assert_eq!(presence(&Presence::offline(BEN, None)), "offline");
     }
 
     #[test]

@@ -84,6 +84,10 @@ impl Http {
         self.ask(Method::PATCH, path).json(body)
     }
 
+    pub(crate) fn put(&self, path: &[&str], body: &impl Serialize) -> Ask<'_> {
+        self.ask(Method::PUT, path).json(body)
+    }
+
     pub(crate) fn delete(&self, path: &[&str]) -> Ask<'_> {
         self.ask(Method::DELETE, path)
     }

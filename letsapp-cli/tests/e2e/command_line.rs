@@ -233,6 +233,75 @@ async fn groups_are_made_and_changed() {
 }
 
 #[tokio::test]
+async fn contacts_are_listed_under_ones_own_names() {
+    let server = Server::start().await;
+    let (ana, _ben) = two(&server).await;
+    assert_eq!(ana.ok(&["contacts"]).await, "");
+    assert!(
+        ana.ok(&["contacts", "add", "ben", "--as", "Benny"])
+            .await
+            .starts_with("Benny: ben  ")
+    );
+    let listed = ana.json(&["contacts", "list"]).await;
+    assert_eq!(
+        (&listed[0]["alias"], &listed[0]["user"]["username"]),
+        (&"Benny".into(), &"ben".into())
+    );
+    assert!(ana.ok(&["contacts", "add", "@ben"]).await.starts_with("ben  "));
+    assert_eq!(ana.run(&["contacts", "add", "ben", "--as", ""], "").await.code, 1);
+    assert_eq!(ana.run(&["contacts", "add", "ana"], "").await.code, 1, "oneself");
+    assert_eq!(ana.ok(&["contacts", "remove", "ben"]).await, "removed\n");
+    assert_eq!(ana.ok(&["contacts"]).await, "");
+}
+
+#[tokio::test]
+async fn a_blocked_user_is_refused_until_the_block_is_taken_down() {
+    let server = Server::start().await;
+    let (ana, ben) = two(&server).await;
+    assert_eq!(ana.ok(&["block", "ben"]).await, "blocked\n");
+    assert!(ana.ok(&["blocks"]).await.starts_with("ben, since "));
+    assert_eq!(ana.json(&["blocks"]).await[0]["user"]["username"], "ben");
+    let refused = ben.run(&["send", "ana", "psst"], "").await;
+    assert_eq!(refused.code, 1);
+    assert!(!refused.stderr.contains("block"), "{}", refused.stderr);
+    assert_eq!(ana.ok(&["unblock", "ben"]).await, "unblocked\n");
+    assert_eq!(ben.ok(&["send", "ana", "psst"]).await, "✓ #1\n");
+    assert_eq!(ana.ok(&["blocks"]).await, "");
+}
+
+#[tokio::test]
+async fn profile_and_settings_are_shown_and_changed() {
+    let server = Server::start().await;
+    let (ana, _) = two(&server).await;
+    assert_eq!(
+        ana.ok(&["settings"]).await,
+        "last-seen      everyone\nread-receipts  on\n"
+    );
+    ana.ok(&["settings", "read-receipts", "off"]).await;
+    let changed = ana.json(&["settings", "last-seen", "nobody"]).await;
+    assert_eq!(
+        changed[0],
+        serde_json::json!({"last_seen": "nobody", "read_receipts": false})
+    );
+    assert_eq!(ana.run(&["settings", "last-seen", "friends"], "").await.code, 2);
+    let shown = ana
+        .ok(&[
+            "profile",
+            "--display-name",
+            "Ana A.",
+            "--about",
+            "Tea.",
+            "--email",
+            "ana@example.org",
+        ])
+        .await;
+    assert_eq!(shown, "Ana A. (@ana)\nTea.\nana@example.org\n");
+    assert_eq!(ana.ok(&["profile", "--no-email"]).await, "Ana A. (@ana)\nTea.\n");
+    assert_eq!(ana.ok(&["profile"]).await, "Ana A. (@ana)\nTea.\n");
+    assert_eq!(ana.run(&["profile", "--email", "nonsense"], "").await.code, 1);
+}
+
+#[tokio::test]
 async fn listening_shows_what_happens_until_it_is_interrupted() {
     let server = Server::start().await;
     let (ana, ben) = two(&server).await;
@@ -254,6 +323,29 @@ async fn listening_shows_what_happens_until_it_is_interrupted() {
     assert!(listening.shows("again").await.starts_with("ana: ["));
     ben.ok(&["logout"]).await;
     assert_eq!(listening.end().await, 3);
+}
+
+#[tokio::test]
+async fn one_sees_who_is_online_and_who_comes() {
+    let server = Server::start().await;
+    let (ana, ben) = two(&server).await;
+    assert_eq!(
+        ana.ok(&["presence", "ben", "ana"]).await,
+        "ben: offline\nana: offline\n"
+    );
+    let mut watching = ana.start(&["presence", "--watch", "@ben", "--json"]);
+    watching.shows(r#""status":"offline""#).await;
+    let bens = ben.start(&["listen"]);
+    watching.shows(r#""status":"online""#).await;
+    assert_eq!(ana.json(&["presence", "ben"]).await[0]["status"], "online");
+    watching.interrupt();
+    assert_eq!(watching.end().await, 0);
+    bens.interrupt();
+    let ended = ana.run(&["presence", "nobody"], "").await;
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (1, "letsapp: there is no user nobody\n")
+    );
 }
 
 #[tokio::test]

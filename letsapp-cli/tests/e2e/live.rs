@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use letsapp_cli::id::Seq;
-use letsapp_cli::protocol::Code;
+use letsapp_cli::protocol::{Code, PresenceStatus};
 use letsapp_cli::requests::{EditMessage, ReceiptRequest, SendMessage};
 use letsapp_cli::{ClientError, Cut, Page, Positions, Update};
 use letsapp_core::messages::{Body, Emoji};
@@ -256,5 +256,39 @@ async fn a_consumer_that_sleeps_through_a_flood_misses_nothing() {
     for expected in 1..=FLOOD + 1 {
         let (kind, message) = next_message(&mut updates).await;
         assert_eq!((kind, message.seq), ("new", Seq(expected)));
+    }
+}
+
+#[tokio::test]
+async fn who_types_and_who_is_there_is_told_as_it_happens() {
+    let server = Server::start().await;
+    let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
+    let (ben_id, ana_id) = (ben.me().await.unwrap().user.id, ana.me().await.unwrap().user.id);
+    let (anas, mut to_ana) = connect(&ana).await;
+    assert_eq!(
+        ana.presence(&[ben_id, ana_id]).await.unwrap()[1].status,
+        PresenceStatus::Online
+    );
+    let found = anas.watch_presence(vec![ben_id]).await.unwrap();
+    assert_eq!(found[0].status, PresenceStatus::Offline);
+    let of_ben = |update: &Update| matches!(update, Update::Presence(presence) if presence.user_id == ben_id);
+    let answered = wait_for(&mut to_ana, of_ben).await;
+    assert_eq!(answered, Update::Presence(found[0]), "the answer is an update, too");
+    let (bens, _to_ben) = connect(&ben).await;
+    let Update::Presence(told) = wait_for(&mut to_ana, of_ben).await else {
+        unreachable!()
+    };
+    assert_eq!(told.status, PresenceStatus::Online);
+
+    bens.typing(chat, true).await.unwrap();
+    bens.typing(chat, false).await.unwrap();
+    for expected in [true, false] {
+        let told = wait_for(&mut to_ana, |update| matches!(update, Update::Typing { .. })).await;
+        let typing = Update::Typing {
+            conversation_id: chat,
+            user_id: ben_id,
+            typing: expected,
+        };
+        assert_eq!(told, typing);
     }
 }

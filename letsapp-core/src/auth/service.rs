@@ -10,7 +10,7 @@ use crate::auth::{AuthError, Credential, Key, PasswordHash, Principal, Revoke, S
 use crate::event::{Envelope, EventBus};
 use crate::id::{IdSource, SessionId, UserId};
 use crate::protocol::requests::{ChangePassword, Login, Password, Register};
-use crate::protocol::{self, SessionInfo, SignedIn, Tokens};
+use crate::protocol::{self, LastSeen, SessionInfo, SignedIn, Tokens};
 use crate::time::Clock;
 use crate::users::{self, About, Claim, DisplayName, Email, Settings, User, UserRepository, Username};
 
@@ -312,7 +312,7 @@ impl AuthService {
         };
         ports.sessions.create(session.clone()).await?;
         let signed_in = SignedIn {
-            user: protocol::User::from(user),
+            user: protocol::User::new(user, LastSeen::Shown),
             tokens: self.inner.issue(&session, 1, now),
         };
         Ok((id, signed_in))

@@ -12,7 +12,7 @@ use crate::text::Title;
 use crate::users::{About, Email, Login, User, Username};
 
 /// Texts that a careless store trips over.
-fn texts() -> Vec<String> {
+pub(super) fn texts() -> Vec<String> {
     let mut texts: Vec<String> = [
         "",
         " ",

@@ -50,6 +50,8 @@ mod tests;
 #[doc(hidden)]
 pub mod batches;
 #[doc(hidden)]
+pub mod contacts;
+#[doc(hidden)]
 pub mod conversations;
 #[doc(hidden)]
 pub mod extremes;
@@ -76,6 +78,8 @@ pub mod restart;
 #[doc(hidden)]
 pub mod search;
 #[doc(hidden)]
+pub mod seen;
+#[doc(hidden)]
 pub mod sessions;
 #[doc(hidden)]
 pub mod users;
@@ -86,6 +90,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::auth::{KeyRepository, SessionRepository};
+use crate::contacts::ContactRepository;
 use crate::conversations::ConversationRepository;
 use crate::messages::MessageRepository;
 use crate::storage::Repositories;
@@ -163,6 +168,10 @@ impl Trial {
 
     fn sessions(&self) -> Arc<dyn SessionRepository> {
         self.store.sessions()
+    }
+
+    fn contacts(&self) -> Arc<dyn ContactRepository> {
+        self.store.contacts()
     }
 
     fn conversations(&self) -> Arc<dyn ConversationRepository> {

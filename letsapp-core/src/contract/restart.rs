@@ -190,6 +190,13 @@ pub async fn a_closed_store_says_so(mut trial: Trial) {
     );
     assert!(
         closed
+            .contacts()
+            .blocks(user_id(1), None, 1)
+            .await
+            .is_err_and(|error| unavailable(&error))
+    );
+    assert!(
+        closed
             .conversations()
             .rosters(&[id])
             .await

@@ -43,6 +43,14 @@ macro_rules! contract_cases {
                 search_goes_by_the_present_name,
                 search_takes_every_character_for_itself,
             }
+            seen: {
+                a_user_was_last_seen_at_the_latest_time_noted,
+                many_are_seen_in_one_call_each_at_their_time,
+                of_times_of_one_user_in_one_call_the_latest_stays,
+                nobody_unknown_or_erased_is_seen,
+                being_seen_changes_nothing_else,
+                of_times_noted_at_once_the_latest_stays,
+            }
             sessions: {
                 a_session_is_found_as_stored,
                 sessions_of_a_user_come_newest_first,
@@ -55,6 +63,24 @@ macro_rules! contract_cases {
                 revoking_while_others_rotate_and_use_leaves_nothing,
                 the_first_key_of_a_purpose_is_kept,
                 of_many_who_find_no_key_all_get_the_same,
+            }
+            contacts: {
+                a_contact_is_found_as_it_was_put,
+                a_contact_put_again_takes_the_new_alias_and_keeps_its_time,
+                a_contact_that_was_removed_comes_back_anew,
+                a_block_is_found_as_it_was_put_up_first,
+                a_block_that_was_taken_down_comes_back_anew,
+                contacts_and_blocks_know_nothing_of_each_other,
+                lists_go_on_to_the_last_page_each_in_order,
+                ties_are_looked_up_in_their_direction,
+                hundreds_of_ties_are_looked_up_at_once,
+                of_many_who_put_one_contact_the_first_time_stays,
+                of_many_who_put_up_one_block_the_first_time_stays,
+                of_many_who_remove_one_exactly_one_does,
+                putting_and_removing_at_once_leaves_one_or_none,
+                who_is_forgotten_owns_nothing_and_others_keep_what_they_have,
+                aliases_are_kept_to_the_byte,
+                contacts_and_blocks_outlive_a_restart,
             }
             conversations: {
                 a_direct_conversation_is_made_once,

@@ -51,7 +51,16 @@ impl Ports {
         };
         match self.conversations.create_direct(conversation, now).await? {
             Creation::Created(conversation) => {
-                let of = [(conversation.id, me), (conversation.id, peer)];
+                let id = conversation.id;
+                let mut of = vec![(id, me)];
+                // Who blocks somebody hears nothing of what they begin.
+                let known = self.rosters.load([id].into_iter()).await?;
+                if known
+                    .get(&id)
+                    .is_none_or(|known| !known.barrier.blockers.contains(&peer))
+                {
+                    of.push((id, peer));
+                }
                 let members = self.conversations.members(&of).await?;
                 for (viewer, view) in self.views.of(members).await? {
                     let event = Event::ConversationCreated(Box::new(view));

@@ -47,6 +47,12 @@ pub enum Forbidden {
     /// What happened has happened.
     #[error("a system message can't be changed")]
     System,
+    /// One blocks the other of a direct conversation.
+    #[error("you block this user: take the block down first")]
+    Blocking,
+    /// The other of a direct conversation is not there for one: which of several reasons it is, is not said.
+    #[error("this user can't be reached")]
+    Unreachable,
 }
 
 impl ConversationError {

@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::conversations::{Conversation, Kind, Member, Role, Roster, Window};
+use crate::contacts::MockContactRepository;
+use crate::conversations::rosters::{self, Rosters};
+use crate::conversations::{Conversation, ConversationRepository, Kind, Member, Role, Roster, Window};
 use crate::event::{Audience, Envelope, Event, EventBus};
 use crate::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
 use crate::messages::{Content, Fingerprint, Message};
 use crate::text::Title;
-use crate::time::Timestamp;
-use crate::users::{About, DisplayName, Settings, User, Username};
+use crate::time::{Clock, Timestamp};
+use crate::users::{About, DisplayName, MockUserRepository, Settings, User, Username};
 
 pub(crate) const CHAT: ConversationId = ConversationId::from_bytes([0; 16]);
 pub(crate) const ANA: UserId = UserId::from_bytes([1; 16]);
@@ -104,6 +106,29 @@ pub(crate) fn user(id: UserId, read_receipts: bool) -> User {
         last_seen_at: None,
         deleted_at: None,
     }
+}
+
+/// A store in which nobody lists or blocks anybody.
+pub(crate) fn no_ties() -> Arc<MockContactRepository> {
+    let mut contacts = MockContactRepository::new();
+    contacts.expect_listed().returning(|_| Ok(Vec::new()));
+    contacts.expect_blocked().returning(|_| Ok(Vec::new()));
+    Arc::new(contacts)
+}
+
+/// Rosters of conversations in which nothing stands between anybody.
+pub(crate) fn rosters(conversations: Arc<dyn ConversationRepository>, clock: Arc<dyn Clock>) -> Arc<Rosters> {
+    let mut users = MockUserRepository::new();
+    users
+        .expect_find()
+        .returning(|ids| Ok(ids.iter().map(|id| user(*id, true)).collect()));
+    Arc::new(Rosters::new(rosters::Ports {
+        conversations,
+        contacts: no_ties(),
+        users: Arc::new(users),
+        clock,
+        shared: false,
+    }))
 }
 
 /// A bus that keeps what is published.

@@ -3,6 +3,7 @@
 //! What this module is not: the place of what is said in them, see [`messages`](crate::messages).
 
 mod access;
+mod barrier;
 mod creation;
 pub(crate) mod dating;
 mod error;

@@ -93,10 +93,12 @@ impl ConversationService {
         members.sort_unstable_by_key(place);
         members.retain(|member| after.is_none_or(|after| place(member) > after));
         let page = Page::cut(members, limit, place);
-        let users = self.users(page.items.iter().map(|member| member.user_id)).await?;
+        let mut users = self
+            .shown(principal, page.items.iter().map(|member| member.user_id))
+            .await?;
         let items = page.items.into_iter().filter_map(|member| {
             Some(protocol::Member {
-                user: users.get(&member.user_id)?.into(),
+                user: users.remove(&member.user_id)?,
                 role: member.role,
                 joined_at: member.joined_at,
             })
@@ -161,10 +163,19 @@ impl ConversationService {
         syncing.sync(principal.user_id, request, now).await
     }
 
-    pub(super) async fn users(
+    /// Returns these users as one sees them.
+    pub(super) async fn shown(
         &self,
+        principal: &Principal,
         ids: impl Iterator<Item = UserId>,
-    ) -> Result<HashMap<UserId, User>, ConversationError> {
+    ) -> Result<HashMap<UserId, protocol::User>, ConversationError> {
+        let ids: Vec<_> = ids.collect();
+        let users = self.ports.users.find(&ids).await?;
+        let shown = self.ports.visibility.show(principal.user_id, &users).await?;
+        Ok(shown.into_iter().map(|user| (user.id, user)).collect())
+    }
+
+    async fn users(&self, ids: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, User>, ConversationError> {
         let ids: Vec<_> = ids.collect();
         let users = self.ports.users.find(&ids).await?;
         Ok(users.into_iter().map(|user| (user.id, user)).collect())

@@ -7,6 +7,7 @@ use crate::conversations::creation::Group;
 use crate::conversations::dating::Dating;
 use crate::conversations::lane::{Act, Command, Done, Lanes, Wish};
 use crate::conversations::receipts::Receipts;
+use crate::conversations::rosters::Rosters;
 use crate::conversations::view::Views;
 use crate::conversations::{Access, ConversationError, ConversationRepository, Forbidden, PreferencesPatch, Role};
 use crate::event::{Envelope, Event, EventBus};
@@ -16,6 +17,7 @@ use crate::protocol;
 use crate::protocol::requests::{AddMembers, CreateConversation, UpdateConversation};
 use crate::time::Clock;
 use crate::users::UserRepository;
+use crate::users::visibility::Visibility;
 
 /// Conversations, as their members handle them.
 ///
@@ -42,8 +44,10 @@ pub(crate) struct Ports {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) lanes: Arc<Lanes>,
+    pub(crate) rosters: Arc<Rosters>,
     pub(crate) receipts: Arc<Receipts>,
     pub(crate) views: Arc<Views>,
+    pub(crate) visibility: Visibility,
     pub(crate) access: Access,
     pub(crate) dating: Dating,
     /// Whether other servers write to the stores.
@@ -182,10 +186,10 @@ impl ConversationService {
         let Content::System(SystemEvent::MembersAdded { user_ids }) = &message.content else {
             return Ok(Vec::new());
         };
-        let users = self.users(user_ids.iter().copied()).await?;
+        let mut users = self.shown(principal, user_ids.iter().copied()).await?;
         let joined = user_ids.iter().filter_map(|user_id| {
             Some(protocol::Member {
-                user: users.get(user_id)?.into(),
+                user: users.remove(user_id)?,
                 role: Role::Member,
                 joined_at: message.sent_at,
             })
@@ -235,15 +239,9 @@ impl ConversationService {
         self.govern(principal, id, Act::Assign(user_id, role), origin).await?;
         let member = self.ports.conversations.members(&[(id, user_id)]).await?.pop();
         let member = member.ok_or(ConversationError::NotFound)?;
-        let user = self
-            .ports
-            .users
-            .find(&[user_id])
-            .await?
-            .pop()
-            .ok_or(ConversationError::NotFound)?;
+        let user = self.shown(principal, [user_id].into_iter()).await?.remove(&user_id);
         Ok(protocol::Member {
-            user: (&user).into(),
+            user: user.ok_or(ConversationError::NotFound)?,
             role: member.role,
             joined_at: member.joined_at,
         })

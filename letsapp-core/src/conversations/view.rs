@@ -1,6 +1,6 @@
 //! Conversations as their members see them, put together from the stores in a fixed number of queries.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -8,9 +8,10 @@ use crate::conversations::receipts::Receipts;
 use crate::conversations::{Conversation, ConversationRepository, Head, Member, Roster, Watermarks};
 use crate::id::{ConversationId, Seq, UserId};
 use crate::messages::{Message, MessageRepository};
-use crate::protocol::{self, ConversationHead, Me};
+use crate::protocol::{self, ConversationHead, LastSeen, Me};
 use crate::storage::RepositoryError;
 use crate::time::Timestamp;
+use crate::users::visibility::{Look, Visibility};
 use crate::users::{User, UserRepository};
 
 /// Puts together what members see.
@@ -19,6 +20,7 @@ pub(crate) struct Views {
     pub(crate) messages: Arc<dyn MessageRepository>,
     pub(crate) users: Arc<dyn UserRepository>,
     pub(crate) receipts: Arc<Receipts>,
+    pub(crate) visibility: Visibility,
 }
 
 /// What the stores say about some conversations.
@@ -28,6 +30,7 @@ struct Gathered {
     counts: HashMap<ConversationId, usize>,
     newest: HashMap<(ConversationId, Seq), Message>,
     users: HashMap<UserId, User>,
+    seen: HashSet<Look>,
     members: HashMap<(ConversationId, UserId), Member>,
 }
 
@@ -134,12 +137,19 @@ impl Views {
             (users, self.conversations.members(&peers).await?)
         };
         self.receipts.overlay(&mut theirs);
+        let users: HashMap<_, _> = users.into_iter().map(|user| (user.id, user)).collect();
+        let looks = members.iter().filter_map(|member| {
+            let peer = conversations.get(&member.conversation_id)?.peer_of(member.user_id)?;
+            Some((member.user_id, users.get(&peer)?))
+        });
+        let seen = self.visibility.among(looks).await?;
         Ok(Gathered {
             conversations,
             heads,
             counts,
             newest,
-            users: users.into_iter().map(|user| (user.id, user)).collect(),
+            users,
+            seen,
             members: theirs
                 .into_iter()
                 .map(|member| ((member.conversation_id, member.user_id), member))
@@ -216,7 +226,13 @@ impl Gathered {
                 archived: member.preferences.archived,
                 pinned: member.preferences.pinned,
             },
-            peer: peer.map(protocol::User::from),
+            peer: peer.map(|peer| {
+                let look = Look {
+                    viewer: member.user_id,
+                    user_id: peer.id,
+                };
+                protocol::User::new(peer, LastSeen::shown_if(self.seen.contains(&look)))
+            }),
             peer_receipt,
         })
     }

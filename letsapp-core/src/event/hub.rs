@@ -1,10 +1,10 @@
 //! The connections of this server, and the bus of a server that is alone.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 
 use crate::auth::Principal;
-use crate::event::{Audience, Closed, Envelope, EventBus, Outbox};
+use crate::event::{Attendance, Audience, Closed, Envelope, EventBus, Outbox};
 use crate::id::{ConnectionId, UserId};
 
 /// Knows the connections of this server by their users, and hands events to them. By itself it is the bus of a server
@@ -12,6 +12,7 @@ use crate::id::{ConnectionId, UserId};
 pub struct Hub {
     shards: Vec<RwLock<HashMap<UserId, Vec<Arc<Outbox>>>>>,
     capacity: usize,
+    attendance: OnceLock<Weak<dyn Attendance>>,
 }
 
 /// Connecting and leaving contend with delivery only within a shard.
@@ -32,12 +33,21 @@ impl Hub {
         Self {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             capacity,
+            attendance: OnceLock::new(),
         }
     }
 
-    /// Adds a connection: from here on, events for its user wait in its outbox. It is removed when the connection is
-    /// dropped.
+    /// Has somebody hear of connections, the first time that it is called.
+    pub(crate) fn attend(&self, attendance: Weak<dyn Attendance>) {
+        // A hub belongs to one application; there is no second.
+        let _ = self.attendance.set(attendance);
+    }
+
+    /// Adds a connection: from here on, events for its user wait in its outbox, and the user is online. It is removed
+    /// when the connection is dropped.
     pub fn connect(self: &Arc<Self>, principal: Principal, connection_id: ConnectionId) -> Connection {
+        // Before it is found here: what ends its session now is told in vain, and never before this.
+        self.tell(|attendance| attendance.came(principal, connection_id));
         let outbox = Arc::new(Outbox::new(principal, connection_id, self.capacity));
         let mut shard = self
             .shard(principal.user_id)
@@ -74,6 +84,13 @@ impl Hub {
         principals
     }
 
+    /// Tells who hears of connections; never while a shard is locked, since they may publish something.
+    fn tell(&self, news: impl FnOnce(&dyn Attendance)) {
+        if let Some(attendance) = self.attendance.get().and_then(Weak::upgrade) {
+            news(&*attendance);
+        }
+    }
+
     fn shard(&self, user_id: UserId) -> &RwLock<HashMap<UserId, Vec<Arc<Outbox>>>> {
         // The last byte of an id is random.
         let [.., last] = *user_id.as_bytes();
@@ -101,12 +118,20 @@ impl EventBus for Hub {
                     });
                 }
             }
-            Audience::EndOfSession { user_id, session_id } => self.for_each(user_id, |outbox| {
-                if outbox.principal().session_id == session_id {
-                    outbox.push(Arc::clone(&event));
-                    outbox.close(Closed::SessionEnded);
+            Audience::EndOfSession { user_id, session_id } => {
+                let mut ended = Vec::new();
+                self.for_each(user_id, |outbox| {
+                    if outbox.principal().session_id == session_id {
+                        outbox.push(Arc::clone(&event));
+                        outbox.close(Closed::SessionEnded);
+                        ended.push(Arc::clone(outbox));
+                    }
+                });
+                // Whoever serves such a connection may be long in noticing.
+                for outbox in ended {
+                    self.tell(|attendance| attendance.went(outbox.connection_id()));
                 }
-            }),
+            }
         }
     }
 }
@@ -135,5 +160,7 @@ impl Drop for Connection {
                 shard.remove(&user_id);
             }
         }
+        drop(shard);
+        self.hub.tell(|attendance| attendance.went(self.outbox.connection_id()));
     }
 }

@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+use crate::auth::Principal;
 use crate::id::{ConnectionId, SessionId, UserId};
 pub use crate::protocol::Event;
 
@@ -24,6 +25,16 @@ pub trait EventBus: Send + Sync {
     /// Hands an event on without waiting. Events published one after the other reach each connection of this server in
     /// that order.
     fn publish(&self, envelope: Envelope);
+}
+
+/// Hears of the connections of a server as they come and go.
+pub(crate) trait Attendance: Send + Sync {
+    /// A connection comes: what is published from here on may reach it.
+    fn came(&self, principal: Principal, connection_id: ConnectionId);
+
+    /// A connection is gone, or is told nothing more because its session is over. Of one connection it may be said
+    /// twice.
+    fn went(&self, connection_id: ConnectionId);
 }
 
 /// An event with its address.

@@ -13,6 +13,7 @@ use crate::messages::{Emoji, MessageRepository};
 use crate::protocol;
 use crate::protocol::requests::{EditMessage, SendMessage};
 use crate::time::Clock;
+use crate::typing::Typists;
 use crate::users::UserRepository;
 
 /// Messages, as members handle them.
@@ -47,6 +48,7 @@ pub(crate) struct Ports {
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) rosters: Arc<Rosters>,
     pub(crate) receipts: Arc<Receipts>,
+    pub(crate) typists: Arc<Typists>,
     pub(crate) access: Access,
 }
 
@@ -80,7 +82,10 @@ impl MessageService {
         async move {
             let (outcome, id, fingerprint) = submitted?;
             match outcome.await {
-                Ok(done) => shown(done, sender),
+                Ok(done) => {
+                    ports.typists.sent(conversation_id, sender);
+                    shown(done, sender)
+                }
                 Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
                 Err(refusal) => {
                     // What was sent before a check began to fail is still the answer to its retry.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ConnectionId, ConversationId, Rev, SessionId, UserId};
-use crate::protocol::{Conversation, Message, Receipt};
+use crate::protocol::{Conversation, Message, Presence, Receipt};
 use crate::time::Timestamp;
 
 /// Something that happened, as a frame carries it: `{"event": "message.created", "data": {…}}`.
@@ -48,6 +48,20 @@ pub enum Event {
         /// The number of the change.
         rev: Rev,
     },
+    /// Somebody begins to type, still types, or has stopped; a new message of theirs says that they have, too. It ends
+    /// six seconds after it was last said.
+    #[serde(rename = "typing")]
+    Typing {
+        /// In which conversation.
+        conversation_id: ConversationId,
+        /// Who.
+        user_id: UserId,
+        /// Whether they type.
+        typing: bool,
+    },
+    /// Somebody comes, goes, or shows of it what they did not before, or no more what they did.
+    #[serde(rename = "presence")]
+    Presence(Presence),
     /// Events may have been missed: sync now.
     #[serde(rename = "resync")]
     Resync {},

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::contacts::Alias;
 use crate::id::{CallId, ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
 use crate::messages::search::SearchText;
 use crate::messages::{Body, Emoji};
@@ -347,7 +348,7 @@ macro_rules! texts {
     )*};
 }
 
-texts!(Username DisplayName About Email Title Body Emoji SearchText);
+texts!(Username DisplayName About Email Alias Title Body Emoji SearchText);
 
 /// Reads a value as text.
 pub(super) fn text(value: &Value) -> Result<&str, Fault> {

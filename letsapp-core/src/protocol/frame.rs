@@ -36,6 +36,12 @@ pub enum Op {
     /// Tells what was received and read.
     #[serde(rename = "receipt")]
     Receipt,
+    /// Tells the other members that one types, or does not any more.
+    #[serde(rename = "typing")]
+    Typing,
+    /// Asks who of some users is there, and to be told from here on.
+    #[serde(rename = "presence.watch")]
+    PresenceWatch,
     /// Asks for all that changed since.
     #[serde(rename = "sync")]
     Sync,

@@ -3,11 +3,13 @@
 //! Shared by the server, the command line and anybody's own server or client. What this module is not: a transport
 //! (nothing here sends), or a place of rules (nothing here decides).
 
+mod contact;
 mod conversation;
 mod event;
 pub mod fields;
 mod frame;
 mod message;
+mod presence;
 mod problem;
 pub mod requests;
 mod search;
@@ -17,20 +19,22 @@ mod sync;
 mod tests;
 mod user;
 
+pub use contact::{Block, Contact};
 pub use conversation::{Conversation, ConversationHead, Me, Member, Receipt, Watermarks};
 pub use event::{Event, Hello};
 pub use frame::{Frame, Op, Reply, ReplyResult, Request};
 pub use message::{Message, MessageKind, MessageReceipt, ReactionSummary, ReceiptStatus, UserReaction};
+pub use presence::{Presence, PresenceStatus};
 pub use problem::{Code, FieldError, Problem};
 pub use requests::{
     AddMembers, AtMessage, ChangePassword, ChangeRole, CreateConversation, EditMessage, InConversation, Login, Nothing,
-    Password, React, ReceiptRequest, Refresh, RefreshToken, Register, SearchMessages, SendMessage, SettingsPatch,
-    UpdateConversation, UpdateMe, UpdateMyConversation,
+    Password, PutContact, React, ReceiptRequest, Refresh, RefreshToken, Register, SearchMessages, SendMessage, SetTyping,
+    SettingsPatch, UpdateConversation, UpdateMe, UpdateMyConversation, WatchPresence,
 };
 pub use search::{Highlight, SearchHit};
 pub use session::{SessionInfo, SignedIn, TokenType, Tokens};
 pub use sync::{Changes, Sync, SyncRequest};
-pub use user::{MyProfile, Settings, User};
+pub use user::{LastSeen, MyProfile, Settings, User};
 
 use serde::{Deserialize, Serialize};
 

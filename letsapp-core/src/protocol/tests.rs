@@ -290,7 +290,7 @@ fn a_system_message_says_what_happened() {
 #[test]
 fn a_profile_shows_what_its_owner_lets_be_seen() {
     let ana = person();
-    assert_eq!(wire(&User::from(&ana)), user_on_wire());
+    assert_eq!(wire(&User::new(&ana, LastSeen::Shown)), user_on_wire());
     assert_eq!(
         wire(&MyProfile::from(&ana)),
         with(
@@ -301,7 +301,7 @@ fn a_profile_shows_what_its_owner_lets_be_seen() {
     let mut discreet = person();
     discreet.settings.last_seen = users::Audience::Nobody;
     assert_eq!(
-        wire(&User::from(&discreet)),
+        wire(&User::new(&discreet, LastSeen::Hidden)),
         with(user_on_wire(), json!({"last_seen_at": null}))
     );
     assert_eq!(wire(&MyProfile::from(&discreet))["last_seen_at"], AT_TEXT);
@@ -311,7 +311,7 @@ fn a_profile_shows_what_its_owner_lets_be_seen() {
         "id": ANA_TEXT, "deleted": true, "username": null, "display_name": "", "about": "",
         "avatar_media_id": null, "created_at": AT_TEXT, "last_seen_at": null,
     });
-    assert_eq!(wire(&User::from(&erased)), expected);
+    assert_eq!(wire(&User::new(&erased, LastSeen::Shown)), expected);
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_conversation_has_a_peer_only_between_two() {
     let direct = Conversation {
         kind: Kind::Direct,
         title: None,
-        peer: Some(User::from(&person())),
+        peer: Some(User::new(&person(), LastSeen::Shown)),
         peer_receipt: Some(Watermarks {
             delivered_seq: Seq(2),
             read_seq: Seq(1),
@@ -413,6 +413,25 @@ fn events_carry_their_name_and_data() {
             "conversation.rev",
             json!({"conversation_id": CHAT_TEXT, "rev": 5}),
         ),
+        (
+            Event::Typing {
+                conversation_id: CHAT,
+                user_id: BEN,
+                typing: true,
+            },
+            "typing",
+            json!({"conversation_id": CHAT_TEXT, "user_id": BEN_TEXT, "typing": true}),
+        ),
+        (
+            Event::Presence(Presence::online(BEN, AT)),
+            "presence",
+            json!({"user_id": BEN_TEXT, "status": "online", "last_seen_at": AT_TEXT}),
+        ),
+        (
+            Event::Presence(Presence::offline(BEN, None)),
+            "presence",
+            json!({"user_id": BEN_TEXT, "status": "offline", "last_seen_at": null}),
+        ),
         (Event::Resync {}, "resync", json!({})),
         (
             Event::SessionRevoked {
@@ -442,6 +461,8 @@ fn requests_and_replies_of_the_socket_carry_their_number() {
         (Op::MessageDelete, "message.delete"),
         (Op::MessageReact, "message.react"),
         (Op::Receipt, "receipt"),
+        (Op::Typing, "typing"),
+        (Op::PresenceWatch, "presence.watch"),
         (Op::Sync, "sync"),
         (Op::Ping, "ping"),
     ];
@@ -523,7 +544,7 @@ fn every_code_has_its_status() {
 #[test]
 fn what_signing_in_gives() {
     let signed_in = SignedIn {
-        user: User::from(&person()),
+        user: User::new(&person(), LastSeen::Shown),
         tokens: Tokens {
             access_token: "a".to_owned(),
             refresh_token: "r".to_owned(),
@@ -577,9 +598,29 @@ fn what_is_found_says_how_well_and_where() {
 }
 
 #[test]
+fn contacts_and_blocks_show_a_user() {
+    let contact = |alias: Option<&str>| Contact {
+        user: User::new(&person(), LastSeen::Hidden),
+        alias: alias.map(str::to_owned),
+        added_at: AT,
+    };
+    let user = with(user_on_wire(), json!({"last_seen_at": null}));
+    assert_eq!(
+        wire(&contact(None)),
+        json!({"user": user, "alias": null, "added_at": AT_TEXT})
+    );
+    assert_eq!(wire(&contact(Some("Annie")))["alias"], "Annie");
+    let block = Block {
+        user: User::new(&person(), LastSeen::Hidden),
+        blocked_at: AT,
+    };
+    assert_eq!(wire(&block), json!({"user": user, "blocked_at": AT_TEXT}));
+}
+
+#[test]
 fn lists_and_what_changed_since() {
     let member = Member {
-        user: User::from(&person()),
+        user: User::new(&person(), LastSeen::Shown),
         role: Role::Member,
         joined_at: AT,
     };

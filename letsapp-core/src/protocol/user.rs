@@ -52,8 +52,24 @@ pub struct Settings {
     pub read_receipts: bool,
 }
 
-impl From<&users::User> for User {
-    fn from(user: &users::User) -> Self {
+/// Whether somebody who is shown a user may see when they were last connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastSeen {
+    /// They may.
+    Shown,
+    /// They may not.
+    Hidden,
+}
+
+impl LastSeen {
+    pub(crate) const fn shown_if(may_see: bool) -> Self {
+        if may_see { Self::Shown } else { Self::Hidden }
+    }
+}
+
+impl User {
+    /// Shows a user to somebody who may, or may not, see when they were last connected.
+    pub fn new(user: &users::User, last_seen: LastSeen) -> Self {
         let deleted = user.deleted_at.is_some();
         Self {
             id: user.id,
@@ -66,9 +82,7 @@ impl From<&users::User> for User {
             about: if deleted { String::new() } else { user.about.to_string() },
             avatar_media_id: user.avatar_media_id.filter(|_| !deleted),
             created_at: user.created_at,
-            last_seen_at: user
-                .last_seen_at
-                .filter(|_| !deleted && user.settings.last_seen == users::Audience::Everyone),
+            last_seen_at: user.last_seen_at.filter(|_| !deleted && last_seen == LastSeen::Shown),
             deleted,
         }
     }
@@ -77,10 +91,7 @@ impl From<&users::User> for User {
 impl From<&users::User> for MyProfile {
     fn from(user: &users::User) -> Self {
         Self {
-            user: User {
-                last_seen_at: user.last_seen_at,
-                ..User::from(user)
-            },
+            user: User::new(user, LastSeen::Shown),
             email: user.email.as_ref().map(ToString::to_string),
             settings: Settings {
                 last_seen: user.settings.last_seen.as_str().to_owned(),

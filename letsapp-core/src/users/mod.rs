@@ -7,6 +7,9 @@ mod model;
 mod names;
 mod repository;
 mod service;
+#[cfg(test)]
+mod tests;
+pub(crate) mod visibility;
 
 pub use error::UserError;
 pub use model::{Audience, ProfilePatch, Settings, User};

@@ -23,7 +23,7 @@ pub struct User {
     pub settings: Settings,
     /// When the account was made.
     pub created_at: Timestamp,
-    /// When the user was last connected.
+    /// When the user was last connected; of one who is, some moment of the last minute or so.
     pub last_seen_at: Option<Timestamp>,
     /// When the account was erased, if it was.
     pub deleted_at: Option<Timestamp>,

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::auth::{Credential, PasswordHash};
 use crate::id::UserId;
 use crate::storage::RepositoryError;
+use crate::time::Timestamp;
 use crate::users::{Email, ProfilePatch, User, Username};
 
 /// Keeps users and their password hashes. Usernames are claimed for ever; addresses while a user has them.
@@ -42,6 +43,14 @@ pub trait UserRepository: Send + Sync {
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn update(&self, id: UserId, patch: ProfilePatch) -> Result<Update, RepositoryError>;
+
+    /// Notes when users were seen, where they were not seen later: of one who is named twice, and of several who note
+    /// it at once, the latest time stays. Those unknown or erased are passed over. Each is a step of its own, and it may
+    /// be done again.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails: some may be noted already.
+    async fn seen(&self, times: &[(UserId, Timestamp)]) -> Result<(), RepositoryError>;
 
     /// Returns the credential behind a username or an address, if a user who is not erased has it.
     ///

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use crate::auth::Principal;
 use crate::id::UserId;
 use crate::page::{Limit, Page};
+use crate::presence::Board;
 use crate::protocol::{self, MyProfile};
 use crate::text;
+use crate::users::visibility::Visibility;
 use crate::users::{ProfilePatch, Update, UserError, UserRepository, Username};
 
 /// Users, as they find one another and show themselves.
@@ -23,11 +25,17 @@ use crate::users::{ProfilePatch, Update, UserError, UserRepository, Username};
 #[derive(Clone)]
 pub struct UserService {
     users: Arc<dyn UserRepository>,
+    visibility: Visibility,
+    board: Arc<Board>,
 }
 
 impl UserService {
-    pub(crate) fn new(users: Arc<dyn UserRepository>) -> Self {
-        Self { users }
+    pub(crate) fn new(users: Arc<dyn UserRepository>, visibility: Visibility, board: Arc<Board>) -> Self {
+        Self {
+            users,
+            visibility,
+            board,
+        }
     }
 
     /// Returns one's own profile.
@@ -47,7 +55,12 @@ impl UserService {
         if matches!(patch.avatar_media_id, Some(Some(_))) {
             return Err(UserError::UnknownPicture);
         }
-        match self.users.update(principal.user_id, patch).await? {
+        let shows_otherwise = patch.last_seen.is_some();
+        let updated = self.users.update(principal.user_id, patch).await;
+        if shows_otherwise {
+            self.board.settings_changed(principal.user_id);
+        }
+        match updated? {
             Update::Done(user) => Ok(MyProfile::from(&user)),
             Update::EmailTaken => Err(UserError::EmailTaken),
             Update::Missing => Err(UserError::NotFound),
@@ -58,9 +71,10 @@ impl UserService {
     ///
     /// # Errors
     /// [`UserError::NotFound`] when there is no such user.
-    pub async fn find(&self, _principal: &Principal, id: UserId) -> Result<protocol::User, UserError> {
-        let user = self.users.find(&[id]).await?.pop();
-        user.as_ref().map(protocol::User::from).ok_or(UserError::NotFound)
+    pub async fn find(&self, principal: &Principal, id: UserId) -> Result<protocol::User, UserError> {
+        let found = self.users.find(&[id]).await?;
+        let mut shown = self.visibility.show(principal.user_id, &found).await?;
+        shown.pop().ok_or(UserError::NotFound)
     }
 
     /// Returns users whose username or display name begins with the query, ordered by username; nobody for an empty
@@ -70,7 +84,7 @@ impl UserService {
     /// [`UserError::Store`] when the store fails.
     pub async fn search(
         &self,
-        _principal: &Principal,
+        principal: &Principal,
         query: &str,
         after: Option<&Username>,
         limit: Limit,
@@ -84,6 +98,9 @@ impl UserService {
         }
         let found = self.users.search(&prefix, after, limit.get() + 1).await?;
         let page = Page::cut(found, limit, |user| user.username.clone());
-        Ok(page.map(|user| protocol::User::from(&user)))
+        Ok(Page {
+            items: self.visibility.show(principal.user_id, &page.items).await?,
+            next: page.next,
+        })
     }
 }

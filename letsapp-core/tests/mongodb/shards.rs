@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use letsapp_core::adapters::mongodb::MongoStore;
+use letsapp_core::contacts::{Block, Contact};
 use letsapp_core::conversations::{Advance, PreferencesPatch, Span, Watermarks, Window};
 use letsapp_core::id::{ConversationId, Rev, Seq, SessionId};
 use letsapp_core::messages::Range;
@@ -21,6 +22,7 @@ fn shard_key(collection: &str) -> Option<&'static str> {
     match collection {
         "messages" | "members" => Some("conversation_id"),
         "memberships" => Some("user_id"),
+        "contacts" | "blocks" => Some("owner_id"),
         "users" | "sessions" | "conversations" => Some("_id"),
         _ => None,
     }
@@ -128,6 +130,7 @@ async fn walk(store: &MongoStore) {
     messages.search(search).await.expect("the store is there");
     messages.tally(&both.map(span)).await.expect("the store is there");
     messages.senders(span(chat)).await.expect("the store is there");
+    tie(store).await;
     store.users().find(&[user_id(1)]).await.expect("the store is there");
     let session = SessionId::from_bytes([1; 16]);
     store.sessions().find(&[session]).await.expect("the store is there");
@@ -136,6 +139,35 @@ async fn walk(store: &MongoStore) {
         .used(session, 1, at(5))
         .await
         .expect("the store is there");
+}
+
+/// Lists and blocks, and looks both up.
+async fn tie(store: &MongoStore) {
+    let contacts = store.contacts();
+    let (owner_id, user_id) = (user_id(1), user_id(2));
+    let contact = Contact {
+        owner_id,
+        user_id,
+        alias: None,
+        added_at: at(1),
+    };
+    let block = Block {
+        owner_id,
+        user_id,
+        blocked_at: at(1),
+    };
+    let tie = contact.tie();
+    contacts.put(contact).await.expect("the store is there");
+    contacts.block(block).await.expect("the store is there");
+    let asked = [tie, tie.reversed()];
+    assert_eq!(contacts.listed(&asked).await.expect("the store is there"), [tie]);
+    assert_eq!(contacts.blocked(&asked).await.expect("the store is there"), [tie]);
+    let listed = contacts.contacts(owner_id, Some(owner_id), 10).await;
+    listed.expect("the store is there");
+    contacts.blocks(owner_id, None, 10).await.expect("the store is there");
+    contacts.remove(tie).await.expect("the store is there");
+    contacts.unblock(tie).await.expect("the store is there");
+    contacts.forget(owner_id).await.expect("the store is there");
 }
 
 /// Returns the parts of a command that do not say on which shard they are to be carried out.

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is a finding")]
 
 mod accounts;
+mod contacts;
 mod conversations;
 mod events;
 mod messages;
 mod search;
+mod presence;
 mod sync;
 mod world;
 

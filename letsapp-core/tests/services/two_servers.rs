@@ -204,3 +204,26 @@ async fn a_session_ended_there_is_believed_here_for_five_seconds() {
     let refused = servers.here.auth().authenticate(&desk.access_token).await;
     assert!(matches!(refused, Err(AuthError::Unauthenticated)));
 }
+
+#[tokio::test]
+async fn a_block_put_up_there_is_believed_not_to_be_here_for_five_seconds_and_one_taken_down_at_once() {
+    let servers = Servers::start().await;
+    let (ana, ben) = (servers.person("ana").await, servers.person("ben").await);
+    let direct = CreateConversation::Direct { user_id: ben.user_id };
+    let (chat, _) = servers.here.conversations().create(&ana, direct, None).await.unwrap();
+    say(&servers.here, &ben, chat.id, "hello").await.unwrap();
+    servers.there.contacts().block(&ana, ben.user_id).await.unwrap();
+    let refused = say(&servers.there, &ben, chat.id, "psst").await;
+    assert!(matches!(
+        refused,
+        Err(ConversationError::Forbidden(Forbidden::Unreachable))
+    ));
+    servers.clock.advance(std::time::Duration::from_secs(5));
+    let refused = say(&servers.here, &ben, chat.id, "psst").await;
+    assert!(matches!(
+        refused,
+        Err(ConversationError::Forbidden(Forbidden::Unreachable))
+    ));
+    servers.there.contacts().unblock(&ana, ben.user_id).await.unwrap();
+    say(&servers.here, &ben, chat.id, "thank you").await.unwrap();
+}

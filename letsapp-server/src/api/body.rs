@@ -36,12 +36,28 @@ impl Json {
     /// - `validation_failed` with every field at fault.
     pub(super) async fn read<T: FromFields>(self) -> Result<T, ApiError> {
         if !self.content_type.as_ref().is_some_and(is_json) {
-            return Err(ApiError::because(Code::UnsupportedMediaType, "send application/json"));
+            return Err(unsupported());
+        }
+        parse(&self.collect().await?)
+    }
+
+    /// Reads the body as a request of which every field may be missing; so may the body.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub(super) async fn read_if_any<T: FromFields + Default>(self) -> Result<T, ApiError> {
+        let claim = self.content_type.clone();
+        if claim.as_ref().is_some_and(|claim| !is_json(claim)) {
+            return Err(unsupported());
         }
         let body = self.collect().await?;
-        let text = std::str::from_utf8(&body)
-            .map_err(|error| ApiError::because(Code::InvalidRequest, format!("not UTF-8: {error}")))?;
-        Ok(T::parse_json(text)?)
+        if body.is_empty() {
+            Ok(T::default())
+        } else if claim.is_some() {
+            parse(&body)
+        } else {
+            Err(unsupported())
+        }
     }
 
     async fn collect(mut self) -> Result<Bytes, ApiError> {
@@ -89,6 +105,16 @@ fn boxed(
 fn is_json(content_type: &HeaderValue) -> bool {
     let essence = content_type.to_str().ok().and_then(|text| text.split(';').next());
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn parse<T: FromFields>(body: &[u8]) -> Result<T, ApiError> {
+    let text = std::str::from_utf8(body)
+        .map_err(|error| ApiError::because(Code::InvalidRequest, format!("not UTF-8: {error}")))?;
+    Ok(T::parse_json(text)?)
+}
+
+fn unsupported() -> ApiError {
+    ApiError::because(Code::UnsupportedMediaType, "send application/json")
 }
 
 fn too_large() -> ApiError {

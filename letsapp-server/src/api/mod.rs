@@ -4,14 +4,17 @@
 //! is rejected, and answered in one place. No rule of the product is here; those are the services'.
 
 mod auth;
+mod blocks;
 mod body;
 mod call;
+mod contacts;
 mod conversations;
 mod docs;
 mod endpoint;
 mod members;
 mod messages;
 mod operations;
+mod presence;
 mod query;
 mod reactions;
 mod receipts;
@@ -35,6 +38,9 @@ pub(crate) fn endpoints(context: &Arc<Context>) -> Vec<Endpoint> {
     [
         auth::routes(context),
         users::routes(context),
+        contacts::routes(context),
+        blocks::routes(context),
+        presence::routes(context),
         conversations::routes(context),
         members::routes(context),
         messages::routes(context),

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use letsapp_core::page::{CursorKey, Limit};
 use letsapp_core::protocol::FieldError;
 use letsapp_core::protocol::fields::FromFields;
+use letsapp_core::protocol::fields::Fault;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -60,6 +61,24 @@ impl<'a> Query<'a> {
         self.read(name, "must be a whole number, not negative")
     }
 
+    /// Reads ids with commas between them, at most `max`; missing is a fault.
+    pub(super) fn ids<T: FromStr>(&mut self, name: &str, max: usize) -> Vec<T> {
+        let text = self.required(name);
+        let words: Vec<_> = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+        if words.len() > max {
+            self.faults.push(Fault::TooMany(max).at(name));
+            return Vec::new();
+        }
+        let mut ids = Vec::with_capacity(words.len());
+        for (index, word) in words.into_iter().enumerate() {
+            match word.parse() {
+                Ok(id) => ids.push(id),
+                Err(_) => self.faults.push(Fault::Uuid.at(&format!("{name}.{index}"))),
+            }
+        }
+        ids
+    }
+
     /// Reads how many items are asked for.
     pub(super) fn limit(&mut self) -> Limit {
         let asked: Option<usize> = self.read("limit", "must be a whole number from 1 to 200");
@@ -111,6 +130,8 @@ impl<'a> Query<'a> {
 
 #[cfg(test)]
 mod tests {
+    use letsapp_core::id::UserId;
+
     use super::*;
 
     #[test]
@@ -133,6 +154,23 @@ mod tests {
                 ("query", "required")
             ]
         );
+    }
+
+    #[test]
+    fn ids_are_read_to_the_last_and_each_fault_is_named() {
+        let id = UserId::from_bytes([7; 16]);
+        let mut query =
+            Query::parse("users=07070707-0707-0707-0707-070707070707,%2007070707070707070707070707070707,&none=");
+        assert_eq!(query.ids::<UserId>("users", 2), [id, id]);
+        assert_eq!(query.ids::<UserId>("none", 2), []);
+        query.finish().expect("nothing is at fault");
+        let mut query = Query::parse("users=ana,07070707-0707-0707-0707-070707070707,ben&many=a,b,c");
+        query.ids::<UserId>("users", 3);
+        query.ids::<UserId>("many", 2);
+        query.ids::<UserId>("missing", 2);
+        let problem = query.finish().unwrap_err().into_problem();
+        let fields: Vec<_> = problem.errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, ["users.0", "users.2", "many", "missing"]);
     }
 
     #[test]

@@ -30,16 +30,12 @@ pub struct Config {
     pub log_format: LogFormat,
     /// How many connections there may be at once.
     pub max_connections: usize,
-    /// How long tokens are good, and messages may be edited.
+    /// How long tokens are good, messages may be edited, and presence and typing last.
     pub rules: Rules,
     /// How long a call rings.
     pub calls_ring_timeout: Duration,
     /// How long somebody in a call may be without a socket.
     pub calls_disconnect_grace: Duration,
-    /// How long after the last socket is gone a user is announced as offline.
-    pub presence_grace: Duration,
-    /// How long somebody is typing without saying so again.
-    pub typing_timeout: Duration,
 }
 
 /// A setting that can't be so; its display begins with the setting's name.
@@ -72,8 +68,6 @@ impl Default for Config {
             rules: Rules::default(),
             calls_ring_timeout: Duration::from_secs(45),
             calls_disconnect_grace: Duration::from_secs(20),
-            presence_grace: Duration::from_secs(10),
-            typing_timeout: Duration::from_secs(6),
         }
     }
 }

@@ -111,14 +111,14 @@ pub(super) const ALL: &[Setting] = &[
         flag: None,
         form: "DURATION",
         help: "",
-        read: |config, value| duration::parse(value).map(|it| config.presence_grace = it),
+        read: |config, value| duration::parse(value).map(|it| config.rules.presence_grace = it),
     },
     Setting {
         name: "typing_timeout",
         flag: None,
         form: "DURATION",
         help: "",
-        read: |config, value| duration::parse(value).map(|it| config.typing_timeout = it),
+        read: |config, value| duration::parse(value).map(|it| config.rules.typing_timeout = it),
     },
 ];
 

@@ -95,6 +95,8 @@ async fn open(
     let connection = context.app.hub().connect(principal, connection_id);
     // The session may have ended since its token was checked; the connection is told then.
     let _ = context.app.auth().confirm(&principal).await;
+    // What a client asks once it is greeted is no older than what it is told from then on.
+    context.app.presence().settled(&principal).await;
     Socket::new(context, connection, link).run(closing).await;
     drop(peer);
 }

@@ -8,10 +8,11 @@ use letsapp_core::conversations::Watermarks;
 use letsapp_core::id::ConnectionId;
 use letsapp_core::protocol::fields::FromFields;
 use letsapp_core::protocol::requests::{
-    AtMessage, EditMessage, InConversation, Nothing, React, ReceiptRequest, SendMessage,
+    AtMessage, EditMessage, InConversation, Nothing, React, ReceiptRequest, SendMessage, SetTyping, WatchPresence,
 };
-use letsapp_core::protocol::{Op, SyncRequest};
+use letsapp_core::protocol::{Items, Op, SyncRequest};
 use letsapp_core::time::Timestamp;
+use letsapp_core::typing::Typing;
 use serde::Serialize;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -46,6 +47,8 @@ impl Asker {
             Op::MessageDelete => self.delete(request),
             Op::MessageReact => self.react(request),
             Op::Receipt => self.receipt(request),
+            Op::Typing => self.typing(request),
+            Op::PresenceWatch => self.watch(request),
             Op::Sync => self.sync(request),
             Op::Ping => Ok(self.ping(request.id)),
         };
@@ -113,6 +116,29 @@ impl Asker {
                 .messages()
                 .advance(&principal, conversation_id, to, Some(origin))
                 .await
+        }))
+    }
+
+    fn typing(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+        let InConversation {
+            conversation_id,
+            request: SetTyping { typing },
+        } = InConversation::<SetTyping>::parse_json(request.data())?;
+        let typing = if typing { Typing::Goes } else { Typing::Stopped };
+        let (context, principal) = (Arc::clone(&self.context), self.principal);
+        Ok(replying(request.id, async move {
+            let set = context.app.typing().set(&principal, conversation_id, typing).await;
+            set.map(|()| Nothing {})
+        }))
+    }
+
+    fn watch(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+        let WatchPresence { user_ids } = WatchPresence::parse_json(request.data())?;
+        let (context, principal, connection_id) = (Arc::clone(&self.context), self.principal, self.connection_id);
+        Ok(replying(request.id, async move {
+            let presence = context.app.presence();
+            let watched = presence.watch(&principal, connection_id, &user_ids).await;
+            watched.map(|items| Items { items })
         }))
     }
 

@@ -136,6 +136,56 @@ async fn frames_are_as_the_document_describes_them() {
     }
 }
 
+#[tokio::test]
+async fn typing_and_presence_are_as_the_document_describes_them() {
+    let world = World::new().await;
+    let (ana, ben, eve) = (
+        world.person("ana").await,
+        world.person("ben").await,
+        world.person("eve").await,
+    );
+    let chat = world.chat(&ana, &ben).await;
+    let anas = Line::of(&world, &ana, 1).await;
+    let watched = anas.ask("presence.watch", json!({"user_ids": [ben.id]})).await;
+    assert_eq!(
+        watched["ok"],
+        json!({"items": [{"user_id": ben.id, "status": "offline", "last_seen_at": null}]})
+    );
+    let bens = Line::of(&world, &ben, 2).await;
+    let told = anas.events().await;
+    assert_eq!(
+        told,
+        [json!({"event": "presence", "data": {
+            "user_id": ben.id, "status": "online", "last_seen_at": "2026-11-22T09:00:00.000Z",
+        }})]
+    );
+    for typing in [true, true, false] {
+        let data = json!({"conversation_id": chat, "typing": typing});
+        assert_eq!(bens.ask("typing", data).await["ok"], json!({}));
+    }
+    let typing = |typing: bool| {
+        let data = json!({"conversation_id": chat, "user_id": ben.id, "typing": typing});
+        json!({"event": "typing", "data": data})
+    };
+    assert_eq!(anas.events().await, [typing(true), typing(false)]);
+
+    let eves = Line::of(&world, &eve, 3).await;
+    let refused = eves
+        .ask("typing", json!({"conversation_id": chat, "typing": true}))
+        .await;
+    assert_eq!(refused["error"]["code"], "not_found");
+    for (op, data, field) in [
+        ("typing", json!({"conversation_id": chat}), "typing"),
+        ("presence.watch", json!({}), "user_ids"),
+        ("presence.watch", json!({"user_ids": ["ben"]}), "user_ids.0"),
+        ("presence.watch", json!({"user_ids": vec![&ben.id; 1_025]}), "user_ids"),
+    ] {
+        let refused = eves.ask(op, data).await;
+        assert_eq!(refused["error"]["code"], "validation_failed");
+        assert_eq!(refused["error"]["errors"][0]["field"], field, "{op}");
+    }
+}
+
 fn read(message: Message) -> Value {
     let Message::Frame(frame) = message else {
         panic!("a frame is expected")

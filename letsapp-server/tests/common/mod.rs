@@ -219,6 +219,12 @@ impl Socket {
         }
     }
 
+    /// Returns the events that came until now and were not looked at.
+    pub(crate) async fn events_so_far(&mut self) -> Vec<Value> {
+        self.done("ping", json!({})).await;
+        self.events.drain(..).collect()
+    }
+
     /// Waits for the end, and returns its code: 1006 where there was no goodbye.
     pub(crate) async fn closed(&mut self) -> u16 {
         loop {

@@ -1,5 +1,6 @@
 //! `chat`: history, then live.
 
+mod company;
 mod input;
 mod room;
 mod terminal;

@@ -10,6 +10,7 @@ use letsapp_core::messages::{Body, Emoji};
 use letsapp_core::protocol::requests::{EditMessage, ReceiptRequest, SendMessage};
 use letsapp_core::protocol::{Conversation, Message, MessageKind, Receipt};
 
+use super::company::Company;
 use super::input::{HELP, Input};
 use super::terminal::Terminal;
 use super::view::View;
@@ -32,6 +33,7 @@ pub(super) struct Room<'a> {
     context: &'a Context,
     id: ConversationId,
     live: Live,
+    company: Company,
     terminal: Terminal,
     view: View,
     /// What was asked and is not answered.
@@ -69,6 +71,7 @@ impl<'a> Room<'a> {
         Self {
             context,
             id: conversation.id,
+            company: Company::of(conversation, &live, terminal.echo()),
             live,
             terminal,
             view,
@@ -243,6 +246,9 @@ impl<'a> Room<'a> {
     }
 
     async fn update(&mut self, update: Update) -> Result<(), Failure> {
+        if let Some(words) = self.company.heed(&update, &self.view.names) {
+            self.show([self.view.notice(&words)])?;
+        }
         match update {
             Update::Message(message) | Update::MessageChanged(message) if message.conversation_id == self.id => {
                 learn(self.context, &mut self.view.names, message.sender_id).await;

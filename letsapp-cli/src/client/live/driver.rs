@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, OptionFuture};
 use futures_util::stream::FuturesUnordered;
 use letsapp_core::id::{ConversationId, IdSource, SystemIds};
-use letsapp_core::protocol::{Code, Message, Op, Problem, Request};
+use letsapp_core::protocol::{Code, Event, Items, Message, Op, Presence, Problem, Request};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -254,6 +254,14 @@ impl Driver {
             && let Ok(message) = Message::deserialize(value)
         {
             self.follow.message(message, now);
+        }
+        if let Ok(value) = &answered.result
+            && answered.op == Op::PresenceWatch
+            && let Ok(found) = Items::<Presence>::deserialize(value)
+        {
+            for presence in found.items {
+                self.follow.event(Event::Presence(presence), now);
+            }
         }
         // Who asked may have gone.
         let _ = answered.waiter.send(answered.result.map_err(ClientError::from));

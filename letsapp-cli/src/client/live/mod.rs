@@ -13,14 +13,14 @@ mod update;
 
 use std::sync::Arc;
 
-use letsapp_core::id::{ConversationId, Seq};
+use letsapp_core::id::{ConversationId, Seq, UserId};
 use letsapp_core::messages::Emoji;
 use letsapp_core::protocol::requests::{
-    AtMessage, EditMessage, InConversation, Nothing, React, ReceiptRequest, SendMessage,
+    AtMessage, EditMessage, InConversation, Nothing, React, ReceiptRequest, SendMessage, SetTyping, WatchPresence,
 };
-use letsapp_core::protocol::{Message, Op, Watermarks};
+use letsapp_core::protocol::{Items, Message, Op, Presence, Watermarks};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
@@ -247,6 +247,29 @@ impl Live {
             },
         )
         .await
+    }
+
+    /// Tells the other members that one types, or has stopped. To be said again while it lasts, as often as one likes.
+    ///
+    /// # Errors
+    /// `forbidden` or `not_found` where one is no member.
+    pub async fn typing(&self, conversation_id: ConversationId, typing: bool) -> Result<(), ClientError> {
+        let request = InConversation {
+            conversation_id,
+            request: SetTyping { typing },
+        };
+        self.ask::<IgnoredAny>(Op::Typing, request).await.map(|_| ())
+    }
+
+    /// Asks who of some users is there, and has [`Update::Presence`] tell of them, now and from here on, beside those
+    /// who are watched already. It lasts as long as the connection: ask again after [`Update::Connected`].
+    ///
+    /// # Errors
+    /// `validation_failed` for more than 1,024 at once.
+    pub async fn watch_presence(&self, user_ids: Vec<UserId>) -> Result<Vec<Presence>, ClientError> {
+        let request = WatchPresence { user_ids };
+        let found: Items<Presence> = self.ask(Op::PresenceWatch, request).await?;
+        Ok(found.items)
     }
 
     /// Ends the connection, and with it the stream of updates. What is not answered by then fails with

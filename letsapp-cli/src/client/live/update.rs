@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
-use letsapp_core::id::{ConversationId, Rev, Seq};
-use letsapp_core::protocol::{Conversation, Hello, Message, Receipt};
+use letsapp_core::id::{ConversationId, Rev, Seq, UserId};
+use letsapp_core::protocol::{Conversation, Event, Hello, Message, Presence, Receipt};
 use letsapp_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -45,6 +45,20 @@ pub enum Update {
     ConversationRemoved(ConversationId),
     /// Too much was missed in a conversation to be handed over: read its history anew.
     Reset(ConversationId),
+    /// Somebody begins to type, still types, or has stopped. A message of theirs ends it too, and so do six seconds
+    /// without another word of it.
+    Typing {
+        /// In which conversation.
+        conversation_id: ConversationId,
+        /// Who.
+        user_id: UserId,
+        /// Whether they type.
+        typing: bool,
+    },
+    /// Somebody who is a contact, or is [watched](crate::Live::watch_presence), comes or goes; or this is how they are
+    /// now, as the answer to who asked. What happens while there is no connection is not told: after
+    /// [`Update::Connected`], ask.
+    Presence(Presence),
     /// The session is over, and with it the stream: sign in again.
     SignedOut {
         /// Why, as the server put it.
@@ -136,6 +150,25 @@ impl Positions {
             None => {}
         }
         self.since = step.since.or(self.since);
+    }
+}
+
+impl Update {
+    /// Returns what an event tells that is so at this moment, and not kept.
+    pub(super) fn passing(event: Event) -> Option<Self> {
+        match event {
+            Event::Typing {
+                conversation_id,
+                user_id,
+                typing,
+            } => Some(Self::Typing {
+                conversation_id,
+                user_id,
+                typing,
+            }),
+            Event::Presence(presence) => Some(Self::Presence(presence)),
+            _ => None,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The routes, a file for each part of the contract.
 
 mod auth;
+mod contacts;
 mod conversations;
 mod messages;
 mod search;

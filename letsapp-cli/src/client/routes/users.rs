@@ -1,8 +1,8 @@
-//! Profiles.
+//! Profiles, and who is there.
 
 use letsapp_core::id::UserId;
 use letsapp_core::protocol::requests::UpdateMe;
-use letsapp_core::protocol::{List, MyProfile, User};
+use letsapp_core::protocol::{Items, List, MyProfile, Presence, User};
 
 use crate::{Client, ClientError, Page};
 
@@ -39,5 +39,16 @@ impl Client {
         page.of_list(self.http.get(&["users"]).query("query", Some(query)))
             .reply()
             .await
+    }
+
+    /// Asks who of some users is there, 200 of them at most. One who does not exist is left out.
+    ///
+    /// # Errors
+    /// `validation_failed` for more.
+    pub async fn presence(&self, user_ids: &[UserId]) -> Result<Vec<Presence>, ClientError> {
+        let ids: Vec<_> = user_ids.iter().map(ToString::to_string).collect();
+        let ask = self.http.get(&["presence"]).query("user_ids", Some(ids.join(",")));
+        let found: Items<Presence> = ask.reply().await?;
+        Ok(found.items)
     }
 }

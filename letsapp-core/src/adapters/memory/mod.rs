@@ -3,6 +3,7 @@
 //! Nothing is kept once the last instance is gone. What is not here: any rule, and any file.
 
 mod chats;
+mod contacts;
 mod conversations;
 mod keys;
 mod log;
@@ -15,12 +16,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
+use self::contacts::MemoryContacts;
 use self::conversations::MemoryConversations;
 use self::keys::MemoryKeys;
 use self::messages::MemoryMessages;
 use self::sessions::MemorySessions;
 use self::users::MemoryUsers;
 use crate::auth::{KeyRepository, SessionRepository};
+use crate::contacts::ContactRepository;
 use crate::conversations::ConversationRepository;
 use crate::messages::MessageRepository;
 use crate::storage::{Repositories, RepositoryError};
@@ -44,6 +47,7 @@ pub struct MemoryStore {
     gate: Gate,
     users: Arc<MemoryUsers>,
     sessions: Arc<MemorySessions>,
+    contacts: Arc<MemoryContacts>,
     conversations: Arc<MemoryConversations>,
     messages: Arc<MemoryMessages>,
     keys: Arc<MemoryKeys>,
@@ -52,22 +56,30 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// Makes an empty store.
     pub fn new() -> Self {
-        Self::open(Arc::default(), Arc::default(), Arc::default(), Arc::default())
+        Self::open(Data::default())
     }
 
     /// Opens another instance on the same data, as another server would.
     #[must_use]
     pub fn another(&self) -> Self {
-        Self::open(
-            Arc::clone(&self.users.accounts),
-            Arc::clone(&self.sessions.signed_in),
-            Arc::clone(&self.messages.chats),
-            Arc::clone(&self.keys.rings),
-        )
+        Self::open(Data {
+            accounts: Arc::clone(&self.users.accounts),
+            signed_in: Arc::clone(&self.sessions.signed_in),
+            ties: Arc::clone(&self.contacts.ties),
+            chats: Arc::clone(&self.messages.chats),
+            rings: Arc::clone(&self.keys.rings),
+        })
     }
 
-    fn open(accounts: users::Shared, signed_in: sessions::Shared, chats: chats::Shared, rings: keys::Shared) -> Self {
+    fn open(data: Data) -> Self {
         let gate = Gate::default();
+        let Data {
+            accounts,
+            signed_in,
+            ties,
+            chats,
+            rings,
+        } = data;
         Self {
             users: Arc::new(MemoryUsers {
                 gate: gate.clone(),
@@ -76,6 +88,10 @@ impl MemoryStore {
             sessions: Arc::new(MemorySessions {
                 gate: gate.clone(),
                 signed_in,
+            }),
+            contacts: Arc::new(MemoryContacts {
+                gate: gate.clone(),
+                ties,
             }),
             conversations: Arc::new(MemoryConversations {
                 gate: gate.clone(),
@@ -110,6 +126,10 @@ impl Repositories for MemoryStore {
         Arc::clone(&self.sessions) as _
     }
 
+    fn contacts(&self) -> Arc<dyn ContactRepository> {
+        Arc::clone(&self.contacts) as _
+    }
+
     fn conversations(&self) -> Arc<dyn ConversationRepository> {
         Arc::clone(&self.conversations) as _
     }
@@ -122,6 +142,11 @@ impl Repositories for MemoryStore {
         Arc::clone(&self.keys) as _
     }
 
+    /// It is as long as there is another instance on the same data.
+    fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.users.accounts) > 1
+    }
+
     async fn ping(&self) -> Result<(), RepositoryError> {
         self.gate.pass()
     }
@@ -129,6 +154,16 @@ impl Repositories for MemoryStore {
     async fn close(&self) {
         self.gate.shut();
     }
+}
+
+/// What all instances share.
+#[derive(Default)]
+struct Data {
+    accounts: users::Shared,
+    signed_in: sessions::Shared,
+    ties: contacts::Shared,
+    chats: chats::Shared,
+    rings: keys::Shared,
 }
 
 /// Whether an instance is open: every call passes here first.

@@ -10,6 +10,7 @@ use super::{Gate, lock};
 use crate::auth::{Credential, PasswordHash};
 use crate::id::UserId;
 use crate::storage::RepositoryError;
+use crate::time::Timestamp;
 use crate::users::{Claim, Login, ProfilePatch, Update, User, UserRepository, Username};
 
 pub(super) type Shared = Arc<Mutex<Accounts>>;
@@ -64,6 +65,18 @@ impl UserRepository for MemoryUsers {
     async fn update(&self, id: UserId, patch: ProfilePatch) -> Result<Update, RepositoryError> {
         self.gate.pass()?;
         Ok(lock(&self.accounts).update(id, &patch))
+    }
+
+    async fn seen(&self, times: &[(UserId, Timestamp)]) -> Result<(), RepositoryError> {
+        self.gate.pass()?;
+        let mut accounts = lock(&self.accounts);
+        for (id, at) in times {
+            let account = accounts.by_id.get_mut(id);
+            if let Some(Account { user, .. }) = account.filter(|account| account.user.deleted_at.is_none()) {
+                user.last_seen_at = user.last_seen_at.max(Some(*at));
+            }
+        }
+        Ok(())
     }
 
     async fn credential(&self, login: &Login) -> Result<Option<Credential>, RepositoryError> {

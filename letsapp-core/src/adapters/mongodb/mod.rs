@@ -13,6 +13,7 @@
 //! What is not here: rules. Each method is one atomic step that somebody decided on before.
 
 mod connection;
+mod contacts;
 mod conversations;
 mod error;
 mod fields;
@@ -31,12 +32,14 @@ use mongodb::options::ClientOptions;
 
 pub use self::connection::ConnectError;
 use self::connection::{Connection, Session};
+use self::contacts::MongoContacts;
 use self::conversations::MongoConversations;
 use self::keys::MongoKeys;
 use self::messages::MongoMessages;
 use self::sessions::MongoSessions;
 use self::users::MongoUsers;
 use crate::auth::{KeyRepository, SessionRepository};
+use crate::contacts::ContactRepository;
 use crate::conversations::ConversationRepository;
 use crate::messages::MessageRepository;
 use crate::storage::{Repositories, RepositoryError};
@@ -58,6 +61,7 @@ pub struct MongoStore {
     connection: Arc<Connection>,
     users: Arc<MongoUsers>,
     sessions: Arc<MongoSessions>,
+    contacts: Arc<MongoContacts>,
     conversations: Arc<MongoConversations>,
     messages: Arc<MongoMessages>,
     keys: Arc<MongoKeys>,
@@ -88,6 +92,7 @@ impl MongoStore {
         Ok(Self {
             users: Arc::new(MongoUsers::new(Arc::clone(&connection))),
             sessions: Arc::new(MongoSessions::new(Arc::clone(&connection))),
+            contacts: Arc::new(MongoContacts::new(Arc::clone(&connection))),
             conversations: Arc::new(MongoConversations::new(Arc::clone(&connection))),
             messages: Arc::new(MongoMessages::new(Arc::clone(&connection))),
             keys: Arc::new(MongoKeys::new(Arc::clone(&connection))),
@@ -106,6 +111,10 @@ impl Repositories for MongoStore {
         Arc::clone(&self.sessions) as _
     }
 
+    fn contacts(&self) -> Arc<dyn ContactRepository> {
+        Arc::clone(&self.contacts) as _
+    }
+
     fn conversations(&self) -> Arc<dyn ConversationRepository> {
         Arc::clone(&self.conversations) as _
     }
@@ -116,6 +125,10 @@ impl Repositories for MongoStore {
 
     fn keys(&self) -> Arc<dyn KeyRepository> {
         Arc::clone(&self.keys) as _
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

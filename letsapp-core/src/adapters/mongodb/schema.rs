@@ -13,6 +13,8 @@ use futures_util::TryStreamExt;
 
 pub(super) const USERS: &str = "users";
 pub(super) const SESSIONS: &str = "sessions";
+pub(super) const CONTACTS: &str = "contacts";
+pub(super) const BLOCKS: &str = "blocks";
 pub(super) const CONVERSATIONS: &str = "conversations";
 pub(super) const MEMBERS: &str = "members";
 pub(super) const MEMBERSHIPS: &str = "memberships";
@@ -141,6 +143,16 @@ fn blueprints() -> Vec<Blueprint> {
                     )
                     .build(),
             ],
+        },
+        Blueprint {
+            name: CONTACTS,
+            validator: validator(doc! {"_id": OBJECT, "owner_id": ID, "user_id": ID, "added_at": DATE}),
+            indexes: vec![index("owner_user", doc! {"owner_id": 1, "user_id": 1})],
+        },
+        Blueprint {
+            name: BLOCKS,
+            validator: validator(doc! {"_id": OBJECT, "owner_id": ID, "user_id": ID, "blocked_at": DATE}),
+            indexes: vec![index("owner_user", doc! {"owner_id": 1, "user_id": 1})],
         },
         Blueprint {
             name: CONVERSATIONS,

@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::connection::{Connection, Session};
 use super::error::{Key, duplicate_of};
 use super::fields::{Id, VERSION, date, moment, uuids, word};
+use super::messages::command;
 use super::schema::USERS;
 use crate::auth::{Credential, PasswordHash};
 use crate::id::UserId;
 use crate::storage::RepositoryError;
+use crate::time::Timestamp;
 use crate::users::{
     About, Audience, Claim, DisplayName, Email, Login, ProfilePatch, Settings, Update, User, UserRepository, Username,
 };
@@ -135,6 +137,20 @@ impl UserRepository for MongoUsers {
                 _ => Err(error.into()),
             },
         }
+    }
+
+    async fn seen(&self, times: &[(UserId, Timestamp)]) -> Result<(), RepositoryError> {
+        if times.is_empty() {
+            return Ok(());
+        }
+        let statements = times.iter().map(|(id, at)| {
+            doc! {
+                "q": {"_id": id.to_bson(), "deleted_at": {"$exists": false}},
+                "u": {"$max": {"last_seen_at": date(*at)}},
+            }
+        });
+        let command = command::update(USERS, statements, command::Order::Any).map_err(RepositoryError::internal)?;
+        self.connection.admit().await?.persist(command).await
     }
 
     async fn credential(&self, login: &Login) -> Result<Option<Credential>, RepositoryError> {

@@ -6,6 +6,7 @@
 //! What is not here: any rule of the product, and any sharing of the file between processes. A second one is refused.
 
 mod checkpoint;
+mod contacts;
 mod conversations;
 mod error;
 mod heads;
@@ -30,6 +31,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
+use self::contacts::SqliteContacts;
 use self::conversations::SqliteConversations;
 use self::keys::SqliteKeys;
 use self::messages::SqliteMessages;
@@ -38,6 +40,7 @@ use self::sessions::SqliteSessions;
 use self::users::SqliteUsers;
 use self::writer::Writer;
 use crate::auth::{KeyRepository, SessionRepository};
+use crate::contacts::ContactRepository;
 use crate::conversations::ConversationRepository;
 use crate::messages::MessageRepository;
 use crate::storage::{Repositories, RepositoryError};
@@ -64,6 +67,7 @@ pub struct SqliteStore {
     inner: Arc<Inner>,
     users: Arc<SqliteUsers>,
     sessions: Arc<SqliteSessions>,
+    contacts: Arc<SqliteContacts>,
     conversations: Arc<SqliteConversations>,
     messages: Arc<SqliteMessages>,
     keys: Arc<SqliteKeys>,
@@ -90,6 +94,7 @@ impl SqliteStore {
         Self {
             users: Arc::new(SqliteUsers(Arc::clone(&inner))),
             sessions: Arc::new(SqliteSessions(Arc::clone(&inner))),
+            contacts: Arc::new(SqliteContacts(Arc::clone(&inner))),
             conversations: Arc::new(SqliteConversations(Arc::clone(&inner))),
             messages: Arc::new(SqliteMessages(Arc::clone(&inner))),
             keys: Arc::new(SqliteKeys(Arc::clone(&inner))),
@@ -106,6 +111,10 @@ impl Repositories for SqliteStore {
 
     fn sessions(&self) -> Arc<dyn SessionRepository> {
         Arc::clone(&self.sessions) as _
+    }
+
+    fn contacts(&self) -> Arc<dyn ContactRepository> {
+        Arc::clone(&self.contacts) as _
     }
 
     fn conversations(&self) -> Arc<dyn ConversationRepository> {

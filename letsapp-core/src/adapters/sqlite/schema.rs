@@ -3,16 +3,22 @@
 use rusqlite::Connection;
 
 /// The tables and indexes of a new file, for whoever wants to compare with them or look at them.
-pub const SCHEMA: &str = include_str!("migrations/0001_initial.sql");
+pub const SCHEMA: &str = concat!(
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_contacts.sql"),
+);
 
 /// What makes each version of the schema from the one before it. Those that were released are never changed.
-const MIGRATIONS: &[&str] = &[SCHEMA];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_contacts.sql"),
+];
 
 /// The version of the schema that this program writes.
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// Marks the file as ours: `LApp`.
-const APPLICATION_ID: i32 = i32::from_be_bytes(*b"LApp");
+pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"LApp");
 
 /// What a file is, going by its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use super::values::{array, integer};
 use crate::auth::{Credential, PasswordHash};
 use crate::id::UserId;
 use crate::storage::RepositoryError;
+use crate::time::Timestamp;
 use crate::users::{Claim, Email, Login, ProfilePatch, Settings, Update, User, UserRepository, Username};
 
 pub(super) struct SqliteUsers(pub(super) Arc<Inner>);
@@ -52,6 +53,9 @@ const UPDATE: &str = "
     UPDATE OR IGNORE users SET display_name = ?2, display_name_folded = ?3, about = ?4, email = ?5, email_key = ?6,
         avatar_media_id = ?7, last_seen = ?8, read_receipts = ?9
     WHERE id = ?1";
+const SEEN: &str = "
+    UPDATE users SET last_seen_at = ?2
+    WHERE id = ?1 AND deleted_at IS NULL AND (last_seen_at IS NULL OR last_seen_at < ?2)";
 const CREDENTIAL_BY_USERNAME: &str = credential!("username = ?1");
 const CREDENTIAL_BY_EMAIL: &str = credential!("email_key = ?1");
 const CREDENTIAL_BY_ID: &str = credential!("id = ?1");
@@ -191,6 +195,20 @@ impl UserRepository for SqliteUsers {
         self.0
             .writer
             .write(move |transaction| update(transaction, id, &patch))
+            .await
+    }
+
+    async fn seen(&self, times: &[(UserId, Timestamp)]) -> Result<(), RepositoryError> {
+        let times = times.to_vec();
+        self.0
+            .writer
+            .write(move |transaction| {
+                let mut statement = transaction.prepare(SEEN)?;
+                for (id, at) in &times {
+                    statement.execute(params![id, at])?;
+                }
+                Ok(())
+            })
             .await
     }
 

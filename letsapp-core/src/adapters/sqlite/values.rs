@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::auth::{KeyPurpose, Kid, PasswordHash, TokenHash};
+use crate::contacts::Alias;
 use crate::conversations::{Kind, Role};
 use crate::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
 use crate::messages::Emoji;
@@ -90,7 +91,7 @@ macro_rules! text {
     )*};
 }
 
-text!(Username DisplayName About Email Title Emoji);
+text!(Username DisplayName About Email Alias Title Emoji);
 
 macro_rules! word {
     ($($word:ident)*) => {$(

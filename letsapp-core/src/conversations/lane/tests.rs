@@ -4,9 +4,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::*;
-use crate::conversations::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group, message, message_id, user};
+use crate::conversations::fixtures::{
+    ANA, BEN, CHAT, NOW, Recorder, direct, group, message, message_id, no_ties, rosters, user,
+};
 use crate::conversations::receipts::{self, Receipts};
-use crate::conversations::rosters::Rosters;
 use crate::conversations::view::Views;
 use crate::conversations::{ConversationRepository, MockConversationRepository, Role, Roster};
 use crate::event::Event;
@@ -16,6 +17,7 @@ use crate::messages::{
 };
 use crate::time::ManualClock;
 use crate::users::MockUserRepository;
+use crate::users::visibility::Visibility;
 
 const CEM: UserId = UserId::from_bytes([3; 16]);
 
@@ -79,7 +81,7 @@ fn bench_on(
         .returning(|ids| Ok(ids.iter().map(|id| user(*id, true)).collect()));
     let conversations: Arc<dyn ConversationRepository> = Arc::new(conversations);
     let (messages, users) = (Arc::new(messages), Arc::new(users));
-    let rosters = Arc::new(Rosters::new(conversations.clone(), clock.clone()));
+    let rosters = rosters(conversations.clone(), clock.clone());
     let receipts = Receipts::start(receipts::Ports {
         conversations: conversations.clone(),
         messages: messages.clone(),
@@ -93,6 +95,7 @@ fn bench_on(
         messages: messages.clone(),
         users,
         receipts: receipts.clone(),
+        visibility: Visibility::new(no_ties()),
     });
     let publisher = Publisher {
         bus: bus.clone(),

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::future::join_all;
 
 use super::*;
-use crate::conversations::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group, member, message, user};
+use crate::conversations::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group, member, message, rosters, user};
 use crate::conversations::{Advanced, MockConversationRepository, Role, Roster};
 use crate::event::Event;
 use crate::id::Seq;
@@ -59,7 +59,7 @@ fn bench_on(mut conversations: MockConversationRepository, roster: Roster, store
     let clock = Arc::new(ManualClock::at(NOW));
     let conversations: Arc<dyn ConversationRepository> = Arc::new(conversations);
     let receipts = Receipts::start(Ports {
-        rosters: Arc::new(Rosters::new(conversations.clone(), clock.clone())),
+        rosters: rosters(conversations.clone(), clock.clone()),
         conversations,
         messages: Arc::new(messages),
         users: Arc::new(users),

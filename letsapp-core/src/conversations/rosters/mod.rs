@@ -9,18 +9,37 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::cache::Cache;
+use crate::contacts::ContactRepository;
+use crate::conversations::barrier::{Barrier, Barriers};
 use crate::conversations::{ConversationRepository, Member, Roster};
 use crate::id::{ConversationId, Seq, UserId};
 use crate::storage::RepositoryError;
 use crate::time::{Clock, Timestamp};
+use crate::users::UserRepository;
 
 /// Remembers rosters. A change is decided from one and committed under its fence, so that a roster which is no longer
 /// true can't mislead it; a refusal, which no commit proves right, takes one that was read [since](Rosters::now), and
 /// what has neither asks for a [recent](Rosters::recent) one.
+///
+/// No fence guards what stands between the two of a direct conversation. Of that, what this server changes is forgotten
+/// at once; what another one changes is noticed within a few seconds.
 pub(crate) struct Rosters {
     store: Arc<dyn ConversationRepository>,
+    barriers: Barriers,
     clock: Arc<dyn Clock>,
+    /// Whether other servers write to the stores.
+    shared: bool,
     known: Mutex<Remembered>,
+}
+
+/// What rosters are read from.
+pub(crate) struct Ports {
+    pub(crate) conversations: Arc<dyn ConversationRepository>,
+    pub(crate) contacts: Arc<dyn ContactRepository>,
+    pub(crate) users: Arc<dyn UserRepository>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Whether other servers write to the stores.
+    pub(crate) shared: bool,
 }
 
 struct Remembered {
@@ -39,6 +58,10 @@ pub(crate) struct Moment(u64);
 #[derive(Debug)]
 pub(crate) struct KnownRoster {
     pub(crate) roster: Roster,
+    /// What stands between the two of a direct conversation.
+    pub(crate) barrier: Barrier,
+    /// When that was read.
+    cleared_at: Timestamp,
     /// Everybody who is in: whom a message goes to.
     pub(crate) everyone: Arc<[UserId]>,
     places: HashMap<UserId, usize>,
@@ -57,10 +80,19 @@ const CAPACITY: usize = 8_192;
 const BELIEVED: Duration = Duration::from_secs(5);
 
 impl Rosters {
-    pub(crate) fn new(store: Arc<dyn ConversationRepository>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            store,
+    pub(crate) fn new(ports: Ports) -> Self {
+        let Ports {
+            conversations,
+            contacts,
+            users,
             clock,
+            shared,
+        } = ports;
+        Self {
+            store: conversations,
+            barriers: Barriers { contacts, users },
+            clock,
+            shared,
             known: Mutex::new(Remembered {
                 rosters: Cache::new(CAPACITY),
                 moment: Moment::default(),
@@ -80,15 +112,20 @@ impl Rosters {
         ids: impl Iterator<Item = ConversationId>,
     ) -> Result<HashMap<ConversationId, Arc<KnownRoster>>, RepositoryError> {
         let mut found = HashMap::new();
-        let mut missing = Vec::new();
+        let (mut missing, mut stale) = (Vec::new(), HashMap::new());
         {
+            let now = self.clock.now();
             let mut known = self.lock();
             for id in ids {
                 match known.rosters.lookup(&id) {
+                    Some(roster) if self.is_stale(&roster, now) => drop(stale.insert(id, roster)),
                     Some(roster) => drop(found.insert(id, roster)),
                     None => missing.push(id),
                 }
             }
+        }
+        if !stale.is_empty() {
+            found.extend(self.clear(stale).await?);
         }
         if !missing.is_empty() {
             missing.sort_unstable();
@@ -96,6 +133,36 @@ impl Rosters {
             found.extend(self.read(&missing).await?);
         }
         Ok(found)
+    }
+
+    /// Returns a roster if it is remembered, however old it is; without asking the store.
+    pub(crate) fn known(&self, id: ConversationId) -> Option<Arc<KnownRoster>> {
+        self.lock().rosters.lookup(&id)
+    }
+
+    /// Tells whether another server may have put something between the two of a direct conversation since it was read.
+    fn is_stale(&self, known: &KnownRoster, now: Timestamp) -> bool {
+        self.shared && known.roster.conversation.pair.is_some() && now.since(known.cleared_at) >= BELIEVED
+    }
+
+    /// Reads anew what stands between the two of these conversations, and nothing else of their rosters.
+    async fn clear(
+        &self,
+        stale: HashMap<ConversationId, Arc<KnownRoster>>,
+    ) -> Result<Vec<(ConversationId, Arc<KnownRoster>)>, RepositoryError> {
+        let read_at = self.clock.now();
+        let since = self.lock().tick();
+        let conversations = stale.values().map(|known| &known.roster.conversation);
+        let mut barriers = self.barriers.between(conversations).await?;
+        let cleared: Vec<_> = stale
+            .into_iter()
+            .map(|(id, known)| {
+                let barrier = barriers.remove(&id).unwrap_or_default();
+                (id, Arc::new(known.behind(barrier, read_at)))
+            })
+            .collect();
+        self.remember(since, &cleared);
+        Ok(cleared)
     }
 
     /// Returns the roster of one conversation, read within the last few seconds. When it is time to read it again, one
@@ -137,13 +204,14 @@ impl Rosters {
         let read_at = self.clock.now();
         let since = self.lock().tick();
         let rosters = self.store.rosters(ids).await?;
+        let conversations = rosters.iter().map(|roster| &roster.conversation);
+        let mut barriers = self.barriers.between(conversations).await?;
         let read: Vec<_> = rosters
             .into_iter()
             .map(|roster| {
-                (
-                    roster.conversation.id,
-                    Arc::new(KnownRoster::new(roster, read_at, since)),
-                )
+                let id = roster.conversation.id;
+                let barrier = barriers.remove(&id).unwrap_or_default();
+                (id, Arc::new(KnownRoster::new(roster, barrier, read_at, since)))
             })
             .collect();
         self.remember(since, &read);
@@ -176,7 +244,7 @@ impl Remembered {
 }
 
 impl KnownRoster {
-    pub(crate) fn new(roster: Roster, read_at: Timestamp, since: Moment) -> Self {
+    pub(crate) fn new(roster: Roster, barrier: Barrier, read_at: Timestamp, since: Moment) -> Self {
         let everyone = roster.members.iter().map(|member| member.user_id).collect();
         let places = roster
             .members
@@ -187,12 +255,23 @@ impl KnownRoster {
         let reached = AtomicU64::new(roster.fence.0);
         Self {
             roster,
+            barrier,
+            cleared_at: read_at,
             everyone,
             places,
             reached,
             read_at,
             since,
             renewing: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns the same roster with what was found to stand between its two.
+    fn behind(&self, barrier: Barrier, cleared_at: Timestamp) -> Self {
+        Self {
+            cleared_at,
+            reached: AtomicU64::new(self.reached.load(Ordering::Relaxed)),
+            ..Self::new(self.roster.clone(), barrier, self.read_at, self.since)
         }
     }
 

@@ -3,6 +3,7 @@
 //! Servers read them with [`FromFields`](crate::protocol::fields::FromFields); clients write them with serde.
 
 mod auth;
+mod contacts;
 mod conversations;
 mod messages;
 mod search;
@@ -12,11 +13,12 @@ mod sync;
 mod users;
 
 pub use auth::{ChangePassword, Login, Refresh, Register};
+pub use contacts::PutContact;
 pub use conversations::{AddMembers, ChangeRole, CreateConversation, UpdateConversation, UpdateMyConversation};
 pub use messages::{EditMessage, ReceiptRequest, SendMessage};
 pub use search::SearchMessages;
 pub use secret::{Password, RefreshToken};
-pub use socket::{AtMessage, InConversation, Nothing, React};
+pub use socket::{AtMessage, InConversation, Nothing, React, SetTyping, WatchPresence};
 pub use users::{SettingsPatch, UpdateMe};
 
 #[cfg(test)]

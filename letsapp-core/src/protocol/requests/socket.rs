@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::id::{ConversationId, Seq};
+use crate::id::{ConversationId, Seq, UserId};
 use crate::messages::Emoji;
-use crate::protocol::fields::{Fields, FromFields};
+use crate::presence::MAX_WATCHED;
+use crate::protocol::fields::{Fault, Fields, FromFields};
 
 /// A request about a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -48,6 +49,23 @@ pub struct React {
     pub remove: bool,
 }
 
+/// `typing`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SetTyping {
+    /// Whether one types; to be said again while it lasts, as often as one likes.
+    pub typing: bool,
+}
+
+/// `presence.watch`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WatchPresence {
+    /// Whom; at most 1,024, who are watched beside those named before. Of all, a socket watches the 1,024 that it named
+    /// last.
+    pub user_ids: Vec<UserId>,
+}
+
 impl<T: FromFields> FromFields for InConversation<T> {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let conversation_id = fields.required("conversation_id");
@@ -80,6 +98,24 @@ impl<T: FromFields> FromFields for AtMessage<T> {
             seq: seq?,
             request: request?,
         })
+    }
+}
+
+impl FromFields for SetTyping {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            typing: fields.required("typing")?,
+        })
+    }
+}
+
+impl FromFields for WatchPresence {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let user_ids: Vec<_> = fields.required("user_ids")?;
+        if user_ids.len() > MAX_WATCHED {
+            return fields.fault("user_ids", &Fault::TooMany(MAX_WATCHED));
+        }
+        Some(Self { user_ids })
     }
 }
 

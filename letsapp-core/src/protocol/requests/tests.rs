@@ -63,6 +63,21 @@ fn every_violation_is_named() {
 }
 
 #[test]
+fn an_alias_may_be_missing_or_null_and_is_one_visible_line() {
+    for none in [json!({}), json!({"alias": null})] {
+        assert_eq!(PutContact::parse(&none).unwrap(), PutContact::default());
+    }
+    let named = PutContact::parse(&json!({"alias": " Mum 💛 "})).unwrap();
+    assert_eq!(named.alias.as_ref().map(crate::contacts::Alias::as_str), Some("Mum 💛"));
+    assert_eq!(serde_json::to_value(&named).unwrap(), json!({"alias": "Mum 💛"}));
+    let code = |alias: Value| faults::<PutContact>(&json!({"alias": alias}));
+    assert_eq!(code(json!("\u{200B}")), pairs(&[("alias", "too_short")]));
+    assert_eq!(code(json!("x".repeat(65))), pairs(&[("alias", "too_long")]));
+    assert_eq!(code(json!("a\nb")), pairs(&[("alias", "control_character")]));
+    assert_eq!(code(json!(7)), pairs(&[("alias", "invalid_type")]));
+}
+
+#[test]
 fn unknown_fields_are_ignored() {
     let request = Refresh::parse(&json!({"refresh_token": "r", "colour": "blue"})).unwrap();
     assert_eq!(request.refresh_token.expose(), "r");
@@ -144,6 +159,11 @@ fn lists_are_bounded() {
         faults::<AddMembers>(&json!({"user_ids": users})),
         pairs(&[("user_ids", "too_many")])
     );
+    assert_eq!(
+        faults::<WatchPresence>(&json!({"user_ids": users})),
+        pairs(&[("user_ids", "too_many")])
+    );
+    assert_eq!(faults::<WatchPresence>(&json!({})), pairs(&[("user_ids", "required")]));
     let send = json!({"body": "hi", "mentions": users});
     assert_eq!(faults::<SendMessage>(&send), pairs(&[("mentions", "too_many")]));
     assert!(SendMessage::quick(&send.to_string()).is_none());

@@ -2,6 +2,7 @@
 
 mod isolation;
 mod log;
+mod migrations;
 mod plans;
 mod refusals;
 mod terms;

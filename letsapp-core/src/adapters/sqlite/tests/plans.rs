@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::adapters::sqlite::{SCHEMA, conversations, heads, members, messages, sessions, users};
+use crate::adapters::sqlite::{SCHEMA, contacts, conversations, heads, members, messages, sessions, users};
 
 /// Returns the plan of a query, a line for each step.
 fn plan(sql: &str) -> Vec<String> {
@@ -19,6 +19,7 @@ fn no_query_scans_a_table() {
     let all = [
         users::READS,
         sessions::READS,
+        contacts::READS,
         conversations::READS,
         members::READS,
         heads::READS,
@@ -37,7 +38,7 @@ fn no_query_scans_a_table() {
 
 #[test]
 fn pages_and_heads_come_in_the_order_of_an_index() {
-    for sql in [messages::PAGES, heads::READS].concat() {
+    for sql in [messages::PAGES, heads::READS, contacts::PAGES].concat() {
         let plan = plan(sql);
         assert!(
             !plan.iter().any(|line| line.contains("TEMP B-TREE")),

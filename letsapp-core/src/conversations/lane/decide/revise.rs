@@ -29,6 +29,7 @@ pub(super) fn revise(
         Command::Edit {
             body, mentions, terms, ..
         } => {
+            known.barrier.pass(actor.user_id)?;
             check_edit(message, actor.user_id, submission.at, edit_window)?;
             let mentions = mentions.as_ref().unwrap_or(&message.mentions);
             check_mentions(known, mentions, &message.mentions)?;
@@ -59,7 +60,10 @@ pub(super) fn revise(
                 )
             }))
         }
-        Command::React { emoji, .. } => react(message, actor.user_id, emoji),
+        Command::React { emoji, .. } => {
+            known.barrier.pass(actor.user_id)?;
+            react(message, actor.user_id, emoji)
+        }
         Command::Unreact { emoji, .. } => {
             let is_meant = |reaction: &Reaction| {
                 reaction.user_id == actor.user_id && emoji.as_ref().is_none_or(|emoji| reaction.emoji == *emoji)

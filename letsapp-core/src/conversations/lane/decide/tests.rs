@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::conversations::barrier::Barrier;
 use crate::conversations::lane::command::Act;
 use crate::conversations::rosters::Moment;
 use crate::conversations::{Forbidden, Kind, Roster, Window};
@@ -55,7 +56,7 @@ fn known(conversation: Conversation, members: Vec<Member>) -> KnownRoster {
         members,
         fence,
     };
-    KnownRoster::new(roster, NOW, Moment::default())
+    KnownRoster::new(roster, Barrier::default(), NOW, Moment::default())
 }
 
 fn group() -> KnownRoster {
@@ -133,6 +134,8 @@ fn word(decision: &Result<Decision, Refusal>) -> String {
             Forbidden::Deleted => "deleted",
             Forbidden::System => "system",
             Forbidden::NotAMember => "not a member",
+            Forbidden::Blocking => "unblock",
+            Forbidden::Unreachable => "unreachable",
         }
         .to_owned(),
         Err(Refusal::Error(ConversationError::Invalid(fields))) => format!("{}: {}", fields[0].field, fields[0].code),
@@ -287,6 +290,70 @@ fn what_may_be_sent() {
 }
 
 #[test]
+fn what_two_may_say_to_each_other_while_something_stands_between_them() {
+    let between = |barrier: Barrier| {
+        let mut known = direct();
+        known.barrier = barrier;
+        known
+    };
+    let open = between(Barrier::default());
+    let blocked = between(Barrier {
+        blockers: vec![OWNER],
+        ..Barrier::default()
+    });
+    let erased = between(Barrier {
+        erased: vec![OWNER],
+        ..Barrier::default()
+    });
+    let mine = |sender_id| Message {
+        reactions: vec![Reaction {
+            user_id: sender_id,
+            emoji: emoji("❤"),
+        }],
+        ..message(sender_id, 5)
+    };
+    #[rustfmt::skip]
+    let table = [
+        // command           nothing      by who is blocked  by who blocks  to an erased account
+        ("send",            ["commit",    "unreachable",     "unblock",     "unreachable"]),
+        ("edit",            ["commit",    "unreachable",     "unblock",     "unreachable"]),
+        ("react",           ["commit",    "unreachable",     "unblock",     "unreachable"]),
+        ("react again",     ["unchanged", "unreachable",     "unblock",     "unreachable"]),
+        ("unreact",         ["commit",    "commit",          "commit",      "commit"]),
+        ("unreact another", ["unchanged", "unchanged",       "unchanged",   "unchanged"]),
+        ("delete",          ["commit",    "commit",          "commit",      "commit"]),
+    ];
+    for (name, expected) in table {
+        let situations = [
+            (MEMBER, &open),
+            (MEMBER, &blocked),
+            (OWNER, &blocked),
+            (MEMBER, &erased),
+        ];
+        for ((actor, known), expected) in situations.into_iter().zip(expected) {
+            let command = match name {
+                "send" => Command::Send {
+                    message: message(actor, 0),
+                    terms: IndexTerms::default(),
+                },
+                name => revise_command(name),
+            };
+            let decision = try_decide(actor, command, Some(known), Some(&mine(actor)));
+            assert_eq!(
+                word(&decision),
+                expected,
+                "{name} by {actor} where there is {:?}",
+                known.barrier
+            );
+        }
+    }
+    let unseen = try_decide(MEMBER, revise_command("edit"), Some(&blocked), None);
+    assert_eq!(word(&unseen), "not found", "what is not there is not there first");
+    let stranger = try_decide(STRANGER, revise_command("react"), Some(&blocked), Some(&mine(MEMBER)));
+    assert_eq!(word(&stranger), "outsider", "nobody else learns of it");
+}
+
+#[test]
 fn who_was_mentioned_may_have_left_when_the_words_are_changed() {
     let before = Message {
         mentions: vec![STRANGER],
@@ -408,7 +475,7 @@ fn two_steps_of_one_wish_are_two_messages_and_the_same_step_is_one() {
     let leave = |fence: u64| {
         let mut roster = group().roster;
         roster.fence = Seq(fence);
-        let known = KnownRoster::new(roster, NOW, Moment::default());
+        let known = KnownRoster::new(roster, Barrier::default(), NOW, Moment::default());
         match try_decide(OWNER, Command::Govern(Act::Remove(OWNER)), Some(&known), None) {
             Ok(Decision::First(change)) => change.message().id,
             other => panic!("{}", word(&other)),

@@ -1,0 +1,116 @@
+//! `contacts`, `block`, `unblock`, `blocks`.
+
+use clap::{Args, Subcommand};
+use letsapp_core::contacts::Alias;
+use letsapp_core::protocol::Contact;
+use letsapp_core::protocol::requests::PutContact;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::out::Style;
+use super::render::{moment, name_of};
+use super::target::Target;
+use super::text::one_line;
+use crate::{Page, every};
+
+#[derive(Debug, Args)]
+pub(super) struct Contacts {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show whom one lists (the default)
+    List,
+    /// List somebody, or change what to call them
+    Add {
+        /// Whom
+        user: Target,
+        /// What to call them; without it, they are called as they call themselves
+        #[arg(long = "as", value_name = "NAME")]
+        alias: Option<String>,
+    },
+    /// Take somebody off the list
+    Remove {
+        /// Whom
+        user: Target,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Whom {
+    /// Whom
+    user: Target,
+}
+
+impl Contacts {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let client = &context.client;
+        match self.action {
+            None | Some(Action::List) => {
+                let all = every(|page: Page| client.contacts(page)).await;
+                let mut all = all.map_err(|error| context.explain(error))?;
+                all.sort_by_key(|contact| called(contact).to_lowercase());
+                all.iter().try_for_each(|contact| show(context, contact))
+            }
+            Some(Action::Add { user, alias }) => {
+                let refused = |error| Failure::Refused(format!("the name {error}"));
+                let alias = alias.map(Alias::parse).transpose().map_err(refused)?;
+                let user = user.user(context).await?;
+                let contact = client.put_contact(user, &PutContact { alias }).await;
+                show(context, &contact.map_err(|error| context.explain(error))?)
+            }
+            Some(Action::Remove { user }) => {
+                let user = user.user(context).await?;
+                let removed = client.remove_contact(user).await;
+                removed.map_err(|error| context.explain(error))?;
+                context.out.remark("removed")
+            }
+        }
+    }
+}
+
+/// Blocks somebody.
+pub(super) async fn block(whom: Whom, context: &Context) -> Result<(), Failure> {
+    let user = whom.user.user(context).await?;
+    let blocked = context.client.block(user).await;
+    blocked.map_err(|error| context.explain(error))?;
+    context.out.remark("blocked")
+}
+
+/// Takes a block down.
+pub(super) async fn unblock(whom: Whom, context: &Context) -> Result<(), Failure> {
+    let user = whom.user.user(context).await?;
+    let unblocked = context.client.unblock(user).await;
+    unblocked.map_err(|error| context.explain(error))?;
+    context.out.remark("unblocked")
+}
+
+/// Shows whom one blocks.
+pub(super) async fn blocks(context: &Context) -> Result<(), Failure> {
+    let all = every(|page: Page| context.client.blocks(page)).await;
+    for block in all.map_err(|error| context.explain(error))? {
+        context.out.show(&block, || {
+            let id = context.out.paint().paint(Style::Dim, &block.user.id.to_string());
+            format!("{}, since {}  {id}", name_of(&block.user), moment(block.blocked_at))
+        })?;
+    }
+    Ok(())
+}
+
+fn show(context: &Context, contact: &Contact) -> Result<(), Failure> {
+    context.out.show(contact, || {
+        let id = context.out.paint().paint(Style::Dim, &contact.user.id.to_string());
+        format!("{}  {id}", called(contact))
+    })
+}
+
+/// Shows a contact's names, one's own for them first.
+fn called(contact: &Contact) -> String {
+    let name = name_of(&contact.user);
+    match &contact.alias {
+        Some(alias) => format!("{}: {name}", one_line(alias)),
+        None => name,
+    }
+}

@@ -1,0 +1,111 @@
+//! `presence`.
+
+use std::collections::HashMap;
+
+use clap::Args;
+use letsapp_core::id::UserId;
+use letsapp_core::protocol::{self, PresenceStatus};
+
+use super::context::Context;
+use super::failure::Failure;
+use super::out::Style;
+use super::render;
+use super::target::Target;
+use crate::{Live, Update};
+
+#[derive(Debug, Args)]
+pub(super) struct Presence {
+    /// Who: usernames or ids
+    #[arg(value_name = "USER", required = true)]
+    users: Vec<Target>,
+    /// Go on, and show who comes and goes, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+}
+
+/// What to call those who are shown, and what was shown of them last.
+#[derive(Default)]
+struct Shown {
+    names: HashMap<UserId, String>,
+    last: HashMap<UserId, protocol::Presence>,
+}
+
+impl Presence {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let mut shown = Shown::default();
+        let mut user_ids = Vec::new();
+        for target in &self.users {
+            let user_id = target.user(context).await?;
+            let user = context
+                .client
+                .user(user_id)
+                .await
+                .map_err(|error| context.explain(error))?;
+            shown.names.insert(user_id, render::name_of(&user));
+            user_ids.push(user_id);
+        }
+        if self.watch {
+            return shown.watch(context, &user_ids).await;
+        }
+        let found = context.client.presence(&user_ids).await;
+        for presence in found.map_err(|error| context.explain(error))? {
+            shown.show(context, presence)?;
+        }
+        Ok(())
+    }
+}
+
+impl Shown {
+    async fn watch(mut self, context: &Context, user_ids: &[UserId]) -> Result<(), Failure> {
+        let (live, mut updates) = context.client.live().start();
+        loop {
+            let update = tokio::select! {
+                update = updates.next() => update,
+                _ = tokio::signal::ctrl_c() => None,
+            };
+            match update {
+                // A watch lasts as long as its connection.
+                Some(Update::Connected(_)) => watch(&live, user_ids),
+                Some(Update::Presence(presence)) => self.show(context, presence)?,
+                Some(Update::Disconnected { reason, .. }) => {
+                    let words = format!("— no connection ({}); trying again", super::text::one_line(&reason));
+                    context.out.remark(&context.out.paint().paint(Style::Bad, &words))?;
+                }
+                Some(Update::SignedOut { .. }) => return Err(Failure::SignedOut(context.client.server().clone())),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        live.close().await;
+        Ok(())
+    }
+
+    /// Shows somebody's presence, if it is not what was shown before; others, who are contacts, are passed over.
+    fn show(&mut self, context: &Context, presence: protocol::Presence) -> Result<(), Failure> {
+        let Some(name) = self.names.get(&presence.user_id) else {
+            return Ok(());
+        };
+        let before = self.last.insert(presence.user_id, presence);
+        // Of one who is online, the time only says that it is now.
+        let is_known = |before: protocol::Presence| match presence.status {
+            PresenceStatus::Online => before.status == PresenceStatus::Online,
+            PresenceStatus::Offline => before == presence,
+        };
+        if before.is_some_and(is_known) {
+            return Ok(());
+        }
+        context
+            .out
+            .show(&presence, || format!("{name}: {}", render::presence(&presence)))
+    }
+}
+
+/// Asks who is there; the answer comes as updates.
+fn watch(live: &Live, user_ids: &[UserId]) {
+    let (live, user_ids) = (live.clone(), user_ids.to_vec());
+    tokio::spawn(async move {
+        if let Err(error) = live.watch_presence(user_ids).await {
+            tracing::warn!(%error, "it is not told who is there");
+        }
+    });
+}

@@ -1,0 +1,125 @@
+//! `profile`, `settings`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use letsapp_core::protocol::MyProfile;
+use letsapp_core::protocol::requests::{SettingsPatch, UpdateMe};
+use letsapp_core::users::{About, Audience, DisplayName, Email};
+
+use super::context::Context;
+use super::failure::Failure;
+use super::render::name_of;
+use super::text::{harmless, one_line};
+
+#[derive(Debug, Args)]
+pub(super) struct Profile {
+    /// What others see
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// A few words about oneself
+    #[arg(long, value_name = "WORDS")]
+    about: Option<String>,
+    /// An address to sign in with, told to nobody else
+    #[arg(long, conflicts_with = "no_email")]
+    email: Option<String>,
+    /// Take the address away
+    #[arg(long)]
+    no_email: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Settings {
+    #[command(subcommand)]
+    change: Option<Change>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Change {
+    /// Who sees when one was last connected, and whether one is now
+    LastSeen {
+        /// Everyone, those whom one lists as contacts, or nobody
+        to: Viewers,
+    },
+    /// Whether others are told what one has read
+    ReadReceipts {
+        /// On or off
+        to: Switch,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Viewers {
+    Everyone,
+    Contacts,
+    Nobody,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+impl Profile {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let invalid =
+            |what: &str, error: letsapp_core::text::TextError| Failure::Refused(format!("the {what} {error}"));
+        let display_name = self.display_name.map(DisplayName::parse).transpose();
+        let about = self.about.map(About::parse).transpose();
+        let email = self.email.map(Email::parse).transpose();
+        let email = email.map_err(|error| invalid("email", error))?;
+        let request = UpdateMe {
+            display_name: display_name.map_err(|error| invalid("display name", error))?,
+            about: about.map_err(|error| invalid("description", error))?,
+            email: if self.no_email { Some(None) } else { email.map(Some) },
+            ..UpdateMe::default()
+        };
+        let profile = answer(context, request).await?;
+        context.out.show(&profile, || {
+            let about = (!profile.user.about.is_empty()).then(|| harmless(&profile.user.about));
+            let email = profile.email.as_deref().map(one_line);
+            let lines = [Some(name_of(&profile.user)), about, email];
+            lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
+        })
+    }
+}
+
+impl Settings {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let settings = self.change.map(|change| match change {
+            Change::LastSeen { to } => SettingsPatch {
+                last_seen: Some(match to {
+                    Viewers::Everyone => Audience::Everyone,
+                    Viewers::Contacts => Audience::Contacts,
+                    Viewers::Nobody => Audience::Nobody,
+                }),
+                ..SettingsPatch::default()
+            },
+            Change::ReadReceipts { to } => SettingsPatch {
+                read_receipts: Some(to == Switch::On),
+                ..SettingsPatch::default()
+            },
+        });
+        let request = UpdateMe {
+            settings,
+            ..UpdateMe::default()
+        };
+        let settings = answer(context, request).await?.settings;
+        context.out.show(&settings, || {
+            let receipts = if settings.read_receipts { "on" } else { "off" };
+            format!(
+                "last-seen      {}\nread-receipts  {receipts}",
+                one_line(&settings.last_seen)
+            )
+        })
+    }
+}
+
+/// Changes what is to be changed, and returns what is then.
+async fn answer(context: &Context, request: UpdateMe) -> Result<MyProfile, Failure> {
+    let profile = if request == UpdateMe::default() {
+        context.client.me().await
+    } else {
+        context.client.update_me(&request).await
+    };
+    profile.map_err(|error| context.explain(error))
+}

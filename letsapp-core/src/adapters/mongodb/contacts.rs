@@ -1,0 +1,243 @@
+//! Contacts and blocks: a document for each from one user to another, in the shard of the one who has it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mongodb::bson::{Bson, DateTime, Document, Uuid, doc};
+use mongodb::options::{FindOptions, Hint, ReturnDocument};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::connection::{Connection, Session};
+use super::error::duplicate_of;
+use super::fields::{Id, VERSION, date, moment};
+use super::patience::{Backoff, Deadline, UNSEEN};
+use super::schema::{BLOCKS, CONTACTS};
+use crate::contacts::{Alias, Block, Contact, ContactRepository, Tie};
+use crate::id::UserId;
+use crate::storage::RepositoryError;
+
+/// The collections `contacts` and `blocks`.
+#[derive(Debug)]
+pub(super) struct MongoContacts {
+    connection: Arc<Connection>,
+}
+
+/// The key of a document of either collection.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct TieKey {
+    owner: Uuid,
+    user: Uuid,
+}
+
+#[derive(Debug, Deserialize)]
+struct KeyDocument {
+    #[serde(rename = "_id")]
+    key: TieKey,
+}
+
+#[derive(Debug, Deserialize)]
+struct ContactDocument {
+    #[serde(rename = "_id")]
+    key: TieKey,
+    #[serde(default)]
+    alias: Option<String>,
+    added_at: DateTime,
+}
+
+#[derive(Debug, Deserialize)]
+struct BlockDocument {
+    #[serde(rename = "_id")]
+    key: TieKey,
+    blocked_at: DateTime,
+}
+
+impl MongoContacts {
+    pub(super) const fn new(connection: Arc<Connection>) -> Self {
+        Self { connection }
+    }
+
+    /// Changes a document, or makes it, and returns it as it is then.
+    async fn upsert<D>(&self, collection: &str, tie: Tie, changes: Document) -> Result<D, RepositoryError>
+    where
+        D: DeserializeOwned + Send + Sync,
+    {
+        let collection = self.connection.collection::<D>(collection);
+        let deadline = Deadline::after(UNSEEN);
+        let mut backoff = Backoff::new();
+        loop {
+            let mut session = self.connection.session().await?;
+            let update = collection
+                .find_one_and_update(filter(tie), changes.clone())
+                .upsert(true)
+                .return_document(ReturnDocument::After)
+                .session(&mut *session);
+            match Session::step(update).await {
+                Ok(Some(document)) => return Ok(document),
+                Ok(None) => return Err(RepositoryError::internal("what was written was not returned")),
+                // Somebody else was quicker to make it; now it can be changed.
+                Err(error) if duplicate_of(&error).is_some() && !deadline.has_passed() => backoff.pause().await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn delete(&self, collection: &str, filter: Document) -> Result<bool, RepositoryError> {
+        let mut session = self.connection.session().await?;
+        let collection = self.connection.collection::<Document>(collection);
+        let delete = collection.delete_many(filter).session(&mut *session);
+        Ok(Session::step(delete).await?.deleted_count > 0)
+    }
+
+    async fn page<D>(
+        &self,
+        collection: &str,
+        owner_id: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<D>, RepositoryError>
+    where
+        D: DeserializeOwned + Send + Sync,
+    {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mut filter = doc! {"owner_id": owner_id.to_bson()};
+        if let Some(after) = after {
+            filter.insert("user_id", doc! {"$gt": after.to_bson()});
+        }
+        let options = FindOptions::builder()
+            .sort(doc! {"user_id": 1})
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .build();
+        self.connection.find(collection, filter, options).await
+    }
+
+    async fn among(&self, collection: &str, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError> {
+        if ties.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = ties.iter().map(|tie| key(*tie));
+        let (keys, mut owners): (Vec<Bson>, Vec<Uuid>) = keys.map(|key| (Bson::from(key), key.owner)).unzip();
+        owners.sort_unstable();
+        owners.dedup();
+        let filter = doc! {"_id": {"$in": keys}, "owner_id": {"$in": owners}};
+        let options = FindOptions::builder()
+            .projection(doc! {"_id": 1})
+            .hint(Hint::Keys(doc! {"_id": 1}))
+            .build();
+        let found: Vec<KeyDocument> = self.connection.find(collection, filter, options).await?;
+        Ok(found.into_iter().map(|document| tie(document.key)).collect())
+    }
+}
+
+#[async_trait]
+impl ContactRepository for MongoContacts {
+    async fn put(&self, contact: Contact) -> Result<Contact, RepositoryError> {
+        let mut changes = doc! {"$setOnInsert": {
+            "v": VERSION, "user_id": contact.user_id.to_bson(), "added_at": date(contact.added_at),
+        }};
+        match &contact.alias {
+            Some(alias) => changes.insert("$set", doc! {"alias": alias.as_str()}),
+            None => changes.insert("$unset", doc! {"alias": ""}),
+        };
+        let document: ContactDocument = self.upsert(CONTACTS, contact.tie(), changes).await?;
+        Ok(document.into_contact())
+    }
+
+    async fn remove(&self, tie: Tie) -> Result<bool, RepositoryError> {
+        self.delete(CONTACTS, filter(tie)).await
+    }
+
+    async fn contacts(
+        &self,
+        owner_id: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Contact>, RepositoryError> {
+        let found: Vec<ContactDocument> = self.page(CONTACTS, owner_id, after, limit).await?;
+        Ok(found.into_iter().map(ContactDocument::into_contact).collect())
+    }
+
+    async fn listed(&self, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError> {
+        self.among(CONTACTS, ties).await
+    }
+
+    async fn block(&self, block: Block) -> Result<Block, RepositoryError> {
+        let changes = doc! {"$setOnInsert": {
+            "v": VERSION, "user_id": block.user_id.to_bson(), "blocked_at": date(block.blocked_at),
+        }};
+        let document: BlockDocument = self.upsert(BLOCKS, block.tie(), changes).await?;
+        Ok(document.into_block())
+    }
+
+    async fn unblock(&self, tie: Tie) -> Result<bool, RepositoryError> {
+        self.delete(BLOCKS, filter(tie)).await
+    }
+
+    async fn blocks(
+        &self,
+        owner_id: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Block>, RepositoryError> {
+        let found: Vec<BlockDocument> = self.page(BLOCKS, owner_id, after, limit).await?;
+        Ok(found.into_iter().map(BlockDocument::into_block).collect())
+    }
+
+    async fn blocked(&self, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError> {
+        self.among(BLOCKS, ties).await
+    }
+
+    async fn forget(&self, owner_id: UserId) -> Result<(), RepositoryError> {
+        for collection in [CONTACTS, BLOCKS] {
+            self.delete(collection, doc! {"owner_id": owner_id.to_bson()}).await?;
+        }
+        Ok(())
+    }
+}
+
+impl From<TieKey> for Bson {
+    fn from(key: TieKey) -> Self {
+        doc! {"owner": key.owner, "user": key.user}.into()
+    }
+}
+
+impl ContactDocument {
+    fn into_contact(self) -> Contact {
+        let Tie { owner_id, user_id } = tie(self.key);
+        Contact {
+            owner_id,
+            user_id,
+            alias: self.alias.map(Alias::from_stored),
+            added_at: moment(self.added_at),
+        }
+    }
+}
+
+impl BlockDocument {
+    fn into_block(self) -> Block {
+        let Tie { owner_id, user_id } = tie(self.key);
+        Block {
+            owner_id,
+            user_id,
+            blocked_at: moment(self.blocked_at),
+        }
+    }
+}
+
+fn key(tie: Tie) -> TieKey {
+    TieKey {
+        owner: tie.owner_id.to_bson(),
+        user: tie.user_id.to_bson(),
+    }
+}
+
+fn tie(key: TieKey) -> Tie {
+    Tie::new(UserId::from_bson(key.owner), UserId::from_bson(key.user))
+}
+
+/// Finds one document, in its owner's shard.
+fn filter(tie: Tie) -> Document {
+    doc! {"_id": key(tie), "owner_id": tie.owner_id.to_bson()}
+}

@@ -1,0 +1,184 @@
+//! Contacts and blocks.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, params};
+
+use super::Inner;
+use super::values::integer;
+use crate::contacts::{Block, Contact, ContactRepository, Tie};
+use crate::id::UserId;
+use crate::storage::RepositoryError;
+
+pub(super) struct SqliteContacts(pub(super) Arc<Inner>);
+
+const PUT: &str = "
+    INSERT INTO contacts (owner_id, user_id, alias, added_at) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (owner_id, user_id) DO UPDATE SET alias = ?3
+    RETURNING owner_id, user_id, alias, added_at";
+const REMOVE: &str = "DELETE FROM contacts WHERE owner_id = ?1 AND user_id = ?2";
+// The empty blob sorts before every id.
+const CONTACTS: &str = "
+    SELECT owner_id, user_id, alias, added_at FROM contacts WHERE owner_id = ?1 AND user_id > coalesce(?2, x'')
+    ORDER BY user_id LIMIT ?3";
+const IS_LISTED: &str = "SELECT 1 FROM contacts WHERE owner_id = ?1 AND user_id = ?2";
+const FORGET_CONTACTS: &str = "DELETE FROM contacts WHERE owner_id = ?1";
+
+// What is there is written again as it is, because nothing is returned where nothing is done.
+const BLOCK: &str = "
+    INSERT INTO blocks (owner_id, user_id, blocked_at) VALUES (?1, ?2, ?3)
+    ON CONFLICT (owner_id, user_id) DO UPDATE SET blocked_at = blocked_at
+    RETURNING owner_id, user_id, blocked_at";
+const UNBLOCK: &str = "DELETE FROM blocks WHERE owner_id = ?1 AND user_id = ?2";
+const BLOCKS: &str = "
+    SELECT owner_id, user_id, blocked_at FROM blocks WHERE owner_id = ?1 AND user_id > coalesce(?2, x'')
+    ORDER BY user_id LIMIT ?3";
+const IS_BLOCKED: &str = "SELECT 1 FROM blocks WHERE owner_id = ?1 AND user_id = ?2";
+const FORGET_BLOCKS: &str = "DELETE FROM blocks WHERE owner_id = ?1";
+
+#[cfg(test)]
+pub(super) const READS: &[&str] = &[CONTACTS, IS_LISTED, BLOCKS, IS_BLOCKED];
+#[cfg(test)]
+pub(super) const PAGES: &[&str] = &[CONTACTS, BLOCKS];
+
+fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
+    Ok(Contact {
+        owner_id: row.get(0)?,
+        user_id: row.get(1)?,
+        alias: row.get(2)?,
+        added_at: row.get(3)?,
+    })
+}
+
+fn block(row: &Row<'_>) -> rusqlite::Result<Block> {
+    Ok(Block {
+        owner_id: row.get(0)?,
+        user_id: row.get(1)?,
+        blocked_at: row.get(2)?,
+    })
+}
+
+/// Returns those of the ties that a query finds, each once.
+fn among(connection: &Connection, sql: &str, mut ties: Vec<Tie>) -> rusqlite::Result<Vec<Tie>> {
+    ties.sort_unstable();
+    ties.dedup();
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = Vec::new();
+    for tie in ties {
+        if statement.exists(params![tie.owner_id, tie.user_id])? {
+            found.push(tie);
+        }
+    }
+    Ok(found)
+}
+
+#[async_trait]
+impl ContactRepository for SqliteContacts {
+    async fn put(&self, new: Contact) -> Result<Contact, RepositoryError> {
+        self.0
+            .writer
+            .write(move |transaction| {
+                transaction
+                    .prepare(PUT)?
+                    .query_row(params![new.owner_id, new.user_id, new.alias, new.added_at], contact)
+            })
+            .await
+    }
+
+    async fn remove(&self, tie: Tie) -> Result<bool, RepositoryError> {
+        self.delete(REMOVE, tie).await
+    }
+
+    async fn contacts(
+        &self,
+        owner_id: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Contact>, RepositoryError> {
+        self.page(CONTACTS, owner_id, after, limit, contact).await
+    }
+
+    async fn listed(&self, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError> {
+        let ties = ties.to_vec();
+        self.0
+            .readers
+            .read(move |connection| among(connection, IS_LISTED, ties))
+            .await
+    }
+
+    async fn block(&self, new: Block) -> Result<Block, RepositoryError> {
+        self.0
+            .writer
+            .write(move |transaction| {
+                transaction
+                    .prepare(BLOCK)?
+                    .query_row(params![new.owner_id, new.user_id, new.blocked_at], block)
+            })
+            .await
+    }
+
+    async fn unblock(&self, tie: Tie) -> Result<bool, RepositoryError> {
+        self.delete(UNBLOCK, tie).await
+    }
+
+    async fn blocks(
+        &self,
+        owner_id: UserId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<Block>, RepositoryError> {
+        self.page(BLOCKS, owner_id, after, limit, block).await
+    }
+
+    async fn blocked(&self, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError> {
+        let ties = ties.to_vec();
+        self.0
+            .readers
+            .read(move |connection| among(connection, IS_BLOCKED, ties))
+            .await
+    }
+
+    async fn forget(&self, owner_id: UserId) -> Result<(), RepositoryError> {
+        self.0
+            .writer
+            .write(move |transaction| {
+                transaction.prepare(FORGET_CONTACTS)?.execute([owner_id])?;
+                transaction.prepare(FORGET_BLOCKS)?.execute([owner_id])?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+impl SqliteContacts {
+    async fn delete(&self, sql: &'static str, tie: Tie) -> Result<bool, RepositoryError> {
+        self.0
+            .writer
+            .write(move |transaction| {
+                let deleted = transaction.prepare(sql)?.execute(params![tie.owner_id, tie.user_id])?;
+                Ok(deleted == 1)
+            })
+            .await
+    }
+
+    async fn page<T: Send + 'static>(
+        &self,
+        sql: &'static str,
+        owner_id: UserId,
+        after: Option<UserId>,
+        limit: usize,
+        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, RepositoryError> {
+        let limit = integer(limit as u64);
+        self.0
+            .readers
+            .read(move |connection| {
+                connection
+                    .prepare_cached(sql)?
+                    .query_map(params![owner_id, after, limit], read)?
+                    .collect()
+            })
+            .await
+    }
+}

@@ -1,0 +1,24 @@
+//! Listing people.
+
+use serde::Serialize;
+
+use crate::contacts::Alias;
+use crate::protocol::fields::{Fields, FromFields};
+
+/// `PUT /v1/contacts/{user_id}`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PutContact {
+    /// What to call them; without one, they are called as they call themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub alias: Option<Alias>,
+}
+
+impl FromFields for PutContact {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            alias: fields.optional("alias")?,
+        })
+    }
+}

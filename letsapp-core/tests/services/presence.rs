@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use letsapp_core::event::Event;
+use letsapp_core::protocol::{Presence, PresenceStatus};
+use letsapp_core::time::Clock;
+use letsapp_core::typing::Typing;
+use letsapp_core::users::{Audience, ProfilePatch};
+
+use crate::world::{Listener, World};
+
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Returns the next that is told of anybody's presence.
+async fn told(listener: &mut Listener) -> Presence {
+    let presence = |event: &Event| match event {
+        Event::Presence(presence) => Some(*presence),
+        _ => None,
+    };
+    listener.until(presence).await
+}
+
+#[tokio::test]
+async fn contacts_hear_who_comes_and_goes_and_the_store_when_they_were_seen() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    world.app.contacts().put(&ana, ben.user_id, None).await.unwrap();
+    let mut anas = world.listen(&ana);
+    world.app.presence().settled(&ana).await;
+    let bens = world.listen(&ben);
+    let came_at = world.clock.now();
+    assert_eq!(told(&mut anas).await, Presence::online(ben.user_id, came_at));
+    world.clock.advance(Duration::from_secs(30));
+    drop(bens);
+    world.clock.advance(GRACE);
+    let left_at = came_at.plus(Duration::from_secs(30));
+    assert_eq!(told(&mut anas).await, Presence::offline(ben.user_id, Some(left_at)));
+    world.app.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_shown_follows_settings_lists_and_blocks() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let (mut anas, _bens) = (world.listen(&ana), world.listen(&ben));
+    let connection_id = anas.connection_id();
+    let watched = world.app.presence().watch(&ana, connection_id, &[ben.user_id]).await;
+    assert_eq!(watched.unwrap()[0].status, PresenceStatus::Online);
+    let show_to = |audience| ProfilePatch {
+        last_seen: Some(audience),
+        ..ProfilePatch::default()
+    };
+    let nothing = Presence::offline(ben.user_id, None);
+    let users = world.app.users();
+    let contacts = world.app.contacts();
+
+    users.update_me(&ben, show_to(Audience::Contacts)).await.unwrap();
+    assert_eq!(told(&mut anas).await, nothing);
+    contacts.put(&ben, ana.user_id, None).await.unwrap();
+    assert_eq!(told(&mut anas).await.status, PresenceStatus::Online);
+    contacts.remove(&ben, ana.user_id).await.unwrap();
+    assert_eq!(told(&mut anas).await, nothing);
+    users.update_me(&ben, show_to(Audience::Everyone)).await.unwrap();
+    assert_eq!(told(&mut anas).await.status, PresenceStatus::Online);
+    contacts.block(&ana, ben.user_id).await.unwrap();
+    assert_eq!(told(&mut anas).await, nothing, "one's own block hides, too");
+    contacts.unblock(&ana, ben.user_id).await.unwrap();
+    assert_eq!(told(&mut anas).await.status, PresenceStatus::Online);
+    assert_eq!(
+        world.app.presence().find(&ana, &[ben.user_id]).await.unwrap()[0].status,
+        PresenceStatus::Online
+    );
+}
+
+#[tokio::test]
+async fn typing_is_told_to_those_who_are_members_then() {
+    let world = World::new().await;
+    let (ana, ben, cem) = (
+        world.person("ana").await,
+        world.person("ben").await,
+        world.person("cem").await,
+    );
+    let group = world.group(&ana, &[&ben, &cem]).await;
+    let (mut anas, mut bens, mut cems) = (world.listen(&ana), world.listen(&ben), world.listen(&cem));
+    let typing = |event: &Event| match event {
+        Event::Typing { user_id, typing, .. } => Some((*user_id, *typing)),
+        _ => None,
+    };
+    let set = async |who, typing| world.app.typing().set(who, group, typing).await;
+    set(&ana, Typing::Goes).await.unwrap();
+    assert_eq!(bens.until(typing).await, (ana.user_id, true));
+    assert_eq!(cems.until(typing).await, (ana.user_id, true));
+    world.remove(&ana, group, cem.user_id).await.unwrap();
+    set(&cem, Typing::Goes).await.unwrap_err();
+    set(&ben, Typing::Goes).await.unwrap();
+    assert_eq!(
+        anas.until(typing).await,
+        (ben.user_id, true),
+        "one is not told of oneself"
+    );
+    world.clock.advance(Duration::from_secs(6));
+    assert_eq!(anas.until(typing).await, (ben.user_id, false));
+    assert_eq!(bens.until(typing).await, (ana.user_id, false));
+}
+
+#[tokio::test]
+async fn a_message_ends_the_typing_of_it() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    let mut bens = world.listen(&ben);
+    world.app.typing().set(&ana, chat, Typing::Goes).await.unwrap();
+    world.say(&ana, chat, "hello").await;
+    world.clock.advance(Duration::from_secs(6));
+    world.app.typing().set(&ana, chat, Typing::Goes).await.unwrap();
+    let mut heard = Vec::new();
+    while heard.len() < 3 {
+        heard.push(match bens.next().await {
+            Event::Typing { typing, .. } => format!("typing: {typing}"),
+            Event::MessageCreated(message) => message.body,
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(heard, ["typing: true", "hello", "typing: true"]);
+}
