@@ -15,6 +15,8 @@ use crate::conversations::rosters::Rosters;
 use crate::conversations::service::Ports as ConversationPorts;
 use crate::conversations::view::Views;
 use crate::conversations::{Access, ConversationService};
+use crate::erasure::service::Ports as ErasurePorts;
+use crate::erasure::{ErasureService, remains};
 use crate::event::{EventBus, Hub};
 use crate::id::{IdSource, SystemIds};
 use crate::messages::MessageService;
@@ -54,6 +56,7 @@ struct Parts {
     users: UserService,
     conversations: ConversationService,
     messages: MessageService,
+    erasure: ErasureService,
     store: Arc<dyn Repositories>,
     hub: Arc<Hub>,
     clock: Arc<dyn Clock>,
@@ -62,6 +65,7 @@ struct Parts {
     lanes: Arc<Lanes>,
     receipts: Arc<Receipts>,
     recheck: Mutex<Option<JoinHandle<()>>>,
+    finish: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// How often the sessions of all who are connected are looked up: one that was ended elsewhere stops within this.
@@ -99,6 +103,11 @@ impl LetsApp {
     /// Returns the service of messages.
     pub fn messages(&self) -> &MessageService {
         &self.parts.messages
+    }
+
+    /// Returns the service of the end of accounts.
+    pub fn erasure(&self) -> &ErasureService {
+        &self.parts.erasure
     }
 
     /// Returns the hub at which to listen for events.
@@ -141,9 +150,11 @@ impl LetsApp {
 
     /// Takes nothing more, finishes what was taken, and closes the store: everything acknowledged is on disk then.
     pub async fn shutdown(&self) {
-        let recheck = self.parts.recheck.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(recheck) = recheck {
-            recheck.abort();
+        for task in [&self.parts.recheck, &self.parts.finish] {
+            let task = task.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(task) = task {
+                task.abort();
+            }
         }
         self.parts.lanes.close().await;
         self.parts.receipts.close().await;
@@ -291,6 +302,18 @@ impl LetsAppBuilder {
             access_ttl: self.rules.access_ttl,
             refresh_ttl: self.rules.refresh_ttl,
         });
+        let dating = Arc::new(Dating::default());
+        let erasure = Arc::new(ErasurePorts {
+            users: users.clone(),
+            conversations: conversations.clone(),
+            sessions: auth.inner().clone(),
+            lanes: lanes.clone(),
+            views: views.clone(),
+            dating: dating.clone(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+        });
         let conversation_service = ConversationService::new(ConversationPorts {
             conversations: conversations.clone(),
             messages: messages.clone(),
@@ -302,7 +325,7 @@ impl LetsAppBuilder {
             receipts: receipts.clone(),
             views,
             access: access.clone(),
-            dating: Dating::default(),
+            dating,
             shared: store.is_shared(),
         });
         let message_service = MessageService::new(MessagePorts {
@@ -317,12 +340,14 @@ impl LetsAppBuilder {
             access,
         });
         let recheck = tokio::spawn(recheck(auth.clone(), hub.clone()));
+        let finish = tokio::spawn(remains::finish(erasure.clone()));
         Ok(LetsApp {
             parts: Arc::new(Parts {
                 auth,
                 users: UserService::new(users),
                 conversations: conversation_service,
                 messages: message_service,
+                erasure: ErasureService::new(erasure),
                 store,
                 hub,
                 clock,
@@ -331,6 +356,7 @@ impl LetsAppBuilder {
                 lanes,
                 receipts,
                 recheck: Mutex::new(Some(recheck)),
+                finish: Mutex::new(Some(finish)),
             }),
         })
     }
@@ -338,8 +364,10 @@ impl LetsAppBuilder {
 
 impl Drop for Parts {
     fn drop(&mut self) {
-        if let Some(recheck) = self.recheck.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
-            recheck.abort();
+        for task in [&mut self.recheck, &mut self.finish] {
+            if let Some(task) = task.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+                task.abort();
+            }
         }
         self.receipts.stop();
     }

@@ -7,6 +7,7 @@ mod cache;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod conversations;
+pub mod erasure;
 pub mod event;
 pub mod id;
 pub mod messages;

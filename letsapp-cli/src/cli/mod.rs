@@ -1,5 +1,6 @@
 //! The command line `letsapp`: a thin layer of words over [`Client`](crate::Client).
 
+mod account;
 mod auth;
 mod chat;
 mod chats;
@@ -13,6 +14,7 @@ mod messages;
 mod out;
 mod render;
 mod sessions;
+mod sure;
 mod target;
 mod text;
 mod users;
@@ -80,6 +82,9 @@ enum Command {
     /// Make and change groups
     #[command(subcommand)]
     Group(groups::Group),
+    /// Delete one's account
+    #[command(subcommand)]
+    Account(account::Account),
     /// Show the devices that are signed in, or sign one out
     Sessions(sessions::Sessions),
     /// Write a completion script for a shell
@@ -135,6 +140,7 @@ fn execute(arguments: Arguments, out: &Out) -> Result<(), Failure> {
             Command::History(command) => command.run(&context).await,
             Command::Listen(command) => command.run(&context).await,
             Command::Group(command) => command.run(&context).await,
+            Command::Account(command) => command.run(&context).await,
             Command::Sessions(command) => command.run(&context).await,
             Command::Completions(_) => unreachable!("handled above, since it needs no server"),
         }

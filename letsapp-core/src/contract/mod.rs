@@ -51,6 +51,10 @@ pub mod batches;
 #[doc(hidden)]
 pub mod conversations;
 #[doc(hidden)]
+pub mod dissolution;
+#[doc(hidden)]
+pub mod erasure;
+#[doc(hidden)]
 pub mod extremes;
 #[doc(hidden)]
 pub mod groups;

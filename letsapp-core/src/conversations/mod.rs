@@ -6,7 +6,7 @@ mod access;
 mod creation;
 pub(crate) mod dating;
 mod error;
-mod fault;
+pub(crate) mod fault;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod informed;

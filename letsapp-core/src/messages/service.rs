@@ -80,9 +80,18 @@ impl MessageService {
         async move {
             let (outcome, id, fingerprint) = submitted?;
             match outcome.await {
-                Ok(done) => shown(done, sender),
+                Ok(done @ Done::Changed(_)) => shown(done, sender),
+                Ok(done) => {
+                    // Another server may have deleted the group without the lane's having heard of it.
+                    ports.access.reader(conversation_id, sender).await?;
+                    shown(done, sender)
+                }
                 Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
                 Err(refusal) => {
+                    let refused = ports.access.explain(refusal, conversation_id, sender).await;
+                    if matches!(refused, ConversationError::NotFound) {
+                        return Err(refused);
+                    }
                     // What was sent before a check began to fail is still the answer to its retry.
                     let before = ports.messages.find_by_id(conversation_id, id).await?;
                     match before.filter(|message| message.sender_id == sender) {
@@ -90,7 +99,7 @@ impl MessageService {
                             Ok((protocol::Message::seen_by(&message, sender), Made::Before))
                         }
                         Some(_) => Err(ConversationError::Conflict),
-                        None => Err(ports.access.explain(refusal, conversation_id, sender).await),
+                        None => Err(refused),
                     }
                 }
             }
@@ -114,7 +123,7 @@ impl MessageService {
             seq,
             terms: body_terms(body.as_str()),
             body: body.into_string(),
-            mentions: mentions.map(sorted),
+            mentions: sorted(mentions),
         };
         self.revise(principal, conversation_id, command, origin)
     }

@@ -22,9 +22,9 @@ pub use frame::{Frame, Op, Reply, ReplyResult, Request};
 pub use message::{Message, MessageKind, MessageReceipt, ReactionSummary, ReceiptStatus, UserReaction};
 pub use problem::{Code, FieldError, Problem};
 pub use requests::{
-    AddMembers, AtMessage, ChangePassword, ChangeRole, CreateConversation, EditMessage, InConversation, Login, Nothing,
-    Password, React, ReceiptRequest, Refresh, RefreshToken, Register, SendMessage, SettingsPatch, UpdateConversation,
-    UpdateMe, UpdateMyConversation,
+    AddMembers, AtMessage, ChangePassword, ChangeRole, CreateConversation, DeleteAccount, EditMessage, InConversation,
+    Login, Nothing, Password, React, ReceiptRequest, Refresh, RefreshToken, Register, SendMessage, SettingsPatch,
+    UpdateConversation, UpdateMe, UpdateMyConversation,
 };
 pub use session::{SessionInfo, SignedIn, TokenType, Tokens};
 pub use sync::{Changes, Sync, SyncRequest};

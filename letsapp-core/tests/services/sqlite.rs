@@ -3,9 +3,13 @@
 
 mod accounts;
 mod conversations;
+mod deletion;
+mod erasure;
 mod events;
+mod groups;
 mod messages;
 mod sync;
+mod visibility;
 mod world;
 
 use letsapp_core::LetsAppBuilder;
@@ -16,4 +20,10 @@ async fn store(builder: LetsAppBuilder) -> (LetsAppBuilder, world::Kept) {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(directory.path().join("letsapp.db")).unwrap();
     (builder.store(store), Box::new(directory))
+}
+
+/// A file is open once, so that there is no second server.
+async fn shared(here: LetsAppBuilder, _: LetsAppBuilder) -> (LetsAppBuilder, Option<LetsAppBuilder>, world::Kept) {
+    let (here, kept) = store(here).await;
+    (here, None, kept)
 }

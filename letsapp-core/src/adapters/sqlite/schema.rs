@@ -3,10 +3,16 @@
 use rusqlite::Connection;
 
 /// The tables and indexes of a new file, for whoever wants to compare with them or look at them.
-pub const SCHEMA: &str = include_str!("migrations/0001_initial.sql");
+pub const SCHEMA: &str = concat!(
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0003_erasure.sql"),
+);
 
 /// What makes each version of the schema from the one before it. Those that were released are never changed.
-const MIGRATIONS: &[&str] = &[SCHEMA];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0003_erasure.sql"),
+];
 
 /// The version of the schema that this program writes.
 pub(super) const VERSION: usize = MIGRATIONS.len();

@@ -10,7 +10,7 @@ mod socket;
 mod sync;
 mod users;
 
-pub use auth::{ChangePassword, Login, Refresh, Register};
+pub use auth::{ChangePassword, DeleteAccount, Login, Refresh, Register};
 pub use conversations::{AddMembers, ChangeRole, CreateConversation, UpdateConversation, UpdateMyConversation};
 pub use messages::{EditMessage, ReceiptRequest, SendMessage};
 pub use secret::{Password, RefreshToken};

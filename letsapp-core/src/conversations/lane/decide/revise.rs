@@ -30,7 +30,6 @@ pub(super) fn revise(
             body, mentions, terms, ..
         } => {
             check_edit(message, actor.user_id, submission.at, edit_window)?;
-            let mentions = mentions.as_ref().unwrap_or(&message.mentions);
             check_mentions(known, mentions, &message.mentions)?;
             if message.body() == body && message.mentions == *mentions {
                 return Ok(None);
