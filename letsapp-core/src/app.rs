@@ -18,6 +18,8 @@ use crate::conversations::service::Ports as ConversationPorts;
 use crate::conversations::view::Views;
 use crate::conversations::{Access, ConversationService};
 use crate::driver::{self, Alarm, Timed};
+use crate::erasure::service::Ports as ErasurePorts;
+use crate::erasure::{ErasureService, remains};
 use crate::event::{EventBus, Hub};
 use crate::id::{IdSource, SystemIds};
 use crate::messages::MessageService;
@@ -63,6 +65,7 @@ struct Parts {
     messages: MessageService,
     presence: PresenceService,
     typing: TypingService,
+    erasure: ErasureService,
     store: Arc<dyn Repositories>,
     hub: Arc<Hub>,
     clock: Arc<dyn Clock>,
@@ -125,6 +128,11 @@ impl LetsApp {
     /// Returns the service of who types.
     pub fn typing(&self) -> &TypingService {
         &self.parts.typing
+    }
+
+    /// Returns the service of the end of accounts.
+    pub fn erasure(&self) -> &ErasureService {
+        &self.parts.erasure
     }
 
     /// Returns the hub at which to listen for events.
@@ -355,6 +363,18 @@ impl LetsAppBuilder {
             access_ttl: self.rules.access_ttl,
             refresh_ttl: self.rules.refresh_ttl,
         });
+        let dating = Arc::new(Dating::default());
+        let erasure = Arc::new(ErasurePorts {
+            users: users.clone(),
+            conversations: conversations.clone(),
+            sessions: auth.inner().clone(),
+            lanes: lanes.clone(),
+            views: views.clone(),
+            dating: dating.clone(),
+            bus: bus.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+        });
         let conversation_service = ConversationService::new(ConversationPorts {
             conversations: conversations.clone(),
             messages: messages.clone(),
@@ -368,7 +388,7 @@ impl LetsAppBuilder {
             views,
             visibility: visibility.clone(),
             access: access.clone(),
-            dating: Dating::default(),
+            dating,
             shared: store.is_shared(),
         });
         let contact_service = ContactService::new(ContactPorts {
@@ -397,6 +417,7 @@ impl LetsAppBuilder {
             access,
         });
         let recheck = tokio::spawn(recheck(auth.clone(), hub.clone()));
+        let finish = tokio::spawn(remains::finish(erasure.clone()));
         Ok(LetsApp {
             parts: Arc::new(Parts {
                 auth,
@@ -406,6 +427,7 @@ impl LetsAppBuilder {
                 messages: message_service,
                 presence: PresenceService::new(board.clone()),
                 typing: typing_service,
+                erasure: ErasureService::new(erasure),
                 store,
                 hub,
                 clock,
@@ -414,7 +436,7 @@ impl LetsAppBuilder {
                 lanes,
                 receipts,
                 board,
-                tasks: Mutex::new(vec![recheck, driver]),
+                tasks: Mutex::new(vec![recheck, driver, finish]),
             }),
         })
     }

@@ -9,6 +9,7 @@ pub mod contacts;
 pub mod contract;
 pub mod conversations;
 mod driver;
+pub mod erasure;
 pub mod event;
 pub mod id;
 pub mod messages;

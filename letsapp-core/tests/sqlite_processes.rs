@@ -243,6 +243,7 @@ fn conversation(n: u64) -> Conversation {
         created_at: Timestamp::from_millis(1),
         pair: Some((low, high)),
         fingerprint: None,
+        deleted_at: None,
     }
 }
 

@@ -36,12 +36,19 @@ pub(super) struct Login {
 
 #[derive(Debug, Args)]
 struct Secret {
-    /// Read the password from standard input instead of asking for it
-    #[arg(long)]
-    password_stdin: bool,
+    #[command(flatten)]
+    typed: Typed,
     /// What to call this device
     #[arg(long, value_name = "NAME", default_value_t = device())]
     device: String,
+}
+
+/// A password that is typed, by a person or a program.
+#[derive(Debug, Args)]
+pub(super) struct Typed {
+    /// Read the password from standard input instead of asking for it
+    #[arg(long)]
+    password_stdin: bool,
 }
 
 impl Register {
@@ -53,13 +60,14 @@ impl Register {
         let email = self.email.map(Email::parse).transpose();
         let display_name = display_name.map_err(|error| invalid("display name", error))?;
         let email = email.map_err(|error| invalid("email", error))?;
-        let typed = self.secret.password("Password (8 to 128 characters): ")?;
-        if !self.secret.password_stdin && typed != self.secret.password("Once more: ")? {
+        let Secret { typed, device } = self.secret;
+        let word = typed.password("Password (8 to 128 characters): ")?;
+        if !typed.password_stdin && word != typed.password("Once more: ")? {
             return Err(Failure::Refused("the two passwords differ".to_owned()));
         }
         let refused = |_| Failure::Refused("the password must have 8 to 128 characters".to_owned());
-        let password = Password::parse(typed).map_err(refused)?;
-        let device_name = Some(self.secret.device);
+        let password = Password::parse(word).map_err(refused)?;
+        let device_name = Some(device);
         let request = requests::Register {
             username,
             password,
@@ -74,9 +82,9 @@ impl Register {
 
 impl Login {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let typed = self.secret.password("Password: ")?;
+        let word = self.secret.typed.password("Password: ")?;
         let refused = |_| Failure::Refused("the username or the password is wrong".to_owned());
-        let password = Password::presented(typed).map_err(refused)?;
+        let password = Password::presented(word).map_err(refused)?;
         let request = requests::Login {
             username: self.username,
             password,
@@ -104,8 +112,8 @@ fn welcome(context: &Context, user: &User) -> Result<(), Failure> {
         .show(user, || format!("signed in at {server} as {}", name_of(user)))
 }
 
-impl Secret {
-    fn password(&self, prompt: &str) -> Result<String, Failure> {
+impl Typed {
+    pub(super) fn password(&self, prompt: &str) -> Result<String, Failure> {
         if self.password_stdin {
             let mut line = String::new();
             io::stdin().read_line(&mut line)?;

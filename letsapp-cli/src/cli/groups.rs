@@ -11,7 +11,9 @@ use super::context::Context;
 use super::failure::Failure;
 use super::out::Style;
 use super::render::name_of;
+use super::sure::Sure;
 use super::target::Target;
+use super::text::one_line;
 use crate::client::mint;
 use crate::every;
 
@@ -44,6 +46,13 @@ pub(super) enum Group {
     Leave {
         /// The group's title or id
         group: Target,
+    },
+    /// Delete a group, for all who are or were in it
+    Delete {
+        /// The group's title or id
+        group: Target,
+        #[command(flatten)]
+        sure: Sure,
     },
     /// List the members
     Members {
@@ -93,6 +102,14 @@ impl Group {
                 let me = client.me().await.map_err(explain)?.user.id;
                 client.remove_member(group, me).await.map_err(explain)?;
                 context.out.remark("left")
+            }
+            Self::Delete { group, sure } => {
+                let group = group.group(context).await?;
+                let title = client.conversation(group).await.map_err(explain)?.title;
+                let title = one_line(&title.unwrap_or_default());
+                sure.ask(&format!("Delete the group {title} with all that was said in it?"))?;
+                client.delete_conversation(group).await.map_err(explain)?;
+                context.out.remark("deleted")
             }
             Self::Members { group } => {
                 let group = group.group(context).await?;

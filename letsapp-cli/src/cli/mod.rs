@@ -1,5 +1,6 @@
 //! The command line `letsapp`: a thin layer of words over [`Client`](crate::Client).
 
+mod account;
 mod auth;
 mod chat;
 mod chats;
@@ -17,6 +18,7 @@ mod profile;
 mod render;
 mod search;
 mod sessions;
+mod sure;
 mod target;
 mod text;
 mod users;
@@ -100,6 +102,9 @@ enum Command {
     Settings(profile::Settings),
     /// Show who is online, and when others were last
     Presence(presence::Presence),
+    /// Delete one's account
+    #[command(subcommand)]
+    Account(account::Account),
     /// Show the devices that are signed in, or sign one out
     Sessions(sessions::Sessions),
     /// Write a completion script for a shell
@@ -163,6 +168,7 @@ fn execute(arguments: Arguments, out: &Out) -> Result<(), Failure> {
             Command::Profile(command) => command.run(&context).await,
             Command::Settings(command) => command.run(&context).await,
             Command::Presence(command) => command.run(&context).await,
+            Command::Account(command) => command.run(&context).await,
             Command::Sessions(command) => command.run(&context).await,
             Command::Completions(_) => unreachable!("handled above, since it needs no server"),
         }

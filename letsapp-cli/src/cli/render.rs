@@ -197,6 +197,7 @@ fn system(sender: UserId, event: &SystemEvent, names: &Names) -> String {
             let role = format!("{role:?}").to_lowercase();
             format!("{who} made {} {role}", names.name(*user_id))
         }
+        SystemEvent::GroupDeleted => format!("{who} deleted the group"),
         SystemEvent::Call { media, outcome, .. } => format!("{} call: {}", one_line(media), one_line(outcome)),
     }
 }

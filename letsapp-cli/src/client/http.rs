@@ -92,6 +92,11 @@ impl Http {
         self.ask(Method::DELETE, path)
     }
 
+    /// Asks for a deletion that takes more than the address of what is to go.
+    pub(crate) fn delete_with(&self, path: &[&str], body: &impl Serialize) -> Ask<'_> {
+        self.delete(path).json(body)
+    }
+
     /// Returns an access token newer than the one that the server has refused.
     pub(crate) async fn renew(&self, stale: &str) -> Result<String, ClientError> {
         self.session

@@ -143,7 +143,7 @@ async fn a_conversation_from_its_beginning_to_its_end() {
     );
     let edit = EditMessage {
         body: Body::parse("hallo").unwrap(),
-        mentions: None,
+        mentions: Vec::new(),
     };
     assert_eq!(ana.edit(chat, message.seq, &edit).await.unwrap().body, "hallo");
     let read = ReceiptRequest {

@@ -97,6 +97,38 @@ async fn what_goes_wrong_has_an_exit_code_and_one_line() {
 }
 
 #[tokio::test]
+async fn groups_and_accounts_are_deleted_by_those_who_mean_it() {
+    let server = Server::start().await;
+    let (ana, ben) = two(&server).await;
+    ana.ok(&["group", "create", "Tea", "ben"]).await;
+    ana.ok(&["send", "ben", "hello"]).await;
+    assert_eq!(ana.run(&["group", "delete", "Tea"], "y\n").await.code, 2, "no terminal");
+    assert_eq!(
+        ben.run(&["group", "delete", "Tea", "--yes"], "").await.code,
+        1,
+        "not his"
+    );
+    assert_eq!(ana.ok(&["group", "delete", "Tea", "--yes"]).await, "deleted\n");
+    for home in [&ana, &ben] {
+        assert_eq!(home.json(&["chats"]).await.len(), 1, "the direct conversation");
+    }
+    let delete = ["account", "delete", "--password-stdin"];
+    let sure = [&delete[..], &["--yes"]].concat();
+    assert_eq!(ana.run(&delete, "a long password\n").await.code, 2, "no terminal");
+    assert_eq!(ana.run(&sure, "wrong password\n").await.code, 1);
+    let ended = ana.run(&sure, "a long password\n").await;
+    assert_eq!(
+        (ended.code, ended.stdout.as_str(), ended.stderr.as_str()),
+        (0, "deleted\n", "")
+    );
+    assert_eq!(ana.run(&["whoami"], "").await.code, 3);
+    let login = ["login", "ana", "--password-stdin"];
+    assert_eq!(ana.run(&login, "a long password\n").await.code, 1);
+    let chats = ben.json(&["chats"]).await;
+    assert_eq!(chats[0]["peer"]["deleted"], true);
+}
+
+#[tokio::test]
 async fn messages_are_sent_and_read_by_people_and_programs() {
     let server = Server::start().await;
     let (ana, ben) = two(&server).await;

@@ -43,7 +43,7 @@ async fn two_people_talk() {
     bens.unreact(chat, sent.seq, Emoji::parse("👍").unwrap()).await.unwrap();
     let edit = EditMessage {
         body: Body::parse("hallo").unwrap(),
-        mentions: None,
+        mentions: Vec::new(),
     };
     anas.edit(chat, sent.seq, edit).await.unwrap();
     anas.delete(chat, sent.seq).await.unwrap();
@@ -78,7 +78,7 @@ async fn what_was_missed_comes_once_and_in_order() {
         }
         let edit = EditMessage {
             body: Body::parse(format!("edited {round}")).unwrap(),
-            mentions: None,
+            mentions: Vec::new(),
         };
         ben.edit(chat, Seq(1), &edit).await.unwrap();
         proxy.mend();

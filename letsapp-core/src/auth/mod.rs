@@ -16,6 +16,7 @@ pub use error::AuthError;
 pub use model::{Credential, Generation, Key, KeyPurpose, Kid, PasswordHash, Principal, Session, TokenHash};
 pub use repository::{KeyRepository, Revoke, SessionRepository};
 pub use service::AuthService;
+pub(crate) use sessions::Sessions;
 
 #[cfg(test)]
 pub use repository::{MockKeyRepository, MockSessionRepository};

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::auth::sessions::Sessions;
 use crate::auth::token::Refreshing;
-use crate::auth::{AuthError, Credential, Key, PasswordHash, Principal, Revoke, Session, SessionRepository};
+use crate::auth::{AuthError, Key, Principal, Revoke, Session, SessionRepository};
 use crate::event::{Envelope, EventBus};
 use crate::id::{IdSource, SessionId, UserId};
-use crate::protocol::requests::{ChangePassword, Login, Password, Register};
+use crate::protocol::requests::{ChangePassword, Login, Register};
 use crate::protocol::{self, LastSeen, SessionInfo, SignedIn, Tokens};
 use crate::time::Clock;
 use crate::users::{self, About, Claim, DisplayName, Email, Settings, User, UserRepository, Username};
@@ -53,6 +53,11 @@ impl AuthService {
         Self {
             inner: Arc::new(Sessions::new(ports)),
         }
+    }
+
+    /// Returns what proves passwords and ends sessions, for whoever does so to accounts.
+    pub(crate) const fn inner(&self) -> &Arc<Sessions> {
+        &self.inner
     }
 
     /// Makes an account and signs it in.
@@ -173,7 +178,7 @@ impl AuthService {
     /// # Errors
     /// [`AuthError::WrongPassword`] when the current one is not right.
     pub async fn change_password(&self, principal: &Principal, request: ChangePassword) -> Result<(), AuthError> {
-        let credential = self.proven(principal.user_id, request.current_password).await?;
+        let credential = self.inner.proven(principal.user_id, request.current_password).await?;
         let hash = self.inner.hasher.hash(request.new_password, self.inner.salt()).await;
         // Sessions first: should we stop in between, nobody who knew the old password stays signed in.
         self.inner
@@ -316,23 +321,6 @@ impl AuthService {
             tokens: self.inner.issue(&session, 1, now),
         };
         Ok((id, signed_in))
-    }
-
-    async fn proven(&self, user_id: UserId, password: Password) -> Result<Credential, AuthError> {
-        let login = users::Login::Id(user_id);
-        let credential = self
-            .inner
-            .ports
-            .users
-            .credential(&login)
-            .await?
-            .ok_or(AuthError::Unauthenticated)?;
-        let expected = PasswordHash::clone(&credential.password);
-        if self.inner.hasher.verify(password, Some(expected)).await {
-            Ok(credential)
-        } else {
-            Err(AuthError::WrongPassword)
-        }
     }
 }
 

@@ -7,15 +7,17 @@ use std::time::Duration;
 use crate::auth::password::Hasher;
 use crate::auth::service::Ports;
 use crate::auth::token::{AccessTokens, Claims, Refreshing};
-use crate::auth::{AuthError, Generation, Key, Revoke, Session, TokenHash};
+use crate::auth::{AuthError, Credential, Generation, Key, Revoke, Session, TokenHash};
 use crate::cache::Cache;
 use crate::event::Envelope;
 use crate::id::{SessionId, UserId};
+use crate::protocol::requests::Password;
 use crate::protocol::{TokenType, Tokens};
 use crate::time::Timestamp;
+use crate::users::Login;
 
 /// What the service works with, and what it remembers.
-pub(super) struct Sessions {
+pub(crate) struct Sessions {
     pub(super) ports: Ports,
     pub(super) hasher: Hasher,
     pub(super) tokens: AccessTokens,
@@ -188,8 +190,21 @@ impl Sessions {
         }
     }
 
+    /// Returns the credential of a user who proves the password again.
+    pub(crate) async fn proven(&self, user_id: UserId, password: Password) -> Result<Credential, AuthError> {
+        let login = Login::Id(user_id);
+        let credential = self.ports.users.credential(&login).await?;
+        let credential = credential.ok_or(AuthError::Unauthenticated)?;
+        let expected = credential.password.clone();
+        if self.hasher.verify(password, Some(expected)).await {
+            Ok(credential)
+        } else {
+            Err(AuthError::WrongPassword)
+        }
+    }
+
     /// Ends sessions, here at once.
-    pub(super) async fn end(&self, user_id: UserId, which: Revoke, reason: &str) -> Result<Vec<SessionId>, AuthError> {
+    pub(crate) async fn end(&self, user_id: UserId, which: Revoke, reason: &str) -> Result<Vec<SessionId>, AuthError> {
         let ended = self.ports.sessions.revoke(user_id, which).await?;
         for id in &ended {
             self.forget(*id);

@@ -147,6 +147,7 @@ pub(super) fn direct(a: UserId, b: UserId) -> Conversation {
         created_at: at(0),
         pair: Some((a.min(b), a.max(b))),
         fingerprint: None,
+        deleted_at: None,
     }
 }
 
@@ -162,6 +163,7 @@ pub(super) fn group(n: u64, owner: UserId) -> Conversation {
         created_at: at(0),
         pair: None,
         fingerprint: Some([7; 32]),
+        deleted_at: None,
     }
 }
 

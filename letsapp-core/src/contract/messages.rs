@@ -72,6 +72,7 @@ pub async fn system_messages_of_every_kind_are_read_as_written(trial: Trial) {
             user_id: ben,
             role: Role::Admin,
         },
+        SystemEvent::GroupDeleted,
         SystemEvent::Call {
             call_id: CallId::from_bytes([9; 16]),
             media: "video".to_owned(),

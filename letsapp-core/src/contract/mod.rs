@@ -54,6 +54,10 @@ pub mod contacts;
 #[doc(hidden)]
 pub mod conversations;
 #[doc(hidden)]
+pub mod dissolution;
+#[doc(hidden)]
+pub mod erasure;
+#[doc(hidden)]
 pub mod extremes;
 #[doc(hidden)]
 pub mod finding;

@@ -402,7 +402,7 @@ async fn one_and_duplicates(
 
 impl Trial {
     /// Waits until a conversation has that many messages.
-    async fn reach(&self, id: ConversationId, seq: u64) {
+    pub(super) async fn reach(&self, id: ConversationId, seq: u64) {
         while self.head(id).await.seq.0 < seq {
             tokio::task::yield_now().await;
         }

@@ -174,6 +174,26 @@ macro_rules! contract_cases {
                 hits_are_those_of_a_sender_and_a_time,
                 hundreds_of_conversations_are_searched_at_once,
             }
+            erasure: {
+                an_erased_account_leaves_its_name_and_nothing_else,
+                an_account_is_erased_by_whoever_knew_the_password,
+                of_many_who_erase_an_account_one_does,
+                what_races_with_an_erasure_brings_nothing_back,
+                accounts_are_listed_until_their_erasing_is_finished,
+                an_erasing_that_was_begun_outlives_a_restart,
+            }
+            dissolution: {
+                with_a_group_go_all_who_are_or_were_in_it,
+                a_deleted_group_leaves_what_tells_a_retry_from_another_request,
+                nothing_lands_behind_the_end_of_a_group,
+                a_message_sent_while_its_group_is_deleted_is_before_its_end_or_nowhere,
+                of_those_who_delete_a_group_at_once_one_does,
+                a_deleted_group_is_purged_a_part_at_a_time,
+                many_may_purge_at_once_and_again,
+                what_is_not_deleted_is_not_purged,
+                groups_are_listed_until_they_are_purged,
+                the_end_of_a_group_outlives_a_restart,
+            }
             races: {
                 appends_at_once_are_all_in_and_dense,
                 two_instances_share_conversations_without_a_hole,

@@ -48,6 +48,7 @@ impl Ports {
             created_at: now,
             pair: Some(pair),
             fingerprint: None,
+            deleted_at: None,
         };
         match self.conversations.create_direct(conversation, now).await? {
             Creation::Created(conversation) => {
@@ -116,6 +117,7 @@ impl Ports {
             created_at: now,
             pair: None,
             fingerprint: Some(fingerprint),
+            deleted_at: None,
         };
         let wish = Wish {
             conversation_id: id,

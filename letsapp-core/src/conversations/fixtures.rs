@@ -28,6 +28,7 @@ pub(crate) fn conversation(kind: Kind) -> Conversation {
         created_at: NOW,
         pair: (kind == Kind::Direct).then_some((ANA, BEN)),
         fingerprint: None,
+        deleted_at: None,
     }
 }
 

@@ -7,7 +7,7 @@ mod barrier;
 mod creation;
 pub(crate) mod dating;
 mod error;
-mod fault;
+pub(crate) mod fault;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod informed;

@@ -31,6 +31,8 @@ pub struct Conversation {
     pub pair: Option<(UserId, UserId)>,
     /// SHA-256 over the request that made a group, so that a retry can be told from another request with its id.
     pub fingerprint: Option<[u8; 32]>,
+    /// When it was deleted, if it was. What is left then keeps its id from being given to another, and nobody sees it.
+    pub deleted_at: Option<Timestamp>,
 }
 
 impl Conversation {
@@ -38,6 +40,19 @@ impl Conversation {
     pub fn peer_of(&self, user_id: UserId) -> Option<UserId> {
         let (a, b) = self.pair?;
         Some(if a == user_id { b } else { a })
+    }
+
+    /// Returns what is left once it is deleted: nothing that anybody wrote, but what tells a retry of the request that
+    /// made it from another with its id.
+    #[must_use]
+    pub fn deleted(&self, at: Timestamp) -> Self {
+        Self {
+            title: None,
+            about: About::default(),
+            avatar_media_id: None,
+            deleted_at: Some(at),
+            ..self.clone()
+        }
     }
 }
 
@@ -157,6 +172,15 @@ pub struct PreferencesPatch {
 }
 
 impl PreferencesPatch {
+    /// Makes the patch that takes away all that was set.
+    pub const fn blank() -> Self {
+        Self {
+            muted_until: Some(None),
+            archived: Some(false),
+            pinned: Some(false),
+        }
+    }
+
     /// Applies the changes; the same for every store.
     pub fn apply(&self, preferences: &mut Preferences) {
         if let Some(muted_until) = self.muted_until {

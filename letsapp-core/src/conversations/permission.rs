@@ -11,18 +11,25 @@ pub(crate) enum Action {
     Add,
     /// Put a member of this role out.
     Remove(Role),
-    /// Change the role of a member.
-    Assign,
+    /// Go.
+    Leave,
+    /// Change the role of a member who has this one.
+    Assign(Role),
+    /// Make a member who has this role the owner, in one's own place.
+    HandOver(Role),
     /// Delete a message of somebody else for everyone.
     DeleteMessage,
+    /// Delete the group itself.
+    Dissolve,
 }
 
 /// Tells whether a member of this role may do it.
 pub(crate) const fn allows(actor: Role, action: Action) -> bool {
     match (actor, action) {
-        (Role::Owner, _) => true,
+        (Role::Owner, _) | (_, Action::Leave) => true,
         (Role::Admin, Action::Describe | Action::Add | Action::DeleteMessage | Action::Remove(Role::Member)) => true,
-        (Role::Admin, Action::Remove(Role::Admin | Role::Owner) | Action::Assign) => false,
+        (Role::Admin, Action::Remove(Role::Admin | Role::Owner)) => false,
+        (Role::Admin, Action::Assign(_) | Action::HandOver(_) | Action::Dissolve) => false,
         (Role::Member, _) => false,
     }
 }
@@ -33,7 +40,7 @@ mod tests {
 
     #[test]
     fn the_table_of_who_may_do_what() {
-        use Action::{Add, Assign, DeleteMessage, Describe, Remove};
+        use Action::{Add, Assign, DeleteMessage, Describe, Dissolve, HandOver, Leave, Remove};
         use Role::{Admin, Member, Owner};
         let table = [
             // action              member  admin  owner
@@ -42,8 +49,15 @@ mod tests {
             (Remove(Member), [false, true, true]),
             (Remove(Admin), [false, false, true]),
             (Remove(Owner), [false, false, true]),
-            (Assign, [false, false, true]),
+            (Leave, [true, true, true]),
+            (Assign(Member), [false, false, true]),
+            (Assign(Admin), [false, false, true]),
+            (Assign(Owner), [false, false, true]),
+            (HandOver(Member), [false, false, true]),
+            (HandOver(Admin), [false, false, true]),
+            (HandOver(Owner), [false, false, true]),
             (DeleteMessage, [false, true, true]),
+            (Dissolve, [false, false, true]),
         ];
         for (action, expected) in table {
             for (actor, expected) in [Member, Admin, Owner].into_iter().zip(expected) {

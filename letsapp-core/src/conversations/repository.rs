@@ -9,6 +9,10 @@ use crate::storage::RepositoryError;
 use crate::time::Timestamp;
 
 /// Keeps conversations and the records of all who are or were in them.
+///
+/// Of a conversation that is deleted (see [`Conversation::deleted_at`]), no method returns a record of who is or was in
+/// it, from the commit on that deletes it: what is left of them is for [`purge`](Self::purge) to remove. The
+/// conversation itself stays.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait ConversationRepository: Send + Sync {
@@ -76,6 +80,25 @@ pub trait ConversationRepository: Send + Sync {
         patch: PreferencesPatch,
         at: Timestamp,
     ) -> Result<Option<Member>, RepositoryError>;
+
+    /// Returns conversations that were deleted before `before` and of which there may be something left to
+    /// [`purge`](Self::purge), the longest ago first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn deleted(&self, before: Timestamp, limit: usize) -> Result<Vec<ConversationId>, RepositoryError>;
+
+    /// Removes a part of what is left of a conversation that is deleted: at most `limit` records of who was in it, and
+    /// at most `limit` messages with all that they are found by. True once nothing is left but the conversation, so
+    /// that its id is never given out again, and its newest message, so that its head stays what it is. Of a
+    /// conversation that is not deleted nothing is removed. It may be done again, and by several at once.
+    ///
+    /// A server may believe for a minute that a conversation stands where it stood, and it is by the messages that it
+    /// learns better. So this is for conversations that were deleted longer ago than that.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails: a part may have been removed.
+    async fn purge(&self, id: ConversationId, limit: usize) -> Result<bool, RepositoryError>;
 }
 
 /// What came of making a conversation.

@@ -49,7 +49,7 @@ pub(crate) struct Ports {
     pub(crate) views: Arc<Views>,
     pub(crate) visibility: Visibility,
     pub(crate) access: Access,
-    pub(crate) dating: Dating,
+    pub(crate) dating: Arc<Dating>,
     /// Whether other servers write to the stores.
     pub(crate) shared: bool,
 }
@@ -245,6 +245,19 @@ impl ConversationService {
             role: member.role,
             joined_at: member.joined_at,
         })
+    }
+
+    /// Deletes a group, for all who are or were in it: from here on there is no such group.
+    ///
+    /// # Errors
+    /// [`ConversationError::Forbidden`] unless one is its owner.
+    pub async fn delete(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        origin: Option<ConnectionId>,
+    ) -> Result<(), ConversationError> {
+        self.govern(principal, id, Act::Dissolve, origin).await.map(drop)
     }
 
     /// Carries out a change of a group, and returns the system message that tells of it, if anything changed.

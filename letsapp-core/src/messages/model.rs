@@ -100,6 +100,8 @@ pub enum SystemEvent {
         /// Which.
         role: Role,
     },
+    /// The group was deleted: the end of its order, which nobody reads any more.
+    GroupDeleted,
     /// A call ended.
     Call {
         /// Which call.

@@ -141,7 +141,8 @@ pub enum Change {
     /// Adds a system message and carries out what it tells of (membership, roles, title, description, picture; or
     /// nothing, as of a call), all in one step. The system message becomes the conversation's fence.
     Govern {
-        /// The conversation as it shall be; `None` if it stays as it is.
+        /// The conversation as it shall be; `None` if it stays as it is. Where it is [deleted](Conversation::deleted_at),
+        /// all who are in go with it, and there are no records of its members from then on.
         conversation: Option<Conversation>,
         /// Who comes, goes, or gets another role, at the time when the message was sent, each at most once; see
         /// [`MemberChange::apply`]. What comes to nothing is left out, and the rest is carried out.

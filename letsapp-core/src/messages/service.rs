@@ -83,11 +83,19 @@ impl MessageService {
             let (outcome, id, fingerprint) = submitted?;
             match outcome.await {
                 Ok(done) => {
+                    if !matches!(done, Done::Changed(_)) {
+                        // Another server may have deleted the group without the lane's having heard of it.
+                        ports.access.reader(conversation_id, sender).await?;
+                    }
                     ports.typists.sent(conversation_id, sender);
                     shown(done, sender)
                 }
                 Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
                 Err(refusal) => {
+                    let refused = ports.access.explain(refusal, conversation_id, sender).await;
+                    if matches!(refused, ConversationError::NotFound) {
+                        return Err(refused);
+                    }
                     // What was sent before a check began to fail is still the answer to its retry.
                     let before = ports.messages.find_by_id(conversation_id, id).await?;
                     match before.filter(|message| message.sender_id == sender) {
@@ -95,7 +103,7 @@ impl MessageService {
                             Ok((protocol::Message::seen_by(&message, sender), Made::Before))
                         }
                         Some(_) => Err(ConversationError::Conflict),
-                        None => Err(ports.access.explain(refusal, conversation_id, sender).await),
+                        None => Err(refused),
                     }
                 }
             }
@@ -119,7 +127,7 @@ impl MessageService {
             seq,
             terms: body_terms(body.as_str()),
             body: body.into_string(),
-            mentions: mentions.map(sorted),
+            mentions: sorted(mentions),
         };
         self.revise(principal, conversation_id, command, origin)
     }

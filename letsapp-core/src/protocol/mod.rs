@@ -27,9 +27,9 @@ pub use message::{Message, MessageKind, MessageReceipt, ReactionSummary, Receipt
 pub use presence::{Presence, PresenceStatus};
 pub use problem::{Code, FieldError, Problem};
 pub use requests::{
-    AddMembers, AtMessage, ChangePassword, ChangeRole, CreateConversation, EditMessage, InConversation, Login, Nothing,
-    Password, PutContact, React, ReceiptRequest, Refresh, RefreshToken, Register, SearchMessages, SendMessage, SetTyping,
-    SettingsPatch, UpdateConversation, UpdateMe, UpdateMyConversation, WatchPresence,
+    AddMembers, AtMessage, ChangePassword, ChangeRole, CreateConversation, DeleteAccount, EditMessage, InConversation,
+    Login, Nothing, Password, PutContact, React, ReceiptRequest, Refresh, RefreshToken, Register, SearchMessages,
+    SendMessage, SetTyping, SettingsPatch, UpdateConversation, UpdateMe, UpdateMyConversation, WatchPresence,
 };
 pub use search::{Highlight, SearchHit};
 pub use session::{SessionInfo, SignedIn, TokenType, Tokens};

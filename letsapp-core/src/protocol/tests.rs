@@ -262,6 +262,7 @@ fn a_system_message_says_what_happened() {
             },
             json!({"type": "role_changed", "user_id": BEN_TEXT, "role": "admin"}),
         ),
+        (SystemEvent::GroupDeleted, json!({"type": "group_deleted"})),
         (
             SystemEvent::Call {
                 call_id,

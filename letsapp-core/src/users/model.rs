@@ -29,6 +29,16 @@ pub struct User {
     pub deleted_at: Option<Timestamp>,
 }
 
+impl User {
+    /// Erases what is known of the user, but for the username, which stays claimed, and when the account was made and
+    /// erased; the same for every store.
+    pub fn erase(&mut self, at: Timestamp) {
+        ProfilePatch::blank().apply(self);
+        self.last_seen_at = None;
+        self.deleted_at = Some(at);
+    }
+}
+
 /// A user's privacy settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -94,6 +104,19 @@ pub struct ProfilePatch {
 }
 
 impl ProfilePatch {
+    /// Makes the patch that leaves nothing of a profile. The settings become those that show least, so that nothing
+    /// comes to light that was hidden.
+    pub fn blank() -> Self {
+        Self {
+            display_name: Some(DisplayName::from_stored("")),
+            about: Some(About::from_stored("")),
+            email: Some(None),
+            avatar_media_id: Some(None),
+            last_seen: Some(Audience::Nobody),
+            read_receipts: Some(false),
+        }
+    }
+
     /// Applies the changes; the same for every store.
     pub fn apply(&self, user: &mut User) {
         if let Some(display_name) = &self.display_name {

@@ -8,7 +8,8 @@ use crate::storage::RepositoryError;
 use crate::time::Timestamp;
 use crate::users::{Email, ProfilePatch, User, Username};
 
-/// Keeps users and their password hashes. Usernames are claimed for ever; addresses while a user has them.
+/// Keeps users and their password hashes. Usernames are claimed for ever; addresses while a user has them. Of a user who
+/// is erased nothing changes any more, and nothing is found but by id.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait UserRepository: Send + Sync {
@@ -68,6 +69,28 @@ pub trait UserRepository: Send + Sync {
         from: &PasswordHash,
         to: PasswordHash,
     ) -> Result<bool, RepositoryError>;
+
+    /// Erases a user whose password hash is still `proven`, in one step: what [`User::erase`] leaves is left, the hash
+    /// is gone, the address is free, and the user is one of those whose [erasing](Self::erasing) goes on. False, and
+    /// nothing is changed, if there is no such user, they are erased, or the hash is another. Of several at once, one
+    /// is true.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn erase(&self, id: UserId, proven: &PasswordHash, at: Timestamp) -> Result<bool, RepositoryError>;
+
+    /// Returns users who were erased before `before` and of whom it was not noted that all that follows is
+    /// [done](Self::finish_erasing), the longest ago first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn erasing(&self, before: Timestamp, limit: usize) -> Result<Vec<UserId>, RepositoryError>;
+
+    /// Notes that all that follows from erasing a user is done. It may be noted again.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn finish_erasing(&self, id: UserId) -> Result<(), RepositoryError>;
 }
 
 /// What came of [`UserRepository::create`].

@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use letsapp_core::adapters::mongodb::MongoStore;
+use letsapp_core::auth::PasswordHash;
 use letsapp_core::contacts::{Block, Contact};
-use letsapp_core::conversations::{Advance, PreferencesPatch, Span, Watermarks, Window};
+use letsapp_core::conversations::{Advance, MemberChange, PreferencesPatch, Span, Watermarks, Window};
 use letsapp_core::id::{ConversationId, Rev, Seq, SessionId};
-use letsapp_core::messages::Range;
 use letsapp_core::messages::search::{Query, Rank, Scope, Score, Search};
+use letsapp_core::messages::{Change, Range};
 use letsapp_core::storage::Repositories;
 use letsapp_testkit::mongodb::shared;
 use mongodb::bson::{Bson, Document};
@@ -131,7 +132,32 @@ async fn walk(store: &MongoStore) {
     messages.tally(&both.map(span)).await.expect("the store is there");
     messages.senders(span(chat)).await.expect("the store is there");
     tie(store).await;
+    let gone = create_group(store, 2).await;
+    let group = conversations.find(&[gone]).await.expect("the store is there").remove(0);
+    let fence = head(store, gone).await.fence;
+    let end = match addition(gone, 0, fence) {
+        Change::Govern { message, fence, .. } => Change::Govern {
+            conversation: Some(group.deleted(at(6))),
+            members: vec![MemberChange::Left(user_id(0))],
+            message,
+            fence,
+        },
+        _ => unreachable!("that is what it makes"),
+    };
+    land(store, end).await;
+    conversations
+        .members(&[(gone, user_id(0))])
+        .await
+        .expect("the store is there");
+    while !conversations.purge(gone, 10).await.expect("the store is there") {}
+
     store.users().find(&[user_id(1)]).await.expect("the store is there");
+    let proven = PasswordHash::from_phc("x");
+    store
+        .users()
+        .erase(user_id(1), &proven, at(7))
+        .await
+        .expect("the store is there");
     let session = SessionId::from_bytes([1; 16]);
     store.sessions().find(&[session]).await.expect("the store is there");
     store

@@ -104,6 +104,7 @@ fn group(n: u64) -> Conversation {
         created_at: at(0),
         pair: None,
         fingerprint: Some([7; 32]),
+        deleted_at: None,
     }
 }
 

@@ -53,7 +53,10 @@ async fn events_of_a_conversation_come_in_order_of_rev_while_edits_and_appends_r
         async move {
             for n in 0..100 {
                 let body = Body::parse(format!("edited {n}")).unwrap();
-                let request = EditMessage { body, mentions: None };
+                let request = EditMessage {
+                    body,
+                    mentions: Vec::new(),
+                };
                 world
                     .app
                     .messages()
@@ -99,7 +102,7 @@ async fn a_member_who_may_not_see_a_change_learns_its_number() {
     let mut listener = world.listen(&ben);
     let request = EditMessage {
         body: Body::parse("changed").unwrap(),
-        mentions: None,
+        mentions: Vec::new(),
     };
     let edited = world
         .app

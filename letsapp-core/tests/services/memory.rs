@@ -4,17 +4,29 @@
 mod accounts;
 mod contacts;
 mod conversations;
+mod deletion;
+mod erasure;
 mod events;
+mod groups;
 mod messages;
 mod search;
 mod presence;
 mod sync;
 mod two_servers;
+mod visibility;
 mod world;
 
 use letsapp_core::LetsAppBuilder;
+use letsapp_core::adapters::memory::MemoryStore;
 
 /// Puts the store in memory under an application; nothing has to be kept for it.
 async fn store(builder: LetsAppBuilder) -> (LetsAppBuilder, world::Kept) {
     (builder, Box::new(()))
+}
+
+/// Puts one store under two applications, as under two servers.
+async fn shared(here: LetsAppBuilder, there: LetsAppBuilder) -> (LetsAppBuilder, Option<LetsAppBuilder>, world::Kept) {
+    let store = MemoryStore::new();
+    let another = store.another();
+    (here.store(store), Some(there.store(another)), Box::new(()))
 }

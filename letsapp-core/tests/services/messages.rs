@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use letsapp_core::conversations::{ConversationError, Forbidden, Made, Watermarks};
-use letsapp_core::id::{Rev, Seq};
+use letsapp_core::id::{Rev, Seq, UserId};
 use letsapp_core::messages::{Body, Emoji, Range};
 use letsapp_core::protocol::ReceiptStatus;
 use letsapp_core::protocol::requests::{EditMessage, SendMessage};
@@ -11,7 +11,7 @@ use crate::world::{World, limit, message_id};
 fn edit(body: &str) -> EditMessage {
     EditMessage {
         body: Body::parse(body).unwrap(),
-        mentions: None,
+        mentions: Vec::new(),
     }
 }
 
@@ -536,4 +536,44 @@ async fn an_admin_deletes_no_message_that_they_may_not_see() {
     let refused = messages.delete(&ben, group, early, None).await;
     assert!(matches!(refused, Err(ConversationError::NotFound)));
     assert!(messages.delete(&ben, group, late, None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_mention_survives_an_edit_only_if_it_is_still_named() {
+    let world = World::new().await;
+    let (ana, ben, cem, eve) = (
+        world.person("ana").await,
+        world.person("ben").await,
+        world.person("cem").await,
+        world.person("eve").await,
+    );
+    let group = world.group(&ana, &[&ben, &cem]).await;
+    let naming = |who: &[UserId]| SendMessage {
+        mentions: who.to_vec(),
+        ..SendMessage::text("tea?").unwrap()
+    };
+    let stranger = world.send(&ana, group, naming(&[ben.user_id, eve.user_id])).await;
+    assert!(matches!(stranger, Err(ConversationError::Invalid(_))));
+    let twice = [ben.user_id, cem.user_id, ben.user_id];
+    let sent = world.send(&ana, group, naming(&twice)).await.unwrap().0;
+    let mut both = vec![ben.user_id, cem.user_id];
+    both.sort_unstable();
+    assert_eq!(sent.mentions, both, "each once");
+    let edit = async |words: &str, who: &[UserId]| {
+        let request = EditMessage {
+            body: Body::parse(words).unwrap(),
+            mentions: who.to_vec(),
+        };
+        world.app.messages().edit(&ana, group, sent.seq, request, None).await
+    };
+    // Who was named may have left since.
+    world.remove(&ana, group, cem.user_id).await.unwrap();
+    assert_eq!(edit("coffee?", &both).await.unwrap().mentions, both);
+    assert_eq!(edit("coffee?", &[ben.user_id]).await.unwrap().mentions, [ben.user_id]);
+    let back = edit("coffee?", &both).await;
+    assert!(matches!(back, Err(ConversationError::Invalid(_))), "{back:?}");
+    let same = edit("coffee?", &[ben.user_id]).await.unwrap();
+    assert_eq!(edit("coffee?", &[ben.user_id]).await.unwrap().rev, same.rev);
+    let unnamed = edit("coffee?", &[]).await.unwrap();
+    assert_eq!((unnamed.mentions, unnamed.rev.0), (Vec::new(), same.rev.0 + 1));
 }

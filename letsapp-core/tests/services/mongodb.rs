@@ -5,11 +5,15 @@
 mod accounts;
 mod contacts;
 mod conversations;
+mod deletion;
+mod erasure;
 mod events;
+mod groups;
 mod messages;
 mod search;
 mod presence;
 mod sync;
+mod visibility;
 mod world;
 
 use letsapp_core::LetsAppBuilder;
@@ -23,5 +27,21 @@ async fn store(builder: LetsAppBuilder) -> (LetsAppBuilder, world::Kept) {
             (builder.store(store), Box::new(()))
         }
         None => (builder, Box::new(())),
+    }
+}
+
+/// Puts one database under two applications, as under two servers.
+async fn shared(here: LetsAppBuilder, there: LetsAppBuilder) -> (LetsAppBuilder, Option<LetsAppBuilder>, world::Kept) {
+    match letsapp_testkit::mongodb::shared() {
+        Some(server) => {
+            let uri = server.unique_database_uri();
+            let connect = async || MongoStore::connect(&uri).await.unwrap();
+            (
+                here.store(connect().await),
+                Some(there.store(connect().await)),
+                Box::new(()),
+            )
+        }
+        None => (here, None, Box::new(())),
     }
 }

@@ -4,11 +4,15 @@
 mod accounts;
 mod contacts;
 mod conversations;
+mod deletion;
+mod erasure;
 mod events;
+mod groups;
 mod messages;
 mod search;
 mod presence;
 mod sync;
+mod visibility;
 mod world;
 
 use letsapp_core::LetsAppBuilder;
@@ -19,4 +23,10 @@ async fn store(builder: LetsAppBuilder) -> (LetsAppBuilder, world::Kept) {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(directory.path().join("letsapp.db")).unwrap();
     (builder.store(store), Box::new(directory))
+}
+
+/// A file is open once, so that there is no second server.
+async fn shared(here: LetsAppBuilder, _: LetsAppBuilder) -> (LetsAppBuilder, Option<LetsAppBuilder>, world::Kept) {
+    let (here, kept) = store(here).await;
+    (here, None, kept)
 }

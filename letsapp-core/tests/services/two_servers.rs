@@ -9,8 +9,10 @@ use letsapp_core::conversations::{ConversationError, Forbidden, Made, Role};
 use letsapp_core::id::{ConversationId, Seq, UserId};
 use letsapp_core::protocol::Message;
 use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage, UpdateConversation};
+use letsapp_core::storage::Repositories as _;
 use letsapp_core::text::Title;
-use letsapp_core::time::{ManualClock, Timestamp};
+use letsapp_core::time::{Clock as _, ManualClock, Timestamp};
+use letsapp_core::users::Login;
 
 use crate::world::message_id;
 
@@ -180,6 +182,51 @@ async fn both_write_to_one_group_and_its_order_is_dense() {
     tokio::join!(retitle, talk);
     let head = servers.here.conversations().find(&ana, id).await.unwrap().head;
     assert_eq!((head.seq, head.rev.0), (Seq(81), 81));
+}
+
+#[tokio::test]
+async fn what_a_server_has_left_undone_the_next_one_finishes_when_it_starts() {
+    let store = MemoryStore::new();
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
+    let start = || LetsApp::builder().clock(clock.clone()).store(store.another()).build();
+    let first = start().await.unwrap();
+    let ana = first.sign_up("ana", "a long password").await.unwrap();
+    let ben = first.sign_up("ben", "a long password").await.unwrap();
+    let left = group(&first, &ana, &[ben.user_id]).await;
+    let deleted = group(&first, &ben, &[]).await;
+    say(&first, &ben, deleted, "to be forgotten").await.unwrap();
+    first.conversations().delete(&ben, deleted, None).await.unwrap();
+    first.shutdown().await;
+    // It stops when the account is marked, and nothing more is done.
+    let users = store.users();
+    let credential = users.credential(&Login::Id(ana.user_id)).await.unwrap().unwrap();
+    assert!(
+        users
+            .erase(ana.user_id, &credential.password, clock.now())
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.sessions().of_user(ana.user_id).await.unwrap().len(), 1);
+
+    clock.advance(std::time::Duration::from_secs(301));
+    let next = start().await.unwrap();
+    let finished = async {
+        loop {
+            let erasing = users.erasing(clock.now(), 9).await.unwrap();
+            let remains = store.conversations().deleted(clock.now(), 9).await.unwrap();
+            if erasing.is_empty() && remains.is_empty() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let finished = tokio::time::timeout(std::time::Duration::from_secs(30), finished).await;
+    finished.expect("it does so by itself");
+    assert_eq!(store.sessions().of_user(ana.user_id).await.unwrap(), []);
+    let view = next.conversations().find(&ben, left).await.unwrap();
+    assert_eq!((view.me.role, view.member_count), (Role::Owner, 1));
+    assert_eq!(store.messages().find(&[(deleted, Seq(2))]).await.unwrap(), []);
+    next.shutdown().await;
 }
 
 #[tokio::test]

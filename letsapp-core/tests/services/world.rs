@@ -6,7 +6,7 @@ use std::time::Duration;
 use letsapp_core::LetsApp;
 use letsapp_core::auth::Principal;
 use letsapp_core::conversations::{ConversationError, Made};
-use letsapp_core::event::{Connection, Event};
+use letsapp_core::event::{Closed, Connection, Event};
 use letsapp_core::id::{ConnectionId, ConversationId, IdSource, MessageId, SystemIds, UserId};
 use letsapp_core::messages::Range;
 use letsapp_core::page::Limit;
@@ -34,6 +34,24 @@ impl World {
             clock,
             _kept: kept,
         }
+    }
+
+    /// Makes a world, and another server on the same store: the same one, where there can be only one.
+    pub(crate) async fn with_another_server() -> (Self, LetsApp) {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
+        let builder = || LetsApp::builder().clock(clock.clone());
+        let (here, there, kept) = crate::shared(builder(), builder()).await;
+        let app = here.build().await.unwrap();
+        let there = match there {
+            Some(there) => there.build().await.unwrap(),
+            None => app.clone(),
+        };
+        let world = Self {
+            app,
+            clock,
+            _kept: kept,
+        };
+        (world, there)
     }
 
     pub(crate) async fn person(&self, name: &str) -> Principal {
@@ -140,6 +158,19 @@ impl Listener {
             self.waiting = events.iter().rev().map(|event| event.event().clone()).collect();
         }
         self.waiting.pop().expect("there is one")
+    }
+
+    /// Waits for the end of the connection, passing over events, and returns why it ended.
+    pub(crate) async fn end(&mut self) -> Closed {
+        let ended = async {
+            loop {
+                if let Err(closed) = self.connection.drain(&mut Vec::new()).await {
+                    return closed;
+                }
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
+        ended.expect("an end within half a minute")
     }
 
     /// Returns the next event that `wanted` picks something from, passing over others.

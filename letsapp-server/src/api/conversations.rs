@@ -31,6 +31,7 @@ pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
                 .and(json.clone())
                 .then(update),
         ),
+        Endpoint::new::<__path_delete>(one().and(warp::delete()).and(call.clone()).then(delete)),
         Endpoint::new::<__path_update_mine>(mine.and(warp::patch()).and(call).and(json).then(update_mine)),
     ]
 }
@@ -77,6 +78,15 @@ async fn update(id: ConversationId, call: Call, body: Json) -> Answer {
     let principal = call.principal().await?;
     let request = body.read::<UpdateConversation>().await?;
     reply::ok(&call.app().conversations().update(&principal, id, request, None).await?)
+}
+
+/// Deletes a group, for all who are or were in it; takes the owner.
+#[utoipa::path(delete, path = "/v1/conversations/{id}", tag = "conversations", params(("id" = ConversationId, Path)),
+    responses((status = 204), (status = 403), (status = 404)), security(("bearer" = [])))]
+async fn delete(id: ConversationId, call: Call) -> Answer {
+    let principal = call.principal().await?;
+    call.app().conversations().delete(&principal, id, None).await?;
+    reply::done()
 }
 
 /// Changes what one sets for oneself: muted, archived, pinned.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use letsapp_core::id::UserId;
 use letsapp_core::page::Page;
-use letsapp_core::protocol::requests::UpdateMe;
+use letsapp_core::protocol::requests::{DeleteAccount, UpdateMe};
 use letsapp_core::protocol::{List, MyProfile, User};
 use letsapp_core::users::{ProfilePatch, Username};
 use warp::Filter;
@@ -22,6 +22,7 @@ pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
     vec![
         Endpoint::new::<__path_me>(me().and(warp::get()).and(call.clone()).then(self::me)),
         Endpoint::new::<__path_update_me>(me().and(warp::patch()).and(call.clone()).and(json()).then(update_me)),
+        Endpoint::new::<__path_delete_me>(me().and(warp::delete()).and(call.clone()).and(json()).then(delete_me)),
         Endpoint::new::<__path_find>(
             warp::path!("v1" / "users" / UserId)
                 .and(warp::get())
@@ -48,6 +49,17 @@ async fn update_me(call: Call, body: Json) -> Answer {
     let principal = call.principal().await?;
     let patch = ProfilePatch::from(body.read::<UpdateMe>().await?);
     reply::ok(&call.app().users().update_me(&principal, patch).await?)
+}
+
+/// Erases one's own account: its sessions end, its groups are left, its username is never given out again. What it wrote
+/// stays, as from a deleted user.
+#[utoipa::path(delete, path = "/v1/me", tag = "users", request_body = DeleteAccount,
+    responses((status = 204), (status = 403, description = "The password is wrong")), security(("bearer" = [])))]
+async fn delete_me(call: Call, body: Json) -> Answer {
+    let principal = call.principal().await?;
+    let request = body.read::<DeleteAccount>().await?;
+    call.app().erasure().delete_account(&principal, request).await?;
+    reply::done()
 }
 
 /// Returns a profile.

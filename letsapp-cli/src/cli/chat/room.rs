@@ -185,7 +185,18 @@ impl<'a> Room<'a> {
             Input::Edit(seq, words) => {
                 let seq = mine(seq)?;
                 let body = Body::parse(words).map_err(|error| format!("the text {error}"))?;
-                async move { live.edit(id, seq, EditMessage { body, mentions: None }).await }.boxed()
+                async move {
+                    live.edit(
+                        id,
+                        seq,
+                        EditMessage {
+                            body,
+                            mentions: Vec::new(),
+                        },
+                    )
+                    .await
+                }
+                .boxed()
             }
             Input::Delete(seq) => {
                 let seq = mine(seq)?;

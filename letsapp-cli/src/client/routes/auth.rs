@@ -1,7 +1,7 @@
 //! Signing up, in and out.
 
 use letsapp_core::id::SessionId;
-use letsapp_core::protocol::requests::{ChangePassword, Login, Register};
+use letsapp_core::protocol::requests::{ChangePassword, DeleteAccount, Login, Register};
 use letsapp_core::protocol::{Items, SessionInfo, SignedIn, User};
 use reqwest::Method;
 
@@ -46,6 +46,15 @@ impl Client {
     /// When the current password is wrong.
     pub async fn change_password(&self, request: &ChangePassword) -> Result<(), ClientError> {
         self.http.post(&["auth", "password"], request).done().await
+    }
+
+    /// Deletes one's account, which ends every session; the tokens are forgotten.
+    ///
+    /// # Errors
+    /// `forbidden` when the password is wrong.
+    pub async fn delete_account(&self, request: &DeleteAccount) -> Result<(), ClientError> {
+        self.http.delete_with(&["me"], request).done().await?;
+        self.http.session.end()
     }
 
     /// Returns the devices that are signed in.

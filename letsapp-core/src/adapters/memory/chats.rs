@@ -1,7 +1,7 @@
 //! What conversations and messages share: one lock, so that a change of a conversation, its members and its messages
 //! is one step.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::log::Log;
@@ -25,6 +25,8 @@ pub(super) fn write(chats: &Shared) -> RwLockWriteGuard<'_, Chats> {
 pub(super) struct Chats {
     by_id: HashMap<ConversationId, Chat>,
     by_user: HashMap<UserId, HashSet<ConversationId>>,
+    /// Those deleted of which something is left.
+    remains: BTreeSet<(Timestamp, ConversationId)>,
 }
 
 /// A conversation with its members, former ones too, and its messages.
@@ -41,12 +43,41 @@ impl Chats {
     }
 
     pub(super) fn member_mut(&mut self, id: ConversationId, user_id: UserId) -> Option<&mut Member> {
-        self.by_id.get_mut(&id)?.members.get_mut(&user_id)
+        let chat = self.by_id.get_mut(&id).filter(|chat| !chat.is_deleted())?;
+        chat.members.get_mut(&user_id)
     }
 
     pub(super) fn memberships(&self, user_id: UserId) -> impl Iterator<Item = &Member> {
         let ids = self.by_user.get(&user_id).into_iter().flatten();
-        ids.filter_map(move |id| self.by_id.get(id)?.members.get(&user_id))
+        ids.filter_map(move |id| self.by_id.get(id)?.member(user_id))
+    }
+
+    /// Returns the conversations that were deleted before then and of which something is left, the longest ago first.
+    pub(super) fn deleted(&self, before: Timestamp, limit: usize) -> Vec<ConversationId> {
+        let earlier = self.remains.iter().take_while(|(at, _)| *at < before);
+        earlier.map(|(_, id)| *id).take(limit).collect()
+    }
+
+    /// Removes a part of what is left of a conversation; true once nothing is.
+    pub(super) fn purge(&mut self, id: ConversationId, limit: usize) -> bool {
+        let Some(chat) = self.by_id.get_mut(&id) else {
+            return true;
+        };
+        let Some(deleted_at) = chat.conversation.deleted_at else {
+            return true;
+        };
+        let gone: Vec<_> = chat.members.keys().copied().take(limit).collect();
+        for user_id in gone {
+            chat.members.remove(&user_id);
+            if let Some(ids) = self.by_user.get_mut(&user_id) {
+                ids.remove(&id);
+            }
+        }
+        let done = chat.log.purge(limit) && chat.members.is_empty();
+        if done {
+            self.remains.remove(&(deleted_at, id));
+        }
+        done
     }
 
     pub(super) fn create_direct(&mut self, conversation: Conversation, at: Timestamp) -> Creation {
@@ -140,6 +171,7 @@ impl Chats {
             return Outcome::Outdated;
         }
         if let Some(conversation) = conversation {
+            self.remains.extend(conversation.deleted_at.map(|at| (at, id)));
             chat.conversation = conversation;
         }
         let position = chat.tell(message, members);
@@ -172,9 +204,20 @@ impl Chat {
         }
     }
 
+    pub(super) fn is_deleted(&self) -> bool {
+        self.conversation.deleted_at.is_some()
+    }
+
+    /// Returns the record of one who is or was in, unless the conversation is deleted.
+    pub(super) fn member(&self, user_id: UserId) -> Option<&Member> {
+        self.members.get(&user_id).filter(|_| !self.is_deleted())
+    }
+
     /// Returns those who are in now.
     pub(super) fn members_in(&self) -> impl Iterator<Item = &Member> {
-        self.members.values().filter(|member| member.is_in())
+        self.members
+            .values()
+            .filter(|member| member.is_in() && !self.is_deleted())
     }
 
     /// Adds a system message and carries out what it tells of the members.

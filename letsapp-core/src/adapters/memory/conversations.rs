@@ -57,9 +57,7 @@ impl ConversationRepository for MemoryConversations {
     async fn members(&self, of: &[(ConversationId, UserId)]) -> Result<Vec<Member>, RepositoryError> {
         self.gate.pass()?;
         let chats = read(&self.chats);
-        let found = of
-            .iter()
-            .filter_map(|(id, user_id)| chats.chat(*id)?.members.get(user_id));
+        let found = of.iter().filter_map(|(id, user_id)| chats.chat(*id)?.member(*user_id));
         Ok(found.cloned().collect())
     }
 
@@ -101,5 +99,15 @@ impl ConversationRepository for MemoryConversations {
         patch.apply(&mut member.preferences);
         member.changed_at = at;
         Ok(Some(member.clone()))
+    }
+
+    async fn deleted(&self, before: Timestamp, limit: usize) -> Result<Vec<ConversationId>, RepositoryError> {
+        self.gate.pass()?;
+        Ok(read(&self.chats).deleted(before, limit))
+    }
+
+    async fn purge(&self, id: ConversationId, limit: usize) -> Result<bool, RepositoryError> {
+        self.gate.pass()?;
+        Ok(write(&self.chats).purge(id, limit))
     }
 }

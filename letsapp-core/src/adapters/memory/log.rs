@@ -8,9 +8,10 @@ use crate::id::{MessageId, Rev, Seq, UserId};
 use crate::messages::search::{Query, Score};
 use crate::messages::{IndexTerms, Message, Position, Range, TermsChange};
 
-/// Messages by `seq`: the one at `seq` is the entry at `seq - 1`.
+/// Messages by `seq`: the one at `seq` is the entry at `seq - 1`, less those that were purged before it.
 #[derive(Debug, Default)]
 pub(super) struct Log {
+    purged: u64,
     #[expect(
         clippy::vec_box,
         reason = "a log that grows would move all of its messages, time and again"
@@ -58,7 +59,8 @@ impl Log {
 
     /// Replaces a message, unless it has changed since the new state was worked out.
     pub(super) fn revise(&mut self, message: Message, terms: TermsChange) -> Option<Position> {
-        let entry = self.entries.get_mut(index(message.seq)?)?;
+        let place = self.place(message.seq)?;
+        let entry = self.entries.get_mut(place)?;
         let before = &entry.message;
         if before.id != message.id || before.rev != message.rev {
             return None;
@@ -84,7 +86,7 @@ impl Log {
     }
 
     pub(super) fn find(&self, seq: Seq) -> Option<&Message> {
-        Some(&self.entries.get(index(seq)?)?.message)
+        Some(&self.entries.get(self.place(seq)?)?.message)
     }
 
     pub(super) fn find_by_id(&self, id: MessageId) -> Option<&Message> {
@@ -158,16 +160,30 @@ impl Log {
         senders.into_iter().collect()
     }
 
+    /// Removes the oldest messages, but never the newest; true once it stands alone.
+    pub(super) fn purge(&mut self, limit: usize) -> bool {
+        let count = self.entries.len().saturating_sub(1).min(limit);
+        for entry in self.entries.drain(..count) {
+            let message = entry.message;
+            self.by_id.remove(&message.id);
+            self.by_rev.remove(&message.rev);
+            self.deleted.remove(&message.seq);
+        }
+        self.purged += count as u64;
+        self.entries.len() <= 1
+    }
+
     fn between(&self, after: Seq, through: Seq) -> &[Box<Entry>] {
         let length = self.entries.len();
-        let through = usize::try_from(through.0).map_or(length, |through| through.min(length));
-        let after = usize::try_from(after.0).map_or(through, |after| after.min(through));
+        let count = |seq: Seq| usize::try_from(seq.0.saturating_sub(self.purged));
+        let through = count(through).map_or(length, |through| through.min(length));
+        let after = count(after).map_or(through, |after| after.min(through));
         &self.entries[after..through]
     }
-}
 
-fn index(seq: Seq) -> Option<usize> {
-    usize::try_from(seq.0.checked_sub(1)?).ok()
+    fn place(&self, seq: Seq) -> Option<usize> {
+        usize::try_from(seq.0.checked_sub(self.purged)?.checked_sub(1)?).ok()
+    }
 }
 
 fn page<'a>(entries: impl Iterator<Item = &'a Box<Entry>>, limit: usize) -> Vec<Message> {

@@ -28,6 +28,7 @@ pub(super) struct Accounts {
     by_username: BTreeMap<String, UserId>,
     by_email: HashMap<String, UserId>,
     by_display_name: BTreeSet<(String, UserId)>,
+    erasing: BTreeSet<(Timestamp, UserId)>,
 }
 
 #[derive(Debug)]
@@ -104,12 +105,40 @@ impl UserRepository for MemoryUsers {
     ) -> Result<bool, RepositoryError> {
         self.gate.pass()?;
         Ok(match lock(&self.accounts).by_id.get_mut(&id) {
-            Some(account) if account.password == *from => {
+            Some(account) if account.is_proven_by(from) => {
                 account.password = to;
                 true
             }
             _ => false,
         })
+    }
+
+    async fn erase(&self, id: UserId, proven: &PasswordHash, at: Timestamp) -> Result<bool, RepositoryError> {
+        self.gate.pass()?;
+        Ok(lock(&self.accounts).erase(id, proven, at))
+    }
+
+    async fn erasing(&self, before: Timestamp, limit: usize) -> Result<Vec<UserId>, RepositoryError> {
+        self.gate.pass()?;
+        let accounts = lock(&self.accounts);
+        let earlier = accounts.erasing.iter().take_while(|(at, _)| *at < before);
+        Ok(earlier.map(|(_, id)| *id).take(limit).collect())
+    }
+
+    async fn finish_erasing(&self, id: UserId) -> Result<(), RepositoryError> {
+        self.gate.pass()?;
+        let mut accounts = lock(&self.accounts);
+        if let Some(at) = accounts.by_id.get(&id).and_then(|account| account.user.deleted_at) {
+            accounts.erasing.remove(&(at, id));
+        }
+        Ok(())
+    }
+}
+
+impl Account {
+    /// Tells whether it is one to sign in to, and by this password.
+    fn is_proven_by(&self, password: &PasswordHash) -> bool {
+        self.user.deleted_at.is_none() && self.password == *password
     }
 }
 
@@ -179,6 +208,20 @@ impl Accounts {
         }
         self.by_display_name.insert(display_key(user));
         Update::Done(user.clone())
+    }
+
+    fn erase(&mut self, id: UserId, proven: &PasswordHash, at: Timestamp) -> bool {
+        let Some(account) = self.by_id.get_mut(&id).filter(|account| account.is_proven_by(proven)) else {
+            return false;
+        };
+        if let Some(email) = &account.user.email {
+            self.by_email.remove(&email.key());
+        }
+        self.by_display_name.remove(&display_key(&account.user));
+        account.user.erase(at);
+        account.password = PasswordHash::from_phc("");
+        self.erasing.insert((at, id));
+        true
     }
 }
 

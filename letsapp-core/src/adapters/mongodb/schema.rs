@@ -34,6 +34,11 @@ pub(super) const DELETED: &str = "conversation_deleted";
 /// shard, and goes through what others write too.
 pub(super) const TOKENS: &str = "conversation_tokens";
 
+/// The index that finds the deleted conversations of which something is left.
+pub(super) const REMAINS: &str = "remains";
+/// The index that finds the users who are being erased.
+pub(super) const ERASING: &str = "erasing";
+
 /// How long making indexes and validators may take in all; there may be much to index.
 const PATIENCE: Duration = Duration::from_secs(600);
 const NAMESPACE_EXISTS: i32 = 48;
@@ -107,9 +112,13 @@ fn blueprints() -> Vec<Blueprint> {
     vec![
         Blueprint {
             name: USERS,
-            validator: validator(doc! {
-                "_id": ID, "username": TEXT, "folded": TEXT, "display_name": TEXT, "password": TEXT, "created_at": DATE,
-            }),
+            validator: with_options(
+                validator(doc! {
+                    "_id": ID, "username": TEXT, "folded": TEXT, "display_name": TEXT, "created_at": DATE,
+                }),
+                // Of a user who is erased there is none.
+                doc! {"password": TEXT, "deleted_at": DATE, "erasing": TRUTH},
+            ),
             indexes: vec![
                 unique("username", doc! {"username": 1}),
                 IndexModel::builder()
@@ -123,6 +132,7 @@ fn blueprints() -> Vec<Blueprint> {
                     )
                     .build(),
                 index("folded", doc! {"folded": 1}),
+                partial(ERASING, doc! {"deleted_at": 1, "_id": 1}, doc! {"erasing": true}),
             ],
         },
         Blueprint {
@@ -156,8 +166,15 @@ fn blueprints() -> Vec<Blueprint> {
         },
         Blueprint {
             name: CONVERSATIONS,
-            validator: validator(doc! {"_id": ID, "kind": TEXT, "created_by": ID, "created_at": DATE}),
-            indexes: vec![],
+            validator: with_options(
+                validator(doc! {"_id": ID, "kind": TEXT, "created_by": ID, "created_at": DATE}),
+                doc! {"deleted_at": DATE, "remains": TRUTH},
+            ),
+            indexes: vec![partial(
+                REMAINS,
+                doc! {"deleted_at": 1, "_id": 1},
+                doc! {"remains": true},
+            )],
         },
         Blueprint {
             name: MEMBERS,
@@ -224,6 +241,7 @@ const DATE: &str = "date";
 const COUNT: &str = "long";
 const OBJECT: &str = "object";
 const ARRAY: &str = "array";
+const TRUTH: &str = "bool";
 
 /// Makes a validator that wants these fields, of these types, and the version. What else a document has is left open,
 /// so that a later version may add fields while an earlier one still runs.
@@ -238,6 +256,29 @@ fn validator(fields: Document) -> Document {
         };
     }
     doc! {"$jsonSchema": {"bsonType": "object", "required": required, "properties": properties}}
+}
+
+/// Adds to a validator what types these fields have, where they are.
+fn with_options(mut validator: Document, fields: Document) -> Document {
+    if let Ok(properties) = validator
+        .get_document_mut("$jsonSchema")
+        .and_then(|schema| schema.get_document_mut("properties"))
+    {
+        properties.extend(
+            fields
+                .into_iter()
+                .map(|(field, kind)| (field, doc! {"bsonType": kind}.into())),
+        );
+    }
+    validator
+}
+
+fn partial(name: &str, keys: Document, of: Document) -> IndexModel {
+    let options = IndexOptions::builder()
+        .name(name.to_owned())
+        .partial_filter_expression(of)
+        .build();
+    IndexModel::builder().keys(keys).options(options).build()
 }
 
 fn index(name: &str, keys: Document) -> IndexModel {

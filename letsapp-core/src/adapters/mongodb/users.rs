@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mongodb::Collection;
 use mongodb::bson::{DateTime, Document, Uuid, doc};
-use mongodb::options::{FindOneOptions, FindOptions, ReturnDocument};
+use mongodb::options::{FindOneOptions, FindOptions, Hint, ReturnDocument};
 use serde::{Deserialize, Serialize};
 
 use super::connection::{Connection, Session};
 use super::error::{Key, duplicate_of};
-use super::fields::{Id, VERSION, date, moment, uuids, word};
+use super::fields::{Id, VERSION, date, long, moment, uuids, word};
 use super::messages::command;
-use super::schema::USERS;
+use super::schema::{ERASING, USERS};
 use crate::auth::{Credential, PasswordHash};
 use crate::id::UserId;
 use crate::storage::RepositoryError;
@@ -59,6 +59,12 @@ struct UserDocument {
 struct SettingsDocument {
     last_seen: String,
     read_receipts: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct IdDocument {
+    #[serde(rename = "_id")]
+    id: Uuid,
 }
 
 #[derive(Debug, Deserialize)]
@@ -178,12 +184,44 @@ impl UserRepository for MongoUsers {
         to: PasswordHash,
     ) -> Result<bool, RepositoryError> {
         let mut session = self.connection.session().await?;
-        let unchanged = doc! {"_id": id.to_bson(), "password": from.as_phc()};
+        let unchanged = doc! {"_id": id.to_bson(), "password": from.as_phc(), "deleted_at": {"$exists": false}};
         let collection = self.collection::<UserDocument>();
         let update = collection
             .update_one(unchanged, doc! {"$set": {"password": to.as_phc()}})
             .session(&mut *session);
         Ok(Session::step(update).await?.matched_count == 1)
+    }
+
+    async fn erase(&self, id: UserId, proven: &PasswordHash, at: Timestamp) -> Result<bool, RepositoryError> {
+        let mut session = self.connection.session().await?;
+        let unchanged = doc! {"_id": id.to_bson(), "password": proven.as_phc(), "deleted_at": {"$exists": false}};
+        let collection = self.collection::<UserDocument>();
+        let update = collection.update_one(unchanged, erasure(at)).session(&mut *session);
+        Ok(Session::step(update).await?.matched_count == 1)
+    }
+
+    async fn erasing(&self, before: Timestamp, limit: usize) -> Result<Vec<UserId>, RepositoryError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let filter = doc! {"erasing": true, "deleted_at": {"$lt": date(before)}};
+        let options = FindOptions::builder()
+            .projection(doc! {"_id": 1})
+            .sort(doc! {"deleted_at": 1, "_id": 1})
+            .limit(long(limit as u64))
+            .hint(Hint::Name(ERASING.to_owned()))
+            .build();
+        let found: Vec<IdDocument> = self.connection.find(USERS, filter, options).await?;
+        Ok(found.into_iter().map(|found| UserId::from_bson(found.id)).collect())
+    }
+
+    async fn finish_erasing(&self, id: UserId) -> Result<(), RepositoryError> {
+        let mut session = self.connection.session().await?;
+        let collection = self.collection::<UserDocument>();
+        let update = collection
+            .update_one(doc! {"_id": id.to_bson()}, doc! {"$unset": {"erasing": ""}})
+            .session(&mut *session);
+        Ok(Session::step(update).await.map(drop)?)
     }
 }
 
@@ -235,6 +273,22 @@ impl UserDocument {
             deleted_at: self.deleted_at.map(moment),
         })
     }
+}
+
+/// Writes what [`User::erase`] changes, and takes the password away.
+fn erasure(at: Timestamp) -> Document {
+    let mut erasure = changes(&ProfilePatch::blank());
+    let more = [
+        ("$set", doc! {"deleted_at": date(at), "erasing": true}),
+        ("$unset", doc! {"last_seen_at": "", "password": ""}),
+    ];
+    for (operator, fields) in more {
+        match erasure.get_document_mut(operator) {
+            Ok(known) => known.extend(fields),
+            Err(_) => _ = erasure.insert(operator, fields),
+        }
+    }
+    erasure
 }
 
 fn without_password() -> Document {

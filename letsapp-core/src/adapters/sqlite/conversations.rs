@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
 use super::transaction::Transaction;
-use super::values::array;
-use super::{Inner, heads, members};
+use super::values::{array, integer};
+use super::{Inner, heads, members, purge};
 use crate::conversations::{
     Advance, Advanced, Conversation, ConversationRepository, Creation, Head, Member, PreferencesPatch, Roster,
 };
@@ -18,20 +18,25 @@ use crate::time::Timestamp;
 pub(super) struct SqliteConversations(pub(super) Arc<Inner>);
 
 const FIND: &str = "
-    SELECT id, kind, title, about, avatar_media_id, created_by, created_at, pair_low, pair_high, fingerprint
+    SELECT id, kind, title, about, avatar_media_id, created_by, created_at, pair_low, pair_high, fingerprint, deleted_at
     FROM conversations WHERE id IN rarray(?1)";
 const INSERT: &str = "
     INSERT INTO conversations (
-        id, kind, title, about, avatar_media_id, created_by, created_at, pair_low, pair_high, fingerprint
-    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        id, kind, title, about, avatar_media_id, created_by, created_at, pair_low, pair_high, fingerprint, deleted_at,
+        remains
+    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11 IS NOT NULL)
     ON CONFLICT (id) DO NOTHING";
 const UPDATE: &str = "
     UPDATE conversations SET kind = ?2, title = ?3, about = ?4, avatar_media_id = ?5, created_by = ?6, created_at = ?7,
-        pair_low = ?8, pair_high = ?9, fingerprint = ?10
+        pair_low = ?8, pair_high = ?9, fingerprint = ?10, deleted_at = ?11, remains = ?11 IS NOT NULL
     WHERE id = ?1";
+const DELETED: &str = "SELECT id FROM conversations WHERE remains AND deleted_at < ?1 ORDER BY deleted_at, id LIMIT ?2";
 
 #[cfg(test)]
-pub(super) const READS: &[&str] = &[FIND];
+pub(super) const READS: &[&str] = &[FIND, DELETED];
+
+#[cfg(test)]
+pub(super) const PAGES: &[&str] = &[DELETED];
 
 fn conversation(row: &Row<'_>) -> rusqlite::Result<Conversation> {
     let pair: (Option<UserId>, Option<UserId>) = (row.get(7)?, row.get(8)?);
@@ -45,6 +50,7 @@ fn conversation(row: &Row<'_>) -> rusqlite::Result<Conversation> {
         created_at: row.get(6)?,
         pair: pair.0.zip(pair.1),
         fingerprint: row.get(9)?,
+        deleted_at: row.get(10)?,
     })
 }
 
@@ -85,6 +91,7 @@ fn write(transaction: &Transaction<'_>, sql: &str, conversation: &Conversation) 
         conversation.pair.map(|(low, _)| low),
         conversation.pair.map(|(_, high)| high),
         conversation.fingerprint,
+        conversation.deleted_at,
     ])
 }
 
@@ -195,6 +202,26 @@ impl ConversationRepository for SqliteConversations {
         self.0
             .writer
             .write(move |transaction| members::prefer(transaction, conversation_id, user_id, patch, at))
+            .await
+    }
+
+    async fn deleted(&self, before: Timestamp, limit: usize) -> Result<Vec<ConversationId>, RepositoryError> {
+        let limit = integer(limit as u64);
+        self.0
+            .readers
+            .read(move |connection| {
+                connection
+                    .prepare_cached(DELETED)?
+                    .query_map(params![before, limit], |row| row.get(0))?
+                    .collect()
+            })
+            .await
+    }
+
+    async fn purge(&self, id: ConversationId, limit: usize) -> Result<bool, RepositoryError> {
+        self.0
+            .writer
+            .write(move |transaction| purge::step(transaction, id, limit))
             .await
     }
 }

@@ -8,11 +8,15 @@ use crate::conversations::{Advance, Advanced, Member, Preferences, PreferencesPa
 use crate::id::{ConversationId, UserId};
 use crate::time::Timestamp;
 
+/// Selects records, all columns that [`member`] reads, but for those of conversations that are deleted. Whoever is in is
+/// in one that is not.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT conversation_id, user_id, role, joined_at, windows, delivered_seq, read_seq, muted_until, archived, ",
-            "pinned, changed_at FROM members WHERE ",
+            "pinned, changed_at FROM members WHERE (is_in OR NOT EXISTS (
+                SELECT 1 FROM conversations WHERE id = conversation_id AND deleted_at IS NOT NULL
+            )) AND ",
             $rest
         )
     };

@@ -14,6 +14,7 @@ mod keys;
 mod members;
 mod messages;
 mod open;
+mod purge;
 mod queue;
 mod readers;
 mod schema;

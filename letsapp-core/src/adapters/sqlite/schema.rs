@@ -6,12 +6,14 @@ use rusqlite::Connection;
 pub const SCHEMA: &str = concat!(
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_contacts.sql"),
+    include_str!("migrations/0003_erasure.sql"),
 );
 
 /// What makes each version of the schema from the one before it. Those that were released are never changed.
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_contacts.sql"),
+    include_str!("migrations/0003_erasure.sql"),
 ];
 
 /// The version of the schema that this program writes.

@@ -59,7 +59,14 @@ const SEEN: &str = "
 const CREDENTIAL_BY_USERNAME: &str = credential!("username = ?1");
 const CREDENTIAL_BY_EMAIL: &str = credential!("email_key = ?1");
 const CREDENTIAL_BY_ID: &str = credential!("id = ?1");
-const REPLACE_PASSWORD: &str = "UPDATE users SET password = ?3 WHERE id = ?1 AND password = ?2";
+const REPLACE_PASSWORD: &str = "UPDATE users SET password = ?3 WHERE id = ?1 AND password = ?2 AND deleted_at IS NULL";
+const ERASE: &str = "
+    UPDATE users SET display_name = ?3, display_name_folded = ?4, about = ?5, email = ?6, email_key = ?7,
+        avatar_media_id = ?8, last_seen = ?9, read_receipts = ?10, last_seen_at = ?11, deleted_at = ?12, password = '',
+        erasing = 1
+    WHERE id = ?1 AND password = ?2 AND deleted_at IS NULL";
+const ERASING: &str = "SELECT id FROM users WHERE erasing AND deleted_at < ?1 ORDER BY deleted_at, id LIMIT ?2";
+const FINISH_ERASING: &str = "UPDATE users SET erasing = 0 WHERE id = ?1";
 
 #[cfg(test)]
 pub(super) const READS: &[&str] = &[
@@ -69,7 +76,11 @@ pub(super) const READS: &[&str] = &[
     CREDENTIAL_BY_USERNAME,
     CREDENTIAL_BY_EMAIL,
     CREDENTIAL_BY_ID,
+    ERASING,
 ];
+
+#[cfg(test)]
+pub(super) const PAGES: &[&str] = &[ERASING];
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
@@ -142,6 +153,28 @@ fn update(transaction: &Transaction<'_>, id: UserId, patch: &ProfilePatch) -> ru
     } else {
         Update::EmailTaken
     })
+}
+
+fn erase(transaction: &Transaction<'_>, id: UserId, proven: &PasswordHash, at: Timestamp) -> rusqlite::Result<bool> {
+    let Some(mut user) = users(transaction.connection(), &[id])?.pop() else {
+        return Ok(false);
+    };
+    user.erase(at);
+    let erased = transaction.prepare(ERASE)?.execute(params![
+        user.id,
+        proven,
+        user.display_name,
+        user.display_name.folded(),
+        user.about,
+        user.email,
+        user.email.as_ref().map(Email::key),
+        user.avatar_media_id,
+        user.settings.last_seen,
+        user.settings.read_receipts,
+        user.last_seen_at,
+        user.deleted_at,
+    ])?;
+    Ok(erased == 1)
 }
 
 /// Returns the first value in the order of texts that is past all that begin with `prefix`.
@@ -243,6 +276,34 @@ impl UserRepository for SqliteUsers {
                 let replaced = transaction.prepare(REPLACE_PASSWORD)?.execute(params![id, from, to])?;
                 Ok(replaced == 1)
             })
+            .await
+    }
+
+    async fn erase(&self, id: UserId, proven: &PasswordHash, at: Timestamp) -> Result<bool, RepositoryError> {
+        let proven = proven.clone();
+        self.0
+            .writer
+            .write(move |transaction| erase(transaction, id, &proven, at))
+            .await
+    }
+
+    async fn erasing(&self, before: Timestamp, limit: usize) -> Result<Vec<UserId>, RepositoryError> {
+        let limit = integer(limit as u64);
+        self.0
+            .readers
+            .read(move |connection| {
+                connection
+                    .prepare_cached(ERASING)?
+                    .query_map(params![before, limit], |row| row.get(0))?
+                    .collect()
+            })
+            .await
+    }
+
+    async fn finish_erasing(&self, id: UserId) -> Result<(), RepositoryError> {
+        self.0
+            .writer
+            .write(move |transaction| transaction.prepare(FINISH_ERASING)?.execute([id]).map(drop))
             .await
     }
 }

@@ -39,8 +39,8 @@ pub(crate) enum Command {
     Edit {
         seq: Seq,
         body: String,
-        /// Who is named from now on; `None` if that stays as it is.
-        mentions: Option<Vec<UserId>>,
+        /// Who is named from now on.
+        mentions: Vec<UserId>,
         terms: IndexTerms,
     },
     /// Delete a message for everyone.
@@ -68,6 +68,8 @@ pub(crate) enum Act {
     Remove(UserId),
     /// Give a member another role.
     Assign(UserId, Role),
+    /// Delete the group.
+    Dissolve,
 }
 
 /// What came of a wish.

@@ -99,10 +99,14 @@ impl Publisher {
     /// out or shows something new what the conversation now is to them.
     async fn governed(&self, publication: &Publication, rosters: &Rosters) -> Result<(), RepositoryError> {
         let message = &publication.message;
-        let Some(known) = rosters.reload(message.conversation_id).await? else {
+        let Content::System(event) = &message.content else {
             return Ok(());
         };
-        let Content::System(event) = &message.content else {
+        if *event == SystemEvent::GroupDeleted {
+            self.ended(publication);
+            return Ok(());
+        }
+        let Some(known) = rosters.reload(message.conversation_id).await? else {
             return Ok(());
         };
         let told = Told::of(event, message.sender_id, &known.roster);
@@ -123,6 +127,16 @@ impl Publisher {
                 .publish(Envelope::to_users([gone], publication.informed.except(), removed));
         }
         Ok(())
+    }
+
+    /// Tells all who were in a group that it is no more; of what happened in it last, nobody reads.
+    fn ended(&self, publication: &Publication) {
+        let Some(known) = &publication.known else { return };
+        let id = publication.message.conversation_id;
+        let everyone = Arc::clone(&known.everyone);
+        let removed = Event::ConversationRemoved { id };
+        self.bus
+            .publish(Envelope::to_users(everyone, publication.informed.except(), removed));
     }
 
     /// Has those whom a change concerns ask for it, because it could not be told.
@@ -197,7 +211,7 @@ impl Told {
                 others: roster.members.iter().map(|member| member.user_id).collect(),
                 ..nobody
             },
-            SystemEvent::Call { .. } => nobody,
+            SystemEvent::GroupDeleted | SystemEvent::Call { .. } => nobody,
         }
     }
 }

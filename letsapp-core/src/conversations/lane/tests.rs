@@ -415,7 +415,7 @@ async fn wishes_for_one_message_make_one_change_with_all_of_it() {
     let edit = Command::Edit {
         seq,
         body: "new".to_owned(),
-        mentions: None,
+        mentions: Vec::new(),
         terms: terms.clone(),
     };
     let react = |text| Command::React {

@@ -67,6 +67,15 @@ pub struct ChangePassword {
     pub new_password: Password,
 }
 
+/// `DELETE /v1/me`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeleteAccount {
+    /// The password, to be sure that it is the one whose account it is.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128))]
+    pub password: Password,
+}
+
 impl Register {
     /// Asks for an account with nothing but what it takes.
     pub const fn new(username: Username, password: Password) -> Self {
@@ -125,6 +134,14 @@ impl FromFields for ChangePassword {
         Some(Self {
             current_password: current_password?.0,
             new_password: new_password?,
+        })
+    }
+}
+
+impl FromFields for DeleteAccount {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self {
+            password: fields.required::<Presented>("password")?.0,
         })
     }
 }

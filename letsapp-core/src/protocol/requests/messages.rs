@@ -48,10 +48,10 @@ pub struct EditMessage {
     /// The words from now on.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub body: Body,
-    /// The members that it names from now on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<UserId>, required = false))]
-    pub mentions: Option<Vec<UserId>>,
+    /// The members that it names from now on; who was named before and is not here is not mentioned any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub mentions: Vec<UserId>,
 }
 
 /// `POST /v1/conversations/{id}/receipts`: at least one of the two.
@@ -132,11 +132,7 @@ impl FromFields for SendMessage {
 impl FromFields for EditMessage {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let body = fields.required("body");
-        let mentions = fields.optional::<Vec<_>>("mentions");
-        let mentions = match mentions {
-            Some(Some(mentions)) if mentions.len() > USERS_MAX => fields.fault("mentions", &Fault::TooMany(USERS_MAX)),
-            mentions => mentions,
-        };
+        let mentions = fields.list("mentions", USERS_MAX);
         Some(Self {
             body: body?,
             mentions: mentions?,

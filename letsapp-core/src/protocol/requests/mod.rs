@@ -12,7 +12,7 @@ mod socket;
 mod sync;
 mod users;
 
-pub use auth::{ChangePassword, Login, Refresh, Register};
+pub use auth::{ChangePassword, DeleteAccount, Login, Refresh, Register};
 pub use contacts::PutContact;
 pub use conversations::{AddMembers, ChangeRole, CreateConversation, UpdateConversation, UpdateMyConversation};
 pub use messages::{EditMessage, ReceiptRequest, SendMessage};

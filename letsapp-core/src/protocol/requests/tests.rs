@@ -178,6 +178,8 @@ fn a_new_password_has_8_to_128_characters_and_a_presented_one_may_be_wrong() {
     assert!(change("x", &"é".repeat(129)).is_err());
     assert!(change("x", "1234567").is_err());
     assert!(change(&"x".repeat(129), "12345678").is_err());
+    assert!(DeleteAccount::parse(&json!({"password": "x"})).is_ok());
+    assert_eq!(faults::<DeleteAccount>(&json!({})), pairs(&[("password", "required")]));
 }
 
 #[test]

@@ -399,3 +399,53 @@ async fn coming_back_one_gets_what_changed() {
         .await
         .at_fault(&["conversations", "since"]);
 }
+
+#[tokio::test]
+async fn a_group_is_deleted_by_its_owner_and_is_not_found_from_then_on() {
+    let world = World::new().await;
+    let (ana, ben, eve) = (
+        world.person("ana").await,
+        world.person("ben").await,
+        world.person("eve").await,
+    );
+    let request = json!({"kind": "group", "id": ID, "title": "Tea", "member_ids": [ben.id]});
+    let create = async || world.post("/v1/conversations").by(&ana).json(&request).await;
+    create().await.expect(201);
+    world.say(&ben, ID, "Hello!").await;
+    let path = format!("/v1/conversations/{ID}");
+    let chat = world.chat(&ana, &ben).await;
+    let delete = async |who, path: &str| world.delete(path).by(who).send().await;
+    delete(&ben, &path).await.expect(403).refused("forbidden");
+    delete(&eve, &path).await.expect(404).refused("not_found");
+    delete(&ana, &format!("/v1/conversations/{chat}"))
+        .await
+        .expect(403)
+        .refused("forbidden");
+    delete(&ana, &path).await.expect(204);
+    for who in [&ana, &ben] {
+        delete(who, &path).await.expect(404).refused("not_found");
+        for part in [
+            "",
+            "/messages",
+            "/messages/2",
+            "/changes?after=0",
+            "/members",
+            "/receipts",
+        ] {
+            let got = world.get(format!("{path}{part}")).by(who).send().await;
+            got.expect(404).refused("not_found");
+        }
+        let list = world.get("/v1/conversations").by(who).send().await.expect(200);
+        assert_eq!(list.each("id"), [json!(chat)]);
+        let sync = json!({"conversations": {ID: 1}});
+        let sync = world.post("/v1/sync").by(who).json(&sync).await.expect(200);
+        assert_eq!(
+            (&sync.body["removed"], &sync.body["changes"]),
+            (&json!([ID]), &json!([]))
+        );
+    }
+    create().await.expect(404).refused("not_found");
+    let other = json!({"kind": "group", "id": ID, "title": "Coffee", "member_ids": [ben.id]});
+    let taken = world.post("/v1/conversations").by(&ana).json(&other).await;
+    taken.expect(409).refused("conflict");
+}

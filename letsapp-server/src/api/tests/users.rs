@@ -90,6 +90,47 @@ async fn others_see_no_address() {
 }
 
 #[tokio::test]
+async fn an_account_is_deleted_with_its_password_and_its_name_stays_taken() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.chat(&ana, &ben).await;
+    world.say(&ana, &chat, "Goodbye!").await;
+    let delete = async |request: serde_json::Value| world.delete("/v1/me").by(&ana).json(&request).await;
+    delete(json!({})).await.at_fault(&["password"]);
+    delete(json!({"password": "x"})).await.expect(403).refused("forbidden");
+    let gone = delete(json!({"password": "a long password"})).await.expect(204);
+    assert_eq!(gone.body, json!(null));
+    delete(json!({"password": "a long password"}))
+        .await
+        .expect(401)
+        .refused("unauthenticated");
+    let account = json!({"username": "Ana", "password": "a long password"});
+    let login = world.post("/v1/auth/login").json(&account).await;
+    login.expect(401).refused("unauthenticated");
+    let register = world.post("/v1/auth/register").json(&account).await;
+    register.expect(409).refused("conflict");
+
+    let profile = world
+        .get(format!("/v1/users/{}", ana.id))
+        .by(&ben)
+        .send()
+        .await
+        .expect(200);
+    assert_eq!(
+        (
+            &profile.body["deleted"],
+            &profile.body["username"],
+            &profile.body["display_name"]
+        ),
+        (&json!(true), &json!(null), &json!(""))
+    );
+    let path = format!("/v1/conversations/{chat}");
+    let seen = world.get(&path).by(&ben).send().await.expect(200);
+    assert_eq!(seen.body["peer"]["deleted"], true);
+    assert_eq!(seen.body["head"]["last_message"]["body"], "Goodbye!");
+}
+
+#[tokio::test]
 async fn users_are_found_by_prefix_page_by_page() {
     let world = World::new().await;
     let ana = world.person("ana").await;

@@ -28,6 +28,11 @@ pub(in crate::adapters::mongodb) struct ConversationDocument {
     pair: Option<(Uuid, Uuid)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<Binary>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<DateTime>,
+    /// Set while there may be something left of a deleted conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remains: Option<bool>,
 }
 
 /// The key of a document of `members`.
@@ -109,6 +114,8 @@ impl ConversationDocument {
             created_at: date(conversation.created_at),
             pair: conversation.pair.map(|(a, b)| (a.to_bson(), b.to_bson())),
             fingerprint: conversation.fingerprint.as_ref().map(|hash| binary(hash)),
+            deleted_at: conversation.deleted_at.map(date),
+            remains: conversation.deleted_at.map(|_| true),
         }
     }
 
@@ -123,6 +130,7 @@ impl ConversationDocument {
             created_at: moment(self.created_at),
             pair: self.pair.map(|(a, b)| (UserId::from_bson(a), UserId::from_bson(b))),
             fingerprint: self.fingerprint.map(array).transpose()?,
+            deleted_at: self.deleted_at.map(moment),
         })
     }
 }

@@ -1,9 +1,10 @@
 //! Conversations and their members: the collections `conversations`, `members` and `memberships`.
 
 pub(super) mod documents;
+mod purge;
 mod receipts;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -34,6 +35,12 @@ struct CountDocument {
     #[serde(rename = "_id")]
     conversation_id: Uuid,
     members: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct IdDocument {
+    #[serde(rename = "_id")]
+    id: Uuid,
 }
 
 impl MongoConversations {
@@ -101,7 +108,8 @@ impl ConversationRepository for MongoConversations {
             .connection
             .find(MEMBERSHIPS, filter, FindOptions::default())
             .await?;
-        found.into_iter().map(MembershipDocument::into_member).collect()
+        let found = found.into_iter().map(MembershipDocument::into_member);
+        living(&self.connection, found.collect::<Result<_, _>>()?).await
     }
 
     async fn advance(&self, advances: Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryError> {
@@ -123,7 +131,16 @@ impl ConversationRepository for MongoConversations {
             .return_document(ReturnDocument::After)
             .session(&mut *session);
         let changed = Session::step(update).await?;
-        changed.map(MembershipDocument::into_member).transpose()
+        let changed = changed.map(MembershipDocument::into_member).transpose()?;
+        Ok(living(&self.connection, changed.into_iter().collect()).await?.pop())
+    }
+
+    async fn deleted(&self, before: Timestamp, limit: usize) -> Result<Vec<ConversationId>, RepositoryError> {
+        purge::waiting(&self.connection, before, limit).await
+    }
+
+    async fn purge(&self, id: ConversationId, limit: usize) -> Result<bool, RepositoryError> {
+        purge::step(&self.connection, id, limit).await
     }
 }
 
@@ -179,7 +196,25 @@ async fn records(
         .hint(mongodb::options::Hint::Keys(doc! {"_id": 1}))
         .build();
     let found: Vec<MembershipDocument> = connection.find(MEMBERSHIPS, filter, options).await?;
-    found.into_iter().map(MembershipDocument::into_member).collect()
+    let found = found.into_iter().map(MembershipDocument::into_member);
+    living(connection, found.collect::<Result<_, _>>()?).await
+}
+
+/// Leaves out the records of conversations that are deleted. Whoever is in is in one that is not, so that it takes a
+/// query only where somebody has left.
+async fn living(connection: &Arc<Connection>, mut members: Vec<Member>) -> Result<Vec<Member>, RepositoryError> {
+    let left = members.iter().filter(|member| !member.is_in());
+    let mut left: Vec<_> = left.map(|member| member.conversation_id).collect();
+    left.sort_unstable();
+    left.dedup();
+    if !left.is_empty() {
+        let filter = doc! {"_id": {"$in": uuids(&left)}, "deleted_at": {"$exists": true}};
+        let options = FindOptions::builder().projection(doc! {"_id": 1}).build();
+        let deleted: Vec<IdDocument> = connection.find(CONVERSATIONS, filter, options).await?;
+        let deleted: HashSet<_> = deleted.into_iter().map(|found| found.id).collect();
+        members.retain(|member| !deleted.contains(&member.conversation_id.to_bson()));
+    }
+    Ok(members)
 }
 
 /// Writes what a patch changes.

@@ -3,7 +3,7 @@
 
 use mongodb::bson::error::Result;
 use mongodb::bson::raw::RawArrayBuf;
-use mongodb::bson::{Document, RawDocumentBuf, cstr, rawdoc, serialize_to_raw_document_buf};
+use mongodb::bson::{Document, RawDocumentBuf, cstr, doc, rawdoc, serialize_to_raw_document_buf};
 use serde::Serialize;
 
 /// Whether a command stops at the first document that is refused.
@@ -28,6 +28,14 @@ pub(in crate::adapters::mongodb) fn insert(
 /// Makes an `insert` command of one value.
 pub(in crate::adapters::mongodb) fn insert_one(collection: &str, value: &impl Serialize) -> Result<RawDocumentBuf> {
     Ok(insert(collection, [serialize_to_raw_document_buf(value)?]))
+}
+
+/// Makes a `delete` command of all that a filter selects.
+pub(in crate::adapters::mongodb) fn delete(collection: &str, filter: &Document) -> Result<RawDocumentBuf> {
+    let mut command = rawdoc! {"delete": collection};
+    let statement = RawDocumentBuf::try_from(&doc! {"q": filter, "limit": 0})?;
+    command.append(cstr!("deletes"), RawArrayBuf::from_iter([statement]));
+    Ok(command)
 }
 
 /// Makes an `update` command of statements.

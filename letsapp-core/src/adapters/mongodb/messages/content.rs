@@ -118,6 +118,7 @@ impl From<&SystemEvent> for EventDocument {
                 role: Some(role.as_str().to_owned()),
                 ..of("role_changed")
             },
+            SystemEvent::GroupDeleted => of("group_deleted"),
             SystemEvent::Call {
                 call_id,
                 media,
@@ -161,6 +162,7 @@ impl EventDocument {
                 user_id: user_id()?,
                 role: word(&self.role.ok_or_else(missing)?, Role::from_word)?,
             },
+            "group_deleted" => SystemEvent::GroupDeleted,
             "call" => SystemEvent::Call {
                 call_id: self.call_id.map(Id::from_bson).ok_or_else(missing)?,
                 media: self.media.ok_or_else(missing)?,

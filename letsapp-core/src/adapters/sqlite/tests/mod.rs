@@ -42,6 +42,7 @@ async fn conversation(store: &SqliteStore, n: u8) -> ConversationId {
         created_at: at,
         pair: Some((low, high)),
         fingerprint: None,
+        deleted_at: None,
     };
     match store.conversations().create_direct(conversation, at).await.unwrap() {
         Creation::Created(conversation) | Creation::Existing(conversation) => conversation.id,

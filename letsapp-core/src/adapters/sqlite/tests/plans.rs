@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::adapters::sqlite::{SCHEMA, contacts, conversations, heads, members, messages, sessions, users};
+use crate::adapters::sqlite::{SCHEMA, contacts, conversations, heads, members, messages, purge, sessions, users};
 
 /// Returns the plan of a query, a line for each step.
 fn plan(sql: &str) -> Vec<String> {
@@ -24,6 +24,7 @@ fn no_query_scans_a_table() {
         members::READS,
         heads::READS,
         messages::READS,
+        purge::READS,
     ];
     for sql in all.concat() {
         let plan = plan(sql);
@@ -38,7 +39,7 @@ fn no_query_scans_a_table() {
 
 #[test]
 fn pages_and_heads_come_in_the_order_of_an_index() {
-    for sql in [messages::PAGES, heads::READS, contacts::PAGES].concat() {
+    for sql in [messages::PAGES, heads::READS, contacts::PAGES, users::PAGES, conversations::PAGES].concat() {
         let plan = plan(sql);
         assert!(
             !plan.iter().any(|line| line.contains("TEMP B-TREE")),

@@ -2,8 +2,9 @@
 
 use super::{append, commit, conversation, message, new_store, place, terms, user_id};
 use crate::adapters::sqlite::SqliteStore;
+use crate::conversations::MemberChange;
 use crate::id::{ConversationId, Rev, Seq};
-use crate::messages::{Change, Emoji, IndexTerms, Message, Reaction, TermsChange};
+use crate::messages::{Change, Content, Emoji, IndexTerms, Message, Reaction, SystemEvent, TermsChange};
 use crate::storage::Repositories as _;
 use crate::time::Timestamp;
 
@@ -117,4 +118,44 @@ async fn a_reaction_more_touches_no_other() {
         assert_eq!(kept, wanted);
     }
     assert_eq!(written, [3, 1, 1, 4, 2]);
+}
+
+#[tokio::test]
+async fn what_is_purged_leaves_neither_terms_nor_reactions() {
+    let (_directory, store) = new_store();
+    let (id, other) = (conversation(&store, 1).await, conversation(&store, 2).await);
+    for id in [id, other] {
+        commit(&store, vec![append(message(id, 1, "tabc"))]).await;
+        let reaction = Reaction {
+            user_id: user_id(1),
+            emoji: Emoji::parse("👍").unwrap(),
+        };
+        let message = Message {
+            reactions: vec![reaction],
+            ..stored(&store, id).await
+        };
+        revise(&store, message, TermsChange::Keep).await;
+    }
+    let conversation = store.conversations().find(&[id]).await.unwrap().remove(0);
+    let end = Change::Govern {
+        conversation: Some(conversation.deleted(Timestamp::from_millis(9))),
+        members: [0, 1].map(|n| MemberChange::Left(user_id(n))).to_vec(),
+        message: Message {
+            content: Content::System(SystemEvent::GroupDeleted),
+            ..message(id, 2, "")
+        },
+        fence: Seq::ZERO,
+    };
+    assert!(place(&commit(&store, vec![end]).await[0]).is_some());
+    while !store.conversations().purge(id, 1).await.unwrap() {}
+
+    let left = |connection: &rusqlite::Connection| {
+        let count = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        Ok((
+            count("SELECT count(*) FROM message_terms WHERE message_terms MATCH 'tabc'")?,
+            count("SELECT count(*) FROM reactions")?,
+            count("SELECT count(*) FROM members")?,
+        ))
+    };
+    assert_eq!(store.inner.readers.read(left).await.unwrap(), (1, 1, 2));
 }

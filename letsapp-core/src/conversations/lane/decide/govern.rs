@@ -104,9 +104,7 @@ pub(super) fn govern(
             commit(None, joins, SystemEvent::MembersAdded { user_ids: new })
         }
         Act::Remove(user_id) if *user_id == actor.user_id => {
-            if conversation.kind == Kind::Direct {
-                return Err(ConversationError::Forbidden(Forbidden::Direct).into());
-            }
+            may(Action::Leave)?;
             if let Some(heir) = heir(known, actor) {
                 // Should ownership come back before the second step, there is another succession.
                 let step = [b"succession".as_slice(), &known.roster.fence.0.to_be_bytes()].concat();
@@ -131,8 +129,13 @@ pub(super) fn govern(
             )
         }
         Act::Assign(user_id, role) => {
-            may(Action::Assign)?;
-            let target = known.member(*user_id).ok_or(ConversationError::NotFound)?;
+            let target = known.member(*user_id);
+            let present = target.map_or(Role::Member, |target| target.role);
+            may(match role {
+                Role::Owner => Action::HandOver(present),
+                Role::Admin | Role::Member => Action::Assign(present),
+            })?;
+            let target = target.ok_or(ConversationError::NotFound)?;
             if target.role == *role {
                 return Ok(Decision::Nothing);
             }
@@ -148,6 +151,15 @@ pub(super) fn govern(
                 role: *role,
             };
             commit(None, vec![MemberChange::Role(*user_id, *role)], event)
+        }
+        Act::Dissolve => {
+            may(Action::Dissolve)?;
+            let everyone = known.everyone.iter().map(|user_id| MemberChange::Left(*user_id));
+            commit(
+                Some(conversation.deleted(submission.at)),
+                everyone.collect(),
+                SystemEvent::GroupDeleted,
+            )
         }
     }
 }

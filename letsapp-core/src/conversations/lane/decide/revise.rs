@@ -31,7 +31,6 @@ pub(super) fn revise(
         } => {
             known.barrier.pass(actor.user_id)?;
             check_edit(message, actor.user_id, submission.at, edit_window)?;
-            let mentions = mentions.as_ref().unwrap_or(&message.mentions);
             check_mentions(known, mentions, &message.mentions)?;
             if message.body() == body && message.mentions == *mentions {
                 return Ok(None);

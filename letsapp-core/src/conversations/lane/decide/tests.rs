@@ -46,6 +46,7 @@ fn conversation(kind: Kind) -> Conversation {
         created_at: NOW,
         pair: (kind == Kind::Direct).then_some((OWNER, MEMBER)),
         fingerprint: None,
+        deleted_at: None,
     }
 }
 
@@ -151,7 +152,7 @@ fn edit(body: &str) -> Command {
     Command::Edit {
         seq: Seq(5),
         body: body.to_owned(),
-        mentions: None,
+        mentions: Vec::new(),
         terms: IndexTerms::default(),
     }
 }
@@ -359,11 +360,11 @@ fn who_was_mentioned_may_have_left_when_the_words_are_changed() {
         mentions: vec![STRANGER],
         ..message(MEMBER, 5)
     };
-    let edit = |mentions: Option<Vec<UserId>>| {
+    let edit = |mentions: &[UserId]| {
         let command = Command::Edit {
             seq: Seq(5),
             body: "changed".to_owned(),
-            mentions,
+            mentions: mentions.to_vec(),
             terms: IndexTerms::default(),
         };
         try_decide(MEMBER, command, Some(&group()), Some(&before))
@@ -372,11 +373,15 @@ fn who_was_mentioned_may_have_left_when_the_words_are_changed() {
         Ok(Decision::Commit(change)) => change.message().mentions.clone(),
         other => panic!("{}", word(&other)),
     };
-    assert_eq!(mentioned(edit(None)), [STRANGER], "what is not said stays as it is");
-    assert_eq!(mentioned(edit(Some(vec![STRANGER, OWNER]))), [STRANGER, OWNER]);
-    assert_eq!(mentioned(edit(Some(Vec::new()))), []);
+    assert_eq!(mentioned(edit(&[STRANGER, OWNER])), [STRANGER, OWNER]);
+    assert_eq!(
+        mentioned(edit(&[OWNER])),
+        [OWNER],
+        "who is not named again is not mentioned"
+    );
+    assert_eq!(mentioned(edit(&[])), []);
     let other = UserId::from_bytes([8; 16]);
-    assert_eq!(word(&edit(Some(vec![other]))), "mentions: not_a_member");
+    assert_eq!(word(&edit(&[other])), "mentions: not_a_member");
 }
 
 #[test]
@@ -414,6 +419,8 @@ fn who_may_change_a_group() {
         (assign(OWNER, Role::Owner),                 ["role",      "role",                "nothing"]),
         (assign(OWNER, Role::Member),                ["role",      "role",                "role: owner_required"]),
         (assign(STRANGER, Role::Admin),              ["role",      "role",                "not found"]),
+        (assign(STRANGER, Role::Owner),              ["role",      "role",                "not found"]),
+        (Act::Dissolve,                              ["role",      "role",                "commit"]),
     ];
     for (act, [by_member, by_admin, by_owner]) in table {
         let word_of =
@@ -423,6 +430,30 @@ fn who_may_change_a_group() {
         assert_eq!(word_of(ADMIN, &group()), by_admin, "{act:?} by an admin");
         assert_eq!(word_of(OWNER, &group()), by_owner, "{act:?} by the owner");
         assert_eq!(word_of(MEMBER, &direct()), "direct", "{act:?} in a direct conversation");
+    }
+}
+
+#[test]
+fn with_a_group_all_of_its_members_go_and_what_was_written_on_it() {
+    let group = group();
+    match try_decide(OWNER, Command::Govern(Act::Dissolve), Some(&group), None) {
+        Ok(Decision::Commit(Change::Govern {
+            conversation: Some(left),
+            members,
+            message,
+            fence,
+        })) => {
+            assert_eq!((left.title, left.deleted_at), (None, Some(NOW)));
+            assert_eq!(
+                (left.id, left.created_by, left.fingerprint),
+                (CHAT, OWNER, group.roster.conversation.fingerprint),
+                "a retry of the request that made it is still told from another's"
+            );
+            assert_eq!(members, [OWNER, ADMIN, MEMBER, LATECOMER].map(MemberChange::Left));
+            assert_eq!(message.content, Content::System(SystemEvent::GroupDeleted));
+            assert_eq!(fence, group.roster.fence);
+        }
+        other => panic!("{}", word(&other)),
     }
 }
 

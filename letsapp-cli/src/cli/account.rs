@@ -1,0 +1,36 @@
+//! `account`.
+
+use clap::Subcommand;
+use letsapp_core::protocol::requests::{DeleteAccount, Password};
+
+use super::auth::Typed;
+use super::context::Context;
+use super::failure::Failure;
+use super::render::name_of;
+use super::sure::Sure;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Account {
+    /// Delete one's account: its name is never given out again, and what it wrote stays as from a deleted user
+    Delete {
+        #[command(flatten)]
+        sure: Sure,
+        #[command(flatten)]
+        typed: Typed,
+    },
+}
+
+impl Account {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let Self::Delete { sure, typed } = self;
+        let explain = |error| context.explain(error);
+        let me = context.client.me().await.map_err(explain)?.user;
+        let name = name_of(&me);
+        sure.ask(&format!("Delete the account {name} for ever?"))?;
+        let refused = |_| Failure::Refused("the password is wrong".to_owned());
+        let password = Password::presented(typed.password("Password: ")?).map_err(refused)?;
+        let request = DeleteAccount { password };
+        context.client.delete_account(&request).await.map_err(explain)?;
+        context.out.remark("deleted")
+    }
+}

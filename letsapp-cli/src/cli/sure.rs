@@ -1,0 +1,55 @@
+//! Asking before something goes that nothing brings back.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::Args;
+
+use super::failure::Failure;
+
+#[derive(Debug, Args)]
+pub(super) struct Sure {
+    /// Do it without asking
+    #[arg(long, short)]
+    yes: bool,
+}
+
+impl Sure {
+    /// Asks the person whether they mean it, unless they have said so already.
+    pub(super) fn ask(&self, question: &str) -> Result<(), Failure> {
+        if self.yes {
+            return Ok(());
+        }
+        if !io::stdin().is_terminal() {
+            let line = "there is no terminal to ask whether you mean it: say so with --yes";
+            return Err(Failure::Usage(line.to_owned()));
+        }
+        let mut stderr = io::stderr().lock();
+        write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush())?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        if is_yes(&answer) {
+            Ok(())
+        } else {
+            Err(Failure::Refused("nothing was deleted".to_owned()))
+        }
+    }
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_yes_is_one() {
+        for answer in ["y\n", "Y\n", " yes \r\n", "YES"] {
+            assert!(is_yes(answer), "{answer:?}");
+        }
+        for answer in ["", "\n", "n\n", "yeah\n", "yn", "да"] {
+            assert!(!is_yes(answer), "{answer:?}");
+        }
+    }
+}

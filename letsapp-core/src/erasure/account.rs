@@ -1,0 +1,101 @@
+//! What follows from erasing an account.
+
+use std::sync::Arc;
+
+use crate::auth::{AuthError, Revoke};
+use crate::conversations::lane::{Act, Command, Wish};
+use crate::conversations::{ConversationError, Kind, Member, PreferencesPatch, Refusal};
+use crate::erasure::service::Ports;
+use crate::event::{Envelope, Event};
+use crate::id::{ConversationId, UserId};
+use crate::storage::RepositoryError;
+
+/// How many conversations are taken up at once.
+const AT_ONCE: usize = 64;
+
+/// Carries out all that follows from erasing an account: the steps, in order. Each leaves what was done before as it is.
+pub(super) async fn carry_out(ports: &Arc<Ports>, user_id: UserId) -> Result<(), RepositoryError> {
+    end_sessions(ports, user_id).await?;
+    leave_groups(ports, user_id).await?;
+    tell_peers(ports, user_id).await?;
+    Ok(())
+}
+
+/// Ends all sessions of an account that nobody can sign in to any more.
+async fn end_sessions(ports: &Ports, user_id: UserId) -> Result<(), RepositoryError> {
+    let ended = ports.sessions.end(user_id, Revoke::All, "account_deleted").await;
+    ended.map(drop).map_err(|error| match error {
+        AuthError::Store(error) => error,
+        error => RepositoryError::internal(error),
+    })
+}
+
+/// Leaves every group as its member would, with its system message and its succession.
+async fn leave_groups(ports: &Ports, user_id: UserId) -> Result<(), RepositoryError> {
+    let mut members = ports.conversations.memberships(user_id).await?;
+    members.retain(Member::is_in);
+    let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
+    for part in ids.chunks(AT_ONCE) {
+        let mut groups = ports.conversations.find(part).await?;
+        groups.retain(|conversation| conversation.kind == Kind::Group);
+        let leaving: Vec<_> = groups
+            .iter()
+            .map(|group| ports.lanes.submit(leave(ports, group.id, user_id)))
+            .collect();
+        for left in leaving {
+            match left.await {
+                // Whoever is out already is left out.
+                Ok(_) | Err(Refusal::Outsider) => {}
+                Err(Refusal::Error(ConversationError::Store(error))) => return Err(error),
+                Err(Refusal::Error(error)) => return Err(RepositoryError::internal(error)),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn leave(ports: &Ports, conversation_id: ConversationId, user_id: UserId) -> Wish {
+    let mut operation = [0; 16];
+    ports.ids.fill(&mut operation);
+    Wish {
+        conversation_id,
+        actor: user_id,
+        origin: None,
+        at: ports.clock.now(),
+        operation,
+        command: Command::Govern(Act::Remove(user_id)),
+    }
+}
+
+/// Shows those who had a direct conversation with the user what has become of them: now to the connected, and to the
+/// others when they sync, since the user's own record in it has changed. What the user had set there goes, too.
+async fn tell_peers(ports: &Ports, user_id: UserId) -> Result<(), RepositoryError> {
+    let user = ports.users.find(&[user_id]).await?.pop();
+    let Some(deleted_at) = user.and_then(|user| user.deleted_at) else {
+        return Ok(());
+    };
+    let mut members = ports.conversations.memberships(user_id).await?;
+    members.retain(|member| member.changed_at <= deleted_at);
+    let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
+    for part in ids.chunks(AT_ONCE) {
+        let conversations = ports.conversations.find(part).await?;
+        let peers = conversations
+            .iter()
+            .filter_map(|conversation| Some((conversation.id, conversation.peer_of(user_id)?)));
+        let peers: Vec<_> = peers.collect();
+        if peers.is_empty() {
+            continue;
+        }
+        let theirs = ports.conversations.members(&peers).await?;
+        for (peer, view) in ports.views.of(theirs).await? {
+            let event = Event::ConversationUpdated(Box::new(view));
+            ports.bus.publish(Envelope::to_users([peer], None, event));
+        }
+        for (id, _) in peers {
+            let dated = ports.dating.date(&*ports.clock);
+            let blank = PreferencesPatch::blank();
+            ports.conversations.prefer(id, user_id, blank, dated.at).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Erasing one's own account.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::{AuthError, Principal, Sessions};
+use crate::conversations::ConversationRepository;
+use crate::conversations::dating::Dating;
+use crate::conversations::lane::Lanes;
+use crate::conversations::view::Views;
+use crate::erasure::account;
+use crate::event::EventBus;
+use crate::id::IdSource;
+use crate::protocol::requests::DeleteAccount;
+use crate::time::Clock;
+use crate::users::UserRepository;
+
+/// The end of accounts.
+///
+/// ```
+/// # use letsapp_core::{LetsApp, protocol::requests::{DeleteAccount, Password}};
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let app = LetsApp::in_memory().await?;
+/// let (ana, ben) = (app.sign_up("ana", "a long password").await?, app.sign_up("ben", "a long password").await?);
+/// let password = Password::parse("a long password")?;
+/// app.erasure().delete_account(&ana, DeleteAccount { password }).await?;
+/// assert!(app.users().find(&ben, ana.user_id).await?.deleted);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct ErasureService {
+    ports: Arc<Ports>,
+}
+
+pub(crate) struct Ports {
+    pub(crate) users: Arc<dyn UserRepository>,
+    pub(crate) conversations: Arc<dyn ConversationRepository>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) views: Arc<Views>,
+    pub(crate) dating: Arc<Dating>,
+    pub(crate) bus: Arc<dyn EventBus>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+}
+
+/// How long somebody who deletes their account waits for what follows from it; the rest goes on without them.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl ErasureService {
+    pub(crate) fn new(ports: Arc<Ports>) -> Self {
+        Self { ports }
+    }
+
+    /// Erases one's own account. Once this is done, nobody signs in to it any more and its profile is gone; its
+    /// username is never given out again, and what it wrote stays as from a deleted user. Its sessions end and its
+    /// groups are left at once, or as soon as the store allows it.
+    ///
+    /// # Errors
+    /// [`AuthError::WrongPassword`] when the password is not right; [`AuthError::Unauthenticated`] when the account is
+    /// erased already.
+    pub async fn delete_account(&self, principal: &Principal, request: DeleteAccount) -> Result<(), AuthError> {
+        let user_id = principal.user_id;
+        let credential = self.ports.sessions.proven(user_id, request.password).await?;
+        let at = self.ports.clock.now();
+        if !self.ports.users.erase(user_id, &credential.password, at).await? {
+            // It was proven with a password that has been replaced in between.
+            return Err(AuthError::WrongPassword);
+        }
+        let ports = Arc::clone(&self.ports);
+        let begun = tokio::spawn(async move {
+            if let Err(error) = account::carry_out(&ports, user_id).await {
+                tracing::warn!(%error, user.id = %user_id, "an account is erased, but not all that follows; it is tried again");
+            }
+        });
+        let _late = tokio::time::timeout(PATIENCE, begun).await;
+        Ok(())
+    }
+}
