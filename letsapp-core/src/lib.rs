@@ -9,6 +9,7 @@ pub mod contract;
 pub mod conversations;
 pub mod event;
 pub mod id;
+pub mod limit;
 pub mod messages;
 pub mod page;
 pub mod protocol;
