@@ -9,6 +9,8 @@ mod reading;
 mod repository;
 pub mod search;
 pub(crate) mod service;
+#[cfg(test)]
+mod tests;
 
 pub use body::Body;
 pub use emoji::Emoji;
