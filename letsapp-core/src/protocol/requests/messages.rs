@@ -132,11 +132,7 @@ impl FromFields for SendMessage {
 impl FromFields for EditMessage {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let body = fields.required("body");
-        let mentions = fields.optional::<Vec<_>>("mentions");
-        let mentions = match mentions {
-            Some(Some(mentions)) if mentions.len() > USERS_MAX => fields.fault("mentions", &Fault::TooMany(USERS_MAX)),
-            mentions => mentions,
-        };
+        let mentions = fields.optional_list("mentions", USERS_MAX);
         Some(Self {
             body: body?,
             mentions: mentions?,

@@ -54,6 +54,250 @@ fn every_violation_is_named() {
     assert_eq!(faults::<Login>(&json!([])), pairs(&[("", "invalid_type")]));
 }
 
+/// Reads a request in which everything is wrong, and returns the fields that are named.
+type Wrong = (
+    &'static str,
+    fn(&Value) -> Vec<(String, String)>,
+    Value,
+    &'static [(&'static str, &'static str)],
+);
+
+#[test]
+fn every_request_names_everything_that_is_wrong_with_it_at_once() {
+    let long = "x".repeat(5_000);
+    let table: &[Wrong] = &[
+        (
+            "register",
+            faults::<Register>,
+            json!({"username": "a b", "password": "short", "display_name": "\u{7}", "email": "x", "device_name": long}),
+            &[
+                ("username", "invalid_character"),
+                ("password", "too_short"),
+                ("display_name", "control_character"),
+                ("email", "invalid_format"),
+                ("device_name", "too_long"),
+            ],
+        ),
+        (
+            "login",
+            faults::<Login>,
+            json!({"username": 7, "password": long, "device_name": "a\nb"}),
+            &[
+                ("username", "invalid_type"),
+                ("password", "too_long"),
+                ("device_name", "control_character"),
+            ],
+        ),
+        (
+            "refresh",
+            faults::<Refresh>,
+            json!({"refresh_token": 7}),
+            &[("refresh_token", "invalid_type")],
+        ),
+        (
+            "password",
+            faults::<ChangePassword>,
+            json!({"current_password": null, "new_password": long}),
+            &[("current_password", "required"), ("new_password", "too_long")],
+        ),
+        (
+            "me",
+            faults::<UpdateMe>,
+            json!({"display_name": " ", "about": long, "email": 7, "avatar_media_id": "x",
+                "settings": {"last_seen": "friends", "read_receipts": "no"}}),
+            &[
+                ("display_name", "too_short"),
+                ("about", "too_long"),
+                ("email", "invalid_type"),
+                ("avatar_media_id", "invalid_uuid"),
+                ("settings.last_seen", "invalid_value"),
+                ("settings.read_receipts", "invalid_type"),
+            ],
+        ),
+        (
+            "create, of no kind",
+            faults::<CreateConversation>,
+            json!({"kind": "party", "user_id": 7, "id": V5, "title": "", "about": 7, "member_ids": [V4, "x"]}),
+            &[
+                ("kind", "invalid_value"),
+                ("user_id", "invalid_type"),
+                ("id", "invalid_uuid"),
+                ("title", "too_short"),
+                ("about", "invalid_type"),
+                ("member_ids.1", "invalid_uuid"),
+            ],
+        ),
+        (
+            "create, direct",
+            faults::<CreateConversation>,
+            json!({"kind": "direct", "user_id": "x"}),
+            &[("user_id", "invalid_uuid")],
+        ),
+        (
+            "create, group",
+            faults::<CreateConversation>,
+            json!({"kind": "group", "id": "x", "title": long, "about": "\u{0}", "member_ids": 7}),
+            &[
+                ("id", "invalid_uuid"),
+                ("title", "too_long"),
+                ("about", "control_character"),
+                ("member_ids", "invalid_type"),
+            ],
+        ),
+        (
+            "update",
+            faults::<UpdateConversation>,
+            json!({"title": null, "about": null, "avatar_media_id": 7}),
+            &[
+                ("title", "invalid_type"),
+                ("about", "invalid_type"),
+                ("avatar_media_id", "invalid_type"),
+            ],
+        ),
+        (
+            "update mine",
+            faults::<UpdateMyConversation>,
+            json!({"muted_until": "soon", "archived": null, "pinned": 1}),
+            &[
+                ("muted_until", "invalid_time"),
+                ("archived", "invalid_type"),
+                ("pinned", "invalid_type"),
+            ],
+        ),
+        (
+            "add members",
+            faults::<AddMembers>,
+            json!({"user_ids": ["x", null]}),
+            &[("user_ids.0", "invalid_uuid"), ("user_ids.1", "invalid_type")],
+        ),
+        (
+            "change role",
+            faults::<ChangeRole>,
+            json!({"role": "king"}),
+            &[("role", "invalid_value")],
+        ),
+        (
+            "send",
+            faults::<InConversation<SendMessage>>,
+            json!({"conversation_id": 7, "id": V5, "body": long, "reply_to": 1.5, "forwarded": "no", "mentions": [7],
+                "attachments": "x"}),
+            &[
+                ("conversation_id", "invalid_type"),
+                ("id", "invalid_uuid"),
+                ("reply_to", "invalid_type"),
+                ("forwarded", "invalid_type"),
+                ("mentions.0", "invalid_type"),
+                ("attachments", "invalid_type"),
+                ("body", "too_long"),
+            ],
+        ),
+        (
+            "edit",
+            faults::<AtMessage<EditMessage>>,
+            json!({"seq": -1, "body": "", "mentions": {}}),
+            &[
+                ("conversation_id", "required"),
+                ("seq", "invalid_type"),
+                ("body", "too_short"),
+                ("mentions", "invalid_type"),
+            ],
+        ),
+        (
+            "delete",
+            faults::<AtMessage<Nothing>>,
+            json!({"conversation_id": "x"}),
+            &[("conversation_id", "invalid_uuid"), ("seq", "required")],
+        ),
+        (
+            "react",
+            faults::<AtMessage<React>>,
+            json!({"conversation_id": V4, "seq": "1", "emoji": "x", "remove": 1}),
+            &[
+                ("seq", "invalid_type"),
+                ("emoji", "invalid_format"),
+                ("remove", "invalid_type"),
+            ],
+        ),
+        (
+            "receipt",
+            faults::<InConversation<ReceiptRequest>>,
+            json!({"delivered": "1", "read": -1}),
+            &[
+                ("conversation_id", "required"),
+                ("delivered", "invalid_type"),
+                ("read", "invalid_type"),
+            ],
+        ),
+        (
+            "sync",
+            faults::<SyncRequest>,
+            json!({"conversations": {"x": 1, V4: "2"}, "since": 7}),
+            &[
+                ("conversations.8c5f1b1e-0b1d-4d6e-9a51-6b4c1f1f0a10", "invalid_type"),
+                ("conversations.x", "invalid_uuid"),
+                ("since", "invalid_type"),
+            ],
+        ),
+    ];
+    for (request, read, wrong, expected) in table {
+        assert_eq!(read(wrong), pairs(expected), "{request}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_in_words() {
+    let wrong = json!({"username": "a b", "device_name": "x".repeat(101)});
+    let details: Vec<_> = Register::parse(&wrong)
+        .unwrap_err()
+        .into_iter()
+        .map(|fault| fault.detail)
+        .collect();
+    assert_eq!(
+        details,
+        [
+            "may contain only the letters a to z, digits, `_` and `.`",
+            "is missing",
+            "must have at most 100 characters"
+        ]
+    );
+}
+
+#[test]
+fn a_device_may_be_called_nothing() {
+    let name = |name: &str| Login::parse(&json!({"username": "ana", "password": "x", "device_name": name})).unwrap();
+    assert_eq!(name(" Ana's phone ").device_name.as_deref(), Some("Ana's phone"));
+    assert_eq!(name(" ").device_name, None);
+    assert_eq!(
+        name(&"é".repeat(100)).device_name.map(|name| name.chars().count()),
+        Some(100)
+    );
+}
+
+#[test]
+fn the_items_of_a_list_that_is_too_long_are_not_looked_at() {
+    let many = vec![0; 250_000];
+    assert_eq!(
+        faults::<AddMembers>(&json!({"user_ids": many})),
+        pairs(&[("user_ids", "too_many")])
+    );
+    assert_eq!(
+        faults::<EditMessage>(&json!({"body": "x", "mentions": many})),
+        pairs(&[("mentions", "too_many")])
+    );
+    assert_eq!(
+        faults::<SendMessage>(&json!({"body": "x", "mentions": many, "attachments": many})),
+        pairs(&[("mentions", "too_many"), ("attachments", "too_many")])
+    );
+    let conversations: Value = (0..30_000)
+        .map(|n| (n.to_string(), json!(1)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    assert_eq!(
+        faults::<SyncRequest>(&json!({"conversations": conversations})),
+        pairs(&[("conversations", "too_many")])
+    );
+}
+
 #[test]
 fn unknown_fields_are_ignored() {
     let request = Refresh::parse(&json!({"refresh_token": "r", "colour": "blue"})).unwrap();
