@@ -6,3 +6,4 @@ mod documents;
 mod messages;
 mod requests;
 mod users;
+mod validation;
