@@ -40,6 +40,8 @@ pub enum Goal {
     RatioAtMost(f64),
     /// Ours is at most this, whatever the bare thing does.
     AtMost(f64),
+    /// Ours is at most this much above bare.
+    ExcessAtMost(f64),
 }
 
 /// Whether a goal was reached.
@@ -136,6 +138,7 @@ impl Row {
             Goal::RatioAtLeast(least) => self.ratio()? >= least,
             Goal::RatioAtMost(most) => self.ratio()? <= most,
             Goal::AtMost(most) => self.ours? <= most,
+            Goal::ExcessAtMost(most) => self.ours? - self.bare? <= most,
         };
         Some(if reached { Verdict::Reached } else { Verdict::Missed })
     }
@@ -149,6 +152,7 @@ impl std::fmt::Display for Row {
             Some(Goal::RatioAtLeast(least)) => write!(f, ", ratio ≥ {least}")?,
             Some(Goal::RatioAtMost(most)) => write!(f, ", ratio ≤ {most}")?,
             Some(Goal::AtMost(most)) => write!(f, ", ours ≤ {most}")?,
+            Some(Goal::ExcessAtMost(most)) => write!(f, ", ours ≤ bare + {most}")?,
             None => {}
         }
         match self.verdict() {
@@ -201,6 +205,12 @@ mod tests {
             Some(Verdict::Reached)
         );
         assert_eq!(half.clone().goal(Goal::AtMost(2.9)).verdict(), Some(Verdict::Missed));
+        assert_eq!(
+            half.clone().goal(Goal::ExcessAtMost(0.0)).verdict(),
+            Some(Verdict::Reached)
+        );
+        let above = Row::new("x", "u").ours(9.0).bare(6.0).goal(Goal::ExcessAtMost(2.0));
+        assert_eq!(above.verdict(), Some(Verdict::Missed));
         assert_eq!(half.verdict(), None);
         assert_eq!(
             Row::new("x", "u").bare(6.0).goal(Goal::RatioAtLeast(0.6)).verdict(),

@@ -45,6 +45,28 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         self.young.remove(key);
         self.old.remove(key);
     }
+
+    /// Forgets what is not to be kept, and gives back the room that is too much for the rest.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
+        for generation in [&mut self.young, &mut self.old] {
+            generation.retain(|_, value| keep(value));
+            if generation.capacity() > 4 * generation.len() {
+                generation.shrink_to(2 * generation.len());
+            }
+        }
+    }
+
+    /// Returns how much is kept.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
+    /// Returns how much there is room for already.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        self.young.capacity() + self.old.capacity()
+    }
 }
 
 #[cfg(test)]
@@ -60,9 +82,23 @@ mod tests {
             cache.insert(n, "other");
         }
         assert_eq!(cache.lookup(&2), None);
-        assert!(cache.young.len() + cache.old.len() <= 4);
+        assert!(cache.len() <= 4);
         cache.forget(&1);
         assert_eq!(cache.lookup(&1), None);
+    }
+
+    #[test]
+    fn what_is_not_kept_leaves_no_room_behind() {
+        let mut cache = Cache::new(1_000);
+        for n in 0..1_500 {
+            cache.insert(n, n);
+        }
+        cache.retain(|n| n % 500 == 7);
+        assert_eq!(
+            (cache.len(), cache.lookup(&507), cache.lookup(&508)),
+            (3, Some(507), None)
+        );
+        assert!(cache.room() <= 16, "{}", cache.room());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod driver;
 pub mod erasure;
 pub mod event;
 pub mod id;
+pub mod limit;
 pub mod messages;
 pub mod page;
 pub mod presence;

@@ -1,6 +1,9 @@
 //! What every request can reach.
 
+use std::sync::Arc;
+
 use letsapp_core::LetsApp;
+use letsapp_core::limit::{Limiter, Table};
 use tokio::sync::watch;
 
 use crate::telemetry::Meters;
@@ -11,6 +14,8 @@ pub(crate) struct Context {
     pub(crate) app: LetsApp,
     /// What the server counts.
     pub(crate) meters: Meters,
+    /// Who has done what how often.
+    pub(crate) limiter: Limiter,
     /// Whether the server is going away.
     closing: watch::Sender<bool>,
 }
@@ -20,13 +25,20 @@ pub(crate) struct Context {
 pub(crate) struct Closing(watch::Receiver<bool>);
 
 impl Context {
-    /// Puts a server's parts together.
+    /// Puts a server's parts together, with the limits as they are by default.
     pub(crate) fn new(app: LetsApp) -> Self {
         Self {
+            limiter: Limiter::new(Table::default(), Arc::clone(app.clock())),
             app,
             meters: Meters::new(),
             closing: watch::Sender::new(false),
         }
+    }
+
+    /// Goes by these limits instead.
+    pub(crate) fn limited_by(self, table: Table) -> Self {
+        let limiter = Limiter::new(table, Arc::clone(self.app.clock()));
+        Self { limiter, ..self }
     }
 
     /// Returns what tells a part of the server that it shall end.

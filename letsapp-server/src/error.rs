@@ -1,10 +1,13 @@
 //! The single table from what services say went wrong to what clients are told.
 
+use std::time::Duration;
+
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use letsapp_core::auth::AuthError;
 use letsapp_core::contacts::ContactError;
 use letsapp_core::conversations::ConversationError;
+use letsapp_core::limit::Wait;
 use letsapp_core::page::InvalidCursor;
 use letsapp_core::presence::PresenceError;
 use letsapp_core::protocol::fields::Unreadable;
@@ -14,6 +17,7 @@ use letsapp_core::users::UserError;
 use warp::reply::Response;
 
 use crate::api::reply;
+use crate::limits::seconds;
 
 /// Why a request was not done: what the client is told, and what only the log is.
 #[derive(Debug)]
@@ -56,6 +60,18 @@ impl ApiError {
         Self::invalid(vec![FieldError::new(name, code, detail)])
     }
 
+    /// Asks to come back after a while.
+    pub(crate) fn limited(wait: Duration) -> Self {
+        let seconds = seconds(wait).max(1);
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        let mut error = Self::because(
+            Code::RateLimited,
+            format!("too many requests: try again in {seconds} {unit}"),
+        );
+        error.problem.retry_after = Some(seconds);
+        error
+    }
+
     /// Hides a cause behind a code.
     fn hiding(code: Code, cause: impl Into<BoxError>) -> Self {
         Self {
@@ -79,7 +95,9 @@ impl ApiError {
 
     /// Answers over HTTP.
     pub(crate) fn into_response(self) -> Response {
-        let problem = self.into_problem();
+        let mut problem = self.into_problem();
+        // The socket has no headers to say it in.
+        let retry_after = problem.retry_after.take();
         let status = StatusCode::from_u16(problem.status).expect("every code has an HTTP status");
         let mut response = reply::body(status, "application/problem+json", &problem);
         let headers = response.headers_mut();
@@ -98,6 +116,9 @@ impl ApiError {
             }
             _ => {}
         }
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
         response
     }
 }
@@ -113,6 +134,12 @@ impl From<AuthError> for ApiError {
             AuthError::NotFound => Self::because(Code::NotFound, detail),
             AuthError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<Wait> for ApiError {
+    fn from(Wait(wait): Wait) -> Self {
+        Self::limited(wait)
     }
 }
 
@@ -217,6 +244,23 @@ mod tests {
                 .into_response()
                 .headers()
                 .contains_key(WWW_AUTHENTICATE)
+        );
+    }
+
+    #[test]
+    fn who_has_to_wait_is_told_how_long_in_whole_seconds() {
+        for (millis, seconds) in [(0, "1"), (1, "1"), (1_000, "1"), (4_001, "5")] {
+            let response = ApiError::limited(Duration::from_millis(millis)).into_response();
+            assert_eq!(
+                (response.status().as_u16(), &response.headers()[RETRY_AFTER]),
+                (429, &HeaderValue::from_static(seconds))
+            );
+        }
+        let problem = ApiError::from(Wait(Duration::from_secs(5))).into_problem();
+        assert_eq!((problem.code, problem.retry_after), (Code::RateLimited, Some(5)));
+        assert_eq!(
+            problem.detail.as_deref(),
+            Some("too many requests: try again in 5 seconds")
         );
     }
 

@@ -21,6 +21,7 @@ use warp::reply::Response;
 use crate::api::{Matched, Route};
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::limits::{Gate, Visit};
 use crate::serve::Peer;
 use crate::telemetry;
 
@@ -35,6 +36,7 @@ pub(crate) struct Front {
     routes: Arc<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Response> + Send + Sync>,
     served: Arc<[(Method, &'static str)]>,
     context: Arc<Context>,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Front {
@@ -49,6 +51,15 @@ impl Front {
             routes: Arc::new(routes),
             served: served.into(),
             context: Arc::clone(context),
+            gate: None,
+        }
+    }
+
+    /// Puts itself behind a gate, which lets requests in as far as their address may ask.
+    pub(crate) fn behind(self, gate: Gate) -> Self {
+        Self {
+            gate: Some(Arc::new(gate)),
+            ..self
         }
     }
 
@@ -62,15 +73,25 @@ impl Front {
             *request.method_mut() = Method::GET;
         }
         let path = request.uri().path().to_owned();
+        let visit = self.gate.as_ref().and_then(|gate| gate.meet(&request, &peer));
         request.extensions_mut().insert(peer);
         let span = tracing::info_span!(
             "request", request_id = id.to_str().unwrap_or_default(), %method, "user.id" = tracing::field::Empty
         );
-        let answer = AssertUnwindSafe((self.routes)(request))
-            .catch_unwind()
-            .instrument(span.clone())
-            .await;
-        let mut response = answer.unwrap_or_else(|_| ApiError::new(Code::Internal).into_response());
+        let count = |visit: &Arc<Visit>| visit.count_client(&self.context.limiter);
+        let mut response = match visit.as_ref().map_or(Ok(()), count) {
+            Err(error) => error.into_response(),
+            Ok(()) => {
+                if let Some(visit) = &visit {
+                    request.extensions_mut().insert(Arc::clone(visit));
+                }
+                let answer = AssertUnwindSafe((self.routes)(request))
+                    .catch_unwind()
+                    .instrument(span.clone())
+                    .await;
+                answer.unwrap_or_else(|_| ApiError::new(Code::Internal).into_response())
+            }
+        };
         let route = response
             .extensions()
             .get::<Matched>()
@@ -80,6 +101,9 @@ impl Front {
             response.headers_mut().insert(ALLOW, self.allowed(&path));
         }
         harden(response.headers_mut());
+        if let Some(visit) = &visit {
+            visit.write(response.headers_mut());
+        }
         response.headers_mut().insert(X_REQUEST_ID, id);
         let took = started.elapsed();
         telemetry::count_request(&method, route, status.as_u16(), took);

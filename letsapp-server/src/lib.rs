@@ -12,6 +12,7 @@ mod context;
 mod error;
 mod front;
 pub mod keys;
+mod limits;
 mod openapi;
 mod serve;
 mod telemetry;
@@ -25,12 +26,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use letsapp_core::LetsApp;
+use letsapp_core::limit::Table;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
 pub use config::Config;
+use config::Limits;
 use context::Context;
 use front::Front;
+use limits::Gate;
 
 /// How long requests and sockets may take to end once the server goes away.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -110,9 +114,14 @@ pub fn prepare_process(config: &Config) {
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: impl Future<Output = ()>) {
-    let context = Arc::new(Context::new(app.clone()));
+    let table = match config.limits {
+        Limits::On => config.limit_table,
+        Limits::Off => Table::UNLIMITED,
+    };
+    let context = Arc::new(Context::new(app.clone()).limited_by(table));
     let (routes, served) = api::routes(&context);
-    let public = Front::new(&context, routes, served);
+    let gate = Gate::new(config.trusted_proxies.clone(), config.forwarded_header);
+    let public = Front::new(&context, routes, served).behind(gate);
     let (routes, served) = admin::routes(&context);
     let admin = Front::new(&context, routes, served);
     tokio::spawn(serve::serve(

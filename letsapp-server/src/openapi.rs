@@ -4,8 +4,8 @@ use letsapp_core::protocol::Problem;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathItem, PathsBuilder, Ref,
-    ResponseBuilder,
+    ComponentsBuilder, ContentBuilder, Header, InfoBuilder, License, Object, OpenApi, OpenApiBuilder, PathItem,
+    PathsBuilder, Ref, ResponseBuilder, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -25,7 +25,10 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> OpenApi {
     for endpoint in endpoints {
         referenced.extend(endpoint.schemas.iter().cloned());
         let methods = vec![openapi_method(&endpoint.method)];
-        let operation = named(with_problems(endpoint.operation.clone()));
+        let mut operation = named(with_problems(endpoint.operation.clone()));
+        if endpoint.template.starts_with("/v1/") {
+            operation = limited(operation);
+        }
         paths = paths.path(endpoint.template, PathItem::from_http_methods(methods, operation));
     }
     for (name, schema) in referenced {
@@ -84,6 +87,30 @@ fn with_problems(mut operation: Operation) -> Operation {
         .responses
         .responses
         .insert("default".to_owned(), fallback.build().into());
+    operation
+}
+
+/// Adds what every operation of the API may answer: that it is too much.
+fn limited(mut operation: Operation) -> Operation {
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(Problem::name())))
+        .build();
+    let mut wait = Header::new(Object::with_type(Type::Integer));
+    wait.description = Some("Seconds to wait.".to_owned());
+    let mut policy = Header::default();
+    policy.description = Some("What may be asked in which time, of each limit that applies.".to_owned());
+    policy.example = Some("\"writes\";q=1200;w=60".into());
+    let mut left = Header::default();
+    left.description = Some("How much of it is left, and in how many seconds there is more.".to_owned());
+    left.example = Some("\"writes\";r=0;t=5".into());
+    let response = ResponseBuilder::new()
+        .description("Too much at once: come back after `Retry-After`.")
+        .content("application/problem+json", content)
+        .header("Retry-After", wait)
+        .header("RateLimit-Policy", policy)
+        .header("RateLimit", left);
+    let responses = &mut operation.responses.responses;
+    responses.insert("429".to_owned(), response.build().into());
     operation
 }
 

@@ -36,6 +36,13 @@ pub(crate) struct Peer {
     address: SocketAddr,
 }
 
+impl Peer {
+    /// Returns its address.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
 /// Serves the connections of a listener, at most `connections` at once, until the server goes away.
 pub(crate) async fn serve(listener: TcpListener, front: Front, connections: usize, mut closing: Closing) {
     let slots = Arc::new(Semaphore::new(connections));

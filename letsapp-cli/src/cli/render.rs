@@ -117,6 +117,12 @@ pub(super) fn summary(message: &Message, names: &Names) -> String {
     if let Some(event) = &message.system {
         return system(message.sender_id, event, names);
     }
+    if message.kind == MessageKind::System {
+        return format!(
+            "{} did something that only a newer version can tell",
+            names.name(message.sender_id)
+        );
+    }
     let files = message
         .attachments
         .iter()
@@ -272,6 +278,11 @@ pub(super) mod tests {
             user_ids: vec![ANA, UserId::from_bytes([3; 16])],
         });
         assert_eq!(shown(&told), "#4 — Ben added you, somebody");
+        told.system = None;
+        assert_eq!(
+            shown(&told),
+            "#4 — Ben did something that only a newer version can tell"
+        );
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod repository;
 pub mod search;
 mod searching;
 pub(crate) mod service;
+#[cfg(test)]
+mod tests;
 
 pub use body::Body;
 pub use emoji::Emoji;

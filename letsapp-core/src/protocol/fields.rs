@@ -130,10 +130,19 @@ impl<'a> Fields<'a> {
 
     /// Reads a list of at most `max`; a missing one is empty.
     pub fn list<T: Field>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
-        match self.optional::<Vec<T>>(name)?.unwrap_or_default() {
-            items if items.len() > max => self.fault(name, &Fault::TooMany(max)),
-            items => Some(items),
-        }
+        self.optional_list(name, max).map(Option::unwrap_or_default)
+    }
+
+    /// Reads a list of at most `max` that may be missing.
+    pub fn optional_list<T: Field>(&mut self, name: &str, max: usize) -> Option<Option<Vec<T>>> {
+        self.bounded(name, max)?;
+        self.optional(name)
+    }
+
+    /// Reads a list of at most `max` that must be there.
+    pub fn required_list<T: Field>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
+        self.bounded(name, max)?;
+        self.required(name)
     }
 
     /// Reads an object inside this one, if it is there.
@@ -155,6 +164,14 @@ impl<'a> Fields<'a> {
         let path = self.path_of(name);
         self.faults.push(fault.at(&path));
         None
+    }
+
+    /// Refuses a list that is too long before its items are looked at: each of them may be at fault.
+    fn bounded(&mut self, name: &str, max: usize) -> Option<()> {
+        match self.object.get(name) {
+            Some(Value::Array(items)) if items.len() > max => self.fault(name, &Fault::TooMany(max)),
+            _ => Some(()),
+        }
     }
 
     fn read<T: Field>(&mut self, name: &str, value: &Value) -> Option<T> {
@@ -260,12 +277,19 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
+/// The most conversations that one request names: more than fit into the longest one that is taken.
+const CONVERSATIONS_MAX: usize = 25_000;
+
 impl Field for BTreeMap<ConversationId, Rev> {
     fn read(value: &Value, path: &str, faults: &mut Vec<FieldError>) -> Option<Self> {
         let Value::Object(entries) = value else {
             faults.push(Fault::Type("an object").at(path));
             return None;
         };
+        if entries.len() > CONVERSATIONS_MAX {
+            faults.push(Fault::TooMany(CONVERSATIONS_MAX).at(path));
+            return None;
+        }
         let entries: Vec<_> = (entries.iter())
             .map(|(key, value)| {
                 let path = format!("{path}.{key}");

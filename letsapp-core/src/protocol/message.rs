@@ -47,8 +47,9 @@ pub struct Message {
     pub edited_at: Option<Timestamp>,
     /// When it was deleted.
     pub deleted_at: Option<Timestamp>,
-    /// What a system message tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What a system message tells; nothing, to a client that is older than its server and doesn't know of it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<SystemEvent>))]
     pub system: Option<SystemEvent>,
 }
 
@@ -165,6 +166,20 @@ fn summarize(reactions: &[messages::Reaction]) -> Vec<ReactionSummary> {
             user_ids: users[users.len().saturating_sub(NAMED_REACTORS)..].to_vec(),
         })
         .collect()
+}
+
+/// Reads what a system message tells, if it is something that was known when this was written.
+fn known<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SystemEvent>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Told {
+        Known(SystemEvent),
+        Newer(serde::de::IgnoredAny),
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        Some(Told::Known(event)) => Some(event),
+        Some(Told::Newer(_)) | None => None,
+    })
 }
 
 /// Tells a field that is null from one that is missing.

@@ -289,6 +289,25 @@ fn a_system_message_says_what_happened() {
 }
 
 #[test]
+fn a_client_that_is_older_than_its_server_reads_the_rest_of_a_message() {
+    for newer in [
+        json!({"type": "anthem_changed", "media_id": BEN_TEXT}),
+        json!({"type": "role_changed", "user_id": BEN_TEXT, "role": "jester"}),
+        json!(7),
+    ] {
+        let told = with(
+            message_on_wire(),
+            json!({"kind": "system", "body": "", "system": newer}),
+        );
+        let read: Message = serde_json::from_value(told.clone()).unwrap();
+        assert_eq!((read.kind, &read.system), (MessageKind::System, &None));
+        let event = json!({"event": "message.created", "data": told});
+        let frame: Frame = serde_json::from_value(event).unwrap();
+        assert!(matches!(frame, Frame::Event(Event::MessageCreated(_))), "{frame:?}");
+    }
+}
+
+#[test]
 fn a_profile_shows_what_its_owner_lets_be_seen() {
     let ana = person();
     assert_eq!(wire(&User::new(&ana, LastSeen::Shown)), user_on_wire());

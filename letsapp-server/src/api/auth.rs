@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use letsapp_core::id::SessionId;
+use letsapp_core::limit::Account;
 use letsapp_core::protocol::requests::{ChangePassword, Login, Refresh, Register};
 use letsapp_core::protocol::{Items, SessionInfo, SignedIn, Tokens};
 use serde::Serialize;
@@ -80,7 +81,8 @@ async fn register(call: Call, body: Json) -> Answer {
     responses((status = 200, body = SignedIn), (status = 401, description = "The name or the password is wrong")))]
 async fn login(call: Call, body: Json) -> Answer {
     let request = body.read::<Login>().await?;
-    reply::ok(&call.app().auth().login(request).await?)
+    let account = call.account(&request.username);
+    reply::ok(&call.prove(account, call.app().auth().login(request)).await?)
 }
 
 /// Gives the next pair of tokens for a refresh token, which is good for one use.
@@ -107,7 +109,8 @@ async fn logout(call: Call) -> Answer {
 async fn password(call: Call, body: Json) -> Answer {
     let principal = call.principal().await?;
     let request = body.read::<ChangePassword>().await?;
-    call.app().auth().change_password(&principal, request).await?;
+    let changed = call.app().auth().change_password(&principal, request);
+    call.prove(Account::of(principal.user_id), changed).await?;
     reply::done()
 }
 

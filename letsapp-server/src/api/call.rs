@@ -3,22 +3,26 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::HeaderValue;
 use http::header::AUTHORIZATION;
+use http::{HeaderValue, Method};
 use letsapp_core::LetsApp;
-use letsapp_core::auth::Principal;
+use letsapp_core::auth::{AuthError, Principal};
+use letsapp_core::limit::{Account, Proof};
 use letsapp_core::protocol::Code;
+use warp::path::FullPath;
 use warp::{Filter, Rejection};
 
 use super::query::Query;
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::limits::Visit;
 
 /// A request, before anything of it is believed.
 pub(crate) struct Call {
     context: Arc<Context>,
     authorization: Option<HeaderValue>,
     query: String,
+    visit: Arc<Visit>,
 }
 
 impl Call {
@@ -32,22 +36,49 @@ impl Call {
         &self.context
     }
 
-    /// Tells who asks, by the token in `Authorization`.
+    /// Tells who asks, by the token in `Authorization`, and lets them in as far as they may ask.
     ///
     /// # Errors
-    /// `unauthenticated` or `token_expired`.
+    /// `unauthenticated`, `token_expired` or `rate_limited`.
     pub(crate) async fn principal(&self) -> Result<Principal, ApiError> {
         self.authenticate(self.bearer()?).await
     }
 
-    /// Tells who asks, by a token.
+    /// Tells who asks, by a token, and lets them in as far as they may ask.
     ///
     /// # Errors
-    /// `unauthenticated` or `token_expired`.
+    /// `unauthenticated`, `token_expired` or `rate_limited`.
     pub(crate) async fn authenticate(&self, token: &str) -> Result<Principal, ApiError> {
         let principal = self.app().auth().authenticate(token).await?;
         tracing::Span::current().record("user.id", tracing::field::display(principal.user_id));
+        self.visit.count_user(&self.context.limiter, principal.user_id)?;
         Ok(principal)
+    }
+
+    /// Names the account that somebody wants to sign in to.
+    pub(crate) fn account(&self, name: &str) -> Account {
+        self.context.limiter.account(name)
+    }
+
+    /// Finds out by `proof` whether an account is whose they say it is, unless there were too many failures already.
+    ///
+    /// # Errors
+    /// `rate_limited`, or what `proof` says.
+    pub(crate) async fn prove<T>(
+        &self,
+        account: Account,
+        proof: impl Future<Output = Result<T, AuthError>>,
+    ) -> Result<T, ApiError> {
+        let limiter = &self.context.limiter;
+        let attempt = limiter.attempt(account, self.visit.client())?;
+        let outcome = proof.await;
+        let proof = match &outcome {
+            Ok(_) => Proof::Right,
+            Err(AuthError::WrongCredentials | AuthError::WrongPassword) => Proof::Wrong,
+            Err(_) => Proof::Missing,
+        };
+        limiter.settle(attempt, proof);
+        Ok(outcome?)
     }
 
     /// Returns the query.
@@ -79,12 +110,21 @@ pub(crate) fn call(context: &Arc<Context>) -> impl Filter<Extract = (Call,), Err
     let context = Arc::clone(context);
     let authorization = optional(warp::header::value(AUTHORIZATION.as_str()));
     let query = optional(warp::query::raw());
+    let visit = warp::ext::optional::<Arc<Visit>>()
+        .and(warp::method())
+        .and(warp::path::full())
+        .map(|visit: Option<Arc<Visit>>, method: Method, path: FullPath| {
+            // Without a gate there is no address.
+            visit.unwrap_or_else(|| Arc::new(Visit::new(&method, path.as_str(), None)))
+        });
     authorization
         .and(query)
-        .map(move |authorization, query: Option<String>| Call {
+        .and(visit)
+        .map(move |authorization, query: Option<String>, visit| Call {
             context: Arc::clone(&context),
             authorization,
             query: query.unwrap_or_default(),
+            visit,
         })
 }
 

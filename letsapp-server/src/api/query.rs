@@ -99,11 +99,15 @@ impl<'a> Query<'a> {
     /// Ends the reading, and opens the cursor of the list called `list`, if there is one.
     ///
     /// # Errors
-    /// `validation_failed` with every fault, `invalid_request` for a cursor that is not of this list.
-    pub(super) fn cursor<P: DeserializeOwned>(self, key: &CursorKey, list: &str) -> Result<Option<P>, ApiError> {
-        let position = self.text("cursor").map(|cursor| key.open(list, cursor)).transpose()?;
+    /// `validation_failed` with every fault, `invalid_request` where the only one is a cursor that is not of this list.
+    pub(super) fn cursor<P: DeserializeOwned>(mut self, key: &CursorKey, list: &str) -> Result<Option<P>, ApiError> {
+        let opened = self.text("cursor").map(|cursor| key.open(list, cursor)).transpose();
+        if let (Err(error), false) = (&opened, self.faults.is_empty()) {
+            self.faults
+                .push(FieldError::new("cursor", "invalid_cursor", error.to_string()));
+        }
         self.finish()?;
-        Ok(position)
+        Ok(opened?)
     }
 
     /// Ends the reading.
@@ -186,6 +190,12 @@ mod tests {
         assert_eq!(Query::parse(&address).cursor::<u64>(&key, "members").unwrap(), Some(7));
         let error = Query::parse(&address).cursor::<u64>(&key, "messages").unwrap_err();
         assert_eq!(error.into_problem().status, 400);
+        let address = format!("{address}&limit=0");
+        let mut query = Query::parse(&address);
+        query.limit();
+        let problem = query.cursor::<u64>(&key, "messages").unwrap_err().into_problem();
+        let named: Vec<_> = problem.errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!((problem.status, &*named), (422, &["limit", "cursor"][..]));
         assert_eq!(Query::parse("").cursor::<u64>(&key, "members").unwrap(), None);
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn apply(path: &Path, config: &mut Config) -> Result<(), ConfigError>
                     set(
                         config,
                         &format!("[{key}] {name} in {origin}"),
-                        &format!("{key}_{name}"),
+                        &in_section(key, name),
                         value,
                     )?;
                 }
@@ -30,6 +30,15 @@ pub(super) fn apply(path: &Path, config: &mut Config) -> Result<(), ConfigError>
         }
     }
     Ok(())
+}
+
+/// Names the setting behind a key in a section. Where a section has the name of a setting, which then can't stand beside
+/// it, `enabled` is that setting: `limits = "off"` is `[limits] enabled = false`.
+fn in_section(section: &str, key: &str) -> String {
+    if key == "enabled" && settings::ALL.iter().any(|setting| setting.name == section) {
+        return section.to_owned();
+    }
+    format!("{section}_{key}")
 }
 
 fn set(config: &mut Config, origin: &str, name: &str, value: &Value) -> Result<(), ConfigError> {

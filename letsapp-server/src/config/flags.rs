@@ -55,7 +55,7 @@ fn others() -> String {
         .iter()
         .map(|setting| format!("\n  {}={}", setting.variable(), setting.form));
     format!(
-        "Every setting by its environment variable (times as 45s, 15m, 2h, 30d):{}",
+        "Every setting by its environment variable (times as 45s, 15m, 2h, 30d; limits as 100/1m, or off):{}",
         lines.collect::<String>()
     )
 }

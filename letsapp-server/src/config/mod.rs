@@ -3,6 +3,7 @@
 mod duration;
 mod file;
 mod flags;
+mod limits;
 mod settings;
 
 use std::ffi::OsString;
@@ -10,7 +11,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use letsapp_core::Rules;
+use letsapp_core::limit::Table;
 
+pub use crate::limits::{ForwardedHeader, TrustedProxies};
 pub use settings::{Limits, LogFormat, StoreUrl};
 
 /// All settings of the server.
@@ -26,6 +29,12 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Whether requests are limited.
     pub limits: Limits,
+    /// How much there is of what, where they are.
+    pub limit_table: Table,
+    /// Which proxies are believed when they say for whom they ask.
+    pub trusted_proxies: TrustedProxies,
+    /// Where these proxies say it.
+    pub forwarded_header: ForwardedHeader,
     /// What logs look like.
     pub log_format: LogFormat,
     /// How many connections there may be at once.
@@ -63,6 +72,9 @@ impl Default for Config {
             store: None,
             data_dir: PathBuf::from("./letsapp-data"),
             limits: Limits::On,
+            limit_table: Table::default(),
+            trusted_proxies: TrustedProxies::default(),
+            forwarded_header: ForwardedHeader::default(),
             log_format: LogFormat::Text,
             max_connections: 16 * 1024,
             rules: Rules::default(),

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use letsapp_core::limit::Class;
+
+use super::limits::{escalation, limit, limit_class};
 use super::{Config, ConfigError, duration};
 
 /// One setting.
@@ -17,7 +20,7 @@ pub(super) struct Setting {
     pub(super) form: &'static str,
     /// What it is, for `--help`.
     pub(super) help: &'static str,
-    read: fn(&mut Config, &str) -> Result<(), String>,
+    pub(super) read: fn(&mut Config, &str) -> Result<(), String>,
 }
 
 /// Every setting.
@@ -70,6 +73,63 @@ pub(super) const ALL: &[Setting] = &[
         form: "NUMBER",
         help: "",
         read: |config, value| count(value).map(|it| config.max_connections = it),
+    },
+    Setting {
+        name: "http_trusted_proxies",
+        flag: None,
+        form: "NETWORKS",
+        help: "",
+        read: |config, value| value.parse().map(|it| config.trusted_proxies = it),
+    },
+    Setting {
+        name: "http_forwarded_header",
+        flag: None,
+        form: "x-forwarded-for|forwarded",
+        help: "",
+        read: |config, value| value.parse().map(|it| config.forwarded_header = it),
+    },
+    limit("limits_credentials", |config, value| {
+        limit_class(config, Class::Credentials, value)
+    }),
+    limit("limits_refreshes", |config, value| {
+        limit_class(config, Class::Refreshes, value)
+    }),
+    limit("limits_connections", |config, value| {
+        limit_class(config, Class::Connections, value)
+    }),
+    limit("limits_requests", |config, value| {
+        limit_class(config, Class::Requests, value)
+    }),
+    limit("limits_searches", |config, value| {
+        limit_class(config, Class::Searches, value)
+    }),
+    limit("limits_syncs", |config, value| limit_class(config, Class::Syncs, value)),
+    limit("limits_writes", |config, value| {
+        limit_class(config, Class::Writes, value)
+    }),
+    limit("limits_reads", |config, value| limit_class(config, Class::Reads, value)),
+    limit("limits_signals", |config, value| {
+        limit_class(config, Class::Signals, value)
+    }),
+    limit("limits_frames", |config, value| {
+        limit_class(config, Class::Frames, value)
+    }),
+    limit("limits_refusals", |config, value| {
+        limit_class(config, Class::Refusals, value)
+    }),
+    Setting {
+        name: "limits_failures",
+        flag: None,
+        form: "NUMBER/DURATION/DURATION",
+        help: "",
+        read: |config, value| escalation(value).map(|it| config.limit_table.failures = it),
+    },
+    Setting {
+        name: "limits_account_failures",
+        flag: None,
+        form: "NUMBER/DURATION/DURATION",
+        help: "",
+        read: |config, value| escalation(value).map(|it| config.limit_table.account_failures = it),
     },
     Setting {
         name: "auth_access_ttl",
@@ -240,7 +300,8 @@ fn count(value: &str) -> Result<usize, String> {
         .ok_or_else(expected)
 }
 
-fn positive(value: &str) -> Result<Duration, String> {
+/// Reads a duration that is longer than nothing.
+pub(super) fn positive(value: &str) -> Result<Duration, String> {
     match duration::parse(value)? {
         Duration::ZERO => Err("longer than nothing".to_owned()),
         duration => Ok(duration),

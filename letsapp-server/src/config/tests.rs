@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 use std::io::Write;
 
+use letsapp_core::limit::{Class, Quota};
+
 use super::*;
 
 struct Told {
@@ -81,6 +83,10 @@ fn every_setting_has_an_environment_name_and_a_key() {
             "text|json" => "json",
             "NUMBER" => "7",
             "DURATION" => "7s",
+            "NETWORKS" => "10.0.0.0/8,::1",
+            "x-forwarded-for|forwarded" => "forwarded",
+            "NUMBER/DURATION" => "7/7s",
+            "NUMBER/DURATION/DURATION" => "7/7s/7m",
             form => panic!("{form} is no form"),
         };
         let by = |config: Config| assert_ne!(config, Config::default(), "{}", setting.name);
@@ -133,6 +139,45 @@ fn the_first_line_of_a_complaint_names_what_is_wrong() {
             told(&[], &[("LETSAPP_HTTP_MAX_CONNECTIONS", "0")], None),
             "LETSAPP_HTTP_MAX_CONNECTIONS",
         ),
+        (
+            told(&[], &[("LETSAPP_LIMITS_WRITES", "7")], None),
+            "LETSAPP_LIMITS_WRITES",
+        ),
+        (
+            told(&[], &[("LETSAPP_LIMITS_WRITES", "0/1s")], None),
+            "LETSAPP_LIMITS_WRITES",
+        ),
+        (
+            told(&[], &[("LETSAPP_LIMITS_WRITES", "7/0s")], None),
+            "LETSAPP_LIMITS_WRITES",
+        ),
+        (
+            told(&[], &[("LETSAPP_LIMITS_WRITES", "7/soon")], None),
+            "LETSAPP_LIMITS_WRITES",
+        ),
+        (
+            told(&[], &[("LETSAPP_LIMITS_FAILURES", "5/1s")], None),
+            "LETSAPP_LIMITS_FAILURES",
+        ),
+        (
+            told(&[], &[("LETSAPP_LIMITS_FAILURES", "5/9s/1s")], None),
+            "LETSAPP_LIMITS_FAILURES",
+        ),
+        (
+            told(&[], &[("LETSAPP_HTTP_TRUSTED_PROXIES", "proxy")], None),
+            "LETSAPP_HTTP_TRUSTED_PROXIES",
+        ),
+        (
+            told(&[], &[("LETSAPP_HTTP_FORWARDED_HEADER", "via")], None),
+            "LETSAPP_HTTP_FORWARDED_HEADER",
+        ),
+        (told(&[], &[], Some("[limits]\nwrite = '1/1s'")), "[limits] write"),
+        (told(&[], &[], Some("[limits]\nenabled = 7")), "[limits] enabled"),
+        (told(&[], &[], Some("[listen]\nport = 7")), "[listen] port"),
+        (
+            told(&[], &[], Some("limits = 'off'\n[limits]\nwrites = '1/1s'")),
+            "letsapp",
+        ),
         (told(&[], &[], Some("colour = 'blue'")), "colour"),
         (told(&[], &[], Some("[calls]\nring = '1s'")), "[calls] ring"),
         (
@@ -148,6 +193,46 @@ fn the_first_line_of_a_complaint_names_what_is_wrong() {
         let named = if *named == "letsapp" { "tmp" } else { named };
         assert!(first.contains(named), "{named} is not in: {first}");
     }
+}
+
+#[test]
+fn every_limit_has_a_setting_that_sets_it_alone() {
+    for class in Class::ALL {
+        let variable = format!("LETSAPP_LIMITS_{}", class.as_str().to_uppercase());
+        let environment = |name: &str| (name == variable).then(|| OsString::from("7/9s"));
+        let Ok(Invocation::Serve(config)) = Config::load(["letsapp-server".into()], environment) else {
+            panic!("{variable} is not taken");
+        };
+        let mut expected = Config::default();
+        expected.limit_table.set(*class, Quota::new(7, Duration::from_secs(9)));
+        assert_eq!(*config, expected, "{variable}");
+    }
+}
+
+#[test]
+fn limits_are_turned_off_one_by_one_or_all_together() {
+    let config = told(
+        &[],
+        &[("LETSAPP_LIMITS_WRITES", "off"), ("LETSAPP_LIMITS_FAILURES", "off")],
+        None,
+    )
+    .config();
+    assert_eq!(config.limits, Limits::On);
+    assert_eq!(
+        (config.limit_table.quota(Class::Writes), config.limit_table.failures),
+        (None, None)
+    );
+    let section = Some("[limits]\nenabled = false\nwrites = '7/9s'\nfailures = '3/2s/1m'");
+    let config = told(&[], &[], section).config();
+    assert_eq!(config.limits, Limits::Off);
+    assert_eq!(
+        config.limit_table.quota(Class::Writes),
+        Quota::new(7, Duration::from_secs(9))
+    );
+    let failures = config.limit_table.failures.unwrap();
+    assert_eq!((failures.free, failures.longest), (3, Duration::from_secs(60)));
+    let on = told(&["--limits", "on"], &[], section).config();
+    assert_eq!(on.limits, Limits::On, "a flag goes over the file, however that says it");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Holds answers against the OpenAPI document: what it does not describe is as wrong as what it describes otherwise.
 
 use http::{Method, StatusCode};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::api::Endpoint;
 use crate::openapi;
@@ -37,6 +37,32 @@ impl Document {
     /// Insists that a value is as a schema describes it.
     pub(crate) fn insist(&self, schema: &Value, value: &Value) {
         assert_eq!(self.fault(schema, value, "$").err(), None, "{value}");
+    }
+
+    /// Tells whether a value is as a schema describes it.
+    pub(crate) fn allows(&self, schema: &Value, value: &Value) -> bool {
+        self.fault(schema, value, "$").is_ok()
+    }
+
+    /// Makes an object of all properties that a schema knows, in any of its variants, each with a value that it can't
+    /// have; those that can have any are left out.
+    pub(crate) fn all_wrong(&self, schema: &Value) -> Map<String, Value> {
+        let mut described = Map::new();
+        self.gather(schema, &mut described, &mut Vec::new());
+        let wrong = |schema: &Value| {
+            let values = [json!({}), json!(7), json!("?")];
+            values.into_iter().find(|value| !self.allows(schema, value))
+        };
+        let wrong = described
+            .iter()
+            .filter_map(|(name, schema)| Some((name.clone(), wrong(schema)?)));
+        let mut wrong: Map<_, _> = wrong.collect();
+        let target = schema["$ref"]
+            .as_str()
+            .and_then(|to| self.0.pointer(to.trim_start_matches('#')));
+        let variants = target.unwrap_or(schema)["oneOf"].as_array().into_iter().flatten();
+        wrong.extend(variants.flat_map(|variant| self.all_wrong(variant)));
+        wrong
     }
 
     fn operation(&self, method: &Method, path: &str) -> Option<&Value> {

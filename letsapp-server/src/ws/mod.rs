@@ -3,6 +3,7 @@
 //! `warp::ws` has no setting for the read buffer and copies every text frame; so the upgrade is a route of our own, and
 //! behind it is tokio-tungstenite itself, with small buffers and frames shared by all who get them.
 
+mod budget;
 mod frame;
 mod handshake;
 mod ops;

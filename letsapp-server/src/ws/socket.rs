@@ -18,10 +18,12 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::budget::{Budget, Excess};
 use super::frame::{Request, Unreadable, text};
 use super::ops::{Asker, Pending};
 use super::{HEARTBEAT, MAX_FRAME};
 use crate::context::{Closing, Context};
+use crate::error::ApiError;
 
 /// A socket that was silent for so long is dropped: two and a half heartbeats.
 const SILENCE: Duration = Duration::from_secs(75);
@@ -39,6 +41,7 @@ pub(super) struct Socket {
     link: Link,
     in_flight: FuturesUnordered<Pending>,
     heard: Instant,
+    budget: Budget,
 }
 
 /// The stream, and what waits to be written to it.
@@ -58,6 +61,8 @@ enum End {
     Silent,
     /// The client did not speak the protocol.
     Protocol(Cow<'static, str>),
+    /// The client said too much, and went on when it was told so.
+    TooMany,
     /// The hub closed it.
     Closed(Closed),
     /// The server goes away.
@@ -94,6 +99,7 @@ impl Socket {
             },
             in_flight: FuturesUnordered::new(),
             heard: Instant::now(),
+            budget: Budget::default(),
         }
     }
 
@@ -137,6 +143,7 @@ impl Socket {
             link,
             in_flight,
             heard,
+            budget,
         } = self;
         let mut closing = pin!(closing.begun());
         let mut next_ping = Instant::now() + HEARTBEAT;
@@ -166,7 +173,7 @@ impl Socket {
                     Io::Written => {}
                     Io::Read(message) => {
                         *heard = Instant::now();
-                        match take(asker, message) {
+                        match take(asker, budget, message) {
                             Ok(Some(pending)) => in_flight.push(pending),
                             Ok(None) => {}
                             Err(end) => return end,
@@ -194,20 +201,41 @@ impl Socket {
 const KEPT: usize = 16;
 
 /// Begins to answer what came in, if it asks for an answer.
-fn take(asker: &Asker, message: Message) -> Result<Option<Pending>, End> {
+fn take(asker: &Asker, budget: &mut Budget, message: Message) -> Result<Option<Pending>, End> {
     asker.context.meters.frames_received.increment(1);
+    let (limiter, user_id) = (&asker.context.limiter, asker.principal.user_id);
+    let counted = budget.count_frame(limiter);
     match message {
         Message::Text(text) => match Request::read(&text) {
-            Ok(request) => Ok(Some(asker.answer(&request))),
-            Err(Unreadable::Refused(id, error)) => {
-                let reply = super::frame::reply::<()>(id, Err(error));
-                Ok(Some(Box::pin(std::future::ready(reply))))
-            }
+            Ok(request) => match counted.and_then(|()| budget.count_op(limiter, request.op, user_id)) {
+                Ok(()) => Ok(Some(asker.answer(&request))),
+                Err(excess) => refuse(request.id, ApiError::limited(patience(excess)?)),
+            },
+            Err(Unreadable::Refused(id, error)) => match counted {
+                Ok(()) => refuse(id, error),
+                Err(excess) => refuse(id, ApiError::limited(patience(excess)?)),
+            },
             Err(Unreadable::Broken(why)) => Err(End::Protocol(why.into())),
         },
         Message::Binary(_) => Err(End::Protocol("frames are text".into())),
         // The stream answers a ping or a goodbye by itself when it is polled again.
-        Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => Ok(None),
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => match counted {
+            Err(Excess::TooMany) => Err(End::TooMany),
+            Err(Excess::Wait(_)) | Ok(()) => Ok(None),
+        },
+    }
+}
+
+fn refuse(id: u64, error: ApiError) -> Result<Option<Pending>, End> {
+    let reply = super::frame::reply::<()>(id, Err(error));
+    Ok(Some(Box::pin(std::future::ready(reply))))
+}
+
+/// Returns how long a client shall wait, if it is asked to once more.
+fn patience(excess: Excess) -> Result<Duration, End> {
+    match excess {
+        Excess::Wait(wait) => Ok(wait),
+        Excess::TooMany => Err(End::TooMany),
     }
 }
 
@@ -279,6 +307,7 @@ impl End {
         match self {
             Self::Gone | Self::Silent => None,
             Self::Protocol(why) => Some((4000, why.clone().into_owned())),
+            Self::TooMany => Some((4003, "too many frames: come back later".to_owned())),
             Self::Closed(Closed::SessionEnded) => Some((4001, "the session is over".to_owned())),
             Self::Closed(Closed::TooSlow) => Some((4002, "too slow: come back and sync".to_owned())),
             Self::GoingAway => Some((1001, "the server is going away".to_owned())),

@@ -1,5 +1,6 @@
 //! The operations without a network, each frame held against the AsyncAPI document.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use letsapp_core::event::Connection;
@@ -184,6 +185,37 @@ async fn typing_and_presence_are_as_the_document_describes_them() {
         assert_eq!(refused["error"]["code"], "validation_failed");
         assert_eq!(refused["error"]["errors"][0]["field"], field, "{op}");
     }
+}
+
+#[tokio::test]
+async fn every_operation_is_told_all_its_fields_that_are_wrong() {
+    let world = World::new().await;
+    let line = Line::of(&world, &world.person("ana").await, 1).await;
+    let messages = line.document.0["components"]["messages"]
+        .as_object()
+        .expect("an object");
+    let mut tried = 0;
+    for message in messages.values() {
+        let properties = &message["payload"]["properties"];
+        let Some(op) = properties["op"]["const"].as_str() else {
+            continue;
+        };
+        let wrong = line.document.all_wrong(&properties["data"]);
+        if wrong.is_empty() {
+            continue;
+        }
+        let reply = line.ask(op, wrong.clone().into()).await;
+        let errors = reply["error"]["errors"].as_array().unwrap_or_else(|| panic!("{reply}"));
+        let outermost = |error: &Value| {
+            error["field"]
+                .as_str()
+                .and_then(|field| Some(field.split('.').next()?.to_owned()))
+        };
+        let named: BTreeSet<_> = errors.iter().filter_map(outermost).collect();
+        assert_eq!(named, wrong.keys().cloned().collect(), "{op}");
+        tried += 1;
+    }
+    assert!(tried >= 6, "only {tried} operations take anything");
 }
 
 fn read(message: Message) -> Value {

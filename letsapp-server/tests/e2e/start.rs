@@ -10,13 +10,13 @@ use http::Method;
 use letsapp_testkit::free_port;
 use letsapp_testkit::mongodb::Standalone;
 use letsapp_testkit::server::{Binary, Ended};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::http::Http;
 use crate::load::Load;
-use crate::people::Person;
+use crate::people::{Person, password};
 use crate::socket::{End, Socket};
 use crate::{chance, server, verdict};
 
@@ -34,7 +34,7 @@ async fn an_empty_directory_is_all_it_needs() {
     assert!(server.address.port() > 0 && server.admin_address.port() > 0, "{ready}");
 
     let http = Http::new(server.url());
-    Person::sign_up(&http, "ana").await;
+    let ana = Person::sign_up(&http, "ana").await;
     for path in ["/", "/healthz", "/readyz", "/openapi.json", "/asyncapi.json", "/docs"] {
         let answer = http.ask(Method::GET, path, None, None).await.unwrap();
         assert!(answer.status < 400, "{path}: {}", answer.status);
@@ -57,8 +57,9 @@ async fn an_empty_directory_is_all_it_needs() {
         assert_eq!(mode & 0o777, 0o600, "{}", secret.display());
     }
 
-    // Keys and accounts are those of before.
+    // Keys and accounts are those of before, and so tokens are as good as they were.
     let mut again = server::in_directory(directory.path()).start().await;
+    ana.through(&again).post("/v1/sync", json!({"conversations": {}})).await;
     Person::sign_in(&Http::new(again.url()), "ana").await;
     assert!(again.terminate().await.success());
     assert_eq!(files(&data.join("keys")), keys);
@@ -93,6 +94,7 @@ async fn bad_settings_are_named_and_are_a_fault_of_their_own() {
         bare().args(["--config".into(), file])
     };
     refused(&bare().args(["--colour", "red"]), 2, &["--colour"]).await;
+    refused(&bare().args(["--store", "paper:"]), 2, &["--store", "paper:"]).await;
     refused(
         &bare().args(["--store", "postgres://db"]),
         2,
@@ -144,10 +146,25 @@ async fn a_file_that_is_not_ours_is_named_and_left_as_it_is() {
     refused(&on_file(), 1, &["chat.db", "newer", "9999"]).await;
     assert_eq!(fs::read(&file).unwrap(), newer);
 
+    // Of its own making, but what is in it was garbled.
+    fs::remove_file(&file).unwrap();
+    assert!(on_file().start().await.terminate().await.success());
+    let mut garbled = fs::read(&file).unwrap();
+    for byte in garbled.iter_mut().skip(100).step_by(3) {
+        *byte ^= 0x55;
+    }
+    fs::write(&file, &garbled).unwrap();
+    refused(&on_file(), 1, &["chat.db"]).await;
+
     // Another server's file: two writers would each think that they know the head.
     fs::remove_file(&file).unwrap();
     let mut first = on_file().start().await;
     refused(&on_file(), 1, &["chat.db", "in use"]).await;
+    assert!(first.terminate().await.success());
+
+    // Nor does one that nobody named serve two.
+    let mut first = server::in_directory(directory.path()).start().await;
+    refused(&server::in_directory(directory.path()), 1, &["in use"]).await;
     assert!(first.terminate().await.success());
 }
 
@@ -163,6 +180,8 @@ async fn a_place_that_cannot_be_had_is_named() {
         &["cannot write", "file/data"],
     )
     .await;
+    let occupied = bare().args(["--data-dir".into(), in_the_way.clone()]);
+    refused(&occupied, 1, &["file"]).await;
     let store = format!("sqlite:{}", in_the_way.join("chat.db").display());
     refused(&bare().args(["--store", &store]), 1, &["cannot write", "file/chat.db"]).await;
 
@@ -206,6 +225,29 @@ async fn a_database_that_will_not_do_is_named() {
     .await;
 }
 
+#[tokio::test]
+async fn logs_can_be_read_by_machines_and_hold_no_password() {
+    let directory = directory();
+    let binary = server::in_directory(directory.path())
+        .args(["--store", "memory:"])
+        .env("LETSAPP_LOG_FORMAT", "json");
+    let mut running = binary.start().await;
+    Person::sign_up(&Http::new(running.url()), "ana").await;
+    assert!(running.terminate().await.success());
+    let logs = running.stderr();
+    let line = logs.lines().find(|line| line.contains("answered"));
+    let line: Value = serde_json::from_str(line.unwrap_or_else(|| panic!("no line: {logs}"))).unwrap();
+    assert_eq!(
+        (&line["route"], &line["status"]),
+        (&json!("/v1/auth/register"), &json!(201))
+    );
+    assert!(
+        line["duration_ms"].is_number() && line["span"]["request_id"].is_string(),
+        "{line}"
+    );
+    assert!(!logs.contains(&password("ana")));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_asked_to_end_says_goodbye_and_has_everything_on_disk() {
     let directory = directory();
@@ -246,6 +288,9 @@ async fn refused(binary: &Binary, code: i32, named: &[&str]) {
     }
     assert_eq!(status.code(), Some(code), "{stderr}");
     assert_eq!(stdout, "", "it never was ready");
+    if code == 1 {
+        assert_eq!(stderr.lines().count(), 1, "one line, and nothing else: {stderr}");
+    }
     assert!(!stderr.contains("panicked"), "{stderr}");
 }
 

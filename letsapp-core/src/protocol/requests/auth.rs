@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::secret::{Password, Presented, RefreshToken};
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
+use crate::text::one_line;
 use crate::users::{DisplayName, Email, Username};
 
 /// `POST /v1/auth/register`
@@ -149,23 +150,21 @@ impl FromFields for DeleteAccount {
 /// The most characters that a device's name has.
 const DEVICE_NAME_MAX: usize = 100;
 
-/// What somebody calls a device: a line of at most 100 characters.
-struct DeviceName(String);
+/// What somebody calls a device: a line of at most 100 characters, trimmed; of none, it is not called anything.
+struct DeviceName(Option<String>);
 
 impl Scalar for DeviceName {
     fn read(value: &Value) -> Result<Self, Fault> {
         let name = text(value)?;
-        if name.chars().nth(DEVICE_NAME_MAX).is_some() {
-            return Err(Fault::TooLong(DEVICE_NAME_MAX));
+        if name.trim().is_empty() {
+            return Ok(Self(None));
         }
-        if name.chars().any(char::is_control) {
-            return Err(Fault::Type("text without control characters"));
-        }
-        Ok(Self(name.to_owned()))
+        let name = one_line(name, DEVICE_NAME_MAX).map_err(Fault::Text)?;
+        Ok(Self(Some(name.to_owned())))
     }
 }
 
 fn device_name(fields: &mut Fields<'_>) -> Option<Option<String>> {
     let name = fields.optional::<DeviceName>("device_name")?;
-    Some(name.map(|name| name.0))
+    Some(name.and_then(|name| name.0))
 }

@@ -95,11 +95,20 @@ pub struct ChangeRole {
 
 impl FromFields for CreateConversation {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        match fields.required("kind")? {
-            Kind::Direct => Some(Self::Direct {
+        match fields.required("kind") {
+            None => {
+                // Whichever it is, what can be neither's is named as well.
+                fields.optional::<UserId>("user_id");
+                fields.client_id::<ConversationId>("id");
+                fields.optional::<Title>("title");
+                fields.optional::<About>("about");
+                fields.list::<UserId>("member_ids", USERS_MAX);
+                None
+            }
+            Some(Kind::Direct) => Some(Self::Direct {
                 user_id: fields.required("user_id")?,
             }),
-            Kind::Group => {
+            Some(Kind::Group) => {
                 let id = fields.client_id("id");
                 let title = fields.required("title");
                 let about = fields.optional("about");
@@ -143,11 +152,9 @@ impl FromFields for UpdateMyConversation {
 
 impl FromFields for AddMembers {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let user_ids: Vec<_> = fields.required("user_ids")?;
-        if user_ids.len() > USERS_MAX {
-            return fields.fault("user_ids", &Fault::TooMany(USERS_MAX));
-        }
-        Some(Self { user_ids })
+        Some(Self {
+            user_ids: fields.required_list("user_ids", USERS_MAX)?,
+        })
     }
 }
 

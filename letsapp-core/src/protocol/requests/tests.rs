@@ -1,3 +1,5 @@
+mod wrong;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -75,6 +77,60 @@ fn an_alias_may_be_missing_or_null_and_is_one_visible_line() {
     assert_eq!(code(json!("x".repeat(65))), pairs(&[("alias", "too_long")]));
     assert_eq!(code(json!("a\nb")), pairs(&[("alias", "control_character")]));
     assert_eq!(code(json!(7)), pairs(&[("alias", "invalid_type")]));
+}
+
+#[test]
+fn what_is_wrong_is_told_in_words() {
+    let wrong = json!({"username": "a b", "device_name": "x".repeat(101)});
+    let details: Vec<_> = Register::parse(&wrong)
+        .unwrap_err()
+        .into_iter()
+        .map(|fault| fault.detail)
+        .collect();
+    assert_eq!(
+        details,
+        [
+            "may contain only the letters a to z, digits, `_` and `.`",
+            "is missing",
+            "must have at most 100 characters"
+        ]
+    );
+}
+
+#[test]
+fn a_device_may_be_called_nothing() {
+    let name = |name: &str| Login::parse(&json!({"username": "ana", "password": "x", "device_name": name})).unwrap();
+    assert_eq!(name(" Ana's phone ").device_name.as_deref(), Some("Ana's phone"));
+    assert_eq!(name(" ").device_name, None);
+    assert_eq!(
+        name(&"é".repeat(100)).device_name.map(|name| name.chars().count()),
+        Some(100)
+    );
+}
+
+#[test]
+fn the_items_of_a_list_that_is_too_long_are_not_looked_at() {
+    let many = vec![0; 250_000];
+    assert_eq!(
+        faults::<AddMembers>(&json!({"user_ids": many})),
+        pairs(&[("user_ids", "too_many")])
+    );
+    assert_eq!(
+        faults::<EditMessage>(&json!({"body": "x", "mentions": many})),
+        pairs(&[("mentions", "too_many")])
+    );
+    assert_eq!(
+        faults::<SendMessage>(&json!({"body": "x", "mentions": many, "attachments": many})),
+        pairs(&[("mentions", "too_many"), ("attachments", "too_many")])
+    );
+    let conversations: Value = (0..30_000)
+        .map(|n| (n.to_string(), json!(1)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    assert_eq!(
+        faults::<SyncRequest>(&json!({"conversations": conversations})),
+        pairs(&[("conversations", "too_many")])
+    );
 }
 
 #[test]

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use crate::testing::World;
 
-const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+pub(super) const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Puts something of the right shape in the place of each parameter.
-fn filled(template: &str) -> String {
+pub(super) fn filled(template: &str) -> String {
     let segment = |segment: &str| match segment {
         "{seq}" => "1".to_owned(),
         "{emoji}" => "%F0%9F%91%8D".to_owned(),

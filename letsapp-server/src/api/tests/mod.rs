@@ -9,3 +9,4 @@ mod presence;
 mod requests;
 mod search;
 mod users;
+mod validation;

@@ -1,0 +1,151 @@
+//! What sending asks of the store, whoever listens.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::service::Ports;
+use super::{MessageRepository, MessageService, MockMessageRepository, Outcome, Position};
+use crate::auth::Principal;
+use crate::conversations::fixtures::{CHAT, NOW, group};
+use crate::conversations::lane::{Lanes, Publisher, Turn};
+use crate::conversations::receipts::{self, Receipts};
+use crate::conversations::rosters::Rosters;
+use crate::conversations::view::Views;
+use crate::conversations::{Access, ConversationRepository, MockConversationRepository};
+use crate::event::Hub;
+use crate::id::{ConnectionId, Rev, Seq, SessionId, SystemIds, UserId};
+use crate::protocol::requests::SendMessage;
+use crate::time::ManualClock;
+use crate::users::{MockUserRepository, UserRepository};
+
+const MEMBERS: u16 = 1_024;
+const CONNECTED: u16 = 1_000;
+
+fn member(number: u16) -> UserId {
+    UserId::from_bytes(u128::from(number + 1).to_be_bytes())
+}
+
+/// What the store was asked. Whatever is not counted here, it is not asked: a mock refuses it.
+#[derive(Default)]
+struct Asked {
+    commits: AtomicUsize,
+    rosters: AtomicUsize,
+    watermarks: AtomicUsize,
+}
+
+fn messages(asked: &Arc<Asked>) -> MockMessageRepository {
+    let mut messages = MockMessageRepository::new();
+    messages.expect_lanes().return_const(1_usize);
+    let asked = Arc::clone(asked);
+    messages.expect_commit().returning(move |changes| {
+        assert_eq!(changes.len(), 1);
+        let seq = asked.commits.fetch_add(1, Ordering::SeqCst) as u64 + 1;
+        let position = Position {
+            seq: Seq(seq),
+            rev: Rev(seq),
+            ordinal: seq,
+        };
+        vec![Ok(Outcome::Committed(position))]
+    });
+    messages
+}
+
+fn conversations(asked: &Arc<Asked>) -> MockConversationRepository {
+    let mut conversations = MockConversationRepository::new();
+    let members: Vec<_> = (0..MEMBERS).map(member).collect();
+    conversations.expect_rosters().returning({
+        let asked = Arc::clone(asked);
+        move |_| {
+            asked.rosters.fetch_add(1, Ordering::SeqCst);
+            Ok(vec![group(&members, 1)])
+        }
+    });
+    conversations.expect_advance().returning({
+        let asked = Arc::clone(asked);
+        move |advances| {
+            asked.watermarks.fetch_add(advances.len(), Ordering::SeqCst);
+            Ok(vec![None; advances.len()])
+        }
+    });
+    conversations
+}
+
+fn service(asked: &Arc<Asked>, hub: &Arc<Hub>) -> (MessageService, Arc<Receipts>) {
+    let messages: Arc<dyn MessageRepository> = Arc::new(messages(asked));
+    let conversations: Arc<dyn ConversationRepository> = Arc::new(conversations(asked));
+    let users: Arc<dyn UserRepository> = Arc::new(MockUserRepository::new());
+    let clock = Arc::new(ManualClock::at(NOW));
+    let rosters = Arc::new(Rosters::new(conversations.clone(), clock.clone()));
+    let receipts = Receipts::start(receipts::Ports {
+        conversations: conversations.clone(),
+        messages: messages.clone(),
+        users: users.clone(),
+        rosters: rosters.clone(),
+        bus: hub.clone(),
+        clock: clock.clone(),
+    });
+    let views = Arc::new(Views {
+        conversations: conversations.clone(),
+        messages: messages.clone(),
+        users: users.clone(),
+        receipts: receipts.clone(),
+    });
+    let lanes = Arc::new(Lanes::start(Turn {
+        messages: messages.clone(),
+        rosters: rosters.clone(),
+        receipts: receipts.clone(),
+        publisher: Publisher {
+            bus: hub.clone(),
+            views,
+        },
+        edit_window: Duration::from_secs(900),
+    }));
+    let service = MessageService::new(Ports {
+        access: Access {
+            conversations: conversations.clone(),
+        },
+        conversations,
+        messages,
+        users,
+        clock,
+        ids: Arc::new(SystemIds),
+        lanes,
+        rosters,
+        receipts: receipts.clone(),
+    });
+    (service, receipts)
+}
+
+#[tokio::test]
+async fn a_message_to_a_thousand_is_one_write_and_one_frame_and_no_question_for_each() {
+    let (asked, hub) = (Arc::new(Asked::default()), Arc::new(Hub::default()));
+    let (messages, receipts) = service(&asked, &hub);
+    let principal = |number| Principal {
+        user_id: member(number),
+        session_id: SessionId::from_bytes(*member(number).as_bytes()),
+    };
+    let connect = |number| hub.connect(principal(number), ConnectionId::from_bytes(*member(number).as_bytes()));
+    let connections: Vec<_> = (0..CONNECTED).map(connect).collect();
+    for sent in 1..=3 {
+        let request = SendMessage::text("Good morning, everyone!").unwrap();
+        let (message, _) = messages.send(&principal(0), CHAT, request, None).await.unwrap();
+        assert_eq!(message.seq, Seq(sent));
+        assert_eq!(asked.commits.load(Ordering::SeqCst) as u64, sent, "one write each");
+        assert_eq!(asked.rosters.load(Ordering::SeqCst), 1, "who is in it is read once");
+        let mut frames = Vec::new();
+        for connection in &connections {
+            let mut events = Vec::new();
+            connection.drain(&mut events).await.unwrap();
+            assert_eq!(events.len(), 1);
+            frames.append(&mut events);
+        }
+        assert!(
+            frames.iter().all(|frame| Arc::ptr_eq(frame, &frames[0])),
+            "encoded once"
+        );
+    }
+    // The sender's own watermark follows by itself; of nobody else is there anything to write.
+    receipts.close().await;
+    assert!(asked.watermarks.load(Ordering::SeqCst) <= 3);
+}

@@ -1,0 +1,106 @@
+//! The gate of the public listener, and what is noted of a request that has passed it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::{HeaderMap, Method, Request};
+use letsapp_core::id::UserId;
+use letsapp_core::limit::{Class, Client, Limiter, Per, Subject, Verdict};
+
+use super::fields::{self, Standing};
+use super::{ForwardedHeader, TrustedProxies, class_of};
+use crate::error::ApiError;
+use crate::serve::Peer;
+
+/// Lets requests in as far as their address may ask.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    proxies: TrustedProxies,
+    header: ForwardedHeader,
+}
+
+/// A request at the edge: of which class it is, from where it comes, and how its client stands.
+pub(crate) struct Visit {
+    class: Class,
+    /// From where, where there is a network.
+    client: Option<Client>,
+    standings: Mutex<Vec<Standing>>,
+}
+
+impl Gate {
+    /// Makes the gate of a server behind these proxies.
+    pub(crate) fn new(proxies: TrustedProxies, header: ForwardedHeader) -> Self {
+        Self { proxies, header }
+    }
+
+    /// Notes a request of the API, before anything of it is read; the other pages cost nothing to speak of.
+    pub(crate) fn meet<B>(&self, request: &Request<B>, peer: &Peer) -> Option<Arc<Visit>> {
+        let path = request.uri().path();
+        if !path.starts_with("/v1/") {
+            return None;
+        }
+        let address = self.proxies.client(peer.address().ip(), self.header, request.headers());
+        let visit = Visit::new(request.method(), path, Some(Client::at(address)));
+        Some(Arc::new(visit))
+    }
+}
+
+impl Visit {
+    /// Notes a request.
+    pub(crate) fn new(method: &Method, path: &str, client: Option<Client>) -> Self {
+        Self {
+            class: class_of(method, path),
+            client,
+            standings: Mutex::default(),
+        }
+    }
+
+    /// Returns from where it comes, where that is known.
+    pub(crate) fn client(&self) -> Option<Client> {
+        self.client
+    }
+
+    /// Counts it for its address, whoever asks.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub(crate) fn count_client(&self, limiter: &Limiter) -> Result<(), ApiError> {
+        let Some(client) = self.client.map(Subject::Client) else {
+            return Ok(());
+        };
+        self.count(limiter, Class::Requests, client)?;
+        match self.class.per() {
+            Per::Client => self.count(limiter, self.class, client),
+            Per::User | Per::Connection => Ok(()),
+        }
+    }
+
+    /// Counts it for the user who turned out to ask.
+    ///
+    /// # Errors
+    /// `rate_limited`.
+    pub(crate) fn count_user(&self, limiter: &Limiter, user_id: UserId) -> Result<(), ApiError> {
+        match self.class.per() {
+            Per::User => self.count(limiter, self.class, Subject::User(user_id)),
+            Per::Client | Per::Connection => Ok(()),
+        }
+    }
+
+    /// Says in an answer how the client stands.
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        fields::write(&self.standings.lock().unwrap_or_else(PoisonError::into_inner), headers);
+    }
+
+    fn count(&self, limiter: &Limiter, class: Class, subject: Subject) -> Result<(), ApiError> {
+        let checked = limiter.table().quota(class).zip(limiter.check(class, subject));
+        let Some((quota, decision)) = checked else {
+            return Ok(());
+        };
+        let standing = Standing { class, quota, decision };
+        let mut standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
+        standings.push(standing);
+        match decision.verdict {
+            Verdict::Allowed => Ok(()),
+            Verdict::Denied => Err(ApiError::limited(decision.retry_after)),
+        }
+    }
+}

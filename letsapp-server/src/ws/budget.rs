@@ -1,0 +1,99 @@
+//! How much one socket may say.
+
+use std::time::Duration;
+
+use letsapp_core::id::UserId;
+use letsapp_core::limit::{Class, Decision, Limiter, Pace, Subject, Verdict};
+use letsapp_core::protocol::Op;
+
+use crate::limits::class_of_op;
+
+/// What a socket has said so far. It keeps its own count, so that frames wait for nobody's lock.
+#[derive(Default)]
+pub(super) struct Budget {
+    frames: Pace,
+    refusals: Pace,
+}
+
+/// A frame was too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Excess {
+    /// The client shall wait.
+    Wait(Duration),
+    /// It was told to wait often enough.
+    TooMany,
+}
+
+impl Budget {
+    /// Counts a frame, whatever it says.
+    pub(super) fn count_frame(&mut self, limiter: &Limiter) -> Result<(), Excess> {
+        let decision = limiter.check_own(Class::Frames, &mut self.frames);
+        self.weigh(limiter, decision)
+    }
+
+    /// Counts an operation for its user, on whichever socket or route.
+    pub(super) fn count_op(&mut self, limiter: &Limiter, op: Op, user_id: UserId) -> Result<(), Excess> {
+        let decision = limiter.check(class_of_op(op), Subject::User(user_id));
+        self.weigh(limiter, decision)
+    }
+
+    fn weigh(&mut self, limiter: &Limiter, decision: Option<Decision>) -> Result<(), Excess> {
+        let denied = |decision: &Decision| decision.verdict == Verdict::Denied;
+        let Some(Decision { retry_after, .. }) = decision.filter(denied) else {
+            return Ok(());
+        };
+        match limiter.check_own(Class::Refusals, &mut self.refusals).filter(denied) {
+            Some(_) => Err(Excess::TooMany),
+            None => Err(Excess::Wait(retry_after)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use letsapp_core::limit::{Quota, Table};
+    use letsapp_core::time::{ManualClock, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn who_does_not_wait_is_told_so_a_few_times_and_then_shown_out() {
+        let minute = Duration::from_secs(60);
+        let mut table = Table::default();
+        table.set(Class::Frames, Quota::new(4, minute));
+        table.set(Class::Refusals, Quota::new(2, minute));
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(0)));
+        let limiter = Limiter::new(table, clock.clone());
+        let mut budget = Budget::default();
+        let mut outcomes = Vec::new();
+        for _ in 0..8 {
+            outcomes.push(budget.count_frame(&limiter));
+        }
+        let wait = Err(Excess::Wait(Duration::from_secs(15)));
+        let over = Err(Excess::TooMany);
+        assert_eq!(outcomes, [Ok(()), Ok(()), Ok(()), Ok(()), wait, wait, over, over]);
+        clock.advance(Duration::from_secs(15));
+        assert_eq!(budget.count_frame(&limiter), Ok(()));
+        assert_eq!(Budget::default().count_frame(&limiter), Ok(()), "another socket");
+    }
+
+    #[test]
+    fn an_operation_counts_for_its_user_on_all_sockets() {
+        let mut table = Table::default();
+        table.set(Class::Writes, Quota::new(2, Duration::from_secs(60)));
+        let limiter = Limiter::new(table, Arc::new(ManualClock::at(Timestamp::from_millis(0))));
+        let ana = UserId::from_bytes([1; 16]);
+        let (mut phone, mut tablet) = (Budget::default(), Budget::default());
+        assert_eq!(phone.count_op(&limiter, Op::MessageSend, ana), Ok(()));
+        assert_eq!(tablet.count_op(&limiter, Op::MessageReact, ana), Ok(()));
+        assert_eq!(
+            phone.count_op(&limiter, Op::MessageEdit, ana),
+            Err(Excess::Wait(Duration::from_secs(30)))
+        );
+        assert_eq!(phone.count_op(&limiter, Op::Receipt, ana), Ok(()), "that is no write");
+        let ben = UserId::from_bytes([2; 16]);
+        assert_eq!(phone.count_op(&limiter, Op::MessageSend, ben), Ok(()));
+    }
+}

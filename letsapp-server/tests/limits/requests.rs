@@ -1,0 +1,148 @@
+//! Everything else: requests, frames, sockets.
+
+use std::time::Duration;
+
+use letsapp_core::limit::{Class, Quota};
+use letsapp_server::Config;
+use letsapp_server::config::Limits;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::common::{header, status};
+use crate::{HOME, World, common, waits};
+
+#[tokio::test]
+async fn what_somebody_writes_is_counted_on_all_devices_and_apart_from_what_they_read() {
+    let world = World::with(&[(Class::Writes, 3, 60), (Class::Searches, 1, 60)]).await;
+    let (ana, ben) = (world.server.person("ana").await, world.server.person("ben").await);
+    let chat = world.server.chat(&ana, &ben).await;
+    let path = format!("POST /v1/conversations/{chat}/messages");
+    let mut socket = world.server.connect(&ana).await;
+    for left in [2, 1] {
+        let answer = world.ask(&ana, &path, &json!({"body": "Hello"})).await;
+        assert_eq!(status(&answer), 201);
+        assert_eq!(
+            header(&answer, "ratelimit-policy"),
+            Some("\"requests\";q=12000;w=60, \"writes\";q=3;w=60")
+        );
+        let expected = format!("\"writes\";r={left};t=20");
+        assert_eq!(
+            header(&answer, "ratelimit").unwrap().split(", ").last(),
+            Some(&*expected)
+        );
+    }
+    socket
+        .done("message.send", json!({"conversation_id": chat, "body": "Hello"}))
+        .await;
+    assert_eq!(waits(&world.ask(&ana, &path, &json!({"body": "Hello"})).await), 20);
+    let id = socket
+        .ask("message.send", json!({"conversation_id": chat, "body": "Hello"}))
+        .await;
+    let error = socket.reply(id).await["error"].clone();
+    assert_eq!(
+        (&error["code"], &error["retry_after"]),
+        (&json!("rate_limited"), &json!(20))
+    );
+    assert_eq!(
+        status(&world.ask(&ben, &path, &json!({"body": "Hello"})).await),
+        201,
+        "somebody else"
+    );
+    let none = Value::Null;
+    assert_eq!(
+        status(
+            &world
+                .ask(&ana, &format!("GET /v1/conversations/{chat}/messages"), &none)
+                .await
+        ),
+        200
+    );
+    assert_eq!(status(&world.ask(&ana, "GET /v1/users?query=b", &none).await), 200);
+    assert_eq!(waits(&world.ask(&ana, "GET /v1/users/?query=b", &none).await), 60);
+    world.clock.advance(Duration::from_secs(20));
+    socket
+        .done("message.send", json!({"conversation_id": chat, "body": "Hello"}))
+        .await;
+}
+
+#[tokio::test]
+async fn a_socket_that_says_too_much_is_told_to_wait_and_then_closed() {
+    let world = World::with(&[(Class::Frames, 4, 60), (Class::Refusals, 3, 60)]).await;
+    let ana = world.server.person("ana").await;
+    let (mut loud, mut quiet) = (world.server.connect(&ana).await, world.server.connect(&ana).await);
+    for _ in 0..4 {
+        loud.done("ping", json!({})).await;
+    }
+    for _ in 0..2 {
+        let id = loud.ask("ping", json!({})).await;
+        let error = loud.reply(id).await["error"].clone();
+        assert_eq!(
+            (&error["code"], &error["status"], &error["retry_after"]),
+            (&json!("rate_limited"), &json!(429), &json!(15))
+        );
+    }
+    assert_eq!(
+        loud.refused("message.sing", json!({})).await,
+        "rate_limited",
+        "whatever it asks"
+    );
+    loud.ask("ping", json!({})).await;
+    assert_eq!(loud.closed().await, 4003);
+    quiet.done("ping", json!({})).await;
+}
+
+#[tokio::test]
+async fn pings_and_pongs_are_frames_too() {
+    let world = World::with(&[(Class::Frames, 4, 60), (Class::Refusals, 3, 60)]).await;
+    let mut socket = world.server.connect(&world.server.person("ana").await).await;
+    for _ in 0..8 {
+        socket.send(Message::Pong(Vec::new().into())).await;
+    }
+    assert_eq!(socket.closed().await, 4003);
+}
+
+#[tokio::test]
+async fn a_socket_is_opened_as_often_as_its_address_may() {
+    let world = World::with(&[(Class::Connections, 2, 60)]).await;
+    let ana = world.server.person("ana").await;
+    world.server.connect(&ana).await;
+    world.server.connect(&ana).await;
+    let bearer = format!("letsapp.v1, bearer.{}", ana.tokens.access_token);
+    assert_eq!(world.server.connect_with(&bearer).await.err(), Some(429));
+    world.clock.advance(Duration::from_secs(30));
+    world.server.connect(&ana).await;
+}
+
+#[tokio::test]
+async fn pages_health_and_the_admin_listener_are_not_counted() {
+    let world = World::with(&[(Class::Requests, 1, 60)]).await;
+    for path in ["/healthz", "/", "/main.js", "/openapi.json", "/readyz"] {
+        let answer = world.send(&format!("GET {path}"), HOME, "", "").await;
+        assert_eq!((status(&answer), header(&answer, "ratelimit")), (200, None), "{path}");
+    }
+    assert_eq!(status(&world.send("GET /v1/nothing", HOME, "", "").await), 404);
+    assert_eq!(waits(&world.send("GET /v1/nothing", HOME, "", "").await), 60);
+    for _ in 0..3 {
+        let metrics = common::get(world.server.admin, "/metrics").await;
+        assert_eq!(status(&metrics), 200);
+    }
+}
+
+#[tokio::test]
+async fn without_limits_nothing_is_counted() {
+    let mut config = Config {
+        limits: Limits::Off,
+        ..Config::default()
+    };
+    for class in Class::ALL {
+        config.limit_table.set(*class, Quota::new(1, Duration::from_secs(60)));
+    }
+    let world = World::configured(config).await;
+    let ana = world.server.person("ana").await;
+    for _ in 0..10 {
+        let answer = world.login(HOME, "ana", "a wrong password").await;
+        assert_eq!((status(&answer), header(&answer, "ratelimit")), (401, None));
+        assert_eq!(status(&world.ask(&ana, "GET /v1/me", &Value::Null).await), 200);
+        world.server.connect(&ana).await.done("ping", json!({})).await;
+    }
+}
