@@ -28,6 +28,12 @@ export class Session extends EventTarget {
     this.#save(user, tokens);
   }
 
+  /** Keeps what the user is called by now. */
+  rename(user) {
+    const record = this.#record();
+    if (record?.user.id === user.id) this.#storage.setItem(KEY, JSON.stringify({ ...record, user }));
+  }
+
   /** Forgets the tokens; `reason` is shown on the sign-in page. */
   end(reason) {
     if (!this.#record()) return;

@@ -16,9 +16,9 @@ export function memo(view) {
   };
 }
 
-/** Initials on a hue of their own; people are round, groups are not. */
-export function Avatar({ id, name, kind = "person", size = "medium" }) {
-  return html`<span class="avatar ${kind} ${size}" style=${{ "--hue": hueOf(id) }} aria-hidden="true">${initialsOf(name)}</span>`;
+/** Initials on a hue of their own, in place of a picture; people are round, groups are not. */
+export function Avatar({ id, name, kind = "person", size = "medium", online = false }) {
+  return html`<span class="avatar ${kind} ${size} ${online ? "online" : ""}" style=${{ "--hue": hueOf(id) }} aria-hidden="true">${initialsOf(name)}</span>`;
 }
 
 export function IconButton({ icon, label, testid, className = "", ...rest }) {
@@ -36,6 +36,39 @@ export function Empty({ title, children }) {
 
 export function Spinner({ label }) {
   return html`<div class="spinner" role="status"><span class="visually-hidden">${label}</span></div>`;
+}
+
+/** A setting that is on or off. */
+export function Switch({ label, hint, testid, checked, disabled, onChange }) {
+  return html`<label class="switch-row">
+    <span class="switch-text"><span>${label}</span>${hint && html`<span class="hint">${hint}</span>`}</span>
+    <input
+      type="checkbox" role="switch" class="switch" data-testid=${testid} checked=${checked} disabled=${disabled}
+      onChange=${(event) => onChange(event.currentTarget.checked)}
+    />
+  </label>`;
+}
+
+/** What can be done with something, as a list that arrow keys move in: `{icon, label, testid, danger?, onSelect}` each. */
+export function Menu({ anchor, label, testid, items, onClose }) {
+  const list = useRef(null);
+  useEffect(() => list.current.querySelector("button").focus({ preventScroll: true }), []);
+  const select = (item) => {
+    onClose();
+    item.onSelect();
+  };
+  return html`<${Popover} anchor=${anchor} label=${label} testid=${testid} onClose=${onClose}>
+    <div class="menu" role="menu" aria-label=${label} ref=${list} onKeyDown=${(event) => moveFocus(event, ".menu-item")}>
+      ${items.filter(Boolean).map(
+        (item) => html`<button
+          type="button" key=${item.label} role="menuitem" class="menu-item ${item.danger ? "danger" : ""}" data-testid=${item.testid}
+          onClick=${() => select(item)}
+        >
+          <${Icon} name=${item.icon} />${item.label}
+        </button>`,
+      )}
+    </div>
+  <//>`;
 }
 
 /** A modal dialog: the browser keeps the focus inside, and Escape or a click beside it closes it. */
@@ -97,12 +130,23 @@ function place(element, anchor) {
   element.style.setProperty("top", `${y}px`);
 }
 
+/** Opens what a right click or a long press asks for: once it is released, since its end would close a popover again. */
+export function contextMenu(event, open) {
+  event.preventDefault();
+  const anchor = event.currentTarget;
+  if (event.buttons === 0 && event.pointerType !== "touch") return open(anchor);
+  const released = () => setTimeout(() => open(anchor));
+  window.addEventListener("pointerup", released, { once: true });
+}
+
 /** Moves the focus along a row or a list of elements, as arrow keys are expected to. */
 export function moveFocus(event, selector, { step = 1 } = {}) {
   const move = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: step, ArrowUp: -step }[event.key];
   const elements = [...event.currentTarget.querySelectorAll(selector)];
   const at = elements.indexOf(document.activeElement);
-  if (!move || at < 0) return;
+  if (!move || at < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
+  // Else a list within a list would move twice.
+  event.stopPropagation();
   elements[Math.min(Math.max(0, at + move), elements.length - 1)].focus();
 }

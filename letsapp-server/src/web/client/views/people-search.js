@@ -1,4 +1,5 @@
 // Finding people by the beginning of their names.
+import { explain } from "../explain.js";
 import { nameOf } from "../text.js";
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { useClient } from "./bindings.js";
@@ -17,7 +18,7 @@ export function usePeopleSearch(query) {
     let current = true;
     const search = async () => {
       const people = await client.findUsers(wanted).catch((problem) => {
-        if (current) client.toast(problem.message);
+        if (current) client.toast(explain(problem));
         return [];
       });
       if (current) setFound({ query: wanted, people: people.filter(({ id }) => id !== client.store.state.me.id) });
@@ -83,11 +84,12 @@ export function PeoplePicker({ picked, onPick, without = [] }) {
   </div>`;
 }
 
-export function PersonText({ person, note }) {
+/** A face, a name, and a line below it. */
+export function PersonText({ person, note, size, online }) {
   const name = nameOf(person);
-  return html`<${Avatar} id=${person.id} name=${name} />
+  return html`<${Avatar} id=${person.id} name=${name} size=${size} online=${online} />
     <span class="row-text">
-      <span class="row-title">${name}</span>
+      <span class="row-title" dir="auto">${name}</span>
       <span class="row-note">${note ?? (person.username ? `@${person.username}` : "")}</span>
     </span>`;
 }
