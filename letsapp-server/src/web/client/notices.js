@@ -32,7 +32,7 @@ export class Notices {
     const conversation = state.conversations[message.conversation_id];
     const title = titleOf(conversation, state.users);
     const text = previewOf(message, state.users, state.me.id, { group: conversation.kind === "group" });
-    this.#show({ tone: "message", conversation_id: conversation.id, title, text });
+    this.#show({ tone: "arrival", conversation_id: conversation.id, title, text });
   }
 
   /** Runs what a person asked for, and says so if it fails. Resolves to whether it went well. */

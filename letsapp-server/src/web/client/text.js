@@ -14,6 +14,8 @@ const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 export const timeOf = (at) => clock.format(new Date(at));
 
+export const dateOf = (at) => date.format(new Date(at));
+
 export const fullTimeOf = (at) => moment.format(new Date(at));
 
 /** The heading above a day's messages. */

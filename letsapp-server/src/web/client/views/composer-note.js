@@ -2,7 +2,7 @@
 import { html } from "../vendor/htm-preact.js";
 import { IconButton } from "./elements.js";
 import { Icon } from "./icons.js";
-import { QuotedText } from "./quote.js";
+import { hueFor, QuotedText } from "./quote.js";
 
 export function ComposerNote({ editing, answered, onClose }) {
   if (editing) {
@@ -14,7 +14,7 @@ export function ComposerNote({ editing, answered, onClose }) {
   if (!answered) return null;
   return html`<div class="composer-note" data-testid="replying">
     <${Icon} name="reply" />
-    <div class="quote"><${QuotedText} message=${answered} /></div>
+    <div class="quote" style=${hueFor(answered)}><${QuotedText} message=${answered} /></div>
     <${IconButton} icon="close" label="Don’t reply to it" testid="cancel-reply" onClick=${onClose} />
   </div>`;
 }

@@ -118,16 +118,16 @@ export function Popover({ anchor, label, testid, onClose, children }) {
   </div>`;
 }
 
-/** Above the anchor if there is room, else below, and never past an edge. */
+/** On the side of the anchor where there is more room, and never past an edge. */
 function place(element, anchor) {
   const margin = 8;
   const at = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = element;
-  const x = Math.min(Math.max(margin, at.left + at.width / 2 - width / 2), window.innerWidth - width - margin);
-  const above = at.top - height - margin;
-  const y = above > margin ? above : Math.min(at.bottom + margin, window.innerHeight - height - margin);
-  element.style.setProperty("left", `${x}px`);
-  element.style.setProperty("top", `${y}px`);
+  const within = (wanted, size, room) => Math.max(margin, Math.min(wanted, room - size - margin));
+  const below = at.top + at.bottom < window.innerHeight;
+  const y = below ? at.bottom + margin : at.top - height - margin;
+  element.style.setProperty("left", `${within(at.left + at.width / 2 - width / 2, width, window.innerWidth)}px`);
+  element.style.setProperty("top", `${within(y, height, window.innerHeight)}px`);
 }
 
 /** Opens what a right click or a long press asks for: once it is released, since its end would close a popover again. */

@@ -52,6 +52,11 @@ export function PasswordField({ name = "password", label = "Password", isNew, fa
   <//>`;
 }
 
+/** Tells a password manager whose password a form asks for. */
+export function AccountName({ username }) {
+  return html`<input type="text" name="username" class="visually-hidden" autocomplete="username" tabindex="-1" aria-hidden="true" readonly value=${username} />`;
+}
+
 /** What the server says against one field. */
 export function faultOf(problem, field) {
   const detail = problem?.errors?.find((error) => error.field === field)?.detail;

@@ -1,7 +1,7 @@
 // A group beside its chat: what it is, who is in it, and what the reader may do about that.
 import { isMuted } from "../state/conversations.js";
 import { may } from "../state/permissions.js";
-import { countOf, fullTimeOf } from "../text.js";
+import { countOf, dateOf } from "../text.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { go, useClient, useSelected } from "./bindings.js";
 import { Leave } from "./conversation-menu.js";
@@ -36,7 +36,7 @@ export function GroupPanel({ conversation }) {
     ${members ? html`<${MemberList} conversation=${conversation} members=${members} />` : html`<${Spinner} label="Loading people" />`}
     ${item("leave", "Leave group", "leave", "danger")}
     ${may(me.role, "delete") && item("trash", "Delete group", "delete-group", "danger")}
-    <p class="panel-hint">Made ${fullTimeOf(conversation.created_at)}</p>
+    <p class="panel-hint">Made on ${dateOf(conversation.created_at)}</p>
     ${Asked && html`<${Asked} client=${client} conversation=${conversation} members=${members ?? []} onClose=${close} />`}
   <//>`;
 }

@@ -31,6 +31,7 @@ export function MessageTools({ actions, onAct }) {
   const items = actions
     .filter(({ kind }) => !BESIDE.includes(kind))
     .map((action) => ({ ...action, testid: action.kind, onSelect: () => onAct(action.kind) }));
+  // The menu isn't inside, since the tools are hidden with the focus elsewhere.
   return html`<div class="tools ${anchor ? "open" : ""}" role="toolbar" aria-label="Message">
     ${actions
       .filter(({ kind }) => BESIDE.includes(kind))
@@ -42,6 +43,6 @@ export function MessageTools({ actions, onAct }) {
       icon="more" label="More" testid="more" aria-haspopup="menu" aria-expanded=${anchor !== null}
       onClick=${(event) => setAnchor(event.currentTarget)}
     />
-    ${anchor && html`<${Menu} anchor=${anchor} label="Message" testid="message-menu" items=${items} onClose=${() => setAnchor(null)} />`}
-  </div>`;
+  </div>
+  ${anchor && html`<${Menu} anchor=${anchor} label="Message" testid="message-menu" items=${items} onClose=${() => setAnchor(null)} />`}`;
 }

@@ -32,13 +32,13 @@ export function usePeopleSearch(query) {
   return { people: wanted ? found.people : [], searching: wanted !== "" && found.query !== wanted };
 }
 
-export function SearchField({ label, testid, value, onInput, onKeyDown, autofocus }) {
+export function SearchField({ label, hint = label, testid, value, onInput, onKeyDown, autofocus }) {
   const input = useRef(null);
   useEffect(() => autofocus && input.current.focus(), []);
   return html`<div class="search">
     <${Icon} name="search" />
     <input
-      ref=${input} type="search" class="input" placeholder=${label} aria-label=${label} data-testid=${testid} value=${value}
+      ref=${input} type="search" class="input" placeholder=${hint} aria-label=${label} data-testid=${testid} value=${value}
       autocomplete="off" autocapitalize="none" spellcheck="false" enterkeyhint="search"
       onInput=${(event) => onInput(event.currentTarget.value)} onKeyDown=${onKeyDown}
     />

@@ -2,7 +2,7 @@
 import { presenceText } from "../activity.js";
 import { chatAddress } from "../route.js";
 import { isMuted } from "../state/conversations.js";
-import { briefTimeOf, nameOf } from "../text.js";
+import { dateOf, nameOf } from "../text.js";
 import { html, useState } from "../vendor/htm-preact.js";
 import { go, useClient, usePeople, usePresence, useSelected } from "./bindings.js";
 import { Block } from "./conversation-menu.js";
@@ -32,8 +32,8 @@ function Person({ person, conversation }) {
       ${conversation.kind === "direct" && isMuted(conversation) && html`<p class="hint">Muted</p>`}
     </div>
     ${person.about && html`<section class="panel-about"><h3 class="list-title">About</h3><p dir="auto">${person.about}</p></section>`}
-    ${!person.deleted && html`<p class="panel-hint">Here since ${briefTimeOf(person.created_at)}</p>`}
-    ${person.id !== me && !person.deleted && html`<${Actions} person=${person} conversation=${conversation} />`}`;
+    ${person.id !== me && !person.deleted && html`<${Actions} person=${person} conversation=${conversation} />`}
+    ${!person.deleted && html`<p class="panel-hint">Here since ${dateOf(person.created_at)}</p>`}`;
 }
 
 function Actions({ person, conversation }) {

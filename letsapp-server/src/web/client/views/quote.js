@@ -11,7 +11,7 @@ export function Quote({ conversationId, seq }) {
   const message = useSelected((state) => find(timelineOf(state, conversationId), seq) ?? state.quoted[conversationId]?.[seq]);
   useEffect(() => void client.history.quote(conversationId, seq), [client, conversationId, seq]);
   const jump = () => client.attempt(() => client.history.jump(conversationId, seq), { forbidden: "You can’t see that message." });
-  return html`<button type="button" class="quote" data-testid="quote" data-quoted=${seq} onClick=${jump}>
+  return html`<button type="button" class="quote" style=${hueFor(message)} data-testid="quote" data-quoted=${seq} onClick=${jump}>
     <${QuotedText} message=${message} />
   </button>`;
 }
@@ -22,7 +22,11 @@ export function QuotedText({ message }) {
   const sender = useSelected((state) => state.users[message?.sender_id]);
   usePeople([message?.sender_id]);
   if (!message) return html`<span class="quote-text">${message === null ? "This message isn’t there any more." : "…"}</span>`;
-  const hue = { "--hue": hueOf(message.sender_id) };
-  return html`<span class="quote-name" style=${hue} dir="auto">${message.sender_id === me ? "You" : nameOf(sender)}</span>
+  return html`<span class="quote-name" dir="auto">${message.sender_id === me ? "You" : nameOf(sender)}</span>
     <span class="quote-text" dir="auto">${message.deleted_at ? "This message was deleted" : message.body}</span>`;
+}
+
+/** The colour of whoever wrote what is quoted. */
+export function hueFor(message) {
+  return message ? { "--hue": hueOf(message.sender_id) } : undefined;
 }

@@ -32,7 +32,7 @@ export function Sidebar({ selected, drawer }) {
       <${IconButton} icon="group-add" label="New group" testid="new-group" onClick=${() => go(drawerAddress("group"))} />
       <${AccountMenu} />
     </header>
-    <${SearchField} label="Search people, chats and messages" testid="search" value=${query} onInput=${setQuery} onKeyDown=${keys} />
+    <${SearchField} label="Search people, chats and messages" hint="Search" testid="search" value=${query} onInput=${setQuery} onKeyDown=${keys} />
     <div class="sidebar-list" ref=${list}>
       ${
         query.trim()

@@ -181,8 +181,9 @@ export class Timeline extends Component {
     if (!element) return false;
     this.shownTurn = target.turn;
     element.scrollIntoView({ block: "center" });
-    // Whoever goes through findings goes on from there.
-    if (!document.activeElement?.closest(".panel")) element.focus({ preventScroll: true });
+    // Whoever goes through findings goes on from there; on a touch screen the focus would open the tools.
+    const pointed = window.matchMedia("(hover: none)").matches || document.activeElement?.closest(".panel");
+    if (!pointed) element.focus({ preventScroll: true });
     return true;
   }
 

@@ -1,5 +1,4 @@
 // The settings, a page each.
-import { nameOf } from "../../text.js";
 import { html } from "../../vendor/htm-preact.js";
 import { drawerAddress, go, useSelected } from "../bindings.js";
 import { Drawer } from "../drawer.js";
@@ -47,6 +46,5 @@ function Overview() {
           </button>`,
         )}
     </div>
-    <p class="panel-hint">Signed in as ${nameOf(me)}</p>
   <//>`;
 }

@@ -1,10 +1,11 @@
 // A new password.
 import { html } from "../../vendor/htm-preact.js";
-import { useClient } from "../bindings.js";
-import { FormFault, faultOf, PasswordField, useForm } from "../form.js";
+import { useClient, useSelected } from "../bindings.js";
+import { AccountName, FormFault, faultOf, PasswordField, useForm } from "../form.js";
 
 export function Password() {
   const client = useClient();
+  const username = useSelected((state) => state.me.username);
   const { busy, problem, submit } = useForm(async ({ current_password, new_password }, form) => {
     await client.account.changePassword(current_password, new_password);
     form.reset();
@@ -12,6 +13,7 @@ export function Password() {
   });
   const fields = ["current_password", "new_password"];
   return html`<form class="settings-form" onSubmit=${submit}>
+    <${AccountName} username=${username} />
     <${PasswordField} name="current_password" label="Your password until now" fault=${faultOf(problem, "current_password")} />
     <${PasswordField} name="new_password" label="Your new password" isNew fault=${faultOf(problem, "new_password")} />
     <${FormFault} problem=${problem} fields=${fields} words=${{ forbidden: "That is not your password." }} />
