@@ -21,5 +21,7 @@ function whenOf(at, now) {
   if (minutes < 1) return "just now";
   if (minutes < 60) return `${minutes} min ago`;
   const day = briefTimeOf(at, now);
-  return day === timeOf(at) ? `today at ${day}` : `${/^\d/.test(day) ? "on " : ""}${day === "Yesterday" ? "yesterday" : day} at ${timeOf(at)}`;
+  return day === timeOf(at)
+    ? `today at ${day}`
+    : `${/^\d/.test(day) ? "on " : ""}${day === "Yesterday" ? "yesterday" : day} at ${timeOf(at)}`;
 }

@@ -24,7 +24,13 @@ export class Groups {
   /** `id` is made by who asks, so that asking again can't make a second group. */
   async create(id, title, users) {
     this.#store.dispatch({ type: "users", users });
-    return this.#met(await this.#api.createGroup(id, title, users.map((user) => user.id)));
+    return this.#met(
+      await this.#api.createGroup(
+        id,
+        title,
+        users.map((user) => user.id),
+      ),
+    );
   }
 
   /** Changes what a group is called or about: `{title?, about?}`. */
@@ -51,7 +57,10 @@ export class Groups {
   }
 
   async add(id, users) {
-    await this.#api.addMembers(id, users.map((user) => user.id));
+    await this.#api.addMembers(
+      id,
+      users.map((user) => user.id),
+    );
     await this.#membershipChanged(id);
   }
 

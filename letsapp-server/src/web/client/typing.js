@@ -50,7 +50,11 @@ export class Typing {
     clearTimeout(this.#heard.get(key));
     this.#heard.delete(key);
     this.#store.dispatch({ type: "typing", conversation_id, user_id, typing });
-    if (typing) this.#heard.set(key, setTimeout(() => this.heard({ conversation_id, user_id, typing: false }), FORGOTTEN_MS));
+    if (typing)
+      this.#heard.set(
+        key,
+        setTimeout(() => this.heard({ conversation_id, user_id, typing: false }), FORGOTTEN_MS),
+      );
   }
 
   #tell(conversation_id, typing) {

@@ -31,7 +31,13 @@ test("members who are named are marked, nobody else", () => {
 
 test("what was found is marked inside links and names too", () => {
   const body = "@ana see http://x.y/z";
-  const parts = partsOf(body, { people: [ana], highlights: [{ start: 1, end: 7 }, { start: 16, end: 17 }] });
+  const parts = partsOf(body, {
+    people: [ana],
+    highlights: [
+      { start: 1, end: 7 },
+      { start: 16, end: 17 },
+    ],
+  });
   assert.equal(bold(parts), "@[ana][ se]e http://[x].y/z");
   assert.deepEqual(parts[1], { text: "ana", person: ana, found: true });
   assert.deepEqual(parts.at(-2), { text: "x", href: "http://x.y/z", found: true });

@@ -30,7 +30,11 @@ function story(length) {
 function seqsOf(store) {
   const { messages } = timelineOf(store.state, "c");
   const seqs = messages.map(({ seq }) => seq);
-  assert.deepEqual(seqs, Array.from({ length: seqs.length }, (_, i) => seqs[0] + i), "without a gap");
+  assert.deepEqual(
+    seqs,
+    Array.from({ length: seqs.length }, (_, i) => seqs[0] + i),
+    "without a gap",
+  );
   return [seqs[0], seqs.at(-1)];
 }
 

@@ -21,7 +21,10 @@ test("a contact's name stays with whatever else comes to be known of them", () =
 });
 
 test("a name that another device took back is gone with the next list", () => {
-  const state = run([{ type: "contacts", items: [item(PEER, "Mum")] }, { type: "contacts", items: [] }]);
+  const state = run([
+    { type: "contacts", items: [item(PEER, "Mum")] },
+    { type: "contacts", items: [] },
+  ]);
   assert.equal(state.users[PEER].alias, undefined);
 });
 

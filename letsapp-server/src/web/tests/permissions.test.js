@@ -5,7 +5,11 @@ import { may, stepsFor } from "../client/state/permissions.js";
 test("what each role may do", () => {
   const table = { owner: [true, true, true, true], admin: [true, true, true, false], member: [false, false, false, false] };
   for (const [role, expected] of Object.entries(table)) {
-    assert.deepEqual(["describe", "add", "moderate", "delete"].map((action) => may(role, action)), expected, role);
+    assert.deepEqual(
+      ["describe", "add", "moderate", "delete"].map((action) => may(role, action)),
+      expected,
+      role,
+    );
   }
 });
 

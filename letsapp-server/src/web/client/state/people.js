@@ -27,7 +27,10 @@ export function withoutContact(state, userId) {
 /** Takes the whole list of those who are blocked. */
 export function withBlocks(state, items) {
   const blocks = Object.fromEntries(items.map(({ user, blocked_at }) => [user.id, { blocked_at }]));
-  return withUsers({ ...state, blocks }, items.map(({ user }) => user));
+  return withUsers(
+    { ...state, blocks },
+    items.map(({ user }) => user),
+  );
 }
 
 export function withBlock(state, userId, blocked_at) {

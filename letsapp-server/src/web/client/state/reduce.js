@@ -52,9 +52,13 @@ const TRANSITIONS = {
   historyRefused: (state, { conversation_id, asking }) =>
     withTimeline(state, conversation_id, (held) => timeline.refused(held, asking)),
   history: (state, { conversation_id, asking, ...page }) =>
-    withTimeline(state, conversation_id, (held) => timeline.page(held, asking, toHead(state, conversation_id, page), state.me.id)),
+    withTimeline(state, conversation_id, (held) =>
+      timeline.page(held, asking, toHead(state, conversation_id, page), state.me.id),
+    ),
   placed: (state, { conversation_id, asking, ...page }) =>
-    withTimeline(state, conversation_id, (held) => timeline.place(held, asking, toHead(state, conversation_id, page), state.me.id)),
+    withTimeline(state, conversation_id, (held) =>
+      timeline.place(held, asking, toHead(state, conversation_id, page), state.me.id),
+    ),
   target: (state, { target }) => ({ ...state, target: { ...target, turn: state.turn + 1 }, turn: state.turn + 1 }),
   targetGone: (state) => ({ ...state, target: null }),
   quoted: (state, { conversation_id, seq, message }) =>

@@ -117,7 +117,12 @@ function useMention({ id, group, text, field, named }) {
   const inside = group ? (members ?? []).map(({ user }) => users[user.id] ?? user) : [];
   // Whoever an edited message names stays named, whether the members are here yet or not.
   const people = [...inside, ...named.map((person) => users[person]).filter(Boolean)];
-  const found = typed ? mentionable(inside.filter((person) => person.id !== me), typed.query) : [];
+  const found = typed
+    ? mentionable(
+        inside.filter((person) => person.id !== me),
+        typed.query,
+      )
+    : [];
   useEffect(() => {
     if (group && text.includes("@")) client.groups.wantMembers(id);
   }, [group, id, text.includes("@")]);

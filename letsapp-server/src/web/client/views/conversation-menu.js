@@ -21,12 +21,22 @@ export function useConversationMenu(client, conversation, { inChat = false } = {
   const close = () => setAsking(null);
   const change = (changes) => client.attempt(() => client.groups.changeMine(id, changes));
   const items = [
-    inChat && { icon: "info", label: kind === "group" ? "Group details" : "Profile", testid: "details", onSelect: () => go(chatAddress(id, "info")) },
+    inChat && {
+      icon: "info",
+      label: kind === "group" ? "Group details" : "Profile",
+      testid: "details",
+      onSelect: () => go(chatAddress(id, "info")),
+    },
     { icon: "pin", label: me.pinned ? "Unpin" : "Keep on top", testid: "pin", onSelect: () => change({ pinned: !me.pinned }) },
     isMuted(conversation)
       ? { icon: "bell", label: "Unmute", testid: "unmute", onSelect: () => change({ muted_until: null }) }
       : { icon: "bell-off", label: "Mute", testid: "mute", onSelect: () => setAsking("mute") },
-    { icon: "archive", label: me.archived ? "Move to chats" : "Archive", testid: "archive", onSelect: () => change({ archived: !me.archived }) },
+    {
+      icon: "archive",
+      label: me.archived ? "Move to chats" : "Archive",
+      testid: "archive",
+      onSelect: () => change({ archived: !me.archived }),
+    },
     peer &&
       !peer.deleted && {
         icon: "block",
@@ -35,7 +45,13 @@ export function useConversationMenu(client, conversation, { inChat = false } = {
         danger: !blocked,
         onSelect: () => (blocked ? client.attempt(() => client.contacts.unblock(peer.id)) : setAsking("block")),
       },
-    kind === "group" && { icon: "leave", label: "Leave group", testid: "menu-leave", danger: true, onSelect: () => setAsking("leave") },
+    kind === "group" && {
+      icon: "leave",
+      label: "Leave group",
+      testid: "menu-leave",
+      danger: true,
+      onSelect: () => setAsking("leave"),
+    },
   ];
   return { items, dialog: asking && html`<${DIALOGS[asking]} client=${client} conversation=${conversation} onClose=${close} />` };
 }

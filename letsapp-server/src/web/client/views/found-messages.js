@@ -42,7 +42,11 @@ export function useMessageSearch(query, conversationId) {
     });
     setBusy(false);
   };
-  return { items: wanted ? found.items : [], searching: wanted !== "" && found.query !== wanted, more: found.cursor && !busy ? more : null };
+  return {
+    items: wanted ? found.items : [],
+    searching: wanted !== "" && found.query !== wanted,
+    more: found.cursor && !busy ? more : null,
+  };
 }
 
 /** `everywhere`: also says in which conversation each one is. */
@@ -51,7 +55,8 @@ export function FoundMessages({ search, everywhere = false }) {
   usePeople(search.items.map(({ message }) => message.sender_id));
   return html`<ul class="rows" data-testid="found-messages">
       ${search.items.map(
-        (hit) => html`<li key=${hit.message.id}><${FoundMessage} hit=${hit} sender=${users[hit.message.sender_id]} everywhere=${everywhere} /></li>`,
+        (hit) =>
+          html`<li key=${hit.message.id}><${FoundMessage} hit=${hit} sender=${users[hit.message.sender_id]} everywhere=${everywhere} /></li>`,
       )}
     </ul>
     ${search.more && html`<button type="button" class="link more-found" data-testid="more-found" onClick=${search.more}>More</button>`}`;

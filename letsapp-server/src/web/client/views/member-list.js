@@ -42,7 +42,12 @@ export function MemberList({ conversation, members }) {
   const [asking, setAsking] = useState(null);
   const people = members.map((member) => ({ ...member, user: users[member.user.id] ?? member.user }));
   const sorted = people.sort((a, b) => byRank(a, b) || nameOf(a.user).localeCompare(nameOf(b.user)));
-  usePresence(sorted.slice(0, FOLLOWED).map(({ user }) => user.id).filter((user) => user !== mine));
+  usePresence(
+    sorted
+      .slice(0, FOLLOWED)
+      .map(({ user }) => user.id)
+      .filter((user) => user !== mine),
+  );
 
   const take = (step, person) => {
     setAsking(null);

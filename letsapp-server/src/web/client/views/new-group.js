@@ -19,9 +19,7 @@ export function NewGroup({ onClose }) {
     // The same group asked for again keeps its id, in case only the answer was lost.
     if (request.current?.wanted !== wanted) request.current = { id: uuidv7(), wanted };
     setBusy(true);
-    await client.attempt(async () =>
-      go(chatAddress(await client.groups.create(request.current.id, title.trim(), picked))),
-    );
+    await client.attempt(async () => go(chatAddress(await client.groups.create(request.current.id, title.trim(), picked))));
     setBusy(false);
   };
 

@@ -48,7 +48,10 @@ export function ReactionsDialog({ message, onClose }) {
       items
         ? html`<ul class="rows">
             ${items.map(
-              ({ user_id, emoji }) => html`<li key=${user_id} class="row" data-testid="reactor" data-username=${users[user_id]?.username} data-emoji=${emoji}>
+              ({
+                user_id,
+                emoji,
+              }) => html`<li key=${user_id} class="row" data-testid="reactor" data-username=${users[user_id]?.username} data-emoji=${emoji}>
                 <${PersonText} person=${users[user_id] ?? { id: user_id }} />
                 <span class="reactor-emoji emoji">${emoji}</span>
               </li>`,

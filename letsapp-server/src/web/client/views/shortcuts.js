@@ -6,21 +6,28 @@ import { drawerAddress, go, useClient } from "./bindings.js";
 
 /** Control on most keyboards, Command on a Mac. */
 const control = (event) => event.ctrlKey || event.metaKey;
-const plainAlt = (event) => event.altKey && !control(event) && !event.shiftKey;
+const withControl = (code, shift) => (event) => control(event) && event.shiftKey === shift && event.code === code;
+const withAlt = (code) => (event) => event.altKey && !control(event) && !event.shiftKey && event.code === code;
 
 export const SHORTCUTS = [
-  { keys: "Ctrl K", does: "Search everywhere", when: (event) => control(event) && event.code === "KeyK", run: searchEverywhere },
-  { keys: "Ctrl Shift F", does: "Search in this chat", when: (event) => control(event) && event.shiftKey && event.code === "KeyF", run: searchHere },
-  { keys: "Alt ↑", does: "Chat before", when: (event) => plainAlt(event) && event.key === "ArrowUp", run: (client) => neighbour(client, -1) },
-  { keys: "Alt ↓", does: "Chat after", when: (event) => plainAlt(event) && event.key === "ArrowDown", run: (client) => neighbour(client, 1) },
-  { keys: "Alt I", does: "Details of this chat", when: (event) => plainAlt(event) && event.code === "KeyI", run: () => panel("info") },
-  { keys: "Alt N", does: "New group", when: (event) => plainAlt(event) && event.code === "KeyN", run: () => go(drawerAddress("group")) },
-  { keys: "Alt C", does: "Contacts", when: (event) => plainAlt(event) && event.code === "KeyC", run: () => go(drawerAddress("contacts")) },
-  { keys: "Alt S", does: "Settings", when: (event) => plainAlt(event) && event.code === "KeyS", run: () => go(drawerAddress("settings")) },
-  { keys: "Ctrl /", does: "This list", when: (event) => control(event) && event.key === "/", run: () => go(drawerAddress("help")) },
+  { keys: "Ctrl K", does: "Search everywhere", when: withControl("KeyK", false), run: searchEverywhere },
+  { keys: "Ctrl Shift F", does: "Search in this chat", when: withControl("KeyF", true), run: () => panel("search") },
+  { keys: "Alt ↑", does: "Chat before", when: withAlt("ArrowUp"), run: (client) => neighbour(client, -1) },
+  { keys: "Alt ↓", does: "Chat after", when: withAlt("ArrowDown"), run: (client) => neighbour(client, 1) },
+  { keys: "Alt I", does: "Details of this chat", when: withAlt("KeyI"), run: () => panel("info") },
+  { keys: "Alt N", does: "New group", when: withAlt("KeyN"), run: () => go(drawerAddress("group")) },
+  { keys: "Alt C", does: "Contacts", when: withAlt("KeyC"), run: () => go(drawerAddress("contacts")) },
+  { keys: "Alt S", does: "Settings", when: withAlt("KeyS"), run: () => go(drawerAddress("settings")) },
+  {
+    keys: "Ctrl /",
+    does: "This list",
+    when: (event) => control(event) && event.key === "/",
+    run: () => go(drawerAddress("help")),
+  },
   { keys: "Esc", does: "Close what is on top", when: escapes, run: closeOne },
 ];
 
+/** Has the keys work for as long as the view is there. */
 export function useShortcuts() {
   const client = useClient();
   useEffect(() => {
@@ -40,10 +47,6 @@ export function useShortcuts() {
 function searchEverywhere() {
   go(drawerAddress(null));
   requestAnimationFrame(() => document.querySelector(".sidebar .search .input")?.focus());
-}
-
-function searchHere() {
-  panel("search");
 }
 
 function panel(name) {

@@ -24,7 +24,8 @@ export function Sidebar({ selected, drawer }) {
     }
   };
   if (drawer === "contacts") return html`<nav class="sidebar" aria-label="Contacts"><${ContactsDrawer} /></nav>`;
-  if (drawer?.startsWith("settings")) return html`<nav class="sidebar" aria-label="Settings"><${SettingsDrawer} page=${drawer.slice(9)} /></nav>`;
+  if (drawer?.startsWith("settings"))
+    return html`<nav class="sidebar" aria-label="Settings"><${SettingsDrawer} page=${drawer.slice(9)} /></nav>`;
   return html`<nav class="sidebar" aria-label="Conversations">
     <header class="sidebar-head">
       <h1 class="wordmark">LetsApp</h1>
