@@ -138,6 +138,7 @@ const FILES: &[(&str, &[u8])] = embedded![
     "views/panel.js",
     "views/people-search.js",
     "views/person-panel.js",
+    "views/popover.js",
     "views/quote.js",
     "views/reactions.js",
     "views/settings/blocked.js",

@@ -2,7 +2,8 @@
 import { nameOf } from "../text.js";
 import { html, useState } from "../vendor/htm-preact.js";
 import { drawerAddress, go, useClient, useSelected } from "./bindings.js";
-import { Avatar, Confirm, Menu } from "./elements.js";
+import { Avatar, Confirm } from "./elements.js";
+import { Menu } from "./popover.js";
 
 export function AccountMenu() {
   const client = useClient();

@@ -5,7 +5,8 @@ import { countOf } from "../text.js";
 import { html, useState } from "../vendor/htm-preact.js";
 import { go, useClient, usePeople, usePresence, useSelected } from "./bindings.js";
 import { useConversationMenu } from "./conversation-menu.js";
-import { Avatar, IconButton, Menu } from "./elements.js";
+import { Avatar, IconButton } from "./elements.js";
+import { Menu } from "./popover.js";
 
 export function ChatHead({ conversation, title }) {
   const { id, kind, peer, left } = conversation;

@@ -7,8 +7,9 @@ import { briefTimeOf, fullTimeOf, peopleIn, previewOf, titleOf } from "../text.j
 import { html, useState } from "../vendor/htm-preact.js";
 import { useClient, usePeople, usePresence, useSelected } from "./bindings.js";
 import { useConversationMenu } from "./conversation-menu.js";
-import { Avatar, contextMenu, IconButton, memo, Menu } from "./elements.js";
+import { Avatar, IconButton, memo } from "./elements.js";
 import { Icon } from "./icons.js";
+import { contextMenu, Menu } from "./popover.js";
 import { Tick } from "./tick.js";
 
 export const ConversationItem = memo(({ conversation, selected }) => {

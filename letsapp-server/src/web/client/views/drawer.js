@@ -1,11 +1,12 @@
 // A page in place of the list: contacts, settings.
 import { html, useEffect, useRef } from "../vendor/htm-preact.js";
 import { drawerAddress, go } from "./bindings.js";
-import { IconButton } from "./elements.js";
+import { IconButton, useReturnFocus } from "./elements.js";
 
 /** `back` is the drawer that this one was opened from, if any. */
 export function Drawer({ title, testid, back = null, children }) {
   const head = useRef(null);
+  useReturnFocus();
   useEffect(() => head.current.focus({ preventScroll: true }), []);
   return html`<div class="drawer" data-testid=${testid}>
     <header class="panel-head">

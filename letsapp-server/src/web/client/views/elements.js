@@ -1,6 +1,6 @@
 // Small pieces that all views share.
 import { hueOf, initialsOf } from "../text.js";
-import { Component, html, useEffect, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
+import { Component, html, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { Icon } from "./icons.js";
 
 /** A view that is drawn again only when one of its properties is another: a long list redraws one row, not all. */
@@ -49,31 +49,25 @@ export function Switch({ label, hint, testid, checked, disabled, onChange }) {
   </label>`;
 }
 
-/** What can be done with something, as a list that arrow keys move in: `{icon, label, testid, danger?, onSelect}` each. */
-export function Menu({ anchor, label, testid, items, onClose }) {
-  const list = useRef(null);
-  useEffect(() => list.current.querySelector("button").focus({ preventScroll: true }), []);
-  const select = (item) => {
-    onClose();
-    item.onSelect();
-  };
-  return html`<${Popover} anchor=${anchor} label=${label} testid=${testid} onClose=${onClose}>
-    <div class="menu" role="menu" aria-label=${label} ref=${list} onKeyDown=${(event) => moveFocus(event, ".menu-item")}>
-      ${items.filter(Boolean).map(
-        (item) => html`<button
-          type="button" key=${item.label} role="menuitem" class="menu-item ${item.danger ? "danger" : ""}" data-testid=${item.testid}
-          onClick=${() => select(item)}
-        >
-          <${Icon} name=${item.icon} />${item.label}
-        </button>`,
-      )}
-    </div>
-  <//>`;
+/** Gives the focus back to where it was before this view took it, or where one writes. */
+export function useReturnFocus() {
+  const [before] = useState(() => document.activeElement);
+  useLayoutEffect(() => {
+    const giveBack = () => {
+      if (document.activeElement !== document.body) return;
+      const place = before !== document.body && before?.isConnected ? before : document.querySelector(".composer-field");
+      // On a touch screen a field that has the focus brings up the keyboard.
+      if (window.matchMedia("not (pointer: coarse)").matches) place?.focus({ preventScroll: true });
+    };
+    // Once the view is out of the document, and the focus with it.
+    return () => setTimeout(giveBack);
+  }, []);
 }
 
 /** A modal dialog: the browser keeps the focus inside, and Escape or a click beside it closes it. */
 export function Dialog({ title, testid, onClose, children }) {
   const dialog = useRef(null);
+  useReturnFocus();
   useLayoutEffect(() => dialog.current.showModal(), []);
   const besides = (event) => event.target === dialog.current && onClose();
   return html`<dialog ref=${dialog} class="dialog" aria-label=${title} data-testid=${testid} onClose=${onClose} onClick=${besides}>
@@ -92,58 +86,17 @@ export function Confirm({ title, text, action, onConfirm, onClose }) {
   return html`<${Dialog} title=${title} testid="confirm" onClose=${onClose}>
     <p class="dialog-text">${text}</p>
     <footer class="dialog-foot">
-      <button type="button" class="button quiet" data-testid="confirm-no" onClick=${onClose}>Cancel</button>
+      <button type="button" class="button quiet" data-testid="confirm-no" autofocus onClick=${onClose}>Cancel</button>
       <button type="button" class="button danger" data-testid="confirm-yes" onClick=${onConfirm}>${action}</button>
     </footer>
   <//>`;
-}
-
-/** A box that floats beside `anchor`; the browser closes it on Escape or a click elsewhere. */
-export function Popover({ anchor, label, testid, onClose, children }) {
-  const box = useRef(null);
-  useLayoutEffect(() => {
-    const element = box.current;
-    element.showPopover();
-    place(element, anchor);
-    return () => anchor.isConnected && element.contains(document.activeElement) && anchor.focus();
-  }, []);
-  useEffect(() => {
-    const follow = () => place(box.current, anchor);
-    window.addEventListener("resize", follow);
-    return () => window.removeEventListener("resize", follow);
-  }, []);
-  const toggled = (event) => event.newState === "closed" && onClose();
-  return html`<div ref=${box} popover="auto" class="popover" role="dialog" aria-label=${label} data-testid=${testid} onToggle=${toggled}>
-    ${children}
-  </div>`;
-}
-
-/** On the side of the anchor where there is more room, and never past an edge. */
-function place(element, anchor) {
-  const margin = 8;
-  const at = anchor.getBoundingClientRect();
-  const { offsetWidth: width, offsetHeight: height } = element;
-  const within = (wanted, size, room) => Math.max(margin, Math.min(wanted, room - size - margin));
-  const below = at.top + at.bottom < window.innerHeight;
-  const y = below ? at.bottom + margin : at.top - height - margin;
-  element.style.setProperty("left", `${within(at.left + at.width / 2 - width / 2, width, window.innerWidth)}px`);
-  element.style.setProperty("top", `${within(y, height, window.innerHeight)}px`);
-}
-
-/** Opens what a right click or a long press asks for: once it is released, since its end would close a popover again. */
-export function contextMenu(event, open) {
-  event.preventDefault();
-  const anchor = event.currentTarget;
-  if (event.buttons === 0 && event.pointerType !== "touch") return open(anchor);
-  const released = () => setTimeout(() => open(anchor));
-  window.addEventListener("pointerup", released, { once: true });
 }
 
 /** Moves the focus along a row or a list of elements, as arrow keys are expected to. */
 export function moveFocus(event, selector, { step = 1 } = {}) {
   const move = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: step, ArrowUp: -step }[event.key];
   const elements = [...event.currentTarget.querySelectorAll(selector)];
-  const at = elements.indexOf(document.activeElement);
+  const at = elements.findIndex((element) => element.contains(document.activeElement));
   if (!move || at < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   // Else a list within a list would move twice.

@@ -1,8 +1,8 @@
 // The emoji picker: groups, a search by name, and a grid that arrow keys move in.
 import { findEmoji, groups } from "../emoji.js";
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
-import { Popover } from "./elements.js";
 import { Icon } from "./icons.js";
+import { Popover } from "./popover.js";
 
 export function EmojiPopover({ anchor, chosen, onPick, onClose }) {
   const [query, setQuery] = useState("");

@@ -4,8 +4,9 @@ import { byRank, stepsFor } from "../state/permissions.js";
 import { nameOf } from "../text.js";
 import { html, useState } from "../vendor/htm-preact.js";
 import { useClient, usePresence, useSelected } from "./bindings.js";
-import { Confirm, IconButton, Menu, moveFocus } from "./elements.js";
+import { Confirm, IconButton, moveFocus } from "./elements.js";
 import { PersonText } from "./people-search.js";
+import { Menu } from "./popover.js";
 
 const ROLES = { owner: "Owner", admin: "Admin" };
 /** Following the presence of a large group would ask for more than is looked at. */

@@ -1,6 +1,7 @@
 // What can be done with a message: two buttons beside it, the rest in a menu, and a key for each.
 import { html, useState } from "../vendor/htm-preact.js";
-import { IconButton, Menu } from "./elements.js";
+import { IconButton } from "./elements.js";
+import { Menu } from "./popover.js";
 
 const EDITABLE_MS = 15 * 60_000;
 

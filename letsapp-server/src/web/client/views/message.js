@@ -13,7 +13,7 @@ import { Reactions } from "./reactions.js";
 import { Tick } from "./tick.js";
 
 export const Message = memo(
-  ({ client, message, me, sender, inGroup, continues, latest, tick, closed, mayModerate, target, onAction }) => {
+  ({ client, message, me, sender, inGroup, continues, stop, tick, closed, mayModerate, target, onAction }) => {
     const [picking, setPicking] = useState(null);
     const own = message.sender_id === me;
     const deleted = message.deleted_at !== null;
@@ -39,7 +39,7 @@ export const Message = memo(
     const emojiOnly = !deleted && !message.reply_to && isEmojiOnly(message.body);
 
     return html`<li
-    class=${classes.join(" ")} tabindex=${latest ? "0" : "-1"} onClick=${tapped} onKeyDown=${keys} data-testid="message"
+    class=${classes.join(" ")} tabindex=${stop ? "0" : "-1"} onClick=${tapped} onKeyDown=${keys} data-testid="message"
     data-seq=${message.seq} data-message-id=${message.id} data-own=${own} data-deleted=${deleted} data-target=${target ? "true" : undefined}
   >
     ${inGroup && !own && html`<${Sender} message=${message} name=${name} continues=${continues} />`}

@@ -28,7 +28,7 @@ export function NewGroup({ onClose }) {
       <div class="field">
         <label for="group-title">Name of the group</label>
         <input
-          id="group-title" class="input" data-testid="group-title" required maxlength="100" autocomplete="off" value=${title}
+          id="group-title" class="input" data-testid="group-title" required maxlength="100" autocomplete="off" autofocus value=${title}
           onInput=${(event) => setTitle(event.currentTarget.value)}
         />
       </div>

@@ -2,11 +2,12 @@
 import { chatAddress } from "../route.js";
 import { html, useEffect, useRef } from "../vendor/htm-preact.js";
 import { go } from "./bindings.js";
-import { IconButton } from "./elements.js";
+import { IconButton, useReturnFocus } from "./elements.js";
 
 export function Panel({ title, label = title, testid, conversation, children }) {
   const pane = useRef(null);
   const close = () => go(chatAddress(conversation.id));
+  useReturnFocus();
   // Unless something in it has taken the focus already.
   useEffect(() => pane.current.contains(document.activeElement) || pane.current.focus({ preventScroll: true }), []);
   return html`<aside class="panel" ref=${pane} tabindex="-1" aria-label=${label} data-testid=${testid}>

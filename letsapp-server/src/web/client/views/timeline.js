@@ -72,10 +72,11 @@ export class Timeline extends Component {
     if (before.timeline !== this.props.timeline || before.waiting !== this.props.waiting) this.scrolled();
   }
 
-  render({ timeline, waiting, conversation }, { from, to, atBottom }) {
+  render({ timeline, waiting, conversation, target }, { from, to, atBottom }) {
     const { messages, reachedStart, asking } = timeline;
     const shown = windowOf(messages, from, to);
     const before = messages.indexOf(shown[0]) - 1;
+    const stop = shown.find(({ seq }) => seq === target?.seq) ?? shown.findLast(({ kind }) => kind === "user");
     const empty = reachedStart && messages.length + waiting.length === 0;
     return html`<div class="timeline-frame">
       <div
@@ -85,7 +86,7 @@ export class Timeline extends Component {
         <div class="timeline-edge">${asking && html`<${Spinner} label="Loading messages" />`}</div>
         ${empty && html`<${Empty} title="Say hello">This is the very beginning of your conversation.<//>`}
         <ol class="messages" aria-label="Messages">
-          ${shown.flatMap((message, i) => this.rows(message, messages[before + i]))}
+          ${shown.flatMap((message, i) => this.rows(message, messages[before + i], message === stop))}
           ${
             this.following &&
             this.waitingRows(
@@ -106,8 +107,9 @@ export class Timeline extends Component {
     </div>`;
   }
 
-  rows(message, previous) {
-    const { client, users, receipts, conversation, timeline, target, onAction } = this.props;
+  /** `stop`: the one message of the list that the Tab key comes to. */
+  rows(message, previous, stop) {
+    const { client, users, receipts, conversation, target, onAction } = this.props;
     const me = client.store.state.me.id;
     const separators = this.separators(message, previous);
     if (message.kind === "system") {
@@ -115,7 +117,7 @@ export class Timeline extends Component {
     }
     const row = html`<${Message}
       key=${message.id} client=${client} message=${message} me=${me} sender=${users[message.sender_id]} inGroup=${conversation.kind === "group"}
-      continues=${separators.length === 0 && continues(previous, message)} latest=${message === timeline.messages.at(-1)}
+      continues=${separators.length === 0 && continues(previous, message)} stop=${stop}
       tick=${message.sender_id === me ? tick(receipts ?? {}, message.seq, me) : null} closed=${Boolean(conversation.left)}
       mayModerate=${conversation.kind === "group" && conversation.me.role !== "member"} onAction=${onAction}
       target=${target?.seq === message.seq ? target : null}
