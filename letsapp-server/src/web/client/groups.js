@@ -100,14 +100,20 @@ export class Groups {
 
   /** A message has come in that may tell of a change to its conversation. */
   told({ kind, conversation_id: id, system }) {
-    if (kind !== "system") return;
+    if (kind !== "system" || this.#tellsOfOwnEnd(system)) return;
     const seen = MEMBERSHIP.includes(system?.type) ? this.#membershipChanged(id) : this.#refresh(id);
     seen.catch(() => {});
+  }
+
+  /** Whoever is out of a group has nothing more to ask of it. */
+  #tellsOfOwnEnd(system) {
+    return ["member_removed", "member_left"].includes(system?.type) && system.user_id === this.#store.state.me.id;
   }
 
   async #membershipChanged(id) {
     const { members, receipts } = this.#store.state;
     await this.#refresh(id);
+    if (this.#store.state.conversations[id]?.left) return;
     if (members[id]) await this.loadMembers(id);
     if (receipts[id]) await this.loadReceipts(id);
   }

@@ -32,13 +32,20 @@ const OTHERS = [
 export function HelpDialog({ onClose }) {
   const everywhere = { title: "Everywhere", keys: SHORTCUTS.map(({ keys, does }) => [keys, does]) };
   return html`<${Dialog} title="Keyboard" testid="help-dialog" onClose=${onClose}>
-    ${[everywhere, ...OTHERS].map(
-      ({ title, keys }) => html`<section key=${title}>
-        <h3 class="list-title">${title}</h3>
-        <dl class="keys">
-          ${keys.map(([key, does]) => html`<div key=${key}><dt>${key.split(" ").map((part) => html`<kbd>${part}</kbd>`)}</dt><dd>${does}</dd></div>`)}
-        </dl>
-      </section>`,
-    )}
+    <div class="dialog-scroll">
+      ${[everywhere, ...OTHERS].map(
+        ({ title, keys }) => html`<section key=${title}>
+          <h3 class="list-title">${title}</h3>
+          <dl class="keys">${keys.map(([key, does]) => html`<${Key} key=${key} combination=${key} does=${does} />`)}</dl>
+        </section>`,
+      )}
+    </div>
   <//>`;
+}
+
+function Key({ combination, does }) {
+  return html`<div>
+    <dt>${combination.split(" ").map((part) => html`<kbd>${part}</kbd>`)}</dt>
+    <dd>${does}</dd>
+  </div>`;
 }

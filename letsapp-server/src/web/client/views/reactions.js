@@ -46,7 +46,7 @@ export function ReactionsDialog({ message, onClose }) {
   return html`<${Dialog} title="Reactions" testid="reactions-dialog" onClose=${onClose}>
     ${
       items
-        ? html`<ul class="rows">
+        ? html`<ul class="rows dialog-scroll">
             ${items.map(
               ({
                 user_id,
