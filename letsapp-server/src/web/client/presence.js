@@ -1,16 +1,18 @@
 // Follows the presence of those who are shown.
 
 /** The server follows so many for one socket; those asked for last matter most. */
-const MOST = 200;
+const MOST = 1_024;
 
 export class Presence {
   #store;
   #request;
   #wanted = new Set();
+  /** Whom the server wasn't told of yet on this connection. */
+  #due = new Set();
   #open = false;
-  #due = false;
+  #asking = false;
 
-  /** @param request sends `{user_ids}`, resolves to `{items}` */
+  /** @param request sends `{user_ids}`, who are followed beside those named before; resolves to `{items}` */
   constructor({ store, request }) {
     this.#store = store;
     this.#request = request;
@@ -18,14 +20,16 @@ export class Presence {
 
   want(ids) {
     const unknown = ids.filter((id) => id && !this.#wanted.has(id));
-    if (unknown.length === 0) return;
-    unknown.forEach((id) => this.#wanted.add(id));
+    for (const id of unknown) {
+      this.#wanted.add(id);
+      this.#due.add(id);
+    }
     this.#ask();
   }
 
   open() {
     this.#open = true;
-    if (this.#wanted.size > 0) this.#ask();
+    this.again();
   }
 
   close() {
@@ -33,20 +37,23 @@ export class Presence {
     this.#store.dispatch({ type: "presenceLost" });
   }
 
-  /** Asks again, as after a block, which changes what is to be seen. */
+  /** Asks for everyone anew, as after a block, which changes what is to be seen. */
   again() {
+    this.#due = new Set(this.#wanted);
     this.#ask();
   }
 
   /** One question for all who are wanted by the end of this task. */
   #ask() {
-    if (!this.#open || this.#due) return;
-    this.#due = true;
+    if (!this.#open || this.#asking || this.#due.size === 0) return;
+    this.#asking = true;
     queueMicrotask(async () => {
-      this.#due = false;
+      this.#asking = false;
       if (!this.#open) return;
+      const user_ids = [...this.#due].slice(-MOST);
+      this.#due.clear();
       try {
-        const { items } = await this.#request({ user_ids: [...this.#wanted].slice(-MOST) });
+        const { items } = await this.#request({ user_ids });
         this.#store.dispatch({ type: "presence", items });
       } catch {
         // Whoever isn't followed is shown without presence.

@@ -15,7 +15,7 @@ function watcher() {
   return { asked, store, presence: new Presence({ store, request }) };
 }
 
-test("those who are shown together are asked for together, and once", async () => {
+test("those who are shown together are asked for together, others beside them", async () => {
   const { asked, store, presence } = watcher();
   presence.open();
   presence.want([PEER]);
@@ -24,6 +24,9 @@ test("those who are shown together are asked for together, and once", async () =
   presence.want([PEER]);
   await settled();
   assert.deepEqual(asked, [[PEER, "third"]]);
+  presence.want([PEER, "fourth"]);
+  await settled();
+  assert.deepEqual(asked.slice(1), [["fourth"]]);
   assert.equal(store.state.presence[PEER].status, "online");
 });
 

@@ -39,7 +39,7 @@ export function SearchField({ label, hint = label, testid, value, onInput, onKey
     <${Icon} name="search" />
     <input
       ref=${input} type="search" class="input" placeholder=${hint} aria-label=${label} data-testid=${testid} value=${value}
-      autocomplete="off" autocapitalize="none" spellcheck="false" enterkeyhint="search"
+      autocomplete="off" autocapitalize="none" spellcheck="false" enterkeyhint="search" maxlength="200"
       onInput=${(event) => onInput(event.currentTarget.value)} onKeyDown=${onKeyDown}
     />
   </div>`;
