@@ -104,10 +104,12 @@ export class Live extends EventTarget {
   #message(message, created) {
     const { conversation_id: id } = message;
     const { conversations } = this.#store.state;
-    if (!conversations[id] || conversations[id].left) return void this.sync();
+    const news = () => created && this.dispatchEvent(new CustomEvent("news", { detail: message }));
+    // Of a conversation that isn't known, the message comes with it.
+    if (!conversations[id] || conversations[id].left) return void this.sync().then(news);
     this.take(message, created);
     this.#announce(message);
-    if (created) this.dispatchEvent(new CustomEvent("news", { detail: message }));
+    news();
   }
 
   #announce(message) {

@@ -157,6 +157,12 @@ impl Page {
         self.await_target(body).await;
     }
 
+    /// Leaves the search, for the list as it is.
+    pub(super) async fn stop_searching(&self) {
+        self.type_in("search", "\u{e00c}").await;
+        self.await_absent("[data-testid=found-messages]").await;
+    }
+
     /// Waits until the message that was jumped to is in view, with what was found marked in it.
     async fn await_target(&self, body: &str) {
         let script = "

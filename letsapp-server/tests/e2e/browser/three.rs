@@ -172,10 +172,11 @@ async fn the_past_is_searched(ana: &Page, ben: &Page, server: &Running) {
     ben.to_list().await;
     ben.search_everywhere("lighthouse", "The lighthouse closes at six").await;
     ben.scroll_down_to("Diary, day 260").await;
+    ben.to_list().await;
+    ben.stop_searching().await;
 }
 
 async fn a_block_refuses_a_direct_message(ben: &Page, cleo: &Page) {
-    ben.to_list().await;
     ben.open_chat("Cleo Dubois").await;
     ben.block_peer().await;
     cleo.write("Are you still there?").await;
