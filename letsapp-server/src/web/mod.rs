@@ -84,6 +84,7 @@ const FILES: &[(&str, &[u8])] = embedded![
     "outbox.js",
     "people.js",
     "presence.js",
+    "route.js",
     "session.js",
     "socket.js",
     "state/conversations.js",

@@ -33,9 +33,11 @@ impl Page {
     /// Takes a step that the list of members offers for one of them: `promote`, `demote`, `hand-over`, `remove`.
     pub(super) async fn step(&self, username: &str, step: &str) {
         self.show_members().await;
-        self.tap(&format!("{} [data-testid=member-menu]", member(username))).await;
+        self.tap(&format!("{} [data-testid=member-menu]", member(username)))
+            .await;
         self.picture("member menu").await;
-        self.tap(&format!("[data-testid=member-steps] [data-testid={step}]")).await;
+        self.tap(&format!("[data-testid=member-steps] [data-testid={step}]"))
+            .await;
         if step == "remove" || step == "hand-over" {
             self.click("confirm-yes").await;
         }
@@ -109,7 +111,8 @@ impl Page {
     }
 
     pub(super) async fn await_mention(&self, username: &str) {
-        self.locate(&format!("[data-testid=mention][data-username='{username}']")).await;
+        self.locate(&format!("[data-testid=mention][data-username='{username}']"))
+            .await;
     }
 
     /// Puts an emoji into what is being written, found by its name.
@@ -133,7 +136,8 @@ impl Page {
 
     /// Waits until the head of a direct chat shows this presence.
     pub(super) async fn await_presence(&self, beginning: &str) {
-        let script = "return document.querySelector('[data-testid=head-note]')?.innerText.startsWith(arguments[0]) ?? false";
+        let script =
+            "return document.querySelector('[data-testid=head-note]')?.innerText.startsWith(arguments[0]) ?? false";
         let told = async || (self.ask(script, vec![json!(beginning)]).await == true).then_some(());
         self.wait(beginning, told).await;
     }
@@ -189,7 +193,8 @@ impl Page {
     pub(super) async fn choose_for_chat(&self, item: &str) {
         self.click("chat-menu").await;
         self.picture("chat menu").await;
-        self.tap(&format!("[data-testid=conversation-menu] [data-testid={item}]")).await;
+        self.tap(&format!("[data-testid=conversation-menu] [data-testid={item}]"))
+            .await;
     }
 
     pub(super) async fn block_peer(&self) {
@@ -206,7 +211,8 @@ impl Page {
 
     /// Waits until a message is marked as refused, and why is told.
     pub(super) async fn await_refused(&self, why: &str) {
-        let script = "return document.querySelector('[data-testid=not-sent]')?.innerText.includes(arguments[0]) ?? false";
+        let script =
+            "return document.querySelector('[data-testid=not-sent]')?.innerText.includes(arguments[0]) ?? false";
         let told = async || (self.ask(script, vec![json!(why)]).await == true).then_some(());
         self.wait(why, told).await;
         self.picture("refused").await;
@@ -252,7 +258,8 @@ impl Page {
         for username in usernames {
             search.clear().await.expect("a field can be typed in");
             search.send_keys(username).await.expect("a field can be typed in");
-            self.tap(&format!("[data-testid=person-option][data-username='{username}']")).await;
+            self.tap(&format!("[data-testid=person-option][data-username='{username}']"))
+                .await;
         }
     }
 

@@ -288,7 +288,8 @@ impl Page {
     pub(super) async fn choose(&self, body: &str, item: &str) {
         self.tool(body, "more").await;
         self.picture("message menu").await;
-        self.tap(&format!("[data-testid=message-menu] [data-testid={item}]")).await;
+        self.tap(&format!("[data-testid=message-menu] [data-testid={item}]"))
+            .await;
     }
 
     /// Chooses one of the tools of a message, which show up when it is touched.

@@ -16,7 +16,7 @@ const GROUP: &str = "Trip to Porto";
 async fn three_people_live_in_a_group_and_see_the_same() {
     let Some(chromium) = Chromium::start() else { return };
     let directory = tempfile::tempdir().unwrap();
-    let server = server::at_one_address(directory.path()).start().await;
+    let mut server = server::at_one_address(directory.path()).start().await;
     let ana = Page::open(&chromium, Screen::Desktop, "ana", &server.url()).await;
     let ben = Page::open(&chromium, Screen::Phone, "ben", &server.url()).await;
     let cleo = Page::open(&chromium, Screen::Desktop, "cleo", &server.url()).await;
@@ -170,7 +170,8 @@ async fn the_past_is_searched(ana: &Page, ben: &Page, server: &Running) {
     ana.click("panel-close").await;
     ana.scroll_down_to("Diary, day 260").await;
     ben.to_list().await;
-    ben.search_everywhere("lighthouse", "The lighthouse closes at six").await;
+    ben.search_everywhere("lighthouse", "The lighthouse closes at six")
+        .await;
     ben.scroll_down_to("Diary, day 260").await;
     ben.to_list().await;
     ben.stop_searching().await;
@@ -211,6 +212,10 @@ async fn one_leaves_and_sees_nothing_newer(ana: &Page, ben: &Page, cleo: &Page, 
 
 async fn group_of(person: &Person) -> String {
     let list = person.get("/v1/conversations").await;
-    let group = list["items"].as_array().unwrap().iter().find(|it| it["kind"] == "group");
+    let group = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["kind"] == "group");
     group.unwrap()["id"].as_str().unwrap().to_owned()
 }
