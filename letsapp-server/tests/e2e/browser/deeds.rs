@@ -3,8 +3,30 @@
 use serde_json::json;
 
 use super::page::{Page, Seen, conversation};
+use crate::people::password;
 
 impl Page {
+    pub(super) async fn sign_in(&self, username: &str) {
+        self.type_in("username", username).await;
+        self.type_in("password", &password(username)).await;
+        self.click("submit").await;
+        self.await_connection("online").await;
+    }
+
+    /// Opens a page of the settings.
+    pub(super) async fn open_settings(&self, page: &str) {
+        self.click("account").await;
+        self.click("settings").await;
+        self.picture("settings").await;
+        self.click(&format!("to-{page}")).await;
+    }
+
+    pub(super) async fn close_settings(&self) {
+        self.click("drawer-back").await;
+        self.click("drawer-back").await;
+        self.await_absent("[data-testid=settings-drawer]").await;
+    }
+
     /// Makes a group with those whose usernames these are.
     pub(super) async fn make_group(&self, title: &str, usernames: &[&str]) {
         self.click("new-group").await;

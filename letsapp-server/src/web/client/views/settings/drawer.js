@@ -31,7 +31,7 @@ export function SettingsDrawer({ page }) {
 function Overview() {
   const me = useSelected((state) => state.me);
   return html`<${Drawer} key="overview" title="Settings" testid="settings-drawer">
-    <button type="button" class="row" data-testid="settings-me" onClick=${() => go(drawerAddress("settings/profile"))}>
+    <button type="button" class="row" data-testid="to-profile" onClick=${() => go(drawerAddress("settings/profile"))}>
       <${PersonText} person=${me} note=${me.about || `@${me.username}`} />
     </button>
     <div class="menu-list" onKeyDown=${(event) => moveFocus(event, ".menu-item")}>
