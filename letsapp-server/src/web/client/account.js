@@ -35,7 +35,13 @@ export class Account {
 
   /** Erases the account, and with it the session. */
   async delete(password) {
-    await this.#api.deleteMe(password);
+    this.#session.endsAs("deleted");
+    try {
+      await this.#api.deleteMe(password);
+    } catch (problem) {
+      this.#session.endsAs(null);
+      throw problem;
+    }
     this.#session.end("deleted");
   }
 

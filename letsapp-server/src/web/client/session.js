@@ -11,6 +11,7 @@ export class Session extends EventTarget {
   #storage;
   #locks;
   #exchange;
+  #parting = null;
 
   constructor({ storage = globalThis.localStorage, locks = sharedLocks, send = exchange } = {}) {
     super();
@@ -34,11 +35,17 @@ export class Session extends EventTarget {
     if (record?.user.id === user.id) this.#storage.setItem(KEY, JSON.stringify({ ...record, user }));
   }
 
+  /** However the session ends from now on, this is why: what is about to be asked for may end it before it is answered. */
+  endsAs(reason) {
+    this.#parting = reason;
+  }
+
   /** Forgets the tokens; `reason` is shown on the sign-in page. */
   end(reason) {
     if (!this.#record()) return;
     this.#storage.removeItem(KEY);
-    this.#announce(reason);
+    this.#announce(this.#parting ?? reason);
+    this.#parting = null;
   }
 
   /** Follows what other tabs do: signing out, or in as somebody else. */

@@ -180,6 +180,7 @@ async fn the_past_is_searched(ana: &Page, ben: &Page, server: &Running) {
 async fn a_block_refuses_a_direct_message(ben: &Page, cleo: &Page) {
     ben.open_chat("Cleo Dubois").await;
     ben.block_peer().await;
+    cleo.open_chat("Ben Okafor").await;
     cleo.write("Are you still there?").await;
     cleo.await_refused("You can’t write to this conversation.").await;
     ben.unblock_peer().await;
