@@ -15,6 +15,7 @@ export class Notices {
   /** The reader has this conversation before them, or none. */
   looksAt(conversationId) {
     this.#open = conversationId;
+    if (conversationId) this.#store.dispatch({ type: "toastsSeen", conversation_id: conversationId });
   }
 
   toast(text, tone = "error") {

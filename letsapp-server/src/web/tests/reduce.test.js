@@ -160,19 +160,18 @@ test("conversations kept on top come first, then by activity", () => {
   );
 });
 
-test("of one conversation only the latest message is told", () => {
+test("of one conversation only the latest message is told, until the conversation is opened", () => {
   const toast = (id, fields) => ({ type: "toast", toast: { id, ...fields } });
-  const { toasts } = run([
+  const state = run([
     toast(1, { conversation_id: "c", text: "one" }),
     toast(2, { conversation_id: "d", text: "one" }),
     toast(3, { conversation_id: "c", text: "two" }),
     toast(4, { text: "failed" }),
     toast(5, { text: "failed" }),
   ]);
-  assert.deepEqual(
-    toasts.map(({ id }) => id),
-    [2, 3, 5],
-  );
+  const ids = ({ toasts }) => toasts.map(({ id }) => id);
+  assert.deepEqual(ids(state), [2, 3, 5]);
+  assert.deepEqual(ids(run([{ type: "toastsSeen", conversation_id: "c" }], state)), [2, 5]);
 });
 
 test("nothing new makes no new state", () => {

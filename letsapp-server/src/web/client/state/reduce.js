@@ -84,6 +84,10 @@ const TRANSITIONS = {
     ...state,
     toasts: [...state.toasts.filter((other) => !sameToast(other, toast)), toast].slice(-3),
   }),
+  toastsSeen: (state, { conversation_id }) => ({
+    ...state,
+    toasts: state.toasts.filter((toast) => toast.conversation_id !== conversation_id),
+  }),
   toastGone: (state, { id }) => ({ ...state, toasts: state.toasts.filter((toast) => toast.id !== id) }),
 };
 
