@@ -5,7 +5,10 @@ import { holes, positions } from "./state/reduce.js";
 /** A change number that was skipped may only be late; after this long it counts as missed. */
 const HOLE_PATIENCE_MS = 1_000;
 
-/** Dispatches `synced` when the state is as the server's, and `message` (detail: the message) for each that comes in live. */
+/**
+ * Dispatches `synced` when the state is as the server's, `message` (detail: the message) for each that comes in, `news` for each
+ * that was just written, and `typing`.
+ */
 export class Live extends EventTarget {
   #store;
   #socket;
@@ -89,6 +92,10 @@ export class Live extends EventTarget {
       case "conversation.rev":
         this.#store.dispatch({ type: "rev", ...data });
         return this.#watchForHoles();
+      case "typing":
+        return this.dispatchEvent(new CustomEvent("typing", { detail: data }));
+      case "presence":
+        return this.#store.dispatch({ type: "presence", items: [data] });
       case "resync":
         return void this.sync();
     }
@@ -97,9 +104,12 @@ export class Live extends EventTarget {
   #message(message, created) {
     const { conversation_id: id } = message;
     const { conversations } = this.#store.state;
-    if (!conversations[id] || conversations[id].left) return void this.sync();
+    const news = () => created && this.dispatchEvent(new CustomEvent("news", { detail: message }));
+    // Of a conversation that isn't known, the message comes with it.
+    if (!conversations[id] || conversations[id].left) return void this.sync().then(news);
     this.take(message, created);
     this.#announce(message);
+    news();
   }
 
   #announce(message) {

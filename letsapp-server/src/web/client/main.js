@@ -25,12 +25,17 @@ function showSignIn(notice) {
   render(html`<${SignIn} key="sign-in" api=${api} notice=${notice} onSignedIn=${signedIn} />`, root);
 }
 
+const PARTING = {
+  expired: "Your session has ended. Please sign in again.",
+  deleted: "Your account is deleted.",
+};
+
 session.addEventListener("end", ({ detail: reason }) => {
   client?.stop();
   client = null;
   window.history.replaceState(null, "", window.location.pathname);
   document.title = "LetsApp";
-  showSignIn(reason === "expired" ? "Your session has ended. Please sign in again." : null);
+  showSignIn(PARTING[reason] ?? null);
 });
 
 window.addEventListener("online", () => client?.nudge());

@@ -1,10 +1,12 @@
 // Messages on their way. They are kept in localStorage until the server has acknowledged them, so they survive a reload; each goes
 // out with the id it was born with, so sending it again can't double it.
 import { backoff } from "./backoff.js";
+import { explain } from "./explain.js";
 import { uuidv7 } from "./ids.js";
 
 const PREFIX = "letsapp.outbox.";
 const TAB_LOCK = "letsapp.tab.";
+const REFUSED = { forbidden: "You can’t write to this conversation." };
 
 /** Dispatches `change` (detail: the items waiting or failed, oldest first) and `sent` (detail: the message). */
 export class Outbox extends EventTarget {
@@ -32,8 +34,9 @@ export class Outbox extends EventTarget {
     locks.request(TAB_LOCK + tab, () => new Promise(() => {}));
   }
 
-  add(conversationId, body) {
-    const item = { id: uuidv7(), conversation_id: conversationId, body, queued_at: new Date().toISOString(), status: "waiting" };
+  /** Takes `{body, reply_to?, forwarded?, mentions?}`. */
+  add(conversationId, draft) {
+    const item = { ...draft, id: uuidv7(), conversation_id: conversationId, queued_at: new Date().toISOString(), status: "waiting" };
     this.#put({ ...item, tab: this.#tab });
     this.#pump(conversationId);
   }
@@ -98,10 +101,16 @@ export class Outbox extends EventTarget {
       return 0;
     } catch (problem) {
       if (!this.#items.has(item.id)) return 0;
-      if (problem.transient) return problem.retryAfter ? problem.retryAfter * 1000 : backoff(attempt);
-      this.#put({ ...item, status: "failed", error: problem.message });
+      if (problem.transient) return this.#wait(item, problem, attempt);
+      this.#put({ ...item, status: "failed", error: explain(problem, REFUSED) });
       return 0;
     }
+  }
+
+  #wait(item, { code, retryAfter }, attempt) {
+    const slowed = code === "rate_limited";
+    if (slowed !== Boolean(item.slowed)) this.#put({ ...item, slowed });
+    return retryAfter ? retryAfter * 1000 : backoff(attempt);
   }
 
   async #adopt() {

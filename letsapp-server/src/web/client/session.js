@@ -11,6 +11,7 @@ export class Session extends EventTarget {
   #storage;
   #locks;
   #exchange;
+  #parting = null;
 
   constructor({ storage = globalThis.localStorage, locks = sharedLocks, send = exchange } = {}) {
     super();
@@ -28,11 +29,23 @@ export class Session extends EventTarget {
     this.#save(user, tokens);
   }
 
+  /** Keeps what the user is called by now. */
+  rename(user) {
+    const record = this.#record();
+    if (record?.user.id === user.id) this.#storage.setItem(KEY, JSON.stringify({ ...record, user }));
+  }
+
+  /** However the session ends from now on, this is why: what is about to be asked for may end it before it is answered. */
+  endsAs(reason) {
+    this.#parting = reason;
+  }
+
   /** Forgets the tokens; `reason` is shown on the sign-in page. */
   end(reason) {
     if (!this.#record()) return;
     this.#storage.removeItem(KEY);
-    this.#announce(reason);
+    this.#announce(this.#parting ?? reason);
+    this.#parting = null;
   }
 
   /** Follows what other tabs do: signing out, or in as somebody else. */

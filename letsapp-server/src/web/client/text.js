@@ -3,7 +3,7 @@
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
-const ROLES = { owner: "the owner", admin: "an admin", member: "a member" };
+const ROLES = { owner: "the owner", admin: "an admin" };
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
@@ -13,6 +13,8 @@ const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 export const timeOf = (at) => clock.format(new Date(at));
+
+export const dateOf = (at) => date.format(new Date(at));
 
 export const fullTimeOf = (at) => moment.format(new Date(at));
 
@@ -48,7 +50,7 @@ function daysBetween(earlier, later) {
 export function nameOf(user) {
   if (!user) return "…";
   if (user.deleted) return "Deleted account";
-  return user.display_name || user.username;
+  return user.alias || user.display_name || user.username;
 }
 
 export function titleOf(conversation, users) {
@@ -89,27 +91,15 @@ export function isEmojiOnly(body) {
   return body.length > 0 && body.length < 48 && emoji.test(body) && lengthOf(body.replace(/\s/g, "")) <= 3;
 }
 
-/** A body in parts, `{text}` or `{text, href}`, so that addresses become links without any HTML. */
-export function partsOf(body) {
-  const parts = [];
-  let end = 0;
-  for (const match of body.matchAll(/\bhttps?:\/\/[^\s<>"]+[^\s<>".,:;!?'’)\]}]/gu)) {
-    if (match.index > end) parts.push({ text: body.slice(end, match.index) });
-    parts.push({ text: match[0], href: match[0] });
-    end = match.index + match[0].length;
-  }
-  if (end < body.length) parts.push({ text: body.slice(end) });
-  return parts;
-}
-
 /** A message in one line, for the list of conversations. */
 export function previewOf(message, users, me, { group = false } = {}) {
   if (!message) return "No messages yet";
   if (message.kind === "system") return systemText(message, users, me);
   const own = message.sender_id === me;
   if (message.deleted_at) return own ? "You deleted a message" : "Message deleted";
-  if (own) return `You: ${message.body}`;
-  return group ? `${nameOf(users[message.sender_id])}: ${message.body}` : message.body;
+  const body = message.body.replace(/\s+/g, " ");
+  if (own) return `You: ${body}`;
+  return group ? `${nameOf(users[message.sender_id])}: ${body}` : body;
 }
 
 /** What happened, told to the one who reads it. */
@@ -122,9 +112,9 @@ export function systemText({ sender_id, system }, users, me) {
     case "title_changed":
       return `${actor} named the group “${system.title}”`;
     case "about_changed":
-      return `${actor} changed the description`;
+      return system.about ? `${actor} changed the description` : `${actor} removed the description`;
     case "picture_changed":
-      return `${actor} changed the picture`;
+      return system.avatar_media_id ? `${actor} changed the picture` : `${actor} removed the picture`;
     case "members_added":
       return `${actor} added ${listed(system.user_ids.map(person))}`;
     case "member_removed":
@@ -132,6 +122,7 @@ export function systemText({ sender_id, system }, users, me) {
     case "member_left":
       return `${system.user_id === me ? "You" : nameOf(users[system.user_id])} left`;
     case "role_changed":
+      if (system.role === "member") return `${actor} made ${person(system.user_id)} an ordinary member`;
       return `${actor} made ${person(system.user_id)} ${ROLES[system.role] ?? system.role}`;
     case "call":
       return `${system.media === "video" ? "Video" : "Voice"} call · ${system.outcome}`;
@@ -141,8 +132,8 @@ export function systemText({ sender_id, system }, users, me) {
 }
 
 /** Everyone a message speaks of. */
-export function peopleIn({ sender_id, system }) {
-  return [sender_id, system?.user_id, ...(system?.user_ids ?? [])].filter(Boolean);
+export function peopleIn({ sender_id, system, mentions }) {
+  return [sender_id, system?.user_id, ...(system?.user_ids ?? []), ...(mentions ?? [])].filter(Boolean);
 }
 
 function listed(names) {

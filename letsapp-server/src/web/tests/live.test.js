@@ -62,6 +62,26 @@ test("events that come during a sync are applied after it, once", async () => {
   assert.deepEqual([store.state.conversations.c.head.seq, store.state.conversations.c.me.unread], [4, 2]);
 });
 
+test("what was just written is news, what was missed or changed is not", async () => {
+  const { socket, live } = await connected({ seq: 2 });
+  const news = [];
+  live.addEventListener("news", ({ detail }) => news.push(detail.seq));
+  socket.event("message.created", message(3));
+  socket.event("message.updated", message(3, { rev: 4, body: "edited" }));
+  socket.event("resync", {});
+  await answer(socket, syncReply({ changes: [message(4, { rev: 5 })], positions: { c: 5 } }));
+  assert.deepEqual(news, [3]);
+});
+
+test("the first message of a conversation that isn't known is news once it is", async () => {
+  const { socket, store, live } = await connected({ seq: 2 });
+  const known = [];
+  live.addEventListener("news", ({ detail }) => known.push(store.state.conversations[detail.conversation_id].id));
+  socket.event("message.created", message(1, { conversation_id: "d" }));
+  await answer(socket, syncReply({ conversations: [conversation({ id: "d", seq: 1, unread: 1 })], positions: { d: 1 } }));
+  assert.deepEqual(known, ["d"]);
+});
+
 test("a hole is given a second to close, then fetched", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { socket } = await connected({ seq: 2 });

@@ -22,9 +22,9 @@ const bodies = (sends) => sends.map(({ item }) => item.body);
 test("messages of a conversation go one after the other, in the order they were written", async () => {
   const { box, sends, shown } = outbox();
   await box.open();
-  box.add("c", "first");
-  box.add("c", "second");
-  box.add("other", "elsewhere");
+  box.add("c", { body: "first" });
+  box.add("c", { body: "second" });
+  box.add("other", { body: "elsewhere" });
   await settled();
   assert.deepEqual(bodies(sends), ["first", "elsewhere"]);
   sends[0].resolve();
@@ -35,7 +35,7 @@ test("messages of a conversation go one after the other, in the order they were 
 
 test("what is written without a connection waits for it", async () => {
   const { box, sends, shown } = outbox();
-  box.add("c", "later");
+  box.add("c", { body: "later" });
   await settled();
   assert.deepEqual([bodies(sends), shown.items.map(({ status }) => status)], [[], ["waiting"]]);
   await box.open();
@@ -47,7 +47,7 @@ test("a send that may yet succeed is repeated with the same id", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { box, sends, shown } = outbox();
   await box.open();
-  box.add("c", "hello");
+  box.add("c", { body: "hello" });
   sends[0].reject(new Problem({ code: "rate_limited", status: 429, retry_after: 3 }));
   await settled();
   t.mock.timers.tick(2_999);
@@ -61,15 +61,29 @@ test("a send that may yet succeed is repeated with the same id", async (t) => {
   assert.deepEqual(shown, { items: [], sent: ["hello"] });
 });
 
+test("an answer and its mentions go out with the body, and again as they were", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { box, sends, shown } = outbox();
+  await box.open();
+  box.add("c", { body: "yes @ben", reply_to: 3, mentions: ["2"] });
+  sends[0].reject(new Problem({ code: "rate_limited", status: 429, retry_after: 1 }));
+  await settled();
+  assert.equal(shown.items[0].slowed, true);
+  t.mock.timers.tick(1_000);
+  await settled();
+  for (const { item } of sends) assert.deepEqual([item.body, item.reply_to, item.mentions], ["yes @ben", 3, ["2"]]);
+  assert.equal(sends.length, 2);
+});
+
 test("a message that is refused stays, with the reason, until it is tried again or discarded", async () => {
   const { box, sends, shown, storage } = outbox();
   await box.open();
-  box.add("c", "hello");
+  box.add("c", { body: "hello" });
   sends[0].reject(new Problem({ code: "forbidden", status: 403, detail: "You may not." }));
   await settled();
   assert.deepEqual(
     shown.items.map(({ status, error }) => [status, error]),
-    [["failed", "You may not."]],
+    [["failed", "You can’t write to this conversation."]],
   );
   box.retry(sends[0].item.id);
   await settled();
@@ -80,7 +94,7 @@ test("a message that is refused stays, with the reason, until it is tried again 
 
 test("a reload sends what was waiting, with its id", async () => {
   const before = outbox();
-  before.box.add("c", "unsent");
+  before.box.add("c", { body: "unsent" });
   const { id } = before.shown.items[0];
   before.locks.forgetAll();
   const after = outbox(before);
@@ -98,7 +112,7 @@ test("a reload sends what was waiting, with its id", async () => {
 test("what another tab is about to send is left to it", async () => {
   const one = outbox();
   await settled();
-  one.box.add("c", "mine");
+  one.box.add("c", { body: "mine" });
   const other = outbox(one);
   await other.box.open();
   await settled();
@@ -109,7 +123,7 @@ test("signing in again in the same page takes up what was waiting", async () => 
   const tab = uuidv7();
   const before = outbox({ tab });
   await settled();
-  before.box.add("c", "unsent");
+  before.box.add("c", { body: "unsent" });
   const after = outbox({ ...before, tab });
   await after.box.open();
   await settled();
@@ -118,9 +132,9 @@ test("signing in again in the same page takes up what was waiting", async () => 
 
 test("signing out leaves nothing behind, of other tabs neither", async () => {
   const one = outbox();
-  one.box.add("c", "mine");
+  one.box.add("c", { body: "mine" });
   const other = outbox(one);
-  other.box.add("c", "theirs");
+  other.box.add("c", { body: "theirs" });
   other.box.clear();
   assert.equal(one.storage.length, 0);
 });

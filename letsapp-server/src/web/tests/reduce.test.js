@@ -147,6 +147,33 @@ test("sync brings what changed into an open chat, and empties one that changed t
   assert.equal(reset.timelines.c.status, "empty");
 });
 
+test("conversations kept on top come first, then by activity", () => {
+  const at = (id, sent_at, pinned) => {
+    const held = conversation({ seq: 1, id });
+    return { ...held, me: { ...held.me, pinned }, head: { ...held.head, last_message: { ...message(1), sent_at } } };
+  };
+  const all = [at("old", "2026-01-01", false), at("new", "2026-01-03", false), at("kept", "2025-01-01", true)];
+  const state = run(all.map((item) => ({ type: "conversation", conversation: item })));
+  assert.deepEqual(
+    byActivity(state.conversations).map(({ id }) => id),
+    ["kept", "new", "old"],
+  );
+});
+
+test("of one conversation only the latest message is told, until the conversation is opened", () => {
+  const toast = (id, fields) => ({ type: "toast", toast: { id, ...fields } });
+  const state = run([
+    toast(1, { conversation_id: "c", text: "one" }),
+    toast(2, { conversation_id: "d", text: "one" }),
+    toast(3, { conversation_id: "c", text: "two" }),
+    toast(4, { text: "failed" }),
+    toast(5, { text: "failed" }),
+  ]);
+  const ids = ({ toasts }) => toasts.map(({ id }) => id);
+  assert.deepEqual(ids(state), [2, 3, 5]);
+  assert.deepEqual(ids(run([{ type: "toastsSeen", conversation_id: "c" }], state)), [2, 5]);
+});
+
 test("nothing new makes no new state", () => {
   const state = met({ seq: 2 });
   assert.equal(

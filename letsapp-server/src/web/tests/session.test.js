@@ -73,3 +73,19 @@ test("tokens that come after signing out are nobody's", async () => {
   await assert.rejects(sessions[0].renewed("access1"), { code: "unauthenticated" });
   assert.equal(sessions[0].user, null);
 });
+
+test("a session that its own request ends is said to have ended so, however the end is learned", async () => {
+  const answer = () => {
+    throw new Problem({ code: "unauthenticated", status: 401 });
+  };
+  const [session] = browser({ answer }).sessions;
+  const reasons = [];
+  session.addEventListener("end", ({ detail }) => reasons.push(detail));
+  session.start({ user: user("me"), tokens: tokens(1) });
+  session.endsAs("deleted");
+  await assert.rejects(session.renewed("access1"), { code: "unauthenticated" });
+  session.end("deleted");
+  session.start({ user: user("me"), tokens: tokens(2) });
+  session.end("signed-out");
+  assert.deepEqual(reasons, ["deleted", "signed-out"]);
+});

@@ -1,25 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { dayOf, initialsOf, isEmojiOnly, lengthOf, partsOf, previewOf, systemText } from "../client/text.js";
+import { dayOf, initialsOf, isEmojiOnly, lengthOf, nameOf, previewOf, systemText } from "../client/text.js";
 import { ME, message, PEER } from "./fixtures.js";
 
 const users = { [PEER]: { display_name: "Ada Lindqvist" }, third: { username: "emi", display_name: "" } };
-
-test("addresses become links, without the punctuation after them", () => {
-  assert.deepEqual(partsOf("See https://example.org/a?b=c, or (http://x.y/z)."), [
-    { text: "See " },
-    { text: "https://example.org/a?b=c", href: "https://example.org/a?b=c" },
-    { text: ", or (" },
-    { text: "http://x.y/z", href: "http://x.y/z" },
-    { text: ")." },
-  ]);
-});
-
-test("only http addresses become links", () => {
-  assert.deepEqual(partsOf("javascript:alert(1) <b>data:text/html,x</b>"), [
-    { text: "javascript:alert(1) <b>data:text/html,x</b>" },
-  ]);
-});
 
 test("a family counts as one character", () => {
   assert.equal(lengthOf("👨‍👩‍👧‍👦é"), 2);
@@ -60,7 +44,15 @@ test("system messages are told to the one who reads them", () => {
   assert.equal(told(ME, { type: "member_removed", user_id: "third" }), "You removed emi");
   assert.equal(told(PEER, { type: "member_left", user_id: PEER }), "Ada Lindqvist left");
   assert.equal(told(PEER, { type: "role_changed", user_id: ME, role: "owner" }), "Ada Lindqvist made you the owner");
+  assert.equal(told(PEER, { type: "role_changed", user_id: ME, role: "member" }), "Ada Lindqvist made you an ordinary member");
+  assert.equal(told(PEER, { type: "picture_changed", avatar_media_id: null }), "Ada Lindqvist removed the picture");
+  assert.equal(told(ME, { type: "about_changed", about: "" }), "You removed the description");
   assert.equal(told(PEER, { type: "something_new" }), "Something changed here");
+});
+
+test("a contact is called what the reader calls them", () => {
+  assert.equal(nameOf({ username: "ada", display_name: "Ada", alias: "Mum" }), "Mum");
+  assert.equal(nameOf({ username: null, display_name: "", alias: "Mum", deleted: true }), "Deleted account");
 });
 
 test("a preview says whose message it is, and nothing of a deleted one", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { asked, covers, EMPTY, page, put, refused } from "../client/state/timeline.js";
+import { asked, covers, EMPTY, page, place, put, refused } from "../client/state/timeline.js";
 import { ME, message } from "./fixtures.js";
 
 const seqs = ({ messages }) => messages.map(({ seq }) => seq);
@@ -62,4 +62,22 @@ test("what follows a message is covered only from the oldest loaded one on", () 
   assert.equal(covers(loaded([message(6), message(5)]), 4), true);
   assert.equal(covers(loaded([message(6), message(5)]), 3), false);
   assert.equal(covers(loaded([message(6)], true), 0), true);
+});
+
+test("far from the newest, only what lies between the messages at hand is taken", () => {
+  const around = { items: [message(6), message(5), message(7)], reachedStart: false, reachedEnd: false };
+  const far = place(asked(EMPTY, "a"), "a", around, ME);
+  assert.deepEqual(seqs(far), [5, 6, 7]);
+  assert.equal(put(far, message(20), ME), far);
+  assert.equal(put(far, message(6, { rev: 30, body: "edited" }), ME).messages[1].body, "edited");
+  assert.equal(covers(far, 4), false);
+});
+
+test("a place that touches the messages at hand joins them, another one replaces them", () => {
+  const near = loaded([message(21), message(20)]);
+  const at = (...items) => ({ items: items.map((seq) => message(seq)), reachedStart: false, reachedEnd: false });
+  const joined = place(asked(near, "b"), "b", at(19, 18), ME);
+  assert.deepEqual([seqs(joined), joined.reachedEnd], [[18, 19, 20, 21], true]);
+  const replaced = place(asked(near, "b"), "b", at(10, 11), ME);
+  assert.deepEqual([seqs(replaced), replaced.reachedEnd], [[10, 11], false]);
 });

@@ -1,6 +1,10 @@
-//! Two people in two browsers, one at a desk, one with a phone: all that a first evening with LetsApp holds.
+//! Two people in two browsers, one at a desk, one with a phone: all that a first evening with LetsApp holds. Then three, who
+//! make a group.
 
+mod account;
+mod deeds;
 mod page;
+mod three;
 
 use letsapp_testkit::chromium::{Chromium, ColorScheme, Screen};
 use letsapp_testkit::server::Running;

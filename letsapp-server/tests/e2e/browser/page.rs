@@ -142,7 +142,7 @@ impl Page {
     }
 
     pub(super) async fn edit(&self, body: &str, to: &str) {
-        self.tool(body, "edit").await;
+        self.choose(body, "edit").await;
         self.find("editing").await;
         self.picture("editing").await;
         let composer = self.find("composer").await;
@@ -160,16 +160,10 @@ impl Page {
     }
 
     pub(super) async fn delete(&self, body: &str) {
-        self.tool(body, "delete").await;
+        self.choose(body, "delete").await;
         self.find("confirm").await;
         self.picture("confirm").await;
         self.click("confirm-yes").await;
-    }
-
-    /// Opens the list of a group's members.
-    pub(super) async fn show_members(&self) {
-        self.click("members").await;
-        self.locate("[data-testid=member]").await;
     }
 
     /// Scrolls back until the first message of the conversation is in view.
@@ -199,8 +193,9 @@ impl Page {
         serde_json::from_value(self.ask(script, vec![]).await).expect("the script returns ticks")
     }
 
-    /// What the list says of the latest messages.
+    /// What the list says of the latest messages, once nobody is writing.
     pub(super) async fn previews(&self) -> Vec<String> {
+        self.await_absent("[data-testid=list-typing]").await;
         // Who wrote it looks different from either side.
         let script = "return [...document.querySelectorAll('[data-testid=last-message]')]
             .map((preview) => preview.textContent.replace(/^You: /, ''))";
@@ -289,8 +284,16 @@ impl Page {
         }
     }
 
+    /// Chooses something from the menu of a message.
+    pub(super) async fn choose(&self, body: &str, item: &str) {
+        self.tool(body, "more").await;
+        self.picture("message menu").await;
+        self.tap(&format!("[data-testid=message-menu] [data-testid={item}]"))
+            .await;
+    }
+
     /// Chooses one of the tools of a message, which show up when it is touched.
-    async fn tool(&self, body: &str, tool: &str) {
+    pub(super) async fn tool(&self, body: &str, tool: &str) {
         let script = "return [...document.querySelectorAll('[data-testid=message][data-seq]')]
             .findLast((message) => message.querySelector('[data-testid=body]')?.innerText === arguments[0]).dataset.seq";
         let seq = self.ask(script, vec![json!(body)]).await;
@@ -303,21 +306,21 @@ impl Page {
         self.tap(&format!("{message} [data-testid={tool}]")).await;
     }
 
-    async fn click(&self, testid: &str) {
+    pub(super) async fn click(&self, testid: &str) {
         self.tap(&format!("[data-testid={testid}]")).await;
     }
 
     /// Clicks as soon as that can be done: what slides into view can't be hit yet.
-    async fn tap(&self, css: &str) {
+    pub(super) async fn tap(&self, css: &str) {
         let click = async || self.window.find(Locator::Css(css)).await.ok()?.click().await.ok();
         self.wait(css, click).await;
     }
 
-    async fn find(&self, testid: &str) -> Element {
+    pub(super) async fn find(&self, testid: &str) -> Element {
         self.locate(&format!("[data-testid={testid}]")).await
     }
 
-    async fn locate(&self, css: &str) -> Element {
+    pub(super) async fn locate(&self, css: &str) -> Element {
         let find = async || self.window.find(Locator::Css(css)).await.ok();
         self.wait(css, find).await
     }
@@ -338,11 +341,11 @@ impl Page {
         self.ask(script, vec![]).await;
     }
 
-    async fn ask(&self, script: &str, arguments: Vec<Value>) -> Value {
+    pub(super) async fn ask(&self, script: &str, arguments: Vec<Value>) -> Value {
         self.window.execute(script, arguments).await.expect("the script runs")
     }
 }
 
-fn conversation(title: &str) -> String {
+pub(super) fn conversation(title: &str) -> String {
     format!("[data-testid=conversation][data-title='{title}']")
 }

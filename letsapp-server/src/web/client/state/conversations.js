@@ -42,12 +42,23 @@ export function withReceipt(conversation, { read_seq, delivered_seq }, timeline,
   return { ...conversation, me: { ...moved, unread: unread ?? conversation.me.unread }, unsure: unread === null };
 }
 
-/** Conversations in the order of their last activity. */
+/** Conversations in the order of the list: those kept on top, then by their last activity. */
 export function byActivity(conversations) {
   return Object.values(conversations)
     .filter(({ left }) => !left)
-    .sort((a, b) => activity(b).localeCompare(activity(a)) || a.id.localeCompare(b.id));
+    .sort((a, b) => onTop(b) - onTop(a) || activity(b).localeCompare(activity(a)) || a.id.localeCompare(b.id));
 }
+
+/** Whether nobody wants to be told of what is written there. */
+export const isMuted = ({ me }, now = Date.now()) => Boolean(me.muted_until) && new Date(me.muted_until) > now;
+
+/** In how many conversations there is something to read that the reader wants to know of. */
+export function unreadCount(conversations, now = Date.now()) {
+  const calls = (conversation) => conversation.me.unread > 0 && !conversation.me.archived && !isMuted(conversation, now);
+  return byActivity(conversations).filter(calls).length;
+}
+
+const onTop = ({ me }) => Number(me.pinned ?? false);
 
 const activity = ({ head, created_at }) => head.last_message?.sent_at ?? created_at;
 

@@ -1,5 +1,6 @@
 // The whole state of a signed-in client, and every way in which it changes. Pure: no clock, no network, no DOM.
 import * as conversations from "./conversations.js";
+import * as people from "./people.js";
 import * as receipts from "./receipts.js";
 import * as revs from "./revs.js";
 import * as timeline from "./timeline.js";
@@ -17,6 +18,17 @@ export function initial(user) {
     revs: {},
     receipts: {},
     members: {},
+    /** Messages that others answer, fetched for their quotes: `{conversation_id: {seq: message}}`, null where one can't be seen. */
+    quoted: {},
+    /** The message to be shown next: `{conversation_id, seq, highlights, turn}`, `turn` telling one jump from the next. */
+    target: null,
+    turn: 0,
+    /** `{user_id: {alias, added_at}}` and `{user_id: {blocked_at}}`, null until they are loaded. */
+    contacts: null,
+    blocks: null,
+    presence: {},
+    /** Who is writing: `{conversation_id: [user_id]}`. */
+    typing: {},
     /** Messages that the server hasn't acknowledged yet, oldest first. */
     outbox: [],
     toasts: [],
@@ -40,17 +52,41 @@ const TRANSITIONS = {
   historyRefused: (state, { conversation_id, asking }) =>
     withTimeline(state, conversation_id, (held) => timeline.refused(held, asking)),
   history: (state, { conversation_id, asking, ...page }) =>
-    withTimeline(state, conversation_id, (held) => timeline.page(held, asking, page, state.me.id)),
-  users: (state, { users }) => withUsers(state, users),
+    withTimeline(state, conversation_id, (held) =>
+      timeline.page(held, asking, toHead(state, conversation_id, page), state.me.id),
+    ),
+  placed: (state, { conversation_id, asking, ...page }) =>
+    withTimeline(state, conversation_id, (held) =>
+      timeline.place(held, asking, toHead(state, conversation_id, page), state.me.id),
+    ),
+  target: (state, { target }) => ({ ...state, target: { ...target, turn: state.turn + 1 }, turn: state.turn + 1 }),
+  targetGone: (state) => ({ ...state, target: null }),
+  quoted: (state, { conversation_id, seq, message }) =>
+    keyed(state, "quoted", conversation_id, (held) => ({ ...held, [seq]: message })),
+  users: (state, { users }) => people.withUsers(state, users),
+  profile: (state, { profile }) => people.withUsers({ ...state, me: profile }, [publicPart(profile)]),
+  contacts: (state, { items }) => people.withContacts(state, items),
+  contact: (state, { item }) => people.withContact(state, item),
+  contactGone: (state, { id }) => people.withoutContact(state, id),
+  blocks: (state, { items }) => people.withBlocks(state, items),
+  blocked: (state, { id, at }) => people.withBlock(state, id, at),
+  unblocked: (state, { id }) => people.withoutBlock(state, id),
+  presence: (state, { items }) => people.withPresence(state, items),
+  presenceLost: (state) => ({ ...state, presence: {}, typing: {} }),
+  typing: people.withTyping,
   members: (state, { conversation_id, items }) =>
-    withUsers(
+    people.withUsers(
       keyed(state, "members", conversation_id, () => items),
       items.map(({ user }) => user),
     ),
   outbox: (state, { items }) => ({ ...state, outbox: items }),
   toast: (state, { toast }) => ({
     ...state,
-    toasts: [...state.toasts.filter(({ text }) => text !== toast.text), toast].slice(-3),
+    toasts: [...state.toasts.filter((other) => !sameToast(other, toast)), toast].slice(-3),
+  }),
+  toastsSeen: (state, { conversation_id }) => ({
+    ...state,
+    toasts: state.toasts.filter((toast) => toast.conversation_id !== conversation_id),
   }),
   toastGone: (state, { id }) => ({ ...state, toasts: state.toasts.filter((toast) => toast.id !== id) }),
 };
@@ -91,7 +127,7 @@ function withConversation(state, conversation) {
     next = withTimeline(next, id, () => timeline.EMPTY);
     next = keyed(next, "revs", id, () => revs.jump(undefined, head.rev));
   }
-  if (peer) next = withUsers(next, [peer]);
+  if (peer) next = people.withUsers(next, [peer]);
   if (peer && peer_receipt) next = withRaised(next, id, { user_id: peer.id, ...peer_receipt });
   return next;
 }
@@ -107,6 +143,7 @@ function withMessage(state, message, created) {
   if (!state.conversations[id] || !state.revs[id]) return state;
   const fresh = !revs.known(state.revs[id], rev);
   let next = withTimelineMessage(state, message);
+  if (created && sender_id) next = people.withTyping(next, { conversation_id: id, user_id: sender_id, typing: false });
   next = keyed(next, "conversations", id, (held) =>
     conversations.withMessage(held, message, { fresh, created, me: state.me.id }),
   );
@@ -117,7 +154,27 @@ function withMessage(state, message, created) {
 }
 
 function withTimelineMessage(state, message) {
-  return withTimeline(state, message.conversation_id, (held) => timeline.put(held, message, state.me.id));
+  const { conversation_id: id, seq, rev } = message;
+  const next = withTimeline(state, id, (held) => timeline.put(held, message, state.me.id));
+  const quoted = next.quoted[id]?.[seq];
+  return quoted && quoted.rev < rev ? keyed(next, "quoted", id, (held) => ({ ...held, [seq]: message })) : next;
+}
+
+/** A page that seemed the last one isn't where more has come since it was made. */
+function toHead(state, id, page) {
+  const { left, head } = state.conversations[id];
+  const seqs = [...page.items, ...timelineOf(state, id).messages.slice(-1)].map(({ seq }) => seq);
+  const behind = !left && Math.max(0, ...seqs) < head.seq;
+  return page.reachedEnd && behind ? { ...page, reachedEnd: false } : page;
+}
+
+/** Of one conversation only the latest message is told. */
+function sameToast(a, b) {
+  return a.conversation_id === b.conversation_id && (a.conversation_id !== undefined || a.text === b.text);
+}
+
+function publicPart({ email: _, settings: __, ...user }) {
+  return user;
 }
 
 function withTimeline(state, id, change) {
@@ -140,12 +197,6 @@ function withRaised(state, id, item) {
 
 function onlyOf(items, table) {
   return Object.fromEntries(items.map(({ user_id }) => [user_id, table[user_id]]));
-}
-
-function withUsers(state, users) {
-  const fresh = users.filter((user) => JSON.stringify(state.users[user.id]) !== JSON.stringify(user));
-  if (fresh.length === 0) return state;
-  return { ...state, users: { ...state.users, ...Object.fromEntries(fresh.map((user) => [user.id, user])) } };
 }
 
 /** `state` with one entry of one of its tables replaced by what `change` makes of it; the same object if that is the same. */

@@ -1,4 +1,5 @@
 // How views read the client's state and the address.
+import { routeOf, withDrawer } from "../route.js";
 import { createContext, useContext, useEffect, useLayoutEffect, useReducer, useRef } from "../vendor/htm-preact.js";
 
 export const ClientContext = createContext(null);
@@ -26,18 +27,23 @@ export function usePeople(ids) {
   useEffect(() => people.want(ids), [people, ids.join()]);
 }
 
-/** Where in the client the address points: `{chat, panel}`. The back button of a phone thus leaves a chat. */
+/** Sees to it that the presence of these people is followed. */
+export function usePresence(ids) {
+  const { presence } = useClient();
+  useEffect(() => presence.want(ids), [presence, ids.join()]);
+}
+
+/** Where in the client the address points. The back button of a phone thus leaves a chat, a panel, a drawer. */
 export function useRoute() {
   const [, redraw] = useReducer((count) => count + 1, 0);
   useEffect(() => {
     window.addEventListener("hashchange", redraw);
     return () => window.removeEventListener("hashchange", redraw);
   }, []);
-  const [, chat = null, panel = null] = /^#\/chat\/([0-9a-f-]+)(?:\/(people))?$/.exec(window.location.hash) ?? [];
-  return { chat, panel };
+  return routeOf(window.location.hash);
 }
 
-export const chatAddress = (id, panel) => `#/chat/${id}${panel ? `/${panel}` : ""}`;
+export const drawerAddress = (drawer) => withDrawer(window.location.hash, drawer);
 
 export function go(address) {
   window.location.hash = address;

@@ -1,12 +1,15 @@
 // One conversation: who it is with, its messages, and where to write.
 import { timelineOf } from "../state/reduce.js";
-import { countOf, titleOf } from "../text.js";
-import { html, useEffect, useState } from "../vendor/htm-preact.js";
-import { chatAddress, go, useClient, useSelected } from "./bindings.js";
+import { titleOf } from "../text.js";
+import { html, useCallback, useEffect, useState } from "../vendor/htm-preact.js";
+import { useClient, useSelected } from "./bindings.js";
+import { ChatHead } from "./chat-head.js";
 import { Composer } from "./composer.js";
-import { Avatar, Confirm, Empty, IconButton, Spinner } from "./elements.js";
+import { Confirm, Empty, Spinner } from "./elements.js";
+import { ForwardDialog } from "./forward.js";
 import { Icon } from "./icons.js";
-import { isEditable } from "./message.js";
+import { isEditable } from "./message-tools.js";
+import { ReactionsDialog } from "./reactions.js";
 import { Timeline } from "./timeline.js";
 
 export function Chat({ conversation }) {
@@ -17,14 +20,16 @@ export function Chat({ conversation }) {
   const outbox = useSelected((state) => state.outbox);
   const receipts = useSelected((state) => state.receipts[id]);
   const users = useSelected((state) => state.users);
-  const [editing, setEditing] = useState(null);
-  const [deleting, setDeleting] = useState(null);
+  const target = useSelected((state) => (state.target?.conversation_id === id ? state.target : null));
+  /** What is being done with a message: `{kind, message}`. */
+  const [doing, setDoing] = useState(null);
+  const done = () => setDoing(null);
 
   const title = titleOf(conversation, users);
   const waiting = outbox.filter(({ conversation_id }) => conversation_id === id);
 
   const { status } = timeline;
-  const load = () => client.attempt(() => client.loadNewest(id));
+  const load = () => client.attempt(() => client.history.loadNewest(id));
   useEffect(() => {
     if (online && status === "empty") load();
   }, [id, online, status]);
@@ -33,17 +38,24 @@ export function Chat({ conversation }) {
     if (online && status === "failed") load();
   }, [id, online]);
   useEffect(() => {
-    if (kind === "group" && !left) client.loadReceipts(id).catch(() => {});
+    if (kind === "group" && !left) client.groups.loadReceipts(id).catch(() => {});
   }, [id, kind, left]);
+  useEffect(() => {
+    client.notices.looksAt(id);
+    return () => client.notices.looksAt(null);
+  }, [client, id]);
 
+  // The same function for as long as the chat is open, lest every message be drawn again with it.
+  const act = useCallback((kind, message) => (kind === "copy" ? copy(client, message) : setDoing({ kind, message })), [client]);
   const confirmDelete = () => {
-    setDeleting(null);
-    client.attempt(() => client.delete(deleting));
+    done();
+    client.attempt(() => client.delete(doing.message), { forbidden: "You can’t delete this message." });
   };
   const editLast = () => {
     const last = timeline.messages.findLast((message) => isEditable(message, client.store.state.me.id));
-    if (last) setEditing(last);
+    if (last) act("edit", last);
   };
+  const writing = doing?.kind === "edit" || doing?.kind === "reply" ? doing : null;
 
   return html`<main class="chat" aria-label=${`Chat: ${title}`} data-testid="chat" data-conversation-id=${id}>
     <${ChatHead} conversation=${conversation} title=${title} />
@@ -51,23 +63,46 @@ export function Chat({ conversation }) {
       status === "ready"
         ? html`<${Timeline}
           client=${client} conversation=${conversation} timeline=${timeline} waiting=${waiting} receipts=${receipts} users=${users}
-          onEdit=${setEditing} onDelete=${setDeleting}
+          target=${target} onAction=${act}
         />`
         : html`<div class="timeline-place"><${NotLoaded} online=${online} failed=${status === "failed"} onRetry=${load} /></div>`
     }
     ${
       left
         ? html`<p class="composer-closed" data-testid="left"><${Icon} name="forbidden" />You are no longer part of this conversation.</p>`
-        : html`<${Composer} key=${editing?.id ?? "new"} conversation=${conversation} editing=${editing} onEditLast=${editLast} onEdited=${() => setEditing(null)} />`
+        : html`<${Writing} conversation=${conversation} writing=${writing} onEditLast=${editLast} onDone=${done} />`
     }
     ${
-      deleting &&
+      doing?.kind === "delete" &&
       html`<${Confirm}
-      title="Delete this message?" text="It disappears for everyone in this conversation." action="Delete"
-      onConfirm=${confirmDelete} onClose=${() => setDeleting(null)}
+      title="Delete this message?" text="It disappears for everyone in this conversation." action="Delete" onConfirm=${confirmDelete} onClose=${done}
     />`
     }
+    ${doing?.kind === "forward" && html`<${ForwardDialog} message=${doing.message} onClose=${done} />`}
+    ${doing?.kind === "reactions" && html`<${ReactionsDialog} message=${doing.message} onClose=${done} />`}
   </main>`;
+}
+
+/** Where to write, unless it would reach nobody. */
+function Writing({ conversation, writing, onEditLast, onDone }) {
+  const client = useClient();
+  const { id, peer } = conversation;
+  const deleted = useSelected((state) => peer && (state.users[peer.id] ?? peer).deleted);
+  const blocked = useSelected((state) => Boolean(peer && state.blocks?.[peer.id]));
+  if (deleted) {
+    return html`<p class="composer-closed" data-testid="peer-deleted"><${Icon} name="forbidden" />This account was deleted.</p>`;
+  }
+  if (blocked) {
+    return html`<p class="composer-closed" data-testid="peer-blocked">
+      <${Icon} name="block" />You have blocked this person.
+      <button type="button" class="link" data-testid="unblock-here" onClick=${() => client.attempt(() => client.contacts.unblock(peer.id))}>Unblock</button>
+    </p>`;
+  }
+  const editing = writing?.kind === "edit" ? writing.message : null;
+  const answered = writing?.kind === "reply" ? writing.message : null;
+  return html`<${Composer}
+    key=${editing ? editing.id : id} conversation=${conversation} editing=${editing} answered=${answered} onEditLast=${onEditLast} onDone=${onDone}
+  />`;
 }
 
 function NotLoaded({ online, failed, onRetry }) {
@@ -78,17 +113,9 @@ function NotLoaded({ online, failed, onRetry }) {
   <//>`;
 }
 
-function ChatHead({ conversation, title }) {
-  const { id, kind, peer, member_count, left } = conversation;
-  const isGroup = kind === "group";
-  const note = isGroup ? !left && countOf(member_count) : peer.username && `@${peer.username}`;
-  return html`<header class="chat-head">
-    <${IconButton} icon="back" label="Back to conversations" testid="back" className="back" onClick=${() => go("")} />
-    <${Avatar} id=${isGroup ? id : peer.id} name=${title} kind=${isGroup ? "group" : "person"} size="small" />
-    <div class="chat-title">
-      <h2 dir="auto" data-testid="chat-title">${title}</h2>
-      <p>${note}</p>
-    </div>
-    ${isGroup && !left && html`<${IconButton} icon="people" label="People in this group" testid="members" onClick=${() => go(chatAddress(id, "people"))} />`}
-  </header>`;
+function copy(client, { body }) {
+  return client.attempt(async () => {
+    await navigator.clipboard.writeText(body);
+    client.toast("Copied.", "good");
+  });
 }

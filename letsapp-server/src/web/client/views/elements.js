@@ -1,6 +1,6 @@
 // Small pieces that all views share.
 import { hueOf, initialsOf } from "../text.js";
-import { Component, html, useEffect, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
+import { Component, html, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { Icon } from "./icons.js";
 
 /** A view that is drawn again only when one of its properties is another: a long list redraws one row, not all. */
@@ -16,9 +16,9 @@ export function memo(view) {
   };
 }
 
-/** Initials on a hue of their own; people are round, groups are not. */
-export function Avatar({ id, name, kind = "person", size = "medium" }) {
-  return html`<span class="avatar ${kind} ${size}" style=${{ "--hue": hueOf(id) }} aria-hidden="true">${initialsOf(name)}</span>`;
+/** Initials on a hue of their own, in place of a picture; people are round, groups are not. */
+export function Avatar({ id, name, kind = "person", size = "medium", online = false }) {
+  return html`<span class="avatar ${kind} ${size} ${online ? "online" : ""}" style=${{ "--hue": hueOf(id) }} aria-hidden="true">${initialsOf(name)}</span>`;
 }
 
 export function IconButton({ icon, label, testid, className = "", ...rest }) {
@@ -38,9 +38,36 @@ export function Spinner({ label }) {
   return html`<div class="spinner" role="status"><span class="visually-hidden">${label}</span></div>`;
 }
 
+/** A setting that is on or off. */
+export function Switch({ label, hint, testid, checked, disabled, onChange }) {
+  return html`<label class="switch-row">
+    <span class="switch-text"><span>${label}</span>${hint && html`<span class="hint">${hint}</span>`}</span>
+    <input
+      type="checkbox" role="switch" class="switch" data-testid=${testid} checked=${checked} disabled=${disabled}
+      onChange=${(event) => onChange(event.currentTarget.checked)}
+    />
+  </label>`;
+}
+
+/** Gives the focus back to where it was before this view took it, or where one writes. */
+export function useReturnFocus() {
+  const [before] = useState(() => document.activeElement);
+  useLayoutEffect(() => {
+    const giveBack = () => {
+      if (document.activeElement !== document.body) return;
+      const place = before !== document.body && before?.isConnected ? before : document.querySelector(".composer-field");
+      // On a touch screen a field that has the focus brings up the keyboard.
+      if (window.matchMedia("not (pointer: coarse)").matches) place?.focus({ preventScroll: true });
+    };
+    // Once the view is out of the document, and the focus with it.
+    return () => setTimeout(giveBack);
+  }, []);
+}
+
 /** A modal dialog: the browser keeps the focus inside, and Escape or a click beside it closes it. */
 export function Dialog({ title, testid, onClose, children }) {
   const dialog = useRef(null);
+  useReturnFocus();
   useLayoutEffect(() => dialog.current.showModal(), []);
   const besides = (event) => event.target === dialog.current && onClose();
   return html`<dialog ref=${dialog} class="dialog" aria-label=${title} data-testid=${testid} onClose=${onClose} onClick=${besides}>
@@ -59,50 +86,20 @@ export function Confirm({ title, text, action, onConfirm, onClose }) {
   return html`<${Dialog} title=${title} testid="confirm" onClose=${onClose}>
     <p class="dialog-text">${text}</p>
     <footer class="dialog-foot">
-      <button type="button" class="button quiet" data-testid="confirm-no" onClick=${onClose}>Cancel</button>
+      <button type="button" class="button quiet" data-testid="confirm-no" autofocus onClick=${onClose}>Cancel</button>
       <button type="button" class="button danger" data-testid="confirm-yes" onClick=${onConfirm}>${action}</button>
     </footer>
   <//>`;
-}
-
-/** A box that floats beside `anchor`; the browser closes it on Escape or a click elsewhere. */
-export function Popover({ anchor, label, testid, onClose, children }) {
-  const box = useRef(null);
-  useLayoutEffect(() => {
-    const element = box.current;
-    element.showPopover();
-    place(element, anchor);
-    return () => anchor.isConnected && element.contains(document.activeElement) && anchor.focus();
-  }, []);
-  useEffect(() => {
-    const follow = () => place(box.current, anchor);
-    window.addEventListener("resize", follow);
-    return () => window.removeEventListener("resize", follow);
-  }, []);
-  const toggled = (event) => event.newState === "closed" && onClose();
-  return html`<div ref=${box} popover="auto" class="popover" role="dialog" aria-label=${label} data-testid=${testid} onToggle=${toggled}>
-    ${children}
-  </div>`;
-}
-
-/** Above the anchor if there is room, else below, and never past an edge. */
-function place(element, anchor) {
-  const margin = 8;
-  const at = anchor.getBoundingClientRect();
-  const { offsetWidth: width, offsetHeight: height } = element;
-  const x = Math.min(Math.max(margin, at.left + at.width / 2 - width / 2), window.innerWidth - width - margin);
-  const above = at.top - height - margin;
-  const y = above > margin ? above : Math.min(at.bottom + margin, window.innerHeight - height - margin);
-  element.style.setProperty("left", `${x}px`);
-  element.style.setProperty("top", `${y}px`);
 }
 
 /** Moves the focus along a row or a list of elements, as arrow keys are expected to. */
 export function moveFocus(event, selector, { step = 1 } = {}) {
   const move = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: step, ArrowUp: -step }[event.key];
   const elements = [...event.currentTarget.querySelectorAll(selector)];
-  const at = elements.indexOf(document.activeElement);
-  if (!move || at < 0) return;
+  const at = elements.findIndex((element) => element.contains(document.activeElement));
+  if (!move || at < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
+  // Else a list within a list would move twice.
+  event.stopPropagation();
   elements[Math.min(Math.max(0, at + move), elements.length - 1)].focus();
 }

@@ -35,6 +35,34 @@ const DRAWINGS = {
     html`<path d="M3 12c2-4 5-6 9-6s7 2 9 6c-2 4-5 6-9 6s-7-2-9-6z"/><circle cx="12" cy="12" r="2.7"/><path d="m5 19.5 14-15"/>`,
   offline: () =>
     html`<path d="M5 10.5c1.3-1.3 2.9-2.2 4.7-2.6M8 14a5.7 5.7 0 0 1 2.5-1.4M19 10.5a10 10 0 0 0-3.5-2.2M12 18v.1M5 4l14 15"/>`,
+  reply: () => html`<path d="M9.5 6 4.5 11l5 5M5 11h8.5a6 6 0 0 1 6 6v1.5"/>`,
+  forward: () => html`<path d="m14.5 6 5 5-5 5M19 11h-8.5a6 6 0 0 0-6 6v1.5"/>`,
+  copy: () =>
+    html`<rect x="8.5" y="8.5" width="11" height="11" rx="2.2"/><path d="M15.5 5.7A1.7 1.7 0 0 0 13.8 4.5H6.5a2 2 0 0 0-2 2v7.3c0 .8.5 1.4 1.2 1.7"/>`,
+  more: () => html`<path d="M12 5.5v.1M12 12v.1m0 6.4v.1" stroke-width="2.6"/>`,
+  chevron: () => html`<path d="m6.5 9.5 5.5 5.5 5.5-5.5"/>`,
+  info: () => html`<circle cx="12" cy="12" r="8.5"/><path d="M12 11v5.2m0-8.5v.1"/>`,
+  pin: () => html`<path d="M9 4.5h6l-.8 6 2.8 2.8v1.2H7v-1.2l2.8-2.8zM12 14.5v5.5"/>`,
+  bell: () => html`<path d="M6.5 10.5a5.5 5.5 0 0 1 11 0c0 4.5 2 5.5 2 6.5h-15c0-1 2-2 2-6.5M10 20a2.2 2.2 0 0 0 4 0"/>`,
+  "bell-off": () =>
+    html`<path d="M7 8.5c-.3.6-.5 1.3-.5 2 0 4.5-2 5.5-2 6.5H16m2.6-2.2c-.6-.9-1.1-2.2-1.1-4.3a5.5 5.5 0 0 0-8-4.9M10 20a2.2 2.2 0 0 0 4 0M4.5 4.5l15 15"/>`,
+  archive: () => html`<path d="M4 5h16v4H4zM5.5 9v8.5a1.5 1.5 0 0 0 1.5 1.5h10a1.5 1.5 0 0 0 1.5-1.5V9M10 12.5h4"/>`,
+  block: () => html`<circle cx="12" cy="12" r="8"/><path d="m6.5 17.5 11-11"/>`,
+  person: () => html`<circle cx="12" cy="8" r="3.7"/><path d="M5 19.5c.6-3.6 3.3-5.8 7-5.8s6.4 2.2 7 5.8"/>`,
+  contacts: () =>
+    html`<rect x="6" y="4" width="14" height="16" rx="2.4"/><circle cx="13" cy="10" r="2.2"/><path d="M9.3 16c.5-1.8 1.9-2.8 3.7-2.8s3.2 1 3.7 2.8M6 8.5H3.8M6 12H3.8M6 15.5H3.8"/>`,
+  "group-add": () =>
+    html`<circle cx="8.5" cy="8.5" r="3.3"/><path d="M2.5 19c.5-3.3 2.8-5.3 6-5.3s5.5 2 6 5.3M14.8 5.5a3.3 3.3 0 0 1 1.5 5.3M19 12.5v6m-3-3h6"/>`,
+  settings: () =>
+    html`<path d="M4 7.5h9m5 0h2M4 16.5h2m5 0h9"/><circle cx="15.5" cy="7.5" r="2.4"/><circle cx="8.5" cy="16.5" r="2.4"/>`,
+  keyboard: () =>
+    html`<rect x="3" y="6.5" width="18" height="11.5" rx="2.2"/><path d="M6.7 10v.1m3.5-.1v.1m3.6-.1v.1m3.5-.1v.1M8.5 14.5h7"/>`,
+  device: () => html`<rect x="3.5" y="5" width="17" height="11" rx="2"/><path d="M9 19.5h6M12 16v3.5"/>`,
+  lock: () => html`<rect x="5.5" y="10.5" width="13" height="9.5" rx="2.2"/><path d="M8.5 10.5V8a3.5 3.5 0 0 1 7 0v2.5"/>`,
+  chat: () => html`<path d="M4.5 18.8V7.5a2.5 2.5 0 0 1 2.5-2.5h10a2.5 2.5 0 0 1 2.5 2.5v6a2.5 2.5 0 0 1-2.5 2.5H8.2z"/>`,
+  shield: () => html`<path d="M12 4 5.5 6.3v5c0 4.2 2.6 7.2 6.5 8.7 3.9-1.5 6.5-4.5 6.5-8.7v-5zM9 11.8l2.2 2.2 4-4.2"/>`,
+  "shield-off": () => html`<path d="M12 4 5.5 6.3v5c0 4.2 2.6 7.2 6.5 8.7 3.9-1.5 6.5-4.5 6.5-8.7v-5zM9.5 12h5"/>`,
+  crown: () => html`<path d="m4.5 8 3.7 3.5L12 6l3.8 5.5L19.5 8l-1.3 9.5H5.8z"/>`,
   forbidden: () => html`<circle cx="12" cy="12" r="8"/><path d="m6.5 17.5 11-11"/>`,
 };
 

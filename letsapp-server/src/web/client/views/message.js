@@ -1,42 +1,60 @@
-// One message: its bubble, its reactions, and what can be done with it.
-import { fullTimeOf, hueOf, isEmojiOnly, nameOf, partsOf, peopleIn, systemText, timeOf } from "../text.js";
+// One message: its bubble, its reactions, and the keys that work on it.
+import { chatAddress } from "../route.js";
+import { fullTimeOf, hueOf, isEmojiOnly, nameOf, peopleIn, systemText, timeOf } from "../text.js";
 import { html, useState } from "../vendor/htm-preact.js";
 import { usePeople } from "./bindings.js";
-import { Avatar, IconButton, memo } from "./elements.js";
+import { Body } from "./body.js";
+import { Avatar, memo } from "./elements.js";
 import { EmojiPopover } from "./emoji.js";
 import { Icon } from "./icons.js";
+import { actionsFor, MessageTools } from "./message-tools.js";
+import { Quote } from "./quote.js";
+import { Reactions } from "./reactions.js";
 import { Tick } from "./tick.js";
 
-const EDITABLE_MS = 15 * 60_000;
-
 export const Message = memo(
-  ({ client, message, me, sender, inGroup, continues, latest, tick, closed, mayModerate, onEdit, onDelete }) => {
+  ({ client, message, me, sender, inGroup, continues, stop, tick, closed, mayModerate, target, onAction }) => {
     const [picking, setPicking] = useState(null);
     const own = message.sender_id === me;
     const deleted = message.deleted_at !== null;
-    usePeople([message.sender_id]);
+    usePeople(peopleIn(message));
     const name = nameOf(sender);
     const react = (emoji) => {
       setPicking(null);
-      client.attempt(() => client.react(message, emoji));
+      client.attempt(() => client.react(message, emoji), { forbidden: "You can’t react here." });
+    };
+    const act = (kind, anchor) => (kind === "react" ? setPicking(anchor) : onAction(kind, message));
+    const actions = deleted ? [] : actionsFor(message, { me, closed, mayModerate });
+    const keys = (event) => {
+      if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
+      const action = actions.find(({ key }) => key === event.key);
+      if (!action) return;
+      event.preventDefault();
+      act(action.kind, event.currentTarget.querySelector(".bubble"));
     };
     // Safari doesn't focus what is tapped; the tools of a message appear with its focus.
     const tapped = (event) => !event.target.closest("button, a") && event.currentTarget.focus({ preventScroll: true });
+    const states = { continues, deleted, active: picking, named: !own && message.mentions?.includes(me), target };
+    const classes = ["message", own ? "own" : "theirs", ...Object.keys(states).filter((state) => states[state])];
+    const emojiOnly = !deleted && !message.reply_to && isEmojiOnly(message.body);
 
-    const classes = ["message", own ? "own" : "theirs", continues && "continues", deleted && "deleted", picking && "active"];
     return html`<li
-    class=${classes.filter(Boolean).join(" ")} tabindex=${latest ? "0" : "-1"} onClick=${tapped}
-    data-testid="message" data-seq=${message.seq} data-message-id=${message.id} data-own=${own} data-deleted=${deleted}
+    class=${classes.join(" ")} tabindex=${stop ? "0" : "-1"} onClick=${tapped} onKeyDown=${keys} data-testid="message"
+    data-seq=${message.seq} data-message-id=${message.id} data-own=${own} data-deleted=${deleted} data-target=${target ? "true" : undefined}
   >
-    ${inGroup && !own && html`<span class="message-avatar">${!continues && html`<${Avatar} id=${message.sender_id} name=${name} size="tiny" />`}</span>`}
+    ${inGroup && !own && html`<${Sender} message=${message} name=${name} continues=${continues} />`}
     <div class="message-column">
-      <div class="bubble ${!deleted && isEmojiOnly(message.body) ? "emoji-only" : ""}">
+      <div class="bubble ${emojiOnly ? "emoji-only" : ""}">
         ${inGroup && !own && !continues && html`<span class="sender" style=${{ "--hue": hueOf(message.sender_id) }} dir="auto">${name}</span>`}
-        ${!inGroup && html`<span class="visually-hidden">${own ? "You" : name}:</span>`}
+        ${(!inGroup || own || continues) && html`<span class="visually-hidden">${own ? "You" : name}:</span>`}
+        ${message.forwarded && !deleted && html`<span class="forwarded" data-testid="forwarded"><${Icon} name="forward" />Forwarded</span>`}
+        ${message.reply_to && !deleted && html`<${Quote} conversationId=${message.conversation_id} seq=${message.reply_to} />`}
         ${
           deleted
             ? html`<p class="body"><${Icon} name="forbidden" />${own ? "You deleted this message" : "This message was deleted"}</p>`
-            : html`<${Body} text=${message.body} />`
+            : html`<${Body}
+                text=${message.body} conversationId=${message.conversation_id} mentions=${message.mentions} highlights=${target?.highlights}
+              />`
         }
         <span class="meta">
           ${message.edited_at && !deleted && html`<span data-testid="edited" title=${fullTimeOf(message.edited_at)}>edited</span>`}
@@ -44,26 +62,27 @@ export const Message = memo(
           ${own && !deleted && html`<${Tick} state=${tick} />`}
         </span>
       </div>
-      ${message.reactions.length > 0 && html`<${Reactions} message=${message} me=${me} closed=${closed} onReact=${react} />`}
+      ${
+        message.reactions.length > 0 &&
+        html`<${Reactions} message=${message} closed=${closed} onReact=${react} onShow=${() => onAction("reactions", message)} />`
+      }
     </div>
-    ${
-      !deleted &&
-      !closed &&
-      html`<div class="tools" role="toolbar" aria-label="Message">
-      <${IconButton} icon="smile" label="React" testid="react" onClick=${(event) => setPicking(event.currentTarget)} />
-      ${isEditable(message, me) && html`<${IconButton} icon="pencil" label="Edit" testid="edit" onClick=${() => onEdit(message)} />`}
-      ${(own || mayModerate) && html`<${IconButton} icon="trash" label="Delete" testid="delete" onClick=${() => onDelete(message)} />`}
-    </div>`
-    }
+    ${actions.length > 0 && html`<${MessageTools} message=${message} actions=${actions} onAct=${act} />`}
     ${picking && html`<${EmojiPopover} anchor=${picking} chosen=${message.my_reaction} onPick=${react} onClose=${() => setPicking(null)} />`}
   </li>`;
   },
 );
 
-/** Whether the reader may still change what they wrote. */
-export function isEditable(message, me) {
-  const age = Date.now() - new Date(message.sent_at);
-  return message.sender_id === me && message.kind === "user" && !message.deleted_at && age < EDITABLE_MS;
+/** The face at the side, which leads to who it is. */
+function Sender({ message: { conversation_id, sender_id }, name, continues }) {
+  return html`<span class="message-avatar">
+    ${
+      !continues &&
+      html`<a href=${chatAddress(conversation_id, `person/${sender_id}`)} tabindex="-1" aria-label=${name}>
+      <${Avatar} id=${sender_id} name=${name} size="tiny" />
+    </a>`
+    }
+  </span>`;
 }
 
 /** A message that the server hasn't acknowledged. */
@@ -71,17 +90,23 @@ export function WaitingMessage({ item, continues, onRetry, onDiscard }) {
   const failed = item.status === "failed";
   return html`<li class="message own waiting ${continues ? "continues" : ""}" tabindex="-1" data-testid="message" data-message-id=${item.id} data-own="true">
     <div class="message-column">
-      <div class="bubble ${isEmojiOnly(item.body) ? "emoji-only" : ""}">
-        <${Body} text=${item.body} />
+      <div class="bubble ${!item.reply_to && isEmojiOnly(item.body) ? "emoji-only" : ""}">
+        ${item.reply_to && html`<${Quote} conversationId=${item.conversation_id} seq=${item.reply_to} />`}
+        <${Body} text=${item.body} conversationId=${item.conversation_id} mentions=${item.mentions} />
         <span class="meta">
           <time datetime=${item.queued_at}>${timeOf(item.queued_at)}</time>
           <${Tick} state=${failed ? "failed" : "sending"} />
         </span>
       </div>
       ${
+        item.slowed &&
+        !failed &&
+        html`<p class="slowed" role="status" data-testid="slowed">A little too fast: it is sent as soon as the server takes more.</p>`
+      }
+      ${
         failed &&
         html`<p class="not-sent" role="alert" data-testid="not-sent">
-        <span>Not sent: ${item.error}</span>
+        <span>Not sent. ${item.error}</span>
         <button type="button" class="link" data-testid="retry" onClick=${onRetry}>Try again</button>
         <button type="button" class="link" data-testid="discard" onClick=${onDiscard}>Discard</button>
       </p>`
@@ -95,29 +120,4 @@ export function SystemMessage({ message, users, me }) {
   return html`<li class="system" data-testid="system-message" data-seq=${message.seq} data-type=${message.system?.type}>
     <span title=${fullTimeOf(message.sent_at)} dir="auto">${systemText(message, users, me)}</span>
   </li>`;
-}
-
-function Body({ text }) {
-  return html`<p class="body" dir="auto" data-testid="body">
-    ${partsOf(text).map((part) =>
-      part.href ? html`<a href=${part.href} target="_blank" rel="noopener noreferrer nofollow">${part.text}</a>` : part.text,
-    )}
-  </p>`;
-}
-
-function Reactions({ message, me, closed, onReact }) {
-  return html`<ul class="reactions" aria-label="Reactions">
-    ${message.reactions.map(({ emoji, count }) => {
-      const mine = message.my_reaction === emoji;
-      const label = `${emoji} ${count}${mine ? ", yours included" : ""}`;
-      return html`<li key=${emoji}>
-        <button
-          type="button" class="reaction" aria-pressed=${mine} aria-label=${label} disabled=${closed}
-          data-testid="reaction" data-emoji=${emoji} data-count=${count} onClick=${() => onReact(emoji)}
-        >
-          <span class="emoji">${emoji}</span>${count > 1 && html`<span>${count}</span>`}
-        </button>
-      </li>`;
-    })}
-  </ul>`;
 }

@@ -1,42 +1,57 @@
 // The whole screen of a signed-in user: the list at the left, a chat at the right; on a phone one of the two.
-import { byActivity } from "../state/conversations.js";
+import { unreadCount } from "../state/conversations.js";
 import { html, useEffect } from "../vendor/htm-preact.js";
-import { ClientContext, go, useClient, useRoute, useSelected } from "./bindings.js";
+import { ClientContext, drawerAddress, go, useClient, useRoute, useSelected } from "./bindings.js";
 import { Chat } from "./chat.js";
-import { Empty, IconButton } from "./elements.js";
+import { ChatSearch } from "./chat-search.js";
+import { Empty } from "./elements.js";
+import { GroupPanel } from "./group-panel.js";
+import { HelpDialog } from "./help.js";
 import { Icon } from "./icons.js";
-import { PeoplePanel } from "./people-panel.js";
+import { NewGroup } from "./new-group.js";
+import { PersonPanel } from "./person-panel.js";
+import { useShortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
+import { Toasts } from "./toasts.js";
 
 export function Messenger({ client }) {
   return html`<${ClientContext.Provider} value=${client}><${Panes} /><${Toasts} /><//>`;
 }
 
 function Panes() {
-  const { chat, panel } = useRoute();
+  const { chat, panel, person, drawer } = useRoute();
   const ready = useSelected((state) => state.ready);
   const status = useSelected((state) => state.connection.status);
   const conversation = useSelected((state) => state.conversations[chat]);
-  const isGroup = conversation?.kind === "group";
 
   useUnreadInTitle();
+  useShortcuts();
   // An address to something that isn't there, any more or at all.
   useEffect(() => {
-    if (ready && chat && !conversation) go("");
+    if (ready && chat && !conversation) go("#/");
   }, [ready, chat, conversation]);
 
   return html`<div class="messenger ${conversation ? "in-chat" : ""}" data-testid="messenger" data-connection=${status}>
     <${Connection} />
     <div class="panes">
-      <${Sidebar} selected=${chat} />
+      <${Sidebar} selected=${chat} drawer=${drawer} />
       ${
         conversation
           ? html`<${Chat} key=${conversation.id} conversation=${conversation} />`
           : html`<main class="chat nothing"><${Empty} title="Pick a conversation">Or find someone by name, and say hello.<//></main>`
       }
-      ${isGroup && panel === "people" && !conversation.left && html`<${PeoplePanel} key=${`people-${chat}`} conversation=${conversation} />`}
+      ${conversation && panel && html`<${SidePanel} key=${`${chat} ${panel} ${person}`} panel=${panel} person=${person} conversation=${conversation} />`}
     </div>
+    ${drawer === "group" && html`<${NewGroup} onClose=${() => go(drawerAddress(null))} />`}
+    ${drawer === "help" && html`<${HelpDialog} onClose=${() => go(drawerAddress(null))} />`}
   </div>`;
+}
+
+function SidePanel({ panel, person, conversation }) {
+  if (panel === "search") return html`<${ChatSearch} conversation=${conversation} />`;
+  if (panel === "person") return person && html`<${PersonPanel} conversation=${conversation} userId=${person} />`;
+  if (conversation.kind === "direct") return html`<${PersonPanel} conversation=${conversation} userId=${conversation.peer.id} />`;
+  return !conversation.left && html`<${GroupPanel} conversation=${conversation} />`;
 }
 
 /** Tells of a lost connection; a short one passes unseen, since the banner fades in late. */
@@ -53,29 +68,9 @@ function Connection() {
   </div>`;
 }
 
-function Toasts() {
-  const client = useClient();
-  const toasts = useSelected((state) => state.toasts);
-  return html`<div class="toasts" aria-live="polite">
-    ${toasts.map((toast) => html`<${Toast} key=${toast.id} toast=${toast} onGone=${() => client.dismiss(toast.id)} />`)}
-  </div>`;
-}
-
-function Toast({ toast, onGone }) {
-  useEffect(() => {
-    const timer = setTimeout(onGone, 6_000);
-    return () => clearTimeout(timer);
-  }, []);
-  return html`<div class="toast ${toast.tone}" data-testid="toast">
-    <${Icon} name="alert" />
-    <span>${toast.text}</span>
-    <${IconButton} icon="close" label="Dismiss" onClick=${onGone} />
-  </div>`;
-}
-
 function useUnreadInTitle() {
   const conversations = useSelected((state) => state.conversations);
-  const unread = byActivity(conversations).filter(({ me }) => me.unread > 0).length;
+  const unread = unreadCount(conversations);
   useEffect(() => {
     document.title = unread > 0 ? `(${unread}) LetsApp` : "LetsApp";
   }, [unread]);

@@ -1,7 +1,8 @@
 // The dialog that makes a group.
 import { uuidv7 } from "../ids.js";
+import { chatAddress } from "../route.js";
 import { html, useRef, useState } from "../vendor/htm-preact.js";
-import { chatAddress, go, useClient } from "./bindings.js";
+import { go, useClient } from "./bindings.js";
 import { Dialog } from "./elements.js";
 import { PeoplePicker } from "./people-search.js";
 
@@ -18,11 +19,8 @@ export function NewGroup({ onClose }) {
     // The same group asked for again keeps its id, in case only the answer was lost.
     if (request.current?.wanted !== wanted) request.current = { id: uuidv7(), wanted };
     setBusy(true);
-    const done = await client.attempt(async () =>
-      go(chatAddress(await client.createGroup(request.current.id, title.trim(), picked))),
-    );
+    await client.attempt(async () => go(chatAddress(await client.groups.create(request.current.id, title.trim(), picked))));
     setBusy(false);
-    if (done) onClose();
   };
 
   return html`<${Dialog} title="New group" testid="new-group-dialog" onClose=${onClose}>
@@ -30,7 +28,7 @@ export function NewGroup({ onClose }) {
       <div class="field">
         <label for="group-title">Name of the group</label>
         <input
-          id="group-title" class="input" data-testid="group-title" required maxlength="100" autocomplete="off" value=${title}
+          id="group-title" class="input" data-testid="group-title" required maxlength="100" autocomplete="off" autofocus value=${title}
           onInput=${(event) => setTitle(event.currentTarget.value)}
         />
       </div>

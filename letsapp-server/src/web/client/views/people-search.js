@@ -1,4 +1,5 @@
 // Finding people by the beginning of their names.
+import { explain } from "../explain.js";
 import { nameOf } from "../text.js";
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { useClient } from "./bindings.js";
@@ -17,7 +18,7 @@ export function usePeopleSearch(query) {
     let current = true;
     const search = async () => {
       const people = await client.findUsers(wanted).catch((problem) => {
-        if (current) client.toast(problem.message);
+        if (current) client.toast(explain(problem));
         return [];
       });
       if (current) setFound({ query: wanted, people: people.filter(({ id }) => id !== client.store.state.me.id) });
@@ -31,14 +32,14 @@ export function usePeopleSearch(query) {
   return { people: wanted ? found.people : [], searching: wanted !== "" && found.query !== wanted };
 }
 
-export function SearchField({ label, testid, value, onInput, onKeyDown, autofocus }) {
+export function SearchField({ label, hint = label, testid, value, onInput, onKeyDown, autofocus }) {
   const input = useRef(null);
   useEffect(() => autofocus && input.current.focus(), []);
   return html`<div class="search">
     <${Icon} name="search" />
     <input
-      ref=${input} type="search" class="input" placeholder=${label} aria-label=${label} data-testid=${testid} value=${value}
-      autocomplete="off" autocapitalize="none" spellcheck="false" enterkeyhint="search"
+      ref=${input} type="search" class="input" placeholder=${hint} aria-label=${label} data-testid=${testid} value=${value}
+      autocomplete="off" autocapitalize="none" spellcheck="false" enterkeyhint="search" maxlength="200"
       onInput=${(event) => onInput(event.currentTarget.value)} onKeyDown=${onKeyDown}
     />
   </div>`;
@@ -83,11 +84,12 @@ export function PeoplePicker({ picked, onPick, without = [] }) {
   </div>`;
 }
 
-export function PersonText({ person, note }) {
+/** A face, a name, and a line below it. */
+export function PersonText({ person, note, size, online }) {
   const name = nameOf(person);
-  return html`<${Avatar} id=${person.id} name=${name} />
+  return html`<${Avatar} id=${person.id} name=${name} size=${size} online=${online} />
     <span class="row-text">
-      <span class="row-title">${name}</span>
+      <span class="row-title" dir="auto">${name}</span>
       <span class="row-note">${note ?? (person.username ? `@${person.username}` : "")}</span>
     </span>`;
 }

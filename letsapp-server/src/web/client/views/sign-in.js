@@ -1,6 +1,7 @@
 // The page for whoever isn't signed in: sign in, or create an account.
+import { explain } from "../explain.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { Icon } from "./icons.js";
+import { Field, faultOf, PasswordField, useForm } from "./form.js";
 
 const DEVICE = /Mobi|Android/i.test(navigator.userAgent) ? "Web client on a phone" : "Web client";
 
@@ -26,26 +27,12 @@ export function SignIn({ api, notice, onSignedIn }) {
 }
 
 function AccountForm({ isNew, api, onSignedIn }) {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState(null);
-
-  const submit = async (event) => {
-    event.preventDefault();
-    if (busy) return;
-    const { username, password, display_name } = Object.fromEntries(new FormData(event.currentTarget));
+  const { busy, problem, submit } = useForm(async ({ username, password, display_name }) => {
     const account = { username: username.trim(), password, device_name: DEVICE };
     if (display_name?.trim()) account.display_name = display_name.trim();
-    setBusy(true);
-    setProblem(null);
-    try {
-      onSignedIn(await (isNew ? api.register(account) : api.login(account)));
-    } catch (reason) {
-      setProblem(reason);
-      setBusy(false);
-    }
-  };
-
-  const fault = (field) => problem?.errors?.find((error) => error.field === field)?.detail;
+    onSignedIn(await (isNew ? api.register(account) : api.login(account)));
+  });
+  const fault = (field) => faultOf(problem, field);
   const shown = problem && !["username", "password", "display_name"].some(fault);
   return html`<form onSubmit=${submit} data-testid=${isNew ? "sign-up-form" : "sign-in-form"}>
     <${Field}
@@ -61,37 +48,8 @@ function AccountForm({ isNew, api, onSignedIn }) {
   </form>`;
 }
 
-function PasswordField({ isNew, fault }) {
-  const [visible, setVisible] = useState(false);
-  const label = visible ? "Hide password" : "Show password";
-  return html`<${Field}
-    name="password" label="Password" type=${visible ? "text" : "password"} fault=${fault}
-    autocomplete=${isNew ? "new-password" : "current-password"} hint=${isNew && "At least 8 characters"}
-  >
-    <button type="button" class="icon-button in-field" aria-label=${label} title=${label} aria-pressed=${visible} onClick=${() => setVisible(!visible)}>
-      <${Icon} name=${visible ? "eye-off" : "eye"} />
-    </button>
-  <//>`;
-}
-
-function Field({ name, label, optional, hint, fault, children, ...input }) {
-  const about = fault || hint;
-  return html`<div class="field">
-    <label for=${name}>${label}${optional && html` <span class="optional">optional</span>`}</label>
-    <div class="field-box">
-      <input
-        id=${name} name=${name} class="input" data-testid=${name} required=${!optional} aria-invalid=${fault ? "true" : undefined}
-        aria-describedby=${about ? `${name}-about` : undefined} ...${input}
-      />
-      ${children}
-    </div>
-    ${about && html`<p id="${name}-about" class=${fault ? "fault" : "hint"} data-testid=${fault ? `${name}-error` : undefined}>${about}</p>`}
-  </div>`;
-}
-
 function explained(problem, isNew) {
   if (problem.code === "conflict") return "This username is taken. Try another.";
   if (problem.unauthenticated && !isNew) return "Wrong username or password.";
-  if (problem.code === "rate_limited") return "Too many attempts. Please wait a little.";
-  return problem.message;
+  return explain(problem);
 }

@@ -1,7 +1,8 @@
 // The messages of a chat, of which only a window is in the document. What is in view stays where it is, whatever is added above or
-// below it; at the bottom, the view follows what comes in.
+// below it; at the bottom, the view follows what comes in. A target is brought into the middle, wherever it is.
 import { isUnread } from "../state/conversations.js";
 import { tick } from "../state/receipts.js";
+import { timelineOf } from "../state/reduce.js";
 import { dayOf, minutesBetween, nameOf, sameDay } from "../text.js";
 import { Component, html } from "../vendor/htm-preact.js";
 import { Empty, IconButton, moveFocus, Spinner } from "./elements.js";
@@ -24,10 +25,11 @@ export class Timeline extends Component {
     const { conversation, timeline } = props;
     // The first unread message is marked where it was when the chat was opened.
     this.divider = conversation.me.unread > 0 ? conversation.me.read_seq : null;
-    this.state = { ...lastWindow(timeline.messages), atBottom: true };
-    this.heard = timeline.messages.at(-1)?.seq ?? 0;
+    this.state = this.startingAt(props.target) ?? { ...lastWindow(timeline.messages), atBottom: true };
+    this.heard = conversation.head.seq;
     this.resting = 0;
     this.list = null;
+    this.shownTurn = null;
   }
 
   componentDidMount() {
@@ -37,12 +39,15 @@ export class Timeline extends Component {
     window.addEventListener("focus", this.see);
     document.addEventListener("visibilitychange", this.see);
     const divider = this.list.querySelector(".divider");
+    if (this.showTarget()) return this.scrolled();
     if (divider) this.list.scrollTop = divider.offsetTop - this.list.clientHeight / 4;
     else this.toBottom();
     this.scrolled();
   }
 
   componentWillUnmount() {
+    const { store } = this.props.client;
+    if (this.shownTurn !== null && store.state.target?.turn === this.shownTurn) store.dispatch({ type: "targetGone" });
     this.resizes.disconnect();
     window.removeEventListener("focus", this.see);
     document.removeEventListener("visibilitychange", this.see);
@@ -56,28 +61,34 @@ export class Timeline extends Component {
 
   componentDidUpdate(before, _, { wrote, anchor }) {
     if (wrote) this.divider = null;
-    if (wrote && this.state.to !== null) return this.showLatest();
-    if (anchor && !wrote) this.list.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
-    else if (this.state.to === null) this.toBottom();
+    if (wrote && !this.following) return this.showLatest();
+    if (this.props.target && this.props.target.turn !== this.shownTurn) {
+      const wanted = this.startingAt(this.props.target);
+      if (wanted && !this.list.querySelector(`[data-seq="${this.props.target.seq}"]`)) return this.setState(wanted);
+      if (this.showTarget()) return this.scrolled();
+    }
+    if (anchor?.element.isConnected && !wrote) this.list.scrollTop += anchor.element.getBoundingClientRect().top - anchor.top;
+    else if (this.following) this.toBottom();
     if (before.timeline !== this.props.timeline || before.waiting !== this.props.waiting) this.scrolled();
   }
 
-  render({ timeline, waiting, conversation }, { from, to, atBottom }) {
+  render({ timeline, waiting, conversation, target }, { from, to, atBottom }) {
     const { messages, reachedStart, asking } = timeline;
     const shown = windowOf(messages, from, to);
     const before = messages.indexOf(shown[0]) - 1;
+    const stop = shown.find(({ seq }) => seq === target?.seq) ?? shown.findLast(({ kind }) => kind === "user");
     const empty = reachedStart && messages.length + waiting.length === 0;
     return html`<div class="timeline-frame">
       <div
-        class="timeline" ref=${(element) => (this.list = element)} onScroll=${this.scrolled} onKeyDown=${(event) => moveFocus(event, ".message")}
+        class="timeline" ref=${(element) => (this.list = element)} onScroll=${this.scrolled} onKeyDown=${this.keys}
         data-testid="timeline" data-at-bottom=${atBottom} tabindex="-1"
       >
-        <div class="timeline-edge">${asking && html`<${Spinner} label="Loading older messages" />`}</div>
+        <div class="timeline-edge">${asking && html`<${Spinner} label="Loading messages" />`}</div>
         ${empty && html`<${Empty} title="Say hello">This is the very beginning of your conversation.<//>`}
         <ol class="messages" aria-label="Messages">
-          ${shown.flatMap((message, i) => this.rows(message, messages[before + i]))}
+          ${shown.flatMap((message, i) => this.rows(message, messages[before + i], message === stop))}
           ${
-            to === null &&
+            this.following &&
             this.waitingRows(
               waiting.filter(({ id }) => !has(timeline, id)),
               messages.at(-1),
@@ -96,8 +107,9 @@ export class Timeline extends Component {
     </div>`;
   }
 
-  rows(message, previous) {
-    const { client, users, receipts, conversation, timeline, onEdit, onDelete } = this.props;
+  /** `stop`: the one message of the list that the Tab key comes to. */
+  rows(message, previous, stop) {
+    const { client, users, receipts, conversation, target, onAction } = this.props;
     const me = client.store.state.me.id;
     const separators = this.separators(message, previous);
     if (message.kind === "system") {
@@ -105,9 +117,10 @@ export class Timeline extends Component {
     }
     const row = html`<${Message}
       key=${message.id} client=${client} message=${message} me=${me} sender=${users[message.sender_id]} inGroup=${conversation.kind === "group"}
-      continues=${separators.length === 0 && continues(previous, message)} latest=${message === timeline.messages.at(-1)}
+      continues=${separators.length === 0 && continues(previous, message)} stop=${stop}
       tick=${message.sender_id === me ? tick(receipts ?? {}, message.seq, me) : null} closed=${Boolean(conversation.left)}
-      mayModerate=${conversation.kind === "group" && conversation.me.role !== "member"} onEdit=${onEdit} onDelete=${onDelete}
+      mayModerate=${conversation.kind === "group" && conversation.me.role !== "member"} onAction=${onAction}
+      target=${target?.seq === message.seq ? target : null}
     />`;
     return [...separators, row];
   }
@@ -143,10 +156,43 @@ export class Timeline extends Component {
     return separators;
   }
 
+  /** Whether the window ends where the conversation does, so that what comes in is shown. */
+  get following() {
+    return this.state.to === null && this.props.timeline.reachedEnd;
+  }
+
+  keys = (event) => {
+    if (event.key === "End") this.showLatest();
+    else moveFocus(event, ".message");
+  };
+
+  /** A window with a target in its middle, if it is at hand. */
+  startingAt(target) {
+    const { messages } = this.props.timeline;
+    const at = target ? messages.findIndex(({ seq }) => seq === target.seq) : -1;
+    if (at < 0) return null;
+    const end = Math.min(messages.length, Math.max(at + WINDOW / 2, WINDOW));
+    const from = messages[Math.max(0, end - WINDOW)].seq;
+    return { from, to: end < messages.length ? messages[end - 1].seq : null, atBottom: false };
+  }
+
+  /** Brings a new target into view; returns whether there was one. */
+  showTarget() {
+    const { target } = this.props;
+    const element = target && target.turn !== this.shownTurn && this.list.querySelector(`[data-seq="${target.seq}"]`);
+    if (!element) return false;
+    this.shownTurn = target.turn;
+    element.scrollIntoView({ block: "center" });
+    // Whoever goes through findings goes on from there; on a touch screen the focus would open the tools.
+    const pointed = window.matchMedia("(hover: none)").matches || document.activeElement?.closest(".panel");
+    if (!pointed) element.focus({ preventScroll: true });
+    return true;
+  }
+
   /** The newest message of somebody else, for those who listen instead of looking. */
   spoken() {
-    const { timeline, client, users } = this.props;
-    const last = timeline.messages.at(-1);
+    const { conversation, client, users } = this.props;
+    const last = conversation.head.last_message;
     if (!last || last.seq <= this.heard || !isUnread(last, client.store.state.me.id)) return "";
     return `${nameOf(users[last.sender_id])}: ${last.body}`;
   }
@@ -154,7 +200,7 @@ export class Timeline extends Component {
   scrolled = () => {
     const { list } = this;
     const below = list.scrollHeight - list.clientHeight - list.scrollTop;
-    const atBottom = this.state.to === null && below < AT_BOTTOM_PX;
+    const atBottom = this.following && below < AT_BOTTOM_PX;
     if (atBottom !== this.state.atBottom) this.setState({ atBottom });
     if (list.scrollTop < NEAR_EDGE_PX) this.wantOlder();
     else if (below < NEAR_EDGE_PX) this.wantNewer();
@@ -170,19 +216,22 @@ export class Timeline extends Component {
       const end = from + WINDOW;
       this.setState({ from: messages[from].seq, to: end < messages.length ? messages[end - 1].seq : null });
     } else if (messages.length > 0 && !timeline.reachedStart && !timeline.asking && Date.now() > this.resting) {
-      this.loadOlder();
+      this.load((history, id) => history.loadOlder(id));
     }
   }
 
-  async loadOlder() {
+  async load(page) {
     const { client, conversation } = this.props;
-    const loaded = await client.attempt(() => client.loadOlder(conversation.id));
+    const loaded = await client.attempt(() => page(client.history, conversation.id));
     if (!loaded) this.resting = Date.now() + REST_MS;
   }
 
   wantNewer() {
-    const { messages } = this.props.timeline;
-    if (this.state.to === null) return this.trim();
+    const { messages, reachedEnd, asking } = this.props.timeline;
+    if (this.state.to === null) {
+      if (!reachedEnd && !asking && Date.now() > this.resting) this.load((history, id) => history.loadNewer(id));
+      return this.trim();
+    }
     const last = messages.findLastIndex(({ seq }) => seq <= this.state.to);
     const end = Math.min(messages.length, last + 1 + STEP);
     this.setState({
@@ -197,8 +246,11 @@ export class Timeline extends Component {
     if (windowOf(messages, this.state.from, null).length > WINDOW + STEP) this.setState(lastWindow(messages));
   }
 
-  showLatest = () => {
-    this.setState({ ...lastWindow(this.props.timeline.messages), atBottom: true });
+  showLatest = async () => {
+    const { client, conversation } = this.props;
+    if (!(await client.attempt(() => client.history.returnToNewest(conversation.id)))) return;
+    // What was loaded just now is drawn later.
+    this.setState({ ...lastWindow(timelineOf(client.store.state, conversation.id).messages), atBottom: true });
   };
 
   toBottom() {

@@ -1,0 +1,53 @@
+// The head of a chat: who it is with, whether they are there or writing, and what can be done with the conversation.
+import { presenceText, typingText } from "../activity.js";
+import { chatAddress } from "../route.js";
+import { countOf } from "../text.js";
+import { html, useState } from "../vendor/htm-preact.js";
+import { go, useClient, usePeople, usePresence, useSelected } from "./bindings.js";
+import { useConversationMenu } from "./conversation-menu.js";
+import { Avatar, IconButton } from "./elements.js";
+import { Menu } from "./popover.js";
+
+export function ChatHead({ conversation, title }) {
+  const { id, kind, peer, left } = conversation;
+  const isGroup = kind === "group";
+  const online = useSelected((state) => !isGroup && state.presence[peer.id]?.status === "online");
+  return html`<header class="chat-head">
+    <${IconButton} icon="back" label="Back to conversations" testid="back" className="back" onClick=${() => go("#/")} />
+    <a class="chat-who" href=${chatAddress(id, "info")} data-testid=${isGroup ? "members" : "profile"} title="Show details">
+      <${Avatar} id=${isGroup ? id : peer.id} name=${title} kind=${isGroup ? "group" : "person"} size="small" online=${online} />
+      <span class="chat-title">
+        <h2 dir="auto" data-testid="chat-title">${title}</h2>
+        <${Note} conversation=${conversation} />
+      </span>
+    </a>
+    <${IconButton} icon="search" label="Search in this chat" testid="search-chat" onClick=${() => go(chatAddress(id, "search"))} />
+    ${!left && html`<${More} conversation=${conversation} />`}
+  </header>`;
+}
+
+/** Who is writing, else who is there. */
+function Note({ conversation: { id, kind, peer, member_count, left } }) {
+  const isGroup = kind === "group";
+  const typing = useSelected((state) => state.typing[id]);
+  const presence = useSelected((state) => peer && state.presence[peer.id]);
+  const users = useSelected((state) => state.users);
+  usePresence(peer ? [peer.id] : []);
+  usePeople(typing ?? []);
+  const writing = typingText(typing, users, { group: isGroup });
+  if (writing) return html`<p class="typing" data-testid="typing" dir="auto">${writing}</p>`;
+  if (isGroup) return html`<p data-testid="head-note">${!left && countOf(member_count)}</p>`;
+  return html`<p data-testid="head-note" data-presence=${presence?.status}>${presenceText(presence) || (peer.username && `@${peer.username}`)}</p>`;
+}
+
+function More({ conversation }) {
+  const client = useClient();
+  const [anchor, setAnchor] = useState(null);
+  const { items, dialog } = useConversationMenu(client, conversation, { inChat: true });
+  return html`<${IconButton}
+      icon="more" label="More" testid="chat-menu" aria-haspopup="menu" aria-expanded=${anchor !== null}
+      onClick=${(event) => setAnchor(event.currentTarget)}
+    />
+    ${anchor && html`<${Menu} anchor=${anchor} label="Conversation" testid="conversation-menu" items=${items} onClose=${() => setAnchor(null)} />`}
+    ${dialog}`;
+}

@@ -1,0 +1,23 @@
+// The panel that searches one conversation.
+import { html, useState } from "../vendor/htm-preact.js";
+import { Empty, moveFocus, Spinner } from "./elements.js";
+import { FoundMessages, useMessageSearch } from "./found-messages.js";
+import { Panel } from "./panel.js";
+import { SearchField } from "./people-search.js";
+
+export function ChatSearch({ conversation }) {
+  const [query, setQuery] = useState("");
+  const search = useMessageSearch(query, conversation.id);
+  const nothing = query.trim() && !search.searching && search.items.length === 0;
+  const keys = (event) => event.key === "Enter" && document.querySelector(".panel .found-message")?.click();
+  return html`<${Panel} title="Search" label="Search in this chat" testid="chat-search" conversation=${conversation}>
+    <${SearchField} label="Words in this chat" testid="chat-search-field" value=${query} onInput=${setQuery} onKeyDown=${keys} autofocus />
+    <div onKeyDown=${(event) => moveFocus(event, ".row")}>
+      <p class="visually-hidden" role="status">${query.trim() && !search.searching && `${search.items.length} found`}</p>
+      ${search.searching && search.items.length === 0 && html`<${Spinner} label="Searching" />`}
+      ${nothing && html`<${Empty} title="Not found">No message here has “${query.trim()}”.<//>`}
+      ${!query.trim() && html`<p class="panel-hint">Whole words, or how a word begins. The best match comes first.</p>`}
+      <${FoundMessages} search=${search} />
+    </div>
+  <//>`;
+}

@@ -1,0 +1,97 @@
+// What can be done with a conversation, from the list or from its head: keep on top, mute, put away, block, leave.
+import { chatAddress } from "../route.js";
+import { isMuted } from "../state/conversations.js";
+import { nameOf } from "../text.js";
+import { html, useState } from "../vendor/htm-preact.js";
+import { go, useSelected } from "./bindings.js";
+import { Confirm, Dialog } from "./elements.js";
+
+const HOUR = 3_600_000;
+const SPANS = [
+  { label: "For 8 hours", testid: "mute-8h", until: () => new Date(Date.now() + 8 * HOUR).toISOString() },
+  { label: "For a week", testid: "mute-week", until: () => new Date(Date.now() + 7 * 24 * HOUR).toISOString() },
+  { label: "Until I turn it on again", testid: "mute-always", until: () => "9000-01-01T00:00:00.000Z" },
+];
+
+/** The items of the menu, and the dialog that one of them may have opened. */
+export function useConversationMenu(client, conversation, { inChat = false } = {}) {
+  const { id, kind, peer, me } = conversation;
+  const [asking, setAsking] = useState(null);
+  const blocked = useSelected((state) => Boolean(peer && state.blocks?.[peer.id]));
+  const close = () => setAsking(null);
+  const change = (changes) => client.attempt(() => client.groups.changeMine(id, changes));
+  const items = [
+    inChat && {
+      icon: "info",
+      label: kind === "group" ? "Group details" : "Profile",
+      testid: "details",
+      onSelect: () => go(chatAddress(id, "info")),
+    },
+    { icon: "pin", label: me.pinned ? "Unpin" : "Keep on top", testid: "pin", onSelect: () => change({ pinned: !me.pinned }) },
+    isMuted(conversation)
+      ? { icon: "bell", label: "Unmute", testid: "unmute", onSelect: () => change({ muted_until: null }) }
+      : { icon: "bell-off", label: "Mute", testid: "mute", onSelect: () => setAsking("mute") },
+    {
+      icon: "archive",
+      label: me.archived ? "Move to chats" : "Archive",
+      testid: "archive",
+      onSelect: () => change({ archived: !me.archived }),
+    },
+    peer &&
+      !peer.deleted && {
+        icon: "block",
+        label: blocked ? "Unblock" : "Block",
+        testid: blocked ? "unblock" : "block",
+        danger: !blocked,
+        onSelect: () => (blocked ? client.attempt(() => client.contacts.unblock(peer.id)) : setAsking("block")),
+      },
+    kind === "group" && {
+      icon: "leave",
+      label: "Leave group",
+      testid: "menu-leave",
+      danger: true,
+      onSelect: () => setAsking("leave"),
+    },
+  ];
+  return { items, dialog: asking && html`<${DIALOGS[asking]} client=${client} conversation=${conversation} onClose=${close} />` };
+}
+
+function Mute({ client, conversation: { id }, onClose }) {
+  const mute = (until) => {
+    onClose();
+    client.attempt(() => client.groups.changeMine(id, { muted_until: until }));
+  };
+  return html`<${Dialog} title="Mute this chat" testid="mute-dialog" onClose=${onClose}>
+    <p class="dialog-text">Messages still arrive, without a word and without a number in the title.</p>
+    <div class="choices">
+      ${SPANS.map(
+        ({ label, testid, until }) =>
+          html`<button type="button" key=${testid} class="menu-item" data-testid=${testid} onClick=${() => mute(until())}>${label}</button>`,
+      )}
+    </div>
+  <//>`;
+}
+
+export function Block({ client, conversation: { peer }, onClose }) {
+  const block = () => {
+    onClose();
+    client.attempt(() => client.contacts.block(peer.id));
+  };
+  return html`<${Confirm}
+    title="Block ${nameOf(peer)}?" text="They can’t write to you or see when you are online. They are not told." action="Block"
+    onConfirm=${block} onClose=${onClose}
+  />`;
+}
+
+export function Leave({ client, conversation: { id, title, me }, onClose }) {
+  const leave = async () => {
+    onClose();
+    if (await client.attempt(() => client.groups.leave(id))) go("#/");
+  };
+  const heir = me.role === "owner" ? " The group goes to the admin, or else the member, who has been here longest." : "";
+  return html`<${Confirm}
+    title="Leave “${title}”?" text="You will no longer see what is written here.${heir}" action="Leave" onConfirm=${leave} onClose=${onClose}
+  />`;
+}
+
+const DIALOGS = { mute: Mute, block: Block, leave: Leave };

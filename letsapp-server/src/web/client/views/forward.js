@@ -1,0 +1,60 @@
+// Passing a message on to other conversations.
+import { chatAddress } from "../route.js";
+import { byActivity } from "../state/conversations.js";
+import { titleOf } from "../text.js";
+import { html, useState } from "../vendor/htm-preact.js";
+import { go, useClient, useSelected } from "./bindings.js";
+import { Avatar, Dialog, moveFocus } from "./elements.js";
+import { Icon } from "./icons.js";
+import { SearchField } from "./people-search.js";
+
+const MOST = 5;
+
+export function ForwardDialog({ message, onClose }) {
+  const client = useClient();
+  const table = useSelected((state) => state.conversations);
+  const users = useSelected((state) => state.users);
+  const [query, setQuery] = useState("");
+  const [picked, setPicked] = useState([]);
+  const wanted = query.trim().toLocaleLowerCase();
+  const shown = byActivity(table).filter((conversation) => titleOf(conversation, users).toLocaleLowerCase().includes(wanted));
+  const toggle = (id) => setPicked(picked.includes(id) ? picked.filter((other) => other !== id) : [...picked, id]);
+  const forward = () => {
+    client.forward(message, picked);
+    onClose();
+    if (picked.length === 1) go(chatAddress(picked[0]));
+  };
+
+  return html`<${Dialog} title="Forward to" testid="forward-dialog" onClose=${onClose}>
+    <blockquote class="forward-body" dir="auto">${message.body}</blockquote>
+    <div class="picker">
+      <${SearchField} label="Find a chat" testid="forward-search" value=${query} onInput=${setQuery} autofocus />
+      <ul class="rows picker-rows" aria-label="Chats" onKeyDown=${(event) => moveFocus(event, ".row:not(:disabled)")}>
+        ${shown.map(
+          (conversation) => html`<li key=${conversation.id}>
+            <${Option}
+              conversation=${conversation} title=${titleOf(conversation, users)} picked=${picked.includes(conversation.id)}
+              full=${picked.length >= MOST} onToggle=${() => toggle(conversation.id)}
+            />
+          </li>`,
+        )}
+      </ul>
+    </div>
+    <footer class="dialog-foot">
+      <button type="button" class="button quiet" onClick=${onClose}>Cancel</button>
+      <button type="button" class="button" data-testid="forward-confirm" disabled=${picked.length === 0} onClick=${forward}>Forward</button>
+    </footer>
+  <//>`;
+}
+
+function Option({ conversation: { id, kind, peer }, title, picked, full, onToggle }) {
+  const group = kind === "group";
+  return html`<button
+    type="button" class="row" role="checkbox" aria-checked=${picked} disabled=${full && !picked} data-testid="forward-option" data-title=${title}
+    onClick=${onToggle}
+  >
+    <${Avatar} id=${group ? id : peer.id} name=${title} kind=${group ? "group" : "person"} size="small" />
+    <span class="row-text"><span class="row-title" dir="auto">${title}</span></span>
+    <span class="tickbox"><${Icon} name="check" /></span>
+  </button>`;
+}

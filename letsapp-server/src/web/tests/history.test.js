@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { History } from "../client/history.js";
+import { Problem } from "../client/http.js";
+import { initial, reduce, timelineOf } from "../client/state/reduce.js";
+import { Store } from "../client/store.js";
+import { conversation, ME, message, user } from "./fixtures.js";
+
+/** A conversation of `length` messages, on a server that counts what it is asked. */
+function story(length) {
+  const asked = [];
+  const store = new Store(reduce, initial(user(ME)));
+  const all = Array.from({ length }, (_, i) => message(i + 1));
+  const api = {
+    async history(_, { before, after, limit }) {
+      asked.push({ before, after });
+      const older = () => all.filter(({ seq }) => before === undefined || seq < before).reverse();
+      const items = after === undefined ? older() : all.filter(({ seq }) => seq > after);
+      return { items: items.slice(0, limit), next_cursor: items.length > limit ? "more" : null };
+    },
+    async message(_, seq) {
+      if (!all[seq - 1]) throw new Problem({ code: "not_found", status: 404 });
+      return all[seq - 1];
+    },
+  };
+  store.dispatch({ type: "conversation", conversation: conversation({ seq: length }) });
+  return { asked, store, all, history: new History({ store, api }), seqs: () => seqsOf(store) };
+}
+
+function seqsOf(store) {
+  const { messages } = timelineOf(store.state, "c");
+  const seqs = messages.map(({ seq }) => seq);
+  assert.deepEqual(
+    seqs,
+    Array.from({ length: seqs.length }, (_, i) => seqs[0] + i),
+    "without a gap",
+  );
+  return [seqs[0], seqs.at(-1)];
+}
+
+test("a jump loads what lies around, and goes on from there in both directions", async () => {
+  const { store, history, seqs } = story(1_000);
+  await history.loadNewest("c");
+  assert.deepEqual(seqs(), [951, 1_000]);
+  await history.jump("c", 300);
+  assert.deepEqual(seqs(), [261, 340]);
+  assert.deepEqual(store.state.target, { conversation_id: "c", seq: 300, highlights: [], turn: 1 });
+  await history.loadOlder("c");
+  await history.loadNewer("c");
+  assert.deepEqual(seqs(), [211, 390]);
+});
+
+test("a jump to what is at hand asks for nothing", async () => {
+  const { asked, store, history } = story(60);
+  await history.loadNewest("c");
+  await history.jump("c", 20, [{ start: 1, end: 2 }]);
+  await history.jump("c", 20);
+  assert.equal(asked.length, 1);
+  assert.equal(store.state.target.turn, 2);
+});
+
+test("a jump to what touches the messages at hand keeps the way to the newest", async () => {
+  const { store, history, seqs } = story(200);
+  await history.loadNewest("c");
+  await history.jump("c", 130);
+  assert.deepEqual(seqs(), [91, 200]);
+  assert.equal(timelineOf(store.state, "c").reachedEnd, true);
+});
+
+test("reading on after a jump ends at the newest message, those included that came meanwhile", async () => {
+  const { store, all, history, seqs } = story(120);
+  await history.jump("c", 20);
+  assert.deepEqual(seqs(), [1, 60]);
+  const late = message(121);
+  store.dispatch({ type: "message", message: late, created: true });
+  assert.deepEqual(seqs(), [1, 60]);
+  await history.loadNewer("c");
+  await history.loadNewer("c");
+  assert.equal(timelineOf(store.state, "c").reachedEnd, false);
+  all.push(late);
+  await history.loadNewer("c");
+  assert.deepEqual([seqs(), timelineOf(store.state, "c").reachedEnd], [[1, 121], true]);
+});
+
+test("the way back to the newest is one page", async () => {
+  const { asked, store, history, seqs } = story(1_000);
+  await history.jump("c", 300);
+  asked.length = 0;
+  await history.returnToNewest("c");
+  assert.deepEqual([asked.length, seqs(), timelineOf(store.state, "c").reachedEnd], [1, [951, 1_000], true]);
+});
+
+test("a message that can't be seen can't be jumped to, and its quote says so", async () => {
+  const { store, history } = story(10);
+  await assert.rejects(history.jump("c", 11), { code: "not_found" });
+  await history.quote("c", 11);
+  assert.equal(store.state.quoted.c[11], null);
+  await history.quote("c", 3);
+  assert.equal(store.state.quoted.c[3], undefined, "it is at hand");
+});
+
+test("a quoted message that is edited changes in its quote", async () => {
+  const { store, history } = story(300);
+  await history.quote("c", 3);
+  store.dispatch({ type: "message", message: message(3, { rev: 400, body: "edited" }), created: false });
+  assert.equal(store.state.quoted.c[3].body, "edited");
+});
