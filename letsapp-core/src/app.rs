@@ -366,6 +366,8 @@ impl LetsAppBuilder {
         let dating = Arc::new(Dating::default());
         let erasure = Arc::new(ErasurePorts {
             users: users.clone(),
+            contacts: contacts.clone(),
+            rosters: rosters.clone(),
             conversations: conversations.clone(),
             sessions: auth.inner().clone(),
             lanes: lanes.clone(),

@@ -15,9 +15,19 @@ const AT_ONCE: usize = 64;
 
 /// Carries out all that follows from erasing an account: the steps, in order. Each leaves what was done before as it is.
 pub(super) async fn carry_out(ports: &Arc<Ports>, user_id: UserId) -> Result<(), RepositoryError> {
+    bar_peers(ports, user_id).await?;
     end_sessions(ports, user_id).await?;
     leave_groups(ports, user_id).await?;
+    ports.contacts.forget(user_id).await?;
     tell_peers(ports, user_id).await?;
+    Ok(())
+}
+
+/// Has this server's lanes see that nobody can write to the user any more.
+async fn bar_peers(ports: &Ports, user_id: UserId) -> Result<(), RepositoryError> {
+    for member in ports.conversations.memberships(user_id).await? {
+        ports.rosters.forget(member.conversation_id);
+    }
     Ok(())
 }
 

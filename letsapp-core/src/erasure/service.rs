@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::{AuthError, Principal, Sessions};
+use crate::contacts::ContactRepository;
 use crate::conversations::ConversationRepository;
 use crate::conversations::dating::Dating;
 use crate::conversations::lane::Lanes;
+use crate::conversations::rosters::Rosters;
 use crate::conversations::view::Views;
 use crate::erasure::account;
 use crate::event::EventBus;
@@ -34,7 +36,9 @@ pub struct ErasureService {
 
 pub(crate) struct Ports {
     pub(crate) users: Arc<dyn UserRepository>,
+    pub(crate) contacts: Arc<dyn ContactRepository>,
     pub(crate) conversations: Arc<dyn ConversationRepository>,
+    pub(crate) rosters: Arc<Rosters>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) views: Arc<Views>,

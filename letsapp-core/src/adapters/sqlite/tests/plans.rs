@@ -39,7 +39,15 @@ fn no_query_scans_a_table() {
 
 #[test]
 fn pages_and_heads_come_in_the_order_of_an_index() {
-    for sql in [messages::PAGES, heads::READS, contacts::PAGES, users::PAGES, conversations::PAGES].concat() {
+    for sql in [
+        messages::PAGES,
+        heads::READS,
+        contacts::PAGES,
+        users::PAGES,
+        conversations::PAGES,
+    ]
+    .concat()
+    {
         let plan = plan(sql);
         assert!(
             !plan.iter().any(|line| line.contains("TEMP B-TREE")),
