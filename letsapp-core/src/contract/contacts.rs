@@ -8,7 +8,7 @@ use crate::contacts::{Alias, Block, Contact, Tie};
 use crate::id::UserId;
 
 pub async fn a_contact_is_found_as_it_was_put(trial: Trial) {
-    let (plain, named) = (contact(1, 2, 5), called(contact(1, 3, 6), "Mum 💛"));
+    let (plain, named) = (contact(1, 2, 5), called(1, 3, 6, "Mum 💛"));
     assert_eq!(trial.contacts().put(plain.clone()).await.unwrap(), plain);
     assert_eq!(trial.contacts().put(named.clone()).await.unwrap(), named);
     assert_eq!(trial.contacts_of(1).await, sorted([plain, named]));
@@ -19,12 +19,12 @@ pub async fn a_contact_put_again_takes_the_new_alias_and_keeps_its_time(trial: T
     let contacts = trial.contacts();
     contacts.put(contact(1, 2, 5)).await.unwrap();
     contacts.put(contact(1, 3, 5)).await.unwrap();
-    let named = called(contact(1, 2, 5), "Two");
-    let again = contacts.put(called(contact(1, 2, 9), "Two")).await.unwrap();
+    let named = called(1, 2, 5, "Two");
+    let again = contacts.put(called(1, 2, 9, "Two")).await.unwrap();
     assert_eq!(again, named);
     assert_eq!(trial.contacts_of(1).await, sorted([named, contact(1, 3, 5)]));
-    let renamed = contacts.put(called(contact(1, 2, 10), "Deux")).await.unwrap();
-    assert_eq!(renamed, called(contact(1, 2, 5), "Deux"));
+    let renamed = contacts.put(called(1, 2, 10, "Deux")).await.unwrap();
+    assert_eq!(renamed, called(1, 2, 5, "Deux"));
     assert_eq!(
         contacts.put(contact(1, 2, 11)).await.unwrap(),
         contact(1, 2, 5),
@@ -35,7 +35,7 @@ pub async fn a_contact_put_again_takes_the_new_alias_and_keeps_its_time(trial: T
 
 pub async fn a_contact_that_was_removed_comes_back_anew(trial: Trial) {
     let contacts = trial.contacts();
-    contacts.put(called(contact(1, 2, 5), "Two")).await.unwrap();
+    contacts.put(called(1, 2, 5, "Two")).await.unwrap();
     assert!(!contacts.remove(tie(2, 1)).await.unwrap(), "the other way round");
     assert!(!contacts.remove(tie(1, 3)).await.unwrap(), "somebody else");
     assert!(contacts.remove(tie(1, 2)).await.unwrap());
@@ -173,7 +173,7 @@ pub async fn of_many_who_put_one_contact_the_first_time_stays(trial: Trial) {
                 another.contacts()
             };
             async move {
-                let named = called(contact(round, 100, n), &format!("alias {n}"));
+                let named = called(round, 100, n, &format!("alias {n}"));
                 contacts.put(named).await.unwrap()
             }
         }))
@@ -273,7 +273,7 @@ pub async fn who_is_forgotten_owns_nothing_and_others_keep_what_they_have(trial:
 
 pub async fn aliases_are_kept_to_the_byte(trial: Trial) {
     for (n, text) in (100..).zip(texts()) {
-        let named = called(contact(1, n, 5), &text);
+        let named = called(1, n, 5, &text);
         assert_eq!(trial.contacts().put(named.clone()).await.unwrap(), named);
         let kept = trial.contacts().contacts(user_id(1), None, 1).await.unwrap();
         assert_eq!(kept, [named]);
@@ -282,14 +282,14 @@ pub async fn aliases_are_kept_to_the_byte(trial: Trial) {
 }
 
 pub async fn contacts_and_blocks_outlive_a_restart(mut trial: Trial) {
-    trial.contacts().put(called(contact(1, 2, 5), "Two")).await.unwrap();
+    trial.contacts().put(called(1, 2, 5, "Two")).await.unwrap();
     trial.contacts().put(contact(1, 3, 6)).await.unwrap();
     trial.contacts().remove(tie(1, 3)).await.unwrap();
     trial.contacts().block(block(1, 4, 7)).await.unwrap();
     trial.contacts().block(block(1, 5, 8)).await.unwrap();
     trial.contacts().unblock(tie(1, 5)).await.unwrap();
     trial.restart().await;
-    assert_eq!(trial.contacts_of(1).await, [called(contact(1, 2, 5), "Two")]);
+    assert_eq!(trial.contacts_of(1).await, [called(1, 2, 5, "Two")]);
     assert_eq!(trial.blocks_of(1).await, [block(1, 4, 7)]);
     assert_eq!(
         trial.contacts().put(contact(1, 2, 9)).await.unwrap(),
@@ -311,10 +311,10 @@ fn contact(owner: u64, other: u64, millis: i64) -> Contact {
     }
 }
 
-fn called(contact: Contact, alias: &str) -> Contact {
+fn called(owner: u64, other: u64, millis: i64, alias: &str) -> Contact {
     Contact {
         alias: Some(Alias::from_stored(alias)),
-        ..contact
+        ..contact(owner, other, millis)
     }
 }
 
