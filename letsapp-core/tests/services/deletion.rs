@@ -161,7 +161,7 @@ async fn a_deleted_group_is_gone_for_all_who_are_or_were_in_it() {
     let other = world.direct(&ana, &cem).await;
     match former.next().await {
         Event::ConversationCreated(made) => {
-            assert_eq!(made.id, other, "of the group's end, former members hear nothing")
+            assert_eq!(made.id, other, "of the group's end, former members hear nothing");
         }
         event => panic!("{event:?}"),
     }

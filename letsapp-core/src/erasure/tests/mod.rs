@@ -40,10 +40,11 @@ impl Bench {
                 role: Role::Owner,
             },
         );
-        let left = SystemEvent::MemberLeft { user_id: ANA };
-        assert_eq!(owned, [cem, left.clone()], "{how}");
-        assert_eq!(self.told(self.joined).await, [left.clone()], "{how}");
-        assert_eq!(self.told(self.alone).await, [left], "{how}");
+        let left = [SystemEvent::MemberLeft { user_id: ANA }];
+        assert_eq!(self.told(self.joined).await, left, "{how}");
+        assert_eq!(self.told(self.alone).await, left, "{how}");
+        let [left] = left;
+        assert_eq!(owned, [cem, left], "{how}");
         let roster = self
             .store
             .conversations()

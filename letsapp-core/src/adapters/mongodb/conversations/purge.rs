@@ -93,10 +93,10 @@ async fn members(connection: &Arc<Connection>, id: ConversationId, limit: usize)
         })
     });
     let by_user = doc! {"_id": {"$in": by_user.collect::<Vec<_>>()}, "user_id": {"$in": users}};
-    connection.persist(delete(MEMBERSHIPS, by_user)?).await?;
+    connection.persist(delete(MEMBERSHIPS, &by_user)?).await?;
     let by_conversation: Vec<_> = found.iter().map(|found| Bson::from(found.key)).collect();
     let by_conversation = doc! {"_id": {"$in": by_conversation}, "conversation_id": id.to_bson()};
-    connection.persist(delete(MEMBERS, by_conversation)?).await?;
+    connection.persist(delete(MEMBERS, &by_conversation)?).await?;
     Ok(found.len() >= limit)
 }
 
@@ -119,10 +119,10 @@ async fn messages(connection: &Arc<Connection>, id: ConversationId, limit: usize
     let count = found.len();
     let keys: Vec<_> = found.into_iter().map(|found| found.key).collect();
     let those = doc! {"_id": {"$in": keys}, "conversation_id": id.to_bson()};
-    connection.persist(delete(MESSAGES, those)?).await?;
+    connection.persist(delete(MESSAGES, &those)?).await?;
     Ok(count >= limit)
 }
 
-fn delete(collection: &str, filter: Document) -> Result<RawDocumentBuf, RepositoryError> {
-    command::delete(collection, &filter).map_err(RepositoryError::internal)
+fn delete(collection: &str, filter: &Document) -> Result<RawDocumentBuf, RepositoryError> {
+    command::delete(collection, filter).map_err(RepositoryError::internal)
 }
