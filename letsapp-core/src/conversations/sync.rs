@@ -165,14 +165,14 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::conversations::fixtures::{ANA, NOW, Recorder, conversation, message};
+    use crate::conversations::fixtures::{ANA, NOW, Recorder, conversation, message, no_ties, rosters};
     use crate::conversations::receipts::Ports;
-    use crate::conversations::rosters::Rosters;
     use crate::conversations::{Conversation, Kind, MockConversationRepository};
     use crate::id::Seq;
     use crate::messages::MockMessageRepository;
     use crate::time::ManualClock;
     use crate::users::MockUserRepository;
+    use crate::users::visibility::Visibility;
 
     const CONVERSATIONS: u8 = 250;
 
@@ -257,7 +257,7 @@ mod tests {
         let users = Arc::new(MockUserRepository::new());
         let clock = Arc::new(ManualClock::at(NOW));
         let receipts = Receipts::start(Ports {
-            rosters: Arc::new(Rosters::new(conversations.clone(), clock.clone())),
+            rosters: rosters(conversations.clone(), clock.clone()),
             conversations: conversations.clone(),
             messages: messages.clone(),
             users: users.clone(),
@@ -269,6 +269,7 @@ mod tests {
             messages: messages.clone(),
             users,
             receipts: receipts.clone(),
+            visibility: Visibility::new(no_ties()),
         };
         let syncing = Syncing {
             conversations: &*conversations,

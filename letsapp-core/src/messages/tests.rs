@@ -7,16 +7,18 @@ use std::time::Duration;
 use super::service::Ports;
 use super::{MessageRepository, MessageService, MockMessageRepository, Outcome, Position};
 use crate::auth::Principal;
-use crate::conversations::fixtures::{CHAT, NOW, group};
+use crate::conversations::fixtures::{CHAT, NOW, group, no_ties, rosters};
 use crate::conversations::lane::{Lanes, Publisher, Turn};
 use crate::conversations::receipts::{self, Receipts};
-use crate::conversations::rosters::Rosters;
 use crate::conversations::view::Views;
 use crate::conversations::{Access, ConversationRepository, MockConversationRepository};
+use crate::driver::Alarm;
 use crate::event::Hub;
 use crate::id::{ConnectionId, Rev, Seq, SessionId, SystemIds, UserId};
 use crate::protocol::requests::SendMessage;
 use crate::time::ManualClock;
+use crate::typing::{Told, Typists};
+use crate::users::visibility::Visibility;
 use crate::users::{MockUserRepository, UserRepository};
 
 const MEMBERS: u16 = 1_024;
@@ -76,7 +78,7 @@ fn service(asked: &Arc<Asked>, hub: &Arc<Hub>) -> (MessageService, Arc<Receipts>
     let conversations: Arc<dyn ConversationRepository> = Arc::new(conversations(asked));
     let users: Arc<dyn UserRepository> = Arc::new(MockUserRepository::new());
     let clock = Arc::new(ManualClock::at(NOW));
-    let rosters = Arc::new(Rosters::new(conversations.clone(), clock.clone()));
+    let rosters = rosters(conversations.clone(), clock.clone());
     let receipts = Receipts::start(receipts::Ports {
         conversations: conversations.clone(),
         messages: messages.clone(),
@@ -90,6 +92,7 @@ fn service(asked: &Arc<Asked>, hub: &Arc<Hub>) -> (MessageService, Arc<Receipts>
         messages: messages.clone(),
         users: users.clone(),
         receipts: receipts.clone(),
+        visibility: Visibility::new(no_ties()),
     });
     let lanes = Arc::new(Lanes::start(Turn {
         messages: messages.clone(),
@@ -101,7 +104,13 @@ fn service(asked: &Arc<Asked>, hub: &Arc<Hub>) -> (MessageService, Arc<Receipts>
         },
         edit_window: Duration::from_secs(900),
     }));
+    let told = Told {
+        rosters: rosters.clone(),
+        bus: hub.clone(),
+        clock: clock.clone(),
+    };
     let service = MessageService::new(Ports {
+        typists: Arc::new(Typists::new(told, Duration::from_secs(6), Alarm::default())),
         access: Access {
             conversations: conversations.clone(),
         },

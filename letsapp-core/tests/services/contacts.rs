@@ -24,7 +24,7 @@ fn words(text: &str) -> SendMessage {
 fn edit(text: &str) -> EditMessage {
     EditMessage {
         body: words(text).body,
-        mentions: None,
+        mentions: Vec::new(),
     }
 }
 

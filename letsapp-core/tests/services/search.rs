@@ -100,7 +100,7 @@ async fn an_edit_is_found_and_a_deletion_is_not() {
     world.say(&ana, chat, "tea").await;
     let edit = EditMessage {
         body: Body::parse("coffee").unwrap(),
-        mentions: None,
+        mentions: Vec::new(),
     };
     let messages = world.app.messages();
     messages.edit(&ana, chat, Seq(1), edit, None).await.unwrap();

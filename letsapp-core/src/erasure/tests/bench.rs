@@ -13,10 +13,9 @@ use crate::auth::{
     AuthService, Generation, Key, KeyPurpose, Kid, MockSessionRepository, PasswordHash, Principal, Session, TokenHash,
 };
 use crate::conversations::dating::Dating;
-use crate::conversations::fixtures::{ANA, BEN, NOW, Recorder, user};
+use crate::conversations::fixtures::{ANA, BEN, NOW, Recorder, no_ties, rosters, user};
 use crate::conversations::lane::{Lanes, Publisher, Turn};
 use crate::conversations::receipts::{self, Receipts};
-use crate::conversations::rosters::Rosters;
 use crate::conversations::view::Views;
 use crate::conversations::{MockConversationRepository, PreferencesPatch, Role};
 use crate::erasure::service::Ports;
@@ -27,6 +26,7 @@ use crate::storage::{Repositories, RepositoryError};
 use crate::text::Title;
 use crate::time::{Clock, ManualClock};
 use crate::users::MockUserRepository;
+use crate::users::visibility::Visibility;
 
 pub(super) const CEM: UserId = UserId::from_bytes([3; 16]);
 const SESSION: SessionId = SessionId::from_bytes([8; 16]);
@@ -175,7 +175,7 @@ fn ports(store: &MemoryStore, gate: &Arc<Gate>, clock: &Arc<ManualClock>) -> (Ar
     let (bus, clock) = (Arc::new(Recorder::default()), clock.clone());
     let (users, sessions) = (Arc::new(users(store, gate)), Arc::new(sessions(store, gate)));
     let (conversations, messages) = (Arc::new(conversations(store, gate)), Arc::new(messages(store, gate)));
-    let rosters = Arc::new(Rosters::new(conversations.clone(), clock.clone()));
+    let rosters = rosters(conversations.clone(), clock.clone());
     let receipts = Receipts::start(receipts::Ports {
         conversations: conversations.clone(),
         messages: messages.clone(),
@@ -189,10 +189,11 @@ fn ports(store: &MemoryStore, gate: &Arc<Gate>, clock: &Arc<ManualClock>) -> (Ar
         messages: messages.clone(),
         users: users.clone(),
         receipts: receipts.clone(),
+        visibility: Visibility::new(no_ties()),
     });
     let lanes = Arc::new(Lanes::start(Turn {
         messages,
-        rosters,
+        rosters: rosters.clone(),
         receipts,
         publisher: Publisher {
             bus: bus.clone(),
@@ -219,7 +220,9 @@ fn ports(store: &MemoryStore, gate: &Arc<Gate>, clock: &Arc<ManualClock>) -> (Ar
     });
     let ports = Ports {
         users,
+        contacts: store.contacts(),
         conversations,
+        rosters,
         sessions: auth.inner().clone(),
         lanes,
         views,
