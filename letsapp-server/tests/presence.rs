@@ -1,4 +1,5 @@
 //! Typing and presence on the socket, with real clients on loopback.
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 
 mod common;
 
