@@ -1,6 +1,7 @@
 //! `search`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use clap::Args;
 use letsapp_core::id::ConversationId;
@@ -102,12 +103,12 @@ impl People {
     async fn meet(&mut self, context: &Context, hit: &SearchHit) {
         let Some(names) = &mut self.names else { return };
         let id = hit.message.conversation_id;
-        if !self.titles.contains_key(&id) {
+        if let Entry::Vacant(unknown) = self.titles.entry(id) {
             let title = match context.client.conversation(id).await {
                 Ok(conversation) => title_of(&conversation),
                 Err(_) => id.to_string(),
             };
-            self.titles.insert(id, title);
+            unknown.insert(title);
         }
         learn(context, names, hit.message.sender_id).await;
     }

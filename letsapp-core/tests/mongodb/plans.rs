@@ -79,7 +79,7 @@ async fn a_search_looks_at_what_has_its_longest_word_in_the_conversations_that_i
     for n in 0..20 {
         let id = direct(&store, 2 * n, 2 * n + 1).await;
         let terms = |n: u64| IndexTerms {
-            body: index_terms(if n % 10 == 0 { "rarely so" } else { "often so" }),
+            body: index_terms(if n.is_multiple_of(10) { "rarely so" } else { "often so" }),
             attachments: String::new(),
         };
         let changes = (0..50).map(|n| Change::Append {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use letsapp_core::id::UserId;
+use letsapp_core::limit::Account;
 use letsapp_core::page::Page;
 use letsapp_core::protocol::requests::{DeleteAccount, UpdateMe};
 use letsapp_core::protocol::{List, MyProfile, User};
@@ -58,7 +59,8 @@ async fn update_me(call: Call, body: Json) -> Answer {
 async fn delete_me(call: Call, body: Json) -> Answer {
     let principal = call.principal().await?;
     let request = body.read::<DeleteAccount>().await?;
-    call.app().erasure().delete_account(&principal, request).await?;
+    let deleted = call.app().erasure().delete_account(&principal, request);
+    call.prove(Account::of(principal.user_id), deleted).await?;
     reply::done()
 }
 

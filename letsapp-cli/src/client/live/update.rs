@@ -155,8 +155,8 @@ impl Positions {
 
 impl Update {
     /// Returns what an event tells that is so at this moment, and not kept.
-    pub(super) fn passing(event: Event) -> Option<Self> {
-        match event {
+    pub(super) fn passing(event: &Event) -> Option<Self> {
+        match *event {
             Event::Typing {
                 conversation_id,
                 user_id,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::id::{ConversationId, Seq, UserId};
 use crate::messages::Emoji;
 use crate::presence::MAX_WATCHED;
-use crate::protocol::fields::{Fault, Fields, FromFields};
+use crate::protocol::fields::{Fields, FromFields};
 
 /// A request about a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -111,11 +111,9 @@ impl FromFields for SetTyping {
 
 impl FromFields for WatchPresence {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let user_ids: Vec<_> = fields.required("user_ids")?;
-        if user_ids.len() > MAX_WATCHED {
-            return fields.fault("user_ids", &Fault::TooMany(MAX_WATCHED));
-        }
-        Some(Self { user_ids })
+        Some(Self {
+            user_ids: fields.required_list("user_ids", MAX_WATCHED)?,
+        })
     }
 }
 

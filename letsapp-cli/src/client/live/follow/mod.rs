@@ -204,7 +204,7 @@ impl Follow {
             Event::ReceiptUpdated { conversation_id, items } => {
                 self.steps.push_back(Update::Receipts { conversation_id, items }.into());
             }
-            Event::Typing { .. } | Event::Presence(_) => self.steps.extend(Update::passing(event).map(Step::from)),
+            Event::Typing { .. } | Event::Presence(_) => self.steps.extend(Update::passing(&event).map(Step::from)),
             Event::Resync {} => self.wants_sync = true,
             // The rest is the connection's, or concerns no conversation.
             _ => {}
