@@ -53,7 +53,7 @@ fn sqlite(runtime: &Runtime, report: &mut Report, scale: Scale, count: u64) -> R
     let bare = Connection::open(ours.file())?;
     for question in questions() {
         let expression = question.expression();
-        let name = format!("SQLite, {} messages, {}", count, question.name);
+        let name = format!("SQLite, {count} messages, {}", question.name);
         let row = Row::new(name, "µs/search").goal(Goal::RatioAtMost(3.0));
         let duel = by_turns(
             scale.measure(),
@@ -70,7 +70,7 @@ fn mongodb(runtime: &Runtime, report: &mut Report, scale: Scale, count: u64, uri
     let (ours, searcher) = runtime.block_on(filled(&Store::MongoDb(uri.to_owned()), count))?;
     let bare = runtime.block_on(text_index(uri))?;
     for question in questions() {
-        let name = format!("MongoDB, {} messages, {}", count, question.name);
+        let name = format!("MongoDB, {count} messages, {}", question.name);
         let row = Row::new(name, "µs/search");
         let ours = |turn| runtime.block_on(search_for(&ours, &searcher, &question, turn));
         let row = match question.phrases() {
