@@ -429,7 +429,7 @@ impl LetsAppBuilder {
                 messages: message_service,
                 presence: PresenceService::new(board.clone()),
                 typing: typing_service,
-                erasure: ErasureService::new(erasure),
+                erasure: ErasureService::new(erasure, board.clone()),
                 store,
                 hub,
                 clock,

@@ -13,6 +13,7 @@ use crate::conversations::view::Views;
 use crate::erasure::account;
 use crate::event::EventBus;
 use crate::id::IdSource;
+use crate::presence::Board;
 use crate::protocol::requests::DeleteAccount;
 use crate::time::Clock;
 use crate::users::UserRepository;
@@ -32,6 +33,7 @@ use crate::users::UserRepository;
 #[derive(Clone)]
 pub struct ErasureService {
     ports: Arc<Ports>,
+    board: Arc<Board>,
 }
 
 pub(crate) struct Ports {
@@ -52,8 +54,8 @@ pub(crate) struct Ports {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl ErasureService {
-    pub(crate) fn new(ports: Arc<Ports>) -> Self {
-        Self { ports }
+    pub(crate) fn new(ports: Arc<Ports>, board: Arc<Board>) -> Self {
+        Self { ports, board }
     }
 
     /// Erases one's own account. Once this is done, nobody signs in to it any more and its profile is gone; its
@@ -71,6 +73,8 @@ impl ErasureService {
             // It was proven with a password that has been replaced in between.
             return Err(AuthError::WrongPassword);
         }
+        // Nobody sees any more whether they are there.
+        self.board.settings_changed(user_id);
         let ports = Arc::clone(&self.ports);
         let begun = tokio::spawn(async move {
             if let Err(error) = account::carry_out(&ports, user_id).await {
