@@ -62,7 +62,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
     )
     .await;
     assert_eq!(status(&answer), 405);
-    assert_eq!(header(&answer, "allow"), Some("GET, HEAD, PATCH"));
+    assert_eq!(header(&answer, "allow"), Some("GET, HEAD, PATCH, DELETE"));
 }
 
 #[tokio::test]
