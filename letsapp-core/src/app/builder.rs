@@ -1,13 +1,12 @@
-//! The one place where services meet their ports.
+//! Puts a [`LetsApp`] together.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, Weak};
 
-use tokio::task::JoinHandle;
-
+use super::recheck::recheck;
+use super::{LetsApp, Parts, Rules};
 use crate::adapters::memory::MemoryStore;
 use crate::auth::service::Ports as AuthPorts;
-use crate::auth::{AuthError, AuthService, Key, KeyPurpose, KeyRepository, Kid, Principal};
+use crate::auth::{AuthService, Key, KeyPurpose, KeyRepository, Kid};
 use crate::contacts::ContactService;
 use crate::contacts::service::Ports as ContactPorts;
 use crate::conversations::dating::Dating;
@@ -26,162 +25,11 @@ use crate::messages::MessageService;
 use crate::messages::service::Ports as MessagePorts;
 use crate::page::CursorKey;
 use crate::presence::{self, Board, PresenceService};
-use crate::protocol::fields::Fault;
-use crate::protocol::requests::{Password, Register};
 use crate::storage::{Repositories, RepositoryError};
-use crate::text::TextError;
 use crate::time::{Clock, SystemClock};
 use crate::typing::{self, TypingService, Typists};
+use crate::users::UserService;
 use crate::users::visibility::Visibility;
-use crate::users::{UserService, Username};
-
-/// A messaging engine: the services over a store.
-///
-/// It runs tasks on the tokio runtime in which it was built, and ends them by [`shutdown`](Self::shutdown).
-#[derive(Clone)]
-pub struct LetsApp {
-    parts: Arc<Parts>,
-}
-
-/// Why an account was not made by [`LetsApp::sign_up`].
-#[derive(Debug, thiserror::Error)]
-pub enum SignUpError {
-    /// This can be nobody's username.
-    #[error("the username {0}")]
-    Username(#[from] TextError),
-    /// This can be nobody's password.
-    #[error("the password {0}")]
-    Password(#[from] Fault),
-    /// The username is taken, or the store failed.
-    #[error(transparent)]
-    Auth(#[from] AuthError),
-}
-
-struct Parts {
-    auth: AuthService,
-    users: UserService,
-    contacts: ContactService,
-    conversations: ConversationService,
-    messages: MessageService,
-    presence: PresenceService,
-    typing: TypingService,
-    erasure: ErasureService,
-    store: Arc<dyn Repositories>,
-    hub: Arc<Hub>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdSource>,
-    cursor_key: CursorKey,
-    lanes: Arc<Lanes>,
-    receipts: Arc<Receipts>,
-    board: Arc<Board>,
-    /// Those that end when they are aborted.
-    tasks: Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// How often the sessions of all who are connected are looked up: one that was ended elsewhere stops within this.
-const RECHECK: Duration = Duration::from_secs(5);
-
-impl LetsApp {
-    /// Starts to build one.
-    pub fn builder() -> LetsAppBuilder {
-        LetsAppBuilder::default()
-    }
-
-    /// Builds one in memory, with everything else as it is by default.
-    ///
-    /// # Errors
-    /// None in practice: the store in memory does not fail.
-    pub async fn in_memory() -> Result<Self, RepositoryError> {
-        Self::builder().build().await
-    }
-
-    /// Returns the service of accounts and sessions.
-    pub fn auth(&self) -> &AuthService {
-        &self.parts.auth
-    }
-
-    /// Returns the service of profiles.
-    pub fn users(&self) -> &UserService {
-        &self.parts.users
-    }
-
-    /// Returns the service of contacts and blocks.
-    pub fn contacts(&self) -> &ContactService {
-        &self.parts.contacts
-    }
-
-    /// Returns the service of conversations.
-    pub fn conversations(&self) -> &ConversationService {
-        &self.parts.conversations
-    }
-
-    /// Returns the service of messages.
-    pub fn messages(&self) -> &MessageService {
-        &self.parts.messages
-    }
-
-    /// Returns the service of who is there.
-    pub fn presence(&self) -> &PresenceService {
-        &self.parts.presence
-    }
-
-    /// Returns the service of who types.
-    pub fn typing(&self) -> &TypingService {
-        &self.parts.typing
-    }
-
-    /// Returns the service of the end of accounts.
-    pub fn erasure(&self) -> &ErasureService {
-        &self.parts.erasure
-    }
-
-    /// Returns the hub at which to listen for events.
-    pub fn hub(&self) -> &Arc<Hub> {
-        &self.parts.hub
-    }
-
-    /// Returns the clock.
-    pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.parts.clock
-    }
-
-    /// Returns the source of ids.
-    pub fn ids(&self) -> &Arc<dyn IdSource> {
-        &self.parts.ids
-    }
-
-    /// Returns the key that seals cursors.
-    pub fn cursor_key(&self) -> &CursorKey {
-        &self.parts.cursor_key
-    }
-
-    /// Makes an account in a program that embeds LetsApp.
-    ///
-    /// # Errors
-    /// [`SignUpError`] when the username or password can't be so, the username is taken, or the store fails.
-    pub async fn sign_up(&self, username: &str, password: &str) -> Result<Principal, SignUpError> {
-        let request = Register::new(Username::parse(username)?, Password::parse(password)?);
-        let signed_in = self.auth().register(request).await?;
-        Ok(self.auth().authenticate(&signed_in.tokens.access_token).await?)
-    }
-
-    /// Asks the store whether it can serve.
-    ///
-    /// # Errors
-    /// [`RepositoryError::Unavailable`] when it can't.
-    pub async fn ping(&self) -> Result<(), RepositoryError> {
-        self.parts.store.ping().await
-    }
-
-    /// Takes nothing more, finishes what was taken, and closes the store: everything acknowledged is on disk then.
-    pub async fn shutdown(&self) {
-        self.parts.end_tasks();
-        self.parts.lanes.close().await;
-        self.parts.receipts.close().await;
-        self.parts.board.close().await;
-        self.parts.store.close().await;
-    }
-}
 
 /// Puts a [`LetsApp`] together. What is not said is as in the server: the store in memory, the computer's clock.
 #[derive(Default)]
@@ -192,33 +40,6 @@ pub struct LetsAppBuilder {
     ids: Option<Arc<dyn IdSource>>,
     hub: Option<Arc<Hub>>,
     rules: Rules,
-}
-
-/// What may differ from one installation to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// How long an access token is good.
-    pub access_ttl: Duration,
-    /// How long a session lasts without being refreshed.
-    pub refresh_ttl: Duration,
-    /// How long a message can be edited.
-    pub edit_window: Duration,
-    /// How long after the last connection is gone a user is offline.
-    pub presence_grace: Duration,
-    /// How long somebody types without saying so again.
-    pub typing_timeout: Duration,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            access_ttl: Duration::from_secs(15 * 60),
-            refresh_ttl: Duration::from_secs(30 * 24 * 60 * 60),
-            edit_window: Duration::from_secs(15 * 60),
-            presence_grace: Duration::from_secs(10),
-            typing_timeout: Duration::from_secs(6),
-        }
-    }
 }
 
 impl LetsAppBuilder {
@@ -444,21 +265,6 @@ impl LetsAppBuilder {
     }
 }
 
-impl Parts {
-    fn end_tasks(&self) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.drain(..).for_each(|task| task.abort());
-    }
-}
-
-impl Drop for Parts {
-    fn drop(&mut self) {
-        self.end_tasks();
-        self.receipts.stop();
-        self.board.stop();
-    }
-}
-
 async fn load_keys(
     keys: &dyn KeyRepository,
     purpose: KeyPurpose,
@@ -481,20 +287,4 @@ async fn load_keys(
         )));
     }
     Ok(keys)
-}
-
-/// Ends, every few seconds, the connections whose sessions were ended elsewhere.
-async fn recheck(auth: AuthService, hub: Arc<Hub>) {
-    let mut tick = tokio::time::interval(RECHECK);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tick.tick().await;
-        let connected = hub.principals();
-        if connected.is_empty() {
-            continue;
-        }
-        if let Err(AuthError::Store(error)) = auth.recheck(connected).await {
-            tracing::warn!(%error, "sessions could not be rechecked");
-        }
-    }
 }
