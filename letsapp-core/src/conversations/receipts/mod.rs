@@ -74,9 +74,10 @@ const LATEST: usize = 8_192;
 /// take is offered again.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a rise that nobody waits for waits for more of its kind. Each message makes one of its sender's: stored at
-/// once, they would double the work of sending, and of one who sends on, only the last of them counts.
-const UNHURRIED: Duration = Duration::from_millis(50);
+/// How long a rise that nobody waits for waits for more of its kind. Each message makes one of its sender's: of one who
+/// sends on, only the last of them counts, and a document's update costs MongoDB as much as a message does. Whoever
+/// reads here sees it at once; what a crash takes along is raised again by the next message or receipt.
+const UNHURRIED: Duration = Duration::from_secs(1);
 
 impl Receipts {
     /// Starts the lane as a task of the present runtime.
