@@ -43,8 +43,8 @@ export function Chat({ conversation }) {
     if (online && status === "failed") load();
   }, [id, online]);
   useEffect(() => {
-    if (kind === "group" && !left) client.groups.loadReceipts(id).catch(() => {});
-  }, [id, kind, left]);
+    if (online && kind === "group" && !left) client.groups.loadReceipts(id).catch(() => {});
+  }, [id, kind, left, online]);
   useEffect(() => {
     client.notices.looksAt(id);
     return () => client.notices.looksAt(null);
