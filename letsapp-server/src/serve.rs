@@ -1,6 +1,7 @@
 //! The accept loop: `warp::serve` has no header timeout and no cap on connections, so the connections are ours.
 
 use std::convert::Infallible;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -64,12 +65,20 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, connections: usiz
                 };
                 tokio::spawn(serve_connection(stream, peer, front.clone(), closing.clone()));
             }
+            Err(error) if is_of_one_connection(&error) => {
+                tracing::debug!(%error, "a connection was gone before it was accepted");
+            }
             Err(error) => {
                 tracing::warn!(%error, "no connection could be accepted");
                 tokio::time::sleep(RESPITE).await;
             }
         }
     }
+}
+
+/// Tells whether only the client that was to be accepted is concerned; the next one can be at once.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
 async fn serve_connection(stream: TcpStream, peer: Peer, front: Front, mut closing: Closing) {

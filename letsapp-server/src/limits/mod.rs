@@ -38,7 +38,8 @@ pub(crate) fn class_of_op(op: Op) -> Class {
     match op {
         Op::MessageSend | Op::MessageEdit | Op::MessageDelete | Op::MessageReact => Class::Writes,
         Op::Sync => Class::Syncs,
-        _ => Class::Signals,
+        Op::PresenceWatch => Class::Reads,
+        Op::Receipt | Op::Typing | Op::Ping => Class::Signals,
     }
 }
 
@@ -67,6 +68,23 @@ mod tests {
             (Method::POST, "/v1/conversations/x/messages", Class::Writes),
         ] {
             assert_eq!(class_of(&method, path), class, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn an_operation_of_the_socket_counts_as_its_route_does() {
+        for (op, class) in [
+            (Op::MessageSend, Class::Writes),
+            (Op::MessageEdit, Class::Writes),
+            (Op::MessageDelete, Class::Writes),
+            (Op::MessageReact, Class::Writes),
+            (Op::Receipt, Class::Signals),
+            (Op::Typing, Class::Signals),
+            (Op::PresenceWatch, class_of(&Method::GET, "/v1/presence")),
+            (Op::Sync, class_of(&Method::POST, "/v1/sync")),
+            (Op::Ping, Class::Signals),
+        ] {
+            assert_eq!(class_of_op(op), class, "{op:?}");
         }
     }
 }

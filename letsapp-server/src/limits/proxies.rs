@@ -29,8 +29,8 @@ impl TrustedProxies {
     pub(crate) fn client(&self, peer: IpAddr, header: ForwardedHeader, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         let mut hops = match header {
-            ForwardedHeader::XForwardedFor => hops(headers, &X_FORWARDED_FOR, |hop| Some(hop)),
-            ForwardedHeader::Forwarded => hops(headers, &http::header::FORWARDED, parameter_for),
+            ForwardedHeader::XForwardedFor => hops(headers, &X_FORWARDED_FOR, addresses),
+            ForwardedHeader::Forwarded => hops(headers, &http::header::FORWARDED, elements),
         };
         while self.trusts(client) {
             match hops.pop().flatten() {
@@ -78,24 +78,67 @@ impl FromStr for ForwardedHeader {
     }
 }
 
-/// Returns the hops of all lines of a header, in order; `None` for one that can't be read.
-fn hops(headers: &HeaderMap, name: &HeaderName, node: fn(&str) -> Option<&str>) -> Vec<Option<IpAddr>> {
+/// A hop; `None` for one that can't be read.
+type Hop = Option<IpAddr>;
+
+/// Returns the hops of all lines of a header, in order.
+fn hops(headers: &HeaderMap, name: &HeaderName, of_line: fn(&str) -> Vec<Hop>) -> Vec<Hop> {
     let lines = headers.get_all(name).iter();
-    let hops = lines.flat_map(|line| {
-        // What is no text is the fault of its own hop alone.
-        let line = String::from_utf8_lossy(line.as_bytes());
-        let hops = line.split(',').map(|hop| node(hop).and_then(address));
-        hops.collect::<Vec<_>>()
-    });
+    // What is no text is the fault of its own hop alone.
+    let hops = lines.flat_map(|line| of_line(&String::from_utf8_lossy(line.as_bytes())));
     hops.collect()
 }
 
-/// Finds `for=` among the parameters of one hop.
-fn parameter_for(hop: &str) -> Option<&str> {
-    let parameters = hop.split(';').filter_map(|parameter| parameter.split_once('='));
-    let mut named = parameters.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
-    let (_, value) = named.next()?;
-    Some(value.trim().trim_matches('"'))
+/// Reads a line of `X-Forwarded-For`.
+fn addresses(line: &str) -> Vec<Hop> {
+    line.split(',').map(address).collect()
+}
+
+/// Reads a line of `Forwarded`.
+fn elements(line: &str) -> Vec<Hop> {
+    match unquoted(line, ',') {
+        Some(elements) => elements.into_iter().map(node_for).collect(),
+        // Which of its commas are a proxy's, and which the client's, can't be told.
+        None => vec![None],
+    }
+}
+
+/// Finds `for=` among the parameters of one element.
+fn node_for(element: &str) -> Hop {
+    let parameters = unquoted(element, ';')?.into_iter();
+    let mut named = parameters.filter_map(|parameter| parameter.split_once('='));
+    let (_, value) = named.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
+    address(value.trim().trim_matches('"'))
+}
+
+/// Splits at a separator, but not within quotation marks; `None` where these don't stand around whole values.
+fn unquoted(text: &str, separator: char) -> Option<Vec<&str>> {
+    let (mut parts, mut begin) = (Vec::new(), 0);
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => {
+                let (before, after) = (&text[..at], text[at + 1..].trim_start());
+                let in_place = match quoted {
+                    true => after.is_empty() || after.starts_with([',', ';']),
+                    false => before.ends_with('='),
+                };
+                if !in_place {
+                    return None;
+                }
+                quoted = !quoted;
+            }
+            _ if letter == separator && !quoted => {
+                parts.push(&text[begin..at]);
+                begin = at + letter.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[begin..]);
+    (!quoted).then_some(parts)
 }
 
 /// Reads an address, with or without a port, an IPv6 one in brackets or not.
@@ -196,6 +239,29 @@ mod tests {
             ("10.0.0.1", &["for=unknown"], "10.0.0.1"),
             ("10.0.0.1", &["for=_hidden, for=10.0.0.2"], "10.0.0.2"),
             ("10.0.0.1", &["by=198.51.100.1"], "10.0.0.1"),
+            ("10.0.0.1", &["nonsense, for=198.51.100.1"], "198.51.100.1"),
+            // What a client has called the host, a proxy passes on within quotation marks.
+            ("10.0.0.1", &["for=198.51.100.1;host=\"a,for=1.1.1.1\""], "198.51.100.1"),
+            ("10.0.0.1", &["host=\"a;for=1.1.1.1\";for=198.51.100.1"], "198.51.100.1"),
+            (
+                "10.0.0.1",
+                &["host=\"a\\\",for=1.1.1.1\";for=198.51.100.1"],
+                "198.51.100.1",
+            ),
+            // Marks that a client left open turn those of the proxy inside out.
+            ("10.0.0.1", &["for=198.51.100.1;host=\"a"], "10.0.0.1"),
+            ("10.0.0.1", &["for=\"1.1.1.1, for=198.51.100.1"], "10.0.0.1"),
+            (
+                "10.0.0.1",
+                &["x=\", for=198.51.100.1;host=\",for=1.1.1.1;y=\\\"\""],
+                "10.0.0.1",
+            ),
+            (
+                "10.0.0.1",
+                &["x=\", for=198.51.100.1;host=\"a,for=1.1.1.1;y=\""],
+                "10.0.0.1",
+            ),
+            ("10.0.0.1", &["x=\"", "for=198.51.100.1"], "198.51.100.1"),
         ];
         for (peer, lines, expected) in cases {
             assert_eq!(client(Forwarded, peer, lines), *expected, "{peer} {lines:?}");

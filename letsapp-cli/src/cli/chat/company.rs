@@ -48,6 +48,11 @@ impl Company {
                 None
             }
             Update::Presence(presence) if Some(presence.user_id) == self.peer => self.presence(presence, names),
+            // That they have stopped is not told either while there is no connection.
+            Update::Disconnected { .. } => {
+                self.typists.clear();
+                None
+            }
             // A watch lasts as long as its connection.
             Update::Connected(_) => {
                 self.watch();
@@ -87,6 +92,8 @@ impl Company {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::cli::render::tests::{BEN, names, said};
     use letsapp_core::time::Timestamp;
@@ -128,6 +135,19 @@ mod tests {
             typing: true,
         };
         assert_eq!(heed(&elsewhere), None);
+    }
+
+    #[tokio::test]
+    async fn who_typed_before_an_interruption_is_shown_again() {
+        let mut company = company(Echo::Terminal);
+        let mut heed = |update: &Update| company.heed(update, &names());
+        assert!(heed(&typing(true)).is_some());
+        let interruption = Update::Disconnected {
+            reason: "the server is gone".to_owned(),
+            retry_in: Duration::from_secs(1),
+        };
+        assert_eq!(heed(&interruption), None);
+        assert_eq!(heed(&typing(true)).as_deref(), Some("Ben is typing…"));
     }
 
     #[tokio::test]

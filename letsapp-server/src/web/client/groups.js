@@ -8,6 +8,8 @@ export class Groups {
   #live;
   #loading = new Set();
   #settling = new Set();
+  /** Groups that are being asked about: by id, whether to ask for the members too, once more, since more was told. */
+  #telling = new Map();
 
   constructor({ store, api, live }) {
     this.#store = store;
@@ -101,8 +103,20 @@ export class Groups {
   /** A message has come in that may tell of a change to its conversation. */
   told({ kind, conversation_id: id, system }) {
     if (kind !== "system" || this.#tellsOfOwnEnd(system)) return;
-    const seen = MEMBERSHIP.includes(system?.type) ? this.#membershipChanged(id) : this.#refresh(id);
-    seen.catch(() => {});
+    this.#ask(id, MEMBERSHIP.includes(system?.type));
+  }
+
+  /** A return may tell of a hundred changes at once: one question is under way, and one more answers all that came meanwhile. */
+  async #ask(id, membership) {
+    if (this.#telling.has(id)) {
+      this.#telling.set(id, membership || (this.#telling.get(id) ?? false));
+      return;
+    }
+    for (let due = membership; due !== undefined; due = this.#telling.get(id)) {
+      this.#telling.set(id, undefined);
+      await (due ? this.#membershipChanged(id) : this.#refresh(id)).catch(() => {});
+    }
+    this.#telling.delete(id);
   }
 
   /** Whoever is out of a group has nothing more to ask of it. */

@@ -75,10 +75,16 @@ export class History {
     return timeline.status === "ready" && find(timeline, seq) !== undefined;
   }
 
-  /** Something was found in a conversation that isn't in the list, since its reader has left it. */
+  /**
+   * Something was found in a conversation that isn't in the list, since its reader has left it. Where it only hasn't come yet, its
+   * event or the next sync brings it.
+   */
   async #meet(id) {
     if (this.#store.state.conversations[id]) return;
-    this.#store.dispatch({ type: "conversation", conversation: await this.#api.conversation(id) });
+    const conversation = await this.#api.conversation(id);
+    if (this.#store.state.conversations[id]) return;
+    this.#store.dispatch({ type: "conversation", conversation });
+    if (conversation.kind === "group") this.#store.dispatch({ type: "left", id });
   }
 
   async #page(id, query) {

@@ -45,6 +45,34 @@ test("a change of membership brings what is shown up to date, a new title only t
   assert.equal(asked.length, 4);
 });
 
+test("however much is told of a group at once, it is asked about twice at most", async () => {
+  const { asked, groups } = await group();
+  for (let joined = 0; joined < 200; joined++) groups.told(told({ type: "members_added", user_ids: [PEER] }));
+  groups.told(told({ type: "title_changed", title: "New" }));
+  await settled();
+  assert.deepEqual(asked.slice(1), ["conversation", "members", "conversation", "members"]);
+  groups.told(told({ type: "title_changed", title: "Newer" }));
+  groups.told(told({ type: "title_changed", title: "Newest" }));
+  await settled();
+  assert.deepEqual(asked.slice(5), ["conversation", "conversation"], "and again when more is told");
+});
+
+test("a change of membership is not lost behind one of the title", async () => {
+  const { asked, groups } = await group();
+  groups.told(told({ type: "title_changed", title: "New" }));
+  groups.told(told({ type: "member_left", user_id: PEER }));
+  groups.told(told({ type: "title_changed", title: "Newer" }));
+  await settled();
+  assert.deepEqual(asked.slice(1), ["conversation", "conversation", "members"]);
+});
+
+test("one group does not wait for another", async () => {
+  const { asked, groups } = await group();
+  groups.told(told({ type: "title_changed", title: "New" }));
+  groups.told({ ...told({ type: "title_changed", title: "Other" }), conversation_id: "d" });
+  assert.equal(asked.slice(1).length, 2);
+});
+
 test("whoever is removed asks nothing more of the group", async () => {
   const { asked, groups } = await group();
   groups.told(told({ type: "member_removed", user_id: ME }));

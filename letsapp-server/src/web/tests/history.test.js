@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { History } from "../client/history.js";
 import { Problem } from "../client/http.js";
-import { initial, reduce, timelineOf } from "../client/state/reduce.js";
+import { initial, positions, reduce, timelineOf } from "../client/state/reduce.js";
 import { Store } from "../client/store.js";
-import { conversation, ME, message, user } from "./fixtures.js";
+import { conversation, ME, message, syncReply, user } from "./fixtures.js";
 
 /** A conversation of `length` messages, on a server that counts what it is asked. */
 function story(length) {
@@ -18,13 +18,16 @@ function story(length) {
       const items = after === undefined ? older() : all.filter(({ seq }) => seq > after);
       return { items: items.slice(0, limit), next_cursor: items.length > limit ? "more" : null };
     },
+    async conversation(id) {
+      return conversation({ id, seq: length, kind: "group", title: "All", peer: undefined, peer_receipt: undefined });
+    },
     async message(_, seq) {
       if (!all[seq - 1]) throw new Problem({ code: "not_found", status: 404 });
       return all[seq - 1];
     },
   };
   store.dispatch({ type: "conversation", conversation: conversation({ seq: length }) });
-  return { asked, store, all, history: new History({ store, api }), seqs: () => seqsOf(store) };
+  return { asked, store, all, api, history: new History({ store, api }), seqs: () => seqsOf(store) };
 }
 
 function seqsOf(store) {
@@ -104,4 +107,33 @@ test("a quoted message that is edited changes in its quote", async () => {
   await history.quote("c", 3);
   store.dispatch({ type: "message", message: message(3, { rev: 400, body: "edited" }), created: false });
   assert.equal(store.state.quoted.c[3].body, "edited");
+});
+
+test("what is found in a group that its reader has left is shown, and the group stays left", async () => {
+  const { store, history } = story(100);
+  await history.jump("d", 20);
+  assert.equal(store.state.conversations.d.left, true);
+  assert.equal(timelineOf(store.state, "d").status, "ready");
+  assert.deepEqual([store.state.target.conversation_id, store.state.target.seq], ["d", 20]);
+  assert.equal("d" in positions(store.state), false, "a sync brings it if its reader is in it after all");
+});
+
+test("what is found in a group that is only just known leaves it as it is", async () => {
+  const { store, api, history } = story(100);
+  const answer = api.conversation;
+  api.conversation = async (id) => {
+    store.dispatch({ type: "conversation", conversation: await answer(id) });
+    return answer(id);
+  };
+  await history.jump("d", 20);
+  assert.equal(store.state.conversations.d.left, false);
+});
+
+test("a group that was taken for left is live again once a sync brings it", async () => {
+  const { store, api, history } = story(100);
+  await history.jump("d", 20);
+  const reply = syncReply({ conversations: [await api.conversation("d")], positions: { d: 100 } });
+  store.dispatch({ type: "synced", reply });
+  assert.equal(store.state.conversations.d.left, false);
+  assert.equal(positions(store.state).d, 100);
 });

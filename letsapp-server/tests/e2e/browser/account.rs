@@ -45,6 +45,7 @@ async fn the_profile_is_changed(desk: &Page, friend: &Page) {
 
 async fn nobody_sees_who_is_there(desk: &Page, friend: &Page) {
     desk.open_settings("privacy").await;
+    a_refused_change_is_not_shown(desk).await;
     desk.click("last-seen-nobody").await;
     desk.picture_in("privacy", ColorScheme::Dark).await;
     // Without anything to show, the name stands in its place.
@@ -52,6 +53,28 @@ async fn nobody_sees_who_is_there(desk: &Page, friend: &Page) {
     desk.click("last-seen-everyone").await;
     friend.await_presence("online").await;
     desk.close_settings().await;
+}
+
+async fn a_refused_change_is_not_shown(desk: &Page) {
+    let refuse = "
+        window.answered = window.fetch;
+        window.fetch = async (path, { body }) => {
+            window.asked = JSON.parse(body);
+            throw new TypeError();
+        };";
+    desk.ask(refuse, vec![]).await;
+    desk.click("last-seen-nobody").await;
+    let script = "return document.querySelector('[data-testid=last-seen-everyone]').checked";
+    let restored = async || (desk.ask(script, vec![]).await == true).then_some(());
+    desk.wait("what holds to be shown", restored).await;
+    let asked = desk
+        .ask("window.fetch = window.answered; return window.asked", vec![])
+        .await;
+    assert_eq!(
+        asked,
+        json!({"settings": {"last_seen": "nobody"}}),
+        "and nothing beside it"
+    );
 }
 
 async fn a_friend_gets_a_name_of_ones_own(desk: &Page) {

@@ -183,6 +183,20 @@ impl Page {
         self.await_target(body).await;
     }
 
+    /// Keeps a chat that is searched for on top, which does not end the search.
+    pub(super) async fn pin_in_search(&self, title: &str) {
+        self.type_in("search", title).await;
+        let more = format!(".found {} + [data-testid=conversation-more]", conversation(title));
+        self.locate(&more).await;
+        // It is not to be seen until the mouse is there.
+        self.ask("document.querySelector(arguments[0]).click()", vec![json!(more)])
+            .await;
+        self.tap("[data-testid=conversation-menu] [data-testid=pin]").await;
+        self.locate(&format!(".found {}[data-pinned=true]", conversation(title)))
+            .await;
+        self.stop_searching().await;
+    }
+
     /// Leaves the search, for the list as it is.
     pub(super) async fn stop_searching(&self) {
         self.type_in("search", "\u{e00c}").await;

@@ -26,6 +26,7 @@ async fn three_people_live_in_a_group_and_see_the_same() {
 
     a_group_is_made_and_managed(&ana, &ben, &cleo).await;
     they_answer_name_and_react(&ana, &ben, &cleo).await;
+    what_is_begun_outlasts_what_comes_between(&ana, &ben).await;
     one_is_out_for_a_while(&ana, &ben, &cleo).await;
     who_writes_and_who_is_there_is_seen(&ana, &ben, &cleo).await;
     all_windows_show_what_the_server_has(&[&ana, &ben, &cleo], &server).await;
@@ -101,6 +102,26 @@ async fn they_answer_name_and_react(ana: &Page, ben: &Page, cleo: &Page) {
     ana.click("dialog-close").await;
 }
 
+async fn what_is_begun_outlasts_what_comes_between(ana: &Page, ben: &Page) {
+    ana.tool("I can, on Friday", "reply").await;
+    ana.find("replying").await;
+    ana.choose("🍕 first", "reactions").await;
+    ana.find("reactor").await;
+    ana.click("dialog-close").await;
+    ana.find("replying").await;
+    ana.click("cancel-reply").await;
+
+    ana.show_members().await;
+    ana.click("edit-group").await;
+    ana.find("title").await.send_keys(", by train").await.unwrap();
+    ben.write("At nine, then").await;
+    ana.await_body("At nine, then").await;
+    let script = "return document.querySelector('[data-testid=title]').value";
+    assert_eq!(ana.ask(script, vec![]).await, json!(format!("{GROUP}, by train")));
+    ana.click("dialog-close").await;
+    ana.click("panel-close").await;
+}
+
 /// Who is removed sees what was there until then, and on return what comes after.
 async fn one_is_out_for_a_while(ana: &Page, ben: &Page, cleo: &Page) {
     ben.step("cleo", "remove").await;
@@ -168,6 +189,7 @@ async fn the_past_is_searched(ana: &Page, ben: &Page, server: &Running) {
         ana.picture_in("found", scheme).await;
     }
     ana.click("panel-close").await;
+    ana.pin_in_search(GROUP).await;
     ana.scroll_down_to("Diary, day 260").await;
     ben.to_list().await;
     ben.search_everywhere("lighthouse", "The lighthouse closes at six")
@@ -209,6 +231,15 @@ async fn one_leaves_and_sees_nothing_newer(ana: &Page, ben: &Page, cleo: &Page, 
     for page in [ana, ben] {
         page.await_members(&[("ana", "owner"), ("ben", "admin")]).await;
     }
+
+    // What was there until then is found again.
+    cleo.open_chat("Ben Okafor").await;
+    cleo.reload().await;
+    cleo.search_everywhere("lighthouse", "The lighthouse closes at six")
+        .await;
+    cleo.find("left").await;
+    cleo.stop_searching().await;
+    cleo.await_unlisted(GROUP).await;
 }
 
 async fn group_of(person: &Person) -> String {

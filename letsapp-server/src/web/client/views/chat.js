@@ -12,6 +12,9 @@ import { isEditable } from "./message-tools.js";
 import { ReactionsDialog } from "./reactions.js";
 import { Timeline } from "./timeline.js";
 
+/** What is done with a message where one writes. */
+const WRITTEN = ["edit", "reply"];
+
 export function Chat({ conversation }) {
   const client = useClient();
   const { id, kind, left } = conversation;
@@ -21,8 +24,10 @@ export function Chat({ conversation }) {
   const receipts = useSelected((state) => state.receipts[id]);
   const users = useSelected((state) => state.users);
   const target = useSelected((state) => (state.target?.conversation_id === id ? state.target : null));
-  /** What is being done with a message: `{kind, message}`. */
+  /** What is being written of a message, an edit or a reply, and what else is being done with one meanwhile: `{kind, message}`. */
+  const [writing, setWriting] = useState(null);
   const [doing, setDoing] = useState(null);
+  const written = () => setWriting(null);
   const done = () => setDoing(null);
 
   const title = titleOf(conversation, users);
@@ -38,24 +43,32 @@ export function Chat({ conversation }) {
     if (online && status === "failed") load();
   }, [id, online]);
   useEffect(() => {
-    if (kind === "group" && !left) client.groups.loadReceipts(id).catch(() => {});
-  }, [id, kind, left]);
+    if (online && kind === "group" && !left) client.groups.loadReceipts(id).catch(() => {});
+  }, [id, kind, left, online]);
   useEffect(() => {
     client.notices.looksAt(id);
     return () => client.notices.looksAt(null);
   }, [client, id]);
 
   // The same function for as long as the chat is open, lest every message be drawn again with it.
-  const act = useCallback((kind, message) => (kind === "copy" ? copy(client, message) : setDoing({ kind, message })), [client]);
-  const confirmDelete = () => {
+  const act = useCallback(
+    (kind, message) => {
+      if (kind === "copy") copy(client, message);
+      else if (WRITTEN.includes(kind)) setWriting({ kind, message });
+      else setDoing({ kind, message });
+    },
+    [client],
+  );
+  const confirmDelete = async () => {
+    const { message } = doing;
     done();
-    client.attempt(() => client.delete(doing.message), { forbidden: "You can’t delete this message." });
+    const deleted = await client.attempt(() => client.delete(message), { forbidden: "You can’t delete this message." });
+    if (deleted) setWriting((held) => (held?.message.id === message.id ? null : held));
   };
   const editLast = () => {
     const last = timeline.messages.findLast((message) => isEditable(message, client.store.state.me.id));
     if (last) act("edit", last);
   };
-  const writing = doing?.kind === "edit" || doing?.kind === "reply" ? doing : null;
 
   return html`<main class="chat" aria-label=${`Chat: ${title}`} data-testid="chat" data-conversation-id=${id}>
     <${ChatHead} conversation=${conversation} title=${title} />
@@ -70,7 +83,7 @@ export function Chat({ conversation }) {
     ${
       left
         ? html`<p class="composer-closed" data-testid="left"><${Icon} name="forbidden" />You are no longer part of this conversation.</p>`
-        : html`<${Writing} conversation=${conversation} writing=${writing} onEditLast=${editLast} onDone=${done} />`
+        : html`<${Writing} conversation=${conversation} writing=${writing} onEditLast=${editLast} onDone=${written} />`
     }
     ${
       doing?.kind === "delete" &&

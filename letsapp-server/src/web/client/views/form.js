@@ -1,6 +1,6 @@
 // Fields with what is wrong with them, and a form that is sent once at a time.
 import { explain } from "../explain.js";
-import { html, useState } from "../vendor/htm-preact.js";
+import { html, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { Icon } from "./icons.js";
 
 /** Sends a form: `{busy, problem, submit}`. `work` takes the fields by name. */
@@ -24,14 +24,21 @@ export function useForm(work) {
   return { busy, problem, submit };
 }
 
-export function Field({ name, label, optional, hint, fault, children, ...input }) {
+/** `value` is what it begins with: Preact would put a `value` back at every drawing, over what was typed since. */
+export function Field({ name, label, value, optional, hint, fault, children, ...input }) {
   const about = fault || hint;
+  const field = useRef(null);
+  // What it begins with leaves the caret before it.
+  useLayoutEffect(() => {
+    const { length } = field.current.value;
+    if (input.autofocus) field.current.setSelectionRange(length, length);
+  }, []);
   return html`<div class="field">
     <label for=${name}>${label}${optional && html` <span class="optional">optional</span>`}</label>
     <div class="field-box">
       <input
-        id=${name} name=${name} class="input" data-testid=${name} required=${!optional} aria-invalid=${fault ? "true" : undefined}
-        aria-describedby=${about ? `${name}-about` : undefined} ...${input}
+        ref=${field} id=${name} name=${name} class="input" data-testid=${name} defaultValue=${value} required=${!optional}
+        aria-invalid=${fault ? "true" : undefined} aria-describedby=${about ? `${name}-about` : undefined} ...${input}
       />
       ${children}
     </div>

@@ -38,7 +38,8 @@ export function useMessageSearch(query, conversationId) {
     setBusy(true);
     await client.attempt(async () => {
       const page = await ask(found.cursor);
-      setFound({ ...found, items: [...found.items, ...page.items], cursor: page.next_cursor });
+      // Unless something else was searched for meanwhile.
+      setFound((held) => (held === found ? { ...found, items: [...found.items, ...page.items], cursor: page.next_cursor } : held));
     });
     setBusy(false);
   };

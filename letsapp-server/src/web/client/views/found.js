@@ -25,13 +25,16 @@ export function Found({ query, selected, onDone }) {
       onDone();
     });
 
+  // The chevron beside a chat, and the menu and dialogs that it opens, are not the way there.
+  const follow = (event) => event.target.closest("a.conversation") && onDone();
+
   return html`<div class="found" onKeyDown=${(event) => moveFocus(event, ".row")}>
     ${
       chats.length > 0 &&
       html`<h2 class="list-title">Chats</h2>
       <ul class="rows">
         ${chats.map(
-          (conversation) => html`<li key=${conversation.id} onClick=${onDone}>
+          (conversation) => html`<li key=${conversation.id} onClick=${follow}>
             <${ConversationItem} conversation=${conversation} selected=${conversation.id === selected} />
           </li>`,
         )}

@@ -1,5 +1,5 @@
 // Who sees when the reader was here, and what they have read.
-import { html } from "../../vendor/htm-preact.js";
+import { html, useReducer } from "../../vendor/htm-preact.js";
 import { useClient, useSelected } from "../bindings.js";
 import { Spinner, Switch } from "../elements.js";
 
@@ -12,8 +12,13 @@ const AUDIENCES = [
 export function Privacy() {
   const client = useClient();
   const settings = useSelected((state) => state.me.settings);
+  const [, redraw] = useReducer((count) => count + 1, 0);
   if (!settings) return html`<${Spinner} label="Loading settings" />`;
-  const change = (changed) => client.attempt(() => client.account.change({ settings: { ...settings, ...changed } }));
+  const change = async (changed) => {
+    const done = await client.attempt(() => client.account.change({ settings: changed }));
+    // What was clicked shows as chosen until it is drawn as it is.
+    if (!done) redraw();
+  };
   return html`<fieldset class="choices">
       <legend class="list-title">Who sees when I am online, and was last</legend>
       ${AUDIENCES.map(
