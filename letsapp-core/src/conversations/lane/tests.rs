@@ -73,7 +73,7 @@ fn bench_on(
         move |_| Ok(vec![roster(rosters_read.fetch_add(1, Ordering::SeqCst))])
     });
     conversations
-        .expect_members()
+        .expect_find()
         .returning(|_| Err(RepositoryError::unavailable("no views today")));
     let mut users = MockUserRepository::new();
     users
@@ -370,7 +370,16 @@ async fn any_number_of_changes_of_one_group_can_wait() {
 
 #[tokio::test]
 async fn a_change_that_cannot_be_told_has_those_concerned_ask() {
-    let bench = bench(|_| group(&[ANA, BEN], 1), |_, changes| committed(changes, 2));
+    let bench = bench(
+        |n| {
+            if n == 0 {
+                group(&[ANA, BEN], 1)
+            } else {
+                group(&[ANA, BEN, CEM], 2)
+            }
+        },
+        |_, changes| committed(changes, 2),
+    );
     let done = bench.submit(ANA, Command::Govern(Act::Add(vec![CEM]))).await;
     assert_eq!(seq(&done), 2);
     let told = bench.bus.next().await;
