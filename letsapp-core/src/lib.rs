@@ -11,6 +11,7 @@ pub mod conversations;
 mod driver;
 pub mod erasure;
 pub mod event;
+mod fault;
 pub mod id;
 pub mod limit;
 pub mod messages;
