@@ -19,6 +19,7 @@ pub mod page;
 pub mod presence;
 pub mod protocol;
 pub mod storage;
+mod task;
 pub mod text;
 pub mod time;
 pub mod typing;
