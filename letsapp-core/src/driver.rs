@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::fault::{Fault, contain};
 use crate::time::{Clock, Timestamp};
 
 /// Keeps machines with deadlines.
@@ -16,6 +17,11 @@ pub(crate) trait Timed: Send + Sync {
     /// Feeds the passing of time to every machine whose deadline has come, and returns the next deadline of all.
     fn elapse(&self, now: Timestamp) -> Option<Timestamp>;
 }
+
+/// An input that can't come to a machine as it stands, or not yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this can't happen now")]
+pub(crate) struct Invalid;
 
 /// Wakes the driver for a deadline that is earlier than what it waits for.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +45,11 @@ pub(crate) fn start(clock: Arc<dyn Clock>, alarm: Alarm, timed: Vec<Arc<dyn Time
     tokio::spawn(async move {
         loop {
             let now = clock.now();
-            let next = timed.iter().filter_map(|timed| timed.elapse(now)).min();
+            let mut next = None;
+            for timed in &timed {
+                let deadline = elapse(&**timed, now).await;
+                next = next.into_iter().chain(deadline).min();
+            }
             let rung = alarm.0.notified();
             match next {
                 None => rung.await,
@@ -50,6 +60,17 @@ pub(crate) fn start(clock: Arc<dyn Clock>, alarm: Alarm, timed: Vec<Arc<dyn Time
             }
         }
     })
+}
+
+/// Feeds the passing of time to machines; where they have a fault, it is tried again before long.
+async fn elapse(timed: &dyn Timed, now: Timestamp) -> Option<Timestamp> {
+    match contain(async { timed.elapse(now) }).await {
+        Ok(deadline) => deadline,
+        Err(Fault(panic)) => {
+            tracing::error!(panic, "a fault where a deadline was to be met; it is tried again");
+            Some(now.plus(LONGEST))
+        }
+    }
 }
 
 /// The deadlines of many machines, in order.
@@ -94,6 +115,7 @@ impl<K: Copy + Ord> Agenda<K> {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
     use crate::time::TokioClock;
@@ -144,6 +166,34 @@ mod tests {
         }
         let met = once.0.lock().unwrap().1[0];
         assert!((9_500..9_600).contains(&met.as_millis()), "{met}");
+        task.abort();
+    }
+
+    /// One that has a fault the first two times.
+    #[derive(Default)]
+    struct Faulty(AtomicUsize);
+
+    impl Timed for Faulty {
+        fn elapse(&self, _: Timestamp) -> Option<Timestamp> {
+            assert!(self.0.fetch_add(1, Ordering::SeqCst) >= 2, "a fault of a machine's");
+            None
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fault_of_one_stops_no_other_and_it_is_tried_again() {
+        let clock = Arc::new(TokioClock::at(at(0)));
+        let (faulty, once) = (Arc::new(Faulty::default()), Arc::new(Once(Mutex::default())));
+        once.0.lock().unwrap().0 = Some(at(300));
+        let task = start(clock, Alarm::default(), vec![faulty.clone(), once.clone()]);
+        for _ in 0..200 {
+            tokio::time::advance(Duration::from_millis(10)).await;
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(
+            (once.0.lock().unwrap().1.len(), faulty.0.load(Ordering::SeqCst)),
+            (1, 3)
+        );
         task.abort();
     }
 }

@@ -11,6 +11,7 @@ use crate::event::{Envelope, EventBus};
 use crate::id::{IdSource, SessionId, UserId};
 use crate::protocol::requests::{ChangePassword, Login, Register};
 use crate::protocol::{self, LastSeen, SessionInfo, SignedIn, Tokens};
+use crate::task::see_through;
 use crate::time::Clock;
 use crate::users::{self, About, Claim, DisplayName, Email, Settings, User, UserRepository, Username};
 
@@ -180,31 +181,20 @@ impl AuthService {
     pub async fn change_password(&self, principal: &Principal, request: ChangePassword) -> Result<(), AuthError> {
         let credential = self.inner.proven(principal.user_id, request.current_password).await?;
         let hash = self.inner.hasher.hash(request.new_password, self.inner.salt()).await;
-        // Sessions first: should we stop in between, nobody who knew the old password stays signed in.
-        self.inner
-            .end(
-                principal.user_id,
-                Revoke::AllBut(principal.session_id),
-                "password_changed",
-            )
-            .await?;
-        let users = &self.inner.ports.users;
-        if users
-            .replace_password(principal.user_id, &credential.password, hash)
-            .await?
-        {
+        let (inner, user_id) = (Arc::clone(&self.inner), principal.user_id);
+        let others = Revoke::AllBut(principal.session_id);
+        let change = async move {
+            // Sessions first: should we stop in between, nobody who knew the old password stays signed in.
+            inner.end(user_id, others, "password_changed").await?;
+            let users = &inner.ports.users;
+            if !users.replace_password(user_id, &credential.password, hash).await? {
+                return Err(AuthError::WrongPassword);
+            }
             // Whoever signed in with the old password in between is out as well.
-            self.inner
-                .end(
-                    principal.user_id,
-                    Revoke::AllBut(principal.session_id),
-                    "password_changed",
-                )
-                .await?;
+            inner.end(user_id, others, "password_changed").await?;
             Ok(())
-        } else {
-            Err(AuthError::WrongPassword)
-        }
+        };
+        see_through(change).await
     }
 
     /// Returns the devices that one is signed in with, the newest first.

@@ -1,7 +1,7 @@
 //! Sessions between requests: what is remembered of them, their tokens, and their end.
 
 use std::ops::Deref;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::auth::password::Hasher;
@@ -13,6 +13,7 @@ use crate::event::Envelope;
 use crate::id::{SessionId, UserId};
 use crate::protocol::requests::Password;
 use crate::protocol::{TokenType, Tokens};
+use crate::task::see_through;
 use crate::time::Timestamp;
 use crate::users::Login;
 
@@ -70,7 +71,7 @@ impl Sessions {
     }
 
     /// Reads a session that is alive, and remembers it.
-    pub(super) async fn session(&self, id: SessionId, now: Timestamp) -> Result<Session, AuthError> {
+    pub(super) async fn session(&self, id: SessionId, now: Timestamp) -> Result<Read, AuthError> {
         let forgettings = self.lock().forgettings;
         let session = self
             .ports
@@ -80,13 +81,13 @@ impl Sessions {
             .pop()
             .filter(|session| session.expires_at > now)
             .ok_or(AuthError::Unauthenticated)?;
-        let known = Read {
-            session: session.clone(),
+        let read = Read {
+            session,
             at: now,
             forgettings,
         };
-        self.lock().remember(known);
-        Ok(session)
+        self.lock().remember(read.clone());
+        Ok(read)
     }
 
     /// Returns a session that was alive within the last few seconds, as it was then. One whose `generation` has come
@@ -99,13 +100,7 @@ impl Sessions {
         {
             return Ok(known);
         }
-        let forgettings = self.lock().forgettings;
-        let session = self.session(id, now).await?;
-        Ok(Read {
-            session,
-            at: now,
-            forgettings,
-        })
+        self.session(id, now).await
     }
 
     /// Notes a use of a session, where the store does not know of one as recent.
@@ -204,13 +199,23 @@ impl Sessions {
     }
 
     /// Ends sessions, here at once.
-    pub(crate) async fn end(&self, user_id: UserId, which: Revoke, reason: &str) -> Result<Vec<SessionId>, AuthError> {
-        let ended = self.ports.sessions.revoke(user_id, which).await?;
-        for id in &ended {
-            self.forget(*id);
-            self.ports.bus.publish(Envelope::end_of_session(user_id, *id, reason));
-        }
-        Ok(ended)
+    pub(crate) async fn end(
+        self: &Arc<Self>,
+        user_id: UserId,
+        which: Revoke,
+        reason: &'static str,
+    ) -> Result<Vec<SessionId>, AuthError> {
+        let sessions = Arc::clone(self);
+        let end = async move {
+            let ended = sessions.ports.sessions.revoke(user_id, which).await?;
+            for id in &ended {
+                sessions.forget(*id);
+                let envelope = Envelope::end_of_session(user_id, *id, reason);
+                sessions.ports.bus.publish(envelope);
+            }
+            Ok(ended)
+        };
+        see_through(end).await
     }
 
     /// Forgets a session that is not what it was.

@@ -160,9 +160,12 @@ impl Bench {
     fn log_out_during(&self, meanwhile: &Meanwhile, principal: Principal) {
         let auth = self.auth.clone();
         *meanwhile.lock().unwrap() = Some(Box::new(move || {
-            let mut logout = std::pin::pin!(auth.logout(&principal));
-            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-            assert!(logout.as_mut().poll(&mut context).is_ready());
+            // On a runtime of its own: this one is held up here.
+            let logout = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                runtime.block_on(auth.logout(&principal))
+            });
+            logout.join().unwrap().unwrap();
         }));
     }
 

@@ -8,6 +8,8 @@ mod error;
 mod model;
 mod repository;
 pub(crate) mod service;
+#[cfg(test)]
+mod tests;
 
 pub use alias::Alias;
 pub use error::ContactError;

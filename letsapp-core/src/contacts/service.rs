@@ -10,7 +10,7 @@ use crate::id::{ConversationId, UserId};
 use crate::page::{Limit, Page};
 use crate::presence::{Board, Listing};
 use crate::protocol;
-use crate::storage::RepositoryError;
+use crate::task::see_through;
 use crate::time::Clock;
 use crate::users::visibility::Visibility;
 use crate::users::{User, UserRepository};
@@ -100,13 +100,14 @@ impl ContactService {
             alias,
             added_at: self.ports.clock.now(),
         };
-        let put = self.ports.contacts.put(contact).await;
-        self.listed(
-            principal,
-            user_id,
-            put.as_ref().map_or(Listing::Unknown, |_| Listing::Listed),
-        );
-        let contact = put?;
+        let ports = Arc::clone(&self.ports);
+        let put = async move {
+            let tie = Tie::new(contact.owner_id, contact.user_id);
+            let put = ports.contacts.put(contact).await;
+            ports.listed(tie, put.as_ref().map_or(Listing::Unknown, |_| Listing::Listed));
+            put
+        };
+        let contact = see_through(put).await?;
         let user = self.ports.visibility.show(principal.user_id, &[user]).await?.pop();
         let user = user.ok_or(ContactError::NotFound)?;
         Ok(protocol::Contact::new(contact, user))
@@ -117,10 +118,13 @@ impl ContactService {
     /// # Errors
     /// [`ContactError::Store`] when the store fails.
     pub async fn remove(&self, principal: &Principal, user_id: UserId) -> Result<(), ContactError> {
-        let removed = self.ports.contacts.remove(Tie::new(principal.user_id, user_id)).await;
-        let listing = removed.as_ref().map_or(Listing::Unknown, |_| Listing::Unlisted);
-        self.listed(principal, user_id, listing);
-        removed?;
+        let (ports, tie) = (Arc::clone(&self.ports), Tie::new(principal.user_id, user_id));
+        let remove = async move {
+            let removed = ports.contacts.remove(tie).await;
+            ports.listed(tie, removed.as_ref().map_or(Listing::Unknown, |_| Listing::Unlisted));
+            removed
+        };
+        see_through(remove).await?;
         Ok(())
     }
 
@@ -163,8 +167,14 @@ impl ContactService {
             user_id,
             blocked_at: self.ports.clock.now(),
         };
-        let blocked = self.ports.contacts.block(block).await;
-        self.renew(block.tie(), blocked.map(drop))
+        let ports = Arc::clone(&self.ports);
+        let put_up = async move {
+            let blocked = ports.contacts.block(block).await;
+            ports.renew(block.tie());
+            blocked
+        };
+        see_through(put_up).await?;
+        Ok(())
     }
 
     /// Takes a block down, where there may have been none.
@@ -172,22 +182,14 @@ impl ContactService {
     /// # Errors
     /// [`ContactError::Store`] when the store fails.
     pub async fn unblock(&self, principal: &Principal, user_id: UserId) -> Result<(), ContactError> {
-        let tie = Tie::new(principal.user_id, user_id);
-        let unblocked = self.ports.contacts.unblock(tie).await;
-        self.renew(tie, unblocked.map(drop))
-    }
-
-    /// Has what stands between two read anew from here on, also where it is not known whether it was changed.
-    fn renew(&self, tie: Tie, outcome: Result<(), RepositoryError>) -> Result<(), ContactError> {
-        let chat = ConversationId::of_pair(tie.owner_id, tie.user_id);
-        self.ports.rosters.forget(chat);
-        self.ports.board.block_changed(tie.owner_id, tie.user_id);
-        Ok(outcome?)
-    }
-
-    /// Has it found out anew who of the two sees the other.
-    fn listed(&self, principal: &Principal, user_id: UserId, listing: Listing) {
-        self.ports.board.contact_changed(principal.user_id, user_id, listing);
+        let (ports, tie) = (Arc::clone(&self.ports), Tie::new(principal.user_id, user_id));
+        let take_down = async move {
+            let unblocked = ports.contacts.unblock(tie).await;
+            ports.renew(tie);
+            unblocked
+        };
+        see_through(take_down).await?;
+        Ok(())
     }
 
     async fn somebody_else(&self, principal: &Principal, user_id: UserId) -> Result<User, ContactError> {
@@ -210,5 +212,19 @@ impl ContactService {
         let users = self.ports.users.find(&ids).await?;
         let shown = self.ports.visibility.show(principal.user_id, &users).await?;
         Ok(shown.into_iter().map(|user| (user.id, user)).collect())
+    }
+}
+
+impl Ports {
+    /// Has what stands between two read anew from here on, also where it is not known whether it was changed.
+    fn renew(&self, tie: Tie) {
+        let chat = ConversationId::of_pair(tie.owner_id, tie.user_id);
+        self.rosters.forget(chat);
+        self.board.block_changed(tie.owner_id, tie.user_id);
+    }
+
+    /// Has it found out anew who of the two sees the other.
+    fn listed(&self, tie: Tie, listing: Listing) {
+        self.board.contact_changed(tie.owner_id, tie.user_id, listing);
     }
 }

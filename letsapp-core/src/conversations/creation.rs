@@ -35,11 +35,19 @@ impl Ports {
             let detail = "a direct conversation takes somebody else";
             return Err(ConversationError::invalid("user_id", "is_self", detail));
         }
-        self.check_users("user_id", &[peer]).await?;
-        let now = self.clock.now();
+        let id = ConversationId::of_pair(me, peer);
         let pair = if me < peer { (me, peer) } else { (peer, me) };
+        if let Err(error) = self.check_users("user_id", &[peer]).await {
+            // With somebody who is gone nothing is begun, but what there was with them stays.
+            let found = self.conversations.find(&[id]).await?;
+            return match found.first() {
+                Some(found) if is_of(found, pair) => Ok((id, Made::Before)),
+                _ => Err(error),
+            };
+        }
+        let now = self.clock.now();
         let conversation = Conversation {
-            id: ConversationId::of_pair(me, peer),
+            id,
             kind: Kind::Direct,
             title: None,
             about: About::default(),
@@ -51,8 +59,7 @@ impl Ports {
             deleted_at: None,
         };
         match self.conversations.create_direct(conversation, now).await? {
-            Creation::Created(conversation) => {
-                let id = conversation.id;
+            Creation::Created(_) => {
                 let mut of = vec![(id, me)];
                 // Who blocks somebody hears nothing of what they begin.
                 let known = self.rosters.load([id].into_iter()).await?;
@@ -67,11 +74,9 @@ impl Ports {
                     let event = Event::ConversationCreated(Box::new(view));
                     self.bus.publish(Envelope::to_users([viewer], origin, event));
                 }
-                Ok((conversation.id, Made::Now))
+                Ok((id, Made::Now))
             }
-            Creation::Existing(found) if found.kind == Kind::Direct && found.pair == Some(pair) => {
-                Ok((found.id, Made::Before))
-            }
+            Creation::Existing(found) if is_of(&found, pair) => Ok((found.id, Made::Before)),
             Creation::Existing(_) => Err(ConversationError::Conflict),
         }
     }
@@ -158,6 +163,10 @@ impl Ports {
         let found = self.conversations.find(&[id]).await?;
         Ok(found.iter().any(|found| is_same(found, by, fingerprint)))
     }
+}
+
+fn is_of(found: &Conversation, pair: (UserId, UserId)) -> bool {
+    found.kind == Kind::Direct && found.pair == Some(pair)
 }
 
 fn is_same(found: &Conversation, by: UserId, fingerprint: [u8; 32]) -> bool {

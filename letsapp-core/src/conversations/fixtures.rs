@@ -1,16 +1,21 @@
-//! What the tests of this folder share: two people, their conversations, and a bus that remembers.
+//! What tests of conversations share: two people, their conversations, what these change by, and a bus that remembers.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::contacts::MockContactRepository;
+use crate::conversations::lane::{Lanes, Publisher, Turn};
+use crate::conversations::receipts::{self, Receipts};
 use crate::conversations::rosters::{self, Rosters};
+use crate::conversations::view::Views;
 use crate::conversations::{Conversation, ConversationRepository, Kind, Member, Role, Roster, Window};
 use crate::event::{Audience, Envelope, Event, EventBus};
 use crate::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::{Content, Fingerprint, Message};
+use crate::messages::{Content, Fingerprint, Message, MessageRepository};
 use crate::text::Title;
 use crate::time::{Clock, Timestamp};
-use crate::users::{About, DisplayName, MockUserRepository, Settings, User, Username};
+use crate::users::visibility::Visibility;
+use crate::users::{About, DisplayName, MockUserRepository, Settings, User, UserRepository, Username};
 
 pub(crate) const CHAT: ConversationId = ConversationId::from_bytes([0; 16]);
 pub(crate) const ANA: UserId = UserId::from_bytes([1; 16]);
@@ -117,19 +122,74 @@ pub(crate) fn no_ties() -> Arc<MockContactRepository> {
     Arc::new(contacts)
 }
 
-/// Rosters of conversations in which nothing stands between anybody.
-pub(crate) fn rosters(conversations: Arc<dyn ConversationRepository>, clock: Arc<dyn Clock>) -> Arc<Rosters> {
+/// A store in which everybody is there, and shows what they have read.
+pub(crate) fn everybody() -> MockUserRepository {
     let mut users = MockUserRepository::new();
     users
         .expect_find()
         .returning(|ids| Ok(ids.iter().map(|id| user(*id, true)).collect()));
+    users
+}
+
+/// Rosters of conversations in which nothing stands between anybody.
+pub(crate) fn rosters(conversations: Arc<dyn ConversationRepository>, clock: Arc<dyn Clock>) -> Arc<Rosters> {
     Arc::new(Rosters::new(rosters::Ports {
         conversations,
         contacts: no_ties(),
-        users: Arc::new(users),
+        users: Arc::new(everybody()),
         clock,
         shared: false,
     }))
+}
+
+/// What conversations change by and are shown with.
+pub(crate) struct Works {
+    pub(crate) rosters: Arc<Rosters>,
+    pub(crate) receipts: Arc<Receipts>,
+    pub(crate) views: Arc<Views>,
+    pub(crate) lanes: Arc<Lanes>,
+}
+
+/// Puts the works together over these stores, where nothing stands between anybody.
+pub(crate) fn works(
+    conversations: Arc<dyn ConversationRepository>,
+    messages: Arc<dyn MessageRepository>,
+    users: Arc<dyn UserRepository>,
+    bus: Arc<dyn EventBus>,
+    clock: Arc<dyn Clock>,
+) -> Works {
+    let rosters = rosters(conversations.clone(), clock.clone());
+    let receipts = Receipts::start(receipts::Ports {
+        conversations: conversations.clone(),
+        messages: messages.clone(),
+        users: users.clone(),
+        rosters: rosters.clone(),
+        bus: bus.clone(),
+        clock,
+    });
+    let views = Arc::new(Views {
+        conversations,
+        messages: messages.clone(),
+        users,
+        receipts: receipts.clone(),
+        visibility: Visibility::new(no_ties()),
+    });
+    let lanes = Arc::new(Lanes::start(Turn {
+        messages,
+        rosters: rosters.clone(),
+        receipts: receipts.clone(),
+        publisher: Publisher {
+            bus,
+            views: views.clone(),
+        },
+        edit_window: Duration::from_secs(900),
+    }));
+    Works {
+        rosters,
+        receipts,
+        views,
+        lanes,
+    }
 }
 
 /// A bus that keeps what is published.

@@ -7,7 +7,6 @@ mod barrier;
 mod creation;
 pub(crate) mod dating;
 mod error;
-pub(crate) mod fault;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod informed;
@@ -22,6 +21,7 @@ pub(crate) mod service;
 mod sync;
 pub(crate) mod view;
 
+pub(crate) use crate::fault;
 pub(crate) use access::{Access, Granted};
 pub use error::{ConversationError, Forbidden};
 pub(crate) use lane::Refusal;

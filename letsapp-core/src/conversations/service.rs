@@ -15,6 +15,7 @@ use crate::id::{ConnectionId, ConversationId, IdSource, UserId};
 use crate::messages::{Content, Message, MessageRepository, SystemEvent};
 use crate::protocol;
 use crate::protocol::requests::{AddMembers, CreateConversation, UpdateConversation};
+use crate::task::see_through;
 use crate::time::Clock;
 use crate::users::UserRepository;
 use crate::users::visibility::Visibility;
@@ -146,13 +147,13 @@ impl ConversationService {
         origin: Option<ConnectionId>,
     ) -> Result<protocol::Conversation, ConversationError> {
         self.ports.access.participant(id, principal.user_id).await?;
-        let dated = self.ports.dating.date(&*self.ports.clock);
-        let member = self
-            .ports
-            .conversations
-            .prefer(id, principal.user_id, patch, dated.at)
-            .await?;
-        drop(dated);
+        let (ports, user_id) = (Arc::clone(&self.ports), principal.user_id);
+        let prefer = async move {
+            let dated = ports.dating.date(&*ports.clock);
+            ports.conversations.prefer(id, user_id, patch, dated.at).await
+        };
+        // Should whoever asks give up, no sync passes over what is still being stored all the same.
+        let member = see_through(prefer).await?;
         let member = member.ok_or(ConversationError::NotFound)?;
         let view = self.ports.views.of(vec![member]).await?.pop();
         let (_, view) = view.ok_or(ConversationError::NotFound)?;

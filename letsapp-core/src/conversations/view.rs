@@ -35,19 +35,16 @@ struct Gathered {
 }
 
 impl Views {
-    /// Returns a group as each of these members sees it; those who are not in are left out.
+    /// Returns a group as each of these members sees it, by a roster that was just read; those who are not in are left
+    /// out.
     pub(super) async fn of_group(
         &self,
         roster: &Roster,
         viewers: &[UserId],
     ) -> Result<Vec<(UserId, protocol::Conversation)>, RepositoryError> {
-        if viewers.is_empty() {
-            return Ok(Vec::new());
-        }
-        let of: Vec<_> = viewers.iter().map(|viewer| (roster.conversation.id, *viewer)).collect();
-        let mut members = self.conversations.members(&of).await?;
-        members.retain(Member::is_in);
-        self.of(members).await
+        let viewers: HashSet<_> = viewers.iter().collect();
+        let members = roster.members.iter().filter(|member| viewers.contains(&member.user_id));
+        self.of(members.cloned().collect()).await
     }
 
     /// Returns the conversations of these member records, each as its member sees it, in the order given.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::auth::{AuthError, Revoke};
 use crate::conversations::lane::{Act, Command, Wish};
-use crate::conversations::{ConversationError, Kind, Member, PreferencesPatch, Refusal};
+use crate::conversations::{ConversationError, Kind, Member, Preferences, PreferencesPatch, Refusal};
 use crate::erasure::service::Ports;
 use crate::event::{Envelope, Event};
 use crate::id::{ConversationId, UserId};
@@ -85,7 +85,8 @@ async fn tell_peers(ports: &Ports, user_id: UserId) -> Result<(), RepositoryErro
         return Ok(());
     };
     let mut members = ports.conversations.memberships(user_id).await?;
-    members.retain(|member| member.changed_at <= deleted_at);
+    // Those of which this was not done yet. A receipt under way moves the date too, but takes away nothing that was set.
+    members.retain(|member| member.changed_at <= deleted_at || member.preferences != Preferences::default());
     let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
     for part in ids.chunks(AT_ONCE) {
         let conversations = ports.conversations.find(part).await?;

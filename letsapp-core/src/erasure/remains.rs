@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::conversations::fault::{Fault, contain};
 use crate::erasure::account;
 use crate::erasure::service::Ports;
+use crate::fault::{Fault, contain};
 use crate::id::{ConversationId, UserId};
 use crate::storage::RepositoryError;
 

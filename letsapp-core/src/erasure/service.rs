@@ -12,11 +12,12 @@ use crate::conversations::rosters::Rosters;
 use crate::conversations::view::Views;
 use crate::erasure::account;
 use crate::event::EventBus;
-use crate::id::IdSource;
+use crate::id::{IdSource, UserId};
 use crate::presence::Board;
 use crate::protocol::requests::DeleteAccount;
+use crate::task::see_through;
 use crate::time::Clock;
-use crate::users::UserRepository;
+use crate::users::{Login, UserRepository};
 
 /// The end of accounts.
 ///
@@ -68,20 +69,36 @@ impl ErasureService {
     pub async fn delete_account(&self, principal: &Principal, request: DeleteAccount) -> Result<(), AuthError> {
         let user_id = principal.user_id;
         let credential = self.ports.sessions.proven(user_id, request.password).await?;
-        let at = self.ports.clock.now();
-        if !self.ports.users.erase(user_id, &credential.password, at).await? {
-            // It was proven with a password that has been replaced in between.
-            return Err(AuthError::WrongPassword);
-        }
-        // Nobody sees any more whether they are there.
-        self.board.settings_changed(user_id);
-        let ports = Arc::clone(&self.ports);
-        let begun = tokio::spawn(async move {
-            if let Err(error) = account::carry_out(&ports, user_id).await {
-                tracing::warn!(%error, user.id = %user_id, "an account is erased, but not all that follows; it is tried again");
+        let (ports, board) = (Arc::clone(&self.ports), Arc::clone(&self.board));
+        let erase = async move {
+            let at = ports.clock.now();
+            let erased = ports.users.erase(user_id, &credential.password, at).await;
+            // Nobody sees any more whether they are there; perhaps, where the store did not say.
+            board.settings_changed(user_id);
+            if !erased? {
+                return Err(ports.not_erased(user_id).await);
             }
-        });
-        let _late = tokio::time::timeout(PATIENCE, begun).await;
-        Ok(())
+            let begun = tokio::spawn(async move {
+                if let Err(error) = account::carry_out(&ports, user_id).await {
+                    tracing::warn!(%error, user.id = %user_id, "an account is erased, but not all that follows; it is tried again");
+                }
+            });
+            let _late = tokio::time::timeout(PATIENCE, begun).await;
+            Ok(())
+        };
+        see_through(erase).await
+    }
+}
+
+impl Ports {
+    /// Says why an account was not erased that was proven a moment ago.
+    async fn not_erased(&self, user_id: UserId) -> AuthError {
+        match self.users.credential(&Login::Id(user_id)).await {
+            // Its password has been replaced in between.
+            Ok(Some(_)) => AuthError::WrongPassword,
+            // Another device has erased it.
+            Ok(None) => AuthError::Unauthenticated,
+            Err(error) => error.into(),
+        }
     }
 }

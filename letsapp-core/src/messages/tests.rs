@@ -7,10 +7,8 @@ use std::time::Duration;
 use super::service::Ports;
 use super::{MessageRepository, MessageService, MockMessageRepository, Outcome, Position};
 use crate::auth::Principal;
-use crate::conversations::fixtures::{CHAT, NOW, group, no_ties, rosters};
-use crate::conversations::lane::{Lanes, Publisher, Turn};
-use crate::conversations::receipts::{self, Receipts};
-use crate::conversations::view::Views;
+use crate::conversations::fixtures::{CHAT, NOW, group, works};
+use crate::conversations::receipts::Receipts;
 use crate::conversations::{Access, ConversationRepository, MockConversationRepository};
 use crate::driver::Alarm;
 use crate::event::Hub;
@@ -18,7 +16,6 @@ use crate::id::{ConnectionId, Rev, Seq, SessionId, SystemIds, UserId};
 use crate::protocol::requests::SendMessage;
 use crate::time::ManualClock;
 use crate::typing::{Told, Typists};
-use crate::users::visibility::Visibility;
 use crate::users::{MockUserRepository, UserRepository};
 
 const MEMBERS: u16 = 1_024;
@@ -78,34 +75,15 @@ fn service(asked: &Arc<Asked>, hub: &Arc<Hub>) -> (MessageService, Arc<Receipts>
     let conversations: Arc<dyn ConversationRepository> = Arc::new(conversations(asked));
     let users: Arc<dyn UserRepository> = Arc::new(MockUserRepository::new());
     let clock = Arc::new(ManualClock::at(NOW));
-    let rosters = rosters(conversations.clone(), clock.clone());
-    let receipts = Receipts::start(receipts::Ports {
-        conversations: conversations.clone(),
-        messages: messages.clone(),
-        users: users.clone(),
-        rosters: rosters.clone(),
-        bus: hub.clone(),
-        clock: clock.clone(),
-    });
-    let views = Arc::new(Views {
-        conversations: conversations.clone(),
-        messages: messages.clone(),
-        users: users.clone(),
-        receipts: receipts.clone(),
-        visibility: Visibility::new(no_ties()),
-    });
-    let lanes = Arc::new(Lanes::start(Turn {
-        messages: messages.clone(),
-        rosters: rosters.clone(),
-        receipts: receipts.clone(),
-        publisher: Publisher {
-            bus: hub.clone(),
-            views,
-        },
-        edit_window: Duration::from_secs(900),
-    }));
+    let works = works(
+        conversations.clone(),
+        messages.clone(),
+        users.clone(),
+        hub.clone(),
+        clock.clone(),
+    );
     let told = Told {
-        rosters: rosters.clone(),
+        rosters: works.rosters.clone(),
         bus: hub.clone(),
         clock: clock.clone(),
     };
@@ -119,11 +97,11 @@ fn service(asked: &Arc<Asked>, hub: &Arc<Hub>) -> (MessageService, Arc<Receipts>
         users,
         clock,
         ids: Arc::new(SystemIds),
-        lanes,
-        rosters,
-        receipts: receipts.clone(),
+        lanes: works.lanes,
+        rosters: works.rosters,
+        receipts: works.receipts.clone(),
     });
-    (service, receipts)
+    (service, works.receipts)
 }
 
 #[tokio::test]

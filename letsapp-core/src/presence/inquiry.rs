@@ -113,7 +113,7 @@ impl Board {
                 Ok(listed) => listed,
                 Err(error) => {
                     tracing::warn!(%error, user.id = %viewer, "contacts were not read; their presence is not told yet");
-                    if self.pause().await {
+                    if self.pause().await && self.is_awaited(viewer, reading) {
                         continue;
                     }
                     return;
@@ -147,6 +147,13 @@ impl Board {
             }
             return;
         }
+    }
+
+    /// Tells whether somebody still waits for this reading of their contacts.
+    fn is_awaited(&self, viewer: UserId, reading: Reading) -> bool {
+        let mut here = self.lock();
+        let contacts = here.person(viewer).map(|person| &person.contacts);
+        matches!(contacts, Some(Contacts::Reading { reading: latest, .. }) if *latest == reading)
     }
 
     async fn contacts_of(&self, owner_id: UserId) -> Result<Vec<UserId>, RepositoryError> {
@@ -184,13 +191,18 @@ impl Board {
     async fn resolve(&self, pairs: &[Pair], inquiry: Inquiry) {
         for part in pairs.chunks(BATCH) {
             loop {
-                match self.sights(part, part).await {
+                // Of what was asked again since, the later inquiry finds it out; who is watched no more is not asked about.
+                let asked = self.lock().watchers.still_asked(part, inquiry);
+                if asked.is_empty() {
+                    break;
+                }
+                match self.sights(&asked, &asked).await {
                     Ok(sights) => {
-                        self.settle(&mut self.lock(), part, inquiry, &sights);
+                        self.settle(&mut self.lock(), &asked, inquiry, &sights);
                         break;
                     }
                     Err(error) => {
-                        tracing::warn!(%error, watches = part.len(), "who may see whom was not found out; nothing is told");
+                        tracing::warn!(%error, watches = asked.len(), "who may see whom was not found out; nothing is told");
                         if !self.pause().await {
                             return;
                         }

@@ -6,6 +6,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use crate::driver::Invalid;
 use crate::time::Timestamp;
 
 /// How exactly it is kept when somebody who stays was last seen.
@@ -66,11 +67,6 @@ pub(crate) enum Output {
     /// Keep that the user was seen then.
     Keep(Timestamp),
 }
-
-/// An input that can't come in this state, or not yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this can't happen now")]
-pub(crate) struct Invalid;
 
 impl State {
     /// Takes an input.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -479,12 +479,7 @@ fn fails_at_first(failures: usize) -> Arc<dyn ContactRepository> {
         let fails = fails.clone();
         move |owner_id, _, _| match (fails(), owner_id) {
             (true, _) => Err(failure()),
-            (false, ANA) => Ok(vec![Contact {
-                owner_id,
-                user_id: BEN,
-                alias: None,
-                added_at: START,
-            }]),
+            (false, ANA) => Ok(vec![lists(ANA, BEN)]),
             (false, _) => Ok(vec![]),
         }
     });
@@ -509,6 +504,99 @@ async fn a_store_that_fails_is_asked_again() {
         let ben = house.connect(BEN).await;
         assert_eq!(ana.told().await.status, PresenceStatus::Online);
         drop(ben);
+    }
+}
+
+/// A store of contacts that is out, and how often it was asked in vain: for Ana's contacts, and for blocks.
+fn out_for_lunch() -> (Arc<dyn ContactRepository>, Arc<[AtomicUsize; 2]>) {
+    let asked = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let refuse = |place: usize| {
+        let asked = Arc::clone(&asked);
+        move |count: bool| {
+            asked[place].fetch_add(usize::from(count), Ordering::SeqCst);
+            RepositoryError::unavailable("out for lunch")
+        }
+    };
+    let (contact, block) = (refuse(0), refuse(1));
+    let mut contacts = MockContactRepository::new();
+    contacts
+        .expect_contacts()
+        .returning(move |owner_id, _, _| Err(contact(owner_id == ANA)));
+    contacts.expect_blocked().returning(move |_| Err(block(true)));
+    (Arc::new(contacts), asked)
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_often_a_watch_is_asked_for_in_vain_one_task_asks_again() {
+    let (contacts, asked) = out_for_lunch();
+    let house = House::over(MemoryStore::new(), contacts).await;
+    let (ana, cem) = (house.connect(ANA).await, house.connect(CEM).await);
+    for _ in 0..5 {
+        let connection_id = ana.connection.connection_id();
+        let refused = house.service.watch(&ana.principal, connection_id, &[BEN]).await;
+        assert!(matches!(refused, Err(PresenceError::Store(_))));
+    }
+    let again = async || {
+        let before = asked[1].load(Ordering::SeqCst);
+        cem.is_told_nothing_for(seconds(10)).await;
+        asked[1].load(Ordering::SeqCst) - before
+    };
+    let watched = again().await;
+    assert!((9..=11).contains(&watched), "once a second: {watched}");
+    drop(ana);
+    cem.is_told_nothing_for(seconds(2)).await;
+    assert_eq!(again().await, 0, "nobody watches any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_those_who_have_left_no_contacts_are_read() {
+    let (contacts, asked) = out_for_lunch();
+    let house = House::over(MemoryStore::new(), contacts).await;
+    let cem = house.connect(CEM).await;
+    let again = async || {
+        let before = asked[0].load(Ordering::SeqCst);
+        cem.is_told_nothing_for(seconds(10)).await;
+        asked[0].load(Ordering::SeqCst) - before
+    };
+    drop(house.connect(ANA).await);
+    cem.is_told_nothing_for(GRACE * 2).await;
+    assert_eq!(again().await, 0);
+    let _ana = house.connect(ANA).await;
+    let there = again().await;
+    assert!((9..=11).contains(&there), "once a second: {there}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_changes_while_it_is_read_is_read_again() {
+    let board = Arc::new(OnceLock::<Arc<Board>>::new());
+    let mut contacts = MockContactRepository::new();
+    contacts.expect_blocked().returning(|_| Ok(vec![]));
+    contacts.expect_contacts().returning({
+        let (board, readings) = (board.clone(), AtomicUsize::new(0));
+        move |owner_id, _, _| {
+            if owner_id != ANA {
+                return Ok(vec![]);
+            }
+            if readings.fetch_add(1, Ordering::SeqCst) == 0 {
+                board.get().unwrap().contact_changed(ANA, BEN, Listing::Listed);
+                return Ok(vec![]);
+            }
+            Ok(vec![lists(ANA, BEN)])
+        }
+    });
+    let house = House::over(MemoryStore::new(), Arc::new(contacts)).await;
+    assert!(board.set(house.board.clone()).is_ok());
+    let ana = house.connect(ANA).await;
+    let _ben = house.connect(BEN).await;
+    assert_eq!(ana.told().await, Presence::online(BEN, START));
+}
+
+fn lists(owner_id: UserId, user_id: UserId) -> Contact {
+    Contact {
+        owner_id,
+        user_id,
+        alias: None,
+        added_at: START,
     }
 }
 

@@ -125,17 +125,19 @@ impl Watchers {
 
     /// Tells whether somebody watches a user.
     pub(super) fn contains(&self, pair: Pair) -> bool {
-        let viewers = self.watched.get(&pair.user_id);
-        viewers.is_some_and(|viewers| viewers.contains_key(&pair.viewer))
+        self.of(pair).is_some()
     }
 
     /// Tells whether it is not known what one who watches may see.
     pub(super) fn is_in_doubt(&self, pair: Pair) -> bool {
-        let watch = self
-            .watched
-            .get(&pair.user_id)
-            .and_then(|viewers| viewers.get(&pair.viewer));
-        watch.is_some_and(|watch| watch.sight.is_none())
+        self.of(pair).is_some_and(|watch| watch.sight.is_none())
+    }
+
+    /// Returns those of the watches in doubt that this inquiry is still to settle, and no later one.
+    pub(super) fn still_asked(&self, pairs: &[Pair], inquiry: Inquiry) -> Vec<Pair> {
+        let waits = |watch: &Watch| watch.sight.is_none() && watch.inquiry == inquiry;
+        let asked = pairs.iter().filter(|pair| self.of(**pair).is_some_and(waits));
+        asked.copied().collect()
     }
 
     /// Puts watches in doubt: what they may see is to be asked now. Those that are none are passed over.
@@ -191,6 +193,10 @@ impl Watchers {
             .collect()
     }
 
+    fn of(&self, pair: Pair) -> Option<&Watch> {
+        self.watched.get(&pair.user_id)?.get(&pair.viewer)
+    }
+
     fn watch(&mut self, pair: Pair) -> Option<&mut Watch> {
         self.watched.get_mut(&pair.user_id)?.get_mut(&pair.viewer)
     }
@@ -226,6 +232,10 @@ mod tests {
         viewer: ANA,
         user_id: BEN,
     };
+    const CEM_OF_BEN: Pair = Pair {
+        viewer: CEM,
+        user_id: BEN,
+    };
     const AT: Timestamp = Timestamp::from_millis(7);
     const THERE: Presence = Presence::online(BEN, AT);
     const AWAY: Presence = Presence::offline(BEN, Some(AT));
@@ -249,14 +259,10 @@ mod tests {
     #[test]
     fn only_those_are_told_who_may_see() {
         let mut watchers = seeing();
-        let cem = Pair {
-            viewer: CEM,
-            user_id: BEN,
-        };
-        watchers.add(cem, Cause::Asked, PresenceStatus::Offline);
+        watchers.add(CEM_OF_BEN, Cause::Asked, PresenceStatus::Offline);
         assert_eq!(watchers.tell(THERE), [ANA], "in doubt, nobody is told");
-        let inquiry = watchers.doubt(&[cem]);
-        assert_eq!(watchers.settle(cem, inquiry, Sight::Hidden, THERE), None);
+        let inquiry = watchers.doubt(&[CEM_OF_BEN]);
+        assert_eq!(watchers.settle(CEM_OF_BEN, inquiry, Sight::Hidden, THERE), None);
         assert_eq!(watchers.tell(AWAY), [ANA]);
         assert_eq!(watchers.tell(Presence::online(CEM, AT)), [], "whom nobody watches");
     }
@@ -330,11 +336,7 @@ mod tests {
             "and tells it when it is settled"
         );
         assert_eq!(watchers.answer(ANA_OF_BEN, AWAY), AWAY);
-        let stranger = Pair {
-            viewer: CEM,
-            user_id: BEN,
-        };
-        assert_eq!(watchers.answer(stranger, THERE), NOTHING);
+        assert_eq!(watchers.answer(CEM_OF_BEN, THERE), NOTHING);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::driver::Invalid;
 use crate::time::Timestamp;
 
 /// Others are told that somebody types, or still types, no more often than this.
@@ -63,11 +64,6 @@ pub(crate) enum Output {
     /// Tell them that they don't any more.
     Hide,
 }
-
-/// An input that can't come in this state, or not yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this can't happen now")]
-pub(crate) struct Invalid;
 
 impl State {
     /// Takes an input.

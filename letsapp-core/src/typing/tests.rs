@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::auth::Principal;
 use crate::contacts::{MockContactRepository, Tie};
-use crate::conversations::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group, user};
+use crate::conversations::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, everybody, group};
 use crate::conversations::rosters::{self, Rosters};
 use crate::conversations::{
     Access, ConversationError, ConversationRepository, Forbidden, MockConversationRepository, Roster, Window,
@@ -17,7 +17,6 @@ use crate::driver::{self, Alarm, Timed};
 use crate::event::Event;
 use crate::id::{Seq, SessionId, UserId};
 use crate::time::{Clock, Timestamp, TokioClock};
-use crate::users::MockUserRepository;
 
 const CEM: UserId = UserId::from_bytes([3; 16]);
 const TIMEOUT: Duration = Duration::from_secs(6);
@@ -69,14 +68,10 @@ impl Chat {
         );
         let mut contacts = MockContactRepository::new();
         contacts.expect_blocked().returning(move |_| Ok(blocks.clone()));
-        let mut users = MockUserRepository::new();
-        users
-            .expect_find()
-            .returning(|ids| Ok(ids.iter().map(|id| user(*id, true)).collect()));
         let rosters = Arc::new(Rosters::new(rosters::Ports {
             conversations: conversations.clone(),
             contacts: Arc::new(contacts),
-            users: Arc::new(users),
+            users: Arc::new(everybody()),
             clock: clock.clone(),
             shared: false,
         }));

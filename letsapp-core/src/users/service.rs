@@ -7,6 +7,7 @@ use crate::id::UserId;
 use crate::page::{Limit, Page};
 use crate::presence::Board;
 use crate::protocol::{self, MyProfile};
+use crate::task::see_through;
 use crate::text;
 use crate::users::visibility::Visibility;
 use crate::users::{ProfilePatch, Update, UserError, UserRepository, Username};
@@ -55,12 +56,16 @@ impl UserService {
         if matches!(patch.avatar_media_id, Some(Some(_))) {
             return Err(UserError::UnknownPicture);
         }
-        let shows_otherwise = patch.last_seen.is_some();
-        let updated = self.users.update(principal.user_id, patch).await;
-        if shows_otherwise {
-            self.board.settings_changed(principal.user_id);
-        }
-        match updated? {
+        let (users, board, user_id) = (Arc::clone(&self.users), Arc::clone(&self.board), principal.user_id);
+        let update = async move {
+            let shows_otherwise = patch.last_seen.is_some();
+            let updated = users.update(user_id, patch).await;
+            if shows_otherwise {
+                board.settings_changed(user_id);
+            }
+            updated
+        };
+        match see_through(update).await? {
             Update::Done(user) => Ok(MyProfile::from(&user)),
             Update::EmailTaken => Err(UserError::EmailTaken),
             Update::Missing => Err(UserError::NotFound),

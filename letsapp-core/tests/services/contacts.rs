@@ -238,11 +238,7 @@ async fn a_retry_of_what_was_sent_before_the_block_is_answered_with_that_message
 #[tokio::test]
 async fn nothing_of_a_blocked_user_reaches_the_one_who_blocks() {
     let world = World::new().await;
-    let (ana, ben, cem) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-    );
+    let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let (chat, other) = (world.direct(&ana, &ben).await, world.direct(&ana, &cem).await);
     world.block(&ana, &ben).await;
     let mut listener = world.listen(&ana);
@@ -262,11 +258,7 @@ async fn nothing_of_a_blocked_user_reaches_the_one_who_blocks() {
 #[tokio::test]
 async fn nobody_is_told_of_a_conversation_that_a_blocked_user_begins() {
     let world = World::new().await;
-    let (ana, ben, cem) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-    );
+    let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     world.block(&ana, &ben).await;
     let (mut anas, mut bens) = (world.listen(&ana), world.listen(&ben));
     let begun = async |who| world.direct(who, &ana).await;
@@ -289,7 +281,7 @@ async fn messages_sent_at_once_with_a_block_are_sent_or_refused_and_none_after_i
     let world = std::sync::Arc::new(World::new().await);
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
-    let sends: Vec<_> = (0..200)
+    let sends: Vec<_> = (0..150)
         .map(|n| {
             let sent = world.app.messages().send(&ben, chat, words(&format!("{n}")), None);
             tokio::spawn(sent)

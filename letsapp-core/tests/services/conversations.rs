@@ -97,11 +97,7 @@ async fn a_removed_member_reads_nothing_newer_and_one_who_comes_back_misses_what
 #[tokio::test]
 async fn a_leaving_owner_hands_on_to_the_admin_who_joined_first() {
     let world = World::new().await;
-    let (ana, ben, cem) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-    );
+    let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let group = world.group(&ana, &[&ben, &cem]).await;
     let conversations = world.app.conversations();
     conversations
@@ -142,11 +138,7 @@ async fn a_leaving_owner_hands_on_to_the_admin_who_joined_first() {
 #[tokio::test]
 async fn roles_decide_who_may_change_a_group() {
     let world = World::new().await;
-    let (ana, ben, cem) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-    );
+    let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let group = world.group(&ana, &[&ben, &cem]).await;
     let retitle = |title: &str| UpdateConversation {
         title: Some(Title::parse(title).unwrap()),
@@ -254,11 +246,7 @@ async fn the_list_shows_the_latest_activity_first_to_the_last_page() {
 #[tokio::test]
 async fn leaving_and_removing_can_be_repeated() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let group = world.group(&ana, &[&ben]).await;
     for _ in 0..2 {
         world.remove(&ana, group, ben.user_id).await.unwrap();

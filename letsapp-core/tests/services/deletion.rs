@@ -119,12 +119,7 @@ async fn nothing_is_there(app: &LetsApp, who: &Principal, id: ConversationId, of
 #[tokio::test]
 async fn a_deleted_group_is_gone_for_all_who_are_or_were_in_it() {
     let (world, there) = World::with_another_server().await;
-    let (ana, ben, cem, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, cem, eve] = world.people(["ana", "ben", "cem", "eve"]).await;
     let group = world.group(&ana, &[&ben, &cem]).await;
     let chat = world.direct(&ana, &ben).await;
     world.say(&ben, group, "hello").await;
@@ -170,12 +165,7 @@ async fn a_deleted_group_is_gone_for_all_who_are_or_were_in_it() {
 #[tokio::test]
 async fn only_the_owner_deletes_a_group_and_nobody_a_direct_conversation() {
     let world = World::new().await;
-    let (ana, ben, cem, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, cem, eve] = world.people(["ana", "ben", "cem", "eve"]).await;
     let group = world.group(&ana, &[&ben, &cem]).await;
     let conversations = world.app.conversations();
     let promote = conversations.change_role(&ana, group, ben.user_id, Role::Admin, None);

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use letsapp_core::auth::{AuthError, Principal};
-use letsapp_core::conversations::{ConversationError, Role, Watermarks};
+use letsapp_core::conversations::{ConversationError, Forbidden, Made, Role, Watermarks};
 use letsapp_core::event::{Closed, Event};
-use letsapp_core::protocol::SyncRequest;
-use letsapp_core::protocol::requests::{AddMembers, CreateConversation, DeleteAccount, Login, Password, Register};
-use letsapp_core::users::{DisplayName, Email, ProfilePatch, UserError, Username};
-
+use letsapp_core::id::Rev;
 use letsapp_core::messages::SystemEvent;
+use letsapp_core::protocol::SyncRequest;
+use letsapp_core::protocol::requests::{
+    AddMembers, CreateConversation, DeleteAccount, Login, Password, Register, SendMessage,
+};
+use letsapp_core::text::Title;
+use letsapp_core::users::{DisplayName, Email, ProfilePatch, UserError, Username};
 
 use crate::world::{World, limit};
 
@@ -116,11 +119,7 @@ async fn nobody_signs_in_to_an_erased_account_and_nobody_gets_its_name() {
 #[tokio::test]
 async fn an_erased_account_leaves_its_groups_to_others_and_its_words_to_all() {
     let world = World::new().await;
-    let (ana, ben, cem) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-    );
+    let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let owned = world.group(&ana, &[&ben, &cem]).await;
     let joined = world.group(&ben, &[&ana]).await;
     let alone = world.group(&ana, &[]).await;
@@ -159,7 +158,7 @@ async fn an_erased_account_leaves_its_groups_to_others_and_its_words_to_all() {
         CreateConversation::Direct { user_id: ana.user_id },
         CreateConversation::Group {
             id: None,
-            title: letsapp_core::text::Title::parse("Come back").unwrap(),
+            title: Title::parse("Come back").unwrap(),
             about: None,
             member_ids: vec![ana.user_id],
         },
@@ -177,11 +176,7 @@ async fn an_erased_account_leaves_its_groups_to_others_and_its_words_to_all() {
 #[tokio::test]
 async fn a_peer_learns_what_became_of_the_other_at_once_or_when_they_come_back() {
     let world = World::new().await;
-    let (ana, ben, cem) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-    );
+    let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let (chat, other) = (world.direct(&ana, &ben).await, world.direct(&ben, &cem).await);
     let seq = world.say(&ben, chat, "hello, Ana").await.seq;
     world
@@ -194,7 +189,7 @@ async fn a_peer_learns_what_became_of_the_other_at_once_or_when_they_come_back()
     let head = world.view(&ben, chat).await.head.rev;
     let sync = async |since| {
         let request = SyncRequest {
-            conversations: BTreeMap::from([(chat, head), (other, letsapp_core::id::Rev(0))]),
+            conversations: BTreeMap::from([(chat, head), (other, Rev(0))]),
             since,
         };
         world.app.conversations().sync(&ben, request).await.unwrap()
@@ -222,4 +217,31 @@ async fn a_peer_learns_what_became_of_the_other_at_once_or_when_they_come_back()
     let synced = sync(Some(before)).await.conversations;
     assert_eq!(synced, [*view], "that one has changed, and no other");
     assert_eq!(world.bodies(&ben, chat).await, ["hello, Ana"], "what was written stays");
+    let late = world
+        .send(&ben, chat, SendMessage::text("are you there?").unwrap())
+        .await;
+    assert!(
+        matches!(late, Err(ConversationError::Forbidden(Forbidden::Unreachable))),
+        "{late:?}"
+    );
+    let request = CreateConversation::Direct { user_id: ana.user_id };
+    let (opened, made) = world.app.conversations().create(&ben, request, None).await.unwrap();
+    assert_eq!((opened.id, made), (chat, Made::Before), "opening it answers as always");
+    assert!(opened.peer.unwrap().deleted);
+}
+
+#[tokio::test]
+async fn of_two_devices_that_erase_an_account_at_once_one_does() {
+    let world = World::new().await;
+    let ana = world.person("ana").await;
+    let erase = async || {
+        let request = DeleteAccount {
+            password: password("a long password"),
+        };
+        world.app.erasure().delete_account(&ana, request).await
+    };
+    match tokio::join!(erase(), erase()) {
+        (Ok(()), Err(AuthError::Unauthenticated)) | (Err(AuthError::Unauthenticated), Ok(())) => {}
+        both => panic!("{both:?}"),
+    }
 }

@@ -174,11 +174,7 @@ async fn a_receipt_is_told_to_the_peer_and_to_ones_own_other_devices() {
 #[tokio::test]
 async fn in_a_group_receipts_go_to_the_senders_of_what_was_read() {
     let world = World::new().await;
-    let (ana, ben, cem) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-    );
+    let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let group = world.group(&ana, &[&ben, &cem]).await;
     let (mut sender, mut bystander) = (world.listen(&ana), world.listen(&cem));
     let seq = world.say(&ana, group, "who reads this?").await.seq;

@@ -62,11 +62,7 @@ async fn a_message_sent_twice_is_one_message() {
 #[tokio::test]
 async fn the_same_id_in_another_conversation_is_another_message() {
     let world = World::new().await;
-    let (ana, ben, cem) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-    );
+    let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let (first, second) = (world.direct(&ana, &ben).await, world.direct(&ana, &cem).await);
     let request = SendMessage::text("hello").unwrap().with_id(message_id());
     assert_eq!(world.send(&ana, first, request.clone()).await.unwrap().1, Made::Now);
@@ -404,11 +400,7 @@ async fn an_answer_names_a_message_that_is_there() {
 #[tokio::test]
 async fn a_stranger_finds_nothing() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let chat = world.direct(&ana, &ben).await;
     world.say(&ana, chat, "between us").await;
     let messages = world.app.messages();
@@ -541,12 +533,7 @@ async fn an_admin_deletes_no_message_that_they_may_not_see() {
 #[tokio::test]
 async fn a_mention_survives_an_edit_only_if_it_is_still_named() {
     let world = World::new().await;
-    let (ana, ben, cem, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, cem, eve] = world.people(["ana", "ben", "cem", "eve"]).await;
     let group = world.group(&ana, &[&ben, &cem]).await;
     let naming = |who: &[UserId]| SendMessage {
         mentions: who.to_vec(),

@@ -74,11 +74,7 @@ async fn what_is_shown_follows_settings_lists_and_blocks() {
 #[tokio::test]
 async fn typing_is_told_to_those_who_are_members_then() {
     let world = World::new().await;
-    let (ana, ben, cem) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-    );
+    let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let group = world.group(&ana, &[&ben, &cem]).await;
     let (mut anas, mut bens, mut cems) = (world.listen(&ana), world.listen(&ben), world.listen(&cem));
     let typing = |event: &Event| match event {

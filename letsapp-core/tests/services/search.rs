@@ -34,11 +34,7 @@ async fn found(world: &World, who: &Principal, request: SearchMessages) -> Vec<S
 #[tokio::test]
 async fn one_finds_what_one_may_see_in_all_conversations() {
     let world = World::new().await;
-    let (ana, ben, cem) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("cem").await,
-    );
+    let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let (ours, theirs) = (world.direct(&ana, &ben).await, world.direct(&ben, &cem).await);
     let group = world.group(&ana, &[&ben, &cem]).await;
     for (who, id, said) in [

@@ -45,11 +45,7 @@ fn seqs(messages: &[Message]) -> Vec<u64> {
 #[tokio::test]
 async fn one_reads_what_lies_in_a_window_of_ones_membership_and_nothing_else() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let id = world.group(&ana, &[]).await;
     let say = async |who: &Principal| drop(world.say(who, id, "words").await);
     let edit = async |seq: u64| {

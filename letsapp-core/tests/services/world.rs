@@ -58,6 +58,15 @@ impl World {
         self.app.sign_up(name, "a long password").await.unwrap()
     }
 
+    /// Signs people up, one after the other.
+    pub(crate) async fn people<const N: usize>(&self, names: [&str; N]) -> [Principal; N] {
+        let mut people = Vec::new();
+        for name in names {
+            people.push(self.person(name).await);
+        }
+        people.try_into().unwrap()
+    }
+
     pub(crate) async fn direct(&self, a: &Principal, b: &Principal) -> ConversationId {
         let request = CreateConversation::Direct { user_id: b.user_id };
         self.app.conversations().create(a, request, None).await.unwrap().0.id

@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::conversations::ConversationError;
-use crate::conversations::fault::{Fault, contain};
+use crate::fault::{Fault, contain};
 use crate::id::{ConnectionId, ConversationId, UserId};
 use crate::storage::RepositoryError;
 use crate::time::Timestamp;

@@ -1,23 +1,18 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use super::*;
 use crate::conversations::fixtures::{
-    ANA, BEN, CHAT, NOW, Recorder, direct, group, message, message_id, no_ties, rosters, user,
+    ANA, BEN, CHAT, NOW, Recorder, direct, everybody, group, message, message_id, works,
 };
-use crate::conversations::receipts::{self, Receipts};
-use crate::conversations::view::Views;
-use crate::conversations::{ConversationRepository, MockConversationRepository, Role, Roster};
+use crate::conversations::{MockConversationRepository, Role, Roster};
 use crate::event::Event;
 use crate::id::{Rev, Seq};
 use crate::messages::{
     Change, Content, Emoji, IndexTerms, Message, MockMessageRepository, Outcome, Position, TermsChange,
 };
 use crate::time::ManualClock;
-use crate::users::MockUserRepository;
-use crate::users::visibility::Visibility;
 
 const CEM: UserId = UserId::from_bytes([3; 16]);
 
@@ -25,7 +20,7 @@ type Outcomes = Vec<Result<Outcome, RepositoryError>>;
 
 /// A lane, and what it did.
 struct Bench {
-    lanes: Lanes,
+    lanes: Arc<Lanes>,
     bus: Arc<Recorder>,
     batches: Arc<Mutex<Vec<Vec<Change>>>>,
     rosters_read: Arc<AtomicUsize>,
@@ -38,6 +33,11 @@ fn bench(
     commit: impl Fn(usize, &[Change]) -> Outcomes + Send + Sync + 'static,
 ) -> Bench {
     bench_on(MockMessageRepository::new(), roster, commit)
+}
+
+/// This roster at the first reading, and that one from then on.
+fn once(first: Roster, then: Roster) -> impl Fn(usize) -> Roster + Send + Sync + 'static {
+    move |n| if n == 0 { first.clone() } else { then.clone() }
 }
 
 fn bench_on(
@@ -73,43 +73,11 @@ fn bench_on(
         move |_| Ok(vec![roster(rosters_read.fetch_add(1, Ordering::SeqCst))])
     });
     conversations
-        .expect_members()
-        .returning(|_| Err(RepositoryError::unavailable("no views today")));
-    let mut users = MockUserRepository::new();
-    users
         .expect_find()
-        .returning(|ids| Ok(ids.iter().map(|id| user(*id, true)).collect()));
-    let conversations: Arc<dyn ConversationRepository> = Arc::new(conversations);
-    let (messages, users) = (Arc::new(messages), Arc::new(users));
-    let rosters = rosters(conversations.clone(), clock.clone());
-    let receipts = Receipts::start(receipts::Ports {
-        conversations: conversations.clone(),
-        messages: messages.clone(),
-        users: users.clone(),
-        rosters: rosters.clone(),
-        bus: bus.clone(),
-        clock,
-    });
-    let views = Arc::new(Views {
-        conversations,
-        messages: messages.clone(),
-        users,
-        receipts: receipts.clone(),
-        visibility: Visibility::new(no_ties()),
-    });
-    let publisher = Publisher {
-        bus: bus.clone(),
-        views,
-    };
-    let lanes = Lanes::start(Turn {
-        messages,
-        rosters,
-        receipts,
-        publisher,
-        edit_window: Duration::from_secs(900),
-    });
+        .returning(|_| Err(RepositoryError::unavailable("no views today")));
+    let (conversations, messages, users) = (Arc::new(conversations), Arc::new(messages), Arc::new(everybody()));
     Bench {
-        lanes,
+        lanes: works(conversations, messages, users, bus.clone(), clock).lanes,
         bus,
         batches,
         rosters_read,
@@ -274,32 +242,18 @@ async fn what_is_outdated_is_decided_again_from_a_new_roster_in_the_same_order()
 
 #[tokio::test]
 async fn nobodys_message_follows_their_removal_by_another_server() {
-    let bench = bench(
-        |n| {
-            if n == 0 {
-                group(&[BEN, ANA], 1)
-            } else {
-                group(&[BEN], 7)
-            }
-        },
-        |_, changes| outdated(changes),
-    );
+    let bench = bench(once(group(&[BEN, ANA], 1), group(&[BEN], 7)), |_, changes| {
+        outdated(changes)
+    });
     assert!(matches!(bench.send(1).await, Err(Refusal::Outsider)));
     assert_eq!(bench.batches.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_member_whom_another_server_brought_in_is_no_outsider() {
-    let bench = bench(
-        |n| {
-            if n == 0 {
-                group(&[BEN], 1)
-            } else {
-                group(&[BEN, ANA], 7)
-            }
-        },
-        |_, changes| committed(changes, 8),
-    );
+    let bench = bench(once(group(&[BEN], 1), group(&[BEN, ANA], 7)), |_, changes| {
+        committed(changes, 8)
+    });
     assert_eq!(
         seq(&bench.submit(BEN, send(1)).await),
         8,
@@ -317,16 +271,9 @@ async fn a_member_whom_another_server_brought_in_is_no_outsider() {
 
 #[tokio::test]
 async fn a_wish_that_waits_for_a_newer_roster_is_not_overtaken() {
-    let bench = bench(
-        |n| {
-            if n == 0 {
-                group(&[ANA], 1)
-            } else {
-                group(&[ANA, BEN], 7)
-            }
-        },
-        |_, changes| committed(changes, 8),
-    );
+    let bench = bench(once(group(&[ANA], 1), group(&[ANA, BEN], 7)), |_, changes| {
+        committed(changes, 8)
+    });
     bench.send(1).await.unwrap();
     let naming_ben = match send(2) {
         Command::Send { message, terms } => Command::Send {
@@ -370,7 +317,9 @@ async fn any_number_of_changes_of_one_group_can_wait() {
 
 #[tokio::test]
 async fn a_change_that_cannot_be_told_has_those_concerned_ask() {
-    let bench = bench(|_| group(&[ANA, BEN], 1), |_, changes| committed(changes, 2));
+    let bench = bench(once(group(&[ANA, BEN], 1), group(&[ANA, BEN, CEM], 2)), |_, changes| {
+        committed(changes, 2)
+    });
     let done = bench.submit(ANA, Command::Govern(Act::Add(vec![CEM]))).await;
     assert_eq!(seq(&done), 2);
     let told = bench.bus.next().await;

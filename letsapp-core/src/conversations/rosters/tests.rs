@@ -3,9 +3,8 @@ use std::sync::OnceLock;
 use super::*;
 use crate::contacts::{MockContactRepository, Tie};
 use crate::conversations::MockConversationRepository;
-use crate::conversations::fixtures::{self, ANA, BEN, CHAT, NOW, direct, group, user};
+use crate::conversations::fixtures::{self, ANA, BEN, CHAT, NOW, direct, everybody, group};
 use crate::time::ManualClock;
-use crate::users::MockUserRepository;
 
 /// Rosters over a store whose `n`th reading (from 1) is what `read` makes of it.
 fn rosters(read: impl Fn(u64) -> Roster + Send + Sync + 'static) -> (Arc<Rosters>, Arc<ManualClock>) {
@@ -119,14 +118,10 @@ fn guarded(shared: bool, from: u64) -> (Arc<Rosters>, Arc<ManualClock>, Arc<[Ato
             Ok(if n < from { vec![] } else { vec![Tie::new(BEN, ANA)] })
         }
     });
-    let mut users = MockUserRepository::new();
-    users
-        .expect_find()
-        .returning(|ids| Ok(ids.iter().map(|id| user(*id, true)).collect()));
     let rosters = Rosters::new(Ports {
         conversations: Arc::new(store),
         contacts: Arc::new(contacts),
-        users: Arc::new(users),
+        users: Arc::new(everybody()),
         clock: clock.clone(),
         shared,
     });

@@ -13,10 +13,7 @@ use crate::auth::{
     AuthService, Generation, Key, KeyPurpose, Kid, MockSessionRepository, PasswordHash, Principal, Session, TokenHash,
 };
 use crate::conversations::dating::Dating;
-use crate::conversations::fixtures::{ANA, BEN, NOW, Recorder, no_ties, rosters, user};
-use crate::conversations::lane::{Lanes, Publisher, Turn};
-use crate::conversations::receipts::{self, Receipts};
-use crate::conversations::view::Views;
+use crate::conversations::fixtures::{ANA, BEN, NOW, Recorder, user, works};
 use crate::conversations::{MockConversationRepository, PreferencesPatch, Role};
 use crate::erasure::service::Ports;
 use crate::id::{ConversationId, SessionId, SystemIds, UserId};
@@ -26,7 +23,6 @@ use crate::storage::{Repositories, RepositoryError};
 use crate::text::Title;
 use crate::time::{Clock, ManualClock};
 use crate::users::MockUserRepository;
-use crate::users::visibility::Visibility;
 
 pub(super) const CEM: UserId = UserId::from_bytes([3; 16]);
 const SESSION: SessionId = SessionId::from_bytes([8; 16]);
@@ -175,32 +171,13 @@ fn ports(store: &MemoryStore, gate: &Arc<Gate>, clock: &Arc<ManualClock>) -> (Ar
     let (bus, clock) = (Arc::new(Recorder::default()), clock.clone());
     let (users, sessions) = (Arc::new(users(store, gate)), Arc::new(sessions(store, gate)));
     let (conversations, messages) = (Arc::new(conversations(store, gate)), Arc::new(messages(store, gate)));
-    let rosters = rosters(conversations.clone(), clock.clone());
-    let receipts = Receipts::start(receipts::Ports {
-        conversations: conversations.clone(),
-        messages: messages.clone(),
-        users: users.clone(),
-        rosters: rosters.clone(),
-        bus: bus.clone(),
-        clock: clock.clone(),
-    });
-    let views = Arc::new(Views {
-        conversations: conversations.clone(),
-        messages: messages.clone(),
-        users: users.clone(),
-        receipts: receipts.clone(),
-        visibility: Visibility::new(no_ties()),
-    });
-    let lanes = Arc::new(Lanes::start(Turn {
+    let works = works(
+        conversations.clone(),
         messages,
-        rosters: rosters.clone(),
-        receipts,
-        publisher: Publisher {
-            bus: bus.clone(),
-            views: views.clone(),
-        },
-        edit_window: Duration::from_secs(900),
-    }));
+        users.clone(),
+        bus.clone(),
+        clock.clone(),
+    );
     let key = |purpose| Key {
         kid: Kid("a".to_owned()),
         purpose,
@@ -222,10 +199,10 @@ fn ports(store: &MemoryStore, gate: &Arc<Gate>, clock: &Arc<ManualClock>) -> (Ar
         users,
         contacts: store.contacts(),
         conversations,
-        rosters,
+        rosters: works.rosters,
         sessions: auth.inner().clone(),
-        lanes,
-        views,
+        lanes: works.lanes,
+        views: works.views,
         dating: Arc::new(Dating::default()),
         bus: bus.clone(),
         clock,

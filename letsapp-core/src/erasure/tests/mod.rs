@@ -11,7 +11,7 @@ use self::bench::{Bench, CEM, Fault, bench};
 use super::{account, remains};
 use crate::conversations::fixtures::{ANA, BEN, NOW, message};
 use crate::conversations::lane::{Act, Command, Wish};
-use crate::conversations::{Kind, Member, MemberChange, Preferences, Role, Window};
+use crate::conversations::{Advance, Kind, Member, MemberChange, Preferences, Role, Watermarks, Window};
 use crate::event::Event;
 use crate::id::{ConversationId, Seq};
 use crate::messages::{Change, Content, Message, Outcome, Range, SystemEvent};
@@ -150,6 +150,20 @@ async fn peers_are_shown_what_became_of_the_user_once() {
     bench.clock.advance(Duration::from_secs(31));
     remains::round(&bench.ports).await.unwrap();
     assert_eq!(shown(&bench), []);
+}
+
+#[tokio::test]
+async fn what_was_set_goes_although_a_receipt_was_under_way() {
+    let bench = bench(usize::MAX, Fault::Refused).await;
+    let late = Advance {
+        conversation_id: bench.chat,
+        user_id: ANA,
+        to: Watermarks::read(Seq(1)),
+        at: bench.clock.now(),
+    };
+    bench.store.conversations().advance(vec![late]).await.unwrap();
+    account::carry_out(&bench.ports, ANA).await.unwrap();
+    bench.finish("a receipt was under way").await;
 }
 
 #[tokio::test]

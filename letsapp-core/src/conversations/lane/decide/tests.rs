@@ -4,16 +4,15 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::conversations::barrier::Barrier;
+use crate::conversations::fixtures::{self, CHAT, NOW, conversation, member};
 use crate::conversations::lane::command::Act;
 use crate::conversations::rosters::Moment;
-use crate::conversations::{Forbidden, Kind, Roster, Window};
-use crate::id::{ConversationId, MediaId};
+use crate::conversations::{Forbidden, Kind, Roster};
+use crate::id::MediaId;
 use crate::messages::{Emoji, IndexTerms, Reaction, TermsChange};
 use crate::text::Title;
-use crate::time::Timestamp;
 use crate::users::About;
 
-const CHAT: ConversationId = ConversationId::from_bytes([0; 16]);
 const OWNER: UserId = UserId::from_bytes([1; 16]);
 const ADMIN: UserId = UserId::from_bytes([2; 16]);
 const MEMBER: UserId = UserId::from_bytes([3; 16]);
@@ -22,33 +21,6 @@ const LATECOMER: UserId = UserId::from_bytes([4; 16]);
 const STRANGER: UserId = UserId::from_bytes([9; 16]);
 
 const WINDOW: Duration = Duration::from_secs(900);
-const NOW: Timestamp = Timestamp::from_millis(10_000_000);
-
-fn member(user_id: UserId, role: Role, from: u64) -> Member {
-    Member {
-        role,
-        windows: vec![Window {
-            from: Seq(from),
-            to: None,
-        }],
-        ..Member::of_pair(CHAT, user_id, NOW)
-    }
-}
-
-fn conversation(kind: Kind) -> Conversation {
-    Conversation {
-        id: CHAT,
-        kind,
-        title: (kind == Kind::Group).then(|| Title::parse("A group").unwrap()),
-        about: About::default(),
-        avatar_media_id: None,
-        created_by: OWNER,
-        created_at: NOW,
-        pair: (kind == Kind::Direct).then_some((OWNER, MEMBER)),
-        fingerprint: None,
-        deleted_at: None,
-    }
-}
 
 fn known(conversation: Conversation, members: Vec<Member>) -> KnownRoster {
     let fence = Seq(10);
@@ -72,7 +44,11 @@ fn group() -> KnownRoster {
 
 fn direct() -> KnownRoster {
     let members = vec![member(OWNER, Role::Member, 1), member(MEMBER, Role::Member, 1)];
-    known(conversation(Kind::Direct), members)
+    let conversation = Conversation {
+        pair: Some((OWNER, MEMBER)),
+        ..conversation(Kind::Direct)
+    };
+    known(conversation, members)
 }
 
 fn submission(actor: UserId, command: Command) -> Submission {
@@ -88,24 +64,11 @@ fn submission(actor: UserId, command: Command) -> Submission {
     }
 }
 
+/// A message that may just still be edited.
 fn message(sender_id: UserId, seq: u64) -> Message {
     Message {
-        conversation_id: CHAT,
-        id: MessageId::from_bytes([7; 16]),
-        seq: Seq(seq),
-        rev: Rev(seq),
-        ordinal: seq,
-        sender_id,
-        content: Content::Text("hello".to_owned()),
-        reply_to: None,
-        forwarded: false,
-        mentions: Vec::new(),
-        attachments: Vec::new(),
-        reactions: Vec::new(),
         sent_at: NOW.minus(WINDOW),
-        edited_at: None,
-        deleted_at: None,
-        fingerprint: Fingerprint::SYSTEM,
+        ..fixtures::message(sender_id, seq)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A fault of ours in one turn of a lane must not end the lane.
+//! A fault of ours in one turn of a task must not end the task, where it goes round for as long as the server runs.
 
 use std::any::Any;
 use std::future::poll_fn;
