@@ -21,7 +21,6 @@ pub(crate) mod service;
 mod sync;
 pub(crate) mod view;
 
-pub(crate) use crate::fault;
 pub(crate) use access::{Access, Granted};
 pub use error::{ConversationError, Forbidden};
 pub(crate) use lane::Refusal;

@@ -13,11 +13,11 @@ use tokio::task::JoinHandle;
 
 use self::teller::{News, Teller};
 use crate::cache::Cache;
-use crate::conversations::fault::{Fault, contain};
 use crate::conversations::informed::Informed;
 use crate::conversations::rosters::Rosters;
 use crate::conversations::{Advance, ConversationRepository, Member, Watermarks};
 use crate::event::EventBus;
+use crate::fault::{Fault, contain};
 use crate::id::{ConnectionId, ConversationId, UserId};
 use crate::messages::{Message, MessageRepository};
 use crate::storage::RepositoryError;
