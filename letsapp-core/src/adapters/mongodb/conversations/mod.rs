@@ -219,8 +219,7 @@ async fn living(connection: &Arc<Connection>, mut members: Vec<Member>) -> Resul
 
 /// Writes what a patch changes.
 fn changes(patch: PreferencesPatch, at: Timestamp) -> Document {
-    let mut set = doc! {"changed_at": date(at)};
-    let mut unset = doc! {};
+    let (mut set, mut unset) = (doc! {}, doc! {});
     match patch.muted_until {
         Some(Some(until)) => _ = set.insert("preferences.muted_until", date(until)),
         Some(None) => _ = unset.insert("preferences.muted_until", ""),
@@ -232,9 +231,11 @@ fn changes(patch: PreferencesPatch, at: Timestamp) -> Document {
     if let Some(pinned) = patch.pinned {
         set.insert("preferences.pinned", pinned);
     }
-    let mut changes = doc! {"$set": set};
-    if !unset.is_empty() {
-        changes.insert("$unset", unset);
+    let mut changes = doc! {"$max": {"changed_at": date(at)}};
+    for (operator, fields) in [("$set", set), ("$unset", unset)] {
+        if !fields.is_empty() {
+            changes.insert(operator, fields);
+        }
     }
     changes
 }
