@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use self::documents::{ConversationDocument, MemberDocument, MembershipDocument, MembershipKey};
 use super::connection::{Connection, Session};
-use super::fields::{Id, count, date, uuids};
+use super::fields::{Id, Keyed, count, date, uuids};
 use super::messages::{head, membership};
 use super::schema::{CONVERSATIONS, MEMBERS, MEMBERSHIPS};
 use crate::conversations::{
@@ -35,12 +35,6 @@ struct CountDocument {
     #[serde(rename = "_id")]
     conversation_id: Uuid,
     members: i64,
-}
-
-#[derive(Debug, Deserialize)]
-struct IdDocument {
-    #[serde(rename = "_id")]
-    id: Uuid,
 }
 
 impl MongoConversations {
@@ -210,8 +204,8 @@ async fn living(connection: &Arc<Connection>, mut members: Vec<Member>) -> Resul
     if !left.is_empty() {
         let filter = doc! {"_id": {"$in": uuids(&left)}, "deleted_at": {"$exists": true}};
         let options = FindOptions::builder().projection(doc! {"_id": 1}).build();
-        let deleted: Vec<IdDocument> = connection.find(CONVERSATIONS, filter, options).await?;
-        let deleted: HashSet<_> = deleted.into_iter().map(|found| found.id).collect();
+        let deleted: Vec<Keyed<Uuid>> = connection.find(CONVERSATIONS, filter, options).await?;
+        let deleted: HashSet<_> = deleted.into_iter().map(|found| found.key).collect();
         members.retain(|member| !deleted.contains(&member.conversation_id.to_bson()));
     }
     Ok(members)

@@ -8,9 +8,9 @@ use mongodb::options::AggregateOptions;
 use serde::Deserialize;
 
 use super::documents::MessageDocument;
-use super::history::{hint, limited};
+use super::history::hint;
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::fields::{Id, date, long};
+use crate::adapters::mongodb::fields::{Id, date, limited, long};
 use crate::adapters::mongodb::schema::{MESSAGES, TOKENS};
 use crate::conversations::Window;
 use crate::messages::IndexTerms;
@@ -31,13 +31,12 @@ struct HitDocument {
 /// Writes index terms, each once, with where it is behind it: so what begins with a term lies side by side in the index,
 /// wherever in a message it is.
 pub(super) fn tokens(terms: &IndexTerms) -> Vec<String> {
-    let within = |terms: &str, place: &str| terms.split(' ').map(|term| [term, place].concat()).collect::<Vec<_>>();
-    let mut tokens = Vec::new();
-    for (terms, place) in [(&terms.body, IN_BODY), (&terms.attachments, IN_NAME)] {
-        if !terms.is_empty() {
-            tokens.extend(within(terms, place));
-        }
-    }
+    let places = [(&terms.body, IN_BODY), (&terms.attachments, IN_NAME)];
+    let words = places.into_iter().flat_map(|(terms, place)| {
+        let words = terms.split(' ').filter(|word| !word.is_empty());
+        words.map(move |word| [word, place].concat())
+    });
+    let mut tokens: Vec<_> = words.collect();
     tokens.sort_unstable();
     tokens.dedup();
     tokens
