@@ -13,6 +13,7 @@ use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, date, limited, long};
 use crate::adapters::mongodb::schema::{MESSAGES, TOKENS};
 use crate::conversations::Window;
+use crate::id::Seq;
 use crate::messages::IndexTerms;
 use crate::messages::search::{Hit, QueryTerm, Rank, Scope, Score, Search};
 use crate::storage::RepositoryError;
@@ -87,7 +88,6 @@ fn filter(search: &Search) -> Document {
     let mut terms: Vec<_> = search.query.terms().iter().collect();
     terms.sort_by_key(|term| Reverse(term.text.len()));
     let mut all: Vec<Document> = terms.into_iter().map(found).collect();
-    all.extend(visible(&search.within));
     if let Some(from) = search.from {
         all.push(doc! {"sender_id": from.to_bson()});
     }
@@ -97,27 +97,37 @@ fn filter(search: &Search) -> Document {
     if let Some(before) = search.before {
         all.push(doc! {"sent_at": {"$lt": date(before)}});
     }
-    doc! {"conversation_id": {"$in": ids}, "$and": all}
+    let mut filter = doc! {"conversation_id": {"$in": ids}, "$and": all};
+    let hidden = hidden(&search.within);
+    if !hidden.is_empty() {
+        filter.insert("$nor", hidden);
+    }
+    filter
 }
 
-/// Selects what lies in the windows; `None` where all of all conversations does.
-fn visible(within: &[Scope]) -> Option<Document> {
-    let (whole, parts): (Vec<_>, Vec<_>) = within.iter().partition(|scope| scope.windows == [Window::WHOLE]);
-    if parts.is_empty() {
-        return None;
+/// Selects what lies outside of the windows. What lies inside would be a choice of as many as there are windows, for each
+/// of which the server may look through the index by itself; what is not to be there gives it no such choice.
+fn hidden(within: &[Scope]) -> Vec<Document> {
+    let hidden = within.iter().flat_map(|scope| {
+        let id = scope.conversation_id.to_bson();
+        let gaps = gaps(&scope.windows).into_iter();
+        gaps.map(move |seq| doc! {"conversation_id": id, "seq": seq})
+    });
+    hidden.collect()
+}
+
+/// Returns the stretches before, between and behind windows.
+fn gaps(windows: &[Window]) -> Vec<Document> {
+    let mut gaps = Vec::new();
+    let mut end = Some(Seq::ZERO);
+    for window in windows {
+        if let Some(end) = end.filter(|end| end.0.saturating_add(1) < window.from.0) {
+            gaps.push(doc! {"$gt": long(end.0), "$lt": long(window.from.0)});
+        }
+        end = window.to;
     }
-    let whole: Vec<_> = whole.iter().map(|scope| scope.conversation_id.to_bson()).collect();
-    let mut branches = vec![doc! {"conversation_id": {"$in": whole}}];
-    for scope in parts {
-        branches.extend(scope.windows.iter().map(|window| {
-            let mut seq = doc! {"$gte": long(window.from.0)};
-            if let Some(to) = window.to {
-                seq.insert("$lte", long(to.0));
-            }
-            doc! {"conversation_id": scope.conversation_id.to_bson(), "seq": seq}
-        }));
-    }
-    Some(doc! {"$or": branches})
+    gaps.extend(end.map(|end| doc! {"$gt": long(end.0)}));
+    gaps
 }
 
 /// Selects the messages that have a term. Terms are letters and digits: nothing in them means anything to a pattern.
