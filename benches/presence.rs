@@ -26,7 +26,7 @@ use letsapp_core::{
     auth::{Generation, Kid, PasswordHash, Principal, Session, TokenHash},
     event::{Connection, Event, Hub, Shared},
     id::{ConnectionId, SessionId, UserId},
-    protocol::Presence,
+    protocol::{Presence, PresenceStatus},
     storage::{BoxError, Repositories},
     time::Timestamp,
     users::{About, DisplayName, Settings, User, Username},
@@ -124,12 +124,15 @@ impl House {
         Ok(Self { app, users, watching })
     }
 
-    /// Connects everyone, lets everyone go, and waits until all who watch have heard of both.
+    /// Connects everyone, lets everyone go, and waits until nobody is there and all who watch have heard of both.
     async fn come_and_go(&self, taken: &mut Vec<Arc<Shared>>) {
         let connections: Vec<_> = self.users.iter().map(|user| connect(self.app.hub(), *user)).collect();
+        assert_eq!(self.status_of_last().await, PresenceStatus::Online);
         drop(connections);
-        // Without grace they are announced as gone as soon as something else may run.
-        tokio::task::yield_now().await;
+        // Without grace all are announced as gone at once, as soon as something else may run.
+        while self.status_of_last().await == PresenceStatus::Online {
+            tokio::task::yield_now().await;
+        }
         for connection in &self.watching {
             while taken.len() < 2 * USERS {
                 match connection.drain(taken).now_or_never() {
@@ -140,6 +143,13 @@ impl House {
             assert_eq!(taken.len(), 2 * USERS);
             taken.clear();
         }
+    }
+
+    /// Asks whether the one who comes and goes last is there: a few questions beside two thousand transitions.
+    async fn status_of_last(&self) -> PresenceStatus {
+        let last = self.users[USERS - 1].user_id;
+        let found = self.app.presence().find(&self.users[0], &[last]).await;
+        found.expect("the store is in memory")[0].status
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! "Ours" is the first page of 50 through `MessageService::search`, by somebody who sees ten thousand messages of a
 //! million in a hundred conversations: checked, ranked, marked. "Bare" is the store's own full-text query over all
-//! messages for the same tokens, ranked as the store ranks, 50 messages read: FTS5 by bm25 on the same SQLite file, a
-//! text index on the same MongoDB collection.
+//! messages for the same words, ranked as the store ranks, 50 bodies read: FTS5 by bm25 on the same SQLite file, a text
+//! index on the same MongoDB collection.
 
 use std::{
     collections::HashMap,
@@ -242,8 +242,10 @@ async fn text_index(uri: &str) -> Result<Collection<Document>, BoxError> {
 
 async fn full_text_of_mongodb(bare: &Collection<Document>, phrases: &str) -> Result<usize, BoxError> {
     let best = doc! {"score": {"$meta": "textScore"}};
+    let mut body = doc! {"content.body": 1};
+    body.extend(best.clone());
     let filter = doc! {"$text": {"$search": phrases}};
-    let mut found = bare.find(filter).projection(best.clone()).sort(best).limit(50).await?;
+    let mut found = bare.find(filter).projection(body).sort(best).limit(50).await?;
     let mut count = 0;
     while found.advance().await? {
         count += 1;

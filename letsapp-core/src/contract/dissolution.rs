@@ -126,30 +126,11 @@ pub async fn a_message_sent_while_its_group_is_deleted_is_before_its_end_or_nowh
                 trial.dissolve(id, 9_999, &[ana, ben], 1).await.seq
             }
         };
-        let sending = |sender: u64| {
-            let trial = if sender.is_multiple_of(2) {
-                trial.clone()
-            } else {
-                another.clone()
-            };
-            async move {
-                let mut outcomes = Vec::new();
-                for n in 0..30 {
-                    let message = text(id, 100 * (sender + 1) + n, ben);
-                    outcomes.push(trial.commit_one(append(message, Seq(1))).await);
-                }
-                outcomes
-            }
-        };
-        let (end, outcomes) = tokio::join!(end, at_once((0..4).map(sending)));
+        let (end, outcomes) = tokio::join!(end, trial.chatter(&another, id, ben));
         let messages = trial.audit(id).await;
         assert_eq!(messages.last().map(|message| message.seq), Some(end));
-        let sent = outcomes
-            .iter()
-            .flatten()
-            .filter(|outcome| **outcome != Outcome::Outdated)
-            .count();
-        assert_eq!(messages.len(), sent + 2);
+        let sent = outcomes.iter().filter(|outcome| **outcome != Outcome::Outdated);
+        assert_eq!(messages.len(), sent.count() + 2);
         assert_eq!(trial.member_if_any(id, ben).await, None);
     }
 }

@@ -76,6 +76,8 @@ pub mod races;
 #[doc(hidden)]
 pub mod ranking;
 #[doc(hidden)]
+pub mod readers;
+#[doc(hidden)]
 pub mod receipts;
 #[doc(hidden)]
 pub mod restart;

@@ -40,7 +40,7 @@ impl Model {
                 let member = self.member_mut(*id, *user_id);
                 Answer::Member(member.map(|member| {
                     patch.apply(&mut member.preferences);
-                    member.changed_at = *at;
+                    member.changed_at = member.changed_at.max(*at);
                     member.clone()
                 }))
             }
@@ -228,7 +228,7 @@ impl Model {
         marks.delivered = marks.delivered.max(advance.to.delivered).max(marks.read);
         let to = *marks;
         if from != to {
-            member.changed_at = advance.at;
+            member.changed_at = member.changed_at.max(advance.at);
         }
         Some(Advanced { from, to })
     }

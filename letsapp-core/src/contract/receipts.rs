@@ -86,7 +86,34 @@ pub async fn a_record_changes_its_time_where_a_number_did(trial: Trial) {
     trial.advance(vec![advance(id, ana, (3, 2), 20)]).await;
     assert_eq!(trial.member(id, ana).await, expected);
     let listed = trial.conversations().memberships(ana).await.unwrap();
-    assert_eq!(listed, [expected], "wherever it is kept");
+    assert_eq!(listed, [expected.clone()], "wherever it is kept");
+    // Dated before, stored behind: in another call, and in the same.
+    trial.advance(vec![advance(id, ana, (5, 4), 9)]).await;
+    let expected = Member {
+        watermarks: marks((5, 4)),
+        ..expected
+    };
+    assert_eq!(trial.member(id, ana).await, expected, "the time does not go back");
+    trial
+        .advance(vec![advance(id, ana, (6, 4), 12), advance(id, ana, (7, 4), 11)])
+        .await;
+    let expected = Member {
+        watermarks: marks((7, 4)),
+        changed_at: at(12),
+        ..expected
+    };
+    assert_eq!(trial.member(id, ana).await, expected, "the time does not go back");
+    let patch = PreferencesPatch {
+        pinned: Some(true),
+        ..PreferencesPatch::default()
+    };
+    let mut pinned = expected;
+    patch.apply(&mut pinned.preferences);
+    for patch in [patch, PreferencesPatch::default()] {
+        let preferred = trial.conversations().prefer(id, ana, patch, at(8)).await.unwrap();
+        assert_eq!(preferred, Some(pinned.clone()));
+    }
+    assert_eq!(trial.member(id, ana).await, pinned);
 }
 
 pub async fn former_members_have_watermarks_too(trial: Trial) {

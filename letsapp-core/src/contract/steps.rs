@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio::task::JoinSet;
 
 use super::Trial;
-use super::fixtures::{at, direct, edited, group, system};
+use super::fixtures::{at, direct, edited, group, system, text};
 use crate::conversations::{Conversation, Creation, Head, Member, MemberChange, Role, Roster, Window};
 use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::messages::search::index_terms;
@@ -138,6 +138,34 @@ impl Trial {
     /// Makes a group of these users, the first of them its owner.
     pub(super) async fn group(&self, n: u64, users: &[UserId]) -> ConversationId {
         self.store(creation(n, users)).await.conversation_id
+    }
+
+    /// Waits until a conversation has that many messages.
+    pub(super) async fn reach(&self, id: ConversationId, seq: u64) {
+        while self.head(id).await.seq.0 < seq {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Has a member send 120 messages, four at a time, through this instance and another, decided at fence 1; returns
+    /// what came of them.
+    pub(super) async fn chatter(&self, another: &Self, id: ConversationId, sender_id: UserId) -> Vec<Outcome> {
+        let sending = |sender: u64| {
+            let trial = if sender.is_multiple_of(2) {
+                self.clone()
+            } else {
+                another.clone()
+            };
+            async move {
+                let mut outcomes = Vec::new();
+                for n in 0..30 {
+                    let message = text(id, 100 * (sender + 1) + n, sender_id);
+                    outcomes.push(trial.commit_one(append(message, Seq(1))).await);
+                }
+                outcomes
+            }
+        };
+        at_once((0..4).map(sending)).await.concat()
     }
 
     pub(super) async fn head(&self, id: ConversationId) -> Head {

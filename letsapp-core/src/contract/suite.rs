@@ -203,6 +203,8 @@ macro_rules! contract_cases {
                 a_system_message_offered_many_times_at_once_is_one,
                 of_groups_made_at_once_under_one_id_one_is,
                 nobodys_message_follows_their_own_removal,
+            }
+            readers: {
                 readers_never_see_a_hole,
                 a_roster_is_never_older_than_its_fence,
             }

@@ -62,14 +62,16 @@ pub trait ConversationRepository: Send + Sync {
     async fn memberships(&self, user_id: UserId) -> Result<Vec<Member>, RepositoryError>;
 
     /// Raises watermarks: each number takes the higher of what it was and what is offered, read raises delivered, and
-    /// nothing ever falls. `changed_at` moves where a number did. One answer for each, in order, as if they came one
-    /// after the other; `None` where there never was such a member. The same member may come twice.
+    /// nothing ever falls. `changed_at` moves where a number did, and never back: a rise may be dated long before it is
+    /// stored. One answer for each, in order, as if they came one after the other; `None` where there never was such a
+    /// member. The same member may come twice.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn advance(&self, advances: Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryError>;
 
     /// Changes what a member set for themselves and returns the record as it is now; `None` if there is no such member.
+    /// `changed_at` does not move back.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.

@@ -74,7 +74,7 @@ impl ConversationRepository for MemoryConversations {
             let from = member.watermarks;
             member.watermarks = from.merge(advance.to);
             if member.watermarks != from {
-                member.changed_at = advance.at;
+                member.changed_at = member.changed_at.max(advance.at);
             }
             Some(Advanced {
                 from,
@@ -97,7 +97,7 @@ impl ConversationRepository for MemoryConversations {
             return Ok(None);
         };
         patch.apply(&mut member.preferences);
-        member.changed_at = at;
+        member.changed_at = member.changed_at.max(at);
         Ok(Some(member.clone()))
     }
 

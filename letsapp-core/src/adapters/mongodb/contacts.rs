@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::connection::{Connection, Session};
 use super::error::duplicate_of;
-use super::fields::{Id, VERSION, date, moment};
+use super::fields::{Id, Keyed, VERSION, date, limited, moment};
 use super::patience::{Backoff, Deadline, UNSEEN};
 use super::schema::{BLOCKS, CONTACTS};
 use crate::contacts::{Alias, Block, Contact, ContactRepository, Tie};
@@ -28,12 +28,6 @@ pub(super) struct MongoContacts {
 struct TieKey {
     owner: Uuid,
     user: Uuid,
-}
-
-#[derive(Debug, Deserialize)]
-struct KeyDocument {
-    #[serde(rename = "_id")]
-    key: TieKey,
 }
 
 #[derive(Debug, Deserialize)]
@@ -108,7 +102,7 @@ impl MongoContacts {
         }
         let options = FindOptions::builder()
             .sort(doc! {"user_id": 1})
-            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .limit(limited(limit))
             .build();
         self.connection.find(collection, filter, options).await
     }
@@ -126,7 +120,7 @@ impl MongoContacts {
             .projection(doc! {"_id": 1})
             .hint(Hint::Keys(doc! {"_id": 1}))
             .build();
-        let found: Vec<KeyDocument> = self.connection.find(collection, filter, options).await?;
+        let found: Vec<Keyed<TieKey>> = self.connection.find(collection, filter, options).await?;
         Ok(found.into_iter().map(|document| tie(document.key)).collect())
     }
 }

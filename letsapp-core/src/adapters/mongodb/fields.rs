@@ -2,6 +2,7 @@
 
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, DateTime, Uuid};
+use serde::Deserialize;
 
 use crate::id::{CallId, ConversationId, MediaId, MessageId, SessionId, UserId};
 use crate::storage::RepositoryError;
@@ -32,6 +33,13 @@ macro_rules! id {
 
 id!(UserId SessionId ConversationId MessageId MediaId CallId);
 
+/// A document of which only the `_id` is read.
+#[derive(Debug, Deserialize)]
+pub(super) struct Keyed<K> {
+    #[serde(rename = "_id")]
+    pub(super) key: K,
+}
+
 /// Writes ids.
 pub(super) fn uuids<I: Id>(ids: &[I]) -> Vec<Uuid> {
     ids.iter().map(|id| id.to_bson()).collect()
@@ -50,6 +58,11 @@ pub(super) fn long(count: u64) -> i64 {
 /// Reads a counter.
 pub(super) fn count(long: i64) -> u64 {
     u64::try_from(long).unwrap_or(0)
+}
+
+/// Writes how many documents there may be at most.
+pub(super) fn limited(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 /// Writes a moment.

@@ -9,7 +9,7 @@ use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
 
 use super::connection::{Connection, Session as Ask};
-use super::fields::{Id, VERSION, array, binary, date, ids, moment, uuids};
+use super::fields::{Id, Keyed, VERSION, array, binary, date, ids, moment, uuids};
 use super::schema::SESSIONS;
 use crate::auth::{Generation, Kid, Revoke, Session, SessionRepository, TokenHash};
 use crate::id::{SessionId, UserId};
@@ -46,12 +46,6 @@ struct GenerationDocument {
     issued_at: DateTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     used_at: Option<DateTime>,
-}
-
-#[derive(Debug, Deserialize)]
-struct IdDocument {
-    #[serde(rename = "_id")]
-    id: Uuid,
 }
 
 impl MongoSessions {
@@ -138,11 +132,11 @@ impl SessionRepository for MongoSessions {
         // Until there are none left: one that has begun since the last look must go too.
         loop {
             let options = FindOptions::builder().projection(doc! {"_id": 1}).build();
-            let found: Vec<IdDocument> = self.connection.find(SESSIONS, filter.clone(), options).await?;
+            let found: Vec<Keyed<Uuid>> = self.connection.find(SESSIONS, filter.clone(), options).await?;
             if found.is_empty() {
                 return Ok(ids(revoked));
             }
-            let found: Vec<Uuid> = found.into_iter().map(|document| document.id).collect();
+            let found: Vec<Uuid> = found.into_iter().map(|found| found.key).collect();
             let mut ask = self.connection.session().await?;
             let collection = self.collection();
             let delete = collection

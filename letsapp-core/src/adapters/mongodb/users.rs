@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::connection::{Connection, Session};
 use super::error::{Key, duplicate_of};
-use super::fields::{Id, VERSION, date, long, moment, uuids, word};
+use super::fields::{Id, Keyed, VERSION, date, limited, moment, uuids, word};
 use super::messages::command;
 use super::schema::{ERASING, USERS};
 use crate::auth::{Credential, PasswordHash};
@@ -59,12 +59,6 @@ struct UserDocument {
 struct SettingsDocument {
     last_seen: String,
     read_receipts: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct IdDocument {
-    #[serde(rename = "_id")]
-    id: Uuid,
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,7 +115,7 @@ impl UserRepository for MongoUsers {
         }
         let options = FindOptions::builder()
             .sort(doc! {"username": 1})
-            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .limit(limited(limit))
             .build();
         self.read(filter, options).await
     }
@@ -208,11 +202,11 @@ impl UserRepository for MongoUsers {
         let options = FindOptions::builder()
             .projection(doc! {"_id": 1})
             .sort(doc! {"deleted_at": 1, "_id": 1})
-            .limit(long(limit as u64))
+            .limit(limited(limit))
             .hint(Hint::Name(ERASING.to_owned()))
             .build();
-        let found: Vec<IdDocument> = self.connection.find(USERS, filter, options).await?;
-        Ok(found.into_iter().map(|found| UserId::from_bson(found.id)).collect())
+        let found: Vec<Keyed<Uuid>> = self.connection.find(USERS, filter, options).await?;
+        Ok(found.into_iter().map(|found| UserId::from_bson(found.key)).collect())
     }
 
     async fn finish_erasing(&self, id: UserId) -> Result<(), RepositoryError> {

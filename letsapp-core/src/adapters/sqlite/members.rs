@@ -37,7 +37,7 @@ const PUT: &str = "
         delivered_seq = ?7, read_seq = ?8, muted_until = ?9, archived = ?10, pinned = ?11, changed_at = ?12";
 const WATERMARKS: &str = "SELECT delivered_seq, read_seq FROM members WHERE conversation_id = ?1 AND user_id = ?2";
 const RAISE: &str = "
-    UPDATE members SET delivered_seq = ?3, read_seq = ?4, changed_at = ?5
+    UPDATE members SET delivered_seq = ?3, read_seq = ?4, changed_at = max(changed_at, ?5)
     WHERE conversation_id = ?1 AND user_id = ?2";
 
 #[cfg(test)]
@@ -161,7 +161,7 @@ pub(super) fn prefer(
         return Ok(None);
     };
     patch.apply(&mut member.preferences);
-    member.changed_at = at;
+    member.changed_at = member.changed_at.max(at);
     put(transaction, &member)?;
     Ok(Some(member))
 }

@@ -61,9 +61,7 @@ const CREDENTIAL_BY_EMAIL: &str = credential!("email_key = ?1");
 const CREDENTIAL_BY_ID: &str = credential!("id = ?1");
 const REPLACE_PASSWORD: &str = "UPDATE users SET password = ?3 WHERE id = ?1 AND password = ?2 AND deleted_at IS NULL";
 const ERASE: &str = "
-    UPDATE users SET display_name = ?3, display_name_folded = ?4, about = ?5, email = ?6, email_key = ?7,
-        avatar_media_id = ?8, last_seen = ?9, read_receipts = ?10, last_seen_at = ?11, deleted_at = ?12, password = '',
-        erasing = 1
+    UPDATE users SET last_seen_at = ?3, deleted_at = ?4, password = '', erasing = 1
     WHERE id = ?1 AND password = ?2 AND deleted_at IS NULL";
 const ERASING: &str = "SELECT id FROM users WHERE erasing AND deleted_at < ?1 ORDER BY deleted_at, id LIMIT ?2";
 const FINISH_ERASING: &str = "UPDATE users SET erasing = 0 WHERE id = ?1";
@@ -137,6 +135,15 @@ fn update(transaction: &Transaction<'_>, id: UserId, patch: &ProfilePatch) -> ru
         return Ok(Update::Missing);
     };
     patch.apply(&mut user);
+    Ok(if write(transaction, &user)? {
+        Update::Done(user)
+    } else {
+        Update::EmailTaken
+    })
+}
+
+/// Writes what a user says of themselves, and tells whether their address was free.
+fn write(transaction: &Transaction<'_>, user: &User) -> rusqlite::Result<bool> {
     let updated = transaction.prepare(UPDATE)?.execute(params![
         user.id,
         user.display_name,
@@ -148,11 +155,7 @@ fn update(transaction: &Transaction<'_>, id: UserId, patch: &ProfilePatch) -> ru
         user.settings.last_seen,
         user.settings.read_receipts,
     ])?;
-    Ok(if updated == 1 {
-        Update::Done(user)
-    } else {
-        Update::EmailTaken
-    })
+    Ok(updated == 1)
 }
 
 fn erase(transaction: &Transaction<'_>, id: UserId, proven: &PasswordHash, at: Timestamp) -> rusqlite::Result<bool> {
@@ -160,21 +163,18 @@ fn erase(transaction: &Transaction<'_>, id: UserId, proven: &PasswordHash, at: T
         return Ok(false);
     };
     user.erase(at);
-    let erased = transaction.prepare(ERASE)?.execute(params![
-        user.id,
-        proven,
-        user.display_name,
-        user.display_name.folded(),
-        user.about,
-        user.email,
-        user.email.as_ref().map(Email::key),
-        user.avatar_media_id,
-        user.settings.last_seen,
-        user.settings.read_receipts,
-        user.last_seen_at,
-        user.deleted_at,
-    ])?;
-    Ok(erased == 1)
+    let erased = transaction
+        .prepare(ERASE)?
+        .execute(params![user.id, proven, user.last_seen_at, user.deleted_at])?;
+    if erased == 0 {
+        return Ok(false);
+    }
+    // It claims no address, so that nothing can stand against it; should anything, the account is not erased by half.
+    if write(transaction, &user)? {
+        Ok(true)
+    } else {
+        Err(rusqlite::Error::StatementChangedRows(0))
+    }
 }
 
 /// Returns the first value in the order of texts that is past all that begin with `prefix`.

@@ -48,13 +48,16 @@ impl QueryTerm {
         if self.text == token.text {
             return start..end;
         }
-        let written = &text[start..end];
-        let ends = written.grapheme_indices(true).map(|(at, grapheme)| at + grapheme.len());
-        let enough = |end: &usize| {
-            tokens(&written[..*end])
-                .next()
-                .is_some_and(|token| self.matches(&token))
-        };
-        start..start + ends.into_iter().find(enough).unwrap_or(written.len())
+        let matches = |beginning: &str| tokens(beginning).next().is_some_and(|token| self.matches(&token));
+        start..start + shortest(&text[start..end], matches)
     }
+}
+
+/// Returns the end of the shortest beginning that is enough, in whole characters as a person counts them; the end of the
+/// text if none is. What is enough stays so with more behind it: of the largest text, seventeen beginnings are tried.
+pub(super) fn shortest(text: &str, mut is_enough: impl FnMut(&str) -> bool) -> usize {
+    let ends = text.grapheme_indices(true).map(|(at, grapheme)| at + grapheme.len());
+    let ends: Vec<_> = ends.collect();
+    let shortest = ends.partition_point(|end| !is_enough(&text[..*end]));
+    ends.get(shortest).copied().unwrap_or(text.len())
 }

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 use unicode_normalization::UnicodeNormalization;
+use unicode_segmentation::UnicodeSegmentation;
 
+use super::highlight::shortest;
 use super::*;
 use crate::messages::IndexTerms;
 
@@ -239,6 +241,7 @@ fn what_is_found_is_marked_where_it_stands() {
         ("👍", "👍🏽 ok 👍", &["👍🏽", "👍"]),
         ("❤", "I ❤\u{FE0F} it", &["❤\u{FE0F}"]),
         ("e", "e\u{301}te\u{301}", &["e\u{301}"]),
+        ("ab", "a\u{AD}\u{AD}bc", &["a\u{AD}\u{AD}b"]),
         ("don't", "I don't", &["don", "t"]),
         ("x", "nothing", &[]),
         ("?", "? nothing", &[]),
@@ -248,6 +251,19 @@ fn what_is_found_is_marked_where_it_stands() {
         let marked: Vec<_> = marked.into_iter().map(|range| &text[range]).collect();
         assert_eq!(marked, *expected, "{query:?} in {text:?}");
     }
+}
+
+#[test]
+fn the_longest_word_is_marked_in_a_few_looks() {
+    let text = format!("a{}bc", "\u{AD}".repeat(32 * 1024 - 2));
+    let mut looks = 0;
+    let end = shortest(&text, |beginning| {
+        looks += 1;
+        beginning.contains('b')
+    });
+    assert_eq!(end, text.len() - 1);
+    assert!((1..=17).contains(&looks), "{looks}");
+    assert_eq!(Query::parse("ab").highlights(&text), vec![0..end]);
 }
 
 fn finds(query: &str, text: &str) -> bool {
@@ -308,6 +324,21 @@ proptest! {
         prop_assert!(marked.iter().all(|range| range.start < range.end && text.get(range.clone()).is_some()));
         let terms = IndexTerms { body: index_terms(&text), attachments: String::new() };
         prop_assert!(query.score(&terms).is_none() || !marked.is_empty());
+    }
+
+    #[test]
+    fn of_an_unfinished_word_no_more_is_marked_than_makes_it_match(
+        text in "[a-zé東가กか한क]([a-zé東가กか한क㎏ﷺ]|[\u{AD}\u{301}\u{3099}\u{93C}\u{94D}\u{11A8}\u{200D}]|\\PC){0,12}",
+        chars in 1usize..6,
+    ) {
+        let Some(token) = analyze(&text).next() else { return Ok(()) };
+        let asked: String = token.text.chars().take(chars).collect();
+        let term = QueryTerm { text: asked, prefix: true };
+        let enough = |beginning: &str| tokens(beginning).next().is_some_and(|token| term.matches(&token));
+        let written = &text[token.range];
+        let mut ends = written.grapheme_indices(true).map(|(at, grapheme)| at + grapheme.len());
+        let one_by_one = ends.find(|end| enough(&written[..*end]));
+        prop_assert_eq!(shortest(written, enough), one_by_one.unwrap_or(written.len()));
     }
 
     #[test]

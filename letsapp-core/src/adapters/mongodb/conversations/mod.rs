@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use self::documents::{ConversationDocument, MemberDocument, MembershipDocument, MembershipKey};
 use super::connection::{Connection, Session};
-use super::fields::{Id, count, date, uuids};
+use super::fields::{Id, Keyed, count, date, uuids};
 use super::messages::{head, membership};
 use super::schema::{CONVERSATIONS, MEMBERS, MEMBERSHIPS};
 use crate::conversations::{
@@ -35,12 +35,6 @@ struct CountDocument {
     #[serde(rename = "_id")]
     conversation_id: Uuid,
     members: i64,
-}
-
-#[derive(Debug, Deserialize)]
-struct IdDocument {
-    #[serde(rename = "_id")]
-    id: Uuid,
 }
 
 impl MongoConversations {
@@ -210,8 +204,8 @@ async fn living(connection: &Arc<Connection>, mut members: Vec<Member>) -> Resul
     if !left.is_empty() {
         let filter = doc! {"_id": {"$in": uuids(&left)}, "deleted_at": {"$exists": true}};
         let options = FindOptions::builder().projection(doc! {"_id": 1}).build();
-        let deleted: Vec<IdDocument> = connection.find(CONVERSATIONS, filter, options).await?;
-        let deleted: HashSet<_> = deleted.into_iter().map(|found| found.id).collect();
+        let deleted: Vec<Keyed<Uuid>> = connection.find(CONVERSATIONS, filter, options).await?;
+        let deleted: HashSet<_> = deleted.into_iter().map(|found| found.key).collect();
         members.retain(|member| !deleted.contains(&member.conversation_id.to_bson()));
     }
     Ok(members)
@@ -219,8 +213,7 @@ async fn living(connection: &Arc<Connection>, mut members: Vec<Member>) -> Resul
 
 /// Writes what a patch changes.
 fn changes(patch: PreferencesPatch, at: Timestamp) -> Document {
-    let mut set = doc! {"changed_at": date(at)};
-    let mut unset = doc! {};
+    let (mut set, mut unset) = (doc! {}, doc! {});
     match patch.muted_until {
         Some(Some(until)) => _ = set.insert("preferences.muted_until", date(until)),
         Some(None) => _ = unset.insert("preferences.muted_until", ""),
@@ -232,9 +225,11 @@ fn changes(patch: PreferencesPatch, at: Timestamp) -> Document {
     if let Some(pinned) = patch.pinned {
         set.insert("preferences.pinned", pinned);
     }
-    let mut changes = doc! {"$set": set};
-    if !unset.is_empty() {
-        changes.insert("$unset", unset);
+    let mut changes = doc! {"$max": {"changed_at": date(at)}};
+    for (operator, fields) in [("$set", set), ("$unset", unset)] {
+        if !fields.is_empty() {
+            changes.insert(operator, fields);
+        }
     }
     changes
 }

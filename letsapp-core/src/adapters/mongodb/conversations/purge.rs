@@ -2,31 +2,17 @@
 
 use std::sync::Arc;
 
-use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, Uuid, doc};
 use mongodb::options::{FindOptions, Hint};
-use serde::Deserialize;
 
-use super::IdDocument;
 use super::documents::{MemberKey, MembershipKey};
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::fields::{Id, date, long};
+use crate::adapters::mongodb::fields::{Id, Keyed, date, limited, long};
 use crate::adapters::mongodb::messages::{command, head};
 use crate::adapters::mongodb::schema::{BY_SEQ, CONVERSATIONS, MEMBERS, MEMBERSHIPS, MESSAGES, REMAINS};
 use crate::id::ConversationId;
 use crate::storage::RepositoryError;
 use crate::time::Timestamp;
-
-#[derive(Debug, Deserialize)]
-struct KeyDocument {
-    #[serde(rename = "_id")]
-    key: MemberKey,
-}
-
-#[derive(Debug, Deserialize)]
-struct PlaceDocument {
-    #[serde(rename = "_id")]
-    key: Bson,
-}
 
 /// Returns conversations that were deleted before then and of which there may be something left.
 pub(super) async fn waiting(
@@ -41,13 +27,13 @@ pub(super) async fn waiting(
     let options = FindOptions::builder()
         .projection(doc! {"_id": 1})
         .sort(doc! {"deleted_at": 1, "_id": 1})
-        .limit(long(limit as u64))
+        .limit(limited(limit))
         .hint(Hint::Name(REMAINS.to_owned()))
         .build();
-    let found: Vec<IdDocument> = connection.find(CONVERSATIONS, filter, options).await?;
+    let found: Vec<Keyed<Uuid>> = connection.find(CONVERSATIONS, filter, options).await?;
     Ok(found
         .into_iter()
-        .map(|found| ConversationId::from_bson(found.id))
+        .map(|found| ConversationId::from_bson(found.key))
         .collect())
 }
 
@@ -78,10 +64,10 @@ pub(super) async fn step(
 async fn members(connection: &Arc<Connection>, id: ConversationId, limit: usize) -> Result<bool, RepositoryError> {
     let options = FindOptions::builder()
         .projection(doc! {"_id": 1})
-        .limit(long(limit as u64))
+        .limit(limited(limit))
         .build();
     let filter = doc! {"conversation_id": id.to_bson()};
-    let found: Vec<KeyDocument> = connection.find(MEMBERS, filter, options).await?;
+    let found: Vec<Keyed<MemberKey>> = connection.find(MEMBERS, filter, options).await?;
     if found.is_empty() {
         return Ok(false);
     }
@@ -108,11 +94,11 @@ async fn messages(connection: &Arc<Connection>, id: ConversationId, limit: usize
     let options = FindOptions::builder()
         .projection(doc! {"_id": 1})
         .sort(doc! {"conversation_id": 1, "seq": 1})
-        .limit(long(limit as u64))
+        .limit(limited(limit))
         .hint(Hint::Name(BY_SEQ.to_owned()))
         .build();
     let filter = doc! {"conversation_id": id.to_bson(), "seq": {"$lt": long(head.seq.0)}};
-    let found: Vec<PlaceDocument> = connection.find(MESSAGES, filter, options).await?;
+    let found: Vec<Keyed<Bson>> = connection.find(MESSAGES, filter, options).await?;
     if found.is_empty() {
         return Ok(false);
     }

@@ -50,13 +50,10 @@ pub(super) async fn advance(
         let to = from.merge(advance.to);
         if to != from {
             *watermarks = to;
-            rises.insert(
-                key,
-                Rise {
-                    to,
-                    at: date(advance.at),
-                },
-            );
+            let at = date(advance.at);
+            let rise = rises.entry(key).or_insert(Rise { to, at });
+            rise.to = to;
+            rise.at = rise.at.max(at);
         }
         Some(Advanced { from, to })
     };
@@ -104,8 +101,8 @@ impl Rise {
                 "$max": {
                     "watermarks.delivered": long(self.to.delivered.0),
                     "watermarks.read": long(self.to.read.0),
+                    "changed_at": self.at,
                 },
-                "$set": {"changed_at": self.at},
             },
         }
     }

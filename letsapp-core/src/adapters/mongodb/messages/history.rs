@@ -8,7 +8,7 @@ use mongodb::options::{FindOptions, Hint};
 
 use super::documents::MessageDocument;
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::fields::{Id, long};
+use crate::adapters::mongodb::fields::{Id, limited, long};
 use crate::adapters::mongodb::schema::{BY_REV, BY_SEQ, MESSAGES};
 use crate::conversations::Window;
 use crate::id::{ConversationId, Rev, Seq};
@@ -130,8 +130,4 @@ async fn read(
 
 pub(super) fn hint(index: &str) -> Hint {
     Hint::Name(index.to_owned())
-}
-
-pub(super) fn limited(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -8,11 +8,12 @@ use mongodb::options::AggregateOptions;
 use serde::Deserialize;
 
 use super::documents::MessageDocument;
-use super::history::{hint, limited};
+use super::history::hint;
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::fields::{Id, date, long};
+use crate::adapters::mongodb::fields::{Id, date, limited, long};
 use crate::adapters::mongodb::schema::{MESSAGES, TOKENS};
 use crate::conversations::Window;
+use crate::id::Seq;
 use crate::messages::IndexTerms;
 use crate::messages::search::{Hit, QueryTerm, Rank, Scope, Score, Search};
 use crate::storage::RepositoryError;
@@ -31,13 +32,12 @@ struct HitDocument {
 /// Writes index terms, each once, with where it is behind it: so what begins with a term lies side by side in the index,
 /// wherever in a message it is.
 pub(super) fn tokens(terms: &IndexTerms) -> Vec<String> {
-    let within = |terms: &str, place: &str| terms.split(' ').map(|term| [term, place].concat()).collect::<Vec<_>>();
-    let mut tokens = Vec::new();
-    for (terms, place) in [(&terms.body, IN_BODY), (&terms.attachments, IN_NAME)] {
-        if !terms.is_empty() {
-            tokens.extend(within(terms, place));
-        }
-    }
+    let places = [(&terms.body, IN_BODY), (&terms.attachments, IN_NAME)];
+    let words = places.into_iter().flat_map(|(terms, place)| {
+        let words = terms.split(' ').filter(|word| !word.is_empty());
+        words.map(move |word| [word, place].concat())
+    });
+    let mut tokens: Vec<_> = words.collect();
     tokens.sort_unstable();
     tokens.dedup();
     tokens
@@ -88,7 +88,6 @@ fn filter(search: &Search) -> Document {
     let mut terms: Vec<_> = search.query.terms().iter().collect();
     terms.sort_by_key(|term| Reverse(term.text.len()));
     let mut all: Vec<Document> = terms.into_iter().map(found).collect();
-    all.extend(visible(&search.within));
     if let Some(from) = search.from {
         all.push(doc! {"sender_id": from.to_bson()});
     }
@@ -98,27 +97,37 @@ fn filter(search: &Search) -> Document {
     if let Some(before) = search.before {
         all.push(doc! {"sent_at": {"$lt": date(before)}});
     }
-    doc! {"conversation_id": {"$in": ids}, "$and": all}
+    let mut filter = doc! {"conversation_id": {"$in": ids}, "$and": all};
+    let hidden = hidden(&search.within);
+    if !hidden.is_empty() {
+        filter.insert("$nor", hidden);
+    }
+    filter
 }
 
-/// Selects what lies in the windows; `None` where all of all conversations does.
-fn visible(within: &[Scope]) -> Option<Document> {
-    let (whole, parts): (Vec<_>, Vec<_>) = within.iter().partition(|scope| scope.windows == [Window::WHOLE]);
-    if parts.is_empty() {
-        return None;
+/// Selects what lies outside of the windows. What lies inside would be a choice of as many as there are windows, for each
+/// of which the server may look through the index by itself; what is not to be there gives it no such choice.
+fn hidden(within: &[Scope]) -> Vec<Document> {
+    let hidden = within.iter().flat_map(|scope| {
+        let id = scope.conversation_id.to_bson();
+        let gaps = gaps(&scope.windows).into_iter();
+        gaps.map(move |seq| doc! {"conversation_id": id, "seq": seq})
+    });
+    hidden.collect()
+}
+
+/// Returns the stretches before, between and behind windows.
+fn gaps(windows: &[Window]) -> Vec<Document> {
+    let mut gaps = Vec::new();
+    let mut end = Some(Seq::ZERO);
+    for window in windows {
+        if let Some(end) = end.filter(|end| end.0.saturating_add(1) < window.from.0) {
+            gaps.push(doc! {"$gt": long(end.0), "$lt": long(window.from.0)});
+        }
+        end = window.to;
     }
-    let whole: Vec<_> = whole.iter().map(|scope| scope.conversation_id.to_bson()).collect();
-    let mut branches = vec![doc! {"conversation_id": {"$in": whole}}];
-    for scope in parts {
-        branches.extend(scope.windows.iter().map(|window| {
-            let mut seq = doc! {"$gte": long(window.from.0)};
-            if let Some(to) = window.to {
-                seq.insert("$lte", long(to.0));
-            }
-            doc! {"conversation_id": scope.conversation_id.to_bson(), "seq": seq}
-        }));
-    }
-    Some(doc! {"$or": branches})
+    gaps.extend(end.map(|end| doc! {"$gt": long(end.0)}));
+    gaps
 }
 
 /// Selects the messages that have a term. Terms are letters and digits: nothing in them means anything to a pattern.

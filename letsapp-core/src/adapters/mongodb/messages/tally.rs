@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::content::TEXT;
 use super::history::{hint, places};
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::fields::{Id, count, long};
+use crate::adapters::mongodb::fields::{Id, Keyed, count, long};
 use crate::adapters::mongodb::schema::{BY_SEQ, DELETED, MESSAGES};
 use crate::conversations::Span;
 use crate::id::{ConversationId, Seq, UserId};
@@ -27,12 +27,6 @@ struct OrdinalDocument {
 struct PlaceDocument {
     conversation_id: Uuid,
     seq: i64,
-}
-
-#[derive(Debug, Deserialize)]
-struct SenderDocument {
-    #[serde(rename = "_id")]
-    sender_id: Uuid,
 }
 
 /// Counts the messages of users in each span that are not deleted: two queries, however many spans.
@@ -64,12 +58,12 @@ pub(super) async fn senders(connection: &Arc<Connection>, span: Span) -> Result<
     let mut within = within(&span);
     within.insert("content.type", TEXT);
     let pipeline = vec![doc! {"$match": within}, doc! {"$group": {"_id": "$sender_id"}}];
-    let senders: Vec<SenderDocument> = connection
+    let senders: Vec<Keyed<Uuid>> = connection
         .aggregate(MESSAGES, pipeline, AggregateOptions::default())
         .await?;
     Ok(senders
         .into_iter()
-        .map(|sender| UserId::from_bson(sender.sender_id))
+        .map(|sender| UserId::from_bson(sender.key))
         .collect())
 }
 
