@@ -174,7 +174,8 @@ pub async fn whoever_comes_back_has_another_window_and_keeps_the_rest(trial: Tri
         pinned: Some(true),
         ..PreferencesPatch::default()
     };
-    trial.conversations().prefer(id, ben, patch, at(1)).await.unwrap();
+    let late = at(1_000);
+    trial.conversations().prefer(id, ben, patch, late).await.unwrap();
     let advance = Advance {
         conversation_id: id,
         user_id: ben,
@@ -211,6 +212,7 @@ pub async fn whoever_comes_back_has_another_window_and_keeps_the_rest(trial: Tri
         [window(1, Some(3)), window(4, Some(5)), window(6, None)]
     );
     assert!(expected.preferences.pinned);
+    assert_eq!(expected.changed_at, late, "what is dated before does not date it back");
     assert_eq!(expected.watermarks, Watermarks::read(Seq(1)));
 }
 

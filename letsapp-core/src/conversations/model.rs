@@ -266,7 +266,7 @@ impl MemberChange {
                 member.role = role;
                 member.joined_at = at;
                 member.windows.push(Window { from: seq, to: None });
-                member.changed_at = at;
+                member.changed_at = member.changed_at.max(at);
                 Some(member)
             }
             (Self::Left(_), Some(member)) if member.is_in() => {
@@ -274,12 +274,12 @@ impl MemberChange {
                 if let Some(window) = member.windows.last_mut() {
                     window.to = Some(seq);
                 }
-                member.changed_at = at;
+                member.changed_at = member.changed_at.max(at);
                 Some(member)
             }
             (Self::Role(_, role), Some(member)) if member.is_in() => Some(Member {
                 role,
-                changed_at: at,
+                changed_at: member.changed_at.max(at),
                 ..member.clone()
             }),
             _ => None,

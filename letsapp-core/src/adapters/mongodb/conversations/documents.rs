@@ -246,13 +246,14 @@ impl MembershipDocument {
     pub(in crate::adapters::mongodb) fn membership_changes(self) -> mongodb::bson::error::Result<Document> {
         let mut all = mongodb::bson::serialize_to_document(&self)?;
         let mut set = doc! {};
-        for field in ["role", "joined_at", "windows", "changed_at"] {
+        for field in ["role", "joined_at", "windows"] {
             if let Some(value) = all.remove(field) {
                 set.insert(field, value);
             }
         }
         all.remove("_id");
-        Ok(doc! {"$set": set, "$setOnInsert": all})
+        all.remove("changed_at");
+        Ok(doc! {"$set": set, "$max": {"changed_at": self.changed_at}, "$setOnInsert": all})
     }
 }
 
