@@ -98,6 +98,15 @@ impl World {
         Person::of(&got.body)
     }
 
+    /// Signs people up, one after the other.
+    pub(crate) async fn people<const N: usize>(&self, names: [&str; N]) -> [Person; N] {
+        let mut people = Vec::new();
+        for name in names {
+            people.push(self.person(name).await);
+        }
+        people.try_into().unwrap_or_else(|_| unreachable!("one for each name"))
+    }
+
     /// Brings two together and returns their conversation.
     pub(crate) async fn chat(&self, one: &Person, other: &Person) -> String {
         let request = json!({"kind": "direct", "user_id": other.id});

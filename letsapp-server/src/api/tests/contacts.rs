@@ -30,7 +30,7 @@ fn usernames(got: &Got) -> Vec<Value> {
 #[tokio::test]
 async fn contacts_are_put_renamed_listed_and_removed() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let first = world
         .list_as(&ana, &ben, &json!({"alias": " Benny "}))
         .await
@@ -62,7 +62,7 @@ async fn contacts_are_put_renamed_listed_and_removed() {
 #[tokio::test]
 async fn a_contact_is_put_without_a_body() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let path = format!("/v1/contacts/{}", ben.id);
     let put = world.put(path.as_str()).by(&ana).send().await.expect(200);
     assert_eq!(put.body["alias"], json!(null));
@@ -82,7 +82,7 @@ async fn a_contact_is_put_without_a_body() {
 #[tokio::test]
 async fn what_nobody_can_be_called_and_who_can_not_be_listed() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     for alias in [
         json!(""),
         json!("\u{200b}"),
@@ -140,7 +140,7 @@ async fn lists_are_paged_and_their_cursors_lead_nowhere_else() {
 #[tokio::test]
 async fn a_block_refuses_direct_messages_and_says_no_more_than_that() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let (chat, group) = (world.chat(&ana, &ben).await, world.group(&ana, &[&ben]).await);
     world.say(&ben, &chat, "before").await;
     world.block(&ana, &ben).await;

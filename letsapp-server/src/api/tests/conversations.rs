@@ -7,7 +7,7 @@ const ID: &str = "8c5f1b1e-0b1d-4d6e-9a51-6b4c1f1f0a10";
 #[tokio::test]
 async fn a_pair_has_one_conversation_whoever_asks() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let id = world.chat(&ana, &ben).await;
     let request = json!({"kind": "direct", "user_id": ana.id});
     let again = world
@@ -36,7 +36,7 @@ async fn a_pair_has_one_conversation_whoever_asks() {
 #[tokio::test]
 async fn a_group_is_made_once_by_its_id() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let request = json!({"kind": "group", "id": ID, "title": "Tea", "member_ids": [ben.id]});
     let made = world
         .post("/v1/conversations")
@@ -94,11 +94,7 @@ async fn what_makes_no_conversation_is_named() {
 #[tokio::test]
 async fn one_sees_ones_own_conversations_only_the_latest_first() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let (chat, group) = (world.chat(&ana, &ben).await, world.group(&ana, &[&ben]).await);
     world.clock.advance(std::time::Duration::from_secs(1));
     world.say(&ben, &chat, "Hello, Ana!").await;
@@ -141,11 +137,7 @@ async fn one_sees_ones_own_conversations_only_the_latest_first() {
 #[tokio::test]
 async fn a_group_is_described_by_those_who_may() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let group = format!("/v1/conversations/{}", world.group(&ana, &[&ben]).await);
     let request = json!({"title": "Coffee", "about": "Not tea."});
     let changed = world.patch(&group).by(&ana).json(&request).await.expect(200).body;
@@ -186,11 +178,7 @@ async fn a_group_is_described_by_those_who_may() {
 #[tokio::test]
 async fn one_mutes_archives_and_pins_for_oneself() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let chat = world.chat(&ana, &ben).await;
     let mine = format!("/v1/conversations/{chat}/me");
     let request = json!({"muted_until": "2027-01-01T00:00:00Z", "archived": true, "pinned": true});
@@ -227,11 +215,7 @@ async fn one_mutes_archives_and_pins_for_oneself() {
 #[tokio::test]
 async fn members_come_go_and_get_roles() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let group = format!("/v1/conversations/{}", world.group(&ana, &[&ben]).await);
     let members = format!("{group}/members");
     let add = json!({"user_ids": [eve.id, ben.id]});
@@ -330,11 +314,7 @@ async fn members_come_go_and_get_roles() {
 #[tokio::test]
 async fn members_are_listed_page_by_page() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let members = format!("/v1/conversations/{}/members", world.group(&ana, &[&ben, &eve]).await);
     let mut seen = Vec::new();
     let mut path = format!("{members}?limit=1");
@@ -368,7 +348,7 @@ async fn members_are_listed_page_by_page() {
 #[tokio::test]
 async fn coming_back_one_gets_what_changed() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;
     world.say(&ana, &chat, "one").await;
     let first = world
@@ -403,11 +383,7 @@ async fn coming_back_one_gets_what_changed() {
 #[tokio::test]
 async fn a_group_is_deleted_by_its_owner_and_is_not_found_from_then_on() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let request = json!({"kind": "group", "id": ID, "title": "Tea", "member_ids": [ben.id]});
     let create = async || world.post("/v1/conversations").by(&ana).json(&request).await;
     create().await.expect(201);

@@ -9,11 +9,7 @@ const ID: &str = "01935a00-0000-7000-8000-000000000001";
 #[tokio::test]
 async fn a_message_is_sent_once_by_its_id() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let messages = format!("/v1/conversations/{}/messages", world.chat(&ana, &ben).await);
     let request = json!({"id": ID, "body": "Hello 👩‍👩‍👧", "mentions": [ben.id]});
     let sent = world.post(&messages).by(&ana).json(&request).await.expect(201).body;
@@ -62,7 +58,7 @@ async fn a_message_is_sent_once_by_its_id() {
 #[tokio::test]
 async fn what_cannot_be_sent_is_named() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let messages = format!("/v1/conversations/{}/messages", world.chat(&ana, &ben).await);
     let send = async |request: Value| world.post(&messages).by(&ana).json(&request).await;
     send(json!({"body": ""})).await.at_fault(&["body"]);
@@ -81,11 +77,7 @@ async fn what_cannot_be_sent_is_named() {
 #[tokio::test]
 async fn history_is_read_both_ways() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let chat = world.chat(&ana, &ben).await;
     for n in 1..=5 {
         world.say(&ana, &chat, &n.to_string()).await;
@@ -134,7 +126,7 @@ async fn history_is_read_both_ways() {
 #[tokio::test]
 async fn a_message_is_edited_by_its_sender_in_time() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;
     world.say(&ana, &chat, "Helo").await;
     let message = format!("/v1/conversations/{chat}/messages/1");
@@ -178,7 +170,7 @@ async fn a_message_is_edited_by_its_sender_in_time() {
 #[tokio::test]
 async fn a_deleted_message_leaves_a_tombstone() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;
     world.say(&ana, &chat, "Oh no").await;
     let message = format!("/v1/conversations/{chat}/messages/1");
@@ -213,7 +205,7 @@ async fn a_deleted_message_leaves_a_tombstone() {
 #[tokio::test]
 async fn a_reaction_is_one_emoji_of_one_user() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;
     world.say(&ana, &chat, "Tea?").await;
     let reactions = format!("/v1/conversations/{chat}/messages/1/reactions");
@@ -273,11 +265,7 @@ async fn a_reaction_is_one_emoji_of_one_user() {
 #[tokio::test]
 async fn receipts_only_rise() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let chat = world.chat(&ana, &ben).await;
     world.say(&ana, &chat, "one").await;
     world.say(&ana, &chat, "two").await;
@@ -322,7 +310,7 @@ async fn receipts_only_rise() {
 #[tokio::test]
 async fn changes_come_once_each_in_their_present_state() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;
     for n in 1..=3 {
         world.say(&ana, &chat, &n.to_string()).await;

@@ -22,11 +22,7 @@ async fn presence(world: &World, viewer: &Person, of: &[&Person]) -> Value {
 #[tokio::test]
 async fn one_asks_who_is_there() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let _bens = connect(&world, &ben).await;
     assert_eq!(
         presence(&world, &ana, &[&eve, &ben, &eve]).await,
@@ -45,7 +41,7 @@ async fn one_asks_who_is_there() {
 #[tokio::test]
 async fn who_shows_nothing_is_offline_and_was_never_seen() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let _bens = connect(&world, &ben).await;
     let hide = json!({"settings": {"last_seen": "nobody"}});
     world.patch("/v1/me").by(&ben).json(&hide).await.expect(200);

@@ -100,7 +100,7 @@ async fn an_unknown_path_and_an_unknown_method_are_told_apart() {
 #[tokio::test]
 async fn a_store_that_is_away_is_said_to_be() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;
     world.get("/readyz").send().await.expect(200);
     world.app.shutdown().await;

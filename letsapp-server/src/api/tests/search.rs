@@ -18,7 +18,7 @@ fn seqs(got: &Got) -> Vec<u64> {
 #[tokio::test]
 async fn what_was_said_is_found_and_marked() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;
     let said = world.say(&ana, &chat, "👩‍👩‍👧 Tea at the Café Zoë").await;
     world.say(&ben, &chat, "teapots").await;
@@ -67,7 +67,7 @@ async fn what_cannot_be_searched_is_named() {
 #[tokio::test]
 async fn hits_come_page_by_page() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;
     for n in 1..=7 {
         world.say(&ana, &chat, if n % 2 == 0 { "teapot" } else { "tea" }).await;
@@ -99,11 +99,7 @@ async fn hits_come_page_by_page() {
 #[tokio::test]
 async fn one_searches_what_one_may_see() {
     let world = World::new().await;
-    let (ana, ben, eve) = (
-        world.person("ana").await,
-        world.person("ben").await,
-        world.person("eve").await,
-    );
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let chat = world.chat(&ana, &ben).await;
     let group = world.group(&ana, &[&ben]).await;
     world.say(&ana, &chat, "tea for two").await;
@@ -138,7 +134,7 @@ async fn one_searches_what_one_may_see() {
 #[tokio::test]
 async fn times_cut_what_is_found() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;
     for _ in 1..=3 {
         world.clock.advance(Duration::from_secs(1));

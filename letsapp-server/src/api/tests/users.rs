@@ -41,7 +41,7 @@ async fn ones_profile_is_changed_field_by_field() {
 #[tokio::test]
 async fn an_address_belongs_to_one() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let request = json!({"email": "tea@example.org"});
     world.patch("/v1/me").by(&ana).json(&request).await.expect(200);
     world
@@ -56,7 +56,7 @@ async fn an_address_belongs_to_one() {
 #[tokio::test]
 async fn others_see_no_address() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     world
         .patch("/v1/me")
         .by(&ana)
@@ -92,7 +92,7 @@ async fn others_see_no_address() {
 #[tokio::test]
 async fn an_account_is_deleted_with_its_password_and_its_name_stays_taken() {
     let world = World::new().await;
-    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;
     world.say(&ana, &chat, "Goodbye!").await;
     let delete = async |request: serde_json::Value| world.delete("/v1/me").by(&ana).json(&request).await;
