@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use letsapp_benches::{
     bare::Inserted,
     embedded::{Embedded, Talker},
-    filling::{Terms, fill},
+    filling::fill,
     report::{Goal, Report, Row},
     sample::SplitMix,
     scale::Scale,
@@ -47,8 +47,8 @@ fn pages(runtime: &Runtime, report: &mut Report, scale: Scale, store: &Store, lo
     let (ours, conversations) = runtime.block_on(async {
         let ours = Embedded::on(store).await?;
         let conversations = ours.apart(2).await?;
-        fill(&ours, &conversations[..1], long, Terms::None).await?;
-        fill(&ours, &conversations[1..], SHORT, Terms::None).await?;
+        fill(&ours, &conversations[..1], long).await?;
+        fill(&ours, &conversations[1..], SHORT).await?;
         Ok::<_, BoxError>((ours, conversations))
     })?;
     let mut random = [SplitMix::new(1), SplitMix::new(2)];

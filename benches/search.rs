@@ -13,7 +13,7 @@ use std::{
 use letsapp_benches::{
     bare::Inserted,
     embedded::Embedded,
-    filling::{Terms, fill},
+    filling::fill,
     report::{Goal, Report, Row},
     sample::Sample,
     scale::Scale,
@@ -100,9 +100,9 @@ async fn filled(store: &Store, count: u64) -> Result<(Embedded, Principal), BoxE
     let others = ours.apart(CONVERSATIONS).await?;
     // Half of what others say comes before, so that what one sees lies in the middle.
     let hidden = count - VISIBLE;
-    fill(&ours, &others, hidden / 2, Terms::All).await?;
-    fill(&ours, &seen, VISIBLE, Terms::All).await?;
-    fill(&ours, &others, hidden - hidden / 2, Terms::All).await?;
+    fill(&ours, &others, hidden / 2).await?;
+    fill(&ours, &seen, VISIBLE).await?;
+    fill(&ours, &others, hidden - hidden / 2).await?;
     Ok((ours, searcher))
 }
 

@@ -1,8 +1,10 @@
 //! Stores that hold a lot before anything is measured.
 
+use std::sync::Arc;
+
 use letsapp_core::{
     id::{MessageId, Rev, Seq},
-    messages::{Change, Content, Fingerprint, IndexTerms, Message, Outcome},
+    messages::{Change, Content, Fingerprint, Message, Outcome},
     storage::BoxError,
     time::Timestamp,
 };
@@ -15,20 +17,11 @@ use crate::{
 /// Messages that are stored in one step.
 const BATCH: usize = 512;
 
-/// Whether messages are to be found by their words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Terms {
-    /// They are.
-    All,
-    /// They are not, and are stored the faster for it.
-    None,
-}
-
 /// Stores so many messages, spread evenly over the conversations of these people.
 ///
 /// # Errors
 /// When one is not stored.
-pub async fn fill(ours: &Embedded, talkers: &[Talker], count: u64, terms: Terms) -> Result<(), BoxError> {
+pub async fn fill(ours: &Embedded, talkers: &[Talker], count: u64) -> Result<(), BoxError> {
     let (sample, messages) = (Sample::new(), ours.store().messages());
     let mut rows = Rows::new(
         &sample,
@@ -39,7 +32,7 @@ pub async fn fill(ours: &Embedded, talkers: &[Talker], count: u64, terms: Terms)
     let mut left = usize::try_from(count)?;
     while left > 0 {
         let batch = rows.by_ref().take(left.min(BATCH)).zip(talkers.by_ref());
-        let changes: Vec<_> = batch.map(|(row, talker)| append(row, talker, terms)).collect();
+        let changes: Vec<_> = batch.map(|(row, talker)| append(row, talker)).collect();
         left -= changes.len();
         for outcome in messages.commit(changes).await {
             if !matches!(outcome?, Outcome::Committed(_)) {
@@ -50,7 +43,7 @@ pub async fn fill(ours: &Embedded, talkers: &[Talker], count: u64, terms: Terms)
     Ok(())
 }
 
-fn append(row: MessageRow<'_>, talker: &Talker, terms: Terms) -> Change {
+fn append(row: MessageRow<'_>, talker: &Talker) -> Change {
     let message = Message {
         conversation_id: talker.conversation,
         id: MessageId::from_uuid(row.id),
@@ -72,16 +65,8 @@ fn append(row: MessageRow<'_>, talker: &Talker, terms: Terms) -> Change {
             hash: row.fingerprint,
         },
     };
-    let body = match terms {
-        Terms::All => row.text.terms.clone(),
-        Terms::None => String::new(),
-    };
     Change::Append {
-        message,
-        terms: IndexTerms {
-            body,
-            attachments: String::new(),
-        },
+        message: Arc::new(message),
         fence: Seq::ZERO,
     }
 }

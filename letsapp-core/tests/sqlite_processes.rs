@@ -17,10 +17,7 @@ use std::sync::Arc;
 use letsapp_core::adapters::sqlite::SqliteStore;
 use letsapp_core::conversations::{Conversation, Kind, Window};
 use letsapp_core::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use letsapp_core::messages::search::index_terms;
-use letsapp_core::messages::{
-    Change, Content, Fingerprint, IndexTerms, Message, MessageRepository, Outcome, Range, TermsChange,
-};
+use letsapp_core::messages::{Change, Content, Fingerprint, Message, MessageRepository, Outcome, Range, TermsChange};
 use letsapp_core::storage::Repositories;
 use letsapp_core::time::Timestamp;
 use letsapp_core::users::About;
@@ -166,8 +163,7 @@ async fn send(messages: &Arc<dyn MessageRepository>, message: Message) {
     let (id, conversation_id) = (message.id, message.conversation_id);
     let sent = message.clone();
     let change = Change::Append {
-        terms: terms(&message),
-        message,
+        message: Arc::new(message),
         fence: Seq::ZERO,
     };
     let Outcome::Committed(position) = messages.commit(vec![change]).await.remove(0).unwrap() else {
@@ -181,8 +177,8 @@ async fn send(messages: &Arc<dyn MessageRepository>, message: Message) {
             ..sent.at(position)
         };
         let change = Change::Revise {
-            terms: TermsChange::Replace(terms(&edited)),
-            message: edited,
+            message: Arc::new(edited),
+            terms: TermsChange::Replace,
             fence: Seq::ZERO,
         };
         let outcome = messages.commit(vec![change]).await.remove(0).unwrap();
@@ -219,13 +215,6 @@ async fn read_all(file: &Path) -> (HashMap<MessageId, Message>, usize) {
 
 fn place_of(message: &Message) -> (ConversationId, Seq) {
     (message.conversation_id, message.seq)
-}
-
-fn terms(message: &Message) -> IndexTerms {
-    IndexTerms {
-        body: index_terms(message.body()),
-        attachments: String::new(),
-    }
 }
 
 fn conversation(n: u64) -> Conversation {

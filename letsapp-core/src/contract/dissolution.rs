@@ -1,5 +1,7 @@
 //! The end of groups: in one step nobody is in any more, and in others all that is left is removed.
 
+use std::sync::Arc;
+
 use super::Trial;
 use super::fixtures::{at, deleted, group, system, text, user_id};
 use super::steps::{ALL, append, at_once, committed, creation, duplicate, govern, position, revise, seqs};
@@ -290,9 +292,9 @@ fn end(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Change {
         ..group(1, user_id(1))
     };
     Change::Govern {
-        conversation: Some(conversation.deleted(message.sent_at)),
+        conversation: Some(Box::new(conversation.deleted(message.sent_at))),
         members: members.iter().map(|user_id| MemberChange::Left(*user_id)).collect(),
-        message,
+        message: Arc::new(message),
         fence: Seq(fence),
     }
 }
@@ -301,7 +303,7 @@ impl Trial {
     /// Ends a group, at the moment of its system message's number.
     async fn dissolve(&self, id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Message {
         let change = end(id, n, members, fence);
-        let message = change.message().clone();
+        let message = Message::clone(change.message());
         message.at(committed(self.commit_one(change).await))
     }
 }

@@ -1,12 +1,14 @@
 //! Ids, numbers, times and sizes at the ends of what there can be.
 
+use std::sync::Arc;
+
 use super::Trial;
 use super::fixtures::{at, deleted, direct, group, media_id, session, system, text, user, user_id};
 use super::steps::{ALL, append, committed, position, revise, seqs};
 use crate::auth::{Key, KeyPurpose, Kid, Session};
 use crate::conversations::{Advance, Conversation, MemberChange, Role, Span, Watermarks, Window};
 use crate::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
-use crate::messages::{Attachment, Change, Content, Emoji, IndexTerms, Message, Outcome, Range, Reaction, SystemEvent};
+use crate::messages::{Attachment, Change, Content, Emoji, Message, Outcome, Range, Reaction, SystemEvent};
 use crate::time::Timestamp;
 use crate::users::User;
 
@@ -71,9 +73,9 @@ pub async fn ids_of_any_bits_are_ids(trial: Trial) {
             )
         };
         let create = Change::Create {
-            conversation: conversation.clone(),
+            conversation: Box::new(conversation.clone()),
             members: vec![MemberChange::Joined(user.id, Role::Owner)],
-            message: first.clone(),
+            message: Arc::new(first.clone()),
         };
         assert_eq!(trial.commit_one(create).await, position(1, 1, 0));
         assert_eq!(trial.conversation(id).await, conversation);
@@ -213,12 +215,9 @@ pub async fn a_page_of_the_largest_messages_is_read_whole(trial: Trial) {
         ..text(id, n, ana)
     };
     // 200 of 64 KiB: more than one command or one document of some stores may hold.
-    let append = |n| Change::Append {
-        message: large(n),
-        terms: IndexTerms::default(),
-        fence: Seq::ZERO,
-    };
-    let outcomes = trial.commit((1..=200).map(append).collect()).await;
+    let outcomes = trial
+        .commit((1..=200).map(|n| append(large(n), Seq::ZERO)).collect())
+        .await;
     for (n, outcome) in (1..).zip(outcomes) {
         assert_eq!(committed(outcome).seq, Seq(n));
     }

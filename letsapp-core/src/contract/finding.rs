@@ -1,5 +1,7 @@
 //! Finding messages by their words: which words find which message, at any time of its life.
 
+use std::sync::Arc;
+
 use super::Trial;
 use super::fixtures::{deleted, edited, text, user_id};
 use super::searches::{carrying, saying, search, under};
@@ -118,10 +120,10 @@ pub async fn an_edited_message_is_found_by_its_words_of_now(trial: Trial) {
         emoji: Emoji::from_stored("👍"),
     };
     let change = Change::Revise {
-        message: Message {
+        message: Arc::new(Message {
             reactions: vec![reaction],
             ..message
-        },
+        }),
         terms: TermsChange::Keep,
         fence: Seq::ZERO,
     };

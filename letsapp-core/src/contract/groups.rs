@@ -1,5 +1,7 @@
 //! Making groups and governing them: what system messages carry out.
 
+use std::sync::Arc;
+
 use super::Trial;
 use super::fixtures::{at, deleted, group, media_id, system, text, user_id};
 use super::steps::{append, creation, duplicate, govern, position, revise};
@@ -135,9 +137,9 @@ pub async fn a_system_message_changes_the_conversation_that_it_tells_of(trial: T
             title: fence.to_string(),
         };
         let change = Change::Govern {
-            conversation: Some(expected.clone()),
+            conversation: Some(Box::new(expected.clone())),
             members: Vec::new(),
-            message: system(id, 10 + fence, ana, event),
+            message: Arc::new(system(id, 10 + fence, ana, event)),
             fence: Seq(fence),
         };
         assert_eq!(trial.commit_one(change).await, position(fence + 1, fence + 1, 0));
@@ -272,10 +274,10 @@ pub async fn a_system_message_again_carries_nothing_out_again(trial: Trial) {
         unreachable!("that is what it makes")
     };
     let renamed = Change::Govern {
-        conversation: Some(Conversation {
+        conversation: Some(Box::new(Conversation {
             title: None,
             ..group(1, ana)
-        }),
+        })),
         members,
         message,
         fence: Seq(3),
@@ -294,15 +296,15 @@ pub async fn an_outdated_system_message_carries_nothing_out(trial: Trial) {
     trial.tell(id, 2, &[], 1).await;
     let before = (trial.roster(id).await, trial.head(id).await);
     let change = Change::Govern {
-        conversation: Some(Conversation {
+        conversation: Some(Box::new(Conversation {
             title: None,
             ..group(1, users[0])
-        }),
+        })),
         members: vec![
             MemberChange::Left(users[1]),
             MemberChange::Joined(users[2], Role::Member),
         ],
-        message: system(id, 3, users[0], SystemEvent::MemberLeft { user_id: users[1] }),
+        message: Arc::new(system(id, 3, users[0], SystemEvent::MemberLeft { user_id: users[1] })),
         fence: Seq(1),
     };
     assert_eq!(trial.commit_one(change).await, Outcome::Outdated);

@@ -1,5 +1,7 @@
 //! Input as an enemy sends it: whatever a database might take for something else.
 
+use std::sync::Arc;
+
 use super::Trial;
 use super::fixtures::{display_name, email, group, media_id, password, session, system, text};
 use super::fixtures::{user, user_id, username};
@@ -99,13 +101,13 @@ pub async fn names_and_titles_are_kept_to_the_byte(trial: Trial) {
         };
         let change = Change::Create {
             members: vec![MemberChange::Joined(ana, Role::Owner)],
-            message: system(
+            message: Arc::new(system(
                 conversation.id,
                 n,
                 ana,
                 SystemEvent::AboutChanged { about: hostile.clone() },
-            ),
-            conversation: conversation.clone(),
+            )),
+            conversation: Box::new(conversation.clone()),
         };
         let first = trial.store(change).await;
         assert_eq!(trial.conversation(conversation.id).await, conversation);

@@ -1,5 +1,7 @@
 //! The one way in: appends, revisions, duplicates, fences, batches.
 
+use std::sync::Arc;
+
 use super::Trial;
 use super::fixtures::{at, deleted, edited, media_id, system, text, user_id};
 use super::steps::{append, committed, duplicate, govern, position, revise};
@@ -113,7 +115,7 @@ pub async fn a_revision_takes_the_next_rev_and_keeps_its_place(trial: Trial) {
         ..first
     };
     let change = Change::Revise {
-        message: reacted,
+        message: Arc::new(reacted),
         terms: TermsChange::Keep,
         fence: Seq::ZERO,
     };

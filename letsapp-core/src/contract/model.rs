@@ -8,7 +8,7 @@ use crate::conversations::{
     Advance, Advanced, Conversation, Creation, Head, Member, MemberChange, Roster, Span, Window,
 };
 use crate::id::{ConversationId, Rev, Seq, UserId};
-use crate::messages::search::{Hit, Search, index_terms};
+use crate::messages::search::{Hit, Search};
 use crate::messages::{Change, IndexTerms, Message, Outcome, Position, Range};
 
 /// All there is, in the order in which it came to be.
@@ -162,7 +162,7 @@ impl Model {
                 members,
                 message,
             } => {
-                self.conversations.push(conversation.clone());
+                self.conversations.push(Conversation::clone(conversation));
                 self.tell(message, members)
             }
             Change::Append { message, .. } => self.tell(message, &[]),
@@ -175,7 +175,7 @@ impl Model {
             } => {
                 if let Some(new) = conversation {
                     self.conversations.retain(|old| old.id != id);
-                    self.conversations.push(new.clone());
+                    self.conversations.push(Conversation::clone(new));
                 }
                 self.tell(message, members)
             }
@@ -261,7 +261,6 @@ impl Model {
         self.of(id).filter(shown).cloned().collect()
     }
 
-    /// Finds what was said: the terms of a message are those of its body.
     fn search(&self, search: &Search) -> Vec<Hit> {
         let visible = search
             .within
@@ -270,11 +269,7 @@ impl Model {
         let wanted = visible.filter(|message| search.passes(message.sender_id, message.sent_at));
         let mut hits: Vec<_> = wanted
             .filter_map(|message| {
-                let terms = IndexTerms {
-                    body: index_terms(message.body()),
-                    attachments: String::new(),
-                };
-                let score = search.query.score(&terms)?;
+                let score = search.query.score(&IndexTerms::of(&message))?;
                 Some(Hit { message, score })
             })
             .filter(|hit| search.past.is_none_or(|past| hit.rank() < past))

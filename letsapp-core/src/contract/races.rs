@@ -64,7 +64,7 @@ pub async fn two_instances_share_conversations_without_a_hole(trial: Trial) {
                 for (place, edit) in edits.iter().enumerate() {
                     changes.insert(2 * place, revise(edit.clone(), Seq::ZERO));
                 }
-                let stated: Vec<_> = changes.iter().map(|change| change.message().clone()).collect();
+                let stated: Vec<_> = changes.iter().map(|change| Message::clone(change.message())).collect();
                 for (message, outcome) in stated.into_iter().zip(trial.commit(changes).await) {
                     let message = message.at(committed(outcome));
                     mine.retain(|known| (known.conversation_id, known.id) != (message.conversation_id, message.id));

@@ -1,12 +1,14 @@
 //! What the cases of finding and ranking look for, and in what.
 
+use std::sync::Arc;
+
 use super::Trial;
 use super::fixtures::{media_id, text, user_id};
 use super::steps::{ALL, append};
 use crate::conversations::Window;
 use crate::id::{ConversationId, Seq, UserId};
-use crate::messages::search::{Hit, Query, Scope, Score, Search, index_terms};
-use crate::messages::{Attachment, Change, Content, IndexTerms, Message};
+use crate::messages::search::{Hit, Query, Scope, Score, Search};
+use crate::messages::{Attachment, Change, Content, Message};
 
 /// Makes the search for some words, from the first hit to the last.
 pub(super) fn search(words: &str, within: &[(ConversationId, &[Window])]) -> Search {
@@ -51,15 +53,11 @@ pub(super) fn carrying(message: Message, body: &str, name: &str) -> Change {
         .map(attachment)
         .collect();
     Change::Append {
-        message: Message {
+        message: Arc::new(Message {
             content: Content::Text(body.to_owned()),
             attachments,
             ..message
-        },
-        terms: IndexTerms {
-            body: index_terms(body),
-            attachments: index_terms(name),
-        },
+        }),
         fence: Seq::ZERO,
     }
 }

@@ -1,5 +1,7 @@
 //! Where a script is played: what its lines come to as things stand there.
 
+use std::sync::Arc;
+
 use proptest::sample::Index;
 
 use super::actions::Action;
@@ -169,15 +171,17 @@ impl<'a> Stage<'a> {
                 });
                 let event = SystemEvent::AboutChanged { about: n.to_string() };
                 Some(Change::Govern {
-                    conversation: title.map(|title| Conversation {
-                        title: Some(Title::from_stored(format!("Title {title}"))),
-                        ..group(self.number(chat), self.user(0))
+                    conversation: title.map(|title| {
+                        Box::new(Conversation {
+                            title: Some(Title::from_stored(format!("Title {title}"))),
+                            ..group(self.number(chat), self.user(0))
+                        })
                     }),
                     members: members.collect(),
-                    message: Message {
+                    message: Arc::new(Message {
                         sent_at: at(self.now),
                         ..system(id, n, self.user(0), event)
-                    },
+                    }),
                     fence: self.fence(chat, fence),
                 })
             }
@@ -187,7 +191,7 @@ impl<'a> Stage<'a> {
     fn creation(&self, chat: Chat, people: &[UserId]) -> Change {
         let mut change = creation(self.number(chat), people);
         if let Change::Create { message, .. } = &mut change {
-            message.sent_at = at(self.now);
+            Arc::make_mut(message).sent_at = at(self.now);
         }
         change
     }
@@ -213,7 +217,7 @@ impl<'a> Stage<'a> {
                 reactions.retain(|other| other.user_id != reaction.user_id);
                 reactions.push(reaction);
                 Change::Revise {
-                    message: Message { reactions, ..message },
+                    message: Arc::new(Message { reactions, ..message }),
                     terms: TermsChange::Keep,
                     fence,
                 }

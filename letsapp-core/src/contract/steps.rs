@@ -1,6 +1,7 @@
 //! What cases do again and again, in one word each.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
@@ -8,33 +9,29 @@ use super::Trial;
 use super::fixtures::{at, direct, edited, group, system, text};
 use crate::conversations::{Conversation, Creation, Head, Member, MemberChange, Role, Roster, Window};
 use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::search::index_terms;
-use crate::messages::{Change, IndexTerms, Message, Outcome, Position, Range, SystemEvent, TermsChange};
+use crate::messages::{Change, Message, Outcome, Position, Range, SystemEvent, TermsChange};
 
 /// Everything.
 pub(super) const ALL: &[Window] = &[Window::WHOLE];
 
 pub(super) fn append(message: Message, fence: Seq) -> Change {
-    let terms = IndexTerms {
-        body: index_terms(message.body()),
-        attachments: String::new(),
-    };
-    Change::Append { message, terms, fence }
+    let message = Arc::new(message);
+    Change::Append { message, fence }
 }
 
 pub(super) fn revise(message: Message, fence: Seq) -> Change {
-    let terms = TermsChange::Replace(IndexTerms {
-        body: index_terms(message.body()),
-        attachments: String::new(),
-    });
-    Change::Revise { message, terms, fence }
+    Change::Revise {
+        message: Arc::new(message),
+        terms: TermsChange::Replace,
+        fence,
+    }
 }
 
 pub(super) fn govern(members: &[MemberChange], message: Message, fence: Seq) -> Change {
     Change::Govern {
         conversation: None,
         members: members.to_vec(),
-        message,
+        message: Arc::new(message),
         fence,
     }
 }
@@ -48,8 +45,8 @@ pub(super) fn creation(n: u64, users: &[UserId]) -> Change {
     };
     Change::Create {
         members: users.iter().map(|id| MemberChange::Joined(*id, role(*id))).collect(),
-        message: system(conversation.id, n, users[0], event),
-        conversation,
+        message: Arc::new(system(conversation.id, n, users[0], event)),
+        conversation: Box::new(conversation),
     }
 }
 
@@ -119,7 +116,7 @@ impl Trial {
 
     /// Commits a change that must land, and returns the message where it landed.
     pub(super) async fn store(&self, change: Change) -> Message {
-        let message = change.message().clone();
+        let message = Message::clone(change.message());
         message.at(committed(self.commit_one(change).await))
     }
 

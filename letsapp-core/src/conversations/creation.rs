@@ -130,12 +130,15 @@ impl Ports {
             origin,
             at: now,
             operation: *id.as_bytes(),
-            command: Command::Create { conversation, user_ids },
+            command: Command::Create {
+                conversation: Box::new(conversation),
+                user_ids,
+            },
         };
         match self.lanes.submit(wish).await {
             Ok(Done::Exists(found)) if is_same(&found, principal.user_id, fingerprint) => Ok((id, Made::Before)),
             Ok(Done::Exists(_)) => Err(ConversationError::Conflict),
-            Ok(Done::Changed(_)) => Ok((id, Made::Now)),
+            Ok(Done::Changed(..)) => Ok((id, Made::Now)),
             Ok(Done::Unchanged(_) | Done::Nothing) => Ok((id, Made::Before)),
             Err(refusal) => Err(self.access.explain(refusal, id, principal.user_id).await),
         }

@@ -112,6 +112,12 @@ impl Shared {
         &self.event
     }
 
+    /// Returns what a new message's event says of the message: its JSON as everyone sees it. `None` of other events.
+    pub(crate) fn message_json(&self) -> Option<&[u8]> {
+        const BEFORE: &[u8] = br#"{"event":"message.created","data":"#;
+        self.frame().strip_prefix(BEFORE)?.strip_suffix(b"}")
+    }
+
     /// Returns the event as the socket carries it: UTF-8 JSON.
     ///
     /// # Panics

@@ -1,9 +1,9 @@
 //! A connection's queue of events: bounded in bytes, so that one slow reader can't eat the server.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::Notify;
+use std::task::{Context, Poll, Waker};
 
 use crate::auth::Principal;
 use crate::event::Shared;
@@ -15,7 +15,6 @@ pub struct Outbox {
     connection_id: ConnectionId,
     capacity: usize,
     queue: Mutex<Queue>,
-    filled: Notify,
 }
 
 #[derive(Default)]
@@ -23,6 +22,8 @@ struct Queue {
     events: VecDeque<Arc<Shared>>,
     bytes: usize,
     closed: Option<Closed>,
+    /// Who waits for events.
+    reader: Option<Waker>,
 }
 
 /// Why a connection gets no more events.
@@ -42,7 +43,6 @@ impl Outbox {
             connection_id,
             capacity,
             queue: Mutex::default(),
-            filled: Notify::new(),
         }
     }
 
@@ -61,20 +61,24 @@ impl Outbox {
     /// # Errors
     /// [`Closed`] once the queue is closed and everything before that was taken.
     pub async fn drain(&self, events: &mut Vec<Arc<Shared>>) -> Result<(), Closed> {
-        loop {
-            {
-                let mut queue = self.lock();
-                if !queue.events.is_empty() {
-                    queue.bytes = 0;
-                    events.extend(queue.events.drain(..));
-                    return Ok(());
-                }
-                if let Some(closed) = queue.closed {
-                    return Err(closed);
-                }
-            }
-            self.filled.notified().await;
+        poll_fn(|context| self.poll_drain(context, events)).await
+    }
+
+    fn poll_drain(&self, context: &Context<'_>, events: &mut Vec<Arc<Shared>>) -> Poll<Result<(), Closed>> {
+        let mut queue = self.lock();
+        if !queue.events.is_empty() {
+            queue.bytes = 0;
+            events.extend(queue.events.drain(..));
+            return Poll::Ready(Ok(()));
         }
+        if let Some(closed) = queue.closed {
+            return Poll::Ready(Err(closed));
+        }
+        match &mut queue.reader {
+            Some(reader) => reader.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+        Poll::Pending
     }
 
     /// Adds an event; one that does not fit any more closes the queue.
@@ -93,14 +97,23 @@ impl Outbox {
             queue.bytes += size;
             queue.events.push_back(event);
         }
-        drop(queue);
-        self.filled.notify_one();
+        Self::wake(queue);
     }
 
     /// Closes the queue behind what is in it.
     pub(super) fn close(&self, why: Closed) {
-        self.lock().closed.get_or_insert(why);
-        self.filled.notify_one();
+        let mut queue = self.lock();
+        queue.closed.get_or_insert(why);
+        Self::wake(queue);
+    }
+
+    /// Wakes who waits; never while the queue is locked, which is the first thing that they will want.
+    fn wake(mut queue: MutexGuard<'_, Queue>) {
+        let reader = queue.reader.take();
+        drop(queue);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -2,22 +2,23 @@
 
 use crate::auth::Principal;
 use crate::conversations::ConversationError;
-use crate::conversations::lane::{Command, Wish};
+use crate::conversations::lane::{Command, Done, Refusal, Wish};
 use crate::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
 use crate::messages::fingerprint::Fingerprinted;
-use crate::messages::search::index_terms;
 use crate::messages::service::Ports;
-use crate::messages::{Content, IndexTerms, Message};
+use crate::messages::{Content, Fingerprint, Message, Sent};
 use crate::protocol::requests::SendMessage;
+use crate::time::Timestamp;
 
 impl Ports {
-    /// Makes the message that a request asks for, and what it is to be found by.
+    /// Makes the message that a request asks for.
     pub(super) fn draft(
         &self,
         sender_id: UserId,
         conversation_id: ConversationId,
         request: SendMessage,
-    ) -> Result<(Message, IndexTerms), ConversationError> {
+        now: Timestamp,
+    ) -> Result<Message, ConversationError> {
         let SendMessage {
             id,
             body,
@@ -40,7 +41,6 @@ impl Ports {
                 "a message needs words or an attachment",
             ));
         }
-        let now = self.clock.now();
         let mentions = sorted(mentions);
         let fingerprint = Fingerprinted {
             sender_id,
@@ -51,8 +51,7 @@ impl Ports {
             attachments: &attachments,
         }
         .fingerprint();
-        let terms = body_terms(body.as_str());
-        let message = Message {
+        Ok(Message {
             conversation_id,
             id: id.unwrap_or_else(|| MessageId::from_uuid(self.ids.timed(now))),
             seq: Seq::ZERO,
@@ -69,8 +68,40 @@ impl Ports {
             edited_at: None,
             deleted_at: None,
             fingerprint,
-        };
-        Ok((message, terms))
+        })
+    }
+
+    /// Answers a send that came to no new message: it was carried out before, or is refused.
+    pub(super) async fn sent_before(
+        &self,
+        outcome: Result<Done, Refusal>,
+        conversation_id: ConversationId,
+        sender: UserId,
+        id: MessageId,
+        fingerprint: Fingerprint,
+    ) -> Result<Sent, ConversationError> {
+        match outcome {
+            Ok(done) => {
+                // Another server may have deleted the group without the lane's having heard of it.
+                self.access.reader(conversation_id, sender).await?;
+                self.typists.sent(conversation_id, sender);
+                Sent::of(done, sender)
+            }
+            Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
+            Err(refusal) => {
+                let refused = self.access.explain(refusal, conversation_id, sender).await;
+                if matches!(refused, ConversationError::NotFound) {
+                    return Err(refused);
+                }
+                // What was sent before a check began to fail is still the answer to its retry.
+                let before = self.messages.find_by_id(conversation_id, id).await?;
+                match before.filter(|message| message.sender_id == sender) {
+                    Some(message) if message.fingerprint.matches(&fingerprint) => Ok(Sent::before(message)),
+                    Some(_) => Err(ConversationError::Conflict),
+                    None => Err(refused),
+                }
+            }
+        }
     }
 
     pub(super) fn wish(
@@ -78,9 +109,9 @@ impl Ports {
         principal: &Principal,
         conversation_id: ConversationId,
         origin: Option<ConnectionId>,
+        at: Timestamp,
         command: Command,
     ) -> Wish {
-        let at = self.clock.now();
         Wish {
             conversation_id,
             actor: principal.user_id,
@@ -89,14 +120,6 @@ impl Ports {
             operation: [0; 16],
             command,
         }
-    }
-}
-
-/// Makes what a message without attachments is to be found by.
-pub(super) fn body_terms(body: &str) -> IndexTerms {
-    IndexTerms {
-        body: index_terms(body),
-        attachments: String::new(),
     }
 }
 

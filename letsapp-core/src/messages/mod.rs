@@ -9,6 +9,7 @@ mod reading;
 mod repository;
 pub mod search;
 mod searching;
+mod sent;
 pub(crate) mod service;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,9 @@ pub use body::Body;
 pub use emoji::Emoji;
 pub use model::{Attachment, Content, Fingerprint, Message, Position, Reaction, SystemEvent, Thumbnail};
 pub use reading::ChangesPage;
-pub use repository::{Change, IndexTerms, MessageRepository, Outcome, Range, TermsChange};
+pub use repository::{Change, MessageRepository, Outcome, Range, TermsChange};
+pub use search::IndexTerms;
+pub use sent::Sent;
 pub use service::MessageService;
 
 #[cfg(test)]

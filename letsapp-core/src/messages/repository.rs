@@ -1,5 +1,7 @@
 //! The store of messages: one way in, [`MessageRepository::commit`], and the reads.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::conversations::{Conversation, MemberChange, Span, Window};
@@ -31,7 +33,8 @@ pub trait MessageRepository: Send + Sync {
     ///   as it now stands, whatever its fence.
     /// - A revision of a message whose `rev` is not `message.rev`, or that there is not, is [`Outcome::Outdated`].
     /// - A create whose conversation exists is [`Outcome::Exists`].
-    /// - The index terms of a message are found, and those of its former state are not, from the commit on.
+    /// - A message is found by its [`IndexTerms`](crate::messages::IndexTerms), and by those of its former state no
+    ///   more, from the commit on.
     /// - [`RepositoryError::Unavailable`] for a change means that it is not known whether it was carried out. Offering
     ///   it again is safe: an append by its id, a revision by its `rev`.
     async fn commit(&self, changes: Vec<Change>) -> Vec<Result<Outcome, RepositoryError>>;
@@ -83,8 +86,7 @@ pub trait MessageRepository: Send + Sync {
     ///
     /// - A message is found if it lies in one of the windows `within`, [`Search::passes`] its sender and the moment when
     ///   it was sent, its rank is less than `past`, and [`Query::score`](crate::messages::search::Query::score) is given for its index
-    ///   terms: every term is among them, or the beginning of one of them where it is a prefix. Its text is not looked
-    ///   at.
+    ///   terms: every term is among them, or the beginning of one of them where it is a prefix.
     /// - The score is that of [`Query::score`](crate::messages::search::Query::score).
     /// - What it costs goes with how many messages there are with these terms, or with how many lie in the windows, but
     ///   not with how many there are.
@@ -113,18 +115,16 @@ pub enum Change {
     /// Makes a group: the conversation, its members, and its first message, all in one step.
     Create {
         /// The group.
-        conversation: Conversation,
+        conversation: Box<Conversation>,
         /// Its first members, all [`MemberChange::Joined`], at the time when the message was sent.
         members: Vec<MemberChange>,
         /// The system message at seq 1 that tells of it.
-        message: Message,
+        message: Arc<Message>,
     },
     /// Adds a user's message. Its `seq`, `rev` and `ordinal` are for the store to assign.
     Append {
         /// The message.
-        message: Message,
-        /// Its index terms.
-        terms: IndexTerms,
+        message: Arc<Message>,
         /// The fence under which it was decided.
         fence: Seq,
     },
@@ -132,8 +132,8 @@ pub enum Change {
     /// was worked out from; the store assigns the next.
     Revise {
         /// The new state, complete.
-        message: Message,
-        /// What became of its index terms.
+        message: Arc<Message>,
+        /// Whether it is found by other terms now.
         terms: TermsChange,
         /// The fence under which it was decided.
         fence: Seq,
@@ -143,12 +143,12 @@ pub enum Change {
     Govern {
         /// The conversation as it shall be; `None` if it stays as it is. Where it is [deleted](Conversation::deleted_at),
         /// all who are in go with it, and there are no records of its members from then on.
-        conversation: Option<Conversation>,
+        conversation: Option<Box<Conversation>>,
         /// Who comes, goes, or gets another role, at the time when the message was sent, each at most once; see
         /// [`MemberChange::apply`]. What comes to nothing is left out, and the rest is carried out.
         members: Vec<MemberChange>,
         /// The system message.
-        message: Message,
+        message: Arc<Message>,
         /// The fence under which it was decided.
         fence: Seq,
     },
@@ -156,7 +156,7 @@ pub enum Change {
 
 impl Change {
     /// Returns the message that the change makes or replaces.
-    pub const fn message(&self) -> &Message {
+    pub const fn message(&self) -> &Arc<Message> {
         match self {
             Self::Create { message, .. }
             | Self::Append { message, .. }
@@ -166,23 +166,14 @@ impl Change {
     }
 }
 
-/// What a message is found by: encoded tokens separated by spaces, made by
-/// [`index_terms`](crate::messages::search::index_terms).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IndexTerms {
-    /// Of the body; weighs most.
-    pub body: String,
-    /// Of the names of attachments.
-    pub attachments: String,
-}
-
 /// What a revision does to the index.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TermsChange {
-    /// Nothing.
+    /// Nothing: its words are what they were.
     Keep,
-    /// The message is found by these, and by its old ones no more.
-    Replace(IndexTerms),
+    /// The message is found by the [`IndexTerms`](crate::messages::IndexTerms) of its new state, and by its old ones no
+    /// more.
+    Replace,
 }
 
 /// What came of a [`Change`].

@@ -7,9 +7,9 @@ use crate::conversations::lane::{Command, Done, Lanes};
 use crate::conversations::receipts::Receipts;
 use crate::conversations::rosters::Rosters;
 use crate::conversations::{Access, ConversationError, ConversationRepository, Made, Refusal, Watermarks};
-use crate::id::{ConnectionId, ConversationId, IdSource, Seq, UserId};
-use crate::messages::draft::{body_terms, sorted};
-use crate::messages::{Emoji, MessageRepository};
+use crate::id::{ConnectionId, ConversationId, IdSource, Seq};
+use crate::messages::draft::sorted;
+use crate::messages::{Emoji, MessageRepository, Sent};
 use crate::protocol;
 use crate::protocol::requests::{EditMessage, SendMessage};
 use crate::time::Clock;
@@ -72,41 +72,40 @@ impl MessageService {
         request: SendMessage,
         origin: Option<ConnectionId>,
     ) -> impl Future<Output = Result<(protocol::Message, Made), ConversationError>> + Send + 'static + use<> {
+        let sent = self.send_shared(principal, conversation_id, request, origin);
+        async move { sent.await.map(|sent| (sent.message(), sent.made())) }
+    }
+
+    /// Sends a message as [`send`](Self::send) does, for a reply in JSON: what its event says already is not written
+    /// again.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send).
+    pub fn send_shared(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        request: SendMessage,
+        origin: Option<ConnectionId>,
+    ) -> impl Future<Output = Result<Sent, ConversationError>> + Send + 'static + use<> {
         let ports = Arc::clone(&self.ports);
         let sender = principal.user_id;
-        let submitted = ports.draft(sender, conversation_id, request).map(|(message, terms)| {
+        let now = ports.clock.now();
+        let submitted = ports.draft(sender, conversation_id, request, now).map(|message| {
             let (id, fingerprint) = (message.id, message.fingerprint);
-            let wish = ports.wish(principal, conversation_id, origin, Command::Send { message, terms });
+            let send = Command::Send(Arc::new(message));
+            let wish = ports.wish(principal, conversation_id, origin, now, send);
             (ports.lanes.submit(wish), id, fingerprint)
         });
         async move {
             let (outcome, id, fingerprint) = submitted?;
-            match outcome.await {
-                Ok(done) => {
-                    if !matches!(done, Done::Changed(_)) {
-                        // Another server may have deleted the group without the lane's having heard of it.
-                        ports.access.reader(conversation_id, sender).await?;
-                    }
-                    ports.typists.sent(conversation_id, sender);
-                    shown(done, sender)
-                }
-                Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
-                Err(refusal) => {
-                    let refused = ports.access.explain(refusal, conversation_id, sender).await;
-                    if matches!(refused, ConversationError::NotFound) {
-                        return Err(refused);
-                    }
-                    // What was sent before a check began to fail is still the answer to its retry.
-                    let before = ports.messages.find_by_id(conversation_id, id).await?;
-                    match before.filter(|message| message.sender_id == sender) {
-                        Some(message) if message.fingerprint.matches(&fingerprint) => {
-                            Ok((protocol::Message::seen_by(&message, sender), Made::Before))
-                        }
-                        Some(_) => Err(ConversationError::Conflict),
-                        None => Err(refused),
-                    }
-                }
+            let outcome = outcome.await;
+            if let Ok(done @ Done::Changed(..)) = outcome {
+                ports.typists.sent(conversation_id, sender);
+                return Sent::of(done, sender);
             }
+            // Thousands wait in the line above, and few of them come here: so their futures are small.
+            Box::pin(ports.sent_before(outcome, conversation_id, sender, id, fingerprint)).await
         }
     }
 
@@ -125,7 +124,6 @@ impl MessageService {
         let EditMessage { body, mentions } = request;
         let command = Command::Edit {
             seq,
-            terms: body_terms(body.as_str()),
             body: body.into_string(),
             mentions: sorted(mentions),
         };
@@ -231,20 +229,12 @@ impl MessageService {
         let actor = principal.user_id;
         let outcome = ports
             .lanes
-            .submit(ports.wish(principal, conversation_id, origin, command));
+            .submit(ports.wish(principal, conversation_id, origin, ports.clock.now(), command));
         async move {
             match outcome.await {
-                Ok(done) => shown(done, actor).map(|(message, _)| message),
+                Ok(done) => Sent::of(done, actor).map(|changed| changed.message()),
                 Err(refusal) => Err(ports.access.explain(refusal, conversation_id, actor).await),
             }
         }
-    }
-}
-
-fn shown(done: Done, viewer: UserId) -> Result<(protocol::Message, Made), ConversationError> {
-    match done {
-        Done::Changed(message) => Ok((protocol::Message::seen_by(&message, viewer), Made::Now)),
-        Done::Unchanged(message) => Ok((protocol::Message::seen_by(&message, viewer), Made::Before)),
-        Done::Nothing | Done::Exists(_) => Err(ConversationError::NotFound),
     }
 }

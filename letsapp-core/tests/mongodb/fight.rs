@@ -88,7 +88,7 @@ async fn write(store: Arc<MongoStore>, conversations: Vec<ConversationId>, write
             let Ok(Outcome::Committed(position)) = outcome else {
                 panic!("nobody else touches this one's messages: {outcome:?}");
             };
-            let message = change.message().clone().at(position);
+            let message = Message::clone(change.message()).at(position);
             match n.checked_sub(appended) {
                 None => ledger.messages.push(message),
                 Some(n) => {

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex};
 use letsapp_core::adapters::mongodb::MongoStore;
 use letsapp_core::conversations::Window;
 use letsapp_core::id::Seq;
-use letsapp_core::messages::search::{Query, Scope, Search, index_terms};
-use letsapp_core::messages::{Change, IndexTerms};
+use letsapp_core::messages::search::{Query, Scope, Search};
 use letsapp_core::storage::Repositories;
 use letsapp_testkit::mongodb::shared;
 use mongodb::Client;
@@ -53,15 +52,8 @@ async fn a_search_looks_at_what_has_its_longest_word_in_the_conversations_that_i
     let mut within = Vec::new();
     for n in 0..20 {
         let id = direct(&store, 2 * n, 2 * n + 1).await;
-        let terms = |n: u64| IndexTerms {
-            body: index_terms(if n.is_multiple_of(10) { "rarely so" } else { "often so" }),
-            attachments: String::new(),
-        };
-        let changes = (0..50).map(|n| Change::Append {
-            message: text(id, 1, "its terms say what it says"),
-            terms: terms(n),
-            fence: Seq::ZERO,
-        });
+        let words = |n: u64| if n.is_multiple_of(10) { "rarely so" } else { "often so" };
+        let changes = (0..50).map(|n| append(text(id, 1, words(n)), Seq::ZERO));
         let outcomes = store.messages().commit(changes.collect()).await;
         assert!(outcomes.iter().all(Result::is_ok));
         // Of half of them the first message is not seen, which must not lead the server away from the words.

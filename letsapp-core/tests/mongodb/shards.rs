@@ -137,7 +137,7 @@ async fn walk(store: &MongoStore) {
     let fence = head(store, gone).await.fence;
     let end = match addition(gone, 0, fence) {
         Change::Govern { message, fence, .. } => Change::Govern {
-            conversation: Some(group.deleted(at(6))),
+            conversation: Some(Box::new(group.deleted(at(6)))),
             members: vec![MemberChange::Left(user_id(0))],
             message,
             fence,

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use letsapp_core::adapters::mongodb::MongoStore;
 use letsapp_core::conversations::{Conversation, Creation, Head, Kind, MemberChange, Role, Window};
 use letsapp_core::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use letsapp_core::messages::{
-    Change, Content, Fingerprint, IndexTerms, Message, Outcome, Range, SystemEvent, TermsChange,
-};
+use letsapp_core::messages::{Change, Content, Fingerprint, Message, Outcome, Range, SystemEvent, TermsChange};
 use letsapp_core::storage::{Repositories, RepositoryError};
 use letsapp_core::text::Title;
 use letsapp_core::time::Timestamp;
@@ -84,9 +82,9 @@ pub(crate) async fn create_group(store: &MongoStore, n: u64) -> ConversationId {
         ..text(group_id(n), 0, "")
     };
     let create = Change::Create {
-        conversation: group(n),
+        conversation: Box::new(group(n)),
         members: vec![MemberChange::Joined(user_id(0), Role::Owner)],
-        message,
+        message: Arc::new(message),
     };
     let outcome = commit_one(store, create).await;
     assert!(matches!(outcome, Ok(Outcome::Committed(_))), "{outcome:?}");
@@ -134,22 +132,19 @@ pub(crate) fn text(conversation_id: ConversationId, sender: u64, body: &str) -> 
 }
 
 pub(crate) fn append(message: Message, fence: Seq) -> Change {
-    let terms = IndexTerms {
-        body: format!("t{}", message.body().len()),
-        attachments: String::new(),
-    };
-    Change::Append { message, terms, fence }
+    let message = Arc::new(message);
+    Change::Append { message, fence }
 }
 
 /// Makes an edit of a message as it stands.
 pub(crate) fn edit(message: &Message, body: &str, fence: Seq) -> Change {
     Change::Revise {
-        message: Message {
+        message: Arc::new(Message {
             content: Content::Text(body.to_owned()),
             edited_at: Some(at(2)),
             ..message.clone()
-        },
-        terms: TermsChange::Keep,
+        }),
+        terms: TermsChange::Replace,
         fence,
     }
 }
@@ -165,7 +160,7 @@ pub(crate) fn addition(conversation_id: ConversationId, newcomer: u64, fence: Se
     Change::Govern {
         conversation: None,
         members: vec![MemberChange::Joined(user_id(newcomer), Role::Member)],
-        message,
+        message: Arc::new(message),
         fence,
     }
 }
@@ -178,7 +173,7 @@ pub(crate) async fn commit_one(store: &MongoStore, change: Change) -> Result<Out
 
 /// Commits a change that nothing stands against, and returns its message where it landed.
 pub(crate) async fn land(store: &MongoStore, change: Change) -> Message {
-    let message = change.message().clone();
+    let message = Message::clone(change.message());
     match commit_one(store, change).await {
         Ok(Outcome::Committed(position)) => message.at(position),
         other => panic!("not committed: {other:?}"),

@@ -70,11 +70,28 @@ const REPLY: usize = 768;
 
 /// Makes the reply to a request.
 pub(super) fn reply<T: Serialize>(id: u64, outcome: Result<T, ApiError>) -> Message {
+    match outcome {
+        Ok(value) => reply_with(id, |frame| serde_json::to_writer(frame, &value)),
+        Err(error) => framed(id, "error", |frame| serde_json::to_writer(frame, &error.into_problem())),
+    }
+}
+
+/// Makes the reply to a request that went well, with the JSON that is written into it.
+pub(super) fn reply_with(id: u64, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Message {
+    framed(id, "ok", write)
+}
+
+/// Writes `{"id":…,"…":…}` by hand: a flattened struct would go through a map.
+fn framed(id: u64, name: &str, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Message {
     let mut frame = Vec::with_capacity(REPLY);
-    let written = match outcome {
-        Ok(value) => write(&mut frame, id, "ok", &value),
-        Err(error) => write(&mut frame, id, "error", &error.into_problem()),
-    };
+    frame.extend_from_slice(b"{\"id\":");
+    let written = serde_json::to_writer(&mut frame, &id).and_then(|()| {
+        frame.extend_from_slice(b",\"");
+        frame.extend_from_slice(name.as_bytes());
+        frame.extend_from_slice(b"\":");
+        write(&mut frame)
+    });
+    frame.push(b'}');
     match written {
         Ok(()) => text(frame),
         Err(cause) => {
@@ -82,18 +99,6 @@ pub(super) fn reply<T: Serialize>(id: u64, outcome: Result<T, ApiError>) -> Mess
             reply::<()>(id, Err(ApiError::new(Code::Internal)))
         }
     }
-}
-
-/// Writes `{"id":…,"…":…}` by hand: a flattened struct would go through a map.
-fn write(frame: &mut Vec<u8>, id: u64, name: &str, value: &impl Serialize) -> serde_json::Result<()> {
-    frame.extend_from_slice(b"{\"id\":");
-    serde_json::to_writer(&mut *frame, &id)?;
-    frame.extend_from_slice(b",\"");
-    frame.extend_from_slice(name.as_bytes());
-    frame.extend_from_slice(b"\":");
-    serde_json::to_writer(&mut *frame, value)?;
-    frame.push(b'}');
-    Ok(())
 }
 
 #[cfg(test)]

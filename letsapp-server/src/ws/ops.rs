@@ -61,10 +61,13 @@ impl Asker {
             request: message,
         } = InConversation::<SendMessage>::parse_json(request.data())?;
         let messages = self.context.app.messages();
-        let sent = messages.send(&self.principal, conversation_id, message, Some(self.connection_id));
+        let sent = messages.send_shared(&self.principal, conversation_id, message, Some(self.connection_id));
         let id = request.id;
         Ok(Box::pin(async move {
-            frame::reply(id, sent.await.map(|(message, _)| message).map_err(ApiError::from))
+            match sent.await {
+                Ok(sent) => frame::reply_with(id, |frame| sent.write_json(frame)),
+                Err(error) => frame::reply::<()>(id, Err(ApiError::from(error))),
+            }
         }))
     }
 

@@ -51,6 +51,9 @@ struct Link {
     unflushed: bool,
     /// Whether the last attempt to write could not write everything.
     blocked: bool,
+    incoming: Vec<Message>,
+    /// Why nothing more comes behind what came in.
+    ended: Option<End>,
 }
 
 /// Why a socket ends.
@@ -73,8 +76,8 @@ enum End {
 enum Io {
     /// All that waited was written.
     Written,
-    /// This came in.
-    Read(Message),
+    /// Something came in.
+    Read,
     /// Nothing more will.
     Ended(End),
 }
@@ -96,6 +99,8 @@ impl Socket {
                 outgoing: VecDeque::new(),
                 unflushed: false,
                 blocked: false,
+                incoming: Vec::new(),
+                ended: None,
             },
             in_flight: FuturesUnordered::new(),
             heard: Instant::now(),
@@ -153,7 +158,7 @@ impl Socket {
             // As long as the other side takes nothing, nothing more comes: events wait in the outbox, which is bounded,
             // replies where they are made, and requests in the kernel's buffers.
             let flows = !link.blocked;
-            let room = flows && in_flight.len() < IN_FLIGHT;
+            let room = if flows { IN_FLIGHT - in_flight.len() } else { 0 };
             tokio::select! {
                 biased;
                 () = &mut closing => return End::GoingAway,
@@ -171,13 +176,16 @@ impl Socket {
                 }
                 io = std::future::poll_fn(|poller| link.poll(poller, room)) => match io {
                     Io::Written => {}
-                    Io::Read(message) => {
+                    Io::Read => {
                         *heard = Instant::now();
-                        match take(asker, budget, message) {
-                            Ok(Some(pending)) => in_flight.push(pending),
-                            Ok(None) => {}
-                            Err(end) => return end,
+                        for message in link.incoming.drain(..) {
+                            match take(asker, budget, message) {
+                                Ok(Some(pending)) => in_flight.push(pending),
+                                Ok(None) => {}
+                                Err(end) => return end,
+                            }
                         }
+                        link.incoming.shrink_to(KEPT);
                     }
                     Io::Ended(end) => return end,
                 },
@@ -240,8 +248,8 @@ fn patience(excess: Excess) -> Result<Duration, End> {
 }
 
 impl Link {
-    /// Writes what waits, then reads, if there is room for it.
-    fn poll(&mut self, poller: &mut Poller<'_>, room: bool) -> Poll<Io> {
+    /// Writes what waits, then reads what has come in, as much as there is room for.
+    fn poll(&mut self, poller: &mut Poller<'_>, room: usize) -> Poll<Io> {
         let written = self.poll_write(poller);
         self.blocked = written.is_pending();
         match written {
@@ -249,14 +257,23 @@ impl Link {
             Poll::Ready(Ok(false)) | Poll::Pending => {}
             Poll::Ready(Err(error)) => return Poll::Ready(Io::Ended(ended(&error))),
         }
-        if !room {
+        if room == 0 {
             return Poll::Pending;
         }
-        Poll::Ready(match ready!(self.stream.poll_next_unpin(poller)) {
-            Some(Ok(message)) => Io::Read(message),
-            Some(Err(error)) => Io::Ended(ended(&error)),
-            None => Io::Ended(End::Gone),
-        })
+        while self.incoming.len() < room && self.ended.is_none() {
+            match self.stream.poll_next_unpin(poller) {
+                Poll::Ready(Some(Ok(message))) => self.incoming.push(message),
+                Poll::Ready(Some(Err(error))) => self.ended = Some(ended(&error)),
+                Poll::Ready(None) => self.ended = Some(End::Gone),
+                Poll::Pending => break,
+            }
+        }
+        // What was asked before the end is taken up all the same.
+        match self.ended.take_if(|_| self.incoming.is_empty()) {
+            Some(end) => Poll::Ready(Io::Ended(end)),
+            None if self.incoming.is_empty() => Poll::Pending,
+            None => Poll::Ready(Io::Read),
+        }
     }
 
     /// Writes and flushes what waits; true if there was something.

@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::log::Log;
 use crate::conversations::{Conversation, Creation, Member, MemberChange, Roster};
 use crate::id::{ConversationId, Seq, UserId};
-use crate::messages::{Change, IndexTerms, Message, Outcome, Position, TermsChange};
+use crate::messages::{Change, Message, Outcome, Position};
 use crate::time::Timestamp;
 
 pub(super) type Shared = Arc<RwLock<Chats>>;
@@ -91,9 +91,9 @@ impl Chats {
             .map(|user_id| (user_id, Member::of_pair(conversation.id, user_id, at)))
             .collect();
         self.insert(Chat {
+            log: Log::new(conversation.id),
             conversation: conversation.clone(),
             members,
-            log: Log::default(),
         });
         Creation::Created(conversation)
     }
@@ -104,52 +104,43 @@ impl Chats {
                 conversation,
                 members,
                 message,
-            } => self.create(conversation, &members, message),
-            Change::Append { message, terms, fence } => self.append(message, terms, fence),
-            Change::Revise { message, terms, fence } => self.revise(message, terms, fence),
+            } => self.create(*conversation, &members, &message),
+            Change::Append { message, fence } => self.append(&message, fence),
+            Change::Revise { message, fence, .. } => self.revise(&message, fence),
             Change::Govern {
                 conversation,
                 members,
                 message,
                 fence,
-            } => self.govern(conversation, &members, message, fence),
+            } => self.govern(conversation.map(|it| *it), &members, &message, fence),
         }
     }
 
-    fn create(&mut self, conversation: Conversation, members: &[MemberChange], message: Message) -> Outcome {
+    fn create(&mut self, conversation: Conversation, members: &[MemberChange], message: &Message) -> Outcome {
         if let Some(chat) = self.by_id.get(&conversation.id) {
             return Outcome::Exists(Box::new(chat.conversation.clone()));
         }
         let mut chat = Chat {
+            log: Log::new(conversation.id),
             conversation,
             members: BTreeMap::new(),
-            log: Log::default(),
         };
-        let position = chat.tell(message, members);
+        let outcome = chat.tell(message, members, Seq::ZERO);
         self.insert(chat);
-        Outcome::Committed(position)
+        outcome
     }
 
-    fn append(&mut self, message: Message, terms: IndexTerms, fence: Seq) -> Outcome {
-        let Some(chat) = self.by_id.get_mut(&message.conversation_id) else {
-            return Outcome::Outdated;
-        };
-        if let Some(first) = chat.log.find_by_id(message.id) {
-            return Outcome::Duplicate(Box::new(first.clone()));
-        }
-        if chat.log.head().fence != fence {
-            return Outcome::Outdated;
-        }
-        Outcome::Committed(chat.log.append(message, terms))
-    }
-
-    fn revise(&mut self, message: Message, terms: TermsChange, fence: Seq) -> Outcome {
+    fn append(&mut self, message: &Message, fence: Seq) -> Outcome {
         match self.by_id.get_mut(&message.conversation_id) {
-            Some(chat) if chat.log.head().fence == fence => chat
-                .log
-                .revise(message, terms)
-                .map_or(Outcome::Outdated, Outcome::Committed),
-            _ => Outcome::Outdated,
+            Some(chat) => chat.log.append(message, fence),
+            None => Outcome::Outdated,
+        }
+    }
+
+    fn revise(&mut self, message: &Message, fence: Seq) -> Outcome {
+        match self.by_id.get_mut(&message.conversation_id) {
+            Some(chat) => chat.log.revise(message, fence),
+            None => Outcome::Outdated,
         }
     }
 
@@ -157,30 +148,27 @@ impl Chats {
         &mut self,
         conversation: Option<Conversation>,
         members: &[MemberChange],
-        message: Message,
+        message: &Message,
         fence: Seq,
     ) -> Outcome {
         let id = message.conversation_id;
         let Some(chat) = self.by_id.get_mut(&id) else {
             return Outcome::Outdated;
         };
-        if let Some(first) = chat.log.find_by_id(message.id) {
-            return Outcome::Duplicate(Box::new(first.clone()));
-        }
-        if chat.log.head().fence != fence {
-            return Outcome::Outdated;
+        let outcome = chat.tell(message, members, fence);
+        if !matches!(outcome, Outcome::Committed(_)) {
+            return outcome;
         }
         if let Some(conversation) = conversation {
             self.remains.extend(conversation.deleted_at.map(|at| (at, id)));
             chat.conversation = conversation;
         }
-        let position = chat.tell(message, members);
         for change in members {
             if chat.members.contains_key(&change.user_id()) {
                 self.by_user.entry(change.user_id()).or_default().insert(id);
             }
         }
-        Outcome::Committed(position)
+        outcome
     }
 
     fn insert(&mut self, chat: Chat) {
@@ -220,16 +208,17 @@ impl Chat {
             .filter(|member| member.is_in() && !self.is_deleted())
     }
 
-    /// Adds a system message and carries out what it tells of the members.
-    fn tell(&mut self, message: Message, members: &[MemberChange]) -> Position {
-        let at = message.sent_at;
-        let position = self.log.append(message, IndexTerms::default());
-        for change in members {
-            let before = self.members.get(&change.user_id());
-            if let Some(member) = change.apply(self.conversation.id, before, position.seq, at) {
-                self.members.insert(member.user_id, member);
+    /// Adds a system message, if it may be, and carries out what it tells of the members.
+    fn tell(&mut self, message: &Message, members: &[MemberChange], fence: Seq) -> Outcome {
+        let outcome = self.log.append(message, fence);
+        if let Outcome::Committed(Position { seq, .. }) = outcome {
+            for change in members {
+                let before = self.members.get(&change.user_id());
+                if let Some(member) = change.apply(self.conversation.id, before, seq, message.sent_at) {
+                    self.members.insert(member.user_id, member);
+                }
             }
         }
-        position
+        outcome
     }
 }

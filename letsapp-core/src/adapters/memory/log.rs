@@ -1,41 +1,64 @@
-//! The messages of one conversation, in order, and by what they are found.
+//! The messages of one conversation, in order.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::iter;
 use std::ops::Bound;
 
+use super::record::Record;
 use crate::conversations::{Head, Span, Window};
-use crate::id::{MessageId, Rev, Seq, UserId};
-use crate::messages::search::{Query, Score};
-use crate::messages::{IndexTerms, Message, Position, Range, TermsChange};
+use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::messages::search::{Hit, Search};
+use crate::messages::{IndexTerms, Message, Outcome, Position, Range};
 
-/// Messages by `seq`: the one at `seq` is the entry at `seq - 1`, less those that were purged before it.
-#[derive(Debug, Default)]
+/// Messages by `seq`: the one at `seq` is the record at `seq - 1`, less those that were purged before it.
+#[derive(Debug)]
 pub(super) struct Log {
+    conversation_id: ConversationId,
     purged: u64,
     #[expect(
         clippy::vec_box,
         reason = "a log that grows would move all of its messages, time and again"
     )]
-    entries: Vec<Box<Entry>>,
+    records: Vec<Box<Record>>,
     by_id: HashMap<MessageId, Seq>,
-    by_rev: BTreeMap<Rev, Seq>,
+    /// Those that were revised, by the `rev` of it.
+    revised: BTreeMap<Rev, Seq>,
     /// Deleted messages of users.
     deleted: BTreeSet<Seq>,
     head: Head,
 }
 
-#[derive(Debug)]
-struct Entry {
-    message: Message,
-    terms: IndexTerms,
-}
-
 impl Log {
+    pub(super) fn new(conversation_id: ConversationId) -> Self {
+        Self {
+            conversation_id,
+            purged: 0,
+            records: Vec::new(),
+            by_id: HashMap::new(),
+            revised: BTreeMap::new(),
+            deleted: BTreeSet::new(),
+            head: Head::default(),
+        }
+    }
+
     pub(super) fn head(&self) -> Head {
         self.head
     }
 
-    pub(super) fn append(&mut self, message: Message, terms: IndexTerms) -> Position {
+    /// Adds a message, unless its id is taken or there is another fence by now.
+    pub(super) fn append(&mut self, message: &Message, fence: Seq) -> Outcome {
+        let place = match self.by_id.entry(message.id) {
+            Entry::Vacant(place) => place,
+            Entry::Occupied(taken) => {
+                let first = *taken.get();
+                let first = self.find(first).expect("each id is a record's");
+                return Outcome::Duplicate(Box::new(first));
+            }
+        };
+        if self.head.fence != fence {
+            return Outcome::Outdated;
+        }
         let from_user = message.is_from_user();
         let position = Position {
             seq: self.head.seq.next(),
@@ -48,48 +71,44 @@ impl Log {
             ordinal: position.ordinal,
             fence: if from_user { self.head.fence } else { position.seq },
         };
-        self.by_id.insert(message.id, position.seq);
-        self.by_rev.insert(position.rev, position.seq);
-        self.entries.push(Box::new(Entry {
-            message: message.at(position),
-            terms,
-        }));
-        position
+        place.insert(position.seq);
+        self.records.push(Box::new(Record::new(message, position)));
+        Outcome::Committed(position)
     }
 
-    /// Replaces a message, unless it has changed since the new state was worked out.
-    pub(super) fn revise(&mut self, message: Message, terms: TermsChange) -> Option<Position> {
-        let place = self.place(message.seq)?;
-        let entry = self.entries.get_mut(place)?;
-        let before = &entry.message;
-        if before.id != message.id || before.rev != message.rev {
-            return None;
+    /// Replaces a message, unless it has changed since the new state was worked out, or there is another fence by now.
+    pub(super) fn revise(&mut self, message: &Message, fence: Seq) -> Outcome {
+        let place = self.place(message.seq).filter(|_| self.head.fence == fence);
+        let Some(record) = place.and_then(|place| self.records.get_mut(place)) else {
+            return Outcome::Outdated;
+        };
+        if record.id != message.id || record.rev() != message.rev {
+            return Outcome::Outdated;
         }
         let position = Position {
-            seq: before.seq,
+            seq: record.seq,
             rev: self.head.rev.next(),
-            ordinal: before.ordinal,
+            ordinal: record.ordinal,
         };
         self.head.rev = position.rev;
-        self.by_rev.remove(&before.rev);
-        self.by_rev.insert(position.rev, position.seq);
+        if let Some(before) = record.revised() {
+            self.revised.remove(&before);
+        }
+        self.revised.insert(position.rev, position.seq);
         if message.is_from_user() && message.deleted_at.is_some() {
             self.deleted.insert(position.seq);
         } else {
             self.deleted.remove(&position.seq);
         }
-        entry.message = message.at(position);
-        if let TermsChange::Replace(terms) = terms {
-            entry.terms = terms;
-        }
-        Some(position)
+        record.revise(message, position.rev);
+        Outcome::Committed(position)
     }
 
-    pub(super) fn find(&self, seq: Seq) -> Option<&Message> {
-        Some(&self.entries.get(self.place(seq)?)?.message)
+    pub(super) fn find(&self, seq: Seq) -> Option<Message> {
+        Some(self.message(self.records.get(self.place(seq)?)?))
     }
 
-    pub(super) fn find_by_id(&self, id: MessageId) -> Option<&Message> {
+    pub(super) fn find_by_id(&self, id: MessageId) -> Option<Message> {
         self.find(*self.by_id.get(&id)?)
     }
 
@@ -108,84 +127,96 @@ impl Log {
             oldest_first.flat_map(move |window| visible(window, after, Seq(u64::MAX)))
         };
         match range {
-            Range::Newest => page(newest_through(Seq(u64::MAX)), limit),
-            Range::Before(seq) => page(newest_through(Seq(seq.0.saturating_sub(1))), limit),
-            Range::After(seq) => page(oldest_after(seq), limit),
+            Range::Newest => self.page(newest_through(Seq(u64::MAX)), limit),
+            Range::Before(seq) => self.page(newest_through(Seq(seq.0.saturating_sub(1))), limit),
+            Range::After(seq) => self.page(oldest_after(seq), limit),
         }
     }
 
     pub(super) fn changes(&self, windows: &[Window], after: Rev, limit: usize) -> Vec<Message> {
-        self.by_rev
-            .range((Bound::Excluded(after), Bound::Unbounded))
-            .filter(|(_, seq)| windows.iter().any(|window| window.contains(**seq)))
-            .filter_map(|(_, seq)| self.find(*seq).cloned())
-            .take(limit)
-            .collect()
+        let seen = |record: &&Box<Record>| windows.iter().any(|window| window.contains(record.seq));
+        self.page(self.changed_after(after).filter(seen), limit)
     }
 
-    /// Returns the messages in the windows that answer a query, in any order.
-    pub(super) fn answers<'a>(
-        &'a self,
-        windows: &'a [Window],
-        query: &'a Query,
-    ) -> impl Iterator<Item = (&'a Message, Score)> {
+    /// Returns what was last changed after `after`, in order of `rev`: what was never revised, merged with what was.
+    fn changed_after(&self, after: Rev) -> impl Iterator<Item = &Box<Record>> {
+        let appended_since = self.records.partition_point(|record| record.first_rev <= after);
+        let unrevised = self.records[appended_since..].iter();
+        let mut unrevised = unrevised.filter(|record| record.revised().is_none()).peekable();
+        let revised = self.revised.range((Bound::Excluded(after), Bound::Unbounded));
+        let mut revised = revised
+            .filter_map(|(_, seq)| self.records.get(self.place(*seq)?))
+            .peekable();
+        iter::from_fn(move || match (unrevised.peek(), revised.peek()) {
+            (Some(one), Some(other)) if one.rev() < other.rev() => unrevised.next(),
+            (_, Some(_)) => revised.next(),
+            (_, None) => unrevised.next(),
+        })
+    }
+
+    /// Returns the messages in the windows that a search finds, whatever their rank, in any order.
+    pub(super) fn hits<'a>(&'a self, windows: &'a [Window], search: &'a Search) -> impl Iterator<Item = Hit> {
         let visible = windows.iter().flat_map(move |window| {
             let before = Seq(window.from.0.saturating_sub(1));
             self.between(before, window.to.unwrap_or(Seq(u64::MAX)))
         });
-        visible.filter_map(move |entry| Some((&entry.message, query.score(&entry.terms)?)))
+        let wanted = visible.filter(|record| search.passes(record.sender_id, record.sent_at));
+        wanted.filter_map(|record| {
+            let message = self.message(record);
+            let score = search.query.score(&IndexTerms::of(&message))?;
+            Some(Hit { message, score })
+        })
     }
 
     pub(super) fn tally(&self, span: Span) -> u64 {
         let Some(newest) = self.between(span.after, span.through).last() else {
             return 0;
         };
-        let before = self.find(span.after).map_or(0, |message| message.ordinal);
+        let before = self.place(span.after).and_then(|place| self.records.get(place));
+        let before = before.map_or(0, |record| record.ordinal);
         let deleted = self
             .deleted
             .range((Bound::Excluded(span.after), Bound::Included(span.through)))
             .count();
-        newest.message.ordinal - before - deleted as u64
+        newest.ordinal - before - deleted as u64
     }
 
     pub(super) fn senders(&self, span: Span) -> Vec<UserId> {
-        let from_users = self
-            .between(span.after, span.through)
-            .iter()
-            .map(|entry| &entry.message);
-        let senders: HashSet<_> = from_users
-            .filter(|message| message.is_from_user())
-            .map(|message| message.sender_id)
-            .collect();
+        let records = self.between(span.after, span.through).iter();
+        let from_users = records.filter(|record| record.is_from_user());
+        let senders: HashSet<_> = from_users.map(|record| record.sender_id).collect();
         senders.into_iter().collect()
     }
 
     /// Removes the oldest messages, but never the newest; true once it stands alone.
     pub(super) fn purge(&mut self, limit: usize) -> bool {
-        let count = self.entries.len().saturating_sub(1).min(limit);
-        for entry in self.entries.drain(..count) {
-            let message = entry.message;
-            self.by_id.remove(&message.id);
-            self.by_rev.remove(&message.rev);
-            self.deleted.remove(&message.seq);
+        let count = self.records.len().saturating_sub(1).min(limit);
+        for record in self.records.drain(..count) {
+            self.by_id.remove(&record.id);
+            self.revised.remove(&record.rev());
+            self.deleted.remove(&record.seq);
         }
         self.purged += count as u64;
-        self.entries.len() <= 1
+        self.records.len() <= 1
     }
 
-    fn between(&self, after: Seq, through: Seq) -> &[Box<Entry>] {
-        let length = self.entries.len();
+    fn between(&self, after: Seq, through: Seq) -> &[Box<Record>] {
+        let length = self.records.len();
         let count = |seq: Seq| usize::try_from(seq.0.saturating_sub(self.purged));
         let through = count(through).map_or(length, |through| through.min(length));
         let after = count(after).map_or(through, |after| after.min(through));
-        &self.entries[after..through]
+        &self.records[after..through]
     }
 
     fn place(&self, seq: Seq) -> Option<usize> {
         usize::try_from(seq.0.checked_sub(self.purged)?.checked_sub(1)?).ok()
     }
-}
 
-fn page<'a>(entries: impl Iterator<Item = &'a Box<Entry>>, limit: usize) -> Vec<Message> {
-    entries.take(limit).map(|entry| entry.message.clone()).collect()
+    fn message(&self, record: &Record) -> Message {
+        record.message(self.conversation_id)
+    }
+
+    fn page<'a>(&self, records: impl Iterator<Item = &'a Box<Record>>, limit: usize) -> Vec<Message> {
+        records.take(limit).map(|record| self.message(record)).collect()
+    }
 }

@@ -8,7 +8,7 @@ use super::Gate;
 use super::chats::{self, read, write};
 use crate::conversations::{Span, Window};
 use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::search::{Hit, Rank, Search};
+use crate::messages::search::{Hit, Search};
 use crate::messages::{Change, Message, MessageRepository, Outcome, Range};
 use crate::storage::RepositoryError;
 
@@ -40,7 +40,7 @@ impl MessageRepository for MemoryMessages {
         self.gate.pass()?;
         let chats = read(&self.chats);
         let found = at.iter().filter_map(|(id, seq)| chats.chat(*id)?.log.find(*seq));
-        Ok(found.cloned().collect())
+        Ok(found.collect())
     }
 
     async fn find_by_id(
@@ -50,10 +50,7 @@ impl MessageRepository for MemoryMessages {
     ) -> Result<Option<Message>, RepositoryError> {
         self.gate.pass()?;
         let chats = read(&self.chats);
-        Ok(chats
-            .chat(conversation_id)
-            .and_then(|chat| chat.log.find_by_id(id))
-            .cloned())
+        Ok(chats.chat(conversation_id).and_then(|chat| chat.log.find_by_id(id)))
     }
 
     async fn history(
@@ -87,19 +84,13 @@ impl MessageRepository for MemoryMessages {
         let chats = read(&self.chats);
         let within = search.within.iter();
         let logs = within.filter_map(|scope| Some((&chats.chat(scope.conversation_id)?.log, &scope.windows)));
-        let answers = logs.flat_map(|(log, windows)| log.answers(windows, &search.query));
-        let mut ranked: Vec<_> = answers
-            .filter(|(message, _)| search.passes(message.sender_id, message.sent_at))
-            .map(|(message, score)| (Rank::of(message, score), message))
-            .filter(|(rank, _)| search.past.is_none_or(|past| *rank < past))
+        let mut hits: Vec<_> = logs
+            .flat_map(|(log, windows)| log.hits(windows, &search))
+            .filter(|hit| search.past.is_none_or(|past| hit.rank() < past))
             .collect();
-        ranked.sort_unstable_by_key(|(rank, _)| Reverse(*rank));
-        ranked.truncate(search.limit);
-        let hit = |(rank, message): (Rank, &Message)| Hit {
-            message: message.clone(),
-            score: rank.score,
-        };
-        Ok(ranked.into_iter().map(hit).collect())
+        hits.sort_unstable_by_key(|hit| Reverse(hit.rank()));
+        hits.truncate(search.limit);
+        Ok(hits)
     }
 
     async fn tally(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {

@@ -8,6 +8,7 @@ mod conversations;
 mod keys;
 mod log;
 mod messages;
+mod record;
 mod sessions;
 mod users;
 

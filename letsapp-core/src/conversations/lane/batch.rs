@@ -70,11 +70,11 @@ impl Batch {
         let roster = known.rosters.get(&id).map(AsRef::as_ref);
         let target = submission.command.target().map(|seq| (id, seq));
         let joined = match submission.command {
-            Command::Send { .. } => None,
+            Command::Send(_) => None,
             _ => target.and_then(|target| self.revisions.get(&target).copied()),
         };
         let present = match joined {
-            Some(place) => Some(self.changes[place].message()),
+            Some(place) => Some(&**self.changes[place].message()),
             None => target.and_then(|target| known.messages.get(&target)),
         };
         let decision = decide(&submission, roster, present, edit_window);
@@ -146,17 +146,13 @@ fn merge(first: &Change, second: Change) -> Change {
     match (first, second) {
         (
             Change::Revise {
-                terms: before @ TermsChange::Replace(_),
+                terms: TermsChange::Replace,
                 ..
             },
-            Change::Revise {
-                message,
-                terms: TermsChange::Keep,
-                fence,
-            },
+            Change::Revise { message, fence, .. },
         ) => Change::Revise {
             message,
-            terms: before.clone(),
+            terms: TermsChange::Replace,
             fence,
         },
         (_, second) => second,

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::conversations::{Conversation, ConversationError, Role};
+use crate::event::Shared;
 use crate::id::{ConnectionId, ConversationId, MediaId, Seq, UserId};
-use crate::messages::{Emoji, IndexTerms, Message};
+use crate::messages::{Emoji, Message};
 use crate::text::Title;
 use crate::time::Timestamp;
 use crate::users::About;
@@ -30,18 +31,17 @@ pub(crate) struct Submission {
 pub(crate) enum Command {
     /// Make a group of the actor and these users.
     Create {
-        conversation: Conversation,
+        conversation: Box<Conversation>,
         user_ids: Vec<UserId>,
     },
     /// Add the actor's message.
-    Send { message: Message, terms: IndexTerms },
+    Send(Arc<Message>),
     /// Change a message's words.
     Edit {
         seq: Seq,
         body: String,
         /// Who is named from now on.
         mentions: Vec<UserId>,
-        terms: IndexTerms,
     },
     /// Delete a message for everyone.
     Delete { seq: Seq },
@@ -75,8 +75,9 @@ pub(crate) enum Act {
 /// What came of a wish.
 #[derive(Clone, Debug)]
 pub(crate) enum Done {
-    /// The change is durable; this is the message that it made or changed.
-    Changed(Arc<Message>),
+    /// The change is durable; this is the message that it made or changed and, if it was made, the event that tells of
+    /// it.
+    Changed(Arc<Message>, Option<Arc<Shared>>),
     /// It was so already; this is the message, as it now stands.
     Unchanged(Arc<Message>),
     /// It was so already, and there is nothing to show.
@@ -102,12 +103,12 @@ impl From<ConversationError> for Refusal {
 
 impl Command {
     /// Returns the message that has to be read before this can be decided.
-    pub(super) const fn target(&self) -> Option<Seq> {
+    pub(super) fn target(&self) -> Option<Seq> {
         match self {
             Self::Edit { seq, .. } | Self::Delete { seq } | Self::React { seq, .. } | Self::Unreact { seq, .. } => {
                 Some(*seq)
             }
-            Self::Send { message, .. } => message.reply_to,
+            Self::Send(message) => message.reply_to,
             Self::Create { .. } | Self::Govern(_) => None,
         }
     }

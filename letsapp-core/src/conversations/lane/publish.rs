@@ -7,7 +7,7 @@ use crate::conversations::lane::turn::DraftKind;
 use crate::conversations::rosters::{KnownRoster, Rosters};
 use crate::conversations::view::Views;
 use crate::conversations::{Role, Roster};
-use crate::event::{Envelope, Event, EventBus};
+use crate::event::{Audience, Envelope, Event, EventBus, Shared};
 use crate::id::UserId;
 use crate::messages::{Content, Message, SystemEvent};
 use crate::protocol;
@@ -17,6 +17,8 @@ use crate::storage::RepositoryError;
 pub(super) struct Publication {
     pub(super) message: Arc<Message>,
     pub(super) kind: DraftKind,
+    /// Of a new message, its event.
+    pub(super) event: Option<Arc<Shared>>,
     /// The roster that it was decided on; of a change of membership, the one before.
     known: Option<Arc<KnownRoster>>,
     /// Who learns of it by a reply.
@@ -25,7 +27,9 @@ pub(super) struct Publication {
 
 impl Publication {
     pub(super) fn new(message: Arc<Message>, kind: DraftKind, known: Option<&Arc<KnownRoster>>) -> Self {
+        let event = || Event::MessageCreated(protocol::Message::from(&*message));
         Self {
+            event: (kind == DraftKind::Appended).then(|| Arc::new(Shared::new(event()))),
             message,
             kind,
             known: known.cloned(),
@@ -46,7 +50,7 @@ impl Publisher {
         publications.sort_by_key(|publication| publication.message.rev);
         for publication in publications {
             match publication.kind {
-                DraftKind::Appended => self.appended(&publication),
+                DraftKind::Appended => self.appended(publication),
                 DraftKind::Revised => self.revised(&publication),
                 DraftKind::Governed => {
                     if let Err(error) = self.governed(&publication, rosters).await {
@@ -59,14 +63,13 @@ impl Publisher {
         }
     }
 
-    fn appended(&self, publication: &Publication) {
-        if let Some(known) = &publication.known {
-            let event = Event::MessageCreated(protocol::Message::from(&*publication.message));
-            self.bus.publish(Envelope::to_users(
-                Arc::clone(&known.everyone),
-                publication.informed.except(),
-                event,
-            ));
+    fn appended(&self, publication: Publication) {
+        if let (Some(known), Some(event)) = (publication.known, publication.event) {
+            let audience = Audience::Users {
+                ids: Arc::clone(&known.everyone),
+                except: publication.informed.except(),
+            };
+            self.bus.publish(Envelope { audience, event });
         }
     }
 

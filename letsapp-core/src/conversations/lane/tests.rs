@@ -9,9 +9,7 @@ use crate::conversations::fixtures::{
 use crate::conversations::{MockConversationRepository, Role, Roster};
 use crate::event::Event;
 use crate::id::{Rev, Seq};
-use crate::messages::{
-    Change, Content, Emoji, IndexTerms, Message, MockMessageRepository, Outcome, Position, TermsChange,
-};
+use crate::messages::{Change, Content, Emoji, Message, MockMessageRepository, Outcome, Position, TermsChange};
 use crate::time::ManualClock;
 
 const CEM: UserId = UserId::from_bytes([3; 16]);
@@ -113,10 +111,7 @@ fn send(n: u64) -> Command {
         id: message_id(n),
         ..message(ANA, 0)
     };
-    Command::Send {
-        message,
-        terms: IndexTerms::default(),
-    }
+    Command::Send(Arc::new(message))
 }
 
 /// Commits a batch, the first of it at this number.
@@ -154,7 +149,7 @@ fn is_unavailable(outcome: &Result<Done, Refusal>) -> bool {
 
 fn seq(outcome: &Result<Done, Refusal>) -> u64 {
     match outcome {
-        Ok(Done::Changed(message)) => message.seq.0,
+        Ok(Done::Changed(message, _)) => message.seq.0,
         other => panic!("{other:?}"),
     }
 }
@@ -276,13 +271,10 @@ async fn a_wish_that_waits_for_a_newer_roster_is_not_overtaken() {
     });
     bench.send(1).await.unwrap();
     let naming_ben = match send(2) {
-        Command::Send { message, terms } => Command::Send {
-            message: Message {
-                mentions: vec![BEN],
-                ..message
-            },
-            terms,
-        },
+        Command::Send(message) => Command::Send(Arc::new(Message {
+            mentions: vec![BEN],
+            ..Arc::unwrap_or_clone(message)
+        })),
         _ => unreachable!("it is one"),
     };
     let first = bench.submit(ANA, naming_ben);
@@ -348,7 +340,7 @@ async fn nothing_is_refused_for_what_is_not_committed() {
     let (deleted, reacted) = tokio::join!(deleted, reacted);
     assert!(is_unavailable(&deleted));
     match reacted.unwrap() {
-        Done::Changed(message) => assert_eq!((message.reactions.len(), message.deleted_at), (1, None)),
+        Done::Changed(message, _) => assert_eq!((message.reactions.len(), message.deleted_at), (1, None)),
         other => panic!("{other:?}"),
     }
 }
@@ -357,15 +349,10 @@ async fn nothing_is_refused_for_what_is_not_committed() {
 async fn wishes_for_one_message_make_one_change_with_all_of_it() {
     let bench = bench(|_| direct(), |_, changes| committed(changes, 9));
     let seq = Seq(5);
-    let terms = IndexTerms {
-        body: "new".to_owned(),
-        ..IndexTerms::default()
-    };
     let edit = Command::Edit {
         seq,
         body: "new".to_owned(),
         mentions: Vec::new(),
-        terms: terms.clone(),
     };
     let react = |text| Command::React {
         seq,
@@ -388,17 +375,13 @@ async fn wishes_for_one_message_make_one_change_with_all_of_it() {
                 (message.body(), message.reactions.len(), message.rev),
                 ("new", 2, Rev(5))
             );
-            assert_eq!(
-                *kept,
-                TermsChange::Replace(terms),
-                "reactions leave the edit's terms alone"
-            );
+            assert_eq!(*kept, TermsChange::Replace, "reactions leave the edit's terms alone");
         }
         other => panic!("{other:?}"),
     }
     for done in done {
         match done.unwrap() {
-            Done::Changed(message) => assert_eq!((message.rev, message.reactions.len()), (Rev(9), 2)),
+            Done::Changed(message, _) => assert_eq!((message.rev, message.reactions.len()), (Rev(9), 2)),
             other => panic!("{other:?}"),
         }
     }
@@ -432,10 +415,7 @@ fn by_ben(n: u64) -> Command {
         id: message_id(n),
         ..message(BEN, 0)
     };
-    Command::Send {
-        message,
-        terms: IndexTerms::default(),
-    }
+    Command::Send(Arc::new(message))
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl Turn {
             .filter_map(|submission| {
                 let seq = submission.command.target()?;
                 let id = submission.conversation_id;
-                let only_named = matches!(submission.command, Command::Send { .. });
+                let only_named = matches!(submission.command, Command::Send(_));
                 let exists = only_named && rosters.get(&id).is_some_and(|known| known.has_reached(seq));
                 (!exists).then_some((id, seq))
             })
@@ -133,8 +133,15 @@ impl Turn {
                     }
                 }
                 (Resolved::Committed(message, publication), Then::Reply) => {
-                    publications[*publication].informed.add(submission.origin);
-                    submission.answer(Ok(Done::Changed(Arc::clone(message))));
+                    let publication = &mut publications[*publication];
+                    publication.informed.add(submission.origin);
+                    let event = publication.event.clone();
+                    if let (Some(event), Some(_)) = (&event, submission.origin) {
+                        // Whoever asked on a connection is answered by a frame with the same words in it, on another
+                        // thread maybe: it finds them written.
+                        event.frame();
+                    }
+                    submission.answer(Ok(Done::Changed(Arc::clone(message), event)));
                 }
                 (Resolved::Known(message), Then::Reply) => {
                     submission.answer(Ok(Done::Unchanged(Arc::clone(message))));
@@ -164,7 +171,7 @@ impl Turn {
         }
         match outcome {
             Ok(Outcome::Committed(position)) => {
-                let message = Arc::new(message.at(position));
+                let message = Arc::new(Arc::unwrap_or_clone(message).at(position));
                 let roster = known.rosters.get(&id);
                 if let Some(roster) = roster {
                     roster.reach(message.seq);
@@ -192,7 +199,7 @@ impl Turn {
 
 /// What is kept of a change while the store has it.
 struct Draft {
-    message: Message,
+    message: Arc<Message>,
     kind: DraftKind,
 }
 
@@ -212,7 +219,7 @@ impl Draft {
             Change::Create { .. } | Change::Govern { .. } => DraftKind::Governed,
         };
         Self {
-            message: change.message().clone(),
+            message: Arc::clone(change.message()),
             kind,
         }
     }

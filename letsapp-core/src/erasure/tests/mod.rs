@@ -3,6 +3,7 @@
 mod bench;
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
@@ -176,11 +177,11 @@ async fn a_group_that_the_account_was_just_brought_into_is_left_too() {
     let late = Change::Govern {
         conversation: None,
         members: vec![MemberChange::Joined(ANA, Role::Member)],
-        message: Message {
+        message: Arc::new(Message {
             conversation_id: bench.joined,
             content: Content::System(added.clone()),
             ..message(BEN, 99)
-        },
+        }),
         fence: roster[0].fence,
     };
     let outcome = bench.store.messages().commit(vec![late]).await.remove(0).unwrap();

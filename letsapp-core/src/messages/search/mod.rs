@@ -10,6 +10,7 @@
 mod analysis;
 mod finding;
 mod highlight;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -19,6 +20,7 @@ use std::ops::{ControlFlow, Range};
 use analysis::{Kind, tokenize};
 
 pub use finding::{Hit, Rank, Scope, Score, Search};
+pub use terms::IndexTerms;
 pub use text::SearchText;
 
 /// One token of a text, folded, and where it came from.

@@ -30,7 +30,7 @@ use crate::adapters::mongodb::patience::{self, Backoff, Deadline};
 use crate::adapters::mongodb::schema::MESSAGES;
 use crate::conversations::Head;
 use crate::id::ConversationId;
-use crate::messages::{Change, IndexTerms, Outcome};
+use crate::messages::{Change, Message, Outcome};
 use crate::storage::RepositoryError;
 
 /// How many documents go in one command.
@@ -184,13 +184,8 @@ impl<'a> Commit<'a> {
         let (mut offers, mut documents, mut bytes) = (Vec::new(), Vec::new(), 0);
         'lines: for (index, line) in self.lines.iter().enumerate() {
             for (pending, head) in line.next(Means::Insert) {
-                let message = pending.change.message().clone().at(pending.position(head));
-                let none = IndexTerms::default();
-                let terms = match &pending.change {
-                    Change::Append { terms, .. } => terms,
-                    _ => &none,
-                };
-                let document = MessageDocument::new(&message, terms, head);
+                let message = Message::clone(pending.change.message()).at(pending.position(head));
+                let document = MessageDocument::new(&message, head);
                 let document = serialize_to_raw_document_buf(&document).map_err(RepositoryError::internal)?;
                 bytes += document.as_bytes().len();
                 if documents.len() == DOCUMENTS || (bytes > BYTES && !documents.is_empty()) {
@@ -216,7 +211,7 @@ impl<'a> Commit<'a> {
                     break 'lines;
                 }
                 offers.push(Offer { line: index, head });
-                statements.push(revision(message, terms, head).map_err(RepositoryError::internal)?);
+                statements.push(revision(message, *terms, head).map_err(RepositoryError::internal)?);
             }
         }
         let update = |statements| command::update(MESSAGES, statements, Order::Kept);
@@ -289,7 +284,7 @@ async fn carry_out(connection: &Arc<Connection>, offer: Offer, deed: Deed<'_>) -
 
 /// Describes a change that takes a transaction.
 fn deed(pending: &Pending, head: Head) -> Option<Deed<'_>> {
-    let message = pending.change.message().clone().at(pending.position(head));
+    let message = Message::clone(pending.change.message()).at(pending.position(head));
     let (conversation, members) = match &pending.change {
         Change::Create {
             conversation, members, ..
@@ -297,7 +292,7 @@ fn deed(pending: &Pending, head: Head) -> Option<Deed<'_>> {
         Change::Govern {
             conversation, members, ..
         } => (
-            conversation.as_ref().map_or(Establish::Kept, Establish::Changed),
+            conversation.as_deref().map_or(Establish::Kept, Establish::Changed),
             members,
         ),
         Change::Append { .. } | Change::Revise { .. } => return None,

@@ -158,11 +158,11 @@ impl From<Head> for HeadDocument {
 
 impl MessageDocument {
     /// Writes a message that takes its conversation to `head`.
-    pub(super) fn new(message: &Message, terms: &IndexTerms, head: Head) -> Self {
+    pub(super) fn new(message: &Message, head: Head) -> Self {
         Self {
             revs: vec![long(message.rev.0)],
             head: Some(head.into()),
-            tokens: tokens(terms),
+            tokens: tokens(&IndexTerms::of(message)),
             ..Self::bare(message)
         }
     }
@@ -236,7 +236,7 @@ impl MessageDocument {
 /// Of a message that is not at `message.rev` any more, the statement finds nothing, and would insert a document whose
 /// `_id` is taken: that error, which a statement without upsert would not be, stops the ordered command before a later
 /// statement leaves a hole behind.
-pub(super) fn revision(message: &Message, terms: &TermsChange, head: Head) -> BsonResult<Document> {
+pub(super) fn revision(message: &Message, terms: TermsChange, head: Head) -> BsonResult<Document> {
     let mut set = serialize_to_document(&MessageDocument::bare(message))?;
     for fixed in ["_id", "v", "conversation_id", "seq", "ordinal"] {
         set.remove(fixed);
@@ -249,8 +249,8 @@ pub(super) fn revision(message: &Message, terms: &TermsChange, head: Head) -> Bs
     let rev = long(head.rev.0);
     set.insert("rev", rev);
     set.insert("head", serialize_to_document(&HeadDocument::from(head))?);
-    if let TermsChange::Replace(terms) = terms {
-        let tokens = tokens(terms);
+    if terms == TermsChange::Replace {
+        let tokens = tokens(&IndexTerms::of(message));
         if tokens.is_empty() {
             unset.insert("tokens", "");
         } else {

@@ -1,6 +1,7 @@
 //! What waits to be carried out in one conversation.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::adapters::mongodb::patience::{Deadline, UNSEEN};
 use crate::conversations::Head;
@@ -125,7 +126,7 @@ impl Line {
                 && message.id == id
                 && message.seq == position.seq
             {
-                message.ordinal = position.ordinal;
+                Arc::make_mut(message).ordinal = position.ordinal;
             }
         }
     }
@@ -196,7 +197,7 @@ impl Pending {
     }
 
     /// Works out where the change lands if it takes its conversation to this head.
-    pub(super) const fn position(&self, head: Head) -> Position {
+    pub(super) fn position(&self, head: Head) -> Position {
         match &self.change {
             Change::Revise { message, .. } => Position {
                 seq: message.seq,
@@ -228,7 +229,7 @@ fn after_message(head: Head, message: &Message) -> Head {
 mod tests {
     use super::*;
     use crate::id::UserId;
-    use crate::messages::{Content, Fingerprint, IndexTerms, SystemEvent, TermsChange};
+    use crate::messages::{Content, Fingerprint, SystemEvent, TermsChange};
     use crate::time::Timestamp;
 
     const ID: ConversationId = ConversationId::from_bytes([1; 16]);
@@ -259,8 +260,7 @@ mod tests {
 
     fn append(fence: u64) -> Change {
         Change::Append {
-            message: message(Content::Text("hi".to_owned())),
-            terms: IndexTerms::default(),
+            message: Arc::new(message(Content::Text("hi".to_owned()))),
             fence: Seq(fence),
         }
     }
@@ -269,7 +269,7 @@ mod tests {
         let mut message = message(Content::Text("hi".to_owned()));
         message.rev = Rev(rev);
         Change::Revise {
-            message,
+            message: Arc::new(message),
             terms: TermsChange::Keep,
             fence: Seq(fence),
         }
@@ -280,7 +280,7 @@ mod tests {
         Change::Govern {
             conversation: None,
             members: vec![],
-            message: message(Content::System(SystemEvent::MemberLeft { user_id })),
+            message: Arc::new(message(Content::System(SystemEvent::MemberLeft { user_id }))),
             fence: Seq(fence),
         }
     }

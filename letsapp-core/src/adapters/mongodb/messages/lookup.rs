@@ -147,7 +147,7 @@ impl Found {
         let settled = |outcome| Verdict::Settled(Ok(outcome));
         match (&pending.change, found) {
             (Change::Create { conversation, .. }, _) => match self.conversations.get(&message.conversation_id) {
-                Some(found) if !pending.doubts.is_empty() && found == conversation => {
+                Some(found) if !pending.doubts.is_empty() && found == &**conversation => {
                     settled(Outcome::Committed(pending.position(pending.after(Head::default()))))
                 }
                 Some(found) => settled(Outcome::Exists(Box::new(found.clone()))),
@@ -177,7 +177,7 @@ impl Found {
 impl Pending {
     /// Tells whether what was found is what this change made when nothing was heard of it.
     fn made(&self, found: &Message) -> bool {
-        self.doubts.contains(&found.rev) && *found == self.change.message().clone().at(place(found))
+        self.doubts.contains(&found.rev) && *found == Message::clone(self.change.message()).at(place(found))
     }
 
     /// Says what follows for a change that was not found.

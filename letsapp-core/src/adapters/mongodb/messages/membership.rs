@@ -23,7 +23,7 @@ use crate::adapters::mongodb::patience::{self, Backoff, Deadline};
 use crate::adapters::mongodb::schema::{CONVERSATIONS, MEMBERS, MEMBERSHIPS, MESSAGES};
 use crate::conversations::{Conversation, Creation, Head, Member, MemberChange};
 use crate::id::UserId;
-use crate::messages::{IndexTerms, Message};
+use crate::messages::Message;
 use crate::storage::RepositoryError;
 use crate::time::Timestamp;
 
@@ -141,7 +141,7 @@ impl<'a> Transaction<'a> {
 
     async fn tell(&mut self, deed: &Deed<'_>) -> Result<(), Stumble> {
         self.establish(&deed.conversation).await?;
-        let document = MessageDocument::new(&deed.message, &IndexTerms::default(), deed.head);
+        let document = MessageDocument::new(&deed.message, deed.head);
         self.write(command::insert_one(MESSAGES, &document)?).await?;
         let members = self.members_after(deed).await?;
         self.enrol(&members).await

@@ -6,7 +6,7 @@ use super::row::DocId;
 use super::{by_id, reactions, row};
 use crate::conversations::{Conversation, Head, MemberChange};
 use crate::id::Seq;
-use crate::messages::{Change, IndexTerms, Message, Outcome, Position, TermsChange};
+use crate::messages::{Change, Message, Outcome, Position, TermsChange};
 
 /// Carries out changes in order, and returns what came of each.
 pub(super) fn carry_out(
@@ -26,14 +26,14 @@ fn one(transaction: &mut Transaction<'_>, change: &Change) -> rusqlite::Result<O
             members,
             message,
         } => create(transaction, conversation, members, message),
-        Change::Append { message, terms, fence } => append(transaction, message, terms, *fence),
-        Change::Revise { message, terms, fence } => revise(transaction, message, terms, *fence),
+        Change::Append { message, fence } => append(transaction, message, *fence),
+        Change::Revise { message, terms, fence } => revise(transaction, message, *terms, *fence),
         Change::Govern {
             conversation,
             members,
             message,
             fence,
-        } => govern(transaction, conversation.as_ref(), members, message, *fence),
+        } => govern(transaction, conversation.as_deref(), members, message, *fence),
     }
 }
 
@@ -52,12 +52,7 @@ fn create(
     outcome.ok_or(rusqlite::Error::StatementChangedRows(0))
 }
 
-fn append(
-    transaction: &mut Transaction<'_>,
-    message: &Message,
-    terms: &IndexTerms,
-    fence: Seq,
-) -> rusqlite::Result<Outcome> {
+fn append(transaction: &mut Transaction<'_>, message: &Message, fence: Seq) -> rusqlite::Result<Outcome> {
     let Some(head) = current(transaction, message, fence)? else {
         return refused(transaction, message);
     };
@@ -65,7 +60,7 @@ fn append(
     let Some(docid) = add(transaction, message, position)? else {
         return refused(transaction, message);
     };
-    row::index(transaction, docid, terms)?;
+    row::index(transaction, docid, message)?;
     moved(transaction, head, message, position);
     Ok(Outcome::Committed(position))
 }
@@ -73,7 +68,7 @@ fn append(
 fn revise(
     transaction: &mut Transaction<'_>,
     message: &Message,
-    terms: &TermsChange,
+    terms: TermsChange,
     fence: Seq,
 ) -> rusqlite::Result<Outcome> {
     let Some(head) = current(transaction, message, fence)? else {
@@ -84,9 +79,9 @@ fn revise(
         return Ok(Outcome::Outdated);
     };
     reactions::replace(transaction, message, message.seq)?;
-    if let TermsChange::Replace(terms) = terms {
+    if terms == TermsChange::Replace {
         row::forget(transaction, docid)?;
-        row::index(transaction, docid, terms)?;
+        row::index(transaction, docid, message)?;
     }
     transaction.moved(message.conversation_id, Head { rev, ..head });
     let seq = message.seq;

@@ -164,8 +164,9 @@ pub(super) fn update(
 }
 
 /// Files a message under its terms; one without any is not filed.
-pub(super) fn index(transaction: &Transaction<'_>, id: DocId, terms: &IndexTerms) -> rusqlite::Result<()> {
-    if !(terms.body.is_empty() && terms.attachments.is_empty()) {
+pub(super) fn index(transaction: &Transaction<'_>, id: DocId, message: &Message) -> rusqlite::Result<()> {
+    let terms = IndexTerms::of(message);
+    if !terms.is_empty() {
         transaction
             .prepare(INSERT_TERMS)?
             .execute(params![id.0, terms.body, terms.attachments])?;

@@ -4,8 +4,6 @@ use std::fs;
 use std::time::Duration;
 
 use super::{append, commit, conversation, message, new_store, place};
-use crate::id::Seq;
-use crate::messages::{Change, IndexTerms};
 
 #[tokio::test]
 async fn the_log_is_copied_while_the_store_is_open() {
@@ -35,12 +33,7 @@ async fn the_log_begins_anew_before_it_is_too_long() {
     let log = directory.path().join("letsapp.db-wal");
     let mut longest = 0;
     for n in 0..160 {
-        let change = Change::Append {
-            message: message(id, n, &body),
-            terms: IndexTerms::default(),
-            fence: Seq::ZERO,
-        };
-        assert!(place(&commit(&store, vec![change]).await[0]).is_some());
+        assert!(place(&commit(&store, vec![append(message(id, n, &body))]).await[0]).is_some());
         longest = longest.max(fs::metadata(&log).unwrap().len());
     }
     // A copy may be under way when 64 MiB are reached; what is written until it ends comes on top.

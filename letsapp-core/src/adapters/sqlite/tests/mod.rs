@@ -7,12 +7,14 @@ mod plans;
 mod refusals;
 mod terms;
 
+use std::sync::Arc;
+
 use tempfile::TempDir;
 
 use super::SqliteStore;
 use crate::conversations::{Conversation, Creation, Kind};
 use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::{Change, Content, Fingerprint, IndexTerms, Message, Outcome};
+use crate::messages::{Change, Content, Fingerprint, Message, Outcome};
 use crate::storage::Repositories as _;
 use crate::time::Timestamp;
 use crate::users::About;
@@ -76,19 +78,10 @@ fn message(conversation_id: ConversationId, n: u64, body: &str) -> Message {
     }
 }
 
-/// The words are their own terms: those of the tests are plain.
 fn append(message: Message) -> Change {
     Change::Append {
-        terms: terms(message.body()),
-        message,
+        message: Arc::new(message),
         fence: Seq::ZERO,
-    }
-}
-
-fn terms(body: &str) -> IndexTerms {
-    IndexTerms {
-        body: body.to_owned(),
-        attachments: String::new(),
     }
 }
 

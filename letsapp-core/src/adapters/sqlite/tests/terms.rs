@@ -1,16 +1,19 @@
 //! The index of terms follows the messages.
 
-use super::{append, commit, conversation, message, new_store, place, terms, user_id};
+use std::sync::Arc;
+
+use super::{append, commit, conversation, message, new_store, place, user_id};
 use crate::adapters::sqlite::SqliteStore;
 use crate::conversations::MemberChange;
 use crate::id::{ConversationId, Rev, Seq};
-use crate::messages::{Change, Content, Emoji, IndexTerms, Message, Reaction, SystemEvent, TermsChange};
+use crate::messages::search::index_terms;
+use crate::messages::{Change, Content, Emoji, Message, Reaction, SystemEvent, TermsChange};
 use crate::storage::Repositories as _;
 use crate::time::Timestamp;
 
-/// Returns how many messages have a term that begins so.
+/// Returns how many messages have a word that begins so.
 async fn found(store: &SqliteStore, prefix: &str) -> i64 {
-    let prefix = format!("{prefix}*");
+    let prefix = format!("{}*", index_terms(prefix));
     let count = move |connection: &rusqlite::Connection| {
         connection.query_row(
             "SELECT count(*) FROM message_terms JOIN messages ON docid = message_terms.rowid
@@ -24,11 +27,18 @@ async fn found(store: &SqliteStore, prefix: &str) -> i64 {
 
 async fn revise(store: &SqliteStore, message: Message, terms: TermsChange) {
     let change = Change::Revise {
-        message,
+        message: Arc::new(message),
         terms,
         fence: Seq::ZERO,
     };
     assert!(place(&commit(store, vec![change]).await[0]).is_some());
+}
+
+fn saying(body: &str, message: Message) -> Message {
+    Message {
+        content: Content::Text(body.to_owned()),
+        ..message
+    }
 }
 
 async fn stored(store: &SqliteStore, id: ConversationId) -> Message {
@@ -39,23 +49,23 @@ async fn stored(store: &SqliteStore, id: ConversationId) -> Message {
 async fn a_message_is_found_by_its_terms_of_now_only() {
     let (_directory, store) = new_store();
     let id = conversation(&store, 1).await;
-    commit(&store, vec![append(message(id, 1, "tabc tdef"))]).await;
-    assert_eq!(found(&store, "tab").await, 1);
+    commit(&store, vec![append(message(id, 1, "abc def"))]).await;
+    assert_eq!(found(&store, "ab").await, 1);
 
-    let edited = stored(&store, id).await;
-    revise(&store, edited, TermsChange::Replace(terms("tdef txyz"))).await;
-    assert_eq!((found(&store, "tab").await, found(&store, "txy").await), (0, 1));
+    let edited = saying("def xyz", stored(&store, id).await);
+    revise(&store, edited, TermsChange::Replace).await;
+    assert_eq!((found(&store, "ab").await, found(&store, "xy").await), (0, 1));
 
     let reacted_to = stored(&store, id).await;
     revise(&store, reacted_to, TermsChange::Keep).await;
-    assert_eq!(found(&store, "txy").await, 1);
+    assert_eq!(found(&store, "xy").await, 1);
 
     let deleted = Message {
         deleted_at: Some(Timestamp::from_millis(9)),
-        ..stored(&store, id).await
+        ..saying("", stored(&store, id).await)
     };
-    revise(&store, deleted, TermsChange::Replace(IndexTerms::default())).await;
-    assert_eq!((found(&store, "tdef").await, found(&store, "t").await), (0, 0));
+    revise(&store, deleted, TermsChange::Replace).await;
+    assert_eq!((found(&store, "def").await, found(&store, "d").await), (0, 0));
     assert_eq!(stored(&store, id).await.rev, Rev(4));
 }
 
@@ -64,9 +74,9 @@ async fn a_message_of_which_nothing_can_be_found_can_still_be_edited() {
     let (_directory, store) = new_store();
     let id = conversation(&store, 1).await;
     commit(&store, vec![append(message(id, 1, ""))]).await;
-    let edited = stored(&store, id).await;
-    revise(&store, edited, TermsChange::Replace(terms("tabc"))).await;
-    assert_eq!(found(&store, "tabc").await, 1);
+    let edited = saying("abc", stored(&store, id).await);
+    revise(&store, edited, TermsChange::Replace).await;
+    assert_eq!(found(&store, "abc").await, 1);
 }
 
 #[tokio::test]
@@ -125,7 +135,7 @@ async fn what_is_purged_leaves_neither_terms_nor_reactions() {
     let (_directory, store) = new_store();
     let (id, other) = (conversation(&store, 1).await, conversation(&store, 2).await);
     for id in [id, other] {
-        commit(&store, vec![append(message(id, 1, "tabc"))]).await;
+        commit(&store, vec![append(message(id, 1, "abc"))]).await;
         let reaction = Reaction {
             user_id: user_id(1),
             emoji: Emoji::parse("👍").unwrap(),
@@ -138,21 +148,25 @@ async fn what_is_purged_leaves_neither_terms_nor_reactions() {
     }
     let conversation = store.conversations().find(&[id]).await.unwrap().remove(0);
     let end = Change::Govern {
-        conversation: Some(conversation.deleted(Timestamp::from_millis(9))),
+        conversation: Some(Box::new(conversation.deleted(Timestamp::from_millis(9)))),
         members: [0, 1].map(|n| MemberChange::Left(user_id(n))).to_vec(),
-        message: Message {
+        message: Arc::new(Message {
             content: Content::System(SystemEvent::GroupDeleted),
             ..message(id, 2, "")
-        },
+        }),
         fence: Seq::ZERO,
     };
     assert!(place(&commit(&store, vec![end]).await[0]).is_some());
     while !store.conversations().purge(id, 1).await.unwrap() {}
 
     let left = |connection: &rusqlite::Connection| {
-        let count = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let filed = format!(
+            "SELECT count(*) FROM message_terms WHERE message_terms MATCH '{}'",
+            index_terms("abc")
+        );
         Ok((
-            count("SELECT count(*) FROM message_terms WHERE message_terms MATCH 'tabc'")?,
+            count(&filed)?,
             count("SELECT count(*) FROM reactions")?,
             count("SELECT count(*) FROM members")?,
         ))

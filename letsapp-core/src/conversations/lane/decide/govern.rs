@@ -24,7 +24,7 @@ pub(super) fn govern(
     let commit = |conversation: Option<Conversation>, members: Vec<MemberChange>, event: SystemEvent| {
         let message = system(submission, b"", event);
         Ok(Decision::Commit(Change::Govern {
-            conversation,
+            conversation: conversation.map(Box::new),
             members,
             message,
             fence: known.roster.fence,

@@ -5,6 +5,7 @@ mod revise;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use self::govern::govern;
@@ -42,13 +43,12 @@ pub(super) fn decide(
     let fence = known.roster.fence;
     match &submission.command {
         Command::Create { .. } => unreachable!("decided above"),
-        Command::Send { message, terms } => {
+        Command::Send(message) => {
             known.barrier.pass(actor.user_id)?;
             check_reply(known, actor, message.reply_to, target)?;
             check_mentions(known, &message.mentions, &[])?;
             Ok(Decision::Commit(Change::Append {
-                message: message.clone(),
-                terms: terms.clone(),
+                message: Arc::clone(message),
                 fence,
             }))
         }
@@ -58,7 +58,11 @@ pub(super) fn decide(
                 .filter(|message| actor.sees(message.seq))
                 .ok_or(ConversationError::NotFound)?;
             Ok(match revise(submission, known, actor, target, edit_window)? {
-                Some((message, terms)) => Decision::Commit(Change::Revise { message, terms, fence }),
+                Some((message, terms)) => Decision::Commit(Change::Revise {
+                    message: Arc::new(message),
+                    terms,
+                    fence,
+                }),
                 None => Decision::Unchanged(target.clone()),
             })
         }
@@ -103,7 +107,7 @@ fn create(submission: &Submission, conversation: &Conversation, user_ids: &[User
         }
     };
     Change::Create {
-        conversation: conversation.clone(),
+        conversation: Box::new(conversation.clone()),
         members: user_ids
             .iter()
             .map(|user_id| MemberChange::Joined(*user_id, role(*user_id)))
@@ -119,10 +123,10 @@ fn create(submission: &Submission, conversation: &Conversation, user_ids: &[User
 }
 
 /// Makes the system message that tells of one step of an operation.
-fn system(submission: &Submission, step: &[u8], event: SystemEvent) -> Message {
+fn system(submission: &Submission, step: &[u8], event: SystemEvent) -> Arc<Message> {
     let conversation_id = submission.conversation_id;
     let operation = [submission.operation.as_slice(), step].concat();
-    Message {
+    Arc::new(Message {
         conversation_id,
         id: MessageId::of_operation(conversation_id, &operation),
         seq: Seq::ZERO,
@@ -139,5 +143,5 @@ fn system(submission: &Submission, step: &[u8], event: SystemEvent) -> Message {
         edited_at: None,
         deleted_at: None,
         fingerprint: Fingerprint::SYSTEM,
-    }
+    })
 }

@@ -8,7 +8,7 @@ use crate::conversations::permission::{Action, allows};
 use crate::conversations::rosters::KnownRoster;
 use crate::conversations::{ConversationError, Forbidden, Kind, Member};
 use crate::id::UserId;
-use crate::messages::{Content, Emoji, IndexTerms, Message, Reaction, TermsChange};
+use crate::messages::{Content, Emoji, Message, Reaction, TermsChange};
 use crate::time::Timestamp;
 
 /// How many different reactions a message can have.
@@ -26,9 +26,7 @@ pub(super) fn revise(
         return Err(ConversationError::Forbidden(Forbidden::System));
     }
     match &submission.command {
-        Command::Edit {
-            body, mentions, terms, ..
-        } => {
+        Command::Edit { body, mentions, .. } => {
             known.barrier.pass(actor.user_id)?;
             check_edit(message, actor.user_id, submission.at, edit_window)?;
             check_mentions(known, mentions, &message.mentions)?;
@@ -48,16 +46,12 @@ pub(super) fn revise(
                 edited_at: Some(submission.at),
                 ..message.clone()
             };
-            Ok(Some((edited, TermsChange::Replace(terms.clone()))))
+            Ok(Some((edited, TermsChange::Replace)))
         }
         Command::Delete { .. } => {
             check_delete(message, actor, known.roster.conversation.kind)?;
-            Ok(message.deleted_at.is_none().then(|| {
-                (
-                    tombstone(message, submission.at),
-                    TermsChange::Replace(IndexTerms::default()),
-                )
-            }))
+            let deleted = || (tombstone(message, submission.at), TermsChange::Replace);
+            Ok(message.deleted_at.is_none().then(deleted))
         }
         Command::React { emoji, .. } => {
             known.barrier.pass(actor.user_id)?;
@@ -74,7 +68,7 @@ pub(super) fn revise(
             message.reactions.retain(|reaction| !is_meant(reaction));
             Ok(Some((message, TermsChange::Keep)))
         }
-        Command::Create { .. } | Command::Send { .. } | Command::Govern(_) => unreachable!("these revise no message"),
+        Command::Create { .. } | Command::Send(_) | Command::Govern(_) => unreachable!("these revise no message"),
     }
 }
 

@@ -116,7 +116,6 @@ fn edit(body: &str) -> Command {
         seq: Seq(5),
         body: body.to_owned(),
         mentions: Vec::new(),
-        terms: IndexTerms::default(),
     }
 }
 
@@ -226,10 +225,9 @@ fn what_may_be_sent() {
             mentions: mentions.to_vec(),
             ..message(actor, 0)
         };
-        let terms = IndexTerms::default();
         word(&try_decide(
             actor,
-            Command::Send { message, terms },
+            Command::Send(Arc::new(message)),
             Some(&group()),
             target,
         ))
@@ -296,10 +294,7 @@ fn what_two_may_say_to_each_other_while_something_stands_between_them() {
         ];
         for ((actor, known), expected) in situations.into_iter().zip(expected) {
             let command = match name {
-                "send" => Command::Send {
-                    message: message(actor, 0),
-                    terms: IndexTerms::default(),
-                },
+                "send" => Command::Send(Arc::new(message(actor, 0))),
                 name => revise_command(name),
             };
             let decision = try_decide(actor, command, Some(known), Some(&mine(actor)));
@@ -328,7 +323,6 @@ fn who_was_mentioned_may_have_left_when_the_words_are_changed() {
             seq: Seq(5),
             body: "changed".to_owned(),
             mentions: mentions.to_vec(),
-            terms: IndexTerms::default(),
         };
         try_decide(MEMBER, command, Some(&group()), Some(&before))
     };
@@ -487,7 +481,7 @@ fn two_steps_of_one_wish_are_two_messages_and_the_same_step_is_one() {
 #[test]
 fn a_group_is_made_whoever_is_known() {
     let command = Command::Create {
-        conversation: conversation(Kind::Group),
+        conversation: Box::new(conversation(Kind::Group)),
         user_ids: vec![OWNER, MEMBER],
     };
     match try_decide(OWNER, command, None, None) {
@@ -549,16 +543,18 @@ fn a_message_takes_32_different_reactions_and_any_number_of_the_same() {
 
 #[test]
 fn a_tombstone_is_found_by_nothing_and_a_reaction_leaves_the_index_alone() {
-    let terms = |command| {
-        let target = message(MEMBER, 5);
-        match try_decide(MEMBER, command, Some(&group()), Some(&target)) {
-            Ok(Decision::Commit(Change::Revise { terms, .. })) => terms,
-            other => panic!("{}", word(&other)),
-        }
+    let target = message(MEMBER, 5);
+    let terms = |command| match try_decide(MEMBER, command, Some(&group()), Some(&target)) {
+        Ok(Decision::Commit(Change::Revise { message, terms, .. })) => (terms, IndexTerms::of(&message)),
+        other => panic!("{}", word(&other)),
     };
     assert_eq!(
         terms(revise_command("delete")),
-        TermsChange::Replace(IndexTerms::default())
+        (TermsChange::Replace, IndexTerms::default())
     );
-    assert_eq!(terms(revise_command("react")), TermsChange::Keep);
+    assert_eq!(
+        terms(revise_command("react")),
+        (TermsChange::Keep, IndexTerms::of(&target))
+    );
+    assert!(!IndexTerms::of(&target).is_empty());
 }
