@@ -138,7 +138,7 @@ impl Ports {
         match self.lanes.submit(wish).await {
             Ok(Done::Exists(found)) if is_same(&found, principal.user_id, fingerprint) => Ok((id, Made::Before)),
             Ok(Done::Exists(_)) => Err(ConversationError::Conflict),
-            Ok(Done::Changed(..)) => Ok((id, Made::Now)),
+            Ok(Done::Changed(_) | Done::Sent(_)) => Ok((id, Made::Now)),
             Ok(Done::Unchanged(_) | Done::Nothing) => Ok((id, Made::Before)),
             Err(refusal) => Err(self.access.explain(refusal, id, principal.user_id).await),
         }

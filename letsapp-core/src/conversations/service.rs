@@ -280,8 +280,8 @@ impl ConversationService {
             command: Command::Govern(act),
         };
         match self.ports.lanes.submit(wish).await {
-            Ok(Done::Changed(message, _) | Done::Unchanged(message)) => Ok(Some(message)),
-            Ok(Done::Nothing | Done::Exists(_)) => Ok(None),
+            Ok(Done::Changed(message) | Done::Unchanged(message)) => Ok(Some(message)),
+            Ok(Done::Nothing | Done::Exists(_) | Done::Sent(_)) => Ok(None),
             Err(refusal) => Err(self.ports.access.explain(refusal, id, principal.user_id).await),
         }
     }

@@ -18,6 +18,7 @@ use bytes::Bytes;
 
 use crate::auth::Principal;
 use crate::id::{ConnectionId, SessionId, UserId};
+use crate::protocol;
 pub use crate::protocol::Event;
 
 /// Carries events to the connected of every server that shares the bus.
@@ -112,7 +113,15 @@ impl Shared {
         &self.event
     }
 
-    /// Returns what a new message's event says of the message: its JSON as everyone sees it. `None` of other events.
+    /// Returns the new message that it tells of; `None` of other events.
+    pub(crate) const fn message(&self) -> Option<&protocol::Message> {
+        match &self.event {
+            Event::MessageCreated(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// Returns the JSON of the new message that it tells of, as it stands in the frame; `None` of other events.
     pub(crate) fn message_json(&self) -> Option<&[u8]> {
         const BEFORE: &[u8] = br#"{"event":"message.created","data":"#;
         self.frame().strip_prefix(BEFORE)?.strip_suffix(b"}")

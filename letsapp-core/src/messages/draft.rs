@@ -81,12 +81,14 @@ impl Ports {
         fingerprint: Fingerprint,
     ) -> Result<Sent, ConversationError> {
         match outcome {
-            Ok(done) => {
+            Ok(Done::Sent(event)) => Ok(Sent::now(event)),
+            Ok(Done::Unchanged(message) | Done::Changed(message)) => {
                 // Another server may have deleted the group without the lane's having heard of it.
                 self.access.reader(conversation_id, sender).await?;
                 self.typists.sent(conversation_id, sender);
-                Sent::of(done, sender)
+                Ok(Sent::before(&message))
             }
+            Ok(Done::Nothing | Done::Exists(_)) => Err(ConversationError::NotFound),
             Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
             Err(refusal) => {
                 let refused = self.access.explain(refusal, conversation_id, sender).await;
@@ -96,7 +98,7 @@ impl Ports {
                 // What was sent before a check began to fail is still the answer to its retry.
                 let before = self.messages.find_by_id(conversation_id, id).await?;
                 match before.filter(|message| message.sender_id == sender) {
-                    Some(message) if message.fingerprint.matches(&fingerprint) => Ok(Sent::before(message)),
+                    Some(message) if message.fingerprint.matches(&fingerprint) => Ok(Sent::before(&message)),
                     Some(_) => Err(ConversationError::Conflict),
                     None => Err(refused),
                 }

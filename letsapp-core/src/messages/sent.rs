@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::conversations::lane::Done;
-use crate::conversations::{ConversationError, Made};
+use crate::conversations::Made;
 use crate::event::Shared;
-use crate::id::UserId;
 use crate::messages::Message;
 use crate::protocol;
 
@@ -26,47 +24,49 @@ use crate::protocol;
 /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
 /// ```
 #[derive(Clone, Debug)]
-pub struct Sent {
-    message: Arc<Message>,
-    viewer: UserId,
-    made: Made,
-    /// The event that tells of it, if that is now.
-    event: Option<Arc<Shared>>,
+pub struct Sent(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// Just now, as this event tells.
+    Now(Arc<Shared>),
+    /// Before, under its id.
+    Before(Box<protocol::Message>),
 }
 
 impl Sent {
-    pub(super) fn of(done: Done, viewer: UserId) -> Result<Self, ConversationError> {
-        let (message, made, event) = match done {
-            Done::Changed(message, event) => (message, Made::Now, event),
-            Done::Unchanged(message) => (message, Made::Before, None),
-            Done::Nothing | Done::Exists(_) => return Err(ConversationError::NotFound),
-        };
-        Ok(Self {
-            message,
-            viewer,
-            made,
-            event,
-        })
+    /// Shows a message that was sent just now.
+    pub(super) const fn now(event: Arc<Shared>) -> Self {
+        Self(Kind::Now(event))
     }
 
-    /// Shows a message that was sent before.
-    pub(super) fn before(message: Message) -> Self {
-        Self {
-            viewer: message.sender_id,
-            message: Arc::new(message),
-            made: Made::Before,
-            event: None,
-        }
+    /// Shows a message that was sent before, to its sender.
+    pub(super) fn before(message: &Message) -> Self {
+        let shown = protocol::Message::seen_by(message, message.sender_id);
+        Self(Kind::Before(Box::new(shown)))
     }
 
     /// Returns the message.
+    ///
+    /// # Panics
+    /// Never: the event of a new message tells of it.
     pub fn message(&self) -> protocol::Message {
-        protocol::Message::seen_by(&self.message, self.viewer)
+        match &self.0 {
+            Kind::Now(event) => protocol::Message {
+                // Nobody has reacted to what was sent just now.
+                my_reaction: Some(None),
+                ..event.message().expect("it tells of a message").clone()
+            },
+            Kind::Before(message) => protocol::Message::clone(message),
+        }
     }
 
     /// Tells whether it was sent now, or before under its id.
     pub const fn made(&self) -> Made {
-        self.made
+        match &self.0 {
+            Kind::Now(_) => Made::Now,
+            Kind::Before(_) => Made::Before,
+        }
     }
 
     /// Writes the message as JSON.
@@ -74,18 +74,49 @@ impl Sent {
     /// # Errors
     /// When it can't be written, which is a fault of its type.
     pub fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        let written = self
-            .event
-            .as_ref()
-            .and_then(|event| event.message_json()?.strip_suffix(b"}"));
-        match written {
-            Some(fields) => {
-                out.extend_from_slice(fields);
-                // Nobody has reacted to what was sent just now.
-                out.extend_from_slice(br#","my_reaction":null}"#);
-                Ok(())
-            }
-            None => serde_json::to_writer(out, &self.message()),
+        match &self.0 {
+            Kind::Now(event) => match event.message_json().and_then(|json| json.strip_suffix(b"}")) {
+                Some(fields) => {
+                    out.extend_from_slice(fields);
+                    out.extend_from_slice(br#","my_reaction":null}"#);
+                    Ok(())
+                }
+                None => serde_json::to_writer(out, &self.message()),
+            },
+            Kind::Before(message) => serde_json::to_writer(out, message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::conversations::fixtures::{ANA, message};
+    use crate::event::Event;
+    use crate::messages::Content;
+
+    #[test]
+    fn what_is_written_is_the_message_whenever_it_was_sent() {
+        let message = Message {
+            content: Content::Text(r#"{"event":"message.created","data":{}} "}"#.to_owned()),
+            ..message(ANA, 3)
+        };
+        let event = Event::MessageCreated(protocol::Message::from(&message));
+        let event = Arc::new(Shared::new(event));
+        let table = [
+            (Sent::now(Arc::clone(&event)), Made::Now),
+            (Sent::before(&message), Made::Before),
+        ];
+        assert!(event.message_json().is_some(), "the first is written from its event");
+        for (sent, made) in table {
+            let mut json = b"> ".to_vec();
+            sent.write_json(&mut json).unwrap();
+            let written: Value = serde_json::from_slice(json.strip_prefix(b"> ").unwrap()).unwrap();
+            assert_eq!(written, serde_json::to_value(sent.message()).unwrap());
+            assert_eq!(written.get("my_reaction"), Some(&Value::Null));
+            assert_eq!((sent.made(), sent.message().seq), (made, message.seq));
         }
     }
 }

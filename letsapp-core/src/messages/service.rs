@@ -100,9 +100,9 @@ impl MessageService {
         async move {
             let (outcome, id, fingerprint) = submitted?;
             let outcome = outcome.await;
-            if let Ok(done @ Done::Changed(..)) = outcome {
+            if let Ok(Done::Sent(event)) = outcome {
                 ports.typists.sent(conversation_id, sender);
-                return Sent::of(done, sender);
+                return Ok(Sent::now(event));
             }
             // Thousands wait in the line above, and few of them come here: so their futures are small.
             Box::pin(ports.sent_before(outcome, conversation_id, sender, id, fingerprint)).await
@@ -232,7 +232,10 @@ impl MessageService {
             .submit(ports.wish(principal, conversation_id, origin, ports.clock.now(), command));
         async move {
             match outcome.await {
-                Ok(done) => Sent::of(done, actor).map(|changed| changed.message()),
+                Ok(Done::Changed(message) | Done::Unchanged(message)) => {
+                    Ok(protocol::Message::seen_by(&message, actor))
+                }
+                Ok(Done::Sent(_) | Done::Nothing | Done::Exists(_)) => Err(ConversationError::NotFound),
                 Err(refusal) => Err(ports.access.explain(refusal, conversation_id, actor).await),
             }
         }

@@ -1,9 +1,12 @@
 //! The messages of one conversation, in order.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::iter;
 use std::ops::Bound;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::record::Record;
 use crate::conversations::{Head, Span, Window};
@@ -21,7 +24,9 @@ pub(super) struct Log {
         reason = "a log that grows would move all of its messages, time and again"
     )]
     records: Vec<Box<Record>>,
-    by_id: HashMap<MessageId, Seq>,
+    /// Where each id is. The ids themselves are in the records, and not a second time here.
+    by_id: HashTable<Seq>,
+    hasher: RandomState,
     /// Those that were revised, by the `rev` of it.
     revised: BTreeMap<Rev, Seq>,
     /// Deleted messages of users.
@@ -35,7 +40,8 @@ impl Log {
             conversation_id,
             purged: 0,
             records: Vec::new(),
-            by_id: HashMap::new(),
+            by_id: HashTable::new(),
+            hasher: RandomState::new(),
             revised: BTreeMap::new(),
             deleted: BTreeSet::new(),
             head: Head::default(),
@@ -48,11 +54,15 @@ impl Log {
 
     /// Adds a message, unless its id is taken or there is another fence by now.
     pub(super) fn append(&mut self, message: &Message, fence: Seq) -> Outcome {
-        let place = match self.by_id.entry(message.id) {
-            Entry::Vacant(place) => place,
+        let (records, purged, hasher) = (&self.records, self.purged, &self.hasher);
+        let id_at = |seq: &Seq| records[place(*seq, purged).expect("it is not purged")].id;
+        let is_it = |seq: &Seq| id_at(seq) == message.id;
+        let hash = hasher.hash_one(message.id);
+        let vacant = match self.by_id.entry(hash, is_it, |seq| hasher.hash_one(id_at(seq))) {
+            Entry::Vacant(vacant) => vacant,
             Entry::Occupied(taken) => {
                 let first = *taken.get();
-                let first = self.find(first).expect("each id is a record's");
+                let first = self.find(first).expect("it is not purged");
                 return Outcome::Duplicate(Box::new(first));
             }
         };
@@ -71,14 +81,14 @@ impl Log {
             ordinal: position.ordinal,
             fence: if from_user { self.head.fence } else { position.seq },
         };
-        place.insert(position.seq);
+        vacant.insert(position.seq);
         self.records.push(Box::new(Record::new(message, position)));
         Outcome::Committed(position)
     }
 
     /// Replaces a message, unless it has changed since the new state was worked out, or there is another fence by now.
     pub(super) fn revise(&mut self, message: &Message, fence: Seq) -> Outcome {
-        let place = self.place(message.seq).filter(|_| self.head.fence == fence);
+        let place = place(message.seq, self.purged).filter(|_| self.head.fence == fence);
         let Some(record) = place.and_then(|place| self.records.get_mut(place)) else {
             return Outcome::Outdated;
         };
@@ -105,11 +115,12 @@ impl Log {
     }
 
     pub(super) fn find(&self, seq: Seq) -> Option<Message> {
-        Some(self.message(self.records.get(self.place(seq)?)?))
+        Some(self.message(self.record(seq)?))
     }
 
     pub(super) fn find_by_id(&self, id: MessageId) -> Option<Message> {
-        self.find(*self.by_id.get(&id)?)
+        let is_it = |seq: &Seq| self.record(*seq).is_some_and(|record| record.id == id);
+        self.find(*self.by_id.find(self.hasher.hash_one(id), is_it)?)
     }
 
     pub(super) fn history(&self, windows: &[Window], range: Range, limit: usize) -> Vec<Message> {
@@ -144,9 +155,7 @@ impl Log {
         let unrevised = self.records[appended_since..].iter();
         let mut unrevised = unrevised.filter(|record| record.revised().is_none()).peekable();
         let revised = self.revised.range((Bound::Excluded(after), Bound::Unbounded));
-        let mut revised = revised
-            .filter_map(|(_, seq)| self.records.get(self.place(*seq)?))
-            .peekable();
+        let mut revised = revised.filter_map(|(_, seq)| self.record(*seq)).peekable();
         iter::from_fn(move || match (unrevised.peek(), revised.peek()) {
             (Some(one), Some(other)) if one.rev() < other.rev() => unrevised.next(),
             (_, Some(_)) => revised.next(),
@@ -172,8 +181,7 @@ impl Log {
         let Some(newest) = self.between(span.after, span.through).last() else {
             return 0;
         };
-        let before = self.place(span.after).and_then(|place| self.records.get(place));
-        let before = before.map_or(0, |record| record.ordinal);
+        let before = self.record(span.after).map_or(0, |record| record.ordinal);
         let deleted = self
             .deleted
             .range((Bound::Excluded(span.after), Bound::Included(span.through)))
@@ -192,7 +200,10 @@ impl Log {
     pub(super) fn purge(&mut self, limit: usize) -> bool {
         let count = self.records.len().saturating_sub(1).min(limit);
         for record in self.records.drain(..count) {
-            self.by_id.remove(&record.id);
+            let hash = self.hasher.hash_one(record.id);
+            if let Ok(entry) = self.by_id.find_entry(hash, |seq| *seq == record.seq) {
+                entry.remove();
+            }
             self.revised.remove(&record.rev());
             self.deleted.remove(&record.seq);
         }
@@ -208,8 +219,8 @@ impl Log {
         &self.records[after..through]
     }
 
-    fn place(&self, seq: Seq) -> Option<usize> {
-        usize::try_from(seq.0.checked_sub(self.purged)?.checked_sub(1)?).ok()
+    fn record(&self, seq: Seq) -> Option<&Box<Record>> {
+        self.records.get(place(seq, self.purged)?)
     }
 
     fn message(&self, record: &Record) -> Message {
@@ -219,4 +230,9 @@ impl Log {
     fn page<'a>(&self, records: impl Iterator<Item = &'a Box<Record>>, limit: usize) -> Vec<Message> {
         records.take(limit).map(|record| self.message(record)).collect()
     }
+}
+
+/// Where the record of `seq` is, when so many were purged.
+fn place(seq: Seq, purged: u64) -> Option<usize> {
+    usize::try_from(seq.0.checked_sub(purged)?.checked_sub(1)?).ok()
 }

@@ -75,9 +75,10 @@ pub(crate) enum Act {
 /// What came of a wish.
 #[derive(Clone, Debug)]
 pub(crate) enum Done {
-    /// The change is durable; this is the message that it made or changed and, if it was made, the event that tells of
-    /// it.
-    Changed(Arc<Message>, Option<Arc<Shared>>),
+    /// A user's new message is durable; this is the event that tells of it.
+    Sent(Arc<Shared>),
+    /// Any other change is durable; this is the message that it made or changed.
+    Changed(Arc<Message>),
     /// It was so already; this is the message, as it now stands.
     Unchanged(Arc<Message>),
     /// It was so already, and there is nothing to show.

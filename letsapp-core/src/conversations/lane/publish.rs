@@ -8,32 +8,64 @@ use crate::conversations::rosters::{KnownRoster, Rosters};
 use crate::conversations::view::Views;
 use crate::conversations::{Role, Roster};
 use crate::event::{Audience, Envelope, Event, EventBus, Shared};
-use crate::id::UserId;
-use crate::messages::{Content, Message, SystemEvent};
+use crate::id::{ConversationId, Rev, UserId};
+use crate::messages::{Content, Message, Position, SystemEvent};
 use crate::protocol;
 use crate::storage::RepositoryError;
 
 /// A committed change that is to be told.
 pub(super) struct Publication {
-    pub(super) message: Arc<Message>,
-    pub(super) kind: DraftKind,
-    /// Of a new message, its event.
-    pub(super) event: Option<Arc<Shared>>,
+    pub(super) news: News,
+    conversation_id: ConversationId,
+    rev: Rev,
     /// The roster that it was decided on; of a change of membership, the one before.
     known: Option<Arc<KnownRoster>>,
     /// Who learns of it by a reply.
     pub(super) informed: Informed,
 }
 
+/// What there is to tell.
+pub(super) enum News {
+    /// A user's new message, as the event that tells of it.
+    Appended(Arc<Shared>),
+    /// This message is another now.
+    Revised(Arc<Message>),
+    /// The group changed as this system message says.
+    Governed(Arc<Message>),
+}
+
 impl Publication {
-    pub(super) fn new(message: Arc<Message>, kind: DraftKind, known: Option<&Arc<KnownRoster>>) -> Self {
-        let event = || Event::MessageCreated(protocol::Message::from(&*message));
+    /// Makes what tells of a change where it landed.
+    pub(super) fn new(message: Arc<Message>, at: Position, kind: DraftKind, known: Option<&Arc<KnownRoster>>) -> Self {
+        let landed = |message: Arc<Message>| Arc::new(Arc::unwrap_or_clone(message).at(at));
         Self {
-            event: (kind == DraftKind::Appended).then(|| Arc::new(Shared::new(event()))),
-            message,
-            kind,
+            conversation_id: message.conversation_id,
+            rev: at.rev,
+            news: match kind {
+                DraftKind::Appended => {
+                    let created = protocol::Message {
+                        seq: at.seq,
+                        rev: at.rev,
+                        ..protocol::Message::from(&*message)
+                    };
+                    News::Appended(Arc::new(Shared::new(Event::MessageCreated(created))))
+                }
+                DraftKind::Revised => News::Revised(landed(message)),
+                DraftKind::Governed => News::Governed(landed(message)),
+            },
             known: known.cloned(),
             informed: Informed::default(),
+        }
+    }
+
+    /// Addresses an event to all who are in and were not told yet.
+    fn to_everyone(&self, known: &KnownRoster, event: Arc<Shared>) -> Envelope {
+        Envelope {
+            audience: Audience::Users {
+                ids: Arc::clone(&known.everyone),
+                except: self.informed.except(),
+            },
+            event,
         }
     }
 }
@@ -47,43 +79,33 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// Publishes what one commit did, each conversation's changes in order of `rev`.
     pub(super) async fn publish(&self, mut publications: Vec<Publication>, rosters: &Rosters) {
-        publications.sort_by_key(|publication| publication.message.rev);
+        publications.sort_by_key(|publication| publication.rev);
         for publication in publications {
-            match publication.kind {
-                DraftKind::Appended => self.appended(publication),
-                DraftKind::Revised => self.revised(&publication),
-                DraftKind::Governed => {
-                    if let Err(error) = self.governed(&publication, rosters).await {
-                        let conversation = publication.message.conversation_id;
+            match &publication.news {
+                News::Appended(event) => {
+                    if let Some(known) = &publication.known {
+                        self.bus.publish(publication.to_everyone(known, Arc::clone(event)));
+                    }
+                }
+                News::Revised(message) => self.revised(&publication, message),
+                News::Governed(message) => {
+                    if let Err(error) = self.governed(&publication, message, rosters).await {
+                        let conversation = publication.conversation_id;
                         tracing::warn!(%error, conversation.id = %conversation, "a change was not told; clients are to sync");
-                        self.unsettle(&publication);
+                        self.unsettle(&publication, message);
                     }
                 }
             }
         }
     }
 
-    fn appended(&self, publication: Publication) {
-        if let (Some(known), Some(event)) = (publication.known, publication.event) {
-            let audience = Audience::Users {
-                ids: Arc::clone(&known.everyone),
-                except: publication.informed.except(),
-            };
-            self.bus.publish(Envelope { audience, event });
-        }
-    }
-
-    fn revised(&self, publication: &Publication) {
+    fn revised(&self, publication: &Publication, message: &Message) {
         let Some(known) = &publication.known else { return };
-        let message = &publication.message;
-        let event = Event::MessageUpdated(protocol::Message::from(&**message));
+        let event = Event::MessageUpdated(protocol::Message::from(message));
         let (see, blind): (Vec<_>, Vec<_>) = known.roster.members.iter().partition(|member| member.sees(message.seq));
         if blind.is_empty() {
-            self.bus.publish(Envelope::to_users(
-                Arc::clone(&known.everyone),
-                publication.informed.except(),
-                event,
-            ));
+            self.bus
+                .publish(publication.to_everyone(known, Arc::new(Shared::new(event))));
             return;
         }
         let ids = |members: Vec<&crate::conversations::Member>| -> Vec<UserId> {
@@ -100,8 +122,12 @@ impl Publisher {
 
     /// Tells a change of the group itself: the system message to all who see it, and to each whom it brings in, puts
     /// out or shows something new what the conversation now is to them.
-    async fn governed(&self, publication: &Publication, rosters: &Rosters) -> Result<(), RepositoryError> {
-        let message = &publication.message;
+    async fn governed(
+        &self,
+        publication: &Publication,
+        message: &Message,
+        rosters: &Rosters,
+    ) -> Result<(), RepositoryError> {
         let Content::System(event) = &message.content else {
             return Ok(());
         };
@@ -117,7 +143,7 @@ impl Publisher {
             .await?;
         let mut audience = known.everyone.to_vec();
         audience.extend(told.gone.filter(|gone| !audience.contains(gone)));
-        let created = Event::MessageCreated(protocol::Message::from(&**message));
+        let created = Event::MessageCreated(protocol::Message::from(message));
         self.bus
             .publish(Envelope::to_users(audience, publication.informed.except(), created));
         self.show(&known.roster, &told.others, publication, Event::ConversationUpdated)
@@ -135,21 +161,21 @@ impl Publisher {
     /// Tells all who were in a group that it is no more; of what happened in it last, nobody reads.
     fn ended(&self, publication: &Publication) {
         let Some(known) = &publication.known else { return };
-        let id = publication.message.conversation_id;
-        let everyone = Arc::clone(&known.everyone);
-        let removed = Event::ConversationRemoved { id };
+        let removed = Event::ConversationRemoved {
+            id: publication.conversation_id,
+        };
         self.bus
-            .publish(Envelope::to_users(everyone, publication.informed.except(), removed));
+            .publish(publication.to_everyone(known, Arc::new(Shared::new(removed))));
     }
 
     /// Has those whom a change concerns ask for it, because it could not be told.
-    fn unsettle(&self, publication: &Publication) {
+    fn unsettle(&self, publication: &Publication, message: &Message) {
         let mut audience = publication
             .known
             .as_ref()
             .map_or_else(Vec::new, |known| known.everyone.to_vec());
         if let Content::System(SystemEvent::GroupCreated { user_ids } | SystemEvent::MembersAdded { user_ids }) =
-            &publication.message.content
+            &message.content
         {
             audience.extend(user_ids);
         }

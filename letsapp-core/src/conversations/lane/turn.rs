@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::conversations::lane::batch::{Batch, Known, Then, Waiting};
 use crate::conversations::lane::command::{Command, Done, Refusal, Submission};
-use crate::conversations::lane::publish::{Publication, Publisher};
+use crate::conversations::lane::publish::{News, Publication, Publisher};
 use crate::conversations::receipts::Receipts;
 use crate::conversations::rosters::Rosters;
 use crate::conversations::{Conversation, ConversationError};
@@ -122,7 +122,7 @@ impl Turn {
         } in waiting
         {
             match (&results[place], then) {
-                (Resolved::Committed(..), Then::DecideAgain) => again_first.push(submission),
+                (Resolved::Committed(_), Then::DecideAgain) => again_first.push(submission),
                 (Resolved::Outdated, _) | (Resolved::Known(_), Then::DecideAgain) => {
                     submission.attempts += 1;
                     if submission.attempts < ATTEMPTS {
@@ -132,16 +132,21 @@ impl Turn {
                         submission.refuse(busy.into());
                     }
                 }
-                (Resolved::Committed(message, publication), Then::Reply) => {
+                (Resolved::Committed(publication), Then::Reply) => {
                     let publication = &mut publications[*publication];
                     publication.informed.add(submission.origin);
-                    let event = publication.event.clone();
-                    if let (Some(event), Some(_)) = (&event, submission.origin) {
-                        // Whoever asked on a connection is answered by a frame with the same words in it, on another
-                        // thread maybe: it finds them written.
-                        event.frame();
-                    }
-                    submission.answer(Ok(Done::Changed(Arc::clone(message), event)));
+                    let done = match &publication.news {
+                        News::Appended(event) => {
+                            if submission.origin.is_some() {
+                                // Whoever asked on a connection is answered by a frame with the same words in it, on
+                                // another thread maybe: it finds them written.
+                                event.frame();
+                            }
+                            Done::Sent(Arc::clone(event))
+                        }
+                        News::Revised(message) | News::Governed(message) => Done::Changed(Arc::clone(message)),
+                    };
+                    submission.answer(Ok(done));
                 }
                 (Resolved::Known(message), Then::Reply) => {
                     submission.answer(Ok(Done::Unchanged(Arc::clone(message))));
@@ -171,21 +176,20 @@ impl Turn {
         }
         match outcome {
             Ok(Outcome::Committed(position)) => {
-                let message = Arc::new(Arc::unwrap_or_clone(message).at(position));
                 let roster = known.rosters.get(&id);
                 if let Some(roster) = roster {
-                    roster.reach(message.seq);
+                    roster.reach(position.seq);
                 }
                 if kind == DraftKind::Appended {
-                    self.receipts.sent(&message);
+                    self.receipts.sent(id, message.sender_id, position.seq);
                 }
-                publications.push(Publication::new(Arc::clone(&message), kind, roster));
-                Resolved::Committed(message, publications.len() - 1)
+                publications.push(Publication::new(message, position, kind, roster));
+                Resolved::Committed(publications.len() - 1)
             }
             Ok(Outcome::Duplicate(existing)) if is_retry(&message, &existing) => {
                 if kind == DraftKind::Appended {
                     // Of the first attempt, all may have been lost but the message.
-                    self.receipts.sent(&existing);
+                    self.receipts.sent(id, existing.sender_id, existing.seq);
                 }
                 Resolved::Known(Arc::new(*existing))
             }
@@ -232,7 +236,7 @@ fn is_retry(offered: &Message, existing: &Message) -> bool {
 /// What came of a change, for all who wait for it.
 enum Resolved {
     /// It is durable, and told as the publication of this place.
-    Committed(Arc<Message>, usize),
+    Committed(usize),
     /// It was carried out before.
     Known(Arc<Message>),
     Exists(Box<Conversation>),

@@ -18,8 +18,8 @@ use crate::conversations::rosters::Rosters;
 use crate::conversations::{Advance, ConversationRepository, Member, Watermarks};
 use crate::event::EventBus;
 use crate::fault::{Fault, contain};
-use crate::id::{ConnectionId, ConversationId, UserId};
-use crate::messages::{Message, MessageRepository};
+use crate::id::{ConnectionId, ConversationId, Seq, UserId};
+use crate::messages::MessageRepository;
 use crate::storage::RepositoryError;
 use crate::time::{Clock, Timestamp};
 use crate::users::UserRepository;
@@ -123,9 +123,9 @@ impl Receipts {
 
     /// Raises a sender's own watermarks to the message that they sent. Nobody waits for it, and nobody is told: the
     /// message says so itself.
-    pub(crate) fn sent(&self, message: &Message) {
-        let to = Watermarks::read(message.seq);
-        self.rise((message.conversation_id, message.sender_id), to, |rise| {
+    pub(crate) fn sent(&self, conversation_id: ConversationId, sender_id: UserId, seq: Seq) {
+        let to = Watermarks::read(seq);
+        self.rise((conversation_id, sender_id), to, |rise| {
             rise.own = rise.own.merge(to);
         });
     }

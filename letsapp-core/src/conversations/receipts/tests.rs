@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::future::join_all;
 
 use super::*;
-use crate::conversations::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group, member, message, rosters, user};
+use crate::conversations::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group, member, rosters, user};
 use crate::conversations::{Advanced, MockConversationRepository, Role, Roster};
 use crate::event::Event;
 use crate::id::Seq;
@@ -127,7 +127,7 @@ async fn what_is_asked_for_while_the_store_is_busy_makes_one_batch() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_is_told_of_ones_own_messages_again_and_of_nothing_else() {
     let bench = bench(direct(), fails_at_first(2));
-    bench.receipts.sent(&message(ANA, 3));
+    bench.receipts.sent(CHAT, ANA, Seq(3));
     let refused = bench.receipts.advance(CHAT, ANA, read(2), None);
     let also = bench.receipts.advance(CHAT, BEN, read(7), None);
     for refused in join_all([refused, also]).await {
@@ -164,7 +164,7 @@ async fn a_fault_fails_those_who_wait_and_the_lane_goes_on() {
 #[tokio::test]
 async fn a_rise_is_seen_from_the_moment_it_is_asked_for_whatever_the_store_says_meanwhile() {
     let bench = bench(direct(), takes_all());
-    bench.receipts.sent(&message(ANA, 4));
+    bench.receipts.sent(CHAT, ANA, Seq(4));
     assert_eq!(bench.seen(ANA), Seq(4), "before the store has it");
     bench.receipts.advance(CHAT, BEN, read(1), None).await.unwrap();
     assert_eq!(
@@ -182,7 +182,7 @@ async fn a_rise_is_seen_from_the_moment_it_is_asked_for_whatever_the_store_says_
 #[tokio::test]
 async fn closing_stores_what_was_taken_and_takes_no_more() {
     let bench = bench(direct(), takes_all());
-    bench.receipts.sent(&message(ANA, 4));
+    bench.receipts.sent(CHAT, ANA, Seq(4));
     tokio::join!(bench.receipts.close(), bench.receipts.close());
     assert_eq!(bench.batches.lock().unwrap().len(), 1);
     let late = bench.receipts.advance(CHAT, ANA, read(5), None).await;
@@ -206,7 +206,7 @@ async fn the_peer_is_told_if_the_reader_shows_receipts_and_only_of_what_rose() {
     bench.receipts.advance(CHAT, CEM, read(1), None).await.unwrap();
     assert_eq!(bench.bus.next().await[0].0, [CEM], "who hides them hears of them alone");
 
-    bench.receipts.sent(&message(ANA, 4));
+    bench.receipts.sent(CHAT, ANA, Seq(4));
     bench.receipts.advance(CHAT, BEN, read(0), None).await.unwrap();
     tokio::task::yield_now().await;
     assert!(
