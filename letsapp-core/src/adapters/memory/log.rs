@@ -127,7 +127,7 @@ impl Log {
         let visible = |window: &Window, after: Seq, through: Seq| {
             let after = after.0.max(window.from.0.saturating_sub(1));
             let through = through.0.min(window.to.map_or(u64::MAX, |to| to.0));
-            self.between(Seq(after), Seq(through)).iter()
+            self.between(Seq(after), Seq(through)).iter().map(AsRef::as_ref)
         };
         let newest_through = |through: Seq| {
             let newest_first = windows.iter().rev();
@@ -145,14 +145,14 @@ impl Log {
     }
 
     pub(super) fn changes(&self, windows: &[Window], after: Rev, limit: usize) -> Vec<Message> {
-        let seen = |record: &&Box<Record>| windows.iter().any(|window| window.contains(record.seq));
+        let seen = |record: &&Record| windows.iter().any(|window| window.contains(record.seq));
         self.page(self.changed_after(after).filter(seen), limit)
     }
 
     /// Returns what was last changed after `after`, in order of `rev`: what was never revised, merged with what was.
-    fn changed_after(&self, after: Rev) -> impl Iterator<Item = &Box<Record>> {
+    fn changed_after(&self, after: Rev) -> impl Iterator<Item = &Record> {
         let appended_since = self.records.partition_point(|record| record.first_rev <= after);
-        let unrevised = self.records[appended_since..].iter();
+        let unrevised = self.records[appended_since..].iter().map(AsRef::as_ref);
         let mut unrevised = unrevised.filter(|record| record.revised().is_none()).peekable();
         let revised = self.revised.range((Bound::Excluded(after), Bound::Unbounded));
         let mut revised = revised.filter_map(|(_, seq)| self.record(*seq)).peekable();
@@ -219,15 +219,15 @@ impl Log {
         &self.records[after..through]
     }
 
-    fn record(&self, seq: Seq) -> Option<&Box<Record>> {
-        self.records.get(place(seq, self.purged)?)
+    fn record(&self, seq: Seq) -> Option<&Record> {
+        self.records.get(place(seq, self.purged)?).map(AsRef::as_ref)
     }
 
     fn message(&self, record: &Record) -> Message {
         record.message(self.conversation_id)
     }
 
-    fn page<'a>(&self, records: impl Iterator<Item = &'a Box<Record>>, limit: usize) -> Vec<Message> {
+    fn page<'a>(&self, records: impl Iterator<Item = &'a Record>, limit: usize) -> Vec<Message> {
         records.take(limit).map(|record| self.message(record)).collect()
     }
 }

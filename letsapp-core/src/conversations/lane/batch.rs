@@ -90,7 +90,7 @@ impl Batch {
                 self.doubtful.push(id);
                 self.hold(submission);
             }
-            (Ok(Decision::Unchanged(message)), None) => submission.answer(Ok(Done::Unchanged(Arc::new(message)))),
+            (Ok(Decision::Unchanged(message)), None) => submission.answer(Ok(Done::Unchanged(message))),
             (Ok(Decision::Nothing), _) => submission.answer(Ok(Done::Nothing)),
             (Err(refusal), None) => submission.answer(Err(refusal)),
         }

@@ -23,7 +23,7 @@ pub(super) enum Decision {
     /// This is to be committed, and then the wish to be decided again.
     First(Change),
     /// It is so already; this is the message.
-    Unchanged(Message),
+    Unchanged(Arc<Message>),
     /// It is so already.
     Nothing,
 }
@@ -63,7 +63,7 @@ pub(super) fn decide(
                     terms,
                     fence,
                 }),
-                None => Decision::Unchanged(target.clone()),
+                None => Decision::Unchanged(Arc::new(target.clone())),
             })
         }
     }
