@@ -312,6 +312,20 @@ pub async fn an_outdated_system_message_carries_nothing_out(trial: Trial) {
     assert_eq!(trial.conversations().members(&[(id, users[2])]).await.unwrap(), []);
 }
 
+pub async fn what_is_behind_a_duplicate_goes_by_the_newest_fence(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let another = trial.another().await;
+    let id = another.group(1, &[ana, ben]).await;
+    let told = trial.tell(id, 2, &[], 1).await;
+    // The instance that made the group has not heard of the second system message.
+    let again = append(text(id, 2, ana), Seq(1));
+    let new = append(text(id, 3, ana), Seq(2));
+    let ahead = append(text(id, 4, ana), Seq(4));
+    let mut outcomes = another.commit(vec![again, new, ahead]).await;
+    assert_eq!(outcomes.split_off(1), [position(3, 3, 1), Outcome::Outdated]);
+    assert_eq!(duplicate(outcomes.remove(0)).seq, told);
+}
+
 pub async fn revisions_do_not_move_the_fence(trial: Trial) {
     let ana = user_id(1);
     let id = trial.group(1, &[ana]).await;

@@ -137,6 +137,7 @@ macro_rules! contract_cases {
                 changes_of_members_that_come_to_nothing_change_nothing,
                 a_system_message_again_carries_nothing_out_again,
                 an_outdated_system_message_carries_nothing_out,
+                what_is_behind_a_duplicate_goes_by_the_newest_fence,
                 revisions_do_not_move_the_fence,
             }
             history: {

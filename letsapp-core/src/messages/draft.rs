@@ -2,11 +2,11 @@
 
 use crate::auth::Principal;
 use crate::conversations::ConversationError;
-use crate::conversations::lane::{Command, Done, Refusal, Wish};
+use crate::conversations::lane::{Command, Wish};
 use crate::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
 use crate::messages::fingerprint::Fingerprinted;
 use crate::messages::service::Ports;
-use crate::messages::{Content, Fingerprint, Message, Sent};
+use crate::messages::{Content, Message};
 use crate::protocol::requests::SendMessage;
 use crate::time::Timestamp;
 
@@ -69,41 +69,6 @@ impl Ports {
             deleted_at: None,
             fingerprint,
         })
-    }
-
-    /// Answers a send that came to no new message: it was carried out before, or is refused.
-    pub(super) async fn sent_before(
-        &self,
-        outcome: Result<Done, Refusal>,
-        conversation_id: ConversationId,
-        sender: UserId,
-        id: MessageId,
-        fingerprint: Fingerprint,
-    ) -> Result<Sent, ConversationError> {
-        match outcome {
-            Ok(Done::Sent(event)) => Ok(Sent::now(event)),
-            Ok(Done::Unchanged(message) | Done::Changed(message)) => {
-                // Another server may have deleted the group without the lane's having heard of it.
-                self.access.reader(conversation_id, sender).await?;
-                self.typists.sent(conversation_id, sender);
-                Ok(Sent::before(&message))
-            }
-            Ok(Done::Nothing | Done::Exists(_)) => Err(ConversationError::NotFound),
-            Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
-            Err(refusal) => {
-                let refused = self.access.explain(refusal, conversation_id, sender).await;
-                if matches!(refused, ConversationError::NotFound) {
-                    return Err(refused);
-                }
-                // What was sent before a check began to fail is still the answer to its retry.
-                let before = self.messages.find_by_id(conversation_id, id).await?;
-                match before.filter(|message| message.sender_id == sender) {
-                    Some(message) if message.fingerprint.matches(&fingerprint) => Ok(Sent::before(&message)),
-                    Some(_) => Err(ConversationError::Conflict),
-                    None => Err(refused),
-                }
-            }
-        }
     }
 
     pub(super) fn wish(

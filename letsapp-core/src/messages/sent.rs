@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::conversations::Made;
+use crate::conversations::lane::{Done, Refusal};
+use crate::conversations::{ConversationError, Made};
 use crate::event::Shared;
-use crate::messages::Message;
+use crate::id::{ConversationId, MessageId, UserId};
+use crate::messages::service::Ports;
+use crate::messages::{Fingerprint, Message};
 use crate::protocol;
 
 /// A message that was sent, as its sender is shown it.
@@ -84,6 +87,46 @@ impl Sent {
                 None => serde_json::to_writer(out, &self.message()),
             },
             Kind::Before(message) => serde_json::to_writer(out, message),
+        }
+    }
+}
+
+impl Ports {
+    /// Answers a send, whatever came of it.
+    pub(super) async fn sent_before(
+        &self,
+        outcome: Result<Done, Refusal>,
+        conversation_id: ConversationId,
+        sender: UserId,
+        id: MessageId,
+        fingerprint: Fingerprint,
+    ) -> Result<Sent, ConversationError> {
+        match outcome {
+            Ok(Done::Sent(event)) => {
+                self.typists.sent(conversation_id, sender);
+                Ok(Sent::now(event))
+            }
+            Ok(Done::Unchanged(message) | Done::Changed(message)) => {
+                // Another server may have deleted the group without the lane's having heard of it.
+                self.access.reader(conversation_id, sender).await?;
+                self.typists.sent(conversation_id, sender);
+                Ok(Sent::before(&message))
+            }
+            Ok(Done::Nothing | Done::Exists(_)) => Err(ConversationError::NotFound),
+            Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
+            Err(refusal) => {
+                let refused = self.access.explain(refusal, conversation_id, sender).await;
+                if matches!(refused, ConversationError::NotFound) {
+                    return Err(refused);
+                }
+                // What was sent before a check began to fail is still the answer to its retry.
+                let before = self.messages.find_by_id(conversation_id, id).await?;
+                match before.filter(|message| message.sender_id == sender) {
+                    Some(message) if message.fingerprint.matches(&fingerprint) => Ok(Sent::before(&message)),
+                    Some(_) => Err(ConversationError::Conflict),
+                    None => Err(refused),
+                }
+            }
         }
     }
 }

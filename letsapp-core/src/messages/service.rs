@@ -104,7 +104,7 @@ impl MessageService {
                 ports.typists.sent(conversation_id, sender);
                 return Ok(Sent::now(event));
             }
-            // Thousands wait in the line above, and few of them come here: so their futures are small.
+            // Thousands wait in the line above, and few come here: boxed, this makes none of them larger.
             Box::pin(ports.sent_before(outcome, conversation_id, sender, id, fingerprint)).await
         }
     }

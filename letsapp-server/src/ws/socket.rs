@@ -51,6 +51,7 @@ struct Link {
     unflushed: bool,
     /// Whether the last attempt to write could not write everything.
     blocked: bool,
+    /// What came in and is not taken up yet.
     incoming: Vec<Message>,
     /// Why nothing more comes behind what came in.
     ended: Option<End>,

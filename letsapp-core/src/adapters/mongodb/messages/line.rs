@@ -95,10 +95,16 @@ impl Line {
         let mut known = true;
         self.queue
             .iter()
-            .map(move |pending| match (self.standing, pending.fence()) {
+            .enumerate()
+            .map(move |(place, pending)| match (self.standing, pending.fence()) {
                 (Standing::Missing, fence) => {
                     known &= fence.is_some();
                     known
+                }
+                // It was decided on more than is known here, which is read anew only for the one that comes next.
+                (Standing::At(head), Some(fence)) if place > 0 && fence > head.fence => {
+                    known = false;
+                    false
                 }
                 (Standing::At(head), Some(fence)) if known => {
                     known = fence != head.fence || !pending.moves_fence();
@@ -340,9 +346,11 @@ mod tests {
     fn what_stands_behind_a_system_message_is_not_judged_before_it() {
         let outdated = |standing, changes: Vec<Change>| line(standing, changes).outdated().collect::<Vec<_>>();
         let at = Standing::At(head(4, 9, 3, 1));
-        assert_eq!(outdated(at, vec![append(0), append(1), append(2)]), [true, false, true]);
+        assert_eq!(outdated(at, vec![append(0), append(1), append(0)]), [true, false, true]);
         assert_eq!(outdated(at, vec![tell(0), append(0)]), [true, true]);
         assert_eq!(outdated(at, vec![tell(1), append(0)]), [false, false]);
+        assert_eq!(outdated(at, vec![append(1), append(2), append(0)]), [false; 3]);
+        assert_eq!(outdated(at, vec![append(2)]), [true], "that was read anew");
         assert_eq!(outdated(Standing::Missing, vec![append(0), tell(0)]), [true, true]);
         assert_eq!(outdated(Standing::Unknown, vec![append(0)]), [false]);
     }
