@@ -5,6 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{PATIENCE, Server};
+use futures_util::SinkExt;
 use letsapp_core::LetsApp;
 use letsapp_core::event::Hub;
 use letsapp_server::Config;
@@ -252,6 +253,27 @@ async fn who_does_not_speak_the_protocol_is_shown_out() {
         socket.event_of("hello").await;
         socket.send(message.clone()).await;
         assert_eq!(socket.closed().await, 4000, "{:.40}", message.to_string());
+    }
+}
+
+#[tokio::test]
+async fn what_was_asked_before_the_end_is_carried_out() {
+    let server = Server::start().await;
+    let (ana, ben) = (server.person("ana").await, server.person("ben").await);
+    let chat = server.chat(&ana, &ben).await;
+    let long = "x".repeat(512 * 1024);
+    for (body, end) in [("one", Message::text("hello")), ("two", Message::text(long))] {
+        let (mut hers, mut his) = (server.connect(&ana).await, server.connect(&ben).await);
+        hers.event_of("hello").await;
+        his.event_of("hello").await;
+        let data = json!({"conversation_id": chat, "body": body});
+        let asked = json!({"id": 1, "op": "message.send", "data": data}).to_string();
+        // Both arrive together: the second is seen before the first is taken up.
+        hers.stream().feed(Message::text(asked)).await.unwrap();
+        hers.stream().feed(end).await.unwrap();
+        hers.stream().flush().await.unwrap();
+        assert_eq!(hers.closed().await, 4000);
+        assert_eq!(his.event_of("message.created").await["body"], body);
     }
 }
 

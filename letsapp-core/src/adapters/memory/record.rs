@@ -4,7 +4,7 @@ use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::messages::{Attachment, Content, Fingerprint, Message, Position, Reaction, SystemEvent};
 use crate::time::Timestamp;
 
-/// A message as it is kept: a third of the size of a [`Message`], since what few messages have stands apart.
+/// A message as it is kept: less than half the size of a [`Message`], since what few messages have stands apart.
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) seq: Seq,
