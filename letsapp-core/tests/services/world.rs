@@ -7,7 +7,7 @@ use letsapp_core::LetsApp;
 use letsapp_core::auth::Principal;
 use letsapp_core::conversations::{ConversationError, Made};
 use letsapp_core::event::{Closed, Connection, Event};
-use letsapp_core::id::{ConnectionId, ConversationId, IdSource, MessageId, SystemIds, UserId};
+use letsapp_core::id::{ConnectionId, ConversationId, IdSource, MessageId, Seq, SystemIds, UserId};
 use letsapp_core::messages::Range;
 use letsapp_core::page::Limit;
 use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage};
@@ -81,13 +81,10 @@ impl World {
             about: None,
             member_ids,
         };
-        self.app
-            .conversations()
-            .create(owner, request, None)
-            .await
-            .unwrap()
-            .0
-            .id
+        let made = self.app.conversations().create(owner, request, None).await.unwrap();
+        let id = made.0.id;
+        self.until_told(owner, id).await;
+        id
     }
 
     pub(crate) async fn add(&self, who: &Principal, id: ConversationId, user_id: UserId) {
@@ -99,6 +96,7 @@ impl World {
             .add_members(who, id, request, None)
             .await
             .unwrap();
+        self.until_told(who, id).await;
     }
 
     pub(crate) async fn remove(
@@ -107,7 +105,16 @@ impl World {
         id: ConversationId,
         user_id: UserId,
     ) -> Result<(), ConversationError> {
-        self.app.conversations().remove_member(who, id, user_id, None).await
+        self.app.conversations().remove_member(who, id, user_id, None).await?;
+        self.until_told(who, id).await;
+        Ok(())
+    }
+
+    /// Waits until everything that was done in a group is told, so that whoever listens from now on hears only of what
+    /// comes later: a reply does not wait for that, but the next wish in the group does, even one that is refused.
+    async fn until_told(&self, who: &Principal, id: ConversationId) {
+        let refused = self.app.messages().delete(who, id, Seq::ZERO, None).await;
+        refused.expect_err("messages are numbered from one");
     }
 
     pub(crate) async fn say(&self, who: &Principal, id: ConversationId, words: &str) -> Message {
@@ -127,7 +134,7 @@ impl World {
         let page = self
             .app
             .messages()
-            .history(who, id, Range::After(letsapp_core::id::Seq::ZERO), limit(200))
+            .history(who, id, Range::After(Seq::ZERO), limit(200))
             .await;
         page.unwrap().items.into_iter().map(|message| message.body).collect()
     }
