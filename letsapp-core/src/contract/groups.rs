@@ -139,6 +139,7 @@ pub async fn a_system_message_changes_the_conversation_that_it_tells_of(trial: T
         let change = Change::Govern {
             conversation: Some(Box::new(expected.clone())),
             members: Vec::new(),
+            succession: None,
             message: Arc::new(system(id, 10 + fence, ana, event)),
             fence: Seq(fence),
         };
@@ -279,6 +280,7 @@ pub async fn a_system_message_again_carries_nothing_out_again(trial: Trial) {
             ..group(1, ana)
         })),
         members,
+        succession: None,
         message,
         fence: Seq(3),
     };
@@ -304,6 +306,7 @@ pub async fn an_outdated_system_message_carries_nothing_out(trial: Trial) {
             MemberChange::Left(users[1]),
             MemberChange::Joined(users[2], Role::Member),
         ],
+        succession: None,
         message: Arc::new(system(id, 3, users[0], SystemEvent::MemberLeft { user_id: users[1] })),
         fence: Seq(1),
     };

@@ -88,6 +88,8 @@ pub mod seen;
 #[doc(hidden)]
 pub mod sessions;
 #[doc(hidden)]
+pub mod succession;
+#[doc(hidden)]
 pub mod users;
 
 use std::sync::Arc;

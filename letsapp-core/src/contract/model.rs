@@ -147,7 +147,10 @@ impl Model {
                 return Outcome::Exists(Box::new(existing.clone()));
             }
         } else if !matches!(change, Change::Revise { .. })
-            && let Some(existing) = self.of(id).find(|message| message.id == change.message().id)
+            && let Some(existing) = [Some(change.message()), change.succession()]
+                .into_iter()
+                .flatten()
+                .find_map(|new| self.of(id).find(|message| message.id == new.id))
         {
             return Outcome::Duplicate(Box::new(existing.clone()));
         }
@@ -170,12 +173,16 @@ impl Model {
             Change::Govern {
                 conversation,
                 members,
+                succession,
                 message,
                 ..
             } => {
                 if let Some(new) = conversation {
                     self.conversations.retain(|old| old.id != id);
                     self.conversations.push(Conversation::clone(new));
+                }
+                if let Some(succession) = succession {
+                    self.tell(succession, &[]);
                 }
                 self.tell(message, members)
             }

@@ -57,7 +57,14 @@ pub(super) enum Wish {
     Create(Chat, Vec<Person>),
     Append(Chat, Person, u64, Staleness),
     Revise(Chat, Index, Revision, Staleness, Staleness),
-    Govern(Chat, Vec<(Person, Membership)>, Option<u8>, u64, Staleness),
+    /// With the numbers of its message and of its succession.
+    Govern(
+        Chat,
+        Vec<(Person, Membership)>,
+        Option<u8>,
+        (u64, Option<u64>),
+        Staleness,
+    ),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -184,9 +191,9 @@ fn wishes() -> impl Strategy<Value = Wish> {
             .prop_map(|(chat, person, n, fence)| Wish::Append(chat, person, n, fence)),
         10 => (chat(), any::<Index>(), revision, stale(), stale())
             .prop_map(|(chat, message, revision, rev, fence)| Wish::Revise(chat, message, revision, rev, fence)),
-        3 => (0..GROUPS, people(), any::<Option<u8>>(), 0..60_u64, stale())
-            .prop_map(|(group, people, title, n, fence)| {
-                Wish::Govern(group, people.into_iter().collect(), title, n, fence)
+        3 => (0..GROUPS, people(), any::<Option<u8>>(), (0..60_u64, prop::option::weighted(0.3, 60..80_u64)), stale())
+            .prop_map(|(group, people, title, numbers, fence)| {
+                Wish::Govern(group, people.into_iter().collect(), title, numbers, fence)
             }),
     ]
 }

@@ -159,7 +159,7 @@ impl<'a> Stage<'a> {
                 let message = Message { rev, ..message.clone() };
                 Some(self.revision(message, revision, self.fence(chat, fence)))
             }
-            Wish::Govern(chat, people, title, n, fence) => {
+            Wish::Govern(chat, people, title, (n, succession), fence) => {
                 let id = self.known(chat)?;
                 let members = people.into_iter().map(|(person, membership)| {
                     let user_id = self.user(person);
@@ -170,6 +170,12 @@ impl<'a> Stage<'a> {
                     }
                 });
                 let event = SystemEvent::AboutChanged { about: n.to_string() };
+                let message = |n| {
+                    Arc::new(Message {
+                        sent_at: at(self.now),
+                        ..system(id, n, self.user(0), event.clone())
+                    })
+                };
                 Some(Change::Govern {
                     conversation: title.map(|title| {
                         Box::new(Conversation {
@@ -178,10 +184,8 @@ impl<'a> Stage<'a> {
                         })
                     }),
                     members: members.collect(),
-                    message: Arc::new(Message {
-                        sent_at: at(self.now),
-                        ..system(id, n, self.user(0), event)
-                    }),
+                    succession: succession.map(message),
+                    message: message(n),
                     fence: self.fence(chat, fence),
                 })
             }

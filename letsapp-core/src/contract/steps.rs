@@ -31,6 +31,7 @@ pub(super) fn govern(members: &[MemberChange], message: Message, fence: Seq) -> 
     Change::Govern {
         conversation: None,
         members: members.to_vec(),
+        succession: None,
         message: Arc::new(message),
         fence,
     }

@@ -140,6 +140,10 @@ macro_rules! contract_cases {
                 what_is_behind_a_duplicate_goes_by_the_newest_fence,
                 revisions_do_not_move_the_fence,
             }
+            succession: {
+                an_owner_goes_and_another_takes_over_in_one_step,
+                a_succession_again_carries_nothing_out,
+            }
             history: {
                 history_is_paged_from_the_newest_to_the_first,
                 history_is_paged_from_the_first_to_the_newest,

@@ -226,7 +226,7 @@ pub struct Roster {
 pub enum MemberChange {
     /// Comes in, or back, reading from the message that tells of it.
     Joined(UserId, Role),
-    /// Goes, reading up to the message that tells of it.
+    /// Goes, reading up to the message that tells of it, and has no role any more but a member's.
     Left(UserId),
     /// Gets another role.
     Role(UserId, Role),
@@ -271,6 +271,7 @@ impl MemberChange {
             }
             (Self::Left(_), Some(member)) if member.is_in() => {
                 let mut member = member.clone();
+                member.role = Role::Member;
                 if let Some(window) = member.windows.last_mut() {
                     window.to = Some(seq);
                 }

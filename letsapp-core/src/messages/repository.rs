@@ -26,11 +26,12 @@ pub trait MessageRepository: Send + Sync {
     /// - An append takes the next `seq` and the next `rev`, a revision the next `rev`. Whoever else commits to the same
     ///   conversation at the same time: no number is given twice, none is left out, and no read shows a number without
     ///   those before it.
+    /// - A system message with a succession takes the second next `seq` and `rev`, and the succession those before it.
     /// - A change whose `fence` is not the conversation's newest system message any more is [`Outcome::Outdated`]. The
     ///   conversation of a batch's own [`Change::Govern`] moves its fence, so that changes of that conversation behind
     ///   it are outdated too.
     /// - An append or a system message whose id its conversation already has is [`Outcome::Duplicate`], with the message
-    ///   as it now stands, whatever its fence.
+    ///   as it now stands, whatever its fence. So is one whose succession it has, and then with that.
     /// - A revision of a message whose `rev` is not `message.rev`, or that there is not, is [`Outcome::Outdated`].
     /// - A create whose conversation exists is [`Outcome::Exists`].
     /// - A message is found by its [`IndexTerms`](crate::messages::IndexTerms), and by those of its former state no
@@ -147,6 +148,8 @@ pub enum Change {
         /// Who comes, goes, or gets another role, at the time when the message was sent, each at most once; see
         /// [`MemberChange::apply`]. What comes to nothing is left out, and the rest is carried out.
         members: Vec<MemberChange>,
+        /// Where an owner leaves, the system message that tells who takes over: it goes right before the other.
+        succession: Option<Arc<Message>>,
         /// The system message.
         message: Arc<Message>,
         /// The fence under which it was decided.
@@ -155,13 +158,21 @@ pub enum Change {
 }
 
 impl Change {
-    /// Returns the message that the change makes or replaces.
+    /// Returns the message that the change makes or replaces; of two, the last.
     pub const fn message(&self) -> &Arc<Message> {
         match self {
             Self::Create { message, .. }
             | Self::Append { message, .. }
             | Self::Revise { message, .. }
             | Self::Govern { message, .. } => message,
+        }
+    }
+
+    /// Returns the message that the change makes right before the other one, if it makes two.
+    pub const fn succession(&self) -> Option<&Arc<Message>> {
+        match self {
+            Self::Govern { succession, .. } => succession.as_ref(),
+            Self::Create { .. } | Self::Append { .. } | Self::Revise { .. } => None,
         }
     }
 }

@@ -139,6 +139,7 @@ async fn walk(store: &MongoStore) {
         Change::Govern { message, fence, .. } => Change::Govern {
             conversation: Some(Box::new(group.deleted(at(6)))),
             members: vec![MemberChange::Left(user_id(0))],
+            succession: None,
             message,
             fence,
         },

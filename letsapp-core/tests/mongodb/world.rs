@@ -160,6 +160,7 @@ pub(crate) fn addition(conversation_id: ConversationId, newcomer: u64, fence: Se
     Change::Govern {
         conversation: None,
         members: vec![MemberChange::Joined(user_id(newcomer), Role::Member)],
+        succession: None,
         message: Arc::new(message),
         fence,
     }

@@ -127,6 +127,7 @@ async fn a_deleted_group_is_gone_for_all_who_are_or_were_in_it() {
     // The other server remembers who is in.
     let request = SendMessage::text("from there").unwrap();
     there.messages().send(&ben, group, request, None).await.unwrap();
+    world.until_told(&ana, group).await;
     let mut members = [world.listen(&ana), world.listen(&ben)];
     let mut former = world.listen(&cem);
     delete(&world.app, &ana, group).await.unwrap();

@@ -112,7 +112,7 @@ impl World {
 
     /// Waits until everything that was done in a group is told, so that whoever listens from now on hears only of what
     /// comes later: a reply does not wait for that, but the next wish in the group does, even one that is refused.
-    async fn until_told(&self, who: &Principal, id: ConversationId) {
+    pub(crate) async fn until_told(&self, who: &Principal, id: ConversationId) {
         let refused = self.app.messages().delete(who, id, Seq::ZERO, None).await;
         refused.expect_err("messages are numbered from one");
     }

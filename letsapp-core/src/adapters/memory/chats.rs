@@ -37,6 +37,14 @@ pub(super) struct Chat {
     pub(super) log: Log,
 }
 
+/// What is told of a group, and of whom.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    succession: Option<&'a Message>,
+    message: &'a Message,
+    members: &'a [MemberChange],
+}
+
 impl Chats {
     pub(super) fn chat(&self, id: ConversationId) -> Option<&Chat> {
         self.by_id.get(&id)
@@ -110,9 +118,17 @@ impl Chats {
             Change::Govern {
                 conversation,
                 members,
+                succession,
                 message,
                 fence,
-            } => self.govern(conversation.map(|it| *it), &members, &message, fence),
+            } => {
+                let told = Told {
+                    succession: succession.as_deref(),
+                    message: &message,
+                    members: &members,
+                };
+                self.govern(conversation.map(|it| *it), told, fence)
+            }
         }
     }
 
@@ -125,7 +141,12 @@ impl Chats {
             conversation,
             members: BTreeMap::new(),
         };
-        let outcome = chat.tell(message, members, Seq::ZERO);
+        let told = Told {
+            succession: None,
+            message,
+            members,
+        };
+        let outcome = chat.tell(told, Seq::ZERO);
         self.insert(chat);
         outcome
     }
@@ -144,18 +165,12 @@ impl Chats {
         }
     }
 
-    fn govern(
-        &mut self,
-        conversation: Option<Conversation>,
-        members: &[MemberChange],
-        message: &Message,
-        fence: Seq,
-    ) -> Outcome {
-        let id = message.conversation_id;
+    fn govern(&mut self, conversation: Option<Conversation>, told: Told<'_>, fence: Seq) -> Outcome {
+        let id = told.message.conversation_id;
         let Some(chat) = self.by_id.get_mut(&id) else {
             return Outcome::Outdated;
         };
-        let outcome = chat.tell(message, members, fence);
+        let outcome = chat.tell(told, fence);
         if !matches!(outcome, Outcome::Committed(_)) {
             return outcome;
         }
@@ -163,7 +178,7 @@ impl Chats {
             self.remains.extend(conversation.deleted_at.map(|at| (at, id)));
             chat.conversation = conversation;
         }
-        for change in members {
+        for change in told.members {
             if chat.members.contains_key(&change.user_id()) {
                 self.by_user.entry(change.user_id()).or_default().insert(id);
             }
@@ -208,13 +223,22 @@ impl Chat {
             .filter(|member| member.is_in() && !self.is_deleted())
     }
 
-    /// Adds a system message, if it may be, and carries out what it tells of the members.
-    fn tell(&mut self, message: &Message, members: &[MemberChange], fence: Seq) -> Outcome {
-        let outcome = self.log.append(message, fence);
+    /// Adds a system message, if it may be, behind its succession, and carries out what it tells of the members.
+    fn tell(&mut self, told: Told<'_>, mut fence: Seq) -> Outcome {
+        if let Some(succession) = told.succession {
+            if let Some(first) = self.log.find_by_id(told.message.id) {
+                return Outcome::Duplicate(Box::new(first));
+            }
+            match self.log.append(succession, fence) {
+                Outcome::Committed(position) => fence = position.seq,
+                other => return other,
+            }
+        }
+        let outcome = self.log.append(told.message, fence);
         if let Outcome::Committed(Position { seq, .. }) = outcome {
-            for change in members {
+            for change in told.members {
                 let before = self.members.get(&change.user_id());
-                if let Some(member) = change.apply(self.conversation.id, before, seq, message.sent_at) {
+                if let Some(member) = change.apply(self.conversation.id, before, seq, told.message.sent_at) {
                     self.members.insert(member.user_id, member);
                 }
             }

@@ -30,15 +30,6 @@ pub(super) struct Waiting {
     /// The change's place.
     pub(super) place: usize,
     pub(super) submission: Submission,
-    pub(super) then: Then,
-}
-
-/// What a wish does once the change that it waits for is committed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
-    Reply,
-    /// Of a wish that takes two steps: be decided again behind the first.
-    DecideAgain,
 }
 
 /// What wishes are decided on.
@@ -79,10 +70,9 @@ impl Batch {
         };
         let decision = decide(&submission, roster, present, edit_window);
         match (decision, joined) {
-            (Ok(Decision::Commit(change)), _) => self.push(change, submission, Then::Reply),
-            (Ok(Decision::First(change)), _) => self.push(change, submission, Then::DecideAgain),
+            (Ok(Decision::Commit(change)), _) => self.push(change, submission),
             // What it is already, it may be by this round's commit: the answer waits for that.
-            (Ok(Decision::Unchanged(_)), Some(place)) => self.wait(place, submission, Then::Reply),
+            (Ok(Decision::Unchanged(_)), Some(place)) => self.wait(place, submission),
             // Nor is anything refused for what is not committed yet.
             (Err(_), Some(_)) => self.hold(submission),
             // No fence proves these right, so they take a roster that was read since they were asked.
@@ -96,7 +86,7 @@ impl Batch {
         }
     }
 
-    fn push(&mut self, change: Change, submission: Submission, then: Then) {
+    fn push(&mut self, change: Change, submission: Submission) {
         let id = submission.conversation_id;
         let place = match &change {
             Change::Create { .. } | Change::Govern { .. } => {
@@ -119,7 +109,7 @@ impl Batch {
                 }
             }
         };
-        self.wait(place, submission, then);
+        self.wait(place, submission);
     }
 
     fn append(&mut self, change: Change) -> usize {
@@ -127,12 +117,8 @@ impl Batch {
         self.changes.len() - 1
     }
 
-    fn wait(&mut self, place: usize, submission: Submission, then: Then) {
-        self.waiting.push(Waiting {
-            place,
-            submission,
-            then,
-        });
+    fn wait(&mut self, place: usize, submission: Submission) {
+        self.waiting.push(Waiting { place, submission });
     }
 
     fn hold(&mut self, submission: Submission) {

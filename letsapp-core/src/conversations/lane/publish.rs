@@ -141,8 +141,10 @@ impl Publisher {
         let told = Told::of(event, message.sender_id, &known.roster);
         self.show(&known.roster, &told.newcomers, publication, Event::ConversationCreated)
             .await?;
-        let mut audience = known.everyone.to_vec();
-        audience.extend(told.gone.filter(|gone| !audience.contains(gone)));
+        // Those who were in when it was decided, whatever has come of them since, and those whom it brings in.
+        let before = publication.known.as_ref().map_or(&[][..], |known| &known.everyone);
+        let newcomers = told.newcomers.iter().filter(|user_id| !before.contains(user_id));
+        let audience: Vec<_> = before.iter().chain(newcomers).copied().collect();
         let created = Event::MessageCreated(protocol::Message::from(message));
         self.bus
             .publish(Envelope::to_users(audience, publication.informed.except(), created));

@@ -420,21 +420,24 @@ fn by_ben(n: u64) -> Command {
 }
 
 #[tokio::test]
-async fn an_owner_who_leaves_hands_over_first_and_then_goes() {
+async fn all_who_are_in_hear_of_the_succession_and_then_of_the_owners_leaving() {
     let bench = bench(
-        |n| {
-            let mut roster = group(&[ANA, BEN], n as u64 + 1);
-            if n > 0 {
-                roster.members[0].role = Role::Admin;
-                roster.members[1].role = Role::Owner;
-            }
-            roster
+        |n| match n {
+            0 => group(&[ANA, BEN], 1),
+            _ => group(&[BEN], 3),
         },
-        |n, changes| committed(changes, n as u64 + 2),
+        |_, changes| committed(changes, 3),
     );
     let left = bench.submit(ANA, Command::Govern(Act::Remove(ANA))).await;
     assert_eq!(seq(&left), 3);
-    assert_eq!(bench.batches.lock().unwrap().len(), 2);
+    assert_eq!(bench.batches.lock().unwrap().len(), 1);
+    bench.lanes.close().await;
+    let told = bench.bus.take().into_iter().filter_map(|(ids, _, event)| match event {
+        Event::MessageCreated(message) => Some((ids, message.seq.0, message.rev.0)),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(told, [(vec![ANA, BEN], 2, 2), (vec![ANA, BEN], 3, 3)]);
 }
 
 #[tokio::test]

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::conversations::lane::batch::{Batch, Known, Then, Waiting};
+use crate::conversations::lane::batch::{Batch, Known, Waiting};
 use crate::conversations::lane::command::{Command, Done, Refusal, Submission};
 use crate::conversations::lane::publish::{News, Publication, Publisher};
 use crate::conversations::receipts::Receipts;
 use crate::conversations::rosters::Rosters;
 use crate::conversations::{Conversation, ConversationError};
-use crate::messages::{Change, Message, MessageRepository, Outcome};
+use crate::id::{Rev, Seq};
+use crate::messages::{Change, Message, MessageRepository, Outcome, Position};
 use crate::storage::RepositoryError;
 use crate::time::Stopwatch;
 
@@ -115,15 +116,9 @@ impl Turn {
             results.push(self.resolve(known, draft, outcome, &mut publications));
         }
         let mut again_first = Vec::new();
-        for Waiting {
-            place,
-            mut submission,
-            then,
-        } in waiting
-        {
-            match (&results[place], then) {
-                (Resolved::Committed(_), Then::DecideAgain) => again_first.push(submission),
-                (Resolved::Outdated, _) | (Resolved::Known(_), Then::DecideAgain) => {
+        for Waiting { place, mut submission } in waiting {
+            match &results[place] {
+                Resolved::Outdated => {
                     submission.attempts += 1;
                     if submission.attempts < ATTEMPTS {
                         again_first.push(submission);
@@ -132,7 +127,7 @@ impl Turn {
                         submission.refuse(busy.into());
                     }
                 }
-                (Resolved::Committed(publication), Then::Reply) => {
+                Resolved::Committed(publication) => {
                     let publication = &mut publications[*publication];
                     publication.informed.add(submission.origin);
                     let done = match &publication.news {
@@ -148,12 +143,12 @@ impl Turn {
                     };
                     submission.answer(Ok(done));
                 }
-                (Resolved::Known(message), Then::Reply) => {
+                Resolved::Known(message) => {
                     submission.answer(Ok(Done::Unchanged(Arc::clone(message))));
                 }
-                (Resolved::Exists(conversation), _) => submission.answer(Ok(Done::Exists(conversation.clone()))),
-                (Resolved::Conflict, _) => submission.refuse(ConversationError::Conflict),
-                (Resolved::Failed(error), _) => submission.refuse(again(error).into()),
+                Resolved::Exists(conversation) => submission.answer(Ok(Done::Exists(conversation.clone()))),
+                Resolved::Conflict => submission.refuse(ConversationError::Conflict),
+                Resolved::Failed(error) => submission.refuse(again(error).into()),
             }
         }
         self.publisher.publish(publications, &self.rosters).await;
@@ -168,7 +163,11 @@ impl Turn {
         outcome: Result<Outcome, RepositoryError>,
         publications: &mut Vec<Publication>,
     ) -> Resolved {
-        let Draft { message, kind } = draft;
+        let Draft {
+            succession,
+            message,
+            kind,
+        } = draft;
         let id = message.conversation_id;
         let stands = matches!(outcome, Ok(Outcome::Committed(_) | Outcome::Duplicate(_)));
         if !stands || kind == DraftKind::Governed {
@@ -182,6 +181,9 @@ impl Turn {
                 }
                 if kind == DraftKind::Appended {
                     self.receipts.sent(id, message.sender_id, position.seq);
+                }
+                if let Some(succession) = succession {
+                    publications.push(Publication::new(succession, right_before(position), kind, roster));
                 }
                 publications.push(Publication::new(message, position, kind, roster));
                 Resolved::Committed(publications.len() - 1)
@@ -203,6 +205,7 @@ impl Turn {
 
 /// What is kept of a change while the store has it.
 struct Draft {
+    succession: Option<Arc<Message>>,
     message: Arc<Message>,
     kind: DraftKind,
 }
@@ -223,14 +226,26 @@ impl Draft {
             Change::Create { .. } | Change::Govern { .. } => DraftKind::Governed,
         };
         Self {
+            succession: change.succession().cloned(),
             message: Arc::clone(change.message()),
             kind,
         }
     }
 }
 
+/// Returns the place of the system message that the one at this place was stored together with.
+const fn right_before(position: Position) -> Position {
+    Position {
+        seq: Seq(position.seq.0 - 1),
+        rev: Rev(position.rev.0 - 1),
+        ordinal: position.ordinal,
+    }
+}
+
 fn is_retry(offered: &Message, existing: &Message) -> bool {
-    offered.sender_id == existing.sender_id && offered.fingerprint.matches(&existing.fingerprint)
+    offered.id == existing.id
+        && offered.sender_id == existing.sender_id
+        && offered.fingerprint.matches(&existing.fingerprint)
 }
 
 /// What came of a change, for all who wait for it.

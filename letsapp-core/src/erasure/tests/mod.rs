@@ -177,6 +177,7 @@ async fn a_group_that_the_account_was_just_brought_into_is_left_too() {
     let late = Change::Govern {
         conversation: None,
         members: vec![MemberChange::Joined(ANA, Role::Member)],
+        succession: None,
         message: Arc::new(Message {
             conversation_id: bench.joined,
             content: Content::System(added.clone()),

@@ -19,8 +19,8 @@ use mongodb::bson::{RawDocumentBuf, serialize_to_raw_document_buf};
 use super::command::{self, Order};
 use super::documents::{MessageDocument, revision};
 use super::head;
-use super::line::{Line, Means, Pending, Standing};
-use super::membership::{self, Deed, Establish, Stumble};
+use super::line::{Line, Means, Pending, Standing, after_message};
+use super::membership::{self, Deed, Establish, Placed, Stumble};
 use super::orphans::Vigil;
 use super::standing::Heads;
 use crate::adapters::mongodb::connection::Connection;
@@ -30,7 +30,7 @@ use crate::adapters::mongodb::patience::{self, Backoff, Deadline};
 use crate::adapters::mongodb::schema::MESSAGES;
 use crate::conversations::Head;
 use crate::id::ConversationId;
-use crate::messages::{Change, Message, Outcome};
+use crate::messages::{Change, Message, Outcome, Position};
 use crate::storage::RepositoryError;
 
 /// How many documents go in one command.
@@ -252,11 +252,13 @@ impl<'a> Commit<'a> {
     async fn offer_deeds(&mut self) {
         let deeds = self.lines.iter().enumerate().filter_map(|(index, line)| {
             let pending = line.queue.front().filter(|next| next.means() == Means::Transaction)?;
-            let head = match &pending.change {
-                Change::Create { .. } => pending.after(Head::default()),
-                _ => line.next(Means::Transaction).next()?.1,
+            let before = match (&pending.change, line.standing) {
+                (Change::Create { .. }, _) => Head::default(),
+                (_, Standing::At(head)) => line.next(Means::Transaction).next().map(|_| head)?,
+                (_, Standing::Unknown | Standing::Missing) => return None,
             };
-            Some((Offer { line: index, head }, deed(pending, head)?))
+            let head = pending.after(before);
+            Some((Offer { line: index, head }, deed(pending, before)?))
         });
         let connection = self.connection;
         let deeds: Vec<_> = deeds.map(|(offer, deed)| carry_out(connection, offer, deed)).collect();
@@ -282,9 +284,14 @@ async fn carry_out(connection: &Arc<Connection>, offer: Offer, deed: Deed<'_>) -
     (offer, done)
 }
 
-/// Describes a change that takes a transaction.
-fn deed(pending: &Pending, head: Head) -> Option<Deed<'_>> {
-    let message = Message::clone(pending.change.message()).at(pending.position(head));
+/// Describes a change that takes a transaction, of a conversation that stands there before it.
+fn deed(pending: &Pending, before: Head) -> Option<Deed<'_>> {
+    let succession = pending
+        .change
+        .succession()
+        .map(|message| Placed::behind(before, message));
+    let before = succession.as_ref().map_or(before, |first| first.head);
+    let message = Placed::behind(before, pending.change.message());
     let (conversation, members) = match &pending.change {
         Change::Create {
             conversation, members, ..
@@ -300,7 +307,21 @@ fn deed(pending: &Pending, head: Head) -> Option<Deed<'_>> {
     Some(Deed {
         conversation,
         members,
+        succession,
         message,
-        head,
     })
+}
+
+impl Placed {
+    /// Places a new message in a conversation that stands there.
+    fn behind(before: Head, message: &Message) -> Self {
+        let head = after_message(before, message);
+        let position = Position {
+            seq: head.seq,
+            rev: head.rev,
+            ordinal: head.ordinal,
+        };
+        let message = message.clone().at(position);
+        Self { message, head }
+    }
 }

@@ -167,8 +167,11 @@ impl Pending {
             Change::Append { .. } => Means::Insert,
             Change::Revise { .. } => Means::Update,
             Change::Govern {
-                conversation, members, ..
-            } if conversation.is_none() && members.is_empty() => Means::Insert,
+                conversation: None,
+                members,
+                succession: None,
+                ..
+            } if members.is_empty() => Means::Insert,
             Change::Govern { .. } | Change::Create { .. } => Means::Transaction,
         }
     }
@@ -198,7 +201,10 @@ impl Pending {
         let rev = head.rev.next();
         match &self.change {
             Change::Revise { .. } => Head { rev, ..head },
-            change => after_message(head, change.message()),
+            change => {
+                let head = change.succession().map_or(head, |first| after_message(head, first));
+                after_message(head, change.message())
+            }
         }
     }
 
@@ -220,7 +226,7 @@ impl Pending {
 }
 
 /// Works out where a new message takes a conversation that stands there.
-fn after_message(head: Head, message: &Message) -> Head {
+pub(super) fn after_message(head: Head, message: &Message) -> Head {
     let seq = head.seq.next();
     let from_user = message.is_from_user();
     Head {
@@ -286,6 +292,7 @@ mod tests {
         Change::Govern {
             conversation: None,
             members: vec![],
+            succession: None,
             message: Arc::new(message(Content::System(SystemEvent::MemberLeft { user_id }))),
             fence: Seq(fence),
         }

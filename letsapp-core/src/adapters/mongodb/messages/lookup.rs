@@ -44,7 +44,10 @@ impl Commit<'_> {
             for (pending, _) in line.queue.iter().zip(states) {
                 match &pending.change {
                     Change::Create { .. } => creations.push(line.id),
-                    change => keys.push(MessageKey::of(change.message())),
+                    change => {
+                        keys.extend(change.succession().map(|message| MessageKey::of(message)));
+                        keys.push(MessageKey::of(change.message()));
+                    }
                 }
             }
         }
@@ -143,7 +146,8 @@ impl Found {
 
     fn verdict(&self, pending: &Pending, state: State) -> Verdict {
         let message = pending.change.message();
-        let found = self.messages.get(&MessageKey::of(message));
+        let there = |message: &Message| self.messages.get(&MessageKey::of(message));
+        let found = there(message).or_else(|| pending.change.succession().and_then(|first| there(first)));
         let settled = |outcome| Verdict::Settled(Ok(outcome));
         match (&pending.change, found) {
             (Change::Create { conversation, .. }, _) => match self.conversations.get(&message.conversation_id) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use mongodb::bson::{Bson, Document, RawDocumentBuf, Uuid, doc, serialize_to_document};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, Uuid, doc, serialize_to_document, serialize_to_raw_document_buf};
 use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR};
 use mongodb::options::ReadConcern;
 
@@ -31,9 +31,13 @@ use crate::time::Timestamp;
 pub(super) struct Deed<'a> {
     pub(super) conversation: Establish<'a>,
     pub(super) members: &'a [MemberChange],
-    /// With its place and numbers.
+    pub(super) succession: Option<Placed>,
+    pub(super) message: Placed,
+}
+
+/// A new message with its place and numbers, and where it takes the conversation.
+pub(super) struct Placed {
     pub(super) message: Message,
-    /// Where it takes the conversation.
     pub(super) head: Head,
 }
 
@@ -141,8 +145,11 @@ impl<'a> Transaction<'a> {
 
     async fn tell(&mut self, deed: &Deed<'_>) -> Result<(), Stumble> {
         self.establish(&deed.conversation).await?;
-        let document = MessageDocument::new(&deed.message, deed.head);
-        self.write(command::insert_one(MESSAGES, &document)?).await?;
+        let told = deed.succession.iter().chain([&deed.message]);
+        let documents = told
+            .map(|told| serialize_to_raw_document_buf(&MessageDocument::new(&told.message, told.head)))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.write(command::insert(MESSAGES, documents)).await?;
         let members = self.members_after(deed).await?;
         self.enrol(&members).await
     }
@@ -164,18 +171,14 @@ impl<'a> Transaction<'a> {
 
     /// Works out the records of those whom the deed concerns.
     async fn members_after(&mut self, deed: &Deed<'_>) -> Result<Vec<Member>, Stumble> {
-        let conversation_id = deed.message.conversation_id;
+        let message = &deed.message.message;
+        let conversation_id = message.conversation_id;
         let users: Vec<UserId> = deed.members.iter().map(MemberChange::user_id).collect();
         let mut records = self.records(conversation_id, &users).await?;
         let mut changed = HashMap::new();
         for change in deed.members {
             let user_id = change.user_id();
-            let after = change.apply(
-                conversation_id,
-                records.get(&user_id),
-                deed.message.seq,
-                deed.message.sent_at,
-            );
+            let after = change.apply(conversation_id, records.get(&user_id), message.seq, message.sent_at);
             if let Some(after) = after {
                 records.insert(user_id, after.clone());
                 changed.insert(user_id, after);

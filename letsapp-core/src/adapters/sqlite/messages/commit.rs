@@ -31,10 +31,26 @@ fn one(transaction: &mut Transaction<'_>, change: &Change) -> rusqlite::Result<O
         Change::Govern {
             conversation,
             members,
+            succession,
             message,
             fence,
-        } => govern(transaction, conversation.as_deref(), members, message, *fence),
+        } => {
+            let told = Told {
+                succession: succession.as_deref(),
+                message,
+                members,
+            };
+            govern(transaction, conversation.as_deref(), told, *fence)
+        }
     }
+}
+
+/// What is told of a group, and of whom.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    succession: Option<&'a Message>,
+    message: &'a Message,
+    members: &'a [MemberChange],
 }
 
 fn create(
@@ -47,7 +63,12 @@ fn create(
         let existing = conversations::existing(transaction.connection(), conversation.id)?;
         return Ok(Outcome::Exists(Box::new(existing)));
     }
-    let outcome = tell(transaction, Head::default(), members, message)?;
+    let told = Told {
+        succession: None,
+        message,
+        members,
+    };
+    let outcome = tell(transaction, Head::default(), told)?;
     // A message that was there before its conversation: there is nothing sensible to do with it.
     outcome.ok_or(rusqlite::Error::StatementChangedRows(0))
 }
@@ -91,15 +112,18 @@ fn revise(
 fn govern(
     transaction: &mut Transaction<'_>,
     conversation: Option<&Conversation>,
-    members: &[MemberChange],
-    message: &Message,
+    told: Told<'_>,
     fence: Seq,
 ) -> rusqlite::Result<Outcome> {
-    let Some(head) = current(transaction, message, fence)? else {
-        return refused(transaction, message);
+    let outcome = match current(transaction, told.message, fence)? {
+        Some(head) => tell(transaction, head, told)?,
+        None => None,
     };
-    let Some(outcome) = tell(transaction, head, members, message)? else {
-        return refused(transaction, message);
+    let Some(outcome) = outcome else {
+        return match (refused(transaction, told.message)?, told.succession) {
+            (Outcome::Outdated, Some(succession)) => refused(transaction, succession),
+            (outcome, _) => Ok(outcome),
+        };
     };
     if let Some(conversation) = conversation {
         conversations::update(transaction, conversation)?;
@@ -119,19 +143,24 @@ fn refused(transaction: &Transaction<'_>, message: &Message) -> rusqlite::Result
     Ok(first.map_or(Outcome::Outdated, |first| Outcome::Duplicate(Box::new(first))))
 }
 
-/// Adds a system message and carries out what it tells of the members; `None`, and nothing is done, if its conversation
-/// has one of its id.
-fn tell(
-    transaction: &mut Transaction<'_>,
-    head: Head,
-    members: &[MemberChange],
-    message: &Message,
-) -> rusqlite::Result<Option<Outcome>> {
+/// Adds a system message, behind its succession, and carries out what it tells of the members; `None`, and nothing is
+/// done, if its conversation has one of their ids.
+fn tell(transaction: &mut Transaction<'_>, mut head: Head, told: Told<'_>) -> rusqlite::Result<Option<Outcome>> {
+    let message = told.message;
+    if let Some(succession) = told.succession {
+        let position = next(head, succession);
+        if by_id(transaction.connection(), message.conversation_id, message.id)?.is_some()
+            || add(transaction, succession, position)?.is_none()
+        {
+            return Ok(None);
+        }
+        head = after(head, succession, position);
+    }
     let position = next(head, message);
     if add(transaction, message, position)?.is_none() {
         return Ok(None);
     }
-    for change in members {
+    for change in told.members {
         let before = members::one(transaction.connection(), message.conversation_id, change.user_id())?;
         let after = change.apply(message.conversation_id, before.as_ref(), position.seq, message.sent_at);
         if let Some(member) = after {
@@ -160,14 +189,18 @@ fn next(head: Head, message: &Message) -> Position {
     }
 }
 
-fn moved(transaction: &mut Transaction<'_>, head: Head, message: &Message, position: Position) {
+/// Returns where a new message at that place takes its conversation.
+fn after(head: Head, message: &Message, position: Position) -> Head {
     let Position { seq, rev, ordinal } = position;
     let fence = if message.is_from_user() { head.fence } else { seq };
-    let head = Head {
+    Head {
         seq,
         rev,
         ordinal,
         fence,
-    };
-    transaction.moved(message.conversation_id, head);
+    }
+}
+
+fn moved(transaction: &mut Transaction<'_>, head: Head, message: &Message, position: Position) {
+    transaction.moved(message.conversation_id, after(head, message, position));
 }

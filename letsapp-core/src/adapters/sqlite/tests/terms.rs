@@ -150,6 +150,7 @@ async fn what_is_purged_leaves_neither_terms_nor_reactions() {
     let end = Change::Govern {
         conversation: Some(Box::new(conversation.deleted(Timestamp::from_millis(9)))),
         members: [0, 1].map(|n| MemberChange::Left(user_id(n))).to_vec(),
+        succession: None,
         message: Arc::new(Message {
             content: Content::System(SystemEvent::GroupDeleted),
             ..message(id, 2, "")

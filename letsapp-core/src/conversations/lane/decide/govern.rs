@@ -26,6 +26,7 @@ pub(super) fn govern(
         Ok(Decision::Commit(Change::Govern {
             conversation: conversation.map(Box::new),
             members,
+            succession: None,
             message,
             fence: known.roster.fence,
         }))
@@ -105,16 +106,7 @@ pub(super) fn govern(
         }
         Act::Remove(user_id) if *user_id == actor.user_id => {
             may(Action::Leave)?;
-            if let Some(heir) = heir(known, actor) {
-                // Should ownership come back before the second step, there is another succession.
-                let step = [b"succession".as_slice(), &known.roster.fence.0.to_be_bytes()].concat();
-                return Ok(Decision::First(hand_over(submission, known, actor, heir, &step)));
-            }
-            commit(
-                None,
-                vec![MemberChange::Left(*user_id)],
-                SystemEvent::MemberLeft { user_id: *user_id },
-            )
+            Ok(Decision::Commit(leave(submission, known, actor)))
         }
         Act::Remove(user_id) => {
             let Some(target) = known.member(*user_id) else {
@@ -144,7 +136,11 @@ pub(super) fn govern(
                 return Err(ConversationError::invalid("role", "owner_required", detail).into());
             }
             if *role == Role::Owner {
-                return Ok(Decision::Commit(hand_over(submission, known, actor, *user_id, b"")));
+                let members = vec![
+                    MemberChange::Role(*user_id, Role::Owner),
+                    MemberChange::Role(actor.user_id, Role::Admin),
+                ];
+                return commit(None, members, owned_by(*user_id));
             }
             let event = SystemEvent::RoleChanged {
                 user_id: *user_id,
@@ -179,18 +175,23 @@ fn heir(known: &KnownRoster, leaving: &Member) -> Option<UserId> {
     heir.map(|member| member.user_id)
 }
 
-fn hand_over(submission: &Submission, known: &KnownRoster, owner: &Member, heir: UserId, step: &[u8]) -> Change {
-    let event = SystemEvent::RoleChanged {
-        user_id: heir,
-        role: Role::Owner,
-    };
+/// One leaves; if it is the owner, somebody else owns the group from then on, in one step: never does it have none, and
+/// two who leave at once can't hand it to each other.
+fn leave(submission: &Submission, known: &KnownRoster, leaving: &Member) -> Change {
+    let user_id = leaving.user_id;
+    let heir = heir(known, leaving);
+    let mut members = vec![MemberChange::Left(user_id)];
+    members.extend(heir.map(|heir| MemberChange::Role(heir, Role::Owner)));
     Change::Govern {
         conversation: None,
-        members: vec![
-            MemberChange::Role(heir, Role::Owner),
-            MemberChange::Role(owner.user_id, Role::Admin),
-        ],
-        message: system(submission, step, event),
+        members,
+        succession: heir.map(|heir| system(submission, b"succession", owned_by(heir))),
+        message: system(submission, b"", SystemEvent::MemberLeft { user_id }),
         fence: known.roster.fence,
     }
+}
+
+const fn owned_by(user_id: UserId) -> SystemEvent {
+    let role = Role::Owner;
+    SystemEvent::RoleChanged { user_id, role }
 }

@@ -20,8 +20,6 @@ use crate::messages::{Change, Content, Fingerprint, Message, SystemEvent};
 pub(super) enum Decision {
     /// This is to be committed.
     Commit(Change),
-    /// This is to be committed, and then the wish to be decided again.
-    First(Change),
     /// It is so already; this is the message.
     Unchanged(Arc<Message>),
     /// It is so already.

@@ -85,7 +85,6 @@ fn try_decide(
 fn word(decision: &Result<Decision, Refusal>) -> String {
     match decision {
         Ok(Decision::Commit(_)) => "commit".to_owned(),
-        Ok(Decision::First(_)) => "first".to_owned(),
         Ok(Decision::Unchanged(_)) => "unchanged".to_owned(),
         Ok(Decision::Nothing) => "nothing".to_owned(),
         Err(Refusal::Outsider) => "outsider".to_owned(),
@@ -397,6 +396,7 @@ fn with_a_group_all_of_its_members_go_and_what_was_written_on_it() {
         Ok(Decision::Commit(Change::Govern {
             conversation: Some(left),
             members,
+            succession: None,
             message,
             fence,
         })) => {
@@ -415,17 +415,28 @@ fn with_a_group_all_of_its_members_go_and_what_was_written_on_it() {
 }
 
 #[test]
-fn a_leaving_owner_first_hands_over_to_the_admin_who_joined_first() {
+fn a_leaving_owner_hands_over_to_the_admin_who_joined_first() {
     let leave = |members: Vec<Member>| {
         let group = known(conversation(Kind::Group), members);
         try_decide(OWNER, Command::Govern(Act::Remove(OWNER)), Some(&group), None)
     };
     let heir = |decision: Result<Decision, Refusal>| match decision {
-        Ok(Decision::First(Change::Govern { members, .. })) => match members.as_slice() {
-            [
-                MemberChange::Role(heir, Role::Owner),
-                MemberChange::Role(OWNER, Role::Admin),
-            ] => *heir,
+        Ok(Decision::Commit(Change::Govern {
+            members,
+            succession,
+            message,
+            ..
+        })) => match members.as_slice() {
+            [MemberChange::Left(OWNER), MemberChange::Role(heir, Role::Owner)] => {
+                let told = [succession.expect("it is told"), message].map(|message| message.content.clone());
+                let (user_id, role) = (*heir, Role::Owner);
+                let events = [
+                    SystemEvent::RoleChanged { user_id, role },
+                    SystemEvent::MemberLeft { user_id: OWNER },
+                ];
+                assert_eq!(told, events.map(Content::System));
+                *heir
+            }
             other => panic!("{other:?}"),
         },
         other => panic!("{}", word(&other)),
@@ -448,10 +459,10 @@ fn a_leaving_owner_first_hands_over_to_the_admin_who_joined_first() {
         member(MEMBER, Role::Member, 4),
     ];
     assert_eq!(heir(leave(members)), MEMBER);
-    assert!(
-        matches!(leave(vec![owner()]), Ok(Decision::Commit(_))),
-        "nobody is left to hand over to"
-    );
+    match leave(vec![owner()]) {
+        Ok(Decision::Commit(change)) => assert!(change.succession().is_none(), "nobody is left to hand over to"),
+        other => panic!("{}", word(&other)),
+    }
     let direct = try_decide(OWNER, Command::Govern(Act::Remove(OWNER)), Some(&direct()), None);
     assert_eq!(word(&direct), "direct");
     let member = try_decide(MEMBER, Command::Govern(Act::Remove(MEMBER)), Some(&group()), None);
@@ -459,23 +470,19 @@ fn a_leaving_owner_first_hands_over_to_the_admin_who_joined_first() {
 }
 
 #[test]
-fn two_steps_of_one_wish_are_two_messages_and_the_same_step_is_one() {
+fn the_same_wish_decided_again_makes_the_same_messages() {
     let leave = |fence: u64| {
         let mut roster = group().roster;
         roster.fence = Seq(fence);
         let known = KnownRoster::new(roster, Barrier::default(), NOW, Moment::default());
         match try_decide(OWNER, Command::Govern(Act::Remove(OWNER)), Some(&known), None) {
-            Ok(Decision::First(change)) => change.message().id,
+            Ok(Decision::Commit(change)) => [change.succession().expect("there is an heir").id, change.message().id],
             other => panic!("{}", word(&other)),
         }
     };
-    assert_eq!(leave(10), leave(10));
-    assert_ne!(leave(10), leave(12), "ownership came back in between");
-    let alone = known(conversation(Kind::Group), vec![member(OWNER, Role::Owner, 1)]);
-    match try_decide(OWNER, Command::Govern(Act::Remove(OWNER)), Some(&alone), None) {
-        Ok(Decision::Commit(change)) => assert_ne!(change.message().id, leave(10)),
-        other => panic!("{}", word(&other)),
-    }
+    assert_eq!(leave(10), leave(12));
+    let [succession, message] = leave(10);
+    assert_ne!(succession, message);
 }
 
 #[test]

@@ -1,0 +1,90 @@
+//! An owner who leaves, and who takes over: two system messages in one step.
+
+use std::sync::Arc;
+
+use super::Trial;
+use super::fixtures::{system, text, user_id};
+use super::steps::{append, duplicate, position};
+use crate::conversations::{MemberChange, Role};
+use crate::id::{ConversationId, Rev, Seq, UserId};
+use crate::messages::{Change, Content, Outcome, SystemEvent};
+
+pub async fn an_owner_goes_and_another_takes_over_in_one_step(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let id = trial.group(1, &[ana, ben]).await;
+    trial.store(append(text(id, 2, ben), Seq(1))).await;
+    let behind = |fence| append(text(id, 5, ben), Seq(fence));
+    let outcomes = trial.commit(vec![leave(id, [3, 4], 1), behind(1), behind(3)]).await;
+    assert_eq!(outcomes, [position(4, 4, 1), Outcome::Outdated, Outcome::Outdated]);
+    let told = trial.audit(id).await.split_off(2);
+    let contents: Vec<_> = told.into_iter().map(|message| message.content).collect();
+    assert_eq!(contents, [owned_by(ben), left(ana)].map(Content::System));
+    let roster = trial.roster(id).await;
+    let roles: Vec<_> = roster
+        .members
+        .iter()
+        .map(|member| (member.user_id, member.role))
+        .collect();
+    assert_eq!((roles, roster.fence), (vec![(ben, Role::Owner)], Seq(4)));
+    let gone = trial.member(id, ana).await;
+    assert_eq!(gone.role, Role::Member, "whoever is out owns nothing");
+    assert_eq!(gone.windows[0].to, Some(Seq(4)), "both messages are theirs to read");
+    assert_eq!(trial.head(id).await.seq, Seq(4));
+    assert_eq!(trial.commit_one(behind(4)).await, position(5, 5, 2));
+}
+
+pub async fn a_succession_again_carries_nothing_out(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let id = trial.group(1, &[ana, ben]).await;
+    assert_eq!(trial.commit_one(leave(id, [3, 4], 0)).await, Outcome::Outdated);
+    assert_eq!(trial.audit(id).await.len(), 1, "nor is half of it carried out");
+    let other = trial.another().await;
+    let race = tokio::join!(
+        trial.commit_one(leave(id, [3, 4], 1)),
+        other.commit_one(leave(id, [3, 4], 1)),
+    );
+    let first = match race {
+        (Outcome::Committed(position), second) | (second, Outcome::Committed(position)) => {
+            assert_eq!(duplicate(second).seq, position.seq);
+            position
+        }
+        both => panic!("{both:?}"),
+    };
+    assert_eq!((first.seq, first.rev), (Seq(3), Rev(3)));
+    let back = [
+        MemberChange::Role(ben, Role::Member),
+        MemberChange::Joined(ana, Role::Owner),
+    ];
+    trial.tell(id, 5, &back, 3).await;
+    let before = trial.roster(id).await;
+    for (numbers, known) in [([3, 4], 3), ([3, 6], 2), ([6, 4], 3)] {
+        for fence in [3, 4] {
+            let outcome = trial.commit_one(leave(id, numbers, fence)).await;
+            assert_eq!(duplicate(outcome).seq, Seq(known), "{numbers:?} under {fence}");
+        }
+    }
+    assert_eq!(trial.roster(id).await, before);
+    assert_eq!(trial.audit(id).await.len(), 4);
+}
+
+/// The first user leaves a group, and it is the second's from then on; the messages that tell of it have these numbers,
+/// the succession first.
+fn leave(id: ConversationId, [succession, n]: [u64; 2], fence: u64) -> Change {
+    let (ana, ben) = (user_id(1), user_id(2));
+    Change::Govern {
+        conversation: None,
+        members: vec![MemberChange::Left(ana), MemberChange::Role(ben, Role::Owner)],
+        succession: Some(Arc::new(system(id, succession, ana, owned_by(ben)))),
+        message: Arc::new(system(id, n, ana, left(ana))),
+        fence: Seq(fence),
+    }
+}
+
+const fn owned_by(user_id: UserId) -> SystemEvent {
+    let role = Role::Owner;
+    SystemEvent::RoleChanged { user_id, role }
+}
+
+const fn left(user_id: UserId) -> SystemEvent {
+    SystemEvent::MemberLeft { user_id }
+}
