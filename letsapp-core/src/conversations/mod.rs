@@ -11,6 +11,7 @@ mod error;
 pub(crate) mod fixtures;
 mod informed;
 pub(crate) mod lane;
+mod member;
 mod model;
 mod permission;
 mod reading;
@@ -24,10 +25,8 @@ pub(crate) mod view;
 pub(crate) use access::{Access, Granted};
 pub use error::{ConversationError, Forbidden};
 pub(crate) use lane::Refusal;
-pub use model::{
-    Conversation, Head, Kind, MAX_MEMBERS, Member, MemberChange, Preferences, PreferencesPatch, Role, Roster, Span,
-    Watermarks, Window,
-};
+pub use member::{Member, MemberChange, Preferences, PreferencesPatch, Role, Span, Watermarks, Window};
+pub use model::{Conversation, Head, Kind, MAX_MEMBERS, Roster};
 pub use reading::{ListPosition, MemberPosition};
 pub use repository::{Advance, Advanced, ConversationRepository, Creation};
 pub use service::{ConversationService, Made};

@@ -69,18 +69,8 @@ impl Log {
         if self.head.fence != fence {
             return Outcome::Outdated;
         }
-        let from_user = message.is_from_user();
-        let position = Position {
-            seq: self.head.seq.next(),
-            rev: self.head.rev.next(),
-            ordinal: self.head.ordinal + u64::from(from_user),
-        };
-        self.head = Head {
-            seq: position.seq,
-            rev: position.rev,
-            ordinal: position.ordinal,
-            fence: if from_user { self.head.fence } else { position.seq },
-        };
+        self.head = self.head.after(message);
+        let position = self.head.position();
         vacant.insert(position.seq);
         self.records.push(Box::new(Record::new(message, position)));
         Outcome::Committed(position)

@@ -19,7 +19,7 @@ use mongodb::bson::{RawDocumentBuf, serialize_to_raw_document_buf};
 use super::command::{self, Order};
 use super::documents::{MessageDocument, revision};
 use super::head;
-use super::line::{Line, Means, Pending, Standing, after_message};
+use super::line::{Line, Means, Pending, Standing};
 use super::membership::{self, Deed, Establish, Placed, Stumble};
 use super::orphans::Vigil;
 use super::standing::Heads;
@@ -30,7 +30,7 @@ use crate::adapters::mongodb::patience::{self, Backoff, Deadline};
 use crate::adapters::mongodb::schema::MESSAGES;
 use crate::conversations::Head;
 use crate::id::ConversationId;
-use crate::messages::{Change, Message, Outcome, Position};
+use crate::messages::{Change, Message, Outcome};
 use crate::storage::RepositoryError;
 
 /// How many documents go in one command.
@@ -315,13 +315,8 @@ fn deed(pending: &Pending, before: Head) -> Option<Deed<'_>> {
 impl Placed {
     /// Places a new message in a conversation that stands there.
     fn behind(before: Head, message: &Message) -> Self {
-        let head = after_message(before, message);
-        let position = Position {
-            seq: head.seq,
-            rev: head.rev,
-            ordinal: head.ordinal,
-        };
-        let message = message.clone().at(position);
+        let head = before.after(message);
+        let message = message.clone().at(head.position());
         Self { message, head }
     }
 }

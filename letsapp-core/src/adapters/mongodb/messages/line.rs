@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::adapters::mongodb::patience::{Deadline, UNSEEN};
 use crate::conversations::Head;
 use crate::id::{ConversationId, MessageId, Rev, Seq};
-use crate::messages::{Change, Message, Position};
+use crate::messages::{Change, Position};
 
 /// The changes of one conversation, in order, and where it stands.
 pub(super) struct Line {
@@ -202,8 +202,8 @@ impl Pending {
         match &self.change {
             Change::Revise { .. } => Head { rev, ..head },
             change => {
-                let head = change.succession().map_or(head, |first| after_message(head, first));
-                after_message(head, change.message())
+                let head = change.succession().map_or(head, |first| head.after(first));
+                head.after(change.message())
             }
         }
     }
@@ -216,24 +216,8 @@ impl Pending {
                 rev: head.rev,
                 ordinal: message.ordinal,
             },
-            _ => Position {
-                seq: head.seq,
-                rev: head.rev,
-                ordinal: head.ordinal,
-            },
+            _ => head.position(),
         }
-    }
-}
-
-/// Works out where a new message takes a conversation that stands there.
-pub(super) fn after_message(head: Head, message: &Message) -> Head {
-    let seq = head.seq.next();
-    let from_user = message.is_from_user();
-    Head {
-        seq,
-        rev: head.rev.next(),
-        ordinal: head.ordinal + u64::from(from_user),
-        fence: if from_user { head.fence } else { seq },
     }
 }
 
@@ -241,7 +225,7 @@ pub(super) fn after_message(head: Head, message: &Message) -> Head {
 mod tests {
     use super::*;
     use crate::id::UserId;
-    use crate::messages::{Content, Fingerprint, SystemEvent, TermsChange};
+    use crate::messages::{Content, Fingerprint, Message, SystemEvent, TermsChange};
     use crate::time::Timestamp;
 
     const ID: ConversationId = ConversationId::from_bytes([1; 16]);

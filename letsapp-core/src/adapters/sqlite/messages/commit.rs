@@ -77,12 +77,13 @@ fn append(transaction: &mut Transaction<'_>, message: &Message, fence: Seq) -> r
     let Some(head) = current(transaction, message, fence)? else {
         return refused(transaction, message);
     };
-    let position = next(head, message);
+    let head = head.after(message);
+    let position = head.position();
     let Some(docid) = add(transaction, message, position)? else {
         return refused(transaction, message);
     };
     row::index(transaction, docid, message)?;
-    moved(transaction, head, message, position);
+    transaction.moved(message.conversation_id, head);
     Ok(Outcome::Committed(position))
 }
 
@@ -148,15 +149,15 @@ fn refused(transaction: &Transaction<'_>, message: &Message) -> rusqlite::Result
 fn tell(transaction: &mut Transaction<'_>, mut head: Head, told: Told<'_>) -> rusqlite::Result<Option<Outcome>> {
     let message = told.message;
     if let Some(succession) = told.succession {
-        let position = next(head, succession);
+        head = head.after(succession);
         if by_id(transaction.connection(), message.conversation_id, message.id)?.is_some()
-            || add(transaction, succession, position)?.is_none()
+            || add(transaction, succession, head.position())?.is_none()
         {
             return Ok(None);
         }
-        head = after(head, succession, position);
     }
-    let position = next(head, message);
+    head = head.after(message);
+    let position = head.position();
     if add(transaction, message, position)?.is_none() {
         return Ok(None);
     }
@@ -167,7 +168,7 @@ fn tell(transaction: &mut Transaction<'_>, mut head: Head, told: Told<'_>) -> ru
             members::put(transaction, &member)?;
         }
     }
-    moved(transaction, head, message, position);
+    transaction.moved(message.conversation_id, head);
     Ok(Some(Outcome::Committed(position)))
 }
 
@@ -178,29 +179,4 @@ fn add(transaction: &Transaction<'_>, message: &Message, position: Position) -> 
         reactions::replace(transaction, message, position.seq)?;
     }
     Ok(docid)
-}
-
-/// Returns the place of a new message.
-fn next(head: Head, message: &Message) -> Position {
-    Position {
-        seq: head.seq.next(),
-        rev: head.rev.next(),
-        ordinal: head.ordinal + u64::from(message.is_from_user()),
-    }
-}
-
-/// Returns where a new message at that place takes its conversation.
-fn after(head: Head, message: &Message, position: Position) -> Head {
-    let Position { seq, rev, ordinal } = position;
-    let fence = if message.is_from_user() { head.fence } else { seq };
-    Head {
-        seq,
-        rev,
-        ordinal,
-        fence,
-    }
-}
-
-fn moved(transaction: &mut Transaction<'_>, head: Head, message: &Message, position: Position) {
-    transaction.moved(message.conversation_id, after(head, message, position));
 }
