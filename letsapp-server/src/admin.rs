@@ -5,9 +5,10 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 use warp::Filter;
 
-use crate::api::reply::{self, Answer};
+use crate::api::reply::Answer;
 use crate::api::{Route, answering, health, join, recover};
 use crate::context::Context;
+use crate::response;
 use crate::telemetry;
 
 /// Returns everything that the admin listener serves.
@@ -23,7 +24,7 @@ pub(crate) fn routes(context: &Arc<Context>) -> (Route, Vec<(Method, &'static st
 fn metrics() -> Answer {
     let handle = telemetry::metrics();
     handle.run_upkeep();
-    Ok(reply::bytes(
+    Ok(response::bytes(
         StatusCode::OK,
         "text/plain; version=0.0.4; charset=utf-8",
         handle.render(),

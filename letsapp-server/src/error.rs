@@ -16,8 +16,8 @@ use letsapp_core::storage::{BoxError, RepositoryError};
 use letsapp_core::users::UserError;
 use warp::reply::Response;
 
-use crate::api::reply;
 use crate::limits::seconds;
+use crate::response;
 
 /// Why a request was not done: what the client is told, and what only the log is.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl ApiError {
         // The socket has no headers to say it in.
         let retry_after = problem.retry_after.take();
         let status = StatusCode::from_u16(problem.status).expect("every code has an HTTP status");
-        let mut response = reply::body(status, "application/problem+json", &problem);
+        let mut response = response::json(status, "application/problem+json", &problem);
         let headers = response.headers_mut();
         match problem.code {
             Code::Unauthenticated => {

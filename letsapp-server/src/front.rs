@@ -18,11 +18,11 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use warp::reply::Response;
 
-use crate::api::{Matched, Route};
+use crate::api::endpoint::{Matched, Route};
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::limits::{Gate, Visit};
-use crate::serve::Peer;
+use crate::peer::Peer;
 use crate::telemetry;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

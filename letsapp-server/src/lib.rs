@@ -14,6 +14,8 @@ mod front;
 pub mod keys;
 mod limits;
 mod openapi;
+mod peer;
+mod response;
 mod serve;
 mod telemetry;
 #[cfg(test)]

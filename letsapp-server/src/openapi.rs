@@ -9,7 +9,7 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::api::Endpoint;
+use crate::api::endpoint::Endpoint;
 
 /// Describes these endpoints.
 pub(crate) fn document(endpoints: &[Endpoint]) -> OpenApi {

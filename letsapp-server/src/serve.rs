@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +12,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::context::Closing;
 use crate::front::Front;
+use crate::peer::Peer;
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,20 +29,6 @@ const MAX_HEAD: usize = 32 * 1024;
 
 /// How long to wait when no connection can be accepted: the cause, such as too many open files, takes time to pass.
 const RESPITE: Duration = Duration::from_millis(50);
-
-/// The other side of a connection. As long as a request or a socket holds one, the connection counts.
-#[derive(Clone, Debug)]
-pub(crate) struct Peer {
-    _slot: Arc<OwnedSemaphorePermit>,
-    address: SocketAddr,
-}
-
-impl Peer {
-    /// Returns its address.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
 
 /// Serves the connections of a listener, at most `connections` at once, until the server goes away.
 pub(crate) async fn serve(listener: TcpListener, front: Front, connections: usize, mut closing: Closing) {
@@ -59,10 +45,7 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, connections: usiz
         };
         match accepted {
             Ok((stream, address)) => {
-                let peer = Peer {
-                    _slot: Arc::new(slot),
-                    address,
-                };
+                let peer = Peer::new(slot, address);
                 tokio::spawn(serve_connection(stream, peer, front.clone(), closing.clone()));
             }
             Err(error) if is_of_one_connection(&error) => {
@@ -84,7 +67,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 async fn serve_connection(stream: TcpStream, peer: Peer, front: Front, mut closing: Closing) {
     // Frames are written whole; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
-    let address = peer.address;
+    let address = peer.address();
     let service = service_fn(move |request: Request<Incoming>| {
         let (front, peer) = (front.clone(), peer.clone());
         async move { Ok::<_, Infallible>(front.answer(request, peer).await) }

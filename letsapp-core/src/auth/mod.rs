@@ -5,6 +5,7 @@
 mod error;
 mod model;
 mod password;
+pub(crate) mod ports;
 mod repository;
 pub(crate) mod service;
 mod sessions;

@@ -4,16 +4,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::auth::ports::Ports;
 use crate::auth::sessions::Sessions;
 use crate::auth::token::Refreshing;
-use crate::auth::{AuthError, Key, Principal, Revoke, Session, SessionRepository};
-use crate::event::{Envelope, EventBus};
-use crate::id::{IdSource, SessionId, UserId};
+use crate::auth::{AuthError, Principal, Revoke, Session};
+use crate::event::Envelope;
+use crate::id::{SessionId, UserId};
 use crate::protocol::requests::{ChangePassword, Login, Register};
 use crate::protocol::{self, LastSeen, SessionInfo, SignedIn, Tokens};
 use crate::task::see_through;
-use crate::time::Clock;
-use crate::users::{self, About, Claim, DisplayName, Email, Settings, User, UserRepository, Username};
+use crate::users::{self, About, Claim, DisplayName, Email, Settings, User, Username};
 
 /// Accounts and sessions.
 ///
@@ -30,20 +30,6 @@ use crate::users::{self, About, Claim, DisplayName, Email, Settings, User, UserR
 #[derive(Clone)]
 pub struct AuthService {
     inner: Arc<Sessions>,
-}
-
-pub(crate) struct Ports {
-    pub(crate) users: Arc<dyn UserRepository>,
-    pub(crate) sessions: Arc<dyn SessionRepository>,
-    pub(crate) bus: Arc<dyn EventBus>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Arc<dyn IdSource>,
-    /// Newest first.
-    pub(crate) access_keys: Vec<Key>,
-    /// Newest first.
-    pub(crate) refresh_keys: Vec<Key>,
-    pub(crate) access_ttl: Duration,
-    pub(crate) refresh_ttl: Duration,
 }
 
 /// How long a replaced refresh token still gets its successor once that has been used: a phone loses replies.

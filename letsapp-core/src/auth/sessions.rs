@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::auth::password::Hasher;
-use crate::auth::service::Ports;
+use crate::auth::ports::Ports;
 use crate::auth::token::{AccessTokens, Claims, Refreshing};
 use crate::auth::{AuthError, Credential, Generation, Key, Revoke, Session, TokenHash};
 use crate::cache::Cache;

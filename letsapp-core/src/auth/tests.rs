@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::service::Ports;
+use super::ports::Ports;
 use super::*;
 use crate::event::{Envelope, EventBus};
 use crate::id::{IdSource, SessionId, SystemIds, UserId};

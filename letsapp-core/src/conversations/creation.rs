@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::auth::Principal;
 use crate::conversations::lane::{Command, Done, Wish};
-use crate::conversations::service::Ports;
+use crate::conversations::ports::Ports;
 use crate::conversations::{Conversation, ConversationError, Creation, Kind, MAX_MEMBERS, Made};
 use crate::event::{Envelope, Event};
 use crate::id::{ConnectionId, ConversationId, UserId};

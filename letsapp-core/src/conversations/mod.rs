@@ -14,6 +14,7 @@ pub(crate) mod lane;
 mod member;
 mod model;
 mod permission;
+pub(crate) mod ports;
 mod reading;
 pub(crate) mod receipts;
 mod repository;

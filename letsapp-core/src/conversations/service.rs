@@ -4,21 +4,15 @@ use std::sync::Arc;
 
 use crate::auth::Principal;
 use crate::conversations::creation::Group;
-use crate::conversations::dating::Dating;
-use crate::conversations::lane::{Act, Command, Done, Lanes, Wish};
-use crate::conversations::receipts::Receipts;
-use crate::conversations::rosters::Rosters;
-use crate::conversations::view::Views;
-use crate::conversations::{Access, ConversationError, ConversationRepository, Forbidden, PreferencesPatch, Role};
-use crate::event::{Envelope, Event, EventBus};
-use crate::id::{ConnectionId, ConversationId, IdSource, UserId};
-use crate::messages::{Content, Message, MessageRepository, SystemEvent};
+use crate::conversations::lane::{Act, Command, Done, Wish};
+use crate::conversations::ports::Ports;
+use crate::conversations::{ConversationError, Forbidden, PreferencesPatch, Role};
+use crate::event::{Envelope, Event};
+use crate::id::{ConnectionId, ConversationId, UserId};
+use crate::messages::{Content, Message, SystemEvent};
 use crate::protocol;
 use crate::protocol::requests::{AddMembers, CreateConversation, UpdateConversation};
 use crate::task::see_through;
-use crate::time::Clock;
-use crate::users::UserRepository;
-use crate::users::visibility::Visibility;
 
 /// Conversations, as their members handle them.
 ///
@@ -35,24 +29,6 @@ use crate::users::visibility::Visibility;
 #[derive(Clone)]
 pub struct ConversationService {
     pub(super) ports: Arc<Ports>,
-}
-
-pub(crate) struct Ports {
-    pub(crate) conversations: Arc<dyn ConversationRepository>,
-    pub(crate) messages: Arc<dyn MessageRepository>,
-    pub(crate) users: Arc<dyn UserRepository>,
-    pub(crate) bus: Arc<dyn EventBus>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Arc<dyn IdSource>,
-    pub(crate) lanes: Arc<Lanes>,
-    pub(crate) rosters: Arc<Rosters>,
-    pub(crate) receipts: Arc<Receipts>,
-    pub(crate) views: Arc<Views>,
-    pub(crate) visibility: Visibility,
-    pub(crate) access: Access,
-    pub(crate) dating: Arc<Dating>,
-    /// Whether other servers write to the stores.
-    pub(crate) shared: bool,
 }
 
 /// Whether something was made now or was there.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::auth::{AuthError, Revoke};
 use crate::conversations::lane::{Act, Command, Wish};
 use crate::conversations::{ConversationError, Kind, Member, Preferences, PreferencesPatch, Refusal};
-use crate::erasure::service::Ports;
+use crate::erasure::ports::Ports;
 use crate::event::{Envelope, Event};
 use crate::id::{ConversationId, UserId};
 use crate::storage::RepositoryError;

@@ -5,6 +5,7 @@
 //! What this module is not: the place where it is decided that a group ends, which is its lane.
 
 mod account;
+pub(crate) mod ports;
 pub(crate) mod remains;
 pub(crate) mod service;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::erasure::account;
-use crate::erasure::service::Ports;
+use crate::erasure::ports::Ports;
 use crate::fault::{Fault, contain};
 use crate::id::{ConversationId, UserId};
 use crate::storage::RepositoryError;

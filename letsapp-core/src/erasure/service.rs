@@ -3,21 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::{AuthError, Principal, Sessions};
-use crate::contacts::ContactRepository;
-use crate::conversations::ConversationRepository;
-use crate::conversations::dating::Dating;
-use crate::conversations::lane::Lanes;
-use crate::conversations::rosters::Rosters;
-use crate::conversations::view::Views;
+use crate::auth::{AuthError, Principal};
 use crate::erasure::account;
-use crate::event::EventBus;
-use crate::id::{IdSource, UserId};
+use crate::erasure::ports::Ports;
+use crate::id::UserId;
 use crate::presence::Board;
 use crate::protocol::requests::DeleteAccount;
 use crate::task::see_through;
-use crate::time::Clock;
-use crate::users::{Login, UserRepository};
+use crate::users::Login;
 
 /// The end of accounts.
 ///
@@ -35,20 +28,6 @@ use crate::users::{Login, UserRepository};
 pub struct ErasureService {
     ports: Arc<Ports>,
     board: Arc<Board>,
-}
-
-pub(crate) struct Ports {
-    pub(crate) users: Arc<dyn UserRepository>,
-    pub(crate) contacts: Arc<dyn ContactRepository>,
-    pub(crate) conversations: Arc<dyn ConversationRepository>,
-    pub(crate) rosters: Arc<Rosters>,
-    pub(crate) sessions: Arc<Sessions>,
-    pub(crate) lanes: Arc<Lanes>,
-    pub(crate) views: Arc<Views>,
-    pub(crate) dating: Arc<Dating>,
-    pub(crate) bus: Arc<dyn EventBus>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Arc<dyn IdSource>,
 }
 
 /// How long somebody who deletes their account waits for what follows from it; the rest goes on without them.

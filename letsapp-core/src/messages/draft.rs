@@ -5,7 +5,7 @@ use crate::conversations::ConversationError;
 use crate::conversations::lane::{Command, Wish};
 use crate::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
 use crate::messages::fingerprint::Fingerprinted;
-use crate::messages::service::Ports;
+use crate::messages::ports::Ports;
 use crate::messages::{Content, Message};
 use crate::protocol::requests::SendMessage;
 use crate::time::Timestamp;

@@ -5,6 +5,7 @@ mod draft;
 mod emoji;
 mod fingerprint;
 mod model;
+pub(crate) mod ports;
 mod reading;
 mod repository;
 pub mod search;

@@ -6,7 +6,7 @@ use crate::conversations::lane::{Done, Refusal};
 use crate::conversations::{ConversationError, Made};
 use crate::event::Shared;
 use crate::id::{ConversationId, MessageId, UserId};
-use crate::messages::service::Ports;
+use crate::messages::ports::Ports;
 use crate::messages::{Fingerprint, Message};
 use crate::protocol;
 

@@ -3,18 +3,14 @@
 use std::sync::Arc;
 
 use crate::auth::Principal;
-use crate::conversations::lane::{Command, Done, Lanes};
-use crate::conversations::receipts::Receipts;
-use crate::conversations::rosters::Rosters;
-use crate::conversations::{Access, ConversationError, ConversationRepository, Made, Refusal, Watermarks};
-use crate::id::{ConnectionId, ConversationId, IdSource, Seq};
+use crate::conversations::lane::{Command, Done};
+use crate::conversations::{ConversationError, Made, Refusal, Watermarks};
+use crate::id::{ConnectionId, ConversationId, Seq};
 use crate::messages::draft::sorted;
-use crate::messages::{Emoji, MessageRepository, Sent};
+use crate::messages::ports::Ports;
+use crate::messages::{Emoji, Sent};
 use crate::protocol;
 use crate::protocol::requests::{EditMessage, SendMessage};
-use crate::time::Clock;
-use crate::typing::Typists;
-use crate::users::UserRepository;
 
 /// Messages, as members handle them.
 ///
@@ -37,19 +33,6 @@ use crate::users::UserRepository;
 #[derive(Clone)]
 pub struct MessageService {
     pub(super) ports: Arc<Ports>,
-}
-
-pub(crate) struct Ports {
-    pub(crate) conversations: Arc<dyn ConversationRepository>,
-    pub(crate) messages: Arc<dyn MessageRepository>,
-    pub(crate) users: Arc<dyn UserRepository>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Arc<dyn IdSource>,
-    pub(crate) lanes: Arc<Lanes>,
-    pub(crate) rosters: Arc<Rosters>,
-    pub(crate) receipts: Arc<Receipts>,
-    pub(crate) typists: Arc<Typists>,
-    pub(crate) access: Access,
 }
 
 impl MessageService {

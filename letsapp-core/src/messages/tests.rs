@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::service::Ports;
+use super::ports::Ports;
 use super::{MessageRepository, MessageService, MockMessageRepository, Outcome, Position};
 use crate::auth::Principal;
 use crate::conversations::fixtures::{CHAT, NOW, group, works};

@@ -12,9 +12,9 @@ use warp::path::Tail;
 use warp::reply::Response;
 
 use super::endpoint::{Endpoint, Route, answering};
-use super::reply::{self, Answer};
+use super::reply::Answer;
 use crate::error::ApiError;
-use crate::{asyncapi, openapi};
+use crate::{asyncapi, openapi, response};
 
 /// Swagger UI writes its styles into the page, and draws its logo from a `data:` address.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -48,7 +48,7 @@ fn written(document: &impl serde::Serialize) -> Bytes {
 }
 
 fn document(template: &'static str, path: warp::filters::BoxedFilter<()>, text: Bytes) -> Route {
-    let answer = move || -> Answer { Ok(reply::bytes(StatusCode::OK, "application/json", text.clone())) };
+    let answer = move || -> Answer { Ok(response::bytes(StatusCode::OK, "application/json", text.clone())) };
     answering(template, path.and(warp::get()).map(answer))
 }
 

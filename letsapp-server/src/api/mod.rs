@@ -6,11 +6,11 @@
 mod auth;
 mod blocks;
 mod body;
-mod call;
+pub(crate) mod call;
 mod contacts;
 mod conversations;
 mod docs;
-mod endpoint;
+pub(crate) mod endpoint;
 mod members;
 mod messages;
 mod operations;
@@ -24,8 +24,7 @@ mod site;
 mod sync;
 mod users;
 
-pub(crate) use call::{Call, call};
-pub(crate) use endpoint::{Endpoint, Matched, Route, answering, join, recover};
+pub(crate) use endpoint::{Endpoint, Route, answering, join, recover};
 pub(crate) use operations::health;
 
 use std::sync::Arc;

@@ -1,7 +1,6 @@
 //! Answers.
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use letsapp_core::conversations::Made;
 use letsapp_core::page::Page;
 use letsapp_core::protocol::{Items, List};
@@ -10,6 +9,7 @@ use warp::reply::Response;
 
 use super::call::Call;
 use crate::error::ApiError;
+use crate::response;
 
 /// What a handler comes back with.
 pub(crate) type Answer = Result<Response, ApiError>;
@@ -51,21 +51,5 @@ pub(super) fn page<T: Serialize, P: Serialize>(call: &Call, name: &str, page: Pa
 
 /// Answers with JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    body(status, "application/json", value)
-}
-
-/// Answers with JSON of another name.
-pub(crate) fn body(status: StatusCode, content_type: &'static str, value: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(value).expect("answers are plain data");
-    bytes(status, content_type, body)
-}
-
-/// Answers with bytes.
-pub(crate) fn bytes(status: StatusCode, content_type: &'static str, body: impl Into<bytes::Bytes>) -> Response {
-    let mut response = Response::new(body.into().into());
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
+    response::json(status, "application/json", value)
 }

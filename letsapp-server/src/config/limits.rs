@@ -2,7 +2,7 @@
 
 use letsapp_core::limit::{Class, Escalation, Quota};
 
-use super::settings::{Setting, positive};
+use super::setting::{Setting, positive};
 use super::{Config, duration};
 
 /// One limit of the table, such as `100/1m`: so many in so long.

@@ -4,6 +4,7 @@ mod duration;
 mod file;
 mod flags;
 mod limits;
+mod setting;
 mod settings;
 
 use std::ffi::OsString;

@@ -3,25 +3,12 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use letsapp_core::limit::Class;
 
 use super::limits::{escalation, limit, limit_class};
+use super::setting::{Setting, positive};
 use super::{Config, ConfigError, duration};
-
-/// One setting.
-pub(super) struct Setting {
-    /// Its name: in the environment in capitals behind `LETSAPP_`, in the file with the first word as a section.
-    pub(super) name: &'static str,
-    /// Its flag, if it has one.
-    pub(super) flag: Option<&'static str>,
-    /// What a value looks like.
-    pub(super) form: &'static str,
-    /// What it is, for `--help`.
-    pub(super) help: &'static str,
-    pub(super) read: fn(&mut Config, &str) -> Result<(), String>,
-}
 
 /// Every setting.
 pub(super) const ALL: &[Setting] = &[
@@ -298,12 +285,4 @@ fn count(value: &str) -> Result<usize, String> {
         .ok()
         .filter(|count| (1..=1_000_000).contains(count))
         .ok_or_else(expected)
-}
-
-/// Reads a duration that is longer than nothing.
-pub(super) fn positive(value: &str) -> Result<Duration, String> {
-    match duration::parse(value)? {
-        Duration::ZERO => Err("longer than nothing".to_owned()),
-        duration => Ok(duration),
-    }
 }

@@ -9,7 +9,7 @@ use letsapp_core::limit::{Class, Client, Limiter, Per, Subject, Verdict};
 use super::fields::{self, Standing};
 use super::{ForwardedHeader, TrustedProxies, class_of};
 use crate::error::ApiError;
-use crate::serve::Peer;
+use crate::peer::Peer;
 
 /// Lets requests in as far as their address may ask.
 #[derive(Clone, Debug)]

@@ -1,7 +1,10 @@
 //! Frames: what a client sent, and what it is sent.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use letsapp_core::protocol::{Code, FieldError, Op};
+use letsapp_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -10,6 +13,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::error::ApiError;
+
+/// The longest frame that is taken: room for the longest message with every character escaped.
+pub(crate) const MAX_FRAME: usize = 512 * 1024;
+
+/// How often the server pings.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// A request, its data not read yet.
 #[derive(Debug, Deserialize)]
@@ -20,6 +29,13 @@ pub(super) struct Request<'a> {
     pub(super) op: Op,
     #[serde(borrow, default)]
     data: Option<&'a RawValue>,
+}
+
+/// The reply to `ping`.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Pinged {
+    /// The server's time.
+    pub(super) server_time: Timestamp,
 }
 
 /// Why a frame is no request.

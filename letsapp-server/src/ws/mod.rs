@@ -4,7 +4,7 @@
 //! behind it is tokio-tungstenite itself, with small buffers and frames shared by all who get them.
 
 mod budget;
-mod frame;
+pub(crate) mod frame;
 mod handshake;
 mod ops;
 mod socket;
@@ -21,19 +21,14 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use warp::Filter;
 
+use crate::api::call::{Call, call};
+use crate::api::endpoint::Endpoint;
 use crate::api::reply::Answer;
-use crate::api::{Call, Endpoint, call};
 use crate::context::{Closing, Context};
-use crate::serve::Peer;
+use crate::peer::Peer;
+use frame::MAX_FRAME;
 use handshake::Handshake;
-pub(crate) use ops::Pinged;
 use socket::Socket;
-
-/// The longest frame that is taken: room for the longest message with every character escaped.
-pub(crate) const MAX_FRAME: usize = 512 * 1024;
-
-/// How often the server pings.
-pub(crate) const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// What is read at once; idle sockets are many, and each keeps a buffer of this size.
 const READ_BUFFER: usize = 4 * 1024;

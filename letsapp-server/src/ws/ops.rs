@@ -11,24 +11,16 @@ use letsapp_core::protocol::requests::{
     AtMessage, EditMessage, InConversation, Nothing, React, ReceiptRequest, SendMessage, SetTyping, WatchPresence,
 };
 use letsapp_core::protocol::{Items, Op, SyncRequest};
-use letsapp_core::time::Timestamp;
 use letsapp_core::typing::Typing;
 use serde::Serialize;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::frame::{self, Request};
+use super::frame::{self, Pinged, Request};
 use crate::context::Context;
 use crate::error::ApiError;
 
 /// A reply that is being worked out.
 pub(super) type Pending = Pin<Box<dyn Future<Output = Message> + Send>>;
-
-/// The reply to `ping`.
-#[derive(Serialize, utoipa::ToSchema)]
-pub(crate) struct Pinged {
-    /// The server's time.
-    server_time: Timestamp,
-}
 
 /// Who asks, and on which connection.
 pub(super) struct Asker {

@@ -19,9 +19,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::budget::{Budget, Excess};
+use super::frame::{HEARTBEAT, MAX_FRAME};
 use super::frame::{Request, Unreadable, text};
 use super::ops::{Asker, Pending};
-use super::{HEARTBEAT, MAX_FRAME};
 use crate::context::{Closing, Context};
 use crate::error::ApiError;
 

@@ -12,6 +12,7 @@
 //!
 //! What is not here: rules. Each method is one atomic step that somebody decided on before.
 
+mod command;
 mod connection;
 mod contacts;
 mod conversations;
@@ -19,6 +20,7 @@ mod error;
 mod fields;
 mod keys;
 mod messages;
+mod orphans;
 mod patience;
 mod schema;
 mod sessions;

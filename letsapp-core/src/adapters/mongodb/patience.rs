@@ -13,7 +13,8 @@ pub(super) const SELECTION: Duration = Duration::from_secs(3);
 pub(super) const MAJORITY: Duration = Duration::from_secs(5);
 /// A write command may take this long; longer, and something in the database is in its way.
 pub(super) const WRITE: Duration = Duration::from_secs(4);
-/// A batch of changes is offered again for this long: a primary that dies is replaced within ten seconds or so.
+/// A batch of changes of which none gets on is offered again for this long: a primary that dies is replaced within ten
+/// seconds or so.
 pub(super) const COMMIT: Duration = Duration::from_secs(15);
 /// What holds a number or an id, but is not to be seen yet, is waited for this long.
 pub(super) const UNSEEN: Duration = Duration::from_secs(5);

@@ -8,10 +8,10 @@ use mongodb::bson::{DateTime, Document, Uuid, doc};
 use mongodb::options::{FindOneOptions, FindOptions, Hint, ReturnDocument};
 use serde::{Deserialize, Serialize};
 
+use super::command;
 use super::connection::{Connection, Session};
 use super::error::{Key, duplicate_of};
 use super::fields::{Id, Keyed, VERSION, date, limited, moment, uuids, word};
-use super::messages::command;
 use super::schema::{ERASING, USERS};
 use crate::auth::{Credential, PasswordHash};
 use crate::id::UserId;

@@ -24,6 +24,9 @@ const WORTHWHILE: u32 = 1024;
 /// Pages in the log that are too many: 64 MiB.
 const TOO_MANY: u32 = 16 * 1024;
 
+/// How long a person may hold the file with SQLite's own tools before a step is given up as unavailable.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long the writer waits for readers so that the log can begin anew.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -99,7 +102,7 @@ fn work(connection: &Connection, woken: &Receiver<()>, copying: &AtomicBool) {
 fn restart(connection: &Connection) -> rusqlite::Result<Log> {
     connection.busy_timeout(PATIENCE)?;
     let log = checkpoint(connection, Mode::Restart);
-    connection.busy_timeout(super::open::BUSY_TIMEOUT)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     log
 }
 

@@ -5,11 +5,10 @@ use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{BUSY_TIMEOUT, Checkpointer};
 use super::readers::Readers;
 use super::schema::{self, Origin, VERSION};
 use super::writer::Writer;
@@ -93,9 +92,6 @@ const CACHE_KIB: u32 = 32 * 1024;
 
 /// Up to this size a file is looked through when it is opened: that takes a fraction of a second.
 const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
-
-/// How long a person may hold the file with SQLite's own tools before a step is given up as unavailable.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What more readers would wait for is the disk and the processor.
 const MAX_READERS: usize = 4;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::conversations::informed::Informed;
-use crate::conversations::lane::turn::DraftKind;
 use crate::conversations::rosters::{KnownRoster, Rosters};
 use crate::conversations::view::Views;
 use crate::conversations::{Role, Roster};
@@ -22,6 +21,14 @@ pub(super) struct Publication {
     known: Option<Arc<KnownRoster>>,
     /// Who learns of it by a reply.
     pub(super) informed: Informed,
+}
+
+/// What a change is to those who hear of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DraftKind {
+    Appended,
+    Revised,
+    Governed,
 }
 
 /// What there is to tell.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::conversations::lane::batch::{Batch, Known, Waiting};
 use crate::conversations::lane::command::{Command, Done, Refusal, Submission};
-use crate::conversations::lane::publish::{News, Publication, Publisher};
+use crate::conversations::lane::publish::{DraftKind, News, Publication, Publisher};
 use crate::conversations::receipts::Receipts;
 use crate::conversations::rosters::Rosters;
 use crate::conversations::{Conversation, ConversationError};
@@ -208,14 +208,6 @@ struct Draft {
     succession: Option<Arc<Message>>,
     message: Arc<Message>,
     kind: DraftKind,
-}
-
-/// What a change is to those who hear of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DraftKind {
-    Appended,
-    Revised,
-    Governed,
 }
 
 impl Draft {

@@ -8,14 +8,14 @@ use futures_util::FutureExt;
 
 use crate::LetsApp;
 use crate::adapters::memory::MemoryStore;
-use crate::auth::service::Ports as AuthPorts;
+use crate::auth::ports::Ports as AuthPorts;
 use crate::auth::{
     AuthService, Generation, Key, KeyPurpose, Kid, MockSessionRepository, PasswordHash, Principal, Session, TokenHash,
 };
 use crate::conversations::dating::Dating;
 use crate::conversations::fixtures::{ANA, BEN, NOW, Recorder, user, works};
 use crate::conversations::{MockConversationRepository, PreferencesPatch, Role};
-use crate::erasure::service::Ports;
+use crate::erasure::ports::Ports;
 use crate::id::{ConversationId, SessionId, SystemIds, UserId};
 use crate::messages::MockMessageRepository;
 use crate::protocol::requests::CreateConversation;

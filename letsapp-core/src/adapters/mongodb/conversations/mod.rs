@@ -1,22 +1,27 @@
 //! Conversations and their members: the collections `conversations`, `members` and `memberships`.
 
 pub(super) mod documents;
+mod pair;
 mod purge;
+mod reading;
 mod receipts;
+pub(super) mod transaction;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mongodb::bson::{Bson, Document, Uuid, doc};
+use mongodb::bson::{Document, Uuid, doc};
 use mongodb::options::{AggregateOptions, FindOptions, ReturnDocument};
 use serde::Deserialize;
 
-use self::documents::{ConversationDocument, MemberDocument, MembershipDocument, MembershipKey};
+use self::documents::{MemberDocument, MembershipDocument, MembershipKey};
+pub(super) use self::reading::read;
+use self::reading::{living, records};
 use super::connection::{Connection, Session};
-use super::fields::{Id, Keyed, count, date, uuids};
-use super::messages::{head, membership};
-use super::schema::{CONVERSATIONS, MEMBERS, MEMBERSHIPS};
+use super::fields::{Id, count, date, uuids};
+use super::messages::head;
+use super::schema::{MEMBERS, MEMBERSHIPS};
 use crate::conversations::{
     Advance, Advanced, Conversation, ConversationRepository, Creation, Head, Member, PreferencesPatch, Roster,
 };
@@ -46,7 +51,7 @@ impl MongoConversations {
 #[async_trait]
 impl ConversationRepository for MongoConversations {
     async fn create_direct(&self, conversation: Conversation, at: Timestamp) -> Result<Creation, RepositoryError> {
-        membership::create_direct(&self.connection, conversation, at).await
+        pair::create(&self.connection, conversation, at).await
     }
 
     async fn find(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, RepositoryError> {
@@ -165,50 +170,6 @@ impl MongoConversations {
         }
         Ok(members)
     }
-}
-
-/// Reads those of the conversations that exist.
-pub(super) async fn read(
-    connection: &Arc<Connection>,
-    ids: &[ConversationId],
-) -> Result<Vec<Conversation>, RepositoryError> {
-    let filter = doc! {"_id": {"$in": uuids(ids)}};
-    let found: Vec<ConversationDocument> = connection.find(CONVERSATIONS, filter, FindOptions::default()).await?;
-    found.into_iter().map(ConversationDocument::into_conversation).collect()
-}
-
-/// Reads those of the records that exist.
-async fn records(
-    connection: &Arc<Connection>,
-    keys: impl Iterator<Item = MembershipKey>,
-) -> Result<Vec<Member>, RepositoryError> {
-    let (keys, mut users): (Vec<Bson>, Vec<Uuid>) = keys.map(|key| (Bson::from(key), key.user)).unzip();
-    users.sort_unstable();
-    users.dedup();
-    let filter = doc! {"_id": {"$in": keys}, "user_id": {"$in": users}};
-    let options = FindOptions::builder()
-        .hint(mongodb::options::Hint::Keys(doc! {"_id": 1}))
-        .build();
-    let found: Vec<MembershipDocument> = connection.find(MEMBERSHIPS, filter, options).await?;
-    let found = found.into_iter().map(MembershipDocument::into_member);
-    living(connection, found.collect::<Result<_, _>>()?).await
-}
-
-/// Leaves out the records of conversations that are deleted. Whoever is in is in one that is not, so that it takes a
-/// query only where somebody has left.
-async fn living(connection: &Arc<Connection>, mut members: Vec<Member>) -> Result<Vec<Member>, RepositoryError> {
-    let left = members.iter().filter(|member| !member.is_in());
-    let mut left: Vec<_> = left.map(|member| member.conversation_id).collect();
-    left.sort_unstable();
-    left.dedup();
-    if !left.is_empty() {
-        let filter = doc! {"_id": {"$in": uuids(&left)}, "deleted_at": {"$exists": true}};
-        let options = FindOptions::builder().projection(doc! {"_id": 1}).build();
-        let deleted: Vec<Keyed<Uuid>> = connection.find(CONVERSATIONS, filter, options).await?;
-        let deleted: HashSet<_> = deleted.into_iter().map(|found| found.key).collect();
-        members.retain(|member| !deleted.contains(&member.conversation_id.to_bson()));
-    }
-    Ok(members)
 }
 
 /// Writes what a patch changes.

@@ -6,9 +6,10 @@ use mongodb::bson::{Bson, Document, RawDocumentBuf, Uuid, doc};
 use mongodb::options::{FindOptions, Hint};
 
 use super::documents::{MemberKey, MembershipKey};
+use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, Keyed, date, limited, long};
-use crate::adapters::mongodb::messages::{command, head};
+use crate::adapters::mongodb::messages::head;
 use crate::adapters::mongodb::schema::{BY_SEQ, CONVERSATIONS, MEMBERS, MEMBERSHIPS, MESSAGES, REMAINS};
 use crate::id::ConversationId;
 use crate::storage::RepositoryError;

@@ -8,9 +8,9 @@ use mongodb::options::{FindOptions, Hint};
 use serde::Deserialize;
 
 use super::documents::MembershipKey;
+use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{count, date, long};
-use crate::adapters::mongodb::messages::command;
 use crate::adapters::mongodb::schema::MEMBERSHIPS;
 use crate::conversations::{Advance, Advanced, Watermarks};
 use crate::id::Seq;

@@ -16,16 +16,17 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use mongodb::bson::{RawDocumentBuf, serialize_to_raw_document_buf};
 
-use super::command::{self, Order};
 use super::documents::{MessageDocument, revision};
 use super::head;
 use super::line::{Line, Means, Pending, Standing};
-use super::membership::{self, Deed, Establish, Placed, Stumble};
-use super::orphans::Vigil;
+use super::membership::{self, Deed, Placed};
 use super::standing::Heads;
+use crate::adapters::mongodb::command::{self, Order};
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::conversations;
+use crate::adapters::mongodb::conversations::transaction::{Establish, Stumble};
 use crate::adapters::mongodb::error::{Fault, Key};
+use crate::adapters::mongodb::orphans::Vigil;
 use crate::adapters::mongodb::patience::{self, Backoff, Deadline};
 use crate::adapters::mongodb::schema::MESSAGES;
 use crate::conversations::Head;
@@ -85,7 +86,7 @@ impl<'a> Commit<'a> {
             heads,
             lines,
             outcomes: (0..open).map(|_| None).collect(),
-            cause: String::new(),
+            cause: "it took too long".to_owned(),
             open,
             moved: false,
             apart: false,
@@ -94,7 +95,7 @@ impl<'a> Commit<'a> {
 
     /// Carries the batch out, and returns what came of each change, in order.
     pub(super) async fn run(mut self) -> Vec<Result<Outcome, RepositoryError>> {
-        let deadline = Deadline::after(patience::COMMIT);
+        let mut deadline = Deadline::after(patience::COMMIT);
         let mut backoff = Backoff::new();
         let mut vigil = Vigil::begin();
         while self.open > 0 {
@@ -107,6 +108,9 @@ impl<'a> Commit<'a> {
                     let cause = cause.to_string();
                     self.give_up(|_| true, || RepositoryError::internal(cause.clone()));
                 }
+            }
+            if self.open < open {
+                deadline = Deadline::after(patience::COMMIT);
             }
             if deadline.has_passed() {
                 let cause = self.cause.clone();

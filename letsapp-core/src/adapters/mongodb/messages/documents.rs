@@ -5,7 +5,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, Uuid, doc, serialize_to_do
 use serde::{Deserialize, Serialize};
 
 use super::content::ContentDocument;
-use super::search::tokens;
+use super::tokens::tokens;
 use crate::adapters::mongodb::fields::{Id, VERSION, array, binary, count, date, ids, long, moment, uuids};
 use crate::conversations::Head;
 use crate::id::{ConversationId, MediaId, MessageId, Rev, Seq, UserId};

@@ -1,7 +1,6 @@
 //! Messages: the one way in, [`commit`], and the reads. The collection `messages`.
 
 mod answers;
-pub(super) mod command;
 mod commit;
 mod content;
 mod documents;
@@ -10,10 +9,10 @@ mod history;
 mod line;
 mod lookup;
 pub(super) mod membership;
-mod orphans;
 mod search;
 mod standing;
 mod tally;
+mod tokens;
 
 use std::sync::Arc;
 

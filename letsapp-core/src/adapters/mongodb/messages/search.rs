@@ -9,38 +9,19 @@ use serde::Deserialize;
 
 use super::documents::MessageDocument;
 use super::history::hint;
+use super::tokens::{IN_BODY, IN_NAME};
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, date, limited, long};
 use crate::adapters::mongodb::schema::{MESSAGES, TOKENS};
 use crate::conversations::Window;
 use crate::id::Seq;
-use crate::messages::IndexTerms;
 use crate::messages::search::{Hit, QueryTerm, Rank, Scope, Score, Search};
 use crate::storage::RepositoryError;
-
-/// What stands behind a term of the body.
-const IN_BODY: &str = ":b";
-/// What stands behind a term of an attachment's name.
-const IN_NAME: &str = ":n";
 
 #[derive(Debug, Deserialize)]
 struct HitDocument {
     score: i32,
     message: MessageDocument,
-}
-
-/// Writes index terms, each once, with where it is behind it: so what begins with a term lies side by side in the index,
-/// wherever in a message it is.
-pub(super) fn tokens(terms: &IndexTerms) -> Vec<String> {
-    let places = [(&terms.body, IN_BODY), (&terms.attachments, IN_NAME)];
-    let words = places.into_iter().flat_map(|(terms, place)| {
-        let words = terms.split(' ').filter(|word| !word.is_empty());
-        words.map(move |word| [word, place].concat())
-    });
-    let mut tokens: Vec<_> = words.collect();
-    tokens.sort_unstable();
-    tokens.dedup();
-    tokens
 }
 
 /// Reads the best hits, the best first.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// Whether a command stops at the first document that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::adapters::mongodb) enum Order {
+pub(super) enum Order {
     /// It does.
     Kept,
     /// It doesn't, and the server may take them in any order.
@@ -16,22 +16,19 @@ pub(in crate::adapters::mongodb) enum Order {
 }
 
 /// Makes an `insert` command of documents.
-pub(in crate::adapters::mongodb) fn insert(
-    collection: &str,
-    documents: impl IntoIterator<Item = RawDocumentBuf>,
-) -> RawDocumentBuf {
+pub(super) fn insert(collection: &str, documents: impl IntoIterator<Item = RawDocumentBuf>) -> RawDocumentBuf {
     let mut command = rawdoc! {"insert": collection, "ordered": true};
     command.append(cstr!("documents"), documents.into_iter().collect::<RawArrayBuf>());
     command
 }
 
 /// Makes an `insert` command of one value.
-pub(in crate::adapters::mongodb) fn insert_one(collection: &str, value: &impl Serialize) -> Result<RawDocumentBuf> {
+pub(super) fn insert_one(collection: &str, value: &impl Serialize) -> Result<RawDocumentBuf> {
     Ok(insert(collection, [serialize_to_raw_document_buf(value)?]))
 }
 
 /// Makes a `delete` command of all that a filter selects.
-pub(in crate::adapters::mongodb) fn delete(collection: &str, filter: &Document) -> Result<RawDocumentBuf> {
+pub(super) fn delete(collection: &str, filter: &Document) -> Result<RawDocumentBuf> {
     let mut command = rawdoc! {"delete": collection};
     let statement = RawDocumentBuf::try_from(&doc! {"q": filter, "limit": 0})?;
     command.append(cstr!("deletes"), RawArrayBuf::from_iter([statement]));
@@ -39,7 +36,7 @@ pub(in crate::adapters::mongodb) fn delete(collection: &str, filter: &Document) 
 }
 
 /// Makes an `update` command of statements.
-pub(in crate::adapters::mongodb) fn update(
+pub(super) fn update(
     collection: &str,
     statements: impl IntoIterator<Item = Document>,
     order: Order,

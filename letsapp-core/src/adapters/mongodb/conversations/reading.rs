@@ -1,0 +1,62 @@
+//! Reading conversations and members' records, each by its key.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use mongodb::bson::{Bson, Uuid, doc};
+use mongodb::options::FindOptions;
+
+use super::documents::{ConversationDocument, MembershipDocument, MembershipKey};
+use crate::adapters::mongodb::connection::Connection;
+use crate::adapters::mongodb::fields::{Id, Keyed, uuids};
+use crate::adapters::mongodb::schema::{CONVERSATIONS, MEMBERSHIPS};
+use crate::conversations::{Conversation, Member};
+use crate::id::ConversationId;
+use crate::storage::RepositoryError;
+
+/// Reads those of the conversations that exist.
+pub(in crate::adapters::mongodb) async fn read(
+    connection: &Arc<Connection>,
+    ids: &[ConversationId],
+) -> Result<Vec<Conversation>, RepositoryError> {
+    let filter = doc! {"_id": {"$in": uuids(ids)}};
+    let found: Vec<ConversationDocument> = connection.find(CONVERSATIONS, filter, FindOptions::default()).await?;
+    found.into_iter().map(ConversationDocument::into_conversation).collect()
+}
+
+/// Reads those of the records that exist.
+pub(super) async fn records(
+    connection: &Arc<Connection>,
+    keys: impl Iterator<Item = MembershipKey>,
+) -> Result<Vec<Member>, RepositoryError> {
+    let (keys, mut users): (Vec<Bson>, Vec<Uuid>) = keys.map(|key| (Bson::from(key), key.user)).unzip();
+    users.sort_unstable();
+    users.dedup();
+    let filter = doc! {"_id": {"$in": keys}, "user_id": {"$in": users}};
+    let options = FindOptions::builder()
+        .hint(mongodb::options::Hint::Keys(doc! {"_id": 1}))
+        .build();
+    let found: Vec<MembershipDocument> = connection.find(MEMBERSHIPS, filter, options).await?;
+    let found = found.into_iter().map(MembershipDocument::into_member);
+    living(connection, found.collect::<Result<_, _>>()?).await
+}
+
+/// Leaves out the records of conversations that are deleted. Whoever is in is in one that is not, so that it takes a
+/// query only where somebody has left.
+pub(super) async fn living(
+    connection: &Arc<Connection>,
+    mut members: Vec<Member>,
+) -> Result<Vec<Member>, RepositoryError> {
+    let left = members.iter().filter(|member| !member.is_in());
+    let mut left: Vec<_> = left.map(|member| member.conversation_id).collect();
+    left.sort_unstable();
+    left.dedup();
+    if !left.is_empty() {
+        let filter = doc! {"_id": {"$in": uuids(&left)}, "deleted_at": {"$exists": true}};
+        let options = FindOptions::builder().projection(doc! {"_id": 1}).build();
+        let deleted: Vec<Keyed<Uuid>> = connection.find(CONVERSATIONS, filter, options).await?;
+        let deleted: HashSet<_> = deleted.into_iter().map(|found| found.key).collect();
+        members.retain(|member| !deleted.contains(&member.conversation_id.to_bson()));
+    }
+    Ok(members)
+}
