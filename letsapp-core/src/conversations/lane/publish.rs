@@ -25,7 +25,7 @@ pub(super) struct Publication {
 
 /// What a change is to those who hear of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DraftKind {
+pub(super) enum NewsKind {
     Appended,
     Revised,
     Governed,
@@ -43,13 +43,13 @@ pub(super) enum News {
 
 impl Publication {
     /// Makes what tells of a change where it landed.
-    pub(super) fn new(message: Arc<Message>, at: Position, kind: DraftKind, known: Option<&Arc<KnownRoster>>) -> Self {
+    pub(super) fn new(message: Arc<Message>, at: Position, kind: NewsKind, known: Option<&Arc<KnownRoster>>) -> Self {
         let landed = |message: Arc<Message>| Arc::new(Arc::unwrap_or_clone(message).at(at));
         Self {
             conversation_id: message.conversation_id,
             rev: at.rev,
             news: match kind {
-                DraftKind::Appended => {
+                NewsKind::Appended => {
                     let created = protocol::Message {
                         seq: at.seq,
                         rev: at.rev,
@@ -57,8 +57,8 @@ impl Publication {
                     };
                     News::Appended(Arc::new(Shared::new(Event::MessageCreated(created))))
                 }
-                DraftKind::Revised => News::Revised(landed(message)),
-                DraftKind::Governed => News::Governed(landed(message)),
+                NewsKind::Revised => News::Revised(landed(message)),
+                NewsKind::Governed => News::Governed(landed(message)),
             },
             known: known.cloned(),
             informed: Informed::default(),

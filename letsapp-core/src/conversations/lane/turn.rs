@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::conversations::lane::batch::{Batch, Known, Waiting};
 use crate::conversations::lane::command::{Command, Done, Refusal, Submission};
-use crate::conversations::lane::publish::{DraftKind, News, Publication, Publisher};
+use crate::conversations::lane::publish::{News, NewsKind, Publication, Publisher};
 use crate::conversations::receipts::Receipts;
 use crate::conversations::rosters::Rosters;
 use crate::conversations::{Conversation, ConversationError};
@@ -170,7 +170,7 @@ impl Turn {
         } = draft;
         let id = message.conversation_id;
         let stands = matches!(outcome, Ok(Outcome::Committed(_) | Outcome::Duplicate(_)));
-        if !stands || kind == DraftKind::Governed {
+        if !stands || kind == NewsKind::Governed {
             self.rosters.forget(id);
         }
         match outcome {
@@ -179,7 +179,7 @@ impl Turn {
                 if let Some(roster) = roster {
                     roster.reach(position.seq);
                 }
-                if kind == DraftKind::Appended {
+                if kind == NewsKind::Appended {
                     self.receipts.sent(id, message.sender_id, position.seq);
                 }
                 if let Some(succession) = succession {
@@ -189,7 +189,7 @@ impl Turn {
                 Resolved::Committed(publications.len() - 1)
             }
             Ok(Outcome::Duplicate(existing)) if is_retry(&message, &existing) => {
-                if kind == DraftKind::Appended {
+                if kind == NewsKind::Appended {
                     // Of the first attempt, all may have been lost but the message.
                     self.receipts.sent(id, existing.sender_id, existing.seq);
                 }
@@ -207,15 +207,15 @@ impl Turn {
 struct Draft {
     succession: Option<Arc<Message>>,
     message: Arc<Message>,
-    kind: DraftKind,
+    kind: NewsKind,
 }
 
 impl Draft {
     fn of(change: &Change) -> Self {
         let kind = match change {
-            Change::Append { .. } => DraftKind::Appended,
-            Change::Revise { .. } => DraftKind::Revised,
-            Change::Create { .. } | Change::Govern { .. } => DraftKind::Governed,
+            Change::Append { .. } => NewsKind::Appended,
+            Change::Revise { .. } => NewsKind::Revised,
+            Change::Create { .. } | Change::Govern { .. } => NewsKind::Governed,
         };
         Self {
             succession: change.succession().cloned(),
