@@ -3,7 +3,7 @@
 //! 50 pairs over real sockets, with a server in a process of its own: beside the raw store for the rate, beside the
 //! bare relay for the server's CPU time and for what the machine allows.
 
-use std::{error::Error, io, path::Path};
+use std::{error::Error, io, path::Path, process::Command};
 
 use letsapp_benches::{
     bare::{
@@ -72,6 +72,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Waits until the disk has all that was written before, by a build or as raw rows: every `fsync` waits for that too.
+fn settle() {
+    // Where there is no such command, the delays are measured as they are.
+    let _ = Command::new("sync").status();
+}
+
 impl Bench {
     fn relay(&self) -> io::Result<Relay> {
         let target = Target::relay(Path::new(env!("CARGO_BIN_EXE_bare-relay")))?;
@@ -130,6 +136,7 @@ impl Bench {
         let mut ours = None;
         if let Some(target) = self.start(store)? {
             let pairs = self.runtime.block_on(target.pairs(PAIRS))?;
+            settle();
             ours = Some(Durable {
                 // First: after a flood the disk is busy for a while with what it has still to put in its place.
                 steady: self.pairs(&target, &pairs, STEADY, Receipts::None)?,
