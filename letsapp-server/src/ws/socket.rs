@@ -19,8 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::budget::{Budget, Excess};
-use super::frame::{HEARTBEAT, MAX_FRAME};
-use super::frame::{Request, Unreadable, text};
+use super::frame::{HEARTBEAT, MAX_FRAME, Request, Unreadable, text};
 use super::ops::{Asker, Pending};
 use crate::context::{Closing, Context};
 use crate::error::ApiError;
