@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use letsapp_core::adapters::memory::MemoryStore;
 use letsapp_core::contract::Subject;
-use letsapp_core::storage::Repositories;
+use letsapp_core::ports::Repositories;
 
 /// Data in memory, kept by an instance that is never closed.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use letsapp_core::adapters::memory::MemoryStore;
 use letsapp_core::adapters::mongodb::MongoStore;
 use letsapp_core::contract::Subject;
-use letsapp_core::storage::Repositories;
+use letsapp_core::ports::Repositories;
 use mongodb::Client;
 
 /// A database that goes when the case is over.

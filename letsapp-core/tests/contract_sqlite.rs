@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use letsapp_core::adapters::sqlite::SqliteStore;
 use letsapp_core::contract::Subject;
-use letsapp_core::storage::Repositories;
+use letsapp_core::ports::Repositories;
 use tempfile::TempDir;
 
 /// A file in a directory that goes when the case is over.

@@ -15,12 +15,18 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use letsapp_core::adapters::sqlite::SqliteStore;
-use letsapp_core::conversations::{Conversation, Kind, Window};
-use letsapp_core::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use letsapp_core::messages::{Change, Content, Fingerprint, Message, MessageRepository, Outcome, Range, TermsChange};
-use letsapp_core::storage::Repositories;
-use letsapp_core::time::Timestamp;
-use letsapp_core::users::About;
+use letsapp_core::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use letsapp_core::domain::timestamp::Timestamp;
+use letsapp_core::domain::user::About;
+use letsapp_core::domain::{
+    conversation::{Conversation, Kind},
+    window::Window,
+};
+use letsapp_core::ports::Repositories;
+use letsapp_core::{
+    domain::message::{Content, Fingerprint, Message},
+    ports::{Change, MessageRepository, Outcome, Range, TermsChange},
+};
 
 /// The variable that tells a process its role.
 const ROLE: &str = "LETSAPP_TEST_SQLITE_ROLE";

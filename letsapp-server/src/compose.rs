@@ -6,7 +6,7 @@ use letsapp_core::adapters::memory::MemoryStore;
 #[cfg(feature = "mongodb")]
 use letsapp_core::adapters::mongodb::{ConnectError, MongoStore};
 use letsapp_core::adapters::sqlite::{OpenError, SqliteStore};
-use letsapp_core::storage::RepositoryError;
+use letsapp_core::ports::RepositoryError;
 use letsapp_core::{LetsApp, LetsAppBuilder};
 
 use crate::config::{Config, StoreUrl};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use letsapp_core::LetsApp;
-use letsapp_core::limit::{Limiter, Table};
+use letsapp_core::{domain::limit::Table, engine::limiter::Limiter};
 use tokio::sync::watch;
 
 use crate::telemetry::Meters;

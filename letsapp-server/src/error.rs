@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use letsapp_core::auth::AuthError;
-use letsapp_core::contacts::ContactError;
-use letsapp_core::conversations::ConversationError;
-use letsapp_core::limit::Wait;
-use letsapp_core::page::InvalidCursor;
-use letsapp_core::presence::PresenceError;
-use letsapp_core::protocol::fields::Unreadable;
+use letsapp_core::domain::limit::Wait;
+use letsapp_core::domain::page::InvalidCursor;
+use letsapp_core::services::AuthError;
+use letsapp_core::services::ConversationError;
+use letsapp_core::ports::{BoxError, RepositoryError};
+use letsapp_core::protocol::Unreadable;
 use letsapp_core::protocol::{Code, FieldError, Problem};
-use letsapp_core::storage::{BoxError, RepositoryError};
-use letsapp_core::users::UserError;
+use letsapp_core::services::contacts::ContactError;
+use letsapp_core::services::presence::PresenceError;
+use letsapp_core::services::users::UserError;
 use warp::reply::Response;
 
 use crate::limits::seconds;

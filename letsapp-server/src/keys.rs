@@ -5,9 +5,12 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use letsapp_core::auth::{Key, KeyPurpose, KeyRepository, Kid};
-use letsapp_core::storage::RepositoryError;
-use letsapp_core::time::Timestamp;
+use letsapp_core::domain::timestamp::Timestamp;
+use letsapp_core::ports::RepositoryError;
+use letsapp_core::{
+    domain::key::{Key, KeyPurpose, Kid},
+    ports::KeyRepository,
+};
 use serde::{Deserialize, Serialize};
 
 /// Keeps keys in a directory: of each purpose a file, a JSON object a line, the newest first.

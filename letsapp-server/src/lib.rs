@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use letsapp_core::LetsApp;
-use letsapp_core::limit::Table;
+use letsapp_core::domain::limit::Table;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::{PATIENCE, Server};
 use futures_util::SinkExt;
 use letsapp_core::LetsApp;
-use letsapp_core::event::Hub;
+use letsapp_core::engine::events::Hub;
 use letsapp_server::Config;
 use letsapp_server::config::Limits;
 use serde_json::{Value, json};

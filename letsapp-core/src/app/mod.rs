@@ -1,34 +1,31 @@
 //! The one place where services meet their ports.
 
 mod builder;
-mod recheck;
-mod rules;
 
 pub use builder::LetsAppBuilder;
-pub use rules::Rules;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
 
-use crate::auth::{AuthError, AuthService, Principal};
-use crate::contacts::ContactService;
-use crate::conversations::ConversationService;
-use crate::conversations::lane::Lanes;
-use crate::conversations::receipts::Receipts;
-use crate::erasure::ErasureService;
-use crate::event::Hub;
-use crate::id::IdSource;
-use crate::messages::MessageService;
-use crate::page::CursorKey;
-use crate::presence::{Board, PresenceService};
+use crate::domain::page::CursorKey;
+use crate::domain::principal::Principal;
+use crate::domain::text::TextError;
+use crate::domain::user::Username;
+use crate::engine::Engine;
+use crate::engine::error::AuthError;
+use crate::engine::events::Hub;
+use crate::ports::{Clock, IdSource, Repositories, RepositoryError};
 use crate::protocol::fields::Fault;
 use crate::protocol::requests::{Password, Register};
-use crate::storage::{Repositories, RepositoryError};
-use crate::text::TextError;
-use crate::time::Clock;
-use crate::typing::TypingService;
-use crate::users::{UserService, Username};
+use crate::services::auth::AuthService;
+use crate::services::contacts::ContactService;
+use crate::services::conversations::ConversationService;
+use crate::services::erasure::ErasureService;
+use crate::services::messages::MessageService;
+use crate::services::presence::PresenceService;
+use crate::services::typing::TypingService;
+use crate::services::users::UserService;
 
 /// A messaging engine: the services over a store.
 ///
@@ -63,17 +60,39 @@ struct Parts {
     erasure: ErasureService,
     store: Arc<dyn Repositories>,
     hub: Arc<Hub>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdSource>,
+    engine: Arc<Engine>,
     cursor_key: CursorKey,
-    lanes: Arc<Lanes>,
-    receipts: Arc<Receipts>,
-    board: Arc<Board>,
     /// Those that end when they are aborted.
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl LetsApp {
+    fn new(
+        store: Arc<dyn Repositories>,
+        hub: Arc<Hub>,
+        engine: Arc<Engine>,
+        cursor_key: CursorKey,
+        tasks: Vec<JoinHandle<()>>,
+    ) -> Self {
+        Self {
+            parts: Arc::new(Parts {
+                auth: AuthService::new(engine.clone()),
+                users: UserService::new(engine.clone()),
+                contacts: ContactService::new(engine.clone()),
+                conversations: ConversationService::new(engine.clone()),
+                messages: MessageService::new(engine.clone()),
+                presence: PresenceService::new(engine.clone()),
+                typing: TypingService::new(engine.clone()),
+                erasure: ErasureService::new(engine.clone()),
+                store,
+                hub,
+                engine,
+                cursor_key,
+                tasks: Mutex::new(tasks),
+            }),
+        }
+    }
+
     /// Starts to build one.
     pub fn builder() -> LetsAppBuilder {
         LetsAppBuilder::default()
@@ -134,12 +153,12 @@ impl LetsApp {
 
     /// Returns the clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.parts.clock
+        &self.parts.engine.runtime.clock
     }
 
     /// Returns the source of ids.
     pub fn ids(&self) -> &Arc<dyn IdSource> {
-        &self.parts.ids
+        &self.parts.engine.runtime.ids
     }
 
     /// Returns the key that seals cursors.
@@ -168,9 +187,7 @@ impl LetsApp {
     /// Takes nothing more, finishes what was taken, and closes the store: everything acknowledged is on disk then.
     pub async fn shutdown(&self) {
         self.parts.end_tasks();
-        self.parts.lanes.close().await;
-        self.parts.receipts.close().await;
-        self.parts.board.close().await;
+        self.parts.engine.close().await;
         self.parts.store.close().await;
     }
 }
@@ -185,7 +202,6 @@ impl Parts {
 impl Drop for Parts {
     fn drop(&mut self) {
         self.end_tasks();
-        self.receipts.stop();
-        self.board.stop();
+        self.engine.stop();
     }
 }

@@ -1,13 +1,13 @@
 //! What can be asked of a store's conversations and messages, and its answers in a form that can be compared.
 
-use crate::conversations::{
-    Advance, Advanced, Conversation, Creation, Head, Member, PreferencesPatch, Roster, Span, Window,
-};
-use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::search::{Hit, Search};
-use crate::messages::{Change, Message, Outcome, Range};
-use crate::storage::{Repositories, RepositoryError};
-use crate::time::Timestamp;
+use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::member::{Member, PreferencesPatch};
+use crate::domain::message::Message;
+use crate::domain::search::{Hit, Search};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::window::{Span, Window};
+use crate::ports::{Advance, Advanced, Change, Creation, Outcome, Range, Repositories, RepositoryError};
 
 /// One call of a method.
 #[derive(Clone, Debug)]

@@ -3,8 +3,9 @@
 use super::Trial;
 use super::fixtures::{edited, system, text, user_id};
 use super::steps::{append, creation, duplicate, govern, position, revise, seqs};
-use crate::id::{Rev, Seq};
-use crate::messages::{Message, Outcome, SystemEvent};
+use crate::domain::id::{Rev, Seq};
+use crate::domain::message::{Message, SystemEvent};
+use crate::ports::Outcome;
 
 pub async fn a_batch_is_carried_out_in_order(trial: Trial) {
     let ana = user_id(1);

@@ -4,8 +4,8 @@ use super::Trial;
 use super::fixtures::{at, user_id};
 use super::hostile::texts;
 use super::steps::at_once;
-use crate::contacts::{Alias, Block, Contact, Tie};
-use crate::id::UserId;
+use crate::domain::contact::{Alias, Block, Contact, Tie};
+use crate::domain::id::UserId;
 
 pub async fn a_contact_is_found_as_it_was_put(trial: Trial) {
     let (plain, named) = (contact(1, 2, 5), called(1, 3, 6, "Mum 💛"));

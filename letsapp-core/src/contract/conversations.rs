@@ -3,9 +3,13 @@
 use super::Trial;
 use super::fixtures::{at, conversation_id, direct, group, system, text, user_id};
 use super::steps::{append, at_once, creation, govern};
-use crate::conversations::{Creation, Head, Member, MemberChange, Role, Window};
-use crate::id::{ConversationId, Rev, Seq};
-use crate::messages::SystemEvent;
+use crate::domain::conversation::Head;
+use crate::domain::id::{ConversationId, Rev, Seq};
+use crate::domain::member::{Member, MemberChange};
+use crate::domain::message::SystemEvent;
+use crate::domain::role::Role;
+use crate::domain::window::Window;
+use crate::ports::Creation;
 
 pub async fn a_direct_conversation_is_made_once(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::Trial;
 use super::fixtures::{at, deleted, group, system, text, user_id};
 use super::steps::{ALL, append, at_once, committed, creation, duplicate, govern, position, revise, seqs};
-use crate::conversations::{
-    Advance, Conversation, Member, MemberChange, PreferencesPatch, Role, Span, Watermarks, Window,
-};
-use crate::id::{ConversationId, Rev, Seq, UserId};
-use crate::messages::{Change, Message, Outcome, Range, SystemEvent};
+use crate::domain::conversation::Conversation;
+use crate::domain::id::{ConversationId, Rev, Seq, UserId};
+use crate::domain::member::{Member, MemberChange, PreferencesPatch, Watermarks};
+use crate::domain::message::{Message, SystemEvent};
+use crate::domain::role::Role;
+use crate::domain::window::{Span, Window};
+use crate::ports::{Advance, Change, Outcome, Range};
 
 pub async fn with_a_group_go_all_who_are_or_were_in_it(trial: Trial) {
     let users: Vec<_> = (1..=3).map(user_id).collect();

@@ -3,7 +3,8 @@
 use super::Trial;
 use super::fixtures::{at, email, password, user, user_id, user_in_full};
 use super::steps::at_once;
-use crate::users::{About, Audience, Claim, Login, ProfilePatch, Settings, Update, User};
+use crate::domain::user::{About, Audience, ProfilePatch, Settings, User};
+use crate::ports::{Claim, Login, Update};
 
 pub async fn an_erased_account_leaves_its_name_and_nothing_else(trial: Trial) {
     let users = trial.users();

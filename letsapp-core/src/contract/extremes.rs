@@ -5,12 +5,19 @@ use std::sync::Arc;
 use super::Trial;
 use super::fixtures::{at, deleted, direct, group, media_id, session, system, text, user, user_id};
 use super::steps::{ALL, append, committed, position, revise, seqs};
-use crate::auth::{Key, KeyPurpose, Kid, Session};
-use crate::conversations::{Advance, Conversation, MemberChange, Role, Span, Watermarks, Window};
-use crate::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
-use crate::messages::{Attachment, Change, Content, Emoji, Message, Outcome, Range, Reaction, SystemEvent};
-use crate::time::Timestamp;
-use crate::users::User;
+use crate::domain::conversation::Conversation;
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::domain::key::{Key, KeyPurpose, Kid};
+use crate::domain::media::Attachment;
+use crate::domain::member::{MemberChange, Watermarks};
+use crate::domain::message::{Content, Message, Reaction, SystemEvent};
+use crate::domain::role::Role;
+use crate::domain::session::Session;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::User;
+use crate::domain::window::{Span, Window};
+use crate::ports::{Advance, Change, Outcome, Range};
 
 pub async fn a_message_may_carry_a_thousand_mentions_and_reactions(trial: Trial) {
     let id = trial.direct(user_id(1), user_id(2)).await;

@@ -6,8 +6,10 @@ use super::Trial;
 use super::fixtures::{deleted, edited, text, user_id};
 use super::searches::{carrying, saying, search, under};
 use super::steps::{ALL, append, revise};
-use crate::id::{Rev, Seq};
-use crate::messages::{Change, Emoji, Message, Reaction, TermsChange};
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{Rev, Seq};
+use crate::domain::message::{Message, Reaction};
+use crate::ports::{Change, TermsChange};
 
 pub async fn every_term_must_be_there(trial: Trial) {
     let id = trial

@@ -2,13 +2,15 @@
 
 use uuid::{Builder, Uuid};
 
-use crate::auth::{Generation, Key, KeyPurpose, Kid, PasswordHash, Session, TokenHash};
-use crate::conversations::{Conversation, Kind};
-use crate::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
-use crate::messages::{Content, Fingerprint, Message, SystemEvent};
-use crate::text::Title;
-use crate::time::Timestamp;
-use crate::users::{About, Audience, DisplayName, Email, Settings, User, Username};
+use crate::domain::conversation::{Conversation, Kind};
+use crate::domain::credential::PasswordHash;
+use crate::domain::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::domain::key::{Key, KeyPurpose, Kid};
+use crate::domain::message::{Content, Fingerprint, Message, SystemEvent};
+use crate::domain::session::{Generation, Session, TokenHash};
+use crate::domain::text::Title;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{About, Audience, DisplayName, Email, Settings, User, Username};
 
 /// Returns the same id for the same number, and ids that do not sort as their numbers do.
 fn scattered(kind: u8, n: u64) -> Uuid {

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use super::Trial;
 use super::fixtures::{at, deleted, group, media_id, system, text, user_id};
 use super::steps::{append, creation, duplicate, govern, position, revise};
-use crate::conversations::{Advance, Conversation, Member, MemberChange, PreferencesPatch, Role, Watermarks, Window};
-use crate::id::Seq;
-use crate::messages::{Change, Outcome, SystemEvent};
-use crate::text::Title;
-use crate::users::About;
+use crate::domain::conversation::Conversation;
+use crate::domain::id::Seq;
+use crate::domain::member::{Member, MemberChange, PreferencesPatch, Watermarks};
+use crate::domain::message::SystemEvent;
+use crate::domain::role::Role;
+use crate::domain::text::Title;
+use crate::domain::user::About;
+use crate::domain::window::Window;
+use crate::ports::{Advance, Change, Outcome};
 
 pub async fn a_group_is_made_with_its_members_and_first_message(trial: Trial) {
     let users: Vec<_> = (1..=3).map(user_id).collect();

@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use super::Trial;
 use super::fixtures::{conversation_id, deleted, message_id, text, user_id};
 use super::steps::{ALL, append, revise, revs, seqs};
-use crate::conversations::{MemberChange, Role, Span, Window};
-use crate::id::{ConversationId, Rev, Seq};
-use crate::messages::{Message, Range};
+use crate::domain::id::{ConversationId, Rev, Seq};
+use crate::domain::member::MemberChange;
+use crate::domain::message::Message;
+use crate::domain::role::Role;
+use crate::domain::window::{Span, Window};
+use crate::ports::Range;
 
 /// What members who came and went may read of a conversation of a hundred messages.
 const WINDOWS: [&[(u64, Option<u64>)]; 6] = [

@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use super::Trial;
-use super::fixtures::{display_name, email, group, media_id, password, session, system, text};
-use super::fixtures::{user, user_id, username};
+use super::fixtures::{display_name, email, group, media_id, password, session, system, text, user, user_id, username};
 use super::steps::{append, duplicate};
-use crate::auth::{PasswordHash, Session};
-use crate::conversations::{Conversation, MemberChange, Role};
-use crate::id::Seq;
-use crate::messages::{Attachment, Change, Content, Emoji, Message, Reaction, SystemEvent};
-use crate::text::Title;
-use crate::users::{About, Email, Login, User, Username};
+use crate::domain::conversation::Conversation;
+use crate::domain::credential::PasswordHash;
+use crate::domain::emoji::Emoji;
+use crate::domain::id::Seq;
+use crate::domain::media::Attachment;
+use crate::domain::member::MemberChange;
+use crate::domain::message::{Content, Message, Reaction, SystemEvent};
+use crate::domain::role::Role;
+use crate::domain::session::Session;
+use crate::domain::text::Title;
+use crate::domain::user::{About, Email, User, Username};
+use crate::ports::{Change, Login};
 
 /// Texts that a careless store trips over.
 pub(super) fn texts() -> Vec<String> {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::Trial;
 use super::fixtures::{at, deleted, edited, media_id, system, text, user_id};
 use super::steps::{append, committed, duplicate, govern, position, revise};
-use crate::conversations::Head;
-use crate::conversations::Role;
-use crate::id::{CallId, Rev, Seq};
-use crate::messages::{
-    Attachment, Change, Content, Emoji, Message, Outcome, Reaction, SystemEvent, TermsChange, Thumbnail,
-};
+use crate::domain::conversation::Head;
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{CallId, Rev, Seq};
+use crate::domain::media::{Attachment, Thumbnail};
+use crate::domain::message::{Content, Message, Reaction, SystemEvent};
+use crate::domain::role::Role;
+use crate::ports::{Change, Outcome, TermsChange};
 
 pub async fn appends_take_the_next_seq_and_the_next_rev(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));

@@ -8,7 +8,7 @@
 //! use async_trait::async_trait;
 //! use letsapp_core::adapters::memory::MemoryStore;
 //! use letsapp_core::contract::Subject;
-//! use letsapp_core::storage::Repositories;
+//! use letsapp_core::ports::Repositories;
 //!
 //! /// Data in memory; of a real store, a directory or the name of a database.
 //! #[derive(Default)]
@@ -97,12 +97,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::auth::{KeyRepository, SessionRepository};
-use crate::contacts::ContactRepository;
-use crate::conversations::ConversationRepository;
-use crate::messages::MessageRepository;
-use crate::storage::Repositories;
-use crate::users::UserRepository;
+use crate::ports::{
+    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, Repositories, SessionRepository,
+    UserRepository,
+};
 
 #[doc(hidden)]
 pub use suite::report;

@@ -4,12 +4,13 @@
 use std::cmp::Reverse;
 
 use super::actions::{Action, Answer};
-use crate::conversations::{
-    Advance, Advanced, Conversation, Creation, Head, Member, MemberChange, Roster, Span, Window,
-};
-use crate::id::{ConversationId, Rev, Seq, UserId};
-use crate::messages::search::{Hit, Search};
-use crate::messages::{Change, IndexTerms, Message, Outcome, Position, Range};
+use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::id::{ConversationId, Rev, Seq, UserId};
+use crate::domain::member::{Member, MemberChange};
+use crate::domain::message::{Message, Position};
+use crate::domain::search::{Hit, IndexTerms, Search};
+use crate::domain::window::{Span, Window};
+use crate::ports::{Advance, Advanced, Change, Creation, Outcome, Range};
 
 /// All there is, in the order in which it came to be.
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ use super::model::Model;
 use super::script::{Instance, Line, scripts};
 use super::stage::Stage;
 use crate::adapters::memory::MemoryStore;
-use crate::storage::Repositories;
+use crate::ports::Repositories;
 
 /// How many scripts are played, unless `PROPTEST_CASES` says otherwise.
 const SCRIPTS: u32 = 64;

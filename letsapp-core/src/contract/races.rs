@@ -3,9 +3,11 @@
 use super::Trial;
 use super::fixtures::{edited, system, text, user_id};
 use super::steps::{append, at_once, committed, creation, duplicate, govern, revise};
-use crate::conversations::{MemberChange, Role};
-use crate::id::{ConversationId, Rev, Seq};
-use crate::messages::{Message, Outcome, SystemEvent};
+use crate::domain::id::{ConversationId, Rev, Seq};
+use crate::domain::member::MemberChange;
+use crate::domain::message::{Message, SystemEvent};
+use crate::domain::role::Role;
+use crate::ports::Outcome;
 
 pub async fn appends_at_once_are_all_in_and_dense(trial: Trial) {
     let id = trial.direct(user_id(1), user_id(2)).await;

@@ -4,11 +4,13 @@ use super::Trial;
 use super::fixtures::{at, text, user_id};
 use super::searches::{carrying, saying, search, under};
 use super::steps::{ALL, append};
-use crate::conversations::{MemberChange, Role, Window};
-use crate::id::{ConversationId, Seq, UserId};
-use crate::messages::search::{Hit, Rank, Score, Search};
-use crate::messages::{Content, Message};
-use crate::time::Timestamp;
+use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::member::MemberChange;
+use crate::domain::message::{Content, Message};
+use crate::domain::role::Role;
+use crate::domain::search::{Hit, Rank, Score, Search};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::window::Window;
 
 pub async fn whole_words_come_before_beginnings_and_bodies_before_names(trial: Trial) {
     let (ana, id) = (user_id(1), trial.direct(user_id(1), user_id(2)).await);

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::Trial;
 use super::fixtures::{text, user_id};
 use super::steps::{ALL, append, at_once, revs, seqs};
-use crate::conversations::{MemberChange, Role};
-use crate::id::{Rev, Seq};
-use crate::messages::Range;
+use crate::domain::id::{Rev, Seq};
+use crate::domain::member::MemberChange;
+use crate::domain::role::Role;
+use crate::ports::Range;
 
 pub async fn readers_never_see_a_hole(trial: Trial) {
     let another = trial.another().await;

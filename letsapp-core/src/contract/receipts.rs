@@ -3,8 +3,10 @@
 use super::Trial;
 use super::fixtures::{at, conversation_id, user_id};
 use super::steps::at_once;
-use crate::conversations::{Advance, Advanced, Member, MemberChange, Preferences, PreferencesPatch, Role, Watermarks};
-use crate::id::{ConversationId, Seq, UserId};
+use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::member::{Member, MemberChange, Preferences, PreferencesPatch, Watermarks};
+use crate::domain::role::Role;
+use crate::ports::{Advance, Advanced};
 
 pub async fn watermarks_only_rise(trial: Trial) {
     let ana = user_id(1);

@@ -1,16 +1,19 @@
 //! What outlives the process: everything that was acknowledged.
 
 use super::Trial;
-use super::fixtures::{at, deleted, direct, generation, in_the_far_future, key, password, session, session_id, token};
-use super::fixtures::{text, user, user_id, user_in_full};
+use super::fixtures::{
+    at, deleted, direct, generation, in_the_far_future, key, password, session, session_id, text, token, user, user_id,
+    user_in_full,
+};
 use super::searches::search;
 use super::steps::{ALL, append, at_once, duplicate, position, revise};
-use crate::auth::{KeyPurpose, Revoke};
-use crate::conversations::{Advance, Creation, MemberChange, PreferencesPatch, Role, Span, Watermarks};
-use crate::id::Seq;
-use crate::messages::Outcome;
-use crate::storage::RepositoryError;
-use crate::users::{Claim, Login, ProfilePatch};
+use crate::domain::id::Seq;
+use crate::domain::key::KeyPurpose;
+use crate::domain::member::{MemberChange, PreferencesPatch, Watermarks};
+use crate::domain::role::Role;
+use crate::domain::user::ProfilePatch;
+use crate::domain::window::Span;
+use crate::ports::{Advance, Claim, Creation, Login, Outcome, RepositoryError, Revoke};
 
 pub async fn accounts_outlive_a_restart(mut trial: Trial) {
     trial.sign_up(&user_in_full(1, "ana")).await;

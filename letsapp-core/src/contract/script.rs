@@ -4,8 +4,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::fixtures::at;
-use crate::conversations::{PreferencesPatch, Role};
-use crate::messages::search::Score;
+use crate::domain::member::PreferencesPatch;
+use crate::domain::role::Role;
+use crate::domain::search::Score;
 
 /// A line of a script.
 #[derive(Clone, Debug)]

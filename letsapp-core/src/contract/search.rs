@@ -2,7 +2,7 @@
 
 use super::Trial;
 use super::fixtures::{display_name, user, user_id};
-use crate::users::{ProfilePatch, User, Username};
+use crate::domain::user::{ProfilePatch, User, Username};
 
 pub async fn search_finds_beginnings_of_usernames_and_of_folded_names(trial: Trial) {
     let named = |n, name: &str, shown: &str| User {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::Trial;
 use super::fixtures::{media_id, text, user_id};
 use super::steps::{ALL, append};
-use crate::conversations::Window;
-use crate::id::{ConversationId, Seq, UserId};
-use crate::messages::search::{Hit, Query, Scope, Score, Search};
-use crate::messages::{Attachment, Change, Content, Message};
+use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::media::Attachment;
+use crate::domain::message::{Content, Message};
+use crate::domain::search::{Hit, Query, Scope, Score, Search};
+use crate::domain::window::Window;
+use crate::ports::Change;
 
 /// Makes the search for some words, from the first hit to the last.
 pub(super) fn search(words: &str, within: &[(ConversationId, &[Window])]) -> Search {

@@ -3,9 +3,9 @@
 use super::Trial;
 use super::fixtures::{at, user, user_id, user_in_full};
 use super::steps::at_once;
-use crate::id::UserId;
-use crate::time::Timestamp;
-use crate::users::{About, ProfilePatch, User};
+use crate::domain::id::UserId;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{About, ProfilePatch, User};
 
 /// Returns when a user was last seen.
 async fn last_seen(trial: &Trial, id: UserId) -> Option<Timestamp> {

@@ -3,8 +3,10 @@
 use super::Trial;
 use super::fixtures::{at, generation, in_the_far_future, key, session, session_id, token, user_id};
 use super::steps::at_once;
-use crate::auth::{KeyPurpose, Kid, Revoke, Session};
-use crate::id::SessionId;
+use crate::domain::id::SessionId;
+use crate::domain::key::{KeyPurpose, Kid};
+use crate::domain::session::Session;
+use crate::ports::Revoke;
 
 pub async fn a_session_is_found_as_stored(trial: Trial) {
     let bare = session(1, user_id(1));

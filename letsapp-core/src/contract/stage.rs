@@ -9,11 +9,16 @@ use super::fixtures::{at, conversation_id, deleted, direct, edited, group, messa
 use super::model::Model;
 use super::script::{Chat, Direction, GROUPS, Membership, PAIRS, PEOPLE, Person, Question, Revision, Staleness, Wish};
 use super::steps::{append, creation, revise};
-use crate::conversations::{Advance, Conversation, MemberChange, Role, Span, Watermarks, Window};
-use crate::id::{ConversationId, Rev, Seq, UserId};
-use crate::messages::search::{Query, Rank, Scope, Score, Search};
-use crate::messages::{Change, Emoji, Message, Range, Reaction, SystemEvent, TermsChange};
-use crate::text::Title;
+use crate::domain::conversation::Conversation;
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{ConversationId, Rev, Seq, UserId};
+use crate::domain::member::{MemberChange, Watermarks};
+use crate::domain::message::{Message, Reaction, SystemEvent};
+use crate::domain::role::Role;
+use crate::domain::search::{Query, Rank, Scope, Score, Search};
+use crate::domain::text::Title;
+use crate::domain::window::{Span, Window};
+use crate::ports::{Advance, Change, Range, TermsChange};
 
 /// Where a script is played: ids of its own, and the state that its questions are about.
 pub(super) struct Stage<'a> {

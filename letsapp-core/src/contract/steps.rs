@@ -7,9 +7,13 @@ use tokio::task::JoinSet;
 
 use super::Trial;
 use super::fixtures::{at, direct, edited, group, system, text};
-use crate::conversations::{Conversation, Creation, Head, Member, MemberChange, Role, Roster, Window};
-use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::{Change, Message, Outcome, Position, Range, SystemEvent, TermsChange};
+use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::member::{Member, MemberChange};
+use crate::domain::message::{Message, Position, SystemEvent};
+use crate::domain::role::Role;
+use crate::domain::window::Window;
+use crate::ports::{Change, Creation, Outcome, Range, TermsChange};
 
 /// Everything.
 pub(super) const ALL: &[Window] = &[Window::WHOLE];

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use super::Trial;
 use super::fixtures::{system, text, user_id};
 use super::steps::{append, duplicate, position};
-use crate::conversations::{MemberChange, Role};
-use crate::id::{ConversationId, Rev, Seq, UserId};
-use crate::messages::{Change, Content, Outcome, SystemEvent};
+use crate::domain::id::{ConversationId, Rev, Seq, UserId};
+use crate::domain::member::MemberChange;
+use crate::domain::message::{Content, SystemEvent};
+use crate::domain::role::Role;
+use crate::ports::{Change, Outcome};
 
 pub async fn an_owner_goes_and_another_takes_over_in_one_step(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));

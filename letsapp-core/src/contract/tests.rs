@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::suite::NAMES;
 use super::{Decorated, Subject};
 use crate::adapters::memory::MemoryStore;
-use crate::storage::Repositories;
+use crate::ports::Repositories;
 
 #[test]
 fn every_case_that_is_written_is_listed() {

@@ -3,7 +3,8 @@
 use super::Trial;
 use super::fixtures::{at, display_name, email, media_id, password, user, user_id, user_in_full, username};
 use super::steps::at_once;
-use crate::users::{About, Audience, Claim, Login, ProfilePatch, Update, User};
+use crate::domain::user::{About, Audience, ProfilePatch, User};
+use crate::ports::{Claim, Login, Update};
 
 pub async fn a_user_is_found_as_stored(trial: Trial) {
     let users = trial.users();

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::contacts;
-use crate::protocol::User;
-use crate::time::Timestamp;
+use crate::domain::contact;
+use crate::domain::timestamp::Timestamp;
+use crate::protocol::user::User;
 
 /// Somebody whom one lists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,10 +30,10 @@ pub struct Block {
 
 impl Contact {
     /// Shows a contact, whose user is seen so.
-    pub(crate) fn new(contact: contacts::Contact, user: User) -> Self {
+    pub(crate) fn new(contact: contact::Contact, user: User) -> Self {
         Self {
             user,
-            alias: contact.alias.map(contacts::Alias::into_string),
+            alias: contact.alias.map(contact::Alias::into_string),
             added_at: contact.added_at,
         }
     }

@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::conversations::{self, Kind, Role};
-use crate::id::{ConversationId, MediaId, Rev, Seq, UserId};
-use crate::protocol::{Message, User};
-use crate::time::Timestamp;
+use crate::domain::conversation::Kind;
+use crate::domain::id::{ConversationId, MediaId, Rev, Seq, UserId};
+use crate::domain::member;
+use crate::domain::role::Role;
+use crate::domain::timestamp::Timestamp;
+use crate::protocol::message::Message;
+use crate::protocol::user::User;
 
 /// A conversation, as one of its members sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,8 +109,8 @@ pub struct Watermarks {
     pub read_seq: Seq,
 }
 
-impl From<conversations::Watermarks> for Watermarks {
-    fn from(watermarks: conversations::Watermarks) -> Self {
+impl From<member::Watermarks> for Watermarks {
+    fn from(watermarks: member::Watermarks) -> Self {
         Self {
             delivered_seq: watermarks.delivered,
             read_seq: watermarks.read,

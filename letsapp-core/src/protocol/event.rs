@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ConnectionId, ConversationId, Rev, SessionId, UserId};
-use crate::protocol::{Conversation, Message, Presence, Receipt};
-use crate::time::Timestamp;
+use crate::domain::id::{ConnectionId, ConversationId, Rev, SessionId, UserId};
+use crate::domain::timestamp::Timestamp;
+use crate::protocol::conversation::{Conversation, Receipt};
+use crate::protocol::message::Message;
+use crate::protocol::presence::Presence;
 
 /// Something that happened, as a frame carries it: `{"event": "message.created", "data": {…}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,19 +7,20 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::contacts::Alias;
-use crate::id::{CallId, ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
-use crate::messages::search::SearchText;
-use crate::messages::{Body, Emoji};
-use crate::protocol::FieldError;
-use crate::text::{TextError, Title};
-use crate::time::Timestamp;
-use crate::users::{About, DisplayName, Email, Username};
+use crate::domain::body::Body;
+use crate::domain::contact::Alias;
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{CallId, ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::domain::search::SearchText;
+use crate::domain::text::{TextError, Title};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{About, DisplayName, Email, Username};
+use crate::protocol::problem::FieldError;
 
 /// A request that can be read from JSON.
 ///
 /// ```
-/// # use letsapp_core::protocol::fields::FromFields;
+/// # use letsapp_core::protocol::FromFields;
 /// # use letsapp_core::protocol::requests::Register;
 /// let faults = Register::parse(&serde_json::json!({"username": 7, "password": "short"})).unwrap_err();
 /// let named: Vec<_> = faults.iter().map(|fault| (fault.field.as_str(), fault.code.as_str())).collect();

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Event, Problem};
+use crate::protocol::event::Event;
+use crate::protocol::problem::Problem;
 
 /// What a client asks: `{"id": 7, "op": "message.send", "data": {…}}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

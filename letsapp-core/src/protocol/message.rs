@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::{self, Attachment, SystemEvent};
-use crate::time::Timestamp;
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::message;
+use crate::domain::timestamp::Timestamp;
+use crate::protocol::{Attachment, SystemEvent};
 
 /// How many users a reaction names.
 const NAMED_REACTORS: usize = 20;
@@ -111,7 +113,7 @@ pub enum ReceiptStatus {
 
 impl Message {
     /// Shows a message to `viewer`, their own reaction included.
-    pub fn seen_by(message: &messages::Message, viewer: UserId) -> Self {
+    pub fn seen_by(message: &message::Message, viewer: UserId) -> Self {
         let own = message.reactions.iter().find(|reaction| reaction.user_id == viewer);
         Self {
             my_reaction: Some(own.map(|reaction| reaction.emoji.to_string())),
@@ -120,12 +122,16 @@ impl Message {
     }
 }
 
-impl From<&messages::Message> for Message {
+impl From<&message::Message> for Message {
     /// Shows a message to everyone alike, as events do.
-    fn from(message: &messages::Message) -> Self {
+    fn from(message: &message::Message) -> Self {
         let (kind, body, system) = match &message.content {
-            messages::Content::Text(body) => (MessageKind::User, body.clone(), None),
-            messages::Content::System(event) => (MessageKind::System, String::new(), Some(event.clone())),
+            message::Content::Text(body) => (MessageKind::User, body.clone(), None),
+            message::Content::System(event) => (
+                MessageKind::System,
+                String::new(),
+                Some(SystemEvent::from(event.clone())),
+            ),
         };
         Self {
             id: message.id,
@@ -138,7 +144,7 @@ impl From<&messages::Message> for Message {
             reply_to: message.reply_to,
             forwarded: message.forwarded,
             mentions: message.mentions.clone(),
-            attachments: message.attachments.clone(),
+            attachments: message.attachments.iter().cloned().map(Attachment::from).collect(),
             reactions: summarize(&message.reactions),
             my_reaction: None,
             sent_at: message.sent_at,
@@ -150,8 +156,8 @@ impl From<&messages::Message> for Message {
 }
 
 /// Groups reactions by emoji, in the order in which each emoji first came.
-fn summarize(reactions: &[messages::Reaction]) -> Vec<ReactionSummary> {
-    let mut groups: Vec<(&messages::Emoji, Vec<UserId>)> = Vec::new();
+fn summarize(reactions: &[message::Reaction]) -> Vec<ReactionSummary> {
+    let mut groups: Vec<(&Emoji, Vec<UserId>)> = Vec::new();
     for reaction in reactions {
         match groups.iter_mut().find(|(emoji, _)| **emoji == reaction.emoji) {
             Some((_, users)) => users.push(reaction.user_id),
@@ -172,13 +178,13 @@ fn summarize(reactions: &[messages::Reaction]) -> Vec<ReactionSummary> {
 fn known<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SystemEvent>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Told {
-        Known(SystemEvent),
+    enum Known {
+        This(SystemEvent),
         Newer(serde::de::IgnoredAny),
     }
     Ok(match Option::deserialize(deserializer)? {
-        Some(Told::Known(event)) => Some(event),
-        Some(Told::Newer(_)) | None => None,
+        Some(Known::This(event)) => Some(event),
+        Some(Known::Newer(_)) | None => None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! The wire contract's shapes: what requests, replies, events and errors look like as JSON.
 //!
-//! Shared by the server, the command line and anybody's own server or client. What this module is not: a transport
+//! EncodedEvent by the server, the command line and anybody's own server or client. What this module is not: a transport
 //! (nothing here sends), or a place of rules (nothing here decides).
 
 mod contact;
@@ -8,6 +8,7 @@ mod conversation;
 mod event;
 pub mod fields;
 mod frame;
+mod media;
 mod message;
 mod presence;
 mod problem;
@@ -15,6 +16,7 @@ pub mod requests;
 mod search;
 mod session;
 mod sync;
+mod system;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -23,6 +25,7 @@ pub use contact::{Block, Contact};
 pub use conversation::{Conversation, ConversationHead, Me, Member, Receipt, Watermarks};
 pub use event::{Event, Hello};
 pub use frame::{Frame, Op, Reply, ReplyResult, Request};
+pub use media::{Attachment, Thumbnail};
 pub use message::{Message, MessageKind, MessageReceipt, ReactionSummary, ReceiptStatus, UserReaction};
 pub use presence::{Presence, PresenceStatus};
 pub use problem::{Code, FieldError, Problem};
@@ -34,6 +37,7 @@ pub use requests::{
 pub use search::{Highlight, SearchHit};
 pub use session::{SessionInfo, SignedIn, TokenType, Tokens};
 pub use sync::{Changes, Sync, SyncRequest};
+pub use system::SystemEvent;
 pub use user::{LastSeen, MyProfile, Settings, User};
 
 use serde::{Deserialize, Serialize};

@@ -1,50 +1,55 @@
-//! Who is there.
+//! Presence on the wire.
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::UserId;
-use crate::time::Timestamp;
+use crate::domain::id::UserId;
+use crate::domain::presence;
+use crate::domain::timestamp::Timestamp;
 
-/// Whether a user is there, as far as the one who is told may know it. Of one who shows nothing it is as of one who was
-/// never there: offline, and no time.
+/// The presence of one user, as far as the viewer may see it. Of a user who hides it: offline, without a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Presence {
-    /// Who.
+    /// The user.
     pub user_id: UserId,
-    /// Whether they are connected.
+    /// Whether the user is connected.
     pub status: PresenceStatus,
-    /// When they last were; of one who is online, now.
+    /// Time of the last connection; of a user who is online, now.
     pub last_seen_at: Option<Timestamp>,
 }
 
-/// Whether somebody is connected.
+/// Whether a user is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PresenceStatus {
-    /// On one device at least, or they were a moment ago.
+    /// Connected on at least one device, or so until a moment ago.
     Online,
-    /// On none.
+    /// Not connected.
     Offline,
 }
 
 impl Presence {
-    /// Says that a user is there.
-    pub const fn online(user_id: UserId, now: Timestamp) -> Self {
-        Self {
-            user_id,
-            status: PresenceStatus::Online,
-            last_seen_at: Some(now),
-        }
+    /// Makes the presence of a user who is connected.
+    pub fn online(user_id: UserId, now: Timestamp) -> Self {
+        presence::Presence::online(user_id, now).into()
     }
 
-    /// Says that a user is not there, and when they last were.
-    pub const fn offline(user_id: UserId, last_seen_at: Option<Timestamp>) -> Self {
+    /// Makes the presence of a user who is not connected, and was last at `last_seen_at`.
+    pub fn offline(user_id: UserId, last_seen_at: Option<Timestamp>) -> Self {
+        presence::Presence::offline(user_id, last_seen_at).into()
+    }
+}
+
+impl From<presence::Presence> for Presence {
+    fn from(presence: presence::Presence) -> Self {
         Self {
-            user_id,
-            status: PresenceStatus::Offline,
-            last_seen_at,
+            user_id: presence.user_id,
+            status: match presence.status {
+                presence::Status::Online => PresenceStatus::Online,
+                presence::Status::Offline => PresenceStatus::Offline,
+            },
+            last_seen_at: presence.last_seen_at,
         }
     }
 }

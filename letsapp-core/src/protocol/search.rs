@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::Message;
+use crate::protocol::message::Message;
 
 /// A message that was found, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

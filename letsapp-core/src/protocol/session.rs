@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::SessionId;
-use crate::protocol::User;
-use crate::time::Timestamp;
+use crate::domain::id::SessionId;
+use crate::domain::timestamp::Timestamp;
+use crate::protocol::user::User;
 
 /// The answer to `register` and `login`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

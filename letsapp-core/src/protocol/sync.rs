@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ConversationId, Rev};
-use crate::protocol::{Conversation, Message};
-use crate::time::Timestamp;
+use crate::domain::id::{ConversationId, Rev};
+use crate::domain::timestamp::Timestamp;
+use crate::protocol::conversation::Conversation;
+use crate::protocol::message::Message;
 
 /// What a client that comes back holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,11 +4,15 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::conversations::{self, Kind, Role};
-use crate::id::{CallId, ConnectionId, ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
-use crate::messages::{self, Attachment, Content, Emoji, Fingerprint, Reaction, SystemEvent, Thumbnail};
-use crate::time::Timestamp;
-use crate::users::{self, About, DisplayName, Username};
+use crate::domain::conversation::Kind;
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{CallId, ConnectionId, ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::domain::media::{Attachment, Thumbnail};
+use crate::domain::message::{Content, Fingerprint, Reaction, SystemEvent};
+use crate::domain::role::Role;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{About, DisplayName, Username};
+use crate::domain::{member, message, user};
 
 const ANA: UserId = UserId::from_bytes([1; 16]);
 const BEN: UserId = UserId::from_bytes([2; 16]);
@@ -24,8 +28,8 @@ fn wire(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap()
 }
 
-fn stored() -> messages::Message {
-    messages::Message {
+fn stored() -> message::Message {
+    message::Message {
         conversation_id: CHAT,
         id: MessageId::from_bytes([4; 16]),
         seq: Seq(7),
@@ -81,16 +85,16 @@ fn with(mut value: Value, more: Value) -> Value {
     value
 }
 
-fn person() -> users::User {
+fn person() -> user::User {
     let username = Username::parse("ana").unwrap();
-    users::User {
+    user::User {
         id: ANA,
         display_name: DisplayName::from(&username),
         username,
         about: About::parse("here").unwrap(),
-        email: Some(users::Email::parse("ana@example.org").unwrap()),
+        email: Some(user::Email::parse("ana@example.org").unwrap()),
         avatar_media_id: None,
-        settings: users::Settings::default(),
+        settings: user::Settings::default(),
         created_at: AT,
         last_seen_at: Some(AT),
         deleted_at: None,
@@ -184,7 +188,7 @@ fn a_reaction_counts_all_and_names_the_latest_twenty() {
         user_id: *user_id,
         emoji: Emoji::parse("👍").unwrap(),
     });
-    let message = messages::Message {
+    let message = message::Message {
         reactions: reactions.collect(),
         ..stored()
     };
@@ -215,9 +219,12 @@ fn an_attachment_leaves_out_what_its_kind_does_not_have() {
         "content_type": "image/jpeg",
         "size": 1_000,
     });
-    assert_eq!(wire(&attachment(false)), plain);
+    assert_eq!(wire(&crate::protocol::Attachment::from(attachment(false))), plain);
     let picture = json!({"width": 40, "height": 30, "thumbnail": {"width": 4, "height": 3, "blurhash": "L0"}});
-    assert_eq!(wire(&attachment(true)), with(plain, picture));
+    assert_eq!(
+        wire(&crate::protocol::Attachment::from(attachment(true))),
+        with(plain, picture)
+    );
 }
 
 #[test]
@@ -274,7 +281,7 @@ fn a_system_message_says_what_happened() {
         ),
     ];
     for (event, expected) in table {
-        let message = messages::Message {
+        let message = message::Message {
             content: Content::System(event),
             ..stored()
         };
@@ -319,7 +326,7 @@ fn a_profile_shows_what_its_owner_lets_be_seen() {
         )
     );
     let mut discreet = person();
-    discreet.settings.last_seen = users::Audience::Nobody;
+    discreet.settings.last_seen = user::Audience::Nobody;
     assert_eq!(
         wire(&User::new(&discreet, LastSeen::Hidden)),
         with(user_on_wire(), json!({"last_seen_at": null}))
@@ -366,7 +373,7 @@ fn a_conversation_has_a_peer_only_between_two() {
 fn events_carry_their_name_and_data() {
     let receipt = Receipt {
         user_id: BEN,
-        watermarks: conversations::Watermarks::read(Seq(4)).into(),
+        watermarks: member::Watermarks::read(Seq(4)).into(),
     };
     let hello = Hello {
         connection_id: ConnectionId::from_bytes([7; 16]),

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{MediaId, UserId};
-use crate::time::Timestamp;
-use crate::users;
+use crate::domain::id::{MediaId, UserId};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user;
 
 /// A user, as others see them. Of an erased account only the id is left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ impl LastSeen {
 
 impl User {
     /// Shows a user to somebody who may, or may not, see when they were last connected.
-    pub fn new(user: &users::User, last_seen: LastSeen) -> Self {
+    pub fn new(user: &user::User, last_seen: LastSeen) -> Self {
         let deleted = user.deleted_at.is_some();
         Self {
             id: user.id,
@@ -88,8 +88,8 @@ impl User {
     }
 }
 
-impl From<&users::User> for MyProfile {
-    fn from(user: &users::User) -> Self {
+impl From<&user::User> for MyProfile {
+    fn from(user: &user::User) -> Self {
         Self {
             user: User::new(user, LastSeen::Shown),
             email: user.email.as_ref().map(ToString::to_string),

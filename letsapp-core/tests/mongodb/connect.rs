@@ -7,7 +7,7 @@ use mongodb::IndexModel;
 use mongodb::bson::doc;
 
 use crate::world::{documents, open};
-use letsapp_core::storage::Repositories;
+use letsapp_core::ports::Repositories;
 
 async fn refusal(uri: &str) -> String {
     let line = MongoStore::connect(uri)

@@ -6,9 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use letsapp_core::adapters::mongodb::MongoStore;
-use letsapp_core::id::{ConversationId, MessageId, Seq};
-use letsapp_core::messages::{Message, Outcome, Position};
-use letsapp_core::storage::{Repositories, RepositoryError};
+use letsapp_core::domain::id::{ConversationId, MessageId, Seq};
+use letsapp_core::ports::{Repositories, RepositoryError};
+use letsapp_core::{
+    domain::message::{Message, Position},
+    ports::Outcome,
+};
 use letsapp_testkit::mongodb::ReplicaSet;
 use letsapp_testkit::until;
 use tokio::task::JoinSet;

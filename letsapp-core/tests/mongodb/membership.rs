@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use letsapp_core::conversations::Member;
-use letsapp_core::storage::Repositories;
+use letsapp_core::domain::member::Member;
+use letsapp_core::ports::Repositories;
 use letsapp_testkit::mongodb::shared;
 use mongodb::event::command::CommandEvent;
 use tokio::sync::Notify;

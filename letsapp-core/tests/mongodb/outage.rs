@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use letsapp_core::id::Seq;
-use letsapp_core::messages::Outcome;
-use letsapp_core::storage::{Repositories, RepositoryError};
+use letsapp_core::domain::id::Seq;
+use letsapp_core::ports::Outcome;
+use letsapp_core::ports::{Repositories, RepositoryError};
 use letsapp_testkit::mongodb::ReplicaSet;
 use letsapp_testkit::until;
 

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use letsapp_core::adapters::mongodb::MongoStore;
-use letsapp_core::conversations::Window;
-use letsapp_core::id::Seq;
-use letsapp_core::messages::search::{Query, Scope, Search};
-use letsapp_core::storage::Repositories;
+use letsapp_core::domain::id::Seq;
+use letsapp_core::domain::search::{Query, Scope, Search};
+use letsapp_core::domain::window::Window;
+use letsapp_core::ports::Repositories;
 use letsapp_testkit::mongodb::shared;
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};

@@ -3,13 +3,19 @@
 use std::sync::{Arc, Mutex};
 
 use letsapp_core::adapters::mongodb::MongoStore;
-use letsapp_core::auth::PasswordHash;
-use letsapp_core::contacts::{Block, Contact};
-use letsapp_core::conversations::{Advance, MemberChange, PreferencesPatch, Span, Watermarks, Window};
-use letsapp_core::id::{ConversationId, Rev, Seq, SessionId};
-use letsapp_core::messages::search::{Query, Rank, Scope, Score, Search};
-use letsapp_core::messages::{Change, Range};
-use letsapp_core::storage::Repositories;
+use letsapp_core::domain::contact::{Block, Contact};
+use letsapp_core::domain::credential::PasswordHash;
+use letsapp_core::domain::id::{ConversationId, Rev, Seq, SessionId};
+use letsapp_core::domain::search::{Query, Rank, Scope, Score, Search};
+use letsapp_core::ports::Repositories;
+use letsapp_core::ports::{Change, Range};
+use letsapp_core::{
+    domain::{
+        member::{MemberChange, PreferencesPatch, Watermarks},
+        window::{Span, Window},
+    },
+    ports::Advance,
+};
 use letsapp_testkit::mongodb::shared;
 use mongodb::bson::{Bson, Document};
 use mongodb::event::command::CommandEvent;

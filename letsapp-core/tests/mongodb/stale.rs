@@ -1,7 +1,7 @@
 //! A server that remembers what is no longer so.
 
-use letsapp_core::id::{Rev, Seq};
-use letsapp_core::messages::Outcome;
+use letsapp_core::domain::id::{Rev, Seq};
+use letsapp_core::ports::Outcome;
 use letsapp_testkit::mongodb::shared;
 
 use crate::world::{append, audit, close, commit_one, direct, edit, land, text, two};
@@ -47,7 +47,7 @@ async fn a_server_that_missed_a_message_revises_it_under_the_next_number() {
     assert_eq!(revised.rev, Rev(3));
 
     let unheard_of = edit(
-        &letsapp_core::messages::Message { rev: Rev(9), ..revised },
+        &letsapp_core::domain::message::Message { rev: Rev(9), ..revised },
         "?",
         Seq::ZERO,
     );

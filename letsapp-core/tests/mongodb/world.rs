@@ -4,13 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use letsapp_core::adapters::mongodb::MongoStore;
-use letsapp_core::conversations::{Conversation, Creation, Head, Kind, MemberChange, Role, Window};
-use letsapp_core::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use letsapp_core::messages::{Change, Content, Fingerprint, Message, Outcome, Range, SystemEvent, TermsChange};
-use letsapp_core::storage::{Repositories, RepositoryError};
-use letsapp_core::text::Title;
-use letsapp_core::time::Timestamp;
-use letsapp_core::users::About;
+use letsapp_core::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use letsapp_core::domain::text::Title;
+use letsapp_core::domain::timestamp::Timestamp;
+use letsapp_core::domain::user::About;
+use letsapp_core::ports::{Repositories, RepositoryError};
+use letsapp_core::{
+    domain::message::{Content, Fingerprint, Message, SystemEvent},
+    ports::{Change, Outcome, Range, TermsChange},
+};
+use letsapp_core::{
+    domain::{
+        conversation::{Conversation, Head, Kind},
+        member::MemberChange,
+        role::Role,
+        window::Window,
+    },
+    ports::Creation,
+};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;

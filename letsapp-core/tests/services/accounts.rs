@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use letsapp_core::auth::AuthError;
-use letsapp_core::event::Event;
+use letsapp_core::domain::user::Username;
+use letsapp_core::protocol::Event;
 use letsapp_core::protocol::requests::{ChangePassword, Login, Password, Register};
-use letsapp_core::users::Username;
+use letsapp_core::services::AuthError;
 
 use crate::world::World;
 
@@ -209,8 +209,8 @@ async fn a_new_password_ends_every_other_session() {
 
 #[tokio::test]
 async fn a_session_that_ends_before_its_connection_is_there_is_told_once_it_is() {
-    use letsapp_core::event::Closed;
-    use letsapp_core::id::ConnectionId;
+    use letsapp_core::domain::id::ConnectionId;
+    use letsapp_core::engine::events::Closed;
     let world = World::new().await;
     let ana = world.person("ana").await;
     let alive = world.app.hub().connect(ana, ConnectionId::from_bytes([1; 16]));

@@ -1,10 +1,14 @@
-use letsapp_core::auth::Principal;
-use letsapp_core::contacts::{Alias, ContactError};
-use letsapp_core::conversations::{ConversationError, Forbidden, Made, Watermarks};
-use letsapp_core::event::Event;
-use letsapp_core::id::{ConversationId, Seq, UserId};
-use letsapp_core::messages::{Emoji, Range};
+use letsapp_core::domain::id::{ConversationId, Seq, UserId};
+use letsapp_core::domain::principal::Principal;
+use letsapp_core::protocol::Event;
 use letsapp_core::protocol::requests::{EditMessage, SendMessage};
+use letsapp_core::{domain::contact::Alias, services::contacts::ContactError};
+use letsapp_core::{domain::emoji::Emoji, ports::Range};
+use letsapp_core::{
+    domain::member::Watermarks,
+    services::Made,
+    services::{ConversationError, Forbidden},
+};
 
 use crate::world::{World, limit, message_id};
 

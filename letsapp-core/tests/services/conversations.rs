@@ -1,11 +1,15 @@
-use letsapp_core::conversations::{ConversationError, Forbidden, Made, Role, Watermarks};
-use letsapp_core::event::Event;
-use letsapp_core::id::{ConversationId, Rev, Seq};
-use letsapp_core::messages::SystemEvent;
+use letsapp_core::domain::id::{ConversationId, Rev, Seq};
+use letsapp_core::domain::text::Title;
+use letsapp_core::domain::user::ProfilePatch;
+use letsapp_core::protocol::Event;
 use letsapp_core::protocol::ReceiptStatus;
+use letsapp_core::protocol::SystemEvent;
 use letsapp_core::protocol::requests::{CreateConversation, UpdateConversation};
-use letsapp_core::text::Title;
-use letsapp_core::users::ProfilePatch;
+use letsapp_core::{
+    domain::{member::Watermarks, role::Role},
+    services::Made,
+    services::{ConversationError, Forbidden},
+};
 
 use crate::world::{World, ids, limit};
 
@@ -288,7 +292,7 @@ async fn a_group_asked_for_again_by_one_who_left_it_is_still_theirs() {
 
 #[tokio::test]
 async fn a_picture_that_there_is_not_is_refused_to_those_who_may_know_the_group() {
-    use letsapp_core::id::MediaId;
+    use letsapp_core::domain::id::MediaId;
     let world = World::new().await;
     let (ana, eve) = (world.person("ana").await, world.person("eve").await);
     let group = world.group(&ana, &[]).await;

@@ -4,14 +4,24 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use letsapp_core::LetsApp;
-use letsapp_core::auth::Principal;
-use letsapp_core::conversations::{ConversationError, Forbidden, Made, PreferencesPatch, Role, Watermarks};
-use letsapp_core::event::Event;
-use letsapp_core::id::{ConversationId, Rev, Seq};
-use letsapp_core::messages::{Body, Emoji, Range};
+use letsapp_core::domain::id::{ConversationId, Rev, Seq};
+use letsapp_core::domain::principal::Principal;
+use letsapp_core::domain::text::Title;
+use letsapp_core::protocol::Event;
 use letsapp_core::protocol::SyncRequest;
 use letsapp_core::protocol::requests::{AddMembers, CreateConversation, EditMessage, SendMessage, UpdateConversation};
-use letsapp_core::text::Title;
+use letsapp_core::{
+    domain::{body::Body, emoji::Emoji},
+    ports::Range,
+};
+use letsapp_core::{
+    domain::{
+        member::{PreferencesPatch, Watermarks},
+        role::Role,
+    },
+    services::Made,
+    services::{ConversationError, Forbidden},
+};
 
 use crate::world::{World, ids, limit, message_id};
 

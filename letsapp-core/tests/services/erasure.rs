@@ -2,17 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use letsapp_core::auth::{AuthError, Principal};
-use letsapp_core::conversations::{ConversationError, Forbidden, Made, Role, Watermarks};
-use letsapp_core::event::{Closed, Event};
-use letsapp_core::id::Rev;
-use letsapp_core::messages::SystemEvent;
+use letsapp_core::domain::id::Rev;
+use letsapp_core::domain::text::Title;
 use letsapp_core::protocol::SyncRequest;
+use letsapp_core::protocol::SystemEvent;
 use letsapp_core::protocol::requests::{
     AddMembers, CreateConversation, DeleteAccount, Login, Password, Register, SendMessage,
 };
-use letsapp_core::text::Title;
-use letsapp_core::users::{DisplayName, Email, ProfilePatch, UserError, Username};
+use letsapp_core::{domain::principal::Principal, services::AuthError};
+use letsapp_core::{
+    domain::user::{DisplayName, Email, ProfilePatch, Username},
+    services::users::UserError,
+};
+use letsapp_core::{
+    domain::{member::Watermarks, role::Role},
+    services::Made,
+    services::{ConversationError, Forbidden},
+};
+use letsapp_core::{engine::events::Closed, protocol::Event};
 
 use crate::world::{World, limit};
 

@@ -1,7 +1,7 @@
-use letsapp_core::conversations::Watermarks;
-use letsapp_core::event::Event;
-use letsapp_core::id::Seq;
-use letsapp_core::messages::{Body, Emoji};
+use letsapp_core::domain::id::Seq;
+use letsapp_core::domain::member::Watermarks;
+use letsapp_core::domain::{body::Body, emoji::Emoji};
+use letsapp_core::protocol::Event;
 use letsapp_core::protocol::requests::{EditMessage, SendMessage};
 
 use crate::world::World;
@@ -200,8 +200,8 @@ async fn in_a_group_receipts_go_to_the_senders_of_what_was_read() {
 #[tokio::test]
 async fn a_reader_who_is_too_slow_is_cut_off() {
     use letsapp_core::LetsApp;
-    use letsapp_core::event::{Closed, Hub};
-    use letsapp_core::id::ConnectionId;
+    use letsapp_core::domain::id::ConnectionId;
+    use letsapp_core::engine::events::{Closed, Hub};
     let app = LetsApp::builder().hub(Hub::with_capacity(2_000)).build().await.unwrap();
     let ana = app.sign_up("ana", "a long password").await.unwrap();
     let ben = app.sign_up("ben", "a long password").await.unwrap();
@@ -219,7 +219,7 @@ async fn a_reader_who_is_too_slow_is_cut_off() {
 
 #[tokio::test]
 async fn what_one_sets_for_oneself_is_told_to_ones_own_other_sockets_alone() {
-    use letsapp_core::conversations::PreferencesPatch;
+    use letsapp_core::domain::member::PreferencesPatch;
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -289,7 +289,7 @@ async fn one_who_is_put_out_hears_of_it_last_of_all() {
 
 #[tokio::test]
 async fn a_new_role_is_shown_to_those_whose_it_is() {
-    use letsapp_core::conversations::Role;
+    use letsapp_core::domain::role::Role;
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let group = world.group(&ana, &[&ben]).await;

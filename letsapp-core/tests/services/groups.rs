@@ -1,13 +1,17 @@
 //! Groups that many change at once, by way of two servers where the store allows it.
 
 use letsapp_core::LetsApp;
-use letsapp_core::auth::Principal;
-use letsapp_core::conversations::{ConversationError, Forbidden, MAX_MEMBERS, Role};
-use letsapp_core::id::{ConversationId, Seq, UserId};
-use letsapp_core::messages::{Range, SystemEvent};
+use letsapp_core::domain::id::{ConversationId, Seq, UserId};
+use letsapp_core::domain::principal::Principal;
+use letsapp_core::domain::text::Title;
+use letsapp_core::ports::Range;
 use letsapp_core::protocol::Member;
+use letsapp_core::protocol::SystemEvent;
 use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage};
-use letsapp_core::text::Title;
+use letsapp_core::{
+    domain::{conversation::MAX_MEMBERS, role::Role},
+    services::{ConversationError, Forbidden},
+};
 
 use crate::world::{World, limit};
 

@@ -1,10 +1,17 @@
 use std::time::Duration;
 
-use letsapp_core::conversations::{ConversationError, Forbidden, Made, Watermarks};
-use letsapp_core::id::{Rev, Seq, UserId};
-use letsapp_core::messages::{Body, Emoji, Range};
+use letsapp_core::domain::id::{Rev, Seq, UserId};
 use letsapp_core::protocol::ReceiptStatus;
 use letsapp_core::protocol::requests::{EditMessage, SendMessage};
+use letsapp_core::{
+    domain::member::Watermarks,
+    services::Made,
+    services::{ConversationError, Forbidden},
+};
+use letsapp_core::{
+    domain::{body::Body, emoji::Emoji},
+    ports::Range,
+};
 
 use crate::world::{World, limit, message_id};
 
@@ -521,7 +528,7 @@ async fn an_admin_deletes_no_message_that_they_may_not_see() {
     let late = world.say(&ana, group, "before his eyes").await.seq;
     let conversations = world.app.conversations();
     conversations
-        .change_role(&ana, group, ben.user_id, letsapp_core::conversations::Role::Admin, None)
+        .change_role(&ana, group, ben.user_id, letsapp_core::domain::role::Role::Admin, None)
         .await
         .unwrap();
     let messages = world.app.messages();

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use letsapp_core::event::Event;
+use letsapp_core::domain::typing::Typing;
+use letsapp_core::domain::user::{Audience, ProfilePatch};
+use letsapp_core::ports::Clock;
+use letsapp_core::protocol::Event;
 use letsapp_core::protocol::{Presence, PresenceStatus};
-use letsapp_core::time::Clock;
-use letsapp_core::typing::Typing;
-use letsapp_core::users::{Audience, ProfilePatch};
 
 use crate::world::{Listener, World};
 

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use letsapp_core::auth::Principal;
-use letsapp_core::conversations::ConversationError;
-use letsapp_core::id::{ConversationId, Seq};
-use letsapp_core::messages::Body;
-use letsapp_core::page::Limit;
+use letsapp_core::domain::body::Body;
+use letsapp_core::domain::id::{ConversationId, Seq};
+use letsapp_core::domain::page::Limit;
+use letsapp_core::domain::principal::Principal;
 use letsapp_core::protocol::SearchHit;
 use letsapp_core::protocol::requests::{EditMessage, SearchMessages};
+use letsapp_core::services::ConversationError;
 
 use crate::world::{World, limit};
 

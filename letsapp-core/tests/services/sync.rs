@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use letsapp_core::conversations::Watermarks;
-use letsapp_core::id::{ConversationId, Rev, Seq};
+use letsapp_core::domain::id::{ConversationId, Rev, Seq};
+use letsapp_core::domain::member::Watermarks;
 use letsapp_core::protocol::SyncRequest;
 
 use crate::world::World;
@@ -171,7 +171,7 @@ async fn ones_own_messages_are_never_unread_whenever_one_looks() {
 
 #[tokio::test]
 async fn what_one_sets_for_oneself_is_synced_to_ones_other_devices() {
-    use letsapp_core::conversations::PreferencesPatch;
+    use letsapp_core::domain::member::PreferencesPatch;
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;

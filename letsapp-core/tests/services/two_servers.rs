@@ -4,15 +4,22 @@ use std::sync::Arc;
 
 use letsapp_core::LetsApp;
 use letsapp_core::adapters::memory::MemoryStore;
-use letsapp_core::auth::{AuthError, Principal};
-use letsapp_core::conversations::{ConversationError, Forbidden, Made, Role};
-use letsapp_core::id::{ConversationId, Seq, UserId};
+use letsapp_core::domain::id::{ConversationId, Seq, UserId};
+use letsapp_core::domain::text::Title;
+use letsapp_core::ports::Login;
+use letsapp_core::ports::Repositories as _;
 use letsapp_core::protocol::Message;
 use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage, UpdateConversation};
-use letsapp_core::storage::Repositories as _;
-use letsapp_core::text::Title;
-use letsapp_core::time::{Clock as _, ManualClock, Timestamp};
-use letsapp_core::users::Login;
+use letsapp_core::{domain::principal::Principal, services::AuthError};
+use letsapp_core::{
+    domain::role::Role,
+    services::Made,
+    services::{ConversationError, Forbidden},
+};
+use letsapp_core::{
+    domain::timestamp::Timestamp,
+    ports::{Clock as _, ManualClock},
+};
 
 use crate::world::message_id;
 

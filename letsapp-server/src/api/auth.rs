@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use letsapp_core::id::SessionId;
-use letsapp_core::limit::Account;
+use letsapp_core::domain::id::SessionId;
+use letsapp_core::engine::limiter::Account;
 use letsapp_core::protocol::requests::{ChangePassword, Login, Refresh, Register};
 use letsapp_core::protocol::{Items, SessionInfo, SignedIn, Tokens};
 use serde::Serialize;

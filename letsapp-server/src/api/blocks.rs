@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use letsapp_core::id::UserId;
+use letsapp_core::domain::id::UserId;
 use letsapp_core::protocol::{Block, List};
 use warp::Filter;
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method};
 use letsapp_core::LetsApp;
-use letsapp_core::auth::{AuthError, Principal};
-use letsapp_core::limit::{Account, Proof};
+use letsapp_core::engine::limiter::{Account, Proof};
 use letsapp_core::protocol::Code;
+use letsapp_core::{domain::principal::Principal, services::AuthError};
 use warp::path::FullPath;
 use warp::{Filter, Rejection};
 

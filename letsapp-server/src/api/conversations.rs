@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use letsapp_core::conversations::PreferencesPatch;
-use letsapp_core::id::ConversationId;
+use letsapp_core::domain::id::ConversationId;
+use letsapp_core::domain::member::PreferencesPatch;
 use letsapp_core::protocol::requests::{CreateConversation, UpdateConversation, UpdateMyConversation};
 use letsapp_core::protocol::{Conversation, List};
 use warp::Filter;

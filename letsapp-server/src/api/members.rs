@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use letsapp_core::id::{ConversationId, UserId};
+use letsapp_core::domain::id::{ConversationId, UserId};
 use letsapp_core::protocol::requests::{AddMembers, ChangeRole};
 use letsapp_core::protocol::{Items, List, Member};
 use warp::Filter;

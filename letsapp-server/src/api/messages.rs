@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use letsapp_core::id::{ConversationId, Rev, Seq};
-use letsapp_core::messages::Range;
+use letsapp_core::domain::id::{ConversationId, Rev, Seq};
+use letsapp_core::ports::Range;
 use letsapp_core::protocol::requests::{EditMessage, SendMessage};
 use letsapp_core::protocol::{Changes, List, Message};
 use warp::Filter;

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use letsapp_core::page::{CursorKey, Limit};
+use letsapp_core::domain::page::{CursorKey, Limit};
 use letsapp_core::protocol::FieldError;
-use letsapp_core::protocol::fields::{Fault, FromFields};
+use letsapp_core::protocol::{Fault, FromFields};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -133,7 +133,7 @@ impl<'a> Query<'a> {
 
 #[cfg(test)]
 mod tests {
-    use letsapp_core::id::UserId;
+    use letsapp_core::domain::id::UserId;
 
     use super::*;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use letsapp_core::id::{ConversationId, Seq};
-use letsapp_core::messages::Emoji;
+use letsapp_core::domain::emoji::Emoji;
+use letsapp_core::domain::id::{ConversationId, Seq};
 use letsapp_core::protocol::{List, Message, UserReaction};
 use percent_encoding::percent_decode_str;
 use warp::Filter;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use letsapp_core::conversations::Watermarks;
-use letsapp_core::id::{ConversationId, Seq};
+use letsapp_core::domain::id::{ConversationId, Seq};
+use letsapp_core::domain::member::Watermarks;
 use letsapp_core::protocol::requests::ReceiptRequest;
 use letsapp_core::protocol::{self, List, MessageReceipt, Receipt};
 use warp::Filter;

@@ -1,9 +1,9 @@
 //! Answers.
 
 use http::StatusCode;
-use letsapp_core::conversations::Made;
-use letsapp_core::page::Page;
+use letsapp_core::domain::page::Page;
 use letsapp_core::protocol::{Items, List};
+use letsapp_core::services::conversations::Made;
 use serde::Serialize;
 use warp::reply::Response;
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use letsapp_core::id::{ConversationId, UserId};
-use letsapp_core::messages::search::Rank;
+use letsapp_core::domain::id::{ConversationId, UserId};
+use letsapp_core::domain::search::Rank;
+use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::protocol::requests::SearchMessages;
 use letsapp_core::protocol::{List, SearchHit};
-use letsapp_core::time::Timestamp;
 use warp::Filter;
 
 use super::call::{Call, call};

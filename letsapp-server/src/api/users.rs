@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use letsapp_core::id::UserId;
-use letsapp_core::limit::Account;
-use letsapp_core::page::Page;
+use letsapp_core::domain::id::UserId;
+use letsapp_core::domain::page::Page;
+use letsapp_core::domain::user::{ProfilePatch, Username};
+use letsapp_core::engine::limiter::Account;
 use letsapp_core::protocol::requests::{DeleteAccount, UpdateMe};
 use letsapp_core::protocol::{List, MyProfile, User};
-use letsapp_core::users::{ProfilePatch, Username};
 use warp::Filter;
 
 use super::body::{Json, json};

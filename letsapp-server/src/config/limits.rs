@@ -1,6 +1,6 @@
 //! How limits are written: `100/1m` for so many in so long, `5/1s/15m` for failures, `off` for none.
 
-use letsapp_core::limit::{Class, Escalation, Quota};
+use letsapp_core::domain::limit::{Class, Escalation, Quota};
 
 use super::setting::{Setting, positive};
 use super::{Config, duration};

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use letsapp_core::Rules;
-use letsapp_core::limit::Table;
+use letsapp_core::domain::limit::Table;
 
 pub use crate::limits::{ForwardedHeader, TrustedProxies};
 pub use settings::{Limits, LogFormat, StoreUrl};

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use letsapp_core::limit::Class;
+use letsapp_core::domain::limit::Class;
 
 use super::limits::{escalation, limit, limit_class};
 use super::setting::{Setting, positive};

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 
-use letsapp_core::limit::{Class, Quota};
+use letsapp_core::domain::limit::{Class, Quota};
 
 use super::*;
 

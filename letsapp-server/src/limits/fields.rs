@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use letsapp_core::limit::{Class, Decision, Quota};
+use letsapp_core::domain::limit::{Class, Decision, Quota};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -45,8 +45,8 @@ pub(crate) fn seconds(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use letsapp_core::limit::Pace;
-    use letsapp_core::time::Timestamp;
+    use letsapp_core::domain::limit::Pace;
+    use letsapp_core::domain::timestamp::Timestamp;
 
     use super::*;
 

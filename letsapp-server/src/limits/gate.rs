@@ -3,8 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderMap, Method, Request};
-use letsapp_core::id::UserId;
-use letsapp_core::limit::{Class, Client, Limiter, Per, Subject, Verdict};
+use letsapp_core::domain::id::UserId;
+use letsapp_core::{
+    domain::limit::{Class, Client, Per, Verdict},
+    engine::limiter::{Limiter, Subject},
+};
 
 use super::fields::{self, Standing};
 use super::{ForwardedHeader, TrustedProxies, class_of};

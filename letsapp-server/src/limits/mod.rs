@@ -1,14 +1,14 @@
 //! Limits at the edge: which class a request is of, who it is counted for, and what clients are told of it.
 //!
 //! What is counted by address is counted before anything of a request is read; what is counted by user, before its body
-//! is. The rules and the numbers are [`letsapp_core::limit`]'s.
+//! is. The rules and the numbers are [`letsapp_core::engine::limiter`]'s.
 
 mod fields;
 mod gate;
 mod proxies;
 
 use http::Method;
-use letsapp_core::limit::Class;
+use letsapp_core::domain::limit::Class;
 use letsapp_core::protocol::Op;
 
 pub(crate) use fields::seconds;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode};
 use letsapp_core::LetsApp;
-use letsapp_core::time::{ManualClock, Timestamp};
+use letsapp_core::{domain::timestamp::Timestamp, ports::ManualClock};
 use serde_json::{Value, json};
 use warp::test::RequestBuilder;
 

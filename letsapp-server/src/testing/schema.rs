@@ -176,7 +176,7 @@ fn of_type(types: &Value, value: &Value) -> bool {
 fn formatted(format: &Value, text: &str, at: &str) -> Result<(), String> {
     let fits = match format.as_str() {
         Some("uuid") => text.parse::<uuid::Uuid>().is_ok(),
-        Some("date-time") => text.len() == 24 && text.parse::<letsapp_core::time::Timestamp>().is_ok(),
+        Some("date-time") => text.len() == 24 && text.parse::<letsapp_core::domain::timestamp::Timestamp>().is_ok(),
         _ => true,
     };
     if fits {

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use letsapp_core::id::UserId;
-use letsapp_core::limit::{Class, Decision, Limiter, Pace, Subject, Verdict};
+use letsapp_core::domain::id::UserId;
 use letsapp_core::protocol::Op;
+use letsapp_core::{
+    domain::limit::{Class, Decision, Pace, Verdict},
+    engine::limiter::{Limiter, Subject},
+};
 
 use crate::limits::class_of_op;
 
@@ -53,8 +56,8 @@ impl Budget {
 mod tests {
     use std::sync::Arc;
 
-    use letsapp_core::limit::{Quota, Table};
-    use letsapp_core::time::{ManualClock, Timestamp};
+    use letsapp_core::domain::limit::{Quota, Table};
+    use letsapp_core::{domain::timestamp::Timestamp, ports::ManualClock};
 
     use super::*;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::protocol::{Code, FieldError, Op};
-use letsapp_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;

@@ -3,15 +3,15 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use letsapp_core::auth::Principal;
-use letsapp_core::conversations::Watermarks;
-use letsapp_core::id::ConnectionId;
-use letsapp_core::protocol::fields::FromFields;
+use letsapp_core::domain::id::ConnectionId;
+use letsapp_core::domain::member::Watermarks;
+use letsapp_core::domain::principal::Principal;
+use letsapp_core::domain::typing::Typing;
+use letsapp_core::protocol::FromFields;
 use letsapp_core::protocol::requests::{
     AtMessage, EditMessage, InConversation, Nothing, React, ReceiptRequest, SendMessage, SetTyping, WatchPresence,
 };
 use letsapp_core::protocol::{Items, Op, SyncRequest};
-use letsapp_core::typing::Typing;
 use serde::Serialize;
 use tokio_tungstenite::tungstenite::Message;
 

@@ -9,8 +9,11 @@ use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
-use letsapp_core::event::{Closed, Connection, Event};
 use letsapp_core::protocol::Hello;
+use letsapp_core::{
+    engine::events::{Closed, Connection},
+    protocol::Event,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};

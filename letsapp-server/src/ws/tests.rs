@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use letsapp_core::event::Connection;
-use letsapp_core::id::ConnectionId;
+use letsapp_core::domain::id::ConnectionId;
+use letsapp_core::engine::events::Connection;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 

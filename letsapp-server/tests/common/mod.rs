@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use letsapp_core::domain::user::Username;
 use letsapp_core::protocol::SignedIn;
 use letsapp_core::protocol::requests::{CreateConversation, Password, Register};
-use letsapp_core::users::Username;
 use letsapp_core::{LetsApp, LetsAppBuilder};
 use letsapp_server::{Config, Listeners, run};
 use serde_json::{Value, json};

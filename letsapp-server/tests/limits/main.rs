@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use common::{Server, exchange, header, status};
 use letsapp_core::LetsApp;
-use letsapp_core::limit::{Class, Quota};
+use letsapp_core::domain::limit::{Class, Quota};
 use letsapp_core::protocol::SignedIn;
-use letsapp_core::time::{ManualClock, Timestamp};
+use letsapp_core::{domain::timestamp::Timestamp, ports::ManualClock};
 use letsapp_server::Config;
 use serde_json::{Value, json};
 

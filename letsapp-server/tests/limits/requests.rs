@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use letsapp_core::limit::{Class, Quota};
+use letsapp_core::domain::limit::{Class, Quota};
 use letsapp_server::Config;
 use letsapp_server::config::Limits;
 use serde_json::{Value, json};

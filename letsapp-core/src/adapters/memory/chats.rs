@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::log::Log;
-use crate::conversations::{Conversation, Creation, Member, MemberChange, Roster};
-use crate::id::{ConversationId, Seq, UserId};
-use crate::messages::{Change, Message, Outcome, Position};
-use crate::time::Timestamp;
+use crate::domain::conversation::{Conversation, Roster};
+use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::member::{Member, MemberChange};
+use crate::domain::message::{Message, Position};
+use crate::domain::timestamp::Timestamp;
+use crate::ports::{Change, Creation, Outcome};
 
 pub(super) type Shared = Arc<RwLock<Chats>>;
 

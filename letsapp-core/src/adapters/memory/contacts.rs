@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use super::{Gate, lock};
-use crate::contacts::{Block, Contact, ContactRepository, Tie};
-use crate::id::UserId;
-use crate::storage::RepositoryError;
+use crate::domain::contact::{Block, Contact, Tie};
+use crate::domain::id::UserId;
+use crate::ports::{ContactRepository, RepositoryError};
 
 pub(super) type Shared = Arc<Mutex<Ties>>;
 

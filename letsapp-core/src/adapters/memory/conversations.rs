@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 
-use super::Gate;
-use super::chats::{self, read, write};
-use crate::conversations::{
-    Advance, Advanced, Conversation, ConversationRepository, Creation, Head, Member, PreferencesPatch, Roster,
-};
-use crate::id::{ConversationId, UserId};
-use crate::storage::RepositoryError;
-use crate::time::Timestamp;
+use super::chats::{read, write};
+use super::{Gate, chats};
+use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::member::{Member, PreferencesPatch};
+use crate::domain::timestamp::Timestamp;
+use crate::ports::{Advance, Advanced, ConversationRepository, Creation, RepositoryError};
 
 #[derive(Debug)]
 pub(super) struct MemoryConversations {

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use super::{Gate, lock};
-use crate::auth::{Key, KeyPurpose, KeyRepository};
-use crate::storage::RepositoryError;
+use crate::domain::key::{Key, KeyPurpose};
+use crate::ports::{KeyRepository, RepositoryError};
 
 pub(super) type Shared = Arc<Mutex<HashMap<KeyPurpose, Vec<Key>>>>;
 

@@ -9,10 +9,12 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::record::Record;
-use crate::conversations::{Head, Span, Window};
-use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::search::{Hit, Search};
-use crate::messages::{IndexTerms, Message, Outcome, Position, Range};
+use crate::domain::conversation::Head;
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::message::{Message, Position};
+use crate::domain::search::{Hit, IndexTerms, Search};
+use crate::domain::window::{Span, Window};
+use crate::ports::{Outcome, Range};
 
 /// Messages by `seq`: the one at `seq` is the record at `seq - 1`, less those that were purged before it.
 #[derive(Debug)]

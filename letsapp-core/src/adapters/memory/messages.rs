@@ -4,13 +4,13 @@ use std::cmp::Reverse;
 
 use async_trait::async_trait;
 
-use super::Gate;
-use super::chats::{self, read, write};
-use crate::conversations::{Span, Window};
-use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::search::{Hit, Search};
-use crate::messages::{Change, Message, MessageRepository, Outcome, Range};
-use crate::storage::RepositoryError;
+use super::chats::{read, write};
+use super::{Gate, chats};
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::message::Message;
+use crate::domain::search::{Hit, Search};
+use crate::domain::window::{Span, Window};
+use crate::ports::{Change, MessageRepository, Outcome, Range, RepositoryError};
 
 #[derive(Debug)]
 pub(super) struct MemoryMessages {

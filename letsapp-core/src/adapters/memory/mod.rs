@@ -23,18 +23,16 @@ use self::keys::MemoryKeys;
 use self::messages::MemoryMessages;
 use self::sessions::MemorySessions;
 use self::users::MemoryUsers;
-use crate::auth::{KeyRepository, SessionRepository};
-use crate::contacts::ContactRepository;
-use crate::conversations::ConversationRepository;
-use crate::messages::MessageRepository;
-use crate::storage::{Repositories, RepositoryError};
-use crate::users::UserRepository;
+use crate::ports::{
+    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, Repositories, RepositoryError,
+    SessionRepository, UserRepository,
+};
 
 /// A store that keeps everything in memory.
 ///
 /// ```
 /// # use letsapp_core::adapters::memory::MemoryStore;
-/// # use letsapp_core::storage::Repositories;
+/// # use letsapp_core::ports::Repositories;
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let store = MemoryStore::new();
 /// let other = store.another();

@@ -1,8 +1,9 @@
 //! A message as it is kept.
 
-use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::{Attachment, Content, Fingerprint, Message, Position, Reaction, SystemEvent};
-use crate::time::Timestamp;
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::media::Attachment;
+use crate::domain::message::{Content, Fingerprint, Message, Position, Reaction, SystemEvent};
+use crate::domain::timestamp::Timestamp;
 
 /// A message as it is kept: less than half the size of a [`Message`], since what few messages have stands apart.
 #[derive(Debug)]

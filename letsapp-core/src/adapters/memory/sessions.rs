@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use super::{Gate, lock};
-use crate::auth::{Generation, Revoke, Session, SessionRepository, TokenHash};
-use crate::id::{SessionId, UserId};
-use crate::storage::RepositoryError;
-use crate::time::Timestamp;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::session::{Generation, Session, TokenHash};
+use crate::domain::timestamp::Timestamp;
+use crate::ports::{RepositoryError, Revoke, SessionRepository};
 
 pub(super) type Shared = Arc<Mutex<SignedIn>>;
 

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use super::{Gate, lock};
-use crate::auth::{Credential, PasswordHash};
-use crate::id::UserId;
-use crate::storage::RepositoryError;
-use crate::time::Timestamp;
-use crate::users::{Claim, Login, ProfilePatch, Update, User, UserRepository, Username};
+use crate::domain::credential::{Credential, PasswordHash};
+use crate::domain::id::UserId;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{ProfilePatch, User, Username};
+use crate::ports::{Claim, Login, RepositoryError, Update, UserRepository};
 
 pub(super) type Shared = Arc<Mutex<Accounts>>;
 

@@ -22,8 +22,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use super::error::{Fault, Key, Reply, is_passing};
-use super::patience::{self, Backoff, Deadline};
-use crate::storage::{BoxError, RepositoryError};
+use super::patience;
+use super::patience::{Backoff, Deadline};
+use crate::ports::{BoxError, RepositoryError};
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]

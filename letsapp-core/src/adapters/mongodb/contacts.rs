@@ -13,9 +13,9 @@ use super::error::duplicate_of;
 use super::fields::{Id, Keyed, VERSION, date, limited, moment};
 use super::patience::{Backoff, Deadline, UNSEEN};
 use super::schema::{BLOCKS, CONTACTS};
-use crate::contacts::{Alias, Block, Contact, ContactRepository, Tie};
-use crate::id::UserId;
-use crate::storage::RepositoryError;
+use crate::domain::contact::{Alias, Block, Contact, Tie};
+use crate::domain::id::UserId;
+use crate::ports::{ContactRepository, RepositoryError};
 
 /// The collections `contacts` and `blocks`.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use mongodb::bson::{Document, RawDocument, deserialize_from_slice};
 use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, WriteFailure};
 use serde::Deserialize;
 
-use crate::storage::RepositoryError;
+use crate::ports::RepositoryError;
 
 /// Codes of a command that may work elsewhere or later: there is no primary, or it is stepping down, shutting down or
 /// out of time; a lock or a snapshot was not to be had; no majority answered.

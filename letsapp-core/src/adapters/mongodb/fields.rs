@@ -4,9 +4,9 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, DateTime, Uuid};
 use serde::Deserialize;
 
-use crate::id::{CallId, ConversationId, MediaId, MessageId, SessionId, UserId};
-use crate::storage::RepositoryError;
-use crate::time::Timestamp;
+use crate::domain::id::{CallId, ConversationId, MediaId, MessageId, SessionId, UserId};
+use crate::domain::timestamp::Timestamp;
+use crate::ports::RepositoryError;
 
 /// The version of the documents that are written now; each carries it as `v`.
 pub(super) const VERSION: i32 = 1;

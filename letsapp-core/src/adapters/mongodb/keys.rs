@@ -11,8 +11,8 @@ use super::connection::Connection;
 use super::fields::{VERSION, array, binary, date, moment, word};
 use super::patience::{Backoff, Deadline, UNSEEN};
 use super::schema::KEYS;
-use crate::auth::{Key, KeyPurpose, KeyRepository, Kid};
-use crate::storage::RepositoryError;
+use crate::domain::key::{Key, KeyPurpose, Kid};
+use crate::ports::{KeyRepository, RepositoryError};
 
 /// The collection `keys`.
 #[derive(Debug)]

@@ -40,12 +40,10 @@ use self::keys::MongoKeys;
 use self::messages::MongoMessages;
 use self::sessions::MongoSessions;
 use self::users::MongoUsers;
-use crate::auth::{KeyRepository, SessionRepository};
-use crate::contacts::ContactRepository;
-use crate::conversations::ConversationRepository;
-use crate::messages::MessageRepository;
-use crate::storage::{Repositories, RepositoryError};
-use crate::users::UserRepository;
+use crate::ports::{
+    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, Repositories, RepositoryError,
+    SessionRepository, UserRepository,
+};
 
 /// A store on a MongoDB replica set or sharded cluster. Any number of servers may share one.
 ///

@@ -9,7 +9,8 @@ use mongodb::bson::{Uuid, doc};
 use serde::Deserialize;
 
 use crate::adapters::mongodb::connection::{APP_NAME, Connection, timed};
-use crate::adapters::mongodb::patience::{self, Deadline};
+use crate::adapters::mongodb::patience;
+use crate::adapters::mongodb::patience::Deadline;
 
 /// Ours take milliseconds; one that has been idle for this long has nobody to go on with it. Should there be somebody
 /// after all, their commit fails as a whole, and they begin again.

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::connection::{Connection, Session as Ask};
 use super::fields::{Id, Keyed, VERSION, array, binary, date, ids, moment, uuids};
 use super::schema::SESSIONS;
-use crate::auth::{Generation, Kid, Revoke, Session, SessionRepository, TokenHash};
-use crate::id::{SessionId, UserId};
-use crate::storage::RepositoryError;
-use crate::time::Timestamp;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::key::Kid;
+use crate::domain::session::{Generation, Session, TokenHash};
+use crate::domain::timestamp::Timestamp;
+use crate::ports::{RepositoryError, Revoke, SessionRepository};
 
 /// The collection `sessions`.
 #[derive(Debug)]

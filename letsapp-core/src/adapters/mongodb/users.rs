@@ -13,13 +13,11 @@ use super::connection::{Connection, Session};
 use super::error::{Key, duplicate_of};
 use super::fields::{Id, Keyed, VERSION, date, limited, moment, uuids, word};
 use super::schema::{ERASING, USERS};
-use crate::auth::{Credential, PasswordHash};
-use crate::id::UserId;
-use crate::storage::RepositoryError;
-use crate::time::Timestamp;
-use crate::users::{
-    About, Audience, Claim, DisplayName, Email, Login, ProfilePatch, Settings, Update, User, UserRepository, Username,
-};
+use crate::domain::credential::{Credential, PasswordHash};
+use crate::domain::id::UserId;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{About, Audience, DisplayName, Email, ProfilePatch, Settings, User, Username};
+use crate::ports::{Claim, Login, RepositoryError, Update, UserRepository};
 
 /// The collection `users`.
 #[derive(Debug)]

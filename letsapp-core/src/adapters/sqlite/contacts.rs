@@ -7,9 +7,9 @@ use rusqlite::{Connection, Row, params};
 
 use super::Inner;
 use super::values::integer;
-use crate::contacts::{Block, Contact, ContactRepository, Tie};
-use crate::id::UserId;
-use crate::storage::RepositoryError;
+use crate::domain::contact::{Block, Contact, Tie};
+use crate::domain::id::UserId;
+use crate::ports::{ContactRepository, RepositoryError};
 
 pub(super) struct SqliteContacts(pub(super) Arc<Inner>);
 

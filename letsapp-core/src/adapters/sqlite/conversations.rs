@@ -8,12 +8,11 @@ use rusqlite::{Connection, Row, params};
 use super::transaction::Transaction;
 use super::values::{array, integer};
 use super::{Inner, heads, members, purge};
-use crate::conversations::{
-    Advance, Advanced, Conversation, ConversationRepository, Creation, Head, Member, PreferencesPatch, Roster,
-};
-use crate::id::{ConversationId, UserId};
-use crate::storage::RepositoryError;
-use crate::time::Timestamp;
+use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::member::{Member, PreferencesPatch};
+use crate::domain::timestamp::Timestamp;
+use crate::ports::{Advance, Advanced, ConversationRepository, Creation, RepositoryError};
 
 pub(super) struct SqliteConversations(pub(super) Arc<Inner>);
 

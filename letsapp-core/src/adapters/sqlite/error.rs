@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Error, ErrorCode};
 
-use crate::storage::RepositoryError;
+use crate::ports::RepositoryError;
 
 /// Sorts a failure by what the caller can do about it.
 pub(super) fn of(error: Error) -> RepositoryError {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use crate::conversations::Head;
-use crate::id::ConversationId;
+use crate::domain::conversation::Head;
+use crate::domain::id::ConversationId;
 
 /// The heads of conversations, as the writer knows them. Those that moved in a transaction count as settled only when
 /// it is committed.
@@ -116,7 +116,7 @@ pub(super) struct Mark(HashMap<ConversationId, Head>);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{Rev, Seq};
+    use crate::domain::id::{Rev, Seq};
 
     fn id(n: u8) -> ConversationId {
         ConversationId::from_bytes([n; 16])

@@ -7,8 +7,8 @@ use rusqlite::{Connection, Row, params};
 
 use super::Inner;
 use super::transaction::Transaction;
-use crate::auth::{Key, KeyPurpose, KeyRepository};
-use crate::storage::RepositoryError;
+use crate::domain::key::{Key, KeyPurpose};
+use crate::ports::{KeyRepository, RepositoryError};
 
 pub(super) struct SqliteKeys(pub(super) Arc<Inner>);
 

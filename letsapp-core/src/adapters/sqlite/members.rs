@@ -4,9 +4,10 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::transaction::Transaction;
 use super::values::{Json, array};
-use crate::conversations::{Advance, Advanced, Member, Preferences, PreferencesPatch, Watermarks};
-use crate::id::{ConversationId, UserId};
-use crate::time::Timestamp;
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::member::{Member, Preferences, PreferencesPatch, Watermarks};
+use crate::domain::timestamp::Timestamp;
+use crate::ports::{Advance, Advanced};
 
 /// Selects records, all columns that [`member`] reads, but for those of conversations that are deleted. Whoever is in is
 /// in one that is not.

@@ -40,12 +40,10 @@ use self::readers::Readers;
 use self::sessions::SqliteSessions;
 use self::users::SqliteUsers;
 use self::writer::Writer;
-use crate::auth::{KeyRepository, SessionRepository};
-use crate::contacts::ContactRepository;
-use crate::conversations::ConversationRepository;
-use crate::messages::MessageRepository;
-use crate::storage::{Repositories, RepositoryError};
-use crate::users::UserRepository;
+use crate::ports::{
+    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, Repositories, RepositoryError,
+    SessionRepository, UserRepository,
+};
 
 pub use self::open::{OpenError, SqliteOptions};
 pub use self::schema::SCHEMA;
@@ -54,7 +52,7 @@ pub use self::schema::SCHEMA;
 ///
 /// ```
 /// # use letsapp_core::adapters::sqlite::{OpenError, SqliteStore};
-/// # use letsapp_core::storage::Repositories;
+/// # use letsapp_core::ports::Repositories;
 /// # let directory = tempfile::tempdir().unwrap();
 /// # let path = directory.path().join("letsapp.db");
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {

@@ -10,9 +10,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::checkpoint::{BUSY_TIMEOUT, Checkpointer};
 use super::readers::Readers;
-use super::schema::{self, Origin, VERSION};
+use super::schema::{Origin, VERSION};
 use super::writer::Writer;
-use super::{Inner, SqliteStore};
+use super::{Inner, SqliteStore, schema};
 
 /// Why a file could not be opened. Each is one line that a person can act on.
 #[derive(Debug, thiserror::Error)]

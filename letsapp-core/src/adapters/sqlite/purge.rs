@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::transaction::Transaction;
 use super::values::integer;
-use crate::id::ConversationId;
+use crate::domain::id::ConversationId;
 
 const IS_DELETED: &str = "SELECT 1 FROM conversations WHERE id = ?1 AND deleted_at IS NOT NULL";
 /// The last of the messages to be removed now; the newest of all stays.

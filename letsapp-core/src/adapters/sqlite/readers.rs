@@ -7,9 +7,10 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::error::{self, closed};
+use super::error;
+use super::error::closed;
 use super::queue::{Queue, Served};
-use crate::storage::RepositoryError;
+use crate::ports::RepositoryError;
 
 /// Hands reads to the threads.
 pub(super) struct Readers {

@@ -8,10 +8,10 @@ use rusqlite::{Row, params};
 use super::Inner;
 use super::transaction::Transaction;
 use super::values::array;
-use crate::auth::{Generation, Revoke, Session, SessionRepository, TokenHash};
-use crate::id::{SessionId, UserId};
-use crate::storage::RepositoryError;
-use crate::time::Timestamp;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::session::{Generation, Session, TokenHash};
+use crate::domain::timestamp::Timestamp;
+use crate::ports::{RepositoryError, Revoke, SessionRepository};
 
 pub(super) struct SqliteSessions(pub(super) Arc<Inner>);
 

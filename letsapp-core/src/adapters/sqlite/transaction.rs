@@ -3,8 +3,8 @@
 use rusqlite::{CachedStatement, Connection};
 
 use super::heads::Heads;
-use crate::conversations::Head;
-use crate::id::ConversationId;
+use crate::domain::conversation::Head;
+use crate::domain::id::ConversationId;
 
 /// A transaction of the writer, in which the steps of many callers are carried out.
 pub(super) struct Transaction<'a> {

@@ -9,11 +9,11 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::Inner;
 use super::transaction::Transaction;
 use super::values::{array, integer};
-use crate::auth::{Credential, PasswordHash};
-use crate::id::UserId;
-use crate::storage::RepositoryError;
-use crate::time::Timestamp;
-use crate::users::{Claim, Email, Login, ProfilePatch, Settings, Update, User, UserRepository, Username};
+use crate::domain::credential::{Credential, PasswordHash};
+use crate::domain::id::UserId;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{Email, ProfilePatch, Settings, User, Username};
+use crate::ports::{Claim, Login, RepositoryError, Update, UserRepository};
 
 pub(super) struct SqliteUsers(pub(super) Arc<Inner>);
 

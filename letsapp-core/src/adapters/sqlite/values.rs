@@ -6,14 +6,17 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::auth::{KeyPurpose, Kid, PasswordHash, TokenHash};
-use crate::contacts::Alias;
-use crate::conversations::{Kind, Role};
-use crate::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
-use crate::messages::Emoji;
-use crate::text::Title;
-use crate::time::Timestamp;
-use crate::users::{About, Audience, DisplayName, Email, Username};
+use crate::domain::contact::Alias;
+use crate::domain::conversation::Kind;
+use crate::domain::credential::PasswordHash;
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::domain::key::{KeyPurpose, Kid};
+use crate::domain::role::Role;
+use crate::domain::session::TokenHash;
+use crate::domain::text::Title;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{About, Audience, DisplayName, Email, Username};
 
 /// A value that is kept as JSON.
 pub(super) struct Json<T>(pub(super) T);

@@ -9,11 +9,12 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::checkpoint::Checkpointer;
-use super::error::{self, closed};
+use super::error;
+use super::error::closed;
 use super::heads::Heads;
 use super::queue::{Queue, Served};
 use super::transaction::{Isolation, Transaction};
-use crate::storage::RepositoryError;
+use crate::ports::RepositoryError;
 
 /// Hands steps to the thread that writes.
 pub(super) struct Writer {

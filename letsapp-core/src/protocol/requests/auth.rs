@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::secret::{Password, Presented, RefreshToken};
+use crate::domain::text::one_line;
+use crate::domain::user::{DisplayName, Email, Username};
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
-use crate::text::one_line;
-use crate::users::{DisplayName, Email, Username};
 
 /// `POST /v1/auth/register`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::contacts::Alias;
+use crate::domain::contact::Alias;
 use crate::protocol::fields::{Fields, FromFields};
 
 /// `PUT /v1/contacts/{user_id}`

@@ -3,12 +3,14 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::conversations::{Kind, PreferencesPatch, Role};
-use crate::id::{ConversationId, MediaId, UserId};
+use crate::domain::conversation::Kind;
+use crate::domain::id::{ConversationId, MediaId, UserId};
+use crate::domain::member::PreferencesPatch;
+use crate::domain::role::Role;
+use crate::domain::text::Title;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::About;
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
-use crate::text::Title;
-use crate::time::Timestamp;
-use crate::users::About;
 
 /// The most users that one request names: as many as a group holds.
 pub(super) const USERS_MAX: usize = 1024;

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::conversations::USERS_MAX;
-use crate::conversations::Watermarks;
-use crate::id::{ConversationId, MediaId, MessageId, Seq, UserId};
-use crate::messages::Body;
+use crate::domain::body::Body;
+use crate::domain::id::{ConversationId, MediaId, MessageId, Seq, UserId};
+use crate::domain::member::Watermarks;
+use crate::domain::text::TextError;
 use crate::protocol::fields::{ClientId, Fault, Fields, FromFields};
-use crate::text::TextError;
 
 /// The most files that one message carries.
 const ATTACHMENTS_MAX: usize = 32;

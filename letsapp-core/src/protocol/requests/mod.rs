@@ -1,6 +1,6 @@
 //! What clients ask: one type per request body and socket operation, its fields already of the domain's types.
 //!
-//! Servers read them with [`FromFields`](crate::protocol::fields::FromFields); clients write them with serde.
+//! Servers read them with [`FromFields`](crate::protocol::FromFields); clients write them with serde.
 
 mod auth;
 mod contacts;

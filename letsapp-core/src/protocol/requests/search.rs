@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::id::{ConversationId, UserId};
-use crate::messages::search::SearchText;
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::search::SearchText;
+use crate::domain::text::TextError;
+use crate::domain::timestamp::Timestamp;
 use crate::protocol::fields::{Fields, FromFields};
-use crate::text::TextError;
-use crate::time::Timestamp;
 
 /// `GET /v1/search`: the parameters of its address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::id::{ConversationId, Seq, UserId};
-use crate::messages::Emoji;
-use crate::presence::MAX_WATCHED;
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::presence::MAX_WATCHED;
 use crate::protocol::fields::{Fields, FromFields};
 
 /// A request about a conversation.

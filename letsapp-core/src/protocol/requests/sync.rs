@@ -1,7 +1,7 @@
 //! Reading a [`SyncRequest`].
 
-use crate::protocol::SyncRequest;
 use crate::protocol::fields::{Fields, FromFields};
+use crate::protocol::sync::SyncRequest;
 
 impl FromFields for SyncRequest {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {

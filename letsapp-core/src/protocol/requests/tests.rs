@@ -3,11 +3,11 @@ mod wrong;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::conversations::{PreferencesPatch, Watermarks};
-use crate::id::Seq;
-use crate::protocol::SyncRequest;
+use crate::domain::id::Seq;
+use crate::domain::member::{PreferencesPatch, Watermarks};
+use crate::domain::user::ProfilePatch;
 use crate::protocol::fields::{FromFields, Unreadable};
-use crate::users::ProfilePatch;
+use crate::protocol::sync::SyncRequest;
 
 const V4: &str = "8c5f1b1e-0b1d-4d6e-9a51-6b4c1f1f0a10";
 const V5: &str = "8c5f1b1e-0b1d-5d6e-9a51-6b4c1f1f0a10";
@@ -70,7 +70,10 @@ fn an_alias_may_be_missing_or_null_and_is_one_visible_line() {
         assert_eq!(PutContact::parse(&none).unwrap(), PutContact::default());
     }
     let named = PutContact::parse(&json!({"alias": " Mum 💛 "})).unwrap();
-    assert_eq!(named.alias.as_ref().map(crate::contacts::Alias::as_str), Some("Mum 💛"));
+    assert_eq!(
+        named.alias.as_ref().map(crate::domain::contact::Alias::as_str),
+        Some("Mum 💛")
+    );
     assert_eq!(serde_json::to_value(&named).unwrap(), json!({"alias": "Mum 💛"}));
     let code = |alias: Value| faults::<PutContact>(&json!({"alias": alias}));
     assert_eq!(code(json!("\u{200B}")), pairs(&[("alias", "too_short")]));

@@ -3,9 +3,9 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::id::MediaId;
+use crate::domain::id::MediaId;
+use crate::domain::user::{About, Audience, DisplayName, Email, ProfilePatch};
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
-use crate::users::{About, Audience, DisplayName, Email, ProfilePatch};
 
 /// `PATCH /v1/me`: what is missing stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -1,5 +1,5 @@
-use letsapp_core::event::Connection;
-use letsapp_core::id::ConnectionId;
+use letsapp_core::domain::id::ConnectionId;
+use letsapp_core::engine::events::Connection;
 use serde_json::{Value, json};
 
 use crate::testing::{Person, World};

@@ -4,11 +4,14 @@ use mongodb::bson::{Binary, DateTime, Document, Uuid, doc};
 use serde::{Deserialize, Serialize};
 
 use crate::adapters::mongodb::fields::{Id, VERSION, array, binary, count, date, long, moment, word};
-use crate::conversations::{Conversation, Kind, Member, Preferences, Role, Watermarks, Window};
-use crate::id::{ConversationId, Seq, UserId};
-use crate::storage::RepositoryError;
-use crate::text::Title;
-use crate::users::About;
+use crate::domain::conversation::{Conversation, Kind};
+use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::member::{Member, Preferences, Watermarks};
+use crate::domain::role::Role;
+use crate::domain::text::Title;
+use crate::domain::user::About;
+use crate::domain::window::Window;
+use crate::ports::RepositoryError;
 
 /// A document of `conversations`.
 #[derive(Debug, Serialize, Deserialize)]

@@ -22,12 +22,11 @@ use super::connection::{Connection, Session};
 use super::fields::{Id, count, date, uuids};
 use super::messages::head;
 use super::schema::{MEMBERS, MEMBERSHIPS};
-use crate::conversations::{
-    Advance, Advanced, Conversation, ConversationRepository, Creation, Head, Member, PreferencesPatch, Roster,
-};
-use crate::id::{ConversationId, UserId};
-use crate::storage::RepositoryError;
-use crate::time::Timestamp;
+use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::member::{Member, PreferencesPatch};
+use crate::domain::timestamp::Timestamp;
+use crate::ports::{Advance, Advanced, ConversationRepository, Creation, RepositoryError};
 
 /// The collections `conversations`, `members` and `memberships`.
 #[derive(Debug)]

@@ -6,10 +6,12 @@ use super::reading::read;
 use super::transaction::{Establish, Stumble, Transaction};
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::orphans::Vigil;
-use crate::adapters::mongodb::patience::{self, Backoff, Deadline};
-use crate::conversations::{Conversation, Creation, Member};
-use crate::storage::RepositoryError;
-use crate::time::Timestamp;
+use crate::adapters::mongodb::patience;
+use crate::adapters::mongodb::patience::{Backoff, Deadline};
+use crate::domain::conversation::Conversation;
+use crate::domain::member::Member;
+use crate::domain::timestamp::Timestamp;
+use crate::ports::{Creation, RepositoryError};
 
 /// Makes the direct conversation of a pair, or finds it.
 pub(super) async fn create(

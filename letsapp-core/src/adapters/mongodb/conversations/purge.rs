@@ -11,9 +11,9 @@ use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, Keyed, date, limited, long};
 use crate::adapters::mongodb::messages::head;
 use crate::adapters::mongodb::schema::{BY_SEQ, CONVERSATIONS, MEMBERS, MEMBERSHIPS, MESSAGES, REMAINS};
-use crate::id::ConversationId;
-use crate::storage::RepositoryError;
-use crate::time::Timestamp;
+use crate::domain::id::ConversationId;
+use crate::domain::timestamp::Timestamp;
+use crate::ports::RepositoryError;
 
 /// Returns conversations that were deleted before then and of which there may be something left.
 pub(super) async fn waiting(

@@ -10,9 +10,10 @@ use super::documents::{ConversationDocument, MembershipDocument, MembershipKey};
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, Keyed, uuids};
 use crate::adapters::mongodb::schema::{CONVERSATIONS, MEMBERSHIPS};
-use crate::conversations::{Conversation, Member};
-use crate::id::ConversationId;
-use crate::storage::RepositoryError;
+use crate::domain::conversation::Conversation;
+use crate::domain::id::ConversationId;
+use crate::domain::member::Member;
+use crate::ports::RepositoryError;
 
 /// Reads those of the conversations that exist.
 pub(in crate::adapters::mongodb) async fn read(

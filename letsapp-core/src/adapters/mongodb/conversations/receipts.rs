@@ -12,9 +12,9 @@ use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{count, date, long};
 use crate::adapters::mongodb::schema::MEMBERSHIPS;
-use crate::conversations::{Advance, Advanced, Watermarks};
-use crate::id::Seq;
-use crate::storage::RepositoryError;
+use crate::domain::id::Seq;
+use crate::domain::member::Watermarks;
+use crate::ports::{Advance, Advanced, RepositoryError};
 
 #[derive(Debug, Deserialize)]
 struct Standing {

@@ -10,14 +10,16 @@ use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR};
 use mongodb::options::ReadConcern;
 
 use super::documents::{ConversationDocument, MemberDocument, MemberKey, MembershipDocument, MembershipKey};
-use crate::adapters::mongodb::command::{self, Order};
+use crate::adapters::mongodb::command;
+use crate::adapters::mongodb::command::Order;
 use crate::adapters::mongodb::connection::{Connection, Session, write_concern};
 use crate::adapters::mongodb::error::{Fault, Key, Reply, is_passing};
 use crate::adapters::mongodb::fields::Id;
 use crate::adapters::mongodb::schema::{CONVERSATIONS, MEMBERS, MEMBERSHIPS};
-use crate::conversations::{Conversation, Member};
-use crate::id::{ConversationId, UserId};
-use crate::storage::RepositoryError;
+use crate::domain::conversation::Conversation;
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::member::Member;
+use crate::ports::RepositoryError;
 
 /// Why a transaction was not, or may not have been, carried out.
 #[derive(Debug)]

@@ -7,9 +7,8 @@ use mongodb::error::Result as DriverResult;
 use super::commit::{Commit, Offer};
 use super::line::{Line, Means, Refused, Standing};
 use crate::adapters::mongodb::error::{Fault, Key, Refusal, Reply, is_refusal};
-use crate::id::Rev;
-use crate::messages::Outcome;
-use crate::storage::RepositoryError;
+use crate::domain::id::Rev;
+use crate::ports::{Outcome, RepositoryError};
 
 impl Commit<'_> {
     pub(super) fn conclude(&mut self, offers: &[Offer], answer: DriverResult<Reply>) {

@@ -17,22 +17,22 @@ use futures_util::stream;
 use mongodb::bson::{RawDocumentBuf, serialize_to_raw_document_buf};
 
 use super::documents::{MessageDocument, revision};
-use super::head;
 use super::line::{Line, Means, Pending, Standing};
-use super::membership::{self, Deed, Placed};
+use super::membership::{Deed, Placed};
 use super::standing::Heads;
-use crate::adapters::mongodb::command::{self, Order};
+use super::{head, membership};
+use crate::adapters::mongodb::command::Order;
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::conversations;
 use crate::adapters::mongodb::conversations::transaction::{Establish, Stumble};
 use crate::adapters::mongodb::error::{Fault, Key};
 use crate::adapters::mongodb::orphans::Vigil;
-use crate::adapters::mongodb::patience::{self, Backoff, Deadline};
+use crate::adapters::mongodb::patience::{Backoff, Deadline};
 use crate::adapters::mongodb::schema::MESSAGES;
-use crate::conversations::Head;
-use crate::id::ConversationId;
-use crate::messages::{Change, Message, Outcome};
-use crate::storage::RepositoryError;
+use crate::adapters::mongodb::{command, conversations, patience};
+use crate::domain::conversation::Head;
+use crate::domain::id::ConversationId;
+use crate::domain::message::Message;
+use crate::ports::{Change, Outcome, RepositoryError};
 
 /// How many documents go in one command.
 const DOCUMENTS: usize = 512;

@@ -4,10 +4,10 @@ use mongodb::bson::Uuid;
 use serde::{Deserialize, Serialize};
 
 use crate::adapters::mongodb::fields::{Id, count, ids, long, uuids, word};
-use crate::conversations::Role;
-use crate::id::UserId;
-use crate::messages::{Content, SystemEvent};
-use crate::storage::RepositoryError;
+use crate::domain::id::UserId;
+use crate::domain::message::{Content, SystemEvent};
+use crate::domain::role::Role;
+use crate::ports::RepositoryError;
 
 /// `{type: "text", body}`, or `{type: "system", event}`; so that a later kind needs no migration.
 #[derive(Debug, Serialize, Deserialize)]

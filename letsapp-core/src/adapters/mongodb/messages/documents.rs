@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::content::ContentDocument;
 use super::tokens::tokens;
 use crate::adapters::mongodb::fields::{Id, VERSION, array, binary, count, date, ids, long, moment, uuids};
-use crate::conversations::Head;
-use crate::id::{ConversationId, MediaId, MessageId, Rev, Seq, UserId};
-use crate::messages::{Attachment, Emoji, Fingerprint, IndexTerms, Message, Reaction, TermsChange, Thumbnail};
-use crate::storage::RepositoryError;
+use crate::domain::conversation::Head;
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{ConversationId, MediaId, MessageId, Rev, Seq, UserId};
+use crate::domain::media::{Attachment, Thumbnail};
+use crate::domain::message::{Fingerprint, Message, Reaction};
+use crate::domain::search::IndexTerms;
+use crate::ports::{RepositoryError, TermsChange};
 
 /// A message. What only the store needs is left out when messages are read, see [`MessageDocument::projection`].
 #[derive(Debug, Serialize, Deserialize)]

@@ -10,9 +10,9 @@ use super::documents::HeadDocument;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, uuids};
 use crate::adapters::mongodb::schema::MESSAGES;
-use crate::conversations::Head;
-use crate::id::ConversationId;
-use crate::storage::RepositoryError;
+use crate::domain::conversation::Head;
+use crate::domain::id::ConversationId;
+use crate::ports::RepositoryError;
 
 #[derive(Debug, Deserialize)]
 struct Newest {

@@ -10,10 +10,10 @@ use super::documents::MessageDocument;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, limited, long};
 use crate::adapters::mongodb::schema::{BY_REV, BY_SEQ, MESSAGES};
-use crate::conversations::Window;
-use crate::id::{ConversationId, Rev, Seq};
-use crate::messages::{Message, Range};
-use crate::storage::RepositoryError;
+use crate::domain::id::{ConversationId, Rev, Seq};
+use crate::domain::message::Message;
+use crate::domain::window::Window;
+use crate::ports::{Range, RepositoryError};
 
 /// Reads those of the messages that exist.
 pub(super) async fn find(

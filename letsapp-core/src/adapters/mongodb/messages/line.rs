@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::adapters::mongodb::patience::{Deadline, UNSEEN};
-use crate::conversations::Head;
-use crate::id::{ConversationId, MessageId, Rev, Seq};
-use crate::messages::{Change, Position};
+use crate::domain::conversation::Head;
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq};
+use crate::domain::message::Position;
+use crate::ports::Change;
 
 /// The changes of one conversation, in order, and where it stands.
 pub(super) struct Line {
@@ -224,9 +225,10 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::UserId;
-    use crate::messages::{Content, Fingerprint, Message, SystemEvent, TermsChange};
-    use crate::time::Timestamp;
+    use crate::domain::id::UserId;
+    use crate::domain::message::{Content, Fingerprint, Message, SystemEvent};
+    use crate::domain::timestamp::Timestamp;
+    use crate::ports::TermsChange;
 
     const ID: ConversationId = ConversationId::from_bytes([1; 16]);
 

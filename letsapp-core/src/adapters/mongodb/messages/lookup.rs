@@ -12,10 +12,10 @@ use super::line::{Line, Pending, Refused, Standing};
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::conversations;
 use crate::adapters::mongodb::schema::MESSAGES;
-use crate::conversations::{Conversation, Head};
-use crate::id::ConversationId;
-use crate::messages::{Change, Message, Outcome, Position};
-use crate::storage::RepositoryError;
+use crate::domain::conversation::{Conversation, Head};
+use crate::domain::id::ConversationId;
+use crate::domain::message::{Message, Position};
+use crate::ports::{Change, Outcome, RepositoryError};
 
 /// What there is under the ids of changes.
 #[derive(Default)]

@@ -10,9 +10,10 @@ use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::conversations::transaction::{Establish, Stumble, Transaction};
 use crate::adapters::mongodb::schema::MESSAGES;
-use crate::conversations::{Head, Member, MemberChange};
-use crate::id::UserId;
-use crate::messages::Message;
+use crate::domain::conversation::Head;
+use crate::domain::id::UserId;
+use crate::domain::member::{Member, MemberChange};
+use crate::domain::message::Message;
 
 /// What a transaction carries out.
 pub(super) struct Deed<'a> {

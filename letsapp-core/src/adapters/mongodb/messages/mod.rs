@@ -22,11 +22,11 @@ use self::commit::Commit;
 use self::documents::MessageKey;
 use self::standing::Heads;
 use super::connection::Connection;
-use crate::conversations::{Span, Window};
-use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::search::{Hit, Search};
-use crate::messages::{Change, Message, MessageRepository, Outcome, Range};
-use crate::storage::RepositoryError;
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::message::Message;
+use crate::domain::search::{Hit, Search};
+use crate::domain::window::{Span, Window};
+use crate::ports::{Change, MessageRepository, Outcome, Range, RepositoryError};
 
 /// The collection `messages`.
 #[derive(Debug)]

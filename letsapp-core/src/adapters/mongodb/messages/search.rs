@@ -13,10 +13,10 @@ use super::tokens::{IN_BODY, IN_NAME};
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, date, limited, long};
 use crate::adapters::mongodb::schema::{MESSAGES, TOKENS};
-use crate::conversations::Window;
-use crate::id::Seq;
-use crate::messages::search::{Hit, QueryTerm, Rank, Scope, Score, Search};
-use crate::storage::RepositoryError;
+use crate::domain::id::Seq;
+use crate::domain::search::{Hit, QueryTerm, Rank, Scope, Score, Search};
+use crate::domain::window::Window;
+use crate::ports::RepositoryError;
 
 #[derive(Debug, Deserialize)]
 struct HitDocument {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::adapters::mongodb::patience;
-use crate::conversations::Head;
-use crate::id::ConversationId;
+use crate::domain::conversation::Head;
+use crate::domain::id::ConversationId;
 
 /// How long a head is taken for the present one.
 const TRUSTED: Duration = Duration::from_secs(60);
@@ -65,7 +65,7 @@ impl Heads {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{Rev, Seq};
+    use crate::domain::id::{Rev, Seq};
 
     fn head(rev: u64) -> Head {
         Head {

@@ -12,9 +12,9 @@ use super::history::{hint, places};
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, Keyed, count, long};
 use crate::adapters::mongodb::schema::{BY_SEQ, DELETED, MESSAGES};
-use crate::conversations::Span;
-use crate::id::{ConversationId, Seq, UserId};
-use crate::storage::RepositoryError;
+use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::window::Span;
+use crate::ports::RepositoryError;
 
 #[derive(Debug, Deserialize)]
 struct OrdinalDocument {

@@ -1,6 +1,6 @@
 //! How index terms stand in a message's document, so that one index answers what begins with a term and where it is.
 
-use crate::messages::IndexTerms;
+use crate::domain::search::IndexTerms;
 
 /// What stands behind a term of the body.
 pub(super) const IN_BODY: &str = ":b";

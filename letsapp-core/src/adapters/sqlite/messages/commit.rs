@@ -4,9 +4,11 @@ use super::super::transaction::Transaction;
 use super::super::{conversations, members};
 use super::row::DocId;
 use super::{by_id, reactions, row};
-use crate::conversations::{Conversation, Head, MemberChange};
-use crate::id::Seq;
-use crate::messages::{Change, Message, Outcome, Position, TermsChange};
+use crate::domain::conversation::{Conversation, Head};
+use crate::domain::id::Seq;
+use crate::domain::member::MemberChange;
+use crate::domain::message::{Message, Position};
+use crate::ports::{Change, Outcome, TermsChange};
 
 /// Carries out changes in order, and returns what came of each.
 pub(super) fn carry_out(

@@ -4,6 +4,7 @@ mod commit;
 mod reactions;
 mod row;
 mod search;
+mod stored;
 
 use std::sync::Arc;
 
@@ -12,11 +13,11 @@ use rusqlite::{Connection, params};
 
 use super::values::integer;
 use super::{Inner, error};
-use crate::conversations::{Span, Window};
-use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::search::{Hit, Search};
-use crate::messages::{Change, Message, MessageRepository, Outcome, Range};
-use crate::storage::RepositoryError;
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::message::Message;
+use crate::domain::search::{Hit, Search};
+use crate::domain::window::{Span, Window};
+use crate::ports::{Change, MessageRepository, Outcome, Range, RepositoryError};
 
 pub(super) struct SqliteMessages(pub(super) Arc<Inner>);
 

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, Row, params};
 
 use super::super::transaction::Transaction;
-use crate::id::{ConversationId, Seq};
-use crate::messages::{Message, Reaction};
+use crate::domain::id::{ConversationId, Seq};
+use crate::domain::message::{Message, Reaction};
 
 pub(super) const OF_MESSAGE: &str =
     "SELECT user_id, emoji, n FROM reactions WHERE conversation_id = ?1 AND seq = ?2 ORDER BY n";

@@ -5,8 +5,11 @@ use rusqlite::{Connection, Params, Row, params};
 use super::super::transaction::Transaction;
 use super::super::values::{Json, integer, list};
 use super::reactions;
-use crate::id::{Rev, Seq};
-use crate::messages::{Content, Fingerprint, IndexTerms, Message, Position, SystemEvent};
+use super::stored::{StoredAttachment, StoredSystemEvent};
+use crate::domain::id::{Rev, Seq};
+use crate::domain::media::Attachment;
+use crate::domain::message::{Content, Fingerprint, Message, Position};
+use crate::domain::search::IndexTerms;
 
 /// Selects messages, all columns that [`message`] reads.
 macro_rules! select {
@@ -42,8 +45,8 @@ const DELETE_TERMS: &str = "DELETE FROM message_terms WHERE rowid = ?1";
 pub(super) struct DocId(i64);
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
-    let content = match row.get::<_, Option<Json<_>>>(7)? {
-        Some(Json(event)) => Content::System(event),
+    let content = match row.get::<_, Option<Json<StoredSystemEvent>>>(7)? {
+        Some(Json(event)) => Content::System(event.into()),
         None => Content::Text(row.get(6)?),
     };
     Ok(Message {
@@ -57,7 +60,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         reply_to: row.get(8)?,
         forwarded: row.get(9)?,
         mentions: row.get::<_, Option<Json<_>>>(10)?.map_or_else(Vec::new, |list| list.0),
-        attachments: row.get::<_, Option<Json<_>>>(11)?.map_or_else(Vec::new, |list| list.0),
+        attachments: attachments(row.get(11)?),
         reactions: Vec::new(),
         sent_at: row.get(12)?,
         edited_at: row.get(13)?,
@@ -119,7 +122,7 @@ pub(super) fn insert(
         message.reply_to,
         message.forwarded,
         list(&message.mentions),
-        list(&message.attachments),
+        list(&stored_attachments(message)),
         message.sent_at,
         message.edited_at,
         message.deleted_at,
@@ -150,7 +153,7 @@ pub(super) fn update(
         message.reply_to,
         message.forwarded,
         list(&message.mentions),
-        list(&message.attachments),
+        list(&stored_attachments(message)),
         message.sent_at,
         message.edited_at,
         message.deleted_at,
@@ -179,9 +182,23 @@ pub(super) fn forget(transaction: &Transaction<'_>, id: DocId) -> rusqlite::Resu
     transaction.prepare(DELETE_TERMS)?.execute([id.0]).map(|_| ())
 }
 
-fn columns(content: &Content) -> (Option<&str>, Option<Json<&SystemEvent>>) {
+fn columns(content: &Content) -> (Option<&str>, Option<Json<StoredSystemEvent>>) {
     match content {
         Content::Text(body) => (Some(body), None),
-        Content::System(event) => (None, Some(Json(event))),
+        Content::System(event) => (None, Some(Json(event.clone().into()))),
     }
+}
+
+fn attachments(column: Option<Json<Vec<StoredAttachment>>>) -> Vec<Attachment> {
+    let stored = column.map_or_else(Vec::new, |list| list.0);
+    stored.into_iter().map(Attachment::from).collect()
+}
+
+fn stored_attachments(message: &Message) -> Vec<StoredAttachment> {
+    message
+        .attachments
+        .iter()
+        .cloned()
+        .map(StoredAttachment::from)
+        .collect()
 }

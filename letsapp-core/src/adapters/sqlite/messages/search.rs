@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row, params};
 
 use super::{BY_SEQ, row};
-use crate::id::{ConversationId, Seq, UserId};
-use crate::messages::search::{Hit, Query, QueryTerm, Rank, Scope, Score, Search};
-use crate::time::Timestamp;
+use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::search::{Hit, Query, QueryTerm, Rank, Scope, Score, Search};
+use crate::domain::timestamp::Timestamp;
 
 pub(super) const MATCHES: &str = "SELECT rowid FROM message_terms WHERE message_terms MATCH ?1 ORDER BY rowid";
 /// From an index alone.

@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 use super::{append, commit, conversation, message, new_store, place};
 use crate::adapters::sqlite::SqliteStore;
 use crate::adapters::sqlite::transaction::Transaction;
-use crate::conversations::{Head, Window};
-use crate::id::{ConversationId, Rev, Seq};
-use crate::messages::Range;
-use crate::storage::{Repositories as _, RepositoryError};
+use crate::domain::conversation::Head;
+use crate::domain::id::{ConversationId, Rev, Seq};
+use crate::domain::window::Window;
+use crate::ports::{Range, Repositories as _, RepositoryError};
 
 /// Makes every message that says "poison" fail, as a broken disk would, and opens the file again.
 async fn poisoned() -> (tempfile::TempDir, SqliteStore, ConversationId) {

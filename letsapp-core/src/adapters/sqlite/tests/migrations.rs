@@ -7,9 +7,9 @@ use rusqlite::{Connection, params};
 use super::{new_store, user_id};
 use crate::adapters::sqlite::SqliteStore;
 use crate::adapters::sqlite::schema::{APPLICATION_ID, MIGRATIONS, VERSION};
-use crate::contacts::{Block, Tie};
-use crate::storage::Repositories as _;
-use crate::time::Timestamp;
+use crate::domain::contact::{Block, Tie};
+use crate::domain::timestamp::Timestamp;
+use crate::ports::Repositories as _;
 
 /// Makes a file as the program of that version made it, with a user in it.
 fn write(path: &Path, version: usize) {

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::SqliteStore;
-use crate::conversations::{Conversation, Creation, Kind};
-use crate::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::{Change, Content, Fingerprint, Message, Outcome};
-use crate::storage::Repositories as _;
-use crate::time::Timestamp;
-use crate::users::About;
+use crate::domain::conversation::{Conversation, Kind};
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::message::{Content, Fingerprint, Message};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::About;
+use crate::ports::{Change, Creation, Outcome, Repositories as _};
 
 /// A directory that goes with the test, and a store in it.
 fn new_store() -> (TempDir, SqliteStore) {
@@ -85,13 +85,13 @@ fn append(message: Message) -> Change {
     }
 }
 
-async fn commit(store: &SqliteStore, changes: Vec<Change>) -> Vec<Result<Outcome, crate::storage::RepositoryError>> {
+async fn commit(store: &SqliteStore, changes: Vec<Change>) -> Vec<Result<Outcome, crate::ports::RepositoryError>> {
     store.messages().commit(changes).await
 }
 
 /// Where an outcome says that the change landed.
 #[track_caller]
-fn place(outcome: &Result<Outcome, crate::storage::RepositoryError>) -> Option<u64> {
+fn place(outcome: &Result<Outcome, crate::ports::RepositoryError>) -> Option<u64> {
     match outcome {
         Ok(Outcome::Committed(position)) => Some(position.seq.0),
         Ok(other) => panic!("neither committed nor failed: {other:?}"),

@@ -2,7 +2,8 @@
 
 use rusqlite::Connection;
 
-use crate::adapters::sqlite::{SCHEMA, contacts, conversations, heads, members, messages, purge, sessions, users};
+use crate::adapters::sqlite::schema::SCHEMA;
+use crate::adapters::sqlite::{contacts, conversations, heads, members, messages, purge, sessions, users};
 
 /// Returns the plan of a query, a line for each step.
 fn plan(sql: &str) -> Vec<String> {

@@ -6,8 +6,9 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::{append, commit, conversation, message, new_store};
-use crate::adapters::sqlite::{OpenError, SqliteStore};
-use crate::storage::{Repositories as _, RepositoryError};
+use crate::adapters::sqlite::SqliteStore;
+use crate::adapters::sqlite::open::OpenError;
+use crate::ports::{Repositories as _, RepositoryError};
 
 /// Opens what can't be opened, and returns the reason, which must be one line that names the file.
 #[track_caller]

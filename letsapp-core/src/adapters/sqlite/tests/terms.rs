@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::{append, commit, conversation, message, new_store, place, user_id};
 use crate::adapters::sqlite::SqliteStore;
-use crate::conversations::MemberChange;
-use crate::id::{ConversationId, Rev, Seq};
-use crate::messages::search::index_terms;
-use crate::messages::{Change, Content, Emoji, Message, Reaction, SystemEvent, TermsChange};
-use crate::storage::Repositories as _;
-use crate::time::Timestamp;
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{ConversationId, Rev, Seq};
+use crate::domain::member::MemberChange;
+use crate::domain::message::{Content, Message, Reaction, SystemEvent};
+use crate::domain::search::index_terms;
+use crate::domain::timestamp::Timestamp;
+use crate::ports::{Change, Repositories as _, TermsChange};
 
 /// Returns how many messages have a word that begins so.
 async fn found(store: &SqliteStore, prefix: &str) -> i64 {

@@ -1,0 +1,350 @@
+//! One emoji: what a reaction is.
+//!
+//! The rule is the grammar of [UTS #51](https://www.unicode.org/reports/tr51/#EBNF_and_Regex) over character
+//! properties, not a list of what is recommended for interchange (RGI). A list is out of date on the day a phone is
+//! updated, and the apps in use send sequences that are on none: couples of mixed skin tones before their time, flags of
+//! Texas or Quebec. A well-formed sequence that a device has no picture for is drawn as its parts, which is what the
+//! sender sees too. For the same reason the code points that Unicode reserves for future pictographs are accepted.
+//! Stricter than that grammar is only what no device would draw as an emoji: a digit, `#` or `*` without a keycap, and
+//! half a flag.
+//!
+//! It is not a catalogue: it knows no names, no shortcodes and no order.
+
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    hash::{Hash, Hasher},
+    iter::Peekable,
+};
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+use unicode_properties::{GeneralCategory, UnicodeEmoji, UnicodeGeneralCategory};
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::domain::text::{TextError, text_type};
+
+/// One emoji, as it was sent.
+///
+/// Spellings that differ only in variation selectors are equal, and share their [`key`](Self::key).
+///
+/// # Examples
+///
+/// ```
+/// use letsapp_core::domain::emoji::Emoji;
+///
+/// let heart = Emoji::parse("❤️")?;
+/// assert_eq!(heart, Emoji::parse("❤")?);
+/// assert_eq!(heart.key(), "❤");
+/// assert!(Emoji::parse("👨‍👩‍👧‍👦").is_ok());
+/// assert!(Emoji::parse("ok").is_err());
+/// # Ok::<(), letsapp_core::domain::text::TextError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Emoji(Box<str>);
+
+impl Emoji {
+    /// How many bytes fit: the largest recommended sequence takes 41, and nobody joins emoji without end.
+    pub const MAX_BYTES: usize = 64;
+
+    /// Reads exactly one emoji.
+    ///
+    /// # Errors
+    ///
+    /// [`TextError::Malformed`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        if text.len() <= Self::MAX_BYTES && is_one_emoji(text) {
+            Ok(Self(text.into()))
+        } else {
+            Err(TextError::Malformed {
+                expected: "exactly one emoji",
+            })
+        }
+    }
+
+    /// The emoji without variation selectors: the same for every spelling of it.
+    #[must_use]
+    pub fn key(&self) -> Cow<'_, str> {
+        if self.0.contains(is_selector) {
+            Cow::Owned(self.folded().collect())
+        } else {
+            Cow::Borrowed(&self.0)
+        }
+    }
+
+    fn folded(&self) -> impl Iterator<Item = char> {
+        self.0.chars().filter(|&c| !is_selector(c))
+    }
+}
+
+text_type!(Emoji);
+
+impl PartialEq for Emoji {
+    fn eq(&self, other: &Self) -> bool {
+        self.folded().eq(other.folded())
+    }
+}
+
+impl Eq for Emoji {}
+
+impl Ord for Emoji {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded().cmp(other.folded())
+    }
+}
+
+impl PartialOrd for Emoji {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Emoji {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.folded().for_each(|c| c.hash(state));
+    }
+}
+
+impl<'de> Deserialize<'de> for Emoji {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&Cow::<str>::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// Whether an emoji can begin with this character, or be it. ASCII is left out: it takes a keycap.
+pub(crate) fn is_emoji(c: char) -> bool {
+    match c {
+        '\0'..='\u{A8}' => false,
+        // Room that Unicode keeps for pictographs to come.
+        '\u{1F000}'..='\u{1FAFF}' if c.general_category() == GeneralCategory::Unassigned => true,
+        _ => c.is_emoji_char(),
+    }
+}
+
+/// Whether a character is a part of an emoji that says something: not a variation selector, not a stray accent.
+pub(crate) fn is_emoji_part(c: char) -> bool {
+    is_emoji(c) || matches!(c, ZWJ | KEYCAP | '\u{E0020}'..=CANCEL_TAG)
+}
+
+/// How many bytes of a text's beginning are a keycap: `1️⃣`, or `1⃣` without its selector.
+pub(crate) fn keycap_len(text: &str) -> Option<usize> {
+    let mut chars = text.chars();
+    let _key = chars.next().filter(|c| matches!(c, '0'..='9' | '#' | '*'))?;
+    let next = chars.next()?;
+    let mark = if is_selector(next) { chars.next()? } else { next };
+    (mark == KEYCAP).then(|| text.len() - chars.as_str().len())
+}
+
+const ZWJ: char = '\u{200D}';
+const KEYCAP: char = '\u{20E3}';
+const CANCEL_TAG: char = '\u{E007F}';
+
+fn is_selector(c: char) -> bool {
+    matches!(c, '\u{FE0E}' | '\u{FE0F}')
+}
+
+fn is_one_emoji(text: &str) -> bool {
+    let mut chars = text.chars().filter(|&c| !is_selector(c)).peekable();
+    // The segmentation sees to it that everything is joined, and each selector follows what it selects.
+    text.graphemes(true).nth(1).is_none() && is_sequence(&mut chars)
+}
+
+/// `key keycap | flag | modifier | element (ZWJ element)*`
+fn is_sequence(chars: &mut Peekable<impl Iterator<Item = char>>) -> bool {
+    let Some(first) = chars.next() else { return false };
+    match first {
+        '0'..='9' | '#' | '*' => chars.next() == Some(KEYCAP) && chars.next().is_none(),
+        _ if is_regional_indicator(first) => chars.next().is_some_and(is_regional_indicator) && chars.next().is_none(),
+        _ if is_modifier(first) => chars.next().is_none(),
+        _ => {
+            let mut pictograph = Some(first);
+            loop {
+                if !(pictograph.is_some_and(is_pictograph) && skip_modification(chars)) {
+                    return false;
+                }
+                match chars.next() {
+                    None => return true,
+                    Some(ZWJ) => pictograph = chars.next(),
+                    Some(_) => return false,
+                }
+            }
+        }
+    }
+}
+
+/// Skips the skin tone or the tags that may follow a pictograph; false if the tags are not ended.
+fn skip_modification(chars: &mut Peekable<impl Iterator<Item = char>>) -> bool {
+    if chars.next_if(|&c| is_modifier(c)).is_some() || chars.next_if(|&c| is_tag(c)).is_none() {
+        return true;
+    }
+    while chars.next_if(|&c| is_tag(c)).is_some() {}
+    chars.next() == Some(CANCEL_TAG)
+}
+
+fn is_pictograph(c: char) -> bool {
+    is_emoji(c) && !is_modifier(c) && !is_regional_indicator(c)
+}
+
+fn is_modifier(c: char) -> bool {
+    matches!(c, '\u{1F3FB}'..='\u{1F3FF}')
+}
+
+fn is_regional_indicator(c: char) -> bool {
+    matches!(c, '\u{1F1E6}'..='\u{1F1FF}')
+}
+
+/// A lower-case letter or digit in a tag sequence, of which subdivision codes are made.
+fn is_tag(c: char) -> bool {
+    matches!(c, '\u{E0030}'..='\u{E0039}' | '\u{E0061}'..='\u{E007A}')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_emoji_is_accepted_and_kept_as_sent() {
+        for text in [
+            "😀",
+            "👍🏽",
+            "🏽",
+            "❤",
+            "❤\u{FE0F}",
+            "❤\u{FE0E}",
+            "☎",
+            "©",
+            "™",
+            "🇩🇪",
+            "🇺🇳",
+            "1\u{FE0F}\u{20E3}",
+            "#\u{20E3}",
+            "🦰",
+            "👨‍👩‍👧‍👦",
+            "👩🏻‍❤️‍💋‍👨🏿",
+            "👩🏻‍❤‍💋‍👨🏿",
+            "🏳️‍🌈",
+            "🏳‍🌈",
+            "🏴‍☠️",
+            "🐈‍⬛",
+            "🏃🏽‍♀️‍➡️",
+            "✌\u{FE0F}🏽",
+            "❤️‍🔥",
+            // England; Texas, which is on no list of recommended ones.
+            "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}",
+            "🏴\u{E0075}\u{E0073}\u{E0074}\u{E0078}\u{E007F}",
+            // Well-formed, recommended by nobody.
+            "🐧‍🔧",
+            // Reserved for pictographs to come, alone and joined.
+            "\u{1FAFF}",
+            "👩‍\u{1FAFF}",
+        ] {
+            assert_eq!(Emoji::parse(text).as_ref().map(Emoji::as_str), Ok(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_emoji_is_refused() {
+        for text in [
+            "",
+            " ",
+            "a",
+            "ok",
+            "1",
+            "#",
+            "*",
+            "é",
+            "漢",
+            "½",
+            "😀😀",
+            "😀 ",
+            " 😀",
+            "😀a",
+            "🇩",
+            "🇩🇪🇫",
+            "🇩🇪🇫🇷",
+            "\u{FE0F}",
+            "\u{FE0F}❤",
+            "\u{200D}",
+            "😀\u{200D}",
+            "\u{200D}😀",
+            "😀\u{200D}a",
+            "👨\u{200D}\u{200D}👩",
+            "1\u{FE0F}",
+            "\u{20E3}",
+            "a\u{20E3}",
+            "12\u{20E3}",
+            "😀\u{301}",
+            "😀\u{20E3}",
+            "👍🏽🏽",
+            "🏽\u{200D}👩",
+            "🏴\u{E0067}",
+            "🏴\u{E007F}",
+            "🇩🇪\u{200D}👩",
+            "→",
+            "♪",
+            "\n",
+            "\u{0}",
+            "🀀",
+        ] {
+            assert_eq!(
+                Emoji::parse(text).map_err(|e| e.code()),
+                Err("invalid_format"),
+                "{text:?}"
+            );
+        }
+        assert!(Emoji::parse(&["👩"; 9].join("\u{200D}")).is_ok());
+        assert!(
+            Emoji::parse(&["👩"; 10].join("\u{200D}")).is_err(),
+            "longer than any that is drawn"
+        );
+    }
+
+    #[test]
+    fn every_emoji_that_unicode_recommends_is_accepted_in_every_spelling() {
+        let mut count = 0;
+        for emoji in emojis::iter().flat_map(|e| std::iter::once(e).chain(e.skin_tones().into_iter().flatten())) {
+            let sent = Emoji::parse(emoji.as_str()).unwrap_or_else(|error| panic!("{emoji}: {error}"));
+            let bare = Emoji::parse(&sent.key()).unwrap_or_else(|error| panic!("{emoji}: {error}"));
+            assert_eq!(sent, bare);
+            count += 1;
+        }
+        assert!(count > 3_000, "{count}");
+    }
+
+    #[test]
+    fn spellings_that_differ_in_selectors_are_one_and_others_are_not() {
+        let set: HashSet<_> = ["❤", "❤\u{FE0F}", "❤\u{FE0E}", "🧡", "👍", "👍🏽"]
+            .map(|e| Emoji::parse(e).expect(e))
+            .into_iter()
+            .collect();
+        assert_eq!(set.len(), 4);
+        assert_eq!(Emoji::parse("1\u{FE0F}\u{20E3}").expect("keycap").key(), "1\u{20E3}");
+    }
+
+    #[test]
+    fn json_is_the_string_and_is_checked_on_the_way_in() {
+        let heart: Emoji = serde_json::from_str("\"\\u2764\\ufe0f\"").expect("an emoji");
+        assert_eq!(serde_json::to_string(&heart).expect("a string"), "\"❤\u{FE0F}\"");
+        let error = serde_json::from_str::<Emoji>("\"ok\"").expect_err("not an emoji");
+        assert!(error.to_string().starts_with("must be exactly one emoji"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn plain_text_is_never_an_emoji(text in "[\\p{L}\\p{P}\\p{N}\\s]{0,4}") {
+            prop_assume!(!text.chars().any(is_emoji));
+            prop_assert!(Emoji::parse(&text).is_err());
+        }
+
+        #[test]
+        fn what_is_accepted_is_one_cluster_and_so_is_its_key(text in "[😀👍❤👩🏽🇩🇪1#\u{200D}\u{FE0F}\u{20E3}]{1,5}") {
+            if let Ok(emoji) = Emoji::parse(&text) {
+                prop_assert_eq!(text.graphemes(true).count(), 1);
+                prop_assert_eq!(Emoji::parse(&emoji.key()), Ok(emoji));
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Identifiers: one newtype per thing, so that no id can be passed for another.
+//!
+//! New ids are made from an [`IdSource`](crate::ports::IdSource), which is passed in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Wraps a UUID that is known to name such a thing.
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// Returns the UUID.
+            pub const fn as_uuid(&self) -> &Uuid {
+                &self.0
+            }
+
+            /// Returns the sixteen bytes, as stores keep them.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
+            /// Wraps the sixteen bytes that a store has kept.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+id!(
+    /// Names a user, for ever.
+    UserId
+);
+id!(
+    /// Names a session: one device, signed in.
+    SessionId
+);
+id!(
+    /// Names a conversation. Random for groups, derived from the pair for direct conversations.
+    ConversationId
+);
+id!(
+    /// Names a message within its conversation; the sender's to choose.
+    MessageId
+);
+id!(
+    /// Names an uploaded file.
+    MediaId
+);
+id!(
+    /// Names a call.
+    CallId
+);
+id!(
+    /// Names one connection of a session, such as a socket.
+    ConnectionId
+);
+
+impl ConversationId {
+    /// Derives the one id of the direct conversation between two users, whoever asks first.
+    ///
+    /// ```
+    /// # use letsapp_core::domain::id::{ConversationId, UserId};
+    /// let (ana, ben) = (UserId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
+    /// assert_eq!(ConversationId::of_pair(ana, ben), ConversationId::of_pair(ben, ana));
+    /// ```
+    pub fn of_pair(a: UserId, b: UserId) -> Self {
+        let (low, high) = if a <= b { (a, b) } else { (b, a) };
+        let mut pair = [0; 32];
+        pair[..16].copy_from_slice(low.as_bytes());
+        pair[16..].copy_from_slice(high.as_bytes());
+        Self(Uuid::new_v5(&PAIR_NAMESPACE, &pair))
+    }
+}
+
+impl MessageId {
+    /// Derives the id of the system message that tells of `operation` in a conversation, so that carrying the same
+    /// operation out twice makes one message.
+    pub fn of_operation(conversation: ConversationId, operation: &[u8]) -> Self {
+        Self(Uuid::new_v5(conversation.as_uuid(), operation))
+    }
+}
+
+/// The namespace of direct conversations' ids (RFC 9562, section 5.5).
+const PAIR_NAMESPACE: Uuid = Uuid::from_u128(0x6c65_7473_6170_7000_8000_7061_6972_0001);
+
+macro_rules! counter {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl $name {
+            /// Before the first.
+            pub const ZERO: Self = Self(0);
+
+            /// Returns the next one.
+            #[must_use]
+            pub const fn next(self) -> Self {
+                Self(self.0 + 1)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+counter!(
+    /// A message's place in its conversation: 1, 2, 3 …, dense, the same for everyone for ever.
+    Seq
+);
+counter!(
+    /// A conversation's change number at a message's last change.
+    Rev
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_has_one_id_of_version_5() {
+        let (a, b) = (UserId::from_bytes([9; 16]), UserId::from_bytes([3; 16]));
+        let id = ConversationId::of_pair(a, b);
+        assert_eq!(id, ConversationId::of_pair(b, a));
+        assert_eq!(id.as_uuid().get_version_num(), 5);
+        assert_ne!(id, ConversationId::of_pair(a, UserId::from_bytes([4; 16])));
+    }
+}

@@ -1,0 +1,301 @@
+//! How fast something may happen: the generic cell rate algorithm, as a machine without a clock.
+//!
+//! It comes from networks of the telephone companies, where it polices cells (ITU-T I.371, annex A, as "virtual
+//! scheduling"); the `governor` crate made it known for servers. All that is kept is one moment: when all that came so far
+//! would be over, had it come no faster than allowed. It is as exact as a bucket of tokens, and nothing has to refill it.
+//!
+//! What is not here: whose rate it is, and where that is remembered.
+
+use std::time::Duration;
+
+use crate::domain::timestamp::Timestamp;
+
+/// So many in so long, all of them at once if need be, and then as they come back, one by one.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use letsapp_core::engine::limiter::{Pace, Quota, Verdict};
+/// # use letsapp_core::domain::timestamp::Timestamp;
+/// let quota = Quota::new(2, Duration::from_secs(60)).expect("a sensible quota");
+/// let now = Timestamp::from_millis(0);
+/// let (pace, first) = Pace::default().step(quota, 1, now);
+/// let (pace, second) = pace.step(quota, 1, now);
+/// let (pace, third) = pace.step(quota, 1, now);
+/// assert_eq!([first.remaining, second.remaining], [1, 0]);
+/// assert_eq!((third.verdict, third.retry_after), (Verdict::Denied, Duration::from_secs(30)));
+/// assert_eq!(pace.step(quota, 1, now.plus(third.retry_after)).1.verdict, Verdict::Allowed);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    amount: u32,
+    window: Duration,
+    /// Microseconds until one comes back, rounded up: a quota is never exceeded.
+    interval: i64,
+}
+
+/// How much of a quota is used: the moment at which all of it will have come back, in microseconds since the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    due: i64,
+}
+
+/// What was decided, and how things stand after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether it may happen.
+    pub verdict: Verdict,
+    /// How much more may happen at once.
+    pub remaining: u32,
+    /// How long until the same may happen that was denied; where it was allowed, until one more than `remaining` may.
+    pub retry_after: Duration,
+    /// How long until everything has come back.
+    pub reset_after: Duration,
+}
+
+/// Whether something may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may, and was counted.
+    Allowed,
+    /// It may not, and was not counted.
+    Denied,
+}
+
+/// The longest window: so long that sums of a few of them, and any date, fit into the machine's numbers.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
+impl Quota {
+    /// Makes the quota of `amount` in each `window`; `None` if one of them is nothing, or the window longer than ten
+    /// years.
+    pub const fn new(amount: u32, window: Duration) -> Option<Self> {
+        if amount == 0 || window.is_zero() || window.as_secs() > LONGEST.as_secs() {
+            return None;
+        }
+        // Ten years of microseconds fit many times over.
+        let interval = window.as_micros().div_ceil(amount as u128) as i64;
+        Some(Self {
+            amount,
+            window,
+            interval: if interval == 0 { 1 } else { interval },
+        })
+    }
+
+    /// Returns how many there are.
+    pub const fn amount(self) -> u32 {
+        self.amount
+    }
+
+    /// Returns how long it takes until all of them have come back.
+    pub const fn window(self) -> Duration {
+        self.window
+    }
+
+    /// Microseconds that all of it lasts.
+    const fn whole(self) -> i64 {
+        self.interval.saturating_mul(self.amount as i64)
+    }
+}
+
+impl Default for Pace {
+    /// Nothing is used.
+    fn default() -> Self {
+        Self { due: i64::MIN }
+    }
+}
+
+impl Pace {
+    /// Decides whether `cost` may be used now; what costs more than the whole quota costs the whole quota.
+    ///
+    /// A clock that was set back is survived: no wait ever becomes longer than it takes for `cost` to come back.
+    #[must_use]
+    pub fn step(self, quota: Quota, cost: u32, now: Timestamp) -> (Self, Decision) {
+        let (now, whole) = (micros(now), quota.whole());
+        let due = self.due.clamp(now, now.saturating_add(whole));
+        let cost = quota.interval.saturating_mul(i64::from(cost.min(quota.amount)));
+        let (used, wanted) = (due.saturating_sub(now), due.saturating_add(cost).saturating_sub(now));
+        let (verdict, used) = if wanted <= whole {
+            (Verdict::Allowed, wanted)
+        } else {
+            (Verdict::Denied, used)
+        };
+        let left = whole - used;
+        let remaining = left / quota.interval;
+        let retry_after = match verdict {
+            Verdict::Denied => wanted - whole,
+            Verdict::Allowed if used == 0 => 0,
+            Verdict::Allowed => quota.interval - left % quota.interval,
+        };
+        let decision = Decision {
+            verdict,
+            remaining: u32::try_from(remaining).unwrap_or(quota.amount),
+            retry_after: duration(retry_after),
+            reset_after: duration(used),
+        };
+        (
+            Self {
+                due: now.saturating_add(used),
+            },
+            decision,
+        )
+    }
+
+    /// Tells whether all has come back: then it is as good as forgotten.
+    pub fn is_over(self, now: Timestamp) -> bool {
+        self.due <= micros(now)
+    }
+}
+
+fn micros(moment: Timestamp) -> i64 {
+    moment.as_millis().saturating_mul(1_000)
+}
+
+fn duration(micros: i64) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn quota(amount: u32, millis: u64) -> Quota {
+        Quota::new(amount, Duration::from_millis(millis)).unwrap()
+    }
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn each_step_of_a_quota_of_four_in_two_seconds() {
+        use Verdict::{Allowed, Denied};
+        // When, what it costs; what comes of it, what is left, milliseconds to wait, milliseconds until all is back.
+        let steps = [
+            (0, 1, Allowed, 3, 500, 500),
+            (0, 0, Allowed, 3, 500, 500),
+            (100, 1, Allowed, 2, 400, 900),
+            (100, 3, Denied, 2, 400, 900),
+            (100, 2, Allowed, 0, 400, 1_900),
+            (499, 1, Denied, 0, 1, 1_501),
+            (500, 1, Allowed, 0, 500, 2_000),
+            // What costs more than there is costs all there is.
+            (2_499, 9, Denied, 3, 1, 1),
+            (2_500, 9, Allowed, 0, 500, 2_000),
+            (9_000, 0, Allowed, 4, 0, 0),
+            // The clock was set back by an hour, twice: nobody waits for that hour.
+            (9_000, 4, Allowed, 0, 500, 2_000),
+            (-3_591_000, 1, Denied, 0, 500, 2_000),
+            (-3_590_500, 1, Allowed, 0, 500, 2_000),
+        ];
+        let mut pace = Pace::default();
+        for (place, (now, cost, verdict, remaining, retry_after, reset_after)) in steps.into_iter().enumerate() {
+            let decision;
+            (pace, decision) = pace.step(quota(4, 2_000), cost, at(now));
+            let expected = Decision {
+                verdict,
+                remaining,
+                retry_after: Duration::from_millis(retry_after),
+                reset_after: Duration::from_millis(reset_after),
+            };
+            assert_eq!(decision, expected, "step {place}");
+            assert_eq!(pace.is_over(at(now)), reset_after == 0, "step {place}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_quota() {
+        for (amount, window) in [
+            (0, Duration::from_secs(1)),
+            (1, Duration::ZERO),
+            (1, Duration::MAX),
+            (1, LONGEST + Duration::from_secs(1)),
+        ] {
+            assert_eq!(Quota::new(amount, window), None, "{amount} in {window:?}");
+        }
+        // More than one in a microsecond is one in a microsecond.
+        assert_eq!(Quota::new(u32::MAX, Duration::from_nanos(1)).unwrap().interval, 1);
+        assert_eq!(quota(3, 1).interval, 334, "rounded to the side of fewer");
+    }
+
+    #[test]
+    fn the_ends_of_time_are_survived() {
+        let quota = Quota::new(u32::MAX, LONGEST).unwrap();
+        for now in [i64::MIN, -1, i64::MAX] {
+            let (pace, first) = Pace::default().step(quota, 1, at(now));
+            assert_eq!(first.verdict, Verdict::Allowed, "{now}");
+            for then in [i64::MIN, 0, i64::MAX] {
+                let _ = pace.step(quota, u32::MAX, at(then));
+            }
+        }
+    }
+
+    /// What is asked one after the other: how long after the one before, and at what cost.
+    fn asked() -> impl Strategy<Value = Vec<(i64, u32)>> {
+        prop::collection::vec((prop_oneof![Just(0), 0..50_i64, 0..5_000_i64], 1..4_u32), 1..200)
+    }
+
+    proptest! {
+        #[test]
+        fn no_stretch_of_time_sees_more_than_the_burst_and_what_came_back(
+            amount in 1..20_u32, window in 1..10_000_u64, asked in asked()
+        ) {
+            let quota = quota(amount, window);
+            let (mut pace, mut now, mut allowed) = (Pace::default(), 0, Vec::new());
+            for (after, cost) in asked {
+                now += after;
+                let decision;
+                (pace, decision) = pace.step(quota, cost, at(now));
+                if decision.verdict == Verdict::Allowed {
+                    allowed.push((now, i64::from(cost.min(amount))));
+                }
+            }
+            for (place, (from, _)) in allowed.iter().enumerate() {
+                let mut seen = 0;
+                for (to, cost) in &allowed[place..] {
+                    seen += cost;
+                    let back = (to - from) * i64::from(amount) / i64::try_from(window).unwrap();
+                    prop_assert!(seen <= i64::from(amount) + back, "{seen} from {from} to {to}");
+                }
+            }
+        }
+
+        #[test]
+        fn who_waits_as_told_is_let_through_and_no_sooner(
+            amount in 1..20_u32, seconds in 1..100_u64, asked in asked()
+        ) {
+            // Whole milliseconds, as the clock has them.
+            let quota = quota(amount, seconds * u64::from(amount));
+            let (mut pace, mut now) = (Pace::default(), at(0));
+            for (after, cost) in asked {
+                now = now.plus(Duration::from_millis(after.unsigned_abs()));
+                let decision;
+                (pace, decision) = pace.step(quota, cost, now);
+                if decision.verdict == Verdict::Denied {
+                    let then = now.plus(decision.retry_after);
+                    let early = then.minus(Duration::from_millis(1));
+                    prop_assert_eq!(pace.step(quota, cost, early).1.verdict, Verdict::Denied);
+                    prop_assert_eq!(pace.step(quota, cost, then).1.verdict, Verdict::Allowed);
+                } else {
+                    let again = pace.step(quota, 0, now.plus(decision.retry_after)).1;
+                    prop_assert!(again.remaining > decision.remaining || again.remaining == amount);
+                }
+                prop_assert!(pace.is_over(now.plus(decision.reset_after)));
+            }
+        }
+
+        #[test]
+        fn whatever_the_clock_does_nobody_waits_longer_than_for_what_they_ask(
+            moments in prop::collection::vec((any::<i32>(), 1..5_u32), 1..50)
+        ) {
+            let quota = quota(4, 2_000);
+            let mut pace = Pace::default();
+            for (now, cost) in moments {
+                let decision;
+                (pace, decision) = pace.step(quota, cost, at(i64::from(now)));
+                prop_assert!(decision.retry_after <= Duration::from_millis(500 * u64::from(cost.min(4))));
+                prop_assert!(decision.reset_after <= Duration::from_millis(2_000));
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a wish comes to, decided from the roster and the message that it is about. Pure: no store, no clock.
+
+mod govern;
+mod revise;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::conversation::Conversation;
+use crate::domain::id::{MessageId, Rev, Seq, UserId};
+use crate::domain::member::{Member, MemberChange};
+use crate::domain::message::{Content, Fingerprint, Message, SystemEvent};
+use crate::domain::role::Role;
+use crate::engine::commit::command::{Command, Refusal, Submission};
+use crate::engine::commit::decide::govern::govern;
+use crate::engine::commit::decide::revise::revise;
+use crate::engine::error::ConversationError;
+use crate::engine::rosters::KnownRoster;
+use crate::ports::Change;
+
+/// What a wish comes to.
+pub(super) enum Decision {
+    /// This is to be committed.
+    Commit(Change),
+    /// It is so already; this is the message.
+    Unchanged(Arc<Message>),
+    /// It is so already.
+    Nothing,
+}
+
+/// Decides a wish. `target` is the message that [`Command::target`] names, in its present state, if there is one.
+pub(super) fn decide(
+    submission: &Submission,
+    known: Option<&KnownRoster>,
+    target: Option<&Message>,
+    edit_window: Duration,
+) -> Result<Decision, Refusal> {
+    if let Command::Create { conversation, user_ids } = &submission.command {
+        return Ok(Decision::Commit(create(submission, conversation, user_ids)));
+    }
+    let known = known.ok_or(Refusal::Outsider)?;
+    let actor = known.member(submission.actor).ok_or(Refusal::Outsider)?;
+    let fence = known.roster.fence;
+    match &submission.command {
+        Command::Create { .. } => unreachable!("decided above"),
+        Command::Send(message) => {
+            known.barrier.pass(actor.user_id)?;
+            check_reply(known, actor, message.reply_to, target)?;
+            check_mentions(known, &message.mentions, &[])?;
+            Ok(Decision::Commit(Change::Append {
+                message: Arc::clone(message),
+                fence,
+            }))
+        }
+        Command::Govern(act) => govern(submission, known, actor, act),
+        Command::Edit { .. } | Command::Delete { .. } | Command::React { .. } | Command::Unreact { .. } => {
+            let target = target
+                .filter(|message| actor.sees(message.seq))
+                .ok_or(ConversationError::NotFound)?;
+            Ok(match revise(submission, known, actor, target, edit_window)? {
+                Some((message, terms)) => Decision::Commit(Change::Revise {
+                    message: Arc::new(message),
+                    terms,
+                    fence,
+                }),
+                None => Decision::Unchanged(Arc::new(target.clone())),
+            })
+        }
+    }
+}
+
+fn check_reply(
+    known: &KnownRoster,
+    actor: &Member,
+    reply_to: Option<Seq>,
+    target: Option<&Message>,
+) -> Result<(), ConversationError> {
+    match reply_to {
+        Some(seq) if !actor.sees(seq) || !(known.has_reached(seq) || target.is_some()) => Err(
+            ConversationError::invalid("reply_to", "not_found", "there is no such message to answer"),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that all who are named are members; who was named before may have left since.
+fn check_mentions(known: &KnownRoster, mentions: &[UserId], before: &[UserId]) -> Result<(), ConversationError> {
+    let stranger = mentions
+        .iter()
+        .find(|user_id| known.member(**user_id).is_none() && !before.contains(user_id));
+    match stranger {
+        Some(user_id) => Err(ConversationError::invalid(
+            "mentions",
+            "not_a_member",
+            format!("{user_id} is not a member"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn create(submission: &Submission, conversation: &Conversation, user_ids: &[UserId]) -> Change {
+    let role = |user_id| {
+        if user_id == submission.actor {
+            Role::Owner
+        } else {
+            Role::Member
+        }
+    };
+    Change::Create {
+        conversation: Box::new(conversation.clone()),
+        members: user_ids
+            .iter()
+            .map(|user_id| MemberChange::Joined(*user_id, role(*user_id)))
+            .collect(),
+        message: system(
+            submission,
+            b"created",
+            SystemEvent::GroupCreated {
+                user_ids: user_ids.to_vec(),
+            },
+        ),
+    }
+}
+
+/// Makes the system message that tells of one step of an operation.
+fn system(submission: &Submission, step: &[u8], event: SystemEvent) -> Arc<Message> {
+    let conversation_id = submission.conversation_id;
+    let operation = [submission.operation.as_slice(), step].concat();
+    Arc::new(Message {
+        conversation_id,
+        id: MessageId::of_operation(conversation_id, &operation),
+        seq: Seq::ZERO,
+        rev: Rev::ZERO,
+        ordinal: 0,
+        sender_id: submission.actor,
+        content: Content::System(event),
+        reply_to: None,
+        forwarded: false,
+        mentions: Vec::new(),
+        attachments: Vec::new(),
+        reactions: Vec::new(),
+        sent_at: submission.at,
+        edited_at: None,
+        deleted_at: None,
+        fingerprint: Fingerprint::SYSTEM,
+    })
+}

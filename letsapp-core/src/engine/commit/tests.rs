@@ -1,0 +1,488 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::join_all;
+
+use crate::domain::conversation::Roster;
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{Rev, Seq};
+use crate::domain::message::{Content, Message, Position};
+use crate::domain::role::Role;
+use crate::engine::Engine;
+use crate::engine::commit::*;
+use crate::engine::fixtures;
+use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group, message, message_id};
+use crate::ports::Stores;
+use crate::ports::{Change, ManualClock, MockConversationRepository, MockMessageRepository, Outcome, TermsChange};
+use crate::protocol::Event;
+
+const CEM: UserId = UserId::from_bytes([3; 16]);
+
+type Outcomes = Vec<Result<Outcome, RepositoryError>>;
+
+/// A lane, and what it did.
+struct Bench {
+    engine: Engine,
+    bus: Arc<Recorder>,
+    batches: Arc<Mutex<Vec<Vec<Change>>>>,
+    rosters_read: Arc<AtomicUsize>,
+}
+
+/// A lane over a store whose rosters are `roster(n)` at the `n`th reading, and which does with the `n`th batch, from
+/// 0, what `commit` says.
+fn bench(
+    roster: impl Fn(usize) -> Roster + Send + Sync + 'static,
+    commit: impl Fn(usize, &[Change]) -> Outcomes + Send + Sync + 'static,
+) -> Bench {
+    bench_on(MockMessageRepository::new(), roster, commit)
+}
+
+/// This roster at the first reading, and that one from then on.
+fn once(first: Roster, then: Roster) -> impl Fn(usize) -> Roster + Send + Sync + 'static {
+    move |n| if n == 0 { first.clone() } else { then.clone() }
+}
+
+fn bench_on(
+    mut messages: MockMessageRepository,
+    roster: impl Fn(usize) -> Roster + Send + Sync + 'static,
+    commit: impl Fn(usize, &[Change]) -> Outcomes + Send + Sync + 'static,
+) -> Bench {
+    let bus = Arc::new(Recorder::default());
+    let batches = Arc::new(Mutex::new(Vec::new()));
+    let rosters_read = Arc::new(AtomicUsize::new(0));
+    let clock = Arc::new(ManualClock::at(NOW));
+    messages.expect_lanes().return_const(1usize);
+    messages
+        .expect_find()
+        .returning(|at| Ok(at.iter().map(|(_, seq)| message(ANA, seq.0)).collect()));
+    messages.expect_commit().returning({
+        let (batches, bus) = (batches.clone(), bus.clone());
+        move |changes| {
+            let mut batches = batches.lock().unwrap();
+            if batches.is_empty() {
+                assert!(bus.take().is_empty(), "nothing is told before it is committed");
+            }
+            batches.push(changes.clone());
+            commit(batches.len() - 1, &changes)
+        }
+    });
+    let mut conversations = MockConversationRepository::new();
+    conversations
+        .expect_advance()
+        .returning(|advances| Ok(vec![None; advances.len()]));
+    conversations.expect_rosters().returning({
+        let rosters_read = rosters_read.clone();
+        move |_| Ok(vec![roster(rosters_read.fetch_add(1, Ordering::SeqCst))])
+    });
+    conversations
+        .expect_find()
+        .returning(|_| Err(RepositoryError::unavailable("no views today")));
+    let stores = Stores {
+        conversations: Arc::new(conversations),
+        messages: Arc::new(messages),
+        ..fixtures::stores()
+    };
+    Bench {
+        engine: fixtures::engine(stores, bus.clone(), clock),
+        bus,
+        batches,
+        rosters_read,
+    }
+}
+
+impl Bench {
+    fn submit(&self, actor: UserId, command: Command) -> impl Future<Output = Result<Done, Refusal>> + use<> {
+        self.engine.lanes.submit(Wish {
+            conversation_id: CHAT,
+            actor,
+            origin: None,
+            at: NOW,
+            operation: [0; 16],
+            command,
+        })
+    }
+
+    fn send(&self, n: u64) -> impl Future<Output = Result<Done, Refusal>> + use<> {
+        self.submit(ANA, send(n))
+    }
+
+    /// Returns the ids of the messages of a batch, in order.
+    fn batch(&self, place: usize) -> Vec<u64> {
+        let batches = self.batches.lock().unwrap();
+        let id = |change: &Change| u64::from(change.message().id.as_bytes()[15]);
+        batches[place].iter().map(id).collect()
+    }
+}
+
+fn send(n: u64) -> Command {
+    let message = Message {
+        id: message_id(n),
+        ..message(ANA, 0)
+    };
+    Command::Send(Arc::new(message))
+}
+
+/// Commits a batch, the first of it at this number.
+fn committed(changes: &[Change], from: u64) -> Outcomes {
+    let position = |n| Position {
+        seq: Seq(n),
+        rev: Rev(n),
+        ordinal: n,
+    };
+    let numbers = from..;
+    changes
+        .iter()
+        .zip(numbers)
+        .map(|(_, n)| Ok(Outcome::Committed(position(n))))
+        .collect()
+}
+
+fn unavailable(changes: &[Change]) -> Outcomes {
+    let fail = |_| Err(RepositoryError::unavailable("out for lunch"));
+    changes.iter().map(fail).collect()
+}
+
+fn outdated(changes: &[Change]) -> Outcomes {
+    changes.iter().map(|_| Ok(Outcome::Outdated)).collect()
+}
+
+fn is_unavailable(outcome: &Result<Done, Refusal>) -> bool {
+    matches!(
+        outcome,
+        Err(Refusal::Error(ConversationError::Store(RepositoryError::Unavailable(
+            _
+        ))))
+    )
+}
+
+fn seq(outcome: &Result<Done, Refusal>) -> u64 {
+    match outcome {
+        Ok(Done::Sent(event)) => event.message().expect("it tells of a message").seq.0,
+        Ok(Done::Changed(message)) => message.seq.0,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_waits_together_is_committed_together_and_told_in_order_of_rev() {
+    let bench = bench(|_| direct(), |_, changes| committed(changes, 1));
+    let done = join_all((1..=3).map(|n| bench.send(n))).await;
+    assert_eq!(done.iter().map(seq).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(bench.batches.lock().unwrap().len(), 1);
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        told.extend(bench.bus.next().await);
+    }
+    let revs: Vec<_> = told
+        .iter()
+        .map(|(audience, _, event)| match event {
+            Event::MessageCreated(message) if audience == &[ANA, BEN] => message.rev.0,
+            other => panic!("{other:?} to {audience:?}"),
+        })
+        .collect();
+    assert_eq!(revs, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_store_that_is_unavailable_is_told_to_those_who_wait_and_the_lane_goes_on() {
+    let bench = bench(
+        |_| direct(),
+        |n, changes| {
+            if n == 0 {
+                unavailable(changes)
+            } else {
+                committed(changes, 1)
+            }
+        },
+    );
+    let refused = join_all((1..=2).map(|n| bench.send(n))).await;
+    assert!(refused.iter().all(is_unavailable), "{refused:?}");
+    assert!(bench.bus.take().is_empty());
+    assert_eq!(seq(&bench.send(3).await), 1);
+    assert_eq!(bench.rosters_read.load(Ordering::SeqCst), 2, "who knows what it was");
+}
+
+#[tokio::test]
+async fn a_fault_fails_those_who_wait_and_the_lane_goes_on() {
+    let mut faulty = MockMessageRepository::new();
+    faulty
+        .expect_commit()
+        .times(1)
+        .returning(|_| panic!("a fault of the store's code"));
+    let bench = bench_on(faulty, |_| direct(), |_, changes| committed(changes, 1));
+    let refused = join_all((1..=2).map(|n| bench.send(n))).await;
+    assert!(refused.iter().all(is_unavailable), "{refused:?}");
+    assert_eq!(seq(&bench.send(3).await), 1);
+    assert_eq!(bench.rosters_read.load(Ordering::SeqCst), 2, "all was read anew");
+}
+
+#[tokio::test]
+async fn what_is_outdated_is_decided_again_from_a_new_roster_in_the_same_order() {
+    let bench = bench(
+        |n| group(&[ANA, BEN], n as u64 + 1),
+        |n, changes| {
+            if n < 2 {
+                outdated(changes)
+            } else {
+                committed(changes, 5)
+            }
+        },
+    );
+    let done = join_all((1..=4).map(|n| bench.send(n))).await;
+    assert_eq!(done.iter().map(seq).collect::<Vec<_>>(), [5, 6, 7, 8]);
+    for place in 0..3 {
+        assert_eq!(bench.batch(place), [1, 2, 3, 4]);
+    }
+    let batches = bench.batches.lock().unwrap();
+    let fences: Vec<_> = batches
+        .iter()
+        .map(|batch| match &batch[0] {
+            Change::Append { fence, .. } => fence.0,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(fences, [1, 2, 3], "each time under the fence of what was read");
+}
+
+#[tokio::test]
+async fn nobodys_message_follows_their_removal_by_another_server() {
+    let bench = bench(once(group(&[BEN, ANA], 1), group(&[BEN], 7)), |_, changes| {
+        outdated(changes)
+    });
+    assert!(matches!(bench.send(1).await, Err(Refusal::Outsider)));
+    assert_eq!(bench.batches.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_member_whom_another_server_brought_in_is_no_outsider() {
+    let bench = bench(once(group(&[BEN], 1), group(&[BEN, ANA], 7)), |_, changes| {
+        committed(changes, 8)
+    });
+    assert_eq!(
+        seq(&bench.submit(BEN, send(1)).await),
+        8,
+        "the roster is remembered from here on"
+    );
+    assert_eq!(seq(&bench.send(2).await), 8);
+    assert_eq!(bench.rosters_read.load(Ordering::SeqCst), 2);
+    assert!(matches!(bench.submit(CEM, send(3)).await, Err(Refusal::Outsider)));
+    assert_eq!(
+        bench.rosters_read.load(Ordering::SeqCst),
+        3,
+        "nor was Cem brought in since"
+    );
+}
+
+#[tokio::test]
+async fn a_wish_that_waits_for_a_newer_roster_is_not_overtaken() {
+    let bench = bench(once(group(&[ANA], 1), group(&[ANA, BEN], 7)), |_, changes| {
+        committed(changes, 8)
+    });
+    bench.send(1).await.unwrap();
+    let naming_ben = match send(2) {
+        Command::Send(message) => Command::Send(Arc::new(Message {
+            mentions: vec![BEN],
+            ..Arc::unwrap_or_clone(message)
+        })),
+        _ => unreachable!("it is one"),
+    };
+    let first = bench.submit(ANA, naming_ben);
+    let rest = (3..=4).map(|n| bench.send(n));
+    let (first, rest) = tokio::join!(first, join_all(rest));
+    assert_eq!((seq(&first), seq(&rest[0]), seq(&rest[1])), (8, 9, 10));
+    assert_eq!(bench.batch(1), [2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_always_ahead_is_too_busy() {
+    let bench = bench(|n| group(&[ANA, BEN], n as u64 + 1), |_, changes| outdated(changes));
+    assert!(is_unavailable(&bench.send(1).await));
+    assert_eq!(bench.batches.lock().unwrap().len(), 32);
+}
+
+#[tokio::test]
+async fn any_number_of_changes_of_one_group_can_wait() {
+    let bench = bench(
+        |n| group(&[ANA, BEN], n as u64 + 1),
+        |n, changes| committed(changes, n as u64 + 2),
+    );
+    let titles = (0..100).map(|n| {
+        let title = crate::domain::text::Title::parse(format!("Title {n}")).unwrap();
+        bench.submit(ANA, Command::Govern(Act::Retitle(title)))
+    });
+    for (place, done) in join_all(titles).await.iter().enumerate() {
+        assert_eq!(seq(done), place as u64 + 2);
+    }
+    assert_eq!(bench.batches.lock().unwrap().len(), 100);
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_told_has_those_concerned_ask() {
+    let bench = bench(once(group(&[ANA, BEN], 1), group(&[ANA, BEN, CEM], 2)), |_, changes| {
+        committed(changes, 2)
+    });
+    let done = bench.submit(ANA, Command::Govern(Act::Add(vec![CEM]))).await;
+    assert_eq!(seq(&done), 2);
+    let told = bench.bus.next().await;
+    assert_eq!(told.len(), 1);
+    assert_eq!(
+        (told[0].0.as_slice(), &told[0].2),
+        (&[ANA, BEN, CEM][..], &Event::Resync {})
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_refused_for_what_is_not_committed() {
+    let bench = bench(
+        |_| direct(),
+        |n, changes| {
+            if n == 0 {
+                unavailable(changes)
+            } else {
+                committed(changes, 9)
+            }
+        },
+    );
+    let emoji = Emoji::parse("👍").unwrap();
+    let deleted = bench.submit(ANA, Command::Delete { seq: Seq(5) });
+    let reacted = bench.submit(BEN, Command::React { seq: Seq(5), emoji });
+    let (deleted, reacted) = tokio::join!(deleted, reacted);
+    assert!(is_unavailable(&deleted));
+    match reacted.unwrap() {
+        Done::Changed(message) => assert_eq!((message.reactions.len(), message.deleted_at), (1, None)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn wishes_for_one_message_make_one_change_with_all_of_it() {
+    let bench = bench(|_| direct(), |_, changes| committed(changes, 9));
+    let seq = Seq(5);
+    let edit = Command::Edit {
+        seq,
+        body: "new".to_owned(),
+        mentions: Vec::new(),
+    };
+    let react = |text| Command::React {
+        seq,
+        emoji: Emoji::parse(text).unwrap(),
+    };
+    let wishes = [
+        bench.submit(ANA, edit),
+        bench.submit(BEN, react("👍")),
+        bench.submit(BEN, react("👍")),
+        bench.submit(ANA, react("🎉")),
+    ];
+    let done = join_all(wishes).await;
+    let batches = bench.batches.lock().unwrap();
+    assert_eq!((batches.len(), batches[0].len()), (1, 1));
+    match &batches[0][0] {
+        Change::Revise {
+            message, terms: kept, ..
+        } => {
+            assert_eq!(
+                (message.body(), message.reactions.len(), message.rev),
+                ("new", 2, Rev(5))
+            );
+            assert_eq!(*kept, TermsChange::Replace, "reactions leave the edit's terms alone");
+        }
+        other => panic!("{other:?}"),
+    }
+    for done in done {
+        match done.unwrap() {
+            Done::Changed(message) => assert_eq!((message.rev, message.reactions.len()), (Rev(9), 2)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_retry_is_answered_with_the_first_message_and_another_request_with_its_id_is_a_conflict() {
+    let bench = bench(
+        |_| direct(),
+        |_, changes| {
+            let duplicate = |change: &Change| {
+                let first = Message {
+                    id: change.message().id,
+                    content: Content::Text("edited since".to_owned()),
+                    ..message(ANA, 4)
+                };
+                Ok(Outcome::Duplicate(Box::new(first)))
+            };
+            changes.iter().map(duplicate).collect()
+        },
+    );
+    let (mine, theirs) = tokio::join!(bench.send(1), bench.submit(BEN, by_ben(2)));
+    assert!(matches!(mine, Ok(Done::Unchanged(message)) if message.body() == "edited since"));
+    assert!(matches!(theirs, Err(Refusal::Error(ConversationError::Conflict))));
+    tokio::task::yield_now().await;
+    assert!(bench.bus.take().is_empty());
+}
+
+fn by_ben(n: u64) -> Command {
+    let message = Message {
+        id: message_id(n),
+        ..message(BEN, 0)
+    };
+    Command::Send(Arc::new(message))
+}
+
+#[tokio::test]
+async fn all_who_are_in_hear_of_the_succession_and_then_of_the_owners_leaving() {
+    let bench = bench(
+        |n| match n {
+            0 => group(&[ANA, BEN], 1),
+            _ => group(&[BEN], 3),
+        },
+        |_, changes| committed(changes, 3),
+    );
+    let left = bench.submit(ANA, Command::Govern(Act::Remove(ANA))).await;
+    assert_eq!(seq(&left), 3);
+    assert_eq!(bench.batches.lock().unwrap().len(), 1);
+    bench.engine.lanes.close().await;
+    let told = bench.bus.take().into_iter().filter_map(|(ids, _, event)| match event {
+        Event::MessageCreated(message) => Some((ids, message.seq.0, message.rev.0)),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(told, [(vec![ANA, BEN], 2, 2), (vec![ANA, BEN], 3, 3)]);
+}
+
+#[tokio::test]
+async fn closing_carries_out_what_was_taken_and_takes_no_more() {
+    let bench = bench(|_| direct(), |_, changes| committed(changes, 1));
+    let taken: Vec<_> = (1..=3).map(|n| bench.send(n)).collect();
+    tokio::join!(bench.engine.lanes.close(), bench.engine.lanes.close());
+    assert_eq!(bench.batch(0), [1, 2, 3], "before either of those who close goes on");
+    for taken in join_all(taken).await {
+        assert!(taken.is_ok());
+    }
+    assert!(is_unavailable(&bench.send(4).await));
+}
+
+#[tokio::test]
+async fn what_is_too_much_to_wait_is_refused_at_once() {
+    let bench = bench(|_| direct(), |n, changes| committed(changes, (n * BATCH) as u64 + 1));
+    let taken: Vec<_> = (0..WAITING).map(|n| bench.send(n as u64)).collect();
+    assert!(is_unavailable(&bench.send(0).await));
+    for (n, done) in (1..).zip(join_all(taken).await) {
+        assert_eq!(seq(&done), n);
+    }
+}
+
+#[tokio::test]
+async fn roles_are_asked_again_before_somebody_is_refused() {
+    let bench = bench(
+        |n| {
+            let mut roster = group(&[ANA, BEN], 1);
+            if n > 0 {
+                roster.members[1].role = Role::Admin;
+            }
+            roster
+        },
+        |_, changes| committed(changes, 2),
+    );
+    bench.send(1).await.unwrap();
+    let title = crate::domain::text::Title::parse("Ben's").unwrap();
+    let by_ben = bench.submit(BEN, Command::Govern(Act::Retitle(title))).await;
+    assert!(by_ben.is_ok(), "another server made Ben an admin: {by_ben:?}");
+}

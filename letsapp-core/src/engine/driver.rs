@@ -1,0 +1,195 @@
+//! The one task that feeds the passing of time to machines with deadlines.
+//!
+//! What this is not: a place of rules. It knows when something is due, and not what.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::domain::timestamp::Timestamp;
+use crate::engine::panics::{Fault, contain};
+use crate::ports::Clock;
+
+/// Keeps machines with deadlines.
+pub(crate) trait Timed: Send + Sync {
+    /// Feeds the passing of time to every machine whose deadline has come, and returns the next deadline of all.
+    fn elapse(&self, now: Timestamp) -> Option<Timestamp>;
+}
+
+/// Wakes the driver for a deadline that is earlier than what it waits for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Alarm(Arc<Notify>);
+
+/// The driver sleeps no longer than this: a clock that was set, or moved by hand, is not the one that it sleeps by.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// And no shorter, so that deadlines which lie close together are one awakening.
+const SHORTEST: Duration = Duration::from_millis(5);
+
+impl Alarm {
+    /// Wakes the driver.
+    pub(crate) fn ring(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Starts the driver as a task of the present runtime. It ends when it is aborted.
+pub(crate) fn start(clock: Arc<dyn Clock>, alarm: Alarm, timed: Vec<Arc<dyn Timed>>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            let now = clock.now();
+            let mut next = None;
+            for timed in &timed {
+                let deadline = elapse(&**timed, now).await;
+                next = next.into_iter().chain(deadline).min();
+            }
+            let rung = alarm.0.notified();
+            match next {
+                None => rung.await,
+                Some(deadline) => {
+                    let pause = deadline.since(now).clamp(SHORTEST, LONGEST);
+                    let _elapsed = tokio::time::timeout(pause, rung).await;
+                }
+            }
+        }
+    })
+}
+
+/// Feeds the passing of time to machines; where they have a fault, it is tried again before long.
+async fn elapse(timed: &dyn Timed, now: Timestamp) -> Option<Timestamp> {
+    match contain(async { timed.elapse(now) }).await {
+        Ok(deadline) => deadline,
+        Err(Fault(panic)) => {
+            tracing::error!(panic, "a fault where a deadline was to be met; it is tried again");
+            Some(now.plus(LONGEST))
+        }
+    }
+}
+
+/// The deadlines of many machines, in order.
+#[derive(Debug)]
+pub(crate) struct Agenda<K>(BTreeSet<(Timestamp, K)>);
+
+impl<K> Default for Agenda<K> {
+    fn default() -> Self {
+        Self(BTreeSet::new())
+    }
+}
+
+impl<K: Copy + Ord> Agenda<K> {
+    /// Notes that a machine's deadline moved; true if it is now the earliest of all, and earlier than it was.
+    pub(crate) fn moved(&mut self, key: K, from: Option<Timestamp>, to: Option<Timestamp>) -> bool {
+        if from == to {
+            return false;
+        }
+        let earliest = self.earliest();
+        if let Some(from) = from {
+            self.0.remove(&(from, key));
+        }
+        let Some(to) = to else { return false };
+        self.0.insert((to, key));
+        earliest.is_none_or(|earliest| to < earliest)
+    }
+
+    /// Returns a machine whose deadline has come, the earliest first.
+    pub(crate) fn due(&self, now: Timestamp) -> Option<K> {
+        self.0
+            .first()
+            .filter(|(deadline, _)| *deadline <= now)
+            .map(|(_, key)| *key)
+    }
+
+    /// Returns the earliest deadline.
+    pub(crate) fn earliest(&self) -> Option<Timestamp> {
+        self.0.first().map(|(deadline, _)| *deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::ports::TokioClock;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn what_is_due_comes_in_order_of_its_deadline() {
+        let mut agenda = Agenda::default();
+        assert!(agenda.moved('b', None, Some(at(20))), "the first is the earliest");
+        assert!(agenda.moved('a', None, Some(at(10))));
+        assert!(!agenda.moved('c', None, Some(at(30))), "there are earlier ones");
+        assert_eq!((agenda.due(at(9)), agenda.due(at(10))), (None, Some('a')));
+        assert!(!agenda.moved('a', Some(at(10)), Some(at(40))), "later than it was");
+        assert_eq!((agenda.earliest(), agenda.due(at(40))), (Some(at(20)), Some('b')));
+        assert!(!agenda.moved('b', Some(at(20)), None));
+        assert_eq!(agenda.due(at(40)), Some('c'));
+    }
+
+    /// One deadline, and when it was met.
+    struct Once(Mutex<(Option<Timestamp>, Vec<Timestamp>)>);
+
+    impl Timed for Once {
+        fn elapse(&self, now: Timestamp) -> Option<Timestamp> {
+            let mut state = self.0.lock().unwrap();
+            if state.0.is_some_and(|deadline| deadline <= now) {
+                state.0 = None;
+                state.1.push(now);
+            }
+            state.0
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_is_met_when_it_comes_and_an_earlier_one_rings() {
+        let clock = Arc::new(TokioClock::at(at(0)));
+        let (alarm, once) = (Alarm::default(), Arc::new(Once(Mutex::default())));
+        let task = start(clock.clone(), alarm.clone(), vec![once.clone()]);
+        tokio::time::advance(Duration::from_secs(7)).await;
+        assert_eq!(once.0.lock().unwrap().1, [], "nothing was to be met");
+        once.0.lock().unwrap().0 = Some(at(9_500));
+        alarm.ring();
+        while once.0.lock().unwrap().1.is_empty() {
+            tokio::time::advance(Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
+        }
+        let met = once.0.lock().unwrap().1[0];
+        assert!((9_500..9_600).contains(&met.as_millis()), "{met}");
+        task.abort();
+    }
+
+    /// One that has a fault the first two times.
+    #[derive(Default)]
+    struct Faulty(AtomicUsize);
+
+    impl Timed for Faulty {
+        fn elapse(&self, _: Timestamp) -> Option<Timestamp> {
+            assert!(self.0.fetch_add(1, Ordering::SeqCst) >= 2, "a fault of a machine's");
+            None
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fault_of_one_stops_no_other_and_it_is_tried_again() {
+        let clock = Arc::new(TokioClock::at(at(0)));
+        let (faulty, once) = (Arc::new(Faulty::default()), Arc::new(Once(Mutex::default())));
+        once.0.lock().unwrap().0 = Some(at(300));
+        let task = start(clock, Alarm::default(), vec![faulty.clone(), once.clone()]);
+        for _ in 0..200 {
+            tokio::time::advance(Duration::from_millis(10)).await;
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(
+            (once.0.lock().unwrap().1.len(), faulty.0.load(Ordering::SeqCst)),
+            (1, 3)
+        );
+        task.abort();
+    }
+}

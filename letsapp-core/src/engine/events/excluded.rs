@@ -1,0 +1,62 @@
+//! Who needs no event, because a reply tells them.
+
+use crate::domain::id::ConnectionId;
+
+/// The connections that learn of a change by their replies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ExcludedConnection {
+    /// None.
+    #[default]
+    Nobody,
+    /// One.
+    One(ConnectionId),
+    /// More than one.
+    Several,
+}
+
+impl ExcludedConnection {
+    /// Adds the connection of one who asked, if they asked by one.
+    pub(crate) fn add(&mut self, origin: Option<ConnectionId>) {
+        *self = match (*self, origin) {
+            (before, None) => before,
+            (Self::Nobody, Some(origin)) => Self::One(origin),
+            (Self::One(one), Some(origin)) if one == origin => Self::One(one),
+            (Self::One(_) | Self::Several, Some(_)) => Self::Several,
+        };
+    }
+
+    /// Returns the one connection that is to be left out. Where several asked for what became one change, none is: an
+    /// event that tells what one knows does no harm.
+    pub(crate) const fn except(self) -> Option<ConnectionId> {
+        match self {
+            Self::One(one) => Some(one),
+            Self::Nobody | Self::Several => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_connection_that_asked_alone_is_left_out() {
+        let [a, b] = [1, 2].map(|n| ConnectionId::from_bytes([n; 16]));
+        let except = |origins: &[Option<ConnectionId>]| {
+            let mut excluded = ExcludedConnection::default();
+            origins.iter().for_each(|origin| excluded.add(*origin));
+            excluded.except()
+        };
+        assert_eq!(except(&[]), None);
+        assert_eq!(except(&[None]), None);
+        assert_eq!(except(&[Some(a)]), Some(a));
+        assert_eq!(
+            except(&[None, Some(a), None]),
+            Some(a),
+            "what asks over HTTP gets no events"
+        );
+        assert_eq!(except(&[Some(a), Some(a)]), Some(a));
+        assert_eq!(except(&[Some(a), Some(b)]), None);
+        assert_eq!(except(&[Some(a), Some(b), Some(a)]), None);
+    }
+}

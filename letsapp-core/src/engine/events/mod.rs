@@ -1,0 +1,18 @@
+//! Events: encoding them, and handing them to the connections of this server.
+//!
+//! Events are published after the commit, at most once. Nothing that must not be lost rests on them: what a
+//! connection missed it learns by [`changes`](crate::services::messages::MessageService::changes) and
+//! [`sync`](crate::services::conversations::ConversationService::sync).
+
+mod encoded;
+mod excluded;
+mod hub;
+mod outbox;
+#[cfg(test)]
+mod tests;
+
+pub use encoded::{Delivery, EncodedEvent};
+pub(crate) use excluded::ExcludedConnection;
+pub(crate) use hub::ConnectionObserver;
+pub use hub::{Connection, Hub};
+pub use outbox::{Closed, Outbox};

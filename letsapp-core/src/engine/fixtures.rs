@@ -1,0 +1,221 @@
+//! What tests of conversations share: two people, their conversations, what these change by, and a bus that remembers.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::domain::conversation::{Conversation, Kind, Roster};
+use crate::domain::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::key::Key;
+use crate::domain::key::KeyPurpose;
+use crate::domain::key::Kid;
+use crate::domain::member::Member;
+use crate::domain::message::{Content, Fingerprint, Message};
+use crate::domain::role::Role;
+use crate::domain::rules::Rules;
+use crate::domain::text::Title;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{About, DisplayName, Settings, User, Username};
+use crate::domain::window::Window;
+use crate::engine::Engine;
+use crate::engine::sessions::SessionSettings;
+use crate::engine::sessions::Sessions;
+use crate::ports::MockConversationRepository;
+use crate::ports::MockMessageRepository;
+use crate::ports::MockSessionRepository;
+use crate::ports::Runtime;
+use crate::ports::Stores;
+use crate::ports::SystemIds;
+use crate::ports::{Audience, Clock, Envelope, EventBus, MockContactRepository, MockUserRepository};
+use crate::protocol::Event;
+
+pub(crate) const CHAT: ConversationId = ConversationId::from_bytes([0; 16]);
+pub(crate) const ANA: UserId = UserId::from_bytes([1; 16]);
+pub(crate) const BEN: UserId = UserId::from_bytes([2; 16]);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(10_000_000);
+
+pub(crate) fn conversation(kind: Kind) -> Conversation {
+    Conversation {
+        id: CHAT,
+        kind,
+        title: (kind == Kind::Group).then(|| Title::parse("A group").unwrap()),
+        about: About::default(),
+        avatar_media_id: None,
+        created_by: ANA,
+        created_at: NOW,
+        pair: (kind == Kind::Direct).then_some((ANA, BEN)),
+        fingerprint: None,
+        deleted_at: None,
+    }
+}
+
+pub(crate) fn member(user_id: UserId, role: Role, from: u64) -> Member {
+    let window = Window {
+        from: Seq(from),
+        to: None,
+    };
+    Member {
+        role,
+        windows: vec![window],
+        ..Member::of_pair(CHAT, user_id, NOW)
+    }
+}
+
+/// A roster of a group of these, the first of them its owner.
+pub(crate) fn group(user_ids: &[UserId], fence: u64) -> Roster {
+    let role = |place| if place == 0 { Role::Owner } else { Role::Member };
+    let members = user_ids.iter().enumerate();
+    Roster {
+        conversation: conversation(Kind::Group),
+        members: members
+            .map(|(place, user_id)| member(*user_id, role(place), 1))
+            .collect(),
+        fence: Seq(fence),
+    }
+}
+
+pub(crate) fn direct() -> Roster {
+    Roster {
+        conversation: conversation(Kind::Direct),
+        members: [ANA, BEN].map(|user_id| member(user_id, Role::Member, 1)).to_vec(),
+        fence: Seq::ZERO,
+    }
+}
+
+pub(crate) fn message(sender_id: UserId, seq: u64) -> Message {
+    Message {
+        conversation_id: CHAT,
+        id: message_id(seq),
+        seq: Seq(seq),
+        rev: Rev(seq),
+        ordinal: seq,
+        sender_id,
+        content: Content::Text("hello".to_owned()),
+        reply_to: None,
+        forwarded: false,
+        mentions: Vec::new(),
+        attachments: Vec::new(),
+        reactions: Vec::new(),
+        sent_at: NOW,
+        edited_at: None,
+        deleted_at: None,
+        fingerprint: Fingerprint::SYSTEM,
+    }
+}
+
+pub(crate) fn message_id(n: u64) -> MessageId {
+    MessageId::from_bytes(u128::from(n).to_be_bytes())
+}
+
+pub(crate) fn user(id: UserId, read_receipts: bool) -> User {
+    let username = Username::parse(format!("user_{}", id.as_bytes()[0])).unwrap();
+    User {
+        id,
+        display_name: DisplayName::from(&username),
+        username,
+        about: About::default(),
+        email: None,
+        avatar_media_id: None,
+        settings: Settings {
+            read_receipts,
+            ..Settings::default()
+        },
+        created_at: NOW,
+        last_seen_at: None,
+        deleted_at: None,
+    }
+}
+
+/// A store in which nobody lists or blocks anybody.
+pub(crate) fn no_ties() -> Arc<MockContactRepository> {
+    let mut contacts = MockContactRepository::new();
+    contacts.expect_listed().returning(|_| Ok(Vec::new()));
+    contacts.expect_blocked().returning(|_| Ok(Vec::new()));
+    Arc::new(contacts)
+}
+
+/// A store in which everybody is there, and shows what they have read.
+pub(crate) fn everybody() -> MockUserRepository {
+    let mut users = MockUserRepository::new();
+    users
+        .expect_find()
+        .returning(|ids| Ok(ids.iter().map(|id| user(*id, true)).collect()));
+    users
+}
+
+/// Repositories that are asked for nothing, but for users (everybody exists), contacts and blocks (there are none).
+pub(crate) fn stores() -> Stores {
+    let mut messages = MockMessageRepository::new();
+    messages.expect_lanes().return_const(1_usize);
+    Stores {
+        users: Arc::new(everybody()),
+        sessions: Arc::new(MockSessionRepository::new()),
+        contacts: no_ties(),
+        conversations: Arc::new(MockConversationRepository::new()),
+        messages: Arc::new(messages),
+        shared: false,
+    }
+}
+
+/// An engine over these stores, with the default rules and keys that never change.
+pub(crate) fn engine(stores: Stores, bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Engine {
+    let runtime = runtime(bus, clock);
+    let rules = Rules::default();
+    let key = |purpose| Key {
+        kid: Kid("a".to_owned()),
+        purpose,
+        secret: [1; 32],
+        created_at: NOW,
+    };
+    let settings = SessionSettings {
+        access_keys: vec![key(KeyPurpose::Access)],
+        refresh_keys: vec![key(KeyPurpose::Refresh)],
+        access_ttl: rules.access_ttl,
+        refresh_ttl: Duration::from_secs(86_400),
+    };
+    let sessions = Sessions::new(stores.clone(), runtime.clone(), settings);
+    Engine::start(stores, runtime, sessions, &rules)
+}
+
+pub(crate) fn runtime(bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Runtime {
+    Runtime {
+        clock,
+        ids: Arc::new(SystemIds),
+        bus,
+    }
+}
+
+/// A bus that keeps what is published.
+#[derive(Default)]
+pub(crate) struct Recorder(Mutex<Vec<Envelope>>);
+
+impl EventBus for Recorder {
+    fn publish(&self, envelope: Envelope) {
+        self.0.lock().unwrap().push(envelope);
+    }
+}
+
+impl Recorder {
+    /// Returns what was published since the last time: to whom, but for which connection, and what.
+    pub(crate) fn take(&self) -> Vec<(Vec<UserId>, Option<ConnectionId>, Event)> {
+        let published = std::mem::take(&mut *self.0.lock().unwrap());
+        let told = published.into_iter().map(|envelope| {
+            let event = serde_json::from_slice(envelope.payload.frame()).unwrap();
+            match envelope.audience {
+                Audience::Users { ids, except } => (ids.to_vec(), except, event),
+                Audience::EndOfSession { user_id, .. } => (vec![user_id], None, event),
+            }
+        });
+        told.collect()
+    }
+
+    /// Waits until something was published, and returns it.
+    pub(crate) async fn next(self: &Arc<Self>) -> Vec<(Vec<UserId>, Option<ConnectionId>, Event)> {
+        loop {
+            let told = self.take();
+            if !told.is_empty() {
+                return told;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}

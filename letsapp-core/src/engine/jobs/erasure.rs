@@ -1,0 +1,111 @@
+//! What follows from erasing an account.
+
+use crate::domain::conversation::Kind;
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::member::{Member, Preferences, PreferencesPatch};
+use crate::engine::Engine;
+use crate::engine::commit::{Act, Command, Refusal, Wish};
+use crate::engine::error::{AuthError, ConversationError};
+use crate::ports::{Envelope, RepositoryError, Revoke};
+use crate::protocol::Event;
+
+/// How many conversations are taken up at once.
+const AT_ONCE: usize = 64;
+
+/// Carries out all that follows from erasing an account: the steps, in order. Each leaves what was done before as it is.
+pub(crate) async fn carry_out(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
+    bar_peers(engine, user_id).await?;
+    end_sessions(engine, user_id).await?;
+    leave_groups(engine, user_id).await?;
+    engine.stores.contacts.forget(user_id).await?;
+    tell_peers(engine, user_id).await?;
+    Ok(())
+}
+
+/// Has this server's lanes see that nobody can write to the user any more.
+async fn bar_peers(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
+    for member in engine.stores.conversations.memberships(user_id).await? {
+        engine.rosters.forget(member.conversation_id);
+    }
+    Ok(())
+}
+
+/// Ends all sessions of an account that nobody can sign in to any more.
+async fn end_sessions(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
+    let ended = engine.sessions.end(user_id, Revoke::All, "account_deleted").await;
+    ended.map(drop).map_err(|error| match error {
+        AuthError::Store(error) => error,
+        error => RepositoryError::internal(error),
+    })
+}
+
+/// Leaves every group as its member would, with its system message and its succession.
+async fn leave_groups(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
+    let mut members = engine.stores.conversations.memberships(user_id).await?;
+    members.retain(Member::is_in);
+    let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
+    for part in ids.chunks(AT_ONCE) {
+        let mut groups = engine.stores.conversations.find(part).await?;
+        groups.retain(|conversation| conversation.kind == Kind::Group);
+        let leaving: Vec<_> = groups
+            .iter()
+            .map(|group| engine.lanes.submit(leave(engine, group.id, user_id)))
+            .collect();
+        for left in leaving {
+            match left.await {
+                // Whoever is out already is left out.
+                Ok(_) | Err(Refusal::Outsider) => {}
+                Err(Refusal::Error(ConversationError::Store(error))) => return Err(error),
+                Err(Refusal::Error(error)) => return Err(RepositoryError::internal(error)),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn leave(engine: &Engine, conversation_id: ConversationId, user_id: UserId) -> Wish {
+    let mut operation = [0; 16];
+    engine.runtime.ids.fill(&mut operation);
+    Wish {
+        conversation_id,
+        actor: user_id,
+        origin: None,
+        at: engine.runtime.clock.now(),
+        operation,
+        command: Command::Govern(Act::Remove(user_id)),
+    }
+}
+
+/// Shows those who had a direct conversation with the user what has become of them: now to the connected, and to the
+/// others when they sync, since the user's own record in it has changed. What the user had set there goes, too.
+async fn tell_peers(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
+    let user = engine.stores.users.find(&[user_id]).await?.pop();
+    let Some(deleted_at) = user.and_then(|user| user.deleted_at) else {
+        return Ok(());
+    };
+    let mut members = engine.stores.conversations.memberships(user_id).await?;
+    // Those of which this was not done yet. A receipt under way moves the date too, but takes away nothing that was set.
+    members.retain(|member| member.changed_at <= deleted_at || member.preferences != Preferences::default());
+    let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
+    for part in ids.chunks(AT_ONCE) {
+        let conversations = engine.stores.conversations.find(part).await?;
+        let peers = conversations
+            .iter()
+            .filter_map(|conversation| Some((conversation.id, conversation.peer_of(user_id)?)));
+        let peers: Vec<_> = peers.collect();
+        if peers.is_empty() {
+            continue;
+        }
+        let theirs = engine.stores.conversations.members(&peers).await?;
+        for (peer, view) in engine.views.of(theirs).await? {
+            let event = Event::ConversationUpdated(Box::new(view));
+            engine.runtime.bus.publish(Envelope::to_users([peer], None, event));
+        }
+        for (id, _) in peers {
+            let dated = engine.pending_writes.date(&*engine.runtime.clock);
+            let blank = PreferencesPatch::blank();
+            engine.stores.conversations.prefer(id, user_id, blank, dated.at).await?;
+        }
+    }
+    Ok(())
+}

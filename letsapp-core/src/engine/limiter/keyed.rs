@@ -1,0 +1,165 @@
+//! States by key, in little memory: what is over is swept away, and there are never more than so many.
+
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::cache::Cache;
+use crate::domain::limit::{Attempts, Pace};
+use crate::domain::timestamp::Timestamp;
+
+/// A state that is as good as none after a while.
+pub(super) trait State: Copy + Default {
+    /// Tells whether it is.
+    fn is_over(self, now: Timestamp) -> bool;
+}
+
+/// States by key; a key that is not known has the default one.
+///
+/// A look at one takes the lock of a shard, and no memory where the key is known. There are at most
+/// `2 * SHARDS * CAPACITY` states: beyond that, those are forgotten that were not looked at for the longest time, so that
+/// an attack from more addresses than that costs its own effect and not our memory.
+pub(super) struct Keyed<K, S> {
+    shards: Vec<Mutex<Cache<K, S>>>,
+    hasher: RandomState,
+    /// When the next shard is swept, in milliseconds since the epoch.
+    next_sweep: AtomicI64,
+    swept: AtomicUsize,
+}
+
+const SHARDS: usize = 16;
+
+/// What a shard holds, twice over.
+const CAPACITY: usize = 4_096;
+
+/// Milliseconds from the sweeping of one shard to that of the next.
+const SWEEP: i64 = 1_000;
+
+impl<K: Eq + Hash + Clone, S: State> Keyed<K, S> {
+    pub(super) fn new() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::new(Cache::new(CAPACITY))).collect(),
+            hasher: RandomState::new(),
+            next_sweep: AtomicI64::new(i64::MIN),
+            swept: AtomicUsize::new(0),
+        }
+    }
+
+    /// Steps the state of a key: `step` returns the next one.
+    pub(super) fn step<R>(&self, key: K, now: Timestamp, step: impl FnOnce(S) -> (S, R)) -> R {
+        self.sweep_in_turn(now);
+        let place = usize::try_from(self.hasher.hash_one(&key) % SHARDS as u64).unwrap_or(0);
+        let mut shard = lock(&self.shards[place]);
+        let (next, outcome) = step(shard.lookup(&key).unwrap_or_default());
+        if next.is_over(now) {
+            shard.forget(&key);
+        } else {
+            shard.insert(key, next);
+        }
+        outcome
+    }
+
+    /// Sweeps one shard now and then, whoever comes by: there is no task that would.
+    fn sweep_in_turn(&self, now: Timestamp) {
+        let (now, due) = (now.as_millis(), self.next_sweep.load(Ordering::Relaxed));
+        // A clock that was set back must not put it off.
+        let waits = now < due && due.saturating_sub(now) <= SWEEP;
+        let mine = || {
+            let next = now.saturating_add(SWEEP);
+            let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
+            self.next_sweep.compare_exchange(due, next, success, failure).is_ok()
+        };
+        if !waits && mine() {
+            let place = self.swept.fetch_add(1, Ordering::Relaxed) % SHARDS;
+            let now = Timestamp::from_millis(now);
+            lock(&self.shards[place]).retain(|state| !state.is_over(now));
+        }
+    }
+
+    #[cfg(test)]
+    fn count(&self, count: impl Fn(&Cache<K, S>) -> usize) -> usize {
+        self.shards.iter().map(|shard| count(&lock(shard))).sum()
+    }
+}
+
+impl State for Pace {
+    fn is_over(self, now: Timestamp) -> bool {
+        Self::is_over(self, now)
+    }
+}
+
+impl State for Attempts {
+    fn is_over(self, now: Timestamp) -> bool {
+        Self::is_over(self, now)
+    }
+}
+
+fn lock<T>(shard: &Mutex<T>) -> MutexGuard<'_, T> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::limit::{Quota, Verdict};
+
+    const QUOTA: Quota = Quota::new(2, Duration::from_secs(60)).unwrap();
+
+    fn ask(keyed: &Keyed<u32, Pace>, key: u32, now: Timestamp) -> Verdict {
+        keyed.step(key, now, |pace| pace.step(QUOTA, 1, now)).verdict
+    }
+
+    #[test]
+    fn a_million_strangers_do_not_stay() {
+        let keyed = Keyed::new();
+        let mut now = Timestamp::from_millis(0);
+        for address in 0..1_000_000 {
+            ask(&keyed, address, now);
+        }
+        let (held, room) = (keyed.count(Cache::len), keyed.count(Cache::room));
+        assert!(held <= 2 * SHARDS * CAPACITY, "{held} are held");
+        assert!(room <= 8 * SHARDS * CAPACITY, "there is room for {room}");
+        // Their minute passes, and then as much time as it takes to sweep each shard.
+        now = now.plus(Duration::from_secs(60));
+        for second in 0..SHARDS {
+            ask(&keyed, 0, now.plus(Duration::from_secs(second as u64)));
+        }
+        assert_eq!(keyed.count(Cache::len), 1);
+        let room = keyed.count(Cache::room);
+        assert!(room <= SHARDS * 16, "there is still room for {room}");
+    }
+
+    #[test]
+    fn who_keeps_coming_is_remembered_however_many_others_come() {
+        let (keyed, now) = (Keyed::new(), Timestamp::from_millis(0));
+        assert_eq!(ask(&keyed, 0, now), Verdict::Allowed);
+        assert_eq!(ask(&keyed, 0, now), Verdict::Allowed);
+        for stranger in 1..=1_000_000 {
+            if stranger % 1_000 == 0 {
+                assert_eq!(ask(&keyed, 0, now), Verdict::Denied, "before {stranger}");
+            }
+            ask(&keyed, stranger, now);
+        }
+    }
+
+    #[test]
+    fn keys_know_nothing_of_each_other() {
+        let (keyed, now) = (Keyed::new(), Timestamp::from_millis(0));
+        let verdicts = [1, 2, 1, 2, 1, 2].map(|key| ask(&keyed, key, now));
+        use Verdict::{Allowed, Denied};
+        assert_eq!(verdicts, [Allowed, Allowed, Allowed, Allowed, Denied, Denied]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_puts_no_sweep_off() {
+        let keyed = Keyed::new();
+        ask(&keyed, 1, Timestamp::from_millis(1_000_000_000));
+        let early = Timestamp::from_millis(0);
+        for second in 0..100 {
+            ask(&keyed, 2, early.plus(Duration::from_secs(second)));
+        }
+        assert!(keyed.swept.load(Ordering::Relaxed) >= 100);
+    }
+}

@@ -1,0 +1,120 @@
+//! The running parts: the commit path, rosters, receipts, views, events, presence, typing, sessions and background jobs.
+//!
+//! Services put requests into these parts and wait for the results. Rules that need no store stand in
+//! [`domain`](crate::domain).
+
+pub(crate) mod access;
+pub(crate) mod commit;
+pub(crate) mod detached;
+pub(crate) mod driver;
+pub mod error;
+pub mod events;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub(crate) mod jobs;
+pub mod limiter;
+pub(crate) mod panics;
+pub(crate) mod passwords;
+pub(crate) mod pending_writes;
+pub(crate) mod presence;
+pub(crate) mod receipts;
+pub(crate) mod rosters;
+pub(crate) mod sessions;
+pub(crate) mod sync;
+pub(crate) mod tokens;
+pub(crate) mod typing;
+pub(crate) mod views;
+pub(crate) mod visibility;
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use crate::domain::rules::Rules;
+use crate::engine::access::Access;
+use crate::engine::commit::{Lanes, Publisher, Turn};
+use crate::engine::driver::{Alarm, Timed};
+use crate::engine::pending_writes::PendingWrites;
+use crate::engine::presence::Board;
+use crate::engine::receipts::Receipts;
+use crate::engine::rosters::Rosters;
+use crate::engine::sessions::Sessions;
+use crate::engine::typing::Typists;
+use crate::engine::views::Views;
+use crate::engine::visibility::VisibilityChecker;
+use crate::ports::{Runtime, Stores};
+
+/// All running parts of one application, wired to one store. Services share it.
+pub(crate) struct Engine {
+    pub(crate) stores: Stores,
+    pub(crate) runtime: Runtime,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) visibility: VisibilityChecker,
+    pub(crate) access: Access,
+    pub(crate) rosters: Arc<Rosters>,
+    pub(crate) receipts: Arc<Receipts>,
+    pub(crate) views: Arc<Views>,
+    pub(crate) lanes: Lanes,
+    pub(crate) pending_writes: PendingWrites,
+    pub(crate) presence: Arc<Board>,
+    pub(crate) typing: Arc<Typists>,
+    alarm: Alarm,
+}
+
+impl Engine {
+    /// Starts the parts as tasks of the present tokio runtime.
+    pub(crate) fn start(stores: Stores, runtime: Runtime, sessions: Sessions, rules: &Rules) -> Self {
+        let rosters = Arc::new(Rosters::new(&stores, runtime.clock.clone()));
+        let receipts = Receipts::start(stores.clone(), runtime.clone(), rosters.clone());
+        let views = Arc::new(Views::new(stores.clone(), receipts.clone()));
+        let lanes = Lanes::start(Turn {
+            messages: stores.messages.clone(),
+            rosters: rosters.clone(),
+            receipts: receipts.clone(),
+            publisher: Publisher {
+                bus: runtime.bus.clone(),
+                views: views.clone(),
+            },
+            edit_window: rules.edit_window,
+        });
+        let alarm = Alarm::default();
+        let presence = Board::start(stores.clone(), runtime.clone(), rules.presence_grace, alarm.clone());
+        let typing = Typists::new(runtime.clone(), rosters.clone(), rules.typing_timeout, alarm.clone());
+        Self {
+            sessions: Arc::new(sessions),
+            visibility: VisibilityChecker::new(stores.contacts.clone()),
+            access: Access {
+                conversations: stores.conversations.clone(),
+            },
+            rosters,
+            receipts,
+            views,
+            lanes,
+            pending_writes: PendingWrites::default(),
+            presence,
+            typing: Arc::new(typing),
+            alarm,
+            stores,
+            runtime,
+        }
+    }
+
+    /// Starts the task that feeds the passing of time to presence and typing. It ends when it is aborted.
+    pub(crate) fn start_driver(&self) -> JoinHandle<()> {
+        let timed: Vec<Arc<dyn Timed>> = vec![self.presence.clone(), self.typing.clone()];
+        driver::start(self.runtime.clock.clone(), self.alarm.clone(), timed)
+    }
+
+    /// Takes no more work, and waits until all that was taken is stored.
+    pub(crate) async fn close(&self) {
+        self.lanes.close().await;
+        self.receipts.close().await;
+        self.presence.close().await;
+    }
+
+    /// Takes no more work; what was taken is stored while the runtime lasts.
+    pub(crate) fn stop(&self) {
+        self.receipts.stop();
+        self.presence.stop();
+    }
+}

@@ -1,0 +1,70 @@
+//! What has a date and may not be stored yet.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::timestamp::Timestamp;
+use crate::ports::Clock;
+
+/// The dates of changes that are being stored. A client that asks for what changed since its last sync would never
+/// learn of a change that was dated before that sync and stored behind it; so a sync reaches only up to the oldest.
+#[derive(Debug, Default)]
+pub(crate) struct PendingWrites {
+    pending: Mutex<Vec<Timestamp>>,
+}
+
+/// A change that is being stored; it is when this is dropped.
+pub(crate) struct PendingWrite<'a> {
+    dating: &'a PendingWrites,
+    pub(crate) at: Timestamp,
+}
+
+impl PendingWrites {
+    /// Dates a change that is about to be stored.
+    pub(crate) fn date(&self, clock: &dyn Clock) -> PendingWrite<'_> {
+        let mut pending = self.lock();
+        let at = clock.now();
+        pending.push(at);
+        PendingWrite { dating: self, at }
+    }
+
+    /// Returns the moment before which everything that has a date is stored.
+    pub(crate) fn reach(&self, clock: &dyn Clock) -> Timestamp {
+        let pending = self.lock();
+        let now = clock.now();
+        pending.iter().copied().min().map_or(now, |oldest| oldest.min(now))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Timestamp>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for PendingWrite<'_> {
+    fn drop(&mut self) {
+        let mut pending = self.dating.lock();
+        if let Some(place) = pending.iter().position(|at| *at == self.at) {
+            pending.swap_remove(place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::ManualClock;
+
+    #[test]
+    fn a_sync_reaches_up_to_the_oldest_change_that_is_not_stored() {
+        let clock = ManualClock::at(Timestamp::from_millis(10));
+        let dating = PendingWrites::default();
+        let first = dating.date(&clock);
+        clock.advance(std::time::Duration::from_millis(5));
+        let second = dating.date(&clock);
+        clock.advance(std::time::Duration::from_millis(5));
+        assert_eq!(dating.reach(&clock), Timestamp::from_millis(10));
+        drop(first);
+        assert_eq!(dating.reach(&clock), Timestamp::from_millis(15));
+        drop(second);
+        assert_eq!(dating.reach(&clock), Timestamp::from_millis(20));
+    }
+}

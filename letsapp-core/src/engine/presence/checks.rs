@@ -1,0 +1,264 @@
+//! Finding out who may see whom: when somebody begins to watch, and whenever what decides it changes.
+//!
+//! What may be seen is in doubt from the moment at which it is asked until the store has answered; nothing is told
+//! meanwhile. So a block, or a setting, counts at once, however long the store takes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::id::UserId;
+use crate::domain::presence::{Cause, CheckId};
+use crate::domain::user::User;
+use crate::domain::visibility::{Sight, ViewerPair};
+use crate::engine::presence::registry::{Board, Contacts, Here, Reading};
+use crate::ports::{Envelope, RepositoryError};
+use crate::protocol::Event;
+
+/// How many contacts of one user are watched: the first by id.
+const CONTACTS: usize = 4_096;
+
+/// How many are asked about in one go.
+const BATCH: usize = 1_000;
+
+/// How long to wait for a store that did not answer.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Whether somebody is on a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// They are now.
+    Listed,
+    /// They are not any more.
+    Unlisted,
+    /// It may have been changed, or not: the store did not say.
+    Unknown,
+}
+
+/// What the store says of some users, and who of those who ask may see them.
+#[derive(Default)]
+pub(crate) struct Sights {
+    pub(crate) users: HashMap<UserId, User>,
+    clear: HashSet<ViewerPair>,
+}
+
+impl Board {
+    /// Takes note that a user shows what they are to others than before.
+    pub(crate) fn settings_changed(&self, user_id: UserId) {
+        let mut here = self.lock();
+        let pairs = here.watchers.pairs_of(user_id);
+        self.inquire(&mut here, pairs);
+    }
+
+    /// Takes note that a contact was put on a list, or taken off it.
+    pub(crate) fn contact_changed(&self, owner_id: UserId, user_id: UserId, listing: Listing) {
+        let mut here = self.lock();
+        let theirs = ViewerPair {
+            viewer: owner_id,
+            user_id,
+        };
+        let mut pairs = Vec::new();
+        if let Some(person) = here.person(owner_id) {
+            match (&mut person.contacts, listing) {
+                (Contacts::Unread, _) | (Contacts::Watched(_), Listing::Unknown) => {}
+                (Contacts::Reading { outdated, .. }, _) => *outdated = true,
+                (Contacts::Watched(listed), Listing::Listed) => {
+                    if listed.len() < CONTACTS && listed.insert(user_id) {
+                        pairs = here.watch_listed(owner_id, [user_id]);
+                    }
+                }
+                (Contacts::Watched(listed), Listing::Unlisted) => {
+                    if listed.remove(&user_id) {
+                        here.watchers.remove(theirs, Cause::Listed);
+                    }
+                }
+            }
+        }
+        // Who is listed may see what the owner shows to contacts alone.
+        pairs.push(ViewerPair {
+            viewer: user_id,
+            user_id: owner_id,
+        });
+        self.inquire(&mut here, pairs);
+    }
+
+    /// Takes note that a block between two users was put up or taken down.
+    pub(crate) fn block_changed(&self, one: UserId, other: UserId) {
+        let mut here = self.lock();
+        let pair = |viewer, user_id| ViewerPair { viewer, user_id };
+        self.inquire(&mut here, vec![pair(one, other), pair(other, one)]);
+    }
+
+    /// Begins to read whom somebody lists, unless that is known or being done.
+    pub(crate) fn begin_to_read_contacts(&self, here: &mut Here, viewer: UserId) {
+        let reading = Reading(here.last_reading.0 + 1);
+        let Some(person) = here.person(viewer) else { return };
+        if !matches!(person.contacts, Contacts::Unread) {
+            return;
+        }
+        person.contacts = Contacts::Reading {
+            reading,
+            outdated: false,
+        };
+        here.last_reading = reading;
+        if let Some(board) = self.me.upgrade() {
+            self.tasks.spawn(board.read_contacts(viewer, reading));
+        }
+    }
+
+    async fn read_contacts(self: Arc<Self>, viewer: UserId, reading: Reading) {
+        loop {
+            let read = self.contacts_of(viewer).await;
+            let listed = match read {
+                Ok(listed) => listed,
+                Err(error) => {
+                    tracing::warn!(%error, user.id = %viewer, "contacts were not read; their presence is not told yet");
+                    if self.pause().await && self.is_awaited(viewer, reading) {
+                        continue;
+                    }
+                    return;
+                }
+            };
+            let (pairs, check) = {
+                let mut here = self.lock();
+                let Some(person) = here.person(viewer) else { return };
+                match &mut person.contacts {
+                    Contacts::Reading {
+                        reading: latest,
+                        outdated,
+                    } if *latest == reading => {
+                        if std::mem::take(outdated) {
+                            continue;
+                        }
+                    }
+                    _ => return,
+                }
+                person.contacts = Contacts::Watched(listed.iter().copied().collect());
+                let pairs = here.watch_listed(viewer, listed);
+                let check = here.watchers.doubt(&pairs);
+                (pairs, check)
+            };
+            self.resolve(&pairs, check).await;
+            if let Some(person) = self.lock().person(viewer)
+                && matches!(person.contacts, Contacts::Watched(_))
+            {
+                person.is_ready = true;
+                person.waiting.clear();
+            }
+            return;
+        }
+    }
+
+    /// Tells whether somebody still waits for this reading of their contacts.
+    fn is_awaited(&self, viewer: UserId, reading: Reading) -> bool {
+        let mut here = self.lock();
+        let contacts = here.person(viewer).map(|person| &person.contacts);
+        matches!(contacts, Some(Contacts::Reading { reading: latest, .. }) if *latest == reading)
+    }
+
+    async fn contacts_of(&self, owner_id: UserId) -> Result<Vec<UserId>, RepositoryError> {
+        let mut listed: Vec<UserId> = Vec::new();
+        loop {
+            let part = self.stores.contacts.contacts(owner_id, listed.last().copied(), BATCH);
+            let part = part.await?;
+            let is_last = part.len() < BATCH;
+            listed.extend(part.into_iter().map(|contact| contact.user_id));
+            if is_last || listed.len() >= CONTACTS {
+                listed.truncate(CONTACTS);
+                return Ok(listed);
+            }
+        }
+    }
+
+    /// Puts watches in doubt, and has it found out what may be seen.
+    fn inquire(&self, here: &mut Here, mut pairs: Vec<ViewerPair>) {
+        pairs.retain(|pair| here.watchers.contains(*pair));
+        if pairs.is_empty() || here.closed {
+            return;
+        }
+        let check = here.watchers.doubt(&pairs);
+        if let Some(board) = self.me.upgrade() {
+            self.tasks.spawn(async move { board.resolve(&pairs, check).await });
+        }
+    }
+
+    /// Has it found out what may be seen when the store answers again.
+    pub(crate) fn inquire_later(&self, pairs: Vec<ViewerPair>) {
+        self.inquire(&mut self.lock(), pairs);
+    }
+
+    /// Finds out what may be seen, and tells what has come of it.
+    async fn resolve(&self, pairs: &[ViewerPair], check: CheckId) {
+        for part in pairs.chunks(BATCH) {
+            loop {
+                // Of what was asked again since, the later check finds it out; who is watched no more is not asked about.
+                let asked = self.lock().watchers.still_asked(part, check);
+                if asked.is_empty() {
+                    break;
+                }
+                match self.sights(&asked, &asked).await {
+                    Ok(sights) => {
+                        self.settle(&mut self.lock(), &asked, check, &sights);
+                        break;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, watches = asked.len(), "who may see whom was not found out; nothing is told");
+                        if !self.pause().await {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the users of all of these, and who of those in doubt may see them.
+    pub(crate) async fn sights(&self, all: &[ViewerPair], in_doubt: &[ViewerPair]) -> Result<Sights, RepositoryError> {
+        let mut ids: Vec<_> = all.iter().map(|pair| pair.user_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(Sights::default());
+        }
+        let users = self.stores.users.find(&ids).await?;
+        let users: HashMap<_, _> = users.into_iter().map(|user| (user.id, user)).collect();
+        let looks = in_doubt
+            .iter()
+            .filter_map(|pair| Some((pair.viewer, users.get(&pair.user_id)?)));
+        let clear = self.visibility.among(looks).await?;
+        Ok(Sights { users, clear })
+    }
+
+    /// Settles what was found out, and tells those who watch what is news to them.
+    pub(crate) fn settle(&self, here: &mut Here, pairs: &[ViewerPair], check: CheckId, sights: &Sights) {
+        let now = self.runtime.clock.now();
+        for pair in pairs {
+            let stored = sights.users.get(&pair.user_id).and_then(|user| user.last_seen_at);
+            let present = here.present(pair.user_id, stored, now);
+            if let Some(news) = here.watchers.settle(*pair, check, sights.of(*pair), present) {
+                let event = Event::Presence(news.into());
+                self.runtime.bus.publish(Envelope::to_users([pair.viewer], None, event));
+            }
+        }
+    }
+
+    /// Waits a moment before something is tried again; false once the application ends.
+    async fn pause(&self) -> bool {
+        let ends = self.closing.notified();
+        !self.lock().closed && tokio::time::timeout(RETRY, ends).await.is_err()
+    }
+}
+
+impl Sights {
+    pub(crate) fn of(&self, pair: ViewerPair) -> Sight {
+        let look = ViewerPair {
+            viewer: pair.viewer,
+            user_id: pair.user_id,
+        };
+        if self.clear.contains(&look) {
+            Sight::Visible
+        } else {
+            Sight::Hidden
+        }
+    }
+}

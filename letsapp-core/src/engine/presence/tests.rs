@@ -1,0 +1,639 @@
+//! People coming and going, in virtual time, on the store in memory.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::adapters::memory::MemoryStore;
+use crate::domain::contact::{Block, Contact, Tie};
+use crate::domain::credential::PasswordHash;
+use crate::domain::id::{ConnectionId, SessionId, UserId};
+use crate::domain::presence::MAX_WATCHED;
+use crate::domain::principal::Principal;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{Audience, ProfilePatch, User};
+use crate::engine::events::Delivery;
+use crate::engine::events::{Connection, Hub};
+use crate::engine::fixtures;
+use crate::engine::fixtures::user;
+use crate::engine::presence::Board;
+use crate::engine::presence::Listing;
+use crate::ports::Stores;
+use crate::ports::{
+    Clock, ContactRepository, Envelope, EventBus, MockContactRepository, Repositories, RepositoryError, TokioClock,
+};
+use crate::protocol::{Event, Presence, PresenceStatus};
+use crate::services::presence::*;
+
+const START: Timestamp = Timestamp::from_millis(1_795_338_000_000);
+const GRACE: Duration = Duration::from_secs(10);
+const ANA: UserId = UserId::from_bytes([1; 16]);
+const BEN: UserId = UserId::from_bytes([2; 16]);
+const CEM: UserId = UserId::from_bytes([3; 16]);
+
+/// A board over a store in memory, with everybody in it.
+struct House {
+    store: MemoryStore,
+    hub: Arc<Hub>,
+    clock: Arc<TokioClock>,
+    board: Arc<Board>,
+    service: PresenceService,
+    driver: JoinHandle<()>,
+    connections: AtomicUsize,
+}
+
+/// One connection of somebody.
+struct Device {
+    principal: Principal,
+    connection: Connection,
+    waiting: Mutex<VecDeque<Presence>>,
+}
+
+impl House {
+    async fn new() -> Self {
+        let store = MemoryStore::new();
+        let contacts = store.contacts();
+        Self::over(store, contacts).await
+    }
+
+    async fn over(store: MemoryStore, contacts: Arc<dyn ContactRepository>) -> Self {
+        for id in [ANA, BEN, CEM] {
+            store
+                .users()
+                .create(user(id, true), PasswordHash::from_phc(""))
+                .await
+                .unwrap();
+        }
+        let (hub, clock) = (Arc::new(Hub::default()), Arc::new(TokioClock::at(START)));
+        let stores = Stores {
+            contacts,
+            ..Stores::of(&store)
+        };
+        let engine = Arc::new(fixtures::engine(stores, hub.clone(), clock.clone()));
+        let board = engine.presence.clone();
+        let observer: std::sync::Weak<Board> = Arc::downgrade(&board);
+        hub.observe(observer);
+        Self {
+            driver: engine.start_driver(),
+            service: PresenceService::new(engine),
+            store,
+            hub,
+            clock,
+            board,
+            connections: AtomicUsize::new(0),
+        }
+    }
+
+    /// Connects somebody, and waits until they are told of their contacts.
+    async fn connect(&self, user_id: UserId) -> Device {
+        let number = u128::try_from(self.connections.fetch_add(1, Ordering::Relaxed)).unwrap();
+        let principal = Principal {
+            user_id,
+            session_id: SessionId::from_bytes(number.to_be_bytes()),
+        };
+        let connection = self
+            .hub
+            .connect(principal, ConnectionId::from_bytes(number.to_be_bytes()));
+        self.service.settled(&principal).await;
+        Device::of(principal, connection)
+    }
+
+    async fn list(&self, owner_id: UserId, user_id: UserId) {
+        let contact = Contact {
+            owner_id,
+            user_id,
+            alias: None,
+            added_at: self.clock.now(),
+        };
+        self.store.contacts().put(contact).await.unwrap();
+        self.board.contact_changed(owner_id, user_id, Listing::Listed);
+    }
+
+    async fn unlist(&self, owner_id: UserId, user_id: UserId) {
+        self.store.contacts().remove(Tie::new(owner_id, user_id)).await.unwrap();
+        self.board.contact_changed(owner_id, user_id, Listing::Unlisted);
+    }
+
+    async fn block(&self, owner_id: UserId, user_id: UserId) {
+        let block = Block {
+            owner_id,
+            user_id,
+            blocked_at: self.clock.now(),
+        };
+        self.store.contacts().block(block).await.unwrap();
+        self.board.block_changed(owner_id, user_id);
+    }
+
+    async fn unblock(&self, owner_id: UserId, user_id: UserId) {
+        self.store
+            .contacts()
+            .unblock(Tie::new(owner_id, user_id))
+            .await
+            .unwrap();
+        self.board.block_changed(owner_id, user_id);
+    }
+
+    async fn show_to(&self, user_id: UserId, audience: Audience) {
+        let patch = ProfilePatch {
+            last_seen: Some(audience),
+            ..ProfilePatch::default()
+        };
+        self.store.users().update(user_id, patch).await.unwrap();
+        self.board.settings_changed(user_id);
+    }
+
+    async fn watch(&self, device: &Device, user_ids: &[UserId]) -> Vec<Presence> {
+        let connection_id = device.connection.connection_id();
+        self.service
+            .watch(&device.principal, connection_id, user_ids)
+            .await
+            .unwrap()
+    }
+
+    async fn find(&self, viewer: UserId, user_ids: &[UserId]) -> Vec<Presence> {
+        let principal = Principal {
+            user_id: viewer,
+            session_id: SessionId::from_bytes([9; 16]),
+        };
+        self.service.find(&principal, user_ids).await.unwrap()
+    }
+
+    async fn stored(&self, user_id: UserId) -> Option<Timestamp> {
+        self.store.users().find(&[user_id]).await.unwrap()[0].last_seen_at
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Device {
+    fn of(principal: Principal, connection: Connection) -> Self {
+        Self {
+            principal,
+            connection,
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// Returns the next that is told of anybody's presence.
+    async fn told(&self) -> Presence {
+        let presence = |event: &Delivery| match event.event() {
+            Event::Presence(presence) => presence,
+            other => panic!("not of presence: {other:?}"),
+        };
+        loop {
+            if let Some(presence) = self.waiting.lock().unwrap().pop_front() {
+                return presence;
+            }
+            let mut events = Vec::new();
+            let drained = tokio::time::timeout(seconds(3_600), self.connection.drain(&mut events)).await;
+            drained
+                .expect("it is told within an hour")
+                .expect("the connection is open");
+            self.waiting.lock().unwrap().extend(events.iter().map(presence));
+        }
+    }
+
+    /// Insists that nothing is told for so long.
+    async fn is_told_nothing_for(&self, time: Duration) {
+        assert_eq!(*self.waiting.lock().unwrap(), []);
+        let mut events = Vec::new();
+        let drained = tokio::time::timeout(time, self.connection.drain(&mut events)).await;
+        assert!(drained.is_err(), "{events:?}");
+    }
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Is about as late as it should be: what is to happen at a time happens a moment after it.
+#[track_caller]
+fn soon_after(expected: Timestamp, happened: Timestamp) {
+    assert!(
+        expected <= happened && happened.since(expected) < seconds(1),
+        "{expected}, {happened}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_contact_is_told_who_comes_at_once_and_who_goes_after_the_grace() {
+    let house = House::new().await;
+    house.list(ANA, BEN).await;
+    let (ana, cem) = (house.connect(ANA).await, house.connect(CEM).await);
+    let ben = house.connect(BEN).await;
+    assert_eq!(ana.told().await, Presence::online(BEN, START));
+    ana.is_told_nothing_for(seconds(100)).await;
+    drop(ben);
+    let left_at = house.now();
+    assert_eq!(ana.told().await, Presence::offline(BEN, Some(left_at)));
+    soon_after(left_at.plus(GRACE), house.now());
+    cem.is_told_nothing_for(seconds(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn coming_back_within_the_grace_makes_no_event() {
+    let house = House::new().await;
+    house.list(ANA, BEN).await;
+    let (ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
+    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    drop(ben);
+    ana.is_told_nothing_for(seconds(9)).await;
+    assert_eq!(house.find(ANA, &[BEN]).await[0].status, PresenceStatus::Online);
+    let ben = house.connect(BEN).await;
+    ana.is_told_nothing_for(seconds(60)).await;
+    drop(ben);
+    assert_eq!(ana.told().await.status, PresenceStatus::Offline);
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_is_there_as_long_as_one_device_is() {
+    let house = House::new().await;
+    house.list(ANA, BEN).await;
+    let ana = house.connect(ANA).await;
+    let (phone, desk) = (house.connect(BEN).await, house.connect(BEN).await);
+    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    drop(phone);
+    ana.is_told_nothing_for(seconds(60)).await;
+    drop(desk);
+    assert_eq!(ana.told().await, Presence::offline(BEN, Some(START.plus(seconds(60)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_session_is_over_is_gone_though_nobody_has_hung_up() {
+    let house = House::new().await;
+    house.list(ANA, BEN).await;
+    let (ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
+    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    let Principal { user_id, session_id } = ben.principal;
+    house
+        .hub
+        .publish(Envelope::end_of_session(user_id, session_id, "revoked"));
+    assert_eq!(ana.told().await.status, PresenceStatus::Offline);
+    // That it is dropped at last changes nothing.
+    let _desk = house.connect(BEN).await;
+    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    drop(ben);
+    ana.is_told_nothing_for(seconds(60)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_is_answered_what_is_and_told_what_changes() {
+    let house = House::new().await;
+    let (ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
+    let stranger = UserId::from_bytes([77; 16]);
+    let found = house.watch(&ana, &[CEM, BEN, stranger, BEN]).await;
+    assert_eq!(found, [Presence::offline(CEM, None), Presence::online(BEN, START)]);
+    let cem = house.connect(CEM).await;
+    assert_eq!(ana.told().await, Presence::online(CEM, START));
+    drop((ben, cem));
+    let gone = [ana.told().await, ana.told().await].map(|presence| presence.status);
+    assert_eq!(gone, [PresenceStatus::Offline; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_ends_with_the_connection_that_asked_for_it() {
+    let house = House::new().await;
+    let (phone, desk) = (house.connect(ANA).await, house.connect(ANA).await);
+    house.watch(&phone, &[BEN]).await;
+    let ben = house.connect(BEN).await;
+    assert_eq!(phone.told().await.status, PresenceStatus::Online);
+    assert_eq!(
+        desk.told().await.status,
+        PresenceStatus::Online,
+        "all of one's devices are told"
+    );
+    drop(phone);
+    drop(ben);
+    desk.is_told_nothing_for(seconds(60)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_watches_those_whom_it_named_last() {
+    let house = House::new().await;
+    let ana = house.connect(ANA).await;
+    let others = |from: u128, count: u128| -> Vec<UserId> {
+        (from..from + count)
+            .map(|n| UserId::from_bytes(n.to_be_bytes()))
+            .collect()
+    };
+    house.watch(&ana, &[BEN, CEM]).await;
+    let most = u128::try_from(MAX_WATCHED).unwrap();
+    house.watch(&ana, &others(1 << 64, most - 2)).await;
+    house.watch(&ana, &[BEN]).await;
+    house.watch(&ana, &others(2 << 64, 1)).await;
+    let (_cem, _ben) = (house.connect(CEM).await, house.connect(BEN).await);
+    assert_eq!(ana.told().await.user_id, BEN, "named again, and so not the first to go");
+    ana.is_told_nothing_for(seconds(1)).await;
+    let too_many = others(0, most + 1);
+    let refused = house
+        .service
+        .watch(&ana.principal, ana.connection.connection_id(), &too_many)
+        .await;
+    assert!(matches!(refused, Err(PresenceError::TooMany)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_shows_nothing_was_never_seen_and_it_counts_at_once() {
+    let house = House::new().await;
+    let (ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
+    house.show_to(BEN, Audience::Nobody).await;
+    let nothing = Presence::offline(BEN, None);
+    assert_eq!(house.find(ANA, &[BEN]).await, [nothing]);
+    assert_eq!(house.watch(&ana, &[BEN]).await, [nothing]);
+    assert_eq!(
+        house.find(BEN, &[BEN]).await[0].status,
+        PresenceStatus::Online,
+        "oneself sees oneself"
+    );
+    house.show_to(BEN, Audience::Everyone).await;
+    assert_eq!(ana.told().await, Presence::online(BEN, house.now()));
+    house.show_to(BEN, Audience::Nobody).await;
+    assert_eq!(ana.told().await, nothing);
+    drop(ben);
+    ana.is_told_nothing_for(seconds(60)).await;
+    house.show_to(BEN, Audience::Everyone).await;
+    assert_eq!(ana.told().await, Presence::offline(BEN, Some(START)), "as it is by now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_shows_it_to_contacts_shows_it_to_those_they_list() {
+    let house = House::new().await;
+    house.show_to(BEN, Audience::Contacts).await;
+    house.list(ANA, BEN).await;
+    let (ana, _ben) = (house.connect(ANA).await, house.connect(BEN).await);
+    ana.is_told_nothing_for(seconds(1)).await;
+    assert_eq!(
+        house.find(ANA, &[BEN]).await,
+        [Presence::offline(BEN, None)],
+        "it is Ben's list that counts"
+    );
+    house.list(BEN, ANA).await;
+    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    house.unlist(BEN, ANA).await;
+    assert_eq!(ana.told().await, Presence::offline(BEN, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn between_two_of_whom_one_blocks_the_other_nothing_is_seen() {
+    let house = House::new().await;
+    let (ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
+    house.watch(&ana, &[BEN]).await;
+    house.watch(&ben, &[ANA]).await;
+    house.block(BEN, ANA).await;
+    assert_eq!(ana.told().await, Presence::offline(BEN, None));
+    assert_eq!(ben.told().await, Presence::offline(ANA, None));
+    assert_eq!(house.find(ANA, &[BEN, CEM]).await[0], Presence::offline(BEN, None));
+    house.unblock(BEN, ANA).await;
+    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    assert_eq!(ben.told().await.status, PresenceStatus::Online);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_changes_changes_who_is_told_of() {
+    let house = House::new().await;
+    let ana = house.connect(ANA).await;
+    house.list(ANA, BEN).await;
+    let ben = house.connect(BEN).await;
+    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    house.unlist(ANA, BEN).await;
+    drop(ben);
+    ana.is_told_nothing_for(seconds(60)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_left_for_good_leaves_nothing_behind() {
+    let house = House::new().await;
+    house.list(ANA, BEN).await;
+    let ana = house.connect(ANA).await;
+    house.watch(&ana, &[CEM]).await;
+    let ben = house.connect(BEN).await;
+    drop(ana);
+    // Until they are offline and it was kept, a little is remembered.
+    ben.is_told_nothing_for(seconds(120)).await;
+    let here = house.board.lock();
+    assert!(!here.is_known(ANA));
+    assert!(here.watchers.is_empty(), "nobody is watched any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_kept_once_a_minute_and_on_leaving_when_somebody_was_seen() {
+    let house = House::new().await;
+    let ben = house.connect(BEN).await;
+    let wait = async |time| house.connect(CEM).await.is_told_nothing_for(time).await;
+    wait(seconds(1)).await;
+    assert_eq!(house.stored(BEN).await, Some(START));
+    wait(seconds(50)).await;
+    assert_eq!(house.stored(BEN).await, Some(START), "not a minute yet");
+    wait(seconds(20)).await;
+    soon_after(START.plus(seconds(60)), house.stored(BEN).await.unwrap());
+    drop(ben);
+    let left_at = house.now();
+    wait(seconds(9)).await;
+    soon_after(START.plus(seconds(60)), house.stored(BEN).await.unwrap());
+    wait(seconds(2)).await;
+    assert_eq!(house.stored(BEN).await, Some(left_at));
+    assert_eq!(house.find(ANA, &[BEN]).await, [Presence::offline(BEN, Some(left_at))]);
+    wait(seconds(300)).await;
+    assert_eq!(
+        house.find(ANA, &[BEN]).await,
+        [Presence::offline(BEN, Some(left_at))],
+        "by the store alone"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_it_ends_those_who_are_there_were_seen_last() {
+    let house = House::new().await;
+    let (_ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
+    house.connect(CEM).await.is_told_nothing_for(seconds(5)).await;
+    drop(ben);
+    let left_at = house.now();
+    house.connect(CEM).await.is_told_nothing_for(seconds(5)).await;
+    house.board.close().await;
+    assert_eq!(house.stored(ANA).await, Some(house.now()));
+    assert_eq!(
+        house.stored(BEN).await,
+        Some(left_at),
+        "who has just left was seen when they left"
+    );
+}
+
+/// A store of contacts whose first `failures` calls fail, and in which Ana lists Ben.
+fn fails_at_first(failures: usize) -> Arc<dyn ContactRepository> {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let fails = move || asked.fetch_add(1, Ordering::SeqCst) < failures;
+    let failure = || RepositoryError::unavailable("out for lunch");
+    let mut contacts = MockContactRepository::new();
+    contacts.expect_contacts().returning({
+        let fails = fails.clone();
+        move |owner_id, _, _| match (fails(), owner_id) {
+            (true, _) => Err(failure()),
+            (false, ANA) => Ok(vec![lists(ANA, BEN)]),
+            (false, _) => Ok(vec![]),
+        }
+    });
+    contacts.expect_listed().returning(|_| Ok(vec![]));
+    contacts
+        .expect_blocked()
+        .returning(move |_| if fails() { Err(failure()) } else { Ok(vec![]) });
+    Arc::new(contacts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_is_asked_again() {
+    for failures in 1..4 {
+        let house = House::over(MemoryStore::new(), fails_at_first(failures)).await;
+        let principal = Principal {
+            user_id: ANA,
+            session_id: SessionId::from_bytes([9; 16]),
+        };
+        let connection = house.hub.connect(principal, ConnectionId::from_bytes([9; 16]));
+        let ana = Device::of(principal, connection);
+        ana.is_told_nothing_for(seconds(10)).await;
+        let ben = house.connect(BEN).await;
+        assert_eq!(ana.told().await.status, PresenceStatus::Online);
+        drop(ben);
+    }
+}
+
+/// A store of contacts that is out, and how often it was asked in vain: for Ana's contacts, and for blocks.
+fn out_for_lunch() -> (Arc<dyn ContactRepository>, Arc<[AtomicUsize; 2]>) {
+    let asked = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+    let refuse = |place: usize| {
+        let asked = Arc::clone(&asked);
+        move |count: bool| {
+            asked[place].fetch_add(usize::from(count), Ordering::SeqCst);
+            RepositoryError::unavailable("out for lunch")
+        }
+    };
+    let (contact, block) = (refuse(0), refuse(1));
+    let mut contacts = MockContactRepository::new();
+    contacts
+        .expect_contacts()
+        .returning(move |owner_id, _, _| Err(contact(owner_id == ANA)));
+    contacts.expect_blocked().returning(move |_| Err(block(true)));
+    (Arc::new(contacts), asked)
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_often_a_watch_is_asked_for_in_vain_one_task_asks_again() {
+    let (contacts, asked) = out_for_lunch();
+    let house = House::over(MemoryStore::new(), contacts).await;
+    let (ana, cem) = (house.connect(ANA).await, house.connect(CEM).await);
+    for _ in 0..5 {
+        let connection_id = ana.connection.connection_id();
+        let refused = house.service.watch(&ana.principal, connection_id, &[BEN]).await;
+        assert!(matches!(refused, Err(PresenceError::Store(_))));
+    }
+    let again = async || {
+        let before = asked[1].load(Ordering::SeqCst);
+        cem.is_told_nothing_for(seconds(10)).await;
+        asked[1].load(Ordering::SeqCst) - before
+    };
+    let watched = again().await;
+    assert!((9..=11).contains(&watched), "once a second: {watched}");
+    drop(ana);
+    cem.is_told_nothing_for(seconds(2)).await;
+    assert_eq!(again().await, 0, "nobody watches any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_those_who_have_left_no_contacts_are_read() {
+    let (contacts, asked) = out_for_lunch();
+    let house = House::over(MemoryStore::new(), contacts).await;
+    let cem = house.connect(CEM).await;
+    let again = async || {
+        let before = asked[0].load(Ordering::SeqCst);
+        cem.is_told_nothing_for(seconds(10)).await;
+        asked[0].load(Ordering::SeqCst) - before
+    };
+    drop(house.connect(ANA).await);
+    cem.is_told_nothing_for(GRACE * 2).await;
+    assert_eq!(again().await, 0);
+    let _ana = house.connect(ANA).await;
+    let there = again().await;
+    assert!((9..=11).contains(&there), "once a second: {there}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_changes_while_it_is_read_is_read_again() {
+    let board = Arc::new(OnceLock::<Arc<Board>>::new());
+    let mut contacts = MockContactRepository::new();
+    contacts.expect_blocked().returning(|_| Ok(vec![]));
+    contacts.expect_contacts().returning({
+        let (board, readings) = (board.clone(), AtomicUsize::new(0));
+        move |owner_id, _, _| {
+            if owner_id != ANA {
+                return Ok(vec![]);
+            }
+            if readings.fetch_add(1, Ordering::SeqCst) == 0 {
+                board.get().unwrap().contact_changed(ANA, BEN, Listing::Listed);
+                return Ok(vec![]);
+            }
+            Ok(vec![lists(ANA, BEN)])
+        }
+    });
+    let house = House::over(MemoryStore::new(), Arc::new(contacts)).await;
+    assert!(board.set(house.board.clone()).is_ok());
+    let ana = house.connect(ANA).await;
+    let _ben = house.connect(BEN).await;
+    assert_eq!(ana.told().await, Presence::online(BEN, START));
+}
+
+fn lists(owner_id: UserId, user_id: UserId) -> Contact {
+    Contact {
+        owner_id,
+        user_id,
+        alias: None,
+        added_at: START,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_could_not_be_answered_stands_all_the_same() {
+    let house = House::over(MemoryStore::new(), fails_at_first(1)).await;
+    let principal = Principal {
+        user_id: CEM,
+        session_id: SessionId::from_bytes([9; 16]),
+    };
+    let connection = house.hub.connect(principal, ConnectionId::from_bytes([9; 16]));
+    // The first call of all is this one's: nothing else has run yet.
+    let asked = house
+        .service
+        .watch(&principal, connection.connection_id(), &[BEN])
+        .await;
+    assert!(matches!(asked, Err(PresenceError::Store(_))));
+    let cem = Device::of(principal, connection);
+    cem.is_told_nothing_for(seconds(10)).await;
+    let _ben = house.connect(BEN).await;
+    assert_eq!(cem.told().await.status, PresenceStatus::Online);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_erased_are_shown_to_nobody() {
+    let house = House::new().await;
+    let gone = UserId::from_bytes([4; 16]);
+    let erased = User {
+        deleted_at: Some(START),
+        last_seen_at: Some(START),
+        ..user(gone, true)
+    };
+    house
+        .store
+        .users()
+        .create(erased, PasswordHash::from_phc(""))
+        .await
+        .unwrap();
+    assert_eq!(house.find(ANA, &[gone]).await, [Presence::offline(gone, None)]);
+}

@@ -1,0 +1,285 @@
+//! The lane of receipts: rises of watermarks, merged in memory while the store is busy with the last ones.
+
+mod notifier;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::domain::cache::Cache;
+use crate::domain::id::{ConnectionId, ConversationId, Seq, UserId};
+use crate::domain::member::{Member, Watermarks};
+use crate::domain::timestamp::Timestamp;
+use crate::engine::events::ExcludedConnection;
+use crate::engine::panics::{Fault, contain};
+use crate::engine::receipts::notifier::{News, Teller};
+use crate::engine::rosters::Rosters;
+use crate::ports::{Advance, RepositoryError, Runtime, Stores};
+
+/// Raises watermarks in batches: of each member, one rise to the highest that was asked for. What is asked for while a
+/// batch is in flight makes the next one.
+pub(crate) struct Receipts {
+    stores: Stores,
+    runtime: Runtime,
+    rosters: Arc<Rosters>,
+    waiting: Mutex<Waiting>,
+    /// Something is to be stored.
+    wake: Notify,
+    /// Somebody waits for it.
+    hurry: Notify,
+    task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+type Whose = (ConversationId, UserId);
+
+struct Waiting {
+    next: HashMap<Whose, Rise>,
+    /// The latest rises, whether the store has them or is yet to be told: who reads the store at the same moment may
+    /// see either. They only rise, so that adding one to what was read is never wrong.
+    latest: Cache<Whose, (Watermarks, Timestamp)>,
+    closed: bool,
+}
+
+/// The highest that was asked for of one member, and by whom.
+#[derive(Default)]
+struct Rise {
+    to: Watermarks,
+    /// The part of it that follows from the member's own messages, and holds whatever becomes of the rest.
+    own: Watermarks,
+    at: Timestamp,
+    excluded: ExcludedConnection,
+    replies: Vec<oneshot::Sender<Result<Watermarks, RepositoryError>>>,
+}
+
+/// How many of the latest rises are remembered, twice over.
+const LATEST: usize = 8_192;
+
+/// In groups, the senders of what was newly received or read are told at most this often; and what the store did not
+/// take is offered again.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a rise that nobody waits for waits for more of its kind. Each message makes one of its sender's: of one who
+/// sends on, only the last of them counts, and a document's update costs MongoDB as much as a message does. Whoever
+/// reads here sees it at once; what a crash takes along is raised again by the next message or receipt.
+const UNHURRIED: Duration = Duration::from_secs(1);
+
+impl Receipts {
+    /// Starts the lane as a task of the present runtime.
+    pub(crate) fn start(stores: Stores, runtime: Runtime, rosters: Arc<Rosters>) -> Arc<Self> {
+        let receipts = Arc::new(Self {
+            stores,
+            runtime,
+            rosters,
+            waiting: Mutex::new(Waiting {
+                next: HashMap::new(),
+                latest: Cache::new(LATEST),
+                closed: false,
+            }),
+            wake: Notify::new(),
+            hurry: Notify::new(),
+            task: tokio::sync::Mutex::default(),
+        });
+        let task = tokio::spawn(Arc::clone(&receipts).run());
+        *receipts.task.try_lock().expect("nobody else has it yet") = Some(task);
+        receipts
+    }
+
+    /// Raises a member's watermarks and returns them as they are then.
+    pub(crate) async fn advance(
+        &self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        to: Watermarks,
+        origin: Option<ConnectionId>,
+    ) -> Result<Watermarks, RepositoryError> {
+        let (reply, outcome) = oneshot::channel();
+        let taken = self.rise((conversation_id, user_id), to, |rise| {
+            rise.excluded.add(origin);
+            rise.replies.push(reply);
+        });
+        self.hurry.notify_one();
+        match outcome.await {
+            Ok(outcome) => outcome,
+            Err(_) if taken => Err(RepositoryError::unavailable(
+                "a fault of the server; it may have been done",
+            )),
+            Err(_) => Err(RepositoryError::unavailable("the application is shutting down")),
+        }
+    }
+
+    /// Raises a sender's own watermarks to the message that they sent. Nobody waits for it, and nobody is told: the
+    /// message says so itself.
+    pub(crate) fn sent(&self, conversation_id: ConversationId, sender_id: UserId, seq: Seq) {
+        let to = Watermarks::read(seq);
+        self.rise((conversation_id, sender_id), to, |rise| {
+            rise.own = rise.own.merge(to);
+        });
+    }
+
+    /// Adds to records that were read what the store may have been told since, or is yet to be told.
+    pub(crate) fn overlay(&self, members: &mut [Member]) {
+        let mut waiting = self.lock();
+        for member in members {
+            let latest = waiting.latest.lookup(&(member.conversation_id, member.user_id));
+            let Some((to, at)) = latest else { continue };
+            let merged = member.watermarks.merge(to);
+            if merged != member.watermarks {
+                member.watermarks = merged;
+                member.changed_at = member.changed_at.max(at);
+            }
+        }
+    }
+
+    /// Takes no more rises, and waits until those taken are stored.
+    pub(crate) async fn close(&self) {
+        self.stop();
+        let mut task = self.task.lock().await;
+        if let Some(running) = task.as_mut() {
+            if let Err(error) = running.await {
+                tracing::error!(%error, "the lane of receipts ended badly");
+            }
+            *task = None;
+        }
+    }
+
+    /// Takes no more rises; those taken are stored while the runtime lasts.
+    pub(crate) fn stop(&self) {
+        self.lock().closed = true;
+        self.wake.notify_one();
+        self.hurry.notify_one();
+    }
+
+    /// Tells whether the rise was taken.
+    fn rise(&self, whose: Whose, to: Watermarks, note: impl FnOnce(&mut Rise)) -> bool {
+        let now = self.runtime.clock.now();
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return false;
+        }
+        let Waiting { next, latest, .. } = &mut *waiting;
+        let rise = next.entry(whose).or_default();
+        rise.to = rise.to.merge(to);
+        rise.at = now;
+        note(rise);
+        let before = latest.lookup(&whose).map(|(before, _)| before).unwrap_or_default();
+        let merged = before.merge(rise.to);
+        if merged != before {
+            latest.insert(whose, (merged, now));
+        }
+        drop(waiting);
+        self.wake.notify_one();
+        true
+    }
+
+    async fn run(self: Arc<Self>) {
+        let mut teller = Teller::new(self.stores.clone(), self.runtime.clone(), Arc::clone(&self.rosters));
+        let mut tick = tokio::time::interval(INTERVAL);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut left_over = false;
+        loop {
+            tokio::select! {
+                () = self.gather() => (),
+                _ = tick.tick(), if teller.has_news() || left_over => teller.tell_groups().await,
+            }
+            let (batch, closed) = {
+                let mut waiting = self.lock();
+                (std::mem::take(&mut waiting.next), waiting.closed)
+            };
+            if !batch.is_empty() {
+                match contain(self.store(batch, &mut teller)).await {
+                    Ok(stored) => left_over = !stored,
+                    Err(Fault(panic)) => {
+                        metrics::counter!("letsapp_lane_faults_total").increment(1);
+                        tracing::error!(
+                            panic,
+                            "a turn of the lane of receipts failed; those who waited were told so"
+                        );
+                    }
+                }
+            }
+            if closed {
+                teller.tell_groups().await;
+                return;
+            }
+        }
+    }
+
+    /// Waits until something is to be stored, and a little longer unless somebody waits for it.
+    async fn gather(&self) {
+        self.wake.notified().await;
+        let _elapsed = tokio::time::timeout(UNHURRIED, self.hurry.notified()).await;
+    }
+
+    /// Stores a batch, and tells whether all of it is stored.
+    async fn store(&self, batch: HashMap<Whose, Rise>, teller: &mut Teller) -> bool {
+        let (whose, rises): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let advances = whose
+            .iter()
+            .zip(&rises)
+            .map(|((conversation_id, user_id), rise)| Advance {
+                conversation_id: *conversation_id,
+                user_id: *user_id,
+                to: rise.to,
+                at: rise.at,
+            });
+        metrics::histogram!("letsapp_receipts_batch").record(u32::try_from(rises.len()).unwrap_or(u32::MAX));
+        let advanced = match self.stores.conversations.advance(advances.collect()).await {
+            Ok(advanced) => advanced,
+            Err(error) => {
+                tracing::warn!(%error, "receipts were not stored");
+                return self.give_back(whose, rises, &error);
+            }
+        };
+        let mut news = Vec::new();
+        for ((whose, rise), advanced) in whose.into_iter().zip(rises).zip(advanced) {
+            let to = advanced.map_or(rise.to, |advanced| advanced.to);
+            let told = !rise.replies.is_empty();
+            for reply in rise.replies {
+                let _ = reply.send(Ok(to));
+            }
+            if let Some(advanced) = advanced.filter(|advanced| told && advanced.from != advanced.to) {
+                news.push(News {
+                    whose,
+                    advanced,
+                    excluded: rise.excluded,
+                });
+            }
+        }
+        teller.tell(news).await;
+        true
+    }
+
+    /// After a failure, tells those who wait, and keeps what senders' own messages imply for another try. Tells
+    /// whether there is none of that.
+    fn give_back(&self, whose: Vec<Whose>, rises: Vec<Rise>, error: &RepositoryError) -> bool {
+        let mut waiting = self.lock();
+        let Waiting { next, latest, .. } = &mut *waiting;
+        let mut nothing_left = true;
+        for (whose, rise) in whose.into_iter().zip(rises) {
+            if !rise.replies.is_empty() {
+                latest.forget(&whose);
+            }
+            if rise.own != Watermarks::default() {
+                nothing_left = false;
+                let kept = next.entry(whose).or_default();
+                kept.to = kept.to.merge(rise.own);
+                kept.own = kept.own.merge(rise.own);
+                kept.at = kept.at.max(rise.at);
+                latest.insert(whose, (kept.to, kept.at));
+            }
+            for reply in rise.replies {
+                let _ = reply.send(Err(RepositoryError::unavailable(error.to_string())));
+            }
+        }
+        nothing_left
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,231 @@
+//! Who is told of a receipt, and when.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::domain::cache::Cache;
+use crate::domain::conversation::Kind;
+use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::member::Watermarks;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::window::Span;
+use crate::engine::events::ExcludedConnection;
+use crate::engine::receipts::Whose;
+use crate::engine::rosters::{KnownRoster, Rosters};
+use crate::ports::{Advanced, Envelope, RepositoryError, Runtime, Stores};
+use crate::protocol;
+use crate::protocol::{Event, Receipt};
+
+/// A rise that somebody is to be told of.
+pub(super) struct News {
+    pub(super) whose: Whose,
+    pub(super) advanced: Advanced,
+    pub(super) excluded: ExcludedConnection,
+}
+
+/// Tells the connected of rises.
+pub(super) struct Teller {
+    stores: Stores,
+    runtime: Runtime,
+    rosters: Arc<Rosters>,
+    /// What is yet to be told in groups: from where to where each reader rose.
+    groups: HashMap<Whose, Advanced>,
+    showing: Cache<UserId, (bool, Timestamp)>,
+}
+
+/// How many users' wish to show receipts is remembered, twice over, and for how long.
+const SHOWING: usize = 8_192;
+const SHOWING_BELIEVED: std::time::Duration = std::time::Duration::from_secs(5);
+
+type KnownRosters = HashMap<ConversationId, Arc<KnownRoster>>;
+
+/// What several readers of a group newly covered: they make one event.
+type Covered = (ConversationId, Seq, Seq);
+
+impl Teller {
+    pub(super) fn new(stores: Stores, runtime: Runtime, rosters: Arc<Rosters>) -> Self {
+        Self {
+            stores,
+            runtime,
+            rosters,
+            groups: HashMap::new(),
+            showing: Cache::new(SHOWING),
+        }
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    /// Tells the reader's own other connections, and in direct conversations the peer, if the reader shows receipts;
+    /// what concerns groups waits for its time.
+    pub(super) async fn tell(&mut self, news: Vec<News>) {
+        if news.is_empty() {
+            return;
+        }
+        let (showing, rosters) = match self.look_up(&news).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "others were not told of receipts; clients will sync");
+                Default::default()
+            }
+        };
+        for News {
+            whose,
+            advanced,
+            excluded,
+        } in news
+        {
+            let (conversation_id, user_id) = whose;
+            let mut audience = vec![user_id];
+            if showing.get(&user_id) == Some(&true)
+                && let Some(known) = rosters.get(&conversation_id)
+            {
+                match known.roster.conversation.kind {
+                    Kind::Direct => audience.extend(known.roster.peer(user_id)),
+                    Kind::Group => self.groups.entry(whose).or_insert(advanced).to = advanced.to,
+                }
+            }
+            let event = updated(conversation_id, vec![receipt(user_id, advanced.to)]);
+            self.runtime
+                .bus
+                .publish(Envelope::to_users(audience, excluded.except(), event));
+        }
+    }
+
+    /// Tells the senders of what was newly received or read in groups.
+    pub(super) async fn tell_groups(&mut self) {
+        let groups = std::mem::take(&mut self.groups);
+        if groups.is_empty() {
+            return;
+        }
+        let rosters = match self.rosters.load(groups.keys().map(|whose| whose.0)).await {
+            Ok(rosters) => rosters,
+            Err(error) => {
+                tracing::warn!(%error, "receipts of groups were not told; clients will sync");
+                return;
+            }
+        };
+        for ((conversation_id, after, through), readers) in by_coverage(groups, &rosters) {
+            let Some(known) = rosters.get(&conversation_id) else {
+                continue;
+            };
+            let span = Span {
+                conversation_id,
+                after,
+                through,
+            };
+            let mut senders = match self.stores.messages.senders(span).await {
+                Ok(senders) => senders,
+                Err(error) => {
+                    tracing::warn!(%error, "receipts of a group were not told; clients will sync");
+                    continue;
+                }
+            };
+            // A reader knows of their own; one who has left hears nothing more.
+            let alone = (readers.len() == 1).then(|| readers[0].user_id);
+            senders.retain(|sender| alone != Some(*sender) && known.member(*sender).is_some());
+            if !senders.is_empty() {
+                self.runtime
+                    .bus
+                    .publish(Envelope::to_users(senders, None, updated(conversation_id, readers)));
+            }
+        }
+    }
+
+    async fn look_up(&mut self, news: &[News]) -> Result<(HashMap<UserId, bool>, KnownRosters), RepositoryError> {
+        let showing = self.showing(news.iter().map(|news| news.whose.1)).await?;
+        let rosters = self.rosters.load(news.iter().map(|news| news.whose.0)).await?;
+        Ok((showing, rosters))
+    }
+
+    async fn showing(&mut self, ids: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, bool>, RepositoryError> {
+        let now = self.runtime.clock.now();
+        let mut showing = HashMap::new();
+        let mut missing = Vec::new();
+        for id in ids {
+            match self.showing.lookup(&id) {
+                Some((shows, at)) if now.since(at) < SHOWING_BELIEVED => drop(showing.insert(id, shows)),
+                _ => missing.push(id),
+            }
+        }
+        if !missing.is_empty() {
+            missing.sort_unstable();
+            missing.dedup();
+            for user in self.stores.users.find(&missing).await? {
+                let shows = user.settings.read_receipts;
+                self.showing.insert(user.id, (shows, now));
+                showing.insert(user.id, shows);
+            }
+        }
+        Ok(showing)
+    }
+}
+
+/// Puts readers together who newly covered the same messages, as far as they may see them.
+fn by_coverage(groups: HashMap<Whose, Advanced>, rosters: &KnownRosters) -> BTreeMap<Covered, Vec<Receipt>> {
+    let mut covered: BTreeMap<Covered, Vec<Receipt>> = BTreeMap::new();
+    for ((conversation_id, user_id), advanced) in groups {
+        let member = rosters.get(&conversation_id).and_then(|known| known.member(user_id));
+        let Some(window) = member.and_then(|member| member.windows.last()) else {
+            continue;
+        };
+        for (after, through) in spans(advanced) {
+            let after = after.max(Seq(window.from.0.saturating_sub(1)));
+            if after < through {
+                let readers = covered.entry((conversation_id, after, through)).or_default();
+                readers.push(receipt(user_id, advanced.to));
+            }
+        }
+    }
+    covered
+}
+
+/// Returns what was newly received or read: one stretch, or two that lie apart.
+fn spans(Advanced { from, to }: Advanced) -> impl Iterator<Item = (Seq, Seq)> {
+    let (read, delivered) = ((from.read, to.read), (from.delivered, to.delivered));
+    let apart = read.1 < delivered.0;
+    let spans = match (read.0 < read.1, delivered.0 < delivered.1) {
+        (true, true) if apart => [Some(read), Some(delivered)],
+        (true, true) => [Some((read.0, delivered.1)), None],
+        (true, false) => [Some(read), None],
+        (false, true) => [Some(delivered), None],
+        (false, false) => [None, None],
+    };
+    spans.into_iter().flatten()
+}
+
+fn receipt(user_id: UserId, to: Watermarks) -> Receipt {
+    Receipt {
+        user_id,
+        watermarks: protocol::Watermarks::from(to),
+    }
+}
+
+fn updated(conversation_id: ConversationId, items: Vec<Receipt>) -> Event {
+    Event::ReceiptUpdated { conversation_id, items }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_newly_covered_lies_between_the_old_and_the_new_watermarks() {
+        let marks = |delivered, read| Watermarks {
+            delivered: Seq(delivered),
+            read: Seq(read),
+        };
+        let covered = |from, to| {
+            spans(Advanced { from, to })
+                .map(|(after, through)| (after.0, through.0))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(covered(marks(5, 5), marks(5, 5)), []);
+        assert_eq!(covered(marks(5, 2), marks(8, 2)), [(5, 8)], "only received");
+        assert_eq!(covered(marks(8, 2), marks(8, 6)), [(2, 6)], "only read");
+        assert_eq!(covered(marks(5, 5), marks(8, 8)), [(5, 8)], "both at once");
+        assert_eq!(covered(marks(5, 2), marks(8, 6)), [(2, 8)], "both, with an overlap");
+        assert_eq!(covered(marks(9, 2), marks(12, 4)), [(2, 4), (9, 12)], "both, apart");
+    }
+}

@@ -1,0 +1,182 @@
+//! What stands between the two of a direct conversation.
+//!
+//! Where it stands, neither says anything new to the other: they send nothing, change no words and put no reaction on
+//! a message. What takes back what was said (deleting a message, taking a reaction off) stays allowed, and so does
+//! everything that reads. In groups it counts for nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::domain::contact::Tie;
+use crate::domain::conversation::Conversation;
+use crate::domain::id::{ConversationId, UserId};
+use crate::engine::error::{ConversationError, Forbidden};
+use crate::ports::{ContactRepository, RepositoryError, Stores, UserRepository};
+
+/// What stands between the two of a direct conversation; nothing, by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Barrier {
+    /// Those of the two who block the other.
+    pub(crate) blockers: Vec<UserId>,
+    /// Those of the two whose accounts are erased.
+    pub(crate) erased: Vec<UserId>,
+}
+
+impl Barrier {
+    /// Lets one of the two say something to the other, or tells them why not: who is blocked, no more than who writes to
+    /// somebody that is gone.
+    pub(crate) fn pass(&self, actor: UserId) -> Result<(), ConversationError> {
+        let forbidden = if self.blockers.contains(&actor) {
+            Forbidden::Blocking
+        } else if self.blockers.is_empty() && self.erased.is_empty() {
+            return Ok(());
+        } else {
+            Forbidden::Unreachable
+        };
+        Err(ConversationError::Forbidden(forbidden))
+    }
+}
+
+/// Looks up barriers.
+pub(super) struct Barriers {
+    contacts: Arc<dyn ContactRepository>,
+    users: Arc<dyn UserRepository>,
+}
+
+impl Barriers {
+    pub(super) fn new(stores: &Stores) -> Self {
+        Self {
+            contacts: stores.contacts.clone(),
+            users: stores.users.clone(),
+        }
+    }
+
+    /// Returns what stands between the two of each of these conversations; two queries at most, none for groups.
+    pub(crate) async fn between<'a>(
+        &self,
+        conversations: impl Iterator<Item = &'a Conversation>,
+    ) -> Result<HashMap<ConversationId, Barrier>, RepositoryError> {
+        let pairs: Vec<_> = conversations
+            .filter_map(|conversation| Some((conversation.id, conversation.pair?)))
+            .collect();
+        if pairs.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ties: Vec<_> = pairs.iter().flat_map(|(_, pair)| ways(*pair)).collect();
+        let mut ids: Vec<_> = pairs.iter().flat_map(|(_, (a, b))| [*a, *b]).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let (walls, users) = tokio::try_join!(self.contacts.blocked(&ties), self.users.find(&ids))?;
+        let walls: HashSet<_> = walls.into_iter().collect();
+        let erased: HashSet<_> = users
+            .into_iter()
+            .filter(|user| user.deleted_at.is_some())
+            .map(|user| user.id)
+            .collect();
+        let barrier = |(id, pair): (ConversationId, (UserId, UserId))| {
+            let blockers = ways(pair).into_iter().filter(|tie| walls.contains(tie));
+            let erased = [pair.0, pair.1].into_iter().filter(|user_id| erased.contains(user_id));
+            let barrier = Barrier {
+                blockers: blockers.map(|tie| tie.owner_id).collect(),
+                erased: erased.collect(),
+            };
+            (id, barrier)
+        };
+        Ok(pairs.into_iter().map(barrier).collect())
+    }
+}
+
+fn ways((a, b): (UserId, UserId)) -> [Tie; 2] {
+    [Tie::new(a, b), Tie::new(b, a)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::conversation::Kind;
+    use crate::domain::user::User;
+    use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, conversation, user};
+    use crate::ports::{MockContactRepository, MockUserRepository};
+
+    #[test]
+    fn the_table_of_who_may_say_something_to_whom() {
+        const OPEN: &str = "open";
+        let word = |outcome: Result<(), ConversationError>| match outcome {
+            Ok(()) => OPEN,
+            Err(ConversationError::Forbidden(Forbidden::Blocking)) => "unblock first",
+            Err(ConversationError::Forbidden(Forbidden::Unreachable)) => "unreachable",
+            Err(other) => panic!("{other}"),
+        };
+        let table: [(&[UserId], &[UserId], [&str; 2]); 6] = [
+            // who blocks   who is erased  Ana to Ben        Ben to Ana
+            (&[], &[], [OPEN, OPEN]),
+            (&[ANA], &[], ["unblock first", "unreachable"]),
+            (&[BEN], &[], ["unreachable", "unblock first"]),
+            (&[ANA, BEN], &[], ["unblock first", "unblock first"]),
+            (&[], &[BEN], ["unreachable", "unreachable"]),
+            (&[ANA], &[BEN], ["unblock first", "unreachable"]),
+        ];
+        for (blockers, erased, expected) in table {
+            let barrier = Barrier {
+                blockers: blockers.to_vec(),
+                erased: erased.to_vec(),
+            };
+            assert_eq!(
+                [ANA, BEN].map(|actor| word(barrier.pass(actor))),
+                expected,
+                "{barrier:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_is_blocked_is_told_no_more_than_who_writes_to_nobody() {
+        let told = |barrier: Barrier| barrier.pass(ANA).unwrap_err().to_string();
+        let blocked = Barrier {
+            blockers: vec![BEN],
+            ..Barrier::default()
+        };
+        let erased = Barrier {
+            erased: vec![BEN],
+            ..Barrier::default()
+        };
+        assert_eq!(told(blocked), told(erased));
+    }
+
+    #[tokio::test]
+    async fn barriers_of_many_conversations_take_two_queries_and_groups_none() {
+        let (mut contacts, mut users) = (MockContactRepository::new(), MockUserRepository::new());
+        contacts
+            .expect_blocked()
+            .times(1)
+            .returning(|ties| Ok(ties.iter().filter(|tie| tie.owner_id == BEN).copied().collect()));
+        users.expect_find().times(1).returning(|ids| {
+            let gone = |id: &UserId| User {
+                deleted_at: (*id == ANA).then_some(NOW),
+                ..user(*id, true)
+            };
+            Ok(ids.iter().map(gone).collect())
+        });
+        let barriers = Barriers {
+            contacts: Arc::new(contacts),
+            users: Arc::new(users),
+        };
+        let group = conversation(Kind::Group);
+        assert!(barriers.between([&group].into_iter()).await.unwrap().is_empty());
+        let (direct, cem) = (conversation(Kind::Direct), UserId::from_bytes([3; 16]));
+        let other = Conversation {
+            id: ConversationId::of_pair(BEN, cem),
+            pair: Some((BEN, cem)),
+            ..direct.clone()
+        };
+        let found = barriers.between([&direct, &group, &other].into_iter()).await.unwrap();
+        let expected = |erased: &[UserId]| Barrier {
+            blockers: vec![BEN],
+            erased: erased.to_vec(),
+        };
+        assert_eq!(
+            found,
+            HashMap::from([(CHAT, expected(&[ANA])), (other.id, expected(&[]))])
+        );
+    }
+}

@@ -1,0 +1,168 @@
+use std::sync::OnceLock;
+
+use crate::domain::contact::Tie;
+use crate::engine::fixtures;
+use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, direct, group};
+use crate::engine::rosters::*;
+use crate::ports::{ManualClock, MockContactRepository, MockConversationRepository};
+
+/// Rosters over a store whose `n`th reading (from 1) is what `read` makes of it.
+fn rosters(read: impl Fn(u64) -> Roster + Send + Sync + 'static) -> (Arc<Rosters>, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let mut store = MockConversationRepository::new();
+    let readings = AtomicU64::new(0);
+    store
+        .expect_rosters()
+        .returning(move |_| Ok(vec![read(readings.fetch_add(1, Ordering::SeqCst) + 1)]));
+    let stores = Stores {
+        conversations: Arc::new(store),
+        ..fixtures::stores()
+    };
+    (Arc::new(Rosters::new(&stores, clock.clone())), clock)
+}
+
+async fn loaded(rosters: &Rosters) -> Arc<KnownRoster> {
+    rosters.load([CHAT].into_iter()).await.unwrap().remove(&CHAT).unwrap()
+}
+
+#[tokio::test]
+async fn a_roster_is_read_once_until_it_is_forgotten() {
+    let (rosters, _) = rosters(|n| group(&[ANA, BEN], n));
+    assert_eq!(loaded(&rosters).await.roster.fence, Seq(1));
+    let moment = rosters.now();
+    let known = loaded(&rosters).await;
+    assert_eq!(known.roster.fence, Seq(1));
+    assert!(!known.is_newer(moment));
+    rosters.forget(CHAT);
+    let known = loaded(&rosters).await;
+    assert_eq!(known.roster.fence, Seq(2));
+    assert!(known.is_newer(moment));
+    rosters.forget_all();
+    assert_eq!(loaded(&rosters).await.roster.fence, Seq(3));
+}
+
+#[tokio::test]
+async fn what_was_being_read_when_it_was_forgotten_is_not_remembered() {
+    let during = Arc::new(OnceLock::<Arc<Rosters>>::new());
+    let (rosters, _) = rosters({
+        let during = during.clone();
+        move |n| {
+            if n == 1 {
+                during.get().unwrap().forget(CHAT);
+            }
+            group(&[ANA], n)
+        }
+    });
+    assert!(during.set(rosters.clone()).is_ok());
+    assert_eq!(
+        loaded(&rosters).await.roster.fence,
+        Seq(1),
+        "who asked gets what was read"
+    );
+    assert_eq!(loaded(&rosters).await.roster.fence, Seq(2), "who asks next does not");
+    assert_eq!(loaded(&rosters).await.roster.fence, Seq(2));
+}
+
+#[tokio::test]
+async fn an_older_reading_does_not_replace_a_newer_one() {
+    let (rosters, _) = rosters(|n| group(&[ANA], n));
+    let slow = rosters.lock().tick();
+    let quick = rosters.lock().tick();
+    let at = |fence, moment| Arc::new(KnownRoster::new(group(&[ANA], fence), Barrier::default(), NOW, moment));
+    rosters.remember(quick, &[(CHAT, at(20, quick))]);
+    rosters.remember(slow, &[(CHAT, at(10, slow))]);
+    assert_eq!(loaded(&rosters).await.roster.fence, Seq(20));
+}
+
+#[tokio::test]
+async fn a_recent_roster_is_at_most_five_seconds_old() {
+    let (rosters, clock) = rosters(|n| group(&[ANA], n));
+    let fence = async || rosters.recent(CHAT).await.unwrap().unwrap().roster.fence;
+    assert_eq!(fence().await, Seq(1));
+    clock.advance(BELIEVED - Duration::from_millis(1));
+    assert_eq!(fence().await, Seq(1));
+    clock.advance(Duration::from_millis(1));
+    let known = loaded(&rosters).await;
+    let renewal = Renewal::of(&known).unwrap();
+    assert_eq!(fence().await, Seq(1), "somebody else is reading it again");
+    drop(renewal);
+    assert_eq!(fence().await, Seq(2), "nobody is");
+}
+
+#[test]
+fn a_roster_knows_its_members_and_how_far_the_conversation_has_come() {
+    let known = KnownRoster::new(group(&[ANA, BEN], 7), Barrier::default(), NOW, Moment::default());
+    assert_eq!(known.member(BEN).unwrap().user_id, BEN);
+    assert!(known.member(UserId::from_bytes([9; 16])).is_none());
+    assert_eq!(&known.everyone[..], [ANA, BEN]);
+    assert!(known.has_reached(Seq(7)) && !known.has_reached(Seq(8)));
+    known.reach(Seq(9));
+    known.reach(Seq(8));
+    assert!(known.has_reached(Seq(9)) && !known.has_reached(Seq(10)));
+}
+
+/// Rosters over a store with one direct conversation, in which Ben blocks Ana from the `n`th reading of blocks on; with
+/// how often rosters and blocks were read.
+fn guarded(shared: bool, from: u64) -> (Arc<Rosters>, Arc<ManualClock>, Arc<[AtomicU64; 2]>) {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let readings = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
+    let mut store = MockConversationRepository::new();
+    store.expect_rosters().returning({
+        let readings = readings.clone();
+        move |_| {
+            readings[0].fetch_add(1, Ordering::SeqCst);
+            Ok(vec![direct()])
+        }
+    });
+    let mut contacts = MockContactRepository::new();
+    contacts.expect_blocked().returning({
+        let readings = readings.clone();
+        move |_| {
+            let n = readings[1].fetch_add(1, Ordering::SeqCst) + 1;
+            Ok(if n < from { vec![] } else { vec![Tie::new(BEN, ANA)] })
+        }
+    });
+    let stores = Stores {
+        conversations: Arc::new(store),
+        contacts: Arc::new(contacts),
+        shared,
+        ..fixtures::stores()
+    };
+    let rosters = Rosters::new(&stores, clock.clone());
+    (Arc::new(rosters), clock, readings)
+}
+
+fn counts(readings: &[AtomicU64; 2]) -> [u64; 2] {
+    [0, 1].map(|n| readings[n].load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn what_another_server_puts_between_two_is_noticed_within_five_seconds() {
+    let (rosters, clock, readings) = guarded(true, 2);
+    assert!(loaded(&rosters).await.barrier.pass(ANA).is_ok());
+    clock.advance(BELIEVED - Duration::from_millis(1));
+    assert!(loaded(&rosters).await.barrier.pass(ANA).is_ok());
+    assert_eq!(counts(&readings), [1, 1]);
+    clock.advance(Duration::from_millis(1));
+    let known = loaded(&rosters).await;
+    assert!(known.barrier.pass(ANA).is_err());
+    assert_eq!(counts(&readings), [1, 2], "only what stands between them is read again");
+    assert!(loaded(&rosters).await.barrier.pass(ANA).is_err());
+    assert_eq!(counts(&readings), [1, 2], "and is remembered");
+    assert!(
+        !known.is_newer(rosters.now()),
+        "a refusal still takes a new reading of all"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_alone_reads_what_stands_between_two_once_until_it_is_forgotten() {
+    let (rosters, clock, readings) = guarded(false, 2);
+    assert!(loaded(&rosters).await.barrier.pass(ANA).is_ok());
+    clock.advance(Duration::from_secs(3_600));
+    assert!(loaded(&rosters).await.barrier.pass(ANA).is_ok());
+    assert_eq!(counts(&readings), [1, 1]);
+    rosters.forget(CHAT);
+    assert!(loaded(&rosters).await.barrier.pass(ANA).is_err());
+    assert_eq!(counts(&readings), [2, 2]);
+}

@@ -1,0 +1,131 @@
+//! Those who type, and telling others so.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::typing::{Input, Output, State, Typing};
+use crate::engine::driver::{Agenda, Alarm, Timed};
+use crate::engine::rosters::{KnownRoster, Rosters};
+use crate::ports::{Envelope, Runtime};
+use crate::protocol::Event;
+
+/// Knows who types where.
+pub(crate) struct Typists {
+    rosters: Arc<Rosters>,
+    runtime: Runtime,
+    timeout: Duration,
+    alarm: Alarm,
+    now: Mutex<Now>,
+}
+
+type Whose = (ConversationId, UserId);
+
+#[derive(Default)]
+struct Now {
+    typists: HashMap<Whose, State>,
+    agenda: Agenda<Whose>,
+}
+
+impl Typists {
+    pub(crate) fn new(runtime: Runtime, rosters: Arc<Rosters>, timeout: Duration, alarm: Alarm) -> Self {
+        Self {
+            rosters,
+            runtime,
+            timeout,
+            alarm,
+            now: Mutex::default(),
+        }
+    }
+
+    /// Takes note that a member types, or stopped, and tells the others what is news to them.
+    pub(crate) fn heard(&self, known: &KnownRoster, user_id: UserId, typing: Typing) {
+        let now = self.runtime.clock.now();
+        let input = match typing {
+            Typing::Goes => Input::Typed {
+                ends_at: now.plus(self.timeout),
+            },
+            Typing::Stopped => Input::Stopped,
+        };
+        self.feed(
+            &mut self.lock(),
+            (known.roster.conversation.id, user_id),
+            input,
+            now,
+            Some(known),
+        );
+    }
+
+    /// Takes note that what somebody typed was sent. Nobody is told: the message says so itself.
+    pub(crate) fn sent(&self, conversation_id: ConversationId, user_id: UserId) {
+        let mut present = self.lock();
+        let whose = (conversation_id, user_id);
+        if present.typists.contains_key(&whose) {
+            self.feed(&mut present, whose, Input::Sent, self.runtime.clock.now(), None);
+        }
+    }
+
+    /// Feeds a machine, and tells the others what it says. Who they are is read from what is known, where nobody has
+    /// just looked; who is not known is not told, and lets it end by itself.
+    fn feed(&self, present: &mut Now, whose: Whose, input: Input, now: Timestamp, known: Option<&KnownRoster>) {
+        let before = present.typists.get(&whose).copied().unwrap_or_default();
+        let Ok((state, outputs)) = before.step(input, now) else {
+            tracing::error!(?before, ?input, "typing was told what can't be");
+            return;
+        };
+        match state {
+            State::Idle => drop(present.typists.remove(&whose)),
+            state => drop(present.typists.insert(whose, state)),
+        }
+        if present.agenda.moved(whose, before.deadline(), state.deadline()) {
+            self.alarm.ring();
+        }
+        for output in outputs {
+            match known {
+                Some(known) => self.tell(known, whose, output),
+                None => {
+                    if let Some(known) = self.rosters.known(whose.0) {
+                        self.tell(&known, whose, output);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&self, known: &KnownRoster, (conversation_id, user_id): Whose, output: Output) {
+        let typing = output == Output::Show;
+        let is_out = known.member(user_id).is_none();
+        // A block hides it, and tells nobody that it does; who has left types no more.
+        if known.barrier.pass(user_id).is_err() || (typing && is_out) {
+            return;
+        }
+        let others = known.everyone.iter().copied().filter(|id| *id != user_id);
+        let event = Event::Typing {
+            conversation_id,
+            user_id,
+            typing,
+        };
+        self.runtime
+            .bus
+            .publish(Envelope::to_users(others.collect::<Vec<_>>(), None, event));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Timed for Typists {
+    fn elapse(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut present = self.lock();
+        while let Some(whose) = present.agenda.due(now) {
+            self.feed(&mut present, whose, Input::Elapsed, now, None);
+        }
+        present.agenda.earliest()
+    }
+}

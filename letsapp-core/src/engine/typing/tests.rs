@@ -1,0 +1,217 @@
+//! Who is told that somebody types, in virtual time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::domain::contact::Tie;
+use crate::domain::conversation::Roster;
+use crate::domain::id::{Seq, SessionId, UserId};
+use crate::domain::principal::Principal;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::typing::Typing;
+use crate::domain::window::Window;
+use crate::engine::error::{ConversationError, Forbidden};
+use crate::engine::fixtures;
+use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group};
+use crate::engine::rosters::Rosters;
+use crate::engine::typing::Typists;
+use crate::ports::Stores;
+use crate::ports::{Clock, MockContactRepository, MockConversationRepository, TokioClock};
+use crate::protocol::Event;
+use crate::services::typing::*;
+
+const CEM: UserId = UserId::from_bytes([3; 16]);
+const TIMEOUT: Duration = Duration::from_secs(6);
+const INTERVAL: Duration = Duration::from_secs(3);
+
+struct Chat {
+    service: TypingService,
+    typists: Arc<Typists>,
+    rosters: Arc<Rosters>,
+    bus: Arc<Recorder>,
+    clock: Arc<TokioClock>,
+    driver: JoinHandle<()>,
+}
+
+impl Chat {
+    /// A conversation with this roster; of another, there is nothing.
+    fn with(roster: Roster) -> Self {
+        Self::behind(Vec::new(), roster)
+    }
+
+    /// The same, where these blocks stand.
+    fn behind(blocks: Vec<Tie>, roster: Roster) -> Self {
+        let mut conversations = MockConversationRepository::new();
+        conversations.expect_members().returning({
+            let mut members = roster.members.clone();
+            // Cem was in once, where he is not now.
+            let mut cem = members[0].clone();
+            cem.user_id = CEM;
+            cem.windows = vec![Window {
+                from: Seq(1),
+                to: Some(Seq(2)),
+            }];
+            members.push(cem);
+            move |asked| {
+                let asked = asked
+                    .iter()
+                    .filter_map(|(_, user_id)| members.iter().rev().find(|member| member.user_id == *user_id).cloned());
+                Ok(asked.collect())
+            }
+        });
+        conversations
+            .expect_rosters()
+            .returning(move |_| Ok(vec![roster.clone()]));
+        let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(TokioClock::at(NOW)));
+        let mut contacts = MockContactRepository::new();
+        contacts.expect_blocked().returning(move |_| Ok(blocks.clone()));
+        let stores = Stores {
+            conversations: Arc::new(conversations),
+            contacts: Arc::new(contacts),
+            ..fixtures::stores()
+        };
+        let engine = Arc::new(fixtures::engine(stores, bus.clone(), clock.clone()));
+        Self {
+            driver: engine.start_driver(),
+            typists: engine.typing.clone(),
+            rosters: engine.rosters.clone(),
+            service: TypingService::new(engine),
+            bus,
+            clock,
+        }
+    }
+
+    async fn says(&self, user_id: UserId, typing: Typing) -> Result<(), ConversationError> {
+        let principal = Principal {
+            user_id,
+            session_id: SessionId::from_bytes([9; 16]),
+        };
+        self.service.set(&principal, CHAT, typing).await
+    }
+
+    /// Lets time pass, a little at a time, and returns what was told when: milliseconds from then, to whom, and whether.
+    async fn pass(&self, time: Duration) -> Vec<(u128, Vec<UserId>, bool)> {
+        const STEP: Duration = Duration::from_millis(100);
+        let start = self.clock.now();
+        let mut told = self.told(start);
+        while self.clock.now() < start.plus(time) {
+            tokio::time::advance(STEP).await;
+            tokio::task::yield_now().await;
+            told.extend(self.told(start));
+        }
+        told
+    }
+
+    fn told(&self, start: Timestamp) -> Vec<(u128, Vec<UserId>, bool)> {
+        let at = self.clock.now().since(start).as_millis();
+        let told = self.bus.take().into_iter().map(|(to, except, event)| match event {
+            Event::Typing {
+                conversation_id: CHAT,
+                user_id: ANA,
+                typing,
+            } => {
+                assert_eq!(except, None);
+                (at, to, typing)
+            }
+            other => panic!("not of Ana's typing: {other:?}"),
+        });
+        told.collect()
+    }
+}
+
+impl Drop for Chat {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_types_every_key_is_told_of_once_in_three_seconds_until_they_stop() {
+    let chat = Chat::with(group(&[ANA, BEN, CEM], 1));
+    let mut told = Vec::new();
+    for tenth in 0..80 {
+        chat.says(ANA, Typing::Goes).await.unwrap();
+        let now = chat.pass(Duration::from_millis(100)).await;
+        told.extend(now.into_iter().map(|(at, to, typing)| (tenth * 100 + at, to, typing)));
+    }
+    let others = || vec![BEN, CEM];
+    let at: Vec<_> = told.iter().map(|(at, ..)| at / 1_000).collect();
+    assert_eq!(at, [0, 3, 6], "{told:?}");
+    assert!(told.iter().all(|(_, to, typing)| *to == others() && *typing));
+    chat.says(ANA, Typing::Stopped).await.unwrap();
+    assert_eq!(
+        chat.pass(TIMEOUT).await,
+        [(0, others(), false)],
+        "at once, and nothing more"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_by_itself_when_nothing_more_is_heard() {
+    let chat = Chat::with(direct());
+    chat.says(ANA, Typing::Goes).await.unwrap();
+    let told = chat.pass(TIMEOUT * 2).await;
+    assert_eq!(told[0], (0, vec![BEN], true));
+    assert_eq!((told.len(), told[1].2), (2, false));
+    assert!((6_000..7_000).contains(&told[1].0), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_ends_it_without_a_word() {
+    let chat = Chat::with(direct());
+    chat.says(ANA, Typing::Goes).await.unwrap();
+    chat.typists.sent(CHAT, ANA);
+    assert_eq!(chat.pass(TIMEOUT * 2).await, [(0, vec![BEN], true)]);
+    chat.typists.sent(CHAT, BEN);
+    assert_eq!(
+        chat.pass(TIMEOUT).await,
+        [],
+        "of one who was not typing nothing is noted"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_and_types_again_is_shown_when_it_is_not_too_soon() {
+    let chat = Chat::with(direct());
+    for typing in [Typing::Goes, Typing::Stopped, Typing::Goes] {
+        chat.says(ANA, typing).await.unwrap();
+    }
+    let told = chat.pass(INTERVAL + Duration::from_millis(500)).await;
+    let typing: Vec<_> = told.iter().map(|(at, _, typing)| (at / 1_000, *typing)).collect();
+    assert_eq!(typing, [(0, true), (0, false), (3, true)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_members_type() {
+    let chat = Chat::with(direct());
+    let former = chat.says(CEM, Typing::Goes).await;
+    assert!(matches!(
+        former,
+        Err(ConversationError::Forbidden(Forbidden::NotAMember))
+    ));
+    let stranger = chat.says(UserId::from_bytes([9; 16]), Typing::Goes).await;
+    assert!(matches!(stranger, Err(ConversationError::NotFound)));
+    assert_eq!(chat.pass(TIMEOUT).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_later_goes_to_those_who_are_known_then() {
+    let chat = Chat::with(direct());
+    chat.says(ANA, Typing::Goes).await.unwrap();
+    assert_eq!(chat.pass(Duration::from_secs(1)).await.len(), 1);
+    // A block was put up: what stands between them is read anew by whoever asks next, and nobody has.
+    chat.rosters.forget(CHAT);
+    assert_eq!(chat.pass(TIMEOUT).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_block_stands_between_it_reaches_nobody_and_is_no_failure() {
+    for block in [Tie::new(ANA, BEN), Tie::new(BEN, ANA)] {
+        let chat = Chat::behind(vec![block], direct());
+        chat.says(ANA, Typing::Goes).await.unwrap();
+        chat.says(ANA, Typing::Stopped).await.unwrap();
+        assert_eq!(chat.pass(TIMEOUT * 2).await, []);
+    }
+}

@@ -1,0 +1,180 @@
+//! Who sees when somebody was last connected, and whether they are: the one place that decides it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::domain::contact::Tie;
+use crate::domain::id::UserId;
+use crate::domain::user::{Audience, User};
+use crate::domain::visibility;
+use crate::domain::visibility::{Relation, Sight, ViewerPair};
+use crate::ports::{ContactRepository, RepositoryError};
+use crate::protocol;
+use crate::protocol::LastSeen;
+
+/// Looks up who may see whose presence: when a user was last connected, and whether they are now.
+#[derive(Clone)]
+pub(crate) struct VisibilityChecker {
+    contacts: Arc<dyn ContactRepository>,
+}
+
+impl VisibilityChecker {
+    pub(crate) fn new(contacts: Arc<dyn ContactRepository>) -> Self {
+        Self { contacts }
+    }
+
+    /// Returns those of the users whose presence the viewer may see: two queries at most, however many they are.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    pub(crate) async fn of(&self, viewer: UserId, users: &[User]) -> Result<HashSet<UserId>, RepositoryError> {
+        let seen = self.among(users.iter().map(|user| (viewer, user))).await?;
+        Ok(seen.into_iter().map(|look| look.user_id).collect())
+    }
+
+    /// Returns who of those who look may see the presence of the one they look at: two queries at most, however many
+    /// they are.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    pub(crate) async fn among<'a>(
+        &self,
+        looks: impl Iterator<Item = (UserId, &'a User)> + Send,
+    ) -> Result<HashSet<ViewerPair>, RepositoryError> {
+        let mut seen = HashSet::new();
+        let mut open = Vec::new();
+        let (mut listings, mut walls) = (Vec::new(), Vec::new());
+        for (viewer, user) in looks {
+            let look = ViewerPair {
+                viewer,
+                user_id: user.id,
+            };
+            if viewer == user.id {
+                seen.insert(look);
+            } else if user.deleted_at.is_none() && user.settings.last_seen != Audience::Nobody {
+                let tie = Tie::new(user.id, viewer);
+                walls.extend([tie, tie.reversed()]);
+                if user.settings.last_seen == Audience::Contacts {
+                    listings.push(tie);
+                }
+                open.push((look, user.settings.last_seen));
+            }
+        }
+        if open.is_empty() {
+            return Ok(seen);
+        }
+        let listed = async {
+            match listings.as_slice() {
+                [] => Ok(Vec::new()),
+                listings => self.contacts.listed(listings).await,
+            }
+        };
+        let (listed, walls) = tokio::try_join!(listed, self.contacts.blocked(&walls))?;
+        let (listed, walls): (HashSet<_>, HashSet<_>) = (listed.into_iter().collect(), walls.into_iter().collect());
+        let may_see = |(look, audience): &(ViewerPair, Audience)| {
+            let tie = Tie::new(look.user_id, look.viewer);
+            let relation = Relation {
+                listed: listed.contains(&tie),
+                blocked: walls.contains(&tie) || walls.contains(&tie.reversed()),
+            };
+            visibility::sight(*audience, relation) == Sight::Visible
+        };
+        seen.extend(open.into_iter().filter(may_see).map(|(look, _)| look));
+        Ok(seen)
+    }
+
+    /// Shows users to a viewer, in the order given.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    pub(crate) async fn show(&self, viewer: UserId, users: &[User]) -> Result<Vec<protocol::User>, RepositoryError> {
+        let seen = self.of(viewer, users).await?;
+        let shown = users
+            .iter()
+            .map(|user| protocol::User::new(user, LastSeen::shown_if(seen.contains(&user.id))));
+        Ok(shown.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::user::Settings;
+    use crate::engine::fixtures::{ANA, BEN, NOW, user};
+    use crate::ports::MockContactRepository;
+
+    const CEM: UserId = UserId::from_bytes([3; 16]);
+
+    fn showing(id: UserId, last_seen: Audience) -> User {
+        User {
+            settings: Settings {
+                last_seen,
+                ..Settings::default()
+            },
+            last_seen_at: Some(NOW),
+            ..user(id, true)
+        }
+    }
+
+    fn among(all: &'static [Tie]) -> impl Fn(&[Tie]) -> Result<Vec<Tie>, RepositoryError> {
+        move |asked| {
+            assert!(!asked.is_empty(), "nothing is asked for nothing");
+            Ok(asked.iter().filter(|tie| all.contains(tie)).copied().collect())
+        }
+    }
+
+    /// A store in which these list and these block.
+    fn visibility(listed: &'static [Tie], blocked: &'static [Tie]) -> VisibilityChecker {
+        let mut contacts = MockContactRepository::new();
+        contacts.expect_listed().times(0..=1).returning(among(listed));
+        contacts.expect_blocked().times(0..=1).returning(among(blocked));
+        VisibilityChecker::new(Arc::new(contacts))
+    }
+
+    #[tokio::test]
+    async fn it_is_the_users_own_list_that_counts() {
+        let ben = [showing(BEN, Audience::Contacts)];
+        let mine = const { &[Tie::new(ANA, BEN)] };
+        assert!(visibility(mine, &[]).of(ANA, &ben).await.unwrap().is_empty());
+        let his = const { &[Tie::new(BEN, ANA)] };
+        assert_eq!(visibility(his, &[]).of(ANA, &ben).await.unwrap(), HashSet::from([BEN]));
+    }
+
+    #[tokio::test]
+    async fn a_block_in_either_direction_hides_both() {
+        let people = [showing(BEN, Audience::Everyone), showing(CEM, Audience::Everyone)];
+        for wall in [const { &[Tie::new(ANA, BEN)] }, const { &[Tie::new(BEN, ANA)] }] {
+            let seen = visibility(&[], wall).of(ANA, &people).await.unwrap();
+            assert_eq!(seen, HashSet::from([CEM]), "{wall:?}");
+            let looks = [(ANA, &people[0]), (CEM, &people[0])].into_iter();
+            let seen = visibility(&[], wall).among(looks).await.unwrap();
+            let look = ViewerPair {
+                viewer: CEM,
+                user_id: BEN,
+            };
+            assert_eq!(seen, HashSet::from([look]), "{wall:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_sees_oneself_and_nobody_sees_the_erased() {
+        let erased = User {
+            deleted_at: Some(NOW),
+            ..showing(BEN, Audience::Everyone)
+        };
+        let people = [showing(ANA, Audience::Nobody), erased];
+        let shown = visibility(&[], &[]).show(ANA, &people).await.unwrap();
+        let at: Vec<_> = shown.iter().map(|user| (user.id, user.last_seen_at)).collect();
+        assert_eq!(at, [(ANA, Some(NOW)), (BEN, None)]);
+    }
+
+    #[tokio::test]
+    async fn any_number_of_users_takes_two_queries() {
+        let people: Vec<_> = (10..60)
+            .map(|n| showing(UserId::from_bytes([n; 16]), Audience::Contacts))
+            .collect();
+        let listed = const { &[Tie::new(UserId::from_bytes([20; 16]), ANA)] };
+        let seen = visibility(listed, &[]).of(ANA, &people).await.unwrap();
+        assert_eq!(seen, HashSet::from([UserId::from_bytes([20; 16])]));
+    }
+}

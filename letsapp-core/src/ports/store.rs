@@ -1,0 +1,76 @@
+//! A store: the set of its repositories.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::ports::contacts::ContactRepository;
+use crate::ports::conversations::ConversationRepository;
+use crate::ports::error::RepositoryError;
+use crate::ports::keys::KeyRepository;
+use crate::ports::messages::MessageRepository;
+use crate::ports::sessions::SessionRepository;
+use crate::ports::users::UserRepository;
+
+/// A store, as the application sees it: one repository per aggregate.
+#[async_trait]
+pub trait Repositories: Send + Sync {
+    /// Returns the store of users and their credentials.
+    fn users(&self) -> Arc<dyn UserRepository>;
+
+    /// Returns the store of sessions.
+    fn sessions(&self) -> Arc<dyn SessionRepository>;
+
+    /// Returns the store of contacts and blocks.
+    fn contacts(&self) -> Arc<dyn ContactRepository>;
+
+    /// Returns the store of conversations and their members.
+    fn conversations(&self) -> Arc<dyn ConversationRepository>;
+
+    /// Returns the store of messages.
+    fn messages(&self) -> Arc<dyn MessageRepository>;
+
+    /// Returns the store of the server's own keys.
+    fn keys(&self) -> Arc<dyn KeyRepository>;
+
+    /// Tells whether other servers may write to the same data while this one does.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Asks the store whether it can serve.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Unavailable`] when it can't.
+    async fn ping(&self) -> Result<(), RepositoryError>;
+
+    /// Finishes what has been accepted, and lets go of files and connections. Later calls are
+    /// [`RepositoryError::Unavailable`].
+    async fn close(&self);
+}
+
+/// The repositories of one store, for all parts that read or write it. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Stores {
+    pub(crate) users: Arc<dyn UserRepository>,
+    pub(crate) sessions: Arc<dyn SessionRepository>,
+    pub(crate) contacts: Arc<dyn ContactRepository>,
+    pub(crate) conversations: Arc<dyn ConversationRepository>,
+    pub(crate) messages: Arc<dyn MessageRepository>,
+    /// Whether other servers write to the same data; see [`Repositories::is_shared`].
+    pub(crate) shared: bool,
+}
+
+impl Stores {
+    /// Takes the repositories of a store.
+    pub(crate) fn of(store: &dyn Repositories) -> Self {
+        Self {
+            users: store.users(),
+            sessions: store.sessions(),
+            contacts: store.contacts(),
+            conversations: store.conversations(),
+            messages: store.messages(),
+            shared: store.is_shared(),
+        }
+    }
+}

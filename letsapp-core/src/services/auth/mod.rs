@@ -1,0 +1,310 @@
+//! Who may sign up and in, and how long that lasts.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::principal::Principal;
+use crate::domain::session::Session;
+use crate::domain::user::{About, DisplayName, Email, Settings, User, Username};
+use crate::engine::Engine;
+use crate::engine::detached::see_through;
+use crate::engine::error::AuthError;
+use crate::engine::tokens::Refreshing;
+use crate::ports::{Claim, Envelope, Revoke};
+use crate::protocol::requests::{ChangePassword, Login, Register};
+use crate::protocol::{LastSeen, SessionInfo, SignedIn, Tokens};
+use crate::{ports, protocol};
+
+/// Accounts and sessions.
+///
+/// ```
+/// # use letsapp_core::{LetsApp, domain::user::Username, protocol::requests::{Password, Register}};
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let app = LetsApp::in_memory().await?;
+/// let request = Register::new(Username::parse("ana")?, Password::parse("a long password")?);
+/// let signed_in = app.auth().register(request).await?;
+/// let principal = app.auth().authenticate(&signed_in.tokens.access_token).await?;
+/// assert_eq!(principal.user_id, signed_in.user.id);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct AuthService {
+    engine: Arc<Engine>,
+}
+
+/// How long a replaced refresh token still gets its successor once that has been used: a phone loses replies.
+const GRACE: Duration = Duration::from_secs(10);
+
+impl AuthService {
+    pub(crate) const fn new(engine: Arc<Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// Makes an account and signs it in.
+    ///
+    /// # Errors
+    /// [`AuthError::UsernameTaken`], [`AuthError::EmailTaken`].
+    pub async fn register(&self, request: Register) -> Result<SignedIn, AuthError> {
+        let Register {
+            username,
+            password,
+            display_name,
+            email,
+            device_name,
+        } = request;
+        let now = self.engine.runtime.clock.now();
+        let hash = self
+            .engine
+            .sessions
+            .hasher
+            .hash(password, self.engine.sessions.salt())
+            .await;
+        let user = User {
+            id: UserId::from_uuid(self.engine.runtime.ids.timed(now)),
+            display_name: display_name.unwrap_or_else(|| DisplayName::from(&username)),
+            username,
+            about: About::default(),
+            email,
+            avatar_media_id: None,
+            settings: Settings::default(),
+            created_at: now,
+            last_seen_at: None,
+            deleted_at: None,
+        };
+        match self.engine.stores.users.create(user.clone(), hash).await? {
+            Claim::Done => Ok(self.start(&user, device_name).await?.1),
+            Claim::UsernameTaken => Err(AuthError::UsernameTaken),
+            Claim::EmailTaken => Err(AuthError::EmailTaken),
+        }
+    }
+
+    /// Signs in with a username or an address, and a password. It takes the same time whichever of them is wrong.
+    ///
+    /// # Errors
+    /// [`AuthError::WrongCredentials`].
+    pub async fn login(&self, request: Login) -> Result<SignedIn, AuthError> {
+        let Login {
+            username,
+            password,
+            device_name,
+        } = request;
+        let credential = match login(&username) {
+            Some(login) => self.engine.stores.users.credential(&login).await?,
+            None => None,
+        };
+        let expected = credential.as_ref().map(|credential| credential.password.clone());
+        if !self.engine.sessions.hasher.verify(password, expected).await {
+            return Err(AuthError::WrongCredentials);
+        }
+        let credential = credential.ok_or(AuthError::WrongCredentials)?;
+        let user = self.engine.stores.users.find(&[credential.user_id]).await?.pop();
+        let user = user.ok_or(AuthError::WrongCredentials)?;
+        let (session_id, signed_in) = self.start(&user, device_name).await?;
+        // A change of the password ends the sessions that it finds; this one, it may have just missed.
+        let now = self.engine.stores.users.credential(&ports::Login::Id(user.id)).await?;
+        if now.is_none_or(|now| now.password != credential.password) {
+            self.engine
+                .sessions
+                .end(user.id, Revoke::One(session_id), "password_changed")
+                .await?;
+            return Err(AuthError::WrongCredentials);
+        }
+        Ok(signed_in)
+    }
+
+    /// Takes a refresh token for the next pair of tokens. The token just replaced gets the same successor again until
+    /// that has been used, and for ten seconds after; then its use revokes the session, as does that of any older one.
+    ///
+    /// # Errors
+    /// [`AuthError::Unauthenticated`].
+    pub async fn refresh(&self, token: &str) -> Result<Tokens, AuthError> {
+        let Engine { runtime, sessions, .. } = &*self.engine;
+        let presented = Refreshing::read(token, &sessions.settings.refresh_keys).ok_or(AuthError::Unauthenticated)?;
+        let now = runtime.clock.now();
+        let mut session = self.engine.sessions.session(presented.session_id, now).await?;
+        if presented.number == session.refresh.number {
+            if let Some(rotated) = self.engine.sessions.rotate(&session, token, now).await? {
+                return Ok(self.engine.sessions.issue(&rotated, rotated.refresh.number, now));
+            }
+            // Somebody else presented the same token a moment ago; they and we get the same successor.
+            session = self.engine.sessions.session(presented.session_id, now).await?;
+        }
+        let successor = presented.number.saturating_add(1);
+        let in_grace = match session.refresh.number.checked_sub(presented.number) {
+            Some(1) => session
+                .refresh
+                .used_at
+                .is_none_or(|used_at| now.since(used_at) <= GRACE),
+            Some(2) => now.since(session.refresh.issued_at) <= GRACE,
+            _ => false,
+        };
+        if in_grace {
+            return Ok(self.engine.sessions.issue(&session, successor, now));
+        }
+        tracing::warn!(user.id = %session.user_id, session.id = %session.id, "a spent refresh token was used again");
+        self.engine
+            .sessions
+            .end(session.user_id, Revoke::One(session.id), "refresh_token_reused")
+            .await?;
+        Err(AuthError::Unauthenticated)
+    }
+
+    /// Ends the session that asks.
+    ///
+    /// # Errors
+    /// [`AuthError::Store`] when the store fails.
+    pub async fn logout(&self, principal: &Principal) -> Result<(), AuthError> {
+        self.engine
+            .sessions
+            .end(principal.user_id, Revoke::One(principal.session_id), "logged_out")
+            .await
+            .map(drop)
+    }
+
+    /// Replaces one's password and ends every other session.
+    ///
+    /// # Errors
+    /// [`AuthError::WrongPassword`] when the current one is not right.
+    pub async fn change_password(&self, principal: &Principal, request: ChangePassword) -> Result<(), AuthError> {
+        let credential = self
+            .engine
+            .sessions
+            .proven(principal.user_id, request.current_password)
+            .await?;
+        let hash = self
+            .engine
+            .sessions
+            .hasher
+            .hash(request.new_password, self.engine.sessions.salt())
+            .await;
+        let (engine, user_id) = (Arc::clone(&self.engine), principal.user_id);
+        let others = Revoke::AllBut(principal.session_id);
+        let change = async move {
+            // Sessions first: should we stop in between, nobody who knew the old password stays signed in.
+            engine.sessions.end(user_id, others, "password_changed").await?;
+            let users = &engine.stores.users;
+            if !users.replace_password(user_id, &credential.password, hash).await? {
+                return Err(AuthError::WrongPassword);
+            }
+            // Whoever signed in with the old password in between is out as well.
+            engine.sessions.end(user_id, others, "password_changed").await?;
+            Ok(())
+        };
+        see_through(change).await
+    }
+
+    /// Returns the devices that one is signed in with, the newest first.
+    ///
+    /// # Errors
+    /// [`AuthError::Store`] when the store fails.
+    pub async fn sessions(&self, principal: &Principal) -> Result<Vec<SessionInfo>, AuthError> {
+        let now = self.engine.runtime.clock.now();
+        let sessions = self.engine.stores.sessions.of_user(principal.user_id).await?;
+        let alive = sessions.into_iter().filter(|session| session.expires_at > now);
+        Ok(alive
+            .map(|session| SessionInfo {
+                id: session.id,
+                device_name: session.device_name,
+                created_at: session.created_at,
+                last_used_at: session.last_used_at,
+                current: session.id == principal.session_id,
+            })
+            .collect())
+    }
+
+    /// Ends one of one's own sessions.
+    ///
+    /// # Errors
+    /// [`AuthError::NotFound`] when there is no such session of one's own.
+    pub async fn revoke_session(&self, principal: &Principal, id: SessionId) -> Result<(), AuthError> {
+        let ended = self
+            .engine
+            .sessions
+            .end(principal.user_id, Revoke::One(id), "revoked")
+            .await?;
+        if ended.is_empty() {
+            Err(AuthError::NotFound)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Tells who presents an access token.
+    ///
+    /// # Errors
+    /// [`AuthError::TokenExpired`] when it is too old, [`AuthError::Unauthenticated`] when it is not ours or its
+    /// session is over.
+    pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthError> {
+        let now = self.engine.runtime.clock.now();
+        let claims = self.engine.sessions.tokens.check(token, now)?;
+        let session = self.engine.sessions.recent(claims.sid, claims.generation, now).await?;
+        if session.user_id != claims.sub {
+            return Err(AuthError::Unauthenticated);
+        }
+        self.engine.sessions.note_use(session, claims.generation, now).await?;
+        Ok(Principal {
+            user_id: claims.sub,
+            session_id: claims.sid,
+        })
+    }
+
+    /// Tells the connections of a session if it is over: one that ended after it was authenticated, and before the
+    /// connection was in the [`Hub`](crate::engine::events::Hub), was told in vain. To be called behind
+    /// [`connect`](crate::engine::events::Hub::connect).
+    ///
+    /// # Errors
+    /// [`AuthError::Unauthenticated`] when it is over, [`AuthError::Store`] when the store fails.
+    pub async fn confirm(&self, principal: &Principal) -> Result<(), AuthError> {
+        let now = self.engine.runtime.clock.now();
+        match self.engine.sessions.recent(principal.session_id, 0, now).await {
+            Ok(session) if session.user_id == principal.user_id => Ok(()),
+            Ok(_) | Err(AuthError::Unauthenticated) => {
+                let envelope = Envelope::end_of_session(principal.user_id, principal.session_id, "revoked");
+                self.engine.runtime.bus.publish(envelope);
+                Err(AuthError::Unauthenticated)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Starts a session.
+    async fn start(&self, user: &User, device_name: Option<String>) -> Result<(SessionId, SignedIn), AuthError> {
+        let Engine {
+            stores,
+            runtime,
+            sessions,
+            ..
+        } = &*self.engine;
+        let now = runtime.clock.now();
+        let id = SessionId::from_uuid(runtime.ids.random());
+        let session = Session {
+            id,
+            user_id: user.id,
+            device_name,
+            created_at: now,
+            last_used_at: now,
+            expires_at: now.plus(sessions.settings.refresh_ttl),
+            refresh: self.engine.sessions.generation(id, 1, now),
+            previous: None,
+        };
+        stores.sessions.create(session.clone()).await?;
+        let signed_in = SignedIn {
+            user: protocol::User::new(user, LastSeen::Shown),
+            tokens: self.engine.sessions.issue(&session, 1, now),
+        };
+        Ok((id, signed_in))
+    }
+}
+
+/// Reads what somebody signs in with; `None` if it can be neither a username nor an address.
+fn login(text: &str) -> Option<ports::Login> {
+    if text.contains('@') {
+        Email::parse(text).ok().map(ports::Login::Email)
+    } else {
+        Username::parse(text).ok().map(ports::Login::Username)
+    }
+}

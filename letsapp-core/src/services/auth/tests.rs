@@ -1,0 +1,327 @@
+//! Races between what is remembered of a session and what becomes of it, on stores that act at the worst moment.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::domain::credential::Credential;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::{User, Username};
+use crate::engine::fixtures;
+use crate::ports::MockSessionRepository;
+use crate::ports::Stores;
+use crate::ports::{
+    Claim, Clock, Envelope, EventBus, IdSource, ManualClock, MockUserRepository, RepositoryError, SystemIds,
+};
+use crate::protocol::Tokens;
+use crate::protocol::requests::{ChangePassword, Login, Password, Register};
+use crate::services::auth::*;
+
+/// Takes whatever is told.
+struct Silence;
+
+impl EventBus for Silence {
+    fn publish(&self, _: Envelope) {}
+}
+
+fn service(users: MockUserRepository, sessions: MockSessionRepository, clock: Arc<ManualClock>) -> AuthService {
+    let stores = Stores {
+        users: Arc::new(users),
+        sessions: Arc::new(sessions),
+        ..fixtures::stores()
+    };
+    AuthService::new(Arc::new(fixtures::engine(stores, Arc::new(Silence), clock)))
+}
+
+fn password(text: &str) -> Password {
+    Password::parse(text).unwrap()
+}
+
+fn register() -> Register {
+    Register::new(Username::parse("ana").unwrap(), password("a long password"))
+}
+
+/// The one session that there is, if it is not revoked.
+type Row = Arc<Mutex<Option<Session>>>;
+
+/// What another does while the store is at work: it runs once, in the middle of the next call of that method.
+type Meanwhile = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+
+/// A service over one row, and what it takes to disturb it.
+struct Bench {
+    auth: AuthService,
+    clock: Arc<ManualClock>,
+    row: Row,
+    finds: Arc<AtomicUsize>,
+    while_used: Meanwhile,
+    behind_find: Meanwhile,
+    used: Arc<AtomicUsize>,
+}
+
+fn bench() -> Bench {
+    let row = Row::default();
+    let (while_used, behind_find) = (Meanwhile::default(), Meanwhile::default());
+    let (finds, used) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut users = MockUserRepository::new();
+    users.expect_create().returning(|_, _| Ok(Claim::Done));
+    let mut sessions = MockSessionRepository::new();
+    sessions.expect_create().returning({
+        let row = row.clone();
+        move |session| {
+            *row.lock().unwrap() = Some(session);
+            Ok(())
+        }
+    });
+    sessions.expect_find().returning({
+        let (row, finds, behind_find) = (row.clone(), finds.clone(), behind_find.clone());
+        move |_| {
+            finds.fetch_add(1, Ordering::SeqCst);
+            let found = row.lock().unwrap().clone();
+            run(&behind_find);
+            Ok(found.into_iter().collect())
+        }
+    });
+    sessions.expect_used().returning({
+        let (row, while_used, used) = (row.clone(), while_used.clone(), used.clone());
+        move |_, number, at| {
+            used.fetch_add(1, Ordering::SeqCst);
+            if let Some(session) = row.lock().unwrap().as_mut() {
+                session.last_used_at = at;
+                if session.refresh.number == number {
+                    session.refresh.used_at.get_or_insert(at);
+                }
+            }
+            run(&while_used);
+            Ok(())
+        }
+    });
+    sessions.expect_rotate().returning({
+        let row = row.clone();
+        move |_, from, to, expires_at| {
+            let mut row = row.lock().unwrap();
+            let session = row.as_mut().filter(|session| session.refresh.hash == from);
+            Ok(session.is_some_and(|session| {
+                session.previous = Some(from);
+                session.refresh = to;
+                session.expires_at = expires_at;
+                true
+            }))
+        }
+    });
+    sessions.expect_revoke().returning({
+        let row = row.clone();
+        move |_, _| {
+            Ok(row
+                .lock()
+                .unwrap()
+                .take()
+                .map(|session| session.id)
+                .into_iter()
+                .collect())
+        }
+    });
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
+    Bench {
+        auth: service(users, sessions, clock.clone()),
+        clock,
+        row,
+        finds,
+        while_used,
+        behind_find,
+        used,
+    }
+}
+
+fn run(meanwhile: &Meanwhile) {
+    let act = meanwhile.lock().unwrap().take();
+    if let Some(act) = act {
+        act();
+    }
+}
+
+impl Bench {
+    async fn sign_in(&self) -> (Principal, Tokens) {
+        let tokens = self.auth.register(register()).await.unwrap().tokens;
+        (self.auth.authenticate(&tokens.access_token).await.unwrap(), tokens)
+    }
+
+    /// Lets this session be ended here, in the middle of what the store does next.
+    fn log_out_during(&self, meanwhile: &Meanwhile, principal: Principal) {
+        let auth = self.auth.clone();
+        *meanwhile.lock().unwrap() = Some(Box::new(move || {
+            // On a runtime of its own: this one is held up here.
+            let logout = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                runtime.block_on(auth.logout(&principal))
+            });
+            logout.join().unwrap().unwrap();
+        }));
+    }
+
+    async fn is_in(&self, tokens: &Tokens) -> bool {
+        self.auth.authenticate(&tokens.access_token).await.is_ok()
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_its_use_is_noted_stays_ended() {
+    let bench = bench();
+    let (principal, tokens) = bench.sign_in().await;
+    bench.clock.advance(Duration::from_secs(61));
+    bench.log_out_during(&bench.while_used, principal);
+    let _ = bench.is_in(&tokens).await;
+    assert!(bench.row.lock().unwrap().is_none(), "it was ended in the middle");
+    assert!(!bench.is_in(&tokens).await);
+}
+
+#[tokio::test]
+async fn a_session_that_ends_behind_its_reading_stays_ended() {
+    let bench = bench();
+    let (principal, tokens) = bench.sign_in().await;
+    bench.clock.advance(Duration::from_secs(5));
+    bench.log_out_during(&bench.behind_find, principal);
+    let _ = bench.is_in(&tokens).await;
+    assert!(bench.row.lock().unwrap().is_none(), "it was ended in the middle");
+    assert!(!bench.is_in(&tokens).await);
+}
+
+#[tokio::test]
+async fn a_session_that_another_server_ends_is_believed_for_five_seconds_however_it_is_used() {
+    let bench = bench();
+    let (_, tokens) = bench.sign_in().await;
+    bench.clock.advance(Duration::from_secs(57));
+    assert!(bench.is_in(&tokens).await, "read now, and believed from here on");
+    *bench.row.lock().unwrap() = None;
+    bench.clock.advance(Duration::from_millis(4_999));
+    let used = bench.used.load(Ordering::SeqCst);
+    assert!(bench.is_in(&tokens).await);
+    assert_eq!(bench.used.load(Ordering::SeqCst), used + 1, "a use that was noted");
+    bench.clock.advance(Duration::from_millis(1));
+    assert!(!bench.is_in(&tokens).await);
+}
+
+#[tokio::test]
+async fn a_session_is_read_once_in_five_seconds_and_its_use_noted_once_a_minute() {
+    let bench = bench();
+    let (_, tokens) = bench.sign_in().await;
+    let (finds, used) = (bench.finds.load(Ordering::SeqCst), bench.used.load(Ordering::SeqCst));
+    for _ in 0..120 {
+        bench.clock.advance(Duration::from_secs(1));
+        assert!(bench.is_in(&tokens).await);
+    }
+    assert_eq!(bench.finds.load(Ordering::SeqCst) - finds, 24);
+    assert_eq!(bench.used.load(Ordering::SeqCst) - used, 2);
+}
+
+#[tokio::test]
+async fn the_first_use_of_a_successor_made_elsewhere_is_noted_though_its_predecessor_is_remembered() {
+    let bench = bench();
+    let (_, first) = bench.sign_in().await;
+    let before = bench.row.lock().unwrap().clone();
+    let elsewhere = bench.auth.refresh(&first.refresh_token).await.unwrap();
+    let rotated = bench.row.lock().unwrap().clone();
+    // As if it was rotated by another server, while this one remembers it as it was before.
+    *bench.row.lock().unwrap() = before;
+    assert!(bench.is_in(&first).await);
+    *bench.row.lock().unwrap() = rotated;
+    assert!(bench.is_in(&elsewhere).await);
+    let used_at = bench.row.lock().unwrap().as_ref().unwrap().refresh.used_at;
+    assert_eq!(
+        used_at,
+        Some(bench.clock.now()),
+        "from here on the predecessor has ten seconds"
+    );
+}
+
+#[tokio::test]
+async fn a_login_that_checked_the_old_password_does_not_outlive_its_change() {
+    let changed = Arc::new(AtomicBool::new(false));
+    let (old, new) = {
+        let hasher = crate::engine::passwords::Hasher::new();
+        (
+            hasher.hash(password("the old password"), [1; 16]).await,
+            hasher.hash(password("the new password"), [2; 16]).await,
+        )
+    };
+    let user_id = UserId::from_bytes([1; 16]);
+    let mut users = MockUserRepository::new();
+    users.expect_credential().returning({
+        let changed = changed.clone();
+        move |_| {
+            let password = if changed.load(Ordering::SeqCst) { &new } else { &old };
+            Ok(Some(Credential {
+                user_id,
+                password: password.clone(),
+            }))
+        }
+    });
+    users
+        .expect_find()
+        .returning(move |_| Ok(vec![crate::engine::fixtures::user(user_id, true)]));
+    let (started, ended) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    let mut sessions = MockSessionRepository::new();
+    sessions.expect_create().returning({
+        let (started, changed) = (started.clone(), changed.clone());
+        move |session: Session| {
+            // The change has replaced the password and ended the sessions that it found; this one comes behind.
+            changed.store(true, Ordering::SeqCst);
+            started.lock().unwrap().push(session.id);
+            Ok(())
+        }
+    });
+    sessions.expect_revoke().returning({
+        let ended = ended.clone();
+        move |_, which| {
+            let Revoke::One(id) = which else { panic!("{which:?}") };
+            ended.lock().unwrap().push(id);
+            Ok(vec![id])
+        }
+    });
+    let auth = service(users, sessions, Arc::new(ManualClock::default()));
+    let refused = auth
+        .login(Login {
+            username: "ana".to_owned(),
+            password: password("the old password"),
+            device_name: None,
+        })
+        .await;
+    assert!(matches!(refused, Err(AuthError::WrongCredentials)));
+    assert_eq!(started.lock().unwrap().len(), 1);
+    assert_eq!(*started.lock().unwrap(), *ended.lock().unwrap());
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_no_reason_to_call_a_token_wrong() {
+    let mut sessions = MockSessionRepository::new();
+    sessions.expect_create().returning(|_| Ok(()));
+    sessions
+        .expect_find()
+        .returning(|_| Err(RepositoryError::unavailable("out for lunch")));
+    let mut users = MockUserRepository::new();
+    users.expect_create().returning(|_: User, _| Ok(Claim::Done));
+    users
+        .expect_credential()
+        .returning(|_| Err(RepositoryError::unavailable("out for lunch")));
+    let auth = service(users, sessions, Arc::new(ManualClock::default()));
+    let tokens = auth.register(register()).await.unwrap().tokens;
+    let principal = Principal {
+        user_id: UserId::from_bytes([1; 16]),
+        session_id: SessionId::from_uuid((&SystemIds as &dyn IdSource).random()),
+    };
+    let change = ChangePassword {
+        current_password: password("the old password"),
+        new_password: password("the new password"),
+    };
+    let refusals = [
+        auth.authenticate(&tokens.access_token).await.map(drop),
+        auth.refresh(&tokens.refresh_token).await.map(drop),
+        auth.change_password(&principal, change).await,
+    ];
+    for refusal in refusals {
+        assert!(
+            matches!(refusal, Err(AuthError::Store(RepositoryError::Unavailable(_)))),
+            "{refusal:?}"
+        );
+    }
+}

@@ -1,0 +1,196 @@
+//! How conversations come about.
+
+use std::collections::HashSet;
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::conversation::{Conversation, Kind, MAX_MEMBERS};
+use crate::domain::id::{ConnectionId, ConversationId, UserId};
+use crate::domain::principal::Principal;
+use crate::domain::text::Title;
+use crate::domain::user::About;
+use crate::engine::Engine;
+use crate::engine::commit::{Command, Done, Wish};
+use crate::engine::error::ConversationError;
+use crate::ports::{Creation, Envelope};
+use crate::protocol::Event;
+use crate::services::made::Made;
+
+/// A group that is asked for.
+pub(super) struct Group {
+    /// The client's choice.
+    pub(super) id: Option<ConversationId>,
+    pub(super) title: Title,
+    pub(super) about: Option<About>,
+    pub(super) member_ids: Vec<UserId>,
+}
+
+/// Makes the conversation of a pair, or finds it.
+pub(super) async fn create_direct(
+    engine: &Engine,
+    principal: &Principal,
+    peer: UserId,
+    origin: Option<ConnectionId>,
+) -> Result<(ConversationId, Made), ConversationError> {
+    let me = principal.user_id;
+    if peer == me {
+        let detail = "a direct conversation takes somebody else";
+        return Err(ConversationError::invalid("user_id", "is_self", detail));
+    }
+    let id = ConversationId::of_pair(me, peer);
+    let pair = if me < peer { (me, peer) } else { (peer, me) };
+    if let Err(error) = check_users(engine, "user_id", &[peer]).await {
+        // With somebody who is gone nothing is begun, but what there was with them stays.
+        let found = engine.stores.conversations.find(&[id]).await?;
+        return match found.first() {
+            Some(found) if is_of(found, pair) => Ok((id, Made::Before)),
+            _ => Err(error),
+        };
+    }
+    let now = engine.runtime.clock.now();
+    let conversation = Conversation {
+        id,
+        kind: Kind::Direct,
+        title: None,
+        about: About::default(),
+        avatar_media_id: None,
+        created_by: me,
+        created_at: now,
+        pair: Some(pair),
+        fingerprint: None,
+        deleted_at: None,
+    };
+    match engine.stores.conversations.create_direct(conversation, now).await? {
+        Creation::Created(_) => {
+            let mut of = vec![(id, me)];
+            // Who blocks somebody hears nothing of what they begin.
+            let known = engine.rosters.load([id].into_iter()).await?;
+            if known
+                .get(&id)
+                .is_none_or(|known| !known.barrier.blockers.contains(&peer))
+            {
+                of.push((id, peer));
+            }
+            let members = engine.stores.conversations.members(&of).await?;
+            for (viewer, view) in engine.views.of(members).await? {
+                let event = Event::ConversationCreated(Box::new(view));
+                engine.runtime.bus.publish(Envelope::to_users([viewer], origin, event));
+            }
+            Ok((id, Made::Now))
+        }
+        Creation::Existing(found) if is_of(&found, pair) => Ok((found.id, Made::Before)),
+        Creation::Existing(_) => Err(ConversationError::Conflict),
+    }
+}
+
+/// Makes a group of its creator and others, or finds the one that the same request made.
+pub(super) async fn create_group(
+    engine: &Engine,
+    principal: &Principal,
+    group: Group,
+    origin: Option<ConnectionId>,
+) -> Result<(ConversationId, Made), ConversationError> {
+    let Group {
+        id: chosen,
+        title,
+        about,
+        member_ids: mut user_ids,
+    } = group;
+    user_ids.retain(|user_id| *user_id != principal.user_id);
+    user_ids.sort_unstable();
+    user_ids.dedup();
+    user_ids.insert(0, principal.user_id);
+    if user_ids.len() > MAX_MEMBERS {
+        let detail = format!("a group holds at most {MAX_MEMBERS} members");
+        return Err(ConversationError::invalid("member_ids", "too_many", detail));
+    }
+    let fingerprint = fingerprint(title.as_str(), about.as_ref(), &user_ids);
+    if let Err(error) = check_users(engine, "member_ids", &user_ids).await {
+        // Who was there when it was made may be gone when the request is repeated.
+        return match chosen {
+            Some(id) if was_made(engine, id, principal.user_id, fingerprint).await? => Ok((id, Made::Before)),
+            _ => Err(error),
+        };
+    }
+    let now = engine.runtime.clock.now();
+    let id = chosen.unwrap_or_else(|| ConversationId::from_uuid(engine.runtime.ids.random()));
+    let conversation = Conversation {
+        id,
+        kind: Kind::Group,
+        title: Some(title),
+        about: about.unwrap_or_default(),
+        avatar_media_id: None,
+        created_by: principal.user_id,
+        created_at: now,
+        pair: None,
+        fingerprint: Some(fingerprint),
+        deleted_at: None,
+    };
+    let wish = Wish {
+        conversation_id: id,
+        actor: principal.user_id,
+        origin,
+        at: now,
+        operation: *id.as_bytes(),
+        command: Command::Create {
+            conversation: Box::new(conversation),
+            user_ids,
+        },
+    };
+    match engine.lanes.submit(wish).await {
+        Ok(Done::Exists(found)) if is_same(&found, principal.user_id, fingerprint) => Ok((id, Made::Before)),
+        Ok(Done::Exists(_)) => Err(ConversationError::Conflict),
+        Ok(Done::Changed(_) | Done::Sent(_)) => Ok((id, Made::Now)),
+        Ok(Done::Unchanged(_) | Done::Nothing) => Ok((id, Made::Before)),
+        Err(refusal) => Err(engine.access.explain(refusal, id, principal.user_id).await),
+    }
+}
+
+/// Checks that all of these users exist.
+pub(super) async fn check_users(engine: &Engine, field: &str, ids: &[UserId]) -> Result<(), ConversationError> {
+    let users = engine.stores.users.find(ids).await?;
+    let known: HashSet<_> = users
+        .iter()
+        .filter(|user| user.deleted_at.is_none())
+        .map(|user| user.id)
+        .collect();
+    match ids.iter().find(|id| !known.contains(id)) {
+        Some(id) => Err(ConversationError::invalid(
+            field,
+            "unknown_user",
+            format!("there is no user {id}"),
+        )),
+        None => Ok(()),
+    }
+}
+
+async fn was_made(
+    engine: &Engine,
+    id: ConversationId,
+    by: UserId,
+    fingerprint: [u8; 32],
+) -> Result<bool, ConversationError> {
+    let found = engine.stores.conversations.find(&[id]).await?;
+    Ok(found.iter().any(|found| is_same(found, by, fingerprint)))
+}
+
+fn is_of(found: &Conversation, pair: (UserId, UserId)) -> bool {
+    found.kind == Kind::Direct && found.pair == Some(pair)
+}
+
+fn is_same(found: &Conversation, by: UserId, fingerprint: [u8; 32]) -> bool {
+    found.created_by == by && found.fingerprint == Some(fingerprint)
+}
+
+/// Tells a retry of the request that made a group from another request with its id.
+fn fingerprint(title: &str, about: Option<&About>, user_ids: &[UserId]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in [title, about.map_or("", About::as_str)] {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
+    }
+    for user_id in user_ids {
+        hash.update(user_id.as_bytes());
+    }
+    hash.finalize().into()
+}

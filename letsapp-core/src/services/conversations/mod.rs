@@ -1,0 +1,265 @@
+//! What members may do with conversations.
+
+mod creation;
+mod reading;
+
+pub use reading::{ListPosition, MemberPosition};
+
+use std::sync::Arc;
+
+use crate::domain::id::{ConnectionId, ConversationId, UserId};
+use crate::domain::member::PreferencesPatch;
+use crate::domain::message::{Content, Message, SystemEvent};
+use crate::domain::principal::Principal;
+use crate::domain::role::Role;
+use crate::engine::Engine;
+use crate::engine::commit::{Act, Command, Done, Wish};
+use crate::engine::detached::see_through;
+use crate::engine::error::{ConversationError, Forbidden};
+use crate::ports::Envelope;
+use crate::protocol;
+use crate::protocol::Event;
+use crate::protocol::requests::{AddMembers, CreateConversation, UpdateConversation};
+use crate::services::conversations::creation::{Group, check_users, create_direct, create_group};
+use crate::services::made::Made;
+
+/// Conversations, as their members handle them.
+///
+/// ```
+/// # use letsapp_core::{LetsApp, protocol::requests::CreateConversation};
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let app = LetsApp::in_memory().await?;
+/// let (ana, ben) = (app.sign_up("ana", "a long password").await?, app.sign_up("ben", "a long password").await?);
+/// let request = CreateConversation::Direct { user_id: ben.user_id };
+/// let (made, _) = app.conversations().create(&ana, request, None).await?;
+/// assert_eq!(app.conversations().find(&ben, made.id).await?.peer.unwrap().id, ana.user_id);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct ConversationService {
+    engine: Arc<Engine>,
+}
+
+impl ConversationService {
+    pub(crate) const fn new(engine: Arc<Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// Makes a conversation, or finds the one that the same request made before: the one of a pair, or a group by its
+    /// id.
+    ///
+    /// # Errors
+    /// - [`ConversationError::Invalid`] for a conversation with oneself, unknown users, or too many of them;
+    /// - [`ConversationError::Conflict`] when the id stands for something else.
+    pub async fn create(
+        &self,
+        principal: &Principal,
+        request: CreateConversation,
+        origin: Option<ConnectionId>,
+    ) -> Result<(protocol::Conversation, Made), ConversationError> {
+        let engine = &*self.engine;
+        let (id, made) = match request {
+            CreateConversation::Direct { user_id } => create_direct(engine, principal, user_id, origin).await?,
+            CreateConversation::Group {
+                id,
+                title,
+                about,
+                member_ids,
+            } => {
+                let group = Group {
+                    id,
+                    title,
+                    about,
+                    member_ids,
+                };
+                create_group(engine, principal, group, origin).await?
+            }
+        };
+        Ok((self.find(principal, id).await?, made))
+    }
+
+    /// Changes a group's title, description or picture, each told by a system message.
+    ///
+    /// # Errors
+    /// [`ConversationError::Forbidden`] unless one is an admin or the owner; [`ConversationError::Invalid`] for a picture
+    /// that there is not.
+    pub async fn update(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        request: UpdateConversation,
+        origin: Option<ConnectionId>,
+    ) -> Result<protocol::Conversation, ConversationError> {
+        let UpdateConversation {
+            title,
+            about,
+            avatar_media_id,
+        } = request;
+        self.engine.access.participant(id, principal.user_id).await?;
+        if matches!(avatar_media_id, Some(Some(_))) {
+            let detail = "there is no such picture";
+            return Err(ConversationError::invalid("avatar_media_id", "not_found", detail));
+        }
+        let acts = [
+            title.map(Act::Retitle),
+            about.map(Act::Describe),
+            avatar_media_id.map(Act::Picture),
+        ];
+        for act in acts.into_iter().flatten() {
+            self.govern(principal, id, act, origin).await?;
+        }
+        self.find(principal, id).await
+    }
+
+    /// Changes what one has set for oneself in a conversation.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one never was in it, [`ConversationError::Forbidden`] when one is not now.
+    pub async fn update_mine(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        patch: PreferencesPatch,
+        origin: Option<ConnectionId>,
+    ) -> Result<protocol::Conversation, ConversationError> {
+        self.engine.access.participant(id, principal.user_id).await?;
+        let (engine, user_id) = (Arc::clone(&self.engine), principal.user_id);
+        let prefer = async move {
+            let dated = engine.pending_writes.date(&*engine.runtime.clock);
+            engine.stores.conversations.prefer(id, user_id, patch, dated.at).await
+        };
+        // Should whoever asks give up, no sync passes over what is still being stored all the same.
+        let member = see_through(prefer).await?;
+        let member = member.ok_or(ConversationError::NotFound)?;
+        let view = self.engine.views.of(vec![member]).await?.pop();
+        let (_, view) = view.ok_or(ConversationError::NotFound)?;
+        let event = Event::ConversationUpdated(Box::new(view.clone()));
+        self.engine
+            .runtime
+            .bus
+            .publish(Envelope::to_users([principal.user_id], origin, event));
+        Ok(view)
+    }
+
+    /// Brings users into a group and returns those who were not in it.
+    ///
+    /// # Errors
+    /// [`ConversationError::Forbidden`] unless one is an admin or the owner; [`ConversationError::Invalid`] for
+    /// unknown users, or too many of them.
+    pub async fn add_members(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        request: AddMembers,
+        origin: Option<ConnectionId>,
+    ) -> Result<Vec<protocol::Member>, ConversationError> {
+        let mut user_ids = request.user_ids;
+        user_ids.sort_unstable();
+        user_ids.dedup();
+        self.engine.access.participant(id, principal.user_id).await?;
+        check_users(&self.engine, "user_ids", &user_ids).await?;
+        let Some(message) = self.govern(principal, id, Act::Add(user_ids), origin).await? else {
+            return Ok(Vec::new());
+        };
+        let Content::System(SystemEvent::MembersAdded { user_ids }) = &message.content else {
+            return Ok(Vec::new());
+        };
+        let mut users = self.shown(principal, user_ids.iter().copied()).await?;
+        let joined = user_ids.iter().filter_map(|user_id| {
+            Some(protocol::Member {
+                user: users.remove(user_id)?,
+                role: Role::Member,
+                joined_at: message.sent_at,
+            })
+        });
+        Ok(joined.collect())
+    }
+
+    /// Puts a member out of a group, or leaves it; a leaving owner hands on to the admin who joined first, else to the
+    /// member who did. Who is out already is left out, so that it can be repeated.
+    ///
+    /// # Errors
+    /// [`ConversationError::Forbidden`] when one's role does not allow it, [`ConversationError::NotFound`] when the
+    /// user never was in.
+    pub async fn remove_member(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        user_id: UserId,
+        origin: Option<ConnectionId>,
+    ) -> Result<(), ConversationError> {
+        let leaving = user_id == principal.user_id;
+        match self.govern(principal, id, Act::Remove(user_id), origin).await {
+            Err(ConversationError::Forbidden(Forbidden::NotAMember)) if leaving => Ok(()),
+            Err(ConversationError::NotFound) if !leaving => match self.engine.access.reader(id, user_id).await {
+                // Only who may put somebody out gets here, and they know who was in.
+                Ok(_) if self.engine.access.participant(id, principal.user_id).await.is_ok() => Ok(()),
+                Ok(_) => Err(ConversationError::NotFound),
+                Err(error) => Err(error),
+            },
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// Gives a member another role; [`Role::Owner`] hands ownership over.
+    ///
+    /// # Errors
+    /// [`ConversationError::Forbidden`] unless one is the owner, [`ConversationError::NotFound`] when the user is not
+    /// in.
+    pub async fn change_role(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        user_id: UserId,
+        role: Role,
+        origin: Option<ConnectionId>,
+    ) -> Result<protocol::Member, ConversationError> {
+        self.govern(principal, id, Act::Assign(user_id, role), origin).await?;
+        let member = self.engine.stores.conversations.members(&[(id, user_id)]).await?.pop();
+        let member = member.ok_or(ConversationError::NotFound)?;
+        let user = self.shown(principal, [user_id].into_iter()).await?.remove(&user_id);
+        Ok(protocol::Member {
+            user: user.ok_or(ConversationError::NotFound)?,
+            role: member.role,
+            joined_at: member.joined_at,
+        })
+    }
+
+    /// Deletes a group, for all who are or were in it: from here on there is no such group.
+    ///
+    /// # Errors
+    /// [`ConversationError::Forbidden`] unless one is its owner.
+    pub async fn delete(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        origin: Option<ConnectionId>,
+    ) -> Result<(), ConversationError> {
+        self.govern(principal, id, Act::Dissolve, origin).await.map(drop)
+    }
+
+    /// Carries out a change of a group, and returns the system message that tells of it, if anything changed.
+    async fn govern(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        act: Act,
+        origin: Option<ConnectionId>,
+    ) -> Result<Option<Arc<Message>>, ConversationError> {
+        let mut operation = [0; 16];
+        self.engine.runtime.ids.fill(&mut operation);
+        let wish = Wish {
+            conversation_id: id,
+            actor: principal.user_id,
+            origin,
+            at: self.engine.runtime.clock.now(),
+            operation,
+            command: Command::Govern(act),
+        };
+        match self.engine.lanes.submit(wish).await {
+            Ok(Done::Changed(message) | Done::Unchanged(message)) => Ok(Some(message)),
+            Ok(Done::Nothing | Done::Exists(_) | Done::Sent(_)) => Ok(None),
+            Err(refusal) => Err(self.engine.access.explain(refusal, id, principal.user_id).await),
+        }
+    }
+}

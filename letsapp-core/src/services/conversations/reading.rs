@@ -1,0 +1,186 @@
+//! What members may read of conversations.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::member::Member;
+use crate::domain::page::{Limit, Page};
+use crate::domain::principal::Principal;
+use crate::domain::timestamp::Timestamp;
+use crate::domain::user::User;
+use crate::engine::error::ConversationError;
+use crate::engine::sync::Syncing;
+use crate::protocol;
+use crate::protocol::Receipt;
+use crate::services::conversations::ConversationService;
+
+/// A place in the list of one's conversations: the latest activity first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ListPosition(Timestamp, ConversationId);
+
+/// A place in the list of a group's members: who joined first comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MemberPosition(Timestamp, UserId);
+
+impl ConversationService {
+    /// Returns one's conversations, the latest activity first.
+    ///
+    /// # Errors
+    /// [`ConversationError::Store`] when the store fails.
+    pub async fn list(
+        &self,
+        principal: &Principal,
+        after: Option<ListPosition>,
+        limit: Limit,
+    ) -> Result<Page<protocol::Conversation, ListPosition>, ConversationError> {
+        let engine = &*self.engine;
+        let mut members = engine.stores.conversations.memberships(principal.user_id).await?;
+        members.retain(Member::is_in);
+        let latest = engine.views.latest(&members).await?;
+        let place = |member: &Member, at| ListPosition(at, member.conversation_id);
+        let mut listed: Vec<_> = members
+            .into_iter()
+            .zip(latest)
+            .map(|(member, at)| (place(&member, at), member))
+            .filter(|(at, _)| after.is_none_or(|after| *at < after))
+            .collect();
+        listed.sort_unstable_by_key(|(at, _)| Reverse(*at));
+        listed.truncate(limit.get() + 1);
+        let page = Page::cut(listed, limit, |(at, _)| *at);
+        let members = page.items.into_iter().map(|(_, member)| member).collect();
+        let views = engine.views.of(members).await?;
+        Ok(Page {
+            items: views.into_iter().map(|(_, view)| view).collect(),
+            next: page.next,
+        })
+    }
+
+    /// Returns a conversation that one is or was in.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one never was.
+    pub async fn find(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+    ) -> Result<protocol::Conversation, ConversationError> {
+        let granted = self.engine.access.reader(id, principal.user_id).await?;
+        let view = self.engine.views.of(vec![granted.0]).await?.pop();
+        view.map(|(_, view)| view).ok_or(ConversationError::NotFound)
+    }
+
+    /// Returns the members of a conversation that one is in, who joined first first.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one never was in it, [`ConversationError::Forbidden`] when one is not now.
+    pub async fn members(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        after: Option<MemberPosition>,
+        limit: Limit,
+    ) -> Result<Page<protocol::Member, MemberPosition>, ConversationError> {
+        self.engine.access.participant(id, principal.user_id).await?;
+        let roster = self
+            .engine
+            .stores
+            .conversations
+            .rosters(&[id])
+            .await?
+            .pop()
+            .ok_or(ConversationError::NotFound)?;
+        let mut members = roster.members;
+        let place = |member: &Member| MemberPosition(member.joined_at, member.user_id);
+        members.sort_unstable_by_key(place);
+        members.retain(|member| after.is_none_or(|after| place(member) > after));
+        let page = Page::cut(members, limit, place);
+        let mut users = self
+            .shown(principal, page.items.iter().map(|member| member.user_id))
+            .await?;
+        let items = page.items.into_iter().filter_map(|member| {
+            Some(protocol::Member {
+                user: users.remove(&member.user_id)?,
+                role: member.role,
+                joined_at: member.joined_at,
+            })
+        });
+        Ok(Page {
+            items: items.collect(),
+            next: page.next,
+        })
+    }
+
+    /// Returns how far the members of a conversation that one is in have received and read, as far as they show it.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one never was in it, [`ConversationError::Forbidden`] when one is not now.
+    pub async fn receipts(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        after: Option<UserId>,
+        limit: Limit,
+    ) -> Result<Page<Receipt, UserId>, ConversationError> {
+        self.engine.access.participant(id, principal.user_id).await?;
+        let roster = self
+            .engine
+            .stores
+            .conversations
+            .rosters(&[id])
+            .await?
+            .pop()
+            .ok_or(ConversationError::NotFound)?;
+        let mut members = roster.members;
+        self.engine.receipts.overlay(&mut members);
+        let users = self.users(members.iter().map(|member| member.user_id)).await?;
+        let shows = |user_id| users.get(&user_id).is_some_and(|user| user.settings.read_receipts);
+        members.retain(|member| member.user_id == principal.user_id || shows(member.user_id));
+        members.sort_unstable_by_key(|member| member.user_id);
+        members.retain(|member| after.is_none_or(|after| member.user_id > after));
+        let page = Page::cut(members, limit, |member| member.user_id);
+        Ok(page.map(|member| Receipt {
+            user_id: member.user_id,
+            watermarks: member.watermarks.into(),
+        }))
+    }
+
+    /// Returns all that changed since the client last looked.
+    ///
+    /// # Errors
+    /// [`ConversationError::Store`] when the store fails.
+    pub async fn sync(
+        &self,
+        principal: &Principal,
+        request: protocol::SyncRequest,
+    ) -> Result<protocol::Sync, ConversationError> {
+        let engine = &*self.engine;
+        let syncing = Syncing {
+            stores: &engine.stores,
+            receipts: &engine.receipts,
+            views: &engine.views,
+        };
+        let now = engine.pending_writes.reach(&*engine.runtime.clock);
+        syncing.sync(principal.user_id, request, now).await
+    }
+
+    /// Returns these users as one sees them.
+    pub(super) async fn shown(
+        &self,
+        principal: &Principal,
+        ids: impl Iterator<Item = UserId>,
+    ) -> Result<HashMap<UserId, protocol::User>, ConversationError> {
+        let ids: Vec<_> = ids.collect();
+        let users = self.engine.stores.users.find(&ids).await?;
+        let shown = self.engine.visibility.show(principal.user_id, &users).await?;
+        Ok(shown.into_iter().map(|user| (user.id, user)).collect())
+    }
+
+    async fn users(&self, ids: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, User>, ConversationError> {
+        let ids: Vec<_> = ids.collect();
+        let users = self.engine.stores.users.find(&ids).await?;
+        Ok(users.into_iter().map(|user| (user.id, user)).collect())
+    }
+}

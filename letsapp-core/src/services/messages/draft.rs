@@ -1,0 +1,95 @@
+//! From a request to the message that it asks for.
+
+use crate::domain::fingerprint::Fingerprinted;
+use crate::domain::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::message::{Content, Message};
+use crate::domain::principal::Principal;
+use crate::domain::timestamp::Timestamp;
+use crate::engine::Engine;
+use crate::engine::commit::{Command, Wish};
+use crate::engine::error::ConversationError;
+use crate::protocol::requests::SendMessage;
+
+/// Makes the message that a request asks for.
+pub(super) fn message(
+    engine: &Engine,
+    sender_id: UserId,
+    conversation_id: ConversationId,
+    request: SendMessage,
+    now: Timestamp,
+) -> Result<Message, ConversationError> {
+    let SendMessage {
+        id,
+        body,
+        reply_to,
+        forwarded,
+        mentions,
+        attachments,
+    } = request;
+    if !attachments.is_empty() {
+        return Err(ConversationError::invalid(
+            "attachments",
+            "not_found",
+            "there is no such file",
+        ));
+    }
+    if body.as_str().is_empty() {
+        return Err(ConversationError::invalid(
+            "body",
+            "too_short",
+            "a message needs words or an attachment",
+        ));
+    }
+    let mentions = sorted(mentions);
+    let fingerprint = Fingerprinted {
+        sender_id,
+        body: body.as_str(),
+        reply_to,
+        forwarded,
+        mentions: &mentions,
+        attachments: &attachments,
+    }
+    .fingerprint();
+    Ok(Message {
+        conversation_id,
+        id: id.unwrap_or_else(|| MessageId::from_uuid(engine.runtime.ids.timed(now))),
+        seq: Seq::ZERO,
+        rev: Rev::ZERO,
+        ordinal: 0,
+        sender_id,
+        content: Content::Text(body.into_string()),
+        reply_to,
+        forwarded,
+        mentions,
+        attachments: Vec::new(),
+        reactions: Vec::new(),
+        sent_at: now,
+        edited_at: None,
+        deleted_at: None,
+        fingerprint,
+    })
+}
+
+pub(super) fn wish(
+    principal: &Principal,
+    conversation_id: ConversationId,
+    origin: Option<ConnectionId>,
+    at: Timestamp,
+    command: Command,
+) -> Wish {
+    Wish {
+        conversation_id,
+        actor: principal.user_id,
+        origin,
+        at,
+        operation: [0; 16],
+        command,
+    }
+}
+
+/// Names each user once, in order.
+pub(super) fn sorted(mut ids: Vec<UserId>) -> Vec<UserId> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}

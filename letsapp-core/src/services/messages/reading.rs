@@ -1,0 +1,202 @@
+//! What members may read.
+
+use std::collections::HashSet;
+
+use crate::domain::conversation::Head;
+use crate::domain::id::{ConversationId, Rev, Seq, UserId};
+use crate::domain::member::{Member, Watermarks};
+use crate::domain::message::Message;
+use crate::domain::page::{Limit, Page};
+use crate::domain::principal::Principal;
+use crate::engine::access::Granted;
+use crate::engine::error::{ConversationError, Forbidden};
+use crate::ports::Range;
+use crate::protocol;
+use crate::protocol::{MessageReceipt, ReceiptStatus, UserReaction};
+use crate::services::messages::MessageService;
+
+/// The messages of a conversation that changed since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangesPage {
+    /// Each changed message once, in its present state, in order of `rev`.
+    pub items: Vec<protocol::Message>,
+    /// Where the next part begins; `None` on the last.
+    pub next: Option<Rev>,
+    /// What to ask after next time.
+    pub rev: Rev,
+}
+
+impl MessageService {
+    /// Returns messages that one may see, in the order and from the place that `range` says.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one never was in the conversation.
+    pub async fn history(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        range: Range,
+        limit: Limit,
+    ) -> Result<Page<protocol::Message, Seq>, ConversationError> {
+        let Granted(member) = self.engine.access.reader(conversation_id, principal.user_id).await?;
+        let more = limit.get() + 1;
+        let messages = self
+            .engine
+            .stores
+            .messages
+            .history(conversation_id, &member.windows, range, more)
+            .await?;
+        let page = Page::cut(messages, limit, |message| message.seq);
+        Ok(page.map(|message| protocol::Message::seen_by(&message, principal.user_id)))
+    }
+
+    /// Returns one message.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one may not see it.
+    pub async fn find(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        seq: Seq,
+    ) -> Result<protocol::Message, ConversationError> {
+        let (_, message) = self.visible(principal, conversation_id, seq).await?;
+        Ok(protocol::Message::seen_by(&message, principal.user_id))
+    }
+
+    /// Returns the messages that were changed after `after`, in order of `rev`.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one never was in the conversation.
+    pub async fn changes(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        after: Rev,
+        limit: Limit,
+    ) -> Result<ChangesPage, ConversationError> {
+        let engine = &*self.engine;
+        // The head before the membership: whatever it counts, a window that is open then lets the member see.
+        let head = engine.stores.conversations.heads(&[conversation_id]).await?.pop();
+        let head = head.map_or_else(Head::default, |(_, head)| head);
+        let Granted(member) = engine.access.reader(conversation_id, principal.user_id).await?;
+        let more = limit.get() + 1;
+        let mut changes = engine
+            .stores
+            .messages
+            .changes(conversation_id, &member.windows, after, more)
+            .await?;
+        if member.is_in()
+            && let Some(newer) = changes.iter().position(|message| message.seq > head.seq)
+        {
+            // Membership may have ended before these were sent; who asks again is told.
+            changes.truncate(newer);
+        }
+        let page = Page::cut(changes, limit, |message| message.rev);
+        let last = page.items.last().map_or(after, |message| message.rev);
+        let rev = page.next.unwrap_or_else(|| last.max(head.rev));
+        let seen = page
+            .items
+            .iter()
+            .map(|message| protocol::Message::seen_by(message, principal.user_id));
+        Ok(ChangesPage {
+            items: seen.collect(),
+            next: page.next,
+            rev,
+        })
+    }
+
+    /// Returns who reacted how to a message, ordered by user.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one may not see it.
+    pub async fn reactions(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        seq: Seq,
+        after: Option<UserId>,
+        limit: Limit,
+    ) -> Result<Page<UserReaction, UserId>, ConversationError> {
+        let (_, message) = self.visible(principal, conversation_id, seq).await?;
+        let mut reactions = message.reactions;
+        reactions.sort_unstable_by_key(|reaction| reaction.user_id);
+        reactions.retain(|reaction| after.is_none_or(|after| reaction.user_id > after));
+        let page = Page::cut(reactions, limit, |reaction| reaction.user_id);
+        Ok(page.map(|reaction| UserReaction {
+            user_id: reaction.user_id,
+            emoji: reaction.emoji.to_string(),
+        }))
+    }
+
+    /// Returns how far a message has come to each member who may see it, ordered by user.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when one may not see it.
+    pub async fn message_receipts(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        seq: Seq,
+        after: Option<UserId>,
+        limit: Limit,
+    ) -> Result<Page<MessageReceipt, UserId>, ConversationError> {
+        let (member, message) = self.visible(principal, conversation_id, seq).await?;
+        if !member.is_in() {
+            return Err(ConversationError::Forbidden(Forbidden::NotAMember));
+        }
+        let roster = self
+            .engine
+            .stores
+            .conversations
+            .rosters(&[conversation_id])
+            .await?
+            .pop();
+        let mut members = roster.ok_or(ConversationError::NotFound)?.members;
+        self.engine.receipts.overlay(&mut members);
+        members.retain(|member| member.user_id != message.sender_id && member.sees(seq));
+        members.sort_unstable_by_key(|member| member.user_id);
+        members.retain(|member| after.is_none_or(|after| member.user_id > after));
+        let page = Page::cut(members, limit, |member| member.user_id);
+        let ids: Vec<_> = page.items.iter().map(|member| member.user_id).collect();
+        let users = self.engine.stores.users.find(&ids).await?;
+        let showing: HashSet<_> = users
+            .iter()
+            .filter(|user| user.settings.read_receipts)
+            .map(|user| user.id)
+            .collect();
+        let shows = |user_id| user_id == principal.user_id || showing.contains(&user_id);
+        Ok(page.map(|member| MessageReceipt {
+            user_id: member.user_id,
+            status: if shows(member.user_id) {
+                status(member.watermarks, seq)
+            } else {
+                ReceiptStatus::Sent
+            },
+        }))
+    }
+
+    async fn visible(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        seq: Seq,
+    ) -> Result<(Member, Message), ConversationError> {
+        let Granted(member) = self.engine.access.reader(conversation_id, principal.user_id).await?;
+        if !member.sees(seq) {
+            return Err(ConversationError::NotFound);
+        }
+        let message = self.engine.stores.messages.find(&[(conversation_id, seq)]).await?.pop();
+        Ok((member, message.ok_or(ConversationError::NotFound)?))
+    }
+}
+
+fn status(watermarks: Watermarks, seq: Seq) -> ReceiptStatus {
+    if watermarks.read >= seq {
+        ReceiptStatus::Read
+    } else if watermarks.delivered >= seq {
+        ReceiptStatus::Delivered
+    } else {
+        ReceiptStatus::Sent
+    }
+}

@@ -1,0 +1,190 @@
+//! Finding messages again.
+
+use std::collections::HashMap;
+
+use crate::domain::id::ConversationId;
+use crate::domain::member::Member;
+use crate::domain::message::Message;
+use crate::domain::page::{Limit, Page};
+use crate::domain::principal::Principal;
+use crate::domain::search::{Hit, Query, Rank, Scope, Search};
+use crate::engine::error::ConversationError;
+use crate::protocol;
+use crate::protocol::requests::SearchMessages;
+use crate::protocol::{Highlight, SearchHit};
+use crate::services::messages::MessageService;
+
+/// The most stretches of one message that are marked.
+const HIGHLIGHTS: usize = 100;
+
+impl MessageService {
+    /// Finds messages among those that one may see, the best first: see [`Score`](crate::domain::search::Score) for
+    /// what is better, and [`Rank`] for the order. Words of which nothing can be looked for (`?!`) find nothing.
+    ///
+    /// With `past`, it goes on behind that hit: pages neither repeat nor leave out a message that did not change
+    /// between them.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when it is to look into one conversation, and one never was in that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use letsapp_core::{LetsApp, protocol::requests::{CreateConversation, SearchMessages, SendMessage}};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let app = LetsApp::in_memory().await?;
+    /// let (ana, ben) = (app.sign_up("ana", "a long password").await?, app.sign_up("ben", "a long password").await?);
+    /// let direct = CreateConversation::Direct { user_id: ben.user_id };
+    /// let (chat, _) = app.conversations().create(&ana, direct, None).await?;
+    /// app.messages().send(&ana, chat.id, SendMessage::text("Tea at the Café Zoë?")?, None).await?;
+    ///
+    /// let request = SearchMessages { from: Some(ana.user_id), ..SearchMessages::text("cafe zo")? };
+    /// let found = app.messages().search(&ben, request, None, Default::default()).await?;
+    /// let marked: Vec<_> = found.items[0].highlights.iter().map(|part| (part.start, part.end)).collect();
+    /// assert_eq!(marked, [(11, 15), (16, 18)]);
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
+    /// ```
+    pub async fn search(
+        &self,
+        principal: &Principal,
+        request: SearchMessages,
+        past: Option<Rank>,
+        limit: Limit,
+    ) -> Result<Page<SearchHit, Rank>, ConversationError> {
+        let engine = &*self.engine;
+        let members = match request.conversation_id {
+            Some(id) => vec![engine.access.reader(id, principal.user_id).await?.0],
+            None => engine.stores.conversations.memberships(principal.user_id).await?,
+        };
+        let search = Search {
+            query: Query::parse(request.q.as_str()),
+            within: members.into_iter().map(scope).collect(),
+            from: request.from,
+            after: request.after,
+            before: request.before,
+            past,
+            limit: limit.get() + 1,
+        };
+        let query = search.query.clone();
+        let hits = engine.stores.messages.search(search).await?;
+        let mut page = Page::cut(hits, limit, Hit::rank);
+        self.look_again(principal, &mut page.items).await?;
+        Ok(page.map(|hit| SearchHit {
+            message: protocol::Message::seen_by(&hit.message, principal.user_id),
+            score: hit.score.points(),
+            highlights: highlights(&query, &hit.message),
+        }))
+    }
+
+    /// Looks at the memberships once more: what was sent after a removal may have been found by a membership that was
+    /// read before it.
+    async fn look_again(&self, principal: &Principal, hits: &mut Vec<Hit>) -> Result<(), ConversationError> {
+        let mut ids: Vec<ConversationId> = hits.iter().map(|hit| hit.message.conversation_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let of: Vec<_> = ids.into_iter().map(|id| (id, principal.user_id)).collect();
+        retain_visible(hits, &self.engine.stores.conversations.members(&of).await?);
+        Ok(())
+    }
+}
+
+fn retain_visible(hits: &mut Vec<Hit>, members: &[Member]) {
+    let members: HashMap<_, _> = members.iter().map(|member| (member.conversation_id, member)).collect();
+    hits.retain(|Hit { message, .. }| {
+        let member = members.get(&message.conversation_id);
+        member.is_some_and(|member| member.sees(message.seq))
+    });
+}
+
+fn scope(member: Member) -> Scope {
+    Scope {
+        conversation_id: member.conversation_id,
+        windows: member.windows,
+    }
+}
+
+/// Marks where a message answers, in its words and in the names of its files.
+fn highlights(query: &Query, message: &Message) -> Vec<Highlight> {
+    let names = message.attachments.iter().enumerate();
+    let names = names.map(|(place, file)| (format!("attachments.{place}.file_name"), file.file_name.as_str()));
+    let texts = std::iter::once(("body".to_owned(), message.body())).chain(names);
+    texts
+        .flat_map(|(field, text)| Highlight::of(field, text, query.highlights(text)))
+        .take(HIGHLIGHTS)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{MediaId, Seq};
+    use crate::domain::media::Attachment;
+    use crate::domain::message::Content;
+    use crate::domain::role::Role;
+    use crate::domain::search::Score;
+    use crate::engine::fixtures::{ANA, BEN, member, message};
+
+    fn file(name: &str) -> Attachment {
+        Attachment {
+            id: MediaId::from_bytes([9; 16]),
+            file_name: name.to_owned(),
+            content_type: "text/plain".to_owned(),
+            size: 1,
+            width: None,
+            height: None,
+            duration: None,
+            thumbnail: None,
+        }
+    }
+
+    fn marked(query: &str, message: &Message) -> Vec<(String, usize, usize)> {
+        let marks = highlights(&Query::parse(query), message);
+        marks
+            .into_iter()
+            .map(|mark| (mark.field, mark.start, mark.end))
+            .collect()
+    }
+
+    #[test]
+    fn words_and_names_of_files_are_marked_by_code_points() {
+        let message = Message {
+            content: Content::Text("👩‍👩‍👧 Zoë's report".to_owned()),
+            attachments: vec![file("photo.png"), file("report.pdf")],
+            ..message(ANA, 1)
+        };
+        let expected = [("body", 12, 18), ("attachments.1.file_name", 0, 6)];
+        let expected = expected.map(|(field, start, end)| (field.to_owned(), start, end));
+        assert_eq!(marked("report", &message), expected);
+        assert_eq!(marked("ZOE ", &message), [("body".to_owned(), 6, 9)]);
+    }
+
+    #[test]
+    fn what_was_sent_after_a_removal_is_not_shown_although_it_was_found() {
+        let hit = |seq| Hit {
+            message: message(ANA, seq),
+            score: Score::BodyWord,
+        };
+        let mut removed = member(BEN, Role::Member, 2);
+        removed.windows[0].to = Some(Seq(4));
+        let mut hits: Vec<_> = (1..=6).map(hit).collect();
+        retain_visible(&mut hits, &[removed]);
+        let seqs: Vec<_> = hits.iter().map(|hit| hit.message.seq.0).collect();
+        assert_eq!(seqs, [2, 3, 4]);
+        retain_visible(&mut hits, &[]);
+        assert_eq!(hits, []);
+    }
+
+    #[test]
+    fn of_a_message_that_is_all_matches_the_first_hundred_are_marked() {
+        let message = Message {
+            content: Content::Text("ha ".repeat(1_000)),
+            ..message(ANA, 1)
+        };
+        let marks = marked("ha", &message);
+        assert_eq!(marks.len(), HIGHLIGHTS);
+        assert_eq!(marks[99], ("body".to_owned(), 297, 299));
+    }
+}

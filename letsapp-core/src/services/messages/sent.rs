@@ -1,0 +1,164 @@
+//! What comes of a send.
+
+use std::sync::Arc;
+
+use crate::domain::id::{ConversationId, MessageId, UserId};
+use crate::domain::message::{Fingerprint, Message};
+use crate::engine::Engine;
+use crate::engine::commit::{Done, Refusal};
+use crate::engine::error::ConversationError;
+use crate::engine::events::EncodedEvent;
+use crate::protocol;
+use crate::services::made::Made;
+
+/// A message that was sent, as its sender is shown it.
+///
+/// ```
+/// # use letsapp_core::{LetsApp, protocol::{self, requests::{CreateConversation, SendMessage}}};
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let app = LetsApp::in_memory().await?;
+/// # let (ana, ben) = (app.sign_up("ana", "a long password").await?, app.sign_up("ben", "a long password").await?);
+/// # let direct = CreateConversation::Direct { user_id: ben.user_id };
+/// # let (chat, _) = app.conversations().create(&ana, direct, None).await?;
+/// let hello = SendMessage::text("Hello, Ben!")?;
+/// let sent = app.messages().send_shared(&ana, chat.id, hello, None).await?;
+/// let mut json = Vec::new();
+/// sent.write_json(&mut json)?;
+/// assert_eq!(serde_json::from_slice::<protocol::Message>(&json)?, sent.message());
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Sent(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// Just now, as this event tells.
+    Now(Arc<EncodedEvent>),
+    /// Before, under its id.
+    Before(Box<protocol::Message>),
+}
+
+impl Sent {
+    /// Shows a message that was sent just now.
+    pub(super) const fn now(event: Arc<EncodedEvent>) -> Self {
+        Self(Kind::Now(event))
+    }
+
+    /// Shows a message that was sent before, to its sender.
+    pub(super) fn before(message: &Message) -> Self {
+        let shown = protocol::Message::seen_by(message, message.sender_id);
+        Self(Kind::Before(Box::new(shown)))
+    }
+
+    /// Returns the message.
+    ///
+    /// # Panics
+    /// Never: the event of a new message tells of it.
+    pub fn message(&self) -> protocol::Message {
+        match &self.0 {
+            Kind::Now(event) => protocol::Message {
+                // Nobody has reacted to what was sent just now.
+                my_reaction: Some(None),
+                ..event.message().expect("it tells of a message").clone()
+            },
+            Kind::Before(message) => protocol::Message::clone(message),
+        }
+    }
+
+    /// Tells whether it was sent now, or before under its id.
+    pub const fn made(&self) -> Made {
+        match &self.0 {
+            Kind::Now(_) => Made::Now,
+            Kind::Before(_) => Made::Before,
+        }
+    }
+
+    /// Writes the message as JSON.
+    ///
+    /// # Errors
+    /// When it can't be written, which is a fault of its type.
+    pub fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        match &self.0 {
+            Kind::Now(event) => match event.message_json().and_then(|json| json.strip_suffix(b"}")) {
+                Some(fields) => {
+                    out.extend_from_slice(fields);
+                    out.extend_from_slice(br#","my_reaction":null}"#);
+                    Ok(())
+                }
+                None => serde_json::to_writer(out, &self.message()),
+            },
+            Kind::Before(message) => serde_json::to_writer(out, message),
+        }
+    }
+}
+
+/// Answers a send, whatever came of it.
+pub(super) async fn answer(
+    engine: &Engine,
+    outcome: Result<Done, Refusal>,
+    conversation_id: ConversationId,
+    sender: UserId,
+    id: MessageId,
+    fingerprint: Fingerprint,
+) -> Result<Sent, ConversationError> {
+    match outcome {
+        Ok(Done::Sent(event)) => {
+            engine.typing.sent(conversation_id, sender);
+            Ok(Sent::now(event))
+        }
+        Ok(Done::Unchanged(message) | Done::Changed(message)) => {
+            // Another server may have deleted the group without the lane's having heard of it.
+            engine.access.reader(conversation_id, sender).await?;
+            engine.typing.sent(conversation_id, sender);
+            Ok(Sent::before(&message))
+        }
+        Ok(Done::Nothing | Done::Exists(_)) => Err(ConversationError::NotFound),
+        Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
+        Err(refusal) => {
+            let refused = engine.access.explain(refusal, conversation_id, sender).await;
+            if matches!(refused, ConversationError::NotFound) {
+                return Err(refused);
+            }
+            // What was sent before a check began to fail is still the answer to its retry.
+            let before = engine.stores.messages.find_by_id(conversation_id, id).await?;
+            match before.filter(|message| message.sender_id == sender) {
+                Some(message) if message.fingerprint.matches(&fingerprint) => Ok(Sent::before(&message)),
+                Some(_) => Err(ConversationError::Conflict),
+                None => Err(refused),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::domain::message::Content;
+    use crate::engine::fixtures::{ANA, message};
+    use crate::protocol::Event;
+
+    #[test]
+    fn what_is_written_is_the_message_whenever_it_was_sent() {
+        let message = Message {
+            content: Content::Text(r#"{"event":"message.created","data":{}} "}"#.to_owned()),
+            ..message(ANA, 3)
+        };
+        let event = Event::MessageCreated(protocol::Message::from(&message));
+        let event = Arc::new(EncodedEvent::new(event));
+        let table = [
+            (Sent::now(Arc::clone(&event)), Made::Now),
+            (Sent::before(&message), Made::Before),
+        ];
+        assert!(event.message_json().is_some(), "the first is written from its event");
+        for (sent, made) in table {
+            let mut json = b"> ".to_vec();
+            sent.write_json(&mut json).unwrap();
+            let written: Value = serde_json::from_slice(json.strip_prefix(b"> ").unwrap()).unwrap();
+            assert_eq!(written, serde_json::to_value(sent.message()).unwrap());
+            assert_eq!(written.get("my_reaction"), Some(&Value::Null));
+            assert_eq!((sent.made(), sent.message().seq), (made, message.seq));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Saying that one types.
+
+use std::sync::Arc;
+
+use crate::domain::id::ConversationId;
+use crate::domain::principal::Principal;
+use crate::domain::typing::Typing;
+use crate::engine::Engine;
+use crate::engine::commit::Refusal;
+use crate::engine::error::ConversationError;
+
+/// Typing, as the members of a conversation see it.
+///
+/// A client says it with every key press, if it likes; the others are told once in three seconds at most, and that it
+/// has stopped at once. It ends by itself some seconds after it was last said, and with the message that was typed.
+///
+/// ```
+/// # use letsapp_core::{LetsApp, domain::{id::ConnectionId, typing::Typing}, protocol::{Event, requests::CreateConversation}};
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let app = LetsApp::in_memory().await?;
+/// let (ana, ben) = (app.sign_up("ana", "a long password").await?, app.sign_up("ben", "a long password").await?);
+/// let direct = CreateConversation::Direct { user_id: ben.user_id };
+/// let (chat, _) = app.conversations().create(&ana, direct, None).await?;
+/// let phone = app.hub().connect(ben, ConnectionId::from_uuid(app.ids().random()));
+/// app.typing().set(&ana, chat.id, Typing::Goes).await?;
+/// let mut events = Vec::new();
+/// phone.drain(&mut events).await.unwrap();
+/// assert!(matches!(events[0].event(), Event::Typing { typing: true, .. }));
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct TypingService {
+    engine: Arc<Engine>,
+}
+
+impl TypingService {
+    pub(crate) const fn new(engine: Arc<Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// Says that one types, or has stopped. Where a block stands between two, nobody is told, and nobody learns of it.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] and [`ConversationError::Forbidden`] when one is not in the conversation.
+    pub async fn set(
+        &self,
+        principal: &Principal,
+        conversation_id: ConversationId,
+        typing: Typing,
+    ) -> Result<(), ConversationError> {
+        let user_id = principal.user_id;
+        let known = self.engine.rosters.recent(conversation_id).await?;
+        let Some(known) = known.filter(|known| known.member(user_id).is_some()) else {
+            let access = &self.engine.access;
+            return Err(access.explain(Refusal::Outsider, conversation_id, user_id).await);
+        };
+        if known.barrier.pass(user_id).is_ok() {
+            self.engine.typing.heard(&known, user_id, typing);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! Profiles, and finding one another.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::domain::id::UserId;
+use crate::domain::page::{Limit, Page};
+use crate::domain::principal::Principal;
+use crate::domain::text;
+use crate::domain::user::{ProfilePatch, Username};
+use crate::engine::Engine;
+use crate::engine::detached::see_through;
+use crate::ports::{RepositoryError, Update};
+use crate::protocol;
+use crate::protocol::MyProfile;
+
+/// Users, as they find one another and show themselves.
+///
+/// ```
+/// # use letsapp_core::LetsApp;
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let app = LetsApp::in_memory().await?;
+/// let ana = app.sign_up("ana", "a long password").await?;
+/// let found = app.users().search(&ana, "AN", None, Default::default()).await?;
+/// assert_eq!(found.items[0].id, ana.user_id);
+/// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct UserService {
+    engine: Arc<Engine>,
+}
+
+/// Why a profile was not shown or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// There is no such user.
+    #[error("there is no such user")]
+    NotFound,
+    /// The address is another's.
+    #[error("this email address belongs to another account")]
+    EmailTaken,
+    /// The picture is none of one's own.
+    #[error("there is no such picture")]
+    UnknownPicture,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] RepositoryError),
+}
+
+impl UserService {
+    pub(crate) const fn new(engine: Arc<Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// Returns one's own profile.
+    ///
+    /// # Errors
+    /// [`UserError::NotFound`] when the account is gone.
+    pub async fn me(&self, principal: &Principal) -> Result<MyProfile, UserError> {
+        let user = self.engine.stores.users.find(&[principal.user_id]).await?.pop();
+        user.as_ref().map(MyProfile::from).ok_or(UserError::NotFound)
+    }
+
+    /// Changes one's own profile and returns it.
+    ///
+    /// # Errors
+    /// [`UserError::EmailTaken`] when the address is another's.
+    pub async fn update_me(&self, principal: &Principal, patch: ProfilePatch) -> Result<MyProfile, UserError> {
+        if matches!(patch.avatar_media_id, Some(Some(_))) {
+            return Err(UserError::UnknownPicture);
+        }
+        let (engine, user_id) = (Arc::clone(&self.engine), principal.user_id);
+        let update = async move {
+            let shows_otherwise = patch.last_seen.is_some();
+            let updated = engine.stores.users.update(user_id, patch).await;
+            if shows_otherwise {
+                engine.presence.settings_changed(user_id);
+            }
+            updated
+        };
+        match see_through(update).await? {
+            Update::Done(user) => Ok(MyProfile::from(&user)),
+            Update::EmailTaken => Err(UserError::EmailTaken),
+            Update::Missing => Err(UserError::NotFound),
+        }
+    }
+
+    /// Returns one profile.
+    ///
+    /// # Errors
+    /// [`UserError::NotFound`] when there is no such user.
+    pub async fn find(&self, principal: &Principal, id: UserId) -> Result<protocol::User, UserError> {
+        let found = self.engine.stores.users.find(&[id]).await?;
+        let mut shown = self.engine.visibility.show(principal.user_id, &found).await?;
+        shown.pop().ok_or(UserError::NotFound)
+    }
+
+    /// Returns users whose username or display name begins with the query, ordered by username; nobody for an empty
+    /// one.
+    ///
+    /// # Errors
+    /// [`UserError::Store`] when the store fails.
+    pub async fn search(
+        &self,
+        principal: &Principal,
+        query: &str,
+        after: Option<&Username>,
+        limit: Limit,
+    ) -> Result<Page<protocol::User, Username>, UserError> {
+        let prefix = text::fold(query.trim());
+        if prefix.is_empty() {
+            return Ok(Page {
+                items: Vec::new(),
+                next: None,
+            });
+        }
+        let found = self.engine.stores.users.search(&prefix, after, limit.get() + 1).await?;
+        let page = Page::cut(found, limit, |user| user.username.clone());
+        Ok(Page {
+            items: self.engine.visibility.show(principal.user_id, &page.items).await?,
+            next: page.next,
+        })
+    }
+}
