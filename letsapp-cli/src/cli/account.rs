@@ -4,17 +4,17 @@ use clap::Subcommand;
 use letsapp_core::protocol::requests::{DeleteAccount, Password};
 
 use super::auth::Typed;
+use super::confirm::Confirmation;
 use super::context::Context;
 use super::failure::Failure;
 use super::render::name_of;
-use super::sure::Sure;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Account {
     /// Delete one's account: its name is never given out again, and what it wrote stays as from a deleted user
     Delete {
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
         #[command(flatten)]
         typed: Typed,
     },
@@ -22,11 +22,11 @@ pub(super) enum Account {
 
 impl Account {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let Self::Delete { sure, typed } = self;
+        let Self::Delete { confirmation, typed } = self;
         let explain = |error| context.explain(error);
         let me = context.client.me().await.map_err(explain)?.user;
         let name = name_of(&me);
-        sure.ask(&format!("Delete the account {name} for ever?"))?;
+        confirmation.require(&format!("Delete the account {name} for ever?"))?;
         let refused = |_| Failure::Refused("the password is wrong".to_owned());
         let password = Password::presented(typed.password("Password: ")?).map_err(refused)?;
         let request = DeleteAccount { password };

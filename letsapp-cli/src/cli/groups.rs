@@ -7,11 +7,11 @@ use letsapp_core::protocol::Member;
 use letsapp_core::protocol::requests::CreateConversation;
 use letsapp_core::text::Title;
 
+use super::confirm::Confirmation;
 use super::context::Context;
 use super::failure::Failure;
 use super::out::Style;
 use super::render::name_of;
-use super::sure::Sure;
 use super::target::Target;
 use super::text::one_line;
 use crate::client::mint;
@@ -52,7 +52,7 @@ pub(super) enum Group {
         /// The group's title or id
         group: Target,
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
     },
     /// List the members
     Members {
@@ -103,11 +103,11 @@ impl Group {
                 client.remove_member(group, me).await.map_err(explain)?;
                 context.out.remark("left")
             }
-            Self::Delete { group, sure } => {
+            Self::Delete { group, confirmation } => {
                 let group = group.group(context).await?;
                 let title = client.conversation(group).await.map_err(explain)?.title;
                 let title = one_line(&title.unwrap_or_default());
-                sure.ask(&format!("Delete the group {title} with all that was said in it?"))?;
+                confirmation.require(&format!("Delete the group {title} with all that was said in it?"))?;
                 client.delete_conversation(group).await.map_err(explain)?;
                 context.out.remark("deleted")
             }

@@ -7,15 +7,15 @@ use clap::Args;
 use super::failure::Failure;
 
 #[derive(Debug, Args)]
-pub(super) struct Sure {
+pub(super) struct Confirmation {
     /// Do it without asking
     #[arg(long, short)]
     yes: bool,
 }
 
-impl Sure {
+impl Confirmation {
     /// Asks the person whether they mean it, unless they have said so already.
-    pub(super) fn ask(&self, question: &str) -> Result<(), Failure> {
+    pub(super) fn require(&self, question: &str) -> Result<(), Failure> {
         if self.yes {
             return Ok(());
         }
