@@ -1,7 +1,7 @@
 //! `chat`: history, then live.
 
-mod company;
 mod input;
+mod participants;
 mod room;
 mod terminal;
 mod view;

@@ -10,8 +10,8 @@ use letsapp_core::messages::{Body, Emoji};
 use letsapp_core::protocol::requests::{EditMessage, ReceiptRequest, SendMessage};
 use letsapp_core::protocol::{Conversation, Message, MessageKind, Receipt};
 
-use super::company::Company;
 use super::input::{HELP, Input};
+use super::participants::Participants;
 use super::terminal::Terminal;
 use super::view::View;
 use crate::cli::context::Context;
@@ -33,7 +33,7 @@ pub(super) struct Room<'a> {
     context: &'a Context,
     id: ConversationId,
     live: Live,
-    company: Company,
+    participants: Participants,
     terminal: Terminal,
     view: View,
     /// What was asked and is not answered.
@@ -71,7 +71,7 @@ impl<'a> Room<'a> {
         Self {
             context,
             id: conversation.id,
-            company: Company::of(conversation, &live, terminal.echo()),
+            participants: Participants::new(conversation, &live, terminal.echo()),
             live,
             terminal,
             view,
@@ -257,7 +257,7 @@ impl<'a> Room<'a> {
     }
 
     async fn update(&mut self, update: Update) -> Result<(), Failure> {
-        if let Some(words) = self.company.heed(&update, &self.view.names) {
+        if let Some(words) = self.participants.apply(&update, &self.view.names) {
             self.show([self.view.notice(&words)])?;
         }
         match update {

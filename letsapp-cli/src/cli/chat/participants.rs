@@ -10,47 +10,47 @@ use crate::cli::render::{self, Names};
 use crate::{Live, Update};
 
 /// Those who are shown as typing, and the other of two as they were shown last.
-pub(super) struct Company {
+pub(super) struct Participants {
     id: ConversationId,
     peer: Option<UserId>,
     live: Live,
     echo: Echo,
-    typists: HashSet<UserId>,
-    there: Option<PresenceStatus>,
+    typing_users: HashSet<UserId>,
+    peer_status: Option<PresenceStatus>,
 }
 
-impl Company {
+impl Participants {
     /// Begins to be told.
-    pub(super) fn of(conversation: &Conversation, live: &Live, echo: Echo) -> Self {
-        let company = Self {
+    pub(super) fn new(conversation: &Conversation, live: &Live, echo: Echo) -> Self {
+        let participants = Self {
             id: conversation.id,
             peer: conversation.peer.as_ref().map(|peer| peer.id),
             live: live.clone(),
             echo,
-            typists: HashSet::new(),
-            there: None,
+            typing_users: HashSet::new(),
+            peer_status: None,
         };
-        company.watch();
-        company
+        participants.watch();
+        participants
     }
 
     /// Takes in what happens, and returns what is to be shown of it: on a screen, where a line may come that is not
     /// about what was said.
-    pub(super) fn heed(&mut self, update: &Update, names: &Names) -> Option<String> {
-        let words = match update {
+    pub(super) fn apply(&mut self, update: &Update, names: &Names) -> Option<String> {
+        let line = match update {
             Update::Typing {
                 conversation_id,
                 user_id,
                 typing,
             } if *conversation_id == self.id => self.typing(*user_id, *typing, names),
             Update::Message(message) if message.conversation_id == self.id => {
-                self.typists.remove(&message.sender_id);
+                self.typing_users.remove(&message.sender_id);
                 None
             }
             Update::Presence(presence) if Some(presence.user_id) == self.peer => self.presence(presence, names),
             // That they have stopped is not told either while there is no connection.
             Update::Disconnected { .. } => {
-                self.typists.clear();
+                self.typing_users.clear();
                 None
             }
             // A watch lasts as long as its connection.
@@ -60,22 +60,22 @@ impl Company {
             }
             _ => None,
         };
-        words.filter(|_| self.echo == Echo::Terminal)
+        line.filter(|_| self.echo == Echo::Terminal)
     }
 
     fn typing(&mut self, user_id: UserId, typing: bool, names: &Names) -> Option<String> {
         if !typing {
-            self.typists.remove(&user_id);
+            self.typing_users.remove(&user_id);
             return None;
         }
-        let begins = self.typists.insert(user_id);
-        begins.then(|| format!("{} is typing…", names.name(user_id)))
+        let has_started = self.typing_users.insert(user_id);
+        has_started.then(|| format!("{} is typing…", names.name(user_id)))
     }
 
     fn presence(&mut self, presence: &Presence, names: &Names) -> Option<String> {
-        let before = self.there.replace(presence.status);
-        let words = || format!("{}: {}", names.name(presence.user_id), render::presence(presence));
-        (before != Some(presence.status)).then(words)
+        let before = self.peer_status.replace(presence.status);
+        let line = || format!("{}: {}", names.name(presence.user_id), render::presence(presence));
+        (before != Some(presence.status)).then(line)
     }
 
     /// Asks to be told of the other of two; the answer comes as an update.
@@ -98,16 +98,16 @@ mod tests {
     use crate::cli::render::tests::{BEN, names, said};
     use letsapp_core::time::Timestamp;
 
-    fn company(echo: Echo) -> Company {
+    fn participants(echo: Echo) -> Participants {
         let client = crate::Client::new("http://127.0.0.1:9").unwrap();
         let (live, _updates) = client.live().start();
-        Company {
+        Participants {
             id: said(BEN, 1, 1, "").conversation_id,
             peer: Some(BEN),
             live,
             echo,
-            typists: HashSet::new(),
-            there: None,
+            typing_users: HashSet::new(),
+            peer_status: None,
         }
     }
 
@@ -121,45 +121,45 @@ mod tests {
 
     #[tokio::test]
     async fn who_types_is_shown_when_they_begin() {
-        let mut company = company(Echo::Terminal);
-        let mut heed = |update: &Update| company.heed(update, &names());
-        assert_eq!(heed(&typing(true)).as_deref(), Some("Ben is typing…"));
-        assert_eq!(heed(&typing(true)), None, "and not each time that it is said");
-        assert_eq!(heed(&typing(false)), None);
-        assert!(heed(&typing(true)).is_some());
-        assert_eq!(heed(&Update::Message(said(BEN, 1, 1, "hello"))), None);
-        assert!(heed(&typing(true)).is_some(), "what is said ends it");
+        let mut participants = participants(Echo::Terminal);
+        let mut apply = |update: &Update| participants.apply(update, &names());
+        assert_eq!(apply(&typing(true)).as_deref(), Some("Ben is typing…"));
+        assert_eq!(apply(&typing(true)), None, "and not each time that it is said");
+        assert_eq!(apply(&typing(false)), None);
+        assert!(apply(&typing(true)).is_some());
+        assert_eq!(apply(&Update::Message(said(BEN, 1, 1, "hello"))), None);
+        assert!(apply(&typing(true)).is_some(), "what is said ends it");
         let elsewhere = Update::Typing {
             conversation_id: ConversationId::from_bytes([9; 16]),
             user_id: UserId::from_bytes([8; 16]),
             typing: true,
         };
-        assert_eq!(heed(&elsewhere), None);
+        assert_eq!(apply(&elsewhere), None);
     }
 
     #[tokio::test]
     async fn who_typed_before_an_interruption_is_shown_again() {
-        let mut company = company(Echo::Terminal);
-        let mut heed = |update: &Update| company.heed(update, &names());
-        assert!(heed(&typing(true)).is_some());
+        let mut participants = participants(Echo::Terminal);
+        let mut apply = |update: &Update| participants.apply(update, &names());
+        assert!(apply(&typing(true)).is_some());
         let interruption = Update::Disconnected {
             reason: "the server is gone".to_owned(),
             retry_in: Duration::from_secs(1),
         };
-        assert_eq!(heed(&interruption), None);
-        assert_eq!(heed(&typing(true)).as_deref(), Some("Ben is typing…"));
+        assert_eq!(apply(&interruption), None);
+        assert_eq!(apply(&typing(true)).as_deref(), Some("Ben is typing…"));
     }
 
     #[tokio::test]
     async fn who_comes_and_goes_is_shown_once() {
-        let mut company = company(Echo::Terminal);
-        let mut heed = |presence| company.heed(&Update::Presence(presence), &names());
+        let mut participants = participants(Echo::Terminal);
+        let mut apply = |presence| participants.apply(&Update::Presence(presence), &names());
         let now = Timestamp::from_millis(9);
-        assert_eq!(heed(Presence::online(BEN, now)).as_deref(), Some("Ben: online"));
-        assert_eq!(heed(Presence::online(BEN, now)), None);
-        assert_eq!(heed(Presence::offline(BEN, None)).as_deref(), Some("Ben: offline"));
+        assert_eq!(apply(Presence::online(BEN, now)).as_deref(), Some("Ben: online"));
+        assert_eq!(apply(Presence::online(BEN, now)), None);
+        assert_eq!(apply(Presence::offline(BEN, None)).as_deref(), Some("Ben: offline"));
         assert_eq!(
-            heed(Presence::online(UserId::from_bytes([8; 16]), now)),
+            apply(Presence::online(UserId::from_bytes([8; 16]), now)),
             None,
             "somebody else"
         );
@@ -167,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_written_to_a_program_is_what_was_said() {
-        let mut company = company(Echo::Nothing);
-        assert_eq!(company.heed(&typing(true), &names()), None);
+        let mut participants = participants(Echo::Nothing);
+        assert_eq!(participants.apply(&typing(true), &names()), None);
     }
 }
