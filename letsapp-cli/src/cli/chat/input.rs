@@ -18,7 +18,7 @@ What you type is sent. Messages are named by their number, such as #12.
 /// A line that was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Input {
-    Say(String),
+    Send(String),
     Reply(Seq, String),
     Edit(Option<Seq>, String),
     Delete(Option<Seq>),
@@ -26,7 +26,7 @@ pub(super) enum Input {
     Unreact(Option<Seq>),
     Help,
     Quit,
-    Nothing,
+    Empty,
 }
 
 impl Input {
@@ -35,32 +35,32 @@ impl Input {
         let line = line.trim_end();
         let Some(command) = line.strip_prefix('/') else {
             return Ok(if line.trim().is_empty() {
-                Self::Nothing
+                Self::Empty
             } else {
-                Self::Say(line.to_owned())
+                Self::Send(line.to_owned())
             });
         };
         if command.starts_with('/') {
-            return Ok(Self::Say(command.to_owned()));
+            return Ok(Self::Send(command.to_owned()));
         }
         let (name, rest) = split(command);
         match name {
-            "reply" => match numbered(rest) {
+            "reply" => match take_seq(rest) {
                 (Some(seq), text) if !text.is_empty() => Ok(Self::Reply(seq, text.to_owned())),
-                _ => Err("say /reply #N TEXT".to_owned()),
+                _ => Err("usage: /reply #N TEXT".to_owned()),
             },
-            "edit" => match numbered(rest) {
-                (_, "") => Err("say /edit [#N] TEXT".to_owned()),
+            "edit" => match take_seq(rest) {
+                (_, "") => Err("usage: /edit [#N] TEXT".to_owned()),
                 (seq, text) => Ok(Self::Edit(seq, text.to_owned())),
             },
-            "delete" => only(rest, "/delete [#N]").map(Self::Delete),
+            "delete" => seq_only(rest, "/delete [#N]").map(Self::Delete),
             "react" => {
-                let (seq, emoji) = numbered(rest);
+                let (seq, emoji) = take_seq(rest);
                 Emoji::parse(emoji)
                     .map(|emoji| Self::React(seq, emoji))
-                    .map_err(|_| "say /react [#N] EMOJI".to_owned())
+                    .map_err(|_| "usage: /react [#N] EMOJI".to_owned())
             }
-            "unreact" => only(rest, "/unreact [#N]").map(Self::Unreact),
+            "unreact" => seq_only(rest, "/unreact [#N]").map(Self::Unreact),
             "help" | "?" => Ok(Self::Help),
             "quit" | "q" | "exit" => Ok(Self::Quit),
             _ => Err(format!("there is no /{name}; /help shows what there is")),
@@ -74,7 +74,7 @@ fn split(text: &str) -> (&str, &str) {
 }
 
 /// Takes `#12` off the front.
-fn numbered(text: &str) -> (Option<Seq>, &str) {
+fn take_seq(text: &str) -> (Option<Seq>, &str) {
     let (first, rest) = split(text);
     match first.strip_prefix('#').and_then(|number| number.parse().ok()) {
         Some(seq) => (Some(Seq(seq)), rest),
@@ -82,15 +82,15 @@ fn numbered(text: &str) -> (Option<Seq>, &str) {
     }
 }
 
-fn only(text: &str, usage: &str) -> Result<Option<Seq>, String> {
-    match numbered(text) {
+fn seq_only(text: &str, usage: &str) -> Result<Option<Seq>, String> {
+    match take_seq(text) {
         (seq, "") => Ok(seq),
         // Where nothing else can stand, the number alone will do.
         (None, number) => number
             .parse()
             .map(|seq| Some(Seq(seq)))
-            .map_err(|_| format!("say {usage}")),
-        (Some(_), _) => Err(format!("say {usage}")),
+            .map_err(|_| format!("usage: {usage}")),
+        (Some(_), _) => Err(format!("usage: {usage}")),
     }
 }
 
@@ -102,10 +102,10 @@ mod tests {
     fn a_line_is_words_or_a_command() {
         let heart = || Emoji::parse("❤️").unwrap();
         let table = [
-            ("hello /quit ", Input::Say("hello /quit".to_owned())),
-            ("  indented", Input::Say("  indented".to_owned())),
-            ("   ", Input::Nothing),
-            ("//etc", Input::Say("/etc".to_owned())),
+            ("hello /quit ", Input::Send("hello /quit".to_owned())),
+            ("  indented", Input::Send("  indented".to_owned())),
+            ("   ", Input::Empty),
+            ("//etc", Input::Send("/etc".to_owned())),
             ("/reply #3 yes  indeed", Input::Reply(Seq(3), "yes  indeed".to_owned())),
             ("/edit #3 better", Input::Edit(Some(Seq(3)), "better".to_owned())),
             ("/edit 3 monkeys", Input::Edit(None, "3 monkeys".to_owned())),

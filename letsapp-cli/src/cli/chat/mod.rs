@@ -2,7 +2,7 @@
 
 mod input;
 mod participants;
-mod room;
+mod session;
 mod terminal;
 mod view;
 
@@ -14,7 +14,7 @@ use super::messages::{names, read};
 use super::out::Format;
 use super::target::Target;
 use crate::{ClientError, Cut, Update, Updates};
-use room::Room;
+use session::ChatSession;
 use terminal::Terminal;
 use view::View;
 
@@ -43,8 +43,8 @@ impl Chat {
         let names = names(context, &conversation, &messages).await?;
         let terminal = Terminal::open(context.out)?;
         let view = View::new(names, context.out.paint(), terminal.echo());
-        let room = Room::enter(context, &conversation, live, terminal, view);
-        room.talk(&conversation, messages, limit, updates).await
+        let session = ChatSession::new(context, &conversation, live, terminal, view);
+        session.run(&conversation, messages, limit, updates).await
     }
 }
 

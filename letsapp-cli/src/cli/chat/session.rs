@@ -23,13 +23,13 @@ use crate::client::mint;
 use crate::{ClientError, Cut, Live, Update, Updates};
 
 /// How long to try, before leaving, to show all that was said and to tell that it was read.
-const GOODBYE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How much of the history is shown where too much was missed.
-const RELOAD: usize = 20;
+const RELOADED_MESSAGES: usize = 20;
 
 /// One conversation, open on the screen.
-pub(super) struct Room<'a> {
+pub(super) struct ChatSession<'a> {
     context: &'a Context,
     id: ConversationId,
     live: Live,
@@ -37,9 +37,9 @@ pub(super) struct Room<'a> {
     terminal: Terminal,
     view: View,
     /// What was asked and is not answered.
-    asked: FuturesUnordered<BoxFuture<'static, Result<Message, ClientError>>>,
+    pending: FuturesUnordered<BoxFuture<'static, Result<Message, ClientError>>>,
     /// What the latest answer was about, and where that stood.
-    answered: Option<(Seq, Rev)>,
+    last_reply: Option<(Seq, Rev)>,
     receipt: Option<BoxFuture<'static, ()>>,
     /// How far one has read, and said so.
     read: Seq,
@@ -48,20 +48,20 @@ pub(super) struct Room<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outage {
-    No,
+    None,
     /// It has been said that there is no connection.
-    Told,
+    Announced,
 }
 
 /// Whether the chat goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    GoOn,
+enum Flow {
+    Continue,
     Leave,
 }
 
-impl<'a> Room<'a> {
-    pub(super) fn enter(
+impl<'a> ChatSession<'a> {
+    pub(super) fn new(
         context: &'a Context,
         conversation: &Conversation,
         live: Live,
@@ -75,116 +75,118 @@ impl<'a> Room<'a> {
             live,
             terminal,
             view,
-            asked: FuturesUnordered::new(),
-            answered: None,
+            pending: FuturesUnordered::new(),
+            last_reply: None,
             receipt: None,
             read: conversation.me.read_seq,
-            outage: Outage::No,
+            outage: Outage::None,
         }
     }
 
     /// Shows the latest messages, then carries what is typed and what happens, until one leaves.
-    pub(super) async fn talk(
+    pub(super) async fn run(
         mut self,
         conversation: &Conversation,
         messages: Vec<Message>,
-        shown: usize,
+        visible: usize,
         mut updates: Updates,
     ) -> Result<(), Failure> {
-        let skipped = messages.len().saturating_sub(shown);
+        let hidden = messages.len().saturating_sub(visible);
         self.load_receipts().await;
         let lines = self.view.history(messages);
         let title = self
             .view
             .notice(&format!("{} — /help shows what can be done", title_of(conversation)));
         self.show([title])?;
-        self.show(lines.into_iter().skip(skipped))?;
+        self.show(lines.into_iter().skip(hidden))?;
         self.acknowledge();
         let mut is_open = true;
-        while is_open || !self.asked.is_empty() {
+        while is_open || !self.pending.is_empty() {
             let receipt: OptionFuture<_> = self.receipt.as_mut().into();
             tokio::select! {
                 line = self.terminal.line(), if is_open => match line {
-                    Some(line) if self.typed(&line)? == Next::GoOn => {}
+                    Some(line) if self.handle_line(&line)? == Flow::Continue => {}
                     _ => {
                         is_open = false;
-                        self.leave()?;
+                        self.announce_wait()?;
                     }
                 },
                 update = updates.next() => match update {
                     Some(Update::SignedOut { .. }) | None => return self.signed_out().await,
-                    Some(update) => self.update(update).await?,
+                    Some(update) => self.handle_update(update).await?,
                 },
-                Some(answer) = self.asked.next() => self.heed(answer)?,
+                Some(reply) = self.pending.next() => self.handle_reply(reply)?,
                 Some(()) = receipt => {
                     self.receipt = None;
                     self.acknowledge();
                 }
             }
         }
-        let last_words = self.last_words(&mut updates);
-        let _ = tokio::time::timeout(GOODBYE, last_words).await;
+        let show_replies = self.show_replies(&mut updates);
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, show_replies).await;
         if let Some(receipt) = self.receipt.take() {
             // Worth a moment, and no more where there is no connection.
-            let _ = tokio::time::timeout(GOODBYE, receipt).await;
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, receipt).await;
         }
         self.live.close().await;
         Ok(())
     }
 
     /// Shows what was answered before it was told.
-    async fn last_words(&mut self, updates: &mut Updates) -> Result<(), Failure> {
-        while let Some((seq, rev)) = self.answered
+    async fn show_replies(&mut self, updates: &mut Updates) -> Result<(), Failure> {
+        while let Some((seq, rev)) = self.last_reply
             && self.view.find(seq).is_none_or(|message| message.rev < rev)
             && let Some(update) = updates.next().await
         {
-            self.update(update).await?;
+            self.handle_update(update).await?;
         }
         Ok(())
     }
 
     /// Says what is still waited for.
-    fn leave(&self) -> Result<(), Failure> {
-        match (self.asked.is_empty(), self.outage) {
-            (true, _) | (false, Outage::No) => Ok(()),
-            (false, Outage::Told) => self.show([self.view.notice("not everything is sent yet: waiting, until Ctrl-C")]),
+    fn announce_wait(&self) -> Result<(), Failure> {
+        match (self.pending.is_empty(), self.outage) {
+            (true, _) | (false, Outage::None) => Ok(()),
+            (false, Outage::Announced) => {
+                self.show([self.view.notice("not everything is sent yet: waiting, until Ctrl-C")])
+            }
         }
     }
 
-    fn typed(&mut self, line: &str) -> Result<Next, Failure> {
+    fn handle_line(&mut self, line: &str) -> Result<Flow, Failure> {
         match Input::parse(line) {
-            Ok(Input::Quit) => return Ok(Next::Leave),
-            Ok(Input::Nothing) => {}
+            Ok(Input::Quit) => return Ok(Flow::Leave),
+            Ok(Input::Empty) => {}
             Ok(Input::Help) => self.show(HELP.lines().map(str::to_owned).collect::<Vec<_>>())?,
             Ok(input) => {
-                if let Err(words) = self.act(input) {
-                    self.fail(&words)?;
+                if let Err(text) = self.execute(input) {
+                    self.show_error(&text)?;
                 }
             }
-            Err(words) => self.fail(&words)?,
+            Err(text) => self.show_error(&text)?,
         }
-        Ok(Next::GoOn)
+        Ok(Flow::Continue)
     }
 
     /// Begins to do what was typed, or says why not.
-    fn act(&mut self, input: Input) -> Result<(), String> {
+    fn execute(&mut self, input: Input) -> Result<(), String> {
         let (live, id) = (self.live.clone(), self.id);
-        let mine = |seq: Option<Seq>| {
+        let own = |seq: Option<Seq>| {
             let latest = || self.view.latest_mine().map(|message| message.seq);
             seq.or_else(latest)
                 .ok_or_else(|| "there is no message of yours here: say which, with #N".to_owned())
         };
-        let theirs = |seq: Option<Seq>| {
+        let others = |seq: Option<Seq>| {
             let latest = || self.view.latest_theirs().map(|message| message.seq);
             seq.or_else(latest)
                 .ok_or_else(|| "there is no message here: say which, with #N".to_owned())
         };
-        let asked = match input {
-            Input::Say(words) => self.say(words, None)?,
-            Input::Reply(seq, words) => self.say(words, Some(seq))?,
-            Input::Edit(seq, words) => {
-                let seq = mine(seq)?;
-                let body = Body::parse(words).map_err(|error| format!("the text {error}"))?;
+        let pending = match input {
+            Input::Send(text) => self.send(text, None)?,
+            Input::Reply(seq, text) => self.send(text, Some(seq))?,
+            Input::Edit(seq, text) => {
+                let seq = own(seq)?;
+                let body = Body::parse(text).map_err(|error| format!("the text {error}"))?;
                 async move {
                     live.edit(
                         id,
@@ -199,33 +201,33 @@ impl<'a> Room<'a> {
                 .boxed()
             }
             Input::Delete(seq) => {
-                let seq = mine(seq)?;
+                let seq = own(seq)?;
                 async move { live.delete(id, seq).await }.boxed()
             }
             Input::React(seq, emoji) => {
-                let seq = theirs(seq)?;
+                let seq = others(seq)?;
                 async move { live.react(id, seq, emoji).await }.boxed()
             }
             Input::Unreact(seq) => {
-                let seq = theirs(seq)?;
+                let seq = others(seq)?;
                 let emoji = self
-                    .reaction(seq)
+                    .own_reaction(seq)
                     .ok_or_else(|| format!("you have not reacted to #{seq}"))?;
                 async move { live.unreact(id, seq, emoji).await }.boxed()
             }
-            Input::Help | Input::Quit | Input::Nothing => return Ok(()),
+            Input::Help | Input::Quit | Input::Empty => return Ok(()),
         };
-        self.asked.push(asked);
+        self.pending.push(pending);
         Ok(())
     }
 
-    fn say(
+    fn send(
         &mut self,
-        words: String,
+        text: String,
         reply_to: Option<Seq>,
     ) -> Result<BoxFuture<'static, Result<Message, ClientError>>, String> {
         let message_id = MessageId::from_uuid(mint());
-        let request = SendMessage::text(words).map_err(|error| format!("the text {error}"))?;
+        let request = SendMessage::text(text).map_err(|error| format!("the text {error}"))?;
         let request = SendMessage {
             reply_to,
             ..request.with_id(message_id)
@@ -236,29 +238,29 @@ impl<'a> Room<'a> {
     }
 
     /// Finds one's own reaction to a message.
-    fn reaction(&self, seq: Seq) -> Option<Emoji> {
+    fn own_reaction(&self, seq: Seq) -> Option<Emoji> {
         let message = self.view.find(seq)?;
-        let mut mine = message
+        let mut own = message
             .reactions
             .iter()
             .filter(|one| one.user_ids.iter().any(|id| self.view.names.is_me(*id)));
-        mine.next().and_then(|reaction| Emoji::parse(&reaction.emoji).ok())
+        own.next().and_then(|reaction| Emoji::parse(&reaction.emoji).ok())
     }
 
-    fn heed(&mut self, answer: Result<Message, ClientError>) -> Result<(), Failure> {
-        match answer {
+    fn handle_reply(&mut self, reply: Result<Message, ClientError>) -> Result<(), Failure> {
+        match reply {
             // It is shown when the stream tells of it, in its place among the others.
             Ok(message) => {
-                self.answered = Some((message.seq, message.rev));
+                self.last_reply = Some((message.seq, message.rev));
                 Ok(())
             }
-            Err(error) => self.fail(&error.to_string()),
+            Err(error) => self.show_error(&error.to_string()),
         }
     }
 
-    async fn update(&mut self, update: Update) -> Result<(), Failure> {
-        if let Some(words) = self.participants.apply(&update, &self.view.names) {
-            self.show([self.view.notice(&words)])?;
+    async fn handle_update(&mut self, update: Update) -> Result<(), Failure> {
+        if let Some(text) = self.participants.apply(&update, &self.view.names) {
+            self.show([self.view.notice(&text)])?;
         }
         match update {
             Update::Message(message) | Update::MessageChanged(message) if message.conversation_id == self.id => {
@@ -287,16 +289,16 @@ impl<'a> Room<'a> {
                 self.show([self.view.notice("you are no longer in this conversation")])?;
             }
             Update::Reset(id) if id == self.id => self.reload().await?,
-            Update::Disconnected { reason, .. } if self.outage == Outage::No => {
-                self.outage = Outage::Told;
-                let words = format!(
+            Update::Disconnected { reason, .. } if self.outage == Outage::None => {
+                self.outage = Outage::Announced;
+                let text = format!(
                     "no connection ({}): what you type is sent when it is back",
                     one_line(&reason)
                 );
-                self.show([self.view.notice(&words)])?;
+                self.show([self.view.notice(&text)])?;
             }
-            Update::Connected(_) if self.outage == Outage::Told => {
-                self.outage = Outage::No;
+            Update::Connected(_) if self.outage == Outage::Announced => {
+                self.outage = Outage::None;
                 self.show([self.view.notice("connected again")])?;
             }
             _ => {}
@@ -307,7 +309,7 @@ impl<'a> Room<'a> {
     /// Shows the latest history again: too much was missed to be told one by one.
     async fn reload(&mut self) -> Result<(), Failure> {
         let conversation = self.context.client.conversation(self.id).await?;
-        let messages = read(self.context, &conversation, Cut::Newest, RELOAD).await?;
+        let messages = read(self.context, &conversation, Cut::Newest, RELOADED_MESSAGES).await?;
         self.show([self.view.notice("much was said meanwhile; the latest:")])?;
         let lines = self.view.history(messages);
         self.show(lines)?;
@@ -318,7 +320,7 @@ impl<'a> Room<'a> {
     async fn load_receipts(&mut self) {
         // Ticks are not worth failing for.
         if let Ok(receipts) = self.context.client.receipts(self.id).await {
-            let _told_with_the_messages = self.view.receipts(&receipts);
+            let _shown_with_the_messages = self.view.receipts(&receipts);
         }
     }
 
@@ -336,12 +338,12 @@ impl<'a> Room<'a> {
             delivered: None,
             read: Some(last),
         };
-        let told = async move {
+        let sending = async move {
             if let Err(error) = live.acknowledge(id, request).await {
                 tracing::debug!(%error, "a receipt was not taken");
             }
         };
-        self.receipt = Some(told.boxed());
+        self.receipt = Some(sending.boxed());
     }
 
     async fn signed_out(self) -> Result<(), Failure> {
@@ -355,7 +357,7 @@ impl<'a> Room<'a> {
         lines.into_iter().try_for_each(|line| self.terminal.show(line))
     }
 
-    fn fail(&self, words: &str) -> Result<(), Failure> {
-        self.show([self.view.failure(words)])
+    fn show_error(&self, text: &str) -> Result<(), Failure> {
+        self.show([self.view.failure(text)])
     }
 }
