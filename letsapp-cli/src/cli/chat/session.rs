@@ -104,7 +104,7 @@ impl<'a> ChatSession<'a> {
         while is_open || !self.pending.is_empty() {
             let receipt: OptionFuture<_> = self.receipt.as_mut().into();
             tokio::select! {
-                line = self.terminal.line(), if is_open => match line {
+                line = self.terminal.next_line(), if is_open => match line {
                     Some(line) if self.handle_line(&line)? == Flow::Continue => {}
                     _ => {
                         is_open = false;
@@ -172,12 +172,12 @@ impl<'a> ChatSession<'a> {
     fn execute(&mut self, input: Input) -> Result<(), String> {
         let (live, id) = (self.live.clone(), self.id);
         let own = |seq: Option<Seq>| {
-            let latest = || self.view.latest_mine().map(|message| message.seq);
+            let latest = || self.view.latest_own_message().map(|message| message.seq);
             seq.or_else(latest)
                 .ok_or_else(|| "there is no message of yours here: say which, with #N".to_owned())
         };
         let others = |seq: Option<Seq>| {
-            let latest = || self.view.latest_theirs().map(|message| message.seq);
+            let latest = || self.view.latest_other_message().map(|message| message.seq);
             seq.or_else(latest)
                 .ok_or_else(|| "there is no message here: say which, with #N".to_owned())
         };
@@ -232,7 +232,7 @@ impl<'a> ChatSession<'a> {
             reply_to,
             ..request.with_id(message_id)
         };
-        self.view.typed(message_id);
+        self.view.expect_echo(message_id);
         let (live, id) = (self.live.clone(), self.id);
         Ok(async move { live.send(id, request).await }.boxed())
     }
@@ -326,7 +326,7 @@ impl<'a> ChatSession<'a> {
 
     /// Tells the others how far one has read, one receipt at a time.
     fn acknowledge(&mut self) {
-        let Some(last) = self.view.last_of_others().filter(|last| *last > self.read) else {
+        let Some(last) = self.view.last_other_seq().filter(|last| *last > self.read) else {
             return;
         };
         if self.receipt.is_some() {
@@ -349,7 +349,7 @@ impl<'a> ChatSession<'a> {
     async fn signed_out(self) -> Result<(), Failure> {
         self.terminal
             .show(self.view.failure("signed out; press Enter to leave"))?;
-        self.terminal.leave().await;
+        self.terminal.close().await;
         Err(Failure::SignedOut(self.context.client.server().clone()))
     }
 

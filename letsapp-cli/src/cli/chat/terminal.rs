@@ -29,9 +29,9 @@ enum Screen {
 
 impl Terminal {
     pub(super) fn open(out: Out) -> Result<Self, Failure> {
-        let (typed, lines) = mpsc::unbounded_channel();
+        let (input, lines) = mpsc::unbounded_channel();
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-            thread::spawn(move || read(&typed));
+            thread::spawn(move || read_lines(&input));
             return Ok(Self {
                 lines,
                 screen: Screen::Plain(out),
@@ -40,9 +40,9 @@ impl Terminal {
         let config = Config::builder().auto_add_history(true).build();
         let mut editor = DefaultEditor::with_config(config).map_err(Failure::local)?;
         let printer = editor.create_external_printer().map_err(Failure::local)?;
-        let (screen, shown) = mpsc::unbounded_channel();
-        thread::spawn(move || show(printer, shown));
-        thread::spawn(move || edit(editor, &typed));
+        let (screen, output) = mpsc::unbounded_channel();
+        thread::spawn(move || print_lines(printer, output));
+        thread::spawn(move || edit_lines(editor, &input));
         Ok(Self {
             lines,
             screen: Screen::Editor(screen),
@@ -58,7 +58,7 @@ impl Terminal {
     }
 
     /// Waits for the next line; `None` at the end of the input.
-    pub(super) async fn line(&mut self) -> Option<String> {
+    pub(super) async fn next_line(&mut self) -> Option<String> {
         self.lines.recv().await
     }
 
@@ -73,7 +73,7 @@ impl Terminal {
     }
 
     /// Waits until no line is being edited, so that the terminal is left as it was found.
-    pub(super) async fn leave(mut self) {
+    pub(super) async fn close(mut self) {
         if let Screen::Editor(_) = self.screen {
             self.lines.close();
             while self.lines.recv().await.is_some() {}
@@ -81,27 +81,27 @@ impl Terminal {
     }
 }
 
-fn edit(mut editor: DefaultEditor, typed: &mpsc::UnboundedSender<String>) {
+fn edit_lines(mut editor: DefaultEditor, input: &mpsc::UnboundedSender<String>) {
     while let Ok(line) = editor.readline(PROMPT) {
         let is_last = Input::parse(&line) == Ok(Input::Quit);
-        if typed.send(line).is_err() || is_last {
+        if input.send(line).is_err() || is_last {
             break;
         }
     }
 }
 
-fn show(mut printer: impl ExternalPrinter, mut shown: mpsc::UnboundedReceiver<String>) {
-    while let Some(text) = shown.blocking_recv() {
+fn print_lines(mut printer: impl ExternalPrinter, mut output: mpsc::UnboundedReceiver<String>) {
+    while let Some(text) = output.blocking_recv() {
         if printer.print(text).is_err() {
             break;
         }
     }
 }
 
-fn read(typed: &mpsc::UnboundedSender<String>) {
+fn read_lines(input: &mpsc::UnboundedSender<String>) {
     let lines = io::stdin().lock().lines();
     for line in lines.map_while(Result::ok) {
-        if typed.send(line).is_err() {
+        if input.send(line).is_err() {
             break;
         }
     }

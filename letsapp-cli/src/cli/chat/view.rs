@@ -25,9 +25,9 @@ pub(super) struct View {
     paint: Paint,
     echo: Echo,
     messages: BTreeMap<Seq, Message>,
-    others: HashMap<UserId, Watermarks>,
-    typed: HashSet<MessageId>,
-    told: Option<(Seq, ReceiptStatus)>,
+    watermarks: HashMap<UserId, Watermarks>,
+    expected_echoes: HashSet<MessageId>,
+    shown_status: Option<(Seq, ReceiptStatus)>,
 }
 
 impl View {
@@ -37,45 +37,45 @@ impl View {
             paint,
             echo,
             messages: BTreeMap::new(),
-            others: HashMap::new(),
-            typed: HashSet::new(),
-            told: None,
+            watermarks: HashMap::new(),
+            expected_echoes: HashSet::new(),
+            shown_status: None,
         }
     }
 
     /// Shows a part of the history.
     pub(super) fn history(&mut self, messages: Vec<Message>) -> Vec<String> {
-        let lines = messages.iter().map(|message| self.whole(message)).collect();
+        let lines = messages.iter().map(|message| self.format_message(message)).collect();
         self.messages
             .extend(messages.into_iter().map(|message| (message.seq, message)));
-        self.told = self.latest_own();
+        self.shown_status = self.latest_own_status();
         lines
     }
 
     /// Takes it that a message with this id was typed here.
-    pub(super) fn typed(&mut self, id: MessageId) {
-        self.typed.insert(id);
+    pub(super) fn expect_echo(&mut self, id: MessageId) {
+        self.expected_echoes.insert(id);
     }
 
     /// Shows a message, or what has become of it.
     pub(super) fn message(&mut self, message: Message) -> Vec<String> {
         let sender = message.sender_id;
         if message.kind == MessageKind::User && !self.names.is_me(sender) {
-            let marks = self.others.entry(sender).or_default();
-            marks.delivered_seq = marks.delivered_seq.max(message.seq);
-            marks.read_seq = marks.read_seq.max(message.seq);
+            let known = self.watermarks.entry(sender).or_default();
+            known.delivered_seq = known.delivered_seq.max(message.seq);
+            known.read_seq = known.read_seq.max(message.seq);
         }
         let lines = match self.messages.get(&message.seq) {
             Some(known) if known.rev >= message.rev => return Vec::new(),
-            Some(known) => self.changes(known, &message),
-            None if self.typed.remove(&message.id) && self.echo == Echo::Terminal => {
+            Some(known) => self.format_changes(known, &message),
+            None if self.expected_echoes.remove(&message.id) && self.echo == Echo::Terminal => {
                 let status = self.status(&message).unwrap_or(ReceiptStatus::Sent);
-                vec![self.aside(&format!("{} #{}", render::ticks(status, self.paint), message.seq))]
+                vec![self.indented(&format!("{} #{}", render::ticks(status, self.paint), message.seq))]
             }
-            None => vec![self.whole(&message)],
+            None => vec![self.format_message(&message)],
         };
         self.messages.insert(message.seq, message);
-        self.told = self.latest_own().max(self.told);
+        self.shown_status = self.latest_own_status().max(self.shown_status);
         lines
     }
 
@@ -83,40 +83,40 @@ impl View {
     pub(super) fn receipts(&mut self, items: &[Receipt]) -> Vec<String> {
         for Receipt { user_id, watermarks } in items {
             if !self.names.is_me(*user_id) {
-                let marks = self.others.entry(*user_id).or_default();
-                marks.delivered_seq = marks.delivered_seq.max(watermarks.delivered_seq);
-                marks.read_seq = marks.read_seq.max(watermarks.read_seq);
+                let known = self.watermarks.entry(*user_id).or_default();
+                known.delivered_seq = known.delivered_seq.max(watermarks.delivered_seq);
+                known.read_seq = known.read_seq.max(watermarks.read_seq);
             }
         }
-        let latest = self.latest_own();
-        if latest <= self.told {
+        let latest = self.latest_own_status();
+        if latest <= self.shown_status {
             return Vec::new();
         }
-        self.told = latest;
-        let line = |(seq, status)| self.aside(&format!("{} #{seq}", render::ticks(status, self.paint)));
+        self.shown_status = latest;
+        let line = |(seq, status)| self.indented(&format!("{} #{seq}", render::ticks(status, self.paint)));
         latest.map(line).into_iter().collect()
     }
 
     /// Says something about the connection or the conversation.
-    pub(super) fn notice(&self, words: &str) -> String {
-        self.paint.paint(Style::Dim, &format!("— {words}"))
+    pub(super) fn notice(&self, text: &str) -> String {
+        self.paint.paint(Style::Dim, &format!("— {text}"))
     }
 
     /// Says what went wrong.
-    pub(super) fn failure(&self, words: &str) -> String {
-        format!("{} {}", self.paint.paint(Style::Bad, "✗"), harmless(words))
+    pub(super) fn failure(&self, text: &str) -> String {
+        format!("{} {}", self.paint.paint(Style::Bad, "✗"), harmless(text))
     }
 
     /// Returns one's own latest message that still stands.
-    pub(super) fn latest_mine(&self) -> Option<&Message> {
+    pub(super) fn latest_own_message(&self) -> Option<&Message> {
         let mut latest = self.messages.values().rev();
-        latest.find(|message| self.names.is_me(message.sender_id) && stands(message))
+        latest.find(|message| self.names.is_me(message.sender_id) && is_user_message(message))
     }
 
     /// Returns the latest message of the others that still stands.
-    pub(super) fn latest_theirs(&self) -> Option<&Message> {
+    pub(super) fn latest_other_message(&self) -> Option<&Message> {
         let mut latest = self.messages.values().rev();
-        latest.find(|message| !self.names.is_me(message.sender_id) && stands(message))
+        latest.find(|message| !self.names.is_me(message.sender_id) && is_user_message(message))
     }
 
     pub(super) fn find(&self, seq: Seq) -> Option<&Message> {
@@ -124,20 +124,20 @@ impl View {
     }
 
     /// Returns how far there is something to read: what is one's own needs no reading.
-    pub(super) fn last_of_others(&self) -> Option<Seq> {
+    pub(super) fn last_other_seq(&self) -> Option<Seq> {
         let mut latest = self.messages.values().rev();
         let last = latest.find(|message| !self.names.is_me(message.sender_id));
         last.map(|message| message.seq)
     }
 
-    fn latest_own(&self) -> Option<(Seq, ReceiptStatus)> {
-        let message = self.latest_mine()?;
+    fn latest_own_status(&self) -> Option<(Seq, ReceiptStatus)> {
+        let message = self.latest_own_message()?;
         Some((message.seq, self.status(message)?))
     }
 
     /// How far one's own message has come to all the others.
     fn status(&self, message: &Message) -> Option<ReceiptStatus> {
-        if !self.names.is_me(message.sender_id) || !stands(message) {
+        if !self.names.is_me(message.sender_id) || !is_user_message(message) {
             return None;
         }
         let of = |marks: &Watermarks| match message.seq {
@@ -145,14 +145,14 @@ impl View {
             seq if seq <= marks.delivered_seq => ReceiptStatus::Delivered,
             _ => ReceiptStatus::Sent,
         };
-        Some(self.others.values().map(of).min().unwrap_or(ReceiptStatus::Sent))
+        Some(self.watermarks.values().map(of).min().unwrap_or(ReceiptStatus::Sent))
     }
 
-    fn whole(&self, message: &Message) -> String {
+    fn format_message(&self, message: &Message) -> String {
         render::message(message, &self.names, self.paint, self.status(message))
     }
 
-    fn changes(&self, known: &Message, now: &Message) -> Vec<String> {
+    fn format_changes(&self, known: &Message, now: &Message) -> Vec<String> {
         let (seq, who) = (now.seq, self.names.name(now.sender_id));
         if now.deleted_at.is_some() {
             return if known.deleted_at.is_some() {
@@ -181,12 +181,12 @@ impl View {
         lines
     }
 
-    fn aside(&self, words: &str) -> String {
-        format!("    {words}")
+    fn indented(&self, text: &str) -> String {
+        format!("    {text}")
     }
 }
 
-fn stands(message: &Message) -> bool {
+fn is_user_message(message: &Message) -> bool {
     message.kind == MessageKind::User && message.deleted_at.is_none()
 }
 
@@ -217,7 +217,7 @@ mod tests {
         let mut view = view();
         view.receipts(&ben(0, 0));
         let message = said(ANA, 1, 1, "hello");
-        view.typed(message.id);
+        view.expect_echo(message.id);
         assert_eq!(view.message(message), ["    ✓ #1"]);
         let elsewhere = view.message(said(ANA, 2, 2, "from my phone"));
         assert!(elsewhere[0].ends_with("#2 you: from my phone ✓"), "{elsewhere:?}");
@@ -307,13 +307,13 @@ mod tests {
             said(ANA, 3, 3, "c"),
             said(BEN, 4, 4, "d"),
         ]);
-        assert_eq!(view.latest_mine().unwrap().seq, Seq(3));
-        assert_eq!(view.latest_theirs().unwrap().seq, Seq(4));
+        assert_eq!(view.latest_own_message().unwrap().seq, Seq(3));
+        assert_eq!(view.latest_other_message().unwrap().seq, Seq(4));
         view.message(Message {
             deleted_at: Some(Timestamp::from_millis(9)),
             ..said(ANA, 3, 5, "")
         });
-        assert_eq!(view.latest_mine().unwrap().seq, Seq(1));
-        assert_eq!(view.last_of_others(), Some(Seq(4)));
+        assert_eq!(view.latest_own_message().unwrap().seq, Seq(1));
+        assert_eq!(view.last_other_seq(), Some(Seq(4)));
     }
 }
