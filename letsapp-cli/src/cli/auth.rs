@@ -106,7 +106,7 @@ pub(super) async fn logout(context: &Context) -> Result<(), Failure> {
 
 fn welcome(context: &Context, user: &User) -> Result<(), Failure> {
     let server = context.client.server();
-    context.home.remember(server)?;
+    context.config_dir.save_server(server)?;
     context
         .out
         .show(user, || format!("signed in at {server} as {}", name_of(user)))

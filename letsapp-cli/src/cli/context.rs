@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::config::ConfigDir;
 use super::failure::Failure;
-use super::home::Home;
 use super::out::Out;
 use crate::{Client, ClientError, Server};
 
@@ -11,24 +11,24 @@ use crate::{Client, ClientError, Server};
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) client: Client,
-    pub(super) home: Home,
+    pub(super) config_dir: ConfigDir,
     pub(super) out: Out,
 }
 
 impl Context {
     pub(super) fn open(server: Option<Server>, out: &Out) -> Result<Self, Failure> {
-        let home = Home::find()?;
+        let config_dir = ConfigDir::locate()?;
         let server = match server {
             Some(server) => server,
-            None => home.server()?,
+            None => config_dir.server()?,
         };
         let client = Client::builder(server.to_string())
-            .tokens(Arc::new(home.tokens(&server)))
+            .tokens(Arc::new(config_dir.tokens(&server)))
             .user_agent(concat!("letsapp-cli/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self {
             client,
-            home,
+            config_dir,
             out: *out,
         })
     }
