@@ -31,6 +31,6 @@ impl Account {
         let password = Password::presented(typed.password("Password: ")?).map_err(refused)?;
         let request = DeleteAccount { password };
         context.client.delete_account(&request).await.map_err(explain)?;
-        context.out.remark("deleted")
+        context.output.status("deleted")
     }
 }

@@ -98,8 +98,8 @@ impl Login {
 /// Signs out. Where nobody is signed in, there is nothing left to do.
 pub(super) async fn logout(context: &Context) -> Result<(), Failure> {
     match context.client.logout().await {
-        Ok(()) => context.out.remark("signed out"),
-        Err(ClientError::SignedOut) => context.out.remark("not signed in"),
+        Ok(()) => context.output.status("signed out"),
+        Err(ClientError::SignedOut) => context.output.status("not signed in"),
         Err(error) => Err(error.into()),
     }
 }
@@ -108,7 +108,7 @@ fn welcome(context: &Context, user: &User) -> Result<(), Failure> {
     let server = context.client.server();
     context.config_dir.save_server(server)?;
     context
-        .out
+        .output
         .show(user, || format!("signed in at {server} as {}", name_of(user)))
 }
 

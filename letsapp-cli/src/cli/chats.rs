@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Style;
+use super::output::Style;
 use super::render::{Names, moment, summary, title_of};
 use super::text::excerpt;
 use crate::{Page, every};
@@ -34,23 +34,23 @@ impl Chats {
             .filter(|conversation| !self.unread || conversation.me.unread > 0)
             .take(limit);
         let names = Names::default();
-        let paint = context.out.paint();
+        let colours = context.output.colours();
         for conversation in shown {
-            context.out.show(&conversation, || {
-                let title = paint.paint(Style::Name, &title_of(&conversation));
+            context.output.show(&conversation, || {
+                let title = colours.apply(Style::Name, &title_of(&conversation));
                 let unread = match conversation.me.unread {
                     0 => String::new(),
-                    unread => paint.paint(Style::Read, &format!(" ({unread})")),
+                    unread => colours.apply(Style::Read, &format!(" ({unread})")),
                 };
                 let last = conversation
                     .head
                     .last_message
                     .as_ref()
                     .map_or_else(String::new, |message| {
-                        let when = paint.paint(Style::Dim, &moment(message.sent_at));
+                        let when = colours.apply(Style::Dim, &moment(message.sent_at));
                         format!("  {when} {}", excerpt(&summary(message, &names), EXCERPT))
                     });
-                let id = paint.paint(Style::Dim, &conversation.id.to_string());
+                let id = colours.apply(Style::Dim, &conversation.id.to_string());
                 format!("{title}{unread}{last}  {id}")
             })?;
         }

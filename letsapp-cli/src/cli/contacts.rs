@@ -7,7 +7,7 @@ use letsapp_core::protocol::requests::PutContact;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Style;
+use super::output::Style;
 use super::render::{moment, name_of};
 use super::target::Target;
 use super::text::one_line;
@@ -65,7 +65,7 @@ impl Contacts {
                 let user = user.user(context).await?;
                 let removed = client.remove_contact(user).await;
                 removed.map_err(|error| context.explain(error))?;
-                context.out.remark("removed")
+                context.output.status("removed")
             }
         }
     }
@@ -76,7 +76,7 @@ pub(super) async fn block(whom: Whom, context: &Context) -> Result<(), Failure> 
     let user = whom.user.user(context).await?;
     let blocked = context.client.block(user).await;
     blocked.map_err(|error| context.explain(error))?;
-    context.out.remark("blocked")
+    context.output.status("blocked")
 }
 
 /// Takes a block down.
@@ -84,15 +84,15 @@ pub(super) async fn unblock(whom: Whom, context: &Context) -> Result<(), Failure
     let user = whom.user.user(context).await?;
     let unblocked = context.client.unblock(user).await;
     unblocked.map_err(|error| context.explain(error))?;
-    context.out.remark("unblocked")
+    context.output.status("unblocked")
 }
 
 /// Shows whom one blocks.
 pub(super) async fn blocks(context: &Context) -> Result<(), Failure> {
     let all = every(|page: Page| context.client.blocks(page)).await;
     for block in all.map_err(|error| context.explain(error))? {
-        context.out.show(&block, || {
-            let id = context.out.paint().paint(Style::Dim, &block.user.id.to_string());
+        context.output.show(&block, || {
+            let id = context.output.colours().apply(Style::Dim, &block.user.id.to_string());
             format!("{}, since {}  {id}", name_of(&block.user), moment(block.blocked_at))
         })?;
     }
@@ -100,8 +100,8 @@ pub(super) async fn blocks(context: &Context) -> Result<(), Failure> {
 }
 
 fn show(context: &Context, contact: &Contact) -> Result<(), Failure> {
-    context.out.show(contact, || {
-        let id = context.out.paint().paint(Style::Dim, &contact.user.id.to_string());
+    context.output.show(contact, || {
+        let id = context.output.colours().apply(Style::Dim, &contact.user.id.to_string());
         format!("{}  {id}", called(contact))
     })
 }

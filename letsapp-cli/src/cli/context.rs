@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::config::ConfigDir;
 use super::failure::Failure;
-use super::out::Out;
+use super::output::Output;
 use crate::{Client, ClientError, Server};
 
 /// The server, the user's files, and where to write.
@@ -12,11 +12,11 @@ use crate::{Client, ClientError, Server};
 pub(super) struct Context {
     pub(super) client: Client,
     pub(super) config_dir: ConfigDir,
-    pub(super) out: Out,
+    pub(super) output: Output,
 }
 
 impl Context {
-    pub(super) fn open(server: Option<Server>, out: &Out) -> Result<Self, Failure> {
+    pub(super) fn open(server: Option<Server>, output: &Output) -> Result<Self, Failure> {
         let config_dir = ConfigDir::locate()?;
         let server = match server {
             Some(server) => server,
@@ -29,7 +29,7 @@ impl Context {
         Ok(Self {
             client,
             config_dir,
-            out: *out,
+            output: *output,
         })
     }
 

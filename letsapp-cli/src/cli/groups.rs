@@ -10,7 +10,7 @@ use letsapp_core::text::Title;
 use super::confirm::Confirmation;
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Style;
+use super::output::Style;
 use super::render::name_of;
 use super::target::Target;
 use super::text::one_line;
@@ -81,7 +81,7 @@ impl Group {
                     member_ids,
                 };
                 let group = client.create_conversation(&request).await.map_err(explain)?;
-                context.out.show(&group, || group.id.to_string())
+                context.output.show(&group, || group.id.to_string())
             }
             Self::Add { group, users } => {
                 let group = group.group(context).await?;
@@ -95,13 +95,13 @@ impl Group {
             Self::Remove { group, user } => {
                 let (group, user) = (group.group(context).await?, user.user(context).await?);
                 client.remove_member(group, user).await.map_err(explain)?;
-                context.out.remark("removed")
+                context.output.status("removed")
             }
             Self::Leave { group } => {
                 let group = group.group(context).await?;
                 let me = client.me().await.map_err(explain)?.user.id;
                 client.remove_member(group, me).await.map_err(explain)?;
-                context.out.remark("left")
+                context.output.status("left")
             }
             Self::Delete { group, confirmation } => {
                 let group = group.group(context).await?;
@@ -109,7 +109,7 @@ impl Group {
                 let title = one_line(&title.unwrap_or_default());
                 confirmation.require(&format!("Delete the group {title} with all that was said in it?"))?;
                 client.delete_conversation(group).await.map_err(explain)?;
-                context.out.remark("deleted")
+                context.output.status("deleted")
             }
             Self::Members { group } => {
                 let group = group.group(context).await?;
@@ -121,13 +121,13 @@ impl Group {
 }
 
 fn show(context: &Context, member: &Member) -> Result<(), Failure> {
-    context.out.show(member, || {
+    context.output.show(member, || {
         let role = match member.role {
             Role::Owner => ", owner",
             Role::Admin => ", admin",
             Role::Member => "",
         };
-        let id = context.out.paint().paint(Style::Dim, &member.user.id.to_string());
+        let id = context.output.colours().apply(Style::Dim, &member.user.id.to_string());
         format!("{}{role}  {id}", name_of(&member.user))
     })
 }

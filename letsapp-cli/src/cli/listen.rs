@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use super::context::Context;
 use super::failure::Failure;
 use super::messages::learn;
-use super::out::{Format, Style};
+use super::output::{Format, Style};
 use super::render::{self, Names, title_of};
 use super::target::Target;
 use crate::{Live, Update};
@@ -50,10 +50,10 @@ impl Listen {
             {
                 acknowledge(&live, message.conversation_id, message.seq);
             }
-            match context.out.format() {
+            match context.output.format() {
                 Format::Json => {
                     if let Some(object) = object(&update) {
-                        context.out.show(&object, String::new)?;
+                        context.output.show(&object, String::new)?;
                     }
                 }
                 Format::Text => {
@@ -61,7 +61,7 @@ impl Listen {
                         learn(context, &mut names, message.sender_id).await;
                     }
                     if let Some(line) = line(context, &update, &names, &titles) {
-                        context.out.line(&line)?;
+                        context.output.line(&line)?;
                     }
                 }
             }
@@ -130,29 +130,29 @@ fn object(update: &Update) -> Option<Value> {
 }
 
 fn line(context: &Context, update: &Update, names: &Names, titles: &HashMap<ConversationId, String>) -> Option<String> {
-    let paint = context.out.paint();
+    let colours = context.output.colours();
     let title = |id| {
         titles
             .get(&id)
-            .map_or_else(|| "a conversation".to_owned(), |title| paint.paint(Style::Dim, title))
+            .map_or_else(|| "a conversation".to_owned(), |title| colours.apply(Style::Dim, title))
     };
     let line = match update {
         Update::Message(message) | Update::MessageChanged(message) => {
             format!(
                 "{}: {}",
                 title(message.conversation_id),
-                render::message(message, names, paint, None)
+                render::message(message, names, colours, None)
             )
         }
-        Update::ConversationRemoved(id) => format!("{}: {}", title(*id), paint.paint(Style::Dim, "you are out")),
+        Update::ConversationRemoved(id) => format!("{}: {}", title(*id), colours.apply(Style::Dim, "you are out")),
         Update::Reset(id) => format!(
             "{}: {}",
             title(*id),
-            paint.paint(Style::Dim, "much was missed: see `history`")
+            colours.apply(Style::Dim, "much was missed: see `history`")
         ),
-        Update::CaughtUp => paint.paint(Style::Dim, "— listening; Ctrl-C ends it"),
-        Update::Disconnected { reason, .. } => paint.paint(
-            Style::Bad,
+        Update::CaughtUp => colours.apply(Style::Dim, "— listening; Ctrl-C ends it"),
+        Update::Disconnected { reason, .. } => colours.apply(
+            Style::Error,
             &format!("— no connection ({}); trying again", super::text::one_line(reason)),
         ),
         _ => return None,

@@ -10,7 +10,7 @@ use letsapp_core::protocol::{Conversation, Message};
 
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Format;
+use super::output::Format;
 use super::render::{self, Names};
 use super::target::Target;
 use crate::client::mint;
@@ -69,7 +69,7 @@ impl Send {
         let message = deliver(context, &conversation, request)
             .await
             .map_err(|error| context.explain(error))?;
-        context.out.show(&message, || format!("✓ #{}", message.seq))
+        context.output.show(&message, || format!("✓ #{}", message.seq))
     }
 }
 
@@ -83,14 +83,14 @@ impl History {
         };
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let messages = read(context, &conversation, cut, limit).await?;
-        let names = match context.out.format() {
+        let names = match context.output.format() {
             Format::Json => Names::default(),
             Format::Text => names(context, &conversation, &messages).await?,
         };
         for message in &messages {
-            context
-                .out
-                .show(message, || render::message(message, &names, context.out.paint(), None))?;
+            context.output.show(message, || {
+                render::message(message, &names, context.output.colours(), None)
+            })?;
         }
         Ok(())
     }

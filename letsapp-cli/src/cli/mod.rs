@@ -13,7 +13,7 @@ mod failure;
 mod groups;
 mod listen;
 mod messages;
-mod out;
+mod output;
 mod presence;
 mod profile;
 mod render;
@@ -31,7 +31,7 @@ use clap::{Parser, Subcommand};
 use crate::Server;
 use context::Context;
 use failure::Failure;
-use out::{Format, Out};
+use output::{Format, Output};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -121,28 +121,28 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE));
         }
     };
-    let out = Out::new(if arguments.json { Format::Json } else { Format::Text });
-    match execute(arguments, &out) {
+    let output = Output::new(if arguments.json { Format::Json } else { Format::Text });
+    match execute(arguments, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if let Some(line) = failure.line() {
-                out.error(&line);
+                output.error(&line);
             }
             ExitCode::from(failure.exit_code())
         }
     }
 }
 
-fn execute(arguments: Arguments, out: &Out) -> Result<(), Failure> {
+fn execute(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     let Arguments {
         server,
         json: _,
         command,
     } = arguments;
     if let Command::Completions(command) = command {
-        return command.run::<Arguments>(out);
+        return command.run::<Arguments>(output);
     }
-    let context = Context::open(server, out)?;
+    let context = Context::open(server, output)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

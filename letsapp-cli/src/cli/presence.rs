@@ -8,7 +8,7 @@ use letsapp_core::protocol::{self, PresenceStatus};
 
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Style;
+use super::output::Style;
 use super::render;
 use super::target::Target;
 use crate::{Live, Update};
@@ -69,7 +69,9 @@ impl Shown {
                 Some(Update::Presence(presence)) => self.show(context, presence)?,
                 Some(Update::Disconnected { reason, .. }) => {
                     let words = format!("— no connection ({}); trying again", super::text::one_line(&reason));
-                    context.out.remark(&context.out.paint().paint(Style::Bad, &words))?;
+                    context
+                        .output
+                        .status(&context.output.colours().apply(Style::Error, &words))?;
                 }
                 Some(Update::SignedOut { .. }) => return Err(Failure::SignedOut(context.client.server().clone())),
                 Some(_) => {}
@@ -95,7 +97,7 @@ impl Shown {
             return Ok(());
         }
         context
-            .out
+            .output
             .show(&presence, || format!("{name}: {}", render::presence(&presence)))
     }
 }

@@ -74,7 +74,7 @@ impl Profile {
             ..UpdateMe::default()
         };
         let profile = answer(context, request).await?;
-        context.out.show(&profile, || {
+        context.output.show(&profile, || {
             let about = (!profile.user.about.is_empty()).then(|| harmless(&profile.user.about));
             let email = profile.email.as_deref().map(one_line);
             let lines = [Some(name_of(&profile.user)), about, email];
@@ -104,7 +104,7 @@ impl Settings {
             ..UpdateMe::default()
         };
         let settings = answer(context, request).await?.settings;
-        context.out.show(&settings, || {
+        context.output.show(&settings, || {
             let receipts = if settings.read_receipts { "on" } else { "off" };
             format!(
                 "last-seen      {}\nread-receipts  {receipts}",

@@ -8,7 +8,7 @@ use letsapp_core::messages::SystemEvent;
 use letsapp_core::protocol::{Conversation, Message, MessageKind, Presence, PresenceStatus, ReceiptStatus, User};
 use letsapp_core::time::{Clock, SystemClock, Timestamp};
 
-use super::out::{Paint, Style};
+use super::output::{Colours, Style};
 use super::text::{harmless, one_line};
 
 /// What to call whom.
@@ -132,36 +132,36 @@ pub(super) fn summary(message: &Message, names: &Names) -> String {
 }
 
 /// Shows a message on a line of its own, or more if it has more.
-pub(super) fn message(message: &Message, names: &Names, paint: Paint, ticks: Option<ReceiptStatus>) -> String {
-    let head = paint.paint(Style::Dim, &format!("[{}] #{}", moment(message.sent_at), message.seq));
+pub(super) fn message(message: &Message, names: &Names, colours: Colours, ticks: Option<ReceiptStatus>) -> String {
+    let head = colours.apply(Style::Dim, &format!("[{}] #{}", moment(message.sent_at), message.seq));
     let words = summary(message, names);
     if message.kind == MessageKind::System {
-        return format!("{head} {}", paint.paint(Style::Dim, &format!("— {words}")));
+        return format!("{head} {}", colours.apply(Style::Dim, &format!("— {words}")));
     }
     let style = if names.is_me(message.sender_id) {
         Style::Me
     } else {
         Style::Name
     };
-    let name = paint.paint(style, &names.name(message.sender_id));
+    let name = colours.apply(style, &names.name(message.sender_id));
     let words = if message.deleted_at.is_some() {
-        paint.paint(Style::Dim, &words)
+        colours.apply(Style::Dim, &words)
     } else {
         words
     };
     let mut notes = String::new();
     if let Some(seq) = message.reply_to {
-        notes.push_str(&paint.paint(Style::Dim, &format!(" (to #{seq})")));
+        notes.push_str(&colours.apply(Style::Dim, &format!(" (to #{seq})")));
     }
     if message.edited_at.is_some() && message.deleted_at.is_none() {
-        notes.push_str(&paint.paint(Style::Dim, " (edited)"));
+        notes.push_str(&colours.apply(Style::Dim, " (edited)"));
     }
     let reactions = reactions(message);
     if !reactions.is_empty() {
         notes.push_str(&format!(" {reactions}"));
     }
     if let Some(status) = ticks {
-        notes.push_str(&format!(" {}", self::ticks(status, paint)));
+        notes.push_str(&format!(" {}", self::ticks(status, colours)));
     }
     format!("{head} {name}: {words}{notes}")
 }
@@ -180,12 +180,12 @@ pub(super) fn reactions(message: &Message) -> String {
 }
 
 /// Shows how far a message has come: ✓ the server has it, ✓✓ the other one has it, ✓✓ in colour it was read.
-pub(super) fn ticks(status: ReceiptStatus, paint: Paint) -> String {
-    match (status, paint) {
-        (ReceiptStatus::Sent, _) => paint.paint(Style::Dim, "✓"),
-        (ReceiptStatus::Delivered, _) => paint.paint(Style::Dim, "✓✓"),
-        (ReceiptStatus::Read, Paint::Colour) => paint.paint(Style::Read, "✓✓"),
-        (ReceiptStatus::Read, Paint::Plain) => "✓✓ read".to_owned(),
+pub(super) fn ticks(status: ReceiptStatus, colours: Colours) -> String {
+    match (status, colours) {
+        (ReceiptStatus::Sent, _) => colours.apply(Style::Dim, "✓"),
+        (ReceiptStatus::Delivered, _) => colours.apply(Style::Dim, "✓✓"),
+        (ReceiptStatus::Read, Colours::On) => colours.apply(Style::Read, "✓✓"),
+        (ReceiptStatus::Read, Colours::Off) => "✓✓ read".to_owned(),
     }
 }
 
@@ -245,7 +245,7 @@ pub(super) mod tests {
     }
 
     fn shown(shown: &Message) -> String {
-        let line = message(shown, &names(), Paint::Plain, None);
+        let line = message(shown, &names(), Colours::Off, None);
         line.split_once("] ").unwrap().1.to_owned()
     }
 
@@ -287,17 +287,17 @@ pub(super) mod tests {
 
     #[test]
     fn ticks_tell_how_far_a_message_has_come() {
-        let of = |status, paint| ticks(status, paint);
-        assert_eq!(of(ReceiptStatus::Sent, Paint::Plain), "✓");
-        assert_eq!(of(ReceiptStatus::Delivered, Paint::Plain), "✓✓");
+        let of = |status, colours| ticks(status, colours);
+        assert_eq!(of(ReceiptStatus::Sent, Colours::Off), "✓");
+        assert_eq!(of(ReceiptStatus::Delivered, Colours::Off), "✓✓");
         assert_eq!(
-            of(ReceiptStatus::Read, Paint::Plain),
+            of(ReceiptStatus::Read, Colours::Off),
             "✓✓ read",
             "told without colour too"
         );
         assert_ne!(
-            of(ReceiptStatus::Read, Paint::Colour),
-            of(ReceiptStatus::Delivered, Paint::Colour)
+            of(ReceiptStatus::Read, Colours::On),
+            of(ReceiptStatus::Delivered, Colours::On)
         );
     }
 

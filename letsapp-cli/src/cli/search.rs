@@ -12,7 +12,7 @@ use letsapp_core::time::Timestamp;
 use super::context::Context;
 use super::failure::Failure;
 use super::messages::learn;
-use super::out::{Format, Paint, Style};
+use super::output::{Colours, Format, Style};
 use super::render::{Names, moment, title_of};
 use super::target::Target;
 use super::text::one_line;
@@ -49,16 +49,18 @@ impl Search {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let request = self.request(context).await?;
         let hits = read(context, &request, limit).await?;
-        let mut people = match context.out.format() {
+        let mut people = match context.output.format() {
             Format::Json => People::default(),
             Format::Text => People::of(context).await?,
         };
         for hit in &hits {
             people.meet(context, hit).await;
-            context.out.show(hit, || line(hit, &people, context.out.paint()))?;
+            context
+                .output
+                .show(hit, || line(hit, &people, context.output.colours()))?;
         }
         if hits.is_empty() {
-            context.out.remark("nothing was found")?;
+            context.output.status("nothing was found")?;
         }
         Ok(())
     }
@@ -135,10 +137,10 @@ async fn read(context: &Context, request: &SearchMessages, limit: usize) -> Resu
 }
 
 /// Shows a hit on one line: where, when, who, and the words around the first that were found.
-fn line(hit: &SearchHit, people: &People, paint: Paint) -> String {
+fn line(hit: &SearchHit, people: &People, colours: Colours) -> String {
     let message = &hit.message;
-    let title = paint.paint(Style::Name, people.title(message.conversation_id));
-    let when = paint.paint(Style::Dim, &format!("[{}] #{}", moment(message.sent_at), message.seq));
+    let title = colours.apply(Style::Name, people.title(message.conversation_id));
+    let when = colours.apply(Style::Dim, &format!("[{}] #{}", moment(message.sent_at), message.seq));
     let who = people
         .names
         .as_ref()
@@ -149,17 +151,17 @@ fn line(hit: &SearchHit, people: &People, paint: Paint) -> String {
             .filter(|mark| mark.field == field)
             .collect::<Vec<_>>()
     };
-    let body = excerpt(&message.body, &marks("body"), paint);
+    let body = excerpt(&message.body, &marks("body"), colours);
     let files = message.attachments.iter().enumerate().map(|(place, file)| {
         let marks = marks(&format!("attachments.{place}.file_name"));
-        format!("[{}]", excerpt(&file.file_name, &marks, paint))
+        format!("[{}]", excerpt(&file.file_name, &marks, colours))
     });
     let words: Vec<_> = (!body.is_empty()).then_some(body).into_iter().chain(files).collect();
     format!("{title} {when} {who}: {}", words.join(" "))
 }
 
 /// Shows the part of a text where its first mark is, on one line, with all marks in it standing out.
-fn excerpt(text: &str, marks: &[&Highlight], paint: Paint) -> String {
+fn excerpt(text: &str, marks: &[&Highlight], colours: Colours) -> String {
     let chars: Vec<char> = text.chars().collect();
     let first = marks.first().map_or(0, |mark| mark.start);
     let start = if chars.len() <= EXCERPT {
@@ -178,7 +180,7 @@ fn excerpt(text: &str, marks: &[&Highlight], paint: Paint) -> String {
         let (from, to) = (mark.start.clamp(at, end), mark.end.clamp(at, end));
         if from < to {
             shown.push_str(&part(at, from));
-            shown.push_str(&paint.paint(Style::Found, &part(from, to)));
+            shown.push_str(&colours.apply(Style::Match, &part(from, to)));
             at = to;
         }
     }
@@ -206,9 +208,9 @@ mod tests {
     fn what_was_found_stands_out_in_colour_and_nowhere_else() {
         let marks = [mark(0, 3), mark(10, 13)];
         let marks: Vec<_> = marks.iter().collect();
-        assert_eq!(excerpt("Tea,\nmore tea", &marks, Paint::Plain), "Tea, more tea");
+        assert_eq!(excerpt("Tea,\nmore tea", &marks, Colours::Off), "Tea, more tea");
         assert_eq!(
-            excerpt("Tea,\nmore tea", &marks, Paint::Colour),
+            excerpt("Tea,\nmore tea", &marks, Colours::On),
             "\x1b[1;33mTea\x1b[0m, more \x1b[1;33mtea\x1b[0m"
         );
     }
@@ -216,13 +218,13 @@ mod tests {
     #[test]
     fn of_a_long_message_the_part_around_the_first_words_is_shown() {
         let text = format!("{}tea{}", "é".repeat(500), "ü".repeat(500));
-        let shown = excerpt(&text, &[&mark(500, 503)], Paint::Plain);
+        let shown = excerpt(&text, &[&mark(500, 503)], Colours::Off);
         assert_eq!(
             shown,
             format!("…{}tea{}…", "é".repeat(BEFORE), "ü".repeat(EXCERPT - BEFORE - 3))
         );
         assert_eq!(
-            excerpt(&text, &[&mark(2_000, 3_000)], Paint::Plain),
+            excerpt(&text, &[&mark(2_000, 3_000)], Colours::Off),
             "…",
             "what a server says need not be so"
         );
@@ -231,7 +233,7 @@ mod tests {
     #[test]
     fn nothing_of_a_message_steers_the_terminal() {
         let hostile = "a\x1b[2Jb\u{202e}c";
-        assert_eq!(excerpt(hostile, &[&mark(1, 2)], Paint::Plain), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(excerpt(hostile, &[&mark(1, 2)], Colours::Off), "a\u{fffd}[2Jb\u{fffd}c");
     }
 
     #[test]
@@ -246,7 +248,7 @@ mod tests {
             score: 20,
             highlights: vec![mark(0, 3)],
         };
-        let line = line(&hit, &people, Paint::Plain);
+        let line = line(&hit, &people, Colours::Off);
         assert!(
             line.starts_with("The Club [") && line.ends_with("] #3 Ben: tea?"),
             "{line}"

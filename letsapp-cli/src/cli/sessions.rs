@@ -5,7 +5,7 @@ use letsapp_core::id::SessionId;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Style;
+use super::output::Style;
 use super::render::moment;
 use super::text::one_line;
 
@@ -36,7 +36,7 @@ impl Sessions {
                     .revoke_session(id)
                     .await
                     .map_err(|error| context.explain(error))?;
-                context.out.remark("signed out")
+                context.output.status("signed out")
             }
         }
     }
@@ -49,14 +49,14 @@ async fn list(context: &Context) -> Result<(), Failure> {
         .await
         .map_err(|error| context.explain(error))?;
     for session in sessions {
-        context.out.show(&session, || {
+        context.output.show(&session, || {
             let device = session
                 .device_name
                 .as_deref()
                 .map_or_else(|| "a device".to_owned(), one_line);
             let here = if session.current { " (this one)" } else { "" };
             let used = moment(session.last_used_at);
-            let id = context.out.paint().paint(Style::Dim, &session.id.to_string());
+            let id = context.output.colours().apply(Style::Dim, &session.id.to_string());
             format!("{id}  {device}{here}, last used {used}")
         })?;
     }

@@ -11,7 +11,7 @@ use clap::Args;
 use super::context::Context;
 use super::failure::Failure;
 use super::messages::{names, read};
-use super::out::Format;
+use super::output::Format;
 use super::target::Target;
 use crate::{ClientError, Cut, Update, Updates};
 use session::ChatSession;
@@ -30,7 +30,7 @@ pub(super) struct Chat {
 
 impl Chat {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        if context.out.format() == Format::Json {
+        if context.output.format() == Format::Json {
             let line = "a chat is for people: programs use `listen --json` and `send --json`";
             return Err(Failure::Usage(line.to_owned()));
         }
@@ -41,8 +41,8 @@ impl Chat {
         // What comes from here on is told, so that nothing falls between history and life.
         let messages = read(context, &conversation, Cut::Newest, limit.max(1)).await?;
         let names = names(context, &conversation, &messages).await?;
-        let terminal = Terminal::open(context.out)?;
-        let view = View::new(names, context.out.paint(), terminal.echo());
+        let terminal = Terminal::open(context.output)?;
+        let view = View::new(names, context.output.colours(), terminal.echo());
         let session = ChatSession::new(context, &conversation, live, terminal, view);
         session.run(&conversation, messages, limit, updates).await
     }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::input::Input;
 use super::view::Echo;
 use crate::cli::failure::Failure;
-use crate::cli::out::Out;
+use crate::cli::output::Output;
 
 const PROMPT: &str = "› ";
 
@@ -24,24 +24,24 @@ pub(super) struct Terminal {
 enum Screen {
     /// A line is being edited at the bottom, and must not be written into.
     Editor(mpsc::UnboundedSender<String>),
-    Plain(Out),
+    Plain(Output),
 }
 
 impl Terminal {
-    pub(super) fn open(out: Out) -> Result<Self, Failure> {
+    pub(super) fn open(output: Output) -> Result<Self, Failure> {
         let (input, lines) = mpsc::unbounded_channel();
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             thread::spawn(move || read_lines(&input));
             return Ok(Self {
                 lines,
-                screen: Screen::Plain(out),
+                screen: Screen::Plain(output),
             });
         }
         let config = Config::builder().auto_add_history(true).build();
         let mut editor = DefaultEditor::with_config(config).map_err(Failure::local)?;
         let printer = editor.create_external_printer().map_err(Failure::local)?;
-        let (screen, output) = mpsc::unbounded_channel();
-        thread::spawn(move || print_lines(printer, output));
+        let (screen, lines_to_print) = mpsc::unbounded_channel();
+        thread::spawn(move || print_lines(printer, lines_to_print));
         thread::spawn(move || edit_lines(editor, &input));
         Ok(Self {
             lines,
@@ -68,7 +68,7 @@ impl Terminal {
             Screen::Editor(screen) => screen
                 .send(line + "\n")
                 .map_err(|_| Failure::local("the terminal is gone")),
-            Screen::Plain(out) => out.line(&line),
+            Screen::Plain(output) => output.line(&line),
         }
     }
 
@@ -90,8 +90,8 @@ fn edit_lines(mut editor: DefaultEditor, input: &mpsc::UnboundedSender<String>) 
     }
 }
 
-fn print_lines(mut printer: impl ExternalPrinter, mut output: mpsc::UnboundedReceiver<String>) {
-    while let Some(text) = output.blocking_recv() {
+fn print_lines(mut printer: impl ExternalPrinter, mut lines_to_print: mpsc::UnboundedReceiver<String>) {
+    while let Some(text) = lines_to_print.blocking_recv() {
         if printer.print(text).is_err() {
             break;
         }

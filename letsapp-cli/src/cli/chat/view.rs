@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use letsapp_core::id::{MessageId, Seq, UserId};
 use letsapp_core::protocol::{Message, MessageKind, Receipt, ReceiptStatus, Watermarks};
 
-use crate::cli::out::{Paint, Style};
+use crate::cli::output::{Colours, Style};
 use crate::cli::render::{self, Names};
 use crate::cli::text::harmless;
 
@@ -22,7 +22,7 @@ pub(super) enum Echo {
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) names: Names,
-    paint: Paint,
+    colours: Colours,
     echo: Echo,
     messages: BTreeMap<Seq, Message>,
     watermarks: HashMap<UserId, Watermarks>,
@@ -31,10 +31,10 @@ pub(super) struct View {
 }
 
 impl View {
-    pub(super) fn new(names: Names, paint: Paint, echo: Echo) -> Self {
+    pub(super) fn new(names: Names, colours: Colours, echo: Echo) -> Self {
         Self {
             names,
-            paint,
+            colours,
             echo,
             messages: BTreeMap::new(),
             watermarks: HashMap::new(),
@@ -70,7 +70,7 @@ impl View {
             Some(known) => self.format_changes(known, &message),
             None if self.expected_echoes.remove(&message.id) && self.echo == Echo::Terminal => {
                 let status = self.status(&message).unwrap_or(ReceiptStatus::Sent);
-                vec![self.indented(&format!("{} #{}", render::ticks(status, self.paint), message.seq))]
+                vec![self.indented(&format!("{} #{}", render::ticks(status, self.colours), message.seq))]
             }
             None => vec![self.format_message(&message)],
         };
@@ -93,18 +93,18 @@ impl View {
             return Vec::new();
         }
         self.shown_status = latest;
-        let line = |(seq, status)| self.indented(&format!("{} #{seq}", render::ticks(status, self.paint)));
+        let line = |(seq, status)| self.indented(&format!("{} #{seq}", render::ticks(status, self.colours)));
         latest.map(line).into_iter().collect()
     }
 
     /// Says something about the connection or the conversation.
     pub(super) fn notice(&self, text: &str) -> String {
-        self.paint.paint(Style::Dim, &format!("— {text}"))
+        self.colours.apply(Style::Dim, &format!("— {text}"))
     }
 
     /// Says what went wrong.
     pub(super) fn failure(&self, text: &str) -> String {
-        format!("{} {}", self.paint.paint(Style::Bad, "✗"), harmless(text))
+        format!("{} {}", self.colours.apply(Style::Error, "✗"), harmless(text))
     }
 
     /// Returns one's own latest message that still stands.
@@ -149,7 +149,7 @@ impl View {
     }
 
     fn format_message(&self, message: &Message) -> String {
-        render::message(message, &self.names, self.paint, self.status(message))
+        render::message(message, &self.names, self.colours, self.status(message))
     }
 
     fn format_changes(&self, known: &Message, now: &Message) -> Vec<String> {
@@ -198,7 +198,7 @@ mod tests {
     use letsapp_core::time::Timestamp;
 
     fn view() -> View {
-        View::new(names(), Paint::Plain, Echo::Terminal)
+        View::new(names(), Colours::Off, Echo::Terminal)
     }
 
     fn ben(delivered: u64, read: u64) -> [Receipt; 1] {

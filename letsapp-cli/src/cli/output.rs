@@ -18,18 +18,18 @@ pub(super) enum Format {
 
 /// Where a command writes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Out {
+pub(super) struct Output {
     format: Format,
-    paint: Paint,
+    colours: Colours,
 }
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Paint {
+pub(super) enum Colours {
     /// With ANSI colours.
-    Colour,
+    On,
     /// Without.
-    Plain,
+    Off,
 }
 
 /// How some text stands out.
@@ -44,28 +44,28 @@ pub(super) enum Style {
     /// Read by the other one.
     Read,
     /// Went wrong.
-    Bad,
+    Error,
     /// Was looked for.
-    Found,
+    Match,
 }
 
-impl Out {
+impl Output {
     pub(super) fn new(format: Format) -> Self {
         let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let paint = if is_wanted && io::stdout().is_terminal() {
-            Paint::Colour
+        let colours = if is_wanted && io::stdout().is_terminal() {
+            Colours::On
         } else {
-            Paint::Plain
+            Colours::Off
         };
-        Self { format, paint }
+        Self { format, colours }
     }
 
     pub(super) fn format(&self) -> Format {
         self.format
     }
 
-    pub(super) fn paint(&self) -> Paint {
-        self.paint
+    pub(super) fn colours(&self) -> Colours {
+        self.colours
     }
 
     /// Writes a line. What others wrote has been made harmless before.
@@ -76,7 +76,7 @@ impl Out {
     }
 
     /// Writes bytes as they are.
-    pub(super) fn raw(&self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes)?;
         Ok(stdout.flush()?)
@@ -91,7 +91,7 @@ impl Out {
     }
 
     /// Writes what a person wants to know, and a program does not.
-    pub(super) fn remark(&self, line: &str) -> Result<(), Failure> {
+    pub(super) fn status(&self, line: &str) -> Result<(), Failure> {
         match self.format {
             Format::Text => self.line(line),
             Format::Json => Ok(()),
@@ -105,20 +105,20 @@ impl Out {
     }
 }
 
-impl Paint {
+impl Colours {
     /// Makes text stand out.
-    pub(super) fn paint(self, style: Style, text: &str) -> String {
+    pub(super) fn apply(self, style: Style, text: &str) -> String {
         let code = match style {
             Style::Dim => "2",
             Style::Name => "1;36",
             Style::Me => "1;32",
             Style::Read => "1;34",
-            Style::Bad => "1;31",
-            Style::Found => "1;33",
+            Style::Error => "1;31",
+            Style::Match => "1;33",
         };
         match self {
-            Self::Colour => format!("\x1b[{code}m{text}\x1b[0m"),
-            Self::Plain => text.to_owned(),
+            Self::On => format!("\x1b[{code}m{text}\x1b[0m"),
+            Self::Off => text.to_owned(),
         }
     }
 }
