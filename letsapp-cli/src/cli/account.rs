@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use letsapp_core::protocol::requests::{DeleteAccount, Password};
 
-use super::auth::Typed;
+use super::auth::PasswordInput;
 use super::confirm::Confirmation;
 use super::context::Context;
 use super::failure::Failure;
@@ -16,19 +16,22 @@ pub(super) enum Account {
         #[command(flatten)]
         confirmation: Confirmation,
         #[command(flatten)]
-        typed: Typed,
+        password_input: PasswordInput,
     },
 }
 
 impl Account {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let Self::Delete { confirmation, typed } = self;
+        let Self::Delete {
+            confirmation,
+            password_input,
+        } = self;
         let explain = |error| context.explain(error);
         let me = context.client.me().await.map_err(explain)?.user;
         let name = name_of(&me);
         confirmation.require(&format!("Delete the account {name} for ever?"))?;
         let refused = |_| Failure::Refused("the password is wrong".to_owned());
-        let password = Password::presented(typed.password("Password: ")?).map_err(refused)?;
+        let password = Password::presented(password_input.password("Password: ")?).map_err(refused)?;
         let request = DeleteAccount { password };
         context.client.delete_account(&request).await.map_err(explain)?;
         context.output.status("deleted")

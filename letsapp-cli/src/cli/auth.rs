@@ -23,7 +23,7 @@ pub(super) struct Register {
     #[arg(long)]
     email: Option<String>,
     #[command(flatten)]
-    secret: Secret,
+    credentials: Credentials,
 }
 
 #[derive(Debug, Args)]
@@ -31,21 +31,21 @@ pub(super) struct Login {
     /// The username, or the email
     username: String,
     #[command(flatten)]
-    secret: Secret,
+    credentials: Credentials,
 }
 
 #[derive(Debug, Args)]
-struct Secret {
+struct Credentials {
     #[command(flatten)]
-    typed: Typed,
+    password_input: PasswordInput,
     /// What to call this device
-    #[arg(long, value_name = "NAME", default_value_t = device())]
+    #[arg(long, value_name = "NAME", default_value_t = default_device_name())]
     device: String,
 }
 
 /// A password that is typed, by a person or a program.
 #[derive(Debug, Args)]
-pub(super) struct Typed {
+pub(super) struct PasswordInput {
     /// Read the password from standard input instead of asking for it
     #[arg(long)]
     password_stdin: bool,
@@ -60,13 +60,13 @@ impl Register {
         let email = self.email.map(Email::parse).transpose();
         let display_name = display_name.map_err(|error| invalid("display name", error))?;
         let email = email.map_err(|error| invalid("email", error))?;
-        let Secret { typed, device } = self.secret;
-        let word = typed.password("Password (8 to 128 characters): ")?;
-        if !typed.password_stdin && word != typed.password("Once more: ")? {
+        let Credentials { password_input, device } = self.credentials;
+        let password = password_input.password("Password (8 to 128 characters): ")?;
+        if !password_input.password_stdin && password != password_input.password("Once more: ")? {
             return Err(Failure::Refused("the two passwords differ".to_owned()));
         }
         let refused = |_| Failure::Refused("the password must have 8 to 128 characters".to_owned());
-        let password = Password::parse(word).map_err(refused)?;
+        let password = Password::parse(password).map_err(refused)?;
         let device_name = Some(device);
         let request = requests::Register {
             username,
@@ -76,22 +76,22 @@ impl Register {
             device_name,
         };
         let user = context.client.register(&request).await?;
-        welcome(context, &user)
+        report_sign_in(context, &user)
     }
 }
 
 impl Login {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let word = self.secret.typed.password("Password: ")?;
+        let password = self.credentials.password_input.password("Password: ")?;
         let refused = |_| Failure::Refused("the username or the password is wrong".to_owned());
-        let password = Password::presented(word).map_err(refused)?;
+        let password = Password::presented(password).map_err(refused)?;
         let request = requests::Login {
             username: self.username,
             password,
-            device_name: Some(self.secret.device),
+            device_name: Some(self.credentials.device),
         };
         let user = context.client.login(&request).await?;
-        welcome(context, &user)
+        report_sign_in(context, &user)
     }
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn logout(context: &Context) -> Result<(), Failure> {
     }
 }
 
-fn welcome(context: &Context, user: &User) -> Result<(), Failure> {
+fn report_sign_in(context: &Context, user: &User) -> Result<(), Failure> {
     let server = context.client.server();
     context.config_dir.save_server(server)?;
     context
@@ -112,7 +112,7 @@ fn welcome(context: &Context, user: &User) -> Result<(), Failure> {
         .show(user, || format!("signed in at {server} as {}", name_of(user)))
 }
 
-impl Typed {
+impl PasswordInput {
     pub(super) fn password(&self, prompt: &str) -> Result<String, Failure> {
         if self.password_stdin {
             let mut line = String::new();
@@ -129,6 +129,6 @@ impl Typed {
     }
 }
 
-fn device() -> String {
+fn default_device_name() -> String {
     format!("letsapp on {}", std::env::consts::OS)
 }

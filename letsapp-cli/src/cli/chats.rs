@@ -5,8 +5,8 @@ use clap::Args;
 use super::context::Context;
 use super::failure::Failure;
 use super::output::Style;
-use super::render::{Names, moment, summary, title_of};
-use super::text::excerpt;
+use super::render::{Names, local_time, summary, title_of};
+use super::sanitize::excerpt;
 use crate::{Page, every};
 
 /// How much of the latest message is shown.
@@ -47,7 +47,7 @@ impl Chats {
                     .last_message
                     .as_ref()
                     .map_or_else(String::new, |message| {
-                        let when = colours.apply(Style::Dim, &moment(message.sent_at));
+                        let when = colours.apply(Style::Dim, &local_time(message.sent_at));
                         format!("  {when} {}", excerpt(&summary(message, &names), EXCERPT))
                     });
                 let id = colours.apply(Style::Dim, &conversation.id.to_string());

@@ -132,7 +132,7 @@ mod tests {
         make_private_directory(&config_dir.directory).unwrap();
         for text in ["server = ", "server = 'nonsense'"] {
             fs::write(config_dir.config_path(), text).unwrap();
-            let line = config_dir.server().unwrap_err().line().unwrap();
+            let line = config_dir.server().unwrap_err().message().unwrap();
             assert!(line.contains("config.toml"), "{line}");
         }
     }

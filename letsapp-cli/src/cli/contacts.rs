@@ -8,9 +8,9 @@ use letsapp_core::protocol::requests::PutContact;
 use super::context::Context;
 use super::failure::Failure;
 use super::output::Style;
-use super::render::{moment, name_of};
+use super::render::{local_time, name_of};
+use super::sanitize::one_line;
 use super::target::Target;
-use super::text::one_line;
 use crate::{Page, every};
 
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Whom {
+pub(super) struct UserArgument {
     /// Whom
     user: Target,
 }
@@ -51,7 +51,7 @@ impl Contacts {
             None | Some(Action::List) => {
                 let all = every(|page: Page| client.contacts(page)).await;
                 let mut all = all.map_err(|error| context.explain(error))?;
-                all.sort_by_key(|contact| called(contact).to_lowercase());
+                all.sort_by_key(|contact| display_names(contact).to_lowercase());
                 all.iter().try_for_each(|contact| show(context, contact))
             }
             Some(Action::Add { user, alias }) => {
@@ -72,16 +72,16 @@ impl Contacts {
 }
 
 /// Blocks somebody.
-pub(super) async fn block(whom: Whom, context: &Context) -> Result<(), Failure> {
-    let user = whom.user.user(context).await?;
+pub(super) async fn block(argument: UserArgument, context: &Context) -> Result<(), Failure> {
+    let user = argument.user.user(context).await?;
     let blocked = context.client.block(user).await;
     blocked.map_err(|error| context.explain(error))?;
     context.output.status("blocked")
 }
 
 /// Takes a block down.
-pub(super) async fn unblock(whom: Whom, context: &Context) -> Result<(), Failure> {
-    let user = whom.user.user(context).await?;
+pub(super) async fn unblock(argument: UserArgument, context: &Context) -> Result<(), Failure> {
+    let user = argument.user.user(context).await?;
     let unblocked = context.client.unblock(user).await;
     unblocked.map_err(|error| context.explain(error))?;
     context.output.status("unblocked")
@@ -93,7 +93,7 @@ pub(super) async fn blocks(context: &Context) -> Result<(), Failure> {
     for block in all.map_err(|error| context.explain(error))? {
         context.output.show(&block, || {
             let id = context.output.colours().apply(Style::Dim, &block.user.id.to_string());
-            format!("{}, since {}  {id}", name_of(&block.user), moment(block.blocked_at))
+            format!("{}, since {}  {id}", name_of(&block.user), local_time(block.blocked_at))
         })?;
     }
     Ok(())
@@ -102,12 +102,12 @@ pub(super) async fn blocks(context: &Context) -> Result<(), Failure> {
 fn show(context: &Context, contact: &Contact) -> Result<(), Failure> {
     context.output.show(contact, || {
         let id = context.output.colours().apply(Style::Dim, &contact.user.id.to_string());
-        format!("{}  {id}", called(contact))
+        format!("{}  {id}", display_names(contact))
     })
 }
 
 /// Shows a contact's names, one's own for them first.
-fn called(contact: &Contact) -> String {
+fn display_names(contact: &Contact) -> String {
     let name = name_of(&contact.user);
     match &contact.alias {
         Some(alias) => format!("{}: {name}", one_line(alias)),

@@ -26,7 +26,7 @@ pub(super) enum Failure {
     /// Something on this computer failed.
     Local(String),
     /// Nobody reads what is written: `letsapp history ana | head`.
-    NoReader,
+    BrokenPipe,
 }
 
 impl Failure {
@@ -36,20 +36,20 @@ impl Failure {
     }
 
     /// Returns the one line that says it, if anything needs to be said.
-    pub(super) fn line(&self) -> Option<String> {
+    pub(super) fn message(&self) -> Option<String> {
         let line = match self {
             Self::Client(ClientError::SignedOut) => "not signed in: run `letsapp login`".to_owned(),
             Self::Client(error) => error.to_string(),
             Self::SignedOut(server) => format!("not signed in at {server}: run `letsapp login`"),
             Self::Usage(line) | Self::Refused(line) | Self::Local(line) => line.clone(),
-            Self::NoReader => return None,
+            Self::BrokenPipe => return None,
         };
         Some(line)
     }
 
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::NoReader => 0,
+            Self::BrokenPipe => 0,
             Self::Refused(_) => REFUSED,
             Self::Usage(_) => USAGE,
             Self::SignedOut(_) => SIGNED_OUT,
@@ -75,7 +75,7 @@ impl From<ClientError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::NoReader,
+            io::ErrorKind::BrokenPipe => Self::BrokenPipe,
             _ => Self::local(error),
         }
     }

@@ -12,8 +12,8 @@ use super::context::Context;
 use super::failure::Failure;
 use super::output::Style;
 use super::render::name_of;
+use super::sanitize::one_line;
 use super::target::Target;
-use super::text::one_line;
 use crate::client::mint;
 use crate::every;
 

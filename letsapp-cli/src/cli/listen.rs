@@ -153,7 +153,7 @@ fn line(context: &Context, update: &Update, names: &Names, titles: &HashMap<Conv
         Update::CaughtUp => colours.apply(Style::Dim, "— listening; Ctrl-C ends it"),
         Update::Disconnected { reason, .. } => colours.apply(
             Style::Error,
-            &format!("— no connection ({}); trying again", super::text::one_line(reason)),
+            &format!("— no connection ({}); trying again", super::sanitize::one_line(reason)),
         ),
         _ => return None,
     };

@@ -17,10 +17,10 @@ mod output;
 mod presence;
 mod profile;
 mod render;
+mod sanitize;
 mod search;
 mod sessions;
 mod target;
-mod text;
 mod users;
 
 use std::ffi::OsString;
@@ -91,9 +91,9 @@ enum Command {
     /// Show whom one lists, and change that
     Contacts(contacts::Contacts),
     /// Hear nothing more of somebody; they are not told
-    Block(contacts::Whom),
+    Block(contacts::UserArgument),
     /// Take a block down
-    Unblock(contacts::Whom),
+    Unblock(contacts::UserArgument),
     /// Show whom one blocks
     Blocks,
     /// Show one's profile, or change it
@@ -125,7 +125,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     match execute(arguments, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if let Some(line) = failure.line() {
+            if let Some(line) = failure.message() {
                 output.error(&line);
             }
             ExitCode::from(failure.exit_code())
@@ -162,8 +162,8 @@ fn execute(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Listen(command) => command.run(&context).await,
             Command::Group(command) => command.run(&context).await,
             Command::Contacts(command) => command.run(&context).await,
-            Command::Block(whom) => contacts::block(whom, &context).await,
-            Command::Unblock(whom) => contacts::unblock(whom, &context).await,
+            Command::Block(user) => contacts::block(user, &context).await,
+            Command::Unblock(user) => contacts::unblock(user, &context).await,
             Command::Blocks => contacts::blocks(&context).await,
             Command::Profile(command) => command.run(&context).await,
             Command::Settings(command) => command.run(&context).await,

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::text::one_line;
+use super::sanitize::one_line;
 
 /// For whom a command writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

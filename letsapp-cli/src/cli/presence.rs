@@ -68,7 +68,7 @@ impl Shown {
                 Some(Update::Connected(_)) => watch(&live, user_ids),
                 Some(Update::Presence(presence)) => self.show(context, presence)?,
                 Some(Update::Disconnected { reason, .. }) => {
-                    let words = format!("— no connection ({}); trying again", super::text::one_line(&reason));
+                    let words = format!("— no connection ({}); trying again", super::sanitize::one_line(&reason));
                     context
                         .output
                         .status(&context.output.colours().apply(Style::Error, &words))?;

@@ -8,7 +8,7 @@ use letsapp_core::users::{About, Audience, DisplayName, Email};
 use super::context::Context;
 use super::failure::Failure;
 use super::render::name_of;
-use super::text::{harmless, one_line};
+use super::sanitize::{one_line, sanitize};
 
 #[derive(Debug, Args)]
 pub(super) struct Profile {
@@ -75,7 +75,7 @@ impl Profile {
         };
         let profile = answer(context, request).await?;
         context.output.show(&profile, || {
-            let about = (!profile.user.about.is_empty()).then(|| harmless(&profile.user.about));
+            let about = (!profile.user.about.is_empty()).then(|| sanitize(&profile.user.about));
             let email = profile.email.as_deref().map(one_line);
             let lines = [Some(name_of(&profile.user)), about, email];
             lines.into_iter().flatten().collect::<Vec<_>>().join("\n")

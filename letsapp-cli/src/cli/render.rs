@@ -9,7 +9,7 @@ use letsapp_core::protocol::{Conversation, Message, MessageKind, Presence, Prese
 use letsapp_core::time::{Clock, SystemClock, Timestamp};
 
 use super::output::{Colours, Style};
-use super::text::{harmless, one_line};
+use super::sanitize::{one_line, sanitize};
 
 /// What to call whom.
 #[derive(Clone, Debug, Default)]
@@ -81,11 +81,11 @@ pub(super) fn title_of(conversation: &Conversation) -> String {
 }
 
 /// Shows a moment by the clock on the wall here.
-pub(super) fn moment(at: Timestamp) -> String {
-    moment_in(at, SystemClock.now(), &TimeZone::system())
+pub(super) fn local_time(at: Timestamp) -> String {
+    local_time_in(at, SystemClock.now(), &TimeZone::system())
 }
 
-fn moment_in(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+fn local_time_in(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let local = |at: Timestamp| {
         jiff::Timestamp::from_millisecond(at.as_millis())
             .unwrap_or_default()
@@ -104,7 +104,7 @@ fn moment_in(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
 pub(super) fn presence(presence: &Presence) -> String {
     match (presence.status, presence.last_seen_at) {
         (PresenceStatus::Online, _) => "online".to_owned(),
-        (PresenceStatus::Offline, Some(at)) => format!("last seen {}", moment(at)),
+        (PresenceStatus::Offline, Some(at)) => format!("last seen {}", local_time(at)),
         (PresenceStatus::Offline, None) => "offline".to_owned(),
     }
 }
@@ -127,13 +127,16 @@ pub(super) fn summary(message: &Message, names: &Names) -> String {
         .attachments
         .iter()
         .map(|attachment| format!("[{}]", one_line(&attachment.file_name)));
-    let words = (!message.body.is_empty()).then(|| harmless(&message.body));
+    let words = (!message.body.is_empty()).then(|| sanitize(&message.body));
     words.into_iter().chain(files).collect::<Vec<_>>().join(" ")
 }
 
 /// Shows a message on a line of its own, or more if it has more.
 pub(super) fn message(message: &Message, names: &Names, colours: Colours, ticks: Option<ReceiptStatus>) -> String {
-    let head = colours.apply(Style::Dim, &format!("[{}] #{}", moment(message.sent_at), message.seq));
+    let head = colours.apply(
+        Style::Dim,
+        &format!("[{}] #{}", local_time(message.sent_at), message.seq),
+    );
     let words = summary(message, names);
     if message.kind == MessageKind::System {
         return format!("{head} {}", colours.apply(Style::Dim, &format!("— {words}")));
@@ -307,7 +310,7 @@ pub(super) mod tests {
         assert_eq!(presence(&Presence::online(BEN, at)), "online");
         assert_eq!(
             presence(&Presence::offline(BEN, Some(at))),
-            format!("last seen {}", moment(at))
+            format!("last seen {}", local_time(at))
         );
         assert_eq!(presence(&Presence::offline(BEN, None)), "offline");
     }
@@ -315,7 +318,7 @@ pub(super) mod tests {
     #[test]
     fn a_moment_has_its_date_unless_it_is_today() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-        let of = |text: &str| moment_in(text.parse().unwrap(), now, &TimeZone::UTC);
+        let of = |text: &str| local_time_in(text.parse().unwrap(), now, &TimeZone::UTC);
         assert_eq!(of("2026-11-22T09:05:00Z"), "09:05");
         assert_eq!(of("2026-11-21T23:59:00Z"), "2026-11-21 23:59");
     }

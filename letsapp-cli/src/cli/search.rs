@@ -13,9 +13,9 @@ use super::context::Context;
 use super::failure::Failure;
 use super::messages::learn;
 use super::output::{Colours, Format, Style};
-use super::render::{Names, moment, title_of};
+use super::render::{Names, local_time, title_of};
+use super::sanitize::one_line;
 use super::target::Target;
-use super::text::one_line;
 use crate::{ClientError, Page};
 
 /// How much of a message is shown, and how much of that before the first words that were found.
@@ -140,7 +140,10 @@ async fn read(context: &Context, request: &SearchMessages, limit: usize) -> Resu
 fn line(hit: &SearchHit, people: &People, colours: Colours) -> String {
     let message = &hit.message;
     let title = colours.apply(Style::Name, people.title(message.conversation_id));
-    let when = colours.apply(Style::Dim, &format!("[{}] #{}", moment(message.sent_at), message.seq));
+    let when = colours.apply(
+        Style::Dim,
+        &format!("[{}] #{}", local_time(message.sent_at), message.seq),
+    );
     let who = people
         .names
         .as_ref()

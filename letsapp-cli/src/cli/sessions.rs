@@ -6,8 +6,8 @@ use letsapp_core::id::SessionId;
 use super::context::Context;
 use super::failure::Failure;
 use super::output::Style;
-use super::render::moment;
-use super::text::one_line;
+use super::render::local_time;
+use super::sanitize::one_line;
 
 #[derive(Debug, Args)]
 pub(super) struct Sessions {
@@ -55,7 +55,7 @@ async fn list(context: &Context) -> Result<(), Failure> {
                 .as_deref()
                 .map_or_else(|| "a device".to_owned(), one_line);
             let here = if session.current { " (this one)" } else { "" };
-            let used = moment(session.last_used_at);
+            let used = local_time(session.last_used_at);
             let id = context.output.colours().apply(Style::Dim, &session.id.to_string());
             format!("{id}  {device}{here}, last used {used}")
         })?;

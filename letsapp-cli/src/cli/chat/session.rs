@@ -18,7 +18,7 @@ use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::messages::{learn, read};
 use crate::cli::render::title_of;
-use crate::cli::text::one_line;
+use crate::cli::sanitize::one_line;
 use crate::client::mint;
 use crate::{ClientError, Cut, Live, Update, Updates};
 

@@ -7,7 +7,7 @@ use letsapp_core::protocol::{Message, MessageKind, Receipt, ReceiptStatus, Water
 
 use crate::cli::output::{Colours, Style};
 use crate::cli::render::{self, Names};
-use crate::cli::text::harmless;
+use crate::cli::sanitize::sanitize;
 
 /// Whether what one types stays on the screen by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl View {
 
     /// Says what went wrong.
     pub(super) fn failure(&self, text: &str) -> String {
-        format!("{} {}", self.colours.apply(Style::Error, "✗"), harmless(text))
+        format!("{} {}", self.colours.apply(Style::Error, "✗"), sanitize(text))
     }
 
     /// Returns one's own latest message that still stands.
@@ -166,7 +166,7 @@ impl View {
             lines.push(format!(
                 "{} {}",
                 self.notice(&format!("#{seq} of {who} now says:")),
-                harmless(&now.body)
+                sanitize(&now.body)
             ));
         }
         if now.reactions != known.reactions {
