@@ -10,7 +10,7 @@ use super::sanitize::excerpt;
 use crate::{Page, every};
 
 /// How much of the latest message is shown.
-const EXCERPT: usize = 60;
+const EXCERPT_CHARS: usize = 60;
 
 #[derive(Debug, Args)]
 pub(super) struct Chats {
@@ -48,7 +48,7 @@ impl Chats {
                     .as_ref()
                     .map_or_else(String::new, |message| {
                         let when = colours.apply(Style::Dim, &local_time(message.sent_at));
-                        format!("  {when} {}", excerpt(&summary(message, &names), EXCERPT))
+                        format!("  {when} {}", excerpt(&summary(message, &names), EXCERPT_CHARS))
                     });
                 let id = colours.apply(Style::Dim, &conversation.id.to_string());
                 format!("{title}{unread}{last}  {id}")

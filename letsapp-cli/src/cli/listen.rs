@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::messages::learn;
+use super::messages::load_name;
 use super::output::{Format, Style};
 use super::render::{self, Names, title_of};
 use super::target::Target;
@@ -29,7 +29,7 @@ impl Listen {
             Some(target) => Some(target.conversation(context).await?.id),
             None => None,
         };
-        let mut names = Names::of(&me.user);
+        let mut names = Names::new(&me.user);
         let mut titles = HashMap::new();
         let (live, mut updates) = context.client.live().start();
         loop {
@@ -40,9 +40,9 @@ impl Listen {
             let Some(update) = update else { break };
             if let Update::Conversation(conversation) = &update {
                 titles.insert(conversation.id, title_of(conversation));
-                conversation.peer.iter().for_each(|peer| names.learn(peer));
+                conversation.peer.iter().for_each(|peer| names.insert(peer));
             }
-            if only.is_some_and(|only| concerns(&update).is_some_and(|id| id != only)) {
+            if only.is_some_and(|only| conversation_of(&update).is_some_and(|id| id != only)) {
                 continue;
             }
             if let Update::Message(message) = &update
@@ -52,15 +52,15 @@ impl Listen {
             }
             match context.output.format() {
                 Format::Json => {
-                    if let Some(object) = object(&update) {
+                    if let Some(object) = to_json(&update) {
                         context.output.show(&object, String::new)?;
                     }
                 }
                 Format::Text => {
                     if let Update::Message(message) | Update::MessageChanged(message) = &update {
-                        learn(context, &mut names, message.sender_id).await;
+                        load_name(context, &mut names, message.sender_id).await;
                     }
-                    if let Some(line) = line(context, &update, &names, &titles) {
+                    if let Some(line) = to_line(context, &update, &names, &titles) {
                         context.output.line(&line)?;
                     }
                 }
@@ -88,7 +88,7 @@ fn acknowledge(live: &Live, id: ConversationId, seq: Seq) {
     });
 }
 
-fn concerns(update: &Update) -> Option<ConversationId> {
+fn conversation_of(update: &Update) -> Option<ConversationId> {
     match update {
         Update::Message(message) | Update::MessageChanged(message) => Some(message.conversation_id),
         Update::Receipts { conversation_id, .. } | Update::Typing { conversation_id, .. } => Some(*conversation_id),
@@ -99,7 +99,7 @@ fn concerns(update: &Update) -> Option<ConversationId> {
 }
 
 /// Writes an update as an event, by the same names as on the socket where there are some.
-fn object(update: &Update) -> Option<Value> {
+fn to_json(update: &Update) -> Option<Value> {
     let event = |event: Event| serde_json::to_value(event).expect("events are plain data");
     let object = match update.clone() {
         Update::Message(message) => event(Event::MessageCreated(message)),
@@ -129,7 +129,12 @@ fn object(update: &Update) -> Option<Value> {
     Some(object)
 }
 
-fn line(context: &Context, update: &Update, names: &Names, titles: &HashMap<ConversationId, String>) -> Option<String> {
+fn to_line(
+    context: &Context,
+    update: &Update,
+    names: &Names,
+    titles: &HashMap<ConversationId, String>,
+) -> Option<String> {
     let colours = context.output.colours();
     let title = |id| {
         titles

@@ -17,8 +17,8 @@ use crate::client::mint;
 use crate::{ClientError, Cut, Page};
 
 /// How often a message is offered when the server is not to be reached, and the wait between.
-const ATTEMPTS: u32 = 4;
-const PAUSE: Duration = Duration::from_millis(500);
+const SEND_ATTEMPTS: u32 = 4;
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub(super) struct Send {
@@ -66,7 +66,7 @@ impl Send {
             ..request
         };
         let conversation = self.to.conversation(context).await?;
-        let message = deliver(context, &conversation, request)
+        let message = send_with_retries(context, &conversation, request)
             .await
             .map_err(|error| context.explain(error))?;
         context.output.show(&message, || format!("✓ #{}", message.seq))
@@ -82,10 +82,10 @@ impl History {
             (None, None) => Cut::Newest,
         };
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let messages = read(context, &conversation, cut, limit).await?;
+        let messages = read_history(context, &conversation, cut, limit).await?;
         let names = match context.output.format() {
             Format::Json => Names::default(),
-            Format::Text => names(context, &conversation, &messages).await?,
+            Format::Text => load_names(context, &conversation, &messages).await?,
         };
         for message in &messages {
             context.output.show(message, || {
@@ -97,7 +97,7 @@ impl History {
 }
 
 /// Reads a part of the history, the oldest first.
-pub(super) async fn read(
+pub(super) async fn read_history(
     context: &Context,
     conversation: &Conversation,
     cut: Cut,
@@ -120,36 +120,36 @@ pub(super) async fn read(
 }
 
 /// Learns what to call those who appear in messages.
-pub(super) async fn names(
+pub(super) async fn load_names(
     context: &Context,
     conversation: &Conversation,
     messages: &[Message],
 ) -> Result<Names, Failure> {
     let me = context.client.me().await.map_err(|error| context.explain(error))?;
-    let mut names = Names::of(&me.user);
+    let mut names = Names::new(&me.user);
     if let Some(peer) = &conversation.peer {
-        names.learn(peer);
+        names.insert(peer);
     }
     for message in messages {
-        learn(context, &mut names, message.sender_id).await;
+        load_name(context, &mut names, message.sender_id).await;
     }
     Ok(names)
 }
 
 /// Learns what to call somebody. A name is not worth failing for.
-pub(super) async fn learn(context: &Context, names: &mut Names, id: UserId) {
-    if !names.knows(id)
+pub(super) async fn load_name(context: &Context, names: &mut Names, id: UserId) {
+    if !names.contains(id)
         && let Ok(user) = context.client.user(id).await
     {
-        names.learn(&user);
+        names.insert(&user);
     }
 }
 
 /// Sends a message, a few times if need be: its id keeps it from being sent twice.
-async fn deliver(context: &Context, to: &Conversation, request: SendMessage) -> Result<Message, ClientError> {
-    for attempt in 1..ATTEMPTS {
+async fn send_with_retries(context: &Context, to: &Conversation, request: SendMessage) -> Result<Message, ClientError> {
+    for attempt in 1..SEND_ATTEMPTS {
         match context.client.send(to.id, request.clone()).await {
-            Err(ClientError::Unreachable { .. }) => tokio::time::sleep(PAUSE * attempt).await,
+            Err(ClientError::Unreachable { .. }) => tokio::time::sleep(RETRY_DELAY * attempt).await,
             result => return result,
         }
     }

@@ -25,14 +25,14 @@ pub(super) struct Presence {
 
 /// What to call those who are shown, and what was shown of them last.
 #[derive(Default)]
-struct Shown {
+struct PresenceView {
     names: HashMap<UserId, String>,
     last: HashMap<UserId, protocol::Presence>,
 }
 
 impl Presence {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut shown = Shown::default();
+        let mut view = PresenceView::default();
         let mut user_ids = Vec::new();
         for target in &self.users {
             let user_id = target.user(context).await?;
@@ -41,21 +41,21 @@ impl Presence {
                 .user(user_id)
                 .await
                 .map_err(|error| context.explain(error))?;
-            shown.names.insert(user_id, render::name_of(&user));
+            view.names.insert(user_id, render::name_of(&user));
             user_ids.push(user_id);
         }
         if self.watch {
-            return shown.watch(context, &user_ids).await;
+            return view.watch(context, &user_ids).await;
         }
         let found = context.client.presence(&user_ids).await;
         for presence in found.map_err(|error| context.explain(error))? {
-            shown.show(context, presence)?;
+            view.show(context, presence)?;
         }
         Ok(())
     }
 }
 
-impl Shown {
+impl PresenceView {
     async fn watch(mut self, context: &Context, user_ids: &[UserId]) -> Result<(), Failure> {
         let (live, mut updates) = context.client.live().start();
         loop {

@@ -19,20 +19,20 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn of(me: &User) -> Self {
+    pub(super) fn new(me: &User) -> Self {
         let mut names = Self {
             me: Some(me.id),
             known: HashMap::new(),
         };
-        names.learn(me);
+        names.insert(me);
         names
     }
 
-    pub(super) fn learn(&mut self, user: &User) {
+    pub(super) fn insert(&mut self, user: &User) {
         self.known.insert(user.id, short_name_of(user));
     }
 
-    pub(super) fn knows(&self, id: UserId) -> bool {
+    pub(super) fn contains(&self, id: UserId) -> bool {
         self.known.contains_key(&id)
     }
 
@@ -225,7 +225,7 @@ pub(super) mod tests {
         Names { me: Some(ANA), known }
     }
 
-    pub(crate) fn said(sender_id: UserId, seq: u64, rev: u64, body: &str) -> Message {
+    pub(crate) fn message_from(sender_id: UserId, seq: u64, rev: u64, body: &str) -> Message {
         Message {
             id: MessageId::from_bytes([u8::try_from(seq).unwrap(); 16]),
             conversation_id: ConversationId::from_bytes([7; 16]),
@@ -254,7 +254,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_message_shows_who_said_what_and_what_became_of_it() {
-        let mut said = said(BEN, 3, 5, "hello\x1b[2J");
+        let mut said = message_from(BEN, 3, 5, "hello\x1b[2J");
         assert_eq!(shown(&said), "#3 Ben: hello\u{fffd}[2J");
         said.reply_to = Some(Seq(1));
         said.edited_at = Some(Timestamp::from_millis(1));
@@ -275,7 +275,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_system_message_is_told_in_words() {
-        let mut told = said(BEN, 4, 6, "");
+        let mut told = message_from(BEN, 4, 6, "");
         told.kind = MessageKind::System;
         told.system = Some(SystemEvent::MembersAdded {
             user_ids: vec![ANA, UserId::from_bytes([3; 16])],

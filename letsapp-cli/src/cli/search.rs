@@ -11,7 +11,7 @@ use letsapp_core::time::Timestamp;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::messages::learn;
+use super::messages::load_name;
 use super::output::{Colours, Format, Style};
 use super::render::{Names, local_time, title_of};
 use super::sanitize::one_line;
@@ -19,8 +19,8 @@ use super::target::Target;
 use crate::{ClientError, Page};
 
 /// How much of a message is shown, and how much of that before the first words that were found.
-const EXCERPT: usize = 120;
-const BEFORE: usize = 30;
+const EXCERPT_CHARS: usize = 120;
+const CONTEXT_CHARS: usize = 30;
 
 #[derive(Debug, Args)]
 pub(super) struct Search {
@@ -48,16 +48,16 @@ impl Search {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let request = self.request(context).await?;
-        let hits = read(context, &request, limit).await?;
-        let mut people = match context.output.format() {
-            Format::Json => People::default(),
-            Format::Text => People::of(context).await?,
+        let hits = read_hits(context, &request, limit).await?;
+        let mut labels = match context.output.format() {
+            Format::Json => HitLabels::default(),
+            Format::Text => HitLabels::new(context).await?,
         };
         for hit in &hits {
-            people.meet(context, hit).await;
+            labels.load(context, hit).await;
             context
                 .output
-                .show(hit, || line(hit, &people, context.output.colours()))?;
+                .show(hit, || line(hit, &labels, context.output.colours()))?;
         }
         if hits.is_empty() {
             context.output.status("nothing was found")?;
@@ -87,32 +87,32 @@ impl Search {
 
 /// Who and what appears in the hits, by name. In JSON, nothing is called by a name.
 #[derive(Default)]
-struct People {
+struct HitLabels {
     names: Option<Names>,
     titles: HashMap<ConversationId, String>,
 }
 
-impl People {
-    async fn of(context: &Context) -> Result<Self, Failure> {
+impl HitLabels {
+    async fn new(context: &Context) -> Result<Self, Failure> {
         let me = context.client.me().await.map_err(|error| context.explain(error))?;
         Ok(Self {
-            names: Some(Names::of(&me.user)),
+            names: Some(Names::new(&me.user)),
             titles: HashMap::new(),
         })
     }
 
     /// Learns what a hit's conversation and sender are called. A name is not worth failing for.
-    async fn meet(&mut self, context: &Context, hit: &SearchHit) {
+    async fn load(&mut self, context: &Context, hit: &SearchHit) {
         let Some(names) = &mut self.names else { return };
         let id = hit.message.conversation_id;
-        if let Entry::Vacant(unknown) = self.titles.entry(id) {
+        if let Entry::Vacant(entry) = self.titles.entry(id) {
             let title = match context.client.conversation(id).await {
                 Ok(conversation) => title_of(&conversation),
                 Err(_) => id.to_string(),
             };
-            unknown.insert(title);
+            entry.insert(title);
         }
-        learn(context, names, hit.message.sender_id).await;
+        load_name(context, names, hit.message.sender_id).await;
     }
 
     fn title(&self, id: ConversationId) -> &str {
@@ -120,7 +120,7 @@ impl People {
     }
 }
 
-async fn read(context: &Context, request: &SearchMessages, limit: usize) -> Result<Vec<SearchHit>, Failure> {
+async fn read_hits(context: &Context, request: &SearchMessages, limit: usize) -> Result<Vec<SearchHit>, Failure> {
     let mut hits = Vec::new();
     let mut page = Page::of(limit.min(200));
     loop {
@@ -137,50 +137,50 @@ async fn read(context: &Context, request: &SearchMessages, limit: usize) -> Resu
 }
 
 /// Shows a hit on one line: where, when, who, and the words around the first that were found.
-fn line(hit: &SearchHit, people: &People, colours: Colours) -> String {
+fn line(hit: &SearchHit, labels: &HitLabels, colours: Colours) -> String {
     let message = &hit.message;
-    let title = colours.apply(Style::Name, people.title(message.conversation_id));
+    let title = colours.apply(Style::Name, labels.title(message.conversation_id));
     let when = colours.apply(
         Style::Dim,
         &format!("[{}] #{}", local_time(message.sent_at), message.seq),
     );
-    let who = people
+    let who = labels
         .names
         .as_ref()
         .map_or_else(String::new, |names| names.name(message.sender_id));
-    let marks = |field: &str| {
+    let highlights = |field: &str| {
         hit.highlights
             .iter()
-            .filter(|mark| mark.field == field)
+            .filter(|highlight| highlight.field == field)
             .collect::<Vec<_>>()
     };
-    let body = excerpt(&message.body, &marks("body"), colours);
+    let body = excerpt(&message.body, &highlights("body"), colours);
     let files = message.attachments.iter().enumerate().map(|(place, file)| {
-        let marks = marks(&format!("attachments.{place}.file_name"));
-        format!("[{}]", excerpt(&file.file_name, &marks, colours))
+        let highlights = highlights(&format!("attachments.{place}.file_name"));
+        format!("[{}]", excerpt(&file.file_name, &highlights, colours))
     });
     let words: Vec<_> = (!body.is_empty()).then_some(body).into_iter().chain(files).collect();
     format!("{title} {when} {who}: {}", words.join(" "))
 }
 
 /// Shows the part of a text where its first mark is, on one line, with all marks in it standing out.
-fn excerpt(text: &str, marks: &[&Highlight], colours: Colours) -> String {
+fn excerpt(text: &str, highlights: &[&Highlight], colours: Colours) -> String {
     let chars: Vec<char> = text.chars().collect();
-    let first = marks.first().map_or(0, |mark| mark.start);
-    let start = if chars.len() <= EXCERPT {
+    let first = highlights.first().map_or(0, |highlight| highlight.start);
+    let start = if chars.len() <= EXCERPT_CHARS {
         0
     } else {
-        first.saturating_sub(BEFORE).min(chars.len())
+        first.saturating_sub(CONTEXT_CHARS).min(chars.len())
     };
-    let end = chars.len().min(start + EXCERPT);
+    let end = chars.len().min(start + EXCERPT_CHARS);
     let part = |from: usize, to: usize| one_line(&chars[from..to].iter().collect::<String>());
     let mut shown = String::new();
     if start > 0 {
         shown.push('…');
     }
     let mut at = start;
-    for mark in marks {
-        let (from, to) = (mark.start.clamp(at, end), mark.end.clamp(at, end));
+    for highlight in highlights {
+        let (from, to) = (highlight.start.clamp(at, end), highlight.end.clamp(at, end));
         if from < to {
             shown.push_str(&part(at, from));
             shown.push_str(&colours.apply(Style::Match, &part(from, to)));
@@ -197,9 +197,9 @@ fn excerpt(text: &str, marks: &[&Highlight], colours: Colours) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::render::tests::{BEN, names, said};
+    use crate::cli::render::tests::{BEN, message_from, names};
 
-    fn mark(start: usize, end: usize) -> Highlight {
+    fn highlight(start: usize, end: usize) -> Highlight {
         Highlight {
             field: "body".to_owned(),
             start,
@@ -209,11 +209,11 @@ mod tests {
 
     #[test]
     fn what_was_found_stands_out_in_colour_and_nowhere_else() {
-        let marks = [mark(0, 3), mark(10, 13)];
-        let marks: Vec<_> = marks.iter().collect();
-        assert_eq!(excerpt("Tea,\nmore tea", &marks, Colours::Off), "Tea, more tea");
+        let highlights = [highlight(0, 3), highlight(10, 13)];
+        let highlights: Vec<_> = highlights.iter().collect();
+        assert_eq!(excerpt("Tea,\nmore tea", &highlights, Colours::Off), "Tea, more tea");
         assert_eq!(
-            excerpt("Tea,\nmore tea", &marks, Colours::On),
+            excerpt("Tea,\nmore tea", &highlights, Colours::On),
             "\x1b[1;33mTea\x1b[0m, more \x1b[1;33mtea\x1b[0m"
         );
     }
@@ -221,13 +221,17 @@ mod tests {
     #[test]
     fn of_a_long_message_the_part_around_the_first_words_is_shown() {
         let text = format!("{}tea{}", "é".repeat(500), "ü".repeat(500));
-        let shown = excerpt(&text, &[&mark(500, 503)], Colours::Off);
+        let shown = excerpt(&text, &[&highlight(500, 503)], Colours::Off);
         assert_eq!(
             shown,
-            format!("…{}tea{}…", "é".repeat(BEFORE), "ü".repeat(EXCERPT - BEFORE - 3))
+            format!(
+                "…{}tea{}…",
+                "é".repeat(CONTEXT_CHARS),
+                "ü".repeat(EXCERPT_CHARS - CONTEXT_CHARS - 3)
+            )
         );
         assert_eq!(
-            excerpt(&text, &[&mark(2_000, 3_000)], Colours::Off),
+            excerpt(&text, &[&highlight(2_000, 3_000)], Colours::Off),
             "…",
             "what a server says need not be so"
         );
@@ -236,22 +240,25 @@ mod tests {
     #[test]
     fn nothing_of_a_message_steers_the_terminal() {
         let hostile = "a\x1b[2Jb\u{202e}c";
-        assert_eq!(excerpt(hostile, &[&mark(1, 2)], Colours::Off), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(
+            excerpt(hostile, &[&highlight(1, 2)], Colours::Off),
+            "a\u{fffd}[2Jb\u{fffd}c"
+        );
     }
 
     #[test]
     fn a_hit_says_where_when_and_who() {
-        let message = said(BEN, 3, 5, "tea?");
-        let people = People {
+        let message = message_from(BEN, 3, 5, "tea?");
+        let labels = HitLabels {
             names: Some(names()),
             titles: HashMap::from([(message.conversation_id, "The Club".to_owned())]),
         };
         let hit = SearchHit {
             message,
             score: 20,
-            highlights: vec![mark(0, 3)],
+            highlights: vec![highlight(0, 3)],
         };
-        let line = line(&hit, &people, Colours::Off);
+        let line = line(&hit, &labels, Colours::Off);
         assert!(
             line.starts_with("The Club [") && line.ends_with("] #3 Ben: tea?"),
             "{line}"

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::messages::{names, read};
+use super::messages::{load_names, read_history};
 use super::output::Format;
 use super::target::Target;
 use crate::{ClientError, Cut, Update, Updates};
@@ -39,8 +39,8 @@ impl Chat {
         let (live, mut updates) = context.client.live().start();
         caught_up(context, &mut updates).await?;
         // What comes from here on is told, so that nothing falls between history and life.
-        let messages = read(context, &conversation, Cut::Newest, limit.max(1)).await?;
-        let names = names(context, &conversation, &messages).await?;
+        let messages = read_history(context, &conversation, Cut::Newest, limit.max(1)).await?;
+        let names = load_names(context, &conversation, &messages).await?;
         let terminal = Terminal::open(context.output)?;
         let view = View::new(names, context.output.colours(), terminal.echo());
         let session = ChatSession::new(context, &conversation, live, terminal, view);

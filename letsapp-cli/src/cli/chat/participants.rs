@@ -95,14 +95,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::cli::render::tests::{BEN, names, said};
+    use crate::cli::render::tests::{BEN, message_from, names};
     use letsapp_core::time::Timestamp;
 
     fn participants(echo: Echo) -> Participants {
         let client = crate::Client::new("http://127.0.0.1:9").unwrap();
         let (live, _updates) = client.live().start();
         Participants {
-            id: said(BEN, 1, 1, "").conversation_id,
+            id: message_from(BEN, 1, 1, "").conversation_id,
             peer: Some(BEN),
             live,
             echo,
@@ -113,7 +113,7 @@ mod tests {
 
     fn typing(typing: bool) -> Update {
         Update::Typing {
-            conversation_id: said(BEN, 1, 1, "").conversation_id,
+            conversation_id: message_from(BEN, 1, 1, "").conversation_id,
             user_id: BEN,
             typing,
         }
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(apply(&typing(true)), None, "and not each time that it is said");
         assert_eq!(apply(&typing(false)), None);
         assert!(apply(&typing(true)).is_some());
-        assert_eq!(apply(&Update::Message(said(BEN, 1, 1, "hello"))), None);
+        assert_eq!(apply(&Update::Message(message_from(BEN, 1, 1, "hello"))), None);
         assert!(apply(&typing(true)).is_some(), "what is said ends it");
         let elsewhere = Update::Typing {
             conversation_id: ConversationId::from_bytes([9; 16]),

@@ -16,7 +16,7 @@ use super::terminal::Terminal;
 use super::view::View;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::messages::{learn, read};
+use crate::cli::messages::{load_name, read_history};
 use crate::cli::render::title_of;
 use crate::cli::sanitize::one_line;
 use crate::client::mint;
@@ -264,7 +264,7 @@ impl<'a> ChatSession<'a> {
         }
         match update {
             Update::Message(message) | Update::MessageChanged(message) if message.conversation_id == self.id => {
-                learn(self.context, &mut self.view.names, message.sender_id).await;
+                load_name(self.context, &mut self.view.names, message.sender_id).await;
                 if message.kind == MessageKind::System {
                     self.load_receipts().await;
                 }
@@ -309,7 +309,7 @@ impl<'a> ChatSession<'a> {
     /// Shows the latest history again: too much was missed to be told one by one.
     async fn reload(&mut self) -> Result<(), Failure> {
         let conversation = self.context.client.conversation(self.id).await?;
-        let messages = read(self.context, &conversation, Cut::Newest, RELOADED_MESSAGES).await?;
+        let messages = read_history(self.context, &conversation, Cut::Newest, RELOADED_MESSAGES).await?;
         self.show([self.view.notice("much was said meanwhile; the latest:")])?;
         let lines = self.view.history(messages);
         self.show(lines)?;

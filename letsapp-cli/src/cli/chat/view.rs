@@ -193,7 +193,7 @@ fn is_user_message(message: &Message) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::render::tests::{ANA, BEN, names, said};
+    use crate::cli::render::tests::{ANA, BEN, message_from, names};
     use letsapp_core::protocol::ReactionSummary;
     use letsapp_core::time::Timestamp;
 
@@ -216,10 +216,10 @@ mod tests {
     fn what_one_typed_gets_its_tick_and_is_not_repeated() {
         let mut view = view();
         view.receipts(&ben(0, 0));
-        let message = said(ANA, 1, 1, "hello");
+        let message = message_from(ANA, 1, 1, "hello");
         view.expect_echo(message.id);
         assert_eq!(view.message(message), ["    ✓ #1"]);
-        let elsewhere = view.message(said(ANA, 2, 2, "from my phone"));
+        let elsewhere = view.message(message_from(ANA, 2, 2, "from my phone"));
         assert!(elsewhere[0].ends_with("#2 you: from my phone ✓"), "{elsewhere:?}");
     }
 
@@ -227,8 +227,8 @@ mod tests {
     fn ticks_of_the_latest_message_are_told_as_they_rise() {
         let mut view = view();
         view.receipts(&ben(0, 0));
-        view.message(said(ANA, 1, 1, "one"));
-        view.message(said(ANA, 2, 2, "two"));
+        view.message(message_from(ANA, 1, 1, "one"));
+        view.message(message_from(ANA, 2, 2, "two"));
         assert_eq!(view.receipts(&ben(1, 1)), [""; 0], "an earlier one is of no interest");
         assert_eq!(view.receipts(&ben(2, 1)), ["    ✓✓ #2"]);
         assert_eq!(view.receipts(&ben(2, 2)), ["    ✓✓ read #2"]);
@@ -240,8 +240,8 @@ mod tests {
     fn who_answers_has_read() {
         let mut view = view();
         view.receipts(&ben(0, 0));
-        view.message(said(ANA, 1, 1, "one"));
-        view.message(said(BEN, 2, 2, "two"));
+        view.message(message_from(ANA, 1, 1, "one"));
+        view.message(message_from(BEN, 2, 2, "two"));
         assert_eq!(view.status(view.find(Seq(1)).unwrap()), Some(ReceiptStatus::Read));
     }
 
@@ -254,7 +254,7 @@ mod tests {
             user_id: carol,
             watermarks: Watermarks::default(),
         }]);
-        view.message(said(ANA, 1, 1, "one"));
+        view.message(message_from(ANA, 1, 1, "one"));
         assert_eq!(view.receipts(&ben(1, 1)), [""; 0]);
         let read = Watermarks {
             delivered_seq: Seq(1),
@@ -272,11 +272,11 @@ mod tests {
     #[test]
     fn what_becomes_of_a_message_is_told() {
         let mut view = view();
-        let first = said(BEN, 1, 1, "helo");
+        let first = message_from(BEN, 1, 1, "helo");
         view.message(first.clone());
         let edited = Message {
             body: "hello".to_owned(),
-            ..said(BEN, 1, 2, "")
+            ..message_from(BEN, 1, 2, "")
         };
         assert_eq!(view.message(edited.clone()), ["— #1 of Ben now says: hello"]);
         assert_eq!(view.message(edited.clone()), [""; 0], "once");
@@ -287,13 +287,16 @@ mod tests {
         };
         let liked = Message {
             reactions: vec![heart],
-            ..said(BEN, 1, 3, "hello")
+            ..message_from(BEN, 1, 3, "hello")
         };
         assert_eq!(view.message(liked), ["— #1 has [❤ 1]"]);
-        assert_eq!(view.message(said(BEN, 1, 4, "hello")), ["— #1 has no reactions"]);
+        assert_eq!(
+            view.message(message_from(BEN, 1, 4, "hello")),
+            ["— #1 has no reactions"]
+        );
         let gone = Message {
             deleted_at: Some(Timestamp::from_millis(9)),
-            ..said(BEN, 1, 5, "")
+            ..message_from(BEN, 1, 5, "")
         };
         assert_eq!(view.message(gone), ["— #1 was deleted"]);
     }
@@ -302,16 +305,16 @@ mod tests {
     fn commands_without_a_number_mean_the_latest_that_stands() {
         let mut view = view();
         view.history(vec![
-            said(ANA, 1, 1, "a"),
-            said(BEN, 2, 2, "b"),
-            said(ANA, 3, 3, "c"),
-            said(BEN, 4, 4, "d"),
+            message_from(ANA, 1, 1, "a"),
+            message_from(BEN, 2, 2, "b"),
+            message_from(ANA, 3, 3, "c"),
+            message_from(BEN, 4, 4, "d"),
         ]);
         assert_eq!(view.latest_own_message().unwrap().seq, Seq(3));
         assert_eq!(view.latest_other_message().unwrap().seq, Seq(4));
         view.message(Message {
             deleted_at: Some(Timestamp::from_millis(9)),
-            ..said(ANA, 3, 5, "")
+            ..message_from(ANA, 3, 5, "")
         });
         assert_eq!(view.latest_own_message().unwrap().seq, Seq(1));
         assert_eq!(view.last_other_seq(), Some(Seq(4)));
