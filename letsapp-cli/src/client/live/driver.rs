@@ -15,11 +15,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::fetch::{Fetching, fetch};
-use super::follow::{FetchError, Fetched, Follow};
 use super::outbox::Outbox;
 use super::reconnect::{Backoff, Input, Output, Reconnect};
 use super::socket::{Ended, Incoming, Socket};
-use super::update::{Positions, Step, Update};
+use super::tracker::{FetchError, Fetched, Tracker};
+use super::update::{Delivery, Positions, Update};
 use crate::client::Http;
 use crate::{Client, ClientError};
 
@@ -44,12 +44,12 @@ pub(super) struct Driver {
     http: Arc<Http>,
     began: Instant,
     commands: mpsc::UnboundedReceiver<Command>,
-    steps: mpsc::Sender<Step>,
+    deliveries: mpsc::Sender<Delivery>,
     /// What the channel has no room for.
-    backlog: VecDeque<Step>,
+    backlog: VecDeque<Delivery>,
     reconnect: Reconnect,
     outbox: Outbox<Answer>,
-    follow: Follow,
+    tracker: Tracker,
     link: Link,
     fetching: FuturesUnordered<Fetching>,
     sync: Sync,
@@ -96,17 +96,17 @@ impl Driver {
         positions: &Positions,
         backoff: Backoff,
         commands: mpsc::UnboundedReceiver<Command>,
-        steps: mpsc::Sender<Step>,
+        deliveries: mpsc::Sender<Delivery>,
     ) -> Self {
         Self {
             http,
             began: Instant::now(),
             commands,
-            steps,
+            deliveries,
             backlog: VecDeque::new(),
             reconnect: Reconnect::new(backoff),
             outbox: Outbox::new(),
-            follow: Follow::new(positions),
+            tracker: Tracker::new(positions),
             link: Link::None,
             fetching: FuturesUnordered::new(),
             sync: Sync::Idle,
@@ -150,17 +150,17 @@ impl Driver {
             Some(dialed) = dialed => Wakeup::Dialed(dialed),
             Some(heard) = heard => Wakeup::Heard(heard),
             Some((id, result)) = self.fetching.next() => Wakeup::Fetched(id, result),
-            room = self.steps.reserve(), if !self.backlog.is_empty() => match room {
+            room = self.deliveries.reserve(), if !self.backlog.is_empty() => match room {
                 Ok(room) => {
-                    if let Some(step) = self.backlog.pop_front() {
-                        room.send(step);
+                    if let Some(delivery) = self.backlog.pop_front() {
+                        room.send(delivery);
                     }
                     Wakeup::Room
                 }
                 Err(_) => Wakeup::NoConsumer,
             },
             // Without handles, the consumer's end is the task's.
-            () = self.steps.closed(), if self.is_alone => Wakeup::NoConsumer,
+            () = self.deliveries.closed(), if self.is_alone => Wakeup::NoConsumer,
             Some(()) = time => Wakeup::Time,
         }
     }
@@ -172,7 +172,7 @@ impl Driver {
         let mut silence = None;
         if let Link::Open(socket) = &self.link {
             silence = Some(socket.deadline());
-            machines.extend([self.outbox.deadline(now), self.follow.deadline()]);
+            machines.extend([self.outbox.deadline(now), self.tracker.deadline()]);
             if let Sync::Again(at) = self.sync {
                 machines.push(Some(at));
             }
@@ -191,9 +191,9 @@ impl Driver {
             Wakeup::NoConsumer => self.backlog.clear(),
             Wakeup::Dialed(Ok(socket)) => self.opened(socket),
             Wakeup::Dialed(Err(ended)) | Wakeup::Heard(Err(ended)) => return self.lost(ended),
-            Wakeup::Heard(Ok(Incoming::Event(event))) => self.follow.event(event, now),
+            Wakeup::Heard(Ok(Incoming::Event(event))) => self.tracker.apply_event(event, now),
             Wakeup::Heard(Ok(Incoming::Reply(id, result))) => self.replied(id, result),
-            Wakeup::Fetched(id, result) => self.follow.fetched(id, result, now),
+            Wakeup::Fetched(id, result) => self.tracker.apply_fetch(id, result, now),
             Wakeup::Room => {}
             Wakeup::Time => return self.time(),
         }
@@ -228,7 +228,7 @@ impl Driver {
         tracing::debug!(reason, "the connection is lost");
         self.link = Link::None;
         self.outbox.lost();
-        self.follow.lose();
+        self.tracker.pause();
         self.fetching.clear();
         self.sync = Sync::Idle;
         if let Some(Output::Wait(retry_in)) = self.step(Input::Lost { pause }) {
@@ -253,14 +253,14 @@ impl Driver {
             && is_message
             && let Ok(message) = Message::deserialize(value)
         {
-            self.follow.message(message, now);
+            self.tracker.apply_message(message, now);
         }
         if let Ok(value) = &answered.result
             && answered.op == Op::PresenceWatch
             && let Ok(found) = Items::<Presence>::deserialize(value)
         {
             for presence in found.items {
-                self.follow.event(Event::Presence(presence), now);
+                self.tracker.apply_event(Event::Presence(presence), now);
             }
         }
         // Who asked may have gone.
@@ -275,7 +275,7 @@ impl Driver {
         match result.and_then(read) {
             Ok(sync) => {
                 self.sync = Sync::Idle;
-                self.follow.synced(sync, now);
+                self.tracker.apply_sync(sync, now);
             }
             Err(problem) => {
                 let error = ClientError::from(problem);
@@ -288,11 +288,11 @@ impl Driver {
     /// Does what the machines want done now.
     async fn pump(&mut self) -> Result<(), Ended> {
         let now = self.now();
-        let steps: Vec<_> = self.follow.take_steps().collect();
-        self.hand_over(steps);
+        let deliveries: Vec<_> = self.tracker.take_deliveries().collect();
+        self.hand_over(deliveries);
         if !self.is_consumer_behind && self.backlog.len() >= FULL {
             self.is_consumer_behind = true;
-            self.follow.lose();
+            self.tracker.pause();
             self.sync = Sync::Idle;
         }
         let Link::Open(socket) = &mut self.link else {
@@ -305,12 +305,12 @@ impl Driver {
         let mut is_fed = false;
         let is_due = match self.sync {
             Sync::Again(at) => at <= now,
-            Sync::Idle => self.follow.wants_sync(),
+            Sync::Idle => self.tracker.needs_sync(),
             Sync::Asked(_) => false,
         };
         if is_due && !self.is_consumer_behind {
             let id = self.outbox.mint_id();
-            let data = serde_json::to_value(self.follow.sync()).expect("requests are plain data");
+            let data = serde_json::to_value(self.tracker.begin_sync()).expect("requests are plain data");
             socket.feed(&Request { id, op: Op::Sync, data }).await?;
             self.sync = Sync::Asked(id);
             is_fed = true;
@@ -319,7 +319,7 @@ impl Driver {
             socket.feed(&request).await?;
             is_fed = true;
         }
-        for (id, after) in self.follow.fetches(now) {
+        for (id, after) in self.tracker.take_due_fetches(now) {
             self.fetching.push(Box::pin(fetch(
                 Client {
                     http: Arc::clone(&self.http),
@@ -331,9 +331,9 @@ impl Driver {
         if is_fed { socket.flush().await } else { Ok(()) }
     }
 
-    fn hand_over(&mut self, steps: impl IntoIterator<Item = Step>) {
-        if !self.steps.is_closed() {
-            self.backlog.extend(steps);
+    fn hand_over(&mut self, deliveries: impl IntoIterator<Item = Delivery>) {
+        if !self.deliveries.is_closed() {
+            self.backlog.extend(deliveries);
         }
     }
 
@@ -370,8 +370,8 @@ impl Driver {
         match end {
             End::SignedOut(reason) => {
                 self.backlog.push_back(Update::SignedOut { reason }.into());
-                for step in self.backlog {
-                    if self.steps.send(step).await.is_err() {
+                for delivery in self.backlog {
+                    if self.deliveries.send(delivery).await.is_err() {
                         break;
                     }
                 }

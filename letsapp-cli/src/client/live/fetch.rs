@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use letsapp_core::id::{ConversationId, Rev};
 use letsapp_core::protocol::Code;
 
-use super::follow::{FetchError, Fetched};
+use super::tracker::{FetchError, Fetched};
 use crate::{Client, Page};
 
 pub(super) type Fetching = BoxFuture<'static, (ConversationId, Result<Fetched, FetchError>)>;

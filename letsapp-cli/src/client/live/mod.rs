@@ -5,10 +5,10 @@
 
 mod driver;
 mod fetch;
-mod follow;
 mod outbox;
 mod reconnect;
 mod socket;
+mod tracker;
 mod update;
 
 use std::sync::Arc;
@@ -107,8 +107,8 @@ impl LiveBuilder {
     /// Outside a tokio runtime.
     pub fn start(self) -> (Live, Updates) {
         let (commands, inbox) = mpsc::unbounded_channel();
-        let (steps, outlet) = mpsc::channel(CHANNEL);
-        let driver = Driver::new(Arc::clone(&self.http), &self.positions, self.backoff, inbox, steps);
+        let (deliveries, outlet) = mpsc::channel(CHANNEL);
+        let driver = Driver::new(Arc::clone(&self.http), &self.positions, self.backoff, inbox, deliveries);
         tokio::spawn(driver.run());
         (
             Live {
@@ -116,7 +116,7 @@ impl LiveBuilder {
                 commands,
             },
             Updates {
-                steps: outlet,
+                deliveries: outlet,
                 positions: self.positions,
             },
         )

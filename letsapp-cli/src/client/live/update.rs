@@ -97,15 +97,15 @@ pub struct Position {
 /// was called.
 #[derive(Debug)]
 pub struct Updates {
-    pub(super) steps: mpsc::Receiver<Step>,
+    pub(super) deliveries: mpsc::Receiver<Delivery>,
     pub(super) positions: Positions,
 }
 
 /// An update, and how it moves the consumer on.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Step {
+pub(super) struct Delivery {
     pub(super) update: Option<Update>,
-    pub(super) moved: Option<(ConversationId, Option<Position>)>,
+    pub(super) position_change: Option<(ConversationId, Option<Position>)>,
     pub(super) since: Option<Timestamp>,
 }
 
@@ -123,12 +123,12 @@ impl Updates {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Update>> {
         loop {
-            let Some(step) = std::task::ready!(self.steps.poll_recv(context)) else {
+            let Some(delivery) = std::task::ready!(self.deliveries.poll_recv(context)) else {
                 return Poll::Ready(None);
             };
-            self.positions.apply(&step);
-            if step.update.is_some() {
-                return Poll::Ready(step.update);
+            self.positions.apply(&delivery);
+            if delivery.update.is_some() {
+                return Poll::Ready(delivery.update);
             }
         }
     }
@@ -143,19 +143,19 @@ impl Stream for Updates {
 }
 
 impl Positions {
-    fn apply(&mut self, step: &Step) {
-        match step.moved {
+    fn apply(&mut self, delivery: &Delivery) {
+        match delivery.position_change {
             Some((id, Some(position))) => drop(self.conversations.insert(id, position)),
             Some((id, None)) => drop(self.conversations.remove(&id)),
             None => {}
         }
-        self.since = step.since.or(self.since);
+        self.since = delivery.since.or(self.since);
     }
 }
 
 impl Update {
     /// Returns what an event tells that is so at this moment, and not kept.
-    pub(super) fn passing(event: &Event) -> Option<Self> {
+    pub(super) fn transient(event: &Event) -> Option<Self> {
         match *event {
             Event::Typing {
                 conversation_id,
@@ -172,7 +172,7 @@ impl Update {
     }
 }
 
-impl From<Update> for Step {
+impl From<Update> for Delivery {
     fn from(update: Update) -> Self {
         Self {
             update: Some(update),
