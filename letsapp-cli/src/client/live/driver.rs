@@ -15,8 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::fetch::{Fetching, fetch};
-use super::outbox::Outbox;
 use super::reconnect::{Backoff, Input, Output, Reconnect};
+use super::request_queue::RequestQueue;
 use super::socket::{Ended, Incoming, Socket};
 use super::tracker::{FetchError, Fetched, Tracker};
 use super::update::{Delivery, Positions, Update};
@@ -48,7 +48,7 @@ pub(super) struct Driver {
     /// What the channel has no room for.
     backlog: VecDeque<Delivery>,
     reconnect: Reconnect,
-    outbox: Outbox<Answer>,
+    request_queue: RequestQueue<Answer>,
     tracker: Tracker,
     link: Link,
     fetching: FuturesUnordered<Fetching>,
@@ -105,7 +105,7 @@ impl Driver {
             deliveries,
             backlog: VecDeque::new(),
             reconnect: Reconnect::new(backoff),
-            outbox: Outbox::new(),
+            request_queue: RequestQueue::new(),
             tracker: Tracker::new(positions),
             link: Link::None,
             fetching: FuturesUnordered::new(),
@@ -172,7 +172,7 @@ impl Driver {
         let mut silence = None;
         if let Link::Open(socket) = &self.link {
             silence = Some(socket.deadline());
-            machines.extend([self.outbox.deadline(now), self.tracker.deadline()]);
+            machines.extend([self.request_queue.deadline(now), self.tracker.deadline()]);
             if let Sync::Again(at) = self.sync {
                 machines.push(Some(at));
             }
@@ -184,7 +184,7 @@ impl Driver {
     async fn handle(&mut self, wakeup: Wakeup) -> Result<(), End> {
         let now = self.now();
         match wakeup {
-            Wakeup::Command(Some(Command::Ask { op, data, answer })) => self.outbox.push(op, data, answer),
+            Wakeup::Command(Some(Command::Ask { op, data, answer })) => self.request_queue.push(op, data, answer),
             Wakeup::Command(Some(Command::Close { done })) => return Err(End::Closed(Some(done))),
             Wakeup::Command(None) => self.is_alone = true,
             Wakeup::NoConsumer if self.is_alone => return Err(End::Closed(None)),
@@ -227,7 +227,7 @@ impl Driver {
         };
         tracing::debug!(reason, "the connection is lost");
         self.link = Link::None;
-        self.outbox.lost();
+        self.request_queue.requeue_in_flight();
         self.tracker.pause();
         self.fetching.clear();
         self.sync = Sync::Idle;
@@ -242,21 +242,21 @@ impl Driver {
         if matches!(self.sync, Sync::Asked(asked) if asked == id) {
             return self.synced(result);
         }
-        let Some(answered) = self.outbox.answer(id, result, now) else {
+        let Some(completed) = self.request_queue.complete(id, result, now) else {
             return;
         };
         let is_message = matches!(
-            answered.op,
+            completed.op,
             Op::MessageSend | Op::MessageEdit | Op::MessageDelete | Op::MessageReact
         );
-        if let Ok(value) = &answered.result
+        if let Ok(value) = &completed.result
             && is_message
             && let Ok(message) = Message::deserialize(value)
         {
             self.tracker.apply_message(message, now);
         }
-        if let Ok(value) = &answered.result
-            && answered.op == Op::PresenceWatch
+        if let Ok(value) = &completed.result
+            && completed.op == Op::PresenceWatch
             && let Ok(found) = Items::<Presence>::deserialize(value)
         {
             for presence in found.items {
@@ -264,7 +264,7 @@ impl Driver {
             }
         }
         // Who asked may have gone.
-        let _ = answered.waiter.send(answered.result.map_err(ClientError::from));
+        let _ = completed.waiter.send(completed.result.map_err(ClientError::from));
     }
 
     fn synced(&mut self, result: Result<Value, Problem>) {
@@ -309,13 +309,13 @@ impl Driver {
             Sync::Asked(_) => false,
         };
         if is_due && !self.is_consumer_behind {
-            let id = self.outbox.mint_id();
+            let id = self.request_queue.mint_id();
             let data = serde_json::to_value(self.tracker.begin_sync()).expect("requests are plain data");
             socket.feed(&Request { id, op: Op::Sync, data }).await?;
             self.sync = Sync::Asked(id);
             is_fed = true;
         }
-        while let Some(request) = self.outbox.pop(now) {
+        while let Some(request) = self.request_queue.pop(now) {
             socket.feed(&request).await?;
             is_fed = true;
         }
@@ -355,11 +355,11 @@ impl Driver {
         self.commands.close();
         while let Some(command) = self.commands.recv().await {
             match command {
-                Command::Ask { op, data, answer } => self.outbox.push(op, data, answer),
+                Command::Ask { op, data, answer } => self.request_queue.push(op, data, answer),
                 Command::Close { done } => drop(done),
             }
         }
-        for answer in self.outbox.drain() {
+        for answer in self.request_queue.drain() {
             let error = if is_signed_out {
                 ClientError::SignedOut
             } else {

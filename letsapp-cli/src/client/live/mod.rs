@@ -5,8 +5,8 @@
 
 mod driver;
 mod fetch;
-mod outbox;
 mod reconnect;
+mod request_queue;
 mod socket;
 mod tracker;
 mod update;
