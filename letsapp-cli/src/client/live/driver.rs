@@ -17,44 +17,44 @@ use tokio::time::Instant;
 use super::fetch::{Fetching, fetch};
 use super::reconnect::{Backoff, Input, Output, Reconnect};
 use super::request_queue::RequestQueue;
-use super::socket::{Ended, Incoming, Socket};
+use super::socket::{Disconnect, Incoming, Socket};
 use super::tracker::{FetchError, Fetched, Tracker};
 use super::update::{Delivery, Positions, Update};
 use crate::client::Http;
 use crate::{Client, ClientError};
 
 /// With so many updates waiting for the consumer, events are let pass by; a sync brings them when it has caught up.
-const FULL: usize = 4_096;
-const DRAINED: usize = 512;
+const BACKLOG_LIMIT: usize = 4_096;
+const BACKLOG_RESUME: usize = 512;
 
 /// How long to wait before a sync that failed is asked again.
-const SYNC_AGAIN: Duration = Duration::from_secs(2);
+const SYNC_RETRY_DELAY: Duration = Duration::from_secs(2);
 
 /// What a handle asks of the task.
 #[derive(Debug)]
 pub(super) enum Command {
-    Ask { op: Op, data: Value, answer: Answer },
+    Request { op: Op, data: Value, reply: ReplySender },
     Close { done: oneshot::Sender<()> },
 }
 
-type Answer = oneshot::Sender<Result<Value, ClientError>>;
-type Dialing = BoxFuture<'static, Result<Box<Socket>, Ended>>;
+type ReplySender = oneshot::Sender<Result<Value, ClientError>>;
+type Dialing = BoxFuture<'static, Result<Box<Socket>, Disconnect>>;
 
 pub(super) struct Driver {
     http: Arc<Http>,
-    began: Instant,
+    started_at: Instant,
     commands: mpsc::UnboundedReceiver<Command>,
     deliveries: mpsc::Sender<Delivery>,
     /// What the channel has no room for.
     backlog: VecDeque<Delivery>,
     reconnect: Reconnect,
-    request_queue: RequestQueue<Answer>,
+    request_queue: RequestQueue<ReplySender>,
     tracker: Tracker,
     link: Link,
     fetching: FuturesUnordered<Fetching>,
     sync: Sync,
     is_consumer_behind: bool,
-    is_alone: bool,
+    has_no_handles: bool,
 }
 
 enum Link {
@@ -67,21 +67,21 @@ enum Link {
 enum Sync {
     Idle,
     /// Under this number.
-    Asked(u64),
+    Requested(u64),
     /// Not before that time.
-    Again(Duration),
+    RetryAt(Duration),
 }
 
 /// Something that the task waits for.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, and it goes nowhere")]
 enum Wakeup {
     Command(Option<Command>),
-    Dialed(Result<Box<Socket>, Ended>),
-    Heard(Result<Incoming, Ended>),
+    Dialed(Result<Box<Socket>, Disconnect>),
+    Received(Result<Incoming, Disconnect>),
     Fetched(ConversationId, Result<Fetched, FetchError>),
-    Room,
-    NoConsumer,
-    Time,
+    BacklogSent,
+    ConsumerGone,
+    Timer,
 }
 
 /// Why the task ends.
@@ -100,7 +100,7 @@ impl Driver {
     ) -> Self {
         Self {
             http,
-            began: Instant::now(),
+            started_at: Instant::now(),
             commands,
             deliveries,
             backlog: VecDeque::new(),
@@ -111,7 +111,7 @@ impl Driver {
             fetching: FuturesUnordered::new(),
             sync: Sync::Idle,
             is_consumer_behind: false,
-            is_alone: false,
+            has_no_handles: false,
         }
     }
 
@@ -121,8 +121,8 @@ impl Driver {
             if let Err(end) = self.handle(wakeup).await {
                 break end;
             }
-            if let Err(ended) = self.pump().await
-                && let Err(end) = self.lost(ended)
+            if let Err(disconnect) = self.send_due().await
+                && let Err(end) = self.disconnected(disconnect)
             {
                 break end;
             }
@@ -131,7 +131,7 @@ impl Driver {
     }
 
     fn now(&self) -> Duration {
-        self.began.elapsed()
+        self.started_at.elapsed()
     }
 
     /// Waits for one thing to happen. Loses nothing: what has not happened is waited for again.
@@ -144,24 +144,24 @@ impl Driver {
         };
         let time: OptionFuture<_> = deadline.map(tokio::time::sleep_until).into();
         let dialed: OptionFuture<_> = dialing.into();
-        let heard: OptionFuture<_> = socket.map(|socket| socket.next()).into();
+        let received: OptionFuture<_> = socket.map(|socket| socket.next()).into();
         tokio::select! {
-            command = self.commands.recv(), if !self.is_alone => Wakeup::Command(command),
+            command = self.commands.recv(), if !self.has_no_handles => Wakeup::Command(command),
             Some(dialed) = dialed => Wakeup::Dialed(dialed),
-            Some(heard) = heard => Wakeup::Heard(heard),
+            Some(received) = received => Wakeup::Received(received),
             Some((id, result)) = self.fetching.next() => Wakeup::Fetched(id, result),
             room = self.deliveries.reserve(), if !self.backlog.is_empty() => match room {
                 Ok(room) => {
                     if let Some(delivery) = self.backlog.pop_front() {
                         room.send(delivery);
                     }
-                    Wakeup::Room
+                    Wakeup::BacklogSent
                 }
-                Err(_) => Wakeup::NoConsumer,
+                Err(_) => Wakeup::ConsumerGone,
             },
             // Without handles, the consumer's end is the task's.
-            () = self.deliveries.closed(), if self.is_alone => Wakeup::NoConsumer,
-            Some(()) = time => Wakeup::Time,
+            () = self.deliveries.closed(), if self.has_no_handles => Wakeup::ConsumerGone,
+            Some(()) = time => Wakeup::Timer,
         }
     }
 
@@ -169,42 +169,44 @@ impl Driver {
     fn deadline(&self) -> Option<Instant> {
         let now = self.now();
         let mut machines = vec![self.reconnect.deadline()];
-        let mut silence = None;
+        let mut silence_deadline = None;
         if let Link::Open(socket) = &self.link {
-            silence = Some(socket.deadline());
+            silence_deadline = Some(socket.deadline());
             machines.extend([self.request_queue.deadline(now), self.tracker.deadline()]);
-            if let Sync::Again(at) = self.sync {
+            if let Sync::RetryAt(at) = self.sync {
                 machines.push(Some(at));
             }
         }
-        let next = machines.into_iter().flatten().min().map(|at| self.began + at);
-        next.into_iter().chain(silence).min()
+        let next = machines.into_iter().flatten().min().map(|at| self.started_at + at);
+        next.into_iter().chain(silence_deadline).min()
     }
 
     async fn handle(&mut self, wakeup: Wakeup) -> Result<(), End> {
         let now = self.now();
         match wakeup {
-            Wakeup::Command(Some(Command::Ask { op, data, answer })) => self.request_queue.push(op, data, answer),
+            Wakeup::Command(Some(Command::Request { op, data, reply })) => self.request_queue.push(op, data, reply),
             Wakeup::Command(Some(Command::Close { done })) => return Err(End::Closed(Some(done))),
-            Wakeup::Command(None) => self.is_alone = true,
-            Wakeup::NoConsumer if self.is_alone => return Err(End::Closed(None)),
-            Wakeup::NoConsumer => self.backlog.clear(),
+            Wakeup::Command(None) => self.has_no_handles = true,
+            Wakeup::ConsumerGone if self.has_no_handles => return Err(End::Closed(None)),
+            Wakeup::ConsumerGone => self.backlog.clear(),
             Wakeup::Dialed(Ok(socket)) => self.opened(socket),
-            Wakeup::Dialed(Err(ended)) | Wakeup::Heard(Err(ended)) => return self.lost(ended),
-            Wakeup::Heard(Ok(Incoming::Event(event))) => self.tracker.apply_event(event, now),
-            Wakeup::Heard(Ok(Incoming::Reply(id, result))) => self.replied(id, result),
+            Wakeup::Dialed(Err(disconnect)) | Wakeup::Received(Err(disconnect)) => {
+                return self.disconnected(disconnect);
+            }
+            Wakeup::Received(Ok(Incoming::Event(event))) => self.tracker.apply_event(event, now),
+            Wakeup::Received(Ok(Incoming::Reply(id, result))) => self.replied(id, result),
             Wakeup::Fetched(id, result) => self.tracker.apply_fetch(id, result, now),
-            Wakeup::Room => {}
-            Wakeup::Time => return self.time(),
+            Wakeup::BacklogSent => {}
+            Wakeup::Timer => return self.timer(),
         }
         Ok(())
     }
 
-    fn time(&mut self) -> Result<(), End> {
+    fn timer(&mut self) -> Result<(), End> {
         if let Link::Open(socket) = &self.link
             && Instant::now() >= socket.deadline()
         {
-            return self.lost(Ended::lost("the server has gone silent"));
+            return self.disconnected(Disconnect::lost("the server has gone silent"));
         }
         if self.reconnect.deadline().is_some() && self.step(Input::Due) == Some(Output::Dial) {
             let http = Arc::clone(&self.http);
@@ -217,13 +219,13 @@ impl Driver {
         self.step(Input::Opened);
         self.backlog.push_back(Update::Connected(socket.hello.clone()).into());
         self.link = Link::Open(socket);
-        self.sync = Sync::Again(self.now());
+        self.sync = Sync::RetryAt(self.now());
     }
 
-    fn lost(&mut self, ended: Ended) -> Result<(), End> {
-        let (reason, pause) = match ended {
-            Ended::SignedOut(reason) => return Err(End::SignedOut(reason)),
-            Ended::Lost { reason, pause } => (reason, pause),
+    fn disconnected(&mut self, disconnect: Disconnect) -> Result<(), End> {
+        let (reason, retry_after) = match disconnect {
+            Disconnect::SignedOut(reason) => return Err(End::SignedOut(reason)),
+            Disconnect::Lost { reason, retry_after } => (reason, retry_after),
         };
         tracing::debug!(reason, "the connection is lost");
         self.link = Link::None;
@@ -231,15 +233,15 @@ impl Driver {
         self.tracker.pause();
         self.fetching.clear();
         self.sync = Sync::Idle;
-        if let Some(Output::Wait(retry_in)) = self.step(Input::Lost { pause }) {
-            self.hand_over([Update::Disconnected { reason, retry_in }.into()]);
+        if let Some(Output::Wait(retry_in)) = self.step(Input::Lost { retry_after }) {
+            self.enqueue([Update::Disconnected { reason, retry_in }.into()]);
         }
         Ok(())
     }
 
     fn replied(&mut self, id: u64, result: Result<Value, Problem>) {
         let now = self.now();
-        if matches!(self.sync, Sync::Asked(asked) if asked == id) {
+        if matches!(self.sync, Sync::Requested(requested) if requested == id) {
             return self.synced(result);
         }
         let Some(completed) = self.request_queue.complete(id, result, now) else {
@@ -280,17 +282,17 @@ impl Driver {
             Err(problem) => {
                 let error = ClientError::from(problem);
                 tracing::warn!(%error, "what was missed is not to be had yet");
-                self.sync = Sync::Again(now + error.retry_after().unwrap_or_default().max(SYNC_AGAIN));
+                self.sync = Sync::RetryAt(now + error.retry_after().unwrap_or_default().max(SYNC_RETRY_DELAY));
             }
         }
     }
 
     /// Does what the machines want done now.
-    async fn pump(&mut self) -> Result<(), Ended> {
+    async fn send_due(&mut self) -> Result<(), Disconnect> {
         let now = self.now();
         let deliveries: Vec<_> = self.tracker.take_deliveries().collect();
-        self.hand_over(deliveries);
-        if !self.is_consumer_behind && self.backlog.len() >= FULL {
+        self.enqueue(deliveries);
+        if !self.is_consumer_behind && self.backlog.len() >= BACKLOG_LIMIT {
             self.is_consumer_behind = true;
             self.tracker.pause();
             self.sync = Sync::Idle;
@@ -298,26 +300,26 @@ impl Driver {
         let Link::Open(socket) = &mut self.link else {
             return Ok(());
         };
-        if self.is_consumer_behind && self.backlog.len() <= DRAINED {
+        if self.is_consumer_behind && self.backlog.len() <= BACKLOG_RESUME {
             self.is_consumer_behind = false;
-            self.sync = Sync::Again(now);
+            self.sync = Sync::RetryAt(now);
         }
-        let mut is_fed = false;
+        let mut has_fed = false;
         let is_due = match self.sync {
-            Sync::Again(at) => at <= now,
+            Sync::RetryAt(at) => at <= now,
             Sync::Idle => self.tracker.needs_sync(),
-            Sync::Asked(_) => false,
+            Sync::Requested(_) => false,
         };
         if is_due && !self.is_consumer_behind {
             let id = self.request_queue.mint_id();
             let data = serde_json::to_value(self.tracker.begin_sync()).expect("requests are plain data");
             socket.feed(&Request { id, op: Op::Sync, data }).await?;
-            self.sync = Sync::Asked(id);
-            is_fed = true;
+            self.sync = Sync::Requested(id);
+            has_fed = true;
         }
         while let Some(request) = self.request_queue.pop(now) {
             socket.feed(&request).await?;
-            is_fed = true;
+            has_fed = true;
         }
         for (id, after) in self.tracker.take_due_fetches(now) {
             self.fetching.push(Box::pin(fetch(
@@ -328,10 +330,10 @@ impl Driver {
                 after,
             )));
         }
-        if is_fed { socket.flush().await } else { Ok(()) }
+        if has_fed { socket.flush().await } else { Ok(()) }
     }
 
-    fn hand_over(&mut self, deliveries: impl IntoIterator<Item = Delivery>) {
+    fn enqueue(&mut self, deliveries: impl IntoIterator<Item = Delivery>) {
         if !self.deliveries.is_closed() {
             self.backlog.extend(deliveries);
         }
@@ -340,7 +342,7 @@ impl Driver {
     fn step(&mut self, input: Input) -> Option<Output> {
         let (machine, output) = self
             .reconnect
-            .step(input, self.now(), chance())
+            .step(input, self.now(), random_fraction())
             .expect("the link and the machine are of one mind");
         self.reconnect = machine;
         output
@@ -355,17 +357,17 @@ impl Driver {
         self.commands.close();
         while let Some(command) = self.commands.recv().await {
             match command {
-                Command::Ask { op, data, answer } => self.request_queue.push(op, data, answer),
+                Command::Request { op, data, reply } => self.request_queue.push(op, data, reply),
                 Command::Close { done } => drop(done),
             }
         }
-        for answer in self.request_queue.drain() {
+        for reply in self.request_queue.drain() {
             let error = if is_signed_out {
                 ClientError::SignedOut
             } else {
                 ClientError::Closed
             };
-            let _ = answer.send(Err(error));
+            let _ = reply.send(Err(error));
         }
         match end {
             End::SignedOut(reason) => {
@@ -382,7 +384,7 @@ impl Driver {
 }
 
 /// A number from 0 to 1 that nobody can predict.
-fn chance() -> f64 {
+fn random_fraction() -> f64 {
     let mut bytes = [0; 4];
     SystemIds.fill(&mut bytes);
     f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)

@@ -32,8 +32,8 @@ pub(super) async fn fetch(
             }
             Err(error) => {
                 tracing::debug!(%error, conversation.id = %id, "changes are not to be had");
-                let gone = matches!(error.code(), Some(Code::NotFound | Code::Forbidden));
-                return (id, Err(if gone { FetchError::Gone } else { FetchError::Later }));
+                let is_gone = matches!(error.code(), Some(Code::NotFound | Code::Forbidden));
+                return (id, Err(if is_gone { FetchError::Gone } else { FetchError::Later }));
             }
         }
     }

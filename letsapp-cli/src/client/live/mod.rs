@@ -32,7 +32,7 @@ pub use reconnect::Backoff;
 pub use update::{Position, Positions, Update, Updates};
 
 /// How many updates wait for the consumer inside the channel; more wait in the driver.
-const CHANNEL: usize = 16;
+const UPDATE_CHANNEL_SIZE: usize = 16;
 
 /// The speaking half of a live connection. Cheap to clone.
 ///
@@ -107,7 +107,7 @@ impl LiveBuilder {
     /// Outside a tokio runtime.
     pub fn start(self) -> (Live, Updates) {
         let (commands, inbox) = mpsc::unbounded_channel();
-        let (deliveries, outlet) = mpsc::channel(CHANNEL);
+        let (deliveries, outlet) = mpsc::channel(UPDATE_CHANNEL_SIZE);
         let driver = Driver::new(Arc::clone(&self.http), &self.positions, self.backoff, inbox, deliveries);
         tokio::spawn(driver.run());
         (
@@ -136,7 +136,7 @@ impl Live {
     /// # Errors
     /// `forbidden` or `not_found` where one may not write; [`ClientError::SignedOut`] when the session is over.
     pub async fn send(&self, conversation_id: ConversationId, request: SendMessage) -> Result<Message, ClientError> {
-        self.ask(
+        self.request(
             Op::MessageSend,
             InConversation {
                 conversation_id,
@@ -164,7 +164,7 @@ impl Live {
         seq: Seq,
         request: EditMessage,
     ) -> Result<Message, ClientError> {
-        self.ask(
+        self.request(
             Op::MessageEdit,
             AtMessage {
                 conversation_id,
@@ -180,7 +180,7 @@ impl Live {
     /// # Errors
     /// `forbidden` when it is another's and one is no admin.
     pub async fn delete(&self, conversation_id: ConversationId, seq: Seq) -> Result<Message, ClientError> {
-        self.ask(
+        self.request(
             Op::MessageDelete,
             AtMessage {
                 conversation_id,
@@ -197,7 +197,7 @@ impl Live {
     /// `not_found` when one may not see the message.
     pub async fn react(&self, conversation_id: ConversationId, seq: Seq, emoji: Emoji) -> Result<Message, ClientError> {
         let request = React { emoji, remove: false };
-        self.ask(
+        self.request(
             Op::MessageReact,
             AtMessage {
                 conversation_id,
@@ -219,7 +219,7 @@ impl Live {
         emoji: Emoji,
     ) -> Result<Message, ClientError> {
         let request = React { emoji, remove: true };
-        self.ask(
+        self.request(
             Op::MessageReact,
             AtMessage {
                 conversation_id,
@@ -239,7 +239,7 @@ impl Live {
         conversation_id: ConversationId,
         request: ReceiptRequest,
     ) -> Result<Watermarks, ClientError> {
-        self.ask(
+        self.request(
             Op::Receipt,
             InConversation {
                 conversation_id,
@@ -258,7 +258,7 @@ impl Live {
             conversation_id,
             request: SetTyping { typing },
         };
-        self.ask::<IgnoredAny>(Op::Typing, request).await.map(|_| ())
+        self.request::<IgnoredAny>(Op::Typing, request).await.map(|_| ())
     }
 
     /// Asks who of some users is there, and has [`Update::Presence`] tell of them, now and from here on, beside those
@@ -268,7 +268,7 @@ impl Live {
     /// `validation_failed` for more than 1,024 at once.
     pub async fn watch_presence(&self, user_ids: Vec<UserId>) -> Result<Vec<Presence>, ClientError> {
         let request = WatchPresence { user_ids };
-        let found: Items<Presence> = self.ask(Op::PresenceWatch, request).await?;
+        let found: Items<Presence> = self.request(Op::PresenceWatch, request).await?;
         Ok(found.items)
     }
 
@@ -281,13 +281,13 @@ impl Live {
         }
     }
 
-    async fn ask<T: DeserializeOwned>(&self, op: Op, request: impl Serialize) -> Result<T, ClientError> {
+    async fn request<T: DeserializeOwned>(&self, op: Op, request: impl Serialize) -> Result<T, ClientError> {
         let data = serde_json::to_value(request).expect("requests are plain data");
-        let (answer, answered) = oneshot::channel();
+        let (reply, replied) = oneshot::channel();
         self.commands
-            .send(Command::Ask { op, data, answer })
+            .send(Command::Request { op, data, reply })
             .map_err(|_| ClientError::Closed)?;
-        let value: Value = answered.await.map_err(|_| ClientError::Closed)??;
+        let value: Value = replied.await.map_err(|_| ClientError::Closed)??;
         T::deserialize(value).map_err(|error| ClientError::unexpected(&self.http.server, &error))
     }
 }

@@ -9,11 +9,11 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// The wait after the first failure.
-    pub first: Duration,
+    pub initial: Duration,
     /// The longest wait.
-    pub longest: Duration,
+    pub max: Duration,
     /// A connection that lasted so long makes earlier failures forgotten.
-    pub settled: Duration,
+    pub reset_after: Duration,
 }
 
 /// Where the way to the server stands.
@@ -37,7 +37,7 @@ pub(super) enum Input {
     /// The server has answered.
     Opened,
     /// The attempt failed, or the connection was lost; the server wants at least so long a pause.
-    Lost { pause: Duration },
+    Lost { retry_after: Duration },
     /// The session is over, or nobody needs the connection.
     Ended,
 }
@@ -53,7 +53,7 @@ pub(super) enum Output {
 
 /// An input that can't come in this state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Invalid;
+pub(super) struct InvalidInput;
 
 /// The machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,19 +67,19 @@ impl Default for Backoff {
     /// From half a second to half a minute.
     fn default() -> Self {
         Self {
-            first: Duration::from_millis(500),
-            longest: Duration::from_secs(30),
-            settled: Duration::from_secs(10),
+            initial: Duration::from_millis(500),
+            max: Duration::from_secs(30),
+            reset_after: Duration::from_secs(10),
         }
     }
 }
 
 impl Backoff {
     /// The wait after so many failures in a row.
-    fn wait(&self, failures: u32, chance: f64) -> Duration {
+    fn delay(&self, failures: u32, jitter: f64) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
-        let full = self.first.saturating_mul(1 << doublings).min(self.longest);
-        full.mul_f64(1.0 - chance.clamp(0.0, 1.0) / 2.0)
+        let full = self.initial.saturating_mul(1 << doublings).min(self.max);
+        full.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0)
     }
 }
 
@@ -106,28 +106,28 @@ impl Reconnect {
         }
     }
 
-    pub(super) fn step(self, input: Input, now: Duration, chance: f64) -> Result<(Self, Option<Output>), Invalid> {
+    pub(super) fn step(self, input: Input, now: Duration, jitter: f64) -> Result<(Self, Option<Output>), InvalidInput> {
         let to = |state| Self { state, ..self };
         match (self.state, input) {
             (State::Waiting { until }, Input::Due) if now >= until => Ok((to(State::Dialing), Some(Output::Dial))),
             (State::Waiting { .. }, Input::Due) => Ok((self, None)),
             (State::Dialing, Input::Opened) => Ok((to(State::Open { since: now }), None)),
-            (State::Dialing, Input::Lost { pause }) => Ok(self.pause(self.failures + 1, pause, now, chance)),
-            (State::Open { since }, Input::Lost { pause }) => {
-                let settled = now.saturating_sub(since) >= self.backoff.settled;
-                let failures = if settled { 1 } else { self.failures + 1 };
-                Ok(self.pause(failures, pause, now, chance))
+            (State::Dialing, Input::Lost { retry_after }) => Ok(self.wait(self.failures + 1, retry_after, now, jitter)),
+            (State::Open { since }, Input::Lost { retry_after }) => {
+                let is_settled = now.saturating_sub(since) >= self.backoff.reset_after;
+                let failures = if is_settled { 1 } else { self.failures + 1 };
+                Ok(self.wait(failures, retry_after, now, jitter))
             }
             (_, Input::Ended) => Ok((to(State::Over), None)),
             (State::Waiting { .. }, Input::Opened | Input::Lost { .. })
             | (State::Dialing, Input::Due)
             | (State::Open { .. }, Input::Due | Input::Opened)
-            | (State::Over, Input::Due | Input::Opened | Input::Lost { .. }) => Err(Invalid),
+            | (State::Over, Input::Due | Input::Opened | Input::Lost { .. }) => Err(InvalidInput),
         }
     }
 
-    fn pause(self, failures: u32, at_least: Duration, now: Duration, chance: f64) -> (Self, Option<Output>) {
-        let wait = self.backoff.wait(failures, chance).max(at_least);
+    fn wait(self, failures: u32, minimum: Duration, now: Duration, jitter: f64) -> (Self, Option<Output>) {
+        let wait = self.backoff.delay(failures, jitter).max(minimum);
         let state = State::Waiting { until: now + wait };
         (
             Self {
@@ -145,11 +145,13 @@ mod tests {
     use super::*;
 
     const S: Duration = Duration::from_secs(1);
-    const LOST: Input = Input::Lost { pause: Duration::ZERO };
+    const LOST: Input = Input::Lost {
+        retry_after: Duration::ZERO,
+    };
     const BACKOFF: Backoff = Backoff {
-        first: S,
-        longest: Duration::from_secs(30),
-        settled: Duration::from_secs(10),
+        initial: S,
+        max: Duration::from_secs(30),
+        reset_after: Duration::from_secs(10),
     };
 
     fn at(state: State) -> Reconnect {
@@ -173,20 +175,20 @@ mod tests {
         let table = [
             (waiting, Input::Due, early, Ok((waiting, None))),
             (waiting, Input::Due, late, Ok((dialing, Some(Output::Dial)))),
-            (waiting, Input::Opened, late, Err(Invalid)),
-            (waiting, LOST, late, Err(Invalid)),
+            (waiting, Input::Opened, late, Err(InvalidInput)),
+            (waiting, LOST, late, Err(InvalidInput)),
             (waiting, Input::Ended, late, Ok((over, None))),
-            (dialing, Input::Due, late, Err(Invalid)),
+            (dialing, Input::Due, late, Err(InvalidInput)),
             (dialing, Input::Opened, late, Ok((State::Open { since: late }, None))),
             (dialing, LOST, late, Ok((waits(late), Some(Output::Wait(S))))),
             (dialing, Input::Ended, late, Ok((over, None))),
-            (open, Input::Due, late, Err(Invalid)),
-            (open, Input::Opened, late, Err(Invalid)),
+            (open, Input::Due, late, Err(InvalidInput)),
+            (open, Input::Opened, late, Err(InvalidInput)),
             (open, LOST, late, Ok((waits(late), Some(Output::Wait(S))))),
             (open, Input::Ended, late, Ok((over, None))),
-            (over, Input::Due, late, Err(Invalid)),
-            (over, Input::Opened, late, Err(Invalid)),
-            (over, LOST, late, Err(Invalid)),
+            (over, Input::Due, late, Err(InvalidInput)),
+            (over, Input::Opened, late, Err(InvalidInput)),
+            (over, LOST, late, Err(InvalidInput)),
             (over, Input::Ended, late, Ok((over, None))),
         ];
         for (state, input, now, expected) in table {
@@ -198,15 +200,15 @@ mod tests {
     }
 
     /// Runs the machine against a server that is `up` at the given times, and returns when it dialed.
-    fn dials(up: impl Fn(Duration) -> bool, until: Duration, chance: f64) -> Vec<Duration> {
+    fn dials(up: impl Fn(Duration) -> bool, until: Duration, jitter: f64) -> Vec<Duration> {
         let mut machine = Reconnect::new(BACKOFF);
         let mut dials = Vec::new();
         while let Some(now) = machine.deadline().filter(|now| *now <= until) {
-            let (next, output) = machine.step(Input::Due, now, chance).unwrap();
+            let (next, output) = machine.step(Input::Due, now, jitter).unwrap();
             assert_eq!(output, Some(Output::Dial));
             dials.push(now);
             let input = if up(now) { Input::Opened } else { LOST };
-            machine = next.step(input, now, chance).unwrap().0;
+            machine = next.step(input, now, jitter).unwrap().0;
         }
         dials
     }
@@ -219,9 +221,9 @@ mod tests {
 
     #[test]
     fn chance_takes_off_up_to_half_of_a_wait() {
-        assert_eq!(BACKOFF.wait(3, 0.0), 4 * S);
-        assert_eq!(BACKOFF.wait(3, 0.5), 3 * S);
-        assert_eq!(BACKOFF.wait(3, 1.0), 2 * S);
+        assert_eq!(BACKOFF.delay(3, 0.0), 4 * S);
+        assert_eq!(BACKOFF.delay(3, 0.5), 3 * S);
+        assert_eq!(BACKOFF.delay(3, 1.0), 2 * S);
     }
 
     #[test]
@@ -232,8 +234,8 @@ mod tests {
 
     #[test]
     fn any_number_of_failures_is_survived() {
-        assert_eq!(BACKOFF.wait(u32::MAX, 0.0), BACKOFF.longest);
-        assert_eq!(BACKOFF.wait(0, 0.0), S);
+        assert_eq!(BACKOFF.delay(u32::MAX, 0.0), BACKOFF.max);
+        assert_eq!(BACKOFF.delay(0, 0.0), S);
     }
 
     #[test]
@@ -255,7 +257,9 @@ mod tests {
 
     #[test]
     fn the_server_may_ask_for_more() {
-        let (_, output) = at(State::Dialing).step(Input::Lost { pause: 60 * S }, S, 0.0).unwrap();
+        let (_, output) = at(State::Dialing)
+            .step(Input::Lost { retry_after: 60 * S }, S, 0.0)
+            .unwrap();
         assert_eq!(output, Some(Output::Wait(60 * S)));
     }
 }

@@ -17,16 +17,16 @@ use crate::ClientError;
 use crate::client::Http;
 
 const SUBPROTOCOL: &str = "letsapp.v1";
-const GREETING: Duration = Duration::from_secs(15);
-const WRITE: Duration = Duration::from_secs(20);
+const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// What a sync answers can be large.
-const LARGEST: usize = 256 * 1024 * 1024;
+const MAX_FRAME_BYTES: usize = 256 * 1024 * 1024;
 
 /// An open connection whose server has said hello.
 pub(super) struct Socket {
     inner: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(super) hello: Hello,
-    heard_at: Instant,
+    last_received_at: Instant,
 }
 
 /// What the server says.
@@ -38,26 +38,26 @@ pub(super) enum Incoming {
 
 /// Why there is no connection, or no longer.
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(super) enum Disconnect {
     /// The session is over, or there is none.
     SignedOut(String),
     /// It may work again after so long.
-    Lost { reason: String, pause: Duration },
+    Lost { reason: String, retry_after: Duration },
 }
 
 impl Socket {
     /// Connects with the session's token, and with a fresh one if the server refuses that, and waits for the hello.
-    pub(super) async fn dial(http: &Http) -> Result<Self, Ended> {
-        timeout(GREETING, Self::greeted(http))
+    pub(super) async fn dial(http: &Http) -> Result<Self, Disconnect> {
+        timeout(HELLO_TIMEOUT, Self::connect(http))
             .await
-            .unwrap_or_else(|_| Err(Ended::lost("no answer in time")))
+            .unwrap_or_else(|_| Err(Disconnect::lost("no answer in time")))
     }
 
-    async fn greeted(http: &Http) -> Result<Self, Ended> {
-        let access = http.session.access().map_err(Ended::from)?;
+    async fn connect(http: &Http) -> Result<Self, Disconnect> {
+        let access = http.session.access().map_err(Disconnect::from)?;
         let opened = match open(http, &access).await {
             Err(error) if status(&error) == Some(StatusCode::UNAUTHORIZED) => {
-                let access = http.renew(&access).await.map_err(Ended::from)?;
+                let access = http.renew(&access).await.map_err(Disconnect::from)?;
                 open(http, &access).await
             }
             result => result,
@@ -70,84 +70,86 @@ impl Socket {
                         Some(Incoming::Event(Event::Hello(hello))) => Ok(Self {
                             inner,
                             hello,
-                            heard_at: Instant::now(),
+                            last_received_at: Instant::now(),
                         }),
-                        _ => Err(Ended::lost("the server did not say hello")),
+                        _ => Err(Disconnect::lost("the server did not say hello")),
                     };
                 }
                 Ok(WsMessage::Close(frame)) => return Err(closed(frame.map(|frame| u16::from(frame.code)))),
                 Ok(_) => {}
-                Err(error) => return Err(Ended::lost(error)),
+                Err(error) => return Err(Disconnect::lost(error)),
             }
         }
-        Err(Ended::lost("the server hung up"))
+        Err(Disconnect::lost("the server hung up"))
     }
 
     /// Waits for the next thing that the server says. Nothing is lost if the wait is given up.
-    pub(super) async fn next(&mut self) -> Result<Incoming, Ended> {
+    pub(super) async fn next(&mut self) -> Result<Incoming, Disconnect> {
         loop {
             let Some(frame) = self.inner.next().await else {
-                return Err(Ended::lost("the server hung up"));
+                return Err(Disconnect::lost("the server hung up"));
             };
-            self.heard_at = Instant::now();
+            self.last_received_at = Instant::now();
             match frame {
                 Ok(WsMessage::Text(text)) => match read(&text) {
-                    Some(Incoming::Event(Event::SessionRevoked { reason })) => return Err(Ended::SignedOut(reason)),
+                    Some(Incoming::Event(Event::SessionRevoked { reason })) => {
+                        return Err(Disconnect::SignedOut(reason));
+                    }
                     Some(incoming) => return Ok(incoming),
                     None => tracing::debug!("the server said something that is unknown here"),
                 },
                 Ok(WsMessage::Close(frame)) => return Err(closed(frame.map(|frame| u16::from(frame.code)))),
                 // Pings are answered below.
                 Ok(_) => {}
-                Err(error) => return Err(Ended::lost(error)),
+                Err(error) => return Err(Disconnect::lost(error)),
             }
         }
     }
 
     /// Puts a request in line; [`flush`](Self::flush) sends it.
-    pub(super) async fn feed(&mut self, request: &Request) -> Result<(), Ended> {
+    pub(super) async fn feed(&mut self, request: &Request) -> Result<(), Disconnect> {
         let text = serde_json::to_string(request).expect("requests are plain data");
-        self.inner.feed(WsMessage::text(text)).await.map_err(Ended::lost)
+        self.inner.feed(WsMessage::text(text)).await.map_err(Disconnect::lost)
     }
 
     /// Sends what is in line.
-    pub(super) async fn flush(&mut self) -> Result<(), Ended> {
-        match timeout(WRITE, self.inner.flush()).await {
-            Ok(flushed) => flushed.map_err(Ended::lost),
-            Err(_) => Err(Ended::lost("the server takes nothing any more")),
+    pub(super) async fn flush(&mut self) -> Result<(), Disconnect> {
+        match timeout(WRITE_TIMEOUT, self.inner.flush()).await {
+            Ok(flushed) => flushed.map_err(Disconnect::lost),
+            Err(_) => Err(Disconnect::lost("the server takes nothing any more")),
         }
     }
 
     /// When a server that has said nothing, not even a ping, is to be taken for lost.
     pub(super) fn deadline(&self) -> Instant {
-        self.heard_at + Duration::from_millis(self.hello.heartbeat_ms) * 5 / 2
+        self.last_received_at + Duration::from_millis(self.hello.heartbeat_ms) * 5 / 2
     }
 
     /// Says goodbye, without waiting for the answer.
     pub(super) async fn close(mut self) {
-        let _ = timeout(WRITE, self.inner.close(None)).await;
+        let _ = timeout(WRITE_TIMEOUT, self.inner.close(None)).await;
     }
 }
 
-impl Ended {
+impl Disconnect {
     #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
     pub(super) fn lost(reason: impl ToString) -> Self {
         Self::Lost {
             reason: reason.to_string(),
-            pause: Duration::ZERO,
+            retry_after: Duration::ZERO,
         }
     }
 }
 
-impl From<ClientError> for Ended {
+impl From<ClientError> for Disconnect {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::SignedOut => Self::SignedOut(error.to_string()),
             error => {
-                let pause = error.retry_after().unwrap_or_default();
+                let retry_after = error.retry_after().unwrap_or_default();
                 Self::Lost {
                     reason: error.to_string(),
-                    pause,
+                    retry_after,
                 }
             }
         }
@@ -163,8 +165,8 @@ async fn open(http: &Http, access: &str) -> Result<WebSocketStream<MaybeTlsStrea
     let config = WebSocketConfig::default()
         .read_buffer_size(16 * 1024)
         .write_buffer_size(16 * 1024)
-        .max_message_size(Some(LARGEST))
-        .max_frame_size(Some(LARGEST));
+        .max_message_size(Some(MAX_FRAME_BYTES))
+        .max_frame_size(Some(MAX_FRAME_BYTES));
     let connector = Some(Connector::Rustls(http.tls.clone()));
     let opened = tokio_tungstenite::connect_async_tls_with_config(request, Some(config), true, connector);
     opened.await.map(|(socket, _)| socket)
@@ -178,30 +180,30 @@ fn status(error: &WsError) -> Option<StatusCode> {
 }
 
 /// Says why a server did not let a connection be opened.
-fn refusal(error: &WsError) -> Ended {
+fn refusal(error: &WsError) -> Disconnect {
     let WsError::Http(response) = error else {
-        return Ended::lost(error);
+        return Disconnect::lost(error);
     };
-    let pause = response
+    let retry_after = response
         .headers()
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse().ok());
-    let pause = pause.map(Duration::from_secs).unwrap_or_default();
-    Ended::Lost {
+    let retry_after = retry_after.map(Duration::from_secs).unwrap_or_default();
+    Disconnect::Lost {
         reason: format!("the server answered {}", response.status()),
-        pause,
+        retry_after,
     }
 }
 
 /// Says why a server has closed a connection.
-fn closed(code: Option<u16>) -> Ended {
+fn closed(code: Option<u16>) -> Disconnect {
     match code {
-        Some(4001) => Ended::SignedOut("session_ended".to_owned()),
-        Some(1001) => Ended::lost("the server is going away"),
-        Some(4002) => Ended::lost("we were too slow for the server"),
-        Some(4003) => Ended::lost("we asked too much of the server"),
-        Some(code) => Ended::lost(format!("the server closed the connection with code {code}")),
-        None => Ended::lost("the server closed the connection"),
+        Some(4001) => Disconnect::SignedOut("session_ended".to_owned()),
+        Some(1001) => Disconnect::lost("the server is going away"),
+        Some(4002) => Disconnect::lost("we were too slow for the server"),
+        Some(4003) => Disconnect::lost("we asked too much of the server"),
+        Some(code) => Disconnect::lost(format!("the server closed the connection with code {code}")),
+        None => Disconnect::lost("the server closed the connection"),
     }
 }
 
@@ -260,9 +262,9 @@ mod tests {
 
     #[test]
     fn only_the_end_of_the_session_is_for_good() {
-        assert!(matches!(closed(Some(4001)), Ended::SignedOut(_)));
+        assert!(matches!(closed(Some(4001)), Disconnect::SignedOut(_)));
         for code in [Some(1001), Some(1006), Some(4000), Some(4002), Some(4003), None] {
-            assert!(matches!(closed(code), Ended::Lost { .. }), "{code:?}");
+            assert!(matches!(closed(code), Disconnect::Lost { .. }), "{code:?}");
         }
     }
 }

@@ -21,9 +21,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Dials again at once, or nearly.
 pub(crate) const EAGER: Backoff = Backoff {
-    first: Duration::from_millis(10),
-    longest: Duration::from_millis(50),
-    settled: Duration::from_secs(1),
+    initial: Duration::from_millis(10),
+    max: Duration::from_millis(50),
+    reset_after: Duration::from_secs(1),
 };
 
 pub(crate) const PASSWORD: &str = "a long password";
