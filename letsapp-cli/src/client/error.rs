@@ -15,10 +15,10 @@ pub enum ClientError {
     #[error("not signed in")]
     SignedOut,
     /// The server understood, and refused; the code says why.
-    #[error("{}", words(.0))]
+    #[error("{}", problem_line(.0))]
     Problem(Box<Problem>),
     /// The server can't be reached, or did not answer: try again later. What was asked may have been done.
-    #[error("can't reach {server}: {}", root(.source.as_ref()))]
+    #[error("can't reach {server}: {}", root_cause(.source.as_ref()))]
     Unreachable {
         /// Which server.
         server: String,
@@ -108,16 +108,16 @@ pub(crate) fn is_temporary(problem: &Problem) -> bool {
 }
 
 /// Says in one line what the server said.
-fn words(problem: &Problem) -> String {
-    let mut words = problem.detail.clone().unwrap_or_else(|| problem.title.clone());
+fn problem_line(problem: &Problem) -> String {
+    let mut problem_line = problem.detail.clone().unwrap_or_else(|| problem.title.clone());
     for error in &problem.errors {
-        words.push_str(&format!("; {} {}", error.field, error.detail));
+        problem_line.push_str(&format!("; {} {}", error.field, error.detail));
     }
-    words
+    problem_line
 }
 
 /// Finds the first cause, where the useful words are.
-fn root<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a dyn Error {
+fn root_cause<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a dyn Error {
     let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {
         cause = source;

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::session::Session;
 use super::{ClientError, Server, TokenStore, tls};
 
-const CONNECT: Duration = Duration::from_secs(10);
-const ANSWER: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One server, as one user speaks to it.
 #[derive(Debug)]
@@ -27,19 +27,19 @@ pub(crate) struct Http {
 }
 
 /// A request that is being put together.
-pub(crate) struct Ask<'a> {
+pub(crate) struct ApiRequest<'a> {
     http: &'a Http,
     method: Method,
     url: Url,
     body: Option<Vec<u8>>,
-    identity: Identity,
+    auth: Auth,
 }
 
 /// As whom a request is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Identity {
-    SignedIn,
-    Anybody,
+enum Auth {
+    Required,
+    None,
 }
 
 impl Http {
@@ -49,8 +49,8 @@ impl Http {
             .user_agent(&user_agent)
             .tls_backend_preconfigured(rustls::ClientConfig::clone(&tls))
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
             .build()
             .map_err(|error| ClientError::unreachable(&server, error))?;
         Ok(Self {
@@ -62,38 +62,38 @@ impl Http {
         })
     }
 
-    pub(crate) fn ask(&self, method: Method, path: &[&str]) -> Ask<'_> {
-        Ask {
+    pub(crate) fn request(&self, method: Method, path: &[&str]) -> ApiRequest<'_> {
+        ApiRequest {
             http: self,
             method,
             url: self.server.route(path),
             body: None,
-            identity: Identity::SignedIn,
+            auth: Auth::Required,
         }
     }
 
-    pub(crate) fn get(&self, path: &[&str]) -> Ask<'_> {
-        self.ask(Method::GET, path)
+    pub(crate) fn get(&self, path: &[&str]) -> ApiRequest<'_> {
+        self.request(Method::GET, path)
     }
 
-    pub(crate) fn post(&self, path: &[&str], body: &impl Serialize) -> Ask<'_> {
-        self.ask(Method::POST, path).json(body)
+    pub(crate) fn post(&self, path: &[&str], body: &impl Serialize) -> ApiRequest<'_> {
+        self.request(Method::POST, path).json(body)
     }
 
-    pub(crate) fn patch(&self, path: &[&str], body: &impl Serialize) -> Ask<'_> {
-        self.ask(Method::PATCH, path).json(body)
+    pub(crate) fn patch(&self, path: &[&str], body: &impl Serialize) -> ApiRequest<'_> {
+        self.request(Method::PATCH, path).json(body)
     }
 
-    pub(crate) fn put(&self, path: &[&str], body: &impl Serialize) -> Ask<'_> {
-        self.ask(Method::PUT, path).json(body)
+    pub(crate) fn put(&self, path: &[&str], body: &impl Serialize) -> ApiRequest<'_> {
+        self.request(Method::PUT, path).json(body)
     }
 
-    pub(crate) fn delete(&self, path: &[&str]) -> Ask<'_> {
-        self.ask(Method::DELETE, path)
+    pub(crate) fn delete(&self, path: &[&str]) -> ApiRequest<'_> {
+        self.request(Method::DELETE, path)
     }
 
     /// Asks for a deletion that takes more than the address of what is to go.
-    pub(crate) fn delete_with(&self, path: &[&str], body: &impl Serialize) -> Ask<'_> {
+    pub(crate) fn delete_with(&self, path: &[&str], body: &impl Serialize) -> ApiRequest<'_> {
         self.delete(path).json(body)
     }
 
@@ -109,16 +109,16 @@ impl Http {
         struct Refreshed {
             tokens: Tokens,
         }
-        let ask = self.post(&["auth", "refresh"], &Refresh { refresh_token });
-        match ask.send_with(None).await {
+        let request = self.post(&["auth", "refresh"], &Refresh { refresh_token });
+        match request.send_with(None).await {
             Ok(response) => Ok(read::<Refreshed>(&self.server, response).await?.tokens),
-            Err(error) if is_refusal_of_a_token(&error) => Err(ClientError::SignedOut),
+            Err(error) if is_rejected_token(&error) => Err(ClientError::SignedOut),
             Err(error) => Err(error),
         }
     }
 }
 
-impl Ask<'_> {
+impl ApiRequest<'_> {
     /// Adds `name=value` to the address, if there is a value.
     pub(crate) fn query(mut self, name: &str, value: Option<impl ToString>) -> Self {
         if let Some(value) = value {
@@ -128,9 +128,9 @@ impl Ask<'_> {
     }
 
     /// Makes the request without saying who asks.
-    pub(crate) fn by_anybody(self) -> Self {
+    pub(crate) fn without_auth(self) -> Self {
         Self {
-            identity: Identity::Anybody,
+            auth: Auth::None,
             ..self
         }
     }
@@ -141,7 +141,7 @@ impl Ask<'_> {
     }
 
     /// Sends the request, which answers nothing.
-    pub(crate) async fn done(self) -> Result<(), ClientError> {
+    pub(crate) async fn no_content(self) -> Result<(), ClientError> {
         self.send().await.map(drop)
     }
 
@@ -154,12 +154,12 @@ impl Ask<'_> {
     }
 
     async fn send(&self) -> Result<Response, ClientError> {
-        if self.identity == Identity::Anybody {
+        if self.auth == Auth::None {
             return self.send_with(None).await;
         }
-        let access = self.http.session.access()?;
+        let access = self.http.session.access_token()?;
         match self.send_with(Some(&access)).await {
-            Err(error) if is_refusal_of_a_token(&error) => {
+            Err(error) if is_rejected_token(&error) => {
                 let access = self.http.renew(&access).await?;
                 self.send_with(Some(&access)).await
             }
@@ -180,7 +180,7 @@ impl Ask<'_> {
         if response.status().is_success() {
             Ok(response)
         } else {
-            Err(refusal(&self.http.server, response).await)
+            Err(read_problem(&self.http.server, response).await)
         }
     }
 }
@@ -193,12 +193,12 @@ async fn read<T: DeserializeOwned>(server: &Server, response: Response) -> Resul
     serde_json::from_slice(&body).map_err(|error| ClientError::unexpected(server, &error))
 }
 
-fn is_refusal_of_a_token(error: &ClientError) -> bool {
+fn is_rejected_token(error: &ClientError) -> bool {
     matches!(error.code(), Some(Code::Unauthenticated | Code::TokenExpired))
 }
 
 /// Reads why a server refused.
-async fn refusal(server: &Server, response: Response) -> ClientError {
+async fn read_problem(server: &Server, response: Response) -> ClientError {
     let status = response.status();
     let retry_after = response
         .headers()

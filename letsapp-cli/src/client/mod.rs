@@ -1,14 +1,14 @@
 //! The typed client: HTTP here and in [`routes`], the socket in [`live`].
 
 mod error;
-mod files;
 mod http;
 pub(crate) mod live;
 mod routes;
 mod server;
 mod session;
 mod tls;
-mod tokens;
+mod token_file;
+mod token_store;
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use letsapp_core::time::{Clock, SystemClock};
 use uuid::Uuid;
 
 pub use error::ClientError;
-pub use files::FileTokens;
 pub use routes::{Cut, Page, every};
 pub use server::Server;
-pub use tokens::{MemoryTokens, TokenStore};
+pub use token_file::FileTokens;
+pub use token_store::{MemoryTokens, TokenStore};
 
 pub(crate) use error::is_temporary;
-pub(crate) use files::{make_private_directory, replace_private_file};
 pub(crate) use http::Http;
+pub(crate) use token_file::{make_private_directory, replace_private_file};
 
 /// A user's way to a server. Cheap to clone; clones share connections and tokens.
 ///

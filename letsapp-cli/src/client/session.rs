@@ -25,7 +25,7 @@ impl Session {
     }
 
     /// Returns the access token to try with.
-    pub(crate) fn access(&self) -> Result<String, ClientError> {
+    pub(crate) fn access_token(&self) -> Result<String, ClientError> {
         if let Some(tokens) = &*self.current() {
             return Ok(tokens.access_token.clone());
         }
@@ -40,7 +40,7 @@ impl Session {
     }
 
     /// Begins with these tokens.
-    pub(crate) fn begin(&self, tokens: Tokens) -> Result<(), ClientError> {
+    pub(crate) fn start(&self, tokens: Tokens) -> Result<(), ClientError> {
         self.store.save(&tokens).map_err(ClientError::Tokens)?;
         *self.current() = Some(tokens);
         Ok(())
@@ -75,7 +75,7 @@ impl Session {
         match refresh(RefreshToken::new(held.refresh_token)).await {
             Ok(tokens) => {
                 let access = tokens.access_token.clone();
-                self.begin(tokens)?;
+                self.start(tokens)?;
                 Ok(access)
             }
             Err(ClientError::SignedOut) => {
@@ -119,7 +119,7 @@ mod tests {
     #[tokio::test]
     async fn many_requests_refresh_once() {
         let session = Session::new(Arc::new(MemoryTokens::default()));
-        session.begin(tokens(0)).unwrap();
+        session.start(tokens(0)).unwrap();
         let refreshed = AtomicUsize::new(0);
         let renewals = (0..20).map(|_| {
             session.renew("access 0", async |presented| {
@@ -140,8 +140,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("tokens.json");
         let sessions = [0, 1].map(|_| Session::new(Arc::new(FileTokens::new(&path))));
-        sessions[0].begin(tokens(0)).unwrap();
-        assert_eq!(sessions[1].access().unwrap(), "access 0");
+        sessions[0].start(tokens(0)).unwrap();
+        assert_eq!(sessions[1].access_token().unwrap(), "access 0");
         let refreshed = AtomicUsize::new(0);
         let renewals = sessions.iter().map(|session| {
             session.renew("access 0", async |_| {
@@ -159,7 +159,7 @@ mod tests {
     #[tokio::test]
     async fn a_lost_reply_is_asked_for_again_with_the_same_token() {
         let session = Session::new(Arc::new(MemoryTokens::default()));
-        session.begin(tokens(0)).unwrap();
+        session.start(tokens(0)).unwrap();
         let lost = session
             .renew("access 0", async |_| Err(ClientError::unreachable(&"x", "lost")))
             .await;
@@ -177,11 +177,11 @@ mod tests {
     async fn a_session_that_is_over_is_forgotten() {
         let store = Arc::new(MemoryTokens::default());
         let session = Session::new(Arc::clone(&store) as _);
-        session.begin(tokens(0)).unwrap();
+        session.start(tokens(0)).unwrap();
         let over = session.renew("access 0", async |_| Err(ClientError::SignedOut)).await;
         assert!(matches!(over, Err(ClientError::SignedOut)));
         assert_eq!(store.load().unwrap(), None);
-        assert!(matches!(session.access(), Err(ClientError::SignedOut)));
+        assert!(matches!(session.access_token(), Err(ClientError::SignedOut)));
         let again = session
             .renew("access 0", async |_| unreachable!("there is nothing to refresh"))
             .await;

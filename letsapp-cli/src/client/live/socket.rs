@@ -54,7 +54,7 @@ impl Socket {
     }
 
     async fn connect(http: &Http) -> Result<Self, Disconnect> {
-        let access = http.session.access().map_err(Disconnect::from)?;
+        let access = http.session.access_token().map_err(Disconnect::from)?;
         let opened = match open(http, &access).await {
             Err(error) if status(&error) == Some(StatusCode::UNAUTHORIZED) => {
                 let access = http.renew(&access).await.map_err(Disconnect::from)?;

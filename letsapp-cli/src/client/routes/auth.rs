@@ -16,10 +16,10 @@ impl Client {
         let signed_in = self
             .http
             .post(&["auth", "register"], request)
-            .by_anybody()
+            .without_auth()
             .reply()
             .await?;
-        self.begin(signed_in)
+        self.start_session(signed_in)
     }
 
     /// Signs in.
@@ -27,8 +27,13 @@ impl Client {
     /// # Errors
     /// `unauthenticated` when the name or the password is wrong.
     pub async fn login(&self, request: &Login) -> Result<User, ClientError> {
-        let signed_in = self.http.post(&["auth", "login"], request).by_anybody().reply().await?;
-        self.begin(signed_in)
+        let signed_in = self
+            .http
+            .post(&["auth", "login"], request)
+            .without_auth()
+            .reply()
+            .await?;
+        self.start_session(signed_in)
     }
 
     /// Signs out: the session ends, and its tokens are forgotten.
@@ -36,7 +41,10 @@ impl Client {
     /// # Errors
     /// [`ClientError::SignedOut`] when there was no session.
     pub async fn logout(&self) -> Result<(), ClientError> {
-        self.http.ask(Method::POST, &["auth", "logout"]).done().await?;
+        self.http
+            .request(Method::POST, &["auth", "logout"])
+            .no_content()
+            .await?;
         self.http.session.end()
     }
 
@@ -45,7 +53,7 @@ impl Client {
     /// # Errors
     /// When the current password is wrong.
     pub async fn change_password(&self, request: &ChangePassword) -> Result<(), ClientError> {
-        self.http.post(&["auth", "password"], request).done().await
+        self.http.post(&["auth", "password"], request).no_content().await
     }
 
     /// Deletes one's account, which ends every session; the tokens are forgotten.
@@ -53,7 +61,7 @@ impl Client {
     /// # Errors
     /// `forbidden` when the password is wrong.
     pub async fn delete_account(&self, request: &DeleteAccount) -> Result<(), ClientError> {
-        self.http.delete_with(&["me"], request).done().await?;
+        self.http.delete_with(&["me"], request).no_content().await?;
         self.http.session.end()
     }
 
@@ -73,12 +81,12 @@ impl Client {
     pub async fn revoke_session(&self, session_id: SessionId) -> Result<(), ClientError> {
         self.http
             .delete(&["auth", "sessions", &session_id.to_string()])
-            .done()
+            .no_content()
             .await
     }
 
-    fn begin(&self, signed_in: SignedIn) -> Result<User, ClientError> {
-        self.http.session.begin(signed_in.tokens)?;
+    fn start_session(&self, signed_in: SignedIn) -> Result<User, ClientError> {
+        self.http.session.start(signed_in.tokens)?;
         Ok(signed_in.user)
     }
 }

@@ -32,7 +32,7 @@ impl Client {
     /// # Errors
     /// Those of any request.
     pub async fn remove_contact(&self, user_id: UserId) -> Result<(), ClientError> {
-        self.http.delete(&["contacts", &user_id.to_string()]).done().await
+        self.http.delete(&["contacts", &user_id.to_string()]).no_content().await
     }
 
     /// Returns whom one blocks.
@@ -49,8 +49,8 @@ impl Client {
     /// `not_found` when there is no such user, `validation_failed` for oneself.
     pub async fn block(&self, user_id: UserId) -> Result<(), ClientError> {
         self.http
-            .ask(Method::PUT, &["blocks", &user_id.to_string()])
-            .done()
+            .request(Method::PUT, &["blocks", &user_id.to_string()])
+            .no_content()
             .await
     }
 
@@ -59,6 +59,6 @@ impl Client {
     /// # Errors
     /// Those of any request.
     pub async fn unblock(&self, user_id: UserId) -> Result<(), ClientError> {
-        self.http.delete(&["blocks", &user_id.to_string()]).done().await
+        self.http.delete(&["blocks", &user_id.to_string()]).no_content().await
     }
 }

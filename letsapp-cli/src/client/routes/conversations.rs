@@ -61,7 +61,7 @@ impl Client {
     /// # Errors
     /// `forbidden` unless one is the owner.
     pub async fn delete_conversation(&self, id: ConversationId) -> Result<(), ClientError> {
-        self.http.delete(&["conversations", &id.to_string()]).done().await
+        self.http.delete(&["conversations", &id.to_string()]).no_content().await
     }
 
     /// Changes what one has set for oneself: muted, archived, pinned.
@@ -132,7 +132,7 @@ impl Client {
     /// `forbidden` when one may not.
     pub async fn remove_member(&self, id: ConversationId, user_id: UserId) -> Result<(), ClientError> {
         let path = ["conversations", &id.to_string(), "members", &user_id.to_string()];
-        self.http.delete(&path).done().await
+        self.http.delete(&path).no_content().await
     }
 
     /// Asks for all that changed since one last looked. [`Live`](crate::Live) does it by itself.

@@ -43,8 +43,8 @@ impl Client {
             Cut::Before(seq) => (Some(seq), None),
             Cut::After(seq) => (None, Some(seq)),
         };
-        let ask = self.http.get(&["conversations", &id.to_string(), "messages"]);
-        page.of_list(ask.query("before", before).query("after", after))
+        let request = self.http.get(&["conversations", &id.to_string(), "messages"]);
+        page.of_list(request.query("before", before).query("after", after))
             .reply()
             .await
     }
@@ -145,8 +145,8 @@ impl Client {
     /// # Errors
     /// `not_found` when one was never in the conversation.
     pub async fn changes(&self, id: ConversationId, after: Rev, page: Page) -> Result<Changes, ClientError> {
-        let ask = self.http.get(&["conversations", &id.to_string(), "changes"]);
-        page.of_list(ask.query("after", Some(after))).reply().await
+        let request = self.http.get(&["conversations", &id.to_string(), "changes"]);
+        page.of_list(request.query("after", Some(after))).reply().await
     }
 
     async fn reaction(
@@ -164,7 +164,7 @@ impl Client {
             "reactions",
             emoji.as_str(),
         ];
-        self.http.ask(method, &path).reply().await
+        self.http.request(method, &path).reply().await
     }
 }
 

@@ -13,7 +13,7 @@ use letsapp_core::id::Seq;
 use letsapp_core::protocol::List;
 
 use super::ClientError;
-use super::http::Ask;
+use super::http::ApiRequest;
 pub(crate) use messages::named;
 
 /// Which part of a list to ask for; by default the first, as long as the server likes.
@@ -60,8 +60,8 @@ impl Page {
         }
     }
 
-    fn of_list<'a>(&self, ask: Ask<'a>) -> Ask<'a> {
-        ask.query("limit", self.limit).query("cursor", self.cursor.as_ref())
+    fn of_list<'a>(&self, request: ApiRequest<'a>) -> ApiRequest<'a> {
+        request.query("limit", self.limit).query("cursor", self.cursor.as_ref())
     }
 }
 
@@ -76,14 +76,14 @@ impl Page {
 ///
 /// # Errors
 /// What asking for a part fails with.
-pub async fn every<T, F>(mut ask: impl FnMut(Page) -> F) -> Result<Vec<T>, ClientError>
+pub async fn every<T, F>(mut request: impl FnMut(Page) -> F) -> Result<Vec<T>, ClientError>
 where
     F: Future<Output = Result<List<T>, ClientError>>,
 {
     let mut all = Vec::new();
     let mut page = Page::of(200);
     loop {
-        let part = ask(page.clone()).await?;
+        let part = request(page.clone()).await?;
         all.extend(part.items);
         match part.next_cursor {
             Some(cursor) => page = page.after(cursor),

@@ -28,7 +28,7 @@ impl Client {
             before,
             after,
         } = request;
-        let ask = self
+        let request = self
             .http
             .get(&["search"])
             .query("q", Some(q))
@@ -36,6 +36,6 @@ impl Client {
             .query("from", *from)
             .query("before", *before)
             .query("after", *after);
-        page.of_list(ask).reply().await
+        page.of_list(request).reply().await
     }
 }

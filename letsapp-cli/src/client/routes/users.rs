@@ -47,8 +47,8 @@ impl Client {
     /// `validation_failed` for more.
     pub async fn presence(&self, user_ids: &[UserId]) -> Result<Vec<Presence>, ClientError> {
         let ids: Vec<_> = user_ids.iter().map(ToString::to_string).collect();
-        let ask = self.http.get(&["presence"]).query("user_ids", Some(ids.join(",")));
-        let found: Items<Presence> = ask.reply().await?;
+        let request = self.http.get(&["presence"]).query("user_ids", Some(ids.join(",")));
+        let found: Items<Presence> = request.reply().await?;
         Ok(found.items)
     }
 }

@@ -35,7 +35,7 @@ impl FileTokens {
         &self.path
     }
 
-    fn beside(&self, extension: &str) -> PathBuf {
+    fn sibling(&self, extension: &str) -> PathBuf {
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(extension);
         self.path.with_file_name(name)
@@ -53,13 +53,13 @@ impl TokenStore for FileTokens {
     fn load(&self) -> io::Result<Option<Tokens>> {
         match fs::read(&self.path) {
             Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|_| {
-                named(
+                with_path(
                     &self.path,
                     &io::Error::other("the file is damaged; sign in again after removing it"),
                 )
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(named(&self.path, &error)),
+            Err(error) => Err(with_path(&self.path, &error)),
         }
     }
 
@@ -70,20 +70,20 @@ impl TokenStore for FileTokens {
 
     fn clear(&self) -> io::Result<()> {
         match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(named(&self.path, &error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(with_path(&self.path, &error)),
             _ => Ok(()),
         }
     }
 
     fn lock(&self) -> io::Result<Box<dyn Any + Send>> {
         self.make_directory()?;
-        let path = self.beside(".lock");
-        let file = private()
+        let path = self.sibling(".lock");
+        let file = private_options()
             .create(true)
             .truncate(false)
             .open(&path)
-            .map_err(|error| named(&path, &error))?;
-        file.lock().map_err(|error| named(&path, &error))?;
+            .map_err(|error| with_path(&path, &error))?;
+        file.lock().map_err(|error| with_path(&path, &error))?;
         Ok(Box::new(file))
     }
 }
@@ -94,33 +94,33 @@ pub(crate) fn make_private_directory(path: &Path) -> io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|error| named(path, &error))
+    builder.create(path).map_err(|error| with_path(path, &error))
 }
 
 /// Writes a file that only its owner can read, so that at any moment there is the old one or the new one, and whole.
 pub(crate) fn replace_private_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
-    let draft = path.with_file_name(name);
-    let written = write_draft(&draft, content).and_then(|()| fs::rename(&draft, path));
+    let temporary = path.with_file_name(name);
+    let written = write_temporary(&temporary, content).and_then(|()| fs::rename(&temporary, path));
     written.map_err(|error| {
-        let _ = fs::remove_file(&draft);
-        named(path, &error)
+        let _ = fs::remove_file(&temporary);
+        with_path(path, &error)
     })
 }
 
-fn write_draft(draft: &Path, content: &[u8]) -> io::Result<()> {
+fn write_temporary(temporary: &Path, content: &[u8]) -> io::Result<()> {
     // One that a crash has left is not to be trusted with its mode.
-    match fs::remove_file(draft) {
+    match fs::remove_file(temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file: File = private().create_new(true).open(draft)?;
+    let mut file: File = private_options().create_new(true).open(temporary)?;
     file.write_all(content)?;
     file.sync_all()
 }
 
-fn private() -> OpenOptions {
+fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
     #[cfg(unix)]
@@ -128,7 +128,7 @@ fn private() -> OpenOptions {
     options
 }
 
-fn named(path: &Path, error: &io::Error) -> io::Error {
+fn with_path(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
@@ -171,7 +171,7 @@ mod tests {
         drop(store.lock().unwrap());
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(store.path()), 0o600);
-        assert_eq!(mode(&store.beside(".lock")), 0o600);
+        assert_eq!(mode(&store.sibling(".lock")), 0o600);
         assert_eq!(mode(store.path().parent().unwrap()), 0o700);
     }
 
