@@ -26,7 +26,7 @@ async fn main() -> Result<(), Error> {
             Update::Message(message) if message.sender_id != me.id && message.kind == MessageKind::User => {
                 println!("{}", message.body);
                 // Should the connection break before it is answered, it is sent again, and stays one message.
-                live.say(message.conversation_id, message.body).await?;
+                live.send_text(message.conversation_id, message.body).await?;
             }
             Update::SignedOut { reason } => return Err(format!("signed out: {reason}").into()),
             _ => {}

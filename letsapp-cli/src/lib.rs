@@ -29,7 +29,7 @@
 //!     if let Update::Message(message) = update
 //!         && message.sender_id != me.id
 //!     {
-//!         live.say(message.conversation_id, message.body).await?;
+//!         live.send_text(message.conversation_id, message.body).await?;
 //!     }
 //! }
 //! # Ok(()) }
@@ -42,6 +42,8 @@ pub mod cli;
 mod client;
 
 pub use client::live::{Backoff, Live, LiveBuilder, Position, Positions, Update, Updates};
-pub use client::{Client, ClientBuilder, ClientError, Cut, FileTokens, MemoryTokens, Page, Server, TokenStore, every};
+pub use client::{
+    Client, ClientBuilder, ClientError, FileTokens, HistoryRange, MemoryTokens, Page, Server, TokenStore, collect_pages,
+};
 pub use letsapp_core::protocol::requests;
 pub use letsapp_core::{id, protocol, time};

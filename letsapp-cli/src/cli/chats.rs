@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::output::Style;
 use super::render::{Names, local_time, summary, title_of};
 use super::sanitize::excerpt;
-use crate::{Page, every};
+use crate::{Page, collect_pages};
 
 /// How much of the latest message is shown.
 const EXCERPT_CHARS: usize = 60;
@@ -24,7 +24,7 @@ pub(super) struct Chats {
 
 impl Chats {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let all = every(|page: Page| context.client.conversations(page)).await;
+        let all = collect_pages(|page: Page| context.client.conversations(page)).await;
         let all = all.map_err(|error| context.explain(error))?;
         let limit = self
             .limit

@@ -11,7 +11,7 @@ use super::output::Style;
 use super::render::{local_time, name_of};
 use super::sanitize::one_line;
 use super::target::Target;
-use crate::{Page, every};
+use crate::{Page, collect_pages};
 
 #[derive(Debug, Args)]
 pub(super) struct Contacts {
@@ -49,7 +49,7 @@ impl Contacts {
         let client = &context.client;
         match self.action {
             None | Some(Action::List) => {
-                let all = every(|page: Page| client.contacts(page)).await;
+                let all = collect_pages(|page: Page| client.contacts(page)).await;
                 let mut all = all.map_err(|error| context.explain(error))?;
                 all.sort_by_key(|contact| display_names(contact).to_lowercase());
                 all.iter().try_for_each(|contact| show(context, contact))
@@ -89,7 +89,7 @@ pub(super) async fn unblock(argument: UserArgument, context: &Context) -> Result
 
 /// Shows whom one blocks.
 pub(super) async fn blocks(context: &Context) -> Result<(), Failure> {
-    let all = every(|page: Page| context.client.blocks(page)).await;
+    let all = collect_pages(|page: Page| context.client.blocks(page)).await;
     for block in all.map_err(|error| context.explain(error))? {
         context.output.show(&block, || {
             let id = context.output.colours().apply(Style::Dim, &block.user.id.to_string());

@@ -14,8 +14,8 @@ use super::output::Style;
 use super::render::name_of;
 use super::sanitize::one_line;
 use super::target::Target;
-use crate::client::mint;
-use crate::every;
+use crate::client::new_id;
+use crate::collect_pages;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Group {
@@ -73,7 +73,7 @@ impl Group {
                 for user in users {
                     member_ids.push(user.user(context).await?);
                 }
-                let id = Some(ConversationId::from_uuid(mint()));
+                let id = Some(ConversationId::from_uuid(new_id()));
                 let request = CreateConversation::Group {
                     id,
                     title,
@@ -113,7 +113,9 @@ impl Group {
             }
             Self::Members { group } => {
                 let group = group.group(context).await?;
-                let members = every(|page| client.members(group, page)).await.map_err(explain)?;
+                let members = collect_pages(|page| client.members(group, page))
+                    .await
+                    .map_err(explain)?;
                 members.iter().try_for_each(|member| show(context, member))
             }
         }

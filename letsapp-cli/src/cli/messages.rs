@@ -13,8 +13,8 @@ use super::failure::Failure;
 use super::output::Format;
 use super::render::{self, Names};
 use super::target::Target;
-use crate::client::mint;
-use crate::{ClientError, Cut, Page};
+use crate::client::new_id;
+use crate::{ClientError, HistoryRange, Page};
 
 /// How often a message is offered when the server is not to be reached, and the wait between.
 const SEND_ATTEMPTS: u32 = 4;
@@ -60,7 +60,7 @@ impl Send {
         }
         let request = SendMessage::text(words)
             .map_err(ClientError::from)?
-            .with_id(MessageId::from_uuid(mint()));
+            .with_id(MessageId::from_uuid(new_id()));
         let request = SendMessage {
             reply_to: self.reply_to.map(Seq),
             ..request
@@ -76,13 +76,13 @@ impl Send {
 impl History {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let conversation = self.with.conversation(context).await?;
-        let cut = match (self.before, self.after) {
-            (Some(seq), _) => Cut::Before(Seq(seq)),
-            (None, Some(seq)) => Cut::After(Seq(seq)),
-            (None, None) => Cut::Newest,
+        let range = match (self.before, self.after) {
+            (Some(seq), _) => HistoryRange::Before(Seq(seq)),
+            (None, Some(seq)) => HistoryRange::After(Seq(seq)),
+            (None, None) => HistoryRange::Newest,
         };
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let messages = read_history(context, &conversation, cut, limit).await?;
+        let messages = read_history(context, &conversation, range, limit).await?;
         let names = match context.output.format() {
             Format::Json => Names::default(),
             Format::Text => load_names(context, &conversation, &messages).await?,
@@ -100,13 +100,13 @@ impl History {
 pub(super) async fn read_history(
     context: &Context,
     conversation: &Conversation,
-    cut: Cut,
+    range: HistoryRange,
     limit: usize,
 ) -> Result<Vec<Message>, Failure> {
     let mut messages = Vec::new();
     let mut page = Page::of(limit.min(200));
     loop {
-        let part = context.client.history(conversation.id, cut, page.clone()).await;
+        let part = context.client.history(conversation.id, range, page.clone()).await;
         let part = part.map_err(|error| context.explain(error))?;
         messages.extend(part.items);
         match part.next_cursor {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::context::Context;
 use super::failure::Failure;
-use crate::{ClientError, Page, every};
+use crate::{ClientError, Page, collect_pages};
 
 /// A user or a conversation, as somebody types it: a username, `@username`, a group's title, or an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,10 @@ impl Target {
             },
         };
         let user = found.ok_or_else(|| self.unknown())?;
-        client.direct(user.id).await.map_err(|error| context.explain(error))
+        client
+            .direct_conversation(user.id)
+            .await
+            .map_err(|error| context.explain(error))
     }
 
     /// Finds the group.
@@ -85,7 +88,7 @@ impl Target {
             Self::Id(id) => unless_missing(context, context.client.user(UserId::from_uuid(*id)).await),
             Self::Username(name) | Self::Name(name) => {
                 let wanted = name.to_lowercase();
-                let found = every(|page: Page| context.client.find_users(name, page)).await;
+                let found = collect_pages(|page: Page| context.client.find_users(name, page)).await;
                 // What is no prefix of anybody's name may be a group's title.
                 let found = match found {
                     Err(error) if error.code() == Some(Code::ValidationFailed) => Vec::new(),
@@ -107,7 +110,7 @@ impl Target {
 
 /// Finds one's group of that title.
 async fn group(context: &Context, title: &str) -> Result<Conversation, Failure> {
-    let all = every(|page| context.client.conversations(page)).await;
+    let all = collect_pages(|page| context.client.conversations(page)).await;
     let wanted = title.to_lowercase();
     let is_meant = |conversation: &Conversation| {
         conversation.kind == Kind::Group

@@ -17,7 +17,7 @@ use letsapp_core::time::{Clock, SystemClock};
 use uuid::Uuid;
 
 pub use error::ClientError;
-pub use routes::{Cut, Page, every};
+pub use routes::{HistoryRange, Page, collect_pages};
 pub use server::Server;
 pub use token_file::FileTokens;
 pub use token_store::{MemoryTokens, TokenStore};
@@ -43,8 +43,8 @@ pub(crate) use token_file::{make_private_directory, replace_private_file};
 /// client.login(&login).await?;
 ///
 /// for ben in client.find_users("ben", Page::default()).await?.items {
-///     let chat = client.direct(ben.id).await?;
-///     client.say(chat.id, "Hello!").await?;
+///     let chat = client.direct_conversation(ben.id).await?;
+///     client.send_text(chat.id, "Hello!").await?;
 /// }
 /// # Ok(()) }
 /// ```
@@ -112,7 +112,7 @@ impl ClientBuilder {
 }
 
 /// Mints an id that sorts by time, as is advised for what a client names.
-pub(crate) fn mint() -> Uuid {
+pub(crate) fn new_id() -> Uuid {
     let ids: &dyn IdSource = &SystemIds;
     ids.timed(SystemClock.now())
 }

@@ -11,7 +11,7 @@ use letsapp_cli::requests::{
     ChangePassword, ChangeRole, CreateConversation, EditMessage, Login, Password, ReceiptRequest, SearchMessages,
     SendMessage, UpdateConversation, UpdateMe, UpdateMyConversation,
 };
-use letsapp_cli::{Client, ClientError, Cut, MemoryTokens, Page, TokenStore, every};
+use letsapp_cli::{Client, ClientError, HistoryRange, MemoryTokens, Page, TokenStore, collect_pages};
 use letsapp_core::conversations::Role;
 use letsapp_core::messages::{Body, Emoji};
 use letsapp_core::text::Title;
@@ -117,7 +117,7 @@ async fn many_requests_with_a_stale_token_refresh_it_once() {
 async fn a_conversation_from_its_beginning_to_its_end() {
     let server = Server::start().await;
     let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
-    let message = ana.say(chat, "hello").await.unwrap();
+    let message = ana.send_text(chat, "hello").await.unwrap();
     let again = ana
         .send(chat, SendMessage::text("hello").unwrap().with_id(message.id))
         .await
@@ -164,15 +164,15 @@ async fn a_conversation_from_its_beginning_to_its_end() {
     assert!(ana.delete(chat, message.seq).await.unwrap().deleted_at.is_some());
 
     for n in 2..=5 {
-        ben.say(chat, n.to_string()).await.unwrap();
+        ben.send_text(chat, n.to_string()).await.unwrap();
     }
-    let seqs = async |cut, limit| -> Vec<u64> {
-        let page = ana.history(chat, cut, Page::of(limit)).await.unwrap();
+    let seqs = async |range, limit| -> Vec<u64> {
+        let page = ana.history(chat, range, Page::of(limit)).await.unwrap();
         page.items.iter().map(|message| message.seq.0).collect()
     };
-    assert_eq!(seqs(Cut::Newest, 2).await, [5, 4]);
-    assert_eq!(seqs(Cut::Before(Seq(3)), 10).await, [2, 1]);
-    assert_eq!(seqs(Cut::After(Seq(3)), 10).await, [4, 5]);
+    assert_eq!(seqs(HistoryRange::Newest, 2).await, [5, 4]);
+    assert_eq!(seqs(HistoryRange::Before(Seq(3)), 10).await, [2, 1]);
+    assert_eq!(seqs(HistoryRange::After(Seq(3)), 10).await, [4, 5]);
     let three = SearchMessages {
         conversation_id: Some(chat),
         ..SearchMessages::text("3").unwrap()
@@ -207,7 +207,7 @@ async fn a_group_and_its_members() {
         ana.add_members(group, vec![carol_id]).await.unwrap()[0].user.id,
         carol_id
     );
-    assert_eq!(every(|page| ana.members(group, page)).await.unwrap().len(), 3);
+    assert_eq!(collect_pages(|page| ana.members(group, page)).await.unwrap().len(), 3);
     let admin = ChangeRole { role: Role::Admin };
     assert_eq!(ana.change_role(group, ben_id, admin).await.unwrap().role, Role::Admin);
     let title = UpdateConversation {
@@ -224,7 +224,7 @@ async fn a_group_and_its_members() {
     );
     ben.remove_member(group, carol_id).await.unwrap();
     ben.remove_member(group, ben_id).await.unwrap();
-    assert_eq!(every(|page| ana.members(group, page)).await.unwrap().len(), 1);
+    assert_eq!(collect_pages(|page| ana.members(group, page)).await.unwrap().len(), 1);
     assert_eq!(ana.conversations(Page::default()).await.unwrap().items.len(), 2);
 }
 
@@ -254,7 +254,7 @@ async fn what_can_go_wrong_is_told_apart() {
         .unwrap_err();
     assert_eq!(missing.code(), Some(Code::NotFound));
     assert!(matches!(
-        ana.say(ConversationId::from_uuid(Uuid::from_u128(7)), "").await,
+        ana.send_text(ConversationId::from_uuid(Uuid::from_u128(7)), "").await,
         Err(ClientError::Text(_))
     ));
     let bad_id = SendMessage::text("x")

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use letsapp_cli::id::Seq;
 use letsapp_cli::protocol::{Code, PresenceStatus};
 use letsapp_cli::requests::{EditMessage, ReceiptRequest, SendMessage};
-use letsapp_cli::{ClientError, Cut, Page, Positions, Update};
+use letsapp_cli::{ClientError, HistoryRange, Page, Positions, Update};
 use letsapp_core::messages::{Body, Emoji};
 
 use crate::support::{EAGER, PATIENCE, Pair, Proxy, Server, connect, next_message, wait_for};
@@ -17,7 +17,7 @@ async fn two_people_talk() {
     let (anas, mut to_ana) = connect(&ana).await;
     let (bens, mut to_ben) = connect(&ben).await;
 
-    let sent = anas.say(chat, "hello").await.unwrap();
+    let sent = anas.send_text(chat, "hello").await.unwrap();
     assert_eq!(next_message(&mut to_ben).await.1.body, "hello");
     let (kind, own) = next_message(&mut to_ana).await;
     assert_eq!((kind, own.id), ("new", sent.id), "one's own messages are told too");
@@ -67,14 +67,14 @@ async fn what_was_missed_comes_once_and_in_order() {
     let mut seen = BTreeMap::new();
     let mut last = 0;
     for round in 0..5 {
-        ben.say(chat, format!("live {round}")).await.unwrap();
+        ben.send_text(chat, format!("live {round}")).await.unwrap();
         let (_, message) = next_message(&mut updates).await;
         last = message.rev.0.max(last);
         seen.insert(message.seq, message);
         proxy.cut().await;
         wait_for(&mut updates, |update| matches!(update, Update::Disconnected { .. })).await;
         for n in 0..3 {
-            ben.say(chat, format!("missed {round} {n}")).await.unwrap();
+            ben.send_text(chat, format!("missed {round} {n}")).await.unwrap();
         }
         let edit = EditMessage {
             body: Body::parse(format!("edited {round}")).unwrap(),
@@ -91,7 +91,7 @@ async fn what_was_missed_comes_once_and_in_order() {
         }
     }
     let history = ben
-        .history(chat, Cut::After(Seq::ZERO), Page::of(200))
+        .history(chat, HistoryRange::After(Seq::ZERO), Page::of(200))
         .await
         .unwrap()
         .items;
@@ -113,7 +113,7 @@ async fn a_message_whose_answer_was_lost_is_sent_again_and_there_once() {
     proxy.lose_answers();
     let sending = tokio::spawn({
         let live = live.clone();
-        async move { live.say(chat, "once").await }
+        async move { live.send_text(chat, "once").await }
     });
     assert_eq!(next_message(&mut to_ben).await.1.body, "once");
     assert!(!sending.is_finished(), "nobody has told the sender");
@@ -121,7 +121,7 @@ async fn a_message_whose_answer_was_lost_is_sent_again_and_there_once() {
     wait_for(&mut updates, |update| matches!(update, Update::Disconnected { .. })).await;
     let offline = tokio::spawn({
         let live = live.clone();
-        async move { live.say(chat, "typed while offline").await }
+        async move { live.send_text(chat, "typed while offline").await }
     });
     proxy.mend();
     let sent = tokio::time::timeout(PATIENCE, sending).await.unwrap().unwrap().unwrap();
@@ -135,7 +135,11 @@ async fn a_message_whose_answer_was_lost_is_sent_again_and_there_once() {
             .seq,
         Seq(2)
     );
-    let history = ben.history(chat, Cut::Newest, Page::default()).await.unwrap().items;
+    let history = ben
+        .history(chat, HistoryRange::Newest, Page::default())
+        .await
+        .unwrap()
+        .items;
     assert_eq!(history.len(), 2);
     let told = [next_message(&mut updates).await, next_message(&mut updates).await];
     assert_eq!(
@@ -149,13 +153,13 @@ async fn a_server_that_restarts_is_found_again() {
     let server = Server::start_on_disk().await;
     let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
     let (live, mut updates) = connect(&ana).await;
-    live.say(chat, "before").await.unwrap();
+    live.send_text(chat, "before").await.unwrap();
     let server = server.restart().await;
     wait_for(&mut updates, |update| matches!(update, Update::Disconnected { .. })).await;
     wait_for(&mut updates, |update| matches!(update, Update::CaughtUp)).await;
-    live.say(chat, "after").await.unwrap();
+    live.send_text(chat, "after").await.unwrap();
     assert_eq!(
-        ben.history(chat, Cut::Newest, Page::default())
+        ben.history(chat, HistoryRange::Newest, Page::default())
             .await
             .unwrap()
             .items
@@ -169,9 +173,9 @@ async fn a_server_that_restarts_is_found_again() {
 async fn a_program_goes_on_where_it_was_stopped() {
     let server = Server::start().await;
     let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
-    ben.say(chat, "history").await.unwrap();
+    ben.send_text(chat, "history").await.unwrap();
     let (live, mut updates) = connect(&ana).await;
-    ben.say(chat, "live").await.unwrap();
+    ben.send_text(chat, "live").await.unwrap();
     assert_eq!(
         next_message(&mut updates).await.1.body,
         "live",
@@ -179,9 +183,9 @@ async fn a_program_goes_on_where_it_was_stopped() {
     );
     let kept = serde_json::to_string(updates.positions()).unwrap();
     live.close().await;
-    assert!(matches!(live.say(chat, "x").await, Err(ClientError::Closed)));
+    assert!(matches!(live.send_text(chat, "x").await, Err(ClientError::Closed)));
 
-    ben.say(chat, "meanwhile").await.unwrap();
+    ben.send_text(chat, "meanwhile").await.unwrap();
     let other = sign_up_and_write(&server, &ana).await;
     let positions: Positions = serde_json::from_str(&kept).unwrap();
     let (_live, mut updates) = ana.live().positions(positions).backoff(EAGER).start();
@@ -199,8 +203,12 @@ async fn a_program_goes_on_where_it_was_stopped() {
 /// Somebody new writes to Ana.
 async fn sign_up_and_write(server: &Server, ana: &letsapp_cli::Client) -> letsapp_cli::id::ConversationId {
     let carol = crate::support::sign_up(&server.url(), "carol").await;
-    let chat = carol.direct(ana.me().await.unwrap().user.id).await.unwrap().id;
-    carol.say(chat, "we have not met").await.unwrap();
+    let chat = carol
+        .direct_conversation(ana.me().await.unwrap().user.id)
+        .await
+        .unwrap()
+        .id;
+    carol.send_text(chat, "we have not met").await.unwrap();
     chat
 }
 
@@ -225,12 +233,12 @@ async fn the_end_of_the_session_is_the_end_of_the_stream() {
     ana.logout().await.unwrap();
     wait_for(&mut updates, |update| matches!(update, Update::SignedOut { .. })).await;
     assert_eq!(updates.next().await, None);
-    assert!(live.say(chat, "x").await.is_err());
+    assert!(live.send_text(chat, "x").await.is_err());
 
     let (live, mut updates) = ana.live().start();
     wait_for(&mut updates, |update| matches!(update, Update::SignedOut { .. })).await;
     assert!(matches!(
-        live.say(chat, "x").await,
+        live.send_text(chat, "x").await,
         Err(ClientError::SignedOut | ClientError::Closed)
     ));
 }
@@ -252,7 +260,7 @@ async fn a_consumer_that_sleeps_through_a_flood_misses_nothing() {
     });
     futures_util::future::join_all(sends).await;
     // The consumer does not take an update, and yet its own requests are answered.
-    anas.say(chat, "last").await.unwrap();
+    anas.send_text(chat, "last").await.unwrap();
     for expected in 1..=FLOOD + 1 {
         let (kind, message) = next_message(&mut updates).await;
         assert_eq!((kind, message.seq), ("new", Seq(expected)));

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::messages::{load_names, read_history};
 use super::output::Format;
 use super::target::Target;
-use crate::{ClientError, Cut, Update, Updates};
+use crate::{ClientError, HistoryRange, Update, Updates};
 use session::ChatSession;
 use terminal::Terminal;
 use view::View;
@@ -39,7 +39,7 @@ impl Chat {
         let (live, mut updates) = context.client.live().start();
         caught_up(context, &mut updates).await?;
         // What comes from here on is told, so that nothing falls between history and life.
-        let messages = read_history(context, &conversation, Cut::Newest, limit.max(1)).await?;
+        let messages = read_history(context, &conversation, HistoryRange::Newest, limit.max(1)).await?;
         let names = load_names(context, &conversation, &messages).await?;
         let terminal = Terminal::open(context.output)?;
         let view = View::new(names, context.output.colours(), terminal.echo());

@@ -19,8 +19,8 @@ use crate::cli::failure::Failure;
 use crate::cli::messages::{load_name, read_history};
 use crate::cli::render::title_of;
 use crate::cli::sanitize::one_line;
-use crate::client::mint;
-use crate::{ClientError, Cut, Live, Update, Updates};
+use crate::client::new_id;
+use crate::{ClientError, HistoryRange, Live, Update, Updates};
 
 /// How long to try, before leaving, to show all that was said and to tell that it was read.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -226,7 +226,7 @@ impl<'a> ChatSession<'a> {
         text: String,
         reply_to: Option<Seq>,
     ) -> Result<BoxFuture<'static, Result<Message, ClientError>>, String> {
-        let message_id = MessageId::from_uuid(mint());
+        let message_id = MessageId::from_uuid(new_id());
         let request = SendMessage::text(text).map_err(|error| format!("the text {error}"))?;
         let request = SendMessage {
             reply_to,
@@ -309,7 +309,7 @@ impl<'a> ChatSession<'a> {
     /// Shows the latest history again: too much was missed to be told one by one.
     async fn reload(&mut self) -> Result<(), Failure> {
         let conversation = self.context.client.conversation(self.id).await?;
-        let messages = read_history(self.context, &conversation, Cut::Newest, RELOADED_MESSAGES).await?;
+        let messages = read_history(self.context, &conversation, HistoryRange::Newest, RELOADED_MESSAGES).await?;
         self.show([self.view.notice("much was said meanwhile; the latest:")])?;
         let lines = self.view.history(messages);
         self.show(lines)?;

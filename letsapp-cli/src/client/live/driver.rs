@@ -311,7 +311,7 @@ impl Driver {
             Sync::Requested(_) => false,
         };
         if is_due && !self.is_consumer_behind {
-            let id = self.request_queue.mint_id();
+            let id = self.request_queue.next_id();
             let data = serde_json::to_value(self.tracker.begin_sync()).expect("requests are plain data");
             socket.feed(&Request { id, op: Op::Sync, data }).await?;
             self.sync = Sync::Requested(id);

@@ -25,7 +25,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Http;
-use super::routes::named;
+use super::routes::with_message_id;
 use crate::{Client, ClientError};
 use driver::{Command, Driver};
 pub use reconnect::Backoff;
@@ -67,7 +67,7 @@ impl Client {
     /// while let Some(update) = updates.next().await {
     ///     match update {
     ///         Update::Message(message) if message.sender_id != me => {
-    ///             live.say(message.conversation_id, format!("You said: {}", message.body)).await?;
+    ///             live.send_text(message.conversation_id, format!("You said: {}", message.body)).await?;
     ///         }
     ///         Update::Disconnected { reason, .. } => eprintln!("offline: {reason}"),
     ///         _ => {}
@@ -140,7 +140,7 @@ impl Live {
             Op::MessageSend,
             InConversation {
                 conversation_id,
-                request: named(request),
+                request: with_message_id(request),
             },
         )
         .await
@@ -150,8 +150,12 @@ impl Live {
     ///
     /// # Errors
     /// [`ClientError::Text`] when they can't be a message's body, otherwise as [`send`](Self::send).
-    pub async fn say(&self, conversation_id: ConversationId, words: impl Into<String>) -> Result<Message, ClientError> {
-        self.send(conversation_id, SendMessage::text(words)?).await
+    pub async fn send_text(
+        &self,
+        conversation_id: ConversationId,
+        text: impl Into<String>,
+    ) -> Result<Message, ClientError> {
+        self.send(conversation_id, SendMessage::text(text)?).await
     }
 
     /// Changes the words of one's own message.

@@ -52,14 +52,14 @@ impl<W> RequestQueue<W> {
     }
 
     /// Takes a number for a request that is not kept here.
-    pub(super) fn mint_id(&mut self) -> u64 {
+    pub(super) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
     }
 
     /// Takes a request in.
     pub(super) fn push(&mut self, op: Op, data: Value, waiter: W) {
-        let id = self.mint_id();
+        let id = self.next_id();
         self.waiting.insert(id, Entry { op, data, waiter });
     }
 

@@ -13,7 +13,7 @@ impl Client {
     /// # Errors
     /// Those of any request.
     pub async fn contacts(&self, page: Page) -> Result<List<Contact>, ClientError> {
-        page.of_list(self.http.get(&["contacts"])).reply().await
+        page.apply_to(self.http.get(&["contacts"])).reply().await
     }
 
     /// Lists somebody, or changes what one calls them.
@@ -40,7 +40,7 @@ impl Client {
     /// # Errors
     /// Those of any request.
     pub async fn blocks(&self, page: Page) -> Result<List<Block>, ClientError> {
-        page.of_list(self.http.get(&["blocks"])).reply().await
+        page.apply_to(self.http.get(&["blocks"])).reply().await
     }
 
     /// Blocks somebody.

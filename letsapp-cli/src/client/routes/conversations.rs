@@ -14,14 +14,14 @@ impl Client {
     /// # Errors
     /// Those of any request.
     pub async fn conversations(&self, page: Page) -> Result<List<Conversation>, ClientError> {
-        page.of_list(self.http.get(&["conversations"])).reply().await
+        page.apply_to(self.http.get(&["conversations"])).reply().await
     }
 
     /// Returns the one conversation with somebody, made if it was not there.
     ///
     /// # Errors
     /// `validation_failed` with oneself, or when there is no such user.
-    pub async fn direct(&self, user_id: UserId) -> Result<Conversation, ClientError> {
+    pub async fn direct_conversation(&self, user_id: UserId) -> Result<Conversation, ClientError> {
         self.create_conversation(&CreateConversation::Direct { user_id }).await
     }
 
@@ -97,7 +97,7 @@ impl Client {
     /// # Errors
     /// `not_found` when one was never in it.
     pub async fn members(&self, id: ConversationId, page: Page) -> Result<List<Member>, ClientError> {
-        page.of_list(self.http.get(&["conversations", &id.to_string(), "members"]))
+        page.apply_to(self.http.get(&["conversations", &id.to_string(), "members"]))
             .reply()
             .await
     }

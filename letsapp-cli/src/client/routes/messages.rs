@@ -6,8 +6,8 @@ use letsapp_core::protocol::requests::{EditMessage, ReceiptRequest, SendMessage}
 use letsapp_core::protocol::{Changes, List, Message, MessageReceipt, UserReaction, Watermarks};
 use reqwest::Method;
 
-use super::Cut;
-use crate::client::mint;
+use super::HistoryRange;
+use crate::client::new_id;
 use crate::{Client, ClientError, Page};
 
 impl Client {
@@ -18,7 +18,7 @@ impl Client {
     /// # Errors
     /// `forbidden` or `not_found` where one may not write.
     pub async fn send(&self, id: ConversationId, request: SendMessage) -> Result<Message, ClientError> {
-        let request = named(request);
+        let request = with_message_id(request);
         self.http
             .post(&["conversations", &id.to_string(), "messages"], &request)
             .reply()
@@ -29,22 +29,27 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::Text`] when they can't be a message's body, otherwise as [`send`](Self::send).
-    pub async fn say(&self, id: ConversationId, words: impl Into<String>) -> Result<Message, ClientError> {
-        self.send(id, SendMessage::text(words)?).await
+    pub async fn send_text(&self, id: ConversationId, text: impl Into<String>) -> Result<Message, ClientError> {
+        self.send(id, SendMessage::text(text)?).await
     }
 
     /// Returns a part of a conversation's history.
     ///
     /// # Errors
     /// `not_found` when one was never in it.
-    pub async fn history(&self, id: ConversationId, cut: Cut, page: Page) -> Result<List<Message>, ClientError> {
-        let (before, after) = match cut {
-            Cut::Newest => (None, None),
-            Cut::Before(seq) => (Some(seq), None),
-            Cut::After(seq) => (None, Some(seq)),
+    pub async fn history(
+        &self,
+        id: ConversationId,
+        range: HistoryRange,
+        page: Page,
+    ) -> Result<List<Message>, ClientError> {
+        let (before, after) = match range {
+            HistoryRange::Newest => (None, None),
+            HistoryRange::Before(seq) => (Some(seq), None),
+            HistoryRange::After(seq) => (None, Some(seq)),
         };
         let request = self.http.get(&["conversations", &id.to_string(), "messages"]);
-        page.of_list(request.query("before", before).query("after", after))
+        page.apply_to(request.query("before", before).query("after", after))
             .reply()
             .await
     }
@@ -106,7 +111,7 @@ impl Client {
             &seq.to_string(),
             "reactions",
         ];
-        page.of_list(self.http.get(&path)).reply().await
+        page.apply_to(self.http.get(&path)).reply().await
     }
 
     /// Tells how far one has received and read.
@@ -137,7 +142,7 @@ impl Client {
             &seq.to_string(),
             "receipts",
         ];
-        page.of_list(self.http.get(&path)).reply().await
+        page.apply_to(self.http.get(&path)).reply().await
     }
 
     /// Returns every message that changed after `rev`, each once in its present state, in order of `rev`.
@@ -146,7 +151,7 @@ impl Client {
     /// `not_found` when one was never in the conversation.
     pub async fn changes(&self, id: ConversationId, after: Rev, page: Page) -> Result<Changes, ClientError> {
         let request = self.http.get(&["conversations", &id.to_string(), "changes"]);
-        page.of_list(request.query("after", Some(after))).reply().await
+        page.apply_to(request.query("after", Some(after))).reply().await
     }
 
     async fn reaction(
@@ -169,9 +174,9 @@ impl Client {
 }
 
 /// Gives a message an id unless it has one.
-pub(crate) fn named(request: SendMessage) -> SendMessage {
+pub(crate) fn with_message_id(request: SendMessage) -> SendMessage {
     match request.id {
         Some(_) => request,
-        None => request.with_id(MessageId::from_uuid(mint())),
+        None => request.with_id(MessageId::from_uuid(new_id())),
     }
 }

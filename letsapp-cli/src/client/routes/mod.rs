@@ -14,7 +14,7 @@ use letsapp_core::protocol::List;
 
 use super::ClientError;
 use super::http::ApiRequest;
-pub(crate) use messages::named;
+pub(crate) use messages::with_message_id;
 
 /// Which part of a list to ask for; by default the first, as long as the server likes.
 ///
@@ -32,7 +32,7 @@ pub struct Page {
 
 /// Where to cut a conversation's history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Cut {
+pub enum HistoryRange {
     /// The newest messages, the newest first.
     #[default]
     Newest,
@@ -60,7 +60,7 @@ impl Page {
         }
     }
 
-    fn of_list<'a>(&self, request: ApiRequest<'a>) -> ApiRequest<'a> {
+    fn apply_to<'a>(&self, request: ApiRequest<'a>) -> ApiRequest<'a> {
         request.query("limit", self.limit).query("cursor", self.cursor.as_ref())
     }
 }
@@ -68,15 +68,15 @@ impl Page {
 /// Collects a list to its end, part by part.
 ///
 /// ```no_run
-/// # use letsapp_cli::{Client, every};
+/// # use letsapp_cli::{Client, collect_pages};
 /// # async fn example(client: Client) -> Result<(), letsapp_cli::ClientError> {
-/// let chats = every(|page| client.conversations(page)).await?;
+/// let chats = collect_pages(|page| client.conversations(page)).await?;
 /// # Ok(()) }
 /// ```
 ///
 /// # Errors
 /// What asking for a part fails with.
-pub async fn every<T, F>(mut request: impl FnMut(Page) -> F) -> Result<Vec<T>, ClientError>
+pub async fn collect_pages<T, F>(mut request: impl FnMut(Page) -> F) -> Result<Vec<T>, ClientError>
 where
     F: Future<Output = Result<List<T>, ClientError>>,
 {
@@ -99,7 +99,7 @@ mod tests {
     #[tokio::test]
     async fn a_list_is_collected_to_its_end() {
         let mut asked = Vec::new();
-        let all = every(|page| {
+        let all = collect_pages(|page| {
             asked.push(page.cursor);
             let n = asked.len();
             let next_cursor = (n < 3).then(|| n.to_string());

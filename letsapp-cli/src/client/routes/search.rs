@@ -36,6 +36,6 @@ impl Client {
             .query("from", *from)
             .query("before", *before)
             .query("after", *after);
-        page.of_list(request).reply().await
+        page.apply_to(request).reply().await
     }
 }

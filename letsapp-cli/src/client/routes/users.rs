@@ -36,7 +36,7 @@ impl Client {
     /// # Errors
     /// Those of any request.
     pub async fn find_users(&self, query: &str, page: Page) -> Result<List<User>, ClientError> {
-        page.of_list(self.http.get(&["users"]).query("query", Some(query)))
+        page.apply_to(self.http.get(&["users"]).query("query", Some(query)))
             .reply()
             .await
     }

@@ -58,7 +58,11 @@ impl Pair {
         let url = server.url();
         let ana = sign_up(anas_way.unwrap_or(&url), "ana").await;
         let ben = sign_up(&url, "ben").await;
-        let chat = ben.direct(ana.me().await.unwrap().user.id).await.unwrap().id;
+        let chat = ben
+            .direct_conversation(ana.me().await.unwrap().user.id)
+            .await
+            .unwrap()
+            .id;
         Self { ana, ben, chat }
     }
 }
