@@ -116,7 +116,7 @@ async fn many_requests_with_a_stale_token_refresh_it_once() {
 #[tokio::test]
 async fn a_conversation_from_its_beginning_to_its_end() {
     let server = Server::start().await;
-    let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
+    let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
     let message = ana.send_text(chat, "hello").await.unwrap();
     let again = ana
         .send(chat, SendMessage::text("hello").unwrap().with_id(message.id))
@@ -190,7 +190,7 @@ async fn a_conversation_from_its_beginning_to_its_end() {
 #[tokio::test]
 async fn a_group_and_its_members() {
     let server = Server::start().await;
-    let Pair { ana, ben, .. } = Pair::meet(&server, None).await;
+    let Pair { ana, ben, .. } = Pair::sign_up(&server, None).await;
     let carol = sign_up(&server.url(), "carol").await;
     let (ben_id, carol_id) = (ben.me().await.unwrap().user.id, carol.me().await.unwrap().user.id);
     let request = CreateConversation::Group {

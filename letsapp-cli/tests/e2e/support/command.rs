@@ -9,10 +9,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::PATIENCE;
+use super::TEST_TIMEOUT;
 
 /// Somebody's configuration directory.
-pub(crate) struct Home {
+pub(crate) struct Cli {
     directory: TempDir,
     server: String,
 }
@@ -25,13 +25,13 @@ pub(crate) struct Running {
 }
 
 /// What is left of the program.
-pub(crate) struct Ended {
+pub(crate) struct Finished {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Home {
+impl Cli {
     pub(crate) fn at(server: &str) -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
@@ -44,7 +44,7 @@ impl Home {
     }
 
     /// Runs a command to its end.
-    pub(crate) async fn run(&self, arguments: &[&str], input: &str) -> Ended {
+    pub(crate) async fn run(&self, arguments: &[&str], input: &str) -> Finished {
         let (mut command, input) = (self.command(arguments), input.to_owned());
         let run = move || -> std::io::Result<Output> {
             let mut child = command.spawn()?;
@@ -53,7 +53,7 @@ impl Home {
             child.wait_with_output()
         };
         let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
-        Ended {
+        Finished {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
@@ -132,7 +132,7 @@ impl Running {
             }
             None
         };
-        let found = tokio::time::timeout(PATIENCE, found).await.unwrap_or_default();
+        let found = tokio::time::timeout(TEST_TIMEOUT, found).await.unwrap_or_default();
         found.unwrap_or_else(|| panic!("{words:?} is not among {seen:?}"))
     }
 
@@ -145,7 +145,7 @@ impl Running {
     /// Ends the input, and waits for the program to end.
     pub(crate) async fn end(mut self) -> i32 {
         self.stdin = None;
-        let status = until_some(PATIENCE, || std::future::ready(self.child.try_wait().unwrap())).await;
+        let status = until_some(TEST_TIMEOUT, || std::future::ready(self.child.try_wait().unwrap())).await;
         status.code().unwrap_or(-1)
     }
 }

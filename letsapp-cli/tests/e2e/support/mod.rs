@@ -12,15 +12,15 @@ use letsapp_cli::requests::{Password, Register};
 use letsapp_cli::{Backoff, Client, Live, Update, Updates};
 use letsapp_core::users::Username;
 
-pub(crate) use command::Home;
+pub(crate) use command::Cli;
 pub(crate) use proxy::Proxy;
 pub(crate) use server::Server;
 
 /// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Dials again at once, or nearly.
-pub(crate) const EAGER: Backoff = Backoff {
+pub(crate) const FAST_BACKOFF: Backoff = Backoff {
     initial: Duration::from_millis(10),
     max: Duration::from_millis(50),
     reset_after: Duration::from_secs(1),
@@ -54,9 +54,9 @@ pub(crate) struct Pair {
 
 impl Pair {
     /// Signs both up; Ana by way of another address, if there is one.
-    pub(crate) async fn meet(server: &Server, anas_way: Option<&str>) -> Self {
+    pub(crate) async fn sign_up(server: &Server, ana_url: Option<&str>) -> Self {
         let url = server.url();
-        let ana = sign_up(anas_way.unwrap_or(&url), "ana").await;
+        let ana = sign_up(ana_url.unwrap_or(&url), "ana").await;
         let ben = sign_up(&url, "ben").await;
         let chat = ben
             .direct_conversation(ana.me().await.unwrap().user.id)
@@ -69,22 +69,24 @@ impl Pair {
 
 /// Starts a live connection and waits until it follows.
 pub(crate) async fn connect(client: &Client) -> (Live, Updates) {
-    let (live, mut updates) = client.live().backoff(EAGER).start();
+    let (live, mut updates) = client.live().backoff(FAST_BACKOFF).start();
     wait_for(&mut updates, |update| matches!(update, Update::CaughtUp)).await;
     (live, updates)
 }
 
 /// Waits for an update, and returns it.
-pub(crate) async fn wait_for(updates: &mut Updates, is_it: impl Fn(&Update) -> bool) -> Update {
+pub(crate) async fn wait_for(updates: &mut Updates, matches: impl Fn(&Update) -> bool) -> Update {
     let found = async {
         loop {
             let update = updates.next().await.expect("the stream has not ended");
-            if is_it(&update) {
+            if matches(&update) {
                 return update;
             }
         }
     };
-    tokio::time::timeout(PATIENCE, found).await.expect("it came in time")
+    tokio::time::timeout(TEST_TIMEOUT, found)
+        .await
+        .expect("it came in time")
 }
 
 /// Waits for the next message, new or changed.
