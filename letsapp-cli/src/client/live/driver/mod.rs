@@ -1,13 +1,14 @@
 //! The task behind a live connection: carries what the machines decide to the network, and back.
 
+mod wakeup;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::future::{BoxFuture, OptionFuture};
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use letsapp_core::id::{ConversationId, IdSource, SystemIds};
+use letsapp_core::id::{IdSource, SystemIds};
 use letsapp_core::protocol::{Code, Event, Items, Message, Op, Presence, Problem, Request};
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,10 +19,11 @@ use super::fetch::{Fetching, fetch};
 use super::reconnect::{Backoff, Input, Output, Reconnect};
 use super::request_queue::RequestQueue;
 use super::socket::{Disconnect, Incoming, Socket};
-use super::tracker::{FetchError, Fetched, Tracker};
+use super::tracker::Tracker;
 use super::update::{Delivery, Positions, Update};
 use crate::client::Http;
 use crate::{Client, ClientError};
+use wakeup::Wakeup;
 
 /// With so many updates waiting for the consumer, events are let pass by; a sync brings them when it has caught up.
 const BACKLOG_LIMIT: usize = 4_096;
@@ -72,18 +74,6 @@ enum Sync {
     RetryAt(Duration),
 }
 
-/// Something that the task waits for.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it goes nowhere")]
-enum Wakeup {
-    Command(Option<Command>),
-    Dialed(Result<Box<Socket>, Disconnect>),
-    Received(Result<Incoming, Disconnect>),
-    Fetched(ConversationId, Result<Fetched, FetchError>),
-    BacklogSent,
-    ConsumerGone,
-    Timer,
-}
-
 /// Why the task ends.
 enum End {
     SignedOut(String),
@@ -132,53 +122,6 @@ impl Driver {
 
     fn now(&self) -> Duration {
         self.started_at.elapsed()
-    }
-
-    /// Waits for one thing to happen. Loses nothing: what has not happened is waited for again.
-    async fn wait(&mut self) -> Wakeup {
-        let deadline = self.deadline();
-        let (dialing, socket) = match &mut self.link {
-            Link::None => (None, None),
-            Link::Dialing(dialing) => (Some(dialing), None),
-            Link::Open(socket) => (None, Some(socket)),
-        };
-        let time: OptionFuture<_> = deadline.map(tokio::time::sleep_until).into();
-        let dialed: OptionFuture<_> = dialing.into();
-        let received: OptionFuture<_> = socket.map(|socket| socket.next()).into();
-        tokio::select! {
-            command = self.commands.recv(), if !self.has_no_handles => Wakeup::Command(command),
-            Some(dialed) = dialed => Wakeup::Dialed(dialed),
-            Some(received) = received => Wakeup::Received(received),
-            Some((id, result)) = self.fetching.next() => Wakeup::Fetched(id, result),
-            room = self.deliveries.reserve(), if !self.backlog.is_empty() => match room {
-                Ok(room) => {
-                    if let Some(delivery) = self.backlog.pop_front() {
-                        room.send(delivery);
-                    }
-                    Wakeup::BacklogSent
-                }
-                Err(_) => Wakeup::ConsumerGone,
-            },
-            // Without handles, the consumer's end is the task's.
-            () = self.deliveries.closed(), if self.has_no_handles => Wakeup::ConsumerGone,
-            Some(()) = time => Wakeup::Timer,
-        }
-    }
-
-    /// The next moment at which something is to be done without anyone's saying so.
-    fn deadline(&self) -> Option<Instant> {
-        let now = self.now();
-        let mut machines = vec![self.reconnect.deadline()];
-        let mut silence_deadline = None;
-        if let Link::Open(socket) = &self.link {
-            silence_deadline = Some(socket.deadline());
-            machines.extend([self.request_queue.deadline(now), self.tracker.deadline()]);
-            if let Sync::RetryAt(at) = self.sync {
-                machines.push(Some(at));
-            }
-        }
-        let next = machines.into_iter().flatten().min().map(|at| self.started_at + at);
-        next.into_iter().chain(silence_deadline).min()
     }
 
     async fn handle(&mut self, wakeup: Wakeup) -> Result<(), End> {
