@@ -1,5 +1,6 @@
 //! `chat`: history, then live.
 
+mod commands;
 mod input;
 mod participants;
 mod session;

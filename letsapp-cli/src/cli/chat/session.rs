@@ -5,9 +5,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
 use futures_util::stream::FuturesUnordered;
-use letsapp_core::id::{ConversationId, MessageId, Rev, Seq};
-use letsapp_core::messages::{Body, Emoji};
-use letsapp_core::protocol::requests::{EditMessage, ReceiptRequest, SendMessage};
+use letsapp_core::id::{ConversationId, Rev, Seq};
+use letsapp_core::protocol::requests::ReceiptRequest;
 use letsapp_core::protocol::{Conversation, Message, MessageKind, Receipt};
 
 use super::input::{HELP, Input};
@@ -19,7 +18,6 @@ use crate::cli::failure::Failure;
 use crate::cli::messages::{load_name, read_history};
 use crate::cli::render::title_of;
 use crate::cli::sanitize::one_line;
-use crate::client::new_id;
 use crate::{ClientError, HistoryRange, Live, Update, Updates};
 
 /// How long to try, before leaving, to show all that was said and to tell that it was read.
@@ -31,13 +29,13 @@ const RELOADED_MESSAGES: usize = 20;
 /// One conversation, open on the screen.
 pub(super) struct ChatSession<'a> {
     context: &'a Context,
-    id: ConversationId,
-    live: Live,
+    pub(super) id: ConversationId,
+    pub(super) live: Live,
     participants: Participants,
     terminal: Terminal,
-    view: View,
+    pub(super) view: View,
     /// What was asked and is not answered.
-    pending: FuturesUnordered<BoxFuture<'static, Result<Message, ClientError>>>,
+    pub(super) pending: FuturesUnordered<BoxFuture<'static, Result<Message, ClientError>>>,
     /// What the latest answer was about, and where that stood.
     last_reply: Option<(Seq, Rev)>,
     receipt: Option<BoxFuture<'static, ()>>,
@@ -166,85 +164,6 @@ impl<'a> ChatSession<'a> {
             Err(text) => self.show_error(&text)?,
         }
         Ok(Flow::Continue)
-    }
-
-    /// Begins to do what was typed, or says why not.
-    fn execute(&mut self, input: Input) -> Result<(), String> {
-        let (live, id) = (self.live.clone(), self.id);
-        let own = |seq: Option<Seq>| {
-            let latest = || self.view.latest_own_message().map(|message| message.seq);
-            seq.or_else(latest)
-                .ok_or_else(|| "there is no message of yours here: say which, with #N".to_owned())
-        };
-        let others = |seq: Option<Seq>| {
-            let latest = || self.view.latest_other_message().map(|message| message.seq);
-            seq.or_else(latest)
-                .ok_or_else(|| "there is no message here: say which, with #N".to_owned())
-        };
-        let pending = match input {
-            Input::Send(text) => self.send(text, None)?,
-            Input::Reply(seq, text) => self.send(text, Some(seq))?,
-            Input::Edit(seq, text) => {
-                let seq = own(seq)?;
-                let body = Body::parse(text).map_err(|error| format!("the text {error}"))?;
-                async move {
-                    live.edit(
-                        id,
-                        seq,
-                        EditMessage {
-                            body,
-                            mentions: Vec::new(),
-                        },
-                    )
-                    .await
-                }
-                .boxed()
-            }
-            Input::Delete(seq) => {
-                let seq = own(seq)?;
-                async move { live.delete(id, seq).await }.boxed()
-            }
-            Input::React(seq, emoji) => {
-                let seq = others(seq)?;
-                async move { live.react(id, seq, emoji).await }.boxed()
-            }
-            Input::Unreact(seq) => {
-                let seq = others(seq)?;
-                let emoji = self
-                    .own_reaction(seq)
-                    .ok_or_else(|| format!("you have not reacted to #{seq}"))?;
-                async move { live.unreact(id, seq, emoji).await }.boxed()
-            }
-            Input::Help | Input::Quit | Input::Empty => return Ok(()),
-        };
-        self.pending.push(pending);
-        Ok(())
-    }
-
-    fn send(
-        &mut self,
-        text: String,
-        reply_to: Option<Seq>,
-    ) -> Result<BoxFuture<'static, Result<Message, ClientError>>, String> {
-        let message_id = MessageId::from_uuid(new_id());
-        let request = SendMessage::text(text).map_err(|error| format!("the text {error}"))?;
-        let request = SendMessage {
-            reply_to,
-            ..request.with_id(message_id)
-        };
-        self.view.expect_echo(message_id);
-        let (live, id) = (self.live.clone(), self.id);
-        Ok(async move { live.send(id, request).await }.boxed())
-    }
-
-    /// Finds one's own reaction to a message.
-    fn own_reaction(&self, seq: Seq) -> Option<Emoji> {
-        let message = self.view.find(seq)?;
-        let mut own = message
-            .reactions
-            .iter()
-            .filter(|one| one.user_ids.iter().any(|id| self.view.names.is_me(*id)));
-        own.next().and_then(|reaction| Emoji::parse(&reaction.emoji).ok())
     }
 
     fn handle_reply(&mut self, reply: Result<Message, ClientError>) -> Result<(), Failure> {
