@@ -1,4 +1,4 @@
-//! Requests over HTTP, each tried again once with a fresh token when its token has expired.
+//! HTTP requests to one server. A request whose access token has expired is repeated once with a new one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::session::Session;
 use super::{ClientError, Server, TokenStore, tls};
 
+// A server on a slow mobile network answers the TCP and TLS handshakes within a few seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+// Covers the whole exchange. Longer than any request takes on a loaded server, so that a timeout means that the
+// connection is broken.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One server, as one user speaks to it.
+/// Connection pool and session of one user at one server.
 #[derive(Debug)]
 pub(crate) struct Http {
     pub(crate) server: Server,
@@ -26,7 +29,7 @@ pub(crate) struct Http {
     inner: reqwest::Client,
 }
 
-/// A request that is being put together.
+/// A request under construction.
 pub(crate) struct ApiRequest<'a> {
     http: &'a Http,
     method: Method,
@@ -35,7 +38,7 @@ pub(crate) struct ApiRequest<'a> {
     auth: Auth,
 }
 
-/// As whom a request is made.
+/// Whether a request carries an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Auth {
     Required,
@@ -62,6 +65,7 @@ impl Http {
         })
     }
 
+    /// Starts a request that carries the access token.
     pub(crate) fn request(&self, method: Method, path: &[&str]) -> ApiRequest<'_> {
         ApiRequest {
             http: self,
@@ -92,12 +96,12 @@ impl Http {
         self.request(Method::DELETE, path)
     }
 
-    /// Asks for a deletion that takes more than the address of what is to go.
+    /// Starts a deletion with a body, such as the password that confirms it.
     pub(crate) fn delete_with(&self, path: &[&str], body: &impl Serialize) -> ApiRequest<'_> {
         self.delete(path).json(body)
     }
 
-    /// Returns an access token newer than the one that the server has refused.
+    /// Returns an access token newer than `stale`, which the server has rejected.
     pub(crate) async fn renew(&self, stale: &str) -> Result<String, ClientError> {
         self.session
             .renew(stale, async |presented| self.refresh(presented).await)
@@ -112,6 +116,7 @@ impl Http {
         let request = self.post(&["auth", "refresh"], &Refresh { refresh_token });
         match request.send_with(None).await {
             Ok(response) => Ok(read::<Refreshed>(&self.server, response).await?.tokens),
+            // The refresh token has been used up, revoked or has expired: the session is over.
             Err(error) if is_rejected_token(&error) => Err(ClientError::SignedOut),
             Err(error) => Err(error),
         }
@@ -119,7 +124,7 @@ impl Http {
 }
 
 impl ApiRequest<'_> {
-    /// Adds `name=value` to the address, if there is a value.
+    /// Adds `name=value` to the query string, if there is a value.
     pub(crate) fn query(mut self, name: &str, value: Option<impl ToString>) -> Self {
         if let Some(value) = value {
             self.url.query_pairs_mut().append_pair(name, &value.to_string());
@@ -127,7 +132,7 @@ impl ApiRequest<'_> {
         self
     }
 
-    /// Makes the request without saying who asks.
+    /// Makes the request without an access token.
     pub(crate) fn without_auth(self) -> Self {
         Self {
             auth: Auth::None,
@@ -135,12 +140,12 @@ impl ApiRequest<'_> {
         }
     }
 
-    /// Sends the request and reads what it answers.
+    /// Sends the request and parses the response's body.
     pub(crate) async fn reply<T: DeserializeOwned>(self) -> Result<T, ClientError> {
         read(&self.http.server, self.send().await?).await
     }
 
-    /// Sends the request, which answers nothing.
+    /// Sends a request whose response has no body of interest.
     pub(crate) async fn no_content(self) -> Result<(), ClientError> {
         self.send().await.map(drop)
     }
@@ -197,7 +202,7 @@ fn is_rejected_token(error: &ClientError) -> bool {
     matches!(error.code(), Some(Code::Unauthenticated | Code::TokenExpired))
 }
 
-/// Reads why a server refused.
+/// Converts a response that reports an error.
 async fn read_problem(server: &Server, response: Response) -> ClientError {
     let status = response.status();
     let retry_after = response
@@ -205,7 +210,7 @@ async fn read_problem(server: &Server, response: Response) -> ClientError {
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse().ok());
     let Ok(body) = response.bytes().await else {
-        return ClientError::unreachable(server, "the answer broke off");
+        return ClientError::unreachable(server, "the response was cut off");
     };
     match problem(status, &body) {
         Some(problem) => {
@@ -216,13 +221,16 @@ async fn read_problem(server: &Server, response: Response) -> ClientError {
     }
 }
 
-/// Reads a problem. Faults that are found before a request is parsed, and those of a proxy in front, have no more than
-/// their status, and a newer server may know words that are unknown here.
+/// Parses the problem in a response's body, or derives one from the status.
+///
+/// Responses without a problem come from proxies in front of the server, and from the server itself if it rejects a
+/// request before parsing it. A newer server may also send codes that this version does not know.
 fn problem(status: StatusCode, body: &[u8]) -> Option<Problem> {
     if let Ok(problem) = serde_json::from_slice(body) {
         return Some(problem);
     }
     let code = match status.as_u16() {
+        // Sent by proxies only, so no [`Code`] has these statuses.
         502 | 504 => Code::Unavailable,
         status => *Code::ALL.iter().find(|code| code.status() == status)?,
     };

@@ -1,4 +1,4 @@
-//! The session's tokens in use: one refresh for however many find them expired.
+//! The tokens of the current session. However many requests find them expired, they are refreshed once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,11 +7,12 @@ use letsapp_core::protocol::requests::RefreshToken;
 
 use super::{ClientError, TokenStore};
 
-/// The tokens that requests are made with.
+/// Tokens of the current session, cached in memory and kept in a store.
 #[derive(Debug)]
 pub(crate) struct Session {
     store: Arc<dyn TokenStore>,
     current: Mutex<Option<Tokens>>,
+    /// Held while a task of this process refreshes the tokens.
     refreshing: tokio::sync::Mutex<()>,
 }
 
@@ -24,7 +25,7 @@ impl Session {
         }
     }
 
-    /// Returns the access token to try with.
+    /// Returns the current access token, loading the tokens from the store on first use.
     pub(crate) fn access_token(&self) -> Result<String, ClientError> {
         if let Some(tokens) = &*self.current() {
             return Ok(tokens.access_token.clone());
@@ -39,21 +40,23 @@ impl Session {
         Ok(access)
     }
 
-    /// Begins with these tokens.
+    /// Starts a session with these tokens.
     pub(crate) fn start(&self, tokens: Tokens) -> Result<(), ClientError> {
         self.store.save(&tokens).map_err(ClientError::Tokens)?;
         *self.current() = Some(tokens);
         Ok(())
     }
 
-    /// Ends: the tokens are worth nothing now.
+    /// Ends the session and removes its tokens from the store.
     pub(crate) fn end(&self) -> Result<(), ClientError> {
         *self.current() = None;
         self.store.clear().map_err(ClientError::Tokens)
     }
 
-    /// Returns an access token newer than `stale`, which the server no longer takes. Of all that ask at once, in this
-    /// process and others, one calls `refresh`; the rest get what it got.
+    /// Returns an access token newer than `stale`, which the server has rejected.
+    ///
+    /// Of all concurrent callers, in this process and in others that share the store, only one calls `refresh`. The
+    /// others get its result, since a refresh token can be used only once.
     pub(crate) async fn renew(
         &self,
         stale: &str,
@@ -66,12 +69,14 @@ impl Session {
         let store = Arc::clone(&self.store);
         let locked = tokio::task::spawn_blocking(move || store.lock()).await;
         let _alone_everywhere = locked.expect("locking does not panic").map_err(ClientError::Tokens)?;
+        // Another process may have refreshed the tokens while this one waited for the lock.
         *self.current() = self.store.load().map_err(ClientError::Tokens)?;
         if let Some(access) = self.access_other_than(stale) {
             return Ok(access);
         }
         let held = self.current().clone().ok_or(ClientError::SignedOut)?;
-        // A lost reply does no harm: the server gives the same successor again to whoever asks with the same token.
+        // A lost reply does no harm: the server returns the same new tokens when the same refresh token is presented
+        // again.
         match refresh(RefreshToken::new(held.refresh_token)).await {
             Ok(tokens) => {
                 let access = tokens.access_token.clone();

@@ -1,4 +1,4 @@
-//! Whom to trust on the way to a server.
+//! The TLS configuration, used for both HTTP and WebSocket connections.
 
 use std::sync::Arc;
 
@@ -6,9 +6,10 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::Server;
 
-/// Trusts the authorities that browsers trust, and those that the computer's owner has added.
+/// Returns a configuration that trusts the authorities that browsers trust, and those installed on this computer.
 pub(crate) fn config(server: &Server) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
+    // Loading the certificates takes a while, and is of no use for a plain `http://` server.
     if server.is_secure() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

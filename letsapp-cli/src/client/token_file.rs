@@ -1,4 +1,4 @@
-//! Tokens in a file that only its owner can read.
+//! A token store in a file that only its owner can read.
 
 use std::any::Any;
 use std::fs::{self, File, OpenOptions};
@@ -9,7 +9,8 @@ use letsapp_core::protocol::Tokens;
 
 use super::TokenStore;
 
-/// Keeps tokens in a file: readable by its owner alone, replaced in one step, and locked between processes.
+/// Stores tokens in a file that only its owner can read. Writes are atomic, and processes that share the file lock it
+/// while they refresh the tokens.
 ///
 /// ```no_run
 /// # use std::sync::Arc;
@@ -25,16 +26,17 @@ pub struct FileTokens {
 }
 
 impl FileTokens {
-    /// Names the file; it and the directory around it are made when there is something to keep.
+    /// Creates a store in the file at `path`. The file and its directory are created when tokens are first saved.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// Returns the file's name.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
+    /// Returns the path of a file next to this one, such as `tokens.json.lock`.
     fn sibling(&self, extension: &str) -> PathBuf {
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(extension);
@@ -55,7 +57,7 @@ impl TokenStore for FileTokens {
             Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|_| {
                 with_path(
                     &self.path,
-                    &io::Error::other("the file is damaged; sign in again after removing it"),
+                    &io::Error::other("the file is damaged: remove it and sign in again"),
                 )
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -77,6 +79,7 @@ impl TokenStore for FileTokens {
 
     fn lock(&self) -> io::Result<Box<dyn Any + Send>> {
         self.make_directory()?;
+        // A separate file, because saving replaces the token file and with it any lock on it.
         let path = self.sibling(".lock");
         let file = private_options()
             .create(true)
@@ -88,7 +91,7 @@ impl TokenStore for FileTokens {
     }
 }
 
-/// Makes a directory that only its owner can enter, if it is not there.
+/// Creates a directory that only its owner can enter, unless it exists.
 pub(crate) fn make_private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -97,7 +100,8 @@ pub(crate) fn make_private_directory(path: &Path) -> io::Result<()> {
     builder.create(path).map_err(|error| with_path(path, &error))
 }
 
-/// Writes a file that only its owner can read, so that at any moment there is the old one or the new one, and whole.
+/// Replaces a file with one that only its owner can read. A reader sees the old content or the new, never a part of
+/// either.
 pub(crate) fn replace_private_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
@@ -110,7 +114,7 @@ pub(crate) fn replace_private_file(path: &Path, content: &[u8]) -> io::Result<()
 }
 
 fn write_temporary(temporary: &Path, content: &[u8]) -> io::Result<()> {
-    // One that a crash has left is not to be trusted with its mode.
+    // A crashed process may have left this file behind, with any permissions. Opening it would keep those.
     match fs::remove_file(temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

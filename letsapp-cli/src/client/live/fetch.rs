@@ -1,4 +1,4 @@
-//! Filling holes: what changed in a conversation, asked for over HTTP.
+//! Fetching the changes of a conversation over HTTP, to fill a gap between events.
 
 use futures_util::future::BoxFuture;
 use letsapp_core::id::{ConversationId, Rev};
@@ -7,9 +7,10 @@ use letsapp_core::protocol::Code;
 use super::tracker::{FetchError, Fetched};
 use crate::{Client, Page};
 
+/// A fetch in progress.
 pub(super) type Fetching = BoxFuture<'static, (ConversationId, Result<Fetched, FetchError>)>;
 
-/// Fetches all changes after a position, part by part.
+/// Fetches all changes after `after`, page by page.
 pub(super) async fn fetch(
     client: Client,
     id: ConversationId,

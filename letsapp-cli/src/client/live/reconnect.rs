@@ -1,70 +1,75 @@
-//! When to dial again: a machine without a clock, a socket or chance.
+//! State machine that decides when to connect, with exponential backoff.
 //!
-//! Time is what has passed since some beginning, and chance is a number from 0 to 1 that is passed in.
+//! It has no clock and no randomness: the time (elapsed since any fixed moment) and the jitter (from 0 to 1) are passed
+//! in.
 
 use std::time::Duration;
 
-/// How long to wait between attempts to connect: each wait is twice the one before, less up to half of it by chance, so
-/// that clients which lost a server together don't come back together.
+/// Delays between attempts to connect. Each delay is twice the previous one, shortened by a random part of up to half,
+/// so that clients that lost the same server do not all come back at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
-    /// The wait after the first failure.
+    /// Delay after the first failure.
     pub initial: Duration,
-    /// The longest wait.
+    /// Upper limit of the delay.
     pub max: Duration,
-    /// A connection that lasted so long makes earlier failures forgotten.
+    /// Age at which a lost connection counts as a success, so that the delays start over. Shorter connections count as
+    /// failures, which protects a server that accepts connections only to close them.
     pub reset_after: Duration,
 }
 
-/// Where the way to the server stands.
+/// State of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// Not connected, until then.
+    /// Not connected; the next attempt is due at `until`.
     Waiting { until: Duration },
-    /// Being connected.
+    /// Connecting.
     Dialing,
-    /// Connected, since then.
+    /// Connected since `since`.
     Open { since: Duration },
-    /// Done with, for good.
+    /// Ended for good.
     Over,
 }
 
-/// What happened to it.
+/// Event that changes the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Input {
-    /// The wait is over.
+    /// The time returned by [`Reconnect::deadline`] has come.
     Due,
-    /// The server has answered.
+    /// The connection is open.
     Opened,
-    /// The attempt failed, or the connection was lost; the server wants at least so long a pause.
+    /// The attempt has failed or the connection was lost. The next attempt waits for `retry_after` at least, if the
+    /// server has asked for it.
     Lost { retry_after: Duration },
-    /// The session is over, or nobody needs the connection.
+    /// The session has ended, or the connection is no longer needed.
     Ended,
 }
 
-/// What is to be done.
+/// Action for the caller to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
-    /// Connect.
+    /// Start an attempt to connect.
     Dial,
-    /// Wait so long.
+    /// Nothing now; the next attempt is due after this time.
     Wait(Duration),
 }
 
-/// An input that can't come in this state.
+/// Error for an input that is not possible in the current state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct InvalidInput;
 
-/// The machine.
+/// The state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reconnect {
     backoff: Backoff,
     state: State,
+    /// Failed attempts in a row.
     failures: u32,
 }
 
 impl Default for Backoff {
-    /// From half a second to half a minute.
+    /// From half a second, for a server that restarts, to half a minute, so that users are not kept waiting once it is
+    /// back.
     fn default() -> Self {
         Self {
             initial: Duration::from_millis(500),
@@ -75,8 +80,9 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The wait after so many failures in a row.
+    /// Returns the delay after `failures` failures in a row.
     fn delay(&self, failures: u32, jitter: f64) -> Duration {
+        // Keeps the shift below within 32 bits. The delay reaches `max` long before.
         let doublings = failures.saturating_sub(1).min(31);
         let full = self.initial.saturating_mul(1 << doublings).min(self.max);
         full.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0)
@@ -84,7 +90,7 @@ impl Backoff {
 }
 
 impl Reconnect {
-    /// Begins with an attempt at once.
+    /// Creates a machine whose first attempt is due immediately.
     pub(super) fn new(backoff: Backoff) -> Self {
         Self {
             backoff,
@@ -98,7 +104,7 @@ impl Reconnect {
         self.state
     }
 
-    /// When [`Input::Due`] is to be fed.
+    /// Returns the time at which [`Input::Due`] is to be passed in.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self.state {
             State::Waiting { until } => Some(until),
@@ -106,6 +112,7 @@ impl Reconnect {
         }
     }
 
+    /// Applies an input. Returns the new state and the action that follows from it.
     pub(super) fn step(self, input: Input, now: Duration, jitter: f64) -> Result<(Self, Option<Output>), InvalidInput> {
         let to = |state| Self { state, ..self };
         match (self.state, input) {
@@ -199,7 +206,7 @@ mod tests {
         }
     }
 
-    /// Runs the machine against a server that is `up` at the given times, and returns when it dialed.
+    /// Runs the machine against a server that is reachable at some times, and returns the times of all attempts.
     fn dials(up: impl Fn(Duration) -> bool, until: Duration, jitter: f64) -> Vec<Duration> {
         let mut machine = Reconnect::new(BACKOFF);
         let mut dials = Vec::new();

@@ -1,4 +1,4 @@
-//! What was asked over the socket and is not answered yet: a queue that survives connections, without any of its own.
+//! Queue of the requests that have no reply yet. It outlives connections and does no I/O.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,18 +8,20 @@ use serde_json::Value;
 
 use crate::client::is_temporary;
 
-/// How many requests may be without an answer at a time.
+/// Maximum number of requests without a reply. Keeps the pipeline full on a slow network, and is within the number that
+/// the server accepts from one connection.
 const MAX_IN_FLIGHT: usize = 64;
 
-/// How long to wait where the server says "not now", and not how long.
+/// Shortest pause after the server has refused a request for now. Used when the server does not say how long to wait.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Requests in the order asked, each with whoever waits for its answer.
+/// Requests in the order they were made, each with the receiver of its reply.
 ///
-/// Every request may be sent more than once: a message has an id, and the other operations change nothing the second
-/// time.
+/// Any request may be sent more than once: messages carry an id, and repeating one of the other operations has no
+/// effect.
 #[derive(Debug)]
 pub(super) struct RequestQueue<W> {
+    // Keyed by the request's id. Ids grow, so a request that is sent again keeps its place in the order.
     waiting: BTreeMap<u64, Entry<W>>,
     in_flight: BTreeMap<u64, Entry<W>>,
     last_id: u64,
@@ -27,13 +29,14 @@ pub(super) struct RequestQueue<W> {
 }
 
 #[derive(Debug)]
+/// A request without a reply. `waiter` gets the reply.
 struct Entry<W> {
     op: Op,
     data: Value,
     waiter: W,
 }
 
-/// A request that has its answer.
+/// A request that has got its reply.
 #[derive(Debug, PartialEq)]
 pub(super) struct Completed<W> {
     pub(super) op: Op,
@@ -51,19 +54,20 @@ impl<W> RequestQueue<W> {
         }
     }
 
-    /// Takes a number for a request that is not kept here.
+    /// Returns the next request id, for a request that is not queued here.
     pub(super) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
     }
 
-    /// Takes a request in.
+    /// Adds a request to the queue.
     pub(super) fn push(&mut self, op: Op, data: Value, waiter: W) {
         let id = self.next_id();
         self.waiting.insert(id, Entry { op, data, waiter });
     }
 
-    /// Returns what is to be sent next, and counts it as sent.
+    /// Returns the next request to send and marks it as sent. `None` if there is none, or while too many are without a
+    /// reply.
     pub(super) fn pop(&mut self, now: Duration) -> Option<Request> {
         if now < self.paused_until || self.in_flight.len() >= MAX_IN_FLIGHT {
             return None;
@@ -78,7 +82,8 @@ impl<W> RequestQueue<W> {
         Some(request)
     }
 
-    /// Takes an answer in. `None` when nobody asked, or when the server said "not now": the request will be sent again.
+    /// Takes a reply. Returns `None` if no request has this id, or if the server refuses it for now: then it is sent
+    /// again later.
     pub(super) fn complete(&mut self, id: u64, result: Result<Value, Problem>, now: Duration) -> Option<Completed<W>> {
         let entry = self.in_flight.remove(&id)?;
         if let Some(delay) = result
@@ -98,12 +103,12 @@ impl<W> RequestQueue<W> {
         })
     }
 
-    /// Puts all that is without an answer back in line: the connection is gone.
+    /// Marks all requests without a reply as not sent, after the connection was lost.
     pub(super) fn requeue_in_flight(&mut self) {
         self.waiting.append(&mut self.in_flight);
     }
 
-    /// Gives everything up.
+    /// Removes all requests and returns the receivers of their replies.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = W> + use<W> {
         self.requeue_in_flight();
         std::mem::take(&mut self.waiting)
@@ -111,13 +116,13 @@ impl<W> RequestQueue<W> {
             .map(|entry| entry.waiter)
     }
 
-    /// When a pause ends and something can be sent.
+    /// Returns when the pause ends, if there are requests to send.
     pub(super) fn deadline(&self, now: Duration) -> Option<Duration> {
         (!self.waiting.is_empty() && self.paused_until > now).then_some(self.paused_until)
     }
 }
 
-/// How long the server wants no more of this.
+/// Returns how long the server asks to wait, but at least [`RETRY_DELAY`].
 fn retry_delay(problem: &Problem) -> Duration {
     problem
         .retry_after

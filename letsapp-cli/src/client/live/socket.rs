@@ -1,4 +1,4 @@
-//! One connection: dialing, frames in and out, and why it ended.
+//! One WebSocket connection: opening it, sending and receiving frames, and the reason for its end.
 
 use std::time::Duration;
 
@@ -17,36 +17,41 @@ use crate::ClientError;
 use crate::client::Http;
 
 const SUBPROTOCOL: &str = "letsapp.v1";
+// Covers the TCP, TLS and WebSocket handshakes, a token refresh and the hello, each of which may take seconds on a slow
+// mobile network.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
+// The network takes a frame within milliseconds. A server that has not read for this long is not going to.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
-/// What a sync answers can be large.
+/// Maximum size of a frame. The reply to a sync can be large after a long absence; the limit only protects the client
+/// from running out of memory.
 const MAX_FRAME_BYTES: usize = 256 * 1024 * 1024;
 
-/// An open connection whose server has said hello.
+/// An open connection, after the server's hello.
 pub(super) struct Socket {
     inner: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(super) hello: Hello,
     last_received_at: Instant,
 }
 
-/// What the server says.
+/// A frame from the server.
 #[derive(Debug)]
 pub(super) enum Incoming {
     Event(Event),
     Reply(u64, Result<Value, Problem>),
 }
 
-/// Why there is no connection, or no longer.
+/// The reason why a connection could not be opened or has ended.
 #[derive(Debug)]
 pub(super) enum Disconnect {
-    /// The session is over, or there is none.
+    /// There is no session, or it has ended. Holds the server's reason.
     SignedOut(String),
-    /// It may work again after so long.
+    /// The connection failed. Another attempt can be made after `retry_after`.
     Lost { reason: String, retry_after: Duration },
 }
 
 impl Socket {
-    /// Connects with the session's token, and with a fresh one if the server refuses that, and waits for the hello.
+    /// Opens a connection with the session's access token, refreshing the token if the server rejects it, and waits for
+    /// the hello.
     pub(super) async fn dial(http: &Http) -> Result<Self, Disconnect> {
         timeout(HELLO_TIMEOUT, Self::connect(http))
             .await
@@ -83,7 +88,7 @@ impl Socket {
         Err(Disconnect::lost("the server hung up"))
     }
 
-    /// Waits for the next thing that the server says. Nothing is lost if the wait is given up.
+    /// Returns the next frame. Cancel safe: no frame is lost if the future is dropped.
     pub(super) async fn next(&mut self) -> Result<Incoming, Disconnect> {
         loop {
             let Some(frame) = self.inner.next().await else {
@@ -96,36 +101,37 @@ impl Socket {
                         return Err(Disconnect::SignedOut(reason));
                     }
                     Some(incoming) => return Ok(incoming),
-                    None => tracing::debug!("the server said something that is unknown here"),
+                    None => tracing::debug!("ignoring a frame of an unknown kind"),
                 },
                 Ok(WsMessage::Close(frame)) => return Err(closed(frame.map(|frame| u16::from(frame.code)))),
-                // Pings are answered below.
+                // Pings are answered by tungstenite. They count as a sign of life.
                 Ok(_) => {}
                 Err(error) => return Err(Disconnect::lost(error)),
             }
         }
     }
 
-    /// Puts a request in line; [`flush`](Self::flush) sends it.
+    /// Writes a request into the send buffer. [`flush`](Self::flush) sends it.
     pub(super) async fn feed(&mut self, request: &Request) -> Result<(), Disconnect> {
         let text = serde_json::to_string(request).expect("requests are plain data");
         self.inner.feed(WsMessage::text(text)).await.map_err(Disconnect::lost)
     }
 
-    /// Sends what is in line.
+    /// Sends the content of the send buffer.
     pub(super) async fn flush(&mut self) -> Result<(), Disconnect> {
         match timeout(WRITE_TIMEOUT, self.inner.flush()).await {
             Ok(flushed) => flushed.map_err(Disconnect::lost),
-            Err(_) => Err(Disconnect::lost("the server takes nothing any more")),
+            Err(_) => Err(Disconnect::lost("the server has stopped reading")),
         }
     }
 
-    /// When a server that has said nothing, not even a ping, is to be taken for lost.
+    /// Returns the time at which the connection counts as lost if nothing arrives until then. Two pings of the server
+    /// may get lost before that.
     pub(super) fn deadline(&self) -> Instant {
         self.last_received_at + Duration::from_millis(self.hello.heartbeat_ms) * 5 / 2
     }
 
-    /// Says goodbye, without waiting for the answer.
+    /// Sends a close frame, without waiting for the server's.
     pub(super) async fn close(mut self) {
         let _ = timeout(WRITE_TIMEOUT, self.inner.close(None)).await;
     }
@@ -164,6 +170,7 @@ async fn open(http: &Http, access: &str) -> Result<WebSocketStream<MaybeTlsStrea
         .into_client_request()?;
     let config = WebSocketConfig::default()
         .read_buffer_size(16 * 1024)
+        // Half of tungstenite's default is plenty for chat messages; a bot may have many connections open.
         .write_buffer_size(16 * 1024)
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES));
@@ -179,7 +186,7 @@ fn status(error: &WsError) -> Option<StatusCode> {
     }
 }
 
-/// Says why a server did not let a connection be opened.
+/// Converts the error of a WebSocket handshake.
 fn refusal(error: &WsError) -> Disconnect {
     let WsError::Http(response) = error else {
         return Disconnect::lost(error);
@@ -190,24 +197,25 @@ fn refusal(error: &WsError) -> Disconnect {
         .and_then(|value| value.to_str().ok()?.parse().ok());
     let retry_after = retry_after.map(Duration::from_secs).unwrap_or_default();
     Disconnect::Lost {
-        reason: format!("the server answered {}", response.status()),
+        reason: format!("the server responded with status {}", response.status()),
         retry_after,
     }
 }
 
-/// Says why a server has closed a connection.
+/// Converts the code of the server's close frame, as documented in its AsyncAPI document.
 fn closed(code: Option<u16>) -> Disconnect {
     match code {
         Some(4001) => Disconnect::SignedOut("session_ended".to_owned()),
         Some(1001) => Disconnect::lost("the server is going away"),
-        Some(4002) => Disconnect::lost("we were too slow for the server"),
-        Some(4003) => Disconnect::lost("we asked too much of the server"),
+        Some(4002) => Disconnect::lost("this client was too slow to read its events"),
+        Some(4003) => Disconnect::lost("this client has sent too many requests"),
         Some(code) => Disconnect::lost(format!("the server closed the connection with code {code}")),
         None => Disconnect::lost("the server closed the connection"),
     }
 }
 
-/// Reads a frame. A newer server may send events, codes and words that are unknown here.
+/// Parses a frame. Returns `None` if it is unknown, since newer servers may send events that this version does not
+/// know.
 fn read(text: &str) -> Option<Incoming> {
     match serde_json::from_str(text) {
         Ok(Frame::Event(event)) => Some(Incoming::Event(event)),
@@ -220,6 +228,8 @@ fn read(text: &str) -> Option<Incoming> {
             result: ReplyResult::Error(problem),
         })) => Some(Incoming::Reply(id, Err(problem))),
         Err(_) => {
+            // An error code that this version does not know. The request has failed nevertheless, so its reply must not
+            // be ignored.
             let frame: Value = serde_json::from_str(text).ok()?;
             let (id, error) = (frame.get("id")?.as_u64()?, frame.get("error")?);
             let detail = error

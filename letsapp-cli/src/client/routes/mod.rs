@@ -1,4 +1,4 @@
-//! The routes, a file for each part of the contract.
+//! Methods of [`Client`](crate::Client) for the routes of the HTTP API, one file per feature.
 
 mod auth;
 mod contacts;
@@ -16,7 +16,7 @@ use super::ClientError;
 use super::http::ApiRequest;
 pub(crate) use messages::with_message_id;
 
-/// Which part of a list to ask for; by default the first, as long as the server likes.
+/// Selects a page of a list. The default is the first page with the server's default number of items.
 ///
 /// ```
 /// # use letsapp_cli::Page;
@@ -30,20 +30,20 @@ pub struct Page {
     cursor: Option<String>,
 }
 
-/// Where to cut a conversation's history.
+/// Selects a part of a conversation's history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HistoryRange {
-    /// The newest messages, the newest first.
+    /// The newest messages, newest first.
     #[default]
     Newest,
-    /// Those before this one, the newest first.
+    /// Messages before this one, newest first.
     Before(Seq),
-    /// Those after this one, the oldest first.
+    /// Messages after this one, oldest first.
     After(Seq),
 }
 
 impl Page {
-    /// Asks for the first part, with at most so many items (1 to 200).
+    /// Selects the first page, with at most `limit` items (1 to 200).
     pub fn of(limit: usize) -> Self {
         Self {
             limit: Some(limit),
@@ -51,7 +51,7 @@ impl Page {
         }
     }
 
-    /// Asks for the part where a list's `next_cursor` leads.
+    /// Selects the page that starts at a list's `next_cursor`.
     #[must_use]
     pub fn after(self, cursor: impl Into<String>) -> Self {
         Self {
@@ -60,12 +60,13 @@ impl Page {
         }
     }
 
+    /// Adds the page's parameters to a request.
     fn apply_to<'a>(&self, request: ApiRequest<'a>) -> ApiRequest<'a> {
         request.query("limit", self.limit).query("cursor", self.cursor.as_ref())
     }
 }
 
-/// Collects a list to its end, part by part.
+/// Requests a list page by page and returns all its items.
 ///
 /// ```no_run
 /// # use letsapp_cli::{Client, collect_pages};
@@ -75,12 +76,13 @@ impl Page {
 /// ```
 ///
 /// # Errors
-/// What asking for a part fails with.
+/// The first error of a request.
 pub async fn collect_pages<T, F>(mut request: impl FnMut(Page) -> F) -> Result<Vec<T>, ClientError>
 where
     F: Future<Output = Result<List<T>, ClientError>>,
 {
     let mut all = Vec::new();
+    // The largest page that the server allows, to make as few requests as possible.
     let mut page = Page::of(200);
     loop {
         let part = request(page.clone()).await?;

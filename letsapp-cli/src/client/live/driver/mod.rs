@@ -1,4 +1,4 @@
-//! The task behind a live connection: carries what the machines decide to the network, and back.
+//! The task of a live connection. Carries out what the state machines decide, and passes them what happens.
 
 mod wakeup;
 
@@ -25,14 +25,18 @@ use crate::client::Http;
 use crate::{Client, ClientError};
 use wakeup::Wakeup;
 
-/// With so many updates waiting for the consumer, events are let pass by; a sync brings them when it has caught up.
+/// Number of undelivered updates at which the driver ignores further events. It bounds the memory that a slow consumer
+/// costs; a sync delivers what was ignored.
 const BACKLOG_LIMIT: usize = 4_096;
+// Number of undelivered updates at which the driver resumes, with a sync. Well below the limit, so that a slow consumer
+// does not cause a sync per update.
 const BACKLOG_RESUME: usize = 512;
 
-/// How long to wait before a sync that failed is asked again.
+/// Shortest pause before a failed sync is repeated. Syncs are expensive for the server, so a failing one is not
+/// repeated at once.
 const SYNC_RETRY_DELAY: Duration = Duration::from_secs(2);
 
-/// What a handle asks of the task.
+/// Message from a handle to the task.
 #[derive(Debug)]
 pub(super) enum Command {
     Request { op: Op, data: Value, reply: ReplySender },
@@ -42,12 +46,13 @@ pub(super) enum Command {
 type ReplySender = oneshot::Sender<Result<Value, ClientError>>;
 type Dialing = BoxFuture<'static, Result<Box<Socket>, Disconnect>>;
 
+/// State of the task.
 pub(super) struct Driver {
     http: Arc<Http>,
     started_at: Instant,
     commands: mpsc::UnboundedReceiver<Command>,
     deliveries: mpsc::Sender<Delivery>,
-    /// What the channel has no room for.
+    /// Updates that do not fit into the channel.
     backlog: VecDeque<Delivery>,
     reconnect: Reconnect,
     request_queue: RequestQueue<ReplySender>,
@@ -55,26 +60,29 @@ pub(super) struct Driver {
     link: Link,
     fetching: FuturesUnordered<Fetching>,
     sync: Sync,
+    /// Set while events are ignored because of [`BACKLOG_LIMIT`].
     is_consumer_behind: bool,
+    /// Set once all handles have been dropped. The task goes on for the stream of updates.
     has_no_handles: bool,
 }
 
+/// State of the connection, with its future or socket.
 enum Link {
     None,
     Dialing(Dialing),
     Open(Box<Socket>),
 }
 
-/// Whether the server is being asked what was missed.
+/// State of the sync that follows each connection.
 enum Sync {
     Idle,
-    /// Under this number.
+    /// The request with this id has no reply yet.
     Requested(u64),
-    /// Not before that time.
+    /// Due at this time.
     RetryAt(Duration),
 }
 
-/// Why the task ends.
+/// The reason why the task ends.
 enum End {
     SignedOut(String),
     Closed(Option<oneshot::Sender<()>>),
@@ -105,6 +113,7 @@ impl Driver {
         }
     }
 
+    /// Runs until the session ends, the connection is closed, or nobody is left to use it.
     pub(super) async fn run(mut self) {
         let end = loop {
             let wakeup = self.wait().await;
@@ -124,6 +133,7 @@ impl Driver {
         self.started_at.elapsed()
     }
 
+    /// Passes an event on to the state machine concerned.
     async fn handle(&mut self, wakeup: Wakeup) -> Result<(), End> {
         let now = self.now();
         match wakeup {
@@ -131,6 +141,7 @@ impl Driver {
             Wakeup::Command(Some(Command::Close { done })) => return Err(End::Closed(Some(done))),
             Wakeup::Command(None) => self.has_no_handles = true,
             Wakeup::ConsumerGone if self.has_no_handles => return Err(End::Closed(None)),
+            // Nobody reads the updates any more, but the handles still need the connection for their requests.
             Wakeup::ConsumerGone => self.backlog.clear(),
             Wakeup::Dialed(Ok(socket)) => self.opened(socket),
             Wakeup::Dialed(Err(disconnect)) | Wakeup::Received(Err(disconnect)) => {
@@ -162,6 +173,7 @@ impl Driver {
         self.step(Input::Opened);
         self.backlog.push_back(Update::Connected(socket.hello.clone()).into());
         self.link = Link::Open(socket);
+        // Every connection begins with a sync, which delivers what was missed.
         self.sync = Sync::RetryAt(self.now());
     }
 
@@ -170,7 +182,7 @@ impl Driver {
             Disconnect::SignedOut(reason) => return Err(End::SignedOut(reason)),
             Disconnect::Lost { reason, retry_after } => (reason, retry_after),
         };
-        tracing::debug!(reason, "the connection is lost");
+        tracing::debug!(reason, "connection lost");
         self.link = Link::None;
         self.request_queue.requeue_in_flight();
         self.tracker.pause();
@@ -208,6 +220,7 @@ impl Driver {
                 self.tracker.apply_event(Event::Presence(presence), now);
             }
         }
+        // The future of the request may have been dropped.
         // Who asked may have gone.
         let _ = completed.waiter.send(completed.result.map_err(ClientError::from));
     }
@@ -224,13 +237,13 @@ impl Driver {
             }
             Err(problem) => {
                 let error = ClientError::from(problem);
-                tracing::warn!(%error, "what was missed is not to be had yet");
+                tracing::warn!(%error, "sync failed; it will be repeated");
                 self.sync = Sync::RetryAt(now + error.retry_after().unwrap_or_default().max(SYNC_RETRY_DELAY));
             }
         }
     }
 
-    /// Does what the machines want done now.
+    /// Delivers updates, and sends the requests and fetches that are due.
     async fn send_due(&mut self) -> Result<(), Disconnect> {
         let now = self.now();
         let deliveries: Vec<_> = self.tracker.take_deliveries().collect();
@@ -286,7 +299,7 @@ impl Driver {
         let (machine, output) = self
             .reconnect
             .step(input, self.now(), random_fraction())
-            .expect("the link and the machine are of one mind");
+            .expect("the connection and its state machine change state together");
         self.reconnect = machine;
         output
     }
@@ -326,7 +339,7 @@ impl Driver {
     }
 }
 
-/// A number from 0 to 1 that nobody can predict.
+/// Returns a random number from 0 to 1.
 fn random_fraction() -> f64 {
     let mut bytes = [0; 4];
     SystemIds.fill(&mut bytes);

@@ -1,4 +1,4 @@
-//! The driver's wait for the next thing that needs handling.
+//! The events that the driver waits for.
 
 use futures_util::StreamExt;
 use futures_util::future::OptionFuture;
@@ -9,8 +9,11 @@ use super::{Command, Driver, Link, Sync};
 use crate::client::live::socket::{Disconnect, Incoming, Socket};
 use crate::client::live::tracker::{FetchError, Fetched};
 
-/// Something that the task waits for.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it goes nowhere")]
+/// An event for the driver to handle.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is only one at a time, and it is not moved far"
+)]
 pub(super) enum Wakeup {
     Command(Option<Command>),
     Dialed(Result<Box<Socket>, Disconnect>),
@@ -22,7 +25,7 @@ pub(super) enum Wakeup {
 }
 
 impl Driver {
-    /// Waits for one thing to happen. Loses nothing: what has not happened is waited for again.
+    /// Waits for the next event. Nothing is lost in the futures that are dropped here: all of them are cancel safe.
     pub(super) async fn wait(&mut self) -> Wakeup {
         let deadline = self.deadline();
         let (dialing, socket) = match &mut self.link {
@@ -47,13 +50,13 @@ impl Driver {
                 }
                 Err(_) => Wakeup::ConsumerGone,
             },
-            // Without handles, the consumer's end is the task's.
+            // Without handles, only the consumer of the updates keeps the task running.
             () = self.deliveries.closed(), if self.has_no_handles => Wakeup::ConsumerGone,
             Some(()) = time => Wakeup::Timer,
         }
     }
 
-    /// The next moment at which something is to be done without anyone's saying so.
+    /// Returns the earliest time at which one of the state machines has something to do.
     fn deadline(&self) -> Option<Instant> {
         let now = self.now();
         let mut machines = vec![self.reconnect.deadline()];

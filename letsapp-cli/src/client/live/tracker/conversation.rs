@@ -1,4 +1,4 @@
-//! Following one conversation.
+//! The state of one followed conversation.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -9,21 +9,22 @@ use letsapp_core::time::Timestamp;
 
 use crate::client::live::update::{Delivery, Position, Update};
 
-/// How long a hole may be one: events of several servers may overtake each other.
+/// How long to wait for the event that fills a gap before fetching it. Events from different servers may arrive out of
+/// order, but rarely more than a few hundred milliseconds apart.
 pub(super) const GAP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// One conversation.
+/// A followed conversation.
 #[derive(Debug, Default)]
 pub(super) struct Tracked {
-    /// How far it has been followed; `None` until that is known.
+    /// Position up to which changes have been delivered; `None` until it is known.
     pub(super) position: Option<Position>,
-    /// Whether one has left it.
+    /// Whether the user has left the conversation.
     pub(super) has_left: bool,
-    /// Of a conversation that is new to us, what was before one joined is not news.
+    /// When the user joined a conversation that is new to this client. Earlier messages are history and not delivered.
     pub(super) joined_at: Option<Timestamp>,
     pub(super) pending: BTreeMap<Rev, Change>,
     pub(super) fetch: Fetch,
-    /// Whether a sync was to tell where it belongs.
+    /// Whether changes were already pending without a position when the last sync began.
     pub(super) was_unplaced: bool,
 }
 
@@ -31,11 +32,11 @@ pub(super) struct Tracked {
 pub(super) enum Fetch {
     #[default]
     Idle,
-    /// There is a hole: at that time, unless it is filled by then.
+    /// Changes are missing. They are fetched at this time, unless an event fills the gap before.
     Gap(Duration),
-    /// At that time.
+    /// Due at this time.
     Due(Duration),
-    /// Now.
+    /// In progress.
     Running,
 }
 
@@ -46,7 +47,8 @@ pub(super) enum Change {
 }
 
 impl Tracked {
-    /// Hands a message over unless it is known; it is new if it comes after `base`.
+    /// Delivers a message unless it is already known. It counts as new if its number is beyond `base_seq`, otherwise as
+    /// changed.
     pub(super) fn deliver(&mut self, message: Message, base_seq: Seq, deliveries: &mut VecDeque<Delivery>) {
         let position = self.position.get_or_insert_default();
         if message.rev <= position.rev {
@@ -72,7 +74,7 @@ impl Tracked {
         });
     }
 
-    /// Moves on past changes that are not to be seen.
+    /// Advances the position past changes that the user may not see.
     pub(super) fn skip_to(&mut self, id: ConversationId, rev: Rev, deliveries: &mut VecDeque<Delivery>) {
         let Some(position) = &mut self.position else { return };
         if rev > position.rev {
@@ -86,7 +88,7 @@ impl Tracked {
         self.pending.retain(|rev, _| *rev > known);
     }
 
-    /// Hands over what follows on.
+    /// Delivers the pending changes that directly follow the position.
     pub(super) fn deliver_ready(&mut self, id: ConversationId, deliveries: &mut VecDeque<Delivery>) {
         while !self.has_left
             && let Some(position) = self.position
@@ -99,7 +101,8 @@ impl Tracked {
         }
     }
 
-    /// Looks whether there is a hole.
+    /// Schedules a fetch if there is a gap between the position and the pending changes, and cancels it if the gap is
+    /// filled.
     pub(super) fn schedule_fetch(&mut self, now: Duration) {
         self.fetch = match self.fetch {
             Fetch::Running | Fetch::Due(_) => self.fetch,
@@ -109,7 +112,7 @@ impl Tracked {
         };
     }
 
-    /// Whether there is something, and nobody knows where it belongs.
+    /// Returns `true` if there are pending changes but no position to compare them with. Only a sync can tell it.
     pub(super) fn is_unplaced(&self) -> bool {
         !self.pending.is_empty() && (self.position.is_none() || self.has_left)
     }

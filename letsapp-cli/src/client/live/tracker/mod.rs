@@ -1,8 +1,10 @@
-//! Following conversations: each change once and in order, whatever the network does with it. No socket, no clock.
+//! State machine that delivers each change of each conversation once and in order, however the network behaves. No I/O
+//! and no clock.
 //!
-//! Every conversation has a change number, `rev`. What follows on directly is handed over; what is ahead of a hole is
-//! held until the hole is filled, by an event that comes late or, after a second, by asking for the changes; what is
-//! behind is known already. After an interruption the server says by `sync` what was missed.
+//! Each conversation numbers its changes: the `rev`. A change that directly follows the last one is delivered, and a
+//! change that is already known is dropped. A change beyond a gap is held back until the gap is filled, either by an
+//! event that arrives late or, after a second, by fetching the missing changes. After an interruption, a `sync` request
+//! returns all that was missed.
 
 mod conversation;
 
@@ -19,10 +21,11 @@ use letsapp_core::time::Timestamp;
 use super::update::{Delivery, Position, Positions, Update};
 use conversation::{Change, Fetch, GAP_TIMEOUT, Tracked};
 
-/// The most changes of a new conversation that are fetched; what is before them is history.
+/// Maximum number of changes to fetch of a conversation that is new to this client. Older ones count as history, so
+/// that joining a busy group does not cause a flood of updates.
 const MAX_NEW_CHANGES: u64 = 1_000;
 
-/// All conversations that are followed.
+/// All followed conversations, and the updates to be delivered.
 #[derive(Debug)]
 pub(super) struct Tracker {
     conversations: BTreeMap<ConversationId, Tracked>,
@@ -34,27 +37,28 @@ pub(super) struct Tracker {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Events don't count: a sync will tell.
+    /// Events are ignored. The next sync returns what they said.
     Paused,
-    /// Events are held where they don't follow on. Named in the sync are these.
+    /// A sync is in progress, and the request named these conversations. Events beyond a gap are held back but not
+    /// fetched, since the reply may fill the gap.
     Syncing { requested: Vec<ConversationId> },
-    /// Events follow on.
+    /// Events are delivered as they arrive.
     Live,
 }
 
-/// The changes of a conversation after some position, all of them.
+/// All changes of a conversation after a position.
 #[derive(Debug)]
 pub(super) struct Fetched {
     pub(super) items: Vec<Message>,
     pub(super) rev: Rev,
 }
 
-/// Why changes could not be fetched.
+/// The reason why changes could not be fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchError {
-    /// One may not see the conversation.
+    /// The user may not see the conversation any more.
     Gone,
-    /// It may work later.
+    /// A failure that may pass.
     Later,
 }
 
@@ -77,17 +81,17 @@ impl Tracker {
         }
     }
 
-    /// Takes what there is to hand over.
+    /// Removes and returns the updates to be delivered.
     pub(super) fn take_deliveries(&mut self) -> impl Iterator<Item = Delivery> {
         self.deliveries.drain(..)
     }
 
-    /// Whether the server is to be asked what was missed.
+    /// Returns `true` if a sync is to be requested.
     pub(super) fn needs_sync(&self) -> bool {
         self.needs_sync
     }
 
-    /// Begins to catch up: events count from here on, and the server is asked this.
+    /// Starts a sync and returns the request. From here on, events are no longer ignored.
     pub(super) fn begin_sync(&mut self) -> SyncRequest {
         let held = self.conversations.iter().filter(|(_, tracked)| !tracked.has_left);
         let conversations: BTreeMap<_, _> = held
@@ -106,7 +110,8 @@ impl Tracker {
         }
     }
 
-    /// Takes a part of what was missed. While there is more, [`sync`](Self::sync) is to be asked again.
+    /// Takes the reply to a sync. If it is not complete, [`needs_sync`](Self::needs_sync) is `true` again and the rest
+    /// must be requested.
     pub(super) fn apply_sync(&mut self, sync: Sync, now: Duration) {
         let Phase::Syncing { requested } = std::mem::replace(&mut self.phase, Phase::Paused) else {
             return;
@@ -151,7 +156,8 @@ impl Tracker {
         }
         self.phase = Phase::Live;
         self.since = Some(sync.server_time);
-        // What even this sync could not place never will be.
+        // The sync has returned every conversation of the user, so these are of a conversation that the user may not
+        // see.
         self.conversations
             .retain(|_, tracked| !(tracked.was_unplaced && tracked.is_unplaced()));
         for (id, tracked) in &mut self.conversations {
@@ -170,7 +176,8 @@ impl Tracker {
         self.deliveries.push_back(delivery);
     }
 
-    /// Lets events pass by until the next [`sync`](Self::sync): the connection is gone, or the consumer is far behind.
+    /// Ignores events until the next [`begin_sync`](Self::begin_sync), because the connection was lost or the consumer
+    /// is too far behind.
     pub(super) fn pause(&mut self) {
         self.phase = Phase::Paused;
         self.needs_sync = false;
@@ -181,7 +188,7 @@ impl Tracker {
         }
     }
 
-    /// Takes an event in.
+    /// Takes an event from the server.
     pub(super) fn apply_event(&mut self, event: Event, now: Duration) {
         if self.phase == Phase::Paused {
             return;
@@ -206,22 +213,32 @@ impl Tracker {
                 self.deliveries
                     .push_back(Update::Receipts { conversation_id, items }.into());
             }
-            Event::Typing { .. } | Event::Presence(_) => {
-                self.deliveries.extend(Update::transient(&event).map(Delivery::from))
+            Event::Typing {
+                conversation_id,
+                user_id,
+                typing,
+            } => {
+                let update = Update::Typing {
+                    conversation_id,
+                    user_id,
+                    typing,
+                };
+                self.deliveries.push_back(update.into());
             }
+            Event::Presence(presence) => self.deliveries.push_back(Update::Presence(presence).into()),
             Event::Resync {} => self.needs_sync = true,
-            // The rest is the connection's, or concerns no conversation.
-            _ => {}
+            // Handled by the socket.
+            Event::Hello(_) | Event::SessionRevoked { .. } => {}
         }
     }
 
-    /// Takes a message in, told by an event or by the reply to what changed it.
+    /// Takes a message, from an event or from the reply to the request that changed it.
     pub(super) fn apply_message(&mut self, message: Message, now: Duration) {
         let (id, rev) = (message.conversation_id, message.rev);
         self.insert_change(id, rev, Change::Message(Box::new(message)), now);
     }
 
-    /// When [`fetches`](Self::fetches) has something new.
+    /// Returns when [`take_due_fetches`](Self::take_due_fetches) will have something to return.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let dues = self.conversations.values().filter_map(|tracked| match tracked.fetch {
             Fetch::Gap(at) | Fetch::Due(at) => Some(at),
@@ -230,7 +247,7 @@ impl Tracker {
         dues.min()
     }
 
-    /// Returns which changes are to be fetched now: after which position, of which conversations.
+    /// Returns the fetches that are due, as conversation and position to fetch from, and marks them as in progress.
     pub(super) fn take_due_fetches(&mut self, now: Duration) -> Vec<(ConversationId, Rev)> {
         let is_due = |tracked: &Tracked| matches!(tracked.fetch, Fetch::Gap(at) | Fetch::Due(at) if at <= now);
         let due = self.conversations.iter_mut().filter(|(_, tracked)| is_due(tracked));
@@ -241,7 +258,7 @@ impl Tracker {
         .collect()
     }
 
-    /// Takes what was fetched.
+    /// Takes the result of a fetch.
     pub(super) fn apply_fetch(&mut self, id: ConversationId, result: Result<Fetched, FetchError>, now: Duration) {
         let Some(tracked) = self
             .conversations
@@ -287,17 +304,17 @@ impl Tracker {
         }
     }
 
-    /// Takes in a conversation that a sync tells of without having been asked about it.
+    /// Takes a conversation that a sync has returned although the request did not name it.
     fn add_unrequested(&mut self, conversation: &Conversation, position: Position, now: Duration) {
         match self.conversations.get(&conversation.id) {
             Some(tracked) if tracked.position.is_some() && !tracked.has_left => {}
-            // At the very beginning, what is there is history.
+            // Before the first sync, everything that exists is history.
             _ if self.since.is_none() => self.reset_to(conversation.id, position),
             _ => self.start_following(conversation, now),
         }
     }
 
-    /// Follows a conversation that is new, from its beginning or from where one had left it.
+    /// Starts to follow a conversation that is new, or that the user has rejoined.
     fn start_following(&mut self, conversation: &Conversation, now: Duration) {
         let tracked = self.conversations.entry(conversation.id).or_default();
         let earliest = Rev(conversation.head.rev.0.saturating_sub(MAX_NEW_CHANGES));
@@ -323,6 +340,7 @@ impl Tracker {
         }
     }
 
+    /// Sets the position of a conversation without delivering what lies before it.
     fn reset_to(&mut self, id: ConversationId, position: Position) {
         let tracked = self.conversations.entry(id).or_default();
         let pending = std::mem::take(&mut tracked.pending);
@@ -338,6 +356,7 @@ impl Tracker {
         });
     }
 
+    /// Stops following a conversation. Its position is kept for the case that the user rejoins.
     fn remove(&mut self, id: ConversationId) {
         let Some(tracked) = self.conversations.get_mut(&id).filter(|tracked| !tracked.has_left) else {
             return;

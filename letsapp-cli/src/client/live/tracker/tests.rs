@@ -84,7 +84,7 @@ fn empty_sync() -> Sync {
     }
 }
 
-/// A follower that has synced, and knows `CHAT` up to `seq` and `rev`.
+/// Returns a tracker that has synced and knows `CHAT` up to `seq` and `rev`.
 fn tracker_at(seq: u64, rev: u64) -> Tracker {
     let position = Position {
         rev: Rev(rev),
@@ -107,7 +107,7 @@ fn tracker_at(seq: u64, rev: u64) -> Tracker {
     tracker
 }
 
-/// What was handed over, in short: `+5@7` is new message 5 as of rev 7, `~` a changed one.
+/// Summarises the delivered updates: `+5@7` is new message 5 at rev 7, `~5@7` a changed one.
 fn delivered(tracker: &mut Tracker) -> Vec<String> {
     let updates = tracker.take_deliveries().filter_map(|delivery| delivery.update);
     updates
@@ -184,7 +184,7 @@ fn a_hole_is_asked_for_after_a_second() {
     assert_eq!(tracker.take_due_fetches(NOW + GAP_TIMEOUT / 2), []);
     assert_eq!(tracker.take_due_fetches(NOW + GAP_TIMEOUT), [(CHAT, Rev(7))]);
     assert_eq!(tracker.take_due_fetches(NOW + GAP_TIMEOUT), [], "once");
-    // Meanwhile life goes on, and message 6 was edited.
+    // Meanwhile message 9 arrives, and message 6 was edited.
     tracker.apply_event(created(9, 12), NOW + GAP_TIMEOUT);
     let items = vec![message(7, 9), message(8, 10), message(6, 11)];
     tracker.apply_fetch(CHAT, Ok(Fetched { items, rev: Rev(11) }), NOW + GAP_TIMEOUT);
@@ -232,7 +232,7 @@ fn what_was_missed_is_told_as_if_live_and_once() {
     let request = tracker.begin_sync();
     assert_eq!(request.conversations, BTreeMap::from([(CHAT, Rev(7))]));
     assert_eq!(request.since, Some(empty_sync().server_time));
-    // Subscribed already, so some of it comes twice.
+    // Events arrive during the sync as well, so some changes come twice.
     tracker.apply_event(created(7, 10), NOW);
     tracker.apply_event(created(8, 11), NOW);
     let changes = vec![message(6, 8), message(2, 9), message(7, 10)];
@@ -340,7 +340,8 @@ fn a_conversation_made_while_we_were_away_is_read_from_its_beginning() {
 #[test]
 fn a_new_conversation_whose_picture_was_taken_late_loses_no_message() {
     let mut tracker = tracker_at(0, 0);
-    // The event was made when the first message was already there; that one's own event comes after it.
+    // The conversation's event was created when the first message already existed; that message's own event comes after
+    // it.
     let new = Conversation {
         id: OTHER,
         ..conversation(OTHER, 1, 1)
@@ -472,8 +473,8 @@ fn a_server_that_may_have_missed_events_is_asked() {
     assert!(tracker.needs_sync(), "it was said again after the question");
 }
 
-/// A server with one conversation, a network that loses, doubles and swaps events and breaks, and a consumer. Whatever
-/// happens, the consumer has heard of every message once, in order of `rev`, and has the server's state in the end.
+/// Simulates a server with one conversation, a network that loses, duplicates and reorders events, and a consumer. The
+/// consumer must see every message once, ordered by `rev`, and have the server's state at the end.
 #[test]
 fn no_network_makes_the_consumer_miss_anything() {
     for seed in 1..=300 {
@@ -589,7 +590,7 @@ fn simulate(seed: u64) {
     );
 }
 
-/// Chance that comes out the same every time.
+/// Pseudorandom numbers, the same in every run.
 struct Dice(u64);
 
 impl Dice {
