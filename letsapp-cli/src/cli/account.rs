@@ -1,4 +1,4 @@
-//! `account`.
+//! The command `account`.
 
 use clap::Subcommand;
 use letsapp_core::protocol::requests::{DeleteAccount, Password};
@@ -11,7 +11,8 @@ use super::render::name_of;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Account {
-    /// Delete one's account: its name is never given out again, and what it wrote stays as from a deleted user
+    /// Delete your account. Your username is never given to anyone else, and your messages stay, as those of a deleted
+    /// user
     Delete {
         #[command(flatten)]
         confirmation: Confirmation,
@@ -29,7 +30,7 @@ impl Account {
         let explain = |error| context.explain(error);
         let me = context.client.me().await.map_err(explain)?.user;
         let name = name_of(&me);
-        confirmation.require(&format!("Delete the account {name} for ever?"))?;
+        confirmation.require(&format!("Delete the account {name} permanently?"))?;
         let refused = |_| Failure::Refused("the password is wrong".to_owned());
         let password = Password::presented(password_input.password("Password: ")?).map_err(refused)?;
         let request = DeleteAccount { password };

@@ -1,4 +1,4 @@
-//! `register`, `login`, `logout`.
+//! The commands `register`, `login` and `logout`.
 
 use std::io::{self, IsTerminal};
 
@@ -14,12 +14,12 @@ use crate::ClientError;
 
 #[derive(Debug, Args)]
 pub(super) struct Register {
-    /// The name to sign in with and to be found by: 3 to 32 of a-z 0-9 _ .
+    /// Your username, to sign in with and to be found by: 3 to 32 characters of a-z 0-9 _ .
     username: String,
-    /// What others see [default: the username]
+    /// The name that others see [default: the username]
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
-    /// An address to sign in with, told to nobody else
+    /// An email address to sign in with. Not shown to others
     #[arg(long)]
     email: Option<String>,
     #[command(flatten)]
@@ -28,7 +28,7 @@ pub(super) struct Register {
 
 #[derive(Debug, Args)]
 pub(super) struct Login {
-    /// The username, or the email
+    /// Your username or email address
     username: String,
     #[command(flatten)]
     credentials: Credentials,
@@ -38,15 +38,16 @@ pub(super) struct Login {
 struct Credentials {
     #[command(flatten)]
     password_input: PasswordInput,
-    /// What to call this device
+    /// A name for this device, shown in the list of your sessions
     #[arg(long, value_name = "NAME", default_value_t = default_device_name())]
     device: String,
 }
 
-/// A password that is typed, by a person or a program.
+/// Source of the password: a prompt on the terminal, or standard input for programs. Never an argument, because other
+/// users of the computer can see those.
 #[derive(Debug, Args)]
 pub(super) struct PasswordInput {
-    /// Read the password from standard input instead of asking for it
+    /// Read the password from standard input instead of prompting for it
     #[arg(long)]
     password_stdin: bool,
 }
@@ -95,7 +96,7 @@ impl Login {
     }
 }
 
-/// Signs out. Where nobody is signed in, there is nothing left to do.
+/// Signs out. Not an error if nobody is signed in.
 pub(super) async fn logout(context: &Context) -> Result<(), Failure> {
     match context.client.logout().await {
         Ok(()) => context.output.status("signed out"),
@@ -122,7 +123,7 @@ impl PasswordInput {
             return Ok(line);
         }
         if !io::stdin().is_terminal() {
-            let line = "there is no terminal to ask for the password: give it with --password-stdin";
+            let line = "there is no terminal to read the password from: use --password-stdin";
             return Err(Failure::Usage(line.to_owned()));
         }
         rpassword::prompt_password(prompt).map_err(Failure::local)

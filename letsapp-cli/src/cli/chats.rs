@@ -1,4 +1,4 @@
-//! `chats`.
+//! The command `chats`.
 
 use clap::Args;
 
@@ -9,15 +9,15 @@ use super::render::{Names, local_time, summary, title_of};
 use super::sanitize::excerpt;
 use crate::{Page, collect_pages};
 
-/// How much of the latest message is shown.
+/// Number of characters to show of the latest message. Leaves room for the title and the id on a wide terminal.
 const EXCERPT_CHARS: usize = 60;
 
 #[derive(Debug, Args)]
 pub(super) struct Chats {
-    /// Only those with something unread
+    /// List only conversations with unread messages
     #[arg(long)]
     unread: bool,
-    /// At most so many
+    /// List at most this many conversations
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 }

@@ -1,4 +1,4 @@
-//! `completions`.
+//! The command `completions`.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
@@ -8,7 +8,7 @@ use super::output::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct Completions {
-    /// For which shell
+    /// The shell to write the script for
     shell: Shell,
 }
 

@@ -1,4 +1,4 @@
-//! The user's configuration directory: which server, and the tokens for each.
+//! The user's configuration directory. It holds the last server and the tokens for each server.
 
 use std::fs;
 use std::io;
@@ -24,20 +24,20 @@ struct ConfigFile {
 }
 
 impl ConfigDir {
-    /// Finds it: `LETSAPP_CONFIG_DIR`, or the place that the system has for such things.
+    /// Returns the directory in `LETSAPP_CONFIG_DIR`, or the usual one of the operating system.
     pub(super) fn locate() -> Result<Self, Failure> {
         let from_env = std::env::var_os("LETSAPP_CONFIG_DIR")
             .filter(|name| !name.is_empty())
             .map(PathBuf::from);
         let default_dir = || directories::ProjectDirs::from("", "", "letsapp").map(|dirs| dirs.config_dir().to_owned());
         let directory = from_env.or_else(default_dir);
-        let missing = "there is no home directory: set LETSAPP_CONFIG_DIR to a directory to keep tokens in";
+        let missing = "there is no home directory: set LETSAPP_CONFIG_DIR to a directory for configuration and tokens";
         Ok(Self {
             directory: directory.ok_or_else(|| Failure::local(missing))?,
         })
     }
 
-    /// Returns the server that was last signed in at, or the one on this computer.
+    /// Returns the server of the last sign-in, or the default one on this computer.
     pub(super) fn server(&self) -> Result<Server, Failure> {
         let path = self.config_path();
         let config = match fs::read_to_string(&path) {
@@ -49,7 +49,7 @@ impl ConfigDir {
         server.parse().map_err(|error| self.damaged(error))
     }
 
-    /// Remembers the server for the next time.
+    /// Saves the server as the default of later commands.
     pub(super) fn save_server(&self, server: &Server) -> Result<(), Failure> {
         let config = ConfigFile {
             server: Some(server.to_string()),
@@ -59,7 +59,7 @@ impl ConfigDir {
         replace_private_file(&self.config_path(), text.as_bytes()).map_err(Failure::local)
     }
 
-    /// Returns where the tokens for a server are kept.
+    /// Returns the token store for a server.
     pub(super) fn tokens(&self, server: &Server) -> FileTokens {
         FileTokens::new(
             self.directory
@@ -77,7 +77,7 @@ impl ConfigDir {
     }
 }
 
-/// Writes a server's address so that it can be a file's name, and no two are the same.
+/// Returns a file name for a server. Escaping keeps the names of different servers different.
 fn file_name(server: &Server) -> String {
     let address = server.to_string();
     let escape = |byte: u8| match byte {

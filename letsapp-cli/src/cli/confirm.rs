@@ -1,4 +1,4 @@
-//! Asking before something goes that nothing brings back.
+//! The confirmation that is required before something is deleted for good.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -8,19 +8,19 @@ use super::failure::Failure;
 
 #[derive(Debug, Args)]
 pub(super) struct Confirmation {
-    /// Do it without asking
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
 }
 
 impl Confirmation {
-    /// Asks the person whether they mean it, unless they have said so already.
+    /// Asks the user for confirmation, unless `--yes` was given.
     pub(super) fn require(&self, question: &str) -> Result<(), Failure> {
         if self.yes {
             return Ok(());
         }
         if !io::stdin().is_terminal() {
-            let line = "there is no terminal to ask whether you mean it: say so with --yes";
+            let line = "there is no terminal to ask for confirmation: use --yes to skip it";
             return Err(Failure::Usage(line.to_owned()));
         }
         let mut stderr = io::stderr().lock();

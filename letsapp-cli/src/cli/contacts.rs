@@ -1,4 +1,4 @@
-//! `contacts`, `block`, `unblock`, `blocks`.
+//! The commands `contacts`, `block`, `unblock` and `blocks`.
 
 use clap::{Args, Subcommand};
 use letsapp_core::contacts::Alias;
@@ -21,26 +21,26 @@ pub(super) struct Contacts {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show whom one lists (the default)
+    /// List your contacts (the default)
     List,
-    /// List somebody, or change what to call them
+    /// Add a contact, or change its name
     Add {
-        /// Whom
+        /// The user: a username or an id
         user: Target,
-        /// What to call them; without it, they are called as they call themselves
+        /// Your own name for the contact, instead of the user's display name
         #[arg(long = "as", value_name = "NAME")]
         alias: Option<String>,
     },
-    /// Take somebody off the list
+    /// Remove a contact
     Remove {
-        /// Whom
+        /// The user: a username or an id
         user: Target,
     },
 }
 
 #[derive(Debug, Args)]
 pub(super) struct UserArgument {
-    /// Whom
+    /// The user: a username or an id
     user: Target,
 }
 
@@ -71,7 +71,7 @@ impl Contacts {
     }
 }
 
-/// Blocks somebody.
+/// Blocks a user.
 pub(super) async fn block(argument: UserArgument, context: &Context) -> Result<(), Failure> {
     let user = argument.user.user(context).await?;
     let blocked = context.client.block(user).await;
@@ -79,7 +79,7 @@ pub(super) async fn block(argument: UserArgument, context: &Context) -> Result<(
     context.output.status("blocked")
 }
 
-/// Takes a block down.
+/// Removes a block.
 pub(super) async fn unblock(argument: UserArgument, context: &Context) -> Result<(), Failure> {
     let user = argument.user.user(context).await?;
     let unblocked = context.client.unblock(user).await;
@@ -87,7 +87,7 @@ pub(super) async fn unblock(argument: UserArgument, context: &Context) -> Result
     context.output.status("unblocked")
 }
 
-/// Shows whom one blocks.
+/// Lists the blocked users.
 pub(super) async fn blocks(context: &Context) -> Result<(), Failure> {
     let all = collect_pages(|page: Page| context.client.blocks(page)).await;
     for block in all.map_err(|error| context.explain(error))? {
@@ -106,7 +106,7 @@ fn show(context: &Context, contact: &Contact) -> Result<(), Failure> {
     })
 }
 
-/// Shows a contact's names, one's own for them first.
+/// Returns a contact's names, the user's own name for it first.
 fn display_names(contact: &Contact) -> String {
     let name = name_of(&contact.user);
     match &contact.alias {

@@ -1,4 +1,4 @@
-//! What every command works with.
+//! The context in which commands run.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::output::Output;
 use crate::{Client, ClientError, Server};
 
-/// The server, the user's files, and where to write.
+/// The client, the configuration and the output of a command.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) client: Client,
@@ -33,7 +33,7 @@ impl Context {
         })
     }
 
-    /// Says at which server one is not signed in.
+    /// Converts an error of the client. If nobody is signed in, the message names the server.
     pub(super) fn explain(&self, error: ClientError) -> Failure {
         match error {
             ClientError::SignedOut => Failure::SignedOut(self.client.server().clone()),

@@ -1,4 +1,4 @@
-//! `group`.
+//! The command `group`.
 
 use clap::Subcommand;
 use letsapp_core::conversations::Role;
@@ -19,11 +19,11 @@ use crate::collect_pages;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Group {
-    /// Make a group, with oneself as its owner
+    /// Create a group and become its owner
     Create {
-        /// What it is called
+        /// The title of the group
         title: String,
-        /// Who else is in
+        /// The other members: usernames or ids
         #[arg(value_name = "USER")]
         users: Vec<Target>,
     },
@@ -31,7 +31,7 @@ pub(super) enum Group {
     Add {
         /// The group's title or id
         group: Target,
-        /// Whom
+        /// The new members: usernames or ids
         #[arg(value_name = "USER", required = true)]
         users: Vec<Target>,
     },
@@ -39,7 +39,7 @@ pub(super) enum Group {
     Remove {
         /// The group's title or id
         group: Target,
-        /// Whom
+        /// The member: a username or an id
         user: Target,
     },
     /// Leave a group
@@ -47,7 +47,7 @@ pub(super) enum Group {
         /// The group's title or id
         group: Target,
     },
-    /// Delete a group, for all who are or were in it
+    /// Delete a group and its messages for all members, present and former
     Delete {
         /// The group's title or id
         group: Target,
@@ -107,7 +107,7 @@ impl Group {
                 let group = group.group(context).await?;
                 let title = client.conversation(group).await.map_err(explain)?.title;
                 let title = one_line(&title.unwrap_or_default());
-                confirmation.require(&format!("Delete the group {title} with all that was said in it?"))?;
+                confirmation.require(&format!("Delete the group {title} and all its messages?"))?;
                 client.delete_conversation(group).await.map_err(explain)?;
                 context.output.status("deleted")
             }

@@ -1,4 +1,4 @@
-//! `listen`.
+//! The command `listen`.
 
 use clap::Args;
 use letsapp_core::id::{ConversationId, Seq};
@@ -17,7 +17,7 @@ use crate::{Live, Update};
 
 #[derive(Debug, Args)]
 pub(super) struct Listen {
-    /// Only this conversation: a username, a group's title, or an id
+    /// Show only this conversation: a username, a group's title, or an id
     #[arg(value_name = "USER|CONVERSATION")]
     only: Option<Target>,
 }
@@ -74,7 +74,7 @@ impl Listen {
     }
 }
 
-/// Tells the sender that the message is here. Whether that was heard is of no interest here.
+/// Marks a message as delivered. A failure does not matter here: the next receipt includes this one.
 fn acknowledge(live: &Live, id: ConversationId, seq: Seq) {
     let live = live.clone();
     tokio::spawn(async move {
@@ -83,11 +83,12 @@ fn acknowledge(live: &Live, id: ConversationId, seq: Seq) {
             read: None,
         };
         if let Err(error) = live.acknowledge(id, request).await {
-            tracing::debug!(%error, "a receipt was not taken");
+            tracing::debug!(%error, "receipt failed");
         }
     });
 }
 
+/// Returns the conversation that an update belongs to.
 fn conversation_of(update: &Update) -> Option<ConversationId> {
     match update {
         Update::Message(message) | Update::MessageChanged(message) => Some(message.conversation_id),
@@ -98,7 +99,7 @@ fn conversation_of(update: &Update) -> Option<ConversationId> {
     }
 }
 
-/// Writes an update as an event, by the same names as on the socket where there are some.
+/// Converts an update to JSON, in the form of the server's event if there is one.
 fn to_json(update: &Update) -> Option<Value> {
     let event = |event: Event| serde_json::to_value(event).expect("events are plain data");
     let object = match update.clone() {
@@ -149,11 +150,15 @@ fn to_line(
                 render::message(message, names, colours, None)
             )
         }
-        Update::ConversationRemoved(id) => format!("{}: {}", title(*id), colours.apply(Style::Dim, "you are out")),
+        Update::ConversationRemoved(id) => format!(
+            "{}: {}",
+            title(*id),
+            colours.apply(Style::Dim, "you are no longer a member")
+        ),
         Update::Reset(id) => format!(
             "{}: {}",
             title(*id),
-            colours.apply(Style::Dim, "much was missed: see `history`")
+            colours.apply(Style::Dim, "too many messages were missed: see `letsapp history`")
         ),
         Update::CaughtUp => colours.apply(Style::Dim, "— listening; Ctrl-C ends it"),
         Update::Disconnected { reason, .. } => colours.apply(

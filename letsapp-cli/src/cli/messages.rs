@@ -1,4 +1,4 @@
-//! `send`, `history`.
+//! The commands `send` and `history`, and what other commands need of messages and names.
 
 use std::io::Read;
 use std::time::Duration;
@@ -16,35 +16,37 @@ use super::target::Target;
 use crate::client::new_id;
 use crate::{ClientError, HistoryRange, Page};
 
-/// How often a message is offered when the server is not to be reached, and the wait between.
+/// Number of attempts to send a message. Spans three seconds, enough for a network to reconnect. Longer failures are
+/// for the user to decide on.
 const SEND_ATTEMPTS: u32 = 4;
+// Base of the delay between attempts, multiplied by the number of the attempt.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub(super) struct Send {
-    /// To whom: a username, a group's title, or an id
+    /// The recipient: a username, a group's title, or an id
     #[arg(value_name = "USER|CONVERSATION")]
     to: Target,
-    /// The words; - reads them from standard input, and -- stands before words that begin with a hyphen
+    /// The text. Use - to read it from standard input, and -- before a text that starts with a hyphen
     #[arg(value_name = "TEXT", required = true)]
     words: Vec<String>,
-    /// The number of the message that this one answers
+    /// The number of the message to reply to
     #[arg(long, value_name = "SEQ")]
     reply_to: Option<u64>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct History {
-    /// With whom: a username, a group's title, or an id
+    /// The conversation: a username, a group's title, or an id
     #[arg(value_name = "USER|CONVERSATION")]
     with: Target,
-    /// At most so many messages
+    /// Show at most this many messages
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Only messages before this one
+    /// Show only messages before this one
     #[arg(long, value_name = "SEQ", conflicts_with = "after")]
     before: Option<u64>,
-    /// Only messages after this one
+    /// Show only messages after this one
     #[arg(long, value_name = "SEQ")]
     after: Option<u64>,
 }
@@ -96,7 +98,7 @@ impl History {
     }
 }
 
-/// Reads a part of the history, the oldest first.
+/// Returns up to `limit` messages of a conversation's history, the oldest first.
 pub(super) async fn read_history(
     context: &Context,
     conversation: &Conversation,
@@ -119,7 +121,7 @@ pub(super) async fn read_history(
     Ok(messages)
 }
 
-/// Learns what to call those who appear in messages.
+/// Loads the names of the senders of some messages.
 pub(super) async fn load_names(
     context: &Context,
     conversation: &Conversation,
@@ -136,7 +138,7 @@ pub(super) async fn load_names(
     Ok(names)
 }
 
-/// Learns what to call somebody. A name is not worth failing for.
+/// Loads the name of a user, unless it is known. A failure is ignored: the message can be shown without the name.
 pub(super) async fn load_name(context: &Context, names: &mut Names, id: UserId) {
     if !names.contains(id)
         && let Ok(user) = context.client.user(id).await
@@ -145,7 +147,7 @@ pub(super) async fn load_name(context: &Context, names: &mut Names, id: UserId) 
     }
 }
 
-/// Sends a message, a few times if need be: its id keeps it from being sent twice.
+/// Sends a message, repeatedly if the server can't be reached. The message's id keeps it from being stored twice.
 async fn send_with_retries(context: &Context, to: &Conversation, request: SendMessage) -> Result<Message, ClientError> {
     for attempt in 1..SEND_ATTEMPTS {
         match context.client.send(to.id, request.clone()).await {

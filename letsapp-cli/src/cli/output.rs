@@ -1,4 +1,4 @@
-//! Everything that is written: to standard output what was asked for, to standard error what went wrong.
+//! Output of commands: results to standard output, errors to standard error.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,45 +7,45 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::sanitize::one_line;
 
-/// For whom a command writes.
+/// Format of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// For people.
+    /// Text, for people.
     Text,
-    /// For programs: one JSON object per line.
+    /// JSON, one object per line, for programs.
     Json,
 }
 
-/// Where a command writes.
+/// Format and colours of a command's output.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Output {
     format: Format,
     colours: Colours,
 }
 
-/// Colours, or none.
+/// Whether text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colours {
     /// With ANSI colours.
     On,
-    /// Without.
+    /// Without colours.
     Off,
 }
 
-/// How some text stands out.
+/// Meaning of a coloured text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
     /// Less important.
     Dim,
-    /// A person.
+    /// Name of a user or title of a conversation.
     Name,
-    /// Oneself.
+    /// Name of the signed-in user.
     Me,
-    /// Read by the other one.
+    /// Read by the recipients.
     Read,
-    /// Went wrong.
+    /// A failure.
     Error,
-    /// Was looked for.
+    /// A match of a search.
     Match,
 }
 
@@ -68,21 +68,21 @@ impl Output {
         self.colours
     }
 
-    /// Writes a line. What others wrote has been made harmless before.
+    /// Prints a line. Text from other users must be sanitized before.
     pub(super) fn line(&self, line: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         writeln!(stdout, "{line}")?;
         Ok(stdout.flush()?)
     }
 
-    /// Writes bytes as they are.
+    /// Prints bytes unchanged.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes)?;
         Ok(stdout.flush()?)
     }
 
-    /// Writes something, for people or for programs.
+    /// Prints a value, as JSON or as the given line, depending on the format.
     pub(super) fn show(&self, value: &impl Serialize, line: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.format {
             Format::Text => self.line(&line()),
@@ -90,7 +90,7 @@ impl Output {
         }
     }
 
-    /// Writes what a person wants to know, and a program does not.
+    /// Prints a status message. Programs get none, since the exit code tells them all they need.
     pub(super) fn status(&self, line: &str) -> Result<(), Failure> {
         match self.format {
             Format::Text => self.line(line),
@@ -98,15 +98,15 @@ impl Output {
         }
     }
 
-    /// Writes what went wrong to standard error.
+    /// Prints an error message to standard error.
     pub(super) fn error(&self, line: &str) {
-        // There is nowhere else to say it.
+        // If standard error can't be written, there is no way left to report the failure.
         let _ = writeln!(io::stderr().lock(), "letsapp: {}", one_line(line));
     }
 }
 
 impl Colours {
-    /// Makes text stand out.
+    /// Colours a text.
     pub(super) fn apply(self, style: Style, text: &str) -> String {
         let code = match style {
             Style::Dim => "2",

@@ -1,4 +1,4 @@
-//! `presence`.
+//! The command `presence`.
 
 use std::collections::HashMap;
 
@@ -15,15 +15,15 @@ use crate::{Live, Update};
 
 #[derive(Debug, Args)]
 pub(super) struct Presence {
-    /// Who: usernames or ids
+    /// The users: usernames or ids
     #[arg(value_name = "USER", required = true)]
     users: Vec<Target>,
-    /// Go on, and show who comes and goes, until Ctrl-C
+    /// Keep running and show changes, until Ctrl-C
     #[arg(long)]
     watch: bool,
 }
 
-/// What to call those who are shown, and what was shown of them last.
+/// Names of the users to show, and the presence that was shown last.
 #[derive(Default)]
 struct PresenceView {
     names: HashMap<UserId, String>,
@@ -64,7 +64,7 @@ impl PresenceView {
                 _ = tokio::signal::ctrl_c() => None,
             };
             match update {
-                // A watch lasts as long as its connection.
+                // The server forgets the watch when a connection ends.
                 Some(Update::Connected(_)) => watch(&live, user_ids),
                 Some(Update::Presence(presence)) => self.show(context, presence)?,
                 Some(Update::Disconnected { reason, .. }) => {
@@ -82,13 +82,13 @@ impl PresenceView {
         Ok(())
     }
 
-    /// Shows somebody's presence, if it is not what was shown before; others, who are contacts, are passed over.
+    /// Shows a presence if it differs from the one shown before. Contacts that were not asked for are ignored.
     fn show(&mut self, context: &Context, presence: protocol::Presence) -> Result<(), Failure> {
         let Some(name) = self.names.get(&presence.user_id) else {
             return Ok(());
         };
         let before = self.last.insert(presence.user_id, presence);
-        // Of one who is online, the time only says that it is now.
+        // For users who are online, the time is that of the event and always differs.
         let is_known = |before: protocol::Presence| match presence.status {
             PresenceStatus::Online => before.status == PresenceStatus::Online,
             PresenceStatus::Offline => before == presence,
@@ -102,12 +102,12 @@ impl PresenceView {
     }
 }
 
-/// Asks who is there; the answer comes as updates.
+/// Watches the presence of some users, which arrives as updates.
 fn watch(live: &Live, user_ids: &[UserId]) {
     let (live, user_ids) = (live.clone(), user_ids.to_vec());
     tokio::spawn(async move {
         if let Err(error) = live.watch_presence(user_ids).await {
-            tracing::warn!(%error, "it is not told who is there");
+            tracing::warn!(%error, "can't watch presence");
         }
     });
 }

@@ -1,4 +1,4 @@
-//! `profile`, `settings`.
+//! The commands `profile` and `settings`.
 
 use clap::{Args, Subcommand, ValueEnum};
 use letsapp_core::protocol::MyProfile;
@@ -12,16 +12,16 @@ use super::sanitize::{one_line, sanitize};
 
 #[derive(Debug, Args)]
 pub(super) struct Profile {
-    /// What others see
+    /// Set the name that others see
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
-    /// A few words about oneself
+    /// Set a short text about yourself
     #[arg(long, value_name = "WORDS")]
     about: Option<String>,
-    /// An address to sign in with, told to nobody else
+    /// Set an email address to sign in with. Not shown to others
     #[arg(long, conflicts_with = "no_email")]
     email: Option<String>,
-    /// Take the address away
+    /// Remove the email address
     #[arg(long)]
     no_email: bool,
 }
@@ -34,12 +34,12 @@ pub(super) struct Settings {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum Change {
-    /// Who sees when one was last connected, and whether one is now
+    /// Set who can see whether you are online and when you were last seen
     LastSeen {
-        /// Everyone, those whom one lists as contacts, or nobody
+        /// Everyone, only your contacts, or nobody
         to: Viewers,
     },
-    /// Whether others are told what one has read
+    /// Set whether others can see which messages you have read
     ReadReceipts {
         /// On or off
         to: Switch,
@@ -114,7 +114,7 @@ impl Settings {
     }
 }
 
-/// Changes what is to be changed, and returns what is then.
+/// Applies a change, if there is one, and returns the current profile.
 async fn answer(context: &Context, request: UpdateMe) -> Result<MyProfile, Failure> {
     let profile = if request == UpdateMe::default() {
         context.client.me().await

@@ -1,4 +1,4 @@
-//! How people, moments and messages look to a person. Pure: what is not known is not asked for.
+//! Text for users, times and messages. Pure functions: nothing is requested from the server.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use letsapp_core::time::{Clock, SystemClock, Timestamp};
 use super::output::{Colours, Style};
 use super::sanitize::{one_line, sanitize};
 
-/// What to call whom.
+/// Names of users, by id.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     me: Option<UserId>,
@@ -40,7 +40,7 @@ impl Names {
         self.me == Some(id)
     }
 
-    /// Returns what to call somebody.
+    /// Returns a user's name, as shown in messages.
     pub(super) fn name(&self, id: UserId) -> String {
         match self.known.get(&id) {
             _ if self.is_me(id) => "you".to_owned(),
@@ -55,7 +55,7 @@ impl Names {
     }
 }
 
-/// Shows a user's names.
+/// Returns a user's display name, with the username if it is different.
 pub(super) fn name_of(user: &User) -> String {
     match &user.username {
         None => "a deleted user".to_owned(),
@@ -71,7 +71,7 @@ fn short_name_of(user: &User) -> String {
     }
 }
 
-/// Shows what a conversation is called.
+/// Returns the title of a group, or the name of the other user in a direct conversation.
 pub(super) fn title_of(conversation: &Conversation) -> String {
     match (&conversation.title, &conversation.peer) {
         (Some(title), _) => one_line(title),
@@ -80,7 +80,7 @@ pub(super) fn title_of(conversation: &Conversation) -> String {
     }
 }
 
-/// Shows a moment by the clock on the wall here.
+/// Formats a time in the local time zone, without the date if it is today.
 pub(super) fn local_time(at: Timestamp) -> String {
     local_time_in(at, SystemClock.now(), &TimeZone::system())
 }
@@ -100,7 +100,7 @@ fn local_time_in(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     at.strftime(format).to_string()
 }
 
-/// Shows whether somebody is there, or when they were.
+/// Formats a presence.
 pub(super) fn presence(presence: &Presence) -> String {
     match (presence.status, presence.last_seen_at) {
         (PresenceStatus::Online, _) => "online".to_owned(),
@@ -109,7 +109,7 @@ pub(super) fn presence(presence: &Presence) -> String {
     }
 }
 
-/// Shows a message in words, without who said it and when.
+/// Returns the text of a message, without its sender and time.
 pub(super) fn summary(message: &Message, names: &Names) -> String {
     if message.deleted_at.is_some() {
         return "(deleted)".to_owned();
@@ -119,7 +119,7 @@ pub(super) fn summary(message: &Message, names: &Names) -> String {
     }
     if message.kind == MessageKind::System {
         return format!(
-            "{} did something that only a newer version can tell",
+            "{} did something that this version can't show",
             names.name(message.sender_id)
         );
     }
@@ -131,7 +131,7 @@ pub(super) fn summary(message: &Message, names: &Names) -> String {
     words.into_iter().chain(files).collect::<Vec<_>>().join(" ")
 }
 
-/// Shows a message on a line of its own, or more if it has more.
+/// Returns a message with its number, time, sender and reactions. Further lines of its text are indented.
 pub(super) fn message(message: &Message, names: &Names, colours: Colours, ticks: Option<ReceiptStatus>) -> String {
     let head = colours.apply(
         Style::Dim,
@@ -169,7 +169,7 @@ pub(super) fn message(message: &Message, names: &Names, colours: Colours, ticks:
     format!("{head} {name}: {words}{notes}")
 }
 
-/// Shows who has reacted how: `[❤ 2 👍 1]`.
+/// Returns a message's reactions with their counts, such as `[❤ 2 👍 1]`.
 pub(super) fn reactions(message: &Message) -> String {
     if message.reactions.is_empty() {
         return String::new();
@@ -182,7 +182,7 @@ pub(super) fn reactions(message: &Message) -> String {
     format!("[{}]", each.join(" "))
 }
 
-/// Shows how far a message has come: ✓ the server has it, ✓✓ the other one has it, ✓✓ in colour it was read.
+/// Returns the ticks for a status: ✓ sent, ✓✓ delivered, coloured ✓✓ read. Without colours, the latter says so.
 pub(super) fn ticks(status: ReceiptStatus, colours: Colours) -> String {
     match (status, colours) {
         (ReceiptStatus::Sent, _) => colours.apply(Style::Dim, "✓"),
@@ -195,9 +195,9 @@ pub(super) fn ticks(status: ReceiptStatus, colours: Colours) -> String {
 fn system(sender: UserId, event: &SystemEvent, names: &Names) -> String {
     let who = names.name(sender);
     match event {
-        SystemEvent::GroupCreated { .. } => format!("{who} made the group"),
-        SystemEvent::TitleChanged { title } => format!("{who} called the group {}", one_line(title)),
-        SystemEvent::AboutChanged { about } => format!("{who} described the group: {}", one_line(about)),
+        SystemEvent::GroupCreated { .. } => format!("{who} created the group"),
+        SystemEvent::TitleChanged { title } => format!("{who} renamed the group to {}", one_line(title)),
+        SystemEvent::AboutChanged { about } => format!("{who} changed the description: {}", one_line(about)),
         SystemEvent::PictureChanged { .. } => format!("{who} changed the picture"),
         SystemEvent::MembersAdded { user_ids } => format!("{who} added {}", names.list(user_ids)),
         SystemEvent::MemberRemoved { user_id } => format!("{who} removed {}", names.name(*user_id)),
@@ -282,10 +282,7 @@ pub(super) mod tests {
         });
         assert_eq!(shown(&told), "#4 — Ben added you, somebody");
         told.system = None;
-        assert_eq!(
-            shown(&told),
-            "#4 — Ben did something that only a newer version can tell"
-        );
+        assert_eq!(shown(&told), "#4 — Ben did something that this version can't show");
     }
 
     #[test]

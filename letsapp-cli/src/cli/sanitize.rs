@@ -1,7 +1,7 @@
-//! Making what others wrote harmless to a terminal: it can neither move the cursor nor pretend to be something else.
+//! Sanitizing of text from other users, who must not be able to control the terminal or to imitate other output.
 
-/// Replaces what would control the terminal. Line breaks stay, but what follows is indented, so that no line of a
-/// message can pass for another message.
+/// Replaces characters that control the terminal. Line breaks are kept but the following lines are indented, so that
+/// none of them looks like another message.
 pub(super) fn sanitize(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for char in text.chars() {
@@ -15,7 +15,7 @@ pub(super) fn sanitize(text: &str) -> String {
     safe
 }
 
-/// The same on one line.
+/// Sanitizes a text and puts it on one line.
 pub(super) fn one_line(text: &str) -> String {
     let safe = |char: char| match char {
         '\n' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
@@ -25,7 +25,7 @@ pub(super) fn one_line(text: &str) -> String {
     text.chars().map(safe).collect()
 }
 
-/// The same on one line of so many characters at most.
+/// Sanitizes a text, puts it on one line and cuts it off after `max` characters.
 pub(super) fn excerpt(text: &str, max: usize) -> String {
     let line = one_line(text);
     match line.char_indices().nth(max) {
@@ -34,8 +34,8 @@ pub(super) fn excerpt(text: &str, max: usize) -> String {
     }
 }
 
-/// Whether a character steers the terminal, or the direction in which what follows is shown. The joiner of emoji is
-/// none of them.
+/// Returns `true` for characters that control the terminal or the direction of the following text. The zero width
+/// joiner is allowed, since emoji consist of it.
 fn is_unsafe(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

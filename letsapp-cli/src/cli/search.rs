@@ -1,4 +1,4 @@
-//! `search`.
+//! The command `search`.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -18,28 +18,29 @@ use super::sanitize::one_line;
 use super::target::Target;
 use crate::{ClientError, Page};
 
-/// How much of a message is shown, and how much of that before the first words that were found.
+/// Number of characters to show of a message. Fits on two lines of a narrow terminal.
 const EXCERPT_CHARS: usize = 120;
+// Number of those to show before the first match, so that the reader sees its context.
 const CONTEXT_CHARS: usize = 30;
 
 #[derive(Debug, Args)]
 pub(super) struct Search {
-    /// The words, all of which must be there; the last one may be the beginning of a word
+    /// Words to search for. A message must contain all of them; the last one may be the start of a word
     #[arg(value_name = "QUERY", required = true)]
     words: Vec<String>,
-    /// Only in this conversation: a username, a group's title, or an id
+    /// Search only this conversation: a username, a group's title, or an id
     #[arg(long = "in", value_name = "USER|CONVERSATION")]
     within: Option<Target>,
-    /// Only what this user sent
+    /// Search only messages of this user
     #[arg(long, value_name = "USER")]
     from: Option<Target>,
-    /// Only what was sent before this moment, such as 2026-11-22T09:00:00Z
+    /// Search only messages sent before this time, such as 2026-11-22T09:00:00Z
     #[arg(long, value_name = "TIME")]
     before: Option<Timestamp>,
-    /// Only what was sent after this moment
+    /// Search only messages sent after this time
     #[arg(long, value_name = "TIME")]
     after: Option<Timestamp>,
-    /// At most so many messages
+    /// Show at most this many messages
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
@@ -60,7 +61,7 @@ impl Search {
                 .show(hit, || line(hit, &labels, context.output.colours()))?;
         }
         if hits.is_empty() {
-            context.output.status("nothing was found")?;
+            context.output.status("no messages found")?;
         }
         Ok(())
     }
@@ -85,7 +86,7 @@ impl Search {
     }
 }
 
-/// Who and what appears in the hits, by name. In JSON, nothing is called by a name.
+/// Names of the senders and conversations of the hits. Not loaded for JSON, which contains ids only.
 #[derive(Default)]
 struct HitLabels {
     names: Option<Names>,
@@ -101,7 +102,7 @@ impl HitLabels {
         })
     }
 
-    /// Learns what a hit's conversation and sender are called. A name is not worth failing for.
+    /// Loads the names for a hit. A failure is ignored: the hit can be shown without them.
     async fn load(&mut self, context: &Context, hit: &SearchHit) {
         let Some(names) = &mut self.names else { return };
         let id = hit.message.conversation_id;
@@ -136,7 +137,7 @@ async fn read_hits(context: &Context, request: &SearchMessages, limit: usize) ->
     Ok(hits)
 }
 
-/// Shows a hit on one line: where, when, who, and the words around the first that were found.
+/// Formats a hit on one line: conversation, time, sender, and the text around the first match.
 fn line(hit: &SearchHit, labels: &HitLabels, colours: Colours) -> String {
     let message = &hit.message;
     let title = colours.apply(Style::Name, labels.title(message.conversation_id));
@@ -163,7 +164,7 @@ fn line(hit: &SearchHit, labels: &HitLabels, colours: Colours) -> String {
     format!("{title} {when} {who}: {}", words.join(" "))
 }
 
-/// Shows the part of a text where its first mark is, on one line, with all marks in it standing out.
+/// Returns the part of a text around its first match, on one line and with all matches coloured.
 fn excerpt(text: &str, highlights: &[&Highlight], colours: Colours) -> String {
     let chars: Vec<char> = text.chars().collect();
     let first = highlights.first().map_or(0, |highlight| highlight.start);

@@ -1,4 +1,4 @@
-//! `sessions`.
+//! The command `sessions`.
 
 use clap::{Args, Subcommand};
 use letsapp_core::id::SessionId;
@@ -17,11 +17,11 @@ pub(super) struct Sessions {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show the devices that are signed in (the default)
+    /// List the devices that are signed in (the default)
     List,
     /// Sign a device out
     Revoke {
-        /// Which session
+        /// The id of the session
         id: SessionId,
     },
 }

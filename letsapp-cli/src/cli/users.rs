@@ -1,4 +1,4 @@
-//! `whoami`, `users`.
+//! The commands `whoami` and `users`.
 
 use clap::Args;
 
@@ -10,9 +10,9 @@ use crate::Page;
 
 #[derive(Debug, Args)]
 pub(super) struct Users {
-    /// The beginning of a username or a display name
+    /// The start of a username or display name
     query: String,
-    /// At most so many
+    /// List at most this many users
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=200))]
     limit: u8,
 }

@@ -16,7 +16,7 @@ pub(crate) fn config(server: &Server) -> Arc<ClientConfig> {
     }
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .expect("ring has what TLS 1.2 and 1.3 need")
+        .expect("ring supports TLS 1.2 and 1.3")
         .with_root_certificates(roots)
         .with_no_client_auth();
     Arc::new(config)

@@ -205,7 +205,7 @@ async fn messages_are_found_by_their_words() {
             .len(),
         0
     );
-    assert_eq!(ana.ok(&["search", "coffee"]).await, "nothing was found\n");
+    assert_eq!(ana.ok(&["search", "coffee"]).await, "no messages found\n");
     assert_eq!(ana.run(&["search", " "], "").await.code, 1);
     assert_eq!(ana.run(&["search", "tea", "--after", "yesterday"], "").await.code, 2);
 }
@@ -262,7 +262,7 @@ async fn groups_are_made_and_changed() {
     assert_eq!(ben.ok(&["group", "leave", "The Club"]).await, "left\n");
     assert_eq!(ben.run(&["send", &id, "still here?"], "").await.code, 1);
     let history = ana.ok(&["history", "The Club"]).await;
-    for words in ["you made the group", "you added", "you removed", "left"] {
+    for words in ["you created the group", "you added", "you removed", "left"] {
         assert!(history.contains(words), "{words:?} is not in {history}");
     }
 }
@@ -399,13 +399,13 @@ async fn two_people_chat() {
     ben_chat.types("/react 👍");
     ana_chat.shows("#2 has [👍 1]").await;
     ana_chat.types("/edit yes!");
-    ben_chat.shows("#2 of ana now says: yes!").await;
+    ben_chat.shows("#2 by ana was edited: yes!").await;
     ben_chat.types("/reply #2 fine");
     ana_chat.shows("#3 ben: fine (to #2)").await;
     ana_chat.types("/delete");
     ben_chat.shows("#2 was deleted").await;
     ana_chat.types("/dance");
-    ana_chat.shows("✗ there is no /dance").await;
+    ana_chat.shows("✗ there is no command /dance").await;
     ben_chat.types("/quit");
     assert_eq!(ben_chat.end().await, 0);
     ana_chat.types("typed at the very end");

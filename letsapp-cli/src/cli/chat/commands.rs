@@ -1,4 +1,4 @@
-//! Carrying out what is typed into a chat: each command becomes a request over the live connection.
+//! The commands of a chat: each sends a request over the live connection.
 
 use futures_util::future::{BoxFuture, FutureExt};
 use letsapp_core::id::{MessageId, Seq};
@@ -12,18 +12,18 @@ use crate::ClientError;
 use crate::client::new_id;
 
 impl ChatSession<'_> {
-    /// Begins to do what was typed, or says why not.
+    /// Starts to carry out a line of input. Returns a message for the user if it is not possible.
     pub(super) fn execute(&mut self, input: Input) -> Result<(), String> {
         let (live, id) = (self.live.clone(), self.id);
         let own = |seq: Option<Seq>| {
             let latest = || self.view.latest_own_message().map(|message| message.seq);
             seq.or_else(latest)
-                .ok_or_else(|| "there is no message of yours here: say which, with #N".to_owned())
+                .ok_or_else(|| "you have sent no message here: give the number, as #N".to_owned())
         };
         let others = |seq: Option<Seq>| {
             let latest = || self.view.latest_other_message().map(|message| message.seq);
             seq.or_else(latest)
-                .ok_or_else(|| "there is no message here: say which, with #N".to_owned())
+                .ok_or_else(|| "there is no message of others here: give the number, as #N".to_owned())
         };
         let pending = match input {
             Input::Send(text) => self.send(text, None)?,
@@ -81,7 +81,7 @@ impl ChatSession<'_> {
         Ok(async move { live.send(id, request).await }.boxed())
     }
 
-    /// Finds one's own reaction to a message.
+    /// Returns the user's own reaction to a message, since removing it takes the emoji.
     fn own_reaction(&self, seq: Seq) -> Option<Emoji> {
         let message = self.view.find(seq)?;
         let mut own = message

@@ -1,21 +1,21 @@
-//! What is typed into a chat.
+//! Parser for the lines typed into a chat.
 
 use letsapp_core::id::Seq;
 use letsapp_core::messages::Emoji;
 
-/// What is shown for `/help`.
+/// Output of `/help`.
 pub(super) const HELP: &str = "\
-What you type is sent. Messages are named by their number, such as #12.
-  /reply #N TEXT       answer a message
+Lines are sent as messages. Commands refer to messages by number, such as #12.
+  /reply #N TEXT       reply to a message
   /edit [#N] TEXT      change your message, or your latest
   /delete [#N]         delete your message, or your latest, for everyone
-  /react [#N] EMOJI    react to a message, or to the latest of the others
-  /unreact [#N]        take your reaction off again
-  /help                show this
-  /quit                leave (or Ctrl-D)
-  //TEXT               send a text that begins with a slash";
+  /react [#N] EMOJI    react to a message, or to the latest of other users
+  /unreact [#N]        remove your reaction
+  /help                show this help
+  /quit                leave the chat (or Ctrl-D)
+  //TEXT               send a text that starts with a slash";
 
-/// A line that was typed.
+/// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Input {
     Send(String),
@@ -30,7 +30,7 @@ pub(super) enum Input {
 }
 
 impl Input {
-    /// Reads a line, or says what is wrong with it.
+    /// Parses a line. Returns a message for the user if it is not valid.
     pub(super) fn parse(line: &str) -> Result<Self, String> {
         let line = line.trim_end();
         let Some(command) = line.strip_prefix('/') else {
@@ -63,7 +63,7 @@ impl Input {
             "unreact" => seq_only(rest, "/unreact [#N]").map(Self::Unreact),
             "help" | "?" => Ok(Self::Help),
             "quit" | "q" | "exit" => Ok(Self::Quit),
-            _ => Err(format!("there is no /{name}; /help shows what there is")),
+            _ => Err(format!("there is no command /{name}; /help lists the commands")),
         }
     }
 }
@@ -73,7 +73,7 @@ fn split(text: &str) -> (&str, &str) {
     (first, rest.trim())
 }
 
-/// Takes `#12` off the front.
+/// Splits a message number such as `#12` off the front.
 fn take_seq(text: &str) -> (Option<Seq>, &str) {
     let (first, rest) = split(text);
     match first.strip_prefix('#').and_then(|number| number.parse().ok()) {
@@ -82,10 +82,11 @@ fn take_seq(text: &str) -> (Option<Seq>, &str) {
     }
 }
 
+/// Parses the argument of a command that takes nothing but a message number.
 fn seq_only(text: &str, usage: &str) -> Result<Option<Seq>, String> {
     match take_seq(text) {
         (seq, "") => Ok(seq),
-        // Where nothing else can stand, the number alone will do.
+        // Without ambiguity, the number may come without its `#`.
         (None, number) => number
             .parse()
             .map(|seq| Some(Seq(seq)))

@@ -1,4 +1,4 @@
-//! `chat`: history, then live.
+//! The command `chat`: shows the latest messages, then new ones as they arrive, and sends what is typed.
 
 mod commands;
 mod input;
@@ -21,10 +21,10 @@ use view::View;
 
 #[derive(Debug, Args)]
 pub(super) struct Chat {
-    /// With whom: a username, a group's title, or an id
+    /// The other user or the group: a username, a group's title, or an id
     #[arg(value_name = "USER|CONVERSATION")]
     with: Target,
-    /// How much of the history to begin with
+    /// Number of earlier messages to show first
     #[arg(long, value_name = "N", default_value_t = 20)]
     history: u16,
 }
@@ -32,14 +32,14 @@ pub(super) struct Chat {
 impl Chat {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         if context.output.format() == Format::Json {
-            let line = "a chat is for people: programs use `listen --json` and `send --json`";
+            let line = "a chat has no JSON output: use `letsapp listen --json` and `letsapp send --json`";
             return Err(Failure::Usage(line.to_owned()));
         }
         let conversation = self.with.conversation(context).await?;
         let limit = usize::from(self.history);
         let (live, mut updates) = context.client.live().start();
         caught_up(context, &mut updates).await?;
-        // What comes from here on is told, so that nothing falls between history and life.
+        // Updates are received from here on. Reading the history only now leaves no gap between the two.
         let messages = read_history(context, &conversation, HistoryRange::Newest, limit.max(1)).await?;
         let names = load_names(context, &conversation, &messages).await?;
         let terminal = Terminal::open(context.output)?;
@@ -49,7 +49,7 @@ impl Chat {
     }
 }
 
-/// Waits until the connection stands and nothing that comes is missed.
+/// Waits until the connection is open and updates are being received.
 async fn caught_up(context: &Context, updates: &mut Updates) -> Result<(), Failure> {
     loop {
         match updates.next().await {

@@ -1,4 +1,4 @@
-//! Who else is in a chat at this moment: typing, or there at all. Pure, but that it asks to be told.
+//! The members of an open chat: who is typing, and whether the other user of a direct chat is online.
 
 use std::collections::HashSet;
 
@@ -9,18 +9,21 @@ use super::view::Echo;
 use crate::cli::render::{self, Names};
 use crate::{Live, Update};
 
-/// Those who are shown as typing, and the other of two as they were shown last.
+/// Typing members, and the last known presence of the other user.
 pub(super) struct Participants {
     id: ConversationId,
+    /// The other user of a direct chat; `None` in a group.
     peer: Option<UserId>,
     live: Live,
     echo: Echo,
+    /// Members that have been shown as typing.
     typing_users: HashSet<UserId>,
+    /// Presence that was shown last.
     peer_status: Option<PresenceStatus>,
 }
 
 impl Participants {
-    /// Begins to be told.
+    /// Creates the state of a chat's members and requests the other user's presence.
     pub(super) fn new(conversation: &Conversation, live: &Live, echo: Echo) -> Self {
         let participants = Self {
             id: conversation.id,
@@ -34,8 +37,8 @@ impl Participants {
         participants
     }
 
-    /// Takes in what happens, and returns what is to be shown of it: on a screen, where a line may come that is not
-    /// about what was said.
+    /// Applies an update and returns the line to show for it. Without a terminal it returns nothing: then the output is
+    /// probably read by a program, which expects messages only.
     pub(super) fn apply(&mut self, update: &Update, names: &Names) -> Option<String> {
         let line = match update {
             Update::Typing {
@@ -48,19 +51,19 @@ impl Participants {
                 None
             }
             Update::Presence(presence) if Some(presence.user_id) == self.peer => self.presence(presence, names),
-            // That they have stopped is not told either while there is no connection.
+            // During an interruption, events that end the typing would be missed.
             Update::Disconnected { .. } => {
                 self.typing_users.clear();
                 None
             }
-            // A watch lasts as long as its connection.
+            // The server forgets the watch when a connection ends.
             Update::Connected(_) => {
                 self.watch();
                 None
             }
             _ => None,
         };
-        line.filter(|_| self.echo == Echo::Terminal)
+        line.filter(|_| self.echo == Echo::On)
     }
 
     fn typing(&mut self, user_id: UserId, typing: bool, names: &Names) -> Option<String> {
@@ -78,13 +81,13 @@ impl Participants {
         (before != Some(presence.status)).then(line)
     }
 
-    /// Asks to be told of the other of two; the answer comes as an update.
+    /// Watches the presence of the other user, which arrives as updates.
     fn watch(&self) {
         let Some(peer) = self.peer else { return };
         let live = self.live.clone();
         tokio::spawn(async move {
             if let Err(error) = live.watch_presence(vec![peer]).await {
-                tracing::debug!(%error, "it is not told who is there");
+                tracing::debug!(%error, "can't watch presence");
             }
         });
     }
@@ -121,7 +124,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_types_is_shown_when_they_begin() {
-        let mut participants = participants(Echo::Terminal);
+        let mut participants = participants(Echo::On);
         let mut apply = |update: &Update| participants.apply(update, &names());
         assert_eq!(apply(&typing(true)).as_deref(), Some("Ben is typing…"));
         assert_eq!(apply(&typing(true)), None, "and not each time that it is said");
@@ -139,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_typed_before_an_interruption_is_shown_again() {
-        let mut participants = participants(Echo::Terminal);
+        let mut participants = participants(Echo::On);
         let mut apply = |update: &Update| participants.apply(update, &names());
         assert!(apply(&typing(true)).is_some());
         let interruption = Update::Disconnected {
@@ -152,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_comes_and_goes_is_shown_once() {
-        let mut participants = participants(Echo::Terminal);
+        let mut participants = participants(Echo::On);
         let mut apply = |presence| participants.apply(&Update::Presence(presence), &names());
         let now = Timestamp::from_millis(9);
         assert_eq!(apply(Presence::online(BEN, now)).as_deref(), Some("Ben: online"));
@@ -167,7 +170,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_written_to_a_program_is_what_was_said() {
-        let mut participants = participants(Echo::Nothing);
+        let mut participants = participants(Echo::Off);
         assert_eq!(participants.apply(&typing(true), &names()), None);
     }
 }

@@ -1,4 +1,4 @@
-//! A chat that goes on.
+//! An open chat: connects the keyboard, the screen and the live connection until the user leaves.
 
 use std::time::Duration;
 
@@ -20,13 +20,14 @@ use crate::cli::render::title_of;
 use crate::cli::sanitize::one_line;
 use crate::{ClientError, HistoryRange, Live, Update, Updates};
 
-/// How long to try, before leaving, to show all that was said and to tell that it was read.
+/// Limit for each of the two steps of leaving: to show the last messages sent and to send the last receipt. Users should not have to
+/// wait for a server that does not respond.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How much of the history is shown where too much was missed.
+/// Number of messages to show if too many were missed to show them all. About one screen.
 const RELOADED_MESSAGES: usize = 20;
 
-/// One conversation, open on the screen.
+/// A conversation that is open on the screen.
 pub(super) struct ChatSession<'a> {
     context: &'a Context,
     pub(super) id: ConversationId,
@@ -34,24 +35,25 @@ pub(super) struct ChatSession<'a> {
     participants: Participants,
     terminal: Terminal,
     pub(super) view: View,
-    /// What was asked and is not answered.
+    /// Requests without a reply.
     pub(super) pending: FuturesUnordered<BoxFuture<'static, Result<Message, ClientError>>>,
-    /// What the latest answer was about, and where that stood.
+    /// Position of the message in the latest reply, to wait for its update before leaving.
     last_reply: Option<(Seq, Rev)>,
+    /// The receipt in progress. There is one at a time, since a later one includes the earlier.
     receipt: Option<BoxFuture<'static, ()>>,
-    /// How far one has read, and said so.
+    /// Number of the last message that was reported as read.
     read: Seq,
     outage: Outage,
 }
 
+/// Whether the user has been told that the connection is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outage {
     None,
-    /// It has been said that there is no connection.
     Announced,
 }
 
-/// Whether the chat goes on.
+/// Whether the chat continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
     Continue,
@@ -81,7 +83,7 @@ impl<'a> ChatSession<'a> {
         }
     }
 
-    /// Shows the latest messages, then carries what is typed and what happens, until one leaves.
+    /// Shows the latest messages, then handles input and updates until the user leaves.
     pub(super) async fn run(
         mut self,
         conversation: &Conversation,
@@ -94,7 +96,7 @@ impl<'a> ChatSession<'a> {
         let lines = self.view.history(messages);
         let title = self
             .view
-            .notice(&format!("{} — /help shows what can be done", title_of(conversation)));
+            .notice(&format!("{} — /help lists the commands", title_of(conversation)));
         self.show([title])?;
         self.show(lines.into_iter().skip(hidden))?;
         self.acknowledge();
@@ -123,14 +125,14 @@ impl<'a> ChatSession<'a> {
         let show_replies = self.show_replies(&mut updates);
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, show_replies).await;
         if let Some(receipt) = self.receipt.take() {
-            // Worth a moment, and no more where there is no connection.
+            // Without a connection the receipt would never be sent, and leaving must not wait for it.
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, receipt).await;
         }
         self.live.close().await;
         Ok(())
     }
 
-    /// Shows what was answered before it was told.
+    /// Shows updates until the message of the latest reply has been shown.
     async fn show_replies(&mut self, updates: &mut Updates) -> Result<(), Failure> {
         while let Some((seq, rev)) = self.last_reply
             && self.view.find(seq).is_none_or(|message| message.rev < rev)
@@ -141,13 +143,13 @@ impl<'a> ChatSession<'a> {
         Ok(())
     }
 
-    /// Says what is still waited for.
+    /// Tells the user that leaving has to wait for messages that are not sent yet.
     fn announce_wait(&self) -> Result<(), Failure> {
         match (self.pending.is_empty(), self.outage) {
             (true, _) | (false, Outage::None) => Ok(()),
-            (false, Outage::Announced) => {
-                self.show([self.view.notice("not everything is sent yet: waiting, until Ctrl-C")])
-            }
+            (false, Outage::Announced) => self.show([self
+                .view
+                .notice("some messages are not sent yet: waiting (Ctrl-C to give up)")]),
         }
     }
 
@@ -168,7 +170,7 @@ impl<'a> ChatSession<'a> {
 
     fn handle_reply(&mut self, reply: Result<Message, ClientError>) -> Result<(), Failure> {
         match reply {
-            // It is shown when the stream tells of it, in its place among the others.
+            // Shown when its update arrives, so that it appears in order with the messages of others.
             Ok(message) => {
                 self.last_reply = Some((message.seq, message.rev));
                 Ok(())
@@ -211,7 +213,7 @@ impl<'a> ChatSession<'a> {
             Update::Disconnected { reason, .. } if self.outage == Outage::None => {
                 self.outage = Outage::Announced;
                 let text = format!(
-                    "no connection ({}): what you type is sent when it is back",
+                    "no connection ({}): messages are sent once it is back",
                     one_line(&reason)
                 );
                 self.show([self.view.notice(&text)])?;
@@ -225,11 +227,11 @@ impl<'a> ChatSession<'a> {
         Ok(())
     }
 
-    /// Shows the latest history again: too much was missed to be told one by one.
+    /// Shows the latest messages again, after too many were missed to show each of them.
     async fn reload(&mut self) -> Result<(), Failure> {
         let conversation = self.context.client.conversation(self.id).await?;
         let messages = read_history(self.context, &conversation, HistoryRange::Newest, RELOADED_MESSAGES).await?;
-        self.show([self.view.notice("much was said meanwhile; the latest:")])?;
+        self.show([self.view.notice("many messages were missed; these are the latest:")])?;
         let lines = self.view.history(messages);
         self.show(lines)?;
         self.acknowledge();
@@ -237,13 +239,13 @@ impl<'a> ChatSession<'a> {
     }
 
     async fn load_receipts(&mut self) {
-        // Ticks are not worth failing for.
+        // Only the ticks depend on the receipts, and those are not worth failing for.
         if let Ok(receipts) = self.context.client.receipts(self.id).await {
             let _shown_with_the_messages = self.view.receipts(&receipts);
         }
     }
 
-    /// Tells the others how far one has read, one receipt at a time.
+    /// Reports the messages shown so far as read, unless a receipt is in progress.
     fn acknowledge(&mut self) {
         let Some(last) = self.view.last_other_seq().filter(|last| *last > self.read) else {
             return;
@@ -259,7 +261,7 @@ impl<'a> ChatSession<'a> {
         };
         let sending = async move {
             if let Err(error) = live.acknowledge(id, request).await {
-                tracing::debug!(%error, "a receipt was not taken");
+                tracing::debug!(%error, "receipt failed");
             }
         };
         self.receipt = Some(sending.boxed());

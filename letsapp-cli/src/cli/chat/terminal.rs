@@ -1,6 +1,6 @@
-//! The keyboard and the screen: line editing where there is a terminal, plain lines where there is none.
+//! Input and output of a chat: line editing on a terminal, plain lines otherwise.
 //!
-//! Both block, so each has a thread of its own.
+//! Reading and writing block, so each has its own thread.
 
 use std::io::{self, BufRead, IsTerminal};
 use std::thread;
@@ -15,14 +15,14 @@ use crate::cli::output::Output;
 
 const PROMPT: &str = "› ";
 
-/// Where a chat is typed and shown.
+/// Input and output of a chat.
 pub(super) struct Terminal {
     lines: mpsc::UnboundedReceiver<String>,
     screen: Screen,
 }
 
 enum Screen {
-    /// A line is being edited at the bottom, and must not be written into.
+    /// A line is being edited at the bottom. Output goes through the editor, which moves that line out of the way.
     Editor(mpsc::UnboundedSender<String>),
     Plain(Output),
 }
@@ -49,30 +49,30 @@ impl Terminal {
         })
     }
 
-    /// Tells whether what is typed stays on the screen.
+    /// Returns whether typed lines stay visible.
     pub(super) fn echo(&self) -> Echo {
         match self.screen {
-            Screen::Editor(_) => Echo::Terminal,
-            Screen::Plain(_) => Echo::Nothing,
+            Screen::Editor(_) => Echo::On,
+            Screen::Plain(_) => Echo::Off,
         }
     }
 
-    /// Waits for the next line; `None` at the end of the input.
+    /// Returns the next line, or `None` at the end of the input.
     pub(super) async fn next_line(&mut self) -> Option<String> {
         self.lines.recv().await
     }
 
     pub(super) fn show(&self, line: String) -> Result<(), Failure> {
         match &self.screen {
-            // The thread ends with the process only.
+            // The thread runs until the process ends.
             Screen::Editor(screen) => screen
                 .send(line + "\n")
-                .map_err(|_| Failure::local("the terminal is gone")),
+                .map_err(|_| Failure::local("the terminal was closed")),
             Screen::Plain(output) => output.line(&line),
         }
     }
 
-    /// Waits until no line is being edited, so that the terminal is left as it was found.
+    /// Waits until the editor has returned, because it restores the terminal's settings when it does.
     pub(super) async fn close(mut self) {
         if let Screen::Editor(_) = self.screen {
             self.lines.close();

@@ -1,4 +1,4 @@
-//! What a chat shows, as lines that are only ever added. Pure: updates in, lines out.
+//! Text of a chat. Updates go in, lines come out; lines are only appended, never changed. No I/O.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,24 +9,27 @@ use crate::cli::output::{Colours, Style};
 use crate::cli::render::{self, Names};
 use crate::cli::sanitize::sanitize;
 
-/// Whether what one types stays on the screen by itself.
+/// Whether typed lines stay visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Echo {
-    /// It does: a terminal.
-    Terminal,
-    /// It does not: a pipe.
-    Nothing,
+    /// Yes, on a terminal.
+    On,
+    /// No, from a pipe.
+    Off,
 }
 
-/// One conversation on the screen.
+/// The messages of a conversation, and the lines that show them.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) names: Names,
     colours: Colours,
     echo: Echo,
     messages: BTreeMap<Seq, Message>,
+    /// Watermarks of the other members.
     watermarks: HashMap<UserId, Watermarks>,
+    /// Ids of messages sent from here whose update has not arrived yet.
     expected_echoes: HashSet<MessageId>,
+    /// The latest own message whose ticks are shown, with its status.
     shown_status: Option<(Seq, ReceiptStatus)>,
 }
 
@@ -43,7 +46,7 @@ impl View {
         }
     }
 
-    /// Shows a part of the history.
+    /// Returns the lines for a part of the history.
     pub(super) fn history(&mut self, messages: Vec<Message>) -> Vec<String> {
         let lines = messages.iter().map(|message| self.format_message(message)).collect();
         self.messages
@@ -52,12 +55,12 @@ impl View {
         lines
     }
 
-    /// Takes it that a message with this id was typed here.
+    /// Marks a message as sent from here, so that its text is not repeated on a terminal.
     pub(super) fn expect_echo(&mut self, id: MessageId) {
         self.expected_echoes.insert(id);
     }
 
-    /// Shows a message, or what has become of it.
+    /// Returns the lines for a new message, or for the changes of a known one.
     pub(super) fn message(&mut self, message: Message) -> Vec<String> {
         let sender = message.sender_id;
         if message.kind == MessageKind::User && !self.names.is_me(sender) {
@@ -68,7 +71,7 @@ impl View {
         let lines = match self.messages.get(&message.seq) {
             Some(known) if known.rev >= message.rev => return Vec::new(),
             Some(known) => self.format_changes(known, &message),
-            None if self.expected_echoes.remove(&message.id) && self.echo == Echo::Terminal => {
+            None if self.expected_echoes.remove(&message.id) && self.echo == Echo::On => {
                 let status = self.status(&message).unwrap_or(ReceiptStatus::Sent);
                 vec![self.indented(&format!("{} #{}", render::ticks(status, self.colours), message.seq))]
             }
@@ -79,7 +82,7 @@ impl View {
         lines
     }
 
-    /// Takes in how far others have received and read, and shows it of one's latest message.
+    /// Applies receipts of other members. Returns a line if they change the ticks of the latest own message.
     pub(super) fn receipts(&mut self, items: &[Receipt]) -> Vec<String> {
         for Receipt { user_id, watermarks } in items {
             if !self.names.is_me(*user_id) {
@@ -97,23 +100,23 @@ impl View {
         latest.map(line).into_iter().collect()
     }
 
-    /// Says something about the connection or the conversation.
+    /// Returns a line about the connection or the conversation.
     pub(super) fn notice(&self, text: &str) -> String {
         self.colours.apply(Style::Dim, &format!("— {text}"))
     }
 
-    /// Says what went wrong.
+    /// Returns a line about a failure.
     pub(super) fn failure(&self, text: &str) -> String {
         format!("{} {}", self.colours.apply(Style::Error, "✗"), sanitize(text))
     }
 
-    /// Returns one's own latest message that still stands.
+    /// Returns the latest message that the user has sent and not deleted.
     pub(super) fn latest_own_message(&self) -> Option<&Message> {
         let mut latest = self.messages.values().rev();
         latest.find(|message| self.names.is_me(message.sender_id) && is_user_message(message))
     }
 
-    /// Returns the latest message of the others that still stands.
+    /// Returns the latest message of another member that is not deleted.
     pub(super) fn latest_other_message(&self) -> Option<&Message> {
         let mut latest = self.messages.values().rev();
         latest.find(|message| !self.names.is_me(message.sender_id) && is_user_message(message))
@@ -123,7 +126,7 @@ impl View {
         self.messages.get(&seq)
     }
 
-    /// Returns how far there is something to read: what is one's own needs no reading.
+    /// Returns the number of the last message of another member, up to which there is something to mark as read.
     pub(super) fn last_other_seq(&self) -> Option<Seq> {
         let mut latest = self.messages.values().rev();
         let last = latest.find(|message| !self.names.is_me(message.sender_id));
@@ -135,7 +138,7 @@ impl View {
         Some((message.seq, self.status(message)?))
     }
 
-    /// How far one's own message has come to all the others.
+    /// Returns the lowest status of an own message among the other members.
     fn status(&self, message: &Message) -> Option<ReceiptStatus> {
         if !self.names.is_me(message.sender_id) || !is_user_message(message) {
             return None;
@@ -165,7 +168,7 @@ impl View {
         if now.body != known.body {
             lines.push(format!(
                 "{} {}",
-                self.notice(&format!("#{seq} of {who} now says:")),
+                self.notice(&format!("#{seq} by {who} was edited:")),
                 sanitize(&now.body)
             ));
         }
@@ -198,7 +201,7 @@ mod tests {
     use letsapp_core::time::Timestamp;
 
     fn view() -> View {
-        View::new(names(), Colours::Off, Echo::Terminal)
+        View::new(names(), Colours::Off, Echo::On)
     }
 
     fn ben(delivered: u64, read: u64) -> [Receipt; 1] {
@@ -278,7 +281,7 @@ mod tests {
             body: "hello".to_owned(),
             ..message_from(BEN, 1, 2, "")
         };
-        assert_eq!(view.message(edited.clone()), ["— #1 of Ben now says: hello"]);
+        assert_eq!(view.message(edited.clone()), ["— #1 by Ben was edited: hello"]);
         assert_eq!(view.message(edited.clone()), [""; 0], "once");
         let heart = ReactionSummary {
             emoji: "❤".to_owned(),

@@ -32,7 +32,7 @@ pub(super) async fn fetch(
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, conversation.id = %id, "changes are not to be had");
+                tracing::debug!(%error, conversation.id = %id, "fetching changes failed");
                 let is_gone = matches!(error.code(), Some(Code::NotFound | Code::Forbidden));
                 return (id, Err(if is_gone { FetchError::Gone } else { FetchError::Later }));
             }

@@ -1,6 +1,6 @@
 //! State machine that decides when to connect, with exponential backoff.
 //!
-//! It has no clock and no randomness: the time (elapsed since any fixed moment) and the jitter (from 0 to 1) are passed
+//! Neither clock nor randomness is built in: the time (elapsed since any fixed moment) and the jitter (from 0 to 1) are passed
 //! in.
 
 use std::time::Duration;

@@ -43,7 +43,7 @@ pub(super) enum Incoming {
 /// The reason why a connection could not be opened or has ended.
 #[derive(Debug)]
 pub(super) enum Disconnect {
-    /// There is no session, or it has ended. Holds the server's reason.
+    /// No session, or one that has ended. Holds the server's reason.
     SignedOut(String),
     /// The connection failed. Another attempt can be made after `retry_after`.
     Lost { reason: String, retry_after: Duration },
@@ -138,7 +138,7 @@ impl Socket {
 }
 
 impl Disconnect {
-    #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
+    #[expect(clippy::needless_pass_by_value, reason = "the signature that map_err needs")]
     pub(super) fn lost(reason: impl ToString) -> Self {
         Self::Lost {
             reason: reason.to_string(),

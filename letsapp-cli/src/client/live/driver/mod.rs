@@ -221,7 +221,6 @@ impl Driver {
             }
         }
         // The future of the request may have been dropped.
-        // Who asked may have gone.
         let _ = completed.waiter.send(completed.result.map_err(ClientError::from));
     }
 

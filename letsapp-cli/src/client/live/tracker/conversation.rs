@@ -9,7 +9,7 @@ use letsapp_core::time::Timestamp;
 
 use crate::client::live::update::{Delivery, Position, Update};
 
-/// How long to wait for the event that fills a gap before fetching it. Events from different servers may arrive out of
+/// Time to wait for the event that fills a gap before fetching the missing changes. Events from different servers may arrive out of
 /// order, but rarely more than a few hundred milliseconds apart.
 pub(super) const GAP_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -20,7 +20,8 @@ pub(super) struct Tracked {
     pub(super) position: Option<Position>,
     /// Whether the user has left the conversation.
     pub(super) has_left: bool,
-    /// When the user joined a conversation that is new to this client. Earlier messages are history and not delivered.
+    /// Time at which the user joined a conversation that is new to this client. Earlier messages are history and not
+    /// delivered.
     pub(super) joined_at: Option<Timestamp>,
     pub(super) pending: BTreeMap<Rev, Change>,
     pub(super) fetch: Fetch,
