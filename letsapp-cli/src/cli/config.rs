@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_is_the_one_that_was_remembered() {
+    fn the_saved_server_is_used() {
         let (_directory, config_dir) = config_dir();
         assert_eq!(config_dir.server().unwrap().to_string(), DEFAULT_SERVER);
         let server = "https://chat.example.org".parse().unwrap();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn each_server_has_tokens_of_its_own() {
+    fn each_server_has_its_own_tokens() {
         let (_directory, config_dir) = config_dir();
         let paths = ["http://a", "https://a", "http://a:81", "http://a/b", "http://a_b"].map(|server| {
             let tokens = config_dir.tokens(&server.parse().unwrap());
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_configuration_is_named() {
+    fn an_invalid_configuration_file_is_named() {
         let (_directory, config_dir) = config_dir();
         make_private_directory(&config_dir.directory).unwrap();
         for text in ["server = ", "server = 'nonsense'"] {

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_yes_is_one() {
+    fn only_yes_confirms() {
         for answer in ["y\n", "Y\n", " yes \r\n", "YES"] {
             assert!(is_yes(answer), "{answer:?}");
         }

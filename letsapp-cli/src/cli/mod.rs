@@ -182,12 +182,12 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_arguments_make_sense_to_clap() {
+    fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn global_flags_stand_before_or_after_the_command() {
+    fn global_flags_are_accepted_before_and_after_the_command() {
         for line in [
             "letsapp --json --server http://x whoami",
             "letsapp whoami --server http://x --json",
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_no_url_is_a_fault_of_usage() {
+    fn an_invalid_server_url_is_a_usage_error() {
         let error = Arguments::try_parse_from(["letsapp", "--server", "nonsense", "whoami"]).unwrap_err();
         assert_eq!(error.exit_code(), i32::from(failure::USAGE));
         assert!(error.to_string().contains("not the URL of a server"), "{error}");

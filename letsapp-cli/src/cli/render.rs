@@ -127,8 +127,8 @@ pub(super) fn summary(message: &Message, names: &Names) -> String {
         .attachments
         .iter()
         .map(|attachment| format!("[{}]", one_line(&attachment.file_name)));
-    let words = (!message.body.is_empty()).then(|| sanitize(&message.body));
-    words.into_iter().chain(files).collect::<Vec<_>>().join(" ")
+    let text = (!message.body.is_empty()).then(|| sanitize(&message.body));
+    text.into_iter().chain(files).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns a message with its number, time, sender and reactions. Further lines of its text are indented.
@@ -137,9 +137,9 @@ pub(super) fn message(message: &Message, names: &Names, colours: Colours, ticks:
         Style::Dim,
         &format!("[{}] #{}", local_time(message.sent_at), message.seq),
     );
-    let words = summary(message, names);
+    let text = summary(message, names);
     if message.kind == MessageKind::System {
-        return format!("{head} {}", colours.apply(Style::Dim, &format!("— {words}")));
+        return format!("{head} {}", colours.apply(Style::Dim, &format!("— {text}")));
     }
     let style = if names.is_me(message.sender_id) {
         Style::Me
@@ -147,10 +147,10 @@ pub(super) fn message(message: &Message, names: &Names, colours: Colours, ticks:
         Style::Name
     };
     let name = colours.apply(style, &names.name(message.sender_id));
-    let words = if message.deleted_at.is_some() {
-        colours.apply(Style::Dim, &words)
+    let text = if message.deleted_at.is_some() {
+        colours.apply(Style::Dim, &text)
     } else {
-        words
+        text
     };
     let mut notes = String::new();
     if let Some(seq) = message.reply_to {
@@ -166,7 +166,7 @@ pub(super) fn message(message: &Message, names: &Names, colours: Colours, ticks:
     if let Some(status) = ticks {
         notes.push_str(&format!(" {}", self::ticks(status, colours)));
     }
-    format!("{head} {name}: {words}{notes}")
+    format!("{head} {name}: {text}{notes}")
 }
 
 /// Returns a message's reactions with their counts, such as `[❤ 2 👍 1]`.
@@ -253,47 +253,47 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_message_shows_who_said_what_and_what_became_of_it() {
-        let mut said = message_from(BEN, 3, 5, "hello\x1b[2J");
-        assert_eq!(shown(&said), "#3 Ben: hello\u{fffd}[2J");
-        said.reply_to = Some(Seq(1));
-        said.edited_at = Some(Timestamp::from_millis(1));
-        said.reactions = vec![ReactionSummary {
+    fn a_message_shows_sender_text_and_changes() {
+        let mut sample = message_from(BEN, 3, 5, "hello\x1b[2J");
+        assert_eq!(shown(&sample), "#3 Ben: hello\u{fffd}[2J");
+        sample.reply_to = Some(Seq(1));
+        sample.edited_at = Some(Timestamp::from_millis(1));
+        sample.reactions = vec![ReactionSummary {
             emoji: "❤".to_owned(),
             count: 2,
             user_ids: vec![ANA, BEN],
         }];
-        assert_eq!(shown(&said), "#3 Ben: hello\u{fffd}[2J (to #1) (edited) [❤ 2]");
+        assert_eq!(shown(&sample), "#3 Ben: hello\u{fffd}[2J (to #1) (edited) [❤ 2]");
         let deleted = Message {
             deleted_at: Some(Timestamp::from_millis(2)),
             reply_to: None,
             reactions: Vec::new(),
-            ..said
+            ..sample
         };
         assert_eq!(shown(&deleted), "#3 Ben: (deleted)");
     }
 
     #[test]
-    fn a_system_message_is_told_in_words() {
-        let mut told = message_from(BEN, 4, 6, "");
-        told.kind = MessageKind::System;
-        told.system = Some(SystemEvent::MembersAdded {
+    fn a_system_message_is_shown_as_a_sentence() {
+        let mut notice = message_from(BEN, 4, 6, "");
+        notice.kind = MessageKind::System;
+        notice.system = Some(SystemEvent::MembersAdded {
             user_ids: vec![ANA, UserId::from_bytes([3; 16])],
         });
-        assert_eq!(shown(&told), "#4 — Ben added you, somebody");
-        told.system = None;
-        assert_eq!(shown(&told), "#4 — Ben did something that this version can't show");
+        assert_eq!(shown(&notice), "#4 — Ben added you, somebody");
+        notice.system = None;
+        assert_eq!(shown(&notice), "#4 — Ben did something that this version can't show");
     }
 
     #[test]
-    fn ticks_tell_how_far_a_message_has_come() {
+    fn ticks_show_the_receipt_status() {
         let of = |status, colours| ticks(status, colours);
         assert_eq!(of(ReceiptStatus::Sent, Colours::Off), "✓");
         assert_eq!(of(ReceiptStatus::Delivered, Colours::Off), "✓✓");
         assert_eq!(
             of(ReceiptStatus::Read, Colours::Off),
             "✓✓ read",
-            "told without colour too"
+            "visible without colours"
         );
         assert_ne!(
             of(ReceiptStatus::Read, Colours::On),
@@ -302,7 +302,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn somebody_is_online_or_was_last_seen_if_they_show_it() {
+    fn presence_shows_online_or_last_seen() {
         let at = SystemClock.now();
         assert_eq!(presence(&Presence::online(BEN, at)), "online");
         assert_eq!(
@@ -313,7 +313,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_moment_has_its_date_unless_it_is_today() {
+    fn a_time_has_its_date_unless_it_is_today() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
         let of = |text: &str| local_time_in(text.parse().unwrap(), now, &TimeZone::UTC);
         assert_eq!(of("2026-11-22T09:05:00Z"), "09:05");

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_reaches_the_terminal_that_steers_it() {
+    fn control_characters_are_replaced() {
         let hostile = "a\x1b[2Jb\x07c\u{9b}31md\re\u{202e}f\x7fg\0h\u{2066}i";
         let safe = sanitize(hostile);
         assert!(!safe.chars().any(is_unsafe), "{safe:?}");
@@ -57,13 +57,13 @@ mod tests {
     }
 
     #[test]
-    fn a_second_line_can_not_pass_for_another_message() {
+    fn further_lines_are_indented() {
         assert_eq!(sanitize("hi\n[10:00] #7 boss: pay"), "hi\n        [10:00] #7 boss: pay");
         assert_eq!(one_line("hi\nthere"), "hi there");
     }
 
     #[test]
-    fn words_of_any_script_and_emoji_stay_as_they_are() {
+    fn text_of_any_script_and_emoji_are_kept() {
         for text in ["Ünïcödé", "مرحبا", "你好", "👩‍👩‍👧‍👦 ❤️ 🇫🇷"] {
             assert_eq!(sanitize(text), text);
             assert_eq!(one_line(text), text);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_says_that_it_is_one() {
+    fn an_excerpt_ends_with_an_ellipsis() {
         assert_eq!(excerpt("héllo wörld", 5), "héllo…");
         assert_eq!(excerpt("héllo", 5), "héllo");
     }

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_stands_out_in_colour_and_nowhere_else() {
+    fn matches_are_coloured_unless_colours_are_off() {
         let highlights = [highlight(0, 3), highlight(10, 13)];
         let highlights: Vec<_> = highlights.iter().collect();
         assert_eq!(excerpt("Tea,\nmore tea", &highlights, Colours::Off), "Tea, more tea");
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_message_the_part_around_the_first_words_is_shown() {
+    fn a_long_message_is_cut_around_the_first_match() {
         let text = format!("{}tea{}", "é".repeat(500), "ü".repeat(500));
         let shown = excerpt(&text, &[&highlight(500, 503)], Colours::Off);
         assert_eq!(
@@ -234,12 +234,12 @@ mod tests {
         assert_eq!(
             excerpt(&text, &[&highlight(2_000, 3_000)], Colours::Off),
             "…",
-            "what a server says need not be so"
+            "a server may send invalid positions"
         );
     }
 
     #[test]
-    fn nothing_of_a_message_steers_the_terminal() {
+    fn hits_are_sanitized() {
         let hostile = "a\x1b[2Jb\u{202e}c";
         assert_eq!(
             excerpt(hostile, &[&highlight(1, 2)], Colours::Off),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hit_says_where_when_and_who() {
+    fn a_hit_shows_conversation_number_and_sender() {
         let message = message_from(BEN, 3, 5, "tea?");
         let labels = HitLabels {
             names: Some(names()),

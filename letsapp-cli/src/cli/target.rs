@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_an_id_a_username_or_a_name() {
+    fn a_target_is_an_id_a_username_or_a_title() {
         let id = "0198a5b8-0000-7000-8000-000000000001";
         assert_eq!(id.parse(), Ok(Target::Id(id.parse().unwrap())));
         assert_eq!("@ana".parse(), Ok(Target::Username("ana".to_owned())));

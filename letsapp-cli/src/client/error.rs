@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreachable_server_is_named_with_the_first_cause() {
+    fn an_unreachable_server_is_named_with_the_root_cause() {
         let cause = io::Error::other(io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused"));
         let error = ClientError::unreachable(&"http://localhost:1", cause);
         assert_eq!(error.to_string(), "can't reach http://localhost:1: connection refused");
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_temporary() {
+    fn only_rate_limits_and_unavailability_are_temporary() {
         for code in Code::ALL {
             let expected = matches!(code, Code::RateLimited | Code::Unavailable);
             assert_eq!(

@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_read_whatever_the_server_knows() {
+    fn problems_of_newer_servers_and_proxies_are_understood() {
         let known = serde_json::to_vec(&Problem::new(Code::Conflict).with_detail("taken")).unwrap();
         assert_eq!(
             problem(StatusCode::CONFLICT, &known).unwrap().detail.as_deref(),

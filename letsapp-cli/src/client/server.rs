@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn routes_hang_below_the_servers_own_path() {
+    fn routes_are_below_the_path_of_the_server() {
         let at_root: Server = "http://127.0.0.1:8080".parse().unwrap();
         assert_eq!(
             at_root.route(&["users", "x"]).as_str(),
@@ -86,14 +86,14 @@ mod tests {
     }
 
     #[test]
-    fn an_emoji_or_a_slash_stays_one_part_of_the_path() {
+    fn an_emoji_and_a_slash_stay_within_a_segment() {
         let server: Server = "http://localhost".parse().unwrap();
         let url = server.route(&["reactions", "❤/?#"]);
         assert_eq!(url.path(), "/v1/reactions/%E2%9D%A4%2F%3F%23");
     }
 
     #[test]
-    fn only_plain_web_addresses_are_servers() {
+    fn only_http_urls_without_credentials_and_query_are_servers() {
         for text in [
             "",
             "localhost:8080",

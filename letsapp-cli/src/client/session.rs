@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lost_reply_is_asked_for_again_with_the_same_token() {
+    async fn after_a_lost_reply_the_same_refresh_token_is_used() {
         let session = Session::new(Arc::new(MemoryTokens::default()));
         session.start(tokens(0)).unwrap();
         let lost = session
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_that_is_over_is_forgotten() {
+    async fn the_tokens_of_an_ended_session_are_removed() {
         let store = Arc::new(MemoryTokens::default());
         let session = Session::new(Arc::clone(&store) as _);
         session.start(tokens(0)).unwrap();
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(store.load().unwrap(), None);
         assert!(matches!(session.access_token(), Err(ClientError::SignedOut)));
         let again = session
-            .renew("access 0", async |_| unreachable!("there is nothing to refresh"))
+            .renew("access 0", async |_| unreachable!("there is no token to refresh"))
             .await;
         assert!(matches!(again, Err(ClientError::SignedOut)));
     }

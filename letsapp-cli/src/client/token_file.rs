@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_come_back_as_they_were_saved() {
+    fn saved_tokens_are_loaded() {
         let directory = tempfile::tempdir().unwrap();
         let store = FileTokens::new(directory.path().join("deep/er/tokens.json"));
         assert!(store.load().unwrap().is_none());
@@ -160,14 +160,14 @@ mod tests {
         store.save(&tokens("two")).unwrap();
         assert_eq!(store.load().unwrap(), Some(tokens("two")));
         let left: Vec<_> = fs::read_dir(store.path().parent().unwrap()).unwrap().collect();
-        assert_eq!(left.len(), 1, "no draft stays behind: {left:?}");
+        assert_eq!(left.len(), 1, "no temporary file is left: {left:?}");
         store.clear().unwrap();
         assert!(store.load().unwrap().is_none());
     }
 
     #[cfg(unix)]
     #[test]
-    fn nobody_else_can_read_them() {
+    fn only_the_owner_can_read_the_files() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let store = FileTokens::new(directory.path().join("letsapp/tokens.json"));
@@ -181,7 +181,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_could_read_is_replaced_by_one_that_they_cannot() {
+    fn a_readable_file_is_replaced_by_a_private_one() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let store = FileTokens::new(directory.path().join("tokens.json"));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_named() {
+    fn an_invalid_file_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let store = FileTokens::new(directory.path().join("tokens.json"));
         fs::write(store.path(), "{").unwrap();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lock_keeps_a_second_one_waiting() {
+    fn the_lock_excludes_others() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("tokens.json");
         let held = FileTokens::new(&path).lock().unwrap();

@@ -1,4 +1,4 @@
-//! The typed HTTP client.
+//! Tests of the HTTP client.
 
 use std::io;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::support::{PASSWORD, Pair, Server, registration, sign_up};
 
-/// Tokens whose changes are counted.
+/// A token store that counts how often tokens are saved.
 #[derive(Debug, Default)]
 struct Counted {
     tokens: MemoryTokens,
@@ -114,7 +114,7 @@ async fn many_requests_with_a_stale_token_refresh_it_once() {
 }
 
 #[tokio::test]
-async fn a_conversation_from_its_beginning_to_its_end() {
+async fn messages_reactions_and_receipts() {
     let server = Server::start().await;
     let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
     let message = ana.send_text(chat, "hello").await.unwrap();
@@ -202,7 +202,11 @@ async fn a_group_and_its_members() {
         member_ids: vec![ben_id],
     };
     let group = ana.create_conversation(&request).await.unwrap().id;
-    assert_eq!(ana.create_conversation(&request).await.unwrap().id, group, "made once");
+    assert_eq!(
+        ana.create_conversation(&request).await.unwrap().id,
+        group,
+        "created once"
+    );
     assert_eq!(
         ana.add_members(group, vec![carol_id]).await.unwrap()[0].user.id,
         carol_id
@@ -229,11 +233,11 @@ async fn a_group_and_its_members() {
 }
 
 #[tokio::test]
-async fn what_can_go_wrong_is_told_apart() {
+async fn errors_can_be_told_apart() {
     let nobody = Client::new("http://127.0.0.1:9").unwrap();
     assert!(
         matches!(nobody.me().await, Err(ClientError::SignedOut)),
-        "known without asking"
+        "known without a request"
     );
     let away = nobody.register(&registration("ana")).await.unwrap_err();
     assert!(

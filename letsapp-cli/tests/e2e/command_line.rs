@@ -1,11 +1,11 @@
-//! The program `letsapp`.
+//! Tests of the program `letsapp`.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::support::{Cli, Proxy, Server};
 
-/// Two people with a command line each.
+/// Registers two users, each with a configuration directory.
 async fn ana_and_ben(server: &Server) -> (Cli, Cli) {
     let (ana, ben) = (Cli::at(&server.url()), Cli::at(&server.url()));
     ana.register("ana").await;
@@ -21,7 +21,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn one_signs_up_out_and_in() {
+async fn register_log_out_and_log_in() {
     let server = Server::start().await;
     let cli = Cli::at(&server.url());
     let ended = cli
@@ -69,7 +69,7 @@ async fn one_signs_up_out_and_in() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_has_an_exit_code_and_one_line() {
+async fn failures_have_an_exit_code_and_a_one_line_message() {
     let server = Server::start().await;
     let (ana, _ben) = ana_and_ben(&server).await;
     let nowhere = ["--server", "http://127.0.0.1:9", "login", "ana", "--password-stdin"];
@@ -97,7 +97,7 @@ async fn what_goes_wrong_has_an_exit_code_and_one_line() {
 }
 
 #[tokio::test]
-async fn groups_and_accounts_are_deleted_by_those_who_mean_it() {
+async fn deletions_need_a_confirmation() {
     let server = Server::start().await;
     let (ana, ben) = ana_and_ben(&server).await;
     ana.ok(&["group", "create", "Tea", "ben"]).await;
@@ -106,7 +106,7 @@ async fn groups_and_accounts_are_deleted_by_those_who_mean_it() {
     assert_eq!(
         ben.run(&["group", "delete", "Tea", "--yes"], "").await.code,
         1,
-        "not his"
+        "not the owner"
     );
     assert_eq!(ana.ok(&["group", "delete", "Tea", "--yes"]).await, "deleted\n");
     for cli in [&ana, &ben] {
@@ -129,7 +129,7 @@ async fn groups_and_accounts_are_deleted_by_those_who_mean_it() {
 }
 
 #[tokio::test]
-async fn messages_are_sent_and_read_by_people_and_programs() {
+async fn messages_are_sent_and_read_as_text_and_json() {
     let server = Server::start().await;
     let (ana, ben) = ana_and_ben(&server).await;
     assert_eq!(ana.ok(&["send", "ben", "hello", "there"]).await, "✓ #1\n");
@@ -168,7 +168,7 @@ async fn messages_are_sent_and_read_by_people_and_programs() {
 }
 
 #[tokio::test]
-async fn messages_are_found_by_their_words() {
+async fn messages_are_searched() {
     let server = Server::start().await;
     let (ana, ben) = ana_and_ben(&server).await;
     ana.ok(&["group", "create", "The Club", "ben"]).await;
@@ -211,7 +211,7 @@ async fn messages_are_found_by_their_words() {
 }
 
 #[tokio::test]
-async fn a_message_is_sent_once_over_a_network_that_loses_answers() {
+async fn a_message_is_sent_once_even_if_replies_are_lost() {
     let server = Server::start().await;
     let (_ana, ben) = ana_and_ben(&server).await;
     let proxy = Proxy::in_front_of(server.address).await;
@@ -219,7 +219,7 @@ async fn a_message_is_sent_once_over_a_network_that_loses_answers() {
     far.run(&["login", "ana", "--password-stdin"], "a long password\n")
         .await;
     proxy.cut().await;
-    assert_eq!(far.run(&["send", "ben", "zeroth"], "").await.code, 4, "nobody is there");
+    assert_eq!(far.run(&["send", "ben", "zeroth"], "").await.code, 4, "unreachable");
     proxy.restore();
     far.ok(&["send", "ben", "first"]).await;
 
@@ -239,7 +239,7 @@ async fn a_message_is_sent_once_over_a_network_that_loses_answers() {
 }
 
 #[tokio::test]
-async fn groups_are_made_and_changed() {
+async fn groups_are_created_and_changed() {
     let server = Server::start().await;
     let (ana, ben) = ana_and_ben(&server).await;
     let carol = Cli::at(&server.url());
@@ -268,7 +268,7 @@ async fn groups_are_made_and_changed() {
 }
 
 #[tokio::test]
-async fn contacts_are_listed_under_ones_own_names() {
+async fn contacts_are_listed_with_their_aliases() {
     let server = Server::start().await;
     let (ana, _ben) = ana_and_ben(&server).await;
     assert_eq!(ana.ok(&["contacts"]).await, "");
@@ -284,13 +284,13 @@ async fn contacts_are_listed_under_ones_own_names() {
     );
     assert!(ana.ok(&["contacts", "add", "@ben"]).await.starts_with("ben  "));
     assert_eq!(ana.run(&["contacts", "add", "ben", "--as", ""], "").await.code, 1);
-    assert_eq!(ana.run(&["contacts", "add", "ana"], "").await.code, 1, "oneself");
+    assert_eq!(ana.run(&["contacts", "add", "ana"], "").await.code, 1, "own account");
     assert_eq!(ana.ok(&["contacts", "remove", "ben"]).await, "removed\n");
     assert_eq!(ana.ok(&["contacts"]).await, "");
 }
 
 #[tokio::test]
-async fn a_blocked_user_is_refused_until_the_block_is_taken_down() {
+async fn a_blocked_user_is_refused_until_the_block_is_removed() {
     let server = Server::start().await;
     let (ana, ben) = ana_and_ben(&server).await;
     assert_eq!(ana.ok(&["block", "ben"]).await, "blocked\n");
@@ -337,7 +337,7 @@ async fn profile_and_settings_are_shown_and_changed() {
 }
 
 #[tokio::test]
-async fn listening_shows_what_happens_until_it_is_interrupted() {
+async fn listen_shows_events_until_it_is_interrupted() {
     let server = Server::start().await;
     let (ana, ben) = ana_and_ben(&server).await;
     let mut listening = ben.start(&["listen", "--json"]);
@@ -361,7 +361,7 @@ async fn listening_shows_what_happens_until_it_is_interrupted() {
 }
 
 #[tokio::test]
-async fn one_sees_who_is_online_and_who_comes() {
+async fn presence_is_shown_and_watched() {
     let server = Server::start().await;
     let (ana, ben) = ana_and_ben(&server).await;
     assert_eq!(
@@ -384,7 +384,7 @@ async fn one_sees_who_is_online_and_who_comes() {
 }
 
 #[tokio::test]
-async fn two_people_chat() {
+async fn two_users_chat() {
     let server = Server::start().await;
     let (ana, ben) = ana_and_ben(&server).await;
     ben.ok(&["send", "ana", "are you there?"]).await;
@@ -412,12 +412,12 @@ async fn two_people_chat() {
     assert_eq!(ana_chat.end().await, 0);
     assert!(
         ben.ok(&["history", "ana"]).await.contains("typed at the very end"),
-        "it was sent before the end"
+        "sent before the program ended"
     );
 }
 
 #[tokio::test]
-async fn a_chat_outlives_its_connection() {
+async fn a_chat_survives_an_interruption() {
     let server = Server::start().await;
     let (_, ben) = ana_and_ben(&server).await;
     let proxy = Proxy::in_front_of(server.address).await;
@@ -439,7 +439,7 @@ async fn a_chat_outlives_its_connection() {
 }
 
 #[tokio::test]
-async fn hostile_text_does_not_reach_the_terminal() {
+async fn hostile_text_is_sanitized() {
     let server = Server::start().await;
     let (ana, ben) = ana_and_ben(&server).await;
     ana.ok(&["send", "ben", "a\u{202e}b\n[00:00] #9 boss: c"]).await;
@@ -451,7 +451,7 @@ async fn hostile_text_does_not_reach_the_terminal() {
 }
 
 #[tokio::test]
-async fn two_processes_that_refresh_at_once_stay_signed_in() {
+async fn two_processes_can_refresh_at_the_same_time() {
     let server = Server::start().await;
     let (ana, _) = ana_and_ben(&server).await;
     for round in 0..3 {

@@ -1,4 +1,4 @@
-//! Live connections, over networks good and bad.
+//! Tests of live connections, with interruptions and without.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use letsapp_core::messages::{Body, Emoji};
 use crate::support::{FAST_BACKOFF, Pair, Proxy, Server, TEST_TIMEOUT, connect, next_message, wait_for};
 
 #[tokio::test]
-async fn two_people_talk() {
+async fn two_users_exchange_messages() {
     let server = Server::start().await;
     let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
     let (ana_live, mut ana_updates) = connect(&ana).await;
@@ -20,7 +20,7 @@ async fn two_people_talk() {
     let sent = ana_live.send_text(chat, "hello").await.unwrap();
     assert_eq!(next_message(&mut ben_updates).await.1.body, "hello");
     let (kind, own) = next_message(&mut ana_updates).await;
-    assert_eq!((kind, own.id), ("new", sent.id), "one's own messages are told too");
+    assert_eq!((kind, own.id), ("new", sent.id), "own messages are delivered, too");
 
     ben_live
         .acknowledge(
@@ -32,8 +32,8 @@ async fn two_people_talk() {
         )
         .await
         .unwrap();
-    let heard = wait_for(&mut ana_updates, |update| matches!(update, Update::Receipts { .. })).await;
-    let Update::Receipts { items, .. } = heard else {
+    let receipts = wait_for(&mut ana_updates, |update| matches!(update, Update::Receipts { .. })).await;
+    let Update::Receipts { items, .. } = receipts else {
         unreachable!()
     };
     assert_eq!(items[0].watermarks.read_seq, sent.seq);
@@ -66,7 +66,7 @@ async fn two_people_talk() {
 }
 
 #[tokio::test]
-async fn what_was_missed_comes_once_and_in_order() {
+async fn missed_changes_arrive_once_and_in_order() {
     let server = Server::start().await;
     let proxy = Proxy::in_front_of(server.address).await;
     let Pair { ana, ben, chat } = Pair::sign_up(&server, Some(&proxy.url())).await;
@@ -110,12 +110,12 @@ async fn what_was_missed_comes_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_message_whose_answer_was_lost_is_sent_again_and_there_once() {
+async fn a_message_whose_reply_was_lost_is_sent_again_and_stored_once() {
     let server = Server::start().await;
     let proxy = Proxy::in_front_of(server.address).await;
     let Pair { ana, ben, chat } = Pair::sign_up(&server, Some(&proxy.url())).await;
     let (live, mut updates) = connect(&ana).await;
-    let (_bens, mut ben_updates) = connect(&ben).await;
+    let (_ben_live, mut ben_updates) = connect(&ben).await;
 
     proxy.drop_replies();
     let sending = tokio::spawn({
@@ -123,7 +123,7 @@ async fn a_message_whose_answer_was_lost_is_sent_again_and_there_once() {
         async move { live.send_text(chat, "once").await }
     });
     assert_eq!(next_message(&mut ben_updates).await.1.body, "once");
-    assert!(!sending.is_finished(), "nobody has told the sender");
+    assert!(!sending.is_finished(), "the reply was dropped");
     proxy.cut().await;
     wait_for(&mut updates, |update| matches!(update, Update::Disconnected { .. })).await;
     let offline = tokio::spawn({
@@ -160,7 +160,7 @@ async fn a_message_whose_answer_was_lost_is_sent_again_and_there_once() {
 }
 
 #[tokio::test]
-async fn a_server_that_restarts_is_found_again() {
+async fn the_connection_survives_a_restart_of_the_server() {
     let server = Server::start_on_disk().await;
     let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
     let (live, mut updates) = connect(&ana).await;
@@ -181,7 +181,7 @@ async fn a_server_that_restarts_is_found_again() {
 }
 
 #[tokio::test]
-async fn a_program_goes_on_where_it_was_stopped() {
+async fn a_program_continues_from_its_positions() {
     let server = Server::start().await;
     let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
     ben.send_text(chat, "history").await.unwrap();
@@ -190,15 +190,15 @@ async fn a_program_goes_on_where_it_was_stopped() {
     assert_eq!(
         next_message(&mut updates).await.1.body,
         "live",
-        "what was there before is not told"
+        "earlier messages are not delivered"
     );
-    let kept = serde_json::to_string(updates.positions()).unwrap();
+    let saved = serde_json::to_string(updates.positions()).unwrap();
     live.close().await;
     assert!(matches!(live.send_text(chat, "x").await, Err(ClientError::Closed)));
 
     ben.send_text(chat, "meanwhile").await.unwrap();
     let other = sign_up_and_write(&server, &ana).await;
-    let positions: Positions = serde_json::from_str(&kept).unwrap();
+    let positions: Positions = serde_json::from_str(&saved).unwrap();
     let (_live, mut updates) = ana.live().positions(positions).backoff(FAST_BACKOFF).start();
     let mut bodies = BTreeMap::new();
     for _ in 0..2 {
@@ -211,7 +211,7 @@ async fn a_program_goes_on_where_it_was_stopped() {
     );
 }
 
-/// Somebody new writes to Ana.
+/// Registers a third user, who sends Ana a message.
 async fn sign_up_and_write(server: &Server, ana: &letsapp_cli::Client) -> letsapp_cli::id::ConversationId {
     let carol = crate::support::sign_up(&server.url(), "carol").await;
     let chat = carol
@@ -224,7 +224,7 @@ async fn sign_up_and_write(server: &Server, ana: &letsapp_cli::Client) -> letsap
 }
 
 #[tokio::test]
-async fn a_conversation_that_begins_while_one_listens_is_heard_from_its_first_word() {
+async fn a_new_conversation_is_followed_from_its_first_message() {
     let server = Server::start().await;
     let Pair { ana, .. } = Pair::sign_up(&server, None).await;
     let (_live, mut updates) = connect(&ana).await;
@@ -237,7 +237,7 @@ async fn a_conversation_that_begins_while_one_listens_is_heard_from_its_first_wo
 }
 
 #[tokio::test]
-async fn the_end_of_the_session_is_the_end_of_the_stream() {
+async fn the_stream_ends_with_the_session() {
     let server = Server::start().await;
     let Pair { ana, chat, .. } = Pair::sign_up(&server, None).await;
     let (live, mut updates) = connect(&ana).await;
@@ -255,7 +255,7 @@ async fn the_end_of_the_session_is_the_end_of_the_stream() {
 }
 
 #[tokio::test]
-async fn a_consumer_that_sleeps_through_a_flood_misses_nothing() {
+async fn a_slow_consumer_misses_nothing() {
     const FLOOD: u64 = 4_600;
     let server = Server::start().await;
     let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
@@ -271,7 +271,7 @@ async fn a_consumer_that_sleeps_through_a_flood_misses_nothing() {
         }
     });
     futures_util::future::join_all(sends).await;
-    // The consumer does not take an update, and yet its own requests are answered.
+    // The consumer reads no updates, but its own requests are answered nevertheless.
     ana_live.send_text(chat, "last").await.unwrap();
     for expected in 1..=FLOOD + 1 {
         let (kind, message) = next_message(&mut updates).await;
@@ -280,7 +280,7 @@ async fn a_consumer_that_sleeps_through_a_flood_misses_nothing() {
 }
 
 #[tokio::test]
-async fn who_types_and_who_is_there_is_told_as_it_happens() {
+async fn typing_and_presence_are_delivered() {
     let server = Server::start().await;
     let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
     let (ben_id, ana_id) = (ben.me().await.unwrap().user.id, ana.me().await.unwrap().user.id);
@@ -292,8 +292,8 @@ async fn who_types_and_who_is_there_is_told_as_it_happens() {
     let found = ana_live.watch_presence(vec![ben_id]).await.unwrap();
     assert_eq!(found[0].status, PresenceStatus::Offline);
     let of_ben = |update: &Update| matches!(update, Update::Presence(presence) if presence.user_id == ben_id);
-    let answered = wait_for(&mut ana_updates, of_ben).await;
-    assert_eq!(answered, Update::Presence(found[0]), "the answer is an update, too");
+    let update = wait_for(&mut ana_updates, of_ben).await;
+    assert_eq!(update, Update::Presence(found[0]), "the reply is also an update");
     let (ben_live, _ben_updates) = connect(&ben).await;
     let Update::Presence(received) = wait_for(&mut ana_updates, of_ben).await else {
         unreachable!()

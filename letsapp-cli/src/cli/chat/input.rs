@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_words_or_a_command() {
+    fn a_line_is_a_text_or_a_command() {
         let heart = || Emoji::parse("❤️").unwrap();
         let table = [
             ("hello /quit ", Input::Send("hello /quit".to_owned())),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_makes_no_sense_says_how_it_would() {
+    fn an_invalid_command_shows_its_usage() {
         for (line, hint) in [
             ("/reply yes", "/reply #N TEXT"),
             ("/reply #3", "/reply #N TEXT"),

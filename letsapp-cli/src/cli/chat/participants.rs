@@ -123,15 +123,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_types_is_shown_when_they_begin() {
+    async fn typing_is_shown_once_when_it_starts() {
         let mut participants = participants(Echo::On);
         let mut apply = |update: &Update| participants.apply(update, &names());
         assert_eq!(apply(&typing(true)).as_deref(), Some("Ben is typing…"));
-        assert_eq!(apply(&typing(true)), None, "and not each time that it is said");
+        assert_eq!(apply(&typing(true)), None, "only once");
         assert_eq!(apply(&typing(false)), None);
         assert!(apply(&typing(true)).is_some());
         assert_eq!(apply(&Update::Message(message_from(BEN, 1, 1, "hello"))), None);
-        assert!(apply(&typing(true)).is_some(), "what is said ends it");
+        assert!(apply(&typing(true)).is_some(), "a message ends typing");
         let elsewhere = Update::Typing {
             conversation_id: ConversationId::from_bytes([9; 16]),
             user_id: UserId::from_bytes([8; 16]),
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_typed_before_an_interruption_is_shown_again() {
+    async fn typing_is_shown_again_after_an_interruption() {
         let mut participants = participants(Echo::On);
         let mut apply = |update: &Update| participants.apply(update, &names());
         assert!(apply(&typing(true)).is_some());
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_and_goes_is_shown_once() {
+    async fn a_change_of_presence_is_shown_once() {
         let mut participants = participants(Echo::On);
         let mut apply = |presence| participants.apply(&Update::Presence(presence), &names());
         let now = Timestamp::from_millis(9);
@@ -164,12 +164,12 @@ mod tests {
         assert_eq!(
             apply(Presence::online(UserId::from_bytes([8; 16]), now)),
             None,
-            "somebody else"
+            "another user"
         );
     }
 
     #[tokio::test]
-    async fn what_is_written_to_a_program_is_what_was_said() {
+    async fn without_a_terminal_only_messages_are_shown() {
         let mut participants = participants(Echo::Off);
         assert_eq!(participants.apply(&typing(true), &names()), None);
     }

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_typed_gets_its_tick_and_is_not_repeated() {
+    fn an_own_message_gets_a_tick_and_is_not_repeated() {
         let mut view = view();
         view.receipts(&ben(0, 0));
         let message = message_from(ANA, 1, 1, "hello");
@@ -227,20 +227,20 @@ mod tests {
     }
 
     #[test]
-    fn ticks_of_the_latest_message_are_told_as_they_rise() {
+    fn ticks_of_the_latest_own_message_are_shown_as_they_advance() {
         let mut view = view();
         view.receipts(&ben(0, 0));
         view.message(message_from(ANA, 1, 1, "one"));
         view.message(message_from(ANA, 2, 2, "two"));
-        assert_eq!(view.receipts(&ben(1, 1)), [""; 0], "an earlier one is of no interest");
+        assert_eq!(view.receipts(&ben(1, 1)), [""; 0], "only the latest one is shown");
         assert_eq!(view.receipts(&ben(2, 1)), ["    ✓✓ #2"]);
         assert_eq!(view.receipts(&ben(2, 2)), ["    ✓✓ read #2"]);
         assert_eq!(view.receipts(&ben(2, 2)), [""; 0]);
-        assert_eq!(view.receipts(&ben(1, 1)), [""; 0], "they only rise");
+        assert_eq!(view.receipts(&ben(1, 1)), [""; 0], "watermarks only advance");
     }
 
     #[test]
-    fn who_answers_has_read() {
+    fn a_reply_counts_as_a_read_receipt() {
         let mut view = view();
         view.receipts(&ben(0, 0));
         view.message(message_from(ANA, 1, 1, "one"));
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_group_the_slowest_counts() {
+    fn in_a_group_the_lowest_status_is_shown() {
         let mut view = view();
         let carol = UserId::from_bytes([3; 16]);
         view.receipts(&ben(0, 0));
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_becomes_of_a_message_is_told() {
+    fn changes_of_a_message_are_shown() {
         let mut view = view();
         let first = message_from(BEN, 1, 1, "helo");
         view.message(first.clone());
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_without_a_number_mean_the_latest_that_stands() {
+    fn commands_without_a_number_refer_to_the_latest_message() {
         let mut view = view();
         view.history(vec![
             message_from(ANA, 1, 1, "a"),

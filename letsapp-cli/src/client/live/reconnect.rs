@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_takes_or_refuses_every_input() {
+    fn every_input_is_handled_in_every_state() {
         let (waiting, dialing, open, over) = (
             State::Waiting { until: S },
             State::Dialing,
@@ -221,32 +221,32 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_the_longest() {
+    fn delays_double_up_to_the_maximum() {
         let seconds: Vec<_> = dials(|_| false, 130 * S, 0.0).iter().map(Duration::as_secs).collect();
         assert_eq!(seconds, [0, 1, 3, 7, 15, 31, 61, 91, 121]);
     }
 
     #[test]
-    fn chance_takes_off_up_to_half_of_a_wait() {
+    fn jitter_shortens_a_delay_by_up_to_half() {
         assert_eq!(BACKOFF.delay(3, 0.0), 4 * S);
         assert_eq!(BACKOFF.delay(3, 0.5), 3 * S);
         assert_eq!(BACKOFF.delay(3, 1.0), 2 * S);
     }
 
     #[test]
-    fn it_stops_dialing_once_the_server_is_back() {
+    fn no_attempts_are_made_while_connected() {
         let dialed = dials(|now| now >= 10 * S, 1_000 * S, 0.0);
         assert_eq!(dialed.last(), Some(&(15 * S)));
     }
 
     #[test]
-    fn any_number_of_failures_is_survived() {
+    fn delays_do_not_overflow() {
         assert_eq!(BACKOFF.delay(u32::MAX, 0.0), BACKOFF.max);
         assert_eq!(BACKOFF.delay(0, 0.0), S);
     }
 
     #[test]
-    fn a_server_that_hangs_up_at_once_is_not_hammered() {
+    fn short_connections_count_as_failures() {
         let mut machine = Reconnect {
             failures: 3,
             ..at(State::Open { since: S })
@@ -258,12 +258,12 @@ mod tests {
         assert_eq!(
             (output, settled.failures),
             (Some(Output::Wait(S)), 1),
-            "a connection that held counts"
+            "a long connection resets the failures"
         );
     }
 
     #[test]
-    fn the_server_may_ask_for_more() {
+    fn the_server_can_ask_for_a_longer_delay() {
         let (_, output) = at(State::Dialing)
             .step(Input::Lost { retry_after: 60 * S }, S, 0.0)
             .unwrap();

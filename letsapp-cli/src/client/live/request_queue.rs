@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_answered_goes_out_again_unchanged_and_in_order() {
+    fn requests_without_a_reply_are_sent_again_unchanged_and_in_order() {
         let mut queue = queue(4);
         let first: Vec<_> = std::iter::from_fn(|| queue.pop(NOW)).collect();
         assert_eq!(queue.complete(2, Ok(json!({})), NOW).unwrap().waiter, 2);
@@ -161,11 +161,11 @@ mod tests {
         let again: Vec<_> = std::iter::from_fn(|| queue.pop(NOW)).collect();
         let unanswered: Vec<_> = first.into_iter().filter(|request| request.id != 2).collect();
         assert_eq!(again, unanswered);
-        assert_eq!(queue.complete(2, Ok(json!({})), NOW), None, "answered once");
+        assert_eq!(queue.complete(2, Ok(json!({})), NOW), None, "completed once");
     }
 
     #[test]
-    fn only_so_many_are_under_way() {
+    fn the_number_of_requests_in_flight_is_limited() {
         let mut queue = queue(100);
         assert_eq!(send(&mut queue).len(), MAX_IN_FLIGHT);
         queue.complete(1, Ok(json!({})), NOW).unwrap();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn not_now_means_later_in_the_same_order() {
+    fn temporarily_refused_requests_are_repeated_in_order() {
         let mut queue = queue(3);
         assert_eq!(send(&mut queue), [1, 2, 3]);
         let busy = Problem {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_an_answer() {
+    fn a_refusal_completes_a_request() {
         let mut queue = queue(1);
         send(&mut queue);
         let refused = queue.complete(1, Err(Problem::new(Code::Forbidden)), NOW).unwrap();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn giving_up_tells_everyone_who_waits() {
+    fn drain_returns_all_receivers() {
         let mut queue = queue(3);
         queue.pop(NOW);
         assert_eq!(queue.drain().collect::<Vec<_>>(), [1, 2, 3]);

@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_read_and_what_is_unknown_is_not_an_error() {
+    fn frames_are_parsed_and_unknown_ones_ignored() {
         assert!(matches!(read(r#"{"id":7,"ok":{}}"#), Some(Incoming::Reply(7, Ok(_)))));
         let refused = r#"{"id":7,"error":{"code":"forbidden","title":"t","status":403,"detail":null,"errors":[]}}"#;
         let Some(Incoming::Reply(7, Err(problem))) = read(refused) else {
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_end_of_the_session_is_for_good() {
+    fn only_the_end_of_the_session_is_final() {
         assert!(matches!(closed(Some(4001)), Disconnect::SignedOut(_)));
         for code in [Some(1001), Some(1006), Some(4000), Some(4002), Some(4003), None] {
             assert!(matches!(closed(code), Disconnect::Lost { .. }), "{code:?}");

@@ -99,11 +99,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_list_is_collected_to_its_end() {
-        let mut asked = Vec::new();
+    async fn all_pages_of_a_list_are_collected() {
+        let mut requested = Vec::new();
         let all = collect_pages(|page| {
-            asked.push(page.cursor);
-            let n = asked.len();
+            requested.push(page.cursor);
+            let n = requested.len();
             let next_cursor = (n < 3).then(|| n.to_string());
             std::future::ready(Ok(List {
                 items: vec![n, n],
@@ -111,6 +111,6 @@ mod tests {
             }))
         });
         assert_eq!(all.await.unwrap(), [1, 1, 2, 2, 3, 3]);
-        assert_eq!(asked, [None, Some("1".to_owned()), Some("2".to_owned())]);
+        assert_eq!(requested, [None, Some("1".to_owned()), Some("2".to_owned())]);
     }
 }

@@ -1,4 +1,4 @@
-//! A network that can be broken.
+//! A proxy that simulates network failures.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,20 +8,20 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What the network does.
+/// Behaviour of the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// Carries everything.
+    /// Forwards everything.
     Forward,
-    /// Carries everything, until somebody asks for this.
+    /// Forwards everything until a request contains this text, then behaves like `DropReplies`.
     DropRepliesTo(&'static str),
-    /// Carries requests, and loses what is answered.
+    /// Forwards requests and drops replies.
     DropReplies,
-    /// Carries nothing, and every connection breaks.
+    /// Closes all connections and accepts no new ones.
     Down,
 }
 
-/// A way to a server that can be broken.
+/// A proxy in front of a server.
 pub(crate) struct Proxy {
     address: SocketAddr,
     mode: Arc<watch::Sender<Mode>>,
@@ -47,23 +47,23 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Breaks every connection, and lets no new one through.
+    /// Closes all connections and accepts no new ones.
     pub(crate) async fn cut(&self) {
         self.mode.send_replace(Mode::Down);
         self.mode.closed().await;
     }
 
-    /// Lets through what is asked, but nothing that is answered.
+    /// Forwards requests but drops replies.
     pub(crate) fn drop_replies(&self) {
         self.mode.send_replace(Mode::DropReplies);
     }
 
-    /// The same, from the moment on when somebody asks for this.
+    /// Drops replies as soon as a request contains this text.
     pub(crate) fn drop_replies_to(&self, request: &'static str) {
         self.mode.send_replace(Mode::DropRepliesTo(request));
     }
 
-    /// Carries everything again.
+    /// Forwards everything again.
     pub(crate) fn restore(&self) {
         self.mode.send_replace(Mode::Forward);
     }
@@ -76,7 +76,7 @@ async fn forward(client: TcpStream, server: SocketAddr, mode: Arc<watch::Sender<
     };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let asked = |chunk: &[u8]| {
+    let forward_request = |chunk: &[u8]| {
         let now = *mode.borrow();
         if let Mode::DropRepliesTo(request) = now
             && String::from_utf8_lossy(chunk).contains(request)
@@ -85,10 +85,10 @@ async fn forward(client: TcpStream, server: SocketAddr, mode: Arc<watch::Sender<
         }
         true
     };
-    let answered = |_: &[u8]| matches!(*mode.borrow(), Mode::Forward | Mode::DropRepliesTo(_));
+    let forward_reply = |_: &[u8]| matches!(*mode.borrow(), Mode::Forward | Mode::DropRepliesTo(_));
     tokio::select! {
-        () = pipe(from_client, to_server, asked) => {}
-        () = pipe(from_server, to_client, answered) => {}
+        () = pipe(from_client, to_server, forward_request) => {}
+        () = pipe(from_server, to_client, forward_reply) => {}
         _ = mode_changes.wait_for(|mode| *mode == Mode::Down) => {}
     }
 }

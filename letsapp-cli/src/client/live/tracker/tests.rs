@@ -125,7 +125,7 @@ fn delivered(tracker: &mut Tracker) -> Vec<String> {
 }
 
 #[test]
-fn what_follows_on_is_told_at_once() {
+fn a_change_that_follows_is_delivered_at_once() {
     let mut tracker = tracker_at(5, 7);
     tracker.apply_event(created(6, 8), NOW);
     tracker.apply_event(updated(2, 9), NOW);
@@ -134,7 +134,7 @@ fn what_follows_on_is_told_at_once() {
 }
 
 #[test]
-fn what_is_known_is_not_told_again() {
+fn a_known_change_is_not_delivered_again() {
     let mut tracker = tracker_at(5, 7);
     tracker.apply_event(created(6, 8), NOW);
     tracker.apply_event(created(6, 8), NOW);
@@ -144,18 +144,18 @@ fn what_is_known_is_not_told_again() {
 }
 
 #[test]
-fn events_that_overtook_each_other_are_told_in_order() {
+fn reordered_events_are_delivered_in_order() {
     let mut tracker = tracker_at(5, 7);
     tracker.apply_event(created(7, 10), NOW);
     tracker.apply_event(updated(6, 9), NOW);
     assert_eq!(delivered(&mut tracker), [""; 0]);
     tracker.apply_event(created(6, 8), NOW);
     assert_eq!(delivered(&mut tracker), ["+6@8", "~6@9", "+7@10"]);
-    assert_eq!(tracker.deadline(), None, "the hole is gone");
+    assert_eq!(tracker.deadline(), None, "the gap is filled");
 }
 
 #[test]
-fn the_reply_to_ones_own_message_fills_the_hole_that_it_is() {
+fn the_reply_to_an_own_request_fills_its_gap() {
     let mut tracker = tracker_at(5, 7);
     tracker.apply_event(created(7, 9), NOW);
     tracker.apply_message(message(6, 8), NOW);
@@ -163,7 +163,7 @@ fn the_reply_to_ones_own_message_fills_the_hole_that_it_is() {
 }
 
 #[test]
-fn a_change_that_is_not_ours_to_see_leaves_no_hole() {
+fn a_hidden_change_leaves_no_gap() {
     let mut tracker = tracker_at(5, 7);
     tracker.apply_event(created(6, 9), NOW);
     tracker.apply_event(
@@ -177,7 +177,7 @@ fn a_change_that_is_not_ours_to_see_leaves_no_hole() {
 }
 
 #[test]
-fn a_hole_is_asked_for_after_a_second() {
+fn a_gap_is_fetched_after_a_timeout() {
     let mut tracker = tracker_at(5, 7);
     tracker.apply_event(created(8, 10), NOW);
     assert_eq!(tracker.deadline(), Some(NOW + GAP_TIMEOUT));
@@ -193,7 +193,7 @@ fn a_hole_is_asked_for_after_a_second() {
 }
 
 #[test]
-fn changes_that_are_not_to_be_had_are_asked_for_again() {
+fn a_failed_fetch_is_repeated() {
     let mut tracker = tracker_at(5, 7);
     tracker.apply_event(created(7, 9), NOW);
     let later = NOW + GAP_TIMEOUT;
@@ -206,7 +206,7 @@ fn changes_that_are_not_to_be_had_are_asked_for_again() {
 }
 
 #[test]
-fn at_the_very_beginning_what_is_there_is_history() {
+fn messages_before_the_first_sync_are_not_delivered() {
     let mut tracker = Tracker::new(&Positions::default());
     assert_eq!(tracker.begin_sync(), SyncRequest::default());
     tracker.apply_event(created(4, 6), NOW);
@@ -224,7 +224,7 @@ fn at_the_very_beginning_what_is_there_is_history() {
 }
 
 #[test]
-fn what_was_missed_is_told_as_if_live_and_once() {
+fn missed_changes_are_delivered_once_after_a_sync() {
     let mut tracker = tracker_at(5, 7);
     tracker.pause();
     tracker.apply_event(created(6, 8), NOW);
@@ -254,7 +254,7 @@ fn what_was_missed_is_told_as_if_live_and_once() {
 }
 
 #[test]
-fn a_sync_in_parts_is_asked_for_to_its_end() {
+fn a_sync_with_several_pages_is_completed() {
     let mut tracker = tracker_at(5, 7);
     tracker.pause();
     let since = tracker.begin_sync().since;
@@ -275,7 +275,7 @@ fn a_sync_in_parts_is_asked_for_to_its_end() {
     tracker.apply_event(created(8, 10), NOW);
     let request = tracker.begin_sync();
     assert_eq!(request.conversations, BTreeMap::from([(CHAT, Rev(8))]));
-    assert_eq!(request.since, since, "the last sync is the last whole one");
+    assert_eq!(request.since, since, "only a complete sync counts");
     tracker.apply_sync(
         Sync {
             changes: vec![message(7, 9)],
@@ -288,7 +288,7 @@ fn a_sync_in_parts_is_asked_for_to_its_end() {
 }
 
 #[test]
-fn too_much_to_list_is_a_reset() {
+fn a_conversation_with_too_many_changes_is_reset() {
     let mut tracker = tracker_at(5, 7);
     tracker.pause();
     tracker.begin_sync();
@@ -308,7 +308,7 @@ fn too_much_to_list_is_a_reset() {
 }
 
 #[test]
-fn a_conversation_made_while_we_were_away_is_read_from_its_beginning() {
+fn a_conversation_created_while_offline_is_fetched_from_its_start() {
     let mut tracker = Tracker::new(&Positions {
         since: Some(JOINED),
         ..Positions::default()
@@ -338,7 +338,7 @@ fn a_conversation_made_while_we_were_away_is_read_from_its_beginning() {
 }
 
 #[test]
-fn a_new_conversation_whose_picture_was_taken_late_loses_no_message() {
+fn a_new_conversation_that_already_has_messages_is_fetched() {
     let mut tracker = tracker_at(0, 0);
     // The conversation's event was created when the first message already existed; that message's own event comes after
     // it.
@@ -366,7 +366,7 @@ fn a_new_conversation_whose_picture_was_taken_late_loses_no_message() {
 }
 
 #[test]
-fn an_empty_new_conversation_needs_no_asking() {
+fn an_empty_new_conversation_is_not_fetched() {
     let mut tracker = tracker_at(0, 0);
     tracker.apply_event(Event::ConversationCreated(Box::new(conversation(OTHER, 0, 0))), NOW);
     assert_eq!(tracker.deadline(), None);
@@ -381,7 +381,7 @@ fn an_empty_new_conversation_needs_no_asking() {
 }
 
 #[test]
-fn what_was_before_one_joined_is_no_news() {
+fn messages_before_joining_are_not_delivered() {
     let mut tracker = tracker_at(0, 0);
     tracker.apply_event(Event::ConversationCreated(Box::new(conversation(OTHER, 9, 9))), NOW);
     tracker.take_due_fetches(NOW);
@@ -406,7 +406,7 @@ fn what_was_before_one_joined_is_no_news() {
 }
 
 #[test]
-fn one_who_left_and_came_back_gets_what_is_new() {
+fn a_member_who_rejoins_gets_the_messages_since() {
     let mut tracker = tracker_at(5, 7);
     tracker.apply_event(created(6, 8), NOW);
     tracker.apply_event(Event::ConversationRemoved { id: CHAT }, NOW);
@@ -429,7 +429,7 @@ fn one_who_left_and_came_back_gets_what_is_new() {
 }
 
 #[test]
-fn a_message_of_an_unknown_conversation_asks_for_a_sync_but_not_for_ever() {
+fn a_message_of_an_unknown_conversation_requests_one_sync() {
     let mut tracker = tracker_at(5, 7);
     tracker.apply_event(
         Event::MessageCreated(Message {
@@ -441,7 +441,7 @@ fn a_message_of_an_unknown_conversation_asks_for_a_sync_but_not_for_ever() {
     assert!(tracker.needs_sync());
     tracker.begin_sync();
     tracker.apply_sync(empty_sync(), NOW);
-    assert!(!tracker.needs_sync(), "the server knows nothing of it");
+    assert!(!tracker.needs_sync(), "the server does not know it");
     tracker.apply_event(
         Event::MessageCreated(Message {
             conversation_id: OTHER,
@@ -463,20 +463,20 @@ fn a_message_of_an_unknown_conversation_asks_for_a_sync_but_not_for_ever() {
 }
 
 #[test]
-fn a_server_that_may_have_missed_events_is_asked() {
+fn a_resync_event_requests_a_sync() {
     let mut tracker = tracker_at(5, 7);
     tracker.apply_event(Event::Resync {}, NOW);
     assert!(tracker.needs_sync());
     tracker.begin_sync();
     tracker.apply_event(Event::Resync {}, NOW);
     tracker.apply_sync(empty_sync(), NOW);
-    assert!(tracker.needs_sync(), "it was said again after the question");
+    assert!(tracker.needs_sync(), "requested again during the sync");
 }
 
 /// Simulates a server with one conversation, a network that loses, duplicates and reorders events, and a consumer. The
 /// consumer must see every message once, ordered by `rev`, and have the server's state at the end.
 #[test]
-fn no_network_makes_the_consumer_miss_anything() {
+fn every_change_is_delivered_once_over_any_network() {
     for seed in 1..=300 {
         simulate(seed);
     }
@@ -575,7 +575,7 @@ fn simulate(seed: u64) {
             assert_eq!(
                 is_new,
                 new.insert(message.seq.0),
-                "seed {seed}: message {} is new once",
+                "seed {seed}: message {} is new only once",
                 message.seq
             );
             seen.insert(message.seq.0, message);
