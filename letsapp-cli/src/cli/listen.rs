@@ -52,9 +52,7 @@ impl Listen {
             }
             match context.output.format() {
                 Format::Json => {
-                    if let Some(object) = to_json(&update) {
-                        context.output.show(&object, String::new)?;
-                    }
+                    context.output.show(&to_json(&update), String::new)?;
                 }
                 Format::Text => {
                     if let Update::Message(message) | Update::MessageChanged(message) = &update {
@@ -95,14 +93,18 @@ fn conversation_of(update: &Update) -> Option<ConversationId> {
         Update::Receipts { conversation_id, .. } | Update::Typing { conversation_id, .. } => Some(*conversation_id),
         Update::Conversation(conversation) => Some(conversation.id),
         Update::ConversationRemoved(id) | Update::Reset(id) => Some(*id),
-        _ => None,
+        Update::Connected(_)
+        | Update::CaughtUp
+        | Update::Disconnected { .. }
+        | Update::Presence(_)
+        | Update::SignedOut { .. } => None,
     }
 }
 
 /// Converts an update to JSON, in the form of the server's event if there is one.
-fn to_json(update: &Update) -> Option<Value> {
+fn to_json(update: &Update) -> Value {
     let event = |event: Event| serde_json::to_value(event).expect("events are plain data");
-    let object = match update.clone() {
+    match update.clone() {
         Update::Message(message) => event(Event::MessageCreated(message)),
         Update::MessageChanged(message) => event(Event::MessageUpdated(message)),
         Update::Receipts { conversation_id, items } => event(Event::ReceiptUpdated { conversation_id, items }),
@@ -126,8 +128,7 @@ fn to_json(update: &Update) -> Option<Value> {
             json!({"event": "disconnected", "data": {"reason": reason, "retry_in_ms": retry_in_ms}})
         }
         Update::Reset(id) => json!({"event": "reset", "data": {"conversation_id": id}}),
-    };
-    Some(object)
+    }
 }
 
 fn to_line(
@@ -165,7 +166,13 @@ fn to_line(
             Style::Error,
             &format!("— no connection ({}); trying again", super::sanitize::one_line(reason)),
         ),
-        _ => return None,
+        // Not shown as text: these are so frequent that they would drown the messages.
+        Update::Connected(_)
+        | Update::Receipts { .. }
+        | Update::Conversation(_)
+        | Update::Typing { .. }
+        | Update::Presence(_)
+        | Update::SignedOut { .. } => return None,
     };
     Some(line)
 }
