@@ -23,9 +23,9 @@ async fn main() -> Result<(), Error> {
 
     let direct = CreateConversation::Direct { user_id: ben.user_id };
     let (chat, _) = app.conversations().create(&ana, direct, None).await?;
-    let words = format!("This is message number {}.", chat.head.seq.next());
+    let text = format!("This is message number {}.", chat.head.seq.next());
     app.messages()
-        .send(&ana, chat.id, SendMessage::text(words)?, None)
+        .send(&ana, chat.id, SendMessage::text(text)?, None)
         .await?;
 
     let history = app

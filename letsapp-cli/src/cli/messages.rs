@@ -53,14 +53,14 @@ pub(super) struct History {
 
 impl Send {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut words = self.words.join(" ");
+        let mut text = self.words.join(" ");
         if self.words == ["-"] {
-            words.clear();
-            std::io::stdin().read_to_string(&mut words)?;
-            let length = words.trim_end_matches(['\n', '\r']).len();
-            words.truncate(length);
+            text.clear();
+            std::io::stdin().read_to_string(&mut text)?;
+            let length = text.trim_end_matches(['\n', '\r']).len();
+            text.truncate(length);
         }
-        let request = SendMessage::text(words)
+        let request = SendMessage::text(text)
             .map_err(ClientError::from)?
             .with_id(MessageId::from_uuid(new_id()));
         let request = SendMessage {

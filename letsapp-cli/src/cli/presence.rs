@@ -68,10 +68,10 @@ impl PresenceView {
                 Some(Update::Connected(_)) => watch(&live, user_ids),
                 Some(Update::Presence(presence)) => self.show(context, presence)?,
                 Some(Update::Disconnected { reason, .. }) => {
-                    let words = format!("— no connection ({}); trying again", super::sanitize::one_line(&reason));
+                    let line = format!("— no connection ({}); trying again", super::sanitize::one_line(&reason));
                     context
                         .output
-                        .status(&context.output.colours().apply(Style::Error, &words))?;
+                        .status(&context.output.colours().apply(Style::Error, &line))?;
                 }
                 Some(Update::SignedOut { .. }) => return Err(Failure::SignedOut(context.client.server().clone())),
                 Some(_) => {}

@@ -16,7 +16,7 @@ pub(super) struct Profile {
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
     /// Set a short text about yourself
-    #[arg(long, value_name = "WORDS")]
+    #[arg(long, value_name = "TEXT")]
     about: Option<String>,
     /// Set an email address to sign in with. Not shown to others
     #[arg(long, conflicts_with = "no_email")]
@@ -73,7 +73,7 @@ impl Profile {
             email: if self.no_email { Some(None) } else { email.map(Some) },
             ..UpdateMe::default()
         };
-        let profile = answer(context, request).await?;
+        let profile = apply(context, request).await?;
         context.output.show(&profile, || {
             let about = (!profile.user.about.is_empty()).then(|| sanitize(&profile.user.about));
             let email = profile.email.as_deref().map(one_line);
@@ -103,7 +103,7 @@ impl Settings {
             settings,
             ..UpdateMe::default()
         };
-        let settings = answer(context, request).await?.settings;
+        let settings = apply(context, request).await?.settings;
         context.output.show(&settings, || {
             let receipts = if settings.read_receipts { "on" } else { "off" };
             format!(
@@ -115,7 +115,7 @@ impl Settings {
 }
 
 /// Applies a change, if there is one, and returns the current profile.
-async fn answer(context: &Context, request: UpdateMe) -> Result<MyProfile, Failure> {
+async fn apply(context: &Context, request: UpdateMe) -> Result<MyProfile, Failure> {
     let profile = if request == UpdateMe::default() {
         context.client.me().await
     } else {

@@ -160,8 +160,8 @@ fn line(hit: &SearchHit, labels: &HitLabels, colours: Colours) -> String {
         let highlights = highlights(&format!("attachments.{place}.file_name"));
         format!("[{}]", excerpt(&file.file_name, &highlights, colours))
     });
-    let words: Vec<_> = (!body.is_empty()).then_some(body).into_iter().chain(files).collect();
-    format!("{title} {when} {who}: {}", words.join(" "))
+    let parts: Vec<_> = (!body.is_empty()).then_some(body).into_iter().chain(files).collect();
+    format!("{title} {when} {who}: {}", parts.join(" "))
 }
 
 /// Returns the part of a text around its first match, on one line and with all matches coloured.

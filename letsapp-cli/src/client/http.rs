@@ -51,6 +51,7 @@ impl Http {
         let inner = reqwest::Client::builder()
             .user_agent(&user_agent)
             .tls_backend_preconfigured(rustls::ClientConfig::clone(&tls))
+            // Following a redirect could send the access token to another server.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
@@ -115,7 +116,7 @@ impl Http {
         }
         let request = self.post(&["auth", "refresh"], &Refresh { refresh_token });
         match request.send_with(None).await {
-            Ok(response) => Ok(read::<Refreshed>(&self.server, response).await?.tokens),
+            Ok(response) => Ok(parse_body::<Refreshed>(&self.server, response).await?.tokens),
             // The refresh token has been used up, revoked or has expired: the session is over.
             Err(error) if is_rejected_token(&error) => Err(ClientError::SignedOut),
             Err(error) => Err(error),
@@ -142,7 +143,7 @@ impl ApiRequest<'_> {
 
     /// Sends the request and parses the response's body.
     pub(crate) async fn reply<T: DeserializeOwned>(self) -> Result<T, ClientError> {
-        read(&self.http.server, self.send().await?).await
+        parse_body(&self.http.server, self.send().await?).await
     }
 
     /// Sends a request whose response has no body of interest.
@@ -190,7 +191,7 @@ impl ApiRequest<'_> {
     }
 }
 
-async fn read<T: DeserializeOwned>(server: &Server, response: Response) -> Result<T, ClientError> {
+async fn parse_body<T: DeserializeOwned>(server: &Server, response: Response) -> Result<T, ClientError> {
     let body = response
         .bytes()
         .await

@@ -121,6 +121,7 @@ fn write_temporary(temporary: &Path, content: &[u8]) -> io::Result<()> {
     }
     let mut file: File = private_options().create_new(true).open(temporary)?;
     file.write_all(content)?;
+    // Otherwise a power failure after the rename could leave an empty file.
     file.sync_all()
 }
 

@@ -234,15 +234,15 @@ async fn a_group_and_its_members() {
 
 #[tokio::test]
 async fn errors_can_be_told_apart() {
-    let nobody = Client::new("http://127.0.0.1:9").unwrap();
+    let unreachable = Client::new("http://127.0.0.1:9").unwrap();
     assert!(
-        matches!(nobody.me().await, Err(ClientError::SignedOut)),
+        matches!(unreachable.me().await, Err(ClientError::SignedOut)),
         "known without a request"
     );
-    let away = nobody.register(&registration("ana")).await.unwrap_err();
+    let error = unreachable.register(&registration("ana")).await.unwrap_err();
     assert!(
-        matches!(away, ClientError::Unreachable { .. }) && away.is_temporary(),
-        "{away}"
+        matches!(error, ClientError::Unreachable { .. }) && error.is_temporary(),
+        "{error}"
     );
     let secure = Client::new("https://127.0.0.1:9").unwrap();
     assert!(matches!(

@@ -99,18 +99,18 @@ impl Document {
                 Err(format!("{at}: {fitting} variants match: {faults:?}"))
             };
         }
-        if let Some(word) = schema.get("const") {
-            return if word == value {
+        if let Some(constant) = schema.get("const") {
+            return if constant == value {
                 Ok(())
             } else {
-                Err(format!("{at}: {value} is not {word}"))
+                Err(format!("{at}: {value} is not {constant}"))
             };
         }
-        if let Some(words) = schema["enum"].as_array() {
-            return if words.contains(value) {
+        if let Some(values) = schema["enum"].as_array() {
+            return if values.contains(value) {
                 Ok(())
             } else {
-                Err(format!("{at}: {value} is none of {words:?}"))
+                Err(format!("{at}: {value} is none of {values:?}"))
             };
         }
         if !has_type(&schema["type"], value) && schema.get("type").is_some() {

@@ -134,8 +134,8 @@ mod tests {
             ("/react love", "/react [#N] EMOJI"),
             ("/dance", "/help"),
         ] {
-            let said = Input::parse(line).unwrap_err();
-            assert!(said.contains(hint), "{line}: {said}");
+            let error = Input::parse(line).unwrap_err();
+            assert!(error.contains(hint), "{line}: {error}");
         }
     }
 }

@@ -63,6 +63,7 @@ impl View {
     /// Returns the lines for a new message, or for the changes of a known one.
     pub(super) fn message(&mut self, message: Message) -> Vec<String> {
         let sender = message.sender_id;
+        // Members who write have read what was written before.
         if message.kind == MessageKind::User && !self.names.is_me(sender) {
             let known = self.watermarks.entry(sender).or_default();
             known.delivered_seq = known.delivered_seq.max(message.seq);

@@ -175,6 +175,7 @@ async fn open(http: &Http, access: &str) -> Result<WebSocketStream<MaybeTlsStrea
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES));
     let connector = Some(Connector::Rustls(http.tls.clone()));
+    // `true` disables Nagle's algorithm, which would delay small frames such as chat messages.
     let opened = tokio_tungstenite::connect_async_tls_with_config(request, Some(config), true, connector);
     opened.await.map(|(socket, _)| socket)
 }

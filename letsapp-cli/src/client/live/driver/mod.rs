@@ -206,6 +206,7 @@ impl Driver {
             completed.op,
             Op::MessageSend | Op::MessageEdit | Op::MessageDelete | Op::MessageReact
         );
+        // The server sends no event of a change to the connection that has requested it, so the reply stands in for it.
         if let Ok(value) = &completed.result
             && is_message
             && let Ok(message) = Message::deserialize(value)
@@ -289,6 +290,7 @@ impl Driver {
     }
 
     fn enqueue(&mut self, deliveries: impl IntoIterator<Item = Delivery>) {
+        // Without a consumer, the backlog would only grow.
         if !self.deliveries.is_closed() {
             self.backlog.extend(deliveries);
         }
@@ -308,6 +310,7 @@ impl Driver {
         if let Link::Open(socket) = std::mem::replace(&mut self.link, Link::None) {
             socket.close().await;
         }
+        // Requests that were made before the channel closed fail like the queued ones.
         let is_signed_out = matches!(end, End::SignedOut(_));
         self.commands.close();
         while let Some(command) = self.commands.recv().await {

@@ -117,6 +117,7 @@ impl Tracker {
             return;
         };
         let mut base_seqs: BTreeMap<ConversationId, Seq> = BTreeMap::new();
+        // Before the messages, since consumers need a conversation to show its messages.
         for conversation in sync.conversations {
             let id = conversation.id;
             let position = Position {
@@ -136,9 +137,12 @@ impl Tracker {
                 continue;
             };
             let Some(position) = tracked.position else { continue };
+            // Compared with the position before this sync, not with the current one. Changes are ordered by `rev`, so a
+            // new message that was edited comes after newer ones.
             let base_seq = *base_seqs.entry(message.conversation_id).or_insert(position.seq);
             tracked.deliver(message, base_seq, &mut self.deliveries);
         }
+        // The user may not see the latest changes, so the position can be beyond the last message.
         for (id, rev) in sync.positions.iter().filter(|(id, _)| requested.contains(id)) {
             if let Some(tracked) = self.conversations.get_mut(id) {
                 tracked.skip_to(*id, *rev, &mut self.deliveries);
@@ -161,6 +165,7 @@ impl Tracker {
         self.conversations
             .retain(|_, tracked| !(tracked.was_unplaced && tracked.is_unplaced()));
         for (id, tracked) in &mut self.conversations {
+            // The sync has returned all missed messages of these, so whatever comes next is new.
             if requested.contains(id) {
                 tracked.joined_at = None;
             }
