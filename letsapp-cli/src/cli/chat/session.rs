@@ -20,8 +20,8 @@ use crate::cli::render::title_of;
 use crate::cli::sanitize::one_line;
 use crate::{ClientError, HistoryRange, Live, Update, Updates};
 
-/// Limit for each of the two steps of leaving: to show the last messages sent and to send the last receipt. Users should not have to
-/// wait for a server that does not respond.
+/// Limit for each of the two steps of leaving, to show the last messages sent and to send the last receipt. Users
+/// should not have to wait for a server that does not respond.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Number of messages to show if too many were missed to show them all. About one screen.

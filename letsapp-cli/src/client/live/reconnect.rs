@@ -1,7 +1,7 @@
 //! State machine that decides when to connect, with exponential backoff.
 //!
-//! Neither clock nor randomness is built in: the time (elapsed since any fixed moment) and the jitter (from 0 to 1) are passed
-//! in.
+//! Neither a clock nor randomness is built in: the time (elapsed since any fixed moment) and the jitter (from 0 to 1)
+//! are passed in.
 
 use std::time::Duration;
 

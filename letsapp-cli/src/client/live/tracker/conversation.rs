@@ -9,8 +9,8 @@ use letsapp_core::time::Timestamp;
 
 use crate::client::live::update::{Delivery, Position, Update};
 
-/// Time to wait for the event that fills a gap before fetching the missing changes. Events from different servers may arrive out of
-/// order, but rarely more than a few hundred milliseconds apart.
+/// Time to wait for the event that fills a gap before fetching the missing changes. Events from different servers may
+/// arrive out of order, but rarely more than a few hundred milliseconds apart.
 pub(super) const GAP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A followed conversation.
