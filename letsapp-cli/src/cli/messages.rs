@@ -19,7 +19,8 @@ use crate::{ClientError, HistoryRange, Page};
 /// Number of attempts to send a message. Spans three seconds, enough for a network to reconnect. Longer failures are
 /// for the user to decide on.
 const SEND_ATTEMPTS: u32 = 4;
-// Base of the delay between attempts, multiplied by the number of the attempt.
+
+/// Delay after the first attempt. Longer after later ones, in proportion to their number.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]

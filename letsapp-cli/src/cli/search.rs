@@ -20,7 +20,8 @@ use crate::{ClientError, Page};
 
 /// Number of characters to show of a message. Fits on two lines of a narrow terminal.
 const EXCERPT_CHARS: usize = 120;
-// Number of those to show before the first match, so that the reader sees its context.
+
+/// Number of characters to show before the first match, so that the reader sees its context.
 const CONTEXT_CHARS: usize = 30;
 
 #[derive(Debug, Args)]

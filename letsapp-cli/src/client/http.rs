@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::session::Session;
 use super::{ClientError, Server, TokenStore, tls};
 
-// A server on a slow mobile network answers the TCP and TLS handshakes within a few seconds.
+/// Limit for opening a connection. Even on a slow mobile network, the TCP and TLS handshakes take only a few seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-// Covers the whole exchange. Longer than any request takes on a loaded server, so that a timeout means that the
-// connection is broken.
+
+/// Limit for a request and its response. Longer than any request takes on a loaded server, so that a timeout means that
+/// the connection is broken.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Connection pool and session of one user at one server.

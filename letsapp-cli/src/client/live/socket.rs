@@ -17,11 +17,15 @@ use crate::ClientError;
 use crate::client::Http;
 
 const SUBPROTOCOL: &str = "letsapp.v1";
-// Covers the TCP, TLS and WebSocket handshakes, a token refresh and the hello, each of which may take seconds on a slow
-// mobile network.
+
+/// Limit for opening a connection: the TCP, TLS and WebSocket handshakes, a token refresh and the hello, each of which
+/// may take seconds on a slow mobile network.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
-// The network takes a frame within milliseconds. A server that has not read for this long is not going to.
+
+/// Limit for sending. The network takes a frame within milliseconds, so a server that has not read for this long is not
+/// going to.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Maximum size of a frame. The reply to a sync can be large after a long absence; the limit only protects the client
 /// from running out of memory.
 const MAX_FRAME_BYTES: usize = 256 * 1024 * 1024;

@@ -28,8 +28,9 @@ use wakeup::Wakeup;
 /// Number of undelivered updates at which the driver ignores further events. It bounds the memory that a slow consumer
 /// costs; a sync delivers what was ignored.
 const BACKLOG_LIMIT: usize = 4_096;
-// Number of undelivered updates at which the driver resumes, with a sync. Well below the limit, so that a slow consumer
-// does not cause a sync per update.
+
+/// Number of undelivered updates at which the driver resumes, with a sync. Well below the limit, so that a slow
+/// consumer does not cause a sync per update.
 const BACKLOG_RESUME: usize = 512;
 
 /// Shortest pause before a failed sync is repeated. Syncs are expensive for the server, so a failing one is not
@@ -75,11 +76,12 @@ enum Link {
 
 /// State of the sync that follows each connection.
 enum Sync {
+    /// Not needed, unless the tracker asks for one.
     Idle,
     /// The request with this id has no reply yet.
     Requested(u64),
     /// Due at this time.
-    RetryAt(Duration),
+    DueAt(Duration),
 }
 
 /// The reason why the task ends.
@@ -129,6 +131,7 @@ impl Driver {
         self.finish(end).await;
     }
 
+    /// Returns the time since the task has started, which is the time of the state machines.
     fn now(&self) -> Duration {
         self.started_at.elapsed()
     }
@@ -156,6 +159,7 @@ impl Driver {
         Ok(())
     }
 
+    /// Handles a deadline: a silent connection, or an attempt to connect that is due.
     fn timer(&mut self) -> Result<(), End> {
         if let Link::Open(socket) = &self.link
             && Instant::now() >= socket.deadline()
@@ -174,9 +178,10 @@ impl Driver {
         self.backlog.push_back(Update::Connected(socket.hello.clone()).into());
         self.link = Link::Open(socket);
         // Every connection begins with a sync, which delivers what was missed.
-        self.sync = Sync::RetryAt(self.now());
+        self.sync = Sync::DueAt(self.now());
     }
 
+    /// Resets everything that belonged to the lost connection, and schedules the next attempt.
     fn disconnected(&mut self, disconnect: Disconnect) -> Result<(), End> {
         let (reason, retry_after) = match disconnect {
             Disconnect::SignedOut(reason) => return Err(End::SignedOut(reason)),
@@ -194,6 +199,7 @@ impl Driver {
         Ok(())
     }
 
+    /// Passes a reply to the future that waits for it, and its content to the tracker.
     fn replied(&mut self, id: u64, result: Result<Value, Problem>) {
         let now = self.now();
         if matches!(self.sync, Sync::Requested(requested) if requested == id) {
@@ -238,7 +244,7 @@ impl Driver {
             Err(problem) => {
                 let error = ClientError::from(problem);
                 tracing::warn!(%error, "sync failed; it will be repeated");
-                self.sync = Sync::RetryAt(now + error.retry_after().unwrap_or_default().max(SYNC_RETRY_DELAY));
+                self.sync = Sync::DueAt(now + error.retry_after().unwrap_or_default().max(SYNC_RETRY_DELAY));
             }
         }
     }
@@ -258,11 +264,11 @@ impl Driver {
         };
         if self.is_consumer_behind && self.backlog.len() <= BACKLOG_RESUME {
             self.is_consumer_behind = false;
-            self.sync = Sync::RetryAt(now);
+            self.sync = Sync::DueAt(now);
         }
         let mut has_fed = false;
         let is_due = match self.sync {
-            Sync::RetryAt(at) => at <= now,
+            Sync::DueAt(at) => at <= now,
             Sync::Idle => self.tracker.needs_sync(),
             Sync::Requested(_) => false,
         };
@@ -289,6 +295,7 @@ impl Driver {
         if has_fed { socket.flush().await } else { Ok(()) }
     }
 
+    /// Adds updates to the backlog.
     fn enqueue(&mut self, deliveries: impl IntoIterator<Item = Delivery>) {
         // Without a consumer, the backlog would only grow.
         if !self.deliveries.is_closed() {
@@ -296,6 +303,7 @@ impl Driver {
         }
     }
 
+    /// Passes an input to the state machine of the connection.
     fn step(&mut self, input: Input) -> Option<Output> {
         let (machine, output) = self
             .reconnect
@@ -305,13 +313,14 @@ impl Driver {
         output
     }
 
+    /// Closes the connection, fails all requests without a reply, and delivers the remaining updates.
     async fn finish(mut self, end: End) {
         self.step(Input::Ended);
         if let Link::Open(socket) = std::mem::replace(&mut self.link, Link::None) {
             socket.close().await;
         }
-        // Requests that were made before the channel closed fail like the queued ones.
         let is_signed_out = matches!(end, End::SignedOut(_));
+        // Requests that are still in the channel fail like the queued ones.
         self.commands.close();
         while let Some(command) = self.commands.recv().await {
             match command {

@@ -15,12 +15,19 @@ use crate::client::live::tracker::{FetchError, Fetched};
     reason = "there is only one at a time, and it is not moved far"
 )]
 pub(super) enum Wakeup {
+    /// A handle has sent a command. `None` once all handles have been dropped.
     Command(Option<Command>),
+    /// The attempt to connect has ended.
     Dialed(Result<Box<Socket>, Disconnect>),
+    /// A frame has arrived, or the connection was lost.
     Received(Result<Incoming, Disconnect>),
+    /// A fetch has ended.
     Fetched(ConversationId, Result<Fetched, FetchError>),
+    /// The consumer has room for another update, which was sent.
     BacklogSent,
+    /// The stream of updates has been dropped.
     ConsumerGone,
+    /// The deadline of a state machine has passed.
     Timer,
 }
 
@@ -64,7 +71,7 @@ impl Driver {
         if let Link::Open(socket) = &self.link {
             silence_deadline = Some(socket.deadline());
             machines.extend([self.request_queue.deadline(now), self.tracker.deadline()]);
-            if let Sync::RetryAt(at) = self.sync {
+            if let Sync::DueAt(at) = self.sync {
                 machines.push(Some(at));
             }
         }
