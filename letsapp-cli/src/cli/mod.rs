@@ -49,7 +49,7 @@ Environment:
 
 /// Chat from the command line
 #[derive(Debug, Parser)]
-#[command(name = "letsapp", version, about, after_help = EXIT_CODES)]
+#[command(name = "letsapp", version, after_help = EXIT_CODES)]
 struct Arguments {
     /// The URL of the server [default: the last one signed in at, or http://127.0.0.1:8080]
     #[arg(long, global = true, value_name = "URL", env = "LETSAPP_SERVER", hide_env = true)]
