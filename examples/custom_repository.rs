@@ -1,9 +1,9 @@
-//! A repository of one's own, held against the same suite as ours: sessions in a file of JSON lines, everything else
-//! in memory.
+//! A store of your own, checked with the contract suite that the built-in stores pass. It keeps sessions in a file of
+//! JSON lines and everything else in memory.
 //!
-//! `cargo run -p letsapp-examples --example custom_repository`, and for the suite
-//! `cargo test -p letsapp-examples --example custom_repository`
-#![allow(clippy::print_stdout, reason = "it shows what it does")]
+//! Run it with `cargo run -p letsapp-examples --example custom_repository`, and the suite with `cargo test -p
+//! letsapp-examples --example custom_repository`.
+#![allow(clippy::print_stdout, reason = "the output is the point of an example")]
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     Ok(())
 }
 
-/// Our own sessions, and somebody else's everything else.
+/// A store that keeps sessions itself and leaves the rest to another store.
 struct Store {
     sessions: Arc<SessionFile>,
     rest: MemoryStore,
@@ -85,11 +85,11 @@ impl Repositories for Store {
     }
 }
 
-/// Sessions, one JSON object a line; every step rewrites the file beside it and puts it in its place, so that it is
-/// either as before or as after.
+/// Sessions in a file, one JSON object per line. Each change writes a new file and renames it over the old one, so that
+/// a crash never leaves half a change.
 struct SessionFile {
     path: PathBuf,
-    /// Nothing, once it is closed.
+    /// `None` after the store was closed.
     sessions: Mutex<Option<Vec<Session>>>,
 }
 
@@ -109,27 +109,28 @@ impl SessionFile {
         })
     }
 
-    /// Changes the sessions in one step, on disk first.
+    /// Applies a change to the file first and then to memory. If the file can't be written, nothing has changed.
     fn change<T>(&self, step: impl FnOnce(&mut Vec<Session>) -> T) -> Result<T, RepositoryError> {
         let mut sessions = self.lock();
         let mut changed = sessions.clone().ok_or_else(closed)?;
         let outcome = step(&mut changed);
         let text: String = changed.iter().map(|session| format!("{}\n", write(session))).collect();
-        let beside = self.path.with_extension("new");
-        std::fs::write(&beside, text)
-            .and_then(|()| std::fs::rename(&beside, &self.path))
+        let new_file = self.path.with_extension("new");
+        std::fs::write(&new_file, text)
+            .and_then(|()| std::fs::rename(&new_file, &self.path))
             .map_err(RepositoryError::unavailable)?;
         *sessions = Some(changed);
         Ok(outcome)
     }
 
+    /// Returns the sessions that match.
     fn select(&self, wanted: impl Fn(&Session) -> bool) -> Result<Vec<Session>, RepositoryError> {
         let sessions = self.lock();
         let sessions = sessions.as_ref().ok_or_else(closed)?;
         Ok(sessions.iter().filter(|session| wanted(session)).cloned().collect())
     }
 
-    /// From here on everything answers that it is unavailable, as the contract asks for.
+    /// Closes the store. The contract requires that all later calls fail with `Unavailable`.
     fn close(&self) {
         *self.lock() = None;
     }
@@ -191,7 +192,7 @@ impl SessionRepository for SessionFile {
     }
 
     async fn revoke(&self, user_id: UserId, which: Revoke) -> Result<Vec<SessionId>, RepositoryError> {
-        let goes = |session: &Session| {
+        let matches = |session: &Session| {
             session.user_id == user_id
                 && match which {
                     Revoke::One(id) => session.id == id,
@@ -202,10 +203,10 @@ impl SessionRepository for SessionFile {
         self.change(|sessions| {
             let gone = sessions
                 .iter()
-                .filter(|session| goes(session))
+                .filter(|session| matches(session))
                 .map(|session| session.id)
                 .collect();
-            sessions.retain(|session| !goes(session));
+            sessions.retain(|session| !matches(session));
             gone
         })
     }
@@ -259,13 +260,13 @@ mod suite {
     use super::*;
     use letsapp_core::contract::Subject;
 
-    /// A directory for the sessions, and memory for the rest.
-    struct InADirectory {
+    /// A directory for the sessions, and a memory store for the rest.
+    struct InDirectory {
         directory: tempfile::TempDir,
         rest: MemoryStore,
     }
 
-    impl InADirectory {
+    impl InDirectory {
         fn new() -> Self {
             Self {
                 directory: tempfile::tempdir().expect("a directory"),
@@ -275,12 +276,12 @@ mod suite {
     }
 
     #[async_trait]
-    impl Subject for InADirectory {
+    impl Subject for InDirectory {
         async fn open(&self) -> Arc<dyn Repositories> {
             let file = self.directory.path().join("sessions.jsonl");
             Arc::new(Store::open(&file, self.rest.another()).expect("a readable file"))
         }
     }
 
-    letsapp_core::contract_suite!(sessions_in_a_file, InADirectory::new());
+    letsapp_core::contract_suite!(sessions_in_a_file, InDirectory::new());
 }

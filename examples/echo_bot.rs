@@ -1,7 +1,7 @@
-//! A bot over the network: it says back what it is told, whatever happens to the server or the network in between.
+//! A bot that repeats every message it receives. It connects over the network and survives interruptions.
 //!
-//! With a server running: `cargo run -p letsapp-examples --example echo_bot`, then write to `echo` in the web client.
-#![allow(clippy::print_stdout, reason = "it shows what it does")]
+//! Start a server, then run `cargo run -p letsapp-examples --example echo_bot` and write to `echo` in the web client.
+#![allow(clippy::print_stdout, reason = "the output is the point of an example")]
 
 use letsapp_cli::protocol::MessageKind;
 use letsapp_cli::requests::{Login, Password, Register};
@@ -25,8 +25,9 @@ async fn main() -> Result<(), Error> {
         match update {
             Update::Message(message) if message.sender_id != me.id && message.kind == MessageKind::User => {
                 println!("{}", message.body);
-                // Should the connection break before it is answered, it is sent again, and stays one message.
-                live.say(message.conversation_id, message.body).await?;
+                // If the connection breaks before the reply arrives, the message is sent again with the same id, so it
+                // is stored once.
+                live.send_text(message.conversation_id, message.body).await?;
             }
             Update::SignedOut { reason } => return Err(format!("signed out: {reason}").into()),
             _ => {}
@@ -35,7 +36,7 @@ async fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// Signs the bot up the first time, and in after that.
+/// Registers the bot on the first run, and signs it in on later ones.
 async fn sign_in(client: &Client) -> Result<letsapp_core::protocol::User, ClientError> {
     let username = Username::parse("echo").expect("a name of four letters");
     let password = Password::parse("echo echo echo").expect("a long password");

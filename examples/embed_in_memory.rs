@@ -1,7 +1,7 @@
-//! LetsApp inside a program, with nothing to set up: two people, one message.
+//! LetsApp embedded in a program, without any setup: one user sends a message to another.
 //!
-//! `cargo run -p letsapp-examples --example embed_in_memory`
-#![allow(clippy::print_stdout, reason = "it shows what it does")]
+//! Run it with `cargo run -p letsapp-examples --example embed_in_memory`.
+#![allow(clippy::print_stdout, reason = "the output is the point of an example")]
 
 use letsapp_core::LetsApp;
 use letsapp_core::messages::Range;

@@ -1,7 +1,9 @@
-//! The same on a MongoDB replica set, with a second application on the same database: what one sends the other reads.
+//! LetsApp embedded in two programs that share a MongoDB replica set: a message sent through one is read through the
+//! other.
 //!
-//! `cargo run -p letsapp-examples --example embed_on_mongodb -- 'mongodb://127.0.0.1/example?replicaSet=rs0'`
-#![allow(clippy::print_stdout, reason = "it shows what it does")]
+//! Run it with `cargo run -p letsapp-examples --example embed_on_mongodb --
+//! 'mongodb://127.0.0.1/example?replicaSet=rs0'`.
+#![allow(clippy::print_stdout, reason = "the output is the point of an example")]
 
 use letsapp_core::LetsApp;
 use letsapp_core::adapters::mongodb::MongoStore;
@@ -12,7 +14,7 @@ use letsapp_core::protocol::requests::{CreateConversation, SendMessage};
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let uri = std::env::args()
         .nth(1)
-        .ok_or("give the address of a replica set: mongodb://HOST/DATABASE")?;
+        .ok_or("expected the URL of a replica set, such as mongodb://HOST/DATABASE")?;
     let here = LetsApp::builder()
         .store(MongoStore::connect(&uri).await?)
         .build()

@@ -1,7 +1,7 @@
-//! The same on a file: what was said is still there the next time. Run it twice.
+//! LetsApp embedded in a program, with its data in a SQLite file: run it twice to see the message of the first run.
 //!
-//! `cargo run -p letsapp-examples --example embed_on_sqlite -- chat.db`
-#![allow(clippy::print_stdout, reason = "it shows what it does")]
+//! Run it with `cargo run -p letsapp-examples --example embed_on_sqlite -- chat.db`.
+#![allow(clippy::print_stdout, reason = "the output is the point of an example")]
 
 use letsapp_core::LetsApp;
 use letsapp_core::adapters::sqlite::SqliteStore;
@@ -23,9 +23,9 @@ async fn main() -> Result<(), Error> {
 
     let direct = CreateConversation::Direct { user_id: ben.user_id };
     let (chat, _) = app.conversations().create(&ana, direct, None).await?;
-    let words = format!("This is message number {}.", chat.head.seq.next());
+    let text = format!("This is message number {}.", chat.head.seq.next());
     app.messages()
-        .send(&ana, chat.id, SendMessage::text(words)?, None)
+        .send(&ana, chat.id, SendMessage::text(text)?, None)
         .await?;
 
     let history = app
@@ -39,7 +39,7 @@ async fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// Signs somebody up the first time, and in after that.
+/// Registers a user on the first run, and signs the user in on later ones.
 async fn person(app: &LetsApp, name: &str) -> Result<Principal, Error> {
     let password = Password::parse("a long password")?;
     let signed_in = match app

@@ -1,10 +1,9 @@
-//! LetsApp behind the routes of another server, here axum's: the application brings its own sign-in, and asks LetsApp
-//! for what it knows about messages.
+//! LetsApp behind the routes of an axum server, which authenticates users in its own way and uses LetsApp for messages.
 //!
-//! `cargo run -p letsapp-examples --example inside_axum`, then
-//! `curl -X POST -H 'X-User: ana' --data 'Hello!' http://127.0.0.1:3000/to/ben` and
-//! `curl -H 'X-User: ben' http://127.0.0.1:3000/from/ana`
-#![allow(clippy::print_stdout, reason = "it shows what it does")]
+//! Run it with `cargo run -p letsapp-examples --example inside_axum`, then send a message with `curl -X POST -H
+//! 'X-User: ana' --data 'Hello!' http://127.0.0.1:3000/to/ben` and read it with `curl -H 'X-User: ben'
+//! http://127.0.0.1:3000/from/ana`.
+#![allow(clippy::print_stdout, reason = "the output is the point of an example")]
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +23,7 @@ use letsapp_core::protocol::requests::{CreateConversation, SendMessage};
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Refusal = (StatusCode, String);
 
-/// The application: LetsApp, and the people whom it knows by its own means.
+/// State of the server: LetsApp, and the users that the server has authenticated.
 struct Application {
     letsapp: LetsApp,
     people: HashMap<&'static str, Principal>,
@@ -82,7 +81,7 @@ async fn history(
 }
 
 impl Application {
-    /// Tells who asks, and finds their conversation with `name`.
+    /// Authenticates the request and returns the user's direct conversation with `name`.
     async fn chat(&self, headers: &HeaderMap, name: &str) -> Result<(Principal, ConversationId), Refusal> {
         let me = headers
             .get("x-user")
@@ -90,12 +89,12 @@ impl Application {
             .and_then(|me| self.people.get(me));
         let me = me.ok_or((
             StatusCode::UNAUTHORIZED,
-            "say who you are in X-User: ana or ben".to_owned(),
+            "set the header X-User to ana or ben".to_owned(),
         ))?;
         let peer = self
             .people
             .get(name)
-            .ok_or((StatusCode::NOT_FOUND, format!("there is no {name}")))?;
+            .ok_or((StatusCode::NOT_FOUND, format!("there is no user {name}")))?;
         let direct = CreateConversation::Direct { user_id: peer.user_id };
         let (chat, _) = self
             .letsapp
@@ -107,7 +106,7 @@ impl Application {
     }
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "as `map_err` takes it")]
+#[allow(clippy::needless_pass_by_value, reason = "the signature that map_err needs")]
 fn refuse(error: ConversationError) -> Refusal {
     let status = match error {
         ConversationError::NotFound => StatusCode::NOT_FOUND,

@@ -1,10 +1,10 @@
-//! A typed client for LetsApp: bots are written with it, and so is the command line `letsapp`.
+//! A typed client for LetsApp, for bots and other programs, and the implementation of the command line `letsapp`.
 //!
-//! [`Client`] is the way to a server, with a method for each route of its HTTP API. [`Client::live`] opens a connection
-//! that stays: [`Updates`] is a stream of what happens, each change once and in order, whatever the network does in
-//! between, and [`Live`] sends messages that are never lost and never doubled.
+//! [`Client`] has one method per route of the server's HTTP API. [`Client::live`] opens a WebSocket connection and
+//! keeps it open: [`Updates`] is a stream of everything that happens in the account, each change once and in order even
+//! when the network fails in between, and [`Live`] sends messages without losing or duplicating any.
 //!
-//! A bot that answers whoever writes to it:
+//! A bot that repeats every message it receives:
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -29,19 +29,21 @@
 //!     if let Update::Message(message) = update
 //!         && message.sender_id != me.id
 //!     {
-//!         live.say(message.conversation_id, message.body).await?;
+//!         live.send_text(message.conversation_id, message.body).await?;
 //!     }
 //! }
 //! # Ok(()) }
 //! ```
 //!
-//! What this crate is not: a store. It remembers tokens ([`TokenStore`]) and, if asked to, how far it has followed
-//! ([`Positions`]); messages are the consumer's to keep.
+//! The crate is not a message store. It keeps tokens ([`TokenStore`]) and, on request, how far each conversation has
+//! been followed ([`Positions`]); the program that uses it decides whether to keep the messages.
 
 pub mod cli;
 mod client;
 
 pub use client::live::{Backoff, Live, LiveBuilder, Position, Positions, Update, Updates};
-pub use client::{Client, ClientBuilder, ClientError, Cut, FileTokens, MemoryTokens, Page, Server, TokenStore, every};
+pub use client::{
+    Client, ClientBuilder, ClientError, FileTokens, HistoryRange, MemoryTokens, Page, Server, TokenStore, collect_pages,
+};
 pub use letsapp_core::protocol::requests;
 pub use letsapp_core::{id, protocol, time};

@@ -1,4 +1,4 @@
-//! The command line of LetsApp.
+//! Entry point of the command line program `letsapp`. All of it is in the library, where it can be tested.
 
 use std::process::ExitCode;
 

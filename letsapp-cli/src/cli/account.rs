@@ -1,36 +1,40 @@
-//! `account`.
+//! The command `account`.
 
 use clap::Subcommand;
 use letsapp_core::protocol::requests::{DeleteAccount, Password};
 
-use super::auth::Typed;
+use super::auth::PasswordInput;
+use super::confirm::Confirmation;
 use super::context::Context;
 use super::failure::Failure;
 use super::render::name_of;
-use super::sure::Sure;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Account {
-    /// Delete one's account: its name is never given out again, and what it wrote stays as from a deleted user
+    /// Delete your account. Your username is never given to anyone else, and your messages stay, as those of a deleted
+    /// user
     Delete {
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
         #[command(flatten)]
-        typed: Typed,
+        password_input: PasswordInput,
     },
 }
 
 impl Account {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let Self::Delete { sure, typed } = self;
+        let Self::Delete {
+            confirmation,
+            password_input,
+        } = self;
         let explain = |error| context.explain(error);
         let me = context.client.me().await.map_err(explain)?.user;
         let name = name_of(&me);
-        sure.ask(&format!("Delete the account {name} for ever?"))?;
+        confirmation.require(&format!("Delete the account {name} permanently?"))?;
         let refused = |_| Failure::Refused("the password is wrong".to_owned());
-        let password = Password::presented(typed.password("Password: ")?).map_err(refused)?;
+        let password = Password::presented(password_input.password("Password: ")?).map_err(refused)?;
         let request = DeleteAccount { password };
         context.client.delete_account(&request).await.map_err(explain)?;
-        context.out.remark("deleted")
+        context.output.status("deleted")
     }
 }

@@ -1,4 +1,4 @@
-//! `register`, `login`, `logout`.
+//! The commands `register`, `login` and `logout`.
 
 use std::io::{self, IsTerminal};
 
@@ -14,39 +14,40 @@ use crate::ClientError;
 
 #[derive(Debug, Args)]
 pub(super) struct Register {
-    /// The name to sign in with and to be found by: 3 to 32 of a-z 0-9 _ .
+    /// Your username, to sign in with and to be found by: 3 to 32 characters of a-z 0-9 _ .
     username: String,
-    /// What others see [default: the username]
+    /// The name that others see [default: the username]
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
-    /// An address to sign in with, told to nobody else
+    /// An email address to sign in with. Not shown to others
     #[arg(long)]
     email: Option<String>,
     #[command(flatten)]
-    secret: Secret,
+    credentials: Credentials,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Login {
-    /// The username, or the email
+    /// Your username or email address
     username: String,
     #[command(flatten)]
-    secret: Secret,
+    credentials: Credentials,
 }
 
 #[derive(Debug, Args)]
-struct Secret {
+struct Credentials {
     #[command(flatten)]
-    typed: Typed,
-    /// What to call this device
-    #[arg(long, value_name = "NAME", default_value_t = device())]
+    password_input: PasswordInput,
+    /// A name for this device, shown in the list of your sessions
+    #[arg(long, value_name = "NAME", default_value_t = default_device_name())]
     device: String,
 }
 
-/// A password that is typed, by a person or a program.
+/// Source of the password: a prompt on the terminal, or standard input for programs. Never an argument, because other
+/// users of the computer can see those.
 #[derive(Debug, Args)]
-pub(super) struct Typed {
-    /// Read the password from standard input instead of asking for it
+pub(super) struct PasswordInput {
+    /// Read the password from standard input instead of prompting for it
     #[arg(long)]
     password_stdin: bool,
 }
@@ -60,13 +61,13 @@ impl Register {
         let email = self.email.map(Email::parse).transpose();
         let display_name = display_name.map_err(|error| invalid("display name", error))?;
         let email = email.map_err(|error| invalid("email", error))?;
-        let Secret { typed, device } = self.secret;
-        let word = typed.password("Password (8 to 128 characters): ")?;
-        if !typed.password_stdin && word != typed.password("Once more: ")? {
+        let Credentials { password_input, device } = self.credentials;
+        let password = password_input.password("Password (8 to 128 characters): ")?;
+        if !password_input.password_stdin && password != password_input.password("Once more: ")? {
             return Err(Failure::Refused("the two passwords differ".to_owned()));
         }
         let refused = |_| Failure::Refused("the password must have 8 to 128 characters".to_owned());
-        let password = Password::parse(word).map_err(refused)?;
+        let password = Password::parse(password).map_err(refused)?;
         let device_name = Some(device);
         let request = requests::Register {
             username,
@@ -76,43 +77,43 @@ impl Register {
             device_name,
         };
         let user = context.client.register(&request).await?;
-        welcome(context, &user)
+        report_sign_in(context, &user)
     }
 }
 
 impl Login {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let word = self.secret.typed.password("Password: ")?;
+        let password = self.credentials.password_input.password("Password: ")?;
         let refused = |_| Failure::Refused("the username or the password is wrong".to_owned());
-        let password = Password::presented(word).map_err(refused)?;
+        let password = Password::presented(password).map_err(refused)?;
         let request = requests::Login {
             username: self.username,
             password,
-            device_name: Some(self.secret.device),
+            device_name: Some(self.credentials.device),
         };
         let user = context.client.login(&request).await?;
-        welcome(context, &user)
+        report_sign_in(context, &user)
     }
 }
 
-/// Signs out. Where nobody is signed in, there is nothing left to do.
+/// Signs out. Not an error if nobody is signed in.
 pub(super) async fn logout(context: &Context) -> Result<(), Failure> {
     match context.client.logout().await {
-        Ok(()) => context.out.remark("signed out"),
-        Err(ClientError::SignedOut) => context.out.remark("not signed in"),
+        Ok(()) => context.output.status("signed out"),
+        Err(ClientError::SignedOut) => context.output.status("not signed in"),
         Err(error) => Err(error.into()),
     }
 }
 
-fn welcome(context: &Context, user: &User) -> Result<(), Failure> {
+fn report_sign_in(context: &Context, user: &User) -> Result<(), Failure> {
     let server = context.client.server();
-    context.home.remember(server)?;
+    context.config_dir.save_server(server)?;
     context
-        .out
+        .output
         .show(user, || format!("signed in at {server} as {}", name_of(user)))
 }
 
-impl Typed {
+impl PasswordInput {
     pub(super) fn password(&self, prompt: &str) -> Result<String, Failure> {
         if self.password_stdin {
             let mut line = String::new();
@@ -122,13 +123,13 @@ impl Typed {
             return Ok(line);
         }
         if !io::stdin().is_terminal() {
-            let line = "there is no terminal to ask for the password: give it with --password-stdin";
+            let line = "there is no terminal to read the password from: use --password-stdin";
             return Err(Failure::Usage(line.to_owned()));
         }
         rpassword::prompt_password(prompt).map_err(Failure::local)
     }
 }
 
-fn device() -> String {
+fn default_device_name() -> String {
     format!("letsapp on {}", std::env::consts::OS)
 }

@@ -1,30 +1,30 @@
-//! `chats`.
+//! The command `chats`.
 
 use clap::Args;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Style;
-use super::render::{Names, moment, summary, title_of};
-use super::text::excerpt;
-use crate::{Page, every};
+use super::output::Style;
+use super::render::{Names, local_time, summary, title_of};
+use super::sanitize::excerpt;
+use crate::{Page, collect_pages};
 
-/// How much of the latest message is shown.
-const EXCERPT: usize = 60;
+/// Number of characters to show of the latest message. Leaves room for the title and the id on a wide terminal.
+const EXCERPT_CHARS: usize = 60;
 
 #[derive(Debug, Args)]
 pub(super) struct Chats {
-    /// Only those with something unread
+    /// List only conversations with unread messages
     #[arg(long)]
     unread: bool,
-    /// At most so many
+    /// List at most this many conversations
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
 }
 
 impl Chats {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let all = every(|page: Page| context.client.conversations(page)).await;
+        let all = collect_pages(|page: Page| context.client.conversations(page)).await;
         let all = all.map_err(|error| context.explain(error))?;
         let limit = self
             .limit
@@ -34,23 +34,23 @@ impl Chats {
             .filter(|conversation| !self.unread || conversation.me.unread > 0)
             .take(limit);
         let names = Names::default();
-        let paint = context.out.paint();
+        let colours = context.output.colours();
         for conversation in shown {
-            context.out.show(&conversation, || {
-                let title = paint.paint(Style::Name, &title_of(&conversation));
+            context.output.show(&conversation, || {
+                let title = colours.apply(Style::Name, &title_of(&conversation));
                 let unread = match conversation.me.unread {
                     0 => String::new(),
-                    unread => paint.paint(Style::Read, &format!(" ({unread})")),
+                    unread => colours.apply(Style::Read, &format!(" ({unread})")),
                 };
                 let last = conversation
                     .head
                     .last_message
                     .as_ref()
                     .map_or_else(String::new, |message| {
-                        let when = paint.paint(Style::Dim, &moment(message.sent_at));
-                        format!("  {when} {}", excerpt(&summary(message, &names), EXCERPT))
+                        let when = colours.apply(Style::Dim, &local_time(message.sent_at));
+                        format!("  {when} {}", excerpt(&summary(message, &names), EXCERPT_CHARS))
                     });
-                let id = paint.paint(Style::Dim, &conversation.id.to_string());
+                let id = colours.apply(Style::Dim, &conversation.id.to_string());
                 format!("{title}{unread}{last}  {id}")
             })?;
         }

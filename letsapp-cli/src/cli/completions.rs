@@ -1,21 +1,21 @@
-//! `completions`.
+//! The command `completions`.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::failure::Failure;
-use super::out::Out;
+use super::output::Output;
 
 #[derive(Debug, Args)]
 pub(super) struct Completions {
-    /// For which shell
+    /// The shell to write the script for
     shell: Shell,
 }
 
 impl Completions {
-    pub(super) fn run<C: CommandFactory>(self, out: &Out) -> Result<(), Failure> {
+    pub(super) fn run<C: CommandFactory>(self, output: &Output) -> Result<(), Failure> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut C::command(), "letsapp", &mut script);
-        out.raw(&script)
+        output.bytes(&script)
     }
 }

@@ -1,4 +1,4 @@
-//! `contacts`, `block`, `unblock`, `blocks`.
+//! The commands `contacts`, `block`, `unblock` and `blocks`.
 
 use clap::{Args, Subcommand};
 use letsapp_core::contacts::Alias;
@@ -7,11 +7,11 @@ use letsapp_core::protocol::requests::PutContact;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Style;
-use super::render::{moment, name_of};
+use super::output::Style;
+use super::render::{local_time, name_of};
+use super::sanitize::one_line;
 use super::target::Target;
-use super::text::one_line;
-use crate::{Page, every};
+use crate::{Page, collect_pages};
 
 #[derive(Debug, Args)]
 pub(super) struct Contacts {
@@ -21,26 +21,26 @@ pub(super) struct Contacts {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show whom one lists (the default)
+    /// List your contacts (the default)
     List,
-    /// List somebody, or change what to call them
+    /// Add a contact, or change its name
     Add {
-        /// Whom
+        /// The user: a username or an id
         user: Target,
-        /// What to call them; without it, they are called as they call themselves
+        /// Your own name for the contact, instead of the user's display name
         #[arg(long = "as", value_name = "NAME")]
         alias: Option<String>,
     },
-    /// Take somebody off the list
+    /// Remove a contact
     Remove {
-        /// Whom
+        /// The user: a username or an id
         user: Target,
     },
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Whom {
-    /// Whom
+pub(super) struct UserArgument {
+    /// The user: a username or an id
     user: Target,
 }
 
@@ -49,9 +49,9 @@ impl Contacts {
         let client = &context.client;
         match self.action {
             None | Some(Action::List) => {
-                let all = every(|page: Page| client.contacts(page)).await;
+                let all = collect_pages(|page: Page| client.contacts(page)).await;
                 let mut all = all.map_err(|error| context.explain(error))?;
-                all.sort_by_key(|contact| called(contact).to_lowercase());
+                all.sort_by_key(|contact| display_names(contact).to_lowercase());
                 all.iter().try_for_each(|contact| show(context, contact))
             }
             Some(Action::Add { user, alias }) => {
@@ -65,49 +65,49 @@ impl Contacts {
                 let user = user.user(context).await?;
                 let removed = client.remove_contact(user).await;
                 removed.map_err(|error| context.explain(error))?;
-                context.out.remark("removed")
+                context.output.status("removed")
             }
         }
     }
 }
 
-/// Blocks somebody.
-pub(super) async fn block(whom: Whom, context: &Context) -> Result<(), Failure> {
-    let user = whom.user.user(context).await?;
+/// Blocks a user.
+pub(super) async fn block(argument: UserArgument, context: &Context) -> Result<(), Failure> {
+    let user = argument.user.user(context).await?;
     let blocked = context.client.block(user).await;
     blocked.map_err(|error| context.explain(error))?;
-    context.out.remark("blocked")
+    context.output.status("blocked")
 }
 
-/// Takes a block down.
-pub(super) async fn unblock(whom: Whom, context: &Context) -> Result<(), Failure> {
-    let user = whom.user.user(context).await?;
+/// Removes a block.
+pub(super) async fn unblock(argument: UserArgument, context: &Context) -> Result<(), Failure> {
+    let user = argument.user.user(context).await?;
     let unblocked = context.client.unblock(user).await;
     unblocked.map_err(|error| context.explain(error))?;
-    context.out.remark("unblocked")
+    context.output.status("unblocked")
 }
 
-/// Shows whom one blocks.
+/// Lists the blocked users.
 pub(super) async fn blocks(context: &Context) -> Result<(), Failure> {
-    let all = every(|page: Page| context.client.blocks(page)).await;
+    let all = collect_pages(|page: Page| context.client.blocks(page)).await;
     for block in all.map_err(|error| context.explain(error))? {
-        context.out.show(&block, || {
-            let id = context.out.paint().paint(Style::Dim, &block.user.id.to_string());
-            format!("{}, since {}  {id}", name_of(&block.user), moment(block.blocked_at))
+        context.output.show(&block, || {
+            let id = context.output.colours().apply(Style::Dim, &block.user.id.to_string());
+            format!("{}, since {}  {id}", name_of(&block.user), local_time(block.blocked_at))
         })?;
     }
     Ok(())
 }
 
 fn show(context: &Context, contact: &Contact) -> Result<(), Failure> {
-    context.out.show(contact, || {
-        let id = context.out.paint().paint(Style::Dim, &contact.user.id.to_string());
-        format!("{}  {id}", called(contact))
+    context.output.show(contact, || {
+        let id = context.output.colours().apply(Style::Dim, &contact.user.id.to_string());
+        format!("{}  {id}", display_names(contact))
     })
 }
 
-/// Shows a contact's names, one's own for them first.
-fn called(contact: &Contact) -> String {
+/// Returns a contact's names, the user's own name for it first.
+fn display_names(contact: &Contact) -> String {
     let name = name_of(&contact.user);
     match &contact.alias {
         Some(alias) => format!("{}: {name}", one_line(alias)),

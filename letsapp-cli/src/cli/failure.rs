@@ -1,4 +1,4 @@
-//! Why a command did not do what it was asked to, and the exit code that goes with it.
+//! Failures of commands, with their messages and exit codes.
 
 use std::io;
 
@@ -12,44 +12,44 @@ const SIGNED_OUT: u8 = 3;
 const UNREACHABLE: u8 = 4;
 const LOCAL: u8 = 5;
 
-/// Why a command failed.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The client said so.
+    /// An error of the client.
     Client(ClientError),
-    /// Nobody is signed in there.
+    /// Nobody is signed in at this server.
     SignedOut(Server),
-    /// What was asked makes no sense.
+    /// The arguments are not valid together, or not in this situation.
     Usage(String),
-    /// What was asked for is not there.
+    /// The command can't be carried out, for example because there is no such user.
     Refused(String),
-    /// Something on this computer failed.
+    /// A failure on this computer, such as a file that can't be written.
     Local(String),
-    /// Nobody reads what is written: `letsapp history ana | head`.
-    NoReader,
+    /// The reader of the output has gone, as in `letsapp history ana | head`. Not an error.
+    BrokenPipe,
 }
 
 impl Failure {
-    #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
+    #[expect(clippy::needless_pass_by_value, reason = "the signature that map_err needs")]
     pub(super) fn local(error: impl ToString) -> Self {
         Self::Local(error.to_string())
     }
 
-    /// Returns the one line that says it, if anything needs to be said.
-    pub(super) fn line(&self) -> Option<String> {
+    /// Returns the message for the user, on one line. `None` if there is nothing to report.
+    pub(super) fn message(&self) -> Option<String> {
         let line = match self {
             Self::Client(ClientError::SignedOut) => "not signed in: run `letsapp login`".to_owned(),
             Self::Client(error) => error.to_string(),
             Self::SignedOut(server) => format!("not signed in at {server}: run `letsapp login`"),
             Self::Usage(line) | Self::Refused(line) | Self::Local(line) => line.clone(),
-            Self::NoReader => return None,
+            Self::BrokenPipe => return None,
         };
         Some(line)
     }
 
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::NoReader => 0,
+            Self::BrokenPipe => 0,
             Self::Refused(_) => REFUSED,
             Self::Usage(_) => USAGE,
             Self::SignedOut(_) => SIGNED_OUT,
@@ -75,7 +75,7 @@ impl From<ClientError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::NoReader,
+            io::ErrorKind::BrokenPipe => Self::BrokenPipe,
             _ => Self::local(error),
         }
     }

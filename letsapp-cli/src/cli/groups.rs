@@ -1,4 +1,4 @@
-//! `group`.
+//! The command `group`.
 
 use clap::Subcommand;
 use letsapp_core::conversations::Role;
@@ -7,23 +7,23 @@ use letsapp_core::protocol::Member;
 use letsapp_core::protocol::requests::CreateConversation;
 use letsapp_core::text::Title;
 
+use super::confirm::Confirmation;
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Style;
+use super::output::Style;
 use super::render::name_of;
-use super::sure::Sure;
+use super::sanitize::one_line;
 use super::target::Target;
-use super::text::one_line;
-use crate::client::mint;
-use crate::every;
+use crate::client::new_id;
+use crate::collect_pages;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Group {
-    /// Make a group, with oneself as its owner
+    /// Create a group and become its owner
     Create {
-        /// What it is called
+        /// The title of the group
         title: String,
-        /// Who else is in
+        /// The other members: usernames or ids
         #[arg(value_name = "USER")]
         users: Vec<Target>,
     },
@@ -31,7 +31,7 @@ pub(super) enum Group {
     Add {
         /// The group's title or id
         group: Target,
-        /// Whom
+        /// The new members: usernames or ids
         #[arg(value_name = "USER", required = true)]
         users: Vec<Target>,
     },
@@ -39,7 +39,7 @@ pub(super) enum Group {
     Remove {
         /// The group's title or id
         group: Target,
-        /// Whom
+        /// The member: a username or an id
         user: Target,
     },
     /// Leave a group
@@ -47,12 +47,12 @@ pub(super) enum Group {
         /// The group's title or id
         group: Target,
     },
-    /// Delete a group, for all who are or were in it
+    /// Delete a group and its messages for all members, present and former
     Delete {
         /// The group's title or id
         group: Target,
         #[command(flatten)]
-        sure: Sure,
+        confirmation: Confirmation,
     },
     /// List the members
     Members {
@@ -73,7 +73,7 @@ impl Group {
                 for user in users {
                     member_ids.push(user.user(context).await?);
                 }
-                let id = Some(ConversationId::from_uuid(mint()));
+                let id = Some(ConversationId::from_uuid(new_id()));
                 let request = CreateConversation::Group {
                     id,
                     title,
@@ -81,7 +81,7 @@ impl Group {
                     member_ids,
                 };
                 let group = client.create_conversation(&request).await.map_err(explain)?;
-                context.out.show(&group, || group.id.to_string())
+                context.output.show(&group, || group.id.to_string())
             }
             Self::Add { group, users } => {
                 let group = group.group(context).await?;
@@ -95,25 +95,27 @@ impl Group {
             Self::Remove { group, user } => {
                 let (group, user) = (group.group(context).await?, user.user(context).await?);
                 client.remove_member(group, user).await.map_err(explain)?;
-                context.out.remark("removed")
+                context.output.status("removed")
             }
             Self::Leave { group } => {
                 let group = group.group(context).await?;
                 let me = client.me().await.map_err(explain)?.user.id;
                 client.remove_member(group, me).await.map_err(explain)?;
-                context.out.remark("left")
+                context.output.status("left")
             }
-            Self::Delete { group, sure } => {
+            Self::Delete { group, confirmation } => {
                 let group = group.group(context).await?;
                 let title = client.conversation(group).await.map_err(explain)?.title;
                 let title = one_line(&title.unwrap_or_default());
-                sure.ask(&format!("Delete the group {title} with all that was said in it?"))?;
+                confirmation.require(&format!("Delete the group {title} and all its messages?"))?;
                 client.delete_conversation(group).await.map_err(explain)?;
-                context.out.remark("deleted")
+                context.output.status("deleted")
             }
             Self::Members { group } => {
                 let group = group.group(context).await?;
-                let members = every(|page| client.members(group, page)).await.map_err(explain)?;
+                let members = collect_pages(|page| client.members(group, page))
+                    .await
+                    .map_err(explain)?;
                 members.iter().try_for_each(|member| show(context, member))
             }
         }
@@ -121,13 +123,13 @@ impl Group {
 }
 
 fn show(context: &Context, member: &Member) -> Result<(), Failure> {
-    context.out.show(member, || {
+    context.output.show(member, || {
         let role = match member.role {
             Role::Owner => ", owner",
             Role::Admin => ", admin",
             Role::Member => "",
         };
-        let id = context.out.paint().paint(Style::Dim, &member.user.id.to_string());
+        let id = context.output.colours().apply(Style::Dim, &member.user.id.to_string());
         format!("{}{role}  {id}", name_of(&member.user))
     })
 }

@@ -1,4 +1,4 @@
-//! `listen`.
+//! The command `listen`.
 
 use clap::Args;
 use letsapp_core::id::{ConversationId, Seq};
@@ -9,15 +9,15 @@ use std::collections::HashMap;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::messages::learn;
-use super::out::{Format, Style};
+use super::messages::load_name;
+use super::output::{Format, Style};
 use super::render::{self, Names, title_of};
 use super::target::Target;
 use crate::{Live, Update};
 
 #[derive(Debug, Args)]
 pub(super) struct Listen {
-    /// Only this conversation: a username, a group's title, or an id
+    /// Show only this conversation: a username, a group's title, or an id
     #[arg(value_name = "USER|CONVERSATION")]
     only: Option<Target>,
 }
@@ -29,7 +29,7 @@ impl Listen {
             Some(target) => Some(target.conversation(context).await?.id),
             None => None,
         };
-        let mut names = Names::of(&me.user);
+        let mut names = Names::new(&me.user);
         let mut titles = HashMap::new();
         let (live, mut updates) = context.client.live().start();
         loop {
@@ -40,9 +40,9 @@ impl Listen {
             let Some(update) = update else { break };
             if let Update::Conversation(conversation) = &update {
                 titles.insert(conversation.id, title_of(conversation));
-                conversation.peer.iter().for_each(|peer| names.learn(peer));
+                conversation.peer.iter().for_each(|peer| names.insert(peer));
             }
-            if only.is_some_and(|only| concerns(&update).is_some_and(|id| id != only)) {
+            if only.is_some_and(|only| conversation_of(&update).is_some_and(|id| id != only)) {
                 continue;
             }
             if let Update::Message(message) = &update
@@ -50,18 +50,16 @@ impl Listen {
             {
                 acknowledge(&live, message.conversation_id, message.seq);
             }
-            match context.out.format() {
+            match context.output.format() {
                 Format::Json => {
-                    if let Some(object) = object(&update) {
-                        context.out.show(&object, String::new)?;
-                    }
+                    context.output.show(&to_json(&update), String::new)?;
                 }
                 Format::Text => {
                     if let Update::Message(message) | Update::MessageChanged(message) = &update {
-                        learn(context, &mut names, message.sender_id).await;
+                        load_name(context, &mut names, message.sender_id).await;
                     }
-                    if let Some(line) = line(context, &update, &names, &titles) {
-                        context.out.line(&line)?;
+                    if let Some(line) = to_line(context, &update, &names, &titles) {
+                        context.output.line(&line)?;
                     }
                 }
             }
@@ -74,7 +72,7 @@ impl Listen {
     }
 }
 
-/// Tells the sender that the message is here. Whether that was heard is of no interest here.
+/// Marks a message as delivered. A failure does not matter here: the next receipt includes this one.
 fn acknowledge(live: &Live, id: ConversationId, seq: Seq) {
     let live = live.clone();
     tokio::spawn(async move {
@@ -83,25 +81,30 @@ fn acknowledge(live: &Live, id: ConversationId, seq: Seq) {
             read: None,
         };
         if let Err(error) = live.acknowledge(id, request).await {
-            tracing::debug!(%error, "a receipt was not taken");
+            tracing::debug!(%error, "receipt failed");
         }
     });
 }
 
-fn concerns(update: &Update) -> Option<ConversationId> {
+/// Returns the conversation that an update belongs to.
+fn conversation_of(update: &Update) -> Option<ConversationId> {
     match update {
         Update::Message(message) | Update::MessageChanged(message) => Some(message.conversation_id),
         Update::Receipts { conversation_id, .. } | Update::Typing { conversation_id, .. } => Some(*conversation_id),
         Update::Conversation(conversation) => Some(conversation.id),
         Update::ConversationRemoved(id) | Update::Reset(id) => Some(*id),
-        _ => None,
+        Update::Connected(_)
+        | Update::CaughtUp
+        | Update::Disconnected { .. }
+        | Update::Presence(_)
+        | Update::SignedOut { .. } => None,
     }
 }
 
-/// Writes an update as an event, by the same names as on the socket where there are some.
-fn object(update: &Update) -> Option<Value> {
+/// Converts an update to JSON, in the form of the server's event if there is one.
+fn to_json(update: &Update) -> Value {
     let event = |event: Event| serde_json::to_value(event).expect("events are plain data");
-    let object = match update.clone() {
+    match update.clone() {
         Update::Message(message) => event(Event::MessageCreated(message)),
         Update::MessageChanged(message) => event(Event::MessageUpdated(message)),
         Update::Receipts { conversation_id, items } => event(Event::ReceiptUpdated { conversation_id, items }),
@@ -125,37 +128,51 @@ fn object(update: &Update) -> Option<Value> {
             json!({"event": "disconnected", "data": {"reason": reason, "retry_in_ms": retry_in_ms}})
         }
         Update::Reset(id) => json!({"event": "reset", "data": {"conversation_id": id}}),
-    };
-    Some(object)
+    }
 }
 
-fn line(context: &Context, update: &Update, names: &Names, titles: &HashMap<ConversationId, String>) -> Option<String> {
-    let paint = context.out.paint();
+fn to_line(
+    context: &Context,
+    update: &Update,
+    names: &Names,
+    titles: &HashMap<ConversationId, String>,
+) -> Option<String> {
+    let colours = context.output.colours();
     let title = |id| {
         titles
             .get(&id)
-            .map_or_else(|| "a conversation".to_owned(), |title| paint.paint(Style::Dim, title))
+            .map_or_else(|| "a conversation".to_owned(), |title| colours.apply(Style::Dim, title))
     };
     let line = match update {
         Update::Message(message) | Update::MessageChanged(message) => {
             format!(
                 "{}: {}",
                 title(message.conversation_id),
-                render::message(message, names, paint, None)
+                render::message(message, names, colours, None)
             )
         }
-        Update::ConversationRemoved(id) => format!("{}: {}", title(*id), paint.paint(Style::Dim, "you are out")),
+        Update::ConversationRemoved(id) => format!(
+            "{}: {}",
+            title(*id),
+            colours.apply(Style::Dim, "you are no longer a member")
+        ),
         Update::Reset(id) => format!(
             "{}: {}",
             title(*id),
-            paint.paint(Style::Dim, "much was missed: see `history`")
+            colours.apply(Style::Dim, "too many messages were missed: see `letsapp history`")
         ),
-        Update::CaughtUp => paint.paint(Style::Dim, "— listening; Ctrl-C ends it"),
-        Update::Disconnected { reason, .. } => paint.paint(
-            Style::Bad,
-            &format!("— no connection ({}); trying again", super::text::one_line(reason)),
+        Update::CaughtUp => colours.apply(Style::Dim, "— listening; Ctrl-C ends it"),
+        Update::Disconnected { reason, .. } => colours.apply(
+            Style::Error,
+            &format!("— no connection ({}); trying again", super::sanitize::one_line(reason)),
         ),
-        _ => return None,
+        // Not shown as text: these are so frequent that they would drown the messages.
+        Update::Connected(_)
+        | Update::Receipts { .. }
+        | Update::Conversation(_)
+        | Update::Typing { .. }
+        | Update::Presence(_)
+        | Update::SignedOut { .. } => return None,
     };
     Some(line)
 }

@@ -1,4 +1,4 @@
-//! `send`, `history`.
+//! The commands `send` and `history`, and what other commands need of messages and names.
 
 use std::io::Read;
 use std::time::Duration;
@@ -10,103 +10,106 @@ use letsapp_core::protocol::{Conversation, Message};
 
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Format;
+use super::output::Format;
 use super::render::{self, Names};
 use super::target::Target;
-use crate::client::mint;
-use crate::{ClientError, Cut, Page};
+use crate::client::new_id;
+use crate::{ClientError, HistoryRange, Page};
 
-/// How often a message is offered when the server is not to be reached, and the wait between.
-const ATTEMPTS: u32 = 4;
-const PAUSE: Duration = Duration::from_millis(500);
+/// Number of attempts to send a message. Spans three seconds, enough for a network to reconnect. Longer failures are
+/// for the user to decide on.
+const SEND_ATTEMPTS: u32 = 4;
+
+/// Delay after the first attempt. Longer after later ones, in proportion to their number.
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub(super) struct Send {
-    /// To whom: a username, a group's title, or an id
+    /// The recipient: a username, a group's title, or an id
     #[arg(value_name = "USER|CONVERSATION")]
     to: Target,
-    /// The words; - reads them from standard input, and -- stands before words that begin with a hyphen
+    /// The text. Use - to read it from standard input, and -- before a text that starts with a hyphen
     #[arg(value_name = "TEXT", required = true)]
     words: Vec<String>,
-    /// The number of the message that this one answers
+    /// The number of the message to reply to
     #[arg(long, value_name = "SEQ")]
     reply_to: Option<u64>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct History {
-    /// With whom: a username, a group's title, or an id
+    /// The conversation: a username, a group's title, or an id
     #[arg(value_name = "USER|CONVERSATION")]
     with: Target,
-    /// At most so many messages
+    /// Show at most this many messages
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Only messages before this one
+    /// Show only messages before this one
     #[arg(long, value_name = "SEQ", conflicts_with = "after")]
     before: Option<u64>,
-    /// Only messages after this one
+    /// Show only messages after this one
     #[arg(long, value_name = "SEQ")]
     after: Option<u64>,
 }
 
 impl Send {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut words = self.words.join(" ");
+        let mut text = self.words.join(" ");
         if self.words == ["-"] {
-            words.clear();
-            std::io::stdin().read_to_string(&mut words)?;
-            let length = words.trim_end_matches(['\n', '\r']).len();
-            words.truncate(length);
+            text.clear();
+            std::io::stdin().read_to_string(&mut text)?;
+            let length = text.trim_end_matches(['\n', '\r']).len();
+            text.truncate(length);
         }
-        let request = SendMessage::text(words)
+        let request = SendMessage::text(text)
             .map_err(ClientError::from)?
-            .with_id(MessageId::from_uuid(mint()));
+            .with_id(MessageId::from_uuid(new_id()));
         let request = SendMessage {
             reply_to: self.reply_to.map(Seq),
             ..request
         };
         let conversation = self.to.conversation(context).await?;
-        let message = deliver(context, &conversation, request)
+        let message = send_with_retries(context, &conversation, request)
             .await
             .map_err(|error| context.explain(error))?;
-        context.out.show(&message, || format!("✓ #{}", message.seq))
+        context.output.show(&message, || format!("✓ #{}", message.seq))
     }
 }
 
 impl History {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let conversation = self.with.conversation(context).await?;
-        let cut = match (self.before, self.after) {
-            (Some(seq), _) => Cut::Before(Seq(seq)),
-            (None, Some(seq)) => Cut::After(Seq(seq)),
-            (None, None) => Cut::Newest,
+        let range = match (self.before, self.after) {
+            (Some(seq), _) => HistoryRange::Before(Seq(seq)),
+            (None, Some(seq)) => HistoryRange::After(Seq(seq)),
+            (None, None) => HistoryRange::Newest,
         };
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let messages = read(context, &conversation, cut, limit).await?;
-        let names = match context.out.format() {
+        let messages = read_history(context, &conversation, range, limit).await?;
+        let names = match context.output.format() {
             Format::Json => Names::default(),
-            Format::Text => names(context, &conversation, &messages).await?,
+            Format::Text => load_names(context, &conversation, &messages).await?,
         };
         for message in &messages {
-            context
-                .out
-                .show(message, || render::message(message, &names, context.out.paint(), None))?;
+            context.output.show(message, || {
+                render::message(message, &names, context.output.colours(), None)
+            })?;
         }
         Ok(())
     }
 }
 
-/// Reads a part of the history, the oldest first.
-pub(super) async fn read(
+/// Returns up to `limit` messages of a conversation's history, the oldest first.
+pub(super) async fn read_history(
     context: &Context,
     conversation: &Conversation,
-    cut: Cut,
+    range: HistoryRange,
     limit: usize,
 ) -> Result<Vec<Message>, Failure> {
     let mut messages = Vec::new();
     let mut page = Page::of(limit.min(200));
     loop {
-        let part = context.client.history(conversation.id, cut, page.clone()).await;
+        let part = context.client.history(conversation.id, range, page.clone()).await;
         let part = part.map_err(|error| context.explain(error))?;
         messages.extend(part.items);
         match part.next_cursor {
@@ -119,37 +122,37 @@ pub(super) async fn read(
     Ok(messages)
 }
 
-/// Learns what to call those who appear in messages.
-pub(super) async fn names(
+/// Loads the names of the senders of some messages.
+pub(super) async fn load_names(
     context: &Context,
     conversation: &Conversation,
     messages: &[Message],
 ) -> Result<Names, Failure> {
     let me = context.client.me().await.map_err(|error| context.explain(error))?;
-    let mut names = Names::of(&me.user);
+    let mut names = Names::new(&me.user);
     if let Some(peer) = &conversation.peer {
-        names.learn(peer);
+        names.insert(peer);
     }
     for message in messages {
-        learn(context, &mut names, message.sender_id).await;
+        load_name(context, &mut names, message.sender_id).await;
     }
     Ok(names)
 }
 
-/// Learns what to call somebody. A name is not worth failing for.
-pub(super) async fn learn(context: &Context, names: &mut Names, id: UserId) {
-    if !names.knows(id)
+/// Loads the name of a user, unless it is known. A failure is ignored: the message can be shown without the name.
+pub(super) async fn load_name(context: &Context, names: &mut Names, id: UserId) {
+    if !names.contains(id)
         && let Ok(user) = context.client.user(id).await
     {
-        names.learn(&user);
+        names.insert(&user);
     }
 }
 
-/// Sends a message, a few times if need be: its id keeps it from being sent twice.
-async fn deliver(context: &Context, to: &Conversation, request: SendMessage) -> Result<Message, ClientError> {
-    for attempt in 1..ATTEMPTS {
+/// Sends a message, repeatedly if the server can't be reached. The message's id keeps it from being stored twice.
+async fn send_with_retries(context: &Context, to: &Conversation, request: SendMessage) -> Result<Message, ClientError> {
+    for attempt in 1..SEND_ATTEMPTS {
         match context.client.send(to.id, request.clone()).await {
-            Err(ClientError::Unreachable { .. }) => tokio::time::sleep(PAUSE * attempt).await,
+            Err(ClientError::Unreachable { .. }) => tokio::time::sleep(RETRY_DELAY * attempt).await,
             result => return result,
         }
     }

@@ -1,26 +1,26 @@
-//! The command line `letsapp`: a thin layer of words over [`Client`](crate::Client).
+//! The command line `letsapp`: parses arguments, calls [`Client`](crate::Client) and prints the results.
 
 mod account;
 mod auth;
 mod chat;
 mod chats;
 mod completions;
+mod config;
+mod confirm;
 mod contacts;
 mod context;
 mod failure;
 mod groups;
-mod home;
 mod listen;
 mod messages;
-mod out;
+mod output;
 mod presence;
 mod profile;
 mod render;
+mod sanitize;
 mod search;
 mod sessions;
-mod sure;
 mod target;
-mod text;
 mod users;
 
 use std::ffi::OsString;
@@ -31,30 +31,30 @@ use clap::{Parser, Subcommand};
 use crate::Server;
 use context::Context;
 use failure::Failure;
-use out::{Format, Out};
+use output::{Format, Output};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  it was done
-  1  the server refused
-  2  the command makes no sense
+  0  success
+  1  the server refused, or there is no such user or conversation
+  2  invalid usage
   3  not signed in
-  4  the server can't be reached, or can't serve now
-  5  something on this computer failed
+  4  the server can't be reached or is unavailable
+  5  local failure, such as a file that can't be written
 
 Environment:
-  LETSAPP_SERVER      the server, where --server does not say
-  LETSAPP_CONFIG_DIR  where tokens are kept, instead of the user's configuration directory
-  NO_COLOR            no colours";
+  LETSAPP_SERVER      the URL of the server, unless --server is given
+  LETSAPP_CONFIG_DIR  directory for configuration and tokens, instead of the user's default one
+  NO_COLOR            turns off colours";
 
-/// Chat from the command line.
+/// Chat from the command line
 #[derive(Debug, Parser)]
-#[command(name = "letsapp", version, about, after_help = EXIT_CODES)]
+#[command(name = "letsapp", version, after_help = EXIT_CODES)]
 struct Arguments {
-    /// The server [default: the one last signed in at, or http://127.0.0.1:8080]
+    /// The URL of the server [default: the last one signed in at, or http://127.0.0.1:8080]
     #[arg(long, global = true, value_name = "URL", env = "LETSAPP_SERVER", hide_env = true)]
     server: Option<Server>,
-    /// Write one JSON object per line, for programs
+    /// Print JSON, one object per line, for use by programs
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -63,7 +63,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make an account, and sign in
+    /// Create an account and sign in
     Register(auth::Register),
     /// Sign in
     Login(auth::Login),
@@ -71,78 +71,79 @@ enum Command {
     Logout,
     /// Show who is signed in
     Whoami,
-    /// Find users by the beginning of their names
+    /// Find users whose names start with a text
     Users(users::Users),
-    /// List conversations, the latest activity first
+    /// List conversations, the most recently active first
     Chats(chats::Chats),
-    /// Talk: history, then live
+    /// Open a conversation: show the latest messages, then chat
     Chat(chat::Chat),
     /// Send a message
     Send(messages::Send),
-    /// Show what was said, the oldest first
+    /// Show the messages of a conversation, the oldest first
     History(messages::History),
-    /// Find messages by their words
+    /// Search messages
     Search(search::Search),
-    /// Show what happens, as it happens
+    /// Show events as they happen
     Listen(listen::Listen),
-    /// Make and change groups
+    /// Create and change groups
     #[command(subcommand)]
     Group(groups::Group),
-    /// Show whom one lists, and change that
+    /// List and change your contacts
     Contacts(contacts::Contacts),
-    /// Hear nothing more of somebody; they are not told
-    Block(contacts::Whom),
-    /// Take a block down
-    Unblock(contacts::Whom),
-    /// Show whom one blocks
+    /// Block a user: you receive no more messages from them, and they are not notified
+    Block(contacts::UserArgument),
+    /// Remove a block
+    Unblock(contacts::UserArgument),
+    /// List the users you have blocked
     Blocks,
-    /// Show one's profile, or change it
+    /// Show or change your profile
     Profile(profile::Profile),
-    /// Show the privacy settings, or change one
+    /// Show or change your privacy settings
     Settings(profile::Settings),
-    /// Show who is online, and when others were last
+    /// Show which users are online, or when they were last seen
     Presence(presence::Presence),
-    /// Delete one's account
+    /// Delete your account
     #[command(subcommand)]
     Account(account::Account),
-    /// Show the devices that are signed in, or sign one out
+    /// List the devices that are signed in, or sign one out
     Sessions(sessions::Sessions),
-    /// Write a completion script for a shell
+    /// Print a completion script for a shell
     Completions(completions::Completions),
 }
 
-/// Runs the command that these arguments ask for, the program's name first. See `letsapp --help` for the exit codes.
+/// Runs the command given by `arguments`, which start with the program's name. `letsapp --help` documents the exit
+/// codes.
 pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Nobody is left to tell when even this fails.
+            // If even this output fails, there is no way left to report it.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE));
         }
     };
-    let out = Out::new(if arguments.json { Format::Json } else { Format::Text });
-    match execute(arguments, &out) {
+    let output = Output::new(if arguments.json { Format::Json } else { Format::Text });
+    match execute(arguments, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if let Some(line) = failure.line() {
-                out.error(&line);
+            if let Some(line) = failure.message() {
+                output.error(&line);
             }
             ExitCode::from(failure.exit_code())
         }
     }
 }
 
-fn execute(arguments: Arguments, out: &Out) -> Result<(), Failure> {
+fn execute(arguments: Arguments, output: &Output) -> Result<(), Failure> {
     let Arguments {
         server,
         json: _,
         command,
     } = arguments;
     if let Command::Completions(command) = command {
-        return command.run::<Arguments>(out);
+        return command.run::<Arguments>(output);
     }
-    let context = Context::open(server, out)?;
+    let context = Context::open(server, output)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -162,8 +163,8 @@ fn execute(arguments: Arguments, out: &Out) -> Result<(), Failure> {
             Command::Listen(command) => command.run(&context).await,
             Command::Group(command) => command.run(&context).await,
             Command::Contacts(command) => command.run(&context).await,
-            Command::Block(whom) => contacts::block(whom, &context).await,
-            Command::Unblock(whom) => contacts::unblock(whom, &context).await,
+            Command::Block(user) => contacts::block(user, &context).await,
+            Command::Unblock(user) => contacts::unblock(user, &context).await,
             Command::Blocks => contacts::blocks(&context).await,
             Command::Profile(command) => command.run(&context).await,
             Command::Settings(command) => command.run(&context).await,
@@ -181,12 +182,12 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_arguments_make_sense_to_clap() {
+    fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn global_flags_stand_before_or_after_the_command() {
+    fn global_flags_are_accepted_before_and_after_the_command() {
         for line in [
             "letsapp --json --server http://x whoami",
             "letsapp whoami --server http://x --json",
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_no_url_is_a_fault_of_usage() {
+    fn an_invalid_server_url_is_a_usage_error() {
         let error = Arguments::try_parse_from(["letsapp", "--server", "nonsense", "whoami"]).unwrap_err();
         assert_eq!(error.exit_code(), i32::from(failure::USAGE));
         assert!(error.to_string().contains("not the URL of a server"), "{error}");

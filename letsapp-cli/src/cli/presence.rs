@@ -1,4 +1,4 @@
-//! `presence`.
+//! The command `presence`.
 
 use std::collections::HashMap;
 
@@ -8,31 +8,31 @@ use letsapp_core::protocol::{self, PresenceStatus};
 
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Style;
+use super::output::Style;
 use super::render;
 use super::target::Target;
 use crate::{Live, Update};
 
 #[derive(Debug, Args)]
 pub(super) struct Presence {
-    /// Who: usernames or ids
+    /// The users: usernames or ids
     #[arg(value_name = "USER", required = true)]
     users: Vec<Target>,
-    /// Go on, and show who comes and goes, until Ctrl-C
+    /// Keep running and show changes, until Ctrl-C
     #[arg(long)]
     watch: bool,
 }
 
-/// What to call those who are shown, and what was shown of them last.
+/// Names of the users to show, and the presence that was shown last.
 #[derive(Default)]
-struct Shown {
+struct PresenceView {
     names: HashMap<UserId, String>,
     last: HashMap<UserId, protocol::Presence>,
 }
 
 impl Presence {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut shown = Shown::default();
+        let mut view = PresenceView::default();
         let mut user_ids = Vec::new();
         for target in &self.users {
             let user_id = target.user(context).await?;
@@ -41,21 +41,21 @@ impl Presence {
                 .user(user_id)
                 .await
                 .map_err(|error| context.explain(error))?;
-            shown.names.insert(user_id, render::name_of(&user));
+            view.names.insert(user_id, render::name_of(&user));
             user_ids.push(user_id);
         }
         if self.watch {
-            return shown.watch(context, &user_ids).await;
+            return view.watch(context, &user_ids).await;
         }
         let found = context.client.presence(&user_ids).await;
         for presence in found.map_err(|error| context.explain(error))? {
-            shown.show(context, presence)?;
+            view.show(context, presence)?;
         }
         Ok(())
     }
 }
 
-impl Shown {
+impl PresenceView {
     async fn watch(mut self, context: &Context, user_ids: &[UserId]) -> Result<(), Failure> {
         let (live, mut updates) = context.client.live().start();
         loop {
@@ -64,12 +64,14 @@ impl Shown {
                 _ = tokio::signal::ctrl_c() => None,
             };
             match update {
-                // A watch lasts as long as its connection.
+                // The server forgets the watch when a connection ends.
                 Some(Update::Connected(_)) => watch(&live, user_ids),
                 Some(Update::Presence(presence)) => self.show(context, presence)?,
                 Some(Update::Disconnected { reason, .. }) => {
-                    let words = format!("— no connection ({}); trying again", super::text::one_line(&reason));
-                    context.out.remark(&context.out.paint().paint(Style::Bad, &words))?;
+                    let line = format!("— no connection ({}); trying again", super::sanitize::one_line(&reason));
+                    context
+                        .output
+                        .status(&context.output.colours().apply(Style::Error, &line))?;
                 }
                 Some(Update::SignedOut { .. }) => return Err(Failure::SignedOut(context.client.server().clone())),
                 Some(_) => {}
@@ -80,13 +82,13 @@ impl Shown {
         Ok(())
     }
 
-    /// Shows somebody's presence, if it is not what was shown before; others, who are contacts, are passed over.
+    /// Shows a presence if it differs from the one shown before. Contacts that were not asked for are ignored.
     fn show(&mut self, context: &Context, presence: protocol::Presence) -> Result<(), Failure> {
         let Some(name) = self.names.get(&presence.user_id) else {
             return Ok(());
         };
         let before = self.last.insert(presence.user_id, presence);
-        // Of one who is online, the time only says that it is now.
+        // For users who are online, the time is that of the event and always differs.
         let is_known = |before: protocol::Presence| match presence.status {
             PresenceStatus::Online => before.status == PresenceStatus::Online,
             PresenceStatus::Offline => before == presence,
@@ -95,17 +97,17 @@ impl Shown {
             return Ok(());
         }
         context
-            .out
+            .output
             .show(&presence, || format!("{name}: {}", render::presence(&presence)))
     }
 }
 
-/// Asks who is there; the answer comes as updates.
+/// Watches the presence of some users, which arrives as updates.
 fn watch(live: &Live, user_ids: &[UserId]) {
     let (live, user_ids) = (live.clone(), user_ids.to_vec());
     tokio::spawn(async move {
         if let Err(error) = live.watch_presence(user_ids).await {
-            tracing::warn!(%error, "it is not told who is there");
+            tracing::warn!(%error, "can't watch presence");
         }
     });
 }

@@ -1,4 +1,4 @@
-//! `profile`, `settings`.
+//! The commands `profile` and `settings`.
 
 use clap::{Args, Subcommand, ValueEnum};
 use letsapp_core::protocol::MyProfile;
@@ -8,20 +8,20 @@ use letsapp_core::users::{About, Audience, DisplayName, Email};
 use super::context::Context;
 use super::failure::Failure;
 use super::render::name_of;
-use super::text::{harmless, one_line};
+use super::sanitize::{one_line, sanitize};
 
 #[derive(Debug, Args)]
 pub(super) struct Profile {
-    /// What others see
+    /// Set the name that others see
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
-    /// A few words about oneself
-    #[arg(long, value_name = "WORDS")]
+    /// Set a short text about yourself
+    #[arg(long, value_name = "TEXT")]
     about: Option<String>,
-    /// An address to sign in with, told to nobody else
+    /// Set an email address to sign in with. Not shown to others
     #[arg(long, conflicts_with = "no_email")]
     email: Option<String>,
-    /// Take the address away
+    /// Remove the email address
     #[arg(long)]
     no_email: bool,
 }
@@ -34,12 +34,12 @@ pub(super) struct Settings {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum Change {
-    /// Who sees when one was last connected, and whether one is now
+    /// Set who can see whether you are online and when you were last seen
     LastSeen {
-        /// Everyone, those whom one lists as contacts, or nobody
+        /// Everyone, only your contacts, or nobody
         to: Viewers,
     },
-    /// Whether others are told what one has read
+    /// Set whether others can see which messages you have read
     ReadReceipts {
         /// On or off
         to: Switch,
@@ -73,9 +73,9 @@ impl Profile {
             email: if self.no_email { Some(None) } else { email.map(Some) },
             ..UpdateMe::default()
         };
-        let profile = answer(context, request).await?;
-        context.out.show(&profile, || {
-            let about = (!profile.user.about.is_empty()).then(|| harmless(&profile.user.about));
+        let profile = apply(context, request).await?;
+        context.output.show(&profile, || {
+            let about = (!profile.user.about.is_empty()).then(|| sanitize(&profile.user.about));
             let email = profile.email.as_deref().map(one_line);
             let lines = [Some(name_of(&profile.user)), about, email];
             lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
@@ -103,8 +103,8 @@ impl Settings {
             settings,
             ..UpdateMe::default()
         };
-        let settings = answer(context, request).await?.settings;
-        context.out.show(&settings, || {
+        let settings = apply(context, request).await?.settings;
+        context.output.show(&settings, || {
             let receipts = if settings.read_receipts { "on" } else { "off" };
             format!(
                 "last-seen      {}\nread-receipts  {receipts}",
@@ -114,8 +114,8 @@ impl Settings {
     }
 }
 
-/// Changes what is to be changed, and returns what is then.
-async fn answer(context: &Context, request: UpdateMe) -> Result<MyProfile, Failure> {
+/// Applies a change, if there is one, and returns the current profile.
+async fn apply(context: &Context, request: UpdateMe) -> Result<MyProfile, Failure> {
     let profile = if request == UpdateMe::default() {
         context.client.me().await
     } else {

@@ -1,4 +1,4 @@
-//! How people, moments and messages look to a person. Pure: what is not known is not asked for.
+//! Text for users, times and messages. Pure functions: nothing is requested from the server.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use letsapp_core::messages::SystemEvent;
 use letsapp_core::protocol::{Conversation, Message, MessageKind, Presence, PresenceStatus, ReceiptStatus, User};
 use letsapp_core::time::{Clock, SystemClock, Timestamp};
 
-use super::out::{Paint, Style};
-use super::text::{harmless, one_line};
+use super::output::{Colours, Style};
+use super::sanitize::{one_line, sanitize};
 
-/// What to call whom.
+/// Names of users, by id.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     me: Option<UserId>,
@@ -19,20 +19,20 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn of(me: &User) -> Self {
+    pub(super) fn new(me: &User) -> Self {
         let mut names = Self {
             me: Some(me.id),
             known: HashMap::new(),
         };
-        names.learn(me);
+        names.insert(me);
         names
     }
 
-    pub(super) fn learn(&mut self, user: &User) {
+    pub(super) fn insert(&mut self, user: &User) {
         self.known.insert(user.id, short_name_of(user));
     }
 
-    pub(super) fn knows(&self, id: UserId) -> bool {
+    pub(super) fn contains(&self, id: UserId) -> bool {
         self.known.contains_key(&id)
     }
 
@@ -40,7 +40,7 @@ impl Names {
         self.me == Some(id)
     }
 
-    /// Returns what to call somebody.
+    /// Returns a user's name, as shown in messages.
     pub(super) fn name(&self, id: UserId) -> String {
         match self.known.get(&id) {
             _ if self.is_me(id) => "you".to_owned(),
@@ -55,7 +55,7 @@ impl Names {
     }
 }
 
-/// Shows a user's names.
+/// Returns a user's display name, with the username if it is different.
 pub(super) fn name_of(user: &User) -> String {
     match &user.username {
         None => "a deleted user".to_owned(),
@@ -71,7 +71,7 @@ fn short_name_of(user: &User) -> String {
     }
 }
 
-/// Shows what a conversation is called.
+/// Returns the title of a group, or the name of the other user in a direct conversation.
 pub(super) fn title_of(conversation: &Conversation) -> String {
     match (&conversation.title, &conversation.peer) {
         (Some(title), _) => one_line(title),
@@ -80,12 +80,12 @@ pub(super) fn title_of(conversation: &Conversation) -> String {
     }
 }
 
-/// Shows a moment by the clock on the wall here.
-pub(super) fn moment(at: Timestamp) -> String {
-    moment_in(at, SystemClock.now(), &TimeZone::system())
+/// Formats a time in the local time zone, without the date if it is today.
+pub(super) fn local_time(at: Timestamp) -> String {
+    local_time_in(at, SystemClock.now(), &TimeZone::system())
 }
 
-fn moment_in(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+fn local_time_in(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let local = |at: Timestamp| {
         jiff::Timestamp::from_millisecond(at.as_millis())
             .unwrap_or_default()
@@ -100,16 +100,16 @@ fn moment_in(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     at.strftime(format).to_string()
 }
 
-/// Shows whether somebody is there, or when they were.
+/// Formats a presence.
 pub(super) fn presence(presence: &Presence) -> String {
     match (presence.status, presence.last_seen_at) {
         (PresenceStatus::Online, _) => "online".to_owned(),
-        (PresenceStatus::Offline, Some(at)) => format!("last seen {}", moment(at)),
+        (PresenceStatus::Offline, Some(at)) => format!("last seen {}", local_time(at)),
         (PresenceStatus::Offline, None) => "offline".to_owned(),
     }
 }
 
-/// Shows a message in words, without who said it and when.
+/// Returns the text of a message, without its sender and time.
 pub(super) fn summary(message: &Message, names: &Names) -> String {
     if message.deleted_at.is_some() {
         return "(deleted)".to_owned();
@@ -119,7 +119,7 @@ pub(super) fn summary(message: &Message, names: &Names) -> String {
     }
     if message.kind == MessageKind::System {
         return format!(
-            "{} did something that only a newer version can tell",
+            "{} did something that this version can't show",
             names.name(message.sender_id)
         );
     }
@@ -127,46 +127,49 @@ pub(super) fn summary(message: &Message, names: &Names) -> String {
         .attachments
         .iter()
         .map(|attachment| format!("[{}]", one_line(&attachment.file_name)));
-    let words = (!message.body.is_empty()).then(|| harmless(&message.body));
-    words.into_iter().chain(files).collect::<Vec<_>>().join(" ")
+    let text = (!message.body.is_empty()).then(|| sanitize(&message.body));
+    text.into_iter().chain(files).collect::<Vec<_>>().join(" ")
 }
 
-/// Shows a message on a line of its own, or more if it has more.
-pub(super) fn message(message: &Message, names: &Names, paint: Paint, ticks: Option<ReceiptStatus>) -> String {
-    let head = paint.paint(Style::Dim, &format!("[{}] #{}", moment(message.sent_at), message.seq));
-    let words = summary(message, names);
+/// Returns a message with its number, time, sender and reactions. Further lines of its text are indented.
+pub(super) fn message(message: &Message, names: &Names, colours: Colours, ticks: Option<ReceiptStatus>) -> String {
+    let head = colours.apply(
+        Style::Dim,
+        &format!("[{}] #{}", local_time(message.sent_at), message.seq),
+    );
+    let text = summary(message, names);
     if message.kind == MessageKind::System {
-        return format!("{head} {}", paint.paint(Style::Dim, &format!("— {words}")));
+        return format!("{head} {}", colours.apply(Style::Dim, &format!("— {text}")));
     }
     let style = if names.is_me(message.sender_id) {
         Style::Me
     } else {
         Style::Name
     };
-    let name = paint.paint(style, &names.name(message.sender_id));
-    let words = if message.deleted_at.is_some() {
-        paint.paint(Style::Dim, &words)
+    let name = colours.apply(style, &names.name(message.sender_id));
+    let text = if message.deleted_at.is_some() {
+        colours.apply(Style::Dim, &text)
     } else {
-        words
+        text
     };
     let mut notes = String::new();
     if let Some(seq) = message.reply_to {
-        notes.push_str(&paint.paint(Style::Dim, &format!(" (to #{seq})")));
+        notes.push_str(&colours.apply(Style::Dim, &format!(" (to #{seq})")));
     }
     if message.edited_at.is_some() && message.deleted_at.is_none() {
-        notes.push_str(&paint.paint(Style::Dim, " (edited)"));
+        notes.push_str(&colours.apply(Style::Dim, " (edited)"));
     }
     let reactions = reactions(message);
     if !reactions.is_empty() {
         notes.push_str(&format!(" {reactions}"));
     }
     if let Some(status) = ticks {
-        notes.push_str(&format!(" {}", self::ticks(status, paint)));
+        notes.push_str(&format!(" {}", self::ticks(status, colours)));
     }
-    format!("{head} {name}: {words}{notes}")
+    format!("{head} {name}: {text}{notes}")
 }
 
-/// Shows who has reacted how: `[❤ 2 👍 1]`.
+/// Returns a message's reactions with their counts, such as `[❤ 2 👍 1]`.
 pub(super) fn reactions(message: &Message) -> String {
     if message.reactions.is_empty() {
         return String::new();
@@ -179,22 +182,22 @@ pub(super) fn reactions(message: &Message) -> String {
     format!("[{}]", each.join(" "))
 }
 
-/// Shows how far a message has come: ✓ the server has it, ✓✓ the other one has it, ✓✓ in colour it was read.
-pub(super) fn ticks(status: ReceiptStatus, paint: Paint) -> String {
-    match (status, paint) {
-        (ReceiptStatus::Sent, _) => paint.paint(Style::Dim, "✓"),
-        (ReceiptStatus::Delivered, _) => paint.paint(Style::Dim, "✓✓"),
-        (ReceiptStatus::Read, Paint::Colour) => paint.paint(Style::Read, "✓✓"),
-        (ReceiptStatus::Read, Paint::Plain) => "✓✓ read".to_owned(),
+/// Returns the ticks for a status: ✓ sent, ✓✓ delivered, coloured ✓✓ read. Without colours, the latter says so.
+pub(super) fn ticks(status: ReceiptStatus, colours: Colours) -> String {
+    match (status, colours) {
+        (ReceiptStatus::Sent, _) => colours.apply(Style::Dim, "✓"),
+        (ReceiptStatus::Delivered, _) => colours.apply(Style::Dim, "✓✓"),
+        (ReceiptStatus::Read, Colours::On) => colours.apply(Style::Read, "✓✓"),
+        (ReceiptStatus::Read, Colours::Off) => "✓✓ read".to_owned(),
     }
 }
 
 fn system(sender: UserId, event: &SystemEvent, names: &Names) -> String {
     let who = names.name(sender);
     match event {
-        SystemEvent::GroupCreated { .. } => format!("{who} made the group"),
-        SystemEvent::TitleChanged { title } => format!("{who} called the group {}", one_line(title)),
-        SystemEvent::AboutChanged { about } => format!("{who} described the group: {}", one_line(about)),
+        SystemEvent::GroupCreated { .. } => format!("{who} created the group"),
+        SystemEvent::TitleChanged { title } => format!("{who} renamed the group to {}", one_line(title)),
+        SystemEvent::AboutChanged { about } => format!("{who} changed the description: {}", one_line(about)),
         SystemEvent::PictureChanged { .. } => format!("{who} changed the picture"),
         SystemEvent::MembersAdded { user_ids } => format!("{who} added {}", names.list(user_ids)),
         SystemEvent::MemberRemoved { user_id } => format!("{who} removed {}", names.name(*user_id)),
@@ -222,7 +225,7 @@ pub(super) mod tests {
         Names { me: Some(ANA), known }
     }
 
-    pub(crate) fn said(sender_id: UserId, seq: u64, rev: u64, body: &str) -> Message {
+    pub(crate) fn message_from(sender_id: UserId, seq: u64, rev: u64, body: &str) -> Message {
         Message {
             id: MessageId::from_bytes([u8::try_from(seq).unwrap(); 16]),
             conversation_id: ConversationId::from_bytes([7; 16]),
@@ -245,77 +248,74 @@ pub(super) mod tests {
     }
 
     fn shown(shown: &Message) -> String {
-        let line = message(shown, &names(), Paint::Plain, None);
+        let line = message(shown, &names(), Colours::Off, None);
         line.split_once("] ").unwrap().1.to_owned()
     }
 
     #[test]
-    fn a_message_shows_who_said_what_and_what_became_of_it() {
-        let mut said = said(BEN, 3, 5, "hello\x1b[2J");
-        assert_eq!(shown(&said), "#3 Ben: hello\u{fffd}[2J");
-        said.reply_to = Some(Seq(1));
-        said.edited_at = Some(Timestamp::from_millis(1));
-        said.reactions = vec![ReactionSummary {
+    fn a_message_shows_sender_text_and_changes() {
+        let mut sample = message_from(BEN, 3, 5, "hello\x1b[2J");
+        assert_eq!(shown(&sample), "#3 Ben: hello\u{fffd}[2J");
+        sample.reply_to = Some(Seq(1));
+        sample.edited_at = Some(Timestamp::from_millis(1));
+        sample.reactions = vec![ReactionSummary {
             emoji: "❤".to_owned(),
             count: 2,
             user_ids: vec![ANA, BEN],
         }];
-        assert_eq!(shown(&said), "#3 Ben: hello\u{fffd}[2J (to #1) (edited) [❤ 2]");
+        assert_eq!(shown(&sample), "#3 Ben: hello\u{fffd}[2J (to #1) (edited) [❤ 2]");
         let deleted = Message {
             deleted_at: Some(Timestamp::from_millis(2)),
             reply_to: None,
             reactions: Vec::new(),
-            ..said
+            ..sample
         };
         assert_eq!(shown(&deleted), "#3 Ben: (deleted)");
     }
 
     #[test]
-    fn a_system_message_is_told_in_words() {
-        let mut told = said(BEN, 4, 6, "");
-        told.kind = MessageKind::System;
-        told.system = Some(SystemEvent::MembersAdded {
+    fn a_system_message_is_shown_as_a_sentence() {
+        let mut notice = message_from(BEN, 4, 6, "");
+        notice.kind = MessageKind::System;
+        notice.system = Some(SystemEvent::MembersAdded {
             user_ids: vec![ANA, UserId::from_bytes([3; 16])],
         });
-        assert_eq!(shown(&told), "#4 — Ben added you, somebody");
-        told.system = None;
-        assert_eq!(
-            shown(&told),
-            "#4 — Ben did something that only a newer version can tell"
-        );
+        assert_eq!(shown(&notice), "#4 — Ben added you, somebody");
+        notice.system = None;
+        assert_eq!(shown(&notice), "#4 — Ben did something that this version can't show");
     }
 
     #[test]
-    fn ticks_tell_how_far_a_message_has_come() {
-        let of = |status, paint| ticks(status, paint);
-        assert_eq!(of(ReceiptStatus::Sent, Paint::Plain), "✓");
-        assert_eq!(of(ReceiptStatus::Delivered, Paint::Plain), "✓✓");
+    fn ticks_show_the_receipt_status() {
+        let of = |status, colours| ticks(status, colours);
+        assert_eq!(of(ReceiptStatus::Sent, Colours::Off), "✓");
+        assert_eq!(of(ReceiptStatus::Delivered, Colours::Off), "✓✓");
         assert_eq!(
-            of(ReceiptStatus::Read, Paint::Plain),
+            of(ReceiptStatus::Read, Colours::Off),
             "✓✓ read",
-            "told without colour too"
+            "visible without colours"
         );
         assert_ne!(
-            of(ReceiptStatus::Read, Paint::Colour),
-            of(ReceiptStatus::Delivered, Paint::Colour)
+            of(ReceiptStatus::Read, Colours::On),
+            of(ReceiptStatus::Delivered, Colours::On)
         );
     }
 
     #[test]
-    fn somebody_is_online_or_was_last_seen_if_they_show_it() {
+    fn presence_shows_online_or_last_seen() {
         let at = SystemClock.now();
         assert_eq!(presence(&Presence::online(BEN, at)), "online");
         assert_eq!(
             presence(&Presence::offline(BEN, Some(at))),
-            format!("last seen {}", moment(at))
+            format!("last seen {}", local_time(at))
         );
         assert_eq!(presence(&Presence::offline(BEN, None)), "offline");
     }
 
     #[test]
-    fn a_moment_has_its_date_unless_it_is_today() {
+    fn a_time_has_its_date_unless_it_is_today() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-        let of = |text: &str| moment_in(text.parse().unwrap(), now, &TimeZone::UTC);
+        let of = |text: &str| local_time_in(text.parse().unwrap(), now, &TimeZone::UTC);
         assert_eq!(of("2026-11-22T09:05:00Z"), "09:05");
         assert_eq!(of("2026-11-21T23:59:00Z"), "2026-11-21 23:59");
     }

@@ -1,4 +1,4 @@
-//! `search`.
+//! The command `search`.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,35 +11,37 @@ use letsapp_core::time::Timestamp;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::messages::learn;
-use super::out::{Format, Paint, Style};
-use super::render::{Names, moment, title_of};
+use super::messages::load_name;
+use super::output::{Colours, Format, Style};
+use super::render::{Names, local_time, title_of};
+use super::sanitize::one_line;
 use super::target::Target;
-use super::text::one_line;
 use crate::{ClientError, Page};
 
-/// How much of a message is shown, and how much of that before the first words that were found.
-const EXCERPT: usize = 120;
-const BEFORE: usize = 30;
+/// Number of characters to show of a message. Fits on two lines of a narrow terminal.
+const EXCERPT_CHARS: usize = 120;
+
+/// Number of characters to show before the first match, so that the reader sees its context.
+const CONTEXT_CHARS: usize = 30;
 
 #[derive(Debug, Args)]
 pub(super) struct Search {
-    /// The words, all of which must be there; the last one may be the beginning of a word
+    /// Words to search for. A message must contain all of them; the last one may be the start of a word
     #[arg(value_name = "QUERY", required = true)]
     words: Vec<String>,
-    /// Only in this conversation: a username, a group's title, or an id
+    /// Search only this conversation: a username, a group's title, or an id
     #[arg(long = "in", value_name = "USER|CONVERSATION")]
     within: Option<Target>,
-    /// Only what this user sent
+    /// Search only messages of this user
     #[arg(long, value_name = "USER")]
     from: Option<Target>,
-    /// Only what was sent before this moment, such as 2026-11-22T09:00:00Z
+    /// Search only messages sent before this time, such as 2026-11-22T09:00:00Z
     #[arg(long, value_name = "TIME")]
     before: Option<Timestamp>,
-    /// Only what was sent after this moment
+    /// Search only messages sent after this time
     #[arg(long, value_name = "TIME")]
     after: Option<Timestamp>,
-    /// At most so many messages
+    /// Show at most this many messages
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
@@ -48,17 +50,19 @@ impl Search {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let request = self.request(context).await?;
-        let hits = read(context, &request, limit).await?;
-        let mut people = match context.out.format() {
-            Format::Json => People::default(),
-            Format::Text => People::of(context).await?,
+        let hits = read_hits(context, &request, limit).await?;
+        let mut labels = match context.output.format() {
+            Format::Json => HitLabels::default(),
+            Format::Text => HitLabels::new(context).await?,
         };
         for hit in &hits {
-            people.meet(context, hit).await;
-            context.out.show(hit, || line(hit, &people, context.out.paint()))?;
+            labels.load(context, hit).await;
+            context
+                .output
+                .show(hit, || line(hit, &labels, context.output.colours()))?;
         }
         if hits.is_empty() {
-            context.out.remark("nothing was found")?;
+            context.output.status("no messages found")?;
         }
         Ok(())
     }
@@ -83,34 +87,34 @@ impl Search {
     }
 }
 
-/// Who and what appears in the hits, by name. In JSON, nothing is called by a name.
+/// Names of the senders and conversations of the hits. Not loaded for JSON, which contains ids only.
 #[derive(Default)]
-struct People {
+struct HitLabels {
     names: Option<Names>,
     titles: HashMap<ConversationId, String>,
 }
 
-impl People {
-    async fn of(context: &Context) -> Result<Self, Failure> {
+impl HitLabels {
+    async fn new(context: &Context) -> Result<Self, Failure> {
         let me = context.client.me().await.map_err(|error| context.explain(error))?;
         Ok(Self {
-            names: Some(Names::of(&me.user)),
+            names: Some(Names::new(&me.user)),
             titles: HashMap::new(),
         })
     }
 
-    /// Learns what a hit's conversation and sender are called. A name is not worth failing for.
-    async fn meet(&mut self, context: &Context, hit: &SearchHit) {
+    /// Loads the names for a hit. A failure is ignored: the hit can be shown without them.
+    async fn load(&mut self, context: &Context, hit: &SearchHit) {
         let Some(names) = &mut self.names else { return };
         let id = hit.message.conversation_id;
-        if let Entry::Vacant(unknown) = self.titles.entry(id) {
+        if let Entry::Vacant(entry) = self.titles.entry(id) {
             let title = match context.client.conversation(id).await {
                 Ok(conversation) => title_of(&conversation),
                 Err(_) => id.to_string(),
             };
-            unknown.insert(title);
+            entry.insert(title);
         }
-        learn(context, names, hit.message.sender_id).await;
+        load_name(context, names, hit.message.sender_id).await;
     }
 
     fn title(&self, id: ConversationId) -> &str {
@@ -118,7 +122,7 @@ impl People {
     }
 }
 
-async fn read(context: &Context, request: &SearchMessages, limit: usize) -> Result<Vec<SearchHit>, Failure> {
+async fn read_hits(context: &Context, request: &SearchMessages, limit: usize) -> Result<Vec<SearchHit>, Failure> {
     let mut hits = Vec::new();
     let mut page = Page::of(limit.min(200));
     loop {
@@ -134,51 +138,54 @@ async fn read(context: &Context, request: &SearchMessages, limit: usize) -> Resu
     Ok(hits)
 }
 
-/// Shows a hit on one line: where, when, who, and the words around the first that were found.
-fn line(hit: &SearchHit, people: &People, paint: Paint) -> String {
+/// Formats a hit on one line: conversation, time, sender, and the text around the first match.
+fn line(hit: &SearchHit, labels: &HitLabels, colours: Colours) -> String {
     let message = &hit.message;
-    let title = paint.paint(Style::Name, people.title(message.conversation_id));
-    let when = paint.paint(Style::Dim, &format!("[{}] #{}", moment(message.sent_at), message.seq));
-    let who = people
+    let title = colours.apply(Style::Name, labels.title(message.conversation_id));
+    let when = colours.apply(
+        Style::Dim,
+        &format!("[{}] #{}", local_time(message.sent_at), message.seq),
+    );
+    let who = labels
         .names
         .as_ref()
         .map_or_else(String::new, |names| names.name(message.sender_id));
-    let marks = |field: &str| {
+    let highlights = |field: &str| {
         hit.highlights
             .iter()
-            .filter(|mark| mark.field == field)
+            .filter(|highlight| highlight.field == field)
             .collect::<Vec<_>>()
     };
-    let body = excerpt(&message.body, &marks("body"), paint);
+    let body = excerpt(&message.body, &highlights("body"), colours);
     let files = message.attachments.iter().enumerate().map(|(place, file)| {
-        let marks = marks(&format!("attachments.{place}.file_name"));
-        format!("[{}]", excerpt(&file.file_name, &marks, paint))
+        let highlights = highlights(&format!("attachments.{place}.file_name"));
+        format!("[{}]", excerpt(&file.file_name, &highlights, colours))
     });
-    let words: Vec<_> = (!body.is_empty()).then_some(body).into_iter().chain(files).collect();
-    format!("{title} {when} {who}: {}", words.join(" "))
+    let parts: Vec<_> = (!body.is_empty()).then_some(body).into_iter().chain(files).collect();
+    format!("{title} {when} {who}: {}", parts.join(" "))
 }
 
-/// Shows the part of a text where its first mark is, on one line, with all marks in it standing out.
-fn excerpt(text: &str, marks: &[&Highlight], paint: Paint) -> String {
+/// Returns the part of a text around its first match, on one line and with all matches coloured.
+fn excerpt(text: &str, highlights: &[&Highlight], colours: Colours) -> String {
     let chars: Vec<char> = text.chars().collect();
-    let first = marks.first().map_or(0, |mark| mark.start);
-    let start = if chars.len() <= EXCERPT {
+    let first = highlights.first().map_or(0, |highlight| highlight.start);
+    let start = if chars.len() <= EXCERPT_CHARS {
         0
     } else {
-        first.saturating_sub(BEFORE).min(chars.len())
+        first.saturating_sub(CONTEXT_CHARS).min(chars.len())
     };
-    let end = chars.len().min(start + EXCERPT);
+    let end = chars.len().min(start + EXCERPT_CHARS);
     let part = |from: usize, to: usize| one_line(&chars[from..to].iter().collect::<String>());
     let mut shown = String::new();
     if start > 0 {
         shown.push('…');
     }
     let mut at = start;
-    for mark in marks {
-        let (from, to) = (mark.start.clamp(at, end), mark.end.clamp(at, end));
+    for highlight in highlights {
+        let (from, to) = (highlight.start.clamp(at, end), highlight.end.clamp(at, end));
         if from < to {
             shown.push_str(&part(at, from));
-            shown.push_str(&paint.paint(Style::Found, &part(from, to)));
+            shown.push_str(&colours.apply(Style::Match, &part(from, to)));
             at = to;
         }
     }
@@ -192,9 +199,9 @@ fn excerpt(text: &str, marks: &[&Highlight], paint: Paint) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::render::tests::{BEN, names, said};
+    use crate::cli::render::tests::{BEN, message_from, names};
 
-    fn mark(start: usize, end: usize) -> Highlight {
+    fn highlight(start: usize, end: usize) -> Highlight {
         Highlight {
             field: "body".to_owned(),
             start,
@@ -203,50 +210,57 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_stands_out_in_colour_and_nowhere_else() {
-        let marks = [mark(0, 3), mark(10, 13)];
-        let marks: Vec<_> = marks.iter().collect();
-        assert_eq!(excerpt("Tea,\nmore tea", &marks, Paint::Plain), "Tea, more tea");
+    fn matches_are_coloured_unless_colours_are_off() {
+        let highlights = [highlight(0, 3), highlight(10, 13)];
+        let highlights: Vec<_> = highlights.iter().collect();
+        assert_eq!(excerpt("Tea,\nmore tea", &highlights, Colours::Off), "Tea, more tea");
         assert_eq!(
-            excerpt("Tea,\nmore tea", &marks, Paint::Colour),
+            excerpt("Tea,\nmore tea", &highlights, Colours::On),
             "\x1b[1;33mTea\x1b[0m, more \x1b[1;33mtea\x1b[0m"
         );
     }
 
     #[test]
-    fn of_a_long_message_the_part_around_the_first_words_is_shown() {
+    fn a_long_message_is_cut_around_the_first_match() {
         let text = format!("{}tea{}", "é".repeat(500), "ü".repeat(500));
-        let shown = excerpt(&text, &[&mark(500, 503)], Paint::Plain);
+        let shown = excerpt(&text, &[&highlight(500, 503)], Colours::Off);
         assert_eq!(
             shown,
-            format!("…{}tea{}…", "é".repeat(BEFORE), "ü".repeat(EXCERPT - BEFORE - 3))
+            format!(
+                "…{}tea{}…",
+                "é".repeat(CONTEXT_CHARS),
+                "ü".repeat(EXCERPT_CHARS - CONTEXT_CHARS - 3)
+            )
         );
         assert_eq!(
-            excerpt(&text, &[&mark(2_000, 3_000)], Paint::Plain),
+            excerpt(&text, &[&highlight(2_000, 3_000)], Colours::Off),
             "…",
-            "what a server says need not be so"
+            "a server may send invalid positions"
         );
     }
 
     #[test]
-    fn nothing_of_a_message_steers_the_terminal() {
+    fn hits_are_sanitized() {
         let hostile = "a\x1b[2Jb\u{202e}c";
-        assert_eq!(excerpt(hostile, &[&mark(1, 2)], Paint::Plain), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(
+            excerpt(hostile, &[&highlight(1, 2)], Colours::Off),
+            "a\u{fffd}[2Jb\u{fffd}c"
+        );
     }
 
     #[test]
-    fn a_hit_says_where_when_and_who() {
-        let message = said(BEN, 3, 5, "tea?");
-        let people = People {
+    fn a_hit_shows_conversation_number_and_sender() {
+        let message = message_from(BEN, 3, 5, "tea?");
+        let labels = HitLabels {
             names: Some(names()),
             titles: HashMap::from([(message.conversation_id, "The Club".to_owned())]),
         };
         let hit = SearchHit {
             message,
             score: 20,
-            highlights: vec![mark(0, 3)],
+            highlights: vec![highlight(0, 3)],
         };
-        let line = line(&hit, &people, Paint::Plain);
+        let line = line(&hit, &labels, Colours::Off);
         assert!(
             line.starts_with("The Club [") && line.ends_with("] #3 Ben: tea?"),
             "{line}"

@@ -1,13 +1,13 @@
-//! `sessions`.
+//! The command `sessions`.
 
 use clap::{Args, Subcommand};
 use letsapp_core::id::SessionId;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Style;
-use super::render::moment;
-use super::text::one_line;
+use super::output::Style;
+use super::render::local_time;
+use super::sanitize::one_line;
 
 #[derive(Debug, Args)]
 pub(super) struct Sessions {
@@ -17,11 +17,11 @@ pub(super) struct Sessions {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show the devices that are signed in (the default)
+    /// List the devices that are signed in (the default)
     List,
     /// Sign a device out
     Revoke {
-        /// Which session
+        /// The id of the session
         id: SessionId,
     },
 }
@@ -36,7 +36,7 @@ impl Sessions {
                     .revoke_session(id)
                     .await
                     .map_err(|error| context.explain(error))?;
-                context.out.remark("signed out")
+                context.output.status("signed out")
             }
         }
     }
@@ -49,14 +49,14 @@ async fn list(context: &Context) -> Result<(), Failure> {
         .await
         .map_err(|error| context.explain(error))?;
     for session in sessions {
-        context.out.show(&session, || {
+        context.output.show(&session, || {
             let device = session
                 .device_name
                 .as_deref()
                 .map_or_else(|| "a device".to_owned(), one_line);
             let here = if session.current { " (this one)" } else { "" };
-            let used = moment(session.last_used_at);
-            let id = context.out.paint().paint(Style::Dim, &session.id.to_string());
+            let used = local_time(session.last_used_at);
+            let id = context.output.colours().apply(Style::Dim, &session.id.to_string());
             format!("{id}  {device}{here}, last used {used}")
         })?;
     }

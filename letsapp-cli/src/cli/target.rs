@@ -1,4 +1,4 @@
-//! Finding the conversation, or the user, that some words on the command line mean.
+//! Arguments that name a user or a conversation, and finding the one that is meant.
 
 use std::str::FromStr;
 
@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 use super::context::Context;
 use super::failure::Failure;
-use crate::{ClientError, Page, every};
+use crate::{ClientError, Page, collect_pages};
 
-/// A user or a conversation, as somebody types it: a username, `@username`, a group's title, or an id.
+/// A user or a conversation, named by a username, `@username`, a group's title, or an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// The id of either.
+    /// The id of a user or a conversation.
     Id(Uuid),
-    /// Certainly a username.
+    /// A username, because it was written with `@`.
     Username(String),
     /// A username or a group's title.
     Name(String),
@@ -30,7 +30,9 @@ impl FromStr for Target {
             return Ok(Self::Id(id));
         }
         match text.strip_prefix('@') {
-            _ if text.trim_matches('@').trim().is_empty() => Err("say who, or which group".to_owned()),
+            _ if text.trim_matches('@').trim().is_empty() => {
+                Err("expected a username, a group's title or an id".to_owned())
+            }
             Some(name) => Ok(Self::Username(name.to_owned())),
             None => Ok(Self::Name(text.to_owned())),
         }
@@ -38,7 +40,7 @@ impl FromStr for Target {
 }
 
 impl Target {
-    /// Finds the conversation; with a user, the direct one, made if it was not there.
+    /// Returns the conversation that is meant. For a user, the direct one, which is created if there is none.
     pub(super) async fn conversation(&self, context: &Context) -> Result<Conversation, Failure> {
         let client = &context.client;
         let found = match self {
@@ -56,19 +58,22 @@ impl Target {
             },
         };
         let user = found.ok_or_else(|| self.unknown())?;
-        client.direct(user.id).await.map_err(|error| context.explain(error))
+        client
+            .direct_conversation(user.id)
+            .await
+            .map_err(|error| context.explain(error))
     }
 
-    /// Finds the group.
+    /// Returns the group that is meant.
     pub(super) async fn group(&self, context: &Context) -> Result<ConversationId, Failure> {
         match self {
             Self::Id(id) => Ok(ConversationId::from_uuid(*id)),
             Self::Name(name) => Ok(group(context, name).await?.id),
-            Self::Username(_) => Err(Failure::Usage("this takes a group, not a user".to_owned())),
+            Self::Username(_) => Err(Failure::Usage("expected a group, not a user".to_owned())),
         }
     }
 
-    /// Finds the user.
+    /// Returns the user that is meant.
     pub(super) async fn user(&self, context: &Context) -> Result<UserId, Failure> {
         match self {
             Self::Id(id) => Ok(UserId::from_uuid(*id)),
@@ -85,8 +90,8 @@ impl Target {
             Self::Id(id) => unless_missing(context, context.client.user(UserId::from_uuid(*id)).await),
             Self::Username(name) | Self::Name(name) => {
                 let wanted = name.to_lowercase();
-                let found = every(|page: Page| context.client.find_users(name, page)).await;
-                // What is no prefix of anybody's name may be a group's title.
+                let found = collect_pages(|page: Page| context.client.find_users(name, page)).await;
+                // The server rejects queries that can't be the start of a name. The text may still be a group's title.
                 let found = match found {
                     Err(error) if error.code() == Some(Code::ValidationFailed) => Vec::new(),
                     found => found.map_err(|error| context.explain(error))?,
@@ -105,9 +110,9 @@ impl Target {
     }
 }
 
-/// Finds one's group of that title.
+/// Returns the user's group with this title, ignoring case.
 async fn group(context: &Context, title: &str) -> Result<Conversation, Failure> {
-    let all = every(|page| context.client.conversations(page)).await;
+    let all = collect_pages(|page| context.client.conversations(page)).await;
     let wanted = title.to_lowercase();
     let is_meant = |conversation: &Conversation| {
         conversation.kind == Kind::Group
@@ -123,7 +128,7 @@ async fn group(context: &Context, title: &str) -> Result<Conversation, Failure> 
     match (meant.next(), meant.next()) {
         (Some(group), None) => Ok(group),
         (Some(_), Some(_)) => Err(Failure::Refused(format!(
-            "several groups are called {title}: use an id of `chats`"
+            "several groups are called {title}: use an id from `letsapp chats`"
         ))),
         (None, _) => Err(Failure::Refused(format!("there is no user and no group {title}"))),
     }
@@ -142,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_an_id_a_username_or_a_name() {
+    fn a_target_is_an_id_a_username_or_a_title() {
         let id = "0198a5b8-0000-7000-8000-000000000001";
         assert_eq!(id.parse(), Ok(Target::Id(id.parse().unwrap())));
         assert_eq!("@ana".parse(), Ok(Target::Username("ana".to_owned())));

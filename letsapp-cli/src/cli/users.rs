@@ -1,18 +1,18 @@
-//! `whoami`, `users`.
+//! The commands `whoami` and `users`.
 
 use clap::Args;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::out::Style;
+use super::output::Style;
 use super::render::name_of;
 use crate::Page;
 
 #[derive(Debug, Args)]
 pub(super) struct Users {
-    /// The beginning of a username or a display name
+    /// The start of a username or display name
     query: String,
-    /// At most so many
+    /// List at most this many users
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u8).range(1..=200))]
     limit: u8,
 }
@@ -22,8 +22,8 @@ impl Users {
         let page = Page::of(usize::from(self.limit));
         let found = context.client.find_users(&self.query, page).await;
         for user in found.map_err(|error| context.explain(error))?.items {
-            let id = || context.out.paint().paint(Style::Dim, &user.id.to_string());
-            context.out.show(&user, || format!("{}  {}", name_of(&user), id()))?;
+            let id = || context.output.colours().apply(Style::Dim, &user.id.to_string());
+            context.output.show(&user, || format!("{}  {}", name_of(&user), id()))?;
         }
         Ok(())
     }
@@ -34,6 +34,6 @@ pub(super) async fn whoami(context: &Context) -> Result<(), Failure> {
     let profile = context.client.me().await.map_err(|error| context.explain(error))?;
     let server = context.client.server();
     context
-        .out
+        .output
         .show(&profile, || format!("{} at {server}", name_of(&profile.user)))
 }

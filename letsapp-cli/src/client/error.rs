@@ -1,4 +1,4 @@
-//! What can go wrong between a client and its server, by what the caller can do about it.
+//! Errors of the client, grouped by how a caller can react to them.
 
 use std::error::Error;
 use std::io;
@@ -7,49 +7,49 @@ use std::time::Duration;
 use letsapp_core::protocol::{Code, Problem};
 use letsapp_core::text::TextError;
 
-/// Why a request did not do what was asked.
+/// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// There are no tokens, or the session that they belong to is over: sign in again.
+    /// No tokens are stored, or their session has ended. The user must sign in again.
     #[error("not signed in")]
     SignedOut,
-    /// The server understood, and refused; the code says why.
-    #[error("{}", words(.0))]
+    /// The server refused the request. [`Problem::code`] is the machine-readable reason.
+    #[error("{}", problem_line(.0))]
     Problem(Box<Problem>),
-    /// The server can't be reached, or did not answer: try again later. What was asked may have been done.
-    #[error("can't reach {server}: {}", root(.source.as_ref()))]
+    /// The server can't be reached or did not respond. Retrying later may help; the request may have been carried out.
+    #[error("can't reach {server}: {}", root_cause(.source.as_ref()))]
     Unreachable {
-        /// Which server.
+        /// URL of the server.
         server: String,
-        /// What happened on the way.
+        /// Cause as reported by the HTTP client.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// What answered does not speak LetsApp's protocol.
-    #[error("{server} does not answer as a LetsApp server: {detail}")]
+    /// The response does not follow LetsApp's protocol, so the address probably belongs to another kind of server.
+    #[error("unexpected response from {server}: {detail}")]
     Unexpected {
-        /// What was taken for a server.
+        /// URL of the server.
         server: String,
-        /// What it answered.
+        /// Description of the response.
         detail: String,
     },
-    /// The words can't be sent: nothing was asked of the server.
+    /// The text breaks a rule for message bodies. Nothing was sent to the server.
     #[error("the text {0}")]
     Text(#[from] TextError),
-    /// This is no address of a server.
+    /// The string is not the URL of a server.
     #[error("{0:?} is not the URL of a server, such as https://chat.example.org")]
     Url(String),
-    /// The place where tokens are kept failed.
-    #[error("can't keep the tokens: {0}")]
+    /// The [`TokenStore`](crate::TokenStore) failed.
+    #[error("can't store the tokens: {0}")]
     Tokens(#[source] io::Error),
-    /// The connection was closed by its owner.
+    /// [`Live::close`](crate::Live::close) was called, or the connection's task has ended.
     #[error("the connection is closed")]
     Closed,
 }
 
 impl ClientError {
-    /// Returns the server's machine word, if it was the server that refused.
+    /// Returns the server's machine-readable error code, if the server refused the request.
     ///
     /// ```
     /// # use letsapp_cli::{ClientError, protocol::{Code, Problem}};
@@ -64,7 +64,7 @@ impl ClientError {
         }
     }
 
-    /// Tells whether the same request may well succeed later.
+    /// Returns `true` if the same request may succeed later.
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
@@ -73,7 +73,7 @@ impl ClientError {
         }
     }
 
-    /// Returns how long the server asks to wait before the next try.
+    /// Returns how long the server asks the client to wait before the next attempt.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Problem(problem) => problem.retry_after.map(Duration::from_secs),
@@ -102,22 +102,22 @@ impl From<Problem> for ClientError {
     }
 }
 
-/// Tells whether the same request may well succeed later.
+/// Returns `true` if the server may accept the same request later.
 pub(crate) fn is_temporary(problem: &Problem) -> bool {
     matches!(problem.code, Code::Unavailable | Code::RateLimited)
 }
 
-/// Says in one line what the server said.
-fn words(problem: &Problem) -> String {
-    let mut words = problem.detail.clone().unwrap_or_else(|| problem.title.clone());
+/// Formats a problem as one line: the detail or the title, then each invalid field.
+fn problem_line(problem: &Problem) -> String {
+    let mut problem_line = problem.detail.clone().unwrap_or_else(|| problem.title.clone());
     for error in &problem.errors {
-        words.push_str(&format!("; {} {}", error.field, error.detail));
+        problem_line.push_str(&format!("; {} {}", error.field, error.detail));
     }
-    words
+    problem_line
 }
 
-/// Finds the first cause, where the useful words are.
-fn root<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a dyn Error {
+/// Returns the innermost cause. The outer ones only say that an HTTP request failed, which the user knows already.
+fn root_cause<'a>(error: &'a (dyn Error + Send + Sync + 'static)) -> &'a dyn Error {
     let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {
         cause = source;
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreachable_server_is_named_with_the_first_cause() {
+    fn an_unreachable_server_is_named_with_the_root_cause() {
         let cause = io::Error::other(io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused"));
         let error = ClientError::unreachable(&"http://localhost:1", cause);
         assert_eq!(error.to_string(), "can't reach http://localhost:1: connection refused");
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_temporary() {
+    fn only_rate_limits_and_unavailability_are_temporary() {
         for code in Code::ALL {
             let expected = matches!(code, Code::RateLimited | Code::Unavailable);
             assert_eq!(

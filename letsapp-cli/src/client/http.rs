@@ -1,4 +1,4 @@
-//! Requests over HTTP, each tried again once with a fresh token when its token has expired.
+//! HTTP requests to one server. A request whose access token has expired is repeated once with a new one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::session::Session;
 use super::{ClientError, Server, TokenStore, tls};
 
-const CONNECT: Duration = Duration::from_secs(10);
-const ANSWER: Duration = Duration::from_secs(30);
+/// Limit for opening a connection. Even on a slow mobile network, the TCP and TLS handshakes take only a few seconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// One server, as one user speaks to it.
+/// Limit for a request and its response. Longer than any request takes on a loaded server, so that a timeout means that
+/// the connection is broken.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Connection pool and session of one user at one server.
 #[derive(Debug)]
 pub(crate) struct Http {
     pub(crate) server: Server,
@@ -26,20 +30,20 @@ pub(crate) struct Http {
     inner: reqwest::Client,
 }
 
-/// A request that is being put together.
-pub(crate) struct Ask<'a> {
+/// A request under construction.
+pub(crate) struct ApiRequest<'a> {
     http: &'a Http,
     method: Method,
     url: Url,
     body: Option<Vec<u8>>,
-    identity: Identity,
+    auth: Auth,
 }
 
-/// As whom a request is made.
+/// Whether a request carries an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Identity {
-    SignedIn,
-    Anybody,
+enum Auth {
+    Required,
+    None,
 }
 
 impl Http {
@@ -48,9 +52,10 @@ impl Http {
         let inner = reqwest::Client::builder()
             .user_agent(&user_agent)
             .tls_backend_preconfigured(rustls::ClientConfig::clone(&tls))
+            // Following a redirect could send the access token to another server.
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
             .build()
             .map_err(|error| ClientError::unreachable(&server, error))?;
         Ok(Self {
@@ -62,42 +67,43 @@ impl Http {
         })
     }
 
-    pub(crate) fn ask(&self, method: Method, path: &[&str]) -> Ask<'_> {
-        Ask {
+    /// Starts a request that carries the access token.
+    pub(crate) fn request(&self, method: Method, path: &[&str]) -> ApiRequest<'_> {
+        ApiRequest {
             http: self,
             method,
             url: self.server.route(path),
             body: None,
-            identity: Identity::SignedIn,
+            auth: Auth::Required,
         }
     }
 
-    pub(crate) fn get(&self, path: &[&str]) -> Ask<'_> {
-        self.ask(Method::GET, path)
+    pub(crate) fn get(&self, path: &[&str]) -> ApiRequest<'_> {
+        self.request(Method::GET, path)
     }
 
-    pub(crate) fn post(&self, path: &[&str], body: &impl Serialize) -> Ask<'_> {
-        self.ask(Method::POST, path).json(body)
+    pub(crate) fn post(&self, path: &[&str], body: &impl Serialize) -> ApiRequest<'_> {
+        self.request(Method::POST, path).json(body)
     }
 
-    pub(crate) fn patch(&self, path: &[&str], body: &impl Serialize) -> Ask<'_> {
-        self.ask(Method::PATCH, path).json(body)
+    pub(crate) fn patch(&self, path: &[&str], body: &impl Serialize) -> ApiRequest<'_> {
+        self.request(Method::PATCH, path).json(body)
     }
 
-    pub(crate) fn put(&self, path: &[&str], body: &impl Serialize) -> Ask<'_> {
-        self.ask(Method::PUT, path).json(body)
+    pub(crate) fn put(&self, path: &[&str], body: &impl Serialize) -> ApiRequest<'_> {
+        self.request(Method::PUT, path).json(body)
     }
 
-    pub(crate) fn delete(&self, path: &[&str]) -> Ask<'_> {
-        self.ask(Method::DELETE, path)
+    pub(crate) fn delete(&self, path: &[&str]) -> ApiRequest<'_> {
+        self.request(Method::DELETE, path)
     }
 
-    /// Asks for a deletion that takes more than the address of what is to go.
-    pub(crate) fn delete_with(&self, path: &[&str], body: &impl Serialize) -> Ask<'_> {
+    /// Starts a deletion with a body, such as the password that confirms it.
+    pub(crate) fn delete_with(&self, path: &[&str], body: &impl Serialize) -> ApiRequest<'_> {
         self.delete(path).json(body)
     }
 
-    /// Returns an access token newer than the one that the server has refused.
+    /// Returns an access token newer than `stale`, which the server has rejected.
     pub(crate) async fn renew(&self, stale: &str) -> Result<String, ClientError> {
         self.session
             .renew(stale, async |presented| self.refresh(presented).await)
@@ -109,17 +115,18 @@ impl Http {
         struct Refreshed {
             tokens: Tokens,
         }
-        let ask = self.post(&["auth", "refresh"], &Refresh { refresh_token });
-        match ask.send_with(None).await {
-            Ok(response) => Ok(read::<Refreshed>(&self.server, response).await?.tokens),
-            Err(error) if is_refusal_of_a_token(&error) => Err(ClientError::SignedOut),
+        let request = self.post(&["auth", "refresh"], &Refresh { refresh_token });
+        match request.send_with(None).await {
+            Ok(response) => Ok(parse_body::<Refreshed>(&self.server, response).await?.tokens),
+            // The refresh token has been used up, revoked or has expired: the session is over.
+            Err(error) if is_rejected_token(&error) => Err(ClientError::SignedOut),
             Err(error) => Err(error),
         }
     }
 }
 
-impl Ask<'_> {
-    /// Adds `name=value` to the address, if there is a value.
+impl ApiRequest<'_> {
+    /// Adds `name=value` to the query string, if there is a value.
     pub(crate) fn query(mut self, name: &str, value: Option<impl ToString>) -> Self {
         if let Some(value) = value {
             self.url.query_pairs_mut().append_pair(name, &value.to_string());
@@ -127,21 +134,21 @@ impl Ask<'_> {
         self
     }
 
-    /// Makes the request without saying who asks.
-    pub(crate) fn by_anybody(self) -> Self {
+    /// Makes the request without an access token.
+    pub(crate) fn without_auth(self) -> Self {
         Self {
-            identity: Identity::Anybody,
+            auth: Auth::None,
             ..self
         }
     }
 
-    /// Sends the request and reads what it answers.
+    /// Sends the request and parses the response's body.
     pub(crate) async fn reply<T: DeserializeOwned>(self) -> Result<T, ClientError> {
-        read(&self.http.server, self.send().await?).await
+        parse_body(&self.http.server, self.send().await?).await
     }
 
-    /// Sends the request, which answers nothing.
-    pub(crate) async fn done(self) -> Result<(), ClientError> {
+    /// Sends a request whose response has no body of interest.
+    pub(crate) async fn no_content(self) -> Result<(), ClientError> {
         self.send().await.map(drop)
     }
 
@@ -154,12 +161,12 @@ impl Ask<'_> {
     }
 
     async fn send(&self) -> Result<Response, ClientError> {
-        if self.identity == Identity::Anybody {
+        if self.auth == Auth::None {
             return self.send_with(None).await;
         }
-        let access = self.http.session.access()?;
+        let access = self.http.session.access_token()?;
         match self.send_with(Some(&access)).await {
-            Err(error) if is_refusal_of_a_token(&error) => {
+            Err(error) if is_rejected_token(&error) => {
                 let access = self.http.renew(&access).await?;
                 self.send_with(Some(&access)).await
             }
@@ -180,12 +187,12 @@ impl Ask<'_> {
         if response.status().is_success() {
             Ok(response)
         } else {
-            Err(refusal(&self.http.server, response).await)
+            Err(read_problem(&self.http.server, response).await)
         }
     }
 }
 
-async fn read<T: DeserializeOwned>(server: &Server, response: Response) -> Result<T, ClientError> {
+async fn parse_body<T: DeserializeOwned>(server: &Server, response: Response) -> Result<T, ClientError> {
     let body = response
         .bytes()
         .await
@@ -193,19 +200,19 @@ async fn read<T: DeserializeOwned>(server: &Server, response: Response) -> Resul
     serde_json::from_slice(&body).map_err(|error| ClientError::unexpected(server, &error))
 }
 
-fn is_refusal_of_a_token(error: &ClientError) -> bool {
+fn is_rejected_token(error: &ClientError) -> bool {
     matches!(error.code(), Some(Code::Unauthenticated | Code::TokenExpired))
 }
 
-/// Reads why a server refused.
-async fn refusal(server: &Server, response: Response) -> ClientError {
+/// Converts a response that reports an error.
+async fn read_problem(server: &Server, response: Response) -> ClientError {
     let status = response.status();
     let retry_after = response
         .headers()
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse().ok());
     let Ok(body) = response.bytes().await else {
-        return ClientError::unreachable(server, "the answer broke off");
+        return ClientError::unreachable(server, "the response was cut off");
     };
     match problem(status, &body) {
         Some(problem) => {
@@ -216,13 +223,16 @@ async fn refusal(server: &Server, response: Response) -> ClientError {
     }
 }
 
-/// Reads a problem. Faults that are found before a request is parsed, and those of a proxy in front, have no more than
-/// their status, and a newer server may know words that are unknown here.
+/// Parses the problem in a response's body, or derives one from the status.
+///
+/// Responses without a problem come from proxies in front of the server, and from the server itself if it rejects a
+/// request before parsing it. A newer server may also send codes that this version does not know.
 fn problem(status: StatusCode, body: &[u8]) -> Option<Problem> {
     if let Ok(problem) = serde_json::from_slice(body) {
         return Some(problem);
     }
     let code = match status.as_u16() {
+        // Sent by proxies only, so no [`Code`] has these statuses.
         502 | 504 => Code::Unavailable,
         status => *Code::ALL.iter().find(|code| code.status() == status)?,
     };
@@ -234,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_read_whatever_the_server_knows() {
+    fn problems_of_newer_servers_and_proxies_are_understood() {
         let known = serde_json::to_vec(&Problem::new(Code::Conflict).with_detail("taken")).unwrap();
         assert_eq!(
             problem(StatusCode::CONFLICT, &known).unwrap().detail.as_deref(),

@@ -1,14 +1,14 @@
-//! The typed client: HTTP here and in [`routes`], the socket in [`live`].
+//! The typed client: [`routes`] for requests over HTTP, [`live`] for the WebSocket connection.
 
 mod error;
-mod files;
 mod http;
 pub(crate) mod live;
 mod routes;
 mod server;
 mod session;
 mod tls;
-mod tokens;
+mod token_file;
+mod token_store;
 
 use std::sync::Arc;
 
@@ -17,18 +17,19 @@ use letsapp_core::time::{Clock, SystemClock};
 use uuid::Uuid;
 
 pub use error::ClientError;
-pub use files::FileTokens;
-pub use routes::{Cut, Page, every};
+pub use routes::{HistoryRange, Page, collect_pages};
 pub use server::Server;
-pub use tokens::{MemoryTokens, TokenStore};
+pub use token_file::FileTokens;
+pub use token_store::{MemoryTokens, TokenStore};
 
 pub(crate) use error::is_temporary;
-pub(crate) use files::{make_private_directory, replace_private_file};
 pub(crate) use http::Http;
+pub(crate) use token_file::{make_private_directory, replace_private_file};
 
-/// A user's way to a server. Cheap to clone; clones share connections and tokens.
+/// A client of one server, signed in as one user at most. Cheap to clone; clones share connections and tokens.
 ///
-/// Each method is one route. Access tokens are refreshed as they expire, once for all requests that wait for it.
+/// Each method is one route of the API. Expired access tokens are refreshed automatically, once for all requests that
+/// wait.
 ///
 /// ```no_run
 /// # use letsapp_cli::{Client, Page};
@@ -43,8 +44,8 @@ pub(crate) use http::Http;
 /// client.login(&login).await?;
 ///
 /// for ben in client.find_users("ben", Page::default()).await?.items {
-///     let chat = client.direct(ben.id).await?;
-///     client.say(chat.id, "Hello!").await?;
+///     let chat = client.direct_conversation(ben.id).await?;
+///     client.send_text(chat.id, "Hello!").await?;
 /// }
 /// # Ok(()) }
 /// ```
@@ -53,7 +54,7 @@ pub struct Client {
     http: Arc<Http>,
 }
 
-/// Puts a [`Client`] together.
+/// Builder of a [`Client`].
 #[derive(Debug)]
 pub struct ClientBuilder {
     server: String,
@@ -62,15 +63,15 @@ pub struct ClientBuilder {
 }
 
 impl Client {
-    /// Makes a client that keeps its tokens in memory.
+    /// Creates a client that keeps its tokens in memory.
     ///
     /// # Errors
-    /// [`ClientError::Url`] when `server` is no `http://` or `https://` address.
+    /// [`ClientError::Url`] if `server` is not an `http://` or `https://` URL.
     pub fn new(server: impl Into<String>) -> Result<Self, ClientError> {
         Self::builder(server).build()
     }
 
-    /// Begins a client of the server at that address.
+    /// Returns a builder for a client of the server at this URL.
     pub fn builder(server: impl Into<String>) -> ClientBuilder {
         ClientBuilder {
             server: server.into(),
@@ -79,20 +80,20 @@ impl Client {
         }
     }
 
-    /// Returns the server's address.
+    /// Returns the server's URL.
     pub fn server(&self) -> &Server {
         &self.http.server
     }
 }
 
 impl ClientBuilder {
-    /// Keeps the tokens there, so that a later run is still signed in.
+    /// Sets the store of the tokens. With a persistent one, the program is still signed in when it runs again.
     #[must_use]
     pub fn tokens(self, tokens: Arc<dyn TokenStore>) -> Self {
         Self { tokens, ..self }
     }
 
-    /// Names the program to the server: `mybot/1.0`.
+    /// Sets the `User-Agent` header, such as `mybot/1.0`.
     #[must_use]
     pub fn user_agent(self, user_agent: impl Into<String>) -> Self {
         Self {
@@ -101,18 +102,18 @@ impl ClientBuilder {
         }
     }
 
-    /// Makes the client. Nothing is sent yet.
+    /// Builds the client. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ClientError::Url`] when the server's address is no `http://` or `https://` one.
+    /// [`ClientError::Url`] if the server's URL is not an `http://` or `https://` one.
     pub fn build(self) -> Result<Client, ClientError> {
         let http = Http::new(self.server.parse()?, self.user_agent, self.tokens)?;
         Ok(Client { http: Arc::new(http) })
     }
 }
 
-/// Mints an id that sorts by time, as is advised for what a client names.
-pub(crate) fn mint() -> Uuid {
+/// Generates a UUIDv7. Ids that sort by time keep the server's indexes compact.
+pub(crate) fn new_id() -> Uuid {
     let ids: &dyn IdSource = &SystemIds;
     ids.timed(SystemClock.now())
 }

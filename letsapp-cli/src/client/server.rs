@@ -1,4 +1,4 @@
-//! Where a server is.
+//! The URL of a server, and the URLs of its routes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use reqwest::Url;
 
 use super::ClientError;
 
-/// The address of a server: `http://…` or `https://…`, with a path in front of `/v1` if a proxy wants one.
+/// The URL of a server: `http://…` or `https://…`, with a path if a proxy serves LetsApp below one.
 ///
 /// ```
 /// # use letsapp_cli::Server;
@@ -20,12 +20,13 @@ use super::ClientError;
 pub struct Server(Url);
 
 impl Server {
-    /// Tells whether the way to it is encrypted.
+    /// Returns `true` if the connection is encrypted.
     pub fn is_secure(&self) -> bool {
         self.0.scheme() == "https"
     }
 
-    /// Returns the URL of a route, each part of its path escaped as it must be.
+    /// Returns the URL of a route. Each segment of the path is escaped, so that an emoji or a slash stays within its
+    /// own.
     pub(crate) fn route(&self, path: &[&str]) -> Url {
         let mut url = self.0.clone();
         url.path_segments_mut()
@@ -36,7 +37,7 @@ impl Server {
         url
     }
 
-    /// Returns the URL of the socket.
+    /// Returns the URL of the WebSocket endpoint.
     pub(crate) fn socket(&self) -> String {
         let url = self.route(&["ws"]);
         let rest = url.as_str().strip_prefix("http").expect("the scheme is http or https");
@@ -50,6 +51,7 @@ impl FromStr for Server {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || ClientError::Url(text.to_owned());
         let url = Url::parse(text).map_err(|_| refused())?;
+        // A password in the URL would end up in logs and in the configuration file.
         let plain =
             url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
         if matches!(url.scheme(), "http" | "https") && url.has_host() && plain {
@@ -71,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn routes_hang_below_the_servers_own_path() {
+    fn routes_are_below_the_path_of_the_server() {
         let at_root: Server = "http://127.0.0.1:8080".parse().unwrap();
         assert_eq!(
             at_root.route(&["users", "x"]).as_str(),
@@ -84,14 +86,14 @@ mod tests {
     }
 
     #[test]
-    fn an_emoji_or_a_slash_stays_one_part_of_the_path() {
+    fn an_emoji_and_a_slash_stay_within_a_segment() {
         let server: Server = "http://localhost".parse().unwrap();
         let url = server.route(&["reactions", "❤/?#"]);
         assert_eq!(url.path(), "/v1/reactions/%E2%9D%A4%2F%3F%23");
     }
 
     #[test]
-    fn only_plain_web_addresses_are_servers() {
+    fn only_http_urls_without_credentials_and_query_are_servers() {
         for text in [
             "",
             "localhost:8080",

@@ -1,4 +1,4 @@
-//! The session's tokens in use: one refresh for however many find them expired.
+//! The tokens of the current session. However many requests find them expired, they are refreshed once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,11 +7,12 @@ use letsapp_core::protocol::requests::RefreshToken;
 
 use super::{ClientError, TokenStore};
 
-/// The tokens that requests are made with.
+/// Tokens of the current session, cached in memory and kept in a store.
 #[derive(Debug)]
 pub(crate) struct Session {
     store: Arc<dyn TokenStore>,
     current: Mutex<Option<Tokens>>,
+    /// Held while a task of this process refreshes the tokens.
     refreshing: tokio::sync::Mutex<()>,
 }
 
@@ -24,8 +25,8 @@ impl Session {
         }
     }
 
-    /// Returns the access token to try with.
-    pub(crate) fn access(&self) -> Result<String, ClientError> {
+    /// Returns the current access token, loading the tokens from the store on first use.
+    pub(crate) fn access_token(&self) -> Result<String, ClientError> {
         if let Some(tokens) = &*self.current() {
             return Ok(tokens.access_token.clone());
         }
@@ -39,21 +40,23 @@ impl Session {
         Ok(access)
     }
 
-    /// Begins with these tokens.
-    pub(crate) fn begin(&self, tokens: Tokens) -> Result<(), ClientError> {
+    /// Starts a session with these tokens.
+    pub(crate) fn start(&self, tokens: Tokens) -> Result<(), ClientError> {
         self.store.save(&tokens).map_err(ClientError::Tokens)?;
         *self.current() = Some(tokens);
         Ok(())
     }
 
-    /// Ends: the tokens are worth nothing now.
+    /// Ends the session and removes its tokens from the store.
     pub(crate) fn end(&self) -> Result<(), ClientError> {
         *self.current() = None;
         self.store.clear().map_err(ClientError::Tokens)
     }
 
-    /// Returns an access token newer than `stale`, which the server no longer takes. Of all that ask at once, in this
-    /// process and others, one calls `refresh`; the rest get what it got.
+    /// Returns an access token newer than `stale`, which the server has rejected.
+    ///
+    /// Of all concurrent callers, in this process and in others that share the store, only one calls `refresh`. The
+    /// others get its result, since a refresh token can be used only once.
     pub(crate) async fn renew(
         &self,
         stale: &str,
@@ -66,16 +69,18 @@ impl Session {
         let store = Arc::clone(&self.store);
         let locked = tokio::task::spawn_blocking(move || store.lock()).await;
         let _alone_everywhere = locked.expect("locking does not panic").map_err(ClientError::Tokens)?;
+        // Another process may have refreshed the tokens while this one waited for the lock.
         *self.current() = self.store.load().map_err(ClientError::Tokens)?;
         if let Some(access) = self.access_other_than(stale) {
             return Ok(access);
         }
         let held = self.current().clone().ok_or(ClientError::SignedOut)?;
-        // A lost reply does no harm: the server gives the same successor again to whoever asks with the same token.
+        // A lost reply does no harm: the server returns the same new tokens when the same refresh token is presented
+        // again.
         match refresh(RefreshToken::new(held.refresh_token)).await {
             Ok(tokens) => {
                 let access = tokens.access_token.clone();
-                self.begin(tokens)?;
+                self.start(tokens)?;
                 Ok(access)
             }
             Err(ClientError::SignedOut) => {
@@ -119,7 +124,7 @@ mod tests {
     #[tokio::test]
     async fn many_requests_refresh_once() {
         let session = Session::new(Arc::new(MemoryTokens::default()));
-        session.begin(tokens(0)).unwrap();
+        session.start(tokens(0)).unwrap();
         let refreshed = AtomicUsize::new(0);
         let renewals = (0..20).map(|_| {
             session.renew("access 0", async |presented| {
@@ -140,8 +145,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("tokens.json");
         let sessions = [0, 1].map(|_| Session::new(Arc::new(FileTokens::new(&path))));
-        sessions[0].begin(tokens(0)).unwrap();
-        assert_eq!(sessions[1].access().unwrap(), "access 0");
+        sessions[0].start(tokens(0)).unwrap();
+        assert_eq!(sessions[1].access_token().unwrap(), "access 0");
         let refreshed = AtomicUsize::new(0);
         let renewals = sessions.iter().map(|session| {
             session.renew("access 0", async |_| {
@@ -157,9 +162,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lost_reply_is_asked_for_again_with_the_same_token() {
+    async fn after_a_lost_reply_the_same_refresh_token_is_used() {
         let session = Session::new(Arc::new(MemoryTokens::default()));
-        session.begin(tokens(0)).unwrap();
+        session.start(tokens(0)).unwrap();
         let lost = session
             .renew("access 0", async |_| Err(ClientError::unreachable(&"x", "lost")))
             .await;
@@ -174,16 +179,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_that_is_over_is_forgotten() {
+    async fn the_tokens_of_an_ended_session_are_removed() {
         let store = Arc::new(MemoryTokens::default());
         let session = Session::new(Arc::clone(&store) as _);
-        session.begin(tokens(0)).unwrap();
+        session.start(tokens(0)).unwrap();
         let over = session.renew("access 0", async |_| Err(ClientError::SignedOut)).await;
         assert!(matches!(over, Err(ClientError::SignedOut)));
         assert_eq!(store.load().unwrap(), None);
-        assert!(matches!(session.access(), Err(ClientError::SignedOut)));
+        assert!(matches!(session.access_token(), Err(ClientError::SignedOut)));
         let again = session
-            .renew("access 0", async |_| unreachable!("there is nothing to refresh"))
+            .renew("access 0", async |_| unreachable!("there is no token to refresh"))
             .await;
         assert!(matches!(again, Err(ClientError::SignedOut)));
     }

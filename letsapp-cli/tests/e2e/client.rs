@@ -1,4 +1,4 @@
-//! The typed HTTP client.
+//! Tests of the HTTP client.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use letsapp_cli::requests::{
     ChangePassword, ChangeRole, CreateConversation, EditMessage, Login, Password, ReceiptRequest, SearchMessages,
     SendMessage, UpdateConversation, UpdateMe, UpdateMyConversation,
 };
-use letsapp_cli::{Client, ClientError, Cut, MemoryTokens, Page, TokenStore, every};
+use letsapp_cli::{Client, ClientError, HistoryRange, MemoryTokens, Page, TokenStore, collect_pages};
 use letsapp_core::conversations::Role;
 use letsapp_core::messages::{Body, Emoji};
 use letsapp_core::text::Title;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::support::{PASSWORD, Pair, Server, registration, sign_up};
 
-/// Tokens whose changes are counted.
+/// A token store that counts how often tokens are saved.
 #[derive(Debug, Default)]
 struct Counted {
     tokens: MemoryTokens,
@@ -114,10 +114,10 @@ async fn many_requests_with_a_stale_token_refresh_it_once() {
 }
 
 #[tokio::test]
-async fn a_conversation_from_its_beginning_to_its_end() {
+async fn messages_reactions_and_receipts() {
     let server = Server::start().await;
-    let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
-    let message = ana.say(chat, "hello").await.unwrap();
+    let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
+    let message = ana.send_text(chat, "hello").await.unwrap();
     let again = ana
         .send(chat, SendMessage::text("hello").unwrap().with_id(message.id))
         .await
@@ -164,15 +164,15 @@ async fn a_conversation_from_its_beginning_to_its_end() {
     assert!(ana.delete(chat, message.seq).await.unwrap().deleted_at.is_some());
 
     for n in 2..=5 {
-        ben.say(chat, n.to_string()).await.unwrap();
+        ben.send_text(chat, n.to_string()).await.unwrap();
     }
-    let seqs = async |cut, limit| -> Vec<u64> {
-        let page = ana.history(chat, cut, Page::of(limit)).await.unwrap();
+    let seqs = async |range, limit| -> Vec<u64> {
+        let page = ana.history(chat, range, Page::of(limit)).await.unwrap();
         page.items.iter().map(|message| message.seq.0).collect()
     };
-    assert_eq!(seqs(Cut::Newest, 2).await, [5, 4]);
-    assert_eq!(seqs(Cut::Before(Seq(3)), 10).await, [2, 1]);
-    assert_eq!(seqs(Cut::After(Seq(3)), 10).await, [4, 5]);
+    assert_eq!(seqs(HistoryRange::Newest, 2).await, [5, 4]);
+    assert_eq!(seqs(HistoryRange::Before(Seq(3)), 10).await, [2, 1]);
+    assert_eq!(seqs(HistoryRange::After(Seq(3)), 10).await, [4, 5]);
     let three = SearchMessages {
         conversation_id: Some(chat),
         ..SearchMessages::text("3").unwrap()
@@ -190,7 +190,7 @@ async fn a_conversation_from_its_beginning_to_its_end() {
 #[tokio::test]
 async fn a_group_and_its_members() {
     let server = Server::start().await;
-    let Pair { ana, ben, .. } = Pair::meet(&server, None).await;
+    let Pair { ana, ben, .. } = Pair::sign_up(&server, None).await;
     let carol = sign_up(&server.url(), "carol").await;
     let (ben_id, carol_id) = (ben.me().await.unwrap().user.id, carol.me().await.unwrap().user.id);
     let request = CreateConversation::Group {
@@ -202,12 +202,16 @@ async fn a_group_and_its_members() {
         member_ids: vec![ben_id],
     };
     let group = ana.create_conversation(&request).await.unwrap().id;
-    assert_eq!(ana.create_conversation(&request).await.unwrap().id, group, "made once");
+    assert_eq!(
+        ana.create_conversation(&request).await.unwrap().id,
+        group,
+        "created once"
+    );
     assert_eq!(
         ana.add_members(group, vec![carol_id]).await.unwrap()[0].user.id,
         carol_id
     );
-    assert_eq!(every(|page| ana.members(group, page)).await.unwrap().len(), 3);
+    assert_eq!(collect_pages(|page| ana.members(group, page)).await.unwrap().len(), 3);
     let admin = ChangeRole { role: Role::Admin };
     assert_eq!(ana.change_role(group, ben_id, admin).await.unwrap().role, Role::Admin);
     let title = UpdateConversation {
@@ -224,21 +228,21 @@ async fn a_group_and_its_members() {
     );
     ben.remove_member(group, carol_id).await.unwrap();
     ben.remove_member(group, ben_id).await.unwrap();
-    assert_eq!(every(|page| ana.members(group, page)).await.unwrap().len(), 1);
+    assert_eq!(collect_pages(|page| ana.members(group, page)).await.unwrap().len(), 1);
     assert_eq!(ana.conversations(Page::default()).await.unwrap().items.len(), 2);
 }
 
 #[tokio::test]
-async fn what_can_go_wrong_is_told_apart() {
-    let nobody = Client::new("http://127.0.0.1:9").unwrap();
+async fn errors_can_be_told_apart() {
+    let unreachable = Client::new("http://127.0.0.1:9").unwrap();
     assert!(
-        matches!(nobody.me().await, Err(ClientError::SignedOut)),
-        "known without asking"
+        matches!(unreachable.me().await, Err(ClientError::SignedOut)),
+        "known without a request"
     );
-    let away = nobody.register(&registration("ana")).await.unwrap_err();
+    let error = unreachable.register(&registration("ana")).await.unwrap_err();
     assert!(
-        matches!(away, ClientError::Unreachable { .. }) && away.is_temporary(),
-        "{away}"
+        matches!(error, ClientError::Unreachable { .. }) && error.is_temporary(),
+        "{error}"
     );
     let secure = Client::new("https://127.0.0.1:9").unwrap();
     assert!(matches!(
@@ -254,7 +258,7 @@ async fn what_can_go_wrong_is_told_apart() {
         .unwrap_err();
     assert_eq!(missing.code(), Some(Code::NotFound));
     assert!(matches!(
-        ana.say(ConversationId::from_uuid(Uuid::from_u128(7)), "").await,
+        ana.send_text(ConversationId::from_uuid(Uuid::from_u128(7)), "").await,
         Err(ClientError::Text(_))
     ));
     let bad_id = SendMessage::text("x")

@@ -1,13 +1,13 @@
-//! The program `letsapp`.
+//! Tests of the program `letsapp`.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Home, Proxy, Server};
+use crate::support::{Cli, Proxy, Server};
 
-/// Two people with a command line each.
-async fn two(server: &Server) -> (Home, Home) {
-    let (ana, ben) = (Home::at(&server.url()), Home::at(&server.url()));
+/// Registers two users, each with a configuration directory.
+async fn ana_and_ben(server: &Server) -> (Cli, Cli) {
+    let (ana, ben) = (Cli::at(&server.url()), Cli::at(&server.url()));
     ana.register("ana").await;
     ben.register("ben").await;
     (ana, ben)
@@ -21,10 +21,10 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn one_signs_up_out_and_in() {
+async fn register_log_out_and_log_in() {
     let server = Server::start().await;
-    let home = Home::at(&server.url());
-    let ended = home
+    let cli = Cli::at(&server.url());
+    let ended = cli
         .run(
             &["register", "ana", "--password-stdin", "--display-name", "Ana A."],
             "a long password\n",
@@ -35,12 +35,12 @@ async fn one_signs_up_out_and_in() {
         format!("signed in at {} as Ana A. (@ana)\n", server.url())
     );
     assert_eq!(
-        home.ok(&["whoami"]).await,
+        cli.ok(&["whoami"]).await,
         format!("Ana A. (@ana) at {}\n", server.url())
     );
-    assert_eq!(home.json(&["whoami"]).await[0]["username"], "ana");
+    assert_eq!(cli.json(&["whoami"]).await[0]["username"], "ana");
 
-    let kept = files(home.path());
+    let kept = files(cli.path());
     assert!(kept.len() >= 2, "{kept:?}");
     for path in kept {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
@@ -49,29 +49,29 @@ async fn one_signs_up_out_and_in() {
         assert_eq!(mode, 0o700, "{}", path.parent().unwrap().display());
     }
 
-    assert_eq!(home.ok(&["logout"]).await, "signed out\n");
-    let ended = home.run(&["whoami"], "").await;
+    assert_eq!(cli.ok(&["logout"]).await, "signed out\n");
+    let ended = cli.run(&["whoami"], "").await;
     let line = format!("letsapp: not signed in at {}: run `letsapp login`\n", server.url());
     assert_eq!((ended.code, ended.stderr), (3, line));
     assert_eq!(
-        home.run(&["login", "ana", "--password-stdin"], "wrong password\n")
+        cli.run(&["login", "ana", "--password-stdin"], "wrong password\n")
             .await
             .code,
         1
     );
     assert_eq!(
-        home.run(&["login", "ana", "--password-stdin"], "a long password\n")
+        cli.run(&["login", "ana", "--password-stdin"], "a long password\n")
             .await
             .code,
         0
     );
-    assert_eq!(home.json(&["sessions"]).await.len(), 1);
+    assert_eq!(cli.json(&["sessions"]).await.len(), 1);
 }
 
 #[tokio::test]
-async fn what_goes_wrong_has_an_exit_code_and_one_line() {
+async fn failures_have_an_exit_code_and_a_one_line_message() {
     let server = Server::start().await;
-    let (ana, _ben) = two(&server).await;
+    let (ana, _ben) = ana_and_ben(&server).await;
     let nowhere = ["--server", "http://127.0.0.1:9", "login", "ana", "--password-stdin"];
     let table: [(&[&str], i32); 9] = [
         (&["send", "nobody", "hi"], 1),
@@ -97,26 +97,26 @@ async fn what_goes_wrong_has_an_exit_code_and_one_line() {
 }
 
 #[tokio::test]
-async fn groups_and_accounts_are_deleted_by_those_who_mean_it() {
+async fn deletions_need_a_confirmation() {
     let server = Server::start().await;
-    let (ana, ben) = two(&server).await;
+    let (ana, ben) = ana_and_ben(&server).await;
     ana.ok(&["group", "create", "Tea", "ben"]).await;
     ana.ok(&["send", "ben", "hello"]).await;
     assert_eq!(ana.run(&["group", "delete", "Tea"], "y\n").await.code, 2, "no terminal");
     assert_eq!(
         ben.run(&["group", "delete", "Tea", "--yes"], "").await.code,
         1,
-        "not his"
+        "not the owner"
     );
     assert_eq!(ana.ok(&["group", "delete", "Tea", "--yes"]).await, "deleted\n");
-    for home in [&ana, &ben] {
-        assert_eq!(home.json(&["chats"]).await.len(), 1, "the direct conversation");
+    for cli in [&ana, &ben] {
+        assert_eq!(cli.json(&["chats"]).await.len(), 1, "the direct conversation");
     }
     let delete = ["account", "delete", "--password-stdin"];
-    let sure = [&delete[..], &["--yes"]].concat();
+    let confirmed = [&delete[..], &["--yes"]].concat();
     assert_eq!(ana.run(&delete, "a long password\n").await.code, 2, "no terminal");
-    assert_eq!(ana.run(&sure, "wrong password\n").await.code, 1);
-    let ended = ana.run(&sure, "a long password\n").await;
+    assert_eq!(ana.run(&confirmed, "wrong password\n").await.code, 1);
+    let ended = ana.run(&confirmed, "a long password\n").await;
     assert_eq!(
         (ended.code, ended.stdout.as_str(), ended.stderr.as_str()),
         (0, "deleted\n", "")
@@ -129,9 +129,9 @@ async fn groups_and_accounts_are_deleted_by_those_who_mean_it() {
 }
 
 #[tokio::test]
-async fn messages_are_sent_and_read_by_people_and_programs() {
+async fn messages_are_sent_and_read_as_text_and_json() {
     let server = Server::start().await;
-    let (ana, ben) = two(&server).await;
+    let (ana, ben) = ana_and_ben(&server).await;
     assert_eq!(ana.ok(&["send", "ben", "hello", "there"]).await, "✓ #1\n");
     assert_eq!(ana.ok(&["send", "@ben", "--", "-x", "is", "a", "flag"]).await, "✓ #2\n");
     let piped = ana.run(&["send", "ben", "-", "--json"], "two\nlines\n").await;
@@ -168,9 +168,9 @@ async fn messages_are_sent_and_read_by_people_and_programs() {
 }
 
 #[tokio::test]
-async fn messages_are_found_by_their_words() {
+async fn messages_are_searched() {
     let server = Server::start().await;
-    let (ana, ben) = two(&server).await;
+    let (ana, ben) = ana_and_ben(&server).await;
     ana.ok(&["group", "create", "The Club", "ben"]).await;
     ana.ok(&["send", "ben", "Tea at the Café?"]).await;
     ben.ok(&["send", "The Club", "no tea today"]).await;
@@ -193,8 +193,11 @@ async fn messages_are_found_by_their_words() {
         hits[0]["highlights"][1],
         serde_json::json!({"field": "body", "start": 11, "end": 15})
     );
-    let bens = ana.json(&["search", "tea", "--from", "ben", "--in", "The Club"]).await;
-    assert_eq!((bens.len(), &bens[0]["message"]["body"]), (1, &"no tea today".into()));
+    let ben_chat = ana.json(&["search", "tea", "--from", "ben", "--in", "The Club"]).await;
+    assert_eq!(
+        (ben_chat.len(), &ben_chat[0]["message"]["body"]),
+        (1, &"no tea today".into())
+    );
     assert_eq!(ana.json(&["search", "tea", "--limit", "1"]).await.len(), 1);
     assert_eq!(
         ana.json(&["search", "tea", "--before", "2000-01-01T00:00:00Z"])
@@ -202,29 +205,29 @@ async fn messages_are_found_by_their_words() {
             .len(),
         0
     );
-    assert_eq!(ana.ok(&["search", "coffee"]).await, "nothing was found\n");
+    assert_eq!(ana.ok(&["search", "coffee"]).await, "no messages found\n");
     assert_eq!(ana.run(&["search", " "], "").await.code, 1);
     assert_eq!(ana.run(&["search", "tea", "--after", "yesterday"], "").await.code, 2);
 }
 
 #[tokio::test]
-async fn a_message_is_sent_once_over_a_network_that_loses_answers() {
+async fn a_message_is_sent_once_even_if_replies_are_lost() {
     let server = Server::start().await;
-    let (_ana, ben) = two(&server).await;
-    let proxy = Proxy::before(server.address).await;
-    let far = Home::at(&proxy.url());
+    let (_ana, ben) = ana_and_ben(&server).await;
+    let proxy = Proxy::in_front_of(server.address).await;
+    let far = Cli::at(&proxy.url());
     far.run(&["login", "ana", "--password-stdin"], "a long password\n")
         .await;
     proxy.cut().await;
-    assert_eq!(far.run(&["send", "ben", "zeroth"], "").await.code, 4, "nobody is there");
-    proxy.mend();
+    assert_eq!(far.run(&["send", "ben", "zeroth"], "").await.code, 4, "unreachable");
+    proxy.restore();
     far.ok(&["send", "ben", "first"]).await;
 
-    proxy.lose_answers_to("/messages");
+    proxy.drop_replies_to("/messages");
     let mut sending = far.start(&["send", "ben", "second"]);
     while ben.json(&["history", "ana"]).await.len() < 2 {}
     proxy.cut().await;
-    proxy.mend();
+    proxy.restore();
     sending.shows("✓ #2").await;
     assert_eq!(sending.end().await, 0);
     let history = ben.json(&["history", "ana"]).await;
@@ -236,10 +239,10 @@ async fn a_message_is_sent_once_over_a_network_that_loses_answers() {
 }
 
 #[tokio::test]
-async fn groups_are_made_and_changed() {
+async fn groups_are_created_and_changed() {
     let server = Server::start().await;
-    let (ana, ben) = two(&server).await;
-    let carol = Home::at(&server.url());
+    let (ana, ben) = ana_and_ben(&server).await;
+    let carol = Cli::at(&server.url());
     carol.register("carol").await;
     let id = ana
         .ok(&["group", "create", "The Club", "ben"])
@@ -258,16 +261,16 @@ async fn groups_are_made_and_changed() {
     assert_eq!(ana.ok(&["group", "remove", &id, "carol"]).await, "removed\n");
     assert_eq!(ben.ok(&["group", "leave", "The Club"]).await, "left\n");
     assert_eq!(ben.run(&["send", &id, "still here?"], "").await.code, 1);
-    let told = ana.ok(&["history", "The Club"]).await;
-    for words in ["you made the group", "you added", "you removed", "left"] {
-        assert!(told.contains(words), "{words:?} is not in {told}");
+    let history = ana.ok(&["history", "The Club"]).await;
+    for words in ["you created the group", "you added", "you removed", "left"] {
+        assert!(history.contains(words), "{words:?} is not in {history}");
     }
 }
 
 #[tokio::test]
-async fn contacts_are_listed_under_ones_own_names() {
+async fn contacts_are_listed_with_their_aliases() {
     let server = Server::start().await;
-    let (ana, _ben) = two(&server).await;
+    let (ana, _ben) = ana_and_ben(&server).await;
     assert_eq!(ana.ok(&["contacts"]).await, "");
     assert!(
         ana.ok(&["contacts", "add", "ben", "--as", "Benny"])
@@ -281,15 +284,15 @@ async fn contacts_are_listed_under_ones_own_names() {
     );
     assert!(ana.ok(&["contacts", "add", "@ben"]).await.starts_with("ben  "));
     assert_eq!(ana.run(&["contacts", "add", "ben", "--as", ""], "").await.code, 1);
-    assert_eq!(ana.run(&["contacts", "add", "ana"], "").await.code, 1, "oneself");
+    assert_eq!(ana.run(&["contacts", "add", "ana"], "").await.code, 1, "own account");
     assert_eq!(ana.ok(&["contacts", "remove", "ben"]).await, "removed\n");
     assert_eq!(ana.ok(&["contacts"]).await, "");
 }
 
 #[tokio::test]
-async fn a_blocked_user_is_refused_until_the_block_is_taken_down() {
+async fn a_blocked_user_is_refused_until_the_block_is_removed() {
     let server = Server::start().await;
-    let (ana, ben) = two(&server).await;
+    let (ana, ben) = ana_and_ben(&server).await;
     assert_eq!(ana.ok(&["block", "ben"]).await, "blocked\n");
     assert!(ana.ok(&["blocks"]).await.starts_with("ben, since "));
     assert_eq!(ana.json(&["blocks"]).await[0]["user"]["username"], "ben");
@@ -304,7 +307,7 @@ async fn a_blocked_user_is_refused_until_the_block_is_taken_down() {
 #[tokio::test]
 async fn profile_and_settings_are_shown_and_changed() {
     let server = Server::start().await;
-    let (ana, _) = two(&server).await;
+    let (ana, _) = ana_and_ben(&server).await;
     assert_eq!(
         ana.ok(&["settings"]).await,
         "last-seen      everyone\nread-receipts  on\n"
@@ -334,9 +337,9 @@ async fn profile_and_settings_are_shown_and_changed() {
 }
 
 #[tokio::test]
-async fn listening_shows_what_happens_until_it_is_interrupted() {
+async fn listen_shows_events_until_it_is_interrupted() {
     let server = Server::start().await;
-    let (ana, ben) = two(&server).await;
+    let (ana, ben) = ana_and_ben(&server).await;
     let mut listening = ben.start(&["listen", "--json"]);
     listening.shows(r#""event":"caught_up""#).await;
     ana.ok(&["send", "ben", "psst"]).await;
@@ -358,21 +361,21 @@ async fn listening_shows_what_happens_until_it_is_interrupted() {
 }
 
 #[tokio::test]
-async fn one_sees_who_is_online_and_who_comes() {
+async fn presence_is_shown_and_watched() {
     let server = Server::start().await;
-    let (ana, ben) = two(&server).await;
+    let (ana, ben) = ana_and_ben(&server).await;
     assert_eq!(
         ana.ok(&["presence", "ben", "ana"]).await,
         "ben: offline\nana: offline\n"
     );
     let mut watching = ana.start(&["presence", "--watch", "@ben", "--json"]);
     watching.shows(r#""status":"offline""#).await;
-    let bens = ben.start(&["listen"]);
+    let ben_chat = ben.start(&["listen"]);
     watching.shows(r#""status":"online""#).await;
     assert_eq!(ana.json(&["presence", "ben"]).await[0]["status"], "online");
     watching.interrupt();
     assert_eq!(watching.end().await, 0);
-    bens.interrupt();
+    ben_chat.interrupt();
     let ended = ana.run(&["presence", "nobody"], "").await;
     assert_eq!(
         (ended.code, ended.stderr.as_str()),
@@ -381,44 +384,44 @@ async fn one_sees_who_is_online_and_who_comes() {
 }
 
 #[tokio::test]
-async fn two_people_chat() {
+async fn two_users_chat() {
     let server = Server::start().await;
-    let (ana, ben) = two(&server).await;
+    let (ana, ben) = ana_and_ben(&server).await;
     ben.ok(&["send", "ana", "are you there?"]).await;
-    let mut anas = ana.start(&["chat", "ben"]);
-    anas.shows("#1 ben: are you there?").await;
-    let mut bens = ben.start(&["chat", "ana"]);
-    bens.shows("#1 you: are you there?").await;
-    anas.types("yes");
-    anas.shows("#2 you: yes").await;
-    bens.shows("#2 ana: yes").await;
-    anas.shows("✓✓ read #2").await;
-    bens.types("/react 👍");
-    anas.shows("#2 has [👍 1]").await;
-    anas.types("/edit yes!");
-    bens.shows("#2 of ana now says: yes!").await;
-    bens.types("/reply #2 fine");
-    anas.shows("#3 ben: fine (to #2)").await;
-    anas.types("/delete");
-    bens.shows("#2 was deleted").await;
-    anas.types("/dance");
-    anas.shows("✗ there is no /dance").await;
-    bens.types("/quit");
-    assert_eq!(bens.end().await, 0);
-    anas.types("typed at the very end");
-    assert_eq!(anas.end().await, 0);
+    let mut ana_chat = ana.start(&["chat", "ben"]);
+    ana_chat.shows("#1 ben: are you there?").await;
+    let mut ben_chat = ben.start(&["chat", "ana"]);
+    ben_chat.shows("#1 you: are you there?").await;
+    ana_chat.types("yes");
+    ana_chat.shows("#2 you: yes").await;
+    ben_chat.shows("#2 ana: yes").await;
+    ana_chat.shows("✓✓ read #2").await;
+    ben_chat.types("/react 👍");
+    ana_chat.shows("#2 has [👍 1]").await;
+    ana_chat.types("/edit yes!");
+    ben_chat.shows("#2 by ana was edited: yes!").await;
+    ben_chat.types("/reply #2 fine");
+    ana_chat.shows("#3 ben: fine (to #2)").await;
+    ana_chat.types("/delete");
+    ben_chat.shows("#2 was deleted").await;
+    ana_chat.types("/dance");
+    ana_chat.shows("✗ there is no command /dance").await;
+    ben_chat.types("/quit");
+    assert_eq!(ben_chat.end().await, 0);
+    ana_chat.types("typed at the very end");
+    assert_eq!(ana_chat.end().await, 0);
     assert!(
         ben.ok(&["history", "ana"]).await.contains("typed at the very end"),
-        "it was sent before the end"
+        "sent before the program ended"
     );
 }
 
 #[tokio::test]
-async fn a_chat_outlives_its_connection() {
+async fn a_chat_survives_an_interruption() {
     let server = Server::start().await;
-    let (_, ben) = two(&server).await;
-    let proxy = Proxy::before(server.address).await;
-    let far = Home::at(&proxy.url());
+    let (_, ben) = ana_and_ben(&server).await;
+    let proxy = Proxy::in_front_of(server.address).await;
+    let far = Cli::at(&proxy.url());
     far.run(&["login", "ana", "--password-stdin"], "a long password\n")
         .await;
     let mut chat = far.start(&["chat", "ben"]);
@@ -428,7 +431,7 @@ async fn a_chat_outlives_its_connection() {
     chat.shows("no connection").await;
     chat.types("two");
     ben.ok(&["send", "ana", "three"]).await;
-    proxy.mend();
+    proxy.restore();
     chat.shows("connected again").await;
     chat.shows("#2 ben: three").await;
     chat.shows("#3 you: two").await;
@@ -436,9 +439,9 @@ async fn a_chat_outlives_its_connection() {
 }
 
 #[tokio::test]
-async fn hostile_text_does_not_reach_the_terminal() {
+async fn hostile_text_is_sanitized() {
     let server = Server::start().await;
-    let (ana, ben) = two(&server).await;
+    let (ana, ben) = ana_and_ben(&server).await;
     ana.ok(&["send", "ben", "a\u{202e}b\n[00:00] #9 boss: c"]).await;
     let shown = ben.ok(&["history", "ana"]).await;
     assert!(
@@ -448,9 +451,9 @@ async fn hostile_text_does_not_reach_the_terminal() {
 }
 
 #[tokio::test]
-async fn two_processes_that_refresh_at_once_stay_signed_in() {
+async fn two_processes_can_refresh_at_the_same_time() {
     let server = Server::start().await;
-    let (ana, _) = two(&server).await;
+    let (ana, _) = ana_and_ben(&server).await;
     for round in 0..3 {
         let tokens = files(ana.path())
             .into_iter()
@@ -466,7 +469,7 @@ async fn two_processes_that_refresh_at_once_stay_signed_in() {
 
 #[tokio::test]
 async fn completions_and_help_need_no_server() {
-    let nowhere = Home::at("http://127.0.0.1:9");
+    let nowhere = Cli::at("http://127.0.0.1:9");
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(nowhere.ok(&["completions", shell]).await.contains("letsapp"), "{shell}");
     }

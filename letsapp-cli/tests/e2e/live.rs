@@ -1,87 +1,94 @@
-//! Live connections, over networks good and bad.
+//! Tests of live connections, with interruptions and without.
 
 use std::collections::BTreeMap;
 
 use letsapp_cli::id::Seq;
 use letsapp_cli::protocol::{Code, PresenceStatus};
 use letsapp_cli::requests::{EditMessage, ReceiptRequest, SendMessage};
-use letsapp_cli::{ClientError, Cut, Page, Positions, Update};
+use letsapp_cli::{ClientError, HistoryRange, Page, Positions, Update};
 use letsapp_core::messages::{Body, Emoji};
 
-use crate::support::{EAGER, PATIENCE, Pair, Proxy, Server, connect, next_message, wait_for};
+use crate::support::{FAST_BACKOFF, Pair, Proxy, Server, TEST_TIMEOUT, connect, next_message, wait_for};
 
 #[tokio::test]
-async fn two_people_talk() {
+async fn two_users_exchange_messages() {
     let server = Server::start().await;
-    let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
-    let (anas, mut to_ana) = connect(&ana).await;
-    let (bens, mut to_ben) = connect(&ben).await;
+    let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
+    let (ana_live, mut ana_updates) = connect(&ana).await;
+    let (ben_live, mut ben_updates) = connect(&ben).await;
 
-    let sent = anas.say(chat, "hello").await.unwrap();
-    assert_eq!(next_message(&mut to_ben).await.1.body, "hello");
-    let (kind, own) = next_message(&mut to_ana).await;
-    assert_eq!((kind, own.id), ("new", sent.id), "one's own messages are told too");
+    let sent = ana_live.send_text(chat, "hello").await.unwrap();
+    assert_eq!(next_message(&mut ben_updates).await.1.body, "hello");
+    let (kind, own) = next_message(&mut ana_updates).await;
+    assert_eq!((kind, own.id), ("new", sent.id), "own messages are delivered, too");
 
-    bens.acknowledge(
-        chat,
-        ReceiptRequest {
-            delivered: None,
-            read: Some(sent.seq),
-        },
-    )
-    .await
-    .unwrap();
-    let heard = wait_for(&mut to_ana, |update| matches!(update, Update::Receipts { .. })).await;
-    let Update::Receipts { items, .. } = heard else {
+    ben_live
+        .acknowledge(
+            chat,
+            ReceiptRequest {
+                delivered: None,
+                read: Some(sent.seq),
+            },
+        )
+        .await
+        .unwrap();
+    let receipts = wait_for(&mut ana_updates, |update| matches!(update, Update::Receipts { .. })).await;
+    let Update::Receipts { items, .. } = receipts else {
         unreachable!()
     };
     assert_eq!(items[0].watermarks.read_seq, sent.seq);
 
-    bens.react(chat, sent.seq, Emoji::parse("👍").unwrap()).await.unwrap();
-    let (kind, liked) = next_message(&mut to_ana).await;
+    ben_live
+        .react(chat, sent.seq, Emoji::parse("👍").unwrap())
+        .await
+        .unwrap();
+    let (kind, liked) = next_message(&mut ana_updates).await;
     assert_eq!((kind, liked.reactions[0].emoji.as_str()), ("changed", "👍"));
-    bens.unreact(chat, sent.seq, Emoji::parse("👍").unwrap()).await.unwrap();
+    ben_live
+        .unreact(chat, sent.seq, Emoji::parse("👍").unwrap())
+        .await
+        .unwrap();
     let edit = EditMessage {
         body: Body::parse("hallo").unwrap(),
         mentions: Vec::new(),
     };
-    anas.edit(chat, sent.seq, edit).await.unwrap();
-    anas.delete(chat, sent.seq).await.unwrap();
+    ana_live.edit(chat, sent.seq, edit).await.unwrap();
+    ana_live.delete(chat, sent.seq).await.unwrap();
     let mut revs = Vec::new();
     for _ in 0..4 {
-        revs.push(next_message(&mut to_ben).await.1.rev.0);
+        revs.push(next_message(&mut ben_updates).await.1.rev.0);
     }
     assert_eq!(revs, [2, 3, 4, 5]);
     assert_eq!(
-        bens.delete(chat, Seq(99)).await.unwrap_err().code(),
+        ben_live.delete(chat, Seq(99)).await.unwrap_err().code(),
         Some(Code::NotFound)
     );
 }
 
 #[tokio::test]
-async fn what_was_missed_comes_once_and_in_order() {
+async fn missed_changes_arrive_once_and_in_order() {
     let server = Server::start().await;
-    let proxy = Proxy::before(server.address).await;
-    let Pair { ana, ben, chat } = Pair::meet(&server, Some(&proxy.url())).await;
+    let proxy = Proxy::in_front_of(server.address).await;
+    let Pair { ana, ben, chat } = Pair::sign_up(&server, Some(&proxy.url())).await;
     let (_live, mut updates) = connect(&ana).await;
     let mut seen = BTreeMap::new();
     let mut last = 0;
     for round in 0..5 {
-        ben.say(chat, format!("live {round}")).await.unwrap();
+        ben.send_text(chat, format!("live {round}")).await.unwrap();
         let (_, message) = next_message(&mut updates).await;
         last = message.rev.0.max(last);
         seen.insert(message.seq, message);
         proxy.cut().await;
         wait_for(&mut updates, |update| matches!(update, Update::Disconnected { .. })).await;
         for n in 0..3 {
-            ben.say(chat, format!("missed {round} {n}")).await.unwrap();
+            ben.send_text(chat, format!("missed {round} {n}")).await.unwrap();
         }
         let edit = EditMessage {
             body: Body::parse(format!("edited {round}")).unwrap(),
             mentions: Vec::new(),
         };
         ben.edit(chat, Seq(1), &edit).await.unwrap();
-        proxy.mend();
+        proxy.restore();
         for _ in 0..4 {
             let (kind, message) = next_message(&mut updates).await;
             assert!(message.rev.0 > last, "{} after {last}", message.rev);
@@ -91,7 +98,7 @@ async fn what_was_missed_comes_once_and_in_order() {
         }
     }
     let history = ben
-        .history(chat, Cut::After(Seq::ZERO), Page::of(200))
+        .history(chat, HistoryRange::After(Seq::ZERO), Page::of(200))
         .await
         .unwrap()
         .items;
@@ -103,31 +110,35 @@ async fn what_was_missed_comes_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_message_whose_answer_was_lost_is_sent_again_and_there_once() {
+async fn a_message_whose_reply_was_lost_is_sent_again_and_stored_once() {
     let server = Server::start().await;
-    let proxy = Proxy::before(server.address).await;
-    let Pair { ana, ben, chat } = Pair::meet(&server, Some(&proxy.url())).await;
+    let proxy = Proxy::in_front_of(server.address).await;
+    let Pair { ana, ben, chat } = Pair::sign_up(&server, Some(&proxy.url())).await;
     let (live, mut updates) = connect(&ana).await;
-    let (_bens, mut to_ben) = connect(&ben).await;
+    let (_ben_live, mut ben_updates) = connect(&ben).await;
 
-    proxy.lose_answers();
+    proxy.drop_replies();
     let sending = tokio::spawn({
         let live = live.clone();
-        async move { live.say(chat, "once").await }
+        async move { live.send_text(chat, "once").await }
     });
-    assert_eq!(next_message(&mut to_ben).await.1.body, "once");
-    assert!(!sending.is_finished(), "nobody has told the sender");
+    assert_eq!(next_message(&mut ben_updates).await.1.body, "once");
+    assert!(!sending.is_finished(), "the reply was dropped");
     proxy.cut().await;
     wait_for(&mut updates, |update| matches!(update, Update::Disconnected { .. })).await;
     let offline = tokio::spawn({
         let live = live.clone();
-        async move { live.say(chat, "typed while offline").await }
+        async move { live.send_text(chat, "typed while offline").await }
     });
-    proxy.mend();
-    let sent = tokio::time::timeout(PATIENCE, sending).await.unwrap().unwrap().unwrap();
+    proxy.restore();
+    let sent = tokio::time::timeout(TEST_TIMEOUT, sending)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
     assert_eq!(sent.seq, Seq(1));
     assert_eq!(
-        tokio::time::timeout(PATIENCE, offline)
+        tokio::time::timeout(TEST_TIMEOUT, offline)
             .await
             .unwrap()
             .unwrap()
@@ -135,27 +146,31 @@ async fn a_message_whose_answer_was_lost_is_sent_again_and_there_once() {
             .seq,
         Seq(2)
     );
-    let history = ben.history(chat, Cut::Newest, Page::default()).await.unwrap().items;
+    let history = ben
+        .history(chat, HistoryRange::Newest, Page::default())
+        .await
+        .unwrap()
+        .items;
     assert_eq!(history.len(), 2);
-    let told = [next_message(&mut updates).await, next_message(&mut updates).await];
+    let received = [next_message(&mut updates).await, next_message(&mut updates).await];
     assert_eq!(
-        told.map(|(kind, message)| (kind, message.seq.0)),
+        received.map(|(kind, message)| (kind, message.seq.0)),
         [("new", 1), ("new", 2)]
     );
 }
 
 #[tokio::test]
-async fn a_server_that_restarts_is_found_again() {
+async fn the_connection_survives_a_restart_of_the_server() {
     let server = Server::start_on_disk().await;
-    let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
+    let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
     let (live, mut updates) = connect(&ana).await;
-    live.say(chat, "before").await.unwrap();
+    live.send_text(chat, "before").await.unwrap();
     let server = server.restart().await;
     wait_for(&mut updates, |update| matches!(update, Update::Disconnected { .. })).await;
     wait_for(&mut updates, |update| matches!(update, Update::CaughtUp)).await;
-    live.say(chat, "after").await.unwrap();
+    live.send_text(chat, "after").await.unwrap();
     assert_eq!(
-        ben.history(chat, Cut::Newest, Page::default())
+        ben.history(chat, HistoryRange::Newest, Page::default())
             .await
             .unwrap()
             .items
@@ -166,25 +181,25 @@ async fn a_server_that_restarts_is_found_again() {
 }
 
 #[tokio::test]
-async fn a_program_goes_on_where_it_was_stopped() {
+async fn a_program_continues_from_its_positions() {
     let server = Server::start().await;
-    let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
-    ben.say(chat, "history").await.unwrap();
+    let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
+    ben.send_text(chat, "history").await.unwrap();
     let (live, mut updates) = connect(&ana).await;
-    ben.say(chat, "live").await.unwrap();
+    ben.send_text(chat, "live").await.unwrap();
     assert_eq!(
         next_message(&mut updates).await.1.body,
         "live",
-        "what was there before is not told"
+        "earlier messages are not delivered"
     );
-    let kept = serde_json::to_string(updates.positions()).unwrap();
+    let saved = serde_json::to_string(updates.positions()).unwrap();
     live.close().await;
-    assert!(matches!(live.say(chat, "x").await, Err(ClientError::Closed)));
+    assert!(matches!(live.send_text(chat, "x").await, Err(ClientError::Closed)));
 
-    ben.say(chat, "meanwhile").await.unwrap();
+    ben.send_text(chat, "meanwhile").await.unwrap();
     let other = sign_up_and_write(&server, &ana).await;
-    let positions: Positions = serde_json::from_str(&kept).unwrap();
-    let (_live, mut updates) = ana.live().positions(positions).backoff(EAGER).start();
+    let positions: Positions = serde_json::from_str(&saved).unwrap();
+    let (_live, mut updates) = ana.live().positions(positions).backoff(FAST_BACKOFF).start();
     let mut bodies = BTreeMap::new();
     for _ in 0..2 {
         let (_, message) = next_message(&mut updates).await;
@@ -196,18 +211,22 @@ async fn a_program_goes_on_where_it_was_stopped() {
     );
 }
 
-/// Somebody new writes to Ana.
+/// Registers a third user, who sends Ana a message.
 async fn sign_up_and_write(server: &Server, ana: &letsapp_cli::Client) -> letsapp_cli::id::ConversationId {
     let carol = crate::support::sign_up(&server.url(), "carol").await;
-    let chat = carol.direct(ana.me().await.unwrap().user.id).await.unwrap().id;
-    carol.say(chat, "we have not met").await.unwrap();
+    let chat = carol
+        .direct_conversation(ana.me().await.unwrap().user.id)
+        .await
+        .unwrap()
+        .id;
+    carol.send_text(chat, "we have not met").await.unwrap();
     chat
 }
 
 #[tokio::test]
-async fn a_conversation_that_begins_while_one_listens_is_heard_from_its_first_word() {
+async fn a_new_conversation_is_followed_from_its_first_message() {
     let server = Server::start().await;
-    let Pair { ana, .. } = Pair::meet(&server, None).await;
+    let Pair { ana, .. } = Pair::sign_up(&server, None).await;
     let (_live, mut updates) = connect(&ana).await;
     let chat = sign_up_and_write(&server, &ana).await;
     let (kind, message) = next_message(&mut updates).await;
@@ -218,41 +237,42 @@ async fn a_conversation_that_begins_while_one_listens_is_heard_from_its_first_wo
 }
 
 #[tokio::test]
-async fn the_end_of_the_session_is_the_end_of_the_stream() {
+async fn the_stream_ends_with_the_session() {
     let server = Server::start().await;
-    let Pair { ana, chat, .. } = Pair::meet(&server, None).await;
+    let Pair { ana, chat, .. } = Pair::sign_up(&server, None).await;
     let (live, mut updates) = connect(&ana).await;
     ana.logout().await.unwrap();
     wait_for(&mut updates, |update| matches!(update, Update::SignedOut { .. })).await;
     assert_eq!(updates.next().await, None);
-    assert!(live.say(chat, "x").await.is_err());
+    assert!(live.send_text(chat, "x").await.is_err());
 
     let (live, mut updates) = ana.live().start();
     wait_for(&mut updates, |update| matches!(update, Update::SignedOut { .. })).await;
     assert!(matches!(
-        live.say(chat, "x").await,
+        live.send_text(chat, "x").await,
         Err(ClientError::SignedOut | ClientError::Closed)
     ));
 }
 
 #[tokio::test]
-async fn a_consumer_that_sleeps_through_a_flood_misses_nothing() {
+async fn a_slow_consumer_misses_nothing() {
     const FLOOD: u64 = 4_600;
     let server = Server::start().await;
-    let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
-    let (anas, mut updates) = connect(&ana).await;
-    let (bens, _told) = connect(&ben).await;
+    let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
+    let (ana_live, mut updates) = connect(&ana).await;
+    let (ben_live, _ben_updates) = connect(&ben).await;
     let sends = (0..FLOOD).map(|n| {
-        let bens = bens.clone();
+        let ben_live = ben_live.clone();
         async move {
-            bens.send(chat, SendMessage::text(n.to_string()).unwrap())
+            ben_live
+                .send(chat, SendMessage::text(n.to_string()).unwrap())
                 .await
                 .unwrap()
         }
     });
     futures_util::future::join_all(sends).await;
-    // The consumer does not take an update, and yet its own requests are answered.
-    anas.say(chat, "last").await.unwrap();
+    // The consumer reads no updates, but its own requests are answered nevertheless.
+    ana_live.send_text(chat, "last").await.unwrap();
     for expected in 1..=FLOOD + 1 {
         let (kind, message) = next_message(&mut updates).await;
         assert_eq!((kind, message.seq), ("new", Seq(expected)));
@@ -260,35 +280,35 @@ async fn a_consumer_that_sleeps_through_a_flood_misses_nothing() {
 }
 
 #[tokio::test]
-async fn who_types_and_who_is_there_is_told_as_it_happens() {
+async fn typing_and_presence_are_delivered() {
     let server = Server::start().await;
-    let Pair { ana, ben, chat } = Pair::meet(&server, None).await;
+    let Pair { ana, ben, chat } = Pair::sign_up(&server, None).await;
     let (ben_id, ana_id) = (ben.me().await.unwrap().user.id, ana.me().await.unwrap().user.id);
-    let (anas, mut to_ana) = connect(&ana).await;
+    let (ana_live, mut ana_updates) = connect(&ana).await;
     assert_eq!(
         ana.presence(&[ben_id, ana_id]).await.unwrap()[1].status,
         PresenceStatus::Online
     );
-    let found = anas.watch_presence(vec![ben_id]).await.unwrap();
+    let found = ana_live.watch_presence(vec![ben_id]).await.unwrap();
     assert_eq!(found[0].status, PresenceStatus::Offline);
     let of_ben = |update: &Update| matches!(update, Update::Presence(presence) if presence.user_id == ben_id);
-    let answered = wait_for(&mut to_ana, of_ben).await;
-    assert_eq!(answered, Update::Presence(found[0]), "the answer is an update, too");
-    let (bens, _to_ben) = connect(&ben).await;
-    let Update::Presence(told) = wait_for(&mut to_ana, of_ben).await else {
+    let update = wait_for(&mut ana_updates, of_ben).await;
+    assert_eq!(update, Update::Presence(found[0]), "the reply is also an update");
+    let (ben_live, _ben_updates) = connect(&ben).await;
+    let Update::Presence(received) = wait_for(&mut ana_updates, of_ben).await else {
         unreachable!()
     };
-    assert_eq!(told.status, PresenceStatus::Online);
+    assert_eq!(received.status, PresenceStatus::Online);
 
-    bens.typing(chat, true).await.unwrap();
-    bens.typing(chat, false).await.unwrap();
+    ben_live.typing(chat, true).await.unwrap();
+    ben_live.typing(chat, false).await.unwrap();
     for expected in [true, false] {
-        let told = wait_for(&mut to_ana, |update| matches!(update, Update::Typing { .. })).await;
+        let received = wait_for(&mut ana_updates, |update| matches!(update, Update::Typing { .. })).await;
         let typing = Update::Typing {
             conversation_id: chat,
             user_id: ben_id,
             typing: expected,
         };
-        assert_eq!(told, typing);
+        assert_eq!(received, typing);
     }
 }

@@ -1,6 +1,9 @@
-//! The client and the command line against a real server.
+//! Tests of the client and the command line with a real server.
 
-#![allow(clippy::unwrap_used, reason = "clippy knows test functions, and not what they share")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy allows it in test functions only, not in their helpers"
+)]
 
 mod client;
 mod command_line;

@@ -1,24 +1,24 @@
-//! What is typed into a chat.
+//! Parser for the lines typed into a chat.
 
 use letsapp_core::id::Seq;
 use letsapp_core::messages::Emoji;
 
-/// What is shown for `/help`.
+/// Output of `/help`.
 pub(super) const HELP: &str = "\
-What you type is sent. Messages are named by their number, such as #12.
-  /reply #N TEXT       answer a message
+Lines are sent as messages. Commands refer to messages by number, such as #12.
+  /reply #N TEXT       reply to a message
   /edit [#N] TEXT      change your message, or your latest
   /delete [#N]         delete your message, or your latest, for everyone
-  /react [#N] EMOJI    react to a message, or to the latest of the others
-  /unreact [#N]        take your reaction off again
-  /help                show this
-  /quit                leave (or Ctrl-D)
-  //TEXT               send a text that begins with a slash";
+  /react [#N] EMOJI    react to a message, or to the latest of other users
+  /unreact [#N]        remove your reaction
+  /help                show this help
+  /quit                leave the chat (or Ctrl-D)
+  //TEXT               send a text that starts with a slash";
 
-/// A line that was typed.
+/// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Input {
-    Say(String),
+    Send(String),
     Reply(Seq, String),
     Edit(Option<Seq>, String),
     Delete(Option<Seq>),
@@ -26,44 +26,44 @@ pub(super) enum Input {
     Unreact(Option<Seq>),
     Help,
     Quit,
-    Nothing,
+    Empty,
 }
 
 impl Input {
-    /// Reads a line, or says what is wrong with it.
+    /// Parses a line. Returns a message for the user if it is not valid.
     pub(super) fn parse(line: &str) -> Result<Self, String> {
         let line = line.trim_end();
         let Some(command) = line.strip_prefix('/') else {
             return Ok(if line.trim().is_empty() {
-                Self::Nothing
+                Self::Empty
             } else {
-                Self::Say(line.to_owned())
+                Self::Send(line.to_owned())
             });
         };
         if command.starts_with('/') {
-            return Ok(Self::Say(command.to_owned()));
+            return Ok(Self::Send(command.to_owned()));
         }
         let (name, rest) = split(command);
         match name {
-            "reply" => match numbered(rest) {
+            "reply" => match take_seq(rest) {
                 (Some(seq), text) if !text.is_empty() => Ok(Self::Reply(seq, text.to_owned())),
-                _ => Err("say /reply #N TEXT".to_owned()),
+                _ => Err("usage: /reply #N TEXT".to_owned()),
             },
-            "edit" => match numbered(rest) {
-                (_, "") => Err("say /edit [#N] TEXT".to_owned()),
+            "edit" => match take_seq(rest) {
+                (_, "") => Err("usage: /edit [#N] TEXT".to_owned()),
                 (seq, text) => Ok(Self::Edit(seq, text.to_owned())),
             },
-            "delete" => only(rest, "/delete [#N]").map(Self::Delete),
+            "delete" => seq_only(rest, "/delete [#N]").map(Self::Delete),
             "react" => {
-                let (seq, emoji) = numbered(rest);
+                let (seq, emoji) = take_seq(rest);
                 Emoji::parse(emoji)
                     .map(|emoji| Self::React(seq, emoji))
-                    .map_err(|_| "say /react [#N] EMOJI".to_owned())
+                    .map_err(|_| "usage: /react [#N] EMOJI".to_owned())
             }
-            "unreact" => only(rest, "/unreact [#N]").map(Self::Unreact),
+            "unreact" => seq_only(rest, "/unreact [#N]").map(Self::Unreact),
             "help" | "?" => Ok(Self::Help),
             "quit" | "q" | "exit" => Ok(Self::Quit),
-            _ => Err(format!("there is no /{name}; /help shows what there is")),
+            _ => Err(format!("there is no command /{name}; /help lists the commands")),
         }
     }
 }
@@ -73,8 +73,8 @@ fn split(text: &str) -> (&str, &str) {
     (first, rest.trim())
 }
 
-/// Takes `#12` off the front.
-fn numbered(text: &str) -> (Option<Seq>, &str) {
+/// Splits a message number such as `#12` off the front.
+fn take_seq(text: &str) -> (Option<Seq>, &str) {
     let (first, rest) = split(text);
     match first.strip_prefix('#').and_then(|number| number.parse().ok()) {
         Some(seq) => (Some(Seq(seq)), rest),
@@ -82,15 +82,16 @@ fn numbered(text: &str) -> (Option<Seq>, &str) {
     }
 }
 
-fn only(text: &str, usage: &str) -> Result<Option<Seq>, String> {
-    match numbered(text) {
+/// Parses the argument of a command that takes nothing but a message number.
+fn seq_only(text: &str, usage: &str) -> Result<Option<Seq>, String> {
+    match take_seq(text) {
         (seq, "") => Ok(seq),
-        // Where nothing else can stand, the number alone will do.
+        // Without ambiguity, the number may come without its `#`.
         (None, number) => number
             .parse()
             .map(|seq| Some(Seq(seq)))
-            .map_err(|_| format!("say {usage}")),
-        (Some(_), _) => Err(format!("say {usage}")),
+            .map_err(|_| format!("usage: {usage}")),
+        (Some(_), _) => Err(format!("usage: {usage}")),
     }
 }
 
@@ -99,13 +100,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_words_or_a_command() {
+    fn a_line_is_a_text_or_a_command() {
         let heart = || Emoji::parse("❤️").unwrap();
         let table = [
-            ("hello /quit ", Input::Say("hello /quit".to_owned())),
-            ("  indented", Input::Say("  indented".to_owned())),
-            ("   ", Input::Nothing),
-            ("//etc", Input::Say("/etc".to_owned())),
+            ("hello /quit ", Input::Send("hello /quit".to_owned())),
+            ("  indented", Input::Send("  indented".to_owned())),
+            ("   ", Input::Empty),
+            ("//etc", Input::Send("/etc".to_owned())),
             ("/reply #3 yes  indeed", Input::Reply(Seq(3), "yes  indeed".to_owned())),
             ("/edit #3 better", Input::Edit(Some(Seq(3)), "better".to_owned())),
             ("/edit 3 monkeys", Input::Edit(None, "3 monkeys".to_owned())),
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_makes_no_sense_says_how_it_would() {
+    fn an_invalid_command_shows_its_usage() {
         for (line, hint) in [
             ("/reply yes", "/reply #N TEXT"),
             ("/reply #3", "/reply #N TEXT"),
@@ -133,8 +134,8 @@ mod tests {
             ("/react love", "/react [#N] EMOJI"),
             ("/dance", "/help"),
         ] {
-            let said = Input::parse(line).unwrap_err();
-            assert!(said.contains(hint), "{line}: {said}");
+            let error = Input::parse(line).unwrap_err();
+            assert!(error.contains(hint), "{line}: {error}");
         }
     }
 }

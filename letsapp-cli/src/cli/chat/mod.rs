@@ -1,8 +1,9 @@
-//! `chat`: history, then live.
+//! The command `chat`: shows the latest messages, then new ones as they arrive, and sends what is typed.
 
-mod company;
+mod commands;
 mod input;
-mod room;
+mod participants;
+mod session;
 mod terminal;
 mod view;
 
@@ -10,45 +11,45 @@ use clap::Args;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::messages::{names, read};
-use super::out::Format;
+use super::messages::{load_names, read_history};
+use super::output::Format;
 use super::target::Target;
-use crate::{ClientError, Cut, Update, Updates};
-use room::Room;
+use crate::{ClientError, HistoryRange, Update, Updates};
+use session::ChatSession;
 use terminal::Terminal;
 use view::View;
 
 #[derive(Debug, Args)]
 pub(super) struct Chat {
-    /// With whom: a username, a group's title, or an id
+    /// The other user or the group: a username, a group's title, or an id
     #[arg(value_name = "USER|CONVERSATION")]
     with: Target,
-    /// How much of the history to begin with
+    /// Number of earlier messages to show first
     #[arg(long, value_name = "N", default_value_t = 20)]
     history: u16,
 }
 
 impl Chat {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
-        if context.out.format() == Format::Json {
-            let line = "a chat is for people: programs use `listen --json` and `send --json`";
+        if context.output.format() == Format::Json {
+            let line = "a chat has no JSON output: use `letsapp listen --json` and `letsapp send --json`";
             return Err(Failure::Usage(line.to_owned()));
         }
         let conversation = self.with.conversation(context).await?;
         let limit = usize::from(self.history);
         let (live, mut updates) = context.client.live().start();
         caught_up(context, &mut updates).await?;
-        // What comes from here on is told, so that nothing falls between history and life.
-        let messages = read(context, &conversation, Cut::Newest, limit.max(1)).await?;
-        let names = names(context, &conversation, &messages).await?;
-        let terminal = Terminal::open(context.out)?;
-        let view = View::new(names, context.out.paint(), terminal.echo());
-        let room = Room::enter(context, &conversation, live, terminal, view);
-        room.talk(&conversation, messages, limit, updates).await
+        // Updates are received from here on. Reading the history only now leaves no gap between the two.
+        let messages = read_history(context, &conversation, HistoryRange::Newest, limit.max(1)).await?;
+        let names = load_names(context, &conversation, &messages).await?;
+        let terminal = Terminal::open(context.output)?;
+        let view = View::new(names, context.output.colours(), terminal.echo());
+        let session = ChatSession::new(context, &conversation, live, terminal, view);
+        session.run(&conversation, messages, limit, updates).await
     }
 }
 
-/// Waits until the connection stands and nothing that comes is missed.
+/// Waits until the connection is open and updates are being received.
 async fn caught_up(context: &Context, updates: &mut Updates) -> Result<(), Failure> {
     loop {
         match updates.next().await {

@@ -1,6 +1,6 @@
-//! The keyboard and the screen: line editing where there is a terminal, plain lines where there is none.
+//! Input and output of a chat: line editing on a terminal, plain lines otherwise.
 //!
-//! Both block, so each has a thread of its own.
+//! Reading and writing block, so each has its own thread.
 
 use std::io::{self, BufRead, IsTerminal};
 use std::thread;
@@ -11,69 +11,69 @@ use tokio::sync::mpsc;
 use super::input::Input;
 use super::view::Echo;
 use crate::cli::failure::Failure;
-use crate::cli::out::Out;
+use crate::cli::output::Output;
 
 const PROMPT: &str = "› ";
 
-/// Where a chat is typed and shown.
+/// Input and output of a chat.
 pub(super) struct Terminal {
     lines: mpsc::UnboundedReceiver<String>,
     screen: Screen,
 }
 
 enum Screen {
-    /// A line is being edited at the bottom, and must not be written into.
+    /// A line is being edited at the bottom. Output goes through the editor, which moves that line out of the way.
     Editor(mpsc::UnboundedSender<String>),
-    Plain(Out),
+    Plain(Output),
 }
 
 impl Terminal {
-    pub(super) fn open(out: Out) -> Result<Self, Failure> {
-        let (typed, lines) = mpsc::unbounded_channel();
+    pub(super) fn open(output: Output) -> Result<Self, Failure> {
+        let (input, lines) = mpsc::unbounded_channel();
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-            thread::spawn(move || read(&typed));
+            thread::spawn(move || read_lines(&input));
             return Ok(Self {
                 lines,
-                screen: Screen::Plain(out),
+                screen: Screen::Plain(output),
             });
         }
         let config = Config::builder().auto_add_history(true).build();
         let mut editor = DefaultEditor::with_config(config).map_err(Failure::local)?;
         let printer = editor.create_external_printer().map_err(Failure::local)?;
-        let (screen, shown) = mpsc::unbounded_channel();
-        thread::spawn(move || show(printer, shown));
-        thread::spawn(move || edit(editor, &typed));
+        let (screen, lines_to_print) = mpsc::unbounded_channel();
+        thread::spawn(move || print_lines(printer, lines_to_print));
+        thread::spawn(move || edit_lines(editor, &input));
         Ok(Self {
             lines,
             screen: Screen::Editor(screen),
         })
     }
 
-    /// Tells whether what is typed stays on the screen.
+    /// Returns whether typed lines stay visible.
     pub(super) fn echo(&self) -> Echo {
         match self.screen {
-            Screen::Editor(_) => Echo::Terminal,
-            Screen::Plain(_) => Echo::Nothing,
+            Screen::Editor(_) => Echo::On,
+            Screen::Plain(_) => Echo::Off,
         }
     }
 
-    /// Waits for the next line; `None` at the end of the input.
-    pub(super) async fn line(&mut self) -> Option<String> {
+    /// Returns the next line, or `None` at the end of the input.
+    pub(super) async fn next_line(&mut self) -> Option<String> {
         self.lines.recv().await
     }
 
     pub(super) fn show(&self, line: String) -> Result<(), Failure> {
         match &self.screen {
-            // The thread ends with the process only.
+            // The thread runs until the process ends.
             Screen::Editor(screen) => screen
                 .send(line + "\n")
-                .map_err(|_| Failure::local("the terminal is gone")),
-            Screen::Plain(out) => out.line(&line),
+                .map_err(|_| Failure::local("the terminal was closed")),
+            Screen::Plain(output) => output.line(&line),
         }
     }
 
-    /// Waits until no line is being edited, so that the terminal is left as it was found.
-    pub(super) async fn leave(mut self) {
+    /// Waits until the editor has returned, because it restores the terminal's settings when it does.
+    pub(super) async fn close(mut self) {
         if let Screen::Editor(_) = self.screen {
             self.lines.close();
             while self.lines.recv().await.is_some() {}
@@ -81,27 +81,27 @@ impl Terminal {
     }
 }
 
-fn edit(mut editor: DefaultEditor, typed: &mpsc::UnboundedSender<String>) {
+fn edit_lines(mut editor: DefaultEditor, input: &mpsc::UnboundedSender<String>) {
     while let Ok(line) = editor.readline(PROMPT) {
         let is_last = Input::parse(&line) == Ok(Input::Quit);
-        if typed.send(line).is_err() || is_last {
+        if input.send(line).is_err() || is_last {
             break;
         }
     }
 }
 
-fn show(mut printer: impl ExternalPrinter, mut shown: mpsc::UnboundedReceiver<String>) {
-    while let Some(text) = shown.blocking_recv() {
+fn print_lines(mut printer: impl ExternalPrinter, mut lines_to_print: mpsc::UnboundedReceiver<String>) {
+    while let Some(text) = lines_to_print.blocking_recv() {
         if printer.print(text).is_err() {
             break;
         }
     }
 }
 
-fn read(typed: &mpsc::UnboundedSender<String>) {
+fn read_lines(input: &mpsc::UnboundedSender<String>) {
     let lines = io::stdin().lock().lines();
     for line in lines.map_while(Result::ok) {
-        if typed.send(line).is_err() {
+        if input.send(line).is_err() {
             break;
         }
     }

@@ -1,143 +1,147 @@
-//! What a chat shows, as lines that are only ever added. Pure: updates in, lines out.
+//! Text of a chat. Updates go in, lines come out; lines are only appended, never changed. No I/O.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use letsapp_core::id::{MessageId, Seq, UserId};
 use letsapp_core::protocol::{Message, MessageKind, Receipt, ReceiptStatus, Watermarks};
 
-use crate::cli::out::{Paint, Style};
+use crate::cli::output::{Colours, Style};
 use crate::cli::render::{self, Names};
-use crate::cli::text::harmless;
+use crate::cli::sanitize::sanitize;
 
-/// Whether what one types stays on the screen by itself.
+/// Whether typed lines stay visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Echo {
-    /// It does: a terminal.
-    Terminal,
-    /// It does not: a pipe.
-    Nothing,
+    /// Yes, on a terminal.
+    On,
+    /// No, from a pipe.
+    Off,
 }
 
-/// One conversation on the screen.
+/// The messages of a conversation, and the lines that show them.
 #[derive(Debug)]
 pub(super) struct View {
     pub(super) names: Names,
-    paint: Paint,
+    colours: Colours,
     echo: Echo,
     messages: BTreeMap<Seq, Message>,
-    others: HashMap<UserId, Watermarks>,
-    typed: HashSet<MessageId>,
-    told: Option<(Seq, ReceiptStatus)>,
+    /// Watermarks of the other members.
+    watermarks: HashMap<UserId, Watermarks>,
+    /// Ids of messages sent from here whose update has not arrived yet.
+    expected_echoes: HashSet<MessageId>,
+    /// The latest own message whose ticks are shown, with its status.
+    shown_status: Option<(Seq, ReceiptStatus)>,
 }
 
 impl View {
-    pub(super) fn new(names: Names, paint: Paint, echo: Echo) -> Self {
+    pub(super) fn new(names: Names, colours: Colours, echo: Echo) -> Self {
         Self {
             names,
-            paint,
+            colours,
             echo,
             messages: BTreeMap::new(),
-            others: HashMap::new(),
-            typed: HashSet::new(),
-            told: None,
+            watermarks: HashMap::new(),
+            expected_echoes: HashSet::new(),
+            shown_status: None,
         }
     }
 
-    /// Shows a part of the history.
+    /// Returns the lines for a part of the history.
     pub(super) fn history(&mut self, messages: Vec<Message>) -> Vec<String> {
-        let lines = messages.iter().map(|message| self.whole(message)).collect();
+        let lines = messages.iter().map(|message| self.format_message(message)).collect();
         self.messages
             .extend(messages.into_iter().map(|message| (message.seq, message)));
-        self.told = self.latest_own();
+        self.shown_status = self.latest_own_status();
         lines
     }
 
-    /// Takes it that a message with this id was typed here.
-    pub(super) fn typed(&mut self, id: MessageId) {
-        self.typed.insert(id);
+    /// Marks a message as sent from here, so that its text is not repeated on a terminal.
+    pub(super) fn expect_echo(&mut self, id: MessageId) {
+        self.expected_echoes.insert(id);
     }
 
-    /// Shows a message, or what has become of it.
+    /// Returns the lines for a new message, or for the changes of a known one.
     pub(super) fn message(&mut self, message: Message) -> Vec<String> {
         let sender = message.sender_id;
+        // Members who write have read what was written before.
         if message.kind == MessageKind::User && !self.names.is_me(sender) {
-            let marks = self.others.entry(sender).or_default();
-            marks.delivered_seq = marks.delivered_seq.max(message.seq);
-            marks.read_seq = marks.read_seq.max(message.seq);
+            let known = self.watermarks.entry(sender).or_default();
+            known.delivered_seq = known.delivered_seq.max(message.seq);
+            known.read_seq = known.read_seq.max(message.seq);
         }
         let lines = match self.messages.get(&message.seq) {
             Some(known) if known.rev >= message.rev => return Vec::new(),
-            Some(known) => self.changes(known, &message),
-            None if self.typed.remove(&message.id) && self.echo == Echo::Terminal => {
+            Some(known) => self.format_changes(known, &message),
+            None if self.expected_echoes.remove(&message.id) && self.echo == Echo::On => {
                 let status = self.status(&message).unwrap_or(ReceiptStatus::Sent);
-                vec![self.aside(&format!("{} #{}", render::ticks(status, self.paint), message.seq))]
+                vec![self.indented(&format!("{} #{}", render::ticks(status, self.colours), message.seq))]
             }
-            None => vec![self.whole(&message)],
+            None => vec![self.format_message(&message)],
         };
         self.messages.insert(message.seq, message);
-        self.told = self.latest_own().max(self.told);
+        self.shown_status = self.latest_own_status().max(self.shown_status);
         lines
     }
 
-    /// Takes in how far others have received and read, and shows it of one's latest message.
+    /// Applies receipts of other members. Returns a line if they change the ticks of the latest own message.
     pub(super) fn receipts(&mut self, items: &[Receipt]) -> Vec<String> {
         for Receipt { user_id, watermarks } in items {
             if !self.names.is_me(*user_id) {
-                let marks = self.others.entry(*user_id).or_default();
-                marks.delivered_seq = marks.delivered_seq.max(watermarks.delivered_seq);
-                marks.read_seq = marks.read_seq.max(watermarks.read_seq);
+                let known = self.watermarks.entry(*user_id).or_default();
+                known.delivered_seq = known.delivered_seq.max(watermarks.delivered_seq);
+                known.read_seq = known.read_seq.max(watermarks.read_seq);
             }
         }
-        let latest = self.latest_own();
-        if latest <= self.told {
+        let latest = self.latest_own_status();
+        if latest <= self.shown_status {
             return Vec::new();
         }
-        self.told = latest;
-        let line = |(seq, status)| self.aside(&format!("{} #{seq}", render::ticks(status, self.paint)));
+        self.shown_status = latest;
+        let line = |(seq, status)| self.indented(&format!("{} #{seq}", render::ticks(status, self.colours)));
         latest.map(line).into_iter().collect()
     }
 
-    /// Says something about the connection or the conversation.
-    pub(super) fn notice(&self, words: &str) -> String {
-        self.paint.paint(Style::Dim, &format!("— {words}"))
+    /// Returns a line about the connection or the conversation.
+    pub(super) fn notice(&self, text: &str) -> String {
+        self.colours.apply(Style::Dim, &format!("— {text}"))
     }
 
-    /// Says what went wrong.
-    pub(super) fn failure(&self, words: &str) -> String {
-        format!("{} {}", self.paint.paint(Style::Bad, "✗"), harmless(words))
+    /// Returns a line about a failure.
+    pub(super) fn failure(&self, text: &str) -> String {
+        format!("{} {}", self.colours.apply(Style::Error, "✗"), sanitize(text))
     }
 
-    /// Returns one's own latest message that still stands.
-    pub(super) fn latest_mine(&self) -> Option<&Message> {
+    /// Returns the latest message that the user has sent and not deleted.
+    pub(super) fn latest_own_message(&self) -> Option<&Message> {
         let mut latest = self.messages.values().rev();
-        latest.find(|message| self.names.is_me(message.sender_id) && stands(message))
+        latest.find(|message| self.names.is_me(message.sender_id) && is_user_message(message))
     }
 
-    /// Returns the latest message of the others that still stands.
-    pub(super) fn latest_theirs(&self) -> Option<&Message> {
+    /// Returns the latest message of another member that is not deleted.
+    pub(super) fn latest_other_message(&self) -> Option<&Message> {
         let mut latest = self.messages.values().rev();
-        latest.find(|message| !self.names.is_me(message.sender_id) && stands(message))
+        latest.find(|message| !self.names.is_me(message.sender_id) && is_user_message(message))
     }
 
     pub(super) fn find(&self, seq: Seq) -> Option<&Message> {
         self.messages.get(&seq)
     }
 
-    /// Returns how far there is something to read: what is one's own needs no reading.
-    pub(super) fn last_of_others(&self) -> Option<Seq> {
+    /// Returns the number of the last message of another member, up to which there is something to mark as read.
+    pub(super) fn last_other_seq(&self) -> Option<Seq> {
         let mut latest = self.messages.values().rev();
         let last = latest.find(|message| !self.names.is_me(message.sender_id));
         last.map(|message| message.seq)
     }
 
-    fn latest_own(&self) -> Option<(Seq, ReceiptStatus)> {
-        let message = self.latest_mine()?;
+    fn latest_own_status(&self) -> Option<(Seq, ReceiptStatus)> {
+        let message = self.latest_own_message()?;
         Some((message.seq, self.status(message)?))
     }
 
-    /// How far one's own message has come to all the others.
+    /// Returns the lowest status of an own message among the other members.
     fn status(&self, message: &Message) -> Option<ReceiptStatus> {
-        if !self.names.is_me(message.sender_id) || !stands(message) {
+        if !self.names.is_me(message.sender_id) || !is_user_message(message) {
             return None;
         }
         let of = |marks: &Watermarks| match message.seq {
@@ -145,14 +149,14 @@ impl View {
             seq if seq <= marks.delivered_seq => ReceiptStatus::Delivered,
             _ => ReceiptStatus::Sent,
         };
-        Some(self.others.values().map(of).min().unwrap_or(ReceiptStatus::Sent))
+        Some(self.watermarks.values().map(of).min().unwrap_or(ReceiptStatus::Sent))
     }
 
-    fn whole(&self, message: &Message) -> String {
-        render::message(message, &self.names, self.paint, self.status(message))
+    fn format_message(&self, message: &Message) -> String {
+        render::message(message, &self.names, self.colours, self.status(message))
     }
 
-    fn changes(&self, known: &Message, now: &Message) -> Vec<String> {
+    fn format_changes(&self, known: &Message, now: &Message) -> Vec<String> {
         let (seq, who) = (now.seq, self.names.name(now.sender_id));
         if now.deleted_at.is_some() {
             return if known.deleted_at.is_some() {
@@ -165,8 +169,8 @@ impl View {
         if now.body != known.body {
             lines.push(format!(
                 "{} {}",
-                self.notice(&format!("#{seq} of {who} now says:")),
-                harmless(&now.body)
+                self.notice(&format!("#{seq} by {who} was edited:")),
+                sanitize(&now.body)
             ));
         }
         if now.reactions != known.reactions {
@@ -181,24 +185,24 @@ impl View {
         lines
     }
 
-    fn aside(&self, words: &str) -> String {
-        format!("    {words}")
+    fn indented(&self, text: &str) -> String {
+        format!("    {text}")
     }
 }
 
-fn stands(message: &Message) -> bool {
+fn is_user_message(message: &Message) -> bool {
     message.kind == MessageKind::User && message.deleted_at.is_none()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::render::tests::{ANA, BEN, names, said};
+    use crate::cli::render::tests::{ANA, BEN, message_from, names};
     use letsapp_core::protocol::ReactionSummary;
     use letsapp_core::time::Timestamp;
 
     fn view() -> View {
-        View::new(names(), Paint::Plain, Echo::Terminal)
+        View::new(names(), Colours::Off, Echo::On)
     }
 
     fn ben(delivered: u64, read: u64) -> [Receipt; 1] {
@@ -213,40 +217,40 @@ mod tests {
     }
 
     #[test]
-    fn what_one_typed_gets_its_tick_and_is_not_repeated() {
+    fn an_own_message_gets_a_tick_and_is_not_repeated() {
         let mut view = view();
         view.receipts(&ben(0, 0));
-        let message = said(ANA, 1, 1, "hello");
-        view.typed(message.id);
+        let message = message_from(ANA, 1, 1, "hello");
+        view.expect_echo(message.id);
         assert_eq!(view.message(message), ["    ✓ #1"]);
-        let elsewhere = view.message(said(ANA, 2, 2, "from my phone"));
+        let elsewhere = view.message(message_from(ANA, 2, 2, "from my phone"));
         assert!(elsewhere[0].ends_with("#2 you: from my phone ✓"), "{elsewhere:?}");
     }
 
     #[test]
-    fn ticks_of_the_latest_message_are_told_as_they_rise() {
+    fn ticks_of_the_latest_own_message_are_shown_as_they_advance() {
         let mut view = view();
         view.receipts(&ben(0, 0));
-        view.message(said(ANA, 1, 1, "one"));
-        view.message(said(ANA, 2, 2, "two"));
-        assert_eq!(view.receipts(&ben(1, 1)), [""; 0], "an earlier one is of no interest");
+        view.message(message_from(ANA, 1, 1, "one"));
+        view.message(message_from(ANA, 2, 2, "two"));
+        assert_eq!(view.receipts(&ben(1, 1)), [""; 0], "only the latest one is shown");
         assert_eq!(view.receipts(&ben(2, 1)), ["    ✓✓ #2"]);
         assert_eq!(view.receipts(&ben(2, 2)), ["    ✓✓ read #2"]);
         assert_eq!(view.receipts(&ben(2, 2)), [""; 0]);
-        assert_eq!(view.receipts(&ben(1, 1)), [""; 0], "they only rise");
+        assert_eq!(view.receipts(&ben(1, 1)), [""; 0], "watermarks only advance");
     }
 
     #[test]
-    fn who_answers_has_read() {
+    fn a_reply_counts_as_a_read_receipt() {
         let mut view = view();
         view.receipts(&ben(0, 0));
-        view.message(said(ANA, 1, 1, "one"));
-        view.message(said(BEN, 2, 2, "two"));
+        view.message(message_from(ANA, 1, 1, "one"));
+        view.message(message_from(BEN, 2, 2, "two"));
         assert_eq!(view.status(view.find(Seq(1)).unwrap()), Some(ReceiptStatus::Read));
     }
 
     #[test]
-    fn in_a_group_the_slowest_counts() {
+    fn in_a_group_the_lowest_status_is_shown() {
         let mut view = view();
         let carol = UserId::from_bytes([3; 16]);
         view.receipts(&ben(0, 0));
@@ -254,7 +258,7 @@ mod tests {
             user_id: carol,
             watermarks: Watermarks::default(),
         }]);
-        view.message(said(ANA, 1, 1, "one"));
+        view.message(message_from(ANA, 1, 1, "one"));
         assert_eq!(view.receipts(&ben(1, 1)), [""; 0]);
         let read = Watermarks {
             delivered_seq: Seq(1),
@@ -270,15 +274,15 @@ mod tests {
     }
 
     #[test]
-    fn what_becomes_of_a_message_is_told() {
+    fn changes_of_a_message_are_shown() {
         let mut view = view();
-        let first = said(BEN, 1, 1, "helo");
+        let first = message_from(BEN, 1, 1, "helo");
         view.message(first.clone());
         let edited = Message {
             body: "hello".to_owned(),
-            ..said(BEN, 1, 2, "")
+            ..message_from(BEN, 1, 2, "")
         };
-        assert_eq!(view.message(edited.clone()), ["— #1 of Ben now says: hello"]);
+        assert_eq!(view.message(edited.clone()), ["— #1 by Ben was edited: hello"]);
         assert_eq!(view.message(edited.clone()), [""; 0], "once");
         let heart = ReactionSummary {
             emoji: "❤".to_owned(),
@@ -287,33 +291,36 @@ mod tests {
         };
         let liked = Message {
             reactions: vec![heart],
-            ..said(BEN, 1, 3, "hello")
+            ..message_from(BEN, 1, 3, "hello")
         };
         assert_eq!(view.message(liked), ["— #1 has [❤ 1]"]);
-        assert_eq!(view.message(said(BEN, 1, 4, "hello")), ["— #1 has no reactions"]);
+        assert_eq!(
+            view.message(message_from(BEN, 1, 4, "hello")),
+            ["— #1 has no reactions"]
+        );
         let gone = Message {
             deleted_at: Some(Timestamp::from_millis(9)),
-            ..said(BEN, 1, 5, "")
+            ..message_from(BEN, 1, 5, "")
         };
         assert_eq!(view.message(gone), ["— #1 was deleted"]);
     }
 
     #[test]
-    fn commands_without_a_number_mean_the_latest_that_stands() {
+    fn commands_without_a_number_refer_to_the_latest_message() {
         let mut view = view();
         view.history(vec![
-            said(ANA, 1, 1, "a"),
-            said(BEN, 2, 2, "b"),
-            said(ANA, 3, 3, "c"),
-            said(BEN, 4, 4, "d"),
+            message_from(ANA, 1, 1, "a"),
+            message_from(BEN, 2, 2, "b"),
+            message_from(ANA, 3, 3, "c"),
+            message_from(BEN, 4, 4, "d"),
         ]);
-        assert_eq!(view.latest_mine().unwrap().seq, Seq(3));
-        assert_eq!(view.latest_theirs().unwrap().seq, Seq(4));
+        assert_eq!(view.latest_own_message().unwrap().seq, Seq(3));
+        assert_eq!(view.latest_other_message().unwrap().seq, Seq(4));
         view.message(Message {
             deleted_at: Some(Timestamp::from_millis(9)),
-            ..said(ANA, 3, 5, "")
+            ..message_from(ANA, 3, 5, "")
         });
-        assert_eq!(view.latest_mine().unwrap().seq, Seq(1));
-        assert_eq!(view.last_of_others(), Some(Seq(4)));
+        assert_eq!(view.latest_own_message().unwrap().seq, Seq(1));
+        assert_eq!(view.last_other_seq(), Some(Seq(4)));
     }
 }

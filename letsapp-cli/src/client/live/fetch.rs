@@ -1,15 +1,16 @@
-//! Filling holes: what changed in a conversation, asked for over HTTP.
+//! Fetching the changes of a conversation over HTTP, to fill a gap between events.
 
 use futures_util::future::BoxFuture;
 use letsapp_core::id::{ConversationId, Rev};
 use letsapp_core::protocol::Code;
 
-use super::follow::{FetchError, Fetched};
+use super::tracker::{FetchError, Fetched};
 use crate::{Client, Page};
 
+/// A fetch in progress.
 pub(super) type Fetching = BoxFuture<'static, (ConversationId, Result<Fetched, FetchError>)>;
 
-/// Fetches all changes after a position, part by part.
+/// Fetches all changes after `after`, page by page.
 pub(super) async fn fetch(
     client: Client,
     id: ConversationId,
@@ -31,9 +32,9 @@ pub(super) async fn fetch(
                 }
             }
             Err(error) => {
-                tracing::debug!(%error, conversation.id = %id, "changes are not to be had");
-                let gone = matches!(error.code(), Some(Code::NotFound | Code::Forbidden));
-                return (id, Err(if gone { FetchError::Gone } else { FetchError::Later }));
+                tracing::debug!(%error, conversation.id = %id, "fetching changes failed");
+                let is_gone = matches!(error.code(), Some(Code::NotFound | Code::Forbidden));
+                return (id, Err(if is_gone { FetchError::Gone } else { FetchError::Later }));
             }
         }
     }

@@ -1,14 +1,14 @@
-//! The live connection: a handle to speak with, a stream to listen to, and a task that keeps both going.
+//! The live connection: a handle that sends requests, a stream of updates, and the task that serves both.
 //!
-//! What is decided is decided by machines without IO: [`reconnect`] when to dial, [`outbox`] what to send again,
-//! [`follow`] what the consumer has not been told yet.
+//! All decisions are made by state machines without I/O: [`reconnect`] decides when to connect, [`request_queue`] which
+//! requests to send again, and [`tracker`] which updates to deliver. [`driver`] connects them to the network.
 
 mod driver;
 mod fetch;
-mod follow;
-mod outbox;
 mod reconnect;
+mod request_queue;
 mod socket;
+mod tracker;
 mod update;
 
 use std::sync::Arc;
@@ -25,30 +25,31 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Http;
-use super::routes::named;
+use super::routes::with_message_id;
 use crate::{Client, ClientError};
 use driver::{Command, Driver};
 pub use reconnect::Backoff;
 pub use update::{Position, Positions, Update, Updates};
 
-/// How many updates wait for the consumer inside the channel; more wait in the driver.
-const CHANNEL: usize = 16;
+/// Number of updates that fit into the channel to the consumer. Small, because a waiting update costs memory and the
+/// driver's backlog holds the rest.
+const UPDATE_CHANNEL_SIZE: usize = 16;
 
-/// The speaking half of a live connection. Cheap to clone.
+/// Handle of a live connection, to send requests with. Cheap to clone.
 ///
-/// What is asked while there is no connection waits for the next one; what was not answered when a connection was lost
-/// is asked again, messages with the same id, so that none is sent twice. Dropping a future does not take back what it
-/// has asked.
+/// A request made while there is no connection is sent with the next one. Requests that were not answered before a
+/// connection was lost are sent again. Each message keeps its id, so none is stored twice. Dropping the future of a
+/// request does not cancel the request.
 ///
-/// The connection ends with [`close`](Self::close), with the session, or when all its handles and the stream of updates
-/// are dropped.
+/// The connection ends with [`close`](Self::close), with the session, or when all handles and the stream of updates
+/// have been dropped.
 #[derive(Clone, Debug)]
 pub struct Live {
     http: Arc<Http>,
     commands: mpsc::UnboundedSender<Command>,
 }
 
-/// Begins a live connection.
+/// Builder of a live connection.
 #[derive(Clone, Debug)]
 pub struct LiveBuilder {
     http: Arc<Http>,
@@ -57,7 +58,7 @@ pub struct LiveBuilder {
 }
 
 impl Client {
-    /// Begins a live connection.
+    /// Returns a builder for a live connection.
     ///
     /// ```no_run
     /// # use letsapp_cli::{Client, Update};
@@ -67,7 +68,7 @@ impl Client {
     /// while let Some(update) = updates.next().await {
     ///     match update {
     ///         Update::Message(message) if message.sender_id != me => {
-    ///             live.say(message.conversation_id, format!("You said: {}", message.body)).await?;
+    ///             live.send_text(message.conversation_id, format!("You said: {}", message.body)).await?;
     ///         }
     ///         Update::Disconnected { reason, .. } => eprintln!("offline: {reason}"),
     ///         _ => {}
@@ -76,8 +77,9 @@ impl Client {
     /// # Ok(()) }
     /// ```
     ///
-    /// To show what was said before as well, wait for the first [`Update::CaughtUp`], then read the
-    /// [`history`](Self::history): whatever it does not hold comes as an update. What both hold has the same `rev`.
+    /// To show earlier messages too, wait for the first [`Update::CaughtUp`] before reading the
+    /// [`history`](Self::history). Messages that the history does not contain arrive as updates. If a message appears
+    /// in both, its `rev` is the same.
     pub fn live(&self) -> LiveBuilder {
         LiveBuilder {
             http: Arc::clone(&self.http),
@@ -88,27 +90,27 @@ impl Client {
 }
 
 impl LiveBuilder {
-    /// Begins where a former run ended, see [`Updates::positions`]: what happened since is handed over. Without it, what
-    /// is there at the beginning is history, and not told as new.
+    /// Continues where an earlier run has stopped (see [`Updates::positions`]), and delivers what has happened since.
+    /// Without positions, messages that exist when the connection starts are not delivered.
     #[must_use]
     pub fn positions(self, positions: Positions) -> Self {
         Self { positions, ..self }
     }
 
-    /// Waits so long between attempts to connect.
+    /// Sets the delays between attempts to connect.
     #[must_use]
     pub fn backoff(self, backoff: Backoff) -> Self {
         Self { backoff, ..self }
     }
 
-    /// Starts connecting, in a task of its own.
+    /// Starts connecting, in a new task.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// Panics outside a tokio runtime.
     pub fn start(self) -> (Live, Updates) {
         let (commands, inbox) = mpsc::unbounded_channel();
-        let (steps, outlet) = mpsc::channel(CHANNEL);
-        let driver = Driver::new(Arc::clone(&self.http), &self.positions, self.backoff, inbox, steps);
+        let (deliveries, outlet) = mpsc::channel(UPDATE_CHANNEL_SIZE);
+        let driver = Driver::new(Arc::clone(&self.http), &self.positions, self.backoff, inbox, deliveries);
         tokio::spawn(driver.run());
         (
             Live {
@@ -116,7 +118,7 @@ impl LiveBuilder {
                 commands,
             },
             Updates {
-                steps: outlet,
+                deliveries: outlet,
                 positions: self.positions,
             },
         )
@@ -124,47 +126,52 @@ impl LiveBuilder {
 }
 
 impl Live {
-    /// Returns the client whose session this is, for everything that goes over HTTP.
+    /// Returns the client that this connection belongs to, for requests over HTTP.
     pub fn client(&self) -> Client {
         Client {
             http: Arc::clone(&self.http),
         }
     }
 
-    /// Sends a message, and returns once it can't be lost.
+    /// Sends a message and returns it once the server has stored it. A message without an `id` gets one.
     ///
     /// # Errors
-    /// `forbidden` or `not_found` where one may not write; [`ClientError::SignedOut`] when the session is over.
+    /// `forbidden` or `not_found` if the user may not write in the conversation; [`ClientError::SignedOut`] if the
+    /// session has ended.
     pub async fn send(&self, conversation_id: ConversationId, request: SendMessage) -> Result<Message, ClientError> {
-        self.ask(
+        self.request(
             Op::MessageSend,
             InConversation {
                 conversation_id,
-                request: named(request),
+                request: with_message_id(request),
             },
         )
         .await
     }
 
-    /// Sends some words: [`send`](Self::send) in short.
+    /// Sends a message that consists of text only. Shorthand for [`send`](Self::send).
     ///
     /// # Errors
-    /// [`ClientError::Text`] when they can't be a message's body, otherwise as [`send`](Self::send).
-    pub async fn say(&self, conversation_id: ConversationId, words: impl Into<String>) -> Result<Message, ClientError> {
-        self.send(conversation_id, SendMessage::text(words)?).await
+    /// [`ClientError::Text`] if the text is not valid as a message's body, otherwise as [`send`](Self::send).
+    pub async fn send_text(
+        &self,
+        conversation_id: ConversationId,
+        text: impl Into<String>,
+    ) -> Result<Message, ClientError> {
+        self.send(conversation_id, SendMessage::text(text)?).await
     }
 
-    /// Changes the words of one's own message.
+    /// Changes the text of a message that the user has sent.
     ///
     /// # Errors
-    /// `forbidden` when it is another's, or too old.
+    /// `forbidden` if another user has sent it, or if it is too old to be edited.
     pub async fn edit(
         &self,
         conversation_id: ConversationId,
         seq: Seq,
         request: EditMessage,
     ) -> Result<Message, ClientError> {
-        self.ask(
+        self.request(
             Op::MessageEdit,
             AtMessage {
                 conversation_id,
@@ -175,12 +182,12 @@ impl Live {
         .await
     }
 
-    /// Deletes a message for everyone.
+    /// Deletes a message for all members.
     ///
     /// # Errors
-    /// `forbidden` when it is another's and one is no admin.
+    /// `forbidden` if another user has sent it and this user is not an admin.
     pub async fn delete(&self, conversation_id: ConversationId, seq: Seq) -> Result<Message, ClientError> {
-        self.ask(
+        self.request(
             Op::MessageDelete,
             AtMessage {
                 conversation_id,
@@ -191,13 +198,13 @@ impl Live {
         .await
     }
 
-    /// Puts a reaction on a message, in place of one's own before.
+    /// Adds a reaction to a message. Replaces the user's previous one.
     ///
     /// # Errors
-    /// `not_found` when one may not see the message.
+    /// `not_found` if the user may not see the message.
     pub async fn react(&self, conversation_id: ConversationId, seq: Seq, emoji: Emoji) -> Result<Message, ClientError> {
         let request = React { emoji, remove: false };
-        self.ask(
+        self.request(
             Op::MessageReact,
             AtMessage {
                 conversation_id,
@@ -208,10 +215,10 @@ impl Live {
         .await
     }
 
-    /// Takes a reaction off again.
+    /// Removes the user's reaction from a message.
     ///
     /// # Errors
-    /// `not_found` when one may not see the message.
+    /// `not_found` if the user may not see the message.
     pub async fn unreact(
         &self,
         conversation_id: ConversationId,
@@ -219,7 +226,7 @@ impl Live {
         emoji: Emoji,
     ) -> Result<Message, ClientError> {
         let request = React { emoji, remove: true };
-        self.ask(
+        self.request(
             Op::MessageReact,
             AtMessage {
                 conversation_id,
@@ -230,16 +237,16 @@ impl Live {
         .await
     }
 
-    /// Tells how far one has received and read.
+    /// Raises the user's delivery and read watermarks in a conversation.
     ///
     /// # Errors
-    /// `validation_failed` past the newest message.
+    /// `validation_failed` if a watermark is beyond the newest message.
     pub async fn acknowledge(
         &self,
         conversation_id: ConversationId,
         request: ReceiptRequest,
     ) -> Result<Watermarks, ClientError> {
-        self.ask(
+        self.request(
             Op::Receipt,
             InConversation {
                 conversation_id,
@@ -249,30 +256,31 @@ impl Live {
         .await
     }
 
-    /// Tells the other members that one types, or has stopped. To be said again while it lasts, as often as one likes.
+    /// Tells the other members that the user is typing, or has stopped. Call it again while the user types; the server
+    /// limits how many of these events it sends.
     ///
     /// # Errors
-    /// `forbidden` or `not_found` where one is no member.
+    /// `forbidden` or `not_found` unless the user is a member.
     pub async fn typing(&self, conversation_id: ConversationId, typing: bool) -> Result<(), ClientError> {
         let request = InConversation {
             conversation_id,
             request: SetTyping { typing },
         };
-        self.ask::<IgnoredAny>(Op::Typing, request).await.map(|_| ())
+        self.request::<IgnoredAny>(Op::Typing, request).await.map(|_| ())
     }
 
-    /// Asks who of some users is there, and has [`Update::Presence`] tell of them, now and from here on, beside those
-    /// who are watched already. It lasts as long as the connection: ask again after [`Update::Connected`].
+    /// Returns the presence of some users and watches them, in addition to those watched before: every change arrives
+    /// as [`Update::Presence`]. A watch ends with the connection, so it must be repeated after [`Update::Connected`].
     ///
     /// # Errors
-    /// `validation_failed` for more than 1,024 at once.
+    /// `validation_failed` for more than 1,024 ids at once.
     pub async fn watch_presence(&self, user_ids: Vec<UserId>) -> Result<Vec<Presence>, ClientError> {
         let request = WatchPresence { user_ids };
-        let found: Items<Presence> = self.ask(Op::PresenceWatch, request).await?;
+        let found: Items<Presence> = self.request(Op::PresenceWatch, request).await?;
         Ok(found.items)
     }
 
-    /// Ends the connection, and with it the stream of updates. What is not answered by then fails with
+    /// Closes the connection and ends the stream of updates. Requests without a reply fail with
     /// [`ClientError::Closed`].
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();
@@ -281,13 +289,13 @@ impl Live {
         }
     }
 
-    async fn ask<T: DeserializeOwned>(&self, op: Op, request: impl Serialize) -> Result<T, ClientError> {
+    async fn request<T: DeserializeOwned>(&self, op: Op, request: impl Serialize) -> Result<T, ClientError> {
         let data = serde_json::to_value(request).expect("requests are plain data");
-        let (answer, answered) = oneshot::channel();
+        let (reply, replied) = oneshot::channel();
         self.commands
-            .send(Command::Ask { op, data, answer })
+            .send(Command::Request { op, data, reply })
             .map_err(|_| ClientError::Closed)?;
-        let value: Value = answered.await.map_err(|_| ClientError::Closed)??;
+        let value: Value = replied.await.map_err(|_| ClientError::Closed)??;
         T::deserialize(value).map_err(|error| ClientError::unexpected(&self.http.server, &error))
     }
 }

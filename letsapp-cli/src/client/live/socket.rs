@@ -1,4 +1,4 @@
-//! One connection: dialing, frames in and out, and why it ended.
+//! One WebSocket connection: opening it, sending and receiving frames, and the reason for its end.
 
 use std::time::Duration;
 
@@ -17,47 +17,56 @@ use crate::ClientError;
 use crate::client::Http;
 
 const SUBPROTOCOL: &str = "letsapp.v1";
-const GREETING: Duration = Duration::from_secs(15);
-const WRITE: Duration = Duration::from_secs(20);
-/// What a sync answers can be large.
-const LARGEST: usize = 256 * 1024 * 1024;
 
-/// An open connection whose server has said hello.
+/// Limit for opening a connection: the TCP, TLS and WebSocket handshakes, a token refresh and the hello, each of which
+/// may take seconds on a slow mobile network.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Limit for sending. The network takes a frame within milliseconds, so a server that has not read for this long is not
+/// going to.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Maximum size of a frame. The reply to a sync can be large after a long absence; the limit only protects the client
+/// from running out of memory.
+const MAX_FRAME_BYTES: usize = 256 * 1024 * 1024;
+
+/// An open connection, after the server's hello.
 pub(super) struct Socket {
     inner: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(super) hello: Hello,
-    heard_at: Instant,
+    last_received_at: Instant,
 }
 
-/// What the server says.
+/// A frame from the server.
 #[derive(Debug)]
 pub(super) enum Incoming {
     Event(Event),
     Reply(u64, Result<Value, Problem>),
 }
 
-/// Why there is no connection, or no longer.
+/// The reason why a connection could not be opened or has ended.
 #[derive(Debug)]
-pub(super) enum Ended {
-    /// The session is over, or there is none.
+pub(super) enum Disconnect {
+    /// No session, or one that has ended. Holds the server's reason.
     SignedOut(String),
-    /// It may work again after so long.
-    Lost { reason: String, pause: Duration },
+    /// The connection failed. Another attempt can be made after `retry_after`.
+    Lost { reason: String, retry_after: Duration },
 }
 
 impl Socket {
-    /// Connects with the session's token, and with a fresh one if the server refuses that, and waits for the hello.
-    pub(super) async fn dial(http: &Http) -> Result<Self, Ended> {
-        timeout(GREETING, Self::greeted(http))
+    /// Opens a connection with the session's access token, refreshing the token if the server rejects it, and waits for
+    /// the hello.
+    pub(super) async fn dial(http: &Http) -> Result<Self, Disconnect> {
+        timeout(HELLO_TIMEOUT, Self::connect(http))
             .await
-            .unwrap_or_else(|_| Err(Ended::lost("no answer in time")))
+            .unwrap_or_else(|_| Err(Disconnect::lost("no answer in time")))
     }
 
-    async fn greeted(http: &Http) -> Result<Self, Ended> {
-        let access = http.session.access().map_err(Ended::from)?;
+    async fn connect(http: &Http) -> Result<Self, Disconnect> {
+        let access = http.session.access_token().map_err(Disconnect::from)?;
         let opened = match open(http, &access).await {
             Err(error) if status(&error) == Some(StatusCode::UNAUTHORIZED) => {
-                let access = http.renew(&access).await.map_err(Ended::from)?;
+                let access = http.renew(&access).await.map_err(Disconnect::from)?;
                 open(http, &access).await
             }
             result => result,
@@ -70,84 +79,87 @@ impl Socket {
                         Some(Incoming::Event(Event::Hello(hello))) => Ok(Self {
                             inner,
                             hello,
-                            heard_at: Instant::now(),
+                            last_received_at: Instant::now(),
                         }),
-                        _ => Err(Ended::lost("the server did not say hello")),
+                        _ => Err(Disconnect::lost("the server did not say hello")),
                     };
                 }
                 Ok(WsMessage::Close(frame)) => return Err(closed(frame.map(|frame| u16::from(frame.code)))),
                 Ok(_) => {}
-                Err(error) => return Err(Ended::lost(error)),
+                Err(error) => return Err(Disconnect::lost(error)),
             }
         }
-        Err(Ended::lost("the server hung up"))
+        Err(Disconnect::lost("the server hung up"))
     }
 
-    /// Waits for the next thing that the server says. Nothing is lost if the wait is given up.
-    pub(super) async fn next(&mut self) -> Result<Incoming, Ended> {
+    /// Returns the next frame. Cancel safe: no frame is lost if the future is dropped.
+    pub(super) async fn next(&mut self) -> Result<Incoming, Disconnect> {
         loop {
             let Some(frame) = self.inner.next().await else {
-                return Err(Ended::lost("the server hung up"));
+                return Err(Disconnect::lost("the server hung up"));
             };
-            self.heard_at = Instant::now();
+            self.last_received_at = Instant::now();
             match frame {
                 Ok(WsMessage::Text(text)) => match read(&text) {
-                    Some(Incoming::Event(Event::SessionRevoked { reason })) => return Err(Ended::SignedOut(reason)),
+                    Some(Incoming::Event(Event::SessionRevoked { reason })) => {
+                        return Err(Disconnect::SignedOut(reason));
+                    }
                     Some(incoming) => return Ok(incoming),
-                    None => tracing::debug!("the server said something that is unknown here"),
+                    None => tracing::debug!("ignoring a frame of an unknown kind"),
                 },
                 Ok(WsMessage::Close(frame)) => return Err(closed(frame.map(|frame| u16::from(frame.code)))),
-                // Pings are answered below.
+                // Pings are answered by tungstenite. They count as a sign of life.
                 Ok(_) => {}
-                Err(error) => return Err(Ended::lost(error)),
+                Err(error) => return Err(Disconnect::lost(error)),
             }
         }
     }
 
-    /// Puts a request in line; [`flush`](Self::flush) sends it.
-    pub(super) async fn feed(&mut self, request: &Request) -> Result<(), Ended> {
+    /// Writes a request into the send buffer. [`flush`](Self::flush) sends it.
+    pub(super) async fn feed(&mut self, request: &Request) -> Result<(), Disconnect> {
         let text = serde_json::to_string(request).expect("requests are plain data");
-        self.inner.feed(WsMessage::text(text)).await.map_err(Ended::lost)
+        self.inner.feed(WsMessage::text(text)).await.map_err(Disconnect::lost)
     }
 
-    /// Sends what is in line.
-    pub(super) async fn flush(&mut self) -> Result<(), Ended> {
-        match timeout(WRITE, self.inner.flush()).await {
-            Ok(flushed) => flushed.map_err(Ended::lost),
-            Err(_) => Err(Ended::lost("the server takes nothing any more")),
+    /// Sends the content of the send buffer.
+    pub(super) async fn flush(&mut self) -> Result<(), Disconnect> {
+        match timeout(WRITE_TIMEOUT, self.inner.flush()).await {
+            Ok(flushed) => flushed.map_err(Disconnect::lost),
+            Err(_) => Err(Disconnect::lost("the server has stopped reading")),
         }
     }
 
-    /// When a server that has said nothing, not even a ping, is to be taken for lost.
+    /// Returns the time at which the connection counts as lost if nothing arrives until then. Two pings of the server
+    /// may get lost before that.
     pub(super) fn deadline(&self) -> Instant {
-        self.heard_at + Duration::from_millis(self.hello.heartbeat_ms) * 5 / 2
+        self.last_received_at + Duration::from_millis(self.hello.heartbeat_ms) * 5 / 2
     }
 
-    /// Says goodbye, without waiting for the answer.
+    /// Sends a close frame, without waiting for the server's.
     pub(super) async fn close(mut self) {
-        let _ = timeout(WRITE, self.inner.close(None)).await;
+        let _ = timeout(WRITE_TIMEOUT, self.inner.close(None)).await;
     }
 }
 
-impl Ended {
-    #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
+impl Disconnect {
+    #[expect(clippy::needless_pass_by_value, reason = "the signature that map_err needs")]
     pub(super) fn lost(reason: impl ToString) -> Self {
         Self::Lost {
             reason: reason.to_string(),
-            pause: Duration::ZERO,
+            retry_after: Duration::ZERO,
         }
     }
 }
 
-impl From<ClientError> for Ended {
+impl From<ClientError> for Disconnect {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::SignedOut => Self::SignedOut(error.to_string()),
             error => {
-                let pause = error.retry_after().unwrap_or_default();
+                let retry_after = error.retry_after().unwrap_or_default();
                 Self::Lost {
                     reason: error.to_string(),
-                    pause,
+                    retry_after,
                 }
             }
         }
@@ -162,10 +174,12 @@ async fn open(http: &Http, access: &str) -> Result<WebSocketStream<MaybeTlsStrea
         .into_client_request()?;
     let config = WebSocketConfig::default()
         .read_buffer_size(16 * 1024)
+        // Half of tungstenite's default is plenty for chat messages; a bot may have many connections open.
         .write_buffer_size(16 * 1024)
-        .max_message_size(Some(LARGEST))
-        .max_frame_size(Some(LARGEST));
+        .max_message_size(Some(MAX_FRAME_BYTES))
+        .max_frame_size(Some(MAX_FRAME_BYTES));
     let connector = Some(Connector::Rustls(http.tls.clone()));
+    // `true` disables Nagle's algorithm, which would delay small frames such as chat messages.
     let opened = tokio_tungstenite::connect_async_tls_with_config(request, Some(config), true, connector);
     opened.await.map(|(socket, _)| socket)
 }
@@ -177,35 +191,36 @@ fn status(error: &WsError) -> Option<StatusCode> {
     }
 }
 
-/// Says why a server did not let a connection be opened.
-fn refusal(error: &WsError) -> Ended {
+/// Converts the error of a WebSocket handshake.
+fn refusal(error: &WsError) -> Disconnect {
     let WsError::Http(response) = error else {
-        return Ended::lost(error);
+        return Disconnect::lost(error);
     };
-    let pause = response
+    let retry_after = response
         .headers()
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse().ok());
-    let pause = pause.map(Duration::from_secs).unwrap_or_default();
-    Ended::Lost {
-        reason: format!("the server answered {}", response.status()),
-        pause,
+    let retry_after = retry_after.map(Duration::from_secs).unwrap_or_default();
+    Disconnect::Lost {
+        reason: format!("the server responded with status {}", response.status()),
+        retry_after,
     }
 }
 
-/// Says why a server has closed a connection.
-fn closed(code: Option<u16>) -> Ended {
+/// Converts the code of the server's close frame, as documented in its AsyncAPI document.
+fn closed(code: Option<u16>) -> Disconnect {
     match code {
-        Some(4001) => Ended::SignedOut("session_ended".to_owned()),
-        Some(1001) => Ended::lost("the server is going away"),
-        Some(4002) => Ended::lost("we were too slow for the server"),
-        Some(4003) => Ended::lost("we asked too much of the server"),
-        Some(code) => Ended::lost(format!("the server closed the connection with code {code}")),
-        None => Ended::lost("the server closed the connection"),
+        Some(4001) => Disconnect::SignedOut("session_ended".to_owned()),
+        Some(1001) => Disconnect::lost("the server is going away"),
+        Some(4002) => Disconnect::lost("this client was too slow to read its events"),
+        Some(4003) => Disconnect::lost("this client has sent too many requests"),
+        Some(code) => Disconnect::lost(format!("the server closed the connection with code {code}")),
+        None => Disconnect::lost("the server closed the connection"),
     }
 }
 
-/// Reads a frame. A newer server may send events, codes and words that are unknown here.
+/// Parses a frame. Returns `None` if it is unknown, since newer servers may send events that this version does not
+/// know.
 fn read(text: &str) -> Option<Incoming> {
     match serde_json::from_str(text) {
         Ok(Frame::Event(event)) => Some(Incoming::Event(event)),
@@ -218,6 +233,8 @@ fn read(text: &str) -> Option<Incoming> {
             result: ReplyResult::Error(problem),
         })) => Some(Incoming::Reply(id, Err(problem))),
         Err(_) => {
+            // An error code that this version does not know. The request has failed nevertheless, so its reply must not
+            // be ignored.
             let frame: Value = serde_json::from_str(text).ok()?;
             let (id, error) = (frame.get("id")?.as_u64()?, frame.get("error")?);
             let detail = error
@@ -238,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_read_and_what_is_unknown_is_not_an_error() {
+    fn frames_are_parsed_and_unknown_ones_ignored() {
         assert!(matches!(read(r#"{"id":7,"ok":{}}"#), Some(Incoming::Reply(7, Ok(_)))));
         let refused = r#"{"id":7,"error":{"code":"forbidden","title":"t","status":403,"detail":null,"errors":[]}}"#;
         let Some(Incoming::Reply(7, Err(problem))) = read(refused) else {
@@ -259,10 +276,10 @@ mod tests {
     }
 
     #[test]
-    fn only_the_end_of_the_session_is_for_good() {
-        assert!(matches!(closed(Some(4001)), Ended::SignedOut(_)));
+    fn only_the_end_of_the_session_is_final() {
+        assert!(matches!(closed(Some(4001)), Disconnect::SignedOut(_)));
         for code in [Some(1001), Some(1006), Some(4000), Some(4002), Some(4003), None] {
-            assert!(matches!(closed(code), Ended::Lost { .. }), "{code:?}");
+            assert!(matches!(closed(code), Disconnect::Lost { .. }), "{code:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a live connection hands to its consumer.
+//! Updates that a live connection delivers, and the positions up to which it has delivered them.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -7,66 +7,66 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use letsapp_core::id::{ConversationId, Rev, Seq, UserId};
-use letsapp_core::protocol::{Conversation, Event, Hello, Message, Presence, Receipt};
+use letsapp_core::protocol::{Conversation, Hello, Message, Presence, Receipt};
 use letsapp_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-/// Something that happened, to the account or to the connection.
+/// A change of the account's data or of the connection's state.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Update {
-    /// The connection stands, for the first time or again. What was missed follows, up to [`Update::CaughtUp`].
+    /// The connection is open, for the first time or again. Missed changes follow, then [`Update::CaughtUp`].
     Connected(Hello),
-    /// All that was missed has been handed over; what follows is live.
+    /// All missed changes have been delivered. Later updates arrive as they happen.
     CaughtUp,
-    /// There is no connection. It is being made again, without anyone's doing.
+    /// The connection was lost or could not be opened. It is opened again automatically.
     Disconnected {
-        /// What happened, for a person.
+        /// Reason in plain text, for a person to read.
         reason: String,
-        /// When the next attempt is made.
+        /// Time until the next attempt.
         retry_in: Duration,
     },
-    /// There is a new message; one's own are told too, whatever way they were sent.
+    /// A new message, including those that the user has sent from this or any other device.
     Message(Message),
-    /// A message was edited, deleted or reacted to: this is its present state.
+    /// An edited, deleted or reacted-to message, in its current state.
     MessageChanged(Message),
-    /// Somebody received or read more.
+    /// Receipts of other members have advanced.
     Receipts {
-        /// In which conversation.
+        /// The conversation.
         conversation_id: ConversationId,
-        /// Who, and how far.
+        /// The new watermarks of those members.
         items: Vec<Receipt>,
     },
-    /// A conversation is new, or it, or one's own part in it, is not what it was. At the beginning, every conversation
-    /// is told once.
+    /// A conversation is new, or it has changed, or the user's own settings of it have. Delivered once for every
+    /// conversation after the first connection.
     Conversation(Box<Conversation>),
-    /// One is out of a conversation.
+    /// The user is no longer a member of the conversation.
     ConversationRemoved(ConversationId),
-    /// Too much was missed in a conversation to be handed over: read its history anew.
+    /// More was missed in the conversation than can be delivered. Its history must be read again.
     Reset(ConversationId),
-    /// Somebody begins to type, still types, or has stopped. A message of theirs ends it too, and so do six seconds
-    /// without another word of it.
+    /// A member has started or stopped typing, or is still typing. Typing also ends with that member's next message,
+    /// and six seconds after the last update of this kind.
     Typing {
-        /// In which conversation.
+        /// The conversation.
         conversation_id: ConversationId,
-        /// Who.
+        /// The member.
         user_id: UserId,
-        /// Whether they type.
+        /// `false` if the member has stopped.
         typing: bool,
     },
-    /// Somebody who is a contact, or is [watched](crate::Live::watch_presence), comes or goes; or this is how they are
-    /// now, as the answer to who asked. What happens while there is no connection is not told: after
-    /// [`Update::Connected`], ask.
+    /// The presence of a contact or of a [watched](crate::Live::watch_presence) user has changed, or was requested.
+    /// Changes during an interruption are not delivered, so it must be requested again after [`Update::Connected`].
     Presence(Presence),
-    /// The session is over, and with it the stream: sign in again.
+    /// The session has ended, and so does the stream. The user must sign in again.
     SignedOut {
-        /// Why, as the server put it.
+        /// Reason as a machine-readable word, set by the server.
         reason: String,
     },
 }
 
-/// How far each conversation has been followed, to be kept where a consumer keeps its own state.
+/// The position of each conversation up to which changes have been delivered. A program that stores it can continue
+/// from there after a restart.
 ///
 /// ```
 /// # use letsapp_cli::Positions;
@@ -77,58 +77,61 @@ pub enum Update {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Positions {
-    /// When that was, by the server's clock; nothing has been followed yet if there is none.
+    /// Server time of the last complete sync. `None` before the first one.
     pub since: Option<Timestamp>,
-    /// Each conversation's.
+    /// Position in each conversation.
     pub conversations: BTreeMap<ConversationId, Position>,
 }
 
-/// How far a conversation has been followed.
+/// Position in a conversation up to which changes have been delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// All changes up to here are known.
+    /// Change number: all changes up to this one are known.
     pub rev: Rev,
-    /// The newest message that is known.
+    /// Number of the newest known message.
     pub seq: Seq,
 }
 
-/// The stream of [`Update`]s: each change of each message once, each conversation's in order of `rev`, no matter how
-/// often the connection was lost in between. It ends when the session is over, or [`Live::close`](crate::Live::close)
-/// was called.
+/// The stream of [`Update`]s. Delivers each change of each message once, and those of a conversation ordered by `rev`,
+/// no matter how often the connection was lost in between. Ends when the session ends or after
+/// [`Live::close`](crate::Live::close).
 #[derive(Debug)]
 pub struct Updates {
-    pub(super) steps: mpsc::Receiver<Step>,
+    pub(super) deliveries: mpsc::Receiver<Delivery>,
     pub(super) positions: Positions,
 }
 
-/// An update, and how it moves the consumer on.
+/// An update together with the position it moves the consumer to. A change that the user may not see moves the position
+/// without an update.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Step {
+pub(super) struct Delivery {
     pub(super) update: Option<Update>,
-    pub(super) moved: Option<(ConversationId, Option<Position>)>,
+    /// New position in a conversation. `None` inside if the conversation is no longer followed.
+    pub(super) position_change: Option<(ConversationId, Option<Position>)>,
     pub(super) since: Option<Timestamp>,
 }
 
 impl Updates {
-    /// Waits for the next update; `None` when there will be no more. Nothing is lost if the wait is given up.
+    /// Returns the next update, or `None` at the end of the stream. Cancel safe: no update is lost if the future is
+    /// dropped.
     pub async fn next(&mut self) -> Option<Update> {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
-    /// Returns how far what was handed over so far goes. To begin there after a restart of the program, keep it, and
-    /// give it to [`LiveBuilder::positions`](crate::LiveBuilder::positions).
+    /// Returns the positions after the last update that was delivered. Store them to continue from there in a later
+    /// run, with [`LiveBuilder::positions`](crate::LiveBuilder::positions).
     pub fn positions(&self) -> &Positions {
         &self.positions
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Update>> {
         loop {
-            let Some(step) = std::task::ready!(self.steps.poll_recv(context)) else {
+            let Some(delivery) = std::task::ready!(self.deliveries.poll_recv(context)) else {
                 return Poll::Ready(None);
             };
-            self.positions.apply(&step);
-            if step.update.is_some() {
-                return Poll::Ready(step.update);
+            self.positions.apply(&delivery);
+            if delivery.update.is_some() {
+                return Poll::Ready(delivery.update);
             }
         }
     }
@@ -143,36 +146,17 @@ impl Stream for Updates {
 }
 
 impl Positions {
-    fn apply(&mut self, step: &Step) {
-        match step.moved {
+    fn apply(&mut self, delivery: &Delivery) {
+        match delivery.position_change {
             Some((id, Some(position))) => drop(self.conversations.insert(id, position)),
             Some((id, None)) => drop(self.conversations.remove(&id)),
             None => {}
         }
-        self.since = step.since.or(self.since);
+        self.since = delivery.since.or(self.since);
     }
 }
 
-impl Update {
-    /// Returns what an event tells that is so at this moment, and not kept.
-    pub(super) fn passing(event: &Event) -> Option<Self> {
-        match *event {
-            Event::Typing {
-                conversation_id,
-                user_id,
-                typing,
-            } => Some(Self::Typing {
-                conversation_id,
-                user_id,
-                typing,
-            }),
-            Event::Presence(presence) => Some(Self::Presence(presence)),
-            _ => None,
-        }
-    }
-}
-
-impl From<Update> for Step {
+impl From<Update> for Delivery {
     fn from(update: Update) -> Self {
         Self {
             update: Some(update),

@@ -1,4 +1,4 @@
-//! Signing up, in and out.
+//! Routes of accounts and sessions.
 
 use letsapp_core::id::SessionId;
 use letsapp_core::protocol::requests::{ChangePassword, DeleteAccount, Login, Register};
@@ -8,77 +8,85 @@ use reqwest::Method;
 use crate::{Client, ClientError};
 
 impl Client {
-    /// Makes an account and signs in.
+    /// Creates an account and signs in.
     ///
     /// # Errors
-    /// `conflict` when the username is taken.
+    /// `conflict` if the username or the email is taken.
     pub async fn register(&self, request: &Register) -> Result<User, ClientError> {
         let signed_in = self
             .http
             .post(&["auth", "register"], request)
-            .by_anybody()
+            .without_auth()
             .reply()
             .await?;
-        self.begin(signed_in)
+        self.start_session(signed_in)
     }
 
-    /// Signs in.
+    /// Signs in and stores the tokens.
     ///
     /// # Errors
-    /// `unauthenticated` when the name or the password is wrong.
+    /// `unauthenticated` if the username or the password is wrong.
     pub async fn login(&self, request: &Login) -> Result<User, ClientError> {
-        let signed_in = self.http.post(&["auth", "login"], request).by_anybody().reply().await?;
-        self.begin(signed_in)
+        let signed_in = self
+            .http
+            .post(&["auth", "login"], request)
+            .without_auth()
+            .reply()
+            .await?;
+        self.start_session(signed_in)
     }
 
-    /// Signs out: the session ends, and its tokens are forgotten.
+    /// Signs out. The session ends and its tokens are removed from the store.
     ///
     /// # Errors
-    /// [`ClientError::SignedOut`] when there was no session.
+    /// [`ClientError::SignedOut`] if there was no session.
     pub async fn logout(&self) -> Result<(), ClientError> {
-        self.http.ask(Method::POST, &["auth", "logout"]).done().await?;
+        self.http
+            .request(Method::POST, &["auth", "logout"])
+            .no_content()
+            .await?;
         self.http.session.end()
     }
 
-    /// Changes the password, which ends every other session.
+    /// Changes the password, which ends every other session of the user.
     ///
     /// # Errors
-    /// When the current password is wrong.
+    /// `forbidden` if the current password is wrong.
     pub async fn change_password(&self, request: &ChangePassword) -> Result<(), ClientError> {
-        self.http.post(&["auth", "password"], request).done().await
+        self.http.post(&["auth", "password"], request).no_content().await
     }
 
-    /// Deletes one's account, which ends every session; the tokens are forgotten.
+    /// Deletes the user's account and ends all its sessions. The tokens are removed from the store.
     ///
     /// # Errors
-    /// `forbidden` when the password is wrong.
+    /// `forbidden` if the password is wrong.
     pub async fn delete_account(&self, request: &DeleteAccount) -> Result<(), ClientError> {
-        self.http.delete_with(&["me"], request).done().await?;
+        self.http.delete_with(&["me"], request).no_content().await?;
         self.http.session.end()
     }
 
-    /// Returns the devices that are signed in.
+    /// Returns the user's sessions, one per device that is signed in.
     ///
     /// # Errors
-    /// Those of any request.
+    /// Only those common to all requests.
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>, ClientError> {
         let list: Items<_> = self.http.get(&["auth", "sessions"]).reply().await?;
         Ok(list.items)
     }
 
-    /// Signs a device out.
+    /// Ends a session, which signs its device out.
     ///
     /// # Errors
-    /// `not_found` when there is no such session of one's own.
+    /// `not_found` if the user has no such session.
     pub async fn revoke_session(&self, session_id: SessionId) -> Result<(), ClientError> {
         self.http
             .delete(&["auth", "sessions", &session_id.to_string()])
-            .done()
+            .no_content()
             .await
     }
 
-    fn begin(&self, signed_in: SignedIn) -> Result<User, ClientError> {
-        self.http.session.begin(signed_in.tokens)?;
+    fn start_session(&self, signed_in: SignedIn) -> Result<User, ClientError> {
+        self.http.session.start(signed_in.tokens)?;
         Ok(signed_in.user)
     }
 }

@@ -1,4 +1,4 @@
-//! Contacts and blocks.
+//! Routes of contacts and blocks.
 
 use letsapp_core::id::UserId;
 use letsapp_core::protocol::requests::PutContact;
@@ -8,18 +8,18 @@ use reqwest::Method;
 use crate::{Client, ClientError, Page};
 
 impl Client {
-    /// Returns one's contacts.
+    /// Returns the user's contacts.
     ///
     /// # Errors
-    /// Those of any request.
+    /// Only those common to all requests.
     pub async fn contacts(&self, page: Page) -> Result<List<Contact>, ClientError> {
-        page.of_list(self.http.get(&["contacts"])).reply().await
+        page.apply_to(self.http.get(&["contacts"])).reply().await
     }
 
-    /// Lists somebody, or changes what one calls them.
+    /// Adds a contact, or changes the alias of an existing one.
     ///
     /// # Errors
-    /// `not_found` when there is no such user, `validation_failed` for oneself.
+    /// `not_found` if there is no such user, `validation_failed` for the user's own id.
     pub async fn put_contact(&self, user_id: UserId, request: &PutContact) -> Result<Contact, ClientError> {
         self.http
             .put(&["contacts", &user_id.to_string()], request)
@@ -27,38 +27,38 @@ impl Client {
             .await
     }
 
-    /// Takes somebody off one's list.
+    /// Removes a contact.
     ///
     /// # Errors
-    /// Those of any request.
+    /// Only those common to all requests.
     pub async fn remove_contact(&self, user_id: UserId) -> Result<(), ClientError> {
-        self.http.delete(&["contacts", &user_id.to_string()]).done().await
+        self.http.delete(&["contacts", &user_id.to_string()]).no_content().await
     }
 
-    /// Returns whom one blocks.
+    /// Returns the users that this user has blocked.
     ///
     /// # Errors
-    /// Those of any request.
+    /// Only those common to all requests.
     pub async fn blocks(&self, page: Page) -> Result<List<Block>, ClientError> {
-        page.of_list(self.http.get(&["blocks"])).reply().await
+        page.apply_to(self.http.get(&["blocks"])).reply().await
     }
 
-    /// Blocks somebody.
+    /// Blocks a user.
     ///
     /// # Errors
-    /// `not_found` when there is no such user, `validation_failed` for oneself.
+    /// `not_found` if there is no such user, `validation_failed` for the user's own id.
     pub async fn block(&self, user_id: UserId) -> Result<(), ClientError> {
         self.http
-            .ask(Method::PUT, &["blocks", &user_id.to_string()])
-            .done()
+            .request(Method::PUT, &["blocks", &user_id.to_string()])
+            .no_content()
             .await
     }
 
-    /// Takes a block down.
+    /// Removes a block.
     ///
     /// # Errors
-    /// Those of any request.
+    /// Only those common to all requests.
     pub async fn unblock(&self, user_id: UserId) -> Result<(), ClientError> {
-        self.http.delete(&["blocks", &user_id.to_string()]).done().await
+        self.http.delete(&["blocks", &user_id.to_string()]).no_content().await
     }
 }

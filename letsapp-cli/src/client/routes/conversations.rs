@@ -1,4 +1,4 @@
-//! Conversations and their members.
+//! Routes of conversations and their members.
 
 use letsapp_core::id::{ConversationId, UserId};
 use letsapp_core::protocol::requests::{
@@ -9,26 +9,27 @@ use letsapp_core::protocol::{Conversation, Items, List, Member, Receipt, Sync, S
 use crate::{Client, ClientError, Page};
 
 impl Client {
-    /// Returns one's conversations, the latest activity first.
+    /// Returns the user's conversations, the most recently active first.
     ///
     /// # Errors
-    /// Those of any request.
+    /// Only those common to all requests.
     pub async fn conversations(&self, page: Page) -> Result<List<Conversation>, ClientError> {
-        page.of_list(self.http.get(&["conversations"])).reply().await
+        page.apply_to(self.http.get(&["conversations"])).reply().await
     }
 
-    /// Returns the one conversation with somebody, made if it was not there.
+    /// Returns the direct conversation with a user, and creates it if there is none.
     ///
     /// # Errors
-    /// `validation_failed` with oneself, or when there is no such user.
-    pub async fn direct(&self, user_id: UserId) -> Result<Conversation, ClientError> {
+    /// `validation_failed` for the user's own id, or if there is no such user.
+    pub async fn direct_conversation(&self, user_id: UserId) -> Result<Conversation, ClientError> {
         self.create_conversation(&CreateConversation::Direct { user_id }).await
     }
 
-    /// Makes a conversation. A group with an `id` of one's own choice is made once, however often this is asked.
+    /// Creates a conversation. Repeating the request with the same `id` returns the same group, so that it is safe to
+    /// retry.
     ///
     /// # Errors
-    /// `validation_failed` for unknown users, `conflict` when the id stands for something else.
+    /// `validation_failed` for unknown users, `conflict` if the id belongs to a different conversation.
     pub async fn create_conversation(&self, request: &CreateConversation) -> Result<Conversation, ClientError> {
         self.http.post(&["conversations"], request).reply().await
     }
@@ -36,7 +37,7 @@ impl Client {
     /// Returns a conversation.
     ///
     /// # Errors
-    /// `not_found` when one was never in it.
+    /// `not_found` unless the user is or was a member.
     pub async fn conversation(&self, id: ConversationId) -> Result<Conversation, ClientError> {
         self.http.get(&["conversations", &id.to_string()]).reply().await
     }
@@ -44,7 +45,7 @@ impl Client {
     /// Changes a group's title, description or picture.
     ///
     /// # Errors
-    /// `forbidden` unless one is an admin or the owner.
+    /// `forbidden` unless the user is an admin or the owner.
     pub async fn update_conversation(
         &self,
         id: ConversationId,
@@ -59,15 +60,15 @@ impl Client {
     /// Deletes a group.
     ///
     /// # Errors
-    /// `forbidden` unless one is the owner.
+    /// `forbidden` unless the user is the owner.
     pub async fn delete_conversation(&self, id: ConversationId) -> Result<(), ClientError> {
-        self.http.delete(&["conversations", &id.to_string()]).done().await
+        self.http.delete(&["conversations", &id.to_string()]).no_content().await
     }
 
-    /// Changes what one has set for oneself: muted, archived, pinned.
+    /// Changes the user's own settings of a conversation: muted, archived, pinned.
     ///
     /// # Errors
-    /// `forbidden` when one is no longer in it.
+    /// `forbidden` if the user is no longer a member.
     pub async fn update_my_conversation(
         &self,
         id: ConversationId,
@@ -79,10 +80,10 @@ impl Client {
             .await
     }
 
-    /// Returns how far each member has received and read.
+    /// Returns each member's delivery and read watermarks.
     ///
     /// # Errors
-    /// `not_found` when one was never in it.
+    /// `not_found` unless the user is or was a member.
     pub async fn receipts(&self, id: ConversationId) -> Result<Vec<Receipt>, ClientError> {
         let list: Items<_> = self
             .http
@@ -95,27 +96,27 @@ impl Client {
     /// Returns the members of a conversation.
     ///
     /// # Errors
-    /// `not_found` when one was never in it.
+    /// `not_found` unless the user is or was a member.
     pub async fn members(&self, id: ConversationId, page: Page) -> Result<List<Member>, ClientError> {
-        page.of_list(self.http.get(&["conversations", &id.to_string(), "members"]))
+        page.apply_to(self.http.get(&["conversations", &id.to_string(), "members"]))
             .reply()
             .await
     }
 
-    /// Adds members to a group, and returns the new ones.
+    /// Adds members to a group and returns the new ones.
     ///
     /// # Errors
-    /// `forbidden` unless one is an admin or the owner.
+    /// `forbidden` unless the user is an admin or the owner.
     pub async fn add_members(&self, id: ConversationId, user_ids: Vec<UserId>) -> Result<Vec<Member>, ClientError> {
         let path = ["conversations", &id.to_string(), "members"];
         let list: Items<_> = self.http.post(&path, &AddMembers { user_ids }).reply().await?;
         Ok(list.items)
     }
 
-    /// Gives a member another role.
+    /// Changes a member's role.
     ///
     /// # Errors
-    /// `forbidden` unless one is the owner.
+    /// `forbidden` unless the user is the owner.
     pub async fn change_role(
         &self,
         id: ConversationId,
@@ -126,19 +127,19 @@ impl Client {
         self.http.patch(&path, &request).reply().await
     }
 
-    /// Removes a member from a group; oneself: leaves it.
+    /// Removes a member from a group. With the user's own id, leaves the group.
     ///
     /// # Errors
-    /// `forbidden` when one may not.
+    /// `forbidden` if the user's role does not allow it.
     pub async fn remove_member(&self, id: ConversationId, user_id: UserId) -> Result<(), ClientError> {
         let path = ["conversations", &id.to_string(), "members", &user_id.to_string()];
-        self.http.delete(&path).done().await
+        self.http.delete(&path).no_content().await
     }
 
-    /// Asks for all that changed since one last looked. [`Live`](crate::Live) does it by itself.
+    /// Returns what has changed since the positions in the request. [`Live`](crate::Live) does this by itself.
     ///
     /// # Errors
-    /// Those of any request.
+    /// Only those common to all requests.
     pub async fn sync(&self, request: &SyncRequest) -> Result<Sync, ClientError> {
         self.http.post(&["sync"], request).reply().await
     }

@@ -1,4 +1,4 @@
-//! The routes, a file for each part of the contract.
+//! Methods of [`Client`](crate::Client) for the routes of the HTTP API, one file per feature.
 
 mod auth;
 mod contacts;
@@ -13,10 +13,10 @@ use letsapp_core::id::Seq;
 use letsapp_core::protocol::List;
 
 use super::ClientError;
-use super::http::Ask;
-pub(crate) use messages::named;
+use super::http::ApiRequest;
+pub(crate) use messages::with_message_id;
 
-/// Which part of a list to ask for; by default the first, as long as the server likes.
+/// Selects a page of a list. The default is the first page with the server's default number of items.
 ///
 /// ```
 /// # use letsapp_cli::Page;
@@ -30,20 +30,20 @@ pub struct Page {
     cursor: Option<String>,
 }
 
-/// Where to cut a conversation's history.
+/// Selects a part of a conversation's history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Cut {
-    /// The newest messages, the newest first.
+pub enum HistoryRange {
+    /// The newest messages, newest first.
     #[default]
     Newest,
-    /// Those before this one, the newest first.
+    /// Messages before this one, newest first.
     Before(Seq),
-    /// Those after this one, the oldest first.
+    /// Messages after this one, oldest first.
     After(Seq),
 }
 
 impl Page {
-    /// Asks for the first part, with at most so many items (1 to 200).
+    /// Selects the first page, with at most `limit` items (1 to 200).
     pub fn of(limit: usize) -> Self {
         Self {
             limit: Some(limit),
@@ -51,7 +51,7 @@ impl Page {
         }
     }
 
-    /// Asks for the part where a list's `next_cursor` leads.
+    /// Selects the page that starts at a list's `next_cursor`.
     #[must_use]
     pub fn after(self, cursor: impl Into<String>) -> Self {
         Self {
@@ -60,30 +60,32 @@ impl Page {
         }
     }
 
-    fn of_list<'a>(&self, ask: Ask<'a>) -> Ask<'a> {
-        ask.query("limit", self.limit).query("cursor", self.cursor.as_ref())
+    /// Adds the page's parameters to a request.
+    fn apply_to<'a>(&self, request: ApiRequest<'a>) -> ApiRequest<'a> {
+        request.query("limit", self.limit).query("cursor", self.cursor.as_ref())
     }
 }
 
-/// Collects a list to its end, part by part.
+/// Requests a list page by page and returns all its items.
 ///
 /// ```no_run
-/// # use letsapp_cli::{Client, every};
+/// # use letsapp_cli::{Client, collect_pages};
 /// # async fn example(client: Client) -> Result<(), letsapp_cli::ClientError> {
-/// let chats = every(|page| client.conversations(page)).await?;
+/// let chats = collect_pages(|page| client.conversations(page)).await?;
 /// # Ok(()) }
 /// ```
 ///
 /// # Errors
-/// What asking for a part fails with.
-pub async fn every<T, F>(mut ask: impl FnMut(Page) -> F) -> Result<Vec<T>, ClientError>
+/// The first error of a request.
+pub async fn collect_pages<T, F>(mut request: impl FnMut(Page) -> F) -> Result<Vec<T>, ClientError>
 where
     F: Future<Output = Result<List<T>, ClientError>>,
 {
     let mut all = Vec::new();
+    // The largest page that the server allows, to make as few requests as possible.
     let mut page = Page::of(200);
     loop {
-        let part = ask(page.clone()).await?;
+        let part = request(page.clone()).await?;
         all.extend(part.items);
         match part.next_cursor {
             Some(cursor) => page = page.after(cursor),
@@ -97,11 +99,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_list_is_collected_to_its_end() {
-        let mut asked = Vec::new();
-        let all = every(|page| {
-            asked.push(page.cursor);
-            let n = asked.len();
+    async fn all_pages_of_a_list_are_collected() {
+        let mut requested = Vec::new();
+        let all = collect_pages(|page| {
+            requested.push(page.cursor);
+            let n = requested.len();
             let next_cursor = (n < 3).then(|| n.to_string());
             std::future::ready(Ok(List {
                 items: vec![n, n],
@@ -109,6 +111,6 @@ mod tests {
             }))
         });
         assert_eq!(all.await.unwrap(), [1, 1, 2, 2, 3, 3]);
-        assert_eq!(asked, [None, Some("1".to_owned()), Some("2".to_owned())]);
+        assert_eq!(requested, [None, Some("1".to_owned()), Some("2".to_owned())]);
     }
 }

@@ -1,4 +1,4 @@
-//! Finding messages again.
+//! Route of the message search.
 
 use letsapp_core::protocol::requests::SearchMessages;
 use letsapp_core::protocol::{List, SearchHit};
@@ -6,7 +6,7 @@ use letsapp_core::protocol::{List, SearchHit};
 use crate::{Client, ClientError, Page};
 
 impl Client {
-    /// Finds messages among all that one may see, the best first.
+    /// Searches all messages that the user may see. The best matches come first.
     ///
     /// ```no_run
     /// # use letsapp_cli::{Client, ClientError, Page, requests::SearchMessages};
@@ -19,7 +19,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// `not_found` when it is to look into a conversation that one was never in.
+    /// `not_found` if the request names a conversation that the user was never a member of.
     pub async fn search(&self, request: &SearchMessages, page: Page) -> Result<List<SearchHit>, ClientError> {
         let SearchMessages {
             q,
@@ -28,7 +28,7 @@ impl Client {
             before,
             after,
         } = request;
-        let ask = self
+        let request = self
             .http
             .get(&["search"])
             .query("q", Some(q))
@@ -36,6 +36,6 @@ impl Client {
             .query("from", *from)
             .query("before", *before)
             .query("after", *after);
-        page.of_list(ask).reply().await
+        page.apply_to(request).reply().await
     }
 }

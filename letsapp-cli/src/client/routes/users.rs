@@ -1,4 +1,4 @@
-//! Profiles, and who is there.
+//! Routes of profiles and presence.
 
 use letsapp_core::id::UserId;
 use letsapp_core::protocol::requests::UpdateMe;
@@ -7,48 +7,48 @@ use letsapp_core::protocol::{Items, List, MyProfile, Presence, User};
 use crate::{Client, ClientError, Page};
 
 impl Client {
-    /// Returns one's own profile.
+    /// Returns the user's own profile.
     ///
     /// # Errors
-    /// Those of any request.
+    /// Only those common to all requests.
     pub async fn me(&self) -> Result<MyProfile, ClientError> {
         self.http.get(&["me"]).reply().await
     }
 
-    /// Changes one's own profile.
+    /// Changes the user's own profile.
     ///
     /// # Errors
-    /// `conflict` when the email is another account's.
+    /// `conflict` if another account has the email address.
     pub async fn update_me(&self, request: &UpdateMe) -> Result<MyProfile, ClientError> {
         self.http.patch(&["me"], request).reply().await
     }
 
-    /// Returns somebody's profile.
+    /// Returns a user's profile.
     ///
     /// # Errors
-    /// `not_found` when there is no such user.
+    /// `not_found` if there is no such user.
     pub async fn user(&self, user_id: UserId) -> Result<User, ClientError> {
         self.http.get(&["users", &user_id.to_string()]).reply().await
     }
 
-    /// Finds users whose username or display name begins like that.
+    /// Returns the users whose username or display name starts with `query`.
     ///
     /// # Errors
-    /// Those of any request.
+    /// Only those common to all requests.
     pub async fn find_users(&self, query: &str, page: Page) -> Result<List<User>, ClientError> {
-        page.of_list(self.http.get(&["users"]).query("query", Some(query)))
+        page.apply_to(self.http.get(&["users"]).query("query", Some(query)))
             .reply()
             .await
     }
 
-    /// Asks who of some users is there, 200 of them at most. One who does not exist is left out.
+    /// Returns the presence of up to 200 users. Unknown users are left out.
     ///
     /// # Errors
-    /// `validation_failed` for more.
+    /// `validation_failed` for more than 200 ids.
     pub async fn presence(&self, user_ids: &[UserId]) -> Result<Vec<Presence>, ClientError> {
         let ids: Vec<_> = user_ids.iter().map(ToString::to_string).collect();
-        let ask = self.http.get(&["presence"]).query("user_ids", Some(ids.join(",")));
-        let found: Items<Presence> = ask.reply().await?;
+        let request = self.http.get(&["presence"]).query("user_ids", Some(ids.join(",")));
+        let found: Items<Presence> = request.reply().await?;
         Ok(found.items)
     }
 }

@@ -1,4 +1,4 @@
-//! The program, run by somebody with a configuration directory of their own.
+//! Runs the program `letsapp` as a user.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -9,29 +9,29 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::PATIENCE;
+use super::TEST_TIMEOUT;
 
-/// Somebody's configuration directory.
-pub(crate) struct Home {
+/// The command line of one user, with its own configuration directory.
+pub(crate) struct Cli {
     directory: TempDir,
     server: String,
 }
 
-/// The program while it runs. Killed when dropped.
+/// A running program. Killed when dropped.
 pub(crate) struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: mpsc::UnboundedReceiver<String>,
 }
 
-/// What is left of the program.
-pub(crate) struct Ended {
+/// Result of a program that has ended.
+pub(crate) struct Finished {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Home {
+impl Cli {
     pub(crate) fn at(server: &str) -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
@@ -43,37 +43,41 @@ impl Home {
         self.directory.path()
     }
 
-    /// Runs a command to its end.
-    pub(crate) async fn run(&self, arguments: &[&str], input: &str) -> Ended {
+    /// Runs a command until it ends.
+    pub(crate) async fn run(&self, arguments: &[&str], input: &str) -> Finished {
         let (mut command, input) = (self.command(arguments), input.to_owned());
         let run = move || -> std::io::Result<Output> {
             let mut child = command.spawn()?;
-            // Who needs no input may have ended before it is written.
-            let _ = child.stdin.take().expect("it is piped").write_all(input.as_bytes());
+            // Fails if the program ends without reading its input.
+            let _ = child
+                .stdin
+                .take()
+                .expect("stdin and stdout are pipes")
+                .write_all(input.as_bytes());
             child.wait_with_output()
         };
         let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
-        Ended {
+        Finished {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
 
-    /// Runs a command that is expected to do what it is asked, and returns what it wrote.
+    /// Runs a command that must succeed, and returns its output.
     pub(crate) async fn ok(&self, arguments: &[&str]) -> String {
         let ended = self.run(arguments, "").await;
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{arguments:?}");
         ended.stdout
     }
 
-    /// The same, reading what it wrote as JSON, an object a line.
+    /// Runs a command with `--json`, and returns the objects it prints.
     pub(crate) async fn json(&self, arguments: &[&str]) -> Vec<Value> {
         let lines = self.ok(&[arguments, &["--json"]].concat()).await;
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Signs somebody up.
+    /// Registers a user.
     pub(crate) async fn register(&self, username: &str) {
         let ended = self
             .run(&["register", username, "--password-stdin"], "a long password\n")
@@ -81,11 +85,11 @@ impl Home {
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     }
 
-    /// Starts a command that goes on until it is told to end.
+    /// Starts a command that runs until it is stopped.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let mut child = self.command(arguments).spawn().unwrap();
         let (sender, lines) = mpsc::unbounded_channel();
-        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let stdout = BufReader::new(child.stdout.take().expect("stdin and stdout are pipes"));
         std::thread::spawn(move || {
             stdout
                 .lines()
@@ -117,23 +121,23 @@ impl Home {
 impl Running {
     /// Types a line.
     pub(crate) fn types(&mut self, line: &str) {
-        writeln!(self.stdin.as_mut().expect("the input is open"), "{line}").unwrap();
+        writeln!(self.stdin.as_mut().expect("stdin is open"), "{line}").unwrap();
     }
 
-    /// Waits for a line that contains this, and returns it.
-    pub(crate) async fn shows(&mut self, words: &str) -> String {
+    /// Waits for a line that contains `text`, and returns the line.
+    pub(crate) async fn shows(&mut self, text: &str) -> String {
         let mut seen = Vec::new();
-        let found = async {
+        let line = async {
             while let Some(line) = self.lines.recv().await {
-                if line.contains(words) {
+                if line.contains(text) {
                     return Some(line);
                 }
                 seen.push(line);
             }
             None
         };
-        let found = tokio::time::timeout(PATIENCE, found).await.unwrap_or_default();
-        found.unwrap_or_else(|| panic!("{words:?} is not among {seen:?}"))
+        let line = tokio::time::timeout(TEST_TIMEOUT, line).await.unwrap_or_default();
+        line.unwrap_or_else(|| panic!("{text:?} is not in {seen:?}"))
     }
 
     /// Presses Ctrl-C.
@@ -142,10 +146,10 @@ impl Running {
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     }
 
-    /// Ends the input, and waits for the program to end.
+    /// Closes the input and waits until the program ends. Returns its exit code.
     pub(crate) async fn end(mut self) -> i32 {
         self.stdin = None;
-        let status = until_some(PATIENCE, || std::future::ready(self.child.try_wait().unwrap())).await;
+        let status = until_some(TEST_TIMEOUT, || std::future::ready(self.child.try_wait().unwrap())).await;
         status.code().unwrap_or(-1)
     }
 }

@@ -1,4 +1,4 @@
-//! A server, a bad network, and people.
+//! Servers, a proxy that simulates network failures, and users.
 
 mod command;
 mod proxy;
@@ -12,23 +12,24 @@ use letsapp_cli::requests::{Password, Register};
 use letsapp_cli::{Backoff, Client, Live, Update, Updates};
 use letsapp_core::users::Username;
 
-pub(crate) use command::Home;
+pub(crate) use command::Cli;
 pub(crate) use proxy::Proxy;
 pub(crate) use server::Server;
 
-/// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Limit for anything that a test waits for. Only reached when a test fails, so it is long enough for a busy CI
+/// machine.
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Dials again at once, or nearly.
-pub(crate) const EAGER: Backoff = Backoff {
-    first: Duration::from_millis(10),
-    longest: Duration::from_millis(50),
-    settled: Duration::from_secs(1),
+/// Delays that keep the tests fast.
+pub(crate) const FAST_BACKOFF: Backoff = Backoff {
+    initial: Duration::from_millis(10),
+    max: Duration::from_millis(50),
+    reset_after: Duration::from_secs(1),
 };
 
 pub(crate) const PASSWORD: &str = "a long password";
 
-/// Signs somebody up, by a client that speaks to `url`.
+/// Registers a user at the server, or the proxy, at `url`.
 pub(crate) async fn sign_up(url: &str, username: &str) -> Client {
     let client = Client::new(url).unwrap();
     client.register(&registration(username)).await.unwrap();
@@ -45,7 +46,7 @@ pub(crate) fn registration(username: &str) -> Register {
     }
 }
 
-/// Two people who have a chat.
+/// Two users with a direct conversation.
 pub(crate) struct Pair {
     pub(crate) ana: Client,
     pub(crate) ben: Client,
@@ -53,37 +54,43 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Signs both up; Ana by way of another address, if there is one.
-    pub(crate) async fn meet(server: &Server, anas_way: Option<&str>) -> Self {
+    /// Registers both users, Ana through `ana_url` if it is given.
+    pub(crate) async fn sign_up(server: &Server, ana_url: Option<&str>) -> Self {
         let url = server.url();
-        let ana = sign_up(anas_way.unwrap_or(&url), "ana").await;
+        let ana = sign_up(ana_url.unwrap_or(&url), "ana").await;
         let ben = sign_up(&url, "ben").await;
-        let chat = ben.direct(ana.me().await.unwrap().user.id).await.unwrap().id;
+        let chat = ben
+            .direct_conversation(ana.me().await.unwrap().user.id)
+            .await
+            .unwrap()
+            .id;
         Self { ana, ben, chat }
     }
 }
 
-/// Starts a live connection and waits until it follows.
+/// Opens a live connection and waits until it has caught up.
 pub(crate) async fn connect(client: &Client) -> (Live, Updates) {
-    let (live, mut updates) = client.live().backoff(EAGER).start();
+    let (live, mut updates) = client.live().backoff(FAST_BACKOFF).start();
     wait_for(&mut updates, |update| matches!(update, Update::CaughtUp)).await;
     (live, updates)
 }
 
-/// Waits for an update, and returns it.
-pub(crate) async fn wait_for(updates: &mut Updates, is_it: impl Fn(&Update) -> bool) -> Update {
+/// Returns the next update that `matches`.
+pub(crate) async fn wait_for(updates: &mut Updates, matches: impl Fn(&Update) -> bool) -> Update {
     let found = async {
         loop {
-            let update = updates.next().await.expect("the stream has not ended");
-            if is_it(&update) {
+            let update = updates.next().await.expect("the stream is open");
+            if matches(&update) {
                 return update;
             }
         }
     };
-    tokio::time::timeout(PATIENCE, found).await.expect("it came in time")
+    tokio::time::timeout(TEST_TIMEOUT, found)
+        .await
+        .expect("an update before the timeout")
 }
 
-/// Waits for the next message, new or changed.
+/// Returns the next new or changed message.
 pub(crate) async fn next_message(updates: &mut Updates) -> (&'static str, Message) {
     match wait_for(updates, |update| {
         matches!(update, Update::Message(_) | Update::MessageChanged(_))

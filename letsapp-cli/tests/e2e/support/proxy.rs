@@ -1,4 +1,4 @@
-//! A network that can be broken.
+//! A proxy that simulates network failures.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,88 +8,88 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What the network does.
+/// Behaviour of the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Weather {
-    /// Carries everything.
-    Fair,
-    /// Carries everything, until somebody asks for this.
-    DeafTo(&'static str),
-    /// Carries requests, and loses what is answered.
-    Deaf,
-    /// Carries nothing, and every connection breaks.
+enum Mode {
+    /// Forwards everything.
+    Forward,
+    /// Forwards everything until a request contains this text, then behaves like `DropReplies`.
+    DropRepliesTo(&'static str),
+    /// Forwards requests and drops replies.
+    DropReplies,
+    /// Closes all connections and accepts no new ones.
     Down,
 }
 
-/// A way to a server that can be broken.
+/// A proxy in front of a server.
 pub(crate) struct Proxy {
     address: SocketAddr,
-    weather: Arc<watch::Sender<Weather>>,
+    mode: Arc<watch::Sender<Mode>>,
 }
 
 impl Proxy {
-    pub(crate) async fn before(server: SocketAddr) -> Self {
+    pub(crate) async fn in_front_of(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let weather = Arc::new(watch::Sender::new(Weather::Fair));
-        let sky = Arc::clone(&weather);
+        let mode = Arc::new(watch::Sender::new(Mode::Forward));
+        let mode_changes = Arc::clone(&mode);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if *sky.borrow() != Weather::Down {
-                    tokio::spawn(carry(client, server, Arc::clone(&sky)));
+                if *mode_changes.borrow() != Mode::Down {
+                    tokio::spawn(forward(client, server, Arc::clone(&mode_changes)));
                 }
             }
         });
-        Self { address, weather }
+        Self { address, mode }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Breaks every connection, and lets no new one through.
+    /// Closes all connections and accepts no new ones.
     pub(crate) async fn cut(&self) {
-        self.weather.send_replace(Weather::Down);
-        self.weather.closed().await;
+        self.mode.send_replace(Mode::Down);
+        self.mode.closed().await;
     }
 
-    /// Lets through what is asked, but nothing that is answered.
-    pub(crate) fn lose_answers(&self) {
-        self.weather.send_replace(Weather::Deaf);
+    /// Forwards requests but drops replies.
+    pub(crate) fn drop_replies(&self) {
+        self.mode.send_replace(Mode::DropReplies);
     }
 
-    /// The same, from the moment on when somebody asks for this.
-    pub(crate) fn lose_answers_to(&self, request: &'static str) {
-        self.weather.send_replace(Weather::DeafTo(request));
+    /// Drops replies as soon as a request contains this text.
+    pub(crate) fn drop_replies_to(&self, request: &'static str) {
+        self.mode.send_replace(Mode::DropRepliesTo(request));
     }
 
-    /// Carries everything again.
-    pub(crate) fn mend(&self) {
-        self.weather.send_replace(Weather::Fair);
+    /// Forwards everything again.
+    pub(crate) fn restore(&self) {
+        self.mode.send_replace(Mode::Forward);
     }
 }
 
-async fn carry(client: TcpStream, server: SocketAddr, weather: Arc<watch::Sender<Weather>>) {
-    let mut sky = weather.subscribe();
+async fn forward(client: TcpStream, server: SocketAddr, mode: Arc<watch::Sender<Mode>>) {
+    let mut mode_changes = mode.subscribe();
     let Ok(server) = TcpStream::connect(server).await else {
         return;
     };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let asked = |chunk: &[u8]| {
-        let now = *weather.borrow();
-        if let Weather::DeafTo(request) = now
+    let forward_request = |chunk: &[u8]| {
+        let now = *mode.borrow();
+        if let Mode::DropRepliesTo(request) = now
             && String::from_utf8_lossy(chunk).contains(request)
         {
-            weather.send_replace(Weather::Deaf);
+            mode.send_replace(Mode::DropReplies);
         }
         true
     };
-    let answered = |_: &[u8]| matches!(*weather.borrow(), Weather::Fair | Weather::DeafTo(_));
+    let forward_reply = |_: &[u8]| matches!(*mode.borrow(), Mode::Forward | Mode::DropRepliesTo(_));
     tokio::select! {
-        () = pipe(from_client, to_server, asked) => {}
-        () = pipe(from_server, to_client, answered) => {}
-        _ = sky.wait_for(|weather| *weather == Weather::Down) => {}
+        () = pipe(from_client, to_server, forward_request) => {}
+        () = pipe(from_server, to_client, forward_reply) => {}
+        _ = mode_changes.wait_for(|mode| *mode == Mode::Down) => {}
     }
 }
 

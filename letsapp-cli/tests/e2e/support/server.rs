@@ -1,4 +1,4 @@
-//! A server in this process.
+//! A server that runs within the test process.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// A server that listens on a port of its own.
+/// A server with its own port and data directory.
 pub(crate) struct Server {
     config: Config,
     pub(crate) address: SocketAddr,
@@ -19,17 +19,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one that forgets everything when it stops.
+    /// Starts a server that keeps its data in memory.
     pub(crate) async fn start() -> Self {
         Self::start_on(Some(StoreUrl::Memory)).await
     }
 
-    /// Starts one whose data outlives it.
+    /// Starts a server that keeps its data on disk.
     pub(crate) async fn start_on_disk() -> Self {
         Self::start_on(None).await
     }
 
-    /// Stops it, and starts it anew at the same address.
+    /// Restarts the server with the same address and data.
     pub(crate) async fn restart(self) -> Self {
         self.stop.notify_one();
         self.served.await.unwrap();

@@ -1,4 +1,4 @@
-//! Asking before something goes that nothing brings back.
+//! The confirmation that is required before something is deleted for good.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,20 +7,20 @@ use clap::Args;
 use super::failure::Failure;
 
 #[derive(Debug, Args)]
-pub(super) struct Sure {
-    /// Do it without asking
+pub(super) struct Confirmation {
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
 }
 
-impl Sure {
-    /// Asks the person whether they mean it, unless they have said so already.
-    pub(super) fn ask(&self, question: &str) -> Result<(), Failure> {
+impl Confirmation {
+    /// Asks the user for confirmation, unless `--yes` was given.
+    pub(super) fn require(&self, question: &str) -> Result<(), Failure> {
         if self.yes {
             return Ok(());
         }
         if !io::stdin().is_terminal() {
-            let line = "there is no terminal to ask whether you mean it: say so with --yes";
+            let line = "there is no terminal to ask for confirmation: use --yes to skip it";
             return Err(Failure::Usage(line.to_owned()));
         }
         let mut stderr = io::stderr().lock();
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_yes_is_one() {
+    fn only_yes_confirms() {
         for answer in ["y\n", "Y\n", " yes \r\n", "YES"] {
             assert!(is_yes(answer), "{answer:?}");
         }

@@ -1,4 +1,4 @@
-//! The user's configuration directory: which server, and the tokens for each.
+//! The user's configuration directory. It holds the last server and the tokens for each server.
 
 use std::fs;
 use std::io;
@@ -14,44 +14,44 @@ const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
 
 /// The configuration directory.
 #[derive(Clone, Debug)]
-pub(super) struct Home {
+pub(super) struct ConfigDir {
     directory: PathBuf,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]
-struct Config {
+struct ConfigFile {
     server: Option<String>,
 }
 
-impl Home {
-    /// Finds it: `LETSAPP_CONFIG_DIR`, or the place that the system has for such things.
-    pub(super) fn find() -> Result<Self, Failure> {
-        let named = std::env::var_os("LETSAPP_CONFIG_DIR")
+impl ConfigDir {
+    /// Returns the directory in `LETSAPP_CONFIG_DIR`, or the usual one of the operating system.
+    pub(super) fn locate() -> Result<Self, Failure> {
+        let from_env = std::env::var_os("LETSAPP_CONFIG_DIR")
             .filter(|name| !name.is_empty())
             .map(PathBuf::from);
-        let usual = || directories::ProjectDirs::from("", "", "letsapp").map(|dirs| dirs.config_dir().to_owned());
-        let directory = named.or_else(usual);
-        let missing = "there is no home directory: set LETSAPP_CONFIG_DIR to a directory to keep tokens in";
+        let default_dir = || directories::ProjectDirs::from("", "", "letsapp").map(|dirs| dirs.config_dir().to_owned());
+        let directory = from_env.or_else(default_dir);
+        let missing = "there is no home directory: set LETSAPP_CONFIG_DIR to a directory for configuration and tokens";
         Ok(Self {
             directory: directory.ok_or_else(|| Failure::local(missing))?,
         })
     }
 
-    /// Returns the server that was last signed in at, or the one on this computer.
+    /// Returns the server of the last sign-in, or the default one on this computer.
     pub(super) fn server(&self) -> Result<Server, Failure> {
         let path = self.config_path();
         let config = match fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|error| self.damaged(error.message()))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Config::default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => ConfigFile::default(),
             Err(error) => return Err(Failure::Local(format!("{}: {error}", path.display()))),
         };
         let server = config.server.as_deref().unwrap_or(DEFAULT_SERVER);
         server.parse().map_err(|error| self.damaged(error))
     }
 
-    /// Remembers the server for the next time.
-    pub(super) fn remember(&self, server: &Server) -> Result<(), Failure> {
-        let config = Config {
+    /// Saves the server as the default of later commands.
+    pub(super) fn save_server(&self, server: &Server) -> Result<(), Failure> {
+        let config = ConfigFile {
             server: Some(server.to_string()),
         };
         let text = toml::to_string(&config).map_err(Failure::local)?;
@@ -59,7 +59,7 @@ impl Home {
         replace_private_file(&self.config_path(), text.as_bytes()).map_err(Failure::local)
     }
 
-    /// Returns where the tokens for a server are kept.
+    /// Returns the token store for a server.
     pub(super) fn tokens(&self, server: &Server) -> FileTokens {
         FileTokens::new(
             self.directory
@@ -77,7 +77,7 @@ impl Home {
     }
 }
 
-/// Writes a server's address so that it can be a file's name, and no two are the same.
+/// Returns a file name for a server. Escaping keeps the names of different servers different.
 fn file_name(server: &Server) -> String {
     let address = server.to_string();
     let escape = |byte: u8| match byte {
@@ -92,28 +92,28 @@ mod tests {
     use super::*;
     use crate::TokenStore;
 
-    fn home() -> (tempfile::TempDir, Home) {
+    fn config_dir() -> (tempfile::TempDir, ConfigDir) {
         let directory = tempfile::tempdir().unwrap();
-        let home = Home {
+        let config_dir = ConfigDir {
             directory: directory.path().join("letsapp"),
         };
-        (directory, home)
+        (directory, config_dir)
     }
 
     #[test]
-    fn the_server_is_the_one_that_was_remembered() {
-        let (_directory, home) = home();
-        assert_eq!(home.server().unwrap().to_string(), DEFAULT_SERVER);
+    fn the_saved_server_is_used() {
+        let (_directory, config_dir) = config_dir();
+        assert_eq!(config_dir.server().unwrap().to_string(), DEFAULT_SERVER);
         let server = "https://chat.example.org".parse().unwrap();
-        home.remember(&server).unwrap();
-        assert_eq!(home.server().unwrap(), server);
+        config_dir.save_server(&server).unwrap();
+        assert_eq!(config_dir.server().unwrap(), server);
     }
 
     #[test]
-    fn each_server_has_tokens_of_its_own() {
-        let (_directory, home) = home();
+    fn each_server_has_its_own_tokens() {
+        let (_directory, config_dir) = config_dir();
         let paths = ["http://a", "https://a", "http://a:81", "http://a/b", "http://a_b"].map(|server| {
-            let tokens = home.tokens(&server.parse().unwrap());
+            let tokens = config_dir.tokens(&server.parse().unwrap());
             assert!(tokens.load().unwrap().is_none());
             tokens.path().to_owned()
         });
@@ -122,17 +122,17 @@ mod tests {
         assert!(
             paths
                 .iter()
-                .all(|path| path.parent() == Some(&*home.directory.join("tokens")))
+                .all(|path| path.parent() == Some(&*config_dir.directory.join("tokens")))
         );
     }
 
     #[test]
-    fn a_damaged_configuration_is_named() {
-        let (_directory, home) = home();
-        make_private_directory(&home.directory).unwrap();
+    fn an_invalid_configuration_file_is_named() {
+        let (_directory, config_dir) = config_dir();
+        make_private_directory(&config_dir.directory).unwrap();
         for text in ["server = ", "server = 'nonsense'"] {
-            fs::write(home.config_path(), text).unwrap();
-            let line = home.server().unwrap_err().line().unwrap();
+            fs::write(config_dir.config_path(), text).unwrap();
+            let line = config_dir.server().unwrap_err().message().unwrap();
             assert!(line.contains("config.toml"), "{line}");
         }
     }

@@ -72,7 +72,7 @@ fn conversation(id: ConversationId, seq: u64, rev: u64) -> Conversation {
     }
 }
 
-fn answer() -> Sync {
+fn empty_sync() -> Sync {
     Sync {
         conversations: Vec::new(),
         removed: Vec::new(),
@@ -84,8 +84,8 @@ fn answer() -> Sync {
     }
 }
 
-/// A follower that has synced, and knows `CHAT` up to `seq` and `rev`.
-fn following(seq: u64, rev: u64) -> Follow {
+/// Returns a tracker that has synced and knows `CHAT` up to `seq` and `rev`.
+fn tracker_at(seq: u64, rev: u64) -> Tracker {
     let position = Position {
         rev: Rev(rev),
         seq: Seq(seq),
@@ -94,22 +94,22 @@ fn following(seq: u64, rev: u64) -> Follow {
         since: Some(JOINED),
         conversations: BTreeMap::from([(CHAT, position)]),
     };
-    let mut follow = Follow::new(&positions);
-    follow.sync();
-    follow.synced(
+    let mut tracker = Tracker::new(&positions);
+    tracker.begin_sync();
+    tracker.apply_sync(
         Sync {
             positions: BTreeMap::from([(CHAT, Rev(rev))]),
-            ..answer()
+            ..empty_sync()
         },
         NOW,
     );
-    follow.take_steps().for_each(drop);
-    follow
+    tracker.take_deliveries().for_each(drop);
+    tracker
 }
 
-/// What was handed over, in short: `+5@7` is new message 5 as of rev 7, `~` a changed one.
-fn told(follow: &mut Follow) -> Vec<String> {
-    let updates = follow.take_steps().filter_map(|step| step.update);
+/// Summarises the delivered updates: `+5@7` is new message 5 at rev 7, `~5@7` a changed one.
+fn delivered(tracker: &mut Tracker) -> Vec<String> {
+    let updates = tracker.take_deliveries().filter_map(|delivery| delivery.update);
     updates
         .map(|update| match update {
             Update::Message(message) => format!("+{}@{}", message.seq, message.rev),
@@ -125,145 +125,145 @@ fn told(follow: &mut Follow) -> Vec<String> {
 }
 
 #[test]
-fn what_follows_on_is_told_at_once() {
-    let mut follow = following(5, 7);
-    follow.event(created(6, 8), NOW);
-    follow.event(updated(2, 9), NOW);
-    assert_eq!(told(&mut follow), ["+6@8", "~2@9"]);
-    assert_eq!(follow.deadline(), None);
+fn a_change_that_follows_is_delivered_at_once() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.apply_event(created(6, 8), NOW);
+    tracker.apply_event(updated(2, 9), NOW);
+    assert_eq!(delivered(&mut tracker), ["+6@8", "~2@9"]);
+    assert_eq!(tracker.deadline(), None);
 }
 
 #[test]
-fn what_is_known_is_not_told_again() {
-    let mut follow = following(5, 7);
-    follow.event(created(6, 8), NOW);
-    follow.event(created(6, 8), NOW);
-    follow.event(updated(3, 4), NOW);
-    follow.message(message(6, 8), NOW);
-    assert_eq!(told(&mut follow), ["+6@8"]);
+fn a_known_change_is_not_delivered_again() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.apply_event(created(6, 8), NOW);
+    tracker.apply_event(created(6, 8), NOW);
+    tracker.apply_event(updated(3, 4), NOW);
+    tracker.apply_message(message(6, 8), NOW);
+    assert_eq!(delivered(&mut tracker), ["+6@8"]);
 }
 
 #[test]
-fn events_that_overtook_each_other_are_told_in_order() {
-    let mut follow = following(5, 7);
-    follow.event(created(7, 10), NOW);
-    follow.event(updated(6, 9), NOW);
-    assert_eq!(told(&mut follow), [""; 0]);
-    follow.event(created(6, 8), NOW);
-    assert_eq!(told(&mut follow), ["+6@8", "~6@9", "+7@10"]);
-    assert_eq!(follow.deadline(), None, "the hole is gone");
+fn reordered_events_are_delivered_in_order() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.apply_event(created(7, 10), NOW);
+    tracker.apply_event(updated(6, 9), NOW);
+    assert_eq!(delivered(&mut tracker), [""; 0]);
+    tracker.apply_event(created(6, 8), NOW);
+    assert_eq!(delivered(&mut tracker), ["+6@8", "~6@9", "+7@10"]);
+    assert_eq!(tracker.deadline(), None, "the gap is filled");
 }
 
 #[test]
-fn the_reply_to_ones_own_message_fills_the_hole_that_it_is() {
-    let mut follow = following(5, 7);
-    follow.event(created(7, 9), NOW);
-    follow.message(message(6, 8), NOW);
-    assert_eq!(told(&mut follow), ["+6@8", "+7@9"]);
+fn the_reply_to_an_own_request_fills_its_gap() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.apply_event(created(7, 9), NOW);
+    tracker.apply_message(message(6, 8), NOW);
+    assert_eq!(delivered(&mut tracker), ["+6@8", "+7@9"]);
 }
 
 #[test]
-fn a_change_that_is_not_ours_to_see_leaves_no_hole() {
-    let mut follow = following(5, 7);
-    follow.event(created(6, 9), NOW);
-    follow.event(
+fn a_hidden_change_leaves_no_gap() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.apply_event(created(6, 9), NOW);
+    tracker.apply_event(
         Event::ConversationRev {
             conversation_id: CHAT,
             rev: Rev(8),
         },
         NOW,
     );
-    assert_eq!(told(&mut follow), ["+6@9"]);
+    assert_eq!(delivered(&mut tracker), ["+6@9"]);
 }
 
 #[test]
-fn a_hole_is_asked_for_after_a_second() {
-    let mut follow = following(5, 7);
-    follow.event(created(8, 10), NOW);
-    assert_eq!(follow.deadline(), Some(NOW + PATIENCE));
-    assert_eq!(follow.fetches(NOW + PATIENCE / 2), []);
-    assert_eq!(follow.fetches(NOW + PATIENCE), [(CHAT, Rev(7))]);
-    assert_eq!(follow.fetches(NOW + PATIENCE), [], "once");
-    // Meanwhile life goes on, and message 6 was edited.
-    follow.event(created(9, 12), NOW + PATIENCE);
+fn a_gap_is_fetched_after_a_timeout() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.apply_event(created(8, 10), NOW);
+    assert_eq!(tracker.deadline(), Some(NOW + GAP_TIMEOUT));
+    assert_eq!(tracker.take_due_fetches(NOW + GAP_TIMEOUT / 2), []);
+    assert_eq!(tracker.take_due_fetches(NOW + GAP_TIMEOUT), [(CHAT, Rev(7))]);
+    assert_eq!(tracker.take_due_fetches(NOW + GAP_TIMEOUT), [], "once");
+    // Meanwhile message 9 arrives, and message 6 was edited.
+    tracker.apply_event(created(9, 12), NOW + GAP_TIMEOUT);
     let items = vec![message(7, 9), message(8, 10), message(6, 11)];
-    follow.fetched(CHAT, Ok(Fetched { items, rev: Rev(11) }), NOW + PATIENCE);
-    assert_eq!(told(&mut follow), ["+7@9", "+8@10", "+6@11", "+9@12"]);
-    assert_eq!(follow.deadline(), None);
+    tracker.apply_fetch(CHAT, Ok(Fetched { items, rev: Rev(11) }), NOW + GAP_TIMEOUT);
+    assert_eq!(delivered(&mut tracker), ["+7@9", "+8@10", "+6@11", "+9@12"]);
+    assert_eq!(tracker.deadline(), None);
 }
 
 #[test]
-fn changes_that_are_not_to_be_had_are_asked_for_again() {
-    let mut follow = following(5, 7);
-    follow.event(created(7, 9), NOW);
-    let later = NOW + PATIENCE;
-    follow.fetches(later);
-    follow.fetched(CHAT, Err(FetchError::Later), later);
-    assert_eq!(follow.deadline(), Some(later + PATIENCE));
-    assert_eq!(follow.fetches(later + PATIENCE), [(CHAT, Rev(7))]);
-    follow.fetched(CHAT, Err(FetchError::Gone), later + PATIENCE);
-    assert_eq!(follow.deadline(), None);
+fn a_failed_fetch_is_repeated() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.apply_event(created(7, 9), NOW);
+    let later = NOW + GAP_TIMEOUT;
+    tracker.take_due_fetches(later);
+    tracker.apply_fetch(CHAT, Err(FetchError::Later), later);
+    assert_eq!(tracker.deadline(), Some(later + GAP_TIMEOUT));
+    assert_eq!(tracker.take_due_fetches(later + GAP_TIMEOUT), [(CHAT, Rev(7))]);
+    tracker.apply_fetch(CHAT, Err(FetchError::Gone), later + GAP_TIMEOUT);
+    assert_eq!(tracker.deadline(), None);
 }
 
 #[test]
-fn at_the_very_beginning_what_is_there_is_history() {
-    let mut follow = Follow::new(&Positions::default());
-    assert_eq!(follow.sync(), SyncRequest::default());
-    follow.event(created(4, 6), NOW);
-    follow.event(created(5, 7), NOW);
+fn messages_before_the_first_sync_are_not_delivered() {
+    let mut tracker = Tracker::new(&Positions::default());
+    assert_eq!(tracker.begin_sync(), SyncRequest::default());
+    tracker.apply_event(created(4, 6), NOW);
+    tracker.apply_event(created(5, 7), NOW);
     let conversations = vec![conversation(CHAT, 4, 6)];
-    follow.synced(
+    tracker.apply_sync(
         Sync {
             conversations,
             positions: BTreeMap::from([(CHAT, Rev(6))]),
-            ..answer()
+            ..empty_sync()
         },
         NOW,
     );
-    assert_eq!(told(&mut follow), ["chat", "+5@7", "caught up"]);
+    assert_eq!(delivered(&mut tracker), ["chat", "+5@7", "caught up"]);
 }
 
 #[test]
-fn what_was_missed_is_told_as_if_live_and_once() {
-    let mut follow = following(5, 7);
-    follow.lose();
-    follow.event(created(6, 8), NOW);
-    assert_eq!(told(&mut follow), [""; 0], "nothing counts while away");
-    let request = follow.sync();
+fn missed_changes_are_delivered_once_after_a_sync() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.pause();
+    tracker.apply_event(created(6, 8), NOW);
+    assert_eq!(delivered(&mut tracker), [""; 0], "nothing counts while away");
+    let request = tracker.begin_sync();
     assert_eq!(request.conversations, BTreeMap::from([(CHAT, Rev(7))]));
-    assert_eq!(request.since, Some(answer().server_time));
-    // Subscribed already, so some of it comes twice.
-    follow.event(created(7, 10), NOW);
-    follow.event(created(8, 11), NOW);
+    assert_eq!(request.since, Some(empty_sync().server_time));
+    // Events arrive during the sync as well, so some changes come twice.
+    tracker.apply_event(created(7, 10), NOW);
+    tracker.apply_event(created(8, 11), NOW);
     let changes = vec![message(6, 8), message(2, 9), message(7, 10)];
     let conversations = vec![conversation(CHAT, 7, 10)];
-    follow.synced(
+    tracker.apply_sync(
         Sync {
             conversations,
             changes,
             positions: BTreeMap::from([(CHAT, Rev(10))]),
-            ..answer()
+            ..empty_sync()
         },
         NOW,
     );
     assert_eq!(
-        told(&mut follow),
+        delivered(&mut tracker),
         ["chat", "+6@8", "~2@9", "+7@10", "+8@11", "caught up"]
     );
-    assert_eq!(follow.deadline(), None);
+    assert_eq!(tracker.deadline(), None);
 }
 
 #[test]
-fn a_sync_in_parts_is_asked_for_to_its_end() {
-    let mut follow = following(5, 7);
-    follow.lose();
-    let since = follow.sync().since;
+fn a_sync_with_several_pages_is_completed() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.pause();
+    let since = tracker.begin_sync().since;
     let part = Sync {
         changes: vec![message(6, 8)],
         positions: BTreeMap::from([(CHAT, Rev(8))]),
-        ..answer()
+        ..empty_sync()
     };
-    follow.synced(
+    tracker.apply_sync(
         Sync {
             more: true,
             server_time: Timestamp::from_millis(9_000),
@@ -271,62 +271,62 @@ fn a_sync_in_parts_is_asked_for_to_its_end() {
         },
         NOW,
     );
-    assert!(follow.wants_sync());
-    follow.event(created(8, 10), NOW);
-    let request = follow.sync();
+    assert!(tracker.needs_sync());
+    tracker.apply_event(created(8, 10), NOW);
+    let request = tracker.begin_sync();
     assert_eq!(request.conversations, BTreeMap::from([(CHAT, Rev(8))]));
-    assert_eq!(request.since, since, "the last sync is the last whole one");
-    follow.synced(
+    assert_eq!(request.since, since, "only a complete sync counts");
+    tracker.apply_sync(
         Sync {
             changes: vec![message(7, 9)],
             positions: BTreeMap::from([(CHAT, Rev(9))]),
-            ..answer()
+            ..empty_sync()
         },
         NOW,
     );
-    assert_eq!(told(&mut follow), ["+6@8", "+7@9", "+8@10", "caught up"]);
+    assert_eq!(delivered(&mut tracker), ["+6@8", "+7@9", "+8@10", "caught up"]);
 }
 
 #[test]
-fn too_much_to_list_is_a_reset() {
-    let mut follow = following(5, 7);
-    follow.lose();
-    follow.sync();
+fn a_conversation_with_too_many_changes_is_reset() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.pause();
+    tracker.begin_sync();
     let conversations = vec![conversation(CHAT, 9_000, 9_999)];
     let positions = BTreeMap::from([(CHAT, Rev(9_999))]);
-    follow.synced(
+    tracker.apply_sync(
         Sync {
             conversations,
             positions,
             reset: vec![CHAT],
-            ..answer()
+            ..empty_sync()
         },
         NOW,
     );
-    follow.event(created(9_001, 10_000), NOW);
-    assert_eq!(told(&mut follow), ["chat", "reset", "caught up", "+9001@10000"]);
+    tracker.apply_event(created(9_001, 10_000), NOW);
+    assert_eq!(delivered(&mut tracker), ["chat", "reset", "caught up", "+9001@10000"]);
 }
 
 #[test]
-fn a_conversation_made_while_we_were_away_is_read_from_its_beginning() {
-    let mut follow = Follow::new(&Positions {
+fn a_conversation_created_while_offline_is_fetched_from_its_start() {
+    let mut tracker = Tracker::new(&Positions {
         since: Some(JOINED),
         ..Positions::default()
     });
-    follow.sync();
+    tracker.begin_sync();
     let conversations = vec![conversation(CHAT, 2, 2)];
-    follow.synced(
+    tracker.apply_sync(
         Sync {
             conversations,
             positions: BTreeMap::from([(CHAT, Rev(2))]),
-            ..answer()
+            ..empty_sync()
         },
         NOW,
     );
-    assert_eq!(told(&mut follow), ["chat", "caught up"]);
-    assert_eq!(follow.fetches(NOW), [(CHAT, Rev(0))]);
-    follow.event(created(3, 3), NOW);
-    follow.fetched(
+    assert_eq!(delivered(&mut tracker), ["chat", "caught up"]);
+    assert_eq!(tracker.take_due_fetches(NOW), [(CHAT, Rev(0))]);
+    tracker.apply_event(created(3, 3), NOW);
+    tracker.apply_fetch(
         CHAT,
         Ok(Fetched {
             items: vec![message(1, 1), message(2, 2)],
@@ -334,26 +334,27 @@ fn a_conversation_made_while_we_were_away_is_read_from_its_beginning() {
         }),
         NOW,
     );
-    assert_eq!(told(&mut follow), ["+1@1", "+2@2", "+3@3"]);
+    assert_eq!(delivered(&mut tracker), ["+1@1", "+2@2", "+3@3"]);
 }
 
 #[test]
-fn a_new_conversation_whose_picture_was_taken_late_loses_no_message() {
-    let mut follow = following(0, 0);
-    // The event was made when the first message was already there; that one's own event comes after it.
+fn a_new_conversation_that_already_has_messages_is_fetched() {
+    let mut tracker = tracker_at(0, 0);
+    // The conversation's event was created when the first message already existed; that message's own event comes after
+    // it.
     let new = Conversation {
         id: OTHER,
         ..conversation(OTHER, 1, 1)
     };
-    follow.event(Event::ConversationCreated(Box::new(new)), NOW);
+    tracker.apply_event(Event::ConversationCreated(Box::new(new)), NOW);
     let first = Message {
         conversation_id: OTHER,
         ..message(1, 1)
     };
-    follow.event(Event::MessageCreated(first.clone()), NOW);
-    assert_eq!(told(&mut follow), ["other", "+1@1"]);
-    assert_eq!(follow.fetches(NOW), [(OTHER, Rev(1))]);
-    follow.fetched(
+    tracker.apply_event(Event::MessageCreated(first.clone()), NOW);
+    assert_eq!(delivered(&mut tracker), ["other", "+1@1"]);
+    assert_eq!(tracker.take_due_fetches(NOW), [(OTHER, Rev(1))]);
+    tracker.apply_fetch(
         OTHER,
         Ok(Fetched {
             items: vec![first],
@@ -361,29 +362,29 @@ fn a_new_conversation_whose_picture_was_taken_late_loses_no_message() {
         }),
         NOW,
     );
-    assert_eq!(told(&mut follow), [""; 0]);
+    assert_eq!(delivered(&mut tracker), [""; 0]);
 }
 
 #[test]
-fn an_empty_new_conversation_needs_no_asking() {
-    let mut follow = following(0, 0);
-    follow.event(Event::ConversationCreated(Box::new(conversation(OTHER, 0, 0))), NOW);
-    assert_eq!(follow.deadline(), None);
-    follow.event(
+fn an_empty_new_conversation_is_not_fetched() {
+    let mut tracker = tracker_at(0, 0);
+    tracker.apply_event(Event::ConversationCreated(Box::new(conversation(OTHER, 0, 0))), NOW);
+    assert_eq!(tracker.deadline(), None);
+    tracker.apply_event(
         Event::MessageCreated(Message {
             conversation_id: OTHER,
             ..message(1, 1)
         }),
         NOW,
     );
-    assert_eq!(told(&mut follow), ["other", "+1@1"]);
+    assert_eq!(delivered(&mut tracker), ["other", "+1@1"]);
 }
 
 #[test]
-fn what_was_before_one_joined_is_no_news() {
-    let mut follow = following(0, 0);
-    follow.event(Event::ConversationCreated(Box::new(conversation(OTHER, 9, 9))), NOW);
-    follow.fetches(NOW);
+fn messages_before_joining_are_not_delivered() {
+    let mut tracker = tracker_at(0, 0);
+    tracker.apply_event(Event::ConversationCreated(Box::new(conversation(OTHER, 9, 9))), NOW);
+    tracker.take_due_fetches(NOW);
     let old = Message {
         conversation_id: OTHER,
         sent_at: Timestamp::from_millis(500),
@@ -393,7 +394,7 @@ fn what_was_before_one_joined_is_no_news() {
         conversation_id: OTHER,
         ..message(9, 9)
     };
-    follow.fetched(
+    tracker.apply_fetch(
         OTHER,
         Ok(Fetched {
             items: vec![old, join],
@@ -401,22 +402,22 @@ fn what_was_before_one_joined_is_no_news() {
         }),
         NOW,
     );
-    assert_eq!(told(&mut follow), ["other", "+9@9"]);
+    assert_eq!(delivered(&mut tracker), ["other", "+9@9"]);
 }
 
 #[test]
-fn one_who_left_and_came_back_gets_what_is_new() {
-    let mut follow = following(5, 7);
-    follow.event(created(6, 8), NOW);
-    follow.event(Event::ConversationRemoved { id: CHAT }, NOW);
-    follow.event(Event::ConversationRemoved { id: CHAT }, NOW);
-    assert_eq!(told(&mut follow), ["+6@8", "removed"]);
-    assert!(follow.sync().conversations.is_empty());
-    follow.synced(answer(), NOW);
-    follow.event(Event::ConversationCreated(Box::new(conversation(CHAT, 20, 30))), NOW);
-    assert_eq!(told(&mut follow), ["caught up", "chat"]);
-    assert_eq!(follow.fetches(NOW), [(CHAT, Rev(8))]);
-    follow.fetched(
+fn a_member_who_rejoins_gets_the_messages_since() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.apply_event(created(6, 8), NOW);
+    tracker.apply_event(Event::ConversationRemoved { id: CHAT }, NOW);
+    tracker.apply_event(Event::ConversationRemoved { id: CHAT }, NOW);
+    assert_eq!(delivered(&mut tracker), ["+6@8", "removed"]);
+    assert!(tracker.begin_sync().conversations.is_empty());
+    tracker.apply_sync(empty_sync(), NOW);
+    tracker.apply_event(Event::ConversationCreated(Box::new(conversation(CHAT, 20, 30))), NOW);
+    assert_eq!(delivered(&mut tracker), ["caught up", "chat"]);
+    assert_eq!(tracker.take_due_fetches(NOW), [(CHAT, Rev(8))]);
+    tracker.apply_fetch(
         CHAT,
         Ok(Fetched {
             items: vec![message(20, 30)],
@@ -424,58 +425,58 @@ fn one_who_left_and_came_back_gets_what_is_new() {
         }),
         NOW,
     );
-    assert_eq!(told(&mut follow), ["+20@30"]);
+    assert_eq!(delivered(&mut tracker), ["+20@30"]);
 }
 
 #[test]
-fn a_message_of_an_unknown_conversation_asks_for_a_sync_but_not_for_ever() {
-    let mut follow = following(5, 7);
-    follow.event(
+fn a_message_of_an_unknown_conversation_requests_one_sync() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.apply_event(
         Event::MessageCreated(Message {
             conversation_id: OTHER,
             ..message(3, 3)
         }),
         NOW,
     );
-    assert!(follow.wants_sync());
-    follow.sync();
-    follow.synced(answer(), NOW);
-    assert!(!follow.wants_sync(), "the server knows nothing of it");
-    follow.event(
+    assert!(tracker.needs_sync());
+    tracker.begin_sync();
+    tracker.apply_sync(empty_sync(), NOW);
+    assert!(!tracker.needs_sync(), "the server does not know it");
+    tracker.apply_event(
         Event::MessageCreated(Message {
             conversation_id: OTHER,
             ..message(3, 3)
         }),
         NOW,
     );
-    follow.sync();
+    tracker.begin_sync();
     let conversations = vec![conversation(OTHER, 3, 3)];
-    follow.synced(
+    tracker.apply_sync(
         Sync {
             conversations,
             positions: BTreeMap::from([(OTHER, Rev(3))]),
-            ..answer()
+            ..empty_sync()
         },
         NOW,
     );
-    assert_eq!(follow.fetches(NOW), [(OTHER, Rev(0))]);
+    assert_eq!(tracker.take_due_fetches(NOW), [(OTHER, Rev(0))]);
 }
 
 #[test]
-fn a_server_that_may_have_missed_events_is_asked() {
-    let mut follow = following(5, 7);
-    follow.event(Event::Resync {}, NOW);
-    assert!(follow.wants_sync());
-    follow.sync();
-    follow.event(Event::Resync {}, NOW);
-    follow.synced(answer(), NOW);
-    assert!(follow.wants_sync(), "it was said again after the question");
+fn a_resync_event_requests_a_sync() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.apply_event(Event::Resync {}, NOW);
+    assert!(tracker.needs_sync());
+    tracker.begin_sync();
+    tracker.apply_event(Event::Resync {}, NOW);
+    tracker.apply_sync(empty_sync(), NOW);
+    assert!(tracker.needs_sync(), "requested again during the sync");
 }
 
-/// A server with one conversation, a network that loses, doubles and swaps events and breaks, and a consumer. Whatever
-/// happens, the consumer has heard of every message once, in order of `rev`, and has the server's state in the end.
+/// Simulates a server with one conversation, a network that loses, duplicates and reorders events, and a consumer. The
+/// consumer must see every message once, ordered by `rev`, and have the server's state at the end.
 #[test]
-fn no_network_makes_the_consumer_miss_anything() {
+fn every_change_is_delivered_once_over_any_network() {
     for seed in 1..=300 {
         simulate(seed);
     }
@@ -486,7 +487,7 @@ fn simulate(seed: u64) {
     let mut server: BTreeMap<u64, Message> = BTreeMap::new();
     let (mut rev, mut now) = (0, NOW);
     let mut wire: Vec<Event> = Vec::new();
-    let mut follow = following(0, 0);
+    let mut tracker = tracker_at(0, 0);
     let mut seen: BTreeMap<u64, Message> = BTreeMap::new();
     let mut new = BTreeSet::new();
     let mut last = 0;
@@ -520,14 +521,14 @@ fn simulate(seed: u64) {
             2 if wire.len() > 1 => wire.swap(0, 1),
             3 => {
                 wire.clear();
-                follow.lose();
-                let request = follow.sync();
+                tracker.pause();
+                let request = tracker.begin_sync();
                 let changes = changes(request.conversations[&CHAT]);
-                follow.synced(
+                tracker.apply_sync(
                     Sync {
                         changes,
                         positions: BTreeMap::from([(CHAT, Rev(rev))]),
-                        ..answer()
+                        ..empty_sync()
                     },
                     now,
                 );
@@ -535,23 +536,23 @@ fn simulate(seed: u64) {
             _ => {}
         }
         if dice.roll(3) == 0 || is_last {
-            wire.drain(..).for_each(|event| follow.event(event, now));
+            wire.drain(..).for_each(|event| tracker.apply_event(event, now));
         }
-        now += PATIENCE / 3;
+        now += GAP_TIMEOUT / 3;
         if is_last {
-            now += PATIENCE;
-            follow.event(
+            now += GAP_TIMEOUT;
+            tracker.apply_event(
                 Event::ConversationRev {
                     conversation_id: CHAT,
                     rev: Rev(rev + 1),
                 },
                 now,
             );
-            now += PATIENCE;
+            now += GAP_TIMEOUT;
         }
-        for (id, after) in follow.fetches(now) {
+        for (id, after) in tracker.take_due_fetches(now) {
             let rev = if is_last { rev + 1 } else { rev };
-            follow.fetched(
+            tracker.apply_fetch(
                 id,
                 Ok(Fetched {
                     items: changes(after),
@@ -560,11 +561,11 @@ fn simulate(seed: u64) {
                 now,
             );
         }
-        for step in follow.take_steps() {
-            if let Some((_, Some(position))) = step.moved {
+        for delivery in tracker.take_deliveries() {
+            if let Some((_, Some(position))) = delivery.position_change {
                 positions.conversations.insert(CHAT, position);
             }
-            let (is_new, message) = match step.update {
+            let (is_new, message) = match delivery.update {
                 Some(Update::Message(message)) => (true, message),
                 Some(Update::MessageChanged(message)) => (false, message),
                 _ => continue,
@@ -574,7 +575,7 @@ fn simulate(seed: u64) {
             assert_eq!(
                 is_new,
                 new.insert(message.seq.0),
-                "seed {seed}: message {} is new once",
+                "seed {seed}: message {} is new only once",
                 message.seq
             );
             seen.insert(message.seq.0, message);
@@ -589,7 +590,7 @@ fn simulate(seed: u64) {
     );
 }
 
-/// Chance that comes out the same every time.
+/// Pseudorandom numbers, the same in every run.
 struct Dice(u64);
 
 impl Dice {

@@ -1,4 +1,4 @@
-//! Tokens in a file that only its owner can read.
+//! A token store in a file that only its owner can read.
 
 use std::any::Any;
 use std::fs::{self, File, OpenOptions};
@@ -9,7 +9,8 @@ use letsapp_core::protocol::Tokens;
 
 use super::TokenStore;
 
-/// Keeps tokens in a file: readable by its owner alone, replaced in one step, and locked between processes.
+/// Stores tokens in a file that only its owner can read. Writes are atomic, and processes that share the file lock it
+/// while they refresh the tokens.
 ///
 /// ```no_run
 /// # use std::sync::Arc;
@@ -25,17 +26,18 @@ pub struct FileTokens {
 }
 
 impl FileTokens {
-    /// Names the file; it and the directory around it are made when there is something to keep.
+    /// Creates a store in the file at `path`. The file and its directory are created when tokens are first saved.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// Returns the file's name.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    fn beside(&self, extension: &str) -> PathBuf {
+    /// Returns the path of a file next to this one, such as `tokens.json.lock`.
+    fn sibling(&self, extension: &str) -> PathBuf {
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(extension);
         self.path.with_file_name(name)
@@ -53,13 +55,13 @@ impl TokenStore for FileTokens {
     fn load(&self) -> io::Result<Option<Tokens>> {
         match fs::read(&self.path) {
             Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|_| {
-                named(
+                with_path(
                     &self.path,
-                    &io::Error::other("the file is damaged; sign in again after removing it"),
+                    &io::Error::other("the file is damaged: remove it and sign in again"),
                 )
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(named(&self.path, &error)),
+            Err(error) => Err(with_path(&self.path, &error)),
         }
     }
 
@@ -70,57 +72,60 @@ impl TokenStore for FileTokens {
 
     fn clear(&self) -> io::Result<()> {
         match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(named(&self.path, &error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(with_path(&self.path, &error)),
             _ => Ok(()),
         }
     }
 
     fn lock(&self) -> io::Result<Box<dyn Any + Send>> {
         self.make_directory()?;
-        let path = self.beside(".lock");
-        let file = private()
+        // A separate file, because saving replaces the token file and with it any lock on it.
+        let path = self.sibling(".lock");
+        let file = private_options()
             .create(true)
             .truncate(false)
             .open(&path)
-            .map_err(|error| named(&path, &error))?;
-        file.lock().map_err(|error| named(&path, &error))?;
+            .map_err(|error| with_path(&path, &error))?;
+        file.lock().map_err(|error| with_path(&path, &error))?;
         Ok(Box::new(file))
     }
 }
 
-/// Makes a directory that only its owner can enter, if it is not there.
+/// Creates a directory that only its owner can enter, unless it exists.
 pub(crate) fn make_private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|error| named(path, &error))
+    builder.create(path).map_err(|error| with_path(path, &error))
 }
 
-/// Writes a file that only its owner can read, so that at any moment there is the old one or the new one, and whole.
+/// Replaces a file with one that only its owner can read. A reader sees the old content or the new, never a part of
+/// either.
 pub(crate) fn replace_private_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
-    let draft = path.with_file_name(name);
-    let written = write_draft(&draft, content).and_then(|()| fs::rename(&draft, path));
+    let temporary = path.with_file_name(name);
+    let written = write_temporary(&temporary, content).and_then(|()| fs::rename(&temporary, path));
     written.map_err(|error| {
-        let _ = fs::remove_file(&draft);
-        named(path, &error)
+        let _ = fs::remove_file(&temporary);
+        with_path(path, &error)
     })
 }
 
-fn write_draft(draft: &Path, content: &[u8]) -> io::Result<()> {
-    // One that a crash has left is not to be trusted with its mode.
-    match fs::remove_file(draft) {
+fn write_temporary(temporary: &Path, content: &[u8]) -> io::Result<()> {
+    // A crashed process may have left this file behind, with any permissions. Opening it would keep those.
+    match fs::remove_file(temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file: File = private().create_new(true).open(draft)?;
+    let mut file: File = private_options().create_new(true).open(temporary)?;
     file.write_all(content)?;
+    // Otherwise a power failure after the rename could leave an empty file.
     file.sync_all()
 }
 
-fn private() -> OpenOptions {
+fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
     #[cfg(unix)]
@@ -128,7 +133,7 @@ fn private() -> OpenOptions {
     options
 }
 
-fn named(path: &Path, error: &io::Error) -> io::Error {
+fn with_path(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
@@ -147,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_come_back_as_they_were_saved() {
+    fn saved_tokens_are_loaded() {
         let directory = tempfile::tempdir().unwrap();
         let store = FileTokens::new(directory.path().join("deep/er/tokens.json"));
         assert!(store.load().unwrap().is_none());
@@ -156,14 +161,14 @@ mod tests {
         store.save(&tokens("two")).unwrap();
         assert_eq!(store.load().unwrap(), Some(tokens("two")));
         let left: Vec<_> = fs::read_dir(store.path().parent().unwrap()).unwrap().collect();
-        assert_eq!(left.len(), 1, "no draft stays behind: {left:?}");
+        assert_eq!(left.len(), 1, "no temporary file is left: {left:?}");
         store.clear().unwrap();
         assert!(store.load().unwrap().is_none());
     }
 
     #[cfg(unix)]
     #[test]
-    fn nobody_else_can_read_them() {
+    fn only_the_owner_can_read_the_files() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let store = FileTokens::new(directory.path().join("letsapp/tokens.json"));
@@ -171,13 +176,13 @@ mod tests {
         drop(store.lock().unwrap());
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(store.path()), 0o600);
-        assert_eq!(mode(&store.beside(".lock")), 0o600);
+        assert_eq!(mode(&store.sibling(".lock")), 0o600);
         assert_eq!(mode(store.path().parent().unwrap()), 0o700);
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_could_read_is_replaced_by_one_that_they_cannot() {
+    fn a_readable_file_is_replaced_by_a_private_one() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let store = FileTokens::new(directory.path().join("tokens.json"));
@@ -188,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_named() {
+    fn an_invalid_file_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let store = FileTokens::new(directory.path().join("tokens.json"));
         fs::write(store.path(), "{").unwrap();
@@ -197,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lock_keeps_a_second_one_waiting() {
+    fn the_lock_excludes_others() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("tokens.json");
         let held = FileTokens::new(&path).lock().unwrap();

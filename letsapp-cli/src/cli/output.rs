@@ -1,88 +1,88 @@
-//! Everything that is written: to standard output what was asked for, to standard error what went wrong.
+//! Output of commands: results to standard output, errors to standard error.
 
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::text::one_line;
+use super::sanitize::one_line;
 
-/// For whom a command writes.
+/// Format of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// For people.
+    /// Text, for people.
     Text,
-    /// For programs: one JSON object per line.
+    /// JSON, one object per line, for programs.
     Json,
 }
 
-/// Where a command writes.
+/// Format and colours of a command's output.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Out {
+pub(super) struct Output {
     format: Format,
-    paint: Paint,
+    colours: Colours,
 }
 
-/// Colours, or none.
+/// Whether text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Paint {
+pub(super) enum Colours {
     /// With ANSI colours.
-    Colour,
-    /// Without.
-    Plain,
+    On,
+    /// Without colours.
+    Off,
 }
 
-/// How some text stands out.
+/// Meaning of a coloured text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
     /// Less important.
     Dim,
-    /// A person.
+    /// Name of a user or title of a conversation.
     Name,
-    /// Oneself.
+    /// Name of the signed-in user.
     Me,
-    /// Read by the other one.
+    /// Read by the recipients.
     Read,
-    /// Went wrong.
-    Bad,
-    /// Was looked for.
-    Found,
+    /// A failure.
+    Error,
+    /// A match of a search.
+    Match,
 }
 
-impl Out {
+impl Output {
     pub(super) fn new(format: Format) -> Self {
         let is_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let paint = if is_wanted && io::stdout().is_terminal() {
-            Paint::Colour
+        let colours = if is_wanted && io::stdout().is_terminal() {
+            Colours::On
         } else {
-            Paint::Plain
+            Colours::Off
         };
-        Self { format, paint }
+        Self { format, colours }
     }
 
     pub(super) fn format(&self) -> Format {
         self.format
     }
 
-    pub(super) fn paint(&self) -> Paint {
-        self.paint
+    pub(super) fn colours(&self) -> Colours {
+        self.colours
     }
 
-    /// Writes a line. What others wrote has been made harmless before.
+    /// Prints a line. Text from other users must be sanitized before.
     pub(super) fn line(&self, line: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         writeln!(stdout, "{line}")?;
         Ok(stdout.flush()?)
     }
 
-    /// Writes bytes as they are.
-    pub(super) fn raw(&self, bytes: &[u8]) -> Result<(), Failure> {
+    /// Prints bytes unchanged.
+    pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes)?;
         Ok(stdout.flush()?)
     }
 
-    /// Writes something, for people or for programs.
+    /// Prints a value, as JSON or as the given line, depending on the format.
     pub(super) fn show(&self, value: &impl Serialize, line: impl FnOnce() -> String) -> Result<(), Failure> {
         match self.format {
             Format::Text => self.line(&line()),
@@ -90,35 +90,35 @@ impl Out {
         }
     }
 
-    /// Writes what a person wants to know, and a program does not.
-    pub(super) fn remark(&self, line: &str) -> Result<(), Failure> {
+    /// Prints a status message. Programs get none, since the exit code tells them all they need.
+    pub(super) fn status(&self, line: &str) -> Result<(), Failure> {
         match self.format {
             Format::Text => self.line(line),
             Format::Json => Ok(()),
         }
     }
 
-    /// Writes what went wrong to standard error.
+    /// Prints an error message to standard error.
     pub(super) fn error(&self, line: &str) {
-        // There is nowhere else to say it.
+        // If standard error can't be written, there is no way left to report the failure.
         let _ = writeln!(io::stderr().lock(), "letsapp: {}", one_line(line));
     }
 }
 
-impl Paint {
-    /// Makes text stand out.
-    pub(super) fn paint(self, style: Style, text: &str) -> String {
+impl Colours {
+    /// Colours a text.
+    pub(super) fn apply(self, style: Style, text: &str) -> String {
         let code = match style {
             Style::Dim => "2",
             Style::Name => "1;36",
             Style::Me => "1;32",
             Style::Read => "1;34",
-            Style::Bad => "1;31",
-            Style::Found => "1;33",
+            Style::Error => "1;31",
+            Style::Match => "1;33",
         };
         match self {
-            Self::Colour => format!("\x1b[{code}m{text}\x1b[0m"),
-            Self::Plain => text.to_owned(),
+            Self::On => format!("\x1b[{code}m{text}\x1b[0m"),
+            Self::Off => text.to_owned(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where a client keeps its tokens.
+//! The trait for places that keep tokens, and one in memory.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -7,39 +7,41 @@ use std::sync::{Mutex, PoisonError};
 
 use letsapp_core::protocol::Tokens;
 
-/// A place for the tokens of one session.
+/// A place that keeps the tokens of one session.
 ///
-/// Several clients may share one place, in one process or in many: who refreshes holds the place's lock meanwhile, and
-/// looks first whether another has done it.
+/// Several clients may share a store, in one process or in many. Whoever refreshes the tokens holds the store's lock
+/// meanwhile, and first checks whether another client has already refreshed them.
 pub trait TokenStore: Debug + Send + Sync {
-    /// Returns the tokens that are kept, if there are any.
+    /// Returns the stored tokens, if there are any.
     ///
     /// # Errors
-    /// When the place can't be read.
+    /// If the store can't be read.
     fn load(&self) -> io::Result<Option<Tokens>>;
 
-    /// Keeps these tokens instead of what was there.
+    /// Stores these tokens in place of the previous ones.
     ///
     /// # Errors
-    /// When the place can't be written.
+    /// If the store can't be written.
     fn save(&self, tokens: &Tokens) -> io::Result<()>;
 
-    /// Forgets the tokens.
+    /// Removes the tokens.
     ///
     /// # Errors
-    /// When the place can't be written.
+    /// If the store can't be written.
     fn clear(&self) -> io::Result<()>;
 
-    /// Waits until nobody else refreshes these tokens, and keeps others from it until the guard is dropped. May block.
+    /// Locks the store until the returned guard is dropped. Blocks while another client holds the lock.
+    ///
+    /// The default implementation does nothing, which is right for a store that only one client uses.
     ///
     /// # Errors
-    /// When the place can't be locked.
+    /// If the store can't be locked.
     fn lock(&self) -> io::Result<Box<dyn Any + Send>> {
         Ok(Box::new(()))
     }
 }
 
-/// Keeps tokens for as long as the process lives.
+/// Keeps tokens in memory, for the lifetime of the process.
 ///
 /// ```
 /// # use letsapp_cli::{MemoryTokens, TokenStore};

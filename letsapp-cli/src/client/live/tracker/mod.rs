@@ -1,0 +1,379 @@
+//! State machine that delivers each change of each conversation once and in order, however the network behaves. No I/O
+//! and no clock.
+//!
+//! Each conversation numbers its changes: the `rev`. A change that directly follows the last one is delivered, and a
+//! change that is already known is dropped. A change beyond a gap is held back until the gap is filled, either by an
+//! event that arrives late or, after a second, by fetching the missing changes. After an interruption, a `sync` request
+//! returns all that was missed.
+
+mod conversation;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use letsapp_core::id::{ConversationId, Rev, Seq};
+use letsapp_core::protocol::{Conversation, Event, Message, Sync, SyncRequest};
+use letsapp_core::time::Timestamp;
+
+use super::update::{Delivery, Position, Positions, Update};
+use conversation::{Change, Fetch, GAP_TIMEOUT, Tracked};
+
+/// Maximum number of changes to fetch of a conversation that is new to this client. Older ones count as history, so
+/// that joining a busy group does not cause a flood of updates.
+const MAX_NEW_CHANGES: u64 = 1_000;
+
+/// All followed conversations, and the updates to be delivered.
+#[derive(Debug)]
+pub(super) struct Tracker {
+    conversations: BTreeMap<ConversationId, Tracked>,
+    since: Option<Timestamp>,
+    phase: Phase,
+    needs_sync: bool,
+    deliveries: VecDeque<Delivery>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Events are ignored. The next sync returns what they said.
+    Paused,
+    /// A sync is in progress, and the request named these conversations. Events beyond a gap are held back but not
+    /// fetched, since the reply may fill the gap.
+    Syncing { requested: Vec<ConversationId> },
+    /// Events are delivered as they arrive.
+    Live,
+}
+
+/// All changes of a conversation after a position.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    pub(super) items: Vec<Message>,
+    pub(super) rev: Rev,
+}
+
+/// The reason why changes could not be fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FetchError {
+    /// The user may not see the conversation any more.
+    Gone,
+    /// A failure that may pass.
+    Later,
+}
+
+impl Tracker {
+    pub(super) fn new(positions: &Positions) -> Self {
+        let tracked = |position: &Position| Tracked {
+            position: Some(*position),
+            ..Tracked::default()
+        };
+        Self {
+            conversations: positions
+                .conversations
+                .iter()
+                .map(|(id, position)| (*id, tracked(position)))
+                .collect(),
+            since: positions.since,
+            phase: Phase::Paused,
+            needs_sync: false,
+            deliveries: VecDeque::new(),
+        }
+    }
+
+    /// Removes and returns the updates to be delivered.
+    pub(super) fn take_deliveries(&mut self) -> impl Iterator<Item = Delivery> {
+        self.deliveries.drain(..)
+    }
+
+    /// Returns `true` if a sync is to be requested.
+    pub(super) fn needs_sync(&self) -> bool {
+        self.needs_sync
+    }
+
+    /// Starts a sync and returns the request. From here on, events are no longer ignored.
+    pub(super) fn begin_sync(&mut self) -> SyncRequest {
+        let held = self.conversations.iter().filter(|(_, tracked)| !tracked.has_left);
+        let conversations: BTreeMap<_, _> = held
+            .filter_map(|(id, tracked)| Some((*id, tracked.position?.rev)))
+            .collect();
+        self.needs_sync = false;
+        for tracked in self.conversations.values_mut() {
+            tracked.was_unplaced = tracked.is_unplaced();
+        }
+        self.phase = Phase::Syncing {
+            requested: conversations.keys().copied().collect(),
+        };
+        SyncRequest {
+            conversations,
+            since: self.since,
+        }
+    }
+
+    /// Takes the reply to a sync. If it is not complete, [`needs_sync`](Self::needs_sync) is `true` again and the rest
+    /// must be requested.
+    pub(super) fn apply_sync(&mut self, sync: Sync, now: Duration) {
+        let Phase::Syncing { requested } = std::mem::replace(&mut self.phase, Phase::Paused) else {
+            return;
+        };
+        let mut base_seqs: BTreeMap<ConversationId, Seq> = BTreeMap::new();
+        // Before the messages, since consumers need a conversation to show its messages.
+        for conversation in sync.conversations {
+            let id = conversation.id;
+            let position = Position {
+                rev: sync.positions.get(&id).copied().unwrap_or(conversation.head.rev),
+                seq: conversation.head.seq,
+            };
+            if sync.reset.contains(&id) {
+                self.reset_to(id, position);
+            } else if !requested.contains(&id) {
+                self.add_unrequested(&conversation, position, now);
+            }
+            self.deliveries
+                .push_back(Update::Conversation(Box::new(conversation)).into());
+        }
+        for message in sync.changes {
+            let Some(tracked) = self.conversations.get_mut(&message.conversation_id) else {
+                continue;
+            };
+            let Some(position) = tracked.position else { continue };
+            // Compared with the position before this sync, not with the current one. Changes are ordered by `rev`, so a
+            // new message that was edited comes after newer ones.
+            let base_seq = *base_seqs.entry(message.conversation_id).or_insert(position.seq);
+            tracked.deliver(message, base_seq, &mut self.deliveries);
+        }
+        // The user may not see the latest changes, so the position can be beyond the last message.
+        for (id, rev) in sync.positions.iter().filter(|(id, _)| requested.contains(id)) {
+            if let Some(tracked) = self.conversations.get_mut(id) {
+                tracked.skip_to(*id, *rev, &mut self.deliveries);
+            }
+        }
+        self.deliveries
+            .extend(sync.reset.into_iter().map(|id| Delivery::from(Update::Reset(id))));
+        for id in sync.removed {
+            self.remove(id);
+        }
+        if sync.more {
+            self.needs_sync = true;
+            self.phase = Phase::Syncing { requested };
+            return;
+        }
+        self.phase = Phase::Live;
+        self.since = Some(sync.server_time);
+        // The sync has returned every conversation of the user, so these are of a conversation that the user may not
+        // see.
+        self.conversations
+            .retain(|_, tracked| !(tracked.was_unplaced && tracked.is_unplaced()));
+        for (id, tracked) in &mut self.conversations {
+            // The sync has returned all missed messages of these, so whatever comes next is new.
+            if requested.contains(id) {
+                tracked.joined_at = None;
+            }
+            tracked.deliver_ready(*id, &mut self.deliveries);
+            tracked.schedule_fetch(now);
+        }
+        self.needs_sync |= self.conversations.values().any(Tracked::is_unplaced);
+        let delivery = Delivery {
+            update: Some(Update::CaughtUp),
+            since: self.since,
+            position_change: None,
+        };
+        self.deliveries.push_back(delivery);
+    }
+
+    /// Ignores events until the next [`begin_sync`](Self::begin_sync), because the connection was lost or the consumer
+    /// is too far behind.
+    pub(super) fn pause(&mut self) {
+        self.phase = Phase::Paused;
+        self.needs_sync = false;
+        self.conversations.retain(|_, tracked| tracked.position.is_some());
+        for tracked in self.conversations.values_mut() {
+            tracked.pending.clear();
+            tracked.fetch = Fetch::Idle;
+        }
+    }
+
+    /// Takes an event from the server.
+    pub(super) fn apply_event(&mut self, event: Event, now: Duration) {
+        if self.phase == Phase::Paused {
+            return;
+        }
+        match event {
+            Event::MessageCreated(message) | Event::MessageUpdated(message) => self.apply_message(message, now),
+            Event::ConversationRev { conversation_id, rev } => {
+                self.insert_change(conversation_id, rev, Change::Hidden, now);
+            }
+            Event::ConversationCreated(conversation) | Event::ConversationUpdated(conversation) => {
+                if self
+                    .conversations
+                    .get(&conversation.id)
+                    .is_none_or(|tracked| tracked.has_left || tracked.position.is_none())
+                {
+                    self.start_following(&conversation, now);
+                }
+                self.deliveries.push_back(Update::Conversation(conversation).into());
+            }
+            Event::ConversationRemoved { id } => self.remove(id),
+            Event::ReceiptUpdated { conversation_id, items } => {
+                self.deliveries
+                    .push_back(Update::Receipts { conversation_id, items }.into());
+            }
+            Event::Typing {
+                conversation_id,
+                user_id,
+                typing,
+            } => {
+                let update = Update::Typing {
+                    conversation_id,
+                    user_id,
+                    typing,
+                };
+                self.deliveries.push_back(update.into());
+            }
+            Event::Presence(presence) => self.deliveries.push_back(Update::Presence(presence).into()),
+            Event::Resync {} => self.needs_sync = true,
+            // Handled by the socket.
+            Event::Hello(_) | Event::SessionRevoked { .. } => {}
+        }
+    }
+
+    /// Takes a message, from an event or from the reply to the request that changed it.
+    pub(super) fn apply_message(&mut self, message: Message, now: Duration) {
+        let (id, rev) = (message.conversation_id, message.rev);
+        self.insert_change(id, rev, Change::Message(Box::new(message)), now);
+    }
+
+    /// Returns when [`take_due_fetches`](Self::take_due_fetches) will have something to return.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        let dues = self.conversations.values().filter_map(|tracked| match tracked.fetch {
+            Fetch::Gap(at) | Fetch::Due(at) => Some(at),
+            Fetch::Idle | Fetch::Running => None,
+        });
+        dues.min()
+    }
+
+    /// Returns the fetches that are due, as conversation and position to fetch from, and marks them as in progress.
+    pub(super) fn take_due_fetches(&mut self, now: Duration) -> Vec<(ConversationId, Rev)> {
+        let is_due = |tracked: &Tracked| matches!(tracked.fetch, Fetch::Gap(at) | Fetch::Due(at) if at <= now);
+        let due = self.conversations.iter_mut().filter(|(_, tracked)| is_due(tracked));
+        due.map(|(id, tracked)| {
+            tracked.fetch = Fetch::Running;
+            (*id, tracked.position.unwrap_or_default().rev)
+        })
+        .collect()
+    }
+
+    /// Takes the result of a fetch.
+    pub(super) fn apply_fetch(&mut self, id: ConversationId, result: Result<Fetched, FetchError>, now: Duration) {
+        let Some(tracked) = self
+            .conversations
+            .get_mut(&id)
+            .filter(|tracked| tracked.fetch == Fetch::Running)
+        else {
+            return;
+        };
+        tracked.fetch = Fetch::Idle;
+        match result {
+            Ok(Fetched { items, rev }) => {
+                let base_seq = tracked.position.unwrap_or_default().seq;
+                for message in items {
+                    tracked.deliver(message, base_seq, &mut self.deliveries);
+                }
+                tracked.joined_at = None;
+                tracked.skip_to(id, rev, &mut self.deliveries);
+                self.deliveries.push_back(Delivery {
+                    position_change: Some((id, tracked.position)),
+                    ..Delivery::default()
+                });
+                tracked.deliver_ready(id, &mut self.deliveries);
+                tracked.schedule_fetch(now);
+            }
+            Err(FetchError::Later) => tracked.fetch = Fetch::Due(now + GAP_TIMEOUT),
+            Err(FetchError::Gone) => tracked.pending.clear(),
+        }
+    }
+
+    fn insert_change(&mut self, id: ConversationId, rev: Rev, change: Change, now: Duration) {
+        if self.phase == Phase::Paused {
+            return;
+        }
+        let tracked = self.conversations.entry(id).or_default();
+        if tracked.position.is_some_and(|position| rev <= position.rev) {
+            return;
+        }
+        tracked.pending.insert(rev, change);
+        tracked.deliver_ready(id, &mut self.deliveries);
+        if self.phase == Phase::Live {
+            tracked.schedule_fetch(now);
+            self.needs_sync |= tracked.is_unplaced();
+        }
+    }
+
+    /// Takes a conversation that a sync has returned although the request did not name it.
+    fn add_unrequested(&mut self, conversation: &Conversation, position: Position, now: Duration) {
+        match self.conversations.get(&conversation.id) {
+            Some(tracked) if tracked.position.is_some() && !tracked.has_left => {}
+            // Before the first sync, everything that exists is history.
+            _ if self.since.is_none() => self.reset_to(conversation.id, position),
+            _ => self.start_following(conversation, now),
+        }
+    }
+
+    /// Starts to follow a conversation that is new, or that the user has rejoined.
+    fn start_following(&mut self, conversation: &Conversation, now: Duration) {
+        let tracked = self.conversations.entry(conversation.id).or_default();
+        let earliest = Rev(conversation.head.rev.0.saturating_sub(MAX_NEW_CHANGES));
+        match &mut tracked.position {
+            Some(position) => position.rev = position.rev.max(earliest),
+            None => {
+                tracked.position = Some(Position {
+                    rev: earliest,
+                    seq: Seq::ZERO,
+                });
+                tracked.joined_at = Some(conversation.me.joined_at);
+            }
+        }
+        tracked.has_left = false;
+        if conversation.head.rev == Rev::ZERO {
+            tracked.joined_at = None;
+            self.deliveries.push_back(Delivery {
+                position_change: Some((conversation.id, tracked.position)),
+                ..Delivery::default()
+            });
+        } else {
+            tracked.fetch = Fetch::Due(now);
+        }
+    }
+
+    /// Sets the position of a conversation without delivering what lies before it.
+    fn reset_to(&mut self, id: ConversationId, position: Position) {
+        let tracked = self.conversations.entry(id).or_default();
+        let pending = std::mem::take(&mut tracked.pending);
+        *tracked = Tracked {
+            position: Some(position),
+            pending,
+            ..Tracked::default()
+        };
+        tracked.skip_to(id, position.rev, &mut self.deliveries);
+        self.deliveries.push_back(Delivery {
+            position_change: Some((id, Some(position))),
+            ..Delivery::default()
+        });
+    }
+
+    /// Stops following a conversation. Its position is kept for the case that the user rejoins.
+    fn remove(&mut self, id: ConversationId) {
+        let Some(tracked) = self.conversations.get_mut(&id).filter(|tracked| !tracked.has_left) else {
+            return;
+        };
+        tracked.has_left = true;
+        tracked.pending.clear();
+        tracked.fetch = Fetch::Idle;
+        let update = Some(Update::ConversationRemoved(id));
+        self.deliveries.push_back(Delivery {
+            update,
+            position_change: Some((id, None)),
+            since: None,
+        });
+    }
+}
