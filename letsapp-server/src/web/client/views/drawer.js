@@ -1,11 +1,16 @@
-// A page in place of the list: contacts, settings.
+// @ts-check
+// A page in place of the list, such as contacts and settings.
+/** @import {Children} from "../vendor/htm-preact.js" */
 import { html, useEffect, useRef } from "../vendor/htm-preact.js";
-import { drawerAddress, go } from "./bindings.js";
+import { drawerAddress, go } from "./hooks.js";
 import { IconButton, useReturnFocus } from "./elements.js";
 
-/** `back` is the drawer that this one was opened from, if any. */
+/**
+ * `back` is the drawer that this one was opened from, if any.
+ * @param {{title: string, testid: string, back?: string | null, children: Children}} props `back`: the drawer that this one was opened from
+ */
 export function Drawer({ title, testid, back = null, children }) {
-  const head = useRef(null);
+  const head = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
   useReturnFocus();
   useEffect(() => head.current.focus({ preventScroll: true }), []);
   return html`<div class="drawer" data-testid=${testid}>

@@ -1,6 +1,7 @@
-// The end of the account.
+// @ts-check
+// The settings page that deletes the account.
 import { html } from "../../vendor/htm-preact.js";
-import { useClient, useSelected } from "../bindings.js";
+import { useClient, useSelected } from "../hooks.js";
 import { AccountName, FormFault, faultOf, PasswordField, useForm } from "../form.js";
 
 export function DeleteAccount() {

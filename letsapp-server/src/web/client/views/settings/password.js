@@ -1,6 +1,7 @@
-// A new password.
+// @ts-check
+// The settings page that changes the password.
 import { html } from "../../vendor/htm-preact.js";
-import { useClient, useSelected } from "../bindings.js";
+import { useClient, useSelected } from "../hooks.js";
 import { AccountName, FormFault, faultOf, PasswordField, useForm } from "../form.js";
 
 export function Password() {

@@ -1,7 +1,8 @@
-// What others see of the reader.
-import { nameOf } from "../../text.js";
+// @ts-check
+// The settings page of the reader’s profile.
+import { nameOf } from "../../text/names.js";
 import { html } from "../../vendor/htm-preact.js";
-import { useClient, useSelected } from "../bindings.js";
+import { useClient, useSelected } from "../hooks.js";
 import { Avatar } from "../elements.js";
 import { Field, FormFault, faultOf, useForm } from "../form.js";
 
