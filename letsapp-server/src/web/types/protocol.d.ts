@@ -150,7 +150,7 @@ export interface MembershipChanges {
   pinned?: boolean;
 }
 
-/** How far somebody has received and read a conversation: sequence numbers that only rise. */
+/** The `seq` of the last message that a member has received, and read. Both only rise. */
 export interface Watermarks {
   delivered_seq: number;
   read_seq: number;
@@ -344,7 +344,7 @@ export interface Hello {
   server_time: string;
   /** Milliseconds between the server's pings. */
   heartbeat_ms: number;
-  /** The longest frame that the server takes, in bytes. */
+  /** The longest frame that the server accepts, in bytes. */
   max_frame_bytes: number;
 }
 

@@ -77,7 +77,7 @@ export interface Target {
   seq: number;
   /** Ranges of the body to mark. */
   highlights: Range[];
-  /** Tells one jump from the next one to the same message. */
+  /** Distinguishes a jump from the next one to the same message. */
   turn: number;
 }
 

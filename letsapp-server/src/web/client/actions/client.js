@@ -90,7 +90,7 @@ export class Client {
     this.stop();
     this.#outbox.clear();
     this.drafts.clear();
-    // Without a network the server can't be told; this device forgets the session all the same.
+    // Without a network the request fails; this device forgets the session all the same.
     await this.#api.logout().catch(() => {});
     this.#session.end("signed-out");
   }

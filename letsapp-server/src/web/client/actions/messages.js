@@ -16,7 +16,15 @@ export class Messages {
   #acknowledger;
   #typing;
 
-  /** @param {{api: Api, socket: Socket, live: Live, outbox: Outbox, acknowledger: Acknowledger, typing: Typing}} parts */
+  /**
+   * @param {object} parts
+   * @param {Api} parts.api
+   * @param {Socket} parts.socket
+   * @param {Live} parts.live
+   * @param {Outbox} parts.outbox
+   * @param {Acknowledger} parts.acknowledger
+   * @param {Typing} parts.typing
+   */
   constructor({ api, socket, live, outbox, acknowledger, typing }) {
     this.#api = api;
     this.#socket = socket;

@@ -4,7 +4,7 @@
 /** Returns a UUID of version 7, which begins with the time: ids made by one client sort in the order they were made. */
 export function uuidv7(now = Date.now(), random = crypto.getRandomValues(new Uint8Array(10))) {
   const bytes = new Uint8Array(16);
-  // The time takes 48 bits, more than JavaScript's bit operations handle.
+  // The time fills 48 bits, more than JavaScript's bit operations handle.
   let rest = now;
   for (let i = 5; i >= 0; i--) {
     bytes[i] = rest % 256;

@@ -22,7 +22,12 @@ export class Session extends EventTarget {
   /** @type {EndReason | null} */
   #endReason = null;
 
-  /** @param {{storage?: Pick<Storage, "getItem" | "setItem" | "removeItem">, locks?: Pick<import("./locks.js").Locks, "request">, send?: typeof exchange}} options */
+  /**
+   * @param {object} options
+   * @param {Pick<Storage, "getItem" | "setItem" | "removeItem">} [options.storage]
+   * @param {Pick<import("./locks.js").Locks, "request">} [options.locks]
+   * @param {typeof exchange} [options.send]
+   */
   constructor({ storage = globalThis.localStorage, locks = sharedLocks, send = exchange } = {}) {
     super();
     this.#storage = storage;

@@ -54,8 +54,8 @@ export class Socket extends EventTarget {
    * @param {object} options
    * @param {string} options.url
    * @param {() => Promise<string>} options.token returns the access token to connect with
-   * @param {() => Promise<unknown>} options.verify asks over HTTP whether the session is still valid. A browser can't tell a refused
-   *   handshake from a dead network.
+   * @param {() => Promise<unknown>} options.verify asks over HTTP whether the session is still valid. To a browser, a refused
+   *   handshake and a dead network look the same.
    * @param {new (url: string, protocols: string[]) => WebSocket} [options.WebSocket]
    */
   constructor({ url, token, verify, WebSocket = globalThis.WebSocket }) {
@@ -161,8 +161,8 @@ export class Socket extends EventTarget {
   }
 
   /**
-   * Pings once per interval. Browsers answer the server's pings without a word to the page, so only a ping of its own tells the page
-   * that the network is dead.
+   * Pings once per interval. Browsers answer the server's pings without the page noticing, so the page finds a dead network only by
+   * pings that it sends itself.
    * @param {number} interval
    */
   #scheduleHeartbeat(interval) {

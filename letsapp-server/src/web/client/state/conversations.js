@@ -44,7 +44,7 @@ export function applyMessage(conversation, message, { isNewRev, created, me }) {
 }
 
 /**
- * Raises the reader's own watermarks. `unreadUnknown` is set where the loaded messages don't tell how many are still unread.
+ * Raises the reader's own watermarks. `unreadUnknown` is set where the loaded messages are too few to count the unread ones.
  * @param {KnownConversation} conversation
  * @param {Watermarks} watermarks
  * @param {Timeline} timeline

@@ -23,7 +23,7 @@ export function mergeUsers(state, users) {
  */
 export function setContacts(state, items) {
   const contacts = Object.fromEntries(items.map(({ user, alias, added_at }) => [user.id, { alias, added_at }]));
-  // Every known user is merged again: whoever is no longer a contact loses their alias.
+  // Every known user is merged again: a user who is no longer a contact loses their alias.
   const known = { ...state.users, ...byId(items.map(({ user }) => user)) };
   return mergeUsers({ ...state, contacts }, Object.values(known));
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// How far each member of a conversation has received and read it. Pure.
+// The watermarks of a conversation: the last message that each member has received, and read. Pure.
 /** @import {Id, Receipt, Watermarks} from "../../types/protocol.d.ts" */
 
 /**

@@ -139,7 +139,7 @@ function merged(messages, items, me) {
 
 /**
  * Fills in the reader's own reaction, which events leave out. It follows from who reacted, as long as the reader is among the
- * users named; else it is taken to be unchanged.
+ * users named; otherwise it counts as unchanged.
  * @param {Message} message
  * @param {Message | undefined} held
  * @param {Id} me

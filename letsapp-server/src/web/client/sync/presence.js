@@ -12,7 +12,7 @@ export class Presence {
   #request;
   /** @type {Set<Id>} */
   #watched = new Set();
-  /** Users whom the server was not asked for yet on this connection. @type {Set<Id>} */
+  /** Users not requested yet on this connection. @type {Set<Id>} */
   #due = new Set();
   #connected = false;
   #scheduled = false;

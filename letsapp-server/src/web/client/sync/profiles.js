@@ -1,5 +1,5 @@
 // @ts-check
-// Profiles of users whom a message names and whom no other answer has brought, fetched when a view needs them.
+// Profiles of users who appear in messages but in no other answer, fetched when a view needs them.
 /** @import {Id, User} from "../../types/protocol.d.ts" */
 /** @import {Action, State} from "../../types/state.d.ts" */
 /** @import {Store} from "../state/store.js" */

@@ -15,7 +15,7 @@ const BEFORE_MATCH = 24;
  * @typedef {object} Part
  * @property {string} text
  * @property {string} [href] the address of a link
- * @property {Mentionable} [person] the user whom a mention names
+ * @property {Mentionable} [person] the user that a mention names
  * @property {true} [found] set where a search has matched
  */
 /** @typedef {Range & {href?: string, person?: Mentionable}} Span */

@@ -35,7 +35,7 @@ export function suggestMentions(people, query) {
 }
 
 /**
- * Returns the ids of the people whom a body mentions.
+ * Returns the ids of the people mentioned in a body.
  * @param {string} body
  * @param {Mentionable[]} people
  */

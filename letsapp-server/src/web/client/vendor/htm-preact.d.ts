@@ -38,6 +38,8 @@ export function createContext<T>(value: T): Context<T>;
 export function useContext<T>(context: Context<T>): T;
 export function useState<T>(initial: T | (() => T)): [T, (next: T | ((held: T) => T)) => void];
 export function useReducer<T>(reduce: (held: T) => T, initial: T): [T, () => void];
+/** A reference that Preact sets to an element. The variable states the type. */
+export function useRef(initial: null): Ref<any>;
 export function useRef<T>(initial: T): Ref<T>;
 export function useMemo<T>(make: () => T, dependencies: Dependencies): T;
 export function useCallback<T extends Function>(callback: T, dependencies: Dependencies): T;

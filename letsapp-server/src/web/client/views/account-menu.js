@@ -2,8 +2,8 @@
 // The reader’s avatar above the list, and the menu that it opens.
 import { nameOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { drawerAddress, go, useClient, useSelected } from "./hooks.js";
 import { Avatar, Confirm } from "./elements.js";
+import { drawerAddress, go, useClient, useSelected } from "./hooks.js";
 import { Menu } from "./popover.js";
 
 export function AccountMenu() {

@@ -4,10 +4,10 @@
 /** @import {Range} from "../../types/state.d.ts" */
 /** @import {Part as BodyPart} from "../text/body.js" */
 import { splitBody } from "../text/body.js";
-import { chatAddress } from "./route.js";
 import { nameOf } from "../text/names.js";
 import { html } from "../vendor/htm-preact.js";
 import { useSelected } from "./hooks.js";
+import { chatAddress } from "./route.js";
 
 /** One list for all bodies without mentions: a new one each time would be another value to hooks. @type {Id[]} */
 const NOBODY = [];

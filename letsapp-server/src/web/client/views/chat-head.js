@@ -2,13 +2,13 @@
 // The head of a chat: its title, presence or typing, and its menu.
 /** @import {KnownConversation} from "../../types/state.d.ts" */
 import { presenceText, typingText } from "../text/activity.js";
-import { chatAddress } from "./route.js";
 import { countOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { go, useClient, useProfiles, usePresence, useSelected } from "./hooks.js";
 import { useConversationMenu } from "./conversation-menu.js";
 import { Avatar, IconButton } from "./elements.js";
+import { go, useClient, useProfiles, usePresence, useSelected } from "./hooks.js";
 import { Menu } from "./popover.js";
+import { chatAddress } from "./route.js";
 
 /** @param {{conversation: KnownConversation, title: string}} props */
 export function ChatHead({ conversation, title }) {
@@ -30,7 +30,7 @@ export function ChatHead({ conversation, title }) {
 }
 
 /**
- * Who is typing, else who is online.
+ * The line below the title: users who are typing, else the presence or the number of members.
  * @param {{conversation: KnownConversation}} props
  */
 function Note({ conversation: { id, kind, peer, member_count, left } }) {

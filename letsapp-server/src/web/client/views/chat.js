@@ -7,11 +7,11 @@
 import { timelineOf } from "../state/reduce.js";
 import { titleOf } from "../text/names.js";
 import { html, useCallback, useEffect, useState } from "../vendor/htm-preact.js";
-import { useClient, useSelected } from "./hooks.js";
 import { ChatHead } from "./chat-head.js";
 import { Composer } from "./composer.js";
 import { Confirm, Empty, Spinner } from "./elements.js";
 import { ForwardDialog } from "./forward.js";
+import { useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { isEditable } from "./message-tools.js";
 import { ReactionsDialog } from "./reactions.js";

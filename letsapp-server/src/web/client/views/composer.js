@@ -4,31 +4,39 @@
 /** @import {KnownConversation, Person} from "../../types/state.d.ts" */
 /** @import {KeyEvent} from "../../types/views.d.ts" */
 /** @import {Ref} from "../vendor/htm-preact.js" */
-import { mentionAt, mentionedIds, suggestMentions } from "../text/mentions.js";
 import { lengthOf } from "../text/characters.js";
+import { mentionAt, mentionedIds, suggestMentions } from "../text/mentions.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
-import { useClient, useSelected } from "./hooks.js";
 import { ComposerNote } from "./composer-note.js";
 import { IconButton } from "./elements.js";
 import { EmojiPopover } from "./emoji.js";
+import { useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { MentionList, mentionOption } from "./mention-list.js";
 
-/** The most characters that the server takes. */
+/** The most characters that the server accepts. */
 const MAX_LENGTH = 4_096;
 /** The length from which on the composer shows how many characters are left. */
 const COUNTED_LENGTH = 3_900;
 /** False on touch screens: their keyboard takes half of the screen, and its Enter begins a new line. */
 const hasKeyboard = window.matchMedia("not (pointer: coarse)");
 
-/** @param {{conversation: KnownConversation, editing: Message | null, answered: Message | null, onEditLast(): void, onDone(): void}} props */
+/**
+ * @param {object} props
+ * @param {KnownConversation} props.conversation
+ * @param {Message | null} props.editing
+ * @param {Message | null} props.answered
+ * @param {() => void} props.onEditLast
+ * @param {() => void} props.onDone
+ */
 export function Composer({ conversation, editing, answered, onEditLast, onDone }) {
   const client = useClient();
   const { id, kind } = conversation;
   const [text, setText] = useState(() => editing?.body ?? client.drafts.of(id));
   const [busy, setBusy] = useState(false);
   const [picking, setPicking] = useState(/** @type {HTMLElement | null} */ (null));
-  const field = useRef(/** @type {HTMLTextAreaElement} */ (/** @type {unknown} */ (null)));
+  /** @type {Ref<HTMLTextAreaElement>} */
+  const field = useRef(null);
   const mention = useMention({ id, group: kind === "group", text, field, mentioned: editing?.mentions ?? [] });
 
   const length = text.length < COUNTED_LENGTH ? text.length : lengthOf(text);

@@ -2,13 +2,13 @@
 // The drawer of the reader’s contacts, with a search for others to add.
 /** @import {Person} from "../../types/state.d.ts" */
 import { presenceText } from "../text/activity.js";
-import { chatAddress } from "./route.js";
 import { nameOf } from "../text/names.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
-import { go, useClient, usePresence, useSelected } from "./hooks.js";
 import { Drawer } from "./drawer.js";
 import { Empty, IconButton, moveFocus, Spinner } from "./elements.js";
+import { go, useClient, usePresence, useSelected } from "./hooks.js";
 import { PersonText, SearchField, usePeopleSearch } from "./people-search.js";
+import { chatAddress } from "./route.js";
 
 export function ContactsDrawer() {
   const client = useClient();
@@ -29,7 +29,8 @@ export function ContactsDrawer() {
     .filter((person) => person && (!wanted || matches(person)))
     .sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
   const others = people.filter(({ id }) => !contacts?.[id]);
-  const openChat = (/** @type {Person} */ person) => client.attempt(async () => go(chatAddress(await client.groups.startDirect(person))));
+  const openChat = (/** @type {Person} */ person) =>
+    client.attempt(async () => go(chatAddress(await client.groups.startDirect(person))));
   const add = (/** @type {Person} */ person) => client.attempt(() => client.contacts.save(person.id, ""));
 
   return html`<${Drawer} title="Contacts" testid="contacts-drawer">

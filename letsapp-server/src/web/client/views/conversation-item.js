@@ -1,22 +1,24 @@
 // @ts-check
 // One conversation in the list.
 /** @import {KnownConversation, State} from "../../types/state.d.ts" */
-import { typingText } from "../text/activity.js";
-import { chatAddress } from "./route.js";
 import { isMuted } from "../state/conversations.js";
 import { deliveryStatus } from "../state/receipts.js";
+import { typingText } from "../text/activity.js";
 import { peopleIn, previewOf } from "../text/messages.js";
 import { titleOf } from "../text/names.js";
 import { briefTimeOf, fullTimeOf } from "../text/times.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { useClient, useProfiles, usePresence, useSelected } from "./hooks.js";
 import { useConversationMenu } from "./conversation-menu.js";
 import { Avatar, IconButton, memo } from "./elements.js";
+import { useClient, useProfiles, usePresence, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { contextMenu, Menu } from "./popover.js";
+import { chatAddress } from "./route.js";
 import { Tick } from "./tick.js";
 
-export const ConversationItem = memo((/** @type {{conversation: KnownConversation, selected: boolean}} */ { conversation, selected }) => {
+/** @typedef {{conversation: KnownConversation, selected: boolean}} ItemProps */
+
+export const ConversationItem = memo((/** @type {ItemProps} */ { conversation, selected }) => {
   const client = useClient();
   const users = useSelected((state) => state.users);
   const [anchor, setAnchor] = useState(/** @type {HTMLElement | null} */ (null));

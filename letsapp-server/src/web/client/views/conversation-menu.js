@@ -4,12 +4,12 @@
 /** @import {KnownConversation} from "../../types/state.d.ts" */
 /** @import {ConversationDialogProps, MenuItem} from "../../types/views.d.ts" */
 /** @import {Client} from "../actions/client.js" */
-import { chatAddress } from "./route.js";
 import { isMuted } from "../state/conversations.js";
 import { nameOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { go, useSelected } from "./hooks.js";
 import { Confirm, Dialog } from "./elements.js";
+import { go, useSelected } from "./hooks.js";
+import { chatAddress } from "./route.js";
 
 const HOUR_MS = 3_600_000;
 /** The times for which a conversation can be muted. The server has no "always": the last one is far beyond anybody’s life. */

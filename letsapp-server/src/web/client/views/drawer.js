@@ -1,16 +1,21 @@
 // @ts-check
 // A page in place of the list, such as contacts and settings.
-/** @import {Children} from "../vendor/htm-preact.js" */
+/** @import {Children, Ref} from "../vendor/htm-preact.js" */
 import { html, useEffect, useRef } from "../vendor/htm-preact.js";
-import { drawerAddress, go } from "./hooks.js";
 import { IconButton, useReturnFocus } from "./elements.js";
+import { drawerAddress, go } from "./hooks.js";
 
 /**
  * `back` is the drawer that this one was opened from, if any.
- * @param {{title: string, testid: string, back?: string | null, children: Children}} props `back`: the drawer that this one was opened from
+ * @param {object} props `back`: the drawer that this one was opened from
+ * @param {string} props.title
+ * @param {string} props.testid
+ * @param {string | null} [props.back]
+ * @param {Children} props.children
  */
 export function Drawer({ title, testid, back = null, children }) {
-  const head = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
+  /** @type {Ref<HTMLElement>} */
+  const head = useRef(null);
   useReturnFocus();
   useEffect(() => head.current.focus({ preventScroll: true }), []);
   return html`<div class="drawer" data-testid=${testid}>

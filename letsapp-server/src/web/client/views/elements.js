@@ -1,7 +1,7 @@
 // @ts-check
 // Small pieces that many views use: avatars, buttons, dialogs, and moving the focus by arrow keys.
 /** @import {ClickEvent, KeyEvent} from "../../types/views.d.ts" */
-/** @import {Children} from "../vendor/htm-preact.js" */
+/** @import {Children, Ref} from "../vendor/htm-preact.js" */
 import { hueOf, initialsOf } from "../text/names.js";
 import { Component, html, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { Icon } from "./icons.js";
@@ -16,7 +16,8 @@ export function memo(view) {
   return class extends Component {
     /** @param {Record<string, unknown>} next */
     shouldComponentUpdate(next) {
-      return Object.keys({ ...this.props, ...next }).some((key) => next[key] !== /** @type {Record<string, unknown>} */ (this.props)[key]);
+      const props = /** @type {Record<string, unknown>} */ (this.props);
+      return Object.keys({ ...props, ...next }).some((key) => next[key] !== props[key]);
     }
 
     /** @param {Props} props */
@@ -28,13 +29,24 @@ export function memo(view) {
 
 /**
  * Initials on a colour of their own in place of a picture. People are round, groups are not.
- * @param {{id: string, name: string, kind?: "person" | "group", size?: "tiny" | "small" | "medium" | "large", online?: boolean}} props
+ * @param {object} props
+ * @param {string} props.id
+ * @param {string} props.name
+ * @param {"person" | "group"} [props.kind]
+ * @param {"tiny" | "small" | "medium" | "large"} [props.size]
+ * @param {boolean} [props.online]
  */
 export function Avatar({ id, name, kind = "person", size = "medium", online = false }) {
   return html`<span class="avatar ${kind} ${size} ${online ? "online" : ""}" style=${{ "--hue": hueOf(id) }} aria-hidden="true">${initialsOf(name)}</span>`;
 }
 
-/** @param {{icon: string, label: string, testid?: string, className?: string}} props further ones are attributes of the button */
+/**
+ * @param {object} props further ones are attributes of the button
+ * @param {string} props.icon
+ * @param {string} props.label
+ * @param {string} [props.testid]
+ * @param {string} [props.className]
+ */
 export function IconButton({ icon, label, testid, className = "", ...rest }) {
   return html`<button type="button" class="icon-button ${className}" aria-label=${label} title=${label} data-testid=${testid} ...${rest}>
     <${Icon} name=${icon} />
@@ -59,7 +71,13 @@ export function Spinner({ label }) {
 
 /**
  * A setting that is on or off.
- * @param {{label: string, hint?: string, testid: string, checked: boolean, disabled?: boolean, onChange(checked: boolean): void}} props
+ * @param {object} props
+ * @param {string} props.label
+ * @param {string} [props.hint]
+ * @param {string} props.testid
+ * @param {boolean} props.checked
+ * @param {boolean} [props.disabled]
+ * @param {(checked: boolean) => void} props.onChange
  */
 export function Switch({ label, hint, testid, checked, disabled, onChange }) {
   return html`<label class="switch-row">
@@ -93,7 +111,8 @@ export function useReturnFocus() {
  * @param {{title: string, testid: string, onClose(): void, children: Children}} props
  */
 export function Dialog({ title, testid, onClose, children }) {
-  const dialog = useRef(/** @type {HTMLDialogElement} */ (/** @type {unknown} */ (null)));
+  /** @type {Ref<HTMLDialogElement>} */
+  const dialog = useRef(null);
   useReturnFocus();
   useLayoutEffect(() => dialog.current.showModal(), []);
   // The dialog itself is hit only beside its box.

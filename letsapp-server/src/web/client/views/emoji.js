@@ -2,6 +2,7 @@
 // The emoji picker: groups, a search by name, and a grid in which the arrow keys move.
 /** @import {KeyEvent} from "../../types/views.d.ts" */
 /** @import {Emoji} from "../text/emoji.js" */
+/** @import {Ref} from "../vendor/htm-preact.js" */
 import { findEmoji, groups } from "../text/emoji.js";
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { Icon } from "./icons.js";
@@ -13,8 +14,10 @@ import { Popover } from "./popover.js";
  */
 export function EmojiPopover({ anchor, chosen, onPick, onClose }) {
   const [query, setQuery] = useState("");
-  const search = useRef(/** @type {HTMLInputElement} */ (/** @type {unknown} */ (null)));
-  const box = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
+  /** @type {Ref<HTMLInputElement>} */
+  const search = useRef(null);
+  /** @type {Ref<HTMLElement>} */
+  const box = useRef(null);
   // On a touch screen the focus would bring up the keyboard, which leaves no room for the emoji.
   useEffect(() => {
     if (window.matchMedia("not (pointer: coarse)").matches) search.current.focus({ preventScroll: true });

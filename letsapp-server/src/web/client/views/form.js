@@ -2,7 +2,7 @@
 // Form fields with the server’s objections beside them, and forms that are sent once at a time.
 /** @import {FormEvent} from "../../types/views.d.ts" */
 /** @import {Problem} from "../net/http.js" */
-/** @import {Children} from "../vendor/htm-preact.js" */
+/** @import {Children, Ref} from "../vendor/htm-preact.js" */
 import { explain } from "../text/problems.js";
 import { html, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { Icon } from "./icons.js";
@@ -33,12 +33,21 @@ export function useForm(work) {
 
 /**
  * A field that begins with `value`. It is not kept at it: Preact would put it back at every drawing, over what was typed since.
- * @param {{name: string, label: string, value?: string | null, optional?: boolean, hint?: string | false, fault?: string, autofocus?: boolean, children?: Children}} props
+ * @param {object} props
+ * @param {string} props.name
+ * @param {string} props.label
+ * @param {string | null} [props.value]
+ * @param {boolean} [props.optional]
+ * @param {string | false} [props.hint]
+ * @param {string} [props.fault]
+ * @param {boolean} [props.autofocus]
+ * @param {Children} [props.children]
  *   further ones are attributes of the input
  */
 export function Field({ name, label, value, optional, hint, fault, children, ...input }) {
   const about = fault || hint;
-  const field = useRef(/** @type {HTMLInputElement} */ (/** @type {unknown} */ (null)));
+  /** @type {Ref<HTMLInputElement>} */
+  const field = useRef(null);
   // Set by `defaultValue`, the text leaves the caret before it.
   useLayoutEffect(() => {
     const { length } = field.current.value;
@@ -72,7 +81,7 @@ export function PasswordField({ name = "password", label = "Password", isNew, fa
 }
 
 /**
- * A hidden field that tells a password manager whose password a form asks for.
+ * A hidden field that names the account of a form’s password for password managers.
  * @param {{username: string | null}} props
  */
 export function AccountName({ username }) {

@@ -2,14 +2,14 @@
 // The dialog that forwards a message to other conversations.
 /** @import {Id, Message} from "../../types/protocol.d.ts" */
 /** @import {KnownConversation} from "../../types/state.d.ts" */
-import { chatAddress } from "./route.js";
 import { byActivity } from "../state/conversations.js";
 import { titleOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { go, useClient, useSelected } from "./hooks.js";
 import { Avatar, Dialog, moveFocus } from "./elements.js";
+import { go, useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { SearchField } from "./people-search.js";
+import { chatAddress } from "./route.js";
 
 /** The most conversations that a message is forwarded to at once, so that chain letters spread slowly. */
 const MAX_PICKED = 5;
@@ -23,7 +23,8 @@ export function ForwardDialog({ message, onClose }) {
   const [picked, setPicked] = useState(/** @type {Id[]} */ ([]));
   const wanted = query.trim().toLocaleLowerCase();
   const shown = byActivity(table).filter((conversation) => titleOf(conversation, users).toLocaleLowerCase().includes(wanted));
-  const toggle = (/** @type {Id} */ id) => setPicked(picked.includes(id) ? picked.filter((other) => other !== id) : [...picked, id]);
+  const toggle = (/** @type {Id} */ id) =>
+    setPicked(picked.includes(id) ? picked.filter((other) => other !== id) : [...picked, id]);
   const forward = () => {
     client.messages.forward(message, picked);
     onClose();

@@ -8,10 +8,10 @@ import { isAllowed } from "../state/permissions.js";
 import { countOf } from "../text/names.js";
 import { dateOf } from "../text/times.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
-import { go, useClient, useSelected } from "./hooks.js";
 import { Leave } from "./conversation-menu.js";
 import { Avatar, Confirm, Dialog, Spinner } from "./elements.js";
 import { Field, FormFault, faultOf, useForm } from "./form.js";
+import { go, useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { MemberList } from "./member-list.js";
 import { Panel } from "./panel.js";
@@ -51,7 +51,8 @@ export function GroupPanel({ conversation }) {
 function EditGroup({ client, conversation: { id, title, about }, onClose }) {
   const { busy, problem, submit } = useForm(async (fields) => {
     const now = { title: fields.title.trim(), about: fields.about.trim() };
-    const changed = Object.entries(now).filter(([field, value]) => value !== /** @type {Record<string, string | null>} */ ({ title, about })[field]);
+    const before = new Map(Object.entries({ title, about }));
+    const changed = Object.entries(now).filter(([field, value]) => value !== before.get(field));
     if (changed.length > 0) await client.groups.change(id, Object.fromEntries(changed));
     onClose();
   });

@@ -4,8 +4,8 @@
 /** @import {State} from "../../types/state.d.ts" */
 /** @import {Client} from "../actions/client.js" */
 /** @import {Context} from "../vendor/htm-preact.js" */
-import { routeOf, withDrawer } from "./route.js";
 import { createContext, useContext, useEffect, useLayoutEffect, useReducer, useRef } from "../vendor/htm-preact.js";
+import { routeOf, withDrawer } from "./route.js";
 
 /** @type {Context<Client | null>} */
 export const ClientContext = createContext(/** @type {Client | null} */ (null));

@@ -2,14 +2,14 @@
 // The members of a group with their roles, and the actions on each.
 /** @import {Member, Role, User} from "../../types/protocol.d.ts" */
 /** @import {KnownConversation} from "../../types/state.d.ts" */
-import { chatAddress } from "./route.js";
 import { byRank, memberActions } from "../state/permissions.js";
 import { nameOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { useClient, usePresence, useSelected } from "./hooks.js";
 import { Confirm, IconButton, moveFocus } from "./elements.js";
+import { useClient, usePresence, useSelected } from "./hooks.js";
 import { PersonText } from "./people-search.js";
 import { Menu } from "./popover.js";
+import { chatAddress } from "./route.js";
 
 /** @type {Partial<Record<Role, string>>} */
 const ROLES = { owner: "Owner", admin: "Admin" };
@@ -75,7 +75,8 @@ export function MemberList({ conversation, members }) {
       forbidden: "You may not do that in this group.",
     });
   };
-  const choose = (/** @type {Step} */ step, /** @type {User} */ person) => (STEPS[step].title ? setAsking({ step, person }) : run(step, person));
+  const choose = (/** @type {Step} */ step, /** @type {User} */ person) =>
+    STEPS[step].title ? setAsking({ step, person }) : run(step, person);
   const { title, text, action } = asking ? STEPS[asking.step] : {};
 
   return html`<ul class="rows" data-testid="members" onKeyDown=${(event) => moveFocus(event, "a.row")}>

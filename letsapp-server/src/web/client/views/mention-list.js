@@ -1,5 +1,5 @@
 // @ts-check
-// The members whom a mention may mean, above the field. The focus stays in the field, whose keys move the choice.
+// The suggestions for a mention, above the field. The focus stays in the field, whose keys move the choice.
 /** @import {Person} from "../../types/state.d.ts" */
 /** @import {ClickEvent} from "../../types/views.d.ts" */
 import { html } from "../vendor/htm-preact.js";

@@ -3,12 +3,12 @@
 /** @import {Id, SearchHit} from "../../types/protocol.d.ts" */
 /** @import {Person} from "../../types/state.d.ts" */
 import { bodyRanges, excerptOf } from "../text/body.js";
-import { explain } from "../text/problems.js";
-import { chatAddress } from "./route.js";
 import { nameOf, titleOf } from "../text/names.js";
+import { explain } from "../text/problems.js";
 import { briefTimeOf, fullTimeOf } from "../text/times.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { go, useClient, useProfiles, useSelected } from "./hooks.js";
+import { chatAddress } from "./route.js";
 
 /** The pause in typing after which the server is asked, so that not every letter is a request. */
 const TYPING_PAUSE_MS = 250;
@@ -25,7 +25,8 @@ export function useMessageSearch(query, conversationId) {
   const [found, setFound] = useState(NOTHING);
   const [busy, setBusy] = useState(false);
   const wanted = query.trim();
-  const ask = (/** @type {string | null} */ cursor = null) => client.messages.search({ q: wanted, conversation_id: conversationId, cursor });
+  const ask = (/** @type {string | null} */ cursor = null) =>
+    client.messages.search({ q: wanted, conversation_id: conversationId, cursor });
 
   useEffect(() => {
     if (!wanted) return setFound(NOTHING);
@@ -62,7 +63,9 @@ export function useMessageSearch(query, conversationId) {
 
 /**
  * `everywhere`: also says in which conversation each one is.
- * @param {{search: ReturnType<typeof useMessageSearch>, everywhere?: boolean}} props `everywhere`: names the conversation of each message too
+ * @param {object} props `everywhere`: names the conversation of each message too
+ * @param {ReturnType<typeof useMessageSearch>} props.search
+ * @param {boolean} [props.everywhere]
  */
 export function MessageResults({ search, everywhere = false }) {
   const users = useSelected((state) => state.users);

@@ -6,7 +6,7 @@ import { html, useState } from "../vendor/htm-preact.js";
 import { IconButton } from "./elements.js";
 import { Menu } from "./popover.js";
 
-/** The time for which the server takes edits. */
+/** The time for which the server accepts edits, in milliseconds. */
 const EDITABLE_MS = 15 * 60_000;
 
 /**

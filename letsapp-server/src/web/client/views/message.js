@@ -4,20 +4,20 @@
 /** @import {OutboxItem, Person, State, Target} from "../../types/state.d.ts" */
 /** @import {ActionKind, ClickEvent, KeyEvent} from "../../types/views.d.ts" */
 /** @import {Client} from "../actions/client.js" */
-import { chatAddress } from "./route.js";
 import { isEmojiOnly } from "../text/characters.js";
 import { peopleIn, systemText } from "../text/messages.js";
 import { hueOf, nameOf } from "../text/names.js";
 import { fullTimeOf, timeOf } from "../text/times.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { useProfiles } from "./hooks.js";
 import { Body } from "./body.js";
 import { Avatar, memo } from "./elements.js";
 import { EmojiPopover } from "./emoji.js";
+import { useProfiles } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { actionsFor, MessageTools } from "./message-tools.js";
 import { Quote } from "./quote.js";
 import { Reactions } from "./reactions.js";
+import { chatAddress } from "./route.js";
 import { Tick } from "./tick.js";
 
 /**
@@ -37,7 +37,8 @@ import { Tick } from "./tick.js";
  */
 
 export const Message = memo(
-  (/** @type {MessageProps} */ { client, message, me, sender, inGroup, continues, stop, tick, closed, mayModerate, target, onAction }) => {
+  (/** @type {MessageProps} */ props) => {
+    const { client, message, me, sender, inGroup, continues, stop, tick, closed, mayModerate, target, onAction } = props;
     const [picking, setPicking] = useState(/** @type {HTMLElement | null} */ (null));
     const own = message.sender_id === me;
     const deleted = message.deleted_at !== null;
@@ -62,7 +63,8 @@ export const Message = memo(
       if (!event.target.closest("button, a")) event.currentTarget.focus({ preventScroll: true });
     };
     const states = { continues, deleted, active: picking, named: !own && message.mentions?.includes(me), target };
-    const classes = ["message", own ? "own" : "theirs", ...Object.entries(states).flatMap(([state, isSet]) => (isSet ? [state] : []))];
+    const present = Object.entries(states).flatMap(([state, isSet]) => (isSet ? [state] : []));
+    const classes = ["message", own ? "own" : "theirs", ...present];
     const emojiOnly = !deleted && !message.reply_to && isEmojiOnly(message.body);
 
     return html`<li

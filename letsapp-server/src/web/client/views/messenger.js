@@ -5,12 +5,12 @@
 /** @import {Client} from "../actions/client.js" */
 import { unreadCount } from "../state/conversations.js";
 import { html, useEffect } from "../vendor/htm-preact.js";
-import { ClientContext, drawerAddress, go, useClient, useRoute, useSelected } from "./hooks.js";
-import { Chat } from "./chat.js";
 import { ChatSearch } from "./chat-search.js";
+import { Chat } from "./chat.js";
 import { Empty } from "./elements.js";
 import { GroupPanel } from "./group-panel.js";
 import { HelpDialog } from "./help.js";
+import { ClientContext, drawerAddress, go, useClient, useRoute, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { NewGroup } from "./new-group.js";
 import { PersonPanel } from "./person-panel.js";

@@ -2,11 +2,11 @@
 // The dialog that creates a group.
 /** @import {Id, User} from "../../types/protocol.d.ts" */
 /** @import {FormEvent} from "../../types/views.d.ts" */
-import { chatAddress } from "./route.js";
 import { html, useRef, useState } from "../vendor/htm-preact.js";
-import { go, useClient } from "./hooks.js";
 import { Dialog } from "./elements.js";
+import { go, useClient } from "./hooks.js";
 import { PeoplePicker } from "./people-search.js";
+import { chatAddress } from "./route.js";
 
 /** @param {{onClose(): void}} props */
 export function NewGroup({ onClose }) {

@@ -1,15 +1,23 @@
 // @ts-check
 // The pane beside a chat: details, a profile, the search.
 /** @import {KnownConversation} from "../../types/state.d.ts" */
-/** @import {Children} from "../vendor/htm-preact.js" */
-import { chatAddress } from "./route.js";
+/** @import {Children, Ref} from "../vendor/htm-preact.js" */
 import { html, useEffect, useRef } from "../vendor/htm-preact.js";
-import { go } from "./hooks.js";
 import { IconButton, useReturnFocus } from "./elements.js";
+import { go } from "./hooks.js";
+import { chatAddress } from "./route.js";
 
-/** @param {{title: string, label?: string, testid: string, conversation: KnownConversation, children: Children}} props */
+/**
+ * @param {object} props
+ * @param {string} props.title
+ * @param {string} [props.label]
+ * @param {string} props.testid
+ * @param {KnownConversation} props.conversation
+ * @param {Children} props.children
+ */
 export function Panel({ title, label = title, testid, conversation, children }) {
-  const pane = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
+  /** @type {Ref<HTMLElement>} */
+  const pane = useRef(null);
   const close = () => go(chatAddress(conversation.id));
   useReturnFocus();
   useEffect(() => {

@@ -3,11 +3,12 @@
 /** @import {Id, User} from "../../types/protocol.d.ts" */
 /** @import {Named} from "../../types/state.d.ts" */
 /** @import {KeyEvent} from "../../types/views.d.ts" */
-import { explain } from "../text/problems.js";
+/** @import {Ref} from "../vendor/htm-preact.js" */
 import { nameOf } from "../text/names.js";
+import { explain } from "../text/problems.js";
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
-import { useClient } from "./hooks.js";
 import { Avatar, moveFocus } from "./elements.js";
+import { useClient } from "./hooks.js";
 import { Icon } from "./icons.js";
 
 /** The pause in typing after which the server is asked, so that not every letter is a request. */
@@ -40,9 +41,19 @@ export function usePeopleSearch(query) {
   return { people: wanted ? found.people : [], searching: wanted !== "" && found.query !== wanted };
 }
 
-/** @param {{label: string, hint?: string, testid: string, value: string, onInput(value: string): void, onKeyDown?(event: KeyEvent): void, autofocus?: boolean}} props */
+/**
+ * @param {object} props
+ * @param {string} props.label
+ * @param {string} [props.hint]
+ * @param {string} props.testid
+ * @param {string} props.value
+ * @param {(value: string) => void} props.onInput
+ * @param {(event: KeyEvent) => void} [props.onKeyDown]
+ * @param {boolean} [props.autofocus]
+ */
 export function SearchField({ label, hint = label, testid, value, onInput, onKeyDown, autofocus }) {
-  const input = useRef(/** @type {HTMLInputElement} */ (/** @type {unknown} */ (null)));
+  /** @type {Ref<HTMLInputElement>} */
+  const input = useRef(null);
   useEffect(() => {
     if (autofocus) input.current.focus();
   }, []);
@@ -64,7 +75,8 @@ export function PeoplePicker({ picked, onPick, without = [] }) {
   const [query, setQuery] = useState("");
   const { people, searching } = usePeopleSearch(query);
   const isPicked = (/** @type {User} */ person) => picked.some(({ id }) => id === person.id);
-  const toggle = (/** @type {User} */ person) => onPick(isPicked(person) ? picked.filter(({ id }) => id !== person.id) : [...picked, person]);
+  const toggle = (/** @type {User} */ person) =>
+    onPick(isPicked(person) ? picked.filter(({ id }) => id !== person.id) : [...picked, person]);
 
   return html`<div class="picker">
     ${

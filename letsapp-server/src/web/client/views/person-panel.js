@@ -3,18 +3,18 @@
 /** @import {Id} from "../../types/protocol.d.ts" */
 /** @import {KnownConversation, Person as KnownPerson} from "../../types/state.d.ts" */
 /** @import {VNode} from "../vendor/htm-preact.js" */
-import { presenceText } from "../text/activity.js";
-import { chatAddress } from "./route.js";
 import { isMuted } from "../state/conversations.js";
+import { presenceText } from "../text/activity.js";
 import { nameOf } from "../text/names.js";
 import { dateOf } from "../text/times.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { go, useClient, useProfiles, usePresence, useSelected } from "./hooks.js";
 import { Block } from "./conversation-menu.js";
 import { Avatar, Dialog, Spinner } from "./elements.js";
 import { Field, FormFault, faultOf, useForm } from "./form.js";
+import { go, useClient, useProfiles, usePresence, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { Panel } from "./panel.js";
+import { chatAddress } from "./route.js";
 
 /** @param {{conversation: KnownConversation, userId: Id}} props */
 export function PersonPanel({ conversation, userId }) {

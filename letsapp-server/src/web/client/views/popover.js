@@ -1,7 +1,7 @@
 // @ts-check
 // Boxes that float beside the element that opened them, and the menus in them.
 /** @import {ClickEvent, KeyEvent, MenuItem} from "../../types/views.d.ts" */
-/** @import {Children} from "../vendor/htm-preact.js" */
+/** @import {Children, Ref} from "../vendor/htm-preact.js" */
 import { html, useEffect, useLayoutEffect, useRef } from "../vendor/htm-preact.js";
 import { moveFocus } from "./elements.js";
 import { Icon } from "./icons.js";
@@ -11,7 +11,8 @@ import { Icon } from "./icons.js";
  * @param {{anchor: HTMLElement, label: string, testid: string, items: MenuItem[], onClose(): void}} props
  */
 export function Menu({ anchor, label, testid, items, onClose }) {
-  const list = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
+  /** @type {Ref<HTMLElement>} */
+  const list = useRef(null);
   useEffect(() => list.current.querySelector("button")?.focus({ preventScroll: true }), []);
   const select = (/** @type {MenuItem} */ item) => {
     onClose();
@@ -36,7 +37,8 @@ export function Menu({ anchor, label, testid, items, onClose }) {
  * @param {{anchor: HTMLElement, label: string, testid: string, onClose(): void, children: Children}} props
  */
 export function Popover({ anchor, label, testid, onClose, children }) {
-  const box = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
+  /** @type {Ref<HTMLElement>} */
+  const box = useRef(null);
   useLayoutEffect(() => {
     const element = box.current;
     element.showPopover();
@@ -67,7 +69,8 @@ function place(element, anchor) {
   const margin = 8;
   const at = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = element;
-  const within = (/** @type {number} */ wanted, /** @type {number} */ size, /** @type {number} */ room) => Math.max(margin, Math.min(wanted, room - size - margin));
+  /** @type {(wanted: number, size: number, room: number) => number} */
+  const within = (wanted, size, room) => Math.max(margin, Math.min(wanted, room - size - margin));
   const below = at.top + at.bottom < window.innerHeight;
   const y = below ? at.bottom + margin : at.top - height - margin;
   element.style.setProperty("left", `${within(at.left + at.width / 2 - width / 2, width, window.innerWidth)}px`);

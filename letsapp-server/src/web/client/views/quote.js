@@ -1,8 +1,8 @@
 // @ts-check
 // The quote above an answer, which leads to the message it answers.
 /** @import {Id, Message} from "../../types/protocol.d.ts" */
-import { find } from "../state/timeline.js";
 import { timelineOf } from "../state/reduce.js";
+import { find } from "../state/timeline.js";
 import { hueOf, nameOf } from "../text/names.js";
 import { html, useEffect } from "../vendor/htm-preact.js";
 import { useClient, useProfiles, useSelected } from "./hooks.js";
@@ -23,7 +23,8 @@ export function Quote({ conversationId, seq }) {
 
 /**
  * The sender and the beginning of a message.
- * @param {{message: Message | null | undefined}} props null where the message can’t be seen, undefined until it is loaded
+ * @param {object} props null where the message can’t be seen, undefined until it is loaded
+ * @param {Message | null | undefined} props.message
  */
 export function QuotedText({ message }) {
   const me = useSelected((state) => state.me.id);

@@ -4,11 +4,17 @@
 /** @import {ClickEvent} from "../../types/views.d.ts" */
 import { nameOf } from "../text/names.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
-import { useClient, useProfiles, useSelected } from "./hooks.js";
 import { Dialog, Spinner } from "./elements.js";
+import { useClient, useProfiles, useSelected } from "./hooks.js";
 import { PersonText } from "./people-search.js";
 
-/** @param {{message: Message, closed: boolean, onReact(emoji: string): void, onShow(): void}} props `closed`: nobody can react any more */
+/**
+ * @param {object} props `closed`: nobody can react any more
+ * @param {Message} props.message
+ * @param {boolean} props.closed
+ * @param {(emoji: string) => void} props.onReact
+ * @param {() => void} props.onShow
+ */
 export function Reactions({ message, closed, onReact, onShow }) {
   return html`<ul class="reactions" aria-label="Reactions">
     ${message.reactions.map(
@@ -19,7 +25,14 @@ export function Reactions({ message, closed, onReact, onShow }) {
   </ul>`;
 }
 
-/** @param {{reaction: WireReaction, mine: boolean, closed: boolean, onReact(emoji: string): void, onShow(): void}} props */
+/**
+ * @param {object} props
+ * @param {WireReaction} props.reaction
+ * @param {boolean} props.mine
+ * @param {boolean} props.closed
+ * @param {(emoji: string) => void} props.onReact
+ * @param {() => void} props.onShow
+ */
 function Reaction({ reaction: { emoji, count, user_ids }, mine, closed, onReact, onShow }) {
   const users = useSelected((state) => state.users);
   const me = useSelected((state) => state.me.id);

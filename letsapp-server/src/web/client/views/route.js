@@ -4,7 +4,7 @@
 const ADDRESS = /^#\/(?:chat\/([0-9a-f-]+)(?:\/(info|search|person)(?:\/([0-9a-f-]+))?)?)?(?:\?([a-z/]+))?$/;
 
 /**
- * Parses an address. `person` is the user whom the panel shows; each part is null where there is none.
+ * Parses an address. `person` is the user that the panel shows; each part is null where there is none.
  * @param {string} hash
  */
 export function routeOf(hash) {

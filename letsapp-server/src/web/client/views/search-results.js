@@ -2,15 +2,15 @@
 // The results of the search above the list: chats by title, people by name, messages by their words.
 /** @import {Id, User} from "../../types/protocol.d.ts" */
 /** @import {ClickEvent} from "../../types/views.d.ts" */
-import { chatAddress } from "./route.js";
 import { byActivity } from "../state/conversations.js";
 import { titleOf } from "../text/names.js";
 import { html } from "../vendor/htm-preact.js";
-import { go, useClient, useSelected } from "./hooks.js";
 import { ConversationItem } from "./conversation-item.js";
 import { Empty, moveFocus, Spinner } from "./elements.js";
+import { go, useClient, useSelected } from "./hooks.js";
 import { MessageResults, useMessageSearch } from "./message-results.js";
 import { PersonText, usePeopleSearch } from "./people-search.js";
+import { chatAddress } from "./route.js";
 
 /** @param {{query: string, selected: Id | null, onDone(): void}} props */
 export function SearchResults({ query, selected, onDone }) {

@@ -1,15 +1,17 @@
 // @ts-check
 // The keyboard shortcuts that work wherever the focus is.
 /** @import {Client} from "../actions/client.js" */
-import { chatAddress, routeOf } from "./route.js";
 import { byActivity } from "../state/conversations.js";
 import { useEffect } from "../vendor/htm-preact.js";
 import { drawerAddress, go, useClient } from "./hooks.js";
+import { chatAddress, routeOf } from "./route.js";
 
 /** Control on most keyboards, Command on a Mac. */
 const control = (/** @type {KeyboardEvent} */ event) => event.ctrlKey || event.metaKey;
-const withControl = (/** @type {string} */ code, /** @type {boolean} */ shift) => (/** @type {KeyboardEvent} */ event) => control(event) && event.shiftKey === shift && event.code === code;
-const withAlt = (/** @type {string} */ code) => (/** @type {KeyboardEvent} */ event) => event.altKey && !control(event) && !event.shiftKey && event.code === code;
+/** @type {(code: string, shift: boolean) => (event: KeyboardEvent) => boolean} */
+const withControl = (code, shift) => (event) => control(event) && event.shiftKey === shift && event.code === code;
+/** @type {(code: string) => (event: KeyboardEvent) => boolean} */
+const withAlt = (code) => (event) => event.altKey && !control(event) && !event.shiftKey && event.code === code;
 
 /** @type {{keys: string, does: string, when(event: KeyboardEvent): boolean, run(client: Client): void}[]} */
 export const SHORTCUTS = [

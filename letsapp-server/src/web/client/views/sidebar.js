@@ -3,23 +3,25 @@
 /** @import {Id} from "../../types/protocol.d.ts" */
 /** @import {KnownConversation} from "../../types/state.d.ts" */
 /** @import {KeyEvent} from "../../types/views.d.ts" */
+/** @import {Ref} from "../vendor/htm-preact.js" */
 import { byActivity } from "../state/conversations.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
 import { AccountMenu } from "./account-menu.js";
-import { drawerAddress, go, useSelected } from "./hooks.js";
 import { ContactsDrawer } from "./contacts.js";
 import { ConversationItem } from "./conversation-item.js";
 import { Empty, IconButton, moveFocus, Spinner } from "./elements.js";
-import { SearchResults } from "./search-results.js";
+import { drawerAddress, go, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { SearchField } from "./people-search.js";
+import { SearchResults } from "./search-results.js";
 import { SettingsDrawer } from "./settings/drawer.js";
 
 /** @param {{selected: Id | null, drawer: string | null}} props */
 export function Sidebar({ selected, drawer }) {
   const [query, setQuery] = useState("");
   const [archived, setArchived] = useState(false);
-  const list = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
+  /** @type {Ref<HTMLElement>} */
+  const list = useRef(null);
   /** @returns {HTMLElement | null} */
   const firstRow = () => list.current.querySelector(".row");
   const onKeyDown = (/** @type {KeyEvent} */ event) => {

@@ -9,7 +9,12 @@ import { Field, faultOf, PasswordField, useForm } from "./form.js";
 
 const DEVICE = /Mobi|Android/i.test(navigator.userAgent) ? "Web client on a phone" : "Web client";
 
-/** @param {{api: Api, notice: string | null, onSignedIn(answer: SignedIn): void}} props `notice`: why the last session has ended */
+/**
+ * @param {object} props `notice`: why the last session has ended
+ * @param {Api} props.api
+ * @param {string | null} props.notice
+ * @param {(answer: SignedIn) => void} props.onSignedIn
+ */
 export function SignIn({ api, notice, onSignedIn }) {
   const [isNew, setNew] = useState(false);
   return html`<main class="sign-in">

@@ -123,7 +123,7 @@ export class Timeline extends Component {
     const { divider } = this;
     return html`<div class="timeline-frame">
       <div
-        class="timeline" ref=${(/** @type {HTMLElement} */ element) => (this.list = element)} onScroll=${this.onScroll} onKeyDown=${this.onKeyDown}
+        class="timeline" ref=${(element) => (this.list = element)} onScroll=${this.onScroll} onKeyDown=${this.onKeyDown}
         data-testid="timeline" data-at-bottom=${atBottom} tabindex="-1"
       >
         <div class="timeline-edge">${pending && html`<${Spinner} label="Loading messages" />`}</div>

@@ -1,11 +1,11 @@
 // @ts-check
 // Toasts: notifications that disappear after a few seconds.
 /** @import {Toast as ShownToast} from "../../types/state.d.ts" */
-import { chatAddress } from "./route.js";
 import { html, useEffect } from "../vendor/htm-preact.js";
-import { useClient, useSelected } from "./hooks.js";
 import { Avatar, IconButton } from "./elements.js";
+import { useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
+import { chatAddress } from "./route.js";
 
 /** Long enough to read two lines. */
 const SHOWN_MS = 6_000;

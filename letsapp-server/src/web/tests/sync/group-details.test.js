@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { GroupDetails } from "../../client/sync/group-details.js";
 import { initialState, reduce } from "../../client/state/reduce.js";
 import { Store } from "../../client/state/store.js";
+import { GroupDetails } from "../../client/sync/group-details.js";
 import { conversation, ME, message, PEER, settled, user } from "../fixtures.js";
 
 const member = (id, role = "member") => ({ user: user(id), role, joined_at: "t" });

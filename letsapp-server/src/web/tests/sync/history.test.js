@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { History } from "../../client/sync/history.js";
 import { Problem } from "../../client/net/http.js";
 import { initialState, reduce, syncPositions, timelineOf } from "../../client/state/reduce.js";
 import { Store } from "../../client/state/store.js";
+import { History } from "../../client/sync/history.js";
 import { conversation, ME, message, syncReply, user } from "../fixtures.js";
 
 /** A conversation of `length` messages, on a server that counts what it is asked. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Acknowledger } from "../../client/sync/acknowledger.js";
-import { Live } from "../../client/sync/live.js";
 import { initialState, reduce } from "../../client/state/reduce.js";
 import { Store } from "../../client/state/store.js";
+import { Acknowledger } from "../../client/sync/acknowledger.js";
+import { Live } from "../../client/sync/live.js";
 import { conversation, ME, message, settled, syncReply, user } from "../fixtures.js";
 
 /** A socket whose requests are answered by hand. */

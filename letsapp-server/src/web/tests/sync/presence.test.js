@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Presence } from "../../client/sync/presence.js";
 import { initialState, reduce } from "../../client/state/reduce.js";
 import { Store } from "../../client/state/store.js";
+import { Presence } from "../../client/sync/presence.js";
 import { ME, PEER, settled, user } from "../fixtures.js";
 
 function watcher() {

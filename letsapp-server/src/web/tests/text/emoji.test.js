@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { findEmoji, groups } from "../../client/text/emoji.js";
 import { lengthOf } from "../../client/text/characters.js";
+import { findEmoji, groups } from "../../client/text/emoji.js";
 
 const all = groups.flatMap(({ emoji }) => emoji);
 

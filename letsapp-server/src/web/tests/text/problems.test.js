@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { explain } from "../../client/text/problems.js";
 import { Problem } from "../../client/net/http.js";
+import { explain } from "../../client/text/problems.js";
 
 test("a rate limit says how long to wait", () => {
   const slow = (retry_after) => explain(new Problem({ code: "rate_limited", status: 429, retry_after }));

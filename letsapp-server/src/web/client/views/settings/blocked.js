@@ -3,8 +3,8 @@
 import { nameOf } from "../../text/names.js";
 import { briefTimeOf } from "../../text/times.js";
 import { html, useEffect } from "../../vendor/htm-preact.js";
-import { useClient, useSelected } from "../hooks.js";
 import { Empty, Spinner } from "../elements.js";
+import { useClient, useSelected } from "../hooks.js";
 import { PersonText } from "../people-search.js";
 
 export function Blocked() {

@@ -1,8 +1,8 @@
 // @ts-check
 // The settings page that deletes the account.
 import { html } from "../../vendor/htm-preact.js";
-import { useClient, useSelected } from "../hooks.js";
 import { AccountName, FormFault, faultOf, PasswordField, useForm } from "../form.js";
+import { useClient, useSelected } from "../hooks.js";
 
 export function DeleteAccount() {
   const client = useClient();

@@ -4,8 +4,8 @@
 import { explain } from "../../text/problems.js";
 import { briefTimeOf, fullTimeOf } from "../../text/times.js";
 import { html, useEffect, useState } from "../../vendor/htm-preact.js";
-import { useClient } from "../hooks.js";
 import { Confirm, Spinner } from "../elements.js";
+import { useClient } from "../hooks.js";
 import { Icon } from "../icons.js";
 
 export function Devices() {

@@ -2,9 +2,9 @@
 // The settings: an overview, and a page each.
 /** @import {Children} from "../../vendor/htm-preact.js" */
 import { html } from "../../vendor/htm-preact.js";
-import { drawerAddress, go, useSelected } from "../hooks.js";
 import { Drawer } from "../drawer.js";
 import { moveFocus } from "../elements.js";
+import { drawerAddress, go, useSelected } from "../hooks.js";
 import { Icon } from "../icons.js";
 import { PersonText } from "../people-search.js";
 import { Blocked } from "./blocked.js";
@@ -25,7 +25,7 @@ const PAGES = {
 };
 
 /**
- * `page` names one of the pages; nothing, or anything else, is the list of them.
+ * The drawer with the overview or one of the pages.
  * @param {{page: string}} props `page`: a key of the pages, anything else for the overview
  */
 export function SettingsDrawer({ page }) {

@@ -1,8 +1,8 @@
 // @ts-check
 // The settings page that changes the password.
 import { html } from "../../vendor/htm-preact.js";
-import { useClient, useSelected } from "../hooks.js";
 import { AccountName, FormFault, faultOf, PasswordField, useForm } from "../form.js";
+import { useClient, useSelected } from "../hooks.js";
 
 export function Password() {
   const client = useClient();

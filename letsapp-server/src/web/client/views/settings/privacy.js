@@ -2,8 +2,8 @@
 // The settings page of who sees the reader’s presence and receipts.
 /** @import {Settings} from "../../../types/protocol.d.ts" */
 import { html, useReducer } from "../../vendor/htm-preact.js";
-import { useClient, useSelected } from "../hooks.js";
 import { Spinner, Switch } from "../elements.js";
+import { useClient, useSelected } from "../hooks.js";
 
 /** @type {{value: Settings["last_seen"], label: string}[]} */
 const AUDIENCES = [
