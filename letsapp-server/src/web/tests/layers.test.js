@@ -1,3 +1,4 @@
+// @ts-check
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -18,10 +19,11 @@ const ALLOWED = {
 };
 
 /** Each module with the modules that it imports, relative to the client's folder. */
+/** @type {Map<string, string[]>} */
 const IMPORTS = new Map(
-  readdirSync(ROOT, { recursive: true })
+  readdirSync(ROOT, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".js") && !file.startsWith("vendor"))
-    .map((file) => [file, importsOf(file)]),
+    .map((file) => /** @type {const} */ ([file, importsOf(file)])),
 );
 
 function importsOf(file) {

@@ -146,7 +146,7 @@ export class Socket extends EventTarget {
     } else if (frame.event) {
       this.dispatchEvent(new CustomEvent("event", { detail: /** @type {ServerEvent} */ (frame) }));
     } else {
-      this.#settle(frame);
+      this.#settle(/** @type {ReplyFrame} */ (frame));
     }
   }
 

@@ -1,17 +1,21 @@
+// @ts-check
+/** @import {Message} from "../../types/protocol.d.ts" */
 import assert from "node:assert/strict";
 import test from "node:test";
 import { shouldNotify } from "../../client/actions/notifications.js";
 import { unreadCount } from "../../client/state/conversations.js";
 import { conversation, ME, message, user } from "../fixtures.js";
 
-const now = new Date("2026-11-22T12:00:00Z");
+const now = Date.parse("2026-11-22T12:00:00Z");
 const muted = { muted_until: "2026-11-22T13:00:00Z" };
+/** @returns {any} */
 const state = (me = {}) => {
   const held = conversation({ seq: 1, unread: 1 });
   return { me: user(ME), conversations: { c: { ...held, me: { ...held.me, ...me } } } };
 };
 
 test("a message causes a notification unless it is visible, own, muted or archived", () => {
+  /** @type {[string, any, Message, string | null, boolean][]} */
   const table = [
     ["in another chat", state(), message(1), "other", true],
     ["with no chat open", state(), message(1), null, true],

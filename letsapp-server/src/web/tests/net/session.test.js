@@ -1,10 +1,16 @@
+// @ts-check
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Problem } from "../../client/net/http.js";
 import { Session } from "../../client/net/session.js";
 import { MemoryStorage, SharedLocks, user } from "../fixtures.js";
 
-const tokens = (n, expires_in = 900) => ({ access_token: `access${n}`, refresh_token: `refresh${n}`, expires_in });
+const tokens = (n, expires_in = 900) => ({
+  access_token: `access${n}`,
+  refresh_token: `refresh${n}`,
+  token_type: /** @type {const} */ ("Bearer"),
+  expires_in,
+});
 
 /** Tabs of one browser, and the refresh tokens that the server was asked with. */
 function browser({ tabs = 1, answer = (n) => ({ tokens: tokens(n) }) } = {}) {
@@ -47,7 +53,7 @@ test("a session that the server has ended is forgotten and reported as expired",
   const [session] = browser({ answer }).sessions;
   session.start({ user: user("me"), tokens: tokens(1) });
   const reasons = [];
-  session.addEventListener("end", ({ detail }) => reasons.push(detail));
+  session.addEventListener("end", (/** @type {any} */ { detail }) => reasons.push(detail));
   await assert.rejects(session.renewToken("access1"), { code: "unauthenticated" });
   assert.deepEqual([session.user, reasons], [null, ["expired"]]);
 });
@@ -80,7 +86,7 @@ test("a session ended by the user's own request is reported with that reason, wh
   };
   const [session] = browser({ answer }).sessions;
   const reasons = [];
-  session.addEventListener("end", ({ detail }) => reasons.push(detail));
+  session.addEventListener("end", (/** @type {any} */ { detail }) => reasons.push(detail));
   session.start({ user: user("me"), tokens: tokens(1) });
   session.setEndReason("deleted");
   await assert.rejects(session.renewToken("access1"), { code: "unauthenticated" });

@@ -1,11 +1,19 @@
+// @ts-check
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Socket } from "../../client/net/socket.js";
 import { settled } from "../fixtures.js";
 
 class FakeWebSocket {
+  /** @type {FakeWebSocket[]} */
   static all = [];
   sent = [];
+  closed = false;
+  protocols = [];
+  /** @type {(event: {data: string}) => void} */
+  onmessage;
+  /** @type {(event: {code: number}) => void} */
+  onclose;
 
   constructor(url, protocols) {
     Object.assign(this, { url, protocols });
@@ -38,10 +46,10 @@ async function started(t) {
     url: "ws://here/v1/ws",
     token: async () => "secret",
     verify: async () => void verified++,
-    WebSocket: FakeWebSocket,
+    WebSocket: /** @type {any} */ (FakeWebSocket),
   });
   for (const name of ["open", "close"]) socket.addEventListener(name, () => seen.push(name));
-  socket.addEventListener("event", ({ detail }) => seen.push(detail.event));
+  socket.addEventListener("event", (/** @type {any} */ { detail }) => seen.push(detail.event));
   socket.start();
   await settled();
   t.after(() => socket.stop());
@@ -65,7 +73,7 @@ test("the token is sent as a subprotocol, and the connection is open after hello
 test("replies are matched to their requests in any order", async (t) => {
   const { last, socket } = await started(t);
   last().greet();
-  const [one, two] = [socket.request("a", {}), socket.request("b", {})];
+  const [one, two] = [socket.request("ping", {}), socket.request("typing", { conversation_id: "c", typing: true })];
   last().receive({ id: 2, error: { code: "forbidden", status: 403 } });
   last().receive({ id: 1, ok: "first" });
   assert.equal(await one, "first");
@@ -75,7 +83,7 @@ test("replies are matched to their requests in any order", async (t) => {
 test("a lost connection fails the waiting requests, then reconnects", async (t) => {
   const { last, seen, socket, connections } = await started(t);
   last().greet();
-  const request = socket.request("a", {});
+  const request = socket.request("ping", {});
   last().onclose({ code: 1006 });
   await assert.rejects(request, { code: "offline" });
   await pass(t, 500);

@@ -1,12 +1,15 @@
+// @ts-check
+/** @import {Role} from "../../types/protocol.d.ts" */
 import assert from "node:assert/strict";
 import test from "node:test";
 import { isAllowed, memberActions } from "../../client/state/permissions.js";
 
 test("permissions of each role", () => {
+  /** @type {Record<string, boolean[]>} */
   const table = { owner: [true, true, true, true], admin: [true, true, true, false], member: [false, false, false, false] };
   for (const [role, expected] of Object.entries(table)) {
     assert.deepEqual(
-      ["describe", "add", "moderate", "delete"].map((action) => isAllowed(role, action)),
+      /** @type {const} */ (["describe", "add", "moderate", "delete"]).map((action) => isAllowed(/** @type {Role} */ (role), action)),
       expected,
       role,
     );
@@ -14,6 +17,7 @@ test("permissions of each role", () => {
 });
 
 test("actions of each role on other members", () => {
+  /** @type {[Role, Role, string[]][]} */
   const table = [
     ["owner", "admin", ["demote", "hand over", "remove"]],
     ["owner", "member", ["promote", "hand over", "remove"]],

@@ -1,3 +1,4 @@
+// @ts-check
 import assert from "node:assert/strict";
 import test from "node:test";
 import { initialState, reduce } from "../../client/state/reduce.js";
@@ -32,7 +33,7 @@ class FakeSocket extends EventTarget {
 async function connected(fields) {
   const socket = new FakeSocket();
   const store = new Store(reduce, initialState(user(ME)));
-  const live = new Live({ store, socket, api: {} });
+  const live = new Live({ store, socket, api: /** @type {any} */ ({}) });
   socket.open();
   await answer(socket, syncReply({ conversations: [conversation(fields)], positions: { c: fields.seq }, server_time: "t1" }));
   return { socket, store, live };
@@ -65,7 +66,7 @@ test("events that arrive during a sync are applied after it, once", async () => 
 test("only new messages are reported as created, not missed or changed ones", async () => {
   const { socket, live } = await connected({ seq: 2 });
   const created = [];
-  live.addEventListener("created", ({ detail }) => created.push(detail.seq));
+  live.addEventListener("created", (/** @type {any} */ { detail }) => created.push(detail.seq));
   socket.event("message.created", message(3));
   socket.event("message.updated", message(3, { rev: 4, body: "edited" }));
   socket.event("resync", {});
@@ -76,7 +77,7 @@ test("only new messages are reported as created, not missed or changed ones", as
 test("the first message of an unknown conversation is reported once the conversation is known", async () => {
   const { socket, store, live } = await connected({ seq: 2 });
   const known = [];
-  live.addEventListener("created", ({ detail }) => known.push(store.state.conversations[detail.conversation_id].id));
+  live.addEventListener("created", (/** @type {any} */ { detail }) => known.push(store.state.conversations[detail.conversation_id].id));
   socket.event("message.created", message(1, { conversation_id: "d" }));
   await answer(socket, syncReply({ conversations: [conversation({ id: "d", seq: 1, unread: 1 })], positions: { d: 1 } }));
   assert.deepEqual(known, ["d"]);

@@ -1,3 +1,4 @@
+// @ts-check
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Problem } from "../../client/net/http.js";
@@ -12,8 +13,8 @@ function outbox({ storage = new MemoryStorage(), locks = new SharedLocks(), tab 
     new Promise((resolve, reject) => sends.push({ item, resolve: () => resolve({ ...item, seq: 1 }), reject }));
   const box = new Outbox({ userId: "me", storage, locks, send, tab });
   const shown = { items: [], sent: [] };
-  box.addEventListener("change", ({ detail }) => (shown.items = detail));
-  box.addEventListener("sent", ({ detail }) => shown.sent.push(detail.body));
+  box.addEventListener("change", (/** @type {any} */ { detail }) => (shown.items = detail));
+  box.addEventListener("sent", (/** @type {any} */ { detail }) => shown.sent.push(detail.body));
   return { box, sends, shown, storage, locks };
 }
 
@@ -96,7 +97,7 @@ test("messages left by a closed page are sent after a reload, with the same ids"
   const before = outbox();
   before.box.add("c", { body: "unsent" });
   const { id } = before.shown.items[0];
-  before.locks.forgetAll();
+  before.locks.releaseAll();
   const after = outbox(before);
   await after.box.resume();
   await settled();

@@ -1,9 +1,12 @@
+// @ts-check
+/** @import {Presence} from "../../types/state.d.ts" */
 import assert from "node:assert/strict";
 import test from "node:test";
 import { presenceText, typingText } from "../../client/text/activity.js";
 import { timeOf } from "../../client/text/times.js";
 
 const now = new Date(2026, 10, 22, 15, 0);
+/** @returns {Presence} */
 const before = (...at) => ({ status: "offline", last_seen_at: new Date(2026, 10, ...at).toISOString() });
 
 test("presence is shown as far as the user allows", () => {

@@ -1,8 +1,9 @@
+// @ts-check
 import assert from "node:assert/strict";
 import test from "node:test";
 import { bodyRanges, excerptOf, splitBody } from "../../client/text/body.js";
 
-const ana = { id: "1", username: "ana" };
+const ana = { id: "1", username: "ana", display_name: "" };
 const bold = (parts) => parts.map(({ text, found }) => (found ? `[${text}]` : text)).join("");
 
 test("addresses become links, without the punctuation after them", () => {

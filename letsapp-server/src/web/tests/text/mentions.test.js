@@ -1,3 +1,4 @@
+// @ts-check
 import assert from "node:assert/strict";
 import test from "node:test";
 import { mentionAt, mentionedIds, suggestMentions } from "../../client/text/mentions.js";
@@ -10,6 +11,7 @@ const people = [
 ];
 
 test("an @ before the caret starts a mention, but not inside of an address or a word", () => {
+  /** @type {[string, number, object | null][]} */
   const table = [
     ["@", 1, { from: 0, query: "" }],
     ["hi @An", 6, { from: 3, query: "an" }],

@@ -1,3 +1,4 @@
+// @ts-check
 import assert from "node:assert/strict";
 import test from "node:test";
 import { chatAddress, routeOf, withDrawer } from "../../client/views/route.js";
@@ -5,6 +6,7 @@ import { chatAddress, routeOf, withDrawer } from "../../client/views/route.js";
 const nowhere = { chat: null, panel: null, person: null, drawer: null };
 
 test("an address names a chat, its panel, and a drawer", () => {
+  /** @type {[string, object][]} */
   const table = [
     ["", nowhere],
     ["#/", nowhere],

@@ -1,3 +1,4 @@
+// @ts-check
 import assert from "node:assert/strict";
 import test from "node:test";
 import * as scroll from "../../client/views/scroll.js";
@@ -72,6 +73,7 @@ test("messages are wanted near an edge, older ones first", () => {
 test("the view follows new messages at the bottom, and stays where it is elsewhere", () => {
   const anchor = { connected: true };
   const gone = { connected: false };
+  /** @type {[string, Parameters<typeof scroll.stickTo>[0], string | null][]} */
   const table = [
     ["at the bottom", { anchor: null, following: true, sent: false }, "bottom"],
     ["scrolled up", { anchor, following: true, sent: false }, "anchor"],
