@@ -248,9 +248,7 @@ function applyReceipt(state, id, item) {
   if (!held) return state;
   const next = raiseReceipt(state, id, item);
   if (item.user_id !== state.me.id) return next;
-  return replaced(next, "conversations", id, () =>
-    conversations.applyOwnReceipt(held, item, timelineOf(state, id), state.me.id),
-  );
+  return replaced(next, "conversations", id, () => conversations.applyOwnReceipt(held, item, timelineOf(state, id), state.me.id));
 }
 
 /**

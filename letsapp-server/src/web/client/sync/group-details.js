@@ -107,9 +107,7 @@ export class GroupDetails {
 
   /** @param {Message["system"]} system */
   #endsOwnMembership(system) {
-    return (
-      (system?.type === "member_removed" || system?.type === "member_left") && system.user_id === this.#store.state.me.id
-    );
+    return (system?.type === "member_removed" || system?.type === "member_left") && system.user_id === this.#store.state.me.id;
   }
 
   /** @param {Id} id */

@@ -58,7 +58,9 @@ export function excerptOf(body, highlights) {
   const word = first > BEFORE_MATCH ? body.lastIndexOf(" ", first - BEFORE_MATCH / 2) + 1 : 0;
   const from = first > BEFORE_MATCH ? Math.max(word, first - BEFORE_MATCH) : 0;
   const shifted = highlights.map(({ start, end }) => ({ start: start - from, end: end - from }));
-  const parts = splitBody(body.slice(from), { highlights: shifted }).map(({ text, found }) => (found ? { text, found } : { text }));
+  const parts = splitBody(body.slice(from), { highlights: shifted }).map(({ text, found }) =>
+    found ? { text, found } : { text },
+  );
   return from > 0 ? [{ text: "…" }, ...parts] : parts;
 }
 

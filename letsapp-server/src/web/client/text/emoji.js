@@ -52,7 +52,8 @@ export const groups = Object.entries(GROUPS).map(([name, list]) => ({ name, emoj
  */
 export function findEmoji(query) {
   const wanted = query.trim().toLowerCase().split(/\s+/);
-  const matches = (/** @type {Emoji} */ { words }) => wanted.every((start) => words.split(" ").some((word) => word.startsWith(start)));
+  const matches = (/** @type {Emoji} */ { words }) =>
+    wanted.every((start) => words.split(" ").some((word) => word.startsWith(start)));
   const found = groups.flatMap(({ emoji }) => emoji).filter(matches);
   // Some emoji are in two groups.
   return [...new Map(found.map((item) => [item.emoji, item])).values()];

@@ -65,7 +65,10 @@ export function useConversationMenu(client, conversation, { inChat = false } = {
       onSelect: () => setAsking("leave"),
     },
   ];
-  return { items: items.filter((item) => item !== false && item !== undefined), dialog: asking && html`<${DIALOGS[asking]} client=${client} conversation=${conversation} peer=${peer} onClose=${close} />` };
+  return {
+    items: items.filter((item) => item !== false && item !== undefined),
+    dialog: asking && html`<${DIALOGS[asking]} client=${client} conversation=${conversation} peer=${peer} onClose=${close} />`,
+  };
 }
 
 /** @param {ConversationDialogProps} props */

@@ -25,7 +25,12 @@ export function GroupPanel({ conversation }) {
   const [asking, setAsking] = useState(/** @type {keyof typeof DIALOGS | null} */ (null));
   const close = () => setAsking(null);
   useEffect(() => void client.attempt(() => client.groups.loadMembers(id)), [id]);
-  const item = (/** @type {string} */ icon, /** @type {string} */ label, /** @type {keyof typeof DIALOGS} */ testid, danger = "") =>
+  const item = (
+    /** @type {string} */ icon,
+    /** @type {string} */ label,
+    /** @type {keyof typeof DIALOGS} */ testid,
+    danger = "",
+  ) =>
     html`<button type="button" class="menu-item ${danger}" data-testid=${testid} onClick=${() => setAsking(testid)}><${Icon} name=${icon} />${label}</button>`;
   const Asked = asking && DIALOGS[asking];
 
@@ -76,7 +81,9 @@ function AddPeople({ client, conversation: { id }, members, onClose }) {
   const [busy, setBusy] = useState(false);
   const add = async () => {
     setBusy(true);
-    const done = await client.attempt(() => client.groups.addMembers(id, picked), { forbidden: "You can’t add all of these people." });
+    const done = await client.attempt(() => client.groups.addMembers(id, picked), {
+      forbidden: "You can’t add all of these people.",
+    });
     setBusy(false);
     if (done) onClose();
   };

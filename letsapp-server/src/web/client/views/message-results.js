@@ -50,7 +50,9 @@ export function useMessageSearch(query, conversationId) {
     await client.attempt(async () => {
       const page = await ask(found.cursor);
       // Another query may have been typed meanwhile.
-      setFound((held) => (held === found ? { ...found, items: [...found.items, ...page.items], cursor: page.next_cursor } : held));
+      setFound((held) =>
+        held === found ? { ...found, items: [...found.items, ...page.items], cursor: page.next_cursor } : held,
+      );
     });
     setBusy(false);
   };

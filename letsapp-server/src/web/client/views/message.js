@@ -36,38 +36,37 @@ import { Tick } from "./tick.js";
  * @property {(kind: ActionKind, message: WireMessage) => void} onAction
  */
 
-export const Message = memo(
-  (/** @type {MessageProps} */ props) => {
-    const { client, message, me, sender, inGroup, continues, stop, tick, closed, mayModerate, target, onAction } = props;
-    const [picking, setPicking] = useState(/** @type {HTMLElement | null} */ (null));
-    const own = message.sender_id === me;
-    const deleted = message.deleted_at !== null;
-    useProfiles(peopleIn(message));
-    const name = nameOf(sender);
-    const react = (/** @type {string} */ emoji) => {
-      setPicking(null);
-      client.attempt(() => client.messages.react(message, emoji), { forbidden: "You can’t react here." });
-    };
-    const act = (/** @type {ActionKind} */ kind, /** @type {HTMLElement | null} */ anchor = null) =>
-      kind === "react" ? setPicking(anchor) : onAction(kind, message);
-    const actions = deleted ? [] : actionsFor(message, { me, closed, mayModerate });
-    const onKeyDown = (/** @type {KeyEvent} */ event) => {
-      if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
-      const action = actions.find(({ key }) => key === event.key);
-      if (!action) return;
-      event.preventDefault();
-      act(action.kind, event.currentTarget.querySelector(".bubble"));
-    };
-    // Safari doesn't give the focus to the element that is tapped, but the tools of a message appear with its focus.
-    const onClick = (/** @type {ClickEvent} */ event) => {
-      if (!event.target.closest("button, a")) event.currentTarget.focus({ preventScroll: true });
-    };
-    const states = { continues, deleted, active: picking, named: !own && message.mentions?.includes(me), target };
-    const present = Object.entries(states).flatMap(([state, isSet]) => (isSet ? [state] : []));
-    const classes = ["message", own ? "own" : "theirs", ...present];
-    const emojiOnly = !deleted && !message.reply_to && isEmojiOnly(message.body);
+export const Message = memo((/** @type {MessageProps} */ props) => {
+  const { client, message, me, sender, inGroup, continues, stop, tick, closed, mayModerate, target, onAction } = props;
+  const [picking, setPicking] = useState(/** @type {HTMLElement | null} */ (null));
+  const own = message.sender_id === me;
+  const deleted = message.deleted_at !== null;
+  useProfiles(peopleIn(message));
+  const name = nameOf(sender);
+  const react = (/** @type {string} */ emoji) => {
+    setPicking(null);
+    client.attempt(() => client.messages.react(message, emoji), { forbidden: "You can’t react here." });
+  };
+  const act = (/** @type {ActionKind} */ kind, /** @type {HTMLElement | null} */ anchor = null) =>
+    kind === "react" ? setPicking(anchor) : onAction(kind, message);
+  const actions = deleted ? [] : actionsFor(message, { me, closed, mayModerate });
+  const onKeyDown = (/** @type {KeyEvent} */ event) => {
+    if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = actions.find(({ key }) => key === event.key);
+    if (!action) return;
+    event.preventDefault();
+    act(action.kind, event.currentTarget.querySelector(".bubble"));
+  };
+  // Safari doesn't give the focus to the element that is tapped, but the tools of a message appear with its focus.
+  const onClick = (/** @type {ClickEvent} */ event) => {
+    if (!event.target.closest("button, a")) event.currentTarget.focus({ preventScroll: true });
+  };
+  const states = { continues, deleted, active: picking, named: !own && message.mentions?.includes(me), target };
+  const present = Object.entries(states).flatMap(([state, isSet]) => (isSet ? [state] : []));
+  const classes = ["message", own ? "own" : "theirs", ...present];
+  const emojiOnly = !deleted && !message.reply_to && isEmojiOnly(message.body);
 
-    return html`<li
+  return html`<li
     class=${classes.join(" ")} tabindex=${stop ? "0" : "-1"} onClick=${onClick} onKeyDown=${onKeyDown} data-testid="message"
     data-seq=${message.seq} data-message-id=${message.id} data-own=${own} data-deleted=${deleted} data-target=${target ? "true" : undefined}
   >
@@ -99,8 +98,7 @@ export const Message = memo(
     ${actions.length > 0 && html`<${MessageTools} actions=${actions} onAct=${act} />`}
     ${picking && html`<${EmojiPopover} anchor=${picking} chosen=${message.my_reaction} onPick=${react} onClose=${() => setPicking(null)} />`}
   </li>`;
-  },
-);
+});
 
 /**
  * The sender’s avatar at the side, which leads to their profile.

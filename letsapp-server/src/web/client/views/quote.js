@@ -15,7 +15,8 @@ export function Quote({ conversationId, seq }) {
   const client = useClient();
   const message = useSelected((state) => find(timelineOf(state, conversationId), seq) ?? state.quoted[conversationId]?.[seq]);
   useEffect(() => void client.history.loadQuoted(conversationId, seq), [client, conversationId, seq]);
-  const jump = () => client.attempt(() => client.history.jumpTo(conversationId, seq), { forbidden: "You can’t see that message." });
+  const jump = () =>
+    client.attempt(() => client.history.jumpTo(conversationId, seq), { forbidden: "You can’t see that message." });
   return html`<button type="button" class="quote" style=${hueFor(message)} data-testid="quote" data-quoted=${seq} onClick=${jump}>
     <${QuotedText} message=${message} />
   </button>`;

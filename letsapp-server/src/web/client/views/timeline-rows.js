@@ -24,7 +24,12 @@ const GROUPED_MINUTES = 5;
  * @param {WireMessage | undefined} previous
  * @param {{divider: number | null, isTabStop: boolean}} place
  */
-export function messageRows({ client, users, receipts, conversation, target, onAction }, message, previous, { divider, isTabStop }) {
+export function messageRows(
+  { client, users, receipts, conversation, target, onAction },
+  message,
+  previous,
+  { divider, isTabStop },
+) {
   const me = client.store.state.me.id;
   const separators = separatorsBetween(previous, message, divider);
   if (message.kind === "system") {

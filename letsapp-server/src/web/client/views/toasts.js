@@ -14,7 +14,8 @@ const ICONS = { error: "alert", good: "check" };
 export function Toasts() {
   const client = useClient();
   const toasts = useSelected((state) => state.toasts);
-  const show = (/** @type {ShownToast} */ toast) => html`<${Toast} key=${toast.id} toast=${toast} onGone=${() => client.notifications.dismiss(toast.id)} />`;
+  const show = (/** @type {ShownToast} */ toast) =>
+    html`<${Toast} key=${toast.id} toast=${toast} onGone=${() => client.notifications.dismiss(toast.id)} />`;
   const isMessage = (/** @type {ShownToast} */ { tone }) => tone === "arrival";
   return html`<div class="toasts" aria-live="polite">${toasts.filter((toast) => !isMessage(toast)).map(show)}</div>
     <div class="toasts arrivals" aria-live="polite">${toasts.filter(isMessage).map(show)}</div>`;

@@ -9,7 +9,9 @@ test("permissions of each role", () => {
   const table = { owner: [true, true, true, true], admin: [true, true, true, false], member: [false, false, false, false] };
   for (const [role, expected] of Object.entries(table)) {
     assert.deepEqual(
-      /** @type {const} */ (["describe", "add", "moderate", "delete"]).map((action) => isAllowed(/** @type {Role} */ (role), action)),
+      /** @type {const} */ (["describe", "add", "moderate", "delete"]).map((action) =>
+        isAllowed(/** @type {Role} */ (role), action),
+      ),
       expected,
       role,
     );

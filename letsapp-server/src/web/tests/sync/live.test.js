@@ -77,7 +77,9 @@ test("only new messages are reported as created, not missed or changed ones", as
 test("the first message of an unknown conversation is reported once the conversation is known", async () => {
   const { socket, store, live } = await connected({ seq: 2 });
   const known = [];
-  live.addEventListener("created", (/** @type {any} */ { detail }) => known.push(store.state.conversations[detail.conversation_id].id));
+  live.addEventListener("created", (/** @type {any} */ { detail }) =>
+    known.push(store.state.conversations[detail.conversation_id].id),
+  );
   socket.event("message.created", message(1, { conversation_id: "d" }));
   await answer(socket, syncReply({ conversations: [conversation({ id: "d", seq: 1, unread: 1 })], positions: { d: 1 } }));
   assert.deepEqual(known, ["d"]);

@@ -21,7 +21,9 @@ export function Devices() {
   };
   if (problem) return html`<p class="fault" role="alert">${explain(problem)}</p>`;
   if (!sessions) return html`<${Spinner} label="Loading devices" />`;
-  const sorted = sessions.toSorted((a, b) => Number(b.current) - Number(a.current) || b.last_used_at.localeCompare(a.last_used_at));
+  const sorted = sessions.toSorted(
+    (a, b) => Number(b.current) - Number(a.current) || b.last_used_at.localeCompare(a.last_used_at),
+  );
   return html`<ul class="rows" data-testid="sessions">
       ${sorted.map(
         (session) => html`<li key=${session.id} class="row" data-testid="session" data-current=${session.current}>
