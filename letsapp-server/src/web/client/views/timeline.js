@@ -46,7 +46,7 @@ export class Timeline extends Component {
   constructor(props) {
     super(props);
     const { conversation, timeline, target } = props;
-    // The divider stays where the first unread message was when the chat was opened. @type {number | null}
+    // The divider stays where the first unread message was when the chat was opened.
     this.divider = conversation.me.unread > 0 ? conversation.me.read_seq : null;
     const around = target && scroll.windowAround(timeline.messages, target.seq);
     this.state = around ? { ...around, atBottom: false } : { ...scroll.newestWindow(timeline.messages), atBottom: true };
