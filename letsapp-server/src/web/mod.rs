@@ -1,11 +1,12 @@
-//! The web client, embedded in the binary: its files as plain data, for whoever routes requests to serve.
+//! The web client's files, embedded in the binary, with the headers to serve them with.
 //!
-//! This module knows no HTTP framework. The files are those of `client/`, byte for byte; there is no build step.
+//! `build.rs` lists the files of `client/`. They are served byte for byte; only the page gets links that preload the modules.
+//! This module knows no HTTP framework: the routes are in `api/site.rs`.
 
 use std::{collections::HashMap, sync::LazyLock};
 
-/// What a page of the client may load and do: its own files and this server, nothing inline, nothing evaluated, and no markup
-/// made from text.
+/// Value of `Content-Security-Policy` for every file. A page of the client may load its own files and talk to this server; it may
+/// run nothing inline, evaluate nothing, and make no markup from text.
 pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src 'self' data: blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
@@ -23,7 +24,7 @@ pub(crate) struct Asset {
     pub(crate) cache_control: &'static str,
 }
 
-/// Returns the file that the client has at `path` (`/` is its page), if there is one.
+/// Returns the client's file at `path`, if there is one. `/` is the page.
 pub(crate) fn asset(path: &str) -> Option<Asset> {
     let name = match path.strip_prefix('/').unwrap_or(path) {
         "" => "index.html",
@@ -32,7 +33,7 @@ pub(crate) fn asset(path: &str) -> Option<Asset> {
     ASSETS.get(name).copied()
 }
 
-/// The names don't change with the content, so a browser keeps a file and asks each time whether it still stands.
+/// Lets a browser keep a file, but makes it ask each time whether the file has changed: the name of a changed file is the same.
 const REVALIDATED: &str = "no-cache";
 
 static ASSETS: LazyLock<HashMap<&'static str, Asset>> = LazyLock::new(|| {
@@ -50,115 +51,8 @@ static ASSETS: LazyLock<HashMap<&'static str, Asset>> = LazyLock::new(|| {
         .collect()
 });
 
-macro_rules! embedded {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_bytes!(concat!("client/", $name)))),*]
-    };
-}
-
-const FILES: &[(&str, &[u8])] = embedded![
-    "account.js",
-    "acknowledger.js",
-    "activity.js",
-    "api.js",
-    "backoff.js",
-    "body.js",
-    "client.js",
-    "contacts.js",
-    "drafts.js",
-    "emoji.js",
-    "explain.js",
-    "groups.js",
-    "history.js",
-    "http.js",
-    "icons/clear.svg",
-    "icons/logo.svg",
-    "ids.js",
-    "index.html",
-    "live.js",
-    "locks.js",
-    "main.js",
-    "manifest.webmanifest",
-    "mentions.js",
-    "notices.js",
-    "outbox.js",
-    "people.js",
-    "presence.js",
-    "route.js",
-    "session.js",
-    "socket.js",
-    "state/conversations.js",
-    "state/people.js",
-    "state/permissions.js",
-    "state/receipts.js",
-    "state/reduce.js",
-    "state/revs.js",
-    "state/timeline.js",
-    "store.js",
-    "styles/base.css",
-    "styles/bubble.css",
-    "styles/chat.css",
-    "styles/composer.css",
-    "styles/controls.css",
-    "styles/lists.css",
-    "styles/message.css",
-    "styles/messenger.css",
-    "styles/overlays.css",
-    "styles/panels.css",
-    "styles/sign-in.css",
-    "text.js",
-    "typing.js",
-    "vendor/LICENSE-htm",
-    "vendor/LICENSE-preact",
-    "vendor/README.md",
-    "vendor/htm-preact.js",
-    "views/account-menu.js",
-    "views/bindings.js",
-    "views/body.js",
-    "views/chat-head.js",
-    "views/chat-search.js",
-    "views/chat.js",
-    "views/composer-note.js",
-    "views/composer.js",
-    "views/contacts.js",
-    "views/conversation-item.js",
-    "views/conversation-menu.js",
-    "views/drawer.js",
-    "views/elements.js",
-    "views/emoji.js",
-    "views/form.js",
-    "views/forward.js",
-    "views/found-messages.js",
-    "views/found.js",
-    "views/group-panel.js",
-    "views/help.js",
-    "views/icons.js",
-    "views/member-list.js",
-    "views/mention-list.js",
-    "views/message-tools.js",
-    "views/message.js",
-    "views/messenger.js",
-    "views/new-group.js",
-    "views/panel.js",
-    "views/people-search.js",
-    "views/person-panel.js",
-    "views/popover.js",
-    "views/quote.js",
-    "views/reactions.js",
-    "views/settings/blocked.js",
-    "views/settings/delete-account.js",
-    "views/settings/devices.js",
-    "views/settings/drawer.js",
-    "views/settings/password.js",
-    "views/settings/privacy.js",
-    "views/settings/profile.js",
-    "views/shortcuts.js",
-    "views/sidebar.js",
-    "views/sign-in.js",
-    "views/tick.js",
-    "views/timeline.js",
-    "views/toasts.js",
-];
+/// Name and content of each file, the page with its links included.
+const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/web_files.rs"));
 
 fn content_type(name: &str) -> &'static str {
     match name.rsplit_once('.').map(|(_, extension)| extension) {
@@ -171,7 +65,7 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-/// FNV-1a: enough to tell one version of a file from another, which is all that an `ETag` is for.
+/// Returns the FNV-1a hash of a file. An `ETag` only has to tell one version of a file from another; nobody gains by a collision.
 fn fingerprint(body: &[u8]) -> u64 {
     body.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -202,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn every_module_is_fetched_ahead_of_its_import() {
+    fn every_module_is_preloaded() {
         let page = text("/");
         let late: Vec<_> = FILES
             .iter()
@@ -210,6 +104,23 @@ mod tests {
             .filter(|name| name.ends_with(".js") && !page.contains(&format!("\"/{name}\"")))
             .collect();
         assert_eq!(late, Vec::<&str>::new());
+    }
+
+    #[test]
+    fn the_page_loads_every_style_sheet() {
+        let page = text("/");
+        let unused: Vec<_> = FILES
+            .iter()
+            .map(|(name, _)| *name)
+            .filter(|name| name.ends_with(".css") && !page.contains(&format!("\"/{name}\"")))
+            .collect();
+        assert_eq!(unused, Vec::<&str>::new());
+    }
+
+    #[test]
+    fn type_declarations_are_not_served() {
+        assert_eq!(asset("/vendor/htm-preact.d.ts"), None);
+        assert!(asset("/vendor/htm-preact.js").is_some());
     }
 
     #[test]
@@ -244,7 +155,7 @@ mod tests {
             let path = entry.expect("the entry can be read").path();
             if path.is_dir() {
                 collect(root, &path, names);
-            } else {
+            } else if !path.to_string_lossy().ends_with(".d.ts") {
                 let name = path.strip_prefix(root).expect("it lies in the folder");
                 names.insert(name.to_str().expect("it is UTF-8").replace('\\', "/"));
             }

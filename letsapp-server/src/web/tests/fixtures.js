@@ -1,12 +1,23 @@
-// Shapes of the wire, filled in, and stand-ins for what a browser has.
+// @ts-check
+// Filled-in values of the API's types, and stand-ins for what a browser provides.
+/** @import {Conversation, Id, Message, Profile, SyncReply} from "../types/protocol.d.ts" */
 
 export const ME = "me";
 export const PEER = "peer";
 
+/**
+ * @param {Id} id
+ * @returns {Profile}
+ */
 export function user(id) {
-  return { id, username: id, display_name: "", about: "" };
+  return { id, username: id, display_name: "", about: "", created_at: "2026-01-01T00:00:00.000Z", last_seen_at: null };
 }
 
+/**
+ * @param {number} seq
+ * @param {object} [fields]
+ * @returns {Message}
+ */
 export function message(seq, fields = {}) {
   return {
     id: `m${seq}`,
@@ -24,8 +35,13 @@ export function message(seq, fields = {}) {
   };
 }
 
+/**
+ * A direct conversation with `PEER`, unless the fields say otherwise. `read`: the reader's own watermark.
+ * @param {{seq?: number, rev?: number, unread?: number, read?: number, [field: string]: unknown}} fields
+ * @returns {Conversation}
+ */
 export function conversation({ seq = 0, rev = seq, unread = 0, read = seq - unread, ...fields } = {}) {
-  return {
+  return /** @type {Conversation} */ ({
     id: "c",
     kind: "direct",
     title: null,
@@ -36,14 +52,19 @@ export function conversation({ seq = 0, rev = seq, unread = 0, read = seq - unre
     peer: user(PEER),
     peer_receipt: { delivered_seq: 0, read_seq: 0 },
     ...fields,
-  };
+  });
 }
 
+/**
+ * @param {Partial<SyncReply>} fields
+ * @returns {SyncReply}
+ */
 export function syncReply(fields = {}) {
   return { conversations: [], removed: [], changes: [], positions: {}, reset: [], more: false, server_time: "t", ...fields };
 }
 
 export class MemoryStorage {
+  /** @type {Map<string, string>} */
   #items = new Map();
 
   get length() {
@@ -92,13 +113,13 @@ export class SharedLocks {
     return { held: [...this.#held].map((name) => ({ name })), pending: [] };
   }
 
-  /** What happens to the locks of a tab that is closed. */
-  forgetAll() {
+  /** Releases all locks, as a browser does with those of a closed tab. */
+  releaseAll() {
     this.#held.clear();
   }
 }
 
-/** Lets everything that is already due happen. */
+/** Waits until everything that is already due has happened. */
 export async function settled() {
   for (let turn = 0; turn < 50; turn++) await Promise.resolve();
 }

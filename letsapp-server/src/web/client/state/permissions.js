@@ -1,17 +1,33 @@
-// What the roles of a group allow, as the server sees it: what isn't allowed isn't offered.
+// @ts-check
+// The permissions of a group's roles, as the server enforces them: the views offer nothing that would be refused. Pure.
+/** @import {Role} from "../../types/protocol.d.ts" */
 
+/** @type {Record<Role, number>} */
 const RANK = { owner: 0, admin: 1, member: 2 };
 
-/** Members in the order of a list: who may do most comes first. */
+/**
+ * Orders members by role, the owner first.
+ * @param {{role: Role}} a
+ * @param {{role: Role}} b
+ */
 export const byRank = (a, b) => RANK[a.role] - RANK[b.role];
 
-/** Whether somebody with this role may describe the group, add people, moderate messages, or delete the group. */
-export function may(role, action) {
+/**
+ * Tells whether a role may change the group's description, add members, moderate messages, or delete the group.
+ * @param {Role} role
+ * @param {"describe" | "add" | "moderate" | "delete"} action
+ */
+export function isAllowed(role, action) {
   return role === "owner" || (role === "admin" && action !== "delete");
 }
 
-/** What somebody with this role may do with another member: `promote`, `demote`, `hand over`, `remove`. */
-export function stepsFor(role, other) {
+/**
+ * Returns what a role may do to a member with the role `other`.
+ * @param {Role} role
+ * @param {Role} other
+ * @returns {("promote" | "demote" | "hand over" | "remove")[]}
+ */
+export function memberActions(role, other) {
   if (role === "owner") return [other === "admin" ? "demote" : "promote", "hand over", "remove"];
   return role === "admin" && other === "member" ? ["remove"] : [];
 }

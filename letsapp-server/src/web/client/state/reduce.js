@@ -1,207 +1,289 @@
-// The whole state of a signed-in client, and every way in which it changes. Pure: no clock, no network, no DOM.
+// @ts-check
+// The reducer of the whole state of a signed-in client. Pure: no clock, no network, no DOM.
+/** @import {Conversation, Id, Message, Profile, Receipt, SyncReply, Watermarks} from "../../types/protocol.d.ts" */
+/** @import {Action, HistoryPage, State, Timeline, Toast} from "../../types/state.d.ts" */
 import * as conversations from "./conversations.js";
 import * as people from "./people.js";
 import * as receipts from "./receipts.js";
 import * as revs from "./revs.js";
 import * as timeline from "./timeline.js";
 
-export function initial(user) {
+/**
+ * @param {Profile} user
+ * @returns {State}
+ */
+export function initialState(user) {
   return {
     me: user,
-    /** "connecting" until the first sync, then "online" or "offline"; `retryAt` is when the next attempt is made. */
     connection: { status: "connecting", retryAt: null },
-    /** Whether the list of conversations is here. */
     ready: false,
-    users: user ? { [user.id]: user } : {},
+    users: { [user.id]: user },
     conversations: {},
     timelines: {},
     revs: {},
     receipts: {},
     members: {},
-    /** Messages that others answer, fetched for their quotes: `{conversation_id: {seq: message}}`, null where one can't be seen. */
     quoted: {},
-    /** The message to be shown next: `{conversation_id, seq, highlights, turn}`, `turn` telling one jump from the next. */
     target: null,
     turn: 0,
-    /** `{user_id: {alias, added_at}}` and `{user_id: {blocked_at}}`, null until they are loaded. */
     contacts: null,
     blocks: null,
     presence: {},
-    /** Who is writing: `{conversation_id: [user_id]}`. */
     typing: {},
-    /** Messages that the server hasn't acknowledged yet, oldest first. */
     outbox: [],
     toasts: [],
   };
 }
 
+/** @type {{[Type in Action["type"]]: (state: State, action: Extract<Action, {type: Type}>) => State}} */
 const TRANSITIONS = {
   connection: (state, { status, retryAt = null }) => ({ ...state, connection: { status, retryAt } }),
-  synced,
-  conversation: (state, { conversation }) => withConversation(state, conversation),
-  left: (state, { id }) => withLeft(state, id),
-  message: (state, { message, created }) => withMessage(state, message, created),
+  synced: (state, { reply }) => applySync(state, reply),
+  conversation: (state, { conversation }) => mergeConversation(state, conversation),
+  left: (state, { id }) => markLeft(state, id),
+  message: (state, { message, created }) => applyMessage(state, message, created),
   rev: (state, { conversation_id, rev }) =>
-    state.revs[conversation_id] ? keyed(state, "revs", conversation_id, (held) => revs.learn(held, rev)) : state,
-  receipts: (state, { conversation_id, items }) => items.reduce((next, item) => withReceipt(next, conversation_id, item), state),
-  /** All that the members of a group show: from here on its ticks can be told. */
+    state.revs[conversation_id] ? replaced(state, "revs", conversation_id, (held) => revs.addRev(held, rev)) : state,
+  receipts: (state, { conversation_id, items }) => items.reduce((next, item) => applyReceipt(next, conversation_id, item), state),
+  // The list is complete, so members who are gone or hide their receipts by now are dropped.
   receiptsLoaded: (state, { conversation_id, items }) =>
-    keyed(state, "receipts", conversation_id, (held = {}) => onlyOf(items, items.reduce(receipts.raise, held))),
-  historyAsked: (state, { conversation_id, asking }) =>
-    withTimeline(state, conversation_id, (held) => timeline.asked(held, asking)),
-  historyRefused: (state, { conversation_id, asking }) =>
-    withTimeline(state, conversation_id, (held) => timeline.refused(held, asking)),
-  history: (state, { conversation_id, asking, ...page }) =>
-    withTimeline(state, conversation_id, (held) =>
-      timeline.page(held, asking, toHead(state, conversation_id, page), state.me.id),
+    replaced(state, "receipts", conversation_id, (held = {}) => onlyOf(items, items.reduce(receipts.raiseReceipt, held))),
+  historyRequested: (state, { conversation_id, pending }) =>
+    changedTimeline(state, conversation_id, (held) => timeline.requestPage(held, pending)),
+  historyFailed: (state, { conversation_id, pending }) =>
+    changedTimeline(state, conversation_id, (held) => timeline.failPage(held, pending)),
+  history: (state, { conversation_id, pending, ...page }) =>
+    changedTimeline(state, conversation_id, (held) =>
+      timeline.mergePage(held, pending, checkedEnd(state, conversation_id, page), state.me.id),
     ),
-  placed: (state, { conversation_id, asking, ...page }) =>
-    withTimeline(state, conversation_id, (held) =>
-      timeline.place(held, asking, toHead(state, conversation_id, page), state.me.id),
+  historyAround: (state, { conversation_id, pending, ...page }) =>
+    changedTimeline(state, conversation_id, (held) =>
+      timeline.mergeAround(held, pending, checkedEnd(state, conversation_id, page), state.me.id),
     ),
   target: (state, { target }) => ({ ...state, target: { ...target, turn: state.turn + 1 }, turn: state.turn + 1 }),
-  targetGone: (state) => ({ ...state, target: null }),
+  targetCleared: (state) => ({ ...state, target: null }),
   quoted: (state, { conversation_id, seq, message }) =>
-    keyed(state, "quoted", conversation_id, (held) => ({ ...held, [seq]: message })),
-  users: (state, { users }) => people.withUsers(state, users),
-  profile: (state, { profile }) => people.withUsers({ ...state, me: profile }, [publicPart(profile)]),
-  contacts: (state, { items }) => people.withContacts(state, items),
-  contact: (state, { item }) => people.withContact(state, item),
-  contactGone: (state, { id }) => people.withoutContact(state, id),
-  blocks: (state, { items }) => people.withBlocks(state, items),
-  blocked: (state, { id, at }) => people.withBlock(state, id, at),
-  unblocked: (state, { id }) => people.withoutBlock(state, id),
-  presence: (state, { items }) => people.withPresence(state, items),
-  presenceLost: (state) => ({ ...state, presence: {}, typing: {} }),
-  typing: people.withTyping,
+    replaced(state, "quoted", conversation_id, (held) => ({ ...held, [seq]: message })),
+  users: (state, { users }) => people.mergeUsers(state, users),
+  profile: (state, { profile }) => people.mergeUsers({ ...state, me: profile }, [publicProfile(profile)]),
+  contacts: (state, { items }) => people.setContacts(state, items),
+  contact: (state, { item }) => people.addContact(state, item),
+  contactRemoved: (state, { id }) => people.removeContact(state, id),
+  blocks: (state, { items }) => people.setBlocks(state, items),
+  blocked: (state, { id, at }) => people.addBlock(state, id, at),
+  unblocked: (state, { id }) => people.removeBlock(state, id),
+  presence: (state, { items }) => people.mergePresence(state, items),
+  presenceCleared: (state) => ({ ...state, presence: {}, typing: {} }),
+  typing: people.applyTyping,
   members: (state, { conversation_id, items }) =>
-    people.withUsers(
-      keyed(state, "members", conversation_id, () => items),
+    people.mergeUsers(
+      replaced(state, "members", conversation_id, () => items),
       items.map(({ user }) => user),
     ),
   outbox: (state, { items }) => ({ ...state, outbox: items }),
+  // Three are as many as a phone's screen has room for.
   toast: (state, { toast }) => ({
     ...state,
-    toasts: [...state.toasts.filter((other) => !sameToast(other, toast)), toast].slice(-3),
+    toasts: [...state.toasts.filter((other) => !replacesToast(toast, other)), toast].slice(-3),
   }),
-  toastsSeen: (state, { conversation_id }) => ({
+  toastDismissed: (state, { id }) => ({ ...state, toasts: state.toasts.filter((toast) => toast.id !== id) }),
+  conversationOpened: (state, { conversation_id }) => ({
     ...state,
     toasts: state.toasts.filter((toast) => toast.conversation_id !== conversation_id),
   }),
-  toastGone: (state, { id }) => ({ ...state, toasts: state.toasts.filter((toast) => toast.id !== id) }),
 };
 
+/**
+ * @param {State} state
+ * @param {Action} action
+ * @returns {State}
+ */
 export function reduce(state, action) {
-  return TRANSITIONS[action.type](state, action);
+  // The table's type ties each transition to its action; TypeScript can't follow that through an index.
+  const transition = /** @type {(state: State, action: Action) => State} */ (TRANSITIONS[action.type]);
+  return transition(state, action);
 }
 
-/** What `sync` is to be told: how much of each conversation is here without a hole. */
-export function positions(state) {
-  return Object.fromEntries(Object.entries(state.revs).map(([id, { at }]) => [id, at]));
+/**
+ * Returns the positions to send with `sync`: the change number up to which each conversation is complete.
+ * @param {State} state
+ */
+export function syncPositions(state) {
+  return Object.fromEntries(Object.entries(state.revs).map(([id, { upTo }]) => [id, upTo]));
 }
 
+/**
+ * @param {State} state
+ * @param {Id} id
+ */
 export const timelineOf = (state, id) => state.timelines[id] ?? timeline.EMPTY;
 
-/** Conversations of which something was missed. */
-export function holes(state) {
-  return Object.keys(state.revs).filter((id) => revs.holed(state.revs[id], state.conversations[id].head.rev));
+/**
+ * Returns the ids of the conversations of which changes are missing.
+ * @param {State} state
+ */
+export function conversationsWithGaps(state) {
+  return Object.keys(state.revs).filter((id) => revs.hasGap(state.revs[id], state.conversations[id].head.rev));
 }
 
-function synced(state, { reply }) {
+/**
+ * @param {State} state
+ * @param {SyncReply} reply
+ */
+function applySync(state, reply) {
   let next = { ...state, ready: state.ready || !reply.more };
-  for (const message of reply.changes) next = withTimelineMessage(next, message);
-  for (const conversation of reply.conversations) next = withConversation(next, conversation);
-  for (const [id, at] of Object.entries(reply.positions)) {
-    if (next.revs[id]) next = keyed(next, "revs", id, (held) => revs.jump(held, at));
+  for (const message of reply.changes) next = applyToTimeline(next, message);
+  for (const conversation of reply.conversations) next = mergeConversation(next, conversation);
+  for (const [id, upTo] of Object.entries(reply.positions)) {
+    if (next.revs[id]) next = replaced(next, "revs", id, (held) => revs.advanceTo(held, upTo));
   }
-  for (const id of reply.reset) next = withTimeline(next, id, () => timeline.EMPTY);
-  for (const id of reply.removed) next = withLeft(next, id);
+  for (const id of reply.reset) next = changedTimeline(next, id, () => timeline.EMPTY);
+  for (const id of reply.removed) next = markLeft(next, id);
   return next;
 }
 
-function withConversation(state, conversation) {
+/**
+ * @param {State} state
+ * @param {Conversation} conversation
+ */
+function mergeConversation(state, conversation) {
   const { id, peer, peer_receipt, head } = conversation;
   const held = state.conversations[id];
-  let next = keyed(state, "conversations", id, () => conversations.snapshot(held, conversation));
+  let next = replaced(state, "conversations", id, () => conversations.mergeConversation(held, conversation));
   if (!held || held.left) {
-    next = withTimeline(next, id, () => timeline.EMPTY);
-    next = keyed(next, "revs", id, () => revs.jump(undefined, head.rev));
+    next = changedTimeline(next, id, () => timeline.EMPTY);
+    next = replaced(next, "revs", id, () => revs.advanceTo(undefined, head.rev));
   }
-  if (peer) next = people.withUsers(next, [peer]);
-  if (peer && peer_receipt) next = withRaised(next, id, { user_id: peer.id, ...peer_receipt });
+  if (peer) next = people.mergeUsers(next, [peer]);
+  if (peer && peer_receipt) next = raiseReceipt(next, id, { user_id: peer.id, ...peer_receipt });
   return next;
 }
 
-function withLeft(state, id) {
+/**
+ * Marks a conversation as left. Its messages stay as they are; its changes are no longer followed.
+ * @param {State} state
+ * @param {Id} id
+ */
+function markLeft(state, id) {
   if (!state.conversations[id]) return state;
   const { [id]: _, ...kept } = state.revs;
-  return keyed({ ...state, revs: kept }, "conversations", id, (held) => ({ ...held, left: true }));
+  return replaced({ ...state, revs: kept }, "conversations", id, (held) => ({ ...held, left: true }));
 }
 
-function withMessage(state, message, created) {
+/**
+ * @param {State} state
+ * @param {Message} message
+ * @param {boolean} created
+ */
+function applyMessage(state, message, created) {
   const { conversation_id: id, sender_id, seq, rev } = message;
   if (!state.conversations[id] || !state.revs[id]) return state;
-  const fresh = !revs.known(state.revs[id], rev);
-  let next = withTimelineMessage(state, message);
-  if (created && sender_id) next = people.withTyping(next, { conversation_id: id, user_id: sender_id, typing: false });
-  next = keyed(next, "conversations", id, (held) =>
-    conversations.withMessage(held, message, { fresh, created, me: state.me.id }),
+  const isNewRev = !revs.hasRev(state.revs[id], rev);
+  let next = applyToTimeline(state, message);
+  if (created && sender_id) next = people.applyTyping(next, { conversation_id: id, user_id: sender_id, typing: false });
+  next = replaced(next, "conversations", id, (held) =>
+    conversations.applyMessage(held, message, { isNewRev, created, me: state.me.id }),
   );
-  next = keyed(next, "revs", id, (held) => revs.learn(held, rev));
+  next = replaced(next, "revs", id, (held) => revs.addRev(held, rev));
   return sender_id && message.kind === "user"
-    ? withRaised(next, id, { user_id: sender_id, delivered_seq: seq, read_seq: seq })
+    ? raiseReceipt(next, id, { user_id: sender_id, delivered_seq: seq, read_seq: seq })
     : next;
 }
 
-function withTimelineMessage(state, message) {
+/**
+ * @param {State} state
+ * @param {Message} message
+ */
+function applyToTimeline(state, message) {
   const { conversation_id: id, seq, rev } = message;
-  const next = withTimeline(state, id, (held) => timeline.put(held, message, state.me.id));
+  const next = changedTimeline(state, id, (held) => timeline.applyMessage(held, message, state.me.id));
   const quoted = next.quoted[id]?.[seq];
-  return quoted && quoted.rev < rev ? keyed(next, "quoted", id, (held) => ({ ...held, [seq]: message })) : next;
+  return quoted && quoted.rev < rev ? replaced(next, "quoted", id, (held) => ({ ...held, [seq]: message })) : next;
 }
 
-/** A page that seemed the last one isn't where more has come since it was made. */
-function toHead(state, id, page) {
+/**
+ * Corrects a page that claims to end at the newest message, where newer ones have come since the server made it.
+ * @param {State} state
+ * @param {Id} id
+ * @param {HistoryPage} page
+ */
+function checkedEnd(state, id, page) {
   const { left, head } = state.conversations[id];
   const seqs = [...page.items, ...timelineOf(state, id).messages.slice(-1)].map(({ seq }) => seq);
   const behind = !left && Math.max(0, ...seqs) < head.seq;
   return page.reachedEnd && behind ? { ...page, reachedEnd: false } : page;
 }
 
-/** Of one conversation only the latest message is told. */
-function sameToast(a, b) {
-  return a.conversation_id === b.conversation_id && (a.conversation_id !== undefined || a.text === b.text);
+/**
+ * Tells whether a toast takes another's place: of one conversation only the latest message is shown, and no text twice.
+ * @param {Toast} toast
+ * @param {Toast} other
+ */
+function replacesToast(toast, other) {
+  if (toast.conversation_id !== other.conversation_id) return false;
+  return toast.conversation_id !== undefined || toast.text === other.text;
 }
 
-function publicPart({ email: _, settings: __, ...user }) {
+/** @param {Profile} profile */
+function publicProfile({ email: _, settings: __, ...user }) {
   return user;
 }
 
-function withTimeline(state, id, change) {
-  return keyed(state, "timelines", id, (held = timeline.EMPTY) => change(held));
+/**
+ * @param {State} state
+ * @param {Id} id
+ * @param {(held: Timeline) => Timeline} change
+ */
+function changedTimeline(state, id, change) {
+  return replaced(state, "timelines", id, (held = timeline.EMPTY) => change(held));
 }
 
-function withReceipt(state, id, item) {
+/**
+ * @param {State} state
+ * @param {Id} id
+ * @param {Receipt} item
+ */
+function applyReceipt(state, id, item) {
   const held = state.conversations[id];
   if (!held) return state;
-  const next = withRaised(state, id, item);
+  const next = raiseReceipt(state, id, item);
   if (item.user_id !== state.me.id) return next;
-  return keyed(next, "conversations", id, () => conversations.withReceipt(held, item, timelineOf(state, id), state.me.id));
+  return replaced(next, "conversations", id, () => conversations.applyOwnReceipt(held, item, timelineOf(state, id), state.me.id));
 }
 
-/** A group whose receipts weren't asked for has none: those of a few members would say that all have read. */
-function withRaised(state, id, item) {
-  const nothing = state.conversations[id]?.kind === "direct" ? {} : undefined;
-  return keyed(state, "receipts", id, (held = nothing) => held && receipts.raise(held, item));
+/**
+ * Raises a member's watermarks, unless they belong to a group whose receipts were never requested: with the receipts of a few
+ * members only, a message would seem to be read by all.
+ * @param {State} state
+ * @param {Id} id
+ * @param {Receipt} item
+ */
+function raiseReceipt(state, id, item) {
+  const held = state.receipts[id] ?? (state.conversations[id]?.kind === "direct" ? {} : undefined);
+  return held ? replaced(state, "receipts", id, () => receipts.raiseReceipt(held, item)) : state;
 }
 
+/**
+ * @param {Receipt[]} items
+ * @param {Record<Id, Watermarks>} table
+ */
 function onlyOf(items, table) {
   return Object.fromEntries(items.map(({ user_id }) => [user_id, table[user_id]]));
 }
 
-/** `state` with one entry of one of its tables replaced by what `change` makes of it; the same object if that is the same. */
-function keyed(state, table, key, change) {
-  const held = state[table][key];
+/**
+ * Returns the state with one entry of one of its tables replaced by the result of `change`; the same object if that is no change,
+ * so that listeners can tell changes by identity.
+ * @template {"conversations" | "timelines" | "revs" | "receipts" | "members" | "quoted"} Table
+ * @param {State} state
+ * @param {Table} table
+ * @param {Id} key
+ * @param {(held: State[Table][Id]) => State[Table][Id]} change
+ * @returns {State}
+ */
+function replaced(state, table, key, change) {
+  const entries = /** @type {Record<Id, State[Table][Id]>} */ (state[table]);
+  const held = entries[key];
   const next = change(held);
-  return next === held ? state : { ...state, [table]: { ...state[table], [key]: next } };
+  return next === held ? state : { ...state, [table]: { ...entries, [key]: next } };
 }

@@ -1,24 +1,50 @@
-// Which changes of a conversation are known: all up to `at`, and, past a hole, those in `ahead`.
+// @ts-check
+// The change numbers (`rev`) of a conversation that have arrived, and the gaps between them. Pure.
+/** @import {Revs} from "../../types/state.d.ts" */
 
-export const known = (revs, rev) => rev <= revs.at || revs.ahead.includes(rev);
+/**
+ * @param {Revs} revs
+ * @param {number} rev
+ */
+export const hasRev = (revs, rev) => rev <= revs.upTo || revs.ahead.includes(rev);
 
-/** Whether something was missed, when `head` is the newest change known to exist. */
-export const holed = (revs, head) => revs.ahead.length > 0 || head > revs.at;
+/**
+ * Tells whether changes are missing. `head` is the newest change that is known to exist.
+ * @param {Revs} revs
+ * @param {number} head
+ */
+export const hasGap = (revs, head) => revs.ahead.length > 0 || head > revs.upTo;
 
-/** One change has come in. */
-export function learn(revs, rev) {
-  if (known(revs, rev)) return revs;
-  return closed(revs.at, [...revs.ahead, rev]);
+/**
+ * Adds one change that has arrived.
+ * @param {Revs} revs
+ * @param {number} rev
+ */
+export function addRev(revs, rev) {
+  if (hasRev(revs, rev)) return revs;
+  return joined(revs.upTo, [...revs.ahead, rev]);
 }
 
-/** Everything up to `at` has come in. */
-export function jump(revs, at) {
-  if (!revs) return { at, ahead: [] };
-  return at > revs.at ? closed(at, revs.ahead) : revs;
+/**
+ * Adds all changes up to `upTo`. Never goes back.
+ * @param {Revs | undefined} revs
+ * @param {number} upTo
+ */
+export function advanceTo(revs, upTo) {
+  if (!revs) return { upTo, ahead: [] };
+  return upTo > revs.upTo ? joined(upTo, revs.ahead) : revs;
 }
 
-function closed(at, ahead) {
-  const later = ahead.filter((rev) => rev > at).sort((a, b) => a - b);
-  while (later[0] === at + 1) at = later.shift();
-  return { at, ahead: later };
+/**
+ * @param {number} upTo
+ * @param {number[]} ahead
+ * @returns {Revs}
+ */
+function joined(upTo, ahead) {
+  const later = ahead.filter((rev) => rev > upTo).sort((a, b) => a - b);
+  while (later[0] === upTo + 1) {
+    later.shift();
+    upTo++;
+  }
+  return { upTo, ahead: later };
 }

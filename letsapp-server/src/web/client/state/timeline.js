@@ -1,82 +1,134 @@
-// The messages of one conversation that are at hand, by `seq`: everything visible from the oldest one loaded to the newest, which
-// is the head unless the reader has jumped far back.
+// @ts-check
+// The loaded messages of one conversation: one stretch of history without a gap, up to the newest message unless the reader has
+// jumped far back. Pure.
+/** @import {Id, Message} from "../../types/protocol.d.ts" */
+/** @import {HistoryPage, Timeline} from "../../types/state.d.ts" */
 
-/**
- * `status` is "empty" until the first page is asked for, then "loading", then "ready", or "failed". `asking` names the page under
- * way; an answer to anything else comes too late.
- */
-export const EMPTY = { status: "empty", messages: [], reachedStart: false, reachedEnd: true, asking: null };
+/** @type {Timeline} */
+export const EMPTY = { status: "empty", messages: [], reachedStart: false, reachedEnd: true, pending: null };
 
-export const oldest = (timeline) => timeline.messages[0];
+/** @param {Timeline} timeline */
+export const oldest = (timeline) => timeline.messages.at(0);
 
+/** @param {Timeline} timeline */
 export const newest = (timeline) => timeline.messages.at(-1);
 
-/** Whether every visible message after `seq` is at hand. */
-export function covers(timeline, seq) {
-  return timeline.status === "ready" && timeline.reachedEnd && (timeline.reachedStart || oldest(timeline)?.seq <= seq + 1);
+/**
+ * Tells whether every visible message after `seq` is loaded.
+ * @param {Timeline} timeline
+ * @param {number} seq
+ */
+export function hasAllAfter(timeline, seq) {
+  if (timeline.status !== "ready" || !timeline.reachedEnd) return false;
+  const first = oldest(timeline);
+  return timeline.reachedStart || (first !== undefined && first.seq <= seq + 1);
 }
 
+/**
+ * Returns the message with this `seq`, if it is loaded.
+ * @param {Timeline} timeline
+ * @param {number} seq
+ */
 export function find(timeline, seq) {
-  const message = timeline.messages[position(timeline.messages, seq)];
+  const message = timeline.messages[indexOf(timeline.messages, seq)];
   return message?.seq === seq ? message : undefined;
 }
 
-/** A page is being asked for: the first one, what comes before or after those at hand, or another place. */
-export function asked(timeline, asking) {
-  return { ...timeline, status: timeline.status === "ready" ? "ready" : "loading", asking };
-}
-
-/** The page that was asked for doesn't come. */
-export function refused(timeline, asking) {
-  if (timeline.asking !== asking) return timeline;
-  return timeline.status === "ready" ? { ...timeline, asking: null } : { ...EMPTY, status: "failed" };
+/**
+ * Notes that a page was requested. `pending` is the request's id; a later request replaces it.
+ * @param {Timeline} timeline
+ * @param {Id} pending
+ * @returns {Timeline}
+ */
+export function requestPage(timeline, pending) {
+  return { ...timeline, status: timeline.status === "ready" ? "ready" : "loading", pending };
 }
 
 /**
- * Takes a page of history that follows on what is at hand, in either direction. What it doesn't say of `reachedStart` and
- * `reachedEnd` stays as it is.
+ * Notes that the requested page could not be loaded.
+ * @param {Timeline} timeline
+ * @param {Id} pending
+ * @returns {Timeline}
  */
-export function page(timeline, asking, { items, reachedStart, reachedEnd }, me) {
-  if (timeline.asking !== asking) return timeline;
+export function failPage(timeline, pending) {
+  if (timeline.pending !== pending) return timeline;
+  return timeline.status === "ready" ? { ...timeline, pending: null } : { ...EMPTY, status: "failed" };
+}
+
+/**
+ * Adds a page of history that adjoins the loaded messages, at either end.
+ * @param {Timeline} timeline
+ * @param {Id} pending
+ * @param {HistoryPage} page
+ * @param {Id} me
+ * @returns {Timeline}
+ */
+export function mergePage(timeline, pending, { items, reachedStart, reachedEnd }, me) {
+  if (timeline.pending !== pending) return timeline;
   const ends = {
     reachedStart: reachedStart ?? timeline.reachedStart,
     reachedEnd: reachedEnd ?? timeline.reachedEnd,
   };
-  return { status: "ready", messages: merged(timeline.messages, items, me), ...ends, asking: null };
+  return { status: "ready", messages: merged(timeline.messages, items, me), ...ends, pending: null };
 }
 
-/** Takes the messages around a place that may lie far from those at hand, which are then let go. */
-export function place(timeline, asking, { items, reachedStart, reachedEnd }, me) {
-  if (timeline.asking !== asking) return timeline;
+/**
+ * Adds the messages around a jump's target. Where they don't adjoin the loaded ones they replace them, since a timeline has no gap.
+ * @param {Timeline} timeline
+ * @param {Id} pending
+ * @param {HistoryPage} page
+ * @param {Id} me
+ * @returns {Timeline}
+ */
+export function mergeAround(timeline, pending, { items, reachedStart = false, reachedEnd = false }, me) {
+  if (timeline.pending !== pending) return timeline;
   const seqs = items.map(({ seq }) => seq);
   const [from, to] = [Math.min(...seqs), Math.max(...seqs)];
   const [first, last] = [oldest(timeline)?.seq, newest(timeline)?.seq];
-  if (items.length === 0 || !(first <= to + 1 && from <= last + 1)) {
-    return page({ ...EMPTY, asking }, asking, { items, reachedStart, reachedEnd }, me);
+  const adjoins = first !== undefined && last !== undefined && first <= to + 1 && from <= last + 1;
+  if (items.length === 0 || !adjoins) {
+    return mergePage({ ...EMPTY, pending }, pending, { items, reachedStart, reachedEnd }, me);
   }
   const ends = {
     reachedStart: reachedStart || (first <= from && timeline.reachedStart),
     reachedEnd: reachedEnd || (last >= to && timeline.reachedEnd),
   };
-  return page(timeline, asking, { items, ...ends }, me);
+  return mergePage(timeline, pending, { items, ...ends }, me);
 }
 
-/** Takes a live message, unless it lies where nothing is loaded. */
-export function put(timeline, message, me) {
+/**
+ * Adds or updates a message that came as an event or a reply. Outside of what is loaded it is left to history: keeping it would
+ * make a gap.
+ * @param {Timeline} timeline
+ * @param {Message} message
+ * @param {Id} me
+ * @returns {Timeline}
+ */
+export function applyMessage(timeline, message, me) {
   if (timeline.status === "empty" || timeline.status === "failed") return timeline;
-  return beyond(timeline, message.seq) ? timeline : { ...timeline, messages: merged(timeline.messages, [message], me) };
+  return isOutside(timeline, message.seq) ? timeline : { ...timeline, messages: merged(timeline.messages, [message], me) };
 }
 
-function beyond(timeline, seq) {
+/**
+ * @param {Timeline} timeline
+ * @param {number} seq
+ */
+function isOutside(timeline, seq) {
   if (timeline.status !== "ready") return false;
   const before = !timeline.reachedStart && seq < (oldest(timeline)?.seq ?? 0);
   return before || (!timeline.reachedEnd && seq > (newest(timeline)?.seq ?? 0));
 }
 
+/**
+ * Merges messages by `seq`; of one message the state with the greater `rev` stays.
+ * @param {Message[]} messages
+ * @param {Message[]} items
+ * @param {Id} me
+ */
 function merged(messages, items, me) {
   const result = messages.slice();
   for (const item of items) {
-    const at = position(result, item.seq);
+    const at = indexOf(result, item.seq);
     const held = result[at];
     if (held?.seq !== item.seq) result.splice(at, 0, withMyReaction(item, undefined, me));
     else if (item.rev > held.rev) result[at] = withMyReaction(item, held, me);
@@ -85,7 +137,14 @@ function merged(messages, items, me) {
   return result;
 }
 
-/** Events don't say what the reader's own reaction is; mostly it can be told from who reacted, else it is as it was. */
+/**
+ * Fills in the reader's own reaction, which events leave out. It follows from who reacted, as long as the reader is among the
+ * users named; otherwise it counts as unchanged.
+ * @param {Message} message
+ * @param {Message | undefined} held
+ * @param {Id} me
+ * @returns {Message}
+ */
 function withMyReaction(message, held, me) {
   if ("my_reaction" in message) return message;
   const mine = message.reactions.find(({ user_ids }) => user_ids.includes(me));
@@ -93,11 +152,15 @@ function withMyReaction(message, held, me) {
   return { ...message, my_reaction: (mine ?? kept)?.emoji ?? null };
 }
 
-/** Where the message with this `seq` is, or would be. */
-function position(messages, seq) {
+/**
+ * Returns the index of the message with this `seq`, or the index to insert it at.
+ * @param {Message[]} messages
+ * @param {number} seq
+ */
+function indexOf(messages, seq) {
   let low = 0;
   let high = messages.length;
-  // New messages come last, far more often than not.
+  // Most messages are new ones, which come last.
   if (high > 0 && messages[high - 1].seq < seq) return high;
   while (low < high) {
     const middle = (low + high) >> 1;

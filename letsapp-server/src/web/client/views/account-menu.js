@@ -1,15 +1,16 @@
-// The reader's own face above the list, and what it opens.
-import { nameOf } from "../text.js";
+// @ts-check
+// The reader’s avatar above the list, and the menu that it opens.
+import { nameOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { drawerAddress, go, useClient, useSelected } from "./bindings.js";
 import { Avatar, Confirm } from "./elements.js";
+import { drawerAddress, go, useClient, useSelected } from "./hooks.js";
 import { Menu } from "./popover.js";
 
 export function AccountMenu() {
   const client = useClient();
   const me = useSelected((state) => state.me);
   const unsent = useSelected((state) => state.outbox.length);
-  const [anchor, setAnchor] = useState(null);
+  const [anchor, setAnchor] = useState(/** @type {HTMLElement | null} */ (null));
   const [asking, setAsking] = useState(false);
   const signOut = () => (unsent > 0 ? setAsking(true) : client.signOut());
   const items = [

@@ -1,13 +1,16 @@
-// The head of a chat: who it is with, whether they are there or writing, and what can be done with the conversation.
-import { presenceText, typingText } from "../activity.js";
-import { chatAddress } from "../route.js";
-import { countOf } from "../text.js";
+// @ts-check
+// The head of a chat: its title, presence or typing, and its menu.
+/** @import {KnownConversation} from "../../types/state.d.ts" */
+import { presenceText, typingText } from "../text/activity.js";
+import { countOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { go, useClient, usePeople, usePresence, useSelected } from "./bindings.js";
 import { useConversationMenu } from "./conversation-menu.js";
 import { Avatar, IconButton } from "./elements.js";
+import { go, useClient, useProfiles, usePresence, useSelected } from "./hooks.js";
 import { Menu } from "./popover.js";
+import { chatAddress } from "./route.js";
 
+/** @param {{conversation: KnownConversation, title: string}} props */
 export function ChatHead({ conversation, title }) {
   const { id, kind, peer, left } = conversation;
   const isGroup = kind === "group";
@@ -26,23 +29,27 @@ export function ChatHead({ conversation, title }) {
   </header>`;
 }
 
-/** Who is writing, else who is there. */
+/**
+ * The line below the title: users who are typing, else the presence or the number of members.
+ * @param {{conversation: KnownConversation}} props
+ */
 function Note({ conversation: { id, kind, peer, member_count, left } }) {
   const isGroup = kind === "group";
   const typing = useSelected((state) => state.typing[id]);
   const presence = useSelected((state) => peer && state.presence[peer.id]);
   const users = useSelected((state) => state.users);
   usePresence(peer ? [peer.id] : []);
-  usePeople(typing ?? []);
+  useProfiles(typing ?? []);
   const writing = typingText(typing, users, { group: isGroup });
   if (writing) return html`<p class="typing" data-testid="typing" dir="auto">${writing}</p>`;
   if (isGroup) return html`<p data-testid="head-note">${!left && countOf(member_count)}</p>`;
   return html`<p data-testid="head-note" data-presence=${presence?.status}>${presenceText(presence) || (peer.username && `@${peer.username}`)}</p>`;
 }
 
+/** @param {{conversation: KnownConversation}} props */
 function More({ conversation }) {
   const client = useClient();
-  const [anchor, setAnchor] = useState(null);
+  const [anchor, setAnchor] = useState(/** @type {HTMLElement | null} */ (null));
   const { items, dialog } = useConversationMenu(client, conversation, { inChat: true });
   return html`<${IconButton}
       icon="more" label="More" testid="chat-menu" aria-haspopup="menu" aria-expanded=${anchor !== null}

@@ -1,20 +1,26 @@
-// One conversation: who it is with, its messages, and where to write.
+// @ts-check
+// One conversation: its head, its messages, and the field to write in.
+/** @import {Message} from "../../types/protocol.d.ts" */
+/** @import {KnownConversation} from "../../types/state.d.ts" */
+/** @import {ActionKind, OngoingAction} from "../../types/views.d.ts" */
+/** @import {Client} from "../actions/client.js" */
 import { timelineOf } from "../state/reduce.js";
-import { titleOf } from "../text.js";
+import { titleOf } from "../text/names.js";
 import { html, useCallback, useEffect, useState } from "../vendor/htm-preact.js";
-import { useClient, useSelected } from "./bindings.js";
 import { ChatHead } from "./chat-head.js";
 import { Composer } from "./composer.js";
 import { Confirm, Empty, Spinner } from "./elements.js";
 import { ForwardDialog } from "./forward.js";
+import { useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { isEditable } from "./message-tools.js";
 import { ReactionsDialog } from "./reactions.js";
 import { Timeline } from "./timeline.js";
 
-/** What is done with a message where one writes. */
-const WRITTEN = ["edit", "reply"];
+/** Actions that are carried out in the composer. */
+const IN_COMPOSER = ["edit", "reply"];
 
+/** @param {{conversation: KnownConversation}} props */
 export function Chat({ conversation }) {
   const client = useClient();
   const { id, kind, left } = conversation;
@@ -24,11 +30,11 @@ export function Chat({ conversation }) {
   const receipts = useSelected((state) => state.receipts[id]);
   const users = useSelected((state) => state.users);
   const target = useSelected((state) => (state.target?.conversation_id === id ? state.target : null));
-  /** What is being written of a message, an edit or a reply, and what else is being done with one meanwhile: `{kind, message}`. */
-  const [writing, setWriting] = useState(null);
-  const [doing, setDoing] = useState(null);
-  const written = () => setWriting(null);
-  const done = () => setDoing(null);
+  // An edit or a reply in the composer, and another action that has opened a dialog meanwhile.
+  const [writing, setWriting] = useState(/** @type {OngoingAction | null} */ (null));
+  const [asking, setAsking] = useState(/** @type {OngoingAction | null} */ (null));
+  const endWriting = () => setWriting(null);
+  const closeDialog = () => setAsking(null);
 
   const title = titleOf(conversation, users);
   const waiting = outbox.filter(({ conversation_id }) => conversation_id === id);
@@ -38,7 +44,7 @@ export function Chat({ conversation }) {
   useEffect(() => {
     if (online && status === "empty") load();
   }, [id, online, status]);
-  // What failed is tried again by itself only when the connection is back.
+  // After a failure the messages are loaded again only on request, or when the connection is back.
   useEffect(() => {
     if (online && status === "failed") load();
   }, [id, online]);
@@ -46,23 +52,24 @@ export function Chat({ conversation }) {
     if (online && kind === "group" && !left) client.groups.loadReceipts(id).catch(() => {});
   }, [id, kind, left, online]);
   useEffect(() => {
-    client.notices.looksAt(id);
-    return () => client.notices.looksAt(null);
+    client.notifications.setOpenConversation(id);
+    return () => client.notifications.setOpenConversation(null);
   }, [client, id]);
 
-  // The same function for as long as the chat is open, lest every message be drawn again with it.
+  // The same function for as long as the chat is open: another one would redraw every message.
   const act = useCallback(
-    (kind, message) => {
+    (/** @type {ActionKind} */ kind, /** @type {Message} */ message) => {
       if (kind === "copy") copy(client, message);
-      else if (WRITTEN.includes(kind)) setWriting({ kind, message });
-      else setDoing({ kind, message });
+      else if (IN_COMPOSER.includes(kind)) setWriting({ kind, message });
+      else setAsking({ kind, message });
     },
     [client],
   );
   const confirmDelete = async () => {
-    const { message } = doing;
-    done();
-    const deleted = await client.attempt(() => client.delete(message), { forbidden: "You can’t delete this message." });
+    if (!asking) return;
+    const { message } = asking;
+    closeDialog();
+    const deleted = await client.attempt(() => client.messages.delete(message), { forbidden: "You can’t delete this message." });
     if (deleted) setWriting((held) => (held?.message.id === message.id ? null : held));
   };
   const editLast = () => {
@@ -83,20 +90,23 @@ export function Chat({ conversation }) {
     ${
       left
         ? html`<p class="composer-closed" data-testid="left"><${Icon} name="forbidden" />You are no longer part of this conversation.</p>`
-        : html`<${Writing} conversation=${conversation} writing=${writing} onEditLast=${editLast} onDone=${written} />`
+        : html`<${Writing} conversation=${conversation} writing=${writing} onEditLast=${editLast} onDone=${endWriting} />`
     }
     ${
-      doing?.kind === "delete" &&
+      asking?.kind === "delete" &&
       html`<${Confirm}
-      title="Delete this message?" text="It disappears for everyone in this conversation." action="Delete" onConfirm=${confirmDelete} onClose=${done}
+      title="Delete this message?" text="It disappears for everyone in this conversation." action="Delete" onConfirm=${confirmDelete} onClose=${closeDialog}
     />`
     }
-    ${doing?.kind === "forward" && html`<${ForwardDialog} message=${doing.message} onClose=${done} />`}
-    ${doing?.kind === "reactions" && html`<${ReactionsDialog} message=${doing.message} onClose=${done} />`}
+    ${asking?.kind === "forward" && html`<${ForwardDialog} message=${asking.message} onClose=${closeDialog} />`}
+    ${asking?.kind === "reactions" && html`<${ReactionsDialog} message=${asking.message} onClose=${closeDialog} />`}
   </main>`;
 }
 
-/** Where to write, unless it would reach nobody. */
+/**
+ * The composer, or the reason why the reader can’t write here.
+ * @param {{conversation: KnownConversation, writing: OngoingAction | null, onEditLast(): void, onDone(): void}} props
+ */
 function Writing({ conversation, writing, onEditLast, onDone }) {
   const client = useClient();
   const { id, peer } = conversation;
@@ -105,7 +115,7 @@ function Writing({ conversation, writing, onEditLast, onDone }) {
   if (deleted) {
     return html`<p class="composer-closed" data-testid="peer-deleted"><${Icon} name="forbidden" />This account was deleted.</p>`;
   }
-  if (blocked) {
+  if (peer && blocked) {
     return html`<p class="composer-closed" data-testid="peer-blocked">
       <${Icon} name="block" />You have blocked this person.
       <button type="button" class="link" data-testid="unblock-here" onClick=${() => client.attempt(() => client.contacts.unblock(peer.id))}>Unblock</button>
@@ -118,6 +128,7 @@ function Writing({ conversation, writing, onEditLast, onDone }) {
   />`;
 }
 
+/** @param {{online: boolean, failed: boolean, onRetry(): void}} props */
 function NotLoaded({ online, failed, onRetry }) {
   if (!online) return html`<${Empty} title="Not loaded yet">The messages come as soon as the connection is back.<//>`;
   if (!failed) return html`<${Spinner} label="Loading messages" />`;
@@ -126,6 +137,10 @@ function NotLoaded({ online, failed, onRetry }) {
   <//>`;
 }
 
+/**
+ * @param {Client} client
+ * @param {Message} message
+ */
 function copy(client, { body }) {
   return client.attempt(async () => {
     await navigator.clipboard.writeText(body);

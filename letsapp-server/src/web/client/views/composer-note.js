@@ -1,9 +1,12 @@
-// What stands above the field while a message is edited or answered.
+// @ts-check
+// The note above the message field while a message is edited or answered.
+/** @import {Message} from "../../types/protocol.d.ts" */
 import { html } from "../vendor/htm-preact.js";
 import { IconButton } from "./elements.js";
 import { Icon } from "./icons.js";
 import { hueFor, QuotedText } from "./quote.js";
 
+/** @param {{editing: Message | null, answered: Message | null, onClose(): void}} props */
 export function ComposerNote({ editing, answered, onClose }) {
   if (editing) {
     return html`<p class="composer-note" data-testid="editing">

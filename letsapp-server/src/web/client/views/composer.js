@@ -1,76 +1,91 @@
-// Where messages are written, answered and edited.
-import { mentionAt, mentionable, mentionsIn } from "../mentions.js";
-import { lengthOf } from "../text.js";
+// @ts-check
+// The field in which messages are written, answered and edited.
+/** @import {Id, Message} from "../../types/protocol.d.ts" */
+/** @import {KnownConversation, Person} from "../../types/state.d.ts" */
+/** @import {KeyEvent} from "../../types/views.d.ts" */
+/** @import {Ref} from "../vendor/htm-preact.js" */
+import { lengthOf } from "../text/characters.js";
+import { mentionAt, mentionedIds, suggestMentions } from "../text/mentions.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
-import { useClient, useSelected } from "./bindings.js";
 import { ComposerNote } from "./composer-note.js";
 import { IconButton } from "./elements.js";
 import { EmojiPopover } from "./emoji.js";
+import { useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { MentionList, mentionOption } from "./mention-list.js";
 
-const LONGEST = 4_096;
-/** From here on it is worth knowing how much room is left. */
-const NEARLY = 3_900;
-/** Where a finger is what points, the keyboard is on the screen, and its Enter begins a new line. */
+/** The most characters that the server accepts. */
+const MAX_LENGTH = 4_096;
+/** The length from which on the composer shows how many characters are left. */
+const COUNTED_LENGTH = 3_900;
+/** False on touch screens: their keyboard takes half of the screen, and its Enter begins a new line. */
 const hasKeyboard = window.matchMedia("not (pointer: coarse)");
 
+/**
+ * @param {object} props
+ * @param {KnownConversation} props.conversation
+ * @param {Message | null} props.editing
+ * @param {Message | null} props.answered
+ * @param {() => void} props.onEditLast
+ * @param {() => void} props.onDone
+ */
 export function Composer({ conversation, editing, answered, onEditLast, onDone }) {
   const client = useClient();
   const { id, kind } = conversation;
   const [text, setText] = useState(() => editing?.body ?? client.drafts.of(id));
   const [busy, setBusy] = useState(false);
-  const [picking, setPicking] = useState(null);
+  const [picking, setPicking] = useState(/** @type {HTMLElement | null} */ (null));
+  /** @type {Ref<HTMLTextAreaElement>} */
   const field = useRef(null);
-  const mention = useMention({ id, group: kind === "group", text, field, named: editing?.mentions ?? [] });
+  const mention = useMention({ id, group: kind === "group", text, field, mentioned: editing?.mentions ?? [] });
 
-  const length = text.length < NEARLY ? text.length : lengthOf(text);
+  const length = text.length < COUNTED_LENGTH ? text.length : lengthOf(text);
   const body = text.trim();
-  const ready = body !== "" && length <= LONGEST && !busy;
+  const ready = body !== "" && length <= MAX_LENGTH && !busy;
 
   useLayoutEffect(() => fitHeight(field.current), [text]);
   useEffect(() => {
     if (editing || answered || hasKeyboard.matches) focusAtEnd(field.current);
   }, [answered]);
 
-  const write = (next) => {
+  const write = (/** @type {string} */ next) => {
     setText(next);
     mention.follow(next);
     if (editing) return;
-    client.drafts.keep(id, next);
-    if (next.trim()) client.typing.wrote(id);
-    else client.typing.stopped(id);
+    client.drafts.save(id, next);
+    if (next.trim()) client.typing.onInput(id);
+    else client.typing.stop(id);
   };
-  const put = (from, to, words) => {
+  const replace = (/** @type {number} */ from, /** @type {number} */ to, /** @type {string} */ words) => {
     write(text.slice(0, from) + words + text.slice(to));
-    // The caret goes behind what was put in, once that is drawn.
+    // The caret goes behind the words once they are drawn.
     requestAnimationFrame(() => {
       field.current?.focus();
       field.current?.setSelectionRange(from + words.length, from + words.length);
     });
   };
-  const choose = (person) => {
-    put(mention.from, field.current.selectionStart, `@${person.username} `);
+  const choose = (/** @type {Person} */ person) => {
+    replace(mention.from, field.current.selectionStart, `@${person.username} `);
     mention.close();
   };
-  const submit = async (event) => {
+  const submit = async (/** @type {Event | undefined} */ event) => {
     event?.preventDefault();
     if (!ready) return;
-    const mentions = mentionsIn(body, mention.people);
+    const mentions = mentionedIds(body, mention.people);
     if (!editing) {
-      client.send(id, { body, reply_to: answered?.seq, mentions: mentions.length > 0 ? mentions : undefined });
+      client.messages.send(id, { body, reply_to: answered?.seq, mentions: mentions.length > 0 ? mentions : undefined });
       write("");
       field.current.focus();
       return onDone();
     }
     setBusy(true);
     const words = { forbidden: "It is too late to edit this message." };
-    const done = body === editing.body || (await client.attempt(() => client.edit(editing, { body, mentions }), words));
+    const done = body === editing.body || (await client.attempt(() => client.messages.edit(editing, { body, mentions }), words));
     setBusy(false);
     if (done) onDone();
   };
-  const keys = (event) => {
-    if (event.isComposing || mention.keys(event, choose)) return;
+  const onKeyDown = (/** @type {KeyEvent} */ event) => {
+    if (event.isComposing || mention.onKeyDown(event, choose)) return;
     if (event.key === "Enter" && !event.shiftKey && hasKeyboard.matches) submit(event);
     else if (event.key === "Escape" && (editing || answered)) {
       event.stopPropagation();
@@ -80,24 +95,24 @@ export function Composer({ conversation, editing, answered, onEditLast, onDone }
       onEditLast();
     }
   };
-  const insert = (emoji) => {
+  const insert = (/** @type {string} */ emoji) => {
     setPicking(null);
-    put(field.current.selectionStart, field.current.selectionEnd, emoji);
+    replace(field.current.selectionStart, field.current.selectionEnd, emoji);
   };
 
   return html`<form class="composer" onSubmit=${submit}>
-    ${mention.found.length > 0 && html`<${MentionList} people=${mention.found} at=${mention.at} onPick=${choose} />`}
+    ${mention.suggested.length > 0 && html`<${MentionList} people=${mention.suggested} at=${mention.chosen} onPick=${choose} />`}
     <${ComposerNote} editing=${editing} answered=${answered} onClose=${onDone} />
     <div class="composer-row">
       <${IconButton} icon="smile" label="Insert an emoji" testid="insert-emoji" onClick=${(event) => setPicking(event.currentTarget)} />
       <textarea
         ref=${field} class="composer-field" rows="1" dir="auto" placeholder="Write a message" aria-label="Message" data-testid="composer"
-        enterkeyhint=${hasKeyboard.matches ? "send" : "enter"} value=${text} onInput=${(event) => write(event.currentTarget.value)} onKeyDown=${keys}
-        onBlur=${() => client.typing.stopped(id)} onClick=${() => mention.follow(text)} aria-autocomplete="list"
-        aria-controls=${mention.found.length > 0 ? "mentions" : undefined}
-        aria-activedescendant=${mention.found.length > 0 ? mentionOption(mention.at) : undefined}
+        enterkeyhint=${hasKeyboard.matches ? "send" : "enter"} value=${text} onInput=${(event) => write(event.currentTarget.value)} onKeyDown=${onKeyDown}
+        onBlur=${() => client.typing.stop(id)} onClick=${() => mention.follow(text)} aria-autocomplete="list"
+        aria-controls=${mention.suggested.length > 0 ? "mentions" : undefined}
+        aria-activedescendant=${mention.suggested.length > 0 ? mentionOption(mention.chosen) : undefined}
       ></textarea>
-      ${length > NEARLY && html`<span class="composer-count ${length > LONGEST ? "over" : ""}" role="status">${LONGEST - length}</span>`}
+      ${length > COUNTED_LENGTH && html`<span class="composer-count ${length > MAX_LENGTH ? "over" : ""}" role="status">${MAX_LENGTH - length}</span>`}
       <button class="send" aria-label=${editing ? "Save" : "Send"} title=${editing ? "Save" : "Send"} data-testid="send" disabled=${!ready}>
         <${Icon} name=${editing ? "check" : "send"} />
       </button>
@@ -106,53 +121,60 @@ export function Composer({ conversation, editing, answered, onEditLast, onDone }
   </form>`;
 }
 
-/** The list that an `@` opens in a group: who is in it, which one is chosen, and the keys for it. */
-function useMention({ id, group, text, field, named }) {
+/**
+ * The list of members that an `@` opens in a group, and its keys.
+ * @param {{id: Id, group: boolean, text: string, field: Ref<HTMLTextAreaElement>, mentioned: Id[]}} options
+ */
+function useMention({ id, group, text, field, mentioned }) {
   const client = useClient();
   const members = useSelected((state) => state.members[id]);
   const users = useSelected((state) => state.users);
-  const [typed, setTyped] = useState(null);
-  const [at, setAt] = useState(0);
+  const [typed, setTyped] = useState(/** @type {{from: number, query: string} | null} */ (null));
+  const [chosen, setChosen] = useState(0);
   const me = client.store.state.me.id;
   const inside = group ? (members ?? []).map(({ user }) => users[user.id] ?? user) : [];
-  // Whoever an edited message names stays named, whether the members are here yet or not.
-  const people = [...inside, ...named.map((person) => users[person]).filter(Boolean)];
-  const found = typed
-    ? mentionable(
+  // The mentions of an edited message stay, even before the members are loaded.
+  const people = [...inside, ...mentioned.map((person) => users[person]).filter((person) => person !== undefined)];
+  const suggested = typed
+    ? suggestMentions(
         inside.filter((person) => person.id !== me),
         typed.query,
       )
     : [];
   useEffect(() => {
-    if (group && text.includes("@")) client.groups.wantMembers(id);
+    if (group && text.includes("@")) client.groups.ensureMembers(id);
   }, [group, id, text.includes("@")]);
 
   const close = () => setTyped(null);
-  const follow = (next) => {
+  const follow = (/** @type {string} */ next) => {
     setTyped(group ? mentionAt(next, field.current.selectionStart) : null);
-    setAt(0);
+    setChosen(0);
   };
-  const keys = (event, choose) => {
-    if (found.length === 0) return false;
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step) setAt((at + step + found.length) % found.length);
-    else if (event.key === "Enter" || event.key === "Tab") choose(found[at]);
+  const onKeyDown = (/** @type {KeyEvent} */ event, /** @type {(person: Person) => void} */ choose) => {
+    if (suggested.length === 0) return false;
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (step) setChosen((chosen + step + suggested.length) % suggested.length);
+    else if (event.key === "Enter" || event.key === "Tab") choose(suggested[chosen]);
     else if (event.key === "Escape") close();
     else return false;
     event.preventDefault();
     event.stopPropagation();
     return true;
   };
-  return { people, found, at, from: typed?.from, close, follow, keys };
+  return { people, suggested, chosen, from: typed?.from ?? 0, close, follow, onKeyDown };
 }
 
-/** As high as the text, up to what the style sheet allows. */
+/**
+ * Makes a field as high as its text, up to the limit of the style sheet.
+ * @param {HTMLElement} field
+ */
 function fitHeight(field) {
   field.style.setProperty("height", "auto");
   const borders = field.offsetHeight - field.clientHeight;
   field.style.setProperty("height", `${field.scrollHeight + borders}px`);
 }
 
+/** @param {HTMLTextAreaElement} field */
 function focusAtEnd(field) {
   field.focus({ preventScroll: true });
   field.setSelectionRange(field.value.length, field.value.length);

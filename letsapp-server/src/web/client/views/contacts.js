@@ -1,12 +1,14 @@
-// The reader's contacts, and people to add to them.
-import { presenceText } from "../activity.js";
-import { chatAddress } from "../route.js";
-import { nameOf } from "../text.js";
+// @ts-check
+// The drawer of the reader’s contacts, with a search for others to add.
+/** @import {Person} from "../../types/state.d.ts" */
+import { presenceText } from "../text/activity.js";
+import { nameOf } from "../text/names.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
-import { go, useClient, usePresence, useSelected } from "./bindings.js";
 import { Drawer } from "./drawer.js";
 import { Empty, IconButton, moveFocus, Spinner } from "./elements.js";
+import { go, useClient, usePresence, useSelected } from "./hooks.js";
 import { PersonText, SearchField, usePeopleSearch } from "./people-search.js";
+import { chatAddress } from "./route.js";
 
 export function ContactsDrawer() {
   const client = useClient();
@@ -20,15 +22,16 @@ export function ContactsDrawer() {
   useEffect(() => void client.contacts.load().catch(() => {}), [client]);
 
   const wanted = query.trim().toLocaleLowerCase();
-  const fits = ({ username, display_name, alias }) =>
+  const matches = (/** @type {Person} */ { username, display_name, alias }) =>
     [username, display_name, alias].some((name) => name?.toLocaleLowerCase().includes(wanted));
   const mine = ids
     .map((id) => users[id])
-    .filter((person) => person && (!wanted || fits(person)))
+    .filter((person) => person && (!wanted || matches(person)))
     .sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
   const others = people.filter(({ id }) => !contacts?.[id]);
-  const write = (person) => client.attempt(async () => go(chatAddress(await client.groups.startDirect(person))));
-  const keep = (person) => client.attempt(() => client.contacts.keep(person.id, ""));
+  const openChat = (/** @type {Person} */ person) =>
+    client.attempt(async () => go(chatAddress(await client.groups.startDirect(person))));
+  const add = (/** @type {Person} */ person) => client.attempt(() => client.contacts.save(person.id, ""));
 
   return html`<${Drawer} title="Contacts" testid="contacts-drawer">
     <${SearchField} label="Find people" testid="contact-search" value=${query} onInput=${setQuery} />
@@ -38,7 +41,7 @@ export function ContactsDrawer() {
       <ul class="rows" data-testid="contacts-list">
         ${mine.map(
           (person) => html`<li key=${person.id}>
-            <button type="button" class="row" data-testid="contact" data-username=${person.username} onClick=${() => write(person)}>
+            <button type="button" class="row" data-testid="contact" data-username=${person.username} onClick=${() => openChat(person)}>
               <${PersonText} person=${person} note=${presenceText(presence[person.id]) || undefined} online=${presence[person.id]?.status === "online"} />
             </button>
           </li>`,
@@ -48,10 +51,10 @@ export function ContactsDrawer() {
       <ul class="rows">
         ${others.map(
           (person) => html`<li key=${person.id} class="row-with-button">
-            <button type="button" class="row" data-testid="other" data-username=${person.username} onClick=${() => write(person)}>
+            <button type="button" class="row" data-testid="other" data-username=${person.username} onClick=${() => openChat(person)}>
               <${PersonText} person=${users[person.id] ?? person} />
             </button>
-            <${IconButton} icon="person-add" label="Add ${nameOf(person)} to contacts" testid="add-contact" onClick=${() => keep(person)} />
+            <${IconButton} icon="person-add" label="Add ${nameOf(person)} to contacts" testid="add-contact" onClick=${() => add(person)} />
           </li>`,
         )}
       </ul>

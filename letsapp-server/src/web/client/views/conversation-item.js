@@ -1,21 +1,27 @@
+// @ts-check
 // One conversation in the list.
-import { typingText } from "../activity.js";
-import { chatAddress } from "../route.js";
+/** @import {KnownConversation, State} from "../../types/state.d.ts" */
 import { isMuted } from "../state/conversations.js";
-import { tick } from "../state/receipts.js";
-import { briefTimeOf, fullTimeOf, peopleIn, previewOf, titleOf } from "../text.js";
+import { deliveryStatus } from "../state/receipts.js";
+import { typingText } from "../text/activity.js";
+import { peopleIn, previewOf } from "../text/messages.js";
+import { titleOf } from "../text/names.js";
+import { briefTimeOf, fullTimeOf } from "../text/times.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { useClient, usePeople, usePresence, useSelected } from "./bindings.js";
 import { useConversationMenu } from "./conversation-menu.js";
 import { Avatar, IconButton, memo } from "./elements.js";
+import { useClient, useProfiles, usePresence, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { contextMenu, Menu } from "./popover.js";
+import { chatAddress } from "./route.js";
 import { Tick } from "./tick.js";
 
-export const ConversationItem = memo(({ conversation, selected }) => {
+/** @typedef {{conversation: KnownConversation, selected: boolean}} ItemProps */
+
+export const ConversationItem = memo((/** @type {ItemProps} */ { conversation, selected }) => {
   const client = useClient();
   const users = useSelected((state) => state.users);
-  const [anchor, setAnchor] = useState(null);
+  const [anchor, setAnchor] = useState(/** @type {HTMLElement | null} */ (null));
   const { items, dialog } = useConversationMenu(client, conversation);
   const { id, kind, peer, me } = conversation;
   const group = kind === "group";
@@ -39,6 +45,7 @@ export const ConversationItem = memo(({ conversation, selected }) => {
   </div>`;
 });
 
+/** @param {{conversation: KnownConversation, title: string, users: State["users"], group: boolean}} props */
 function Lines({ conversation, title, users, group }) {
   const { id, head, me } = conversation;
   const mine = useClient().store.state.me.id;
@@ -46,7 +53,7 @@ function Lines({ conversation, title, users, group }) {
   const waiting = useSelected((state) => state.outbox.findLast(({ conversation_id }) => conversation_id === id));
   const typing = useSelected((state) => state.typing[id]);
   const last = head.last_message;
-  usePeople([...(last ? peopleIn(last) : []), ...(typing ?? [])]);
+  useProfiles([...(last ? peopleIn(last) : []), ...(typing ?? [])]);
 
   const ticked = last?.sender_id === mine && last.kind === "user" && !last.deleted_at && !waiting;
   const preview = waiting ? `You: ${waiting.body}` : previewOf(last, users, mine, { group });
@@ -58,7 +65,7 @@ function Lines({ conversation, title, users, group }) {
     </span>
     <span class="row-line">
       ${waiting && html`<${Tick} state=${waiting.status === "failed" ? "failed" : "sending"} />`}
-      ${ticked && !writing && html`<${Tick} state=${tick(receipts ?? {}, last.seq, mine)} />`}
+      ${ticked && !writing && html`<${Tick} state=${deliveryStatus(receipts ?? {}, last.seq, mine)} />`}
       ${
         writing
           ? html`<span class="row-note typing" dir="auto" data-testid="list-typing">${writing}</span>`
@@ -70,6 +77,7 @@ function Lines({ conversation, title, users, group }) {
     </span>`;
 }
 
+/** @param {{conversation: KnownConversation}} props */
 function Unread({ conversation }) {
   const { unread } = conversation.me;
   return html`<span class="badge ${isMuted(conversation) ? "quiet" : ""}" data-testid="unread" aria-label="${unread} unread">

@@ -1,25 +1,37 @@
-// What can be done with a conversation, from the list or from its head: keep on top, mute, put away, block, leave.
-import { chatAddress } from "../route.js";
+// @ts-check
+// The menu of a conversation, from the list or from its head: pin, mute, archive, block, leave.
+/** @import {MembershipChanges, User} from "../../types/protocol.d.ts" */
+/** @import {KnownConversation} from "../../types/state.d.ts" */
+/** @import {ConversationDialogProps, MenuItem} from "../../types/views.d.ts" */
+/** @import {Client} from "../actions/client.js" */
 import { isMuted } from "../state/conversations.js";
-import { nameOf } from "../text.js";
+import { nameOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { go, useSelected } from "./bindings.js";
 import { Confirm, Dialog } from "./elements.js";
+import { go, useSelected } from "./hooks.js";
+import { chatAddress } from "./route.js";
 
-const HOUR = 3_600_000;
-const SPANS = [
-  { label: "For 8 hours", testid: "mute-8h", until: () => new Date(Date.now() + 8 * HOUR).toISOString() },
-  { label: "For a week", testid: "mute-week", until: () => new Date(Date.now() + 7 * 24 * HOUR).toISOString() },
+const HOUR_MS = 3_600_000;
+/** The times for which a conversation can be muted. The server has no "always": the last one is far beyond anybody’s life. */
+const MUTE_SPANS = [
+  { label: "For 8 hours", testid: "mute-8h", until: () => new Date(Date.now() + 8 * HOUR_MS).toISOString() },
+  { label: "For a week", testid: "mute-week", until: () => new Date(Date.now() + 7 * 24 * HOUR_MS).toISOString() },
   { label: "Until I turn it on again", testid: "mute-always", until: () => "9000-01-01T00:00:00.000Z" },
 ];
 
-/** The items of the menu, and the dialog that one of them may have opened. */
+/**
+ * Returns the items of the menu, and the dialog that one of them has opened.
+ * @param {Client} client
+ * @param {KnownConversation} conversation
+ * @param {{inChat?: boolean}} options
+ */
 export function useConversationMenu(client, conversation, { inChat = false } = {}) {
   const { id, kind, peer, me } = conversation;
-  const [asking, setAsking] = useState(null);
+  const [asking, setAsking] = useState(/** @type {keyof typeof DIALOGS | null} */ (null));
   const blocked = useSelected((state) => Boolean(peer && state.blocks?.[peer.id]));
   const close = () => setAsking(null);
-  const change = (changes) => client.attempt(() => client.groups.changeMine(id, changes));
+  const change = (/** @type {MembershipChanges} */ changes) => client.attempt(() => client.groups.changeMembership(id, changes));
+  /** @type {(MenuItem | false | undefined)[]} */
   const items = [
     inChat && {
       icon: "info",
@@ -53,18 +65,22 @@ export function useConversationMenu(client, conversation, { inChat = false } = {
       onSelect: () => setAsking("leave"),
     },
   ];
-  return { items, dialog: asking && html`<${DIALOGS[asking]} client=${client} conversation=${conversation} onClose=${close} />` };
+  return {
+    items: items.filter((item) => item !== false && item !== undefined),
+    dialog: asking && html`<${DIALOGS[asking]} client=${client} conversation=${conversation} peer=${peer} onClose=${close} />`,
+  };
 }
 
+/** @param {ConversationDialogProps} props */
 function Mute({ client, conversation: { id }, onClose }) {
-  const mute = (until) => {
+  const mute = (/** @type {string} */ until) => {
     onClose();
-    client.attempt(() => client.groups.changeMine(id, { muted_until: until }));
+    client.attempt(() => client.groups.changeMembership(id, { muted_until: until }));
   };
   return html`<${Dialog} title="Mute this chat" testid="mute-dialog" onClose=${onClose}>
     <p class="dialog-text">Messages still arrive, without a word and without a number in the title.</p>
     <div class="choices">
-      ${SPANS.map(
+      ${MUTE_SPANS.map(
         ({ label, testid, until }) =>
           html`<button type="button" key=${testid} class="menu-item" data-testid=${testid} onClick=${() => mute(until())}>${label}</button>`,
       )}
@@ -72,7 +88,8 @@ function Mute({ client, conversation: { id }, onClose }) {
   <//>`;
 }
 
-export function Block({ client, conversation: { peer }, onClose }) {
+/** @param {{client: Client, peer: User, onClose(): void}} props */
+export function Block({ client, peer, onClose }) {
   const block = () => {
     onClose();
     client.attempt(() => client.contacts.block(peer.id));
@@ -83,6 +100,7 @@ export function Block({ client, conversation: { peer }, onClose }) {
   />`;
 }
 
+/** @param {ConversationDialogProps} props */
 export function Leave({ client, conversation: { id, title, me }, onClose }) {
   const leave = async () => {
     onClose();

@@ -1,10 +1,20 @@
-// A page in place of the list: contacts, settings.
+// @ts-check
+// A page in place of the list, such as contacts and settings.
+/** @import {Children, Ref} from "../vendor/htm-preact.js" */
 import { html, useEffect, useRef } from "../vendor/htm-preact.js";
-import { drawerAddress, go } from "./bindings.js";
 import { IconButton, useReturnFocus } from "./elements.js";
+import { drawerAddress, go } from "./hooks.js";
 
-/** `back` is the drawer that this one was opened from, if any. */
+/**
+ * `back` is the drawer that this one was opened from, if any.
+ * @param {object} props `back`: the drawer that this one was opened from
+ * @param {string} props.title
+ * @param {string} props.testid
+ * @param {string | null} [props.back]
+ * @param {Children} props.children
+ */
 export function Drawer({ title, testid, back = null, children }) {
+  /** @type {Ref<HTMLElement>} */
   const head = useRef(null);
   useReturnFocus();
   useEffect(() => head.current.focus({ preventScroll: true }), []);

@@ -1,22 +1,29 @@
-// Fields with what is wrong with them, and a form that is sent once at a time.
-import { explain } from "../explain.js";
+// @ts-check
+// Form fields with the server’s objections beside them, and forms that are sent once at a time.
+/** @import {FormEvent} from "../../types/views.d.ts" */
+/** @import {Problem} from "../net/http.js" */
+/** @import {Children, Ref} from "../vendor/htm-preact.js" */
+import { explain } from "../text/problems.js";
 import { html, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { Icon } from "./icons.js";
 
-/** Sends a form: `{busy, problem, submit}`. `work` takes the fields by name. */
+/**
+ * Returns the state of a form and the handler that submits it.
+ * @param {(fields: Record<string, string>, form: HTMLFormElement) => unknown} work sends the fields, given by name
+ */
 export function useForm(work) {
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState(null);
-  const submit = async (event) => {
+  const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
+  const submit = async (/** @type {FormEvent} */ event) => {
     event.preventDefault();
     if (busy) return;
     const form = event.currentTarget;
     setBusy(true);
     setProblem(null);
     try {
-      await work(Object.fromEntries(new FormData(form)), form);
+      await work(/** @type {Record<string, string>} */ (Object.fromEntries(new FormData(form))), form);
     } catch (reason) {
-      setProblem(reason);
+      setProblem(/** @type {Problem} */ (reason));
     } finally {
       setBusy(false);
     }
@@ -24,11 +31,24 @@ export function useForm(work) {
   return { busy, problem, submit };
 }
 
-/** `value` is what it begins with: Preact would put a `value` back at every drawing, over what was typed since. */
+/**
+ * A field that begins with `value`. It is not kept at it: Preact would put it back at every drawing, over what was typed since.
+ * @param {object} props
+ * @param {string} props.name
+ * @param {string} props.label
+ * @param {string | null} [props.value]
+ * @param {boolean} [props.optional]
+ * @param {string | false} [props.hint]
+ * @param {string} [props.fault]
+ * @param {boolean} [props.autofocus]
+ * @param {Children} [props.children]
+ *   further ones are attributes of the input
+ */
 export function Field({ name, label, value, optional, hint, fault, children, ...input }) {
   const about = fault || hint;
+  /** @type {Ref<HTMLInputElement>} */
   const field = useRef(null);
-  // What it begins with leaves the caret before it.
+  // Set by `defaultValue`, the text leaves the caret before it.
   useLayoutEffect(() => {
     const { length } = field.current.value;
     if (input.autofocus) field.current.setSelectionRange(length, length);
@@ -46,6 +66,7 @@ export function Field({ name, label, value, optional, hint, fault, children, ...
   </div>`;
 }
 
+/** @param {{name?: string, label?: string, isNew?: boolean, fault?: string}} props */
 export function PasswordField({ name = "password", label = "Password", isNew, fault }) {
   const [visible, setVisible] = useState(false);
   const toggle = visible ? "Hide password" : "Show password";
@@ -59,18 +80,28 @@ export function PasswordField({ name = "password", label = "Password", isNew, fa
   <//>`;
 }
 
-/** Tells a password manager whose password a form asks for. */
+/**
+ * A hidden field that names the account of a form’s password for password managers.
+ * @param {{username: string | null}} props
+ */
 export function AccountName({ username }) {
   return html`<input type="text" name="username" class="visually-hidden" autocomplete="username" tabindex="-1" aria-hidden="true" readonly value=${username} />`;
 }
 
-/** What the server says against one field. */
+/**
+ * Returns the server’s objection to one field.
+ * @param {Problem | null} problem
+ * @param {string} field
+ */
 export function faultOf(problem, field) {
   const detail = problem?.errors?.find((error) => error.field === field)?.detail;
   return detail && detail.charAt(0).toLocaleUpperCase() + detail.slice(1);
 }
 
-/** What went wrong, unless it stands beside one of the `fields` already. */
+/**
+ * The failure of a form, unless it is shown beside one of the `fields` already.
+ * @param {{problem: Problem | null, fields?: string[], words?: {forbidden?: string}}} props
+ */
 export function FormFault({ problem, fields = [], words }) {
   if (!problem || fields.some((field) => faultOf(problem, field))) return null;
   return html`<p class="fault" role="alert" data-testid="form-error">${explain(problem, words)}</p>`;

@@ -1,26 +1,32 @@
-// Passing a message on to other conversations.
-import { chatAddress } from "../route.js";
+// @ts-check
+// The dialog that forwards a message to other conversations.
+/** @import {Id, Message} from "../../types/protocol.d.ts" */
+/** @import {KnownConversation} from "../../types/state.d.ts" */
 import { byActivity } from "../state/conversations.js";
-import { titleOf } from "../text.js";
+import { titleOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { go, useClient, useSelected } from "./bindings.js";
 import { Avatar, Dialog, moveFocus } from "./elements.js";
+import { go, useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { SearchField } from "./people-search.js";
+import { chatAddress } from "./route.js";
 
-const MOST = 5;
+/** The most conversations that a message is forwarded to at once, so that chain letters spread slowly. */
+const MAX_PICKED = 5;
 
+/** @param {{message: Message, onClose(): void}} props */
 export function ForwardDialog({ message, onClose }) {
   const client = useClient();
   const table = useSelected((state) => state.conversations);
   const users = useSelected((state) => state.users);
   const [query, setQuery] = useState("");
-  const [picked, setPicked] = useState([]);
+  const [picked, setPicked] = useState(/** @type {Id[]} */ ([]));
   const wanted = query.trim().toLocaleLowerCase();
   const shown = byActivity(table).filter((conversation) => titleOf(conversation, users).toLocaleLowerCase().includes(wanted));
-  const toggle = (id) => setPicked(picked.includes(id) ? picked.filter((other) => other !== id) : [...picked, id]);
+  const toggle = (/** @type {Id} */ id) =>
+    setPicked(picked.includes(id) ? picked.filter((other) => other !== id) : [...picked, id]);
   const forward = () => {
-    client.forward(message, picked);
+    client.messages.forward(message, picked);
     onClose();
     if (picked.length === 1) go(chatAddress(picked[0]));
   };
@@ -34,7 +40,7 @@ export function ForwardDialog({ message, onClose }) {
           (conversation) => html`<li key=${conversation.id}>
             <${Option}
               conversation=${conversation} title=${titleOf(conversation, users)} picked=${picked.includes(conversation.id)}
-              full=${picked.length >= MOST} onToggle=${() => toggle(conversation.id)}
+              full=${picked.length >= MAX_PICKED} onToggle=${() => toggle(conversation.id)}
             />
           </li>`,
         )}
@@ -47,6 +53,7 @@ export function ForwardDialog({ message, onClose }) {
   <//>`;
 }
 
+/** @param {{conversation: KnownConversation, title: string, picked: boolean, full: boolean, onToggle(): void}} props */
 function Option({ conversation: { id, kind, peer }, title, picked, full, onToggle }) {
   const group = kind === "group";
   return html`<button

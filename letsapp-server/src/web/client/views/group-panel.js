@@ -1,27 +1,38 @@
-// A group beside its chat: what it is, who is in it, and what the reader may do about that.
+// @ts-check
+// The panel of a group: its description, its members, and what the reader may change.
+/** @import {Member, User} from "../../types/protocol.d.ts" */
+/** @import {KnownConversation} from "../../types/state.d.ts" */
+/** @import {ConversationDialogProps} from "../../types/views.d.ts" */
 import { isMuted } from "../state/conversations.js";
-import { may } from "../state/permissions.js";
-import { countOf, dateOf } from "../text.js";
+import { isAllowed } from "../state/permissions.js";
+import { countOf } from "../text/names.js";
+import { dateOf } from "../text/times.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
-import { go, useClient, useSelected } from "./bindings.js";
 import { Leave } from "./conversation-menu.js";
 import { Avatar, Confirm, Dialog, Spinner } from "./elements.js";
 import { Field, FormFault, faultOf, useForm } from "./form.js";
+import { go, useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { MemberList } from "./member-list.js";
 import { Panel } from "./panel.js";
 import { PeoplePicker } from "./people-search.js";
 
+/** @param {{conversation: KnownConversation}} props */
 export function GroupPanel({ conversation }) {
   const client = useClient();
   const { id, title, about, me } = conversation;
   const members = useSelected((state) => state.members[id]);
-  const [asking, setAsking] = useState(null);
+  const [asking, setAsking] = useState(/** @type {keyof typeof DIALOGS | null} */ (null));
   const close = () => setAsking(null);
   useEffect(() => void client.attempt(() => client.groups.loadMembers(id)), [id]);
-  const item = (icon, label, testid, danger = "") =>
+  const item = (
+    /** @type {string} */ icon,
+    /** @type {string} */ label,
+    /** @type {keyof typeof DIALOGS} */ testid,
+    danger = "",
+  ) =>
     html`<button type="button" class="menu-item ${danger}" data-testid=${testid} onClick=${() => setAsking(testid)}><${Icon} name=${icon} />${label}</button>`;
-  const Asked = DIALOGS[asking];
+  const Asked = asking && DIALOGS[asking];
 
   return html`<${Panel} title="Group" label="Group: ${title}" testid="members-panel" conversation=${conversation}>
     <div class="panel-group">
@@ -30,21 +41,23 @@ export function GroupPanel({ conversation }) {
       <p class="hint">${countOf(conversation.member_count)}${isMuted(conversation) ? " · muted" : ""}</p>
     </div>
     ${about && html`<section class="panel-about"><h3 class="list-title">About</h3><p dir="auto" data-testid="group-about">${about}</p></section>`}
-    ${may(me.role, "describe") && item("pencil", about ? "Edit name and description" : "Edit name, add a description", "edit-group")}
-    ${may(me.role, "add") && item("person-add", "Add people", "add-members")}
+    ${isAllowed(me.role, "describe") && item("pencil", about ? "Edit name and description" : "Edit name, add a description", "edit-group")}
+    ${isAllowed(me.role, "add") && item("person-add", "Add people", "add-members")}
     <h3 class="list-title">People</h3>
     ${members ? html`<${MemberList} conversation=${conversation} members=${members} />` : html`<${Spinner} label="Loading people" />`}
     ${item("leave", "Leave group", "leave", "danger")}
-    ${may(me.role, "delete") && item("trash", "Delete group", "delete-group", "danger")}
+    ${isAllowed(me.role, "delete") && item("trash", "Delete group", "delete-group", "danger")}
     <p class="panel-hint">Made on ${dateOf(conversation.created_at)}</p>
     ${Asked && html`<${Asked} client=${client} conversation=${conversation} members=${members ?? []} onClose=${close} />`}
   <//>`;
 }
 
+/** @param {ConversationDialogProps} props */
 function EditGroup({ client, conversation: { id, title, about }, onClose }) {
   const { busy, problem, submit } = useForm(async (fields) => {
     const now = { title: fields.title.trim(), about: fields.about.trim() };
-    const changed = Object.entries(now).filter(([field, value]) => value !== { title, about }[field]);
+    const before = new Map(Object.entries({ title, about }));
+    const changed = Object.entries(now).filter(([field, value]) => value !== before.get(field));
     if (changed.length > 0) await client.groups.change(id, Object.fromEntries(changed));
     onClose();
   });
@@ -62,12 +75,15 @@ function EditGroup({ client, conversation: { id, title, about }, onClose }) {
   <//>`;
 }
 
+/** @param {ConversationDialogProps & {members: Member[]}} props */
 function AddPeople({ client, conversation: { id }, members, onClose }) {
-  const [picked, setPicked] = useState([]);
+  const [picked, setPicked] = useState(/** @type {User[]} */ ([]));
   const [busy, setBusy] = useState(false);
   const add = async () => {
     setBusy(true);
-    const done = await client.attempt(() => client.groups.add(id, picked), { forbidden: "You can’t add all of these people." });
+    const done = await client.attempt(() => client.groups.addMembers(id, picked), {
+      forbidden: "You can’t add all of these people.",
+    });
     setBusy(false);
     if (done) onClose();
   };
@@ -80,6 +96,7 @@ function AddPeople({ client, conversation: { id }, members, onClose }) {
   <//>`;
 }
 
+/** @param {ConversationDialogProps} props */
 function DeleteGroup({ client, conversation: { id, title }, onClose }) {
   const remove = async () => {
     onClose();

@@ -1,4 +1,5 @@
-// What the keyboard can do.
+// @ts-check
+// The dialog that lists the keyboard shortcuts.
 import { html } from "../vendor/htm-preact.js";
 import { Dialog } from "./elements.js";
 import { SHORTCUTS } from "./shortcuts.js";
@@ -29,6 +30,7 @@ const OTHERS = [
   },
 ];
 
+/** @param {{onClose(): void}} props */
 export function HelpDialog({ onClose }) {
   const everywhere = { title: "Everywhere", keys: SHORTCUTS.map(({ keys, does }) => [keys, does]) };
   return html`<${Dialog} title="Keyboard" testid="help-dialog" onClose=${onClose}>
@@ -43,6 +45,7 @@ export function HelpDialog({ onClose }) {
   <//>`;
 }
 
+/** @param {{combination: string, does: string}} props */
 function Key({ combination, does }) {
   return html`<div>
     <dt>${combination.split(" ").map((part) => html`<kbd>${part}</kbd>`)}</dt>

@@ -1,9 +1,13 @@
-// The icons, as drawings of 24 by 24 (ticks: 18 by 12). They are part of the script, so that they are there without a network too.
+// @ts-check
+// The icons as drawings of 24 by 24 units (ticks: 18 by 12). They are part of the script, so that they are there without a network
+// too.
+/** @import {VNode} from "../vendor/htm-preact.js" */
 import { html } from "../vendor/htm-preact.js";
 
 const WIDE = "0 0 18 12";
 const SQUARE = "0 0 24 24";
 
+/** @type {Record<string, () => VNode>} */
 const DRAWINGS = {
   send: () =>
     html`<path d="M4.5 12 3.4 4.7c-.1-.8.7-1.4 1.4-1L20.2 11c.8.4.8 1.6 0 2L4.8 20.3c-.7.4-1.5-.2-1.4-1z"/><path d="M4.5 12H12"/>`,
@@ -66,6 +70,10 @@ const DRAWINGS = {
   forbidden: () => html`<circle cx="12" cy="12" r="8"/><path d="m6.5 17.5 11-11"/>`,
 };
 
+/**
+ * An icon. Without a label, screen readers skip it.
+ * @param {{name: string, label?: string}} props
+ */
 export function Icon({ name, label }) {
   const box = name === "tick" || name === "ticks" ? WIDE : SQUARE;
   const labelled = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };

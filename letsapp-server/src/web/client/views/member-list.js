@@ -1,17 +1,34 @@
-// The members of a group with their roles, and what the reader may do with each.
-import { chatAddress } from "../route.js";
-import { byRank, stepsFor } from "../state/permissions.js";
-import { nameOf } from "../text.js";
+// @ts-check
+// The members of a group with their roles, and the actions on each.
+/** @import {Member, Role, User} from "../../types/protocol.d.ts" */
+/** @import {KnownConversation} from "../../types/state.d.ts" */
+import { byRank, memberActions } from "../state/permissions.js";
+import { nameOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { useClient, usePresence, useSelected } from "./bindings.js";
 import { Confirm, IconButton, moveFocus } from "./elements.js";
+import { useClient, usePresence, useSelected } from "./hooks.js";
 import { PersonText } from "./people-search.js";
 import { Menu } from "./popover.js";
+import { chatAddress } from "./route.js";
 
+/** @type {Partial<Record<Role, string>>} */
 const ROLES = { owner: "Owner", admin: "Admin" };
-/** Following the presence of a large group would ask for more than is looked at. */
-const FOLLOWED = 50;
+/** The most members whose presence is followed: as many as anybody looks at in a large group. */
+const MAX_WATCHED = 50;
 
+/** @typedef {ReturnType<typeof memberActions>[number]} Step */
+/**
+ * An action on a member. One with a `title` asks for confirmation; one with a `role` gives it to the member, the other removes them.
+ * @typedef {object} StepInfo
+ * @property {string} icon
+ * @property {string} label
+ * @property {Role} [role]
+ * @property {boolean} [danger]
+ * @property {(name: string) => string} [title]
+ * @property {string} [text]
+ * @property {string} [action]
+ */
+/** @type {Record<Step, StepInfo>} */
 const STEPS = {
   promote: { icon: "shield", label: "Make an admin", role: "admin" },
   demote: { icon: "shield-off", label: "No longer an admin", role: "member" },
@@ -33,32 +50,34 @@ const STEPS = {
   },
 };
 
+/** @param {{conversation: KnownConversation, members: Member[]}} props */
 export function MemberList({ conversation, members }) {
   const client = useClient();
   const { id, me } = conversation;
   const mine = useSelected((state) => state.me.id);
   const users = useSelected((state) => state.users);
   const presence = useSelected((state) => state.presence);
-  /** What is to be confirmed: `{step, person}`. */
-  const [asking, setAsking] = useState(null);
+  /** The action that is to be confirmed. */
+  const [asking, setAsking] = useState(/** @type {{step: Step, person: User} | null} */ (null));
   const people = members.map((member) => ({ ...member, user: users[member.user.id] ?? member.user }));
   const sorted = people.sort((a, b) => byRank(a, b) || nameOf(a.user).localeCompare(nameOf(b.user)));
   usePresence(
     sorted
-      .slice(0, FOLLOWED)
+      .slice(0, MAX_WATCHED)
       .map(({ user }) => user.id)
       .filter((user) => user !== mine),
   );
 
-  const take = (step, person) => {
+  const run = (/** @type {Step} */ step, /** @type {User} */ person) => {
     setAsking(null);
     const { role } = STEPS[step];
-    client.attempt(() => (role ? client.groups.changeRole(id, person.id, role) : client.groups.remove(id, person.id)), {
+    client.attempt(() => (role ? client.groups.changeRole(id, person.id, role) : client.groups.removeMember(id, person.id)), {
       forbidden: "You may not do that in this group.",
     });
   };
-  const choose = (step, person) => (STEPS[step].title ? setAsking({ step, person }) : take(step, person));
-  const { title, text, action } = STEPS[asking?.step] ?? {};
+  const choose = (/** @type {Step} */ step, /** @type {User} */ person) =>
+    STEPS[step].title ? setAsking({ step, person }) : run(step, person);
+  const { title, text, action } = asking ? STEPS[asking.step] : {};
 
   return html`<ul class="rows" data-testid="members" onKeyDown=${(event) => moveFocus(event, "a.row")}>
       ${sorted.map(
@@ -72,20 +91,24 @@ export function MemberList({ conversation, members }) {
             />
             ${ROLES[member.role] && html`<span class="role">${ROLES[member.role]}</span>`}
           </a>
-          <${Steps} steps=${member.user.id === mine ? [] : stepsFor(me.role, member.role)} person=${member.user} onChoose=${choose} />
+          <${Steps} steps=${member.user.id === mine ? [] : memberActions(me.role, member.role)} person=${member.user} onChoose=${choose} />
         </li>`,
       )}
     </ul>
     ${
       asking &&
       html`<${Confirm}
-      title=${title(nameOf(asking.person))} text=${text} action=${action} onConfirm=${() => take(asking.step, asking.person)} onClose=${() => setAsking(null)}
+      title=${title?.(nameOf(asking.person))} text=${text} action=${action} onConfirm=${() => run(asking.step, asking.person)} onClose=${() => setAsking(null)}
     />`
     }`;
 }
 
+/**
+ * The menu of actions on a member.
+ * @param {{steps: Step[], person: User, onChoose(step: Step, person: User): void}} props
+ */
 function Steps({ steps, person, onChoose }) {
-  const [anchor, setAnchor] = useState(null);
+  const [anchor, setAnchor] = useState(/** @type {HTMLElement | null} */ (null));
   if (steps.length === 0) return null;
   const items = steps.map((step) => ({
     ...STEPS[step],

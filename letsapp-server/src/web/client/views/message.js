@@ -1,45 +1,73 @@
+// @ts-check
 // One message: its bubble, its reactions, and the keys that work on it.
-import { chatAddress } from "../route.js";
-import { fullTimeOf, hueOf, isEmojiOnly, nameOf, peopleIn, systemText, timeOf } from "../text.js";
+/** @import {Id, Message as WireMessage} from "../../types/protocol.d.ts" */
+/** @import {OutboxItem, Person, State, Target} from "../../types/state.d.ts" */
+/** @import {ActionKind, ClickEvent, KeyEvent} from "../../types/views.d.ts" */
+/** @import {Client} from "../actions/client.js" */
+import { isEmojiOnly } from "../text/characters.js";
+import { peopleIn, systemText } from "../text/messages.js";
+import { hueOf, nameOf } from "../text/names.js";
+import { fullTimeOf, timeOf } from "../text/times.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { usePeople } from "./bindings.js";
 import { Body } from "./body.js";
 import { Avatar, memo } from "./elements.js";
 import { EmojiPopover } from "./emoji.js";
+import { useProfiles } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { actionsFor, MessageTools } from "./message-tools.js";
 import { Quote } from "./quote.js";
 import { Reactions } from "./reactions.js";
+import { chatAddress } from "./route.js";
 import { Tick } from "./tick.js";
 
-export const Message = memo(
-  ({ client, message, me, sender, inGroup, continues, stop, tick, closed, mayModerate, target, onAction }) => {
-    const [picking, setPicking] = useState(null);
-    const own = message.sender_id === me;
-    const deleted = message.deleted_at !== null;
-    usePeople(peopleIn(message));
-    const name = nameOf(sender);
-    const react = (emoji) => {
-      setPicking(null);
-      client.attempt(() => client.react(message, emoji), { forbidden: "You can’t react here." });
-    };
-    const act = (kind, anchor) => (kind === "react" ? setPicking(anchor) : onAction(kind, message));
-    const actions = deleted ? [] : actionsFor(message, { me, closed, mayModerate });
-    const keys = (event) => {
-      if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
-      const action = actions.find(({ key }) => key === event.key);
-      if (!action) return;
-      event.preventDefault();
-      act(action.kind, event.currentTarget.querySelector(".bubble"));
-    };
-    // Safari doesn't focus what is tapped; the tools of a message appear with its focus.
-    const tapped = (event) => !event.target.closest("button, a") && event.currentTarget.focus({ preventScroll: true });
-    const states = { continues, deleted, active: picking, named: !own && message.mentions?.includes(me), target };
-    const classes = ["message", own ? "own" : "theirs", ...Object.keys(states).filter((state) => states[state])];
-    const emojiOnly = !deleted && !message.reply_to && isEmojiOnly(message.body);
+/**
+ * @typedef {object} MessageProps
+ * @property {Client} client
+ * @property {WireMessage} message
+ * @property {Id} me
+ * @property {Person | undefined} sender
+ * @property {boolean} inGroup
+ * @property {boolean} continues whether the message is shown as one group with the message before it
+ * @property {boolean} stop whether the Tab key comes to this message of the list
+ * @property {"sent" | "delivered" | "read" | null} tick null for others' messages
+ * @property {boolean} closed whether the reader is no longer a member
+ * @property {boolean} mayModerate whether the reader may delete others' messages
+ * @property {Target | null} target set for the message that the reader has jumped to
+ * @property {(kind: ActionKind, message: WireMessage) => void} onAction
+ */
 
-    return html`<li
-    class=${classes.join(" ")} tabindex=${stop ? "0" : "-1"} onClick=${tapped} onKeyDown=${keys} data-testid="message"
+export const Message = memo((/** @type {MessageProps} */ props) => {
+  const { client, message, me, sender, inGroup, continues, stop, tick, closed, mayModerate, target, onAction } = props;
+  const [picking, setPicking] = useState(/** @type {HTMLElement | null} */ (null));
+  const own = message.sender_id === me;
+  const deleted = message.deleted_at !== null;
+  useProfiles(peopleIn(message));
+  const name = nameOf(sender);
+  const react = (/** @type {string} */ emoji) => {
+    setPicking(null);
+    client.attempt(() => client.messages.react(message, emoji), { forbidden: "You can’t react here." });
+  };
+  const act = (/** @type {ActionKind} */ kind, /** @type {HTMLElement | null} */ anchor = null) =>
+    kind === "react" ? setPicking(anchor) : onAction(kind, message);
+  const actions = deleted ? [] : actionsFor(message, { me, closed, mayModerate });
+  const onKeyDown = (/** @type {KeyEvent} */ event) => {
+    if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = actions.find(({ key }) => key === event.key);
+    if (!action) return;
+    event.preventDefault();
+    act(action.kind, event.currentTarget.querySelector(".bubble"));
+  };
+  // Safari doesn't give the focus to the element that is tapped, but the tools of a message appear with its focus.
+  const onClick = (/** @type {ClickEvent} */ event) => {
+    if (!event.target.closest("button, a")) event.currentTarget.focus({ preventScroll: true });
+  };
+  const states = { continues, deleted, active: picking, named: !own && message.mentions?.includes(me), target };
+  const present = Object.entries(states).flatMap(([state, isSet]) => (isSet ? [state] : []));
+  const classes = ["message", own ? "own" : "theirs", ...present];
+  const emojiOnly = !deleted && !message.reply_to && isEmojiOnly(message.body);
+
+  return html`<li
+    class=${classes.join(" ")} tabindex=${stop ? "0" : "-1"} onClick=${onClick} onKeyDown=${onKeyDown} data-testid="message"
     data-seq=${message.seq} data-message-id=${message.id} data-own=${own} data-deleted=${deleted} data-target=${target ? "true" : undefined}
   >
     ${inGroup && !own && html`<${Sender} message=${message} name=${name} continues=${continues} />`}
@@ -67,13 +95,15 @@ export const Message = memo(
         html`<${Reactions} message=${message} closed=${closed} onReact=${react} onShow=${() => onAction("reactions", message)} />`
       }
     </div>
-    ${actions.length > 0 && html`<${MessageTools} message=${message} actions=${actions} onAct=${act} />`}
+    ${actions.length > 0 && html`<${MessageTools} actions=${actions} onAct=${act} />`}
     ${picking && html`<${EmojiPopover} anchor=${picking} chosen=${message.my_reaction} onPick=${react} onClose=${() => setPicking(null)} />`}
   </li>`;
-  },
-);
+});
 
-/** The face at the side, which leads to who it is. */
+/**
+ * The sender’s avatar at the side, which leads to their profile.
+ * @param {{message: WireMessage, name: string, continues: boolean}} props
+ */
 function Sender({ message: { conversation_id, sender_id }, name, continues }) {
   return html`<span class="message-avatar">
     ${
@@ -85,7 +115,10 @@ function Sender({ message: { conversation_id, sender_id }, name, continues }) {
   </span>`;
 }
 
-/** A message that the server hasn't acknowledged. */
+/**
+ * A message that the server has not acknowledged.
+ * @param {{item: OutboxItem, continues: boolean, onRetry(): void, onDiscard(): void}} props
+ */
 export function WaitingMessage({ item, continues, onRetry, onDiscard }) {
   const failed = item.status === "failed";
   return html`<li class="message own waiting ${continues ? "continues" : ""}" tabindex="-1" data-testid="message" data-message-id=${item.id} data-own="true">
@@ -115,8 +148,9 @@ export function WaitingMessage({ item, continues, onRetry, onDiscard }) {
   </li>`;
 }
 
+/** @param {{message: WireMessage, users: State["users"], me: Id}} props */
 export function SystemMessage({ message, users, me }) {
-  usePeople(peopleIn(message));
+  useProfiles(peopleIn(message));
   return html`<li class="system" data-testid="system-message" data-seq=${message.seq} data-type=${message.system?.type}>
     <span title=${fullTimeOf(message.sent_at)} dir="auto">${systemText(message, users, me)}</span>
   </li>`;

@@ -1,12 +1,16 @@
-// The whole screen of a signed-in user: the list at the left, a chat at the right; on a phone one of the two.
+// @ts-check
+// The whole page of a signed-in user: the list at the left, a chat at the right; on a phone one of the two.
+/** @import {Id} from "../../types/protocol.d.ts" */
+/** @import {KnownConversation} from "../../types/state.d.ts" */
+/** @import {Client} from "../actions/client.js" */
 import { unreadCount } from "../state/conversations.js";
 import { html, useEffect } from "../vendor/htm-preact.js";
-import { ClientContext, drawerAddress, go, useClient, useRoute, useSelected } from "./bindings.js";
-import { Chat } from "./chat.js";
 import { ChatSearch } from "./chat-search.js";
+import { Chat } from "./chat.js";
 import { Empty } from "./elements.js";
 import { GroupPanel } from "./group-panel.js";
 import { HelpDialog } from "./help.js";
+import { ClientContext, drawerAddress, go, useClient, useRoute, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { NewGroup } from "./new-group.js";
 import { PersonPanel } from "./person-panel.js";
@@ -14,6 +18,7 @@ import { useShortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { Toasts } from "./toasts.js";
 
+/** @param {{client: Client}} props */
 export function Messenger({ client }) {
   return html`<${ClientContext.Provider} value=${client}><${Panes} /><${Toasts} /><//>`;
 }
@@ -22,11 +27,11 @@ function Panes() {
   const { chat, panel, person, drawer } = useRoute();
   const ready = useSelected((state) => state.ready);
   const status = useSelected((state) => state.connection.status);
-  const conversation = useSelected((state) => state.conversations[chat]);
+  const conversation = useSelected((state) => state.conversations[chat ?? ""]);
 
   useUnreadInTitle();
   useShortcuts();
-  // An address to something that isn't there, any more or at all.
+  // The address may be of a conversation that is no longer in the list, or never was.
   useEffect(() => {
     if (ready && chat && !conversation) go("#/");
   }, [ready, chat, conversation]);
@@ -47,6 +52,7 @@ function Panes() {
   </div>`;
 }
 
+/** @param {{panel: string, person: Id | null, conversation: KnownConversation}} props */
 function SidePanel({ panel, person, conversation }) {
   if (panel === "search") return html`<${ChatSearch} conversation=${conversation} />`;
   if (panel === "person") return person && html`<${PersonPanel} conversation=${conversation} userId=${person} />`;
@@ -54,7 +60,7 @@ function SidePanel({ panel, person, conversation }) {
   return !conversation.left && html`<${GroupPanel} conversation=${conversation} />`;
 }
 
-/** Tells of a lost connection; a short one passes unseen, since the banner fades in late. */
+/** A banner while there is no connection. It fades in late, so that short interruptions are not shown. */
 function Connection() {
   const client = useClient();
   const { status, retryAt } = useSelected((state) => state.connection);
@@ -64,7 +70,7 @@ function Connection() {
   return html`<div class="connection shown" role="status" data-testid="connection" data-status=${status}>
     <${Icon} name=${lost ? "offline" : "clock"} />
     <span>${lost ? "No connection. Messages you write are sent once it is back." : "Connecting…"}</span>
-    ${lost && retryAt && html`<button type="button" class="link" data-testid="reconnect" onClick=${() => client.nudge()}>Try now</button>`}
+    ${lost && retryAt && html`<button type="button" class="link" data-testid="reconnect" onClick=${() => client.checkConnection()}>Try now</button>`}
   </div>`;
 }
 

@@ -1,25 +1,29 @@
-// The dialog that makes a group.
-import { uuidv7 } from "../ids.js";
-import { chatAddress } from "../route.js";
+// @ts-check
+// The dialog that creates a group.
+/** @import {Id, User} from "../../types/protocol.d.ts" */
+/** @import {FormEvent} from "../../types/views.d.ts" */
 import { html, useRef, useState } from "../vendor/htm-preact.js";
-import { go, useClient } from "./bindings.js";
 import { Dialog } from "./elements.js";
+import { go, useClient } from "./hooks.js";
 import { PeoplePicker } from "./people-search.js";
+import { chatAddress } from "./route.js";
 
+/** @param {{onClose(): void}} props */
 export function NewGroup({ onClose }) {
   const client = useClient();
   const [title, setTitle] = useState("");
-  const [picked, setPicked] = useState([]);
+  const [picked, setPicked] = useState(/** @type {User[]} */ ([]));
   const [busy, setBusy] = useState(false);
-  const request = useRef(null);
+  const request = useRef(/** @type {{id: Id, wanted: string} | null} */ (null));
 
-  const create = async (event) => {
+  const create = async (/** @type {FormEvent} */ event) => {
     event.preventDefault();
     const wanted = JSON.stringify([title.trim(), picked.map(({ id }) => id)]);
-    // The same group asked for again keeps its id, in case only the answer was lost.
-    if (request.current?.wanted !== wanted) request.current = { id: uuidv7(), wanted };
+    // The same group keeps its id when it is tried again: the first request may have created it, with only the answer lost.
+    if (request.current?.wanted !== wanted) request.current = { id: client.groups.newId(), wanted };
+    const { id } = request.current;
     setBusy(true);
-    await client.attempt(async () => go(chatAddress(await client.groups.create(request.current.id, title.trim(), picked))));
+    await client.attempt(async () => go(chatAddress(await client.groups.create(id, title.trim(), picked))));
     setBusy(false);
   };
 

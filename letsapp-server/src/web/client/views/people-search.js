@@ -1,23 +1,32 @@
-// Finding people by the beginning of their names.
-import { explain } from "../explain.js";
-import { nameOf } from "../text.js";
+// @ts-check
+// Finding people by how their names begin.
+/** @import {Id, User} from "../../types/protocol.d.ts" */
+/** @import {Named} from "../../types/state.d.ts" */
+/** @import {KeyEvent} from "../../types/views.d.ts" */
+/** @import {Ref} from "../vendor/htm-preact.js" */
+import { nameOf } from "../text/names.js";
+import { explain } from "../text/problems.js";
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
-import { useClient } from "./bindings.js";
 import { Avatar, moveFocus } from "./elements.js";
+import { useClient } from "./hooks.js";
 import { Icon } from "./icons.js";
 
+/** The pause in typing after which the server is asked, so that not every letter is a request. */
 const TYPING_PAUSE_MS = 200;
 
-/** Who is found for `query`: `{people, searching}`; oneself never is. */
+/**
+ * Searches for users other than the reader. `searching` until the answer for this query is there.
+ * @param {string} query
+ */
 export function usePeopleSearch(query) {
   const client = useClient();
-  const [found, setFound] = useState({ query: "", people: [] });
+  const [found, setFound] = useState(/** @type {{query: string, people: User[]}} */ ({ query: "", people: [] }));
   const wanted = query.trim();
   useEffect(() => {
     if (!wanted) return;
     let current = true;
     const search = async () => {
-      const people = await client.findUsers(wanted).catch((problem) => {
+      const people = await client.contacts.findUsers(wanted).catch((problem) => {
         if (current) client.toast(explain(problem));
         return [];
       });
@@ -32,9 +41,22 @@ export function usePeopleSearch(query) {
   return { people: wanted ? found.people : [], searching: wanted !== "" && found.query !== wanted };
 }
 
+/**
+ * @param {object} props
+ * @param {string} props.label
+ * @param {string} [props.hint]
+ * @param {string} props.testid
+ * @param {string} props.value
+ * @param {(value: string) => void} props.onInput
+ * @param {(event: KeyEvent) => void} [props.onKeyDown]
+ * @param {boolean} [props.autofocus]
+ */
 export function SearchField({ label, hint = label, testid, value, onInput, onKeyDown, autofocus }) {
+  /** @type {Ref<HTMLInputElement>} */
   const input = useRef(null);
-  useEffect(() => autofocus && input.current.focus(), []);
+  useEffect(() => {
+    if (autofocus) input.current.focus();
+  }, []);
   return html`<div class="search">
     <${Icon} name="search" />
     <input
@@ -45,12 +67,16 @@ export function SearchField({ label, hint = label, testid, value, onInput, onKey
   </div>`;
 }
 
-/** Search for people and gather them; `without` are those who can't be picked. */
+/**
+ * Searches for people and collects the ones picked.
+ * @param {{picked: User[], onPick(picked: User[]): void, without?: Id[]}} props `without`: users who can’t be picked
+ */
 export function PeoplePicker({ picked, onPick, without = [] }) {
   const [query, setQuery] = useState("");
   const { people, searching } = usePeopleSearch(query);
-  const isPicked = (person) => picked.some(({ id }) => id === person.id);
-  const toggle = (person) => onPick(isPicked(person) ? picked.filter(({ id }) => id !== person.id) : [...picked, person]);
+  const isPicked = (/** @type {User} */ person) => picked.some(({ id }) => id === person.id);
+  const toggle = (/** @type {User} */ person) =>
+    onPick(isPicked(person) ? picked.filter(({ id }) => id !== person.id) : [...picked, person]);
 
   return html`<div class="picker">
     ${
@@ -84,7 +110,10 @@ export function PeoplePicker({ picked, onPick, without = [] }) {
   </div>`;
 }
 
-/** A face, a name, and a line below it. */
+/**
+ * An avatar, a name, and a line below it.
+ * @param {{person: {id: Id} & Named, note?: string, size?: "small" | "medium", online?: boolean}} props
+ */
 export function PersonText({ person, note, size, online }) {
   const name = nameOf(person);
   return html`<${Avatar} id=${person.id} name=${name} size=${size} online=${online} />

@@ -1,10 +1,20 @@
-// The reactions below a message, and who they are from.
-import { nameOf } from "../text.js";
+// @ts-check
+// The reactions below a message, and the list of everyone who reacted.
+/** @import {Message, Reaction as WireReaction, UserReaction} from "../../types/protocol.d.ts" */
+/** @import {ClickEvent} from "../../types/views.d.ts" */
+import { nameOf } from "../text/names.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
-import { useClient, usePeople, useSelected } from "./bindings.js";
 import { Dialog, Spinner } from "./elements.js";
+import { useClient, useProfiles, useSelected } from "./hooks.js";
 import { PersonText } from "./people-search.js";
 
+/**
+ * @param {object} props `closed`: nobody can react any more
+ * @param {Message} props.message
+ * @param {boolean} props.closed
+ * @param {(emoji: string) => void} props.onReact
+ * @param {() => void} props.onShow
+ */
 export function Reactions({ message, closed, onReact, onShow }) {
   return html`<ul class="reactions" aria-label="Reactions">
     ${message.reactions.map(
@@ -15,14 +25,22 @@ export function Reactions({ message, closed, onReact, onShow }) {
   </ul>`;
 }
 
+/**
+ * @param {object} props
+ * @param {WireReaction} props.reaction
+ * @param {boolean} props.mine
+ * @param {boolean} props.closed
+ * @param {(emoji: string) => void} props.onReact
+ * @param {() => void} props.onShow
+ */
 function Reaction({ reaction: { emoji, count, user_ids }, mine, closed, onReact, onShow }) {
   const users = useSelected((state) => state.users);
   const me = useSelected((state) => state.me.id);
-  usePeople(user_ids);
+  useProfiles(user_ids);
   const names = user_ids.map((id) => (id === me ? "you" : nameOf(users[id])));
   const rest = count - names.length;
   const who = rest > 0 ? `${names.join(", ")} and ${rest} more` : names.join(", ");
-  const list = (event) => {
+  const list = (/** @type {ClickEvent} */ event) => {
     event.preventDefault();
     onShow();
   };
@@ -34,14 +52,17 @@ function Reaction({ reaction: { emoji, count, user_ids }, mine, closed, onReact,
   </button>`;
 }
 
-/** Everyone who reacted, and how. */
+/**
+ * Everyone who reacted, and how.
+ * @param {{message: Message, onClose(): void}} props
+ */
 export function ReactionsDialog({ message, onClose }) {
   const client = useClient();
   const users = useSelected((state) => state.users);
-  const [items, setItems] = useState(null);
-  usePeople((items ?? []).map(({ user_id }) => user_id));
+  const [items, setItems] = useState(/** @type {UserReaction[] | null} */ (null));
+  useProfiles((items ?? []).map(({ user_id }) => user_id));
   useEffect(() => {
-    client.attempt(async () => setItems(await client.reactions(message))).then((done) => done || onClose());
+    client.attempt(async () => setItems(await client.messages.reactions(message))).then((done) => done || onClose());
   }, []);
   return html`<${Dialog} title="Reactions" testid="reactions-dialog" onClose=${onClose}>
     ${

@@ -1,20 +1,25 @@
-// The keys that work wherever the focus is.
-import { chatAddress, routeOf } from "../route.js";
+// @ts-check
+// The keyboard shortcuts that work wherever the focus is.
+/** @import {Client} from "../actions/client.js" */
 import { byActivity } from "../state/conversations.js";
 import { useEffect } from "../vendor/htm-preact.js";
-import { drawerAddress, go, useClient } from "./bindings.js";
+import { drawerAddress, go, useClient } from "./hooks.js";
+import { chatAddress, routeOf } from "./route.js";
 
 /** Control on most keyboards, Command on a Mac. */
-const control = (event) => event.ctrlKey || event.metaKey;
+const control = (/** @type {KeyboardEvent} */ event) => event.ctrlKey || event.metaKey;
+/** @type {(code: string, shift: boolean) => (event: KeyboardEvent) => boolean} */
 const withControl = (code, shift) => (event) => control(event) && event.shiftKey === shift && event.code === code;
+/** @type {(code: string) => (event: KeyboardEvent) => boolean} */
 const withAlt = (code) => (event) => event.altKey && !control(event) && !event.shiftKey && event.code === code;
 
+/** @type {{keys: string, does: string, when(event: KeyboardEvent): boolean, run(client: Client): void}[]} */
 export const SHORTCUTS = [
   { keys: "Ctrl K", does: "Search everywhere", when: withControl("KeyK", false), run: searchEverywhere },
-  { keys: "Ctrl Shift F", does: "Search in this chat", when: withControl("KeyF", true), run: () => panel("search") },
-  { keys: "Alt ↑", does: "Chat before", when: withAlt("ArrowUp"), run: (client) => neighbour(client, -1) },
-  { keys: "Alt ↓", does: "Chat after", when: withAlt("ArrowDown"), run: (client) => neighbour(client, 1) },
-  { keys: "Alt I", does: "Details of this chat", when: withAlt("KeyI"), run: () => panel("info") },
+  { keys: "Ctrl Shift F", does: "Search in this chat", when: withControl("KeyF", true), run: () => openPanel("search") },
+  { keys: "Alt ↑", does: "Chat before", when: withAlt("ArrowUp"), run: (client) => openNeighbour(client, -1) },
+  { keys: "Alt ↓", does: "Chat after", when: withAlt("ArrowDown"), run: (client) => openNeighbour(client, 1) },
+  { keys: "Alt I", does: "Details of this chat", when: withAlt("KeyI"), run: () => openPanel("info") },
   { keys: "Alt N", does: "New group", when: withAlt("KeyN"), run: () => go(drawerAddress("group")) },
   { keys: "Alt C", does: "Contacts", when: withAlt("KeyC"), run: () => go(drawerAddress("contacts")) },
   { keys: "Alt S", does: "Settings", when: withAlt("KeyS"), run: () => go(drawerAddress("settings")) },
@@ -24,37 +29,47 @@ export const SHORTCUTS = [
     when: (event) => control(event) && event.key === "/",
     run: () => go(drawerAddress("help")),
   },
-  { keys: "Esc", does: "Close what is on top", when: escapes, run: closeOne },
+  { keys: "Esc", does: "Close what is on top", when: isEscape, run: closeTopmost },
 ];
 
-/** Has the keys work for as long as the view is there. */
+/** Handles the shortcuts for as long as the view is there. */
 export function useShortcuts() {
   const client = useClient();
   useEffect(() => {
-    const keys = (event) => {
-      // A dialog has the keyboard to itself.
+    const onKeyDown = (/** @type {KeyboardEvent} */ event) => {
+      // A dialog handles its keys itself.
       if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
       const shortcut = SHORTCUTS.find(({ when }) => when(event));
       if (!shortcut) return;
       event.preventDefault();
       shortcut.run(client);
     };
-    window.addEventListener("keydown", keys);
-    return () => window.removeEventListener("keydown", keys);
+    window.addEventListener("keydown", onKeyDown);
+    return () => window.removeEventListener("keydown", onKeyDown);
   }, [client]);
 }
 
 function searchEverywhere() {
   go(drawerAddress(null));
-  requestAnimationFrame(() => document.querySelector(".sidebar .search .input")?.focus());
+  requestAnimationFrame(() => {
+    /** @type {HTMLElement | null} */
+    const field = document.querySelector(".sidebar .search .input");
+    field?.focus();
+  });
 }
 
-function panel(name) {
+/** @param {string} name */
+function openPanel(name) {
   const { chat } = routeOf(window.location.hash);
   if (chat) go(chatAddress(chat, name));
 }
 
-function neighbour({ store }, step) {
+/**
+ * Opens the chat before or after the open one in the list.
+ * @param {Client} client
+ * @param {number} step
+ */
+function openNeighbour({ store }, step) {
   const { chat } = routeOf(window.location.hash);
   const shown = byActivity(store.state.conversations).filter(({ id, me }) => !me.archived || id === chat);
   const at = shown.findIndex(({ id }) => id === chat);
@@ -62,12 +77,17 @@ function neighbour({ store }, step) {
   if (next) go(chatAddress(next.id));
 }
 
-function escapes(event) {
+/**
+ * Tells whether Escape is to close a panel or a drawer. The browser itself closes a popover.
+ * @param {KeyboardEvent} event
+ */
+function isEscape(event) {
   const { panel, drawer } = routeOf(window.location.hash);
   return event.key === "Escape" && Boolean(panel || drawer) && !document.querySelector(":popover-open");
 }
 
-function closeOne() {
+function closeTopmost() {
   const { chat, drawer } = routeOf(window.location.hash);
-  go(drawer ? drawerAddress(null) : chatAddress(chat));
+  if (drawer) go(drawerAddress(null));
+  else if (chat) go(chatAddress(chat));
 }

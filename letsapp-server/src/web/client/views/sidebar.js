@@ -1,26 +1,35 @@
+// @ts-check
 // The list of conversations with the search above it, or a drawer in its place.
+/** @import {Id} from "../../types/protocol.d.ts" */
+/** @import {KnownConversation} from "../../types/state.d.ts" */
+/** @import {KeyEvent} from "../../types/views.d.ts" */
+/** @import {Ref} from "../vendor/htm-preact.js" */
 import { byActivity } from "../state/conversations.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
 import { AccountMenu } from "./account-menu.js";
-import { drawerAddress, go, useSelected } from "./bindings.js";
 import { ContactsDrawer } from "./contacts.js";
 import { ConversationItem } from "./conversation-item.js";
 import { Empty, IconButton, moveFocus, Spinner } from "./elements.js";
-import { Found } from "./found.js";
+import { drawerAddress, go, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { SearchField } from "./people-search.js";
+import { SearchResults } from "./search-results.js";
 import { SettingsDrawer } from "./settings/drawer.js";
 
+/** @param {{selected: Id | null, drawer: string | null}} props */
 export function Sidebar({ selected, drawer }) {
   const [query, setQuery] = useState("");
   const [archived, setArchived] = useState(false);
+  /** @type {Ref<HTMLElement>} */
   const list = useRef(null);
-  const keys = (event) => {
+  /** @returns {HTMLElement | null} */
+  const firstRow = () => list.current.querySelector(".row");
+  const onKeyDown = (/** @type {KeyEvent} */ event) => {
     if (event.key === "Escape") setQuery("");
-    if (event.key === "Enter") list.current.querySelector(".row")?.click();
+    if (event.key === "Enter") firstRow()?.click();
     if (event.key === "ArrowDown") {
       event.preventDefault();
-      list.current.querySelector(".row")?.focus();
+      firstRow()?.focus();
     }
   };
   if (drawer === "contacts") return html`<nav class="sidebar" aria-label="Contacts"><${ContactsDrawer} /></nav>`;
@@ -33,33 +42,34 @@ export function Sidebar({ selected, drawer }) {
       <${IconButton} icon="group-add" label="New group" testid="new-group" onClick=${() => go(drawerAddress("group"))} />
       <${AccountMenu} />
     </header>
-    <${SearchField} label="Search people, chats and messages" hint="Search" testid="search" value=${query} onInput=${setQuery} onKeyDown=${keys} />
+    <${SearchField} label="Search people, chats and messages" hint="Search" testid="search" value=${query} onInput=${setQuery} onKeyDown=${onKeyDown} />
     <div class="sidebar-list" ref=${list}>
       ${
         query.trim()
-          ? html`<${Found} query=${query} selected=${selected} onDone=${() => setQuery("")} />`
+          ? html`<${SearchResults} query=${query} selected=${selected} onDone=${() => setQuery("")} />`
           : html`<${Conversations} selected=${selected} archived=${archived} onArchived=${setArchived} />`
       }
     </div>
   </nav>`;
 }
 
+/** @param {{selected: Id | null, archived: boolean, onArchived(archived: boolean): void}} props */
 function Conversations({ selected, archived, onArchived }) {
   const table = useSelected((state) => state.conversations);
   const ready = useSelected((state) => state.ready);
   const conversations = useMemo(() => byActivity(table), [table]);
-  const away = conversations.filter(({ me }) => me.archived);
-  const shown = archived ? away : conversations.filter(({ me }) => !me.archived);
+  const archivedOnes = conversations.filter(({ me }) => me.archived);
+  const shown = archived ? archivedOnes : conversations.filter(({ me }) => !me.archived);
   useEffect(() => {
-    if (archived && ready && away.length === 0) onArchived(false);
-  }, [archived, ready, away.length]);
+    if (archived && ready && archivedOnes.length === 0) onArchived(false);
+  }, [archived, ready, archivedOnes.length]);
 
   if (!ready) return html`<${Spinner} label="Loading conversations" />`;
   if (conversations.length === 0) {
     return html`<${Empty} title="Nobody here yet">Search for someone’s name or username above to start talking.<//>`;
   }
   return html`
-    ${away.length > 0 && html`<${Archive} open=${archived} away=${away} onToggle=${() => onArchived(!archived)} />`}
+    ${archivedOnes.length > 0 && html`<${Archive} open=${archived} conversations=${archivedOnes} onToggle=${() => onArchived(!archived)} />`}
     <ul class="rows" data-testid="conversations" onKeyDown=${(event) => moveFocus(event, ".row")}>
       ${shown.map(
         (conversation) => html`<li key=${conversation.id}>
@@ -70,12 +80,15 @@ function Conversations({ selected, archived, onArchived }) {
   `;
 }
 
-/** The way to the chats that are put away, and back. */
-function Archive({ open, away, onToggle }) {
-  const unread = away.filter(({ me }) => me.unread > 0).length;
+/**
+ * The button to the archived chats, and back.
+ * @param {{open: boolean, conversations: KnownConversation[], onToggle(): void}} props
+ */
+function Archive({ open, conversations, onToggle }) {
+  const unread = conversations.filter(({ me }) => me.unread > 0).length;
   return html`<button type="button" class="archive-toggle" data-testid="archived" aria-expanded=${open} onClick=${onToggle}>
     <${Icon} name=${open ? "back" : "archive"} />
     <span>${open ? "Back to chats" : "Archived"}</span>
-    ${!open && html`<span class="archive-count">${unread > 0 ? `${unread} unread` : away.length}</span>`}
+    ${!open && html`<span class="archive-count">${unread > 0 ? `${unread} unread` : conversations.length}</span>`}
   </button>`;
 }

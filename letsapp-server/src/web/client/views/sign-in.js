@@ -1,10 +1,20 @@
-// The page for whoever isn't signed in: sign in, or create an account.
-import { explain } from "../explain.js";
+// @ts-check
+// The page of a visitor who is not signed in: signing in, or creating an account.
+/** @import {Registration, SignedIn} from "../../types/protocol.d.ts" */
+/** @import {Api} from "../net/api.js" */
+/** @import {Problem} from "../net/http.js" */
+import { explain } from "../text/problems.js";
 import { html, useState } from "../vendor/htm-preact.js";
 import { Field, faultOf, PasswordField, useForm } from "./form.js";
 
 const DEVICE = /Mobi|Android/i.test(navigator.userAgent) ? "Web client on a phone" : "Web client";
 
+/**
+ * @param {object} props `notice`: why the last session has ended
+ * @param {Api} props.api
+ * @param {string | null} props.notice
+ * @param {(answer: SignedIn) => void} props.onSignedIn
+ */
 export function SignIn({ api, notice, onSignedIn }) {
   const [isNew, setNew] = useState(false);
   return html`<main class="sign-in">
@@ -26,13 +36,15 @@ export function SignIn({ api, notice, onSignedIn }) {
   </main>`;
 }
 
+/** @param {{isNew: boolean, api: Api, onSignedIn(answer: SignedIn): void}} props */
 function AccountForm({ isNew, api, onSignedIn }) {
   const { busy, problem, submit } = useForm(async ({ username, password, display_name }) => {
+    /** @type {Registration} */
     const account = { username: username.trim(), password, device_name: DEVICE };
     if (display_name?.trim()) account.display_name = display_name.trim();
     onSignedIn(await (isNew ? api.register(account) : api.login(account)));
   });
-  const fault = (field) => faultOf(problem, field);
+  const fault = (/** @type {string} */ field) => faultOf(problem, field);
   const shown = problem && !["username", "password", "display_name"].some(fault);
   return html`<form onSubmit=${submit} data-testid=${isNew ? "sign-up-form" : "sign-in-form"}>
     <${Field}
@@ -48,6 +60,10 @@ function AccountForm({ isNew, api, onSignedIn }) {
   </form>`;
 }
 
+/**
+ * @param {Problem} problem
+ * @param {boolean} isNew
+ */
 function explained(problem, isNew) {
   if (problem.code === "conflict") return "This username is taken. Try another.";
   if (problem.unauthenticated && !isNew) return "Wrong username or password.";

@@ -1,4 +1,5 @@
-// How far an own message has come.
+// @ts-check
+// The ticks of an own message: how far it has come.
 import { html } from "../vendor/htm-preact.js";
 import { Icon } from "./icons.js";
 
@@ -10,6 +11,7 @@ const STATES = {
   read: { icon: "ticks", label: "Read" },
 };
 
+/** @param {{state: keyof typeof STATES}} props */
 export function Tick({ state }) {
   const { icon, label } = STATES[state];
   return html`<span class="tick ${state}" data-testid="tick" data-state=${state}><${Icon} name=${icon} label=${label} /></span>`;

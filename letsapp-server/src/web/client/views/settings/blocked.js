@@ -1,8 +1,10 @@
-// Whom the reader has blocked.
-import { briefTimeOf, nameOf } from "../../text.js";
+// @ts-check
+// The settings page of blocked people.
+import { nameOf } from "../../text/names.js";
+import { briefTimeOf } from "../../text/times.js";
 import { html, useEffect } from "../../vendor/htm-preact.js";
-import { useClient, useSelected } from "../bindings.js";
 import { Empty, Spinner } from "../elements.js";
+import { useClient, useSelected } from "../hooks.js";
 import { PersonText } from "../people-search.js";
 
 export function Blocked() {

@@ -1,7 +1,8 @@
-// The end of the account.
+// @ts-check
+// The settings page that deletes the account.
 import { html } from "../../vendor/htm-preact.js";
-import { useClient, useSelected } from "../bindings.js";
 import { AccountName, FormFault, faultOf, PasswordField, useForm } from "../form.js";
+import { useClient, useSelected } from "../hooks.js";
 
 export function DeleteAccount() {
   const client = useClient();

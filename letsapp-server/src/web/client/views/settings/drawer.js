@@ -1,8 +1,10 @@
-// The settings, a page each.
+// @ts-check
+// The settings: an overview, and a page each.
+/** @import {Children} from "../../vendor/htm-preact.js" */
 import { html } from "../../vendor/htm-preact.js";
-import { drawerAddress, go, useSelected } from "../bindings.js";
 import { Drawer } from "../drawer.js";
 import { moveFocus } from "../elements.js";
+import { drawerAddress, go, useSelected } from "../hooks.js";
 import { Icon } from "../icons.js";
 import { PersonText } from "../people-search.js";
 import { Blocked } from "./blocked.js";
@@ -12,6 +14,7 @@ import { Password } from "./password.js";
 import { Privacy } from "./privacy.js";
 import { Profile } from "./profile.js";
 
+/** @type {Record<string, {title: string, icon: string, note?: string, danger?: boolean, Page: () => Children}>} */
 const PAGES = {
   profile: { title: "Profile", icon: "person", Page: Profile },
   privacy: { title: "Privacy", icon: "eye-off", note: "Last seen, read receipts", Page: Privacy },
@@ -21,7 +24,10 @@ const PAGES = {
   delete: { title: "Delete account", icon: "trash", danger: true, Page: DeleteAccount },
 };
 
-/** `page` names one of the pages; nothing, or anything else, is the list of them. */
+/**
+ * The drawer with the overview or one of the pages.
+ * @param {{page: string}} props `page`: a key of the pages, anything else for the overview
+ */
 export function SettingsDrawer({ page }) {
   const chosen = PAGES[page];
   if (!chosen) return html`<${Overview} />`;

@@ -1,7 +1,8 @@
-// A new password.
+// @ts-check
+// The settings page that changes the password.
 import { html } from "../../vendor/htm-preact.js";
-import { useClient, useSelected } from "../bindings.js";
 import { AccountName, FormFault, faultOf, PasswordField, useForm } from "../form.js";
+import { useClient, useSelected } from "../hooks.js";
 
 export function Password() {
   const client = useClient();

@@ -1,8 +1,11 @@
-// Who sees when the reader was here, and what they have read.
+// @ts-check
+// The settings page of who sees the reader’s presence and receipts.
+/** @import {Settings} from "../../../types/protocol.d.ts" */
 import { html, useReducer } from "../../vendor/htm-preact.js";
-import { useClient, useSelected } from "../bindings.js";
 import { Spinner, Switch } from "../elements.js";
+import { useClient, useSelected } from "../hooks.js";
 
+/** @type {{value: Settings["last_seen"], label: string}[]} */
 const AUDIENCES = [
   { value: "everyone", label: "Everyone" },
   { value: "contacts", label: "My contacts" },
@@ -14,9 +17,9 @@ export function Privacy() {
   const settings = useSelected((state) => state.me.settings);
   const [, redraw] = useReducer((count) => count + 1, 0);
   if (!settings) return html`<${Spinner} label="Loading settings" />`;
-  const change = async (changed) => {
+  const change = async (/** @type {Partial<Settings>} */ changed) => {
     const done = await client.attempt(() => client.account.change({ settings: changed }));
-    // What was clicked shows as chosen until it is drawn as it is.
+    // The browser shows the clicked choice; drawing puts the old one back.
     if (!done) redraw();
   };
   return html`<fieldset class="choices">

@@ -1,9 +1,10 @@
-// What others see of the reader.
-import { nameOf } from "../../text.js";
+// @ts-check
+// The settings page of the reader’s profile.
+import { nameOf } from "../../text/names.js";
 import { html } from "../../vendor/htm-preact.js";
-import { useClient, useSelected } from "../bindings.js";
 import { Avatar } from "../elements.js";
 import { Field, FormFault, faultOf, useForm } from "../form.js";
+import { useClient, useSelected } from "../hooks.js";
 
 export function Profile() {
   const client = useClient();
