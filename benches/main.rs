@@ -4,6 +4,12 @@
 //! the same work, in the same run, and the table shows the ratio. Each subject runs in a process of its own, since it
 //! may count that process's CPU time, and shouldn't inherit what another one left in memory.
 
+#![allow(
+    unused_imports,
+    dead_code,
+    reason = "cargo sets `cfg(test)` for benches too, where the tests of the modules are left without a harness"
+)]
+
 pub mod arguments;
 pub mod baseline;
 pub mod compare;
@@ -71,11 +77,12 @@ fn measure(subject: &Subject, arguments: &Arguments) -> Result<(), BoxError> {
 /// Runs the subjects one after the other, as they would disturb each other, and prints the table of all.
 fn measure_each_in_a_process(subjects: &[&Subject], arguments: &Arguments) -> Result<ExitCode, BoxError> {
     let program = env::current_exe()?;
-    // The same options, but one name in place of all.
-    let options: Vec<_> = env::args()
-        .skip(1)
-        .filter(|argument| argument.starts_with("--"))
-        .collect();
+    let options = [
+        (arguments.bench, "--bench"),
+        (arguments.quick, "--quick"),
+        (arguments.million, "--million"),
+    ];
+    let options = options.into_iter().filter_map(|(is_set, name)| is_set.then_some(name));
     let needs_server = subjects.iter().any(|subject| subject.server == Server::Needed);
     let server = needs_server.then(target::build_server).transpose()?;
 
@@ -84,7 +91,7 @@ fn measure_each_in_a_process(subjects: &[&Subject], arguments: &Arguments) -> Re
         // A subject that fails at once would otherwise leave the rows of an earlier run.
         Report::remove(subject.name)?;
         let mut process = Command::new(&program);
-        process.args(&options).args(["--in-this-process", subject.name]);
+        process.args(options.clone()).args(["--in-this-process", subject.name]);
         if let Some(server) = &server {
             process.env(target::SERVER_VARIABLE, server);
         }

@@ -23,7 +23,7 @@ use crate::{
     target::{Store, scratch_directory},
 };
 
-pub const SUBJECT: Subject = Subject {
+pub(super) const SUBJECT: Subject = Subject {
     name: "append",
     question: "Rate at which messages are stored",
     server: Server::NotNeeded,

@@ -1,13 +1,5 @@
 //! Authentication by password and by token, beside the hash and the signature alone.
 
-use crate::{
-    compare::{Costs, compare_costs},
-    embedded::Embedded,
-    report::Row,
-    scale::Scale,
-    subjects::{Run, Server, Subject},
-    target::Store,
-};
 use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
@@ -25,14 +17,23 @@ use serde::Deserialize;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-const PASSWORD: &str = "correct horse battery staple";
+use crate::{
+    compare::{Costs, compare_costs},
+    embedded::Embedded,
+    report::Row,
+    scale::Scale,
+    subjects::{Run, Server, Subject},
+    target::Store,
+};
 
-pub const SUBJECT: Subject = Subject {
+pub(super) const SUBJECT: Subject = Subject {
     name: "auth",
     question: "Cost of a login, and of checking a request's access token",
     server: Server::NotNeeded,
     run,
 };
+
+const PASSWORD: &str = "correct horse battery staple";
 
 fn run(Run { scale, mut report, .. }: Run) -> Result<(), BoxError> {
     let runtime = Runtime::new()?;

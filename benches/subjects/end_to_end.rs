@@ -21,7 +21,7 @@ use crate::{
     target::{Store, Target, scratch_directory},
 };
 
-pub const SUBJECT: Subject = Subject {
+pub(super) const SUBJECT: Subject = Subject {
     name: "end_to_end",
     question: "Rate, latency and server's CPU time of messages from socket to socket",
     server: Server::Needed,

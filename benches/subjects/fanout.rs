@@ -8,13 +8,6 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use crate::{
-    compare::{Costs, compare_costs},
-    report::Row,
-    sample::{Sample, SplitMix},
-    scale::Scale,
-    subjects::{Run, Server, Subject, with_commas},
-};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use letsapp_core::{
@@ -26,7 +19,15 @@ use letsapp_core::{
     time::Timestamp,
 };
 
-pub const SUBJECT: Subject = Subject {
+use crate::{
+    compare::{Costs, compare_costs},
+    report::Row,
+    sample::{Sample, SplitMix},
+    scale::Scale,
+    subjects::{Run, Server, Subject, with_commas},
+};
+
+pub(super) const SUBJECT: Subject = Subject {
     name: "fanout",
     question: "Cost of delivering an event, per session that gets it",
     server: Server::NotNeeded,

@@ -5,13 +5,6 @@
 
 use std::{borrow::Cow, hint::black_box};
 
-use crate::{
-    compare::{Costs, compare_costs},
-    report::Row,
-    sample::{Sample, SplitMix, unix_milliseconds, uuid_v7},
-    scale::Scale,
-    subjects::{Run, Server, Subject},
-};
 use letsapp_core::{
     event::{Event, Shared},
     id::{ConversationId, MessageId, Rev, Seq, UserId},
@@ -28,7 +21,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-pub const SUBJECT: Subject = Subject {
+use crate::{
+    compare::{Costs, compare_costs},
+    report::Row,
+    sample::{Sample, SplitMix, unix_milliseconds, uuid_v7},
+    scale::Scale,
+    subjects::{Run, Server, Subject},
+};
+
+pub(super) const SUBJECT: Subject = Subject {
     name: "frames",
     question: "Cost of decoding a request and encoding an event",
     server: Server::NotNeeded,

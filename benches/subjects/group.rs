@@ -6,6 +6,9 @@
 
 use std::io;
 
+use letsapp_core::storage::BoxError;
+use tokio::runtime::{Builder, Runtime};
+
 use crate::{
     load::{Group, GroupLoad, Outcome, Span},
     report::{Goal, Row},
@@ -14,8 +17,13 @@ use crate::{
     subjects::{Run, Server, Subject, with_commas},
     target::{Store, Target},
 };
-use letsapp_core::storage::BoxError;
-use tokio::runtime::{Builder, Runtime};
+
+pub(super) const SUBJECT: Subject = Subject {
+    name: "group",
+    question: "Server's CPU time per delivery in a large group",
+    server: Server::Needed,
+    run,
+};
 
 const MEMBERS: usize = 1_024;
 const CONNECTED: usize = 1_000;
@@ -34,13 +42,6 @@ struct Costs {
     one: Outcome,
     eight: Outcome,
 }
-
-pub const SUBJECT: Subject = Subject {
-    name: "group",
-    question: "Server's CPU time per delivery in a large group",
-    server: Server::Needed,
-    run,
-};
 
 fn run(Run { scale, mut report, .. }: Run) -> Result<(), BoxError> {
     let bench = Bench {

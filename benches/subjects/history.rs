@@ -5,6 +5,9 @@
 
 use std::time::{Duration, Instant};
 
+use letsapp_core::{id::Seq, messages::Range, page::Limit, storage::BoxError};
+use tokio::runtime::Runtime;
+
 use crate::{
     compare::{Throughput, compare_rates},
     embedded::{Embedded, Participant},
@@ -15,20 +18,18 @@ use crate::{
     subjects::{NO_MONGODB, Run, Server, Subject, with_commas},
     target::Store,
 };
-use letsapp_core::{id::Seq, messages::Range, page::Limit, storage::BoxError};
-use tokio::runtime::Runtime;
 
-/// Messages in the short conversation.
-const SHORT: u64 = 1_000;
-
-const PAGE: Limit = Limit::new(50).expect("a page of 50 is allowed");
-
-pub const SUBJECT: Subject = Subject {
+pub(super) const SUBJECT: Subject = Subject {
     name: "history",
     question: "Time of a page from a long conversation, beside a short one",
     server: Server::NotNeeded,
     run,
 };
+
+/// Messages in the short conversation.
+const SHORT: u64 = 1_000;
+
+const PAGE: Limit = Limit::new(50).expect("a page of 50 is allowed");
 
 fn run(run: Run) -> Result<(), BoxError> {
     let (scale, runtime, mut report) = (run.scale, Runtime::new()?, run.report);

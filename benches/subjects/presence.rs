@@ -11,13 +11,6 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    compare::{Costs, compare_costs},
-    report::Row,
-    sample::{SplitMix, unix_milliseconds},
-    scale::Scale,
-    subjects::{Run, Server, Subject},
-};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use letsapp_core::{
@@ -33,15 +26,23 @@ use letsapp_core::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-/// Users who connect and disconnect in one round.
-const USERS: usize = 1_000;
+use crate::{
+    compare::{Costs, compare_costs},
+    report::Row,
+    sample::{SplitMix, unix_milliseconds},
+    scale::Scale,
+    subjects::{Run, Server, Subject},
+};
 
-pub const SUBJECT: Subject = Subject {
+pub(super) const SUBJECT: Subject = Subject {
     name: "presence",
     question: "Cost of a user who connects or disconnects",
     server: Server::NotNeeded,
     run,
 };
+
+/// Users who connect and disconnect in one round.
+const USERS: usize = 1_000;
 
 fn run(Run { scale, mut report, .. }: Run) -> Result<(), BoxError> {
     for watchers in [0, 10, 100] {

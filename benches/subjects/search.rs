@@ -32,7 +32,7 @@ use crate::{
     target::Store,
 };
 
-pub const SUBJECT: Subject = Subject {
+pub(super) const SUBJECT: Subject = Subject {
     name: "search",
     question: "Time of a search, by how frequent the words are",
     server: Server::NotNeeded,

@@ -14,6 +14,13 @@ use crate::{
     target::{Store, Target},
 };
 
+pub(super) const SUBJECT: Subject = Subject {
+    name: "sockets",
+    question: "Memory of an idle socket",
+    server: Server::Needed,
+    run,
+};
+
 /// Users who own the sockets. Signing up a user takes as long as connecting dozens of sockets.
 const USERS: usize = 20;
 
@@ -37,13 +44,6 @@ struct Idle {
     /// Sockets connected per second.
     connected_rate: f64,
 }
-
-pub const SUBJECT: Subject = Subject {
-    name: "sockets",
-    question: "Memory of an idle socket",
-    server: Server::Needed,
-    run,
-};
 
 fn run(Run { mut report, .. }: Run) -> Result<(), BoxError> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
