@@ -1,4 +1,4 @@
-//! Chromium, driven through chromedriver and [`fantoccini`].
+//! Starts Chromium, and controls it through chromedriver and [`fantoccini`].
 
 use std::io::{BufRead, BufReader};
 use std::ops::Deref;
@@ -16,7 +16,7 @@ use url::{ParseError, Url};
 use crate::missing::skip;
 use crate::process::{Process, Scratch, on_path};
 
-/// Nothing but the page under test: no first-run dialogues, no calls home.
+/// Flags for a browser that does nothing but show the page under test: no first-run dialogues, no background requests.
 const FLAGS: [&str; 13] = [
     "--headless=new",
     "--no-sandbox",
@@ -33,7 +33,7 @@ const FLAGS: [&str; 13] = [
     "--window-size=1280,800",
 ];
 
-/// A chromedriver. Its windows end when it is dropped, or with the process.
+/// Running chromedriver. Its windows are closed when it is dropped, or with the process.
 ///
 /// # Examples
 ///
@@ -54,26 +54,26 @@ pub struct Chromium {
     url: String,
     browser: PathBuf,
     windows: AtomicUsize,
-    /// Last, so that it goes after the browsers that write to it.
+    /// Dropped last, after the browsers that write to it have ended.
     profiles: Scratch,
 }
 
-/// One window, with a profile of its own: two of them are two people.
+/// Browser window with a profile of its own, so that two windows are two users.
 ///
-/// Derefs to fantoccini's client.
+/// Dereferences to fantoccini's client.
 #[derive(Clone, Debug)]
 pub struct Window(Client);
 
-/// What a window is shown on.
+/// Screen that a window is shown on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Screen {
-    /// 1280 by 800, with a mouse.
+    /// 1280 by 800 pixels, with a mouse.
     Desktop,
-    /// 390 by 844, with touch.
+    /// 390 by 844 pixels, with touch.
     Phone,
 }
 
-/// What the system prefers, as `prefers-color-scheme` tells the page.
+/// Preferred colour scheme of the system, which the page sees as `prefers-color-scheme`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColorScheme {
     /// Dark on light.
@@ -83,13 +83,13 @@ pub enum ColorScheme {
 }
 
 impl Chromium {
-    /// Starts chromedriver; blocks for a fraction of a second.
+    /// Starts chromedriver, and blocks for a fraction of a second until it listens.
     ///
-    /// `None` where there is no Chromium or no chromedriver, which has then been said on standard error.
+    /// Without Chromium or chromedriver on this machine, a message is written to standard error and the result is `None`.
     ///
     /// # Panics
     ///
-    /// If chromedriver is there but doesn't start; if it isn't there, and `CI` is set.
+    /// Panics if chromedriver is installed but doesn't start, or isn't installed and `CI` is set.
     pub fn start() -> Option<Self> {
         let browsers = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
         let (Some(driver), Some(browser)) = (on_path("chromedriver"), browsers.into_iter().find_map(on_path)) else {
@@ -101,7 +101,7 @@ impl Chromium {
         let mut driver = Process::spawn(
             Command::new(driver)
                 .args(["--port=0", "--log-level=SEVERE"])
-                // Crash dumps and the like of the browser's go there too.
+                // The browser writes crash dumps and the like there.
                 .env("HOME", profiles.path())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null()),
@@ -119,8 +119,8 @@ impl Chromium {
                         .to_owned(),
                 )
             })
-            .expect("chromedriver says where it listens");
-        // Read on, lest it block or fail when it has more to say.
+            .expect("chromedriver announces its port");
+        // Read to the end: chromedriver would block on a full pipe, or fail on a closed one.
         std::thread::spawn(move || lines.for_each(drop));
         let url = format!("http://127.0.0.1:{port}");
         Some(Self {
@@ -136,7 +136,7 @@ impl Chromium {
     ///
     /// # Panics
     ///
-    /// If the browser doesn't start.
+    /// Panics if the browser doesn't start.
     pub async fn window(&self, screen: Screen) -> Window {
         let number = self.windows.fetch_add(1, Ordering::Relaxed);
         let profile = self.profiles.path().join(format!("profile-{number}"));
@@ -162,11 +162,11 @@ impl Chromium {
 }
 
 impl Window {
-    /// Saves a picture of the page as PNG, and makes the directory for it.
+    /// Saves a screenshot of the page as PNG, and creates the directory if needed.
     ///
     /// # Panics
     ///
-    /// If there is no picture to be had, or the file can't be written.
+    /// Panics if the window is closed, or the file can't be written.
     pub async fn save_screenshot(&self, file: impl AsRef<Path>) {
         let file = file.as_ref();
         let picture = self.0.screenshot().await.expect("the window is open");
@@ -175,11 +175,11 @@ impl Window {
         saved.unwrap_or_else(|failure| panic!("{}: {failure}", file.display()));
     }
 
-    /// Sets which colour scheme the system prefers.
+    /// Sets the preferred colour scheme.
     ///
     /// # Panics
     ///
-    /// If the window is closed.
+    /// Panics if the window is closed.
     pub async fn prefer(&self, scheme: ColorScheme) {
         let value = match scheme {
             ColorScheme::Light => "light",
@@ -190,12 +190,13 @@ impl Window {
             .await;
     }
 
-    /// What was written to the console since last asked, violations of the content security policy and failed requests
-    /// included, each as `LEVEL: text`.
+    /// Returns what was written to the console since the last call, each entry as `LEVEL: text`.
+    ///
+    /// Violations of the content security policy and failed requests are entries too.
     ///
     /// # Panics
     ///
-    /// If the window is closed.
+    /// Panics if the window is closed.
     pub async fn console(&self) -> Vec<String> {
         let log = self.send("se/log", json!({"type": "browser"})).await;
         let entries = log.as_array().into_iter().flatten();
@@ -209,7 +210,7 @@ impl Window {
     ///
     /// # Panics
     ///
-    /// If the browser refuses the call.
+    /// Panics if the browser refuses the call.
     pub async fn devtools(&self, method: &str, parameters: Value) -> Value {
         self.send("goog/cdp/execute", json!({"cmd": method, "params": parameters}))
             .await
@@ -229,7 +230,7 @@ impl Deref for Window {
     }
 }
 
-/// A command that only chromedriver knows.
+/// Command that chromedriver adds to the WebDriver protocol.
 #[derive(Debug)]
 struct ChromeCommand {
     path: &'static str,

@@ -1,5 +1,7 @@
-//! Real services for LetsApp's tests: MongoDB, Redis, Chromium and our own server, each on loopback, each started by
-//! the test that needs it, and none left behind, not even by a test process that is killed.
+//! Starts real services for LetsApp's tests: MongoDB, Redis, Chromium and LetsApp's own server.
+//!
+//! Each listens on loopback, is started by the first test that needs it, and ends with the test process, even if that is
+//! killed.
 //!
 //! ```no_run
 //! # async fn test() {
@@ -8,10 +10,11 @@
 //! # }
 //! ```
 //!
-//! Everything here works from a plain `#[test]` and from any tokio runtime: what needs a runtime runs on the kit's own.
-//! A service that can't be had on this machine is skipped loudly, and is a failure where `CI` is set.
+//! All functions work in a plain `#[test]` and in any tokio runtime, since the crate has a runtime of its own. If a
+//! service isn't available on the machine, its tests are skipped with a message on standard error; with `CI` set, they
+//! fail.
 //!
-//! The kit is for tests only: it is never published, panics instead of returning errors, and runs on Unix.
+//! The crate is for tests only: it isn't published, panics instead of returning errors, and runs on Unix.
 
 pub mod chromium;
 pub mod mongodb;

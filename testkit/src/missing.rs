@@ -1,11 +1,13 @@
+//! Messages about services that aren't available.
+
 use std::fmt::Display;
 use std::io::{Write, stderr};
 
-/// Says that tests are skipped for want of a service, past the harness that hides the output of passing tests.
+/// Reports that tests are skipped because a service isn't available.
 ///
 /// # Panics
 ///
-/// Where `CI` is set: there, a skipped test would be a hole nobody sees.
+/// Panics if `CI` is set: there, nobody would notice that a test was skipped.
 pub(crate) fn skip(service: &str, reason: impl Display, remedy: &str) {
     let message = format!("no {service}: {reason}. {remedy}");
     assert!(
@@ -15,7 +17,8 @@ pub(crate) fn skip(service: &str, reason: impl Display, remedy: &str) {
     notice(&format!("TESTS SKIPPED, {message}"));
 }
 
-/// Writes a line to the real standard error.
+/// Writes a line to the process's standard error. `eprintln!` would be captured by the test harness, which drops the
+/// output of tests that pass.
 pub(crate) fn notice(line: &str) {
     let _ = writeln!(stderr().lock(), "\n### {line}\n");
 }

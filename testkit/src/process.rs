@@ -1,3 +1,5 @@
+//! Child processes and temporary directories that never outlive the test process.
+
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::TcpListener;
@@ -8,10 +10,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
-/// A child process that can't outlive the process that started it.
+/// Child process that can't outlive the process that started it.
 ///
-/// It lives in the process group of a watchdog, which reads from a pipe that only this process holds open. However
-/// this process ends, the pipe ends with it, and the watchdog kills the group: the child, the child's children, itself.
+/// The child is in the process group of a watchdog, which reads from a pipe that only this process holds open. However
+/// this process ends, the pipe is closed, and the watchdog kills the group: the child, the child's children, and itself.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -32,17 +34,17 @@ impl Process {
         }
     }
 
-    /// The process as the standard library sees it.
+    /// Returns the child of the standard library.
     pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.child
     }
 
-    /// The process's id.
+    /// Returns the process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Its exit status, once it has ended.
+    /// Returns the exit status, or `None` while the process runs.
     pub(crate) fn status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("only this handle waits for the child")
     }
@@ -55,7 +57,7 @@ impl Process {
         }
     }
 
-    /// Kills the process as a power cut would, and waits until it is gone.
+    /// Kills the process with SIGKILL, as a power cut would end it, and waits until it has ended.
     pub(crate) fn kill(&mut self) {
         self.signal(Signal::KILL);
         self.child.wait().expect("only this handle waits for the child");
@@ -71,7 +73,7 @@ impl Drop for Process {
     }
 }
 
-/// A temporary directory that is removed when this process ends, however it ends.
+/// Temporary directory that is removed when this process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     directory: TempDir,
@@ -101,14 +103,14 @@ impl Drop for Scratch {
     }
 }
 
-/// Finds a TCP port on loopback for a service that must come back at the same address. All others ask for port 0.
+/// Returns a free TCP port on loopback, for a service that is restarted at the same address. Others listen on port 0.
 ///
-/// It is below the range from which the system takes the ports of outgoing connections: there, a client that retries
-/// could sit on the port of a service that restarts.
+/// The port is below the range that the system uses for outgoing connections: within it, a client that retries could
+/// occupy the port of a service that restarts.
 ///
 /// # Panics
 ///
-/// If every port is taken.
+/// Panics if every port is taken.
 pub fn free_port() -> u16 {
     let random = RandomState::new();
     (0_u32..)
@@ -117,7 +119,7 @@ pub fn free_port() -> u16 {
         .expect("one of 20,000 ports is free")
 }
 
-/// Looks a program up on `PATH`.
+/// Returns the path of a program on `PATH`.
 pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
@@ -125,8 +127,9 @@ pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// A shell that waits for the end of this process, then runs `script` with `arguments`. It leads a process group of
-/// its own, so that Ctrl-C in a terminal doesn't end it first.
+/// Starts a shell that waits until this process ends, then runs `script` with `arguments`.
+///
+/// The shell leads a process group of its own, so that Ctrl-C in a terminal doesn't end it first.
 fn sentinel(script: &str, arguments: &[&Path]) -> io::Result<Child> {
     Command::new("/bin/sh")
         .args([

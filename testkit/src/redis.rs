@@ -1,4 +1,4 @@
-//! Redis: one server shared by a test process, or servers of one's own to break.
+//! Starts Redis: one server for all tests of a process, or servers for a single test that kills or pauses them.
 //!
 //! `LETSAPP_TEST_REDIS_URL` names a server to use for [`shared`] instead. Otherwise `redis-server` comes from `PATH`.
 
@@ -15,16 +15,17 @@ use crate::missing::skip;
 use crate::process::{Process, Scratch, free_port, on_path};
 use crate::{block_on, until};
 
+/// Time that a server has to answer or end. Redis takes milliseconds, but the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The URL of a Redis server that all tests of this process share, started by the first that asks. Others use it too:
-/// keys and channels need names of one's own.
+/// Returns the URL of a Redis server that all tests of this process share, started by the first call.
 ///
-/// `None` where there is no Redis to be had, which has then been said on standard error; the test returns.
+/// Tests have to use unique names for keys and channels. Without Redis on this machine, a message is written to standard
+/// error and the result is `None`: the test should return.
 ///
 /// # Panics
 ///
-/// If Redis is there but doesn't start; if it isn't there, and `CI` is set.
+/// Panics if Redis is installed but doesn't start, or isn't installed and `CI` is set.
 pub fn shared() -> Option<&'static str> {
     static EXTERNAL: OnceLock<Option<String>> = OnceLock::new();
     static OWN: OnceLock<Option<Redis>> = OnceLock::new();
@@ -38,7 +39,7 @@ pub fn shared() -> Option<&'static str> {
     external.or_else(|| OWN.get_or_init(Redis::start).as_ref().map(Redis::url))
 }
 
-/// A Redis server of one's own, which keeps nothing on disk. Ends when dropped, or with the process.
+/// Redis server for one test, without persistence. Ends when dropped, or with the process.
 #[derive(Debug)]
 pub struct Redis {
     program: PathBuf,
@@ -50,11 +51,13 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts a server, and blocks until it answers, which takes no time.
+    /// Starts a server, and blocks for some milliseconds until it answers.
+    ///
+    /// Returns `None` as [`shared`] does.
     ///
     /// # Panics
     ///
-    /// If Redis is there but doesn't start; if it isn't there, and `CI` is set.
+    /// Panics if Redis is installed but doesn't start, or isn't installed and `CI` is set.
     pub fn start() -> Option<Self> {
         let Some(program) = on_path("redis-server") else {
             skip(
@@ -82,12 +85,12 @@ impl Redis {
         Some(redis)
     }
 
-    /// Where it listens.
+    /// Returns the URL of the server.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Kills the server as a power cut would; all it held is gone.
+    /// Kills the server, as a power cut would. Its data is lost.
     pub fn kill(&self) {
         self.with(|process| *process = None);
     }
@@ -96,18 +99,18 @@ impl Redis {
     ///
     /// # Panics
     ///
-    /// If it doesn't.
+    /// Panics if the server doesn't start again.
     pub fn restart(&self) {
         self.kill();
         assert!(self.launch(), "redis-server doesn't start again");
     }
 
-    /// Stops the server in its tracks: its connections stay open, and nobody answers.
+    /// Stops the server with SIGSTOP: its connections stay open, but no request is answered.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets a paused server go on.
+    /// Continues a paused server.
     pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
@@ -120,7 +123,7 @@ impl Redis {
         });
     }
 
-    /// Whether the server came up on its port.
+    /// Starts the process, and returns whether it listens on its port.
     fn launch(&self) -> bool {
         let mut process = Process::spawn(
             Command::new(&self.program)
@@ -151,7 +154,7 @@ impl Redis {
     }
 }
 
-/// Whether the process of this id is the one that listens.
+/// Returns whether the process with this id is the one that listens on the port.
 fn answers(port: u16, id: u32) -> bool {
     let ask = || {
         let mut connection = TcpStream::connect(("127.0.0.1", port))?;

@@ -1,10 +1,12 @@
+//! Runtime of the crate itself, for tests without one, or with a paused clock.
+
 use std::panic::resume_unwind;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// Where the kit itself waits: the runtimes of tests come and go, and some have a clock that is not the time.
+/// Runtime for the crate's own waiting, since runtimes of tests come and go, and some have a paused clock.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()
         .worker_threads(1)
@@ -14,13 +16,13 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .expect("the system gives a test process one more thread")
 });
 
-/// Runs a future to its end on a thread of its own, and blocks the calling thread for as long.
+/// Runs a future on a new thread, and blocks the calling thread until the future is done.
 ///
-/// May be called from anywhere, from inside a runtime too.
+/// Works anywhere, even inside a runtime.
 ///
 /// # Panics
 ///
-/// If the future panics.
+/// Panics if the future does.
 pub fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
     let run = || {
         let runtime = Builder::new_current_thread().enable_all().build();
@@ -31,7 +33,7 @@ pub fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
     std::thread::scope(|scope| scope.spawn(run).join()).unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Runs a future on the kit's own runtime without blocking the caller's.
+/// Runs a future on the crate's own runtime, without blocking the caller's.
 pub(crate) async fn run<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
     RUNTIME
         .spawn(future)
@@ -39,7 +41,7 @@ pub(crate) async fn run<T: Send + 'static>(future: impl Future<Output = T> + Sen
         .unwrap_or_else(|failure| resume_unwind(failure.into_panic()))
 }
 
-/// Waits in real time, whatever the caller's clock says.
+/// Waits in real time, even if the clock of the caller's runtime is paused.
 pub(crate) async fn pause(duration: Duration) {
     run(async move { tokio::time::sleep(duration).await }).await;
 }

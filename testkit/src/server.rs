@@ -1,4 +1,4 @@
-//! Our own binary as a process: started, listened to, ended politely or not.
+//! Runs the `letsapp-server` binary as a process: starts it, reads its output, and ends it by a signal.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -14,12 +14,15 @@ use rustix::process::Signal;
 use crate::process::Process;
 use crate::until_some;
 
-const START: Duration = Duration::from_secs(60);
-const END: Duration = Duration::from_secs(30);
+/// Time that a server has to listen. It takes less than a second, but not on a machine that is busy with a build.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How to start a server: the same again and again, if a test asks for it.
+/// Time that a process has to end, which takes seconds if the server waits for its connections.
+const END_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Command that starts a server, as often as a test needs it.
 ///
-/// The `LETSAPP_…` variables of whoever runs the tests don't reach it.
+/// `LETSAPP_…` variables in the environment of the tests aren't passed on.
 ///
 /// # Examples
 ///
@@ -43,29 +46,29 @@ pub struct Binary {
     directory: Option<PathBuf>,
 }
 
-/// A server that listens. Killed when dropped, and when the test process ends.
+/// Running server. Killed when dropped, and when the test process ends.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it serves its users.
+    /// Address of the public listener.
     pub address: SocketAddr,
-    /// Where it serves its operator.
+    /// Address of the admin listener.
     pub admin_address: SocketAddr,
     output: Output,
 }
 
-/// What is left of a process that ended by itself.
+/// Result of a process that ended by itself.
 #[derive(Clone, Debug)]
 pub struct Ended {
-    /// How it ended.
+    /// Exit status.
     pub status: ExitStatus,
-    /// All it wrote to standard output.
+    /// Complete standard output.
     pub stdout: String,
-    /// All it wrote to standard error.
+    /// Complete standard error.
     pub stderr: String,
 }
 
 impl Binary {
-    /// Names the program.
+    /// Creates the command for the program at `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -89,21 +92,21 @@ impl Binary {
         self
     }
 
-    /// Sets the working directory, where the server keeps its data unless told otherwise.
+    /// Sets the working directory, in which the server keeps its data by default.
     #[must_use]
     pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
         self
     }
 
-    /// Starts the server, and waits until it says that it listens.
+    /// Starts the server, and waits until it announces its addresses.
     ///
     /// # Panics
     ///
-    /// If it ends instead, or doesn't listen within a minute; the message has what it wrote to standard error.
+    /// Panics if the server ends instead, or doesn't listen within a minute. The message has its standard error.
     pub async fn start(&self) -> Running {
         let mut output = Output::of(self);
-        let addresses = until_some(START, || {
+        let addresses = until_some(START_TIMEOUT, || {
             let ended = output.process.status();
             let addresses = output.stdout.text().lines().find_map(ready_line);
             if let (Some(status), None) = (ended, addresses) {
@@ -126,7 +129,7 @@ impl Binary {
     ///
     /// # Panics
     ///
-    /// If it still runs after half a minute.
+    /// Panics if the program still runs after half a minute.
     pub async fn run(&self) -> Ended {
         let mut output = Output::of(self);
         let status = output.ended().await;
@@ -139,48 +142,48 @@ impl Binary {
 }
 
 impl Running {
-    /// The base of its URLs, without a slash at the end.
+    /// Returns the base URL of the public listener, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The base of the URLs on its admin listener, without a slash at the end.
+    /// Returns the base URL of the admin listener, without a slash at the end.
     pub fn admin_url(&self) -> String {
         format!("http://{}", self.admin_address)
     }
 
-    /// The process's id, for measuring it.
+    /// Returns the process id, for reading its CPU time and memory.
     pub fn id(&self) -> u32 {
         self.output.process.id()
     }
 
-    /// All it wrote to standard output so far.
+    /// Returns the standard output so far.
     pub fn stdout(&self) -> String {
         self.output.stdout.text()
     }
 
-    /// All it wrote to standard error so far.
+    /// Returns the standard error so far.
     pub fn stderr(&self) -> String {
         self.output.stderr.text()
     }
 
-    /// Kills it as a power cut would.
+    /// Kills the server, as a power cut would.
     pub fn kill9(&mut self) {
         self.output.process.kill();
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Sends SIGTERM, and waits until the server has ended.
     ///
     /// # Panics
     ///
-    /// If it still runs after half a minute.
+    /// Panics if the server still runs after half a minute.
     pub async fn terminate(&mut self) -> ExitStatus {
         self.output.process.signal(Signal::TERM);
         self.output.ended().await
     }
 }
 
-/// A process and what it writes.
+/// Process with its output.
 #[derive(Debug)]
 struct Output {
     process: Process,
@@ -212,11 +215,11 @@ impl Output {
     }
 
     async fn ended(&mut self) -> ExitStatus {
-        until_some(END, || std::future::ready(self.process.status())).await
+        until_some(END_TIMEOUT, || std::future::ready(self.process.status())).await
     }
 }
 
-/// Reads a pipe to its end, so that the process never blocks on it.
+/// Reads a pipe to its end on a thread, so that the process never blocks on writing.
 #[derive(Debug)]
 struct Collector {
     text: Arc<Mutex<Vec<u8>>>,
@@ -245,7 +248,7 @@ impl Collector {
         String::from_utf8_lossy(&self.text.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
-    /// All of it, once the process has ended.
+    /// Waits for the end of the pipe, and returns the whole text.
     fn finish(&mut self) -> String {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -254,6 +257,7 @@ impl Collector {
     }
 }
 
+/// Reads the two addresses from the line that the server writes once it listens.
 fn ready_line(line: &str) -> Option<(SocketAddr, SocketAddr)> {
     let (address, admin) = line
         .strip_prefix("letsapp-server listening on http://")?
@@ -280,7 +284,7 @@ mod tests {
             assert_eq!(server.url(), "http://127.0.0.1:8080");
             assert_eq!(server.admin_url(), "http://127.0.0.1:8081");
             assert_eq!(server.terminate().await.code(), Some(7));
-            until_some(END, || {
+            until_some(END_TIMEOUT, || {
                 std::future::ready(server.stderr().contains("bye").then_some(()))
             })
             .await;
@@ -296,7 +300,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "before it listened:\nno such store")]
     fn a_server_that_fails_to_start_says_why() {
-        // Not the kit's runtime: the panic's message must reach the harness.
+        // On this thread, as the harness doesn't see the message of a panic on another one.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -327,7 +331,7 @@ mod tests {
                 },
             )
         });
-        // The grandchild held the other end.
+        // The pipe only ends once the grandchild, which inherited it, has ended too.
         assert_eq!(pipe.finish(), "");
     }
 }

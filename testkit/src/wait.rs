@@ -1,3 +1,5 @@
+//! Waiting for conditions instead of sleeping.
+
 use std::panic::Location;
 use std::time::Duration;
 
@@ -5,11 +7,11 @@ use crate::runtime::pause;
 
 /// Waits until `condition` holds.
 ///
-/// The deadline is in real time, also under a paused tokio clock.
+/// `deadline` counts in real time, even if tokio's clock is paused.
 ///
 /// # Panics
 ///
-/// If the condition doesn't hold by the deadline; the message names the caller.
+/// Panics if the condition doesn't hold by the deadline. The message names the caller.
 ///
 /// # Examples
 ///
@@ -31,11 +33,11 @@ where
     poll(deadline, attempt, Location::caller())
 }
 
-/// Waits until `attempt` yields something, and returns it.
+/// Waits until `attempt` returns a value, and returns that.
 ///
 /// # Panics
 ///
-/// If there is nothing by the deadline; the message names the caller.
+/// Panics if there is none by the deadline. The message names the caller.
 #[track_caller]
 pub fn until_some<T, F>(deadline: Duration, attempt: impl FnMut() -> F) -> impl Future<Output = T>
 where

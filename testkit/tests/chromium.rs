@@ -1,4 +1,4 @@
-//! The browser that the kit starts.
+//! Tests of the browser that the crate starts.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -41,7 +41,7 @@ async fn a_phone_is_narrow_and_may_be_dark() {
 }
 
 #[tokio::test]
-async fn the_console_and_a_picture_tell_what_a_page_did() {
+async fn the_console_and_a_screenshot_can_be_read() {
     let Some(chromium) = Chromium::start() else { return };
     let window = chromium.window(Screen::Desktop).await;
     window.goto(PAGE).await.unwrap();
@@ -59,13 +59,13 @@ async fn the_console_and_a_picture_tell_what_a_page_did() {
     assert!(std::fs::read(file).unwrap().starts_with(b"\x89PNG"));
 }
 
-/// A page with storage, which `data:` has not.
+/// Serves empty pages, which have local storage, unlike `data:` URLs.
 fn serve_empty_pages() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let page = format!("http://{}/", listener.local_addr().expect("it is bound"));
     std::thread::spawn(move || {
         for mut connection in listener.incoming().flatten() {
-            // Unread requests would turn the end of the connection into a reset.
+            // An unread request would turn the end of the connection into a reset.
             let _ = connection.read(&mut [0; 8192]);
             let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         }

@@ -1,4 +1,4 @@
-//! The replica sets that the kit starts.
+//! Tests of the replica sets that the crate starts.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::error::Result;
 use mongodb::options::WriteConcern;
 
+/// Time for an election, which takes a second or two, but not on a machine that is busy with a build.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 async fn write(uri: String) -> Result<()> {

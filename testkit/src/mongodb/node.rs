@@ -1,4 +1,4 @@
-//! One `mongod`.
+//! A single `mongod` process.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,11 +14,11 @@ use tokio::time::timeout;
 use crate::process::{Process, free_port};
 use crate::runtime::pause;
 
-/// Set on the way to `exec`: some systems give a process few file descriptors unless it asks for what it may have,
-/// and a test run makes hundreds of databases with dozens of files each.
+/// Shell script that raises the limit of open files and runs its arguments. Some systems allow a process few unless it
+/// asks for more, and a test run creates hundreds of databases with dozens of files each.
 const RAISE_FILE_LIMIT: &str = r#"ulimit -n "$(ulimit -Hn)" 2>/dev/null; exec "$@""#;
 
-/// A member of a replica set, at one address for its whole life, running or not.
+/// Node at one address for its whole life, running or not.
 pub(super) struct Mongod {
     address: Address,
     directory: PathBuf,
@@ -26,12 +26,12 @@ pub(super) struct Mongod {
     process: Option<Process>,
 }
 
-/// What a node is started to be.
+/// Role that a node is started for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// One of a replica set.
+    /// Member of a replica set.
     Member,
-    /// On its own, without an oplog.
+    /// Server of its own, without an oplog.
     Standalone,
 }
 
@@ -55,7 +55,7 @@ impl Mongod {
     ///
     /// # Errors
     ///
-    /// The end of the node's log, if it ended instead: another process may have been quicker to take the port.
+    /// Returns the end of the node's log if it ended instead, as it does if another process took the port meanwhile.
     pub(super) async fn listens(&mut self) -> Result<(), String> {
         loop {
             if !self.runs() {
@@ -70,7 +70,7 @@ impl Mongod {
         }
     }
 
-    /// Starts the program, on the same port and files as ever.
+    /// Starts the program, with the same port and files as before.
     pub(super) fn restart(&mut self, program: &Path) {
         self.kill();
         let process = Process::spawn(
@@ -89,7 +89,7 @@ impl Mongod {
                     Part::Standalone => &[],
                 })
                 .args(["--wiredTigerCacheSizeGB", "0.5"])
-                // Three journal files of 100 MB each would be laid out before anything is written.
+                // By default, three journal files of 100 MB each are allocated before anything is written.
                 .args(["--wiredTigerEngineConfigString", "log=(file_max=32MB)"])
                 .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
                 .args(["--quiet", "--logappend", "--logpath"])
@@ -106,12 +106,12 @@ impl Mongod {
         self.address
     }
 
-    /// Whether the node's process is there, paused or not.
+    /// Returns whether the node's process exists, paused or not.
     pub(super) fn runs(&mut self) -> bool {
         self.process.as_mut().is_some_and(|process| process.status().is_none())
     }
 
-    /// The end of the node's log, for the person who looks at a failure.
+    /// Returns the end of the node's log, for the message of a failed test.
     fn log(&self) -> String {
         let log = std::fs::read_to_string(self.directory.join("mongod.log")).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
@@ -129,12 +129,12 @@ impl Mongod {
     }
 }
 
-/// Where a node listens, on loopback.
+/// Port of a node, on loopback.
 #[derive(Clone, Copy)]
 pub(super) struct Address(u16);
 
 impl Address {
-    /// Runs a command on this node alone; `None` if it doesn't answer.
+    /// Runs a command on this node, not on the primary. Returns `None` if the node doesn't answer within a second.
     pub(super) async fn command(self, command: Document) -> Option<Document> {
         let options = ClientOptions::builder()
             .hosts(vec![ServerAddress::Tcp {
@@ -144,7 +144,7 @@ impl Address {
             .direct_connection(true)
             .build();
         let answer = async {
-            // The driver would wait half a second after a refused connection.
+            // Tried first, as the driver would wait half a second after a refused connection.
             tokio::net::TcpStream::connect(("127.0.0.1", self.0)).await.ok()?;
             let client = Client::with_options(options).expect("the options agree with each other");
             client.database("admin").run_command(command).await.ok()
@@ -152,7 +152,7 @@ impl Address {
         timeout(Duration::from_secs(1), answer).await.ok().flatten()
     }
 
-    /// What part the node plays in its replica set, by its own account.
+    /// Asks the node for its role in the replica set.
     pub(super) async fn role(self) -> Role {
         let Some(hello) = self.command(doc! {"hello": 1}).await else {
             return Role::Neither;
@@ -172,17 +172,19 @@ impl std::fmt::Display for Address {
     }
 }
 
-/// What a node says of itself.
+/// Role of a node in its replica set, as reported by the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Accepts writes, since an election; later elections have greater ids.
+    /// Accepts writes, since the election with this id. Later elections have greater ids.
     Primary(ObjectId),
+    /// Follows a primary.
     Secondary,
-    /// Starts, or doesn't answer.
+    /// Is starting, or doesn't answer.
     Neither,
 }
 
 impl Role {
+    /// Returns whether the node is a working member of its set.
     pub(super) fn takes_part(self) -> bool {
         self != Self::Neither
     }

@@ -1,3 +1,5 @@
+//! Replica sets whose nodes a test can kill, pause and restart.
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,9 +14,10 @@ use crate::process::Scratch;
 use crate::runtime::run;
 use crate::{block_on, until, until_some};
 
+/// Time for a start or an election, which take a few seconds, but not on a machine that is busy with a build.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A replica set of one's own, for tests that kill, pause and restart its nodes. Ends when dropped, or with the process.
+/// Replica set for one test that kills, pauses or restarts its nodes. Ends when dropped, or with the process.
 ///
 /// # Examples
 ///
@@ -36,23 +39,23 @@ struct Inner {
     program: &'static Path,
     uri: Uri,
     nodes: Mutex<Vec<Mongod>>,
-    /// Last, so that it goes after those who write to it.
+    /// Dropped last, after the nodes that write to it have ended.
     _files: Scratch,
 }
 
-/// One node of a replica set.
+/// Node of a replica set, by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Node(usize);
 
 impl ReplicaSet {
     /// Starts a replica set, and blocks until it has a primary and all its nodes are in sync.
     ///
-    /// A primary that doesn't answer is replaced after about a second. `None` where there is no MongoDB to be had, which
-    /// has then been said on standard error.
+    /// The set replaces a primary that doesn't answer after about a second. Without MongoDB on this machine, a message is
+    /// written to standard error and the result is `None`.
     ///
     /// # Panics
     ///
-    /// If MongoDB is there but doesn't start; if it isn't there, and `CI` is set.
+    /// Panics if MongoDB is available but doesn't start, or isn't available and `CI` is set.
     pub fn of(nodes: usize) -> Option<Self> {
         let program = program()?;
         let files = Scratch::new("mongodb");
@@ -71,43 +74,43 @@ impl ReplicaSet {
         Some(set)
     }
 
-    /// The address of the set, of all its nodes.
+    /// Returns the address of the set, with all its nodes.
     pub fn uri(&self) -> &Uri {
         &self.0.uri
     }
 
-    /// Every node of the set.
+    /// Returns all nodes of the set.
     pub fn nodes(&self) -> Vec<Node> {
         (0..self.lock().len()).map(Node).collect()
     }
 
-    /// Waits until a node accepts writes, and says which.
+    /// Waits until a node accepts writes, and returns it.
     ///
     /// # Panics
     ///
-    /// If there is none within a minute.
+    /// Panics if there is none within a minute.
     pub async fn await_primary(&self) -> Node {
         let set = self.clone();
         run(async move { until_some(DEADLINE, || set.primary()).await }).await
     }
 
-    /// Kills the primary as a power cut would.
+    /// Kills the primary, as a power cut would, and returns it.
     pub async fn kill_primary(&self) -> Node {
         let primary = self.await_primary().await;
         self.kill(primary);
         primary
     }
 
-    /// Kills a node as a power cut would. Its files stay.
+    /// Kills a node, as a power cut would. Its files stay.
     pub fn kill(&self, node: Node) {
         self.lock()[node.0].kill();
     }
 
-    /// Starts a node again, and waits until it takes part in the set.
+    /// Starts a node again, and waits until it is a working member of the set.
     ///
     /// # Panics
     ///
-    /// If it doesn't within a minute.
+    /// Panics if it isn't within a minute.
     pub async fn restart(&self, node: Node) {
         let address = {
             let mut nodes = self.lock();
@@ -121,16 +124,17 @@ impl ReplicaSet {
         .await;
     }
 
-    /// Stops a node in its tracks: its connections stay open, and nobody answers.
+    /// Stops a node with SIGSTOP: its connections stay open, but no request is answered.
     pub fn pause(&self, node: Node) {
         self.lock()[node.0].signal(Signal::STOP);
     }
 
-    /// Lets a paused node go on.
+    /// Continues a paused node.
     pub fn resume(&self, node: Node) {
         self.lock()[node.0].signal(Signal::CONT);
     }
 
+    /// Configures the set, and waits until every node is a working member and one is the primary.
     async fn initiate(&self) {
         let addresses: Vec<_> = self.lock().iter().map(Mongod::address).collect();
         let answer = addresses[0]
@@ -143,7 +147,7 @@ impl ReplicaSet {
         self.await_primary().await;
     }
 
-    /// The node elected last, of those that say that they are the primary.
+    /// Returns the primary. Of several nodes that claim the role, the one elected last is right.
     async fn primary(&self) -> Option<Node> {
         let mut roles = JoinSet::new();
         for (index, node) in self.lock().iter_mut().enumerate() {
@@ -168,7 +172,7 @@ impl ReplicaSet {
     }
 }
 
-/// Starts the nodes; tries again where another process took a port meanwhile.
+/// Starts the nodes. Tries again if another process took a port in the meantime.
 pub(super) async fn start_all(program: &Path, files: &Path, count: usize, part: Part) -> Vec<Mongod> {
     let mut reason = String::new();
     'attempt: for _ in 0..3 {
@@ -184,7 +188,8 @@ pub(super) async fn start_all(program: &Path, files: &Path, count: usize, part: 
     panic!("mongod doesn't start; the end of its log:\n{reason}")
 }
 
-/// Elections are ten times as hasty as by default, so that a failover takes a second or two.
+/// Returns the configuration of the set. Its elections are ten times as fast as by default, so that a failover takes a
+/// second or two.
 fn configuration(addresses: &[Address]) -> Document {
     let members = addresses
         .iter()

@@ -1,24 +1,27 @@
+//! Plain `mongod`, without a replica set.
+
 use super::node::{Mongod, Part};
 use super::replica_set::start_all;
 use super::{Uri, program};
 use crate::block_on;
 use crate::process::Scratch;
 
-/// A server that is no replica set, as a plain `mongod` is. Ends when dropped, or with the process.
+/// Server that isn't a replica set, as `mongod` is by default. Ends when dropped, or with the process.
 pub struct Standalone {
     uri: Uri,
     _node: Vec<Mongod>,
-    /// Last, so that it goes after the one who writes to it.
+    /// Dropped last, after the node that writes to it has ended.
     _files: Scratch,
 }
 
 impl Standalone {
-    /// Starts it, and blocks until it listens. `None` where there is no MongoDB to be had, which has then been said on
-    /// standard error.
+    /// Starts the server, and blocks until it listens.
+    ///
+    /// Without MongoDB on this machine, a message is written to standard error and the result is `None`.
     ///
     /// # Panics
     ///
-    /// If MongoDB is there but doesn't start; if it isn't there, and `CI` is set.
+    /// Panics if MongoDB is available but doesn't start, or isn't available and `CI` is set.
     pub fn start() -> Option<Self> {
         let program = program()?;
         let files = Scratch::new("mongodb");
@@ -31,7 +34,7 @@ impl Standalone {
         })
     }
 
-    /// The address of the server.
+    /// Returns the address of the server.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }

@@ -1,13 +1,18 @@
+//! Connection strings.
+
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use mongodb::Client;
 use mongodb::bson::oid::ObjectId;
 
+/// Start of the names of databases for tests.
 const PREFIX: &str = "letsapp_test_";
-const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
-/// The connection string of a deployment, without a database.
+/// Age from which a database can't belong to a test that still runs.
+const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// Connection string of a deployment, without a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Uri {
     authority: String,
@@ -15,7 +20,7 @@ pub struct Uri {
 }
 
 impl Uri {
-    /// Takes a connection string apart; a database in it is left out.
+    /// Parses a connection string, and leaves out its database.
     pub(super) fn new(connection_string: &str) -> Self {
         let (start, options) = match connection_string.split_once('?') {
             Some((start, options)) => (start, Some(options.to_owned())),
@@ -31,7 +36,7 @@ impl Uri {
         }
     }
 
-    /// The connection string for a database of the given name.
+    /// Returns the connection string for the database with this name.
     pub fn database_uri(&self, name: &str) -> String {
         match &self.options {
             Some(options) => format!("{}/{name}?{options}", self.authority),
@@ -39,12 +44,12 @@ impl Uri {
         }
     }
 
-    /// The connection string for a database that nobody else uses.
+    /// Returns the connection string for a new database that no other test uses.
     pub fn unique_database_uri(&self) -> String {
         self.database_uri(&format!("{PREFIX}{}", ObjectId::new().to_hex()))
     }
 
-    /// Drops what earlier runs left on a server that outlives them.
+    /// Drops the databases that earlier runs left on a server that isn't started by the tests.
     pub(super) fn drop_abandoned_databases(&self) {
         let uri = self.to_string();
         let cleaned = crate::block_on(async move {
@@ -52,7 +57,7 @@ impl Uri {
             for name in client.list_database_names().await? {
                 let made = name.strip_prefix(PREFIX).and_then(|id| ObjectId::parse_str(id).ok());
                 let age = made.and_then(|id| SystemTime::now().duration_since(id.timestamp().to_system_time()).ok());
-                if age.is_some_and(|age| age > ABANDONED) {
+                if age.is_some_and(|age| age > ABANDONED_AFTER) {
                     client.database(&name).drop().await?;
                 }
             }

@@ -1,0 +1,23 @@
+//! Load client that costs as little as possible, as it shares the machine with the server that it measures.
+//!
+//! It has one thread and a WebSocket client written by hand; frames are put together from prepared parts, and read by
+//! looking for the few fields that matter. It is no client to imitate, but it checks what it counts: an error, or a
+//! message that is out of order, missing or duplicated, ends the run.
+
+mod frame;
+mod group;
+mod http;
+mod meter;
+mod pairs;
+mod schedule;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    group::{Group, GroupLoad},
+    http::Http,
+    meter::{Outcome, Span},
+    pairs::{Pace, Pair, PairLoad, Receipts},
+    socket::{Endpoint, Socket},
+};
