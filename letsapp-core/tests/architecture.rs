@@ -68,6 +68,15 @@ fn a_file_that_uses_a_name_which_it_re_exports_imports_it() {
 }
 
 #[test]
+fn a_path_that_begins_at_a_module_of_the_file_is_an_import() {
+    let imports = Imports::of(&crate_of(&[
+        ("ports", "mod part; pub fn whole() { part::half(); }"),
+        ("ports::part", "pub fn half() { super::whole(); }"),
+    ]));
+    assert_eq!(imports.cycles(), [["ports", "ports::part"]]);
+}
+
+#[test]
 fn code_for_tests_is_exempt() {
     let imports = Imports::of(&crate_of(&[
         (
@@ -305,7 +314,8 @@ impl<'ast> Visit<'ast> for Scan {
         let names: Vec<_> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         if let Some(first) = names.first() {
             self.mentioned.insert(first.clone());
-            if matches!(first.as_str(), "crate" | "super" | "self") && names.len() > 1 {
+            if names.len() > 1 {
+                // Of another crate, or of a name imported above, unless it begins at a module of this crate.
                 self.imports.push(names);
             }
         }

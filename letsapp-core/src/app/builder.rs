@@ -27,6 +27,21 @@ pub struct LetsAppBuilder {
     rules: Rules,
 }
 
+impl LetsApp {
+    /// Starts to build one.
+    pub fn builder() -> LetsAppBuilder {
+        LetsAppBuilder::default()
+    }
+
+    /// Builds one in memory, with everything else as it is by default.
+    ///
+    /// # Errors
+    /// None in practice: the store in memory does not fail.
+    pub async fn in_memory() -> Result<Self, RepositoryError> {
+        Self::builder().build().await
+    }
+}
+
 impl LetsAppBuilder {
     /// Keeps everything in this store.
     #[must_use]

@@ -93,19 +93,6 @@ impl LetsApp {
         }
     }
 
-    /// Starts to build one.
-    pub fn builder() -> LetsAppBuilder {
-        LetsAppBuilder::default()
-    }
-
-    /// Builds one in memory, with everything else as it is by default.
-    ///
-    /// # Errors
-    /// None in practice: the store in memory does not fail.
-    pub async fn in_memory() -> Result<Self, RepositoryError> {
-        Self::builder().build().await
-    }
-
     /// Returns the service of accounts and sessions.
     pub fn auth(&self) -> &AuthService {
         &self.parts.auth

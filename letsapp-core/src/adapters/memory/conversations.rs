@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
+use super::chats;
 use super::chats::{read, write};
-use super::{Gate, chats};
+use super::gate::Gate;
 use crate::domain::conversation::{Conversation, Head, Roster};
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::{Member, PreferencesPatch};

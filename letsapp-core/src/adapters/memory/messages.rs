@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 
 use async_trait::async_trait;
 
+use super::chats;
 use super::chats::{read, write};
-use super::{Gate, chats};
+use super::gate::Gate;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
 use crate::domain::search::{Hit, Search};

@@ -5,6 +5,7 @@
 mod chats;
 mod contacts;
 mod conversations;
+mod gate;
 mod keys;
 mod log;
 mod messages;
@@ -12,13 +13,13 @@ mod record;
 mod sessions;
 mod users;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use self::contacts::MemoryContacts;
 use self::conversations::MemoryConversations;
+use self::gate::Gate;
 use self::keys::MemoryKeys;
 use self::messages::MemoryMessages;
 use self::sessions::MemorySessions;
@@ -163,26 +164,4 @@ struct Data {
     ties: contacts::Shared,
     chats: chats::Shared,
     rings: keys::Shared,
-}
-
-/// Whether an instance is open: every call passes here first.
-#[derive(Clone, Debug, Default)]
-struct Gate(Arc<AtomicBool>);
-
-impl Gate {
-    fn pass(&self) -> Result<(), RepositoryError> {
-        if self.0.load(Ordering::Acquire) {
-            Err(RepositoryError::unavailable("the store is closed"))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn shut(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no step panics half-way")
 }

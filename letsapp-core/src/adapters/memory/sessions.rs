@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
-use super::{Gate, lock};
+use super::gate::{Gate, lock};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::{Generation, Session, TokenHash};
 use crate::domain::timestamp::Timestamp;

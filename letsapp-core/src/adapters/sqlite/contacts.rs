@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
-use super::Inner;
+use super::database::Database;
 use super::values::integer;
 use crate::domain::contact::{Block, Contact, Tie};
 use crate::domain::id::UserId;
 use crate::ports::{ContactRepository, RepositoryError};
 
-pub(super) struct SqliteContacts(pub(super) Arc<Inner>);
+pub(super) struct SqliteContacts(pub(super) Arc<Database>);
 
 const PUT: &str = "
     INSERT INTO contacts (owner_id, user_id, alias, added_at) VALUES (?1, ?2, ?3, ?4)

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
+use super::database::Database;
 use super::transaction::Transaction;
 use super::values::{array, integer};
-use super::{Inner, heads, members, purge};
+use super::{heads, members, purge};
 use crate::domain::conversation::{Conversation, Head, Roster};
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::{Member, PreferencesPatch};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Advance, Advanced, ConversationRepository, Creation, RepositoryError};
 
-pub(super) struct SqliteConversations(pub(super) Arc<Inner>);
+pub(super) struct SqliteConversations(pub(super) Arc<Database>);
 
 const FIND: &str = "
     SELECT id, kind, title, about, avatar_media_id, created_by, created_at, pair_low, pair_high, fingerprint, deleted_at

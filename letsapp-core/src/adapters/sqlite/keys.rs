@@ -5,12 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
-use super::Inner;
+use super::database::Database;
 use super::transaction::Transaction;
 use crate::domain::key::{Key, KeyPurpose};
 use crate::ports::{KeyRepository, RepositoryError};
 
-pub(super) struct SqliteKeys(pub(super) Arc<Inner>);
+pub(super) struct SqliteKeys(pub(super) Arc<Database>);
 
 const SELECT: &str =
     "SELECT kid, purpose, secret, created_at FROM keys WHERE purpose = ?1 ORDER BY created_at DESC, kid DESC";

@@ -8,6 +8,7 @@
 mod checkpoint;
 mod contacts;
 mod conversations;
+mod database;
 mod error;
 mod heads;
 mod keys;
@@ -26,20 +27,18 @@ mod users;
 mod values;
 mod writer;
 
-use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use self::contacts::SqliteContacts;
 use self::conversations::SqliteConversations;
+use self::database::Database;
 use self::keys::SqliteKeys;
 use self::messages::SqliteMessages;
-use self::readers::Readers;
 use self::sessions::SqliteSessions;
 use self::users::SqliteUsers;
-use self::writer::Writer;
 use crate::ports::{
     ContactRepository, ConversationRepository, KeyRepository, MessageRepository, Repositories, RepositoryError,
     SessionRepository, UserRepository,
@@ -63,7 +62,7 @@ pub use self::schema::SCHEMA;
 /// # });
 /// ```
 pub struct SqliteStore {
-    inner: Arc<Inner>,
+    database: Arc<Database>,
     users: Arc<SqliteUsers>,
     sessions: Arc<SqliteSessions>,
     contacts: Arc<SqliteContacts>,
@@ -85,20 +84,31 @@ impl SqliteStore {
     /// Returns how many transactions have been committed since the store was opened. It is less than the number of
     /// calls that wrote, by as many as shared one.
     pub fn transactions(&self) -> u64 {
-        self.inner.writer.transactions()
+        self.database.writer.transactions()
     }
 
-    fn new(inner: Inner) -> Self {
-        let inner = Arc::new(inner);
+    fn new(database: Database) -> Self {
+        let database = Arc::new(database);
         Self {
-            users: Arc::new(SqliteUsers(Arc::clone(&inner))),
-            sessions: Arc::new(SqliteSessions(Arc::clone(&inner))),
-            contacts: Arc::new(SqliteContacts(Arc::clone(&inner))),
-            conversations: Arc::new(SqliteConversations(Arc::clone(&inner))),
-            messages: Arc::new(SqliteMessages(Arc::clone(&inner))),
-            keys: Arc::new(SqliteKeys(Arc::clone(&inner))),
-            inner,
+            users: Arc::new(SqliteUsers(Arc::clone(&database))),
+            sessions: Arc::new(SqliteSessions(Arc::clone(&database))),
+            contacts: Arc::new(SqliteContacts(Arc::clone(&database))),
+            conversations: Arc::new(SqliteConversations(Arc::clone(&database))),
+            messages: Arc::new(SqliteMessages(Arc::clone(&database))),
+            keys: Arc::new(SqliteKeys(Arc::clone(&database))),
+            database,
         }
+    }
+}
+
+impl SqliteOptions {
+    /// Opens the file, or makes it, with its directory. It blocks: a little while for a new file, longer for one that
+    /// was not closed and has to be recovered.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the file can't be used, in words for the person who started the program.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
+        self.open_database(path.as_ref()).map(SqliteStore::new)
     }
 }
 
@@ -130,14 +140,14 @@ impl Repositories for SqliteStore {
 
     async fn ping(&self) -> Result<(), RepositoryError> {
         // Both ways: a thread that ended answers neither.
-        self.inner.writer.write(|_| Ok(())).await?;
+        self.database.writer.write(|_| Ok(())).await?;
         let count = |connection: &rusqlite::Connection| connection.query_row("SELECT 1", [], |_| Ok(()));
-        self.inner.readers.read(count).await
+        self.database.readers.read(count).await
     }
 
     async fn close(&self) {
-        let inner = Arc::clone(&self.inner);
-        let finished = tokio::task::spawn_blocking(move || inner.finish()).await;
+        let database = Arc::clone(&self.database);
+        let finished = tokio::task::spawn_blocking(move || database.finish()).await;
         if finished.is_err() {
             tracing::error!("the store could not be closed in order");
         }
@@ -149,36 +159,5 @@ impl std::fmt::Debug for SqliteStore {
         f.debug_struct("SqliteStore")
             .field("transactions", &self.transactions())
             .finish_non_exhaustive()
-    }
-}
-
-/// What the repositories share.
-struct Inner {
-    writer: Writer,
-    readers: Readers,
-    lock: Mutex<Option<File>>,
-}
-
-impl Inner {
-    fn new(writer: Writer, readers: Readers, lock: File) -> Self {
-        Self {
-            writer,
-            readers,
-            lock: Mutex::new(Some(lock)),
-        }
-    }
-
-    /// Ends the threads and then lets go of the file; whoever comes second waits for the first.
-    fn finish(&self) {
-        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        self.readers.finish();
-        self.writer.finish();
-        *lock = None;
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.finish();
     }
 }

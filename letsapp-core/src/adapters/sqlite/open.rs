@@ -9,10 +9,11 @@ use std::thread;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::checkpoint::{BUSY_TIMEOUT, Checkpointer};
+use super::database::Database;
 use super::readers::Readers;
+use super::schema;
 use super::schema::{Origin, VERSION};
 use super::writer::Writer;
-use super::{Inner, SqliteStore, schema};
 
 /// Why a file could not be opened. Each is one line that a person can act on.
 #[derive(Debug, thiserror::Error)]
@@ -126,13 +127,9 @@ impl SqliteOptions {
         self
     }
 
-    /// Opens the file, or makes it, with its directory. It blocks: a little while for a new file, longer for one that
-    /// was not closed and has to be recovered.
-    ///
-    /// # Errors
-    /// [`OpenError`] when the file can't be used, in words for the person who started the program.
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
-        let path = settle(path.as_ref())?;
+    /// Opens the file, or makes it.
+    pub(super) fn open_database(&self, path: &Path) -> Result<Database, OpenError> {
+        let path = settle(path)?;
         let lock = lock(&path)?;
         let failed = |cause: io::Error| OpenError::Failed {
             path: path.clone(),
@@ -150,7 +147,7 @@ impl SqliteOptions {
         let readers = Readers::start(readers.map_err(explain)?).map_err(failed)?;
         let checkpointer = Checkpointer::start(copier).map_err(failed)?;
         let writer = Writer::start(writer, checkpointer).map_err(failed)?;
-        Ok(SqliteStore::new(Inner::new(writer, readers, lock)))
+        Ok(Database::new(writer, readers, lock))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Row, params};
 
-use super::Inner;
+use super::database::Database;
 use super::transaction::Transaction;
 use super::values::array;
 use crate::domain::id::{SessionId, UserId};
@@ -13,7 +13,7 @@ use crate::domain::session::{Generation, Session, TokenHash};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{RepositoryError, Revoke, SessionRepository};
 
-pub(super) struct SqliteSessions(pub(super) Arc<Inner>);
+pub(super) struct SqliteSessions(pub(super) Arc<Database>);
 
 macro_rules! select {
     ($rest:literal) => {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::Inner;
+use super::database::Database;
 use super::transaction::Transaction;
 use super::values::{array, integer};
 use crate::domain::credential::{Credential, PasswordHash};
@@ -15,7 +15,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Email, ProfilePatch, Settings, User, Username};
 use crate::ports::{Claim, Login, RepositoryError, Update, UserRepository};
 
-pub(super) struct SqliteUsers(pub(super) Arc<Inner>);
+pub(super) struct SqliteUsers(pub(super) Arc<Database>);
 
 macro_rules! select {
     ($rest:literal) => {

@@ -17,7 +17,7 @@ use crate::domain::member::{Member, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::events::ExcludedConnection;
 use crate::engine::panics::{Fault, contain};
-use crate::engine::receipts::notifier::{News, Teller};
+use crate::engine::receipts::notifier::{News, Teller, Whose};
 use crate::engine::rosters::Rosters;
 use crate::ports::{Advance, RepositoryError, Runtime, Stores};
 
@@ -34,8 +34,6 @@ pub(crate) struct Receipts {
     hurry: Notify,
     task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
-
-type Whose = (ConversationId, UserId);
 
 struct Waiting {
     next: HashMap<Whose, Rise>,

@@ -10,11 +10,13 @@ use crate::domain::member::Watermarks;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::window::Span;
 use crate::engine::events::ExcludedConnection;
-use crate::engine::receipts::Whose;
 use crate::engine::rosters::{KnownRoster, Rosters};
 use crate::ports::{Advanced, Envelope, RepositoryError, Runtime, Stores};
 use crate::protocol;
 use crate::protocol::{Event, Receipt};
+
+/// A member of a conversation.
+pub(super) type Whose = (ConversationId, UserId);
 
 /// A rise that somebody is to be told of.
 pub(super) struct News {

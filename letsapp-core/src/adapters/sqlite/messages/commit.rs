@@ -3,7 +3,8 @@
 use super::super::transaction::Transaction;
 use super::super::{conversations, members};
 use super::row::DocId;
-use super::{by_id, reactions, row};
+use super::row::by_id;
+use super::{reactions, row};
 use crate::domain::conversation::{Conversation, Head};
 use crate::domain::id::Seq;
 use crate::domain::member::MemberChange;

@@ -11,21 +11,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
+use super::database::Database;
+use super::error;
 use super::values::integer;
-use super::{Inner, error};
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
 use crate::domain::search::{Hit, Search};
 use crate::domain::window::{Span, Window};
 use crate::ports::{Change, MessageRepository, Outcome, Range, RepositoryError};
 
-pub(super) struct SqliteMessages(pub(super) Arc<Inner>);
+pub(super) struct SqliteMessages(pub(super) Arc<Database>);
 
 /// There is one writer; what waits for it is one batch.
 const LANES: usize = 1;
 
-const BY_SEQ: &str = row::select!("conversation_id = ?1 AND seq = ?2");
-const BY_ID: &str = row::select!("conversation_id = ?1 AND id = ?2");
 const NEWEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC LIMIT ?4");
 const OLDEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq LIMIT ?4");
 const BY_REV: &str = row::select!("conversation_id = ?1 AND rev > ?2 ORDER BY rev");
@@ -47,8 +46,8 @@ const SENDERS: &str = "
 
 #[cfg(test)]
 pub(super) const READS: &[&str] = &[
-    BY_SEQ,
-    BY_ID,
+    row::BY_SEQ,
+    row::BY_ID,
     NEWEST_FIRST,
     OLDEST_FIRST,
     BY_REV,
@@ -66,10 +65,6 @@ pub(super) use search::VISIBLE;
 /// Those that must come in the order of an index, since what they could return has no bounds.
 #[cfg(test)]
 pub(super) const PAGES: &[&str] = &[NEWEST_FIRST, OLDEST_FIRST, BY_REV];
-
-fn by_id(connection: &Connection, id: ConversationId, message_id: MessageId) -> rusqlite::Result<Option<Message>> {
-    row::one(connection, BY_ID, params![id, message_id])
-}
 
 fn history(
     connection: &Connection,
@@ -168,7 +163,7 @@ impl MessageRepository for SqliteMessages {
             .readers
             .read(move |connection| {
                 at.into_iter()
-                    .filter_map(|(id, seq)| row::one(connection, BY_SEQ, params![id, seq]).transpose())
+                    .filter_map(|(id, seq)| row::one(connection, row::BY_SEQ, params![id, seq]).transpose())
                     .collect()
             })
             .await
@@ -181,7 +176,7 @@ impl MessageRepository for SqliteMessages {
     ) -> Result<Option<Message>, RepositoryError> {
         self.0
             .readers
-            .read(move |connection| by_id(connection, conversation_id, id))
+            .read(move |connection| row::by_id(connection, conversation_id, id))
             .await
     }
 

@@ -6,7 +6,7 @@ use super::super::transaction::Transaction;
 use super::super::values::{Json, integer, list};
 use super::reactions;
 use super::stored::{StoredAttachment, StoredSystemEvent};
-use crate::domain::id::{Rev, Seq};
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq};
 use crate::domain::media::Attachment;
 use crate::domain::message::{Content, Fingerprint, Message, Position};
 use crate::domain::search::IndexTerms;
@@ -22,6 +22,9 @@ macro_rules! select {
     };
 }
 pub(super) use select;
+
+pub(super) const BY_SEQ: &str = select!("conversation_id = ?1 AND seq = ?2");
+pub(super) const BY_ID: &str = select!("conversation_id = ?1 AND id = ?2");
 
 const SEQ: usize = 2;
 
@@ -70,6 +73,15 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
             hash: row.get(16)?,
         },
     })
+}
+
+/// Returns the message with this id.
+pub(super) fn by_id(
+    connection: &Connection,
+    id: ConversationId,
+    message_id: MessageId,
+) -> rusqlite::Result<Option<Message>> {
+    one(connection, BY_ID, params![id, message_id])
 }
 
 /// Returns the message that a statement made by [`select`] finds.

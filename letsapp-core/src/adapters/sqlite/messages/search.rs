@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Row, params};
 
-use super::{BY_SEQ, row};
+use super::row;
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::search::{Hit, Query, QueryTerm, Rank, Scope, Score, Search};
 use crate::domain::timestamp::Timestamp;
@@ -48,7 +48,7 @@ pub(super) fn search(connection: &Connection, search: &Search) -> rusqlite::Resu
         ranks.sort_unstable_by_key(|rank| Reverse(*rank));
         ranks.truncate(wanted);
         for rank in ranks {
-            let message = row::one(connection, BY_SEQ, params![rank.conversation_id, rank.seq])?;
+            let message = row::one(connection, row::BY_SEQ, params![rank.conversation_id, rank.seq])?;
             hits.extend(message.map(|message| Hit { message, score: *score }));
         }
     }

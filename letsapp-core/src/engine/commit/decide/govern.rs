@@ -8,7 +8,7 @@ use crate::domain::permission::{Action, allows};
 use crate::domain::role::Role;
 use crate::domain::text::Title;
 use crate::engine::commit::command::{Act, Refusal, Submission};
-use crate::engine::commit::decide::{Decision, system};
+use crate::engine::commit::decide::decision::{Decision, system};
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::KnownRoster;
 use crate::ports::Change;

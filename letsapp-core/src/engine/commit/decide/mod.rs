@@ -1,5 +1,6 @@
 //! What a wish comes to, decided from the roster and the message that it is about. Pure: no store, no clock.
 
+mod decision;
 mod govern;
 mod revise;
 #[cfg(test)]
@@ -9,26 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::conversation::Conversation;
-use crate::domain::id::{MessageId, Rev, Seq, UserId};
+use crate::domain::id::{Seq, UserId};
 use crate::domain::member::{Member, MemberChange};
-use crate::domain::message::{Content, Fingerprint, Message, SystemEvent};
+use crate::domain::message::{Message, SystemEvent};
 use crate::domain::role::Role;
 use crate::engine::commit::command::{Command, Refusal, Submission};
+pub(super) use crate::engine::commit::decide::decision::Decision;
+use crate::engine::commit::decide::decision::{check_mentions, system};
 use crate::engine::commit::decide::govern::govern;
 use crate::engine::commit::decide::revise::revise;
 use crate::engine::error::ConversationError;
 use crate::engine::rosters::KnownRoster;
 use crate::ports::Change;
-
-/// What a wish comes to.
-pub(super) enum Decision {
-    /// This is to be committed.
-    Commit(Change),
-    /// It is so already; this is the message.
-    Unchanged(Arc<Message>),
-    /// It is so already.
-    Nothing,
-}
 
 /// Decides a wish. `target` is the message that [`Command::target`] names, in its present state, if there is one.
 pub(super) fn decide(
@@ -85,21 +78,6 @@ fn check_reply(
     }
 }
 
-/// Checks that all who are named are members; who was named before may have left since.
-fn check_mentions(known: &KnownRoster, mentions: &[UserId], before: &[UserId]) -> Result<(), ConversationError> {
-    let stranger = mentions
-        .iter()
-        .find(|user_id| known.member(**user_id).is_none() && !before.contains(user_id));
-    match stranger {
-        Some(user_id) => Err(ConversationError::invalid(
-            "mentions",
-            "not_a_member",
-            format!("{user_id} is not a member"),
-        )),
-        None => Ok(()),
-    }
-}
-
 fn create(submission: &Submission, conversation: &Conversation, user_ids: &[UserId]) -> Change {
     let role = |user_id| {
         if user_id == submission.actor {
@@ -122,28 +100,4 @@ fn create(submission: &Submission, conversation: &Conversation, user_ids: &[User
             },
         ),
     }
-}
-
-/// Makes the system message that tells of one step of an operation.
-fn system(submission: &Submission, step: &[u8], event: SystemEvent) -> Arc<Message> {
-    let conversation_id = submission.conversation_id;
-    let operation = [submission.operation.as_slice(), step].concat();
-    Arc::new(Message {
-        conversation_id,
-        id: MessageId::of_operation(conversation_id, &operation),
-        seq: Seq::ZERO,
-        rev: Rev::ZERO,
-        ordinal: 0,
-        sender_id: submission.actor,
-        content: Content::System(event),
-        reply_to: None,
-        forwarded: false,
-        mentions: Vec::new(),
-        attachments: Vec::new(),
-        reactions: Vec::new(),
-        sent_at: submission.at,
-        edited_at: None,
-        deleted_at: None,
-        fingerprint: Fingerprint::SYSTEM,
-    })
 }

@@ -10,7 +10,7 @@ use crate::domain::message::{Content, Message, Reaction};
 use crate::domain::permission::{Action, allows};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::commit::command::{Command, Submission};
-use crate::engine::commit::decide::check_mentions;
+use crate::engine::commit::decide::decision::check_mentions;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::KnownRoster;
 use crate::ports::TermsChange;
