@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::domain::id::{ConversationId, Seq};
 use crate::domain::message::Message;
-use crate::engine::commit::command::{Command, Done, Submission};
+use crate::engine::commit::command::{Command, Done, QueuedSubmission};
 use crate::engine::commit::decide::{Decision, decide};
 use crate::engine::rosters::{KnownRoster, Moment};
 use crate::ports::{Change, TermsChange};
@@ -16,24 +16,24 @@ use crate::ports::{Change, TermsChange};
 pub(super) struct Batch {
     pub(super) changes: Vec<Change>,
     pub(super) waiting: Vec<Waiting>,
-    /// Wishes for the next round, in order.
-    pub(super) later: Vec<Submission>,
+    /// Submissions for the next round, in order.
+    pub(super) later: Vec<QueuedSubmission>,
     /// Conversations whose rosters have to be read again before the next round.
     pub(super) doubtful: Vec<ConversationId>,
-    /// Where the change of a message is that other wishes for the same message join.
+    /// Where the change of a message is that other submissions for the same message join.
     revisions: HashMap<(ConversationId, Seq), usize>,
-    /// Conversations of which nothing more is decided in this round: wishes of one conversation keep their order.
+    /// Conversations of which nothing more is decided in this round: submissions of one conversation keep their order.
     held: HashSet<ConversationId>,
 }
 
-/// A wish that waits for a change.
+/// A submission that waits for a change.
 pub(super) struct Waiting {
     /// The change's place.
     pub(super) place: usize,
-    pub(super) submission: Submission,
+    pub(super) submission: QueuedSubmission,
 }
 
-/// What wishes are decided on.
+/// What submissions are decided on.
 pub(super) struct Known {
     pub(super) rosters: HashMap<ConversationId, Arc<KnownRoster>>,
     pub(super) messages: HashMap<(ConversationId, Seq), Message>,
@@ -42,18 +42,18 @@ pub(super) struct Known {
 }
 
 impl Batch {
-    /// Makes room for so many wishes: changes are large, and moving them as they become more costs more than deciding
+    /// Makes room for so many submissions: changes are large, and moving them as they become more costs more than deciding
     /// them.
-    pub(super) fn with_capacity(wishes: usize) -> Self {
+    pub(super) fn with_capacity(submissions: usize) -> Self {
         Self {
-            changes: Vec::with_capacity(wishes),
-            waiting: Vec::with_capacity(wishes),
+            changes: Vec::with_capacity(submissions),
+            waiting: Vec::with_capacity(submissions),
             ..Self::default()
         }
     }
 
-    /// Decides a wish, and puts it where it belongs.
-    pub(super) fn add(&mut self, submission: Submission, known: &Known, edit_window: Duration) {
+    /// Decides a submission, and puts it where it belongs.
+    pub(super) fn add(&mut self, submission: QueuedSubmission, known: &Known, edit_window: Duration) {
         let id = submission.conversation_id;
         if self.held.contains(&id) {
             self.later.push(submission);
@@ -87,7 +87,7 @@ impl Batch {
         }
     }
 
-    fn push(&mut self, change: Change, submission: Submission) {
+    fn push(&mut self, change: Change, submission: QueuedSubmission) {
         let id = submission.conversation_id;
         let place = match &change {
             Change::Create { .. } | Change::Govern { .. } => {
@@ -118,11 +118,11 @@ impl Batch {
         self.changes.len() - 1
     }
 
-    fn wait(&mut self, place: usize, submission: Submission) {
+    fn wait(&mut self, place: usize, submission: QueuedSubmission) {
         self.waiting.push(Waiting { place, submission });
     }
 
-    fn hold(&mut self, submission: Submission) {
+    fn hold(&mut self, submission: QueuedSubmission) {
         self.held.insert(submission.conversation_id);
         self.later.push(submission);
     }

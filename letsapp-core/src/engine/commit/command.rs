@@ -15,8 +15,8 @@ use crate::domain::user::About;
 use crate::engine::error::ConversationError;
 use crate::engine::events::EncodedEvent;
 
-/// A wish to change a conversation, waiting for its turn.
-pub(crate) struct Submission {
+/// A submission to change a conversation, waiting for its turn.
+pub(crate) struct QueuedSubmission {
     pub(crate) conversation_id: ConversationId,
     pub(crate) actor: UserId,
     /// The connection that will learn of the change by the reply, and needs no event.
@@ -75,7 +75,7 @@ pub(crate) enum Act {
     Dissolve,
 }
 
-/// What came of a wish.
+/// What came of a submission.
 #[derive(Clone, Debug)]
 pub(crate) enum Done {
     /// A user's new message is durable; this is the event that tells of it.
@@ -90,7 +90,7 @@ pub(crate) enum Done {
     Exists(Box<Conversation>),
 }
 
-/// Why a wish was not fulfilled.
+/// Why a submission was not fulfilled.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// The actor is not in the conversation. Whether they ever were is for the service to find out.

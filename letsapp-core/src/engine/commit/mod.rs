@@ -1,6 +1,6 @@
 //! Lanes: the one way by which a conversation changes.
 //!
-//! Conversations are hashed to lanes. A lane is a task that takes whatever waits for it, decides each wish, makes one
+//! Conversations are hashed to lanes. A lane is a task that takes whatever waits for it, decides each submission, makes one
 //! [`commit`](crate::ports::MessageRepository::commit) of what was decided, replies, and publishes, so that events
 //! leave in commit order. While one commit is in flight the next batch gathers; there is no timer. A caller who goes
 //! away cancels nothing that its lane has taken up.
@@ -16,7 +16,7 @@ mod publish;
 mod tests;
 mod turn;
 
-pub(crate) use crate::engine::commit::command::{Act, Command, Done, Refusal, Submission};
+pub(crate) use crate::engine::commit::command::{Act, Command, Done, QueuedSubmission, Refusal};
 pub(crate) use crate::engine::commit::publish::Publisher;
 pub(crate) use crate::engine::commit::turn::Turn;
 
@@ -34,17 +34,17 @@ use crate::ports::RepositoryError;
 /// The most changes that a lane commits at once.
 const BATCH: usize = 512;
 
-/// The most wishes that wait for a lane: a store that takes no more must not fill the memory.
+/// The most submissions that wait for a lane: a store that takes no more must not fill the memory.
 const WAITING: usize = 16_384;
 
 /// All lanes of a store.
 pub(crate) struct Lanes {
-    inboxes: Mutex<Vec<mpsc::Sender<Submission>>>,
+    inboxes: Mutex<Vec<mpsc::Sender<QueuedSubmission>>>,
     tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// A wish, before it is put into its lane.
-pub(crate) struct Wish {
+/// A submission, before it is put into its lane.
+pub(crate) struct Submission {
     pub(crate) conversation_id: ConversationId,
     pub(crate) actor: UserId,
     pub(crate) origin: Option<ConnectionId>,
@@ -69,19 +69,22 @@ impl Lanes {
         }
     }
 
-    /// Puts a wish into its lane, now; the future only waits for what comes of it. Wishes of one conversation are
+    /// Puts a submission into its lane, now; the future only waits for what comes of it. Submissions of one conversation are
     /// decided in the order in which this was called.
-    pub(crate) fn submit(&self, wish: Wish) -> impl Future<Output = Result<Done, Refusal>> + Send + 'static + use<> {
+    pub(crate) fn submit(
+        &self,
+        submission: Submission,
+    ) -> impl Future<Output = Result<Done, Refusal>> + Send + 'static + use<> {
         let (reply, outcome) = oneshot::channel();
-        let Wish {
+        let Submission {
             conversation_id,
             actor,
             origin,
             at,
             operation,
             command,
-        } = wish;
-        let submission = Submission {
+        } = submission;
+        let submission = QueuedSubmission {
             conversation_id,
             actor,
             origin,
@@ -101,7 +104,7 @@ impl Lanes {
         }
     }
 
-    /// Takes no more wishes, and waits until those taken are carried out.
+    /// Takes no more submissions, and waits until those taken are carried out.
     pub(crate) async fn close(&self) {
         self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let mut tasks = self.tasks.lock().await;
@@ -114,7 +117,7 @@ impl Lanes {
     }
 
     /// Puts a submission into its lane, or says why not.
-    fn put(&self, submission: Submission) -> Result<(), &'static str> {
+    fn put(&self, submission: QueuedSubmission) -> Result<(), &'static str> {
         let inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if inboxes.is_empty() {
             return Err("the application is shutting down");
@@ -124,8 +127,8 @@ impl Lanes {
     }
 }
 
-/// Takes turns until nobody can wish any more. What has to be decided again goes before what came since.
-async fn run(turn: Arc<Turn>, mut inbox: mpsc::Receiver<Submission>) {
+/// Takes turns until nobody can submission any more. What has to be decided again goes before what came since.
+async fn run(turn: Arc<Turn>, mut inbox: mpsc::Receiver<QueuedSubmission>) {
     let mut waiting = Vec::with_capacity(BATCH);
     loop {
         if waiting.is_empty() {

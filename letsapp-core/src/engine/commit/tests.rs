@@ -91,7 +91,7 @@ fn bench_on(
 
 impl Bench {
     fn submit(&self, actor: UserId, command: Command) -> impl Future<Output = Result<Done, Refusal>> + use<> {
-        self.engine.lanes.submit(Wish {
+        self.engine.lanes.submit(Submission {
             conversation_id: CHAT,
             actor,
             origin: None,
@@ -366,13 +366,13 @@ async fn wishes_for_one_message_make_one_change_with_all_of_it() {
         seq,
         emoji: Emoji::parse(text).unwrap(),
     };
-    let wishes = [
+    let submissions = [
         bench.submit(ANA, edit),
         bench.submit(BEN, react("👍")),
         bench.submit(BEN, react("👍")),
         bench.submit(ANA, react("🎉")),
     ];
-    let done = join_all(wishes).await;
+    let done = join_all(submissions).await;
     let batches = bench.batches.lock().unwrap();
     assert_eq!((batches.len(), batches[0].len()), (1, 1));
     match &batches[0][0] {

@@ -1,4 +1,4 @@
-//! One turn of a lane: from the wishes that wait to their replies and events.
+//! One turn of a lane: from the submissions that wait to their replies and events.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::domain::conversation::Conversation;
 use crate::domain::id::{Rev, Seq};
 use crate::domain::message::{Message, Position};
 use crate::engine::commit::batch::{Batch, Known, Waiting};
-use crate::engine::commit::command::{Command, Done, Refusal, Submission};
+use crate::engine::commit::command::{Command, Done, QueuedSubmission, Refusal};
 use crate::engine::commit::publish::{News, NewsKind, Publication, Publisher};
 use crate::engine::error::ConversationError;
 use crate::engine::receipts::Receipts;
@@ -24,12 +24,12 @@ pub(crate) struct Turn {
     pub(crate) edit_window: Duration,
 }
 
-/// How often a wish is decided anew because other servers changed what it was decided on.
+/// How often a submission is decided anew because other servers changed what it was decided on.
 const ATTEMPTS: u32 = 32;
 
 impl Turn {
-    /// Decides, commits, replies and publishes once; returns the wishes that have to be decided again, in order.
-    pub(super) async fn round(&self, waiting: Vec<Submission>) -> Vec<Submission> {
+    /// Decides, commits, replies and publishes once; returns the submissions that have to be decided again, in order.
+    pub(super) async fn round(&self, waiting: Vec<QueuedSubmission>) -> Vec<QueuedSubmission> {
         let known = match self.read(&waiting).await {
             Ok(known) => known,
             Err(error) => {
@@ -66,7 +66,7 @@ impl Turn {
         again
     }
 
-    async fn read(&self, waiting: &[Submission]) -> Result<Known, RepositoryError> {
+    async fn read(&self, waiting: &[QueuedSubmission]) -> Result<Known, RepositoryError> {
         let since = self.rosters.now();
         let existing = waiting
             .iter()
@@ -102,14 +102,14 @@ impl Turn {
         })
     }
 
-    /// Replies to the wishes of what was committed, publishes it, and returns the wishes to be decided again.
+    /// Replies to the submissions of what was committed, publishes it, and returns the submissions to be decided again.
     async fn finish(
         &self,
         known: &Known,
         drafts: Vec<Draft>,
         outcomes: Vec<Result<Outcome, RepositoryError>>,
         waiting: Vec<Waiting>,
-    ) -> Vec<Submission> {
+    ) -> Vec<QueuedSubmission> {
         let mut results = Vec::with_capacity(drafts.len());
         let mut publications = Vec::with_capacity(drafts.len());
         for (draft, outcome) in drafts.into_iter().zip(outcomes) {
@@ -252,7 +252,7 @@ enum Resolved {
     Failed(RepositoryError),
 }
 
-impl Submission {
+impl QueuedSubmission {
     pub(super) fn answer(self, result: Result<Done, Refusal>) {
         // Whoever asked may be gone; what they asked for is done all the same.
         let _ = self.reply.send(result);

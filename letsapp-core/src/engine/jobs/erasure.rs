@@ -4,7 +4,7 @@ use crate::domain::conversation::Kind;
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::{Member, Preferences, PreferencesPatch};
 use crate::engine::Engine;
-use crate::engine::commit::{Act, Command, Refusal, Wish};
+use crate::engine::commit::{Act, Command, Refusal, Submission};
 use crate::engine::error::{AuthError, ConversationError};
 use crate::ports::{Envelope, RepositoryError, Revoke};
 use crate::protocol::Event;
@@ -63,10 +63,10 @@ async fn leave_groups(engine: &Engine, user_id: UserId) -> Result<(), Repository
     Ok(())
 }
 
-fn leave(engine: &Engine, conversation_id: ConversationId, user_id: UserId) -> Wish {
+fn leave(engine: &Engine, conversation_id: ConversationId, user_id: UserId) -> Submission {
     let mut operation = [0; 16];
     engine.runtime.ids.fill(&mut operation);
-    Wish {
+    Submission {
         conversation_id,
         actor: user_id,
         origin: None,

@@ -35,7 +35,7 @@ pub(super) struct Teller {
     showing: Cache<UserId, (bool, Timestamp)>,
 }
 
-/// How many users' wish to show receipts is remembered, twice over, and for how long.
+/// How many users' submission to show receipts is remembered, twice over, and for how long.
 const SHOWING: usize = 8_192;
 const SHOWING_BELIEVED: std::time::Duration = std::time::Duration::from_secs(5);
 

@@ -10,7 +10,7 @@ use crate::domain::principal::Principal;
 use crate::domain::text::Title;
 use crate::domain::user::About;
 use crate::engine::Engine;
-use crate::engine::commit::{Command, Done, Wish};
+use crate::engine::commit::{Command, Done, Submission};
 use crate::engine::error::ConversationError;
 use crate::ports::{Creation, Envelope};
 use crate::protocol::Event;
@@ -126,7 +126,7 @@ pub(super) async fn create_group(
         fingerprint: Some(fingerprint),
         deleted_at: None,
     };
-    let wish = Wish {
+    let submission = Submission {
         conversation_id: id,
         actor: principal.user_id,
         origin,
@@ -137,7 +137,7 @@ pub(super) async fn create_group(
             user_ids,
         },
     };
-    match engine.lanes.submit(wish).await {
+    match engine.lanes.submit(submission).await {
         Ok(Done::Exists(found)) if is_same(&found, principal.user_id, fingerprint) => Ok((id, Made::Before)),
         Ok(Done::Exists(_)) => Err(ConversationError::Conflict),
         Ok(Done::Changed(_) | Done::Sent(_)) => Ok((id, Made::Now)),

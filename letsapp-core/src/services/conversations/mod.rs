@@ -13,7 +13,7 @@ use crate::domain::message::{Content, Message, SystemEvent};
 use crate::domain::principal::Principal;
 use crate::domain::role::Role;
 use crate::engine::Engine;
-use crate::engine::commit::{Act, Command, Done, Wish};
+use crate::engine::commit::{Act, Command, Done, Submission};
 use crate::engine::detached::see_through;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::ports::Envelope;
@@ -248,7 +248,7 @@ impl ConversationService {
     ) -> Result<Option<Arc<Message>>, ConversationError> {
         let mut operation = [0; 16];
         self.engine.runtime.ids.fill(&mut operation);
-        let wish = Wish {
+        let submission = Submission {
             conversation_id: id,
             actor: principal.user_id,
             origin,
@@ -256,7 +256,7 @@ impl ConversationService {
             operation,
             command: Command::Govern(act),
         };
-        match self.engine.lanes.submit(wish).await {
+        match self.engine.lanes.submit(submission).await {
             Ok(Done::Changed(message) | Done::Unchanged(message)) => Ok(Some(message)),
             Ok(Done::Nothing | Done::Exists(_) | Done::Sent(_)) => Ok(None),
             Err(refusal) => Err(self.engine.access.explain(refusal, id, principal.user_id).await),

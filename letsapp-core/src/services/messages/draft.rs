@@ -6,7 +6,7 @@ use crate::domain::message::{Content, Message};
 use crate::domain::principal::Principal;
 use crate::domain::timestamp::Timestamp;
 use crate::engine::Engine;
-use crate::engine::commit::{Command, Wish};
+use crate::engine::commit::{Command, Submission};
 use crate::engine::error::ConversationError;
 use crate::protocol::requests::SendMessage;
 
@@ -70,14 +70,14 @@ pub(super) fn message(
     })
 }
 
-pub(super) fn wish(
+pub(super) fn submission(
     principal: &Principal,
     conversation_id: ConversationId,
     origin: Option<ConnectionId>,
     at: Timestamp,
     command: Command,
-) -> Wish {
-    Wish {
+) -> Submission {
+    Submission {
         conversation_id,
         actor: principal.user_id,
         origin,

@@ -22,7 +22,7 @@ use crate::engine::error::ConversationError;
 use crate::protocol;
 use crate::protocol::requests::{EditMessage, SendMessage};
 use crate::services::made::Made;
-use crate::services::messages::draft::{sorted, wish};
+use crate::services::messages::draft::{sorted, submission};
 
 /// Messages, as members handle them.
 ///
@@ -89,8 +89,8 @@ impl MessageService {
         let submitted = draft::message(&engine, sender, conversation_id, request, now).map(|message| {
             let (id, fingerprint) = (message.id, message.fingerprint);
             let send = Command::Send(Arc::new(message));
-            let wish = wish(principal, conversation_id, origin, now, send);
-            (engine.lanes.submit(wish), id, fingerprint)
+            let submission = submission(principal, conversation_id, origin, now, send);
+            (engine.lanes.submit(submission), id, fingerprint)
         });
         async move {
             let (outcome, id, fingerprint) = submitted?;
@@ -222,7 +222,7 @@ impl MessageService {
     ) -> impl Future<Output = Result<protocol::Message, ConversationError>> + Send + 'static + use<> {
         let engine = Arc::clone(&self.engine);
         let actor = principal.user_id;
-        let outcome = engine.lanes.submit(wish(
+        let outcome = engine.lanes.submit(submission(
             principal,
             conversation_id,
             origin,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::domain::id::{MessageId, Rev, Seq, UserId};
 use crate::domain::message::{Content, Fingerprint, Message, SystemEvent};
-use crate::engine::commit::command::Submission;
+use crate::engine::commit::command::QueuedSubmission;
 use crate::engine::error::ConversationError;
 use crate::engine::rosters::KnownRoster;
 use crate::ports::Change;
 
-/// What a wish comes to.
+/// What a submission comes to.
 pub(crate) enum Decision {
     /// This is to be committed.
     Commit(Change),
@@ -39,7 +39,7 @@ pub(super) fn check_mentions(
 }
 
 /// Makes the system message that tells of one step of an operation.
-pub(super) fn system(submission: &Submission, step: &[u8], event: SystemEvent) -> Arc<Message> {
+pub(super) fn system(submission: &QueuedSubmission, step: &[u8], event: SystemEvent) -> Arc<Message> {
     let conversation_id = submission.conversation_id;
     let operation = [submission.operation.as_slice(), step].concat();
     Arc::new(Message {

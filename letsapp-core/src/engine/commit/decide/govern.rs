@@ -7,14 +7,14 @@ use crate::domain::message::SystemEvent;
 use crate::domain::permission::{Action, allows};
 use crate::domain::role::Role;
 use crate::domain::text::Title;
-use crate::engine::commit::command::{Act, Refusal, Submission};
+use crate::engine::commit::command::{Act, QueuedSubmission, Refusal};
 use crate::engine::commit::decide::decision::{Decision, system};
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::KnownRoster;
 use crate::ports::Change;
 
 pub(super) fn govern(
-    submission: &Submission,
+    submission: &QueuedSubmission,
     known: &KnownRoster,
     actor: &Member,
     act: &Act,
@@ -181,7 +181,7 @@ fn heir(known: &KnownRoster, leaving: &Member) -> Option<UserId> {
 
 /// One leaves; if it is the owner, somebody else owns the group from then on, in one step: never does it have none, and
 /// two who leave at once can't hand it to each other.
-fn leave(submission: &Submission, known: &KnownRoster, leaving: &Member) -> Change {
+fn leave(submission: &QueuedSubmission, known: &KnownRoster, leaving: &Member) -> Change {
     let user_id = leaving.user_id;
     let heir = heir(known, leaving);
     let mut members = vec![MemberChange::Left(user_id)];

@@ -1,4 +1,4 @@
-//! What a wish comes to, decided from the roster and the message that it is about. Pure: no store, no clock.
+//! What a submission comes to, decided from the roster and the message that it is about. Pure: no store, no clock.
 
 mod decision;
 mod govern;
@@ -14,7 +14,7 @@ use crate::domain::id::{Seq, UserId};
 use crate::domain::member::{Member, MemberChange};
 use crate::domain::message::{Message, SystemEvent};
 use crate::domain::role::Role;
-use crate::engine::commit::command::{Command, Refusal, Submission};
+use crate::engine::commit::command::{Command, QueuedSubmission, Refusal};
 pub(super) use crate::engine::commit::decide::decision::Decision;
 use crate::engine::commit::decide::decision::{check_mentions, system};
 use crate::engine::commit::decide::govern::govern;
@@ -23,9 +23,9 @@ use crate::engine::error::ConversationError;
 use crate::engine::rosters::KnownRoster;
 use crate::ports::Change;
 
-/// Decides a wish. `target` is the message that [`Command::target`] names, in its present state, if there is one.
+/// Decides a submission. `target` is the message that [`Command::target`] names, in its present state, if there is one.
 pub(super) fn decide(
-    submission: &Submission,
+    submission: &QueuedSubmission,
     known: Option<&KnownRoster>,
     target: Option<&Message>,
     edit_window: Duration,
@@ -78,7 +78,7 @@ fn check_reply(
     }
 }
 
-fn create(submission: &Submission, conversation: &Conversation, user_ids: &[UserId]) -> Change {
+fn create(submission: &QueuedSubmission, conversation: &Conversation, user_ids: &[UserId]) -> Change {
     let role = |user_id| {
         if user_id == submission.actor {
             Role::Owner

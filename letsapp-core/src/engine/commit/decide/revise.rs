@@ -9,7 +9,7 @@ use crate::domain::member::Member;
 use crate::domain::message::{Content, Message, Reaction};
 use crate::domain::permission::{Action, allows};
 use crate::domain::timestamp::Timestamp;
-use crate::engine::commit::command::{Command, Submission};
+use crate::engine::commit::command::{Command, QueuedSubmission};
 use crate::engine::commit::decide::decision::check_mentions;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::KnownRoster;
@@ -20,7 +20,7 @@ const MAX_REACTIONS: usize = 32;
 
 /// Works out a message's new state, and what becomes of its index terms; `None` if nothing changes.
 pub(super) fn revise(
-    submission: &Submission,
+    submission: &QueuedSubmission,
     known: &KnownRoster,
     actor: &Member,
     message: &Message,

@@ -55,8 +55,8 @@ fn direct() -> KnownRoster {
     known(conversation, members)
 }
 
-fn submission(actor: UserId, command: Command) -> Submission {
-    Submission {
+fn submission(actor: UserId, command: Command) -> QueuedSubmission {
+    QueuedSubmission {
         conversation_id: CHAT,
         actor,
         origin: None,

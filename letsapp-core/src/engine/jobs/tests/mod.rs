@@ -14,7 +14,7 @@ use crate::domain::member::{Member, MemberChange, Preferences, Watermarks};
 use crate::domain::message::{Content, Message, SystemEvent};
 use crate::domain::role::Role;
 use crate::domain::window::Window;
-use crate::engine::commit::{Act, Command, Wish};
+use crate::engine::commit::{Act, Command, Submission};
 use crate::engine::fixtures::{ANA, BEN, NOW, message};
 use crate::engine::jobs::tests::bench::{Bench, CEM, Fault, bench};
 use crate::engine::jobs::{cleanup, erasure};
@@ -203,7 +203,7 @@ async fn a_group_that_the_account_was_just_brought_into_is_left_too() {
 #[tokio::test]
 async fn of_a_deleted_group_nothing_is_removed_while_a_server_may_believe_in_it() {
     let bench = bench(usize::MAX, Fault::Refused).await;
-    let wish = Wish {
+    let submission = Submission {
         conversation_id: bench.joined,
         actor: BEN,
         origin: None,
@@ -211,7 +211,7 @@ async fn of_a_deleted_group_nothing_is_removed_while_a_server_may_believe_in_it(
         operation: [7; 16],
         command: Command::Govern(Act::Dissolve),
     };
-    bench.engine.lanes.submit(wish).await.unwrap();
+    bench.engine.lanes.submit(submission).await.unwrap();
     let left = async || {
         let windows = [Window::WHOLE];
         let messages = bench.store.messages();
