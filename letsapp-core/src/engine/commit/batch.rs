@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::domain::id::{ConversationId, Seq};
 use crate::domain::message::Message;
-use crate::engine::commit::command::{Command, Done, QueuedSubmission};
+use crate::engine::commit::command::{Command, CommitReply, QueuedSubmission};
 use crate::engine::commit::decide::{Decision, decide};
 use crate::engine::rosters::{KnownRoster, Moment};
 use crate::ports::{Change, TermsChange};
@@ -81,8 +81,8 @@ impl Batch {
                 self.doubtful.push(id);
                 self.hold(submission);
             }
-            (Ok(Decision::Unchanged(message)), None) => submission.answer(Ok(Done::Unchanged(message))),
-            (Ok(Decision::Nothing), _) => submission.answer(Ok(Done::Nothing)),
+            (Ok(Decision::Unchanged(message)), None) => submission.answer(Ok(CommitReply::Unchanged(message))),
+            (Ok(Decision::Nothing), _) => submission.answer(Ok(CommitReply::Nothing)),
             (Err(refusal), None) => submission.answer(Err(refusal)),
         }
     }

@@ -27,7 +27,7 @@ pub(crate) struct QueuedSubmission {
     pub(crate) operation: [u8; 16],
     /// How often it was decided on what turned out to be so no more.
     pub(super) attempts: u32,
-    pub(super) reply: oneshot::Sender<Result<Done, Refusal>>,
+    pub(super) reply: oneshot::Sender<Result<CommitReply, Refusal>>,
 }
 
 /// What shall happen.
@@ -77,7 +77,7 @@ pub(crate) enum Act {
 
 /// What came of a submission.
 #[derive(Clone, Debug)]
-pub(crate) enum Done {
+pub(crate) enum CommitReply {
     /// A user's new message is durable; this is the event that tells of it.
     Sent(Arc<EncodedEvent>),
     /// Any other change is durable; this is the message that it made or changed.

@@ -16,7 +16,7 @@ mod publish;
 mod tests;
 mod turn;
 
-pub(crate) use crate::engine::commit::command::{Act, Command, Done, QueuedSubmission, Refusal};
+pub(crate) use crate::engine::commit::command::{Act, Command, CommitReply, QueuedSubmission, Refusal};
 pub(crate) use crate::engine::commit::publish::Publisher;
 pub(crate) use crate::engine::commit::turn::Turn;
 
@@ -74,7 +74,7 @@ impl Lanes {
     pub(crate) fn submit(
         &self,
         submission: Submission,
-    ) -> impl Future<Output = Result<Done, Refusal>> + Send + 'static + use<> {
+    ) -> impl Future<Output = Result<CommitReply, Refusal>> + Send + 'static + use<> {
         let (reply, outcome) = oneshot::channel();
         let Submission {
             conversation_id,

@@ -90,7 +90,7 @@ fn bench_on(
 }
 
 impl Bench {
-    fn submit(&self, actor: UserId, command: Command) -> impl Future<Output = Result<Done, Refusal>> + use<> {
+    fn submit(&self, actor: UserId, command: Command) -> impl Future<Output = Result<CommitReply, Refusal>> + use<> {
         self.engine.lanes.submit(Submission {
             conversation_id: CHAT,
             actor,
@@ -101,7 +101,7 @@ impl Bench {
         })
     }
 
-    fn send(&self, n: u64) -> impl Future<Output = Result<Done, Refusal>> + use<> {
+    fn send(&self, n: u64) -> impl Future<Output = Result<CommitReply, Refusal>> + use<> {
         self.submit(ANA, send(n))
     }
 
@@ -145,7 +145,7 @@ fn outdated(changes: &[Change]) -> Outcomes {
     changes.iter().map(|_| Ok(Outcome::Outdated)).collect()
 }
 
-fn is_unavailable(outcome: &Result<Done, Refusal>) -> bool {
+fn is_unavailable(outcome: &Result<CommitReply, Refusal>) -> bool {
     matches!(
         outcome,
         Err(Refusal::Error(ConversationError::Store(RepositoryError::Unavailable(
@@ -154,10 +154,10 @@ fn is_unavailable(outcome: &Result<Done, Refusal>) -> bool {
     )
 }
 
-fn seq(outcome: &Result<Done, Refusal>) -> u64 {
+fn seq(outcome: &Result<CommitReply, Refusal>) -> u64 {
     match outcome {
-        Ok(Done::Sent(event)) => event.message().expect("it tells of a message").seq.0,
-        Ok(Done::Changed(message)) => message.seq.0,
+        Ok(CommitReply::Sent(event)) => event.message().expect("it tells of a message").seq.0,
+        Ok(CommitReply::Changed(message)) => message.seq.0,
         other => panic!("{other:?}"),
     }
 }
@@ -348,7 +348,7 @@ async fn nothing_is_refused_for_what_is_not_committed() {
     let (deleted, reacted) = tokio::join!(deleted, reacted);
     assert!(is_unavailable(&deleted));
     match reacted.unwrap() {
-        Done::Changed(message) => assert_eq!((message.reactions.len(), message.deleted_at), (1, None)),
+        CommitReply::Changed(message) => assert_eq!((message.reactions.len(), message.deleted_at), (1, None)),
         other => panic!("{other:?}"),
     }
 }
@@ -389,7 +389,7 @@ async fn wishes_for_one_message_make_one_change_with_all_of_it() {
     }
     for done in done {
         match done.unwrap() {
-            Done::Changed(message) => assert_eq!((message.rev, message.reactions.len()), (Rev(9), 2)),
+            CommitReply::Changed(message) => assert_eq!((message.rev, message.reactions.len()), (Rev(9), 2)),
             other => panic!("{other:?}"),
         }
     }
@@ -412,7 +412,7 @@ async fn a_retry_is_answered_with_the_first_message_and_another_request_with_its
         },
     );
     let (mine, theirs) = tokio::join!(bench.send(1), bench.submit(BEN, by_ben(2)));
-    assert!(matches!(mine, Ok(Done::Unchanged(message)) if message.body() == "edited since"));
+    assert!(matches!(mine, Ok(CommitReply::Unchanged(message)) if message.body() == "edited since"));
     assert!(matches!(theirs, Err(Refusal::Error(ConversationError::Conflict))));
     tokio::task::yield_now().await;
     assert!(bench.bus.take().is_empty());

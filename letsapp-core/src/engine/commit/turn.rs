@@ -8,7 +8,7 @@ use crate::domain::conversation::Conversation;
 use crate::domain::id::{Rev, Seq};
 use crate::domain::message::{Message, Position};
 use crate::engine::commit::batch::{Batch, Known, Waiting};
-use crate::engine::commit::command::{Command, Done, QueuedSubmission, Refusal};
+use crate::engine::commit::command::{Command, CommitReply, QueuedSubmission, Refusal};
 use crate::engine::commit::publish::{News, NewsKind, Publication, Publisher};
 use crate::engine::error::ConversationError;
 use crate::engine::receipts::Receipts;
@@ -118,7 +118,7 @@ impl Turn {
         let mut again_first = Vec::new();
         for Waiting { place, mut submission } in waiting {
             match &results[place] {
-                Resolved::Outdated => {
+                Resolution::Outdated => {
                     submission.attempts += 1;
                     if submission.attempts < ATTEMPTS {
                         again_first.push(submission);
@@ -127,7 +127,7 @@ impl Turn {
                         submission.refuse(busy.into());
                     }
                 }
-                Resolved::Committed(publication) => {
+                Resolution::Committed(publication) => {
                     let publication = &mut publications[*publication];
                     publication.excluded.add(submission.origin);
                     let done = match &publication.news {
@@ -137,18 +137,18 @@ impl Turn {
                                 // another thread maybe: it finds them written.
                                 event.frame();
                             }
-                            Done::Sent(Arc::clone(event))
+                            CommitReply::Sent(Arc::clone(event))
                         }
-                        News::Revised(message) | News::Governed(message) => Done::Changed(Arc::clone(message)),
+                        News::Revised(message) | News::Governed(message) => CommitReply::Changed(Arc::clone(message)),
                     };
                     submission.answer(Ok(done));
                 }
-                Resolved::Known(message) => {
-                    submission.answer(Ok(Done::Unchanged(Arc::clone(message))));
+                Resolution::Known(message) => {
+                    submission.answer(Ok(CommitReply::Unchanged(Arc::clone(message))));
                 }
-                Resolved::Exists(conversation) => submission.answer(Ok(Done::Exists(conversation.clone()))),
-                Resolved::Conflict => submission.refuse(ConversationError::Conflict),
-                Resolved::Failed(error) => submission.refuse(again(error).into()),
+                Resolution::Exists(conversation) => submission.answer(Ok(CommitReply::Exists(conversation.clone()))),
+                Resolution::Conflict => submission.refuse(ConversationError::Conflict),
+                Resolution::Failed(error) => submission.refuse(again(error).into()),
             }
         }
         self.publisher.publish(publications, &self.rosters).await;
@@ -162,7 +162,7 @@ impl Turn {
         draft: Draft,
         outcome: Result<Outcome, RepositoryError>,
         publications: &mut Vec<Publication>,
-    ) -> Resolved {
+    ) -> Resolution {
         let Draft {
             succession,
             message,
@@ -186,19 +186,19 @@ impl Turn {
                     publications.push(Publication::new(succession, right_before(position), kind, roster));
                 }
                 publications.push(Publication::new(message, position, kind, roster));
-                Resolved::Committed(publications.len() - 1)
+                Resolution::Committed(publications.len() - 1)
             }
             Ok(Outcome::Duplicate(existing)) if is_retry(&message, &existing) => {
                 if kind == NewsKind::Appended {
                     // Of the first attempt, all may have been lost but the message.
                     self.receipts.sent(id, existing.sender_id, existing.seq);
                 }
-                Resolved::Known(Arc::new(*existing))
+                Resolution::Known(Arc::new(*existing))
             }
-            Ok(Outcome::Duplicate(_)) => Resolved::Conflict,
-            Ok(Outcome::Exists(conversation)) => Resolved::Exists(conversation),
-            Ok(Outcome::Outdated) => Resolved::Outdated,
-            Err(error) => Resolved::Failed(error),
+            Ok(Outcome::Duplicate(_)) => Resolution::Conflict,
+            Ok(Outcome::Exists(conversation)) => Resolution::Exists(conversation),
+            Ok(Outcome::Outdated) => Resolution::Outdated,
+            Err(error) => Resolution::Failed(error),
         }
     }
 }
@@ -241,7 +241,7 @@ fn is_retry(offered: &Message, existing: &Message) -> bool {
 }
 
 /// What came of a change, for all who wait for it.
-enum Resolved {
+enum Resolution {
     /// It is durable, and told as the publication of this place.
     Committed(usize),
     /// It was carried out before.
@@ -253,7 +253,7 @@ enum Resolved {
 }
 
 impl QueuedSubmission {
-    pub(super) fn answer(self, result: Result<Done, Refusal>) {
+    pub(super) fn answer(self, result: Result<CommitReply, Refusal>) {
         // Whoever asked may be gone; what they asked for is done all the same.
         let _ = self.reply.send(result);
     }

@@ -10,7 +10,7 @@ use crate::domain::principal::Principal;
 use crate::domain::text::Title;
 use crate::domain::user::About;
 use crate::engine::Engine;
-use crate::engine::commit::{Command, Done, Submission};
+use crate::engine::commit::{Command, CommitReply, Submission};
 use crate::engine::error::ConversationError;
 use crate::ports::{Creation, Envelope};
 use crate::protocol::Event;
@@ -138,10 +138,10 @@ pub(super) async fn create_group(
         },
     };
     match engine.lanes.submit(submission).await {
-        Ok(Done::Exists(found)) if is_same(&found, principal.user_id, fingerprint) => Ok((id, Made::Before)),
-        Ok(Done::Exists(_)) => Err(ConversationError::Conflict),
-        Ok(Done::Changed(_) | Done::Sent(_)) => Ok((id, Made::Now)),
-        Ok(Done::Unchanged(_) | Done::Nothing) => Ok((id, Made::Before)),
+        Ok(CommitReply::Exists(found)) if is_same(&found, principal.user_id, fingerprint) => Ok((id, Made::Before)),
+        Ok(CommitReply::Exists(_)) => Err(ConversationError::Conflict),
+        Ok(CommitReply::Changed(_) | CommitReply::Sent(_)) => Ok((id, Made::Now)),
+        Ok(CommitReply::Unchanged(_) | CommitReply::Nothing) => Ok((id, Made::Before)),
         Err(refusal) => Err(engine.access.explain(refusal, id, principal.user_id).await),
     }
 }

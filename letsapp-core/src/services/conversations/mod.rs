@@ -13,7 +13,7 @@ use crate::domain::message::{Content, Message, SystemEvent};
 use crate::domain::principal::Principal;
 use crate::domain::role::Role;
 use crate::engine::Engine;
-use crate::engine::commit::{Act, Command, Done, Submission};
+use crate::engine::commit::{Act, Command, CommitReply, Submission};
 use crate::engine::detached::see_through;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::ports::Envelope;
@@ -257,8 +257,8 @@ impl ConversationService {
             command: Command::Govern(act),
         };
         match self.engine.lanes.submit(submission).await {
-            Ok(Done::Changed(message) | Done::Unchanged(message)) => Ok(Some(message)),
-            Ok(Done::Nothing | Done::Exists(_) | Done::Sent(_)) => Ok(None),
+            Ok(CommitReply::Changed(message) | CommitReply::Unchanged(message)) => Ok(Some(message)),
+            Ok(CommitReply::Nothing | CommitReply::Exists(_) | CommitReply::Sent(_)) => Ok(None),
             Err(refusal) => Err(self.engine.access.explain(refusal, id, principal.user_id).await),
         }
     }

@@ -17,7 +17,7 @@ use crate::domain::id::{ConnectionId, ConversationId, Seq};
 use crate::domain::member::Watermarks;
 use crate::domain::principal::Principal;
 use crate::engine::Engine;
-use crate::engine::commit::{Command, Done, Refusal};
+use crate::engine::commit::{Command, CommitReply, Refusal};
 use crate::engine::error::ConversationError;
 use crate::protocol;
 use crate::protocol::requests::{EditMessage, SendMessage};
@@ -95,7 +95,7 @@ impl MessageService {
         async move {
             let (outcome, id, fingerprint) = submitted?;
             let outcome = outcome.await;
-            if let Ok(Done::Sent(event)) = outcome {
+            if let Ok(CommitReply::Sent(event)) = outcome {
                 engine.typing.sent(conversation_id, sender);
                 return Ok(Sent::now(event));
             }
@@ -231,10 +231,12 @@ impl MessageService {
         ));
         async move {
             match outcome.await {
-                Ok(Done::Changed(message) | Done::Unchanged(message)) => {
+                Ok(CommitReply::Changed(message) | CommitReply::Unchanged(message)) => {
                     Ok(protocol::Message::seen_by(&message, actor))
                 }
-                Ok(Done::Sent(_) | Done::Nothing | Done::Exists(_)) => Err(ConversationError::NotFound),
+                Ok(CommitReply::Sent(_) | CommitReply::Nothing | CommitReply::Exists(_)) => {
+                    Err(ConversationError::NotFound)
+                }
                 Err(refusal) => Err(engine.access.explain(refusal, conversation_id, actor).await),
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::id::{ConversationId, MessageId, UserId};
 use crate::domain::message::{Fingerprint, Message};
 use crate::engine::Engine;
-use crate::engine::commit::{Done, Refusal};
+use crate::engine::commit::{CommitReply, Refusal};
 use crate::engine::error::ConversationError;
 use crate::engine::events::EncodedEvent;
 use crate::protocol;
@@ -95,24 +95,24 @@ impl Sent {
 /// Answers a send, whatever came of it.
 pub(super) async fn answer(
     engine: &Engine,
-    outcome: Result<Done, Refusal>,
+    outcome: Result<CommitReply, Refusal>,
     conversation_id: ConversationId,
     sender: UserId,
     id: MessageId,
     fingerprint: Fingerprint,
 ) -> Result<Sent, ConversationError> {
     match outcome {
-        Ok(Done::Sent(event)) => {
+        Ok(CommitReply::Sent(event)) => {
             engine.typing.sent(conversation_id, sender);
             Ok(Sent::now(event))
         }
-        Ok(Done::Unchanged(message) | Done::Changed(message)) => {
+        Ok(CommitReply::Unchanged(message) | CommitReply::Changed(message)) => {
             // Another server may have deleted the group without the lane's having heard of it.
             engine.access.reader(conversation_id, sender).await?;
             engine.typing.sent(conversation_id, sender);
             Ok(Sent::before(&message))
         }
-        Ok(Done::Nothing | Done::Exists(_)) => Err(ConversationError::NotFound),
+        Ok(CommitReply::Nothing | CommitReply::Exists(_)) => Err(ConversationError::NotFound),
         Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
         Err(refusal) => {
             let refused = engine.access.explain(refusal, conversation_id, sender).await;
