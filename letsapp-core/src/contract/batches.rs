@@ -2,7 +2,7 @@
 
 use super::Trial;
 use super::fixtures::{edited, system, text, user_id};
-use super::steps::{append, creation, duplicate, govern, position, revise, seqs};
+use super::steps::{append, creation, duplicate, position, revise, seqs, update_group};
 use crate::domain::id::{Rev, Seq};
 use crate::domain::message::{Message, SystemEvent};
 use crate::ports::Outcome;
@@ -93,11 +93,11 @@ pub async fn a_system_message_outdates_what_stands_behind_it_in_its_batch(trial:
     };
     let outcomes = trial.commit(vec![
         append(text(id, 3, ana), Seq(1)),
-        govern(&[], system(id, 4, ana, event.clone()), Seq(1)),
+        update_group(&[], system(id, 4, ana, event.clone()), Seq(1)),
         append(text(id, 5, ana), Seq(1)),
         append(text(other, 1, ana), Seq::ZERO),
         revise(edited(&message, "edited", 9), Seq(1)),
-        govern(&[], system(id, 6, ana, event), Seq(1)),
+        update_group(&[], system(id, 6, ana, event), Seq(1)),
         append(text(id, 3, ana), Seq(1)),
     ]);
     let outcomes = outcomes.await;

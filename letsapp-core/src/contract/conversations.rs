@@ -2,7 +2,7 @@
 
 use super::Trial;
 use super::fixtures::{at, conversation_id, direct, group, system, text, user_id};
-use super::steps::{append, at_once, creation, govern};
+use super::steps::{append, at_once, creation, update_group};
 use crate::domain::conversation::Head;
 use crate::domain::id::{ConversationId, Rev, Seq};
 use crate::domain::member::{Member, MemberChange};
@@ -256,6 +256,6 @@ impl Trial {
     pub(super) async fn tell(&self, id: ConversationId, n: u64, members: &[MemberChange], fence: u64) -> Seq {
         let user_ids = members.iter().map(MemberChange::user_id).collect();
         let message = system(id, n, user_id(1), SystemEvent::MembersAdded { user_ids });
-        self.store(govern(members, message, Seq(fence))).await.seq
+        self.store(update_group(members, message, Seq(fence))).await.seq
     }
 }

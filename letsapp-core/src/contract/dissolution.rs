@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Trial;
 use super::fixtures::{at, deleted, group, system, text, user_id};
-use super::steps::{ALL, append, at_once, committed, creation, duplicate, govern, position, revise, seqs};
+use super::steps::{ALL, append, at_once, committed, creation, duplicate, position, revise, seqs, update_group};
 use crate::domain::conversation::Conversation;
 use crate::domain::id::{ConversationId, Rev, Seq, UserId};
 use crate::domain::member::{Member, MemberChange, PreferencesPatch, Watermarks};
@@ -87,7 +87,7 @@ pub async fn nothing_lands_behind_the_end_of_a_group(trial: Trial) {
         let late = [
             append(text(id, 5, ben), Seq(1)),
             revise(deleted(&first, 9), Seq(1)),
-            govern(
+            update_group(
                 &[MemberChange::Joined(user_id(3), Role::Member)],
                 system(
                     id,
@@ -293,7 +293,7 @@ fn end(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Change {
         id,
         ..group(1, user_id(1))
     };
-    Change::Govern {
+    Change::UpdateGroup {
         conversation: Some(Box::new(conversation.deleted(message.sent_at))),
         members: members.iter().map(|user_id| MemberChange::Left(*user_id)).collect(),
         succession: None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Trial;
 use super::fixtures::{at, deleted, group, media_id, system, text, user_id};
-use super::steps::{append, creation, duplicate, govern, position, revise};
+use super::steps::{append, creation, duplicate, position, revise, update_group};
 use crate::domain::conversation::Conversation;
 use crate::domain::id::Seq;
 use crate::domain::member::{Member, MemberChange, PreferencesPatch, Watermarks};
@@ -83,7 +83,7 @@ pub async fn a_group_is_made_and_used_in_one_batch(trial: Trial) {
     let outcomes = trial.commit(vec![
         creation(1, &users[..2]),
         append(text(id, 2, users[1]), Seq(1)),
-        govern(
+        update_group(
             &[MemberChange::Joined(users[2], Role::Member)],
             system(
                 id,
@@ -140,7 +140,7 @@ pub async fn a_system_message_changes_the_conversation_that_it_tells_of(trial: T
         let event = SystemEvent::TitleChanged {
             title: fence.to_string(),
         };
-        let change = Change::Govern {
+        let change = Change::UpdateGroup {
             conversation: Some(Box::new(expected.clone())),
             members: Vec::new(),
             succession: None,
@@ -167,7 +167,7 @@ pub async fn whoever_joins_reads_from_the_message_that_tells_of_it(trial: Trial)
     let message = system(id, 3, ana, SystemEvent::MembersAdded { user_ids: vec![ben] });
     let sent_at = message.sent_at;
     let change = MemberChange::Joined(ben, Role::Admin);
-    trial.store(govern(&[change], message, Seq(1))).await;
+    trial.store(update_group(&[change], message, Seq(1))).await;
     let expected = change.apply(id, None, Seq(3), sent_at).unwrap();
     assert_eq!((expected.joined_at, expected.changed_at), (sent_at, sent_at));
     assert_eq!(trial.member(id, ben).await, expected);
@@ -202,7 +202,7 @@ pub async fn whoever_comes_back_has_another_window_and_keeps_the_rest(trial: Tri
     for (fence, change) in (1..).zip(steps) {
         let message = system(id, 10 + fence, ana, SystemEvent::MemberLeft { user_id: ben });
         let sent_at = message.sent_at;
-        trial.store(govern(&[change], message, Seq(fence))).await;
+        trial.store(update_group(&[change], message, Seq(fence))).await;
         expected = change.apply(id, Some(&expected), Seq(fence + 1), sent_at).unwrap();
         assert_eq!(trial.member(id, ben).await, expected);
         assert_eq!(
@@ -270,15 +270,15 @@ pub async fn a_system_message_again_carries_nothing_out_again(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     let left = system(id, 2, ana, SystemEvent::MemberLeft { user_id: ben });
-    let leave = govern(&[MemberChange::Left(ben)], left, Seq(1));
+    let leave = update_group(&[MemberChange::Left(ben)], left, Seq(1));
     let stored = trial.store(leave.clone()).await;
     trial.tell(id, 3, &[MemberChange::Joined(ben, Role::Member)], 2).await;
     let before = trial.member(id, ben).await;
 
-    let Change::Govern { members, message, .. } = leave.clone() else {
+    let Change::UpdateGroup { members, message, .. } = leave.clone() else {
         unreachable!("that is what it makes")
     };
-    let renamed = Change::Govern {
+    let renamed = Change::UpdateGroup {
         conversation: Some(Box::new(Conversation {
             title: None,
             ..group(1, ana)
@@ -301,7 +301,7 @@ pub async fn an_outdated_system_message_carries_nothing_out(trial: Trial) {
     let id = trial.group(1, &users[..2]).await;
     trial.tell(id, 2, &[], 1).await;
     let before = (trial.roster(id).await, trial.head(id).await);
-    let change = Change::Govern {
+    let change = Change::UpdateGroup {
         conversation: Some(Box::new(Conversation {
             title: None,
             ..group(1, users[0])

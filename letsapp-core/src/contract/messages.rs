@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Trial;
 use super::fixtures::{at, deleted, edited, media_id, system, text, user_id};
-use super::steps::{append, committed, duplicate, govern, position, revise};
+use super::steps::{append, committed, duplicate, position, revise, update_group};
 use crate::domain::conversation::Head;
 use crate::domain::emoji::Emoji;
 use crate::domain::id::{CallId, Rev, Seq};
@@ -85,7 +85,7 @@ pub async fn system_messages_of_every_kind_are_read_as_written(trial: Trial) {
     ];
     for (fence, event) in (1..).zip(events) {
         let message = system(id, 10 + fence, ana, event);
-        let message = trial.store(govern(&[], message, Seq(fence))).await;
+        let message = trial.store(update_group(&[], message, Seq(fence))).await;
         assert_eq!((message.seq, message.ordinal), (Seq(fence + 1), 0));
         assert_eq!(trial.message(id, message.seq.0).await, message);
         assert_eq!(trial.message_by_id(id, message.id).await, Some(message));
@@ -272,7 +272,7 @@ pub async fn what_was_decided_under_another_fence_is_outdated(trial: Trial) {
         let outcomes = trial.commit(vec![
             append(text(id, 4, ana), Seq(fence)),
             revise(edited(&message, "edited", 9), Seq(fence)),
-            govern(
+            update_group(
                 &[],
                 system(id, 5, ana, SystemEvent::MemberLeft { user_id: ana }),
                 Seq(fence),

@@ -155,7 +155,7 @@ impl Model {
         {
             return Outcome::Duplicate(Box::new(existing.clone()));
         }
-        if let Change::Append { fence, .. } | Change::Revise { fence, .. } | Change::Govern { fence, .. } = change
+        if let Change::Append { fence, .. } | Change::Revise { fence, .. } | Change::UpdateGroup { fence, .. } = change
             && *fence != self.head(id).fence
         {
             return Outcome::Outdated;
@@ -171,7 +171,7 @@ impl Model {
             }
             Change::Append { message, .. } => self.tell(message, &[]),
             Change::Revise { message, .. } => self.revise(message),
-            Change::Govern {
+            Change::UpdateGroup {
                 conversation,
                 members,
                 succession,

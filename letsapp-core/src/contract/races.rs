@@ -2,7 +2,7 @@
 
 use super::Trial;
 use super::fixtures::{edited, system, text, user_id};
-use super::steps::{append, at_once, committed, creation, duplicate, govern, revise};
+use super::steps::{append, at_once, committed, creation, duplicate, revise, update_group};
 use crate::domain::id::{ConversationId, Rev, Seq};
 use crate::domain::member::MemberChange;
 use crate::domain::message::{Message, SystemEvent};
@@ -175,7 +175,10 @@ pub async fn of_system_messages_at_once_under_one_fence_one_lands(trial: Trial) 
                 };
                 let event = SystemEvent::MemberLeft { user_id: newcomer };
                 let message = system(id, 100 * round + n, newcomer, event);
-                (change, trial.commit_one(govern(&[change], message, Seq(round))).await)
+                (
+                    change,
+                    trial.commit_one(update_group(&[change], message, Seq(round))).await,
+                )
             }
         }));
         let landed = outcomes
@@ -207,7 +210,7 @@ pub async fn a_system_message_offered_many_times_at_once_is_one(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana]).await;
     let message = system(id, 2, ana, SystemEvent::MembersAdded { user_ids: vec![ben] });
-    let join = govern(&[MemberChange::Joined(ben, Role::Member)], message, Seq(1));
+    let join = update_group(&[MemberChange::Joined(ben, Role::Member)], message, Seq(1));
     let outcomes = at_once((0..10).map(|n| {
         let trial = if n % 2 == 0 { trial.clone() } else { another.clone() };
         let join = join.clone();

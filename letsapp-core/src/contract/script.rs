@@ -59,7 +59,7 @@ pub(super) enum Wish {
     Append(Chat, Person, u64, Staleness),
     Revise(Chat, Index, Revision, Staleness, Staleness),
     /// With the numbers of its message and of its succession.
-    Govern(
+    UpdateGroup(
         Chat,
         Vec<(Person, Membership)>,
         Option<u8>,
@@ -194,7 +194,7 @@ fn wishes() -> impl Strategy<Value = Wish> {
             .prop_map(|(chat, message, revision, rev, fence)| Wish::Revise(chat, message, revision, rev, fence)),
         3 => (0..GROUPS, people(), any::<Option<u8>>(), (0..60_u64, prop::option::weighted(0.3, 60..80_u64)), stale())
             .prop_map(|(group, people, title, numbers, fence)| {
-                Wish::Govern(group, people.into_iter().collect(), title, numbers, fence)
+                Wish::UpdateGroup(group, people.into_iter().collect(), title, numbers, fence)
             }),
     ]
 }

@@ -164,7 +164,7 @@ impl<'a> Stage<'a> {
                 let message = Message { rev, ..message.clone() };
                 Some(self.revision(message, revision, self.fence(chat, fence)))
             }
-            Wish::Govern(chat, people, title, (n, succession), fence) => {
+            Wish::UpdateGroup(chat, people, title, (n, succession), fence) => {
                 let id = self.known(chat)?;
                 let members = people.into_iter().map(|(person, membership)| {
                     let user_id = self.user(person);
@@ -181,7 +181,7 @@ impl<'a> Stage<'a> {
                         ..system(id, n, self.user(0), event.clone())
                     })
                 };
-                Some(Change::Govern {
+                Some(Change::UpdateGroup {
                     conversation: title.map(|title| {
                         Box::new(Conversation {
                             title: Some(Title::from_stored(format!("Title {title}"))),

@@ -31,8 +31,8 @@ pub(super) fn revise(message: Message, fence: Seq) -> Change {
     }
 }
 
-pub(super) fn govern(members: &[MemberChange], message: Message, fence: Seq) -> Change {
-    Change::Govern {
+pub(super) fn update_group(members: &[MemberChange], message: Message, fence: Seq) -> Change {
+    Change::UpdateGroup {
         conversation: None,
         members: members.to_vec(),
         succession: None,

@@ -73,7 +73,7 @@ pub async fn a_succession_again_carries_nothing_out(trial: Trial) {
 /// the succession first.
 fn leave(id: ConversationId, [succession, n]: [u64; 2], fence: u64) -> Change {
     let (ana, ben) = (user_id(1), user_id(2));
-    Change::Govern {
+    Change::UpdateGroup {
         conversation: None,
         members: vec![MemberChange::Left(ana), MemberChange::Role(ben, Role::Owner)],
         succession: Some(Arc::new(system(id, succession, ana, owned_by(ben)))),

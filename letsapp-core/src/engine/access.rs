@@ -31,7 +31,7 @@ impl Access {
         Ok(Granted(member))
     }
 
-    /// Lets somebody act who is a member.
+    /// Lets somebody change who is a member.
     pub(crate) async fn participant(
         &self,
         conversation_id: ConversationId,

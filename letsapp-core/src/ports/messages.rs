@@ -30,7 +30,7 @@ pub trait MessageRepository: Send + Sync {
     ///   those before it.
     /// - A system message with a succession takes the second next `seq` and `rev`, and the succession those before it.
     /// - A change whose `fence` is not the conversation's newest system message any more is [`Outcome::Outdated`]. The
-    ///   conversation of a batch's own [`Change::Govern`] moves its fence, so that changes of that conversation behind
+    ///   conversation of a batch's own [`Change::UpdateGroup`] moves its fence, so that changes of that conversation behind
     ///   it are outdated too.
     /// - An append or a system message whose id its conversation already has is [`Outcome::Duplicate`], with the message
     ///   as it now stands, whatever its fence. So is one whose succession it has, and then with that.
@@ -143,7 +143,7 @@ pub enum Change {
     },
     /// Adds a system message and carries out what it tells of (membership, roles, title, description, picture; or
     /// nothing, as of a call), all in one step. The system message becomes the conversation's fence.
-    Govern {
+    UpdateGroup {
         /// The conversation as it shall be; `None` if it stays as it is. Where it is [deleted](Conversation::deleted_at),
         /// all who are in go with it, and there are no records of its members from then on.
         conversation: Option<Box<Conversation>>,
@@ -166,14 +166,14 @@ impl Change {
             Self::Create { message, .. }
             | Self::Append { message, .. }
             | Self::Revise { message, .. }
-            | Self::Govern { message, .. } => message,
+            | Self::UpdateGroup { message, .. } => message,
         }
     }
 
     /// Returns the message that the change makes right before the other one, if it makes two.
     pub const fn succession(&self) -> Option<&Arc<Message>> {
         match self {
-            Self::Govern { succession, .. } => succession.as_ref(),
+            Self::UpdateGroup { succession, .. } => succession.as_ref(),
             Self::Create { .. } | Self::Append { .. } | Self::Revise { .. } => None,
         }
     }

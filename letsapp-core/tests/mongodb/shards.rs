@@ -142,7 +142,7 @@ async fn walk(store: &MongoStore) {
     let group = conversations.find(&[gone]).await.expect("the store is there").remove(0);
     let fence = head(store, gone).await.fence;
     let end = match addition(gone, 0, fence) {
-        Change::Govern { message, fence, .. } => Change::Govern {
+        Change::UpdateGroup { message, fence, .. } => Change::UpdateGroup {
             conversation: Some(Box::new(group.deleted(at(6)))),
             members: vec![MemberChange::Left(user_id(0))],
             succession: None,

@@ -168,7 +168,7 @@ pub(crate) fn addition(conversation_id: ConversationId, newcomer: u64, fence: Se
         }),
         ..text(conversation_id, 0, "")
     };
-    Change::Govern {
+    Change::UpdateGroup {
         conversation: None,
         members: vec![MemberChange::Joined(user_id(newcomer), Role::Member)],
         succession: None,

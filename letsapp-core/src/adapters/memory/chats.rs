@@ -117,7 +117,7 @@ impl Chats {
             } => self.create(*conversation, &members, &message),
             Change::Append { message, fence } => self.append(&message, fence),
             Change::Revise { message, fence, .. } => self.revise(&message, fence),
-            Change::Govern {
+            Change::UpdateGroup {
                 conversation,
                 members,
                 succession,
@@ -129,7 +129,7 @@ impl Chats {
                     message: &message,
                     members: &members,
                 };
-                self.govern(conversation.map(|it| *it), told, fence)
+                self.update_group(conversation.map(|it| *it), told, fence)
             }
         }
     }
@@ -167,7 +167,7 @@ impl Chats {
         }
     }
 
-    fn govern(&mut self, conversation: Option<Conversation>, told: Told<'_>, fence: Seq) -> Outcome {
+    fn update_group(&mut self, conversation: Option<Conversation>, told: Told<'_>, fence: Seq) -> Outcome {
         let id = told.message.conversation_id;
         let Some(chat) = self.by_id.get_mut(&id) else {
             return Outcome::Outdated;

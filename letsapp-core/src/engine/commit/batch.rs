@@ -90,7 +90,7 @@ impl Batch {
     fn push(&mut self, change: Change, submission: QueuedSubmission) {
         let id = submission.conversation_id;
         let place = match &change {
-            Change::Create { .. } | Change::Govern { .. } => {
+            Change::Create { .. } | Change::UpdateGroup { .. } => {
                 self.held.insert(id);
                 self.append(change)
             }

@@ -53,26 +53,26 @@ pub(crate) enum Command {
     /// Take the actor's reaction off, if it is this one; whichever it is, if none is named.
     Unreact { seq: Seq, emoji: Option<Emoji> },
     /// Change the group itself.
-    Govern(Act),
+    UpdateGroup(GroupChange),
 }
 
 /// A change of a group itself.
 #[derive(Clone, Debug)]
-pub(crate) enum Act {
+pub(crate) enum GroupChange {
     /// Another title.
-    Retitle(Title),
+    Title(Title),
     /// Another description.
-    Describe(About),
+    About(About),
     /// Another picture, or none.
     Picture(Option<MediaId>),
     /// Bring these users in.
-    Add(Vec<UserId>),
+    AddMembers(Vec<UserId>),
     /// Put a member out, or leave.
-    Remove(UserId),
+    RemoveMember(UserId),
     /// Give a member another role.
-    Assign(UserId, Role),
+    ChangeRole(UserId, Role),
     /// Delete the group.
-    Dissolve,
+    Delete,
 }
 
 /// What came of a submission.
@@ -113,7 +113,7 @@ impl Command {
                 Some(*seq)
             }
             Self::Send(message) => message.reply_to,
-            Self::Create { .. } | Self::Govern(_) => None,
+            Self::Create { .. } | Self::UpdateGroup(_) => None,
         }
     }
 }

@@ -16,7 +16,7 @@ mod publish;
 mod tests;
 mod turn;
 
-pub(crate) use crate::engine::commit::command::{Act, Command, CommitReply, QueuedSubmission, Refusal};
+pub(crate) use crate::engine::commit::command::{Command, CommitReply, GroupChange, QueuedSubmission, Refusal};
 pub(crate) use crate::engine::commit::publish::Publisher;
 pub(crate) use crate::engine::commit::turn::Turn;
 

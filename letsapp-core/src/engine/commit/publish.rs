@@ -29,7 +29,7 @@ pub(super) struct Publication {
 pub(super) enum NewsKind {
     Appended,
     Revised,
-    Governed,
+    GroupUpdated,
 }
 
 /// What there is to tell.
@@ -39,7 +39,7 @@ pub(super) enum News {
     /// This message is another now.
     Revised(Arc<Message>),
     /// The group changed as this system message says.
-    Governed(Arc<Message>),
+    GroupUpdated(Arc<Message>),
 }
 
 impl Publication {
@@ -59,7 +59,7 @@ impl Publication {
                     News::Appended(Arc::new(EncodedEvent::new(Event::MessageCreated(created))))
                 }
                 NewsKind::Revised => News::Revised(landed(message)),
-                NewsKind::Governed => News::Governed(landed(message)),
+                NewsKind::GroupUpdated => News::GroupUpdated(landed(message)),
             },
             known: known.cloned(),
             excluded: ExcludedConnection::default(),
@@ -96,8 +96,8 @@ impl Publisher {
                     }
                 }
                 News::Revised(message) => self.revised(&publication, message),
-                News::Governed(message) => {
-                    if let Err(error) = self.governed(&publication, message, rosters).await {
+                News::GroupUpdated(message) => {
+                    if let Err(error) = self.group_updated(&publication, message, rosters).await {
                         let conversation = publication.conversation_id;
                         tracing::warn!(%error, conversation.id = %conversation, "a change was not told; clients are to sync");
                         self.unsettle(&publication, message);
@@ -130,7 +130,7 @@ impl Publisher {
 
     /// Tells a change of the group itself: the system message to all who see it, and to each whom it brings in, puts
     /// out or shows something new what the conversation now is to them.
-    async fn governed(
+    async fn group_updated(
         &self,
         publication: &Publication,
         message: &Message,

@@ -307,7 +307,7 @@ async fn any_number_of_changes_of_one_group_can_wait() {
     );
     let titles = (0..100).map(|n| {
         let title = crate::domain::text::Title::parse(format!("Title {n}")).unwrap();
-        bench.submit(ANA, Command::Govern(Act::Retitle(title)))
+        bench.submit(ANA, Command::UpdateGroup(GroupChange::Title(title)))
     });
     for (place, done) in join_all(titles).await.iter().enumerate() {
         assert_eq!(seq(done), place as u64 + 2);
@@ -320,7 +320,9 @@ async fn a_change_that_cannot_be_told_has_those_concerned_ask() {
     let bench = bench(once(group(&[ANA, BEN], 1), group(&[ANA, BEN, CEM], 2)), |_, changes| {
         committed(changes, 2)
     });
-    let done = bench.submit(ANA, Command::Govern(Act::Add(vec![CEM]))).await;
+    let done = bench
+        .submit(ANA, Command::UpdateGroup(GroupChange::AddMembers(vec![CEM])))
+        .await;
     assert_eq!(seq(&done), 2);
     let told = bench.bus.next().await;
     assert_eq!(told.len(), 1);
@@ -435,7 +437,9 @@ async fn all_who_are_in_hear_of_the_succession_and_then_of_the_owners_leaving() 
         },
         |_, changes| committed(changes, 3),
     );
-    let left = bench.submit(ANA, Command::Govern(Act::Remove(ANA))).await;
+    let left = bench
+        .submit(ANA, Command::UpdateGroup(GroupChange::RemoveMember(ANA)))
+        .await;
     assert_eq!(seq(&left), 3);
     assert_eq!(bench.batches.lock().unwrap().len(), 1);
     bench.engine.lanes.close().await;
@@ -483,6 +487,6 @@ async fn roles_are_asked_again_before_somebody_is_refused() {
     );
     bench.send(1).await.unwrap();
     let title = crate::domain::text::Title::parse("Ben's").unwrap();
-    let by_ben = bench.submit(BEN, Command::Govern(Act::Retitle(title))).await;
+    let by_ben = bench.submit(BEN, Command::UpdateGroup(GroupChange::Title(title))).await;
     assert!(by_ben.is_ok(), "another server made Ben an admin: {by_ben:?}");
 }

@@ -139,7 +139,9 @@ impl Turn {
                             }
                             CommitReply::Sent(Arc::clone(event))
                         }
-                        News::Revised(message) | News::Governed(message) => CommitReply::Changed(Arc::clone(message)),
+                        News::Revised(message) | News::GroupUpdated(message) => {
+                            CommitReply::Changed(Arc::clone(message))
+                        }
                     };
                     submission.answer(Ok(done));
                 }
@@ -170,7 +172,7 @@ impl Turn {
         } = draft;
         let id = message.conversation_id;
         let stands = matches!(outcome, Ok(Outcome::Committed(_) | Outcome::Duplicate(_)));
-        if !stands || kind == NewsKind::Governed {
+        if !stands || kind == NewsKind::GroupUpdated {
             self.rosters.forget(id);
         }
         match outcome {
@@ -215,7 +217,7 @@ impl Draft {
         let kind = match change {
             Change::Append { .. } => NewsKind::Appended,
             Change::Revise { .. } => NewsKind::Revised,
-            Change::Create { .. } | Change::Govern { .. } => NewsKind::Governed,
+            Change::Create { .. } | Change::UpdateGroup { .. } => NewsKind::GroupUpdated,
         };
         Self {
             succession: change.succession().cloned(),

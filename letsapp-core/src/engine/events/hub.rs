@@ -109,7 +109,7 @@ impl Hub {
         &self.shards[usize::from(last) % SHARDS]
     }
 
-    fn for_each(&self, user_id: UserId, mut act: impl FnMut(&Arc<Outbox>)) {
+    fn for_each(&self, user_id: UserId, mut change: impl FnMut(&Arc<Outbox>)) {
         let shard = self.shard(user_id).read().unwrap_or_else(PoisonError::into_inner);
         for outbox in shard.get(&user_id).into_iter().flatten() {
             act(outbox);

@@ -4,7 +4,7 @@ use crate::domain::conversation::Kind;
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::{Member, Preferences, PreferencesPatch};
 use crate::engine::Engine;
-use crate::engine::commit::{Act, Command, Refusal, Submission};
+use crate::engine::commit::{Command, GroupChange, Refusal, Submission};
 use crate::engine::error::{AuthError, ConversationError};
 use crate::ports::{Envelope, RepositoryError, Revoke};
 use crate::protocol::Event;
@@ -72,7 +72,7 @@ fn leave(engine: &Engine, conversation_id: ConversationId, user_id: UserId) -> S
         origin: None,
         at: engine.runtime.clock.now(),
         operation,
-        command: Command::Govern(Act::Remove(user_id)),
+        command: Command::UpdateGroup(GroupChange::RemoveMember(user_id)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Races between what is remembered of a session and what becomes of it, on stores that act at the worst moment.
+//! Races between what is remembered of a session and what becomes of it, on stores that change at the worst moment.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -134,8 +134,8 @@ fn bench() -> Bench {
 }
 
 fn run(meanwhile: &Meanwhile) {
-    let act = meanwhile.lock().unwrap().take();
-    if let Some(act) = act {
+    let change = meanwhile.lock().unwrap().take();
+    if let Some(change) = change {
         act();
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::message::{Content, Message, SystemEvent};
 use crate::domain::principal::Principal;
 use crate::domain::role::Role;
 use crate::engine::Engine;
-use crate::engine::commit::{Act, Command, CommitReply, Submission};
+use crate::engine::commit::{Command, CommitReply, GroupChange, Submission};
 use crate::engine::detached::see_through;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::ports::Envelope;
@@ -101,12 +101,12 @@ impl ConversationService {
             return Err(ConversationError::invalid("avatar_media_id", "not_found", detail));
         }
         let acts = [
-            title.map(Act::Retitle),
-            about.map(Act::Describe),
-            avatar_media_id.map(Act::Picture),
+            title.map(GroupChange::Title),
+            about.map(GroupChange::About),
+            avatar_media_id.map(GroupChange::Picture),
         ];
-        for act in acts.into_iter().flatten() {
-            self.govern(principal, id, act, origin).await?;
+        for change in acts.into_iter().flatten() {
+            self.update_group(principal, id, change, origin).await?;
         }
         self.find(principal, id).await
     }
@@ -158,7 +158,10 @@ impl ConversationService {
         user_ids.dedup();
         self.engine.access.participant(id, principal.user_id).await?;
         check_users(&self.engine, "user_ids", &user_ids).await?;
-        let Some(message) = self.govern(principal, id, Act::Add(user_ids), origin).await? else {
+        let Some(message) = self
+            .update_group(principal, id, GroupChange::AddMembers(user_ids), origin)
+            .await?
+        else {
             return Ok(Vec::new());
         };
         let Content::System(SystemEvent::MembersAdded { user_ids }) = &message.content else {
@@ -189,7 +192,10 @@ impl ConversationService {
         origin: Option<ConnectionId>,
     ) -> Result<(), ConversationError> {
         let leaving = user_id == principal.user_id;
-        match self.govern(principal, id, Act::Remove(user_id), origin).await {
+        match self
+            .update_group(principal, id, GroupChange::RemoveMember(user_id), origin)
+            .await
+        {
             Err(ConversationError::Forbidden(Forbidden::NotAMember)) if leaving => Ok(()),
             Err(ConversationError::NotFound) if !leaving => match self.engine.access.reader(id, user_id).await {
                 // Only who may put somebody out gets here, and they know who was in.
@@ -214,7 +220,8 @@ impl ConversationService {
         role: Role,
         origin: Option<ConnectionId>,
     ) -> Result<protocol::Member, ConversationError> {
-        self.govern(principal, id, Act::Assign(user_id, role), origin).await?;
+        self.update_group(principal, id, GroupChange::ChangeRole(user_id, role), origin)
+            .await?;
         let member = self.engine.stores.conversations.members(&[(id, user_id)]).await?.pop();
         let member = member.ok_or(ConversationError::NotFound)?;
         let user = self.shown(principal, [user_id].into_iter()).await?.remove(&user_id);
@@ -235,15 +242,17 @@ impl ConversationService {
         id: ConversationId,
         origin: Option<ConnectionId>,
     ) -> Result<(), ConversationError> {
-        self.govern(principal, id, Act::Dissolve, origin).await.map(drop)
+        self.update_group(principal, id, GroupChange::Delete, origin)
+            .await
+            .map(drop)
     }
 
     /// Carries out a change of a group, and returns the system message that tells of it, if anything changed.
-    async fn govern(
+    async fn update_group(
         &self,
         principal: &Principal,
         id: ConversationId,
-        act: Act,
+        change: GroupChange,
         origin: Option<ConnectionId>,
     ) -> Result<Option<Arc<Message>>, ConversationError> {
         let mut operation = [0; 16];
@@ -254,7 +263,7 @@ impl ConversationService {
             origin,
             at: self.engine.runtime.clock.now(),
             operation,
-            command: Command::Govern(act),
+            command: Command::UpdateGroup(change),
         };
         match self.engine.lanes.submit(submission).await {
             Ok(CommitReply::Changed(message) | CommitReply::Unchanged(message)) => Ok(Some(message)),

@@ -300,7 +300,7 @@ fn deed(pending: &Pending, before: Head) -> Option<Deed<'_>> {
         Change::Create {
             conversation, members, ..
         } => (Establish::Made(conversation), members),
-        Change::Govern {
+        Change::UpdateGroup {
             conversation, members, ..
         } => (
             conversation.as_deref().map_or(Establish::Kept, Establish::Changed),

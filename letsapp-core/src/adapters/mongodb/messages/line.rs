@@ -167,20 +167,22 @@ impl Pending {
         match &self.change {
             Change::Append { .. } => Means::Insert,
             Change::Revise { .. } => Means::Update,
-            Change::Govern {
+            Change::UpdateGroup {
                 conversation: None,
                 members,
                 succession: None,
                 ..
             } if members.is_empty() => Means::Insert,
-            Change::Govern { .. } | Change::Create { .. } => Means::Transaction,
+            Change::UpdateGroup { .. } | Change::Create { .. } => Means::Transaction,
         }
     }
 
     /// Returns the fence under which it was decided; what makes a conversation has none.
     pub(super) const fn fence(&self) -> Option<Seq> {
         match &self.change {
-            Change::Append { fence, .. } | Change::Revise { fence, .. } | Change::Govern { fence, .. } => Some(*fence),
+            Change::Append { fence, .. } | Change::Revise { fence, .. } | Change::UpdateGroup { fence, .. } => {
+                Some(*fence)
+            }
             Change::Create { .. } => None,
         }
     }
@@ -194,7 +196,7 @@ impl Pending {
     }
 
     const fn moves_fence(&self) -> bool {
-        matches!(self.change, Change::Govern { .. } | Change::Create { .. })
+        matches!(self.change, Change::UpdateGroup { .. } | Change::Create { .. })
     }
 
     /// Works out where the change takes a conversation that stands there.
@@ -275,7 +277,7 @@ mod tests {
 
     fn tell(fence: u64) -> Change {
         let user_id = UserId::from_bytes([4; 16]);
-        Change::Govern {
+        Change::UpdateGroup {
             conversation: None,
             members: vec![],
             succession: None,

@@ -165,7 +165,7 @@ impl Found {
                     settled(Outcome::Outdated)
                 }
             }
-            (Change::Append { .. } | Change::Govern { .. }, Some(found)) => {
+            (Change::Append { .. } | Change::UpdateGroup { .. }, Some(found)) => {
                 if pending.made(found) {
                     settled(Outcome::Committed(place(found)))
                 } else {

@@ -31,7 +31,7 @@ fn one(transaction: &mut Transaction<'_>, change: &Change) -> rusqlite::Result<O
         } => create(transaction, conversation, members, message),
         Change::Append { message, fence } => append(transaction, message, *fence),
         Change::Revise { message, terms, fence } => revise(transaction, message, *terms, *fence),
-        Change::Govern {
+        Change::UpdateGroup {
             conversation,
             members,
             succession,
@@ -43,7 +43,7 @@ fn one(transaction: &mut Transaction<'_>, change: &Change) -> rusqlite::Result<O
                 message,
                 members,
             };
-            govern(transaction, conversation.as_deref(), told, *fence)
+            update_group(transaction, conversation.as_deref(), told, *fence)
         }
     }
 }
@@ -113,7 +113,7 @@ fn revise(
     Ok(Outcome::Committed(Position { seq, rev, ordinal }))
 }
 
-fn govern(
+fn update_group(
     transaction: &mut Transaction<'_>,
     conversation: Option<&Conversation>,
     told: Told<'_>,

@@ -148,7 +148,7 @@ async fn what_is_purged_leaves_neither_terms_nor_reactions() {
         revise(&store, message, TermsChange::Keep).await;
     }
     let conversation = store.conversations().find(&[id]).await.unwrap().remove(0);
-    let end = Change::Govern {
+    let end = Change::UpdateGroup {
         conversation: Some(Box::new(conversation.deleted(Timestamp::from_millis(9)))),
         members: [0, 1].map(|n| MemberChange::Left(user_id(n))).to_vec(),
         succession: None,

@@ -1,10 +1,10 @@
 //! What a submission comes to, decided from the roster and the message that it is about. Pure: no store, no clock.
 
 mod decision;
-mod govern;
 mod revise;
 #[cfg(test)]
 mod tests;
+mod update_group;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::domain::role::Role;
 use crate::engine::commit::command::{Command, QueuedSubmission, Refusal};
 pub(super) use crate::engine::commit::decide::decision::Decision;
 use crate::engine::commit::decide::decision::{check_mentions, system};
-use crate::engine::commit::decide::govern::govern;
 use crate::engine::commit::decide::revise::revise;
+use crate::engine::commit::decide::update_group::update_group;
 use crate::engine::error::ConversationError;
 use crate::engine::rosters::KnownRoster;
 use crate::ports::Change;
@@ -47,7 +47,7 @@ pub(super) fn decide(
                 fence,
             }))
         }
-        Command::Govern(act) => govern(submission, known, actor, act),
+        Command::UpdateGroup(change) => update_group(submission, known, actor, change),
         Command::Edit { .. } | Command::Delete { .. } | Command::React { .. } | Command::Unreact { .. } => {
             let target = target
                 .filter(|message| actor.sees(message.seq))

@@ -72,7 +72,7 @@ pub(super) fn revise(
             message.reactions.retain(|reaction| !is_meant(reaction));
             Ok(Some((message, TermsChange::Keep)))
         }
-        Command::Create { .. } | Command::Send(_) | Command::Govern(_) => unreachable!("these revise no message"),
+        Command::Create { .. } | Command::Send(_) | Command::UpdateGroup(_) => unreachable!("these revise no message"),
     }
 }
 

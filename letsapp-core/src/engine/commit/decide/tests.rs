@@ -9,7 +9,7 @@ use crate::domain::message::Reaction;
 use crate::domain::search::IndexTerms;
 use crate::domain::text::Title;
 use crate::domain::user::About;
-use crate::engine::commit::command::Act;
+use crate::engine::commit::command::GroupChange;
 use crate::engine::commit::decide::*;
 use crate::engine::error::Forbidden;
 use crate::engine::fixtures;
@@ -346,8 +346,8 @@ fn who_was_mentioned_may_have_left_when_the_words_are_changed() {
 
 #[test]
 fn who_may_change_a_group() {
-    let title = |text: &str| Act::Retitle(Title::parse(text).unwrap());
-    let assign = |user_id, role| Act::Assign(user_id, role);
+    let title = |text: &str| GroupChange::Title(Title::parse(text).unwrap());
+    let assign = |user_id, role| GroupChange::ChangeRole(user_id, role);
     let picture = Some(MediaId::from_bytes([6; 16]));
     let crowd: Vec<_> = (0..1_020u32)
         .map(|n| UserId::from_bytes(u128::from(n + 1_000).to_be_bytes()))
@@ -360,19 +360,19 @@ fn who_may_change_a_group() {
     };
     #[rustfmt::skip]
     let table = [
-        // act                                         by a member  an admin               the owner
+        // change                                         by a member  an admin               the owner
         (title("Another"),                           ["role",      "commit",              "commit"]),
         (title("A group"),                           ["role",      "nothing",             "nothing"]),
-        (Act::Describe(About::parse("x").unwrap()),  ["role",      "commit",              "commit"]),
-        (Act::Describe(About::default()),            ["role",      "nothing",             "nothing"]),
-        (Act::Picture(picture),                      ["role",      "commit",              "commit"]),
-        (Act::Picture(None),                         ["role",      "nothing",             "nothing"]),
-        (Act::Add(vec![STRANGER]),                   ["role",      "commit",              "commit"]),
-        (Act::Add(vec![MEMBER, ADMIN]),              ["role",      "nothing",             "nothing"]),
-        (Act::Add(crowd),                            ["role",      "user_ids: too_many",  "user_ids: too_many"]),
-        (Act::Remove(STRANGER),                      ["role",      "not found",           "not found"]),
-        (Act::Remove(LATECOMER),                     ["role",      "commit",              "commit"]),
-        (Act::Remove(second_admin),                  ["role",      "role",                "commit"]),
+        (GroupChange::About(About::parse("x").unwrap()),  ["role",      "commit",              "commit"]),
+        (GroupChange::About(About::default()),            ["role",      "nothing",             "nothing"]),
+        (GroupChange::Picture(picture),                      ["role",      "commit",              "commit"]),
+        (GroupChange::Picture(None),                         ["role",      "nothing",             "nothing"]),
+        (GroupChange::AddMembers(vec![STRANGER]),                   ["role",      "commit",              "commit"]),
+        (GroupChange::AddMembers(vec![MEMBER, ADMIN]),              ["role",      "nothing",             "nothing"]),
+        (GroupChange::AddMembers(crowd),                            ["role",      "user_ids: too_many",  "user_ids: too_many"]),
+        (GroupChange::RemoveMember(STRANGER),                      ["role",      "not found",           "not found"]),
+        (GroupChange::RemoveMember(LATECOMER),                     ["role",      "commit",              "commit"]),
+        (GroupChange::RemoveMember(second_admin),                  ["role",      "role",                "commit"]),
         (assign(MEMBER, Role::Admin),                ["role",      "role",                "commit"]),
         (assign(MEMBER, Role::Member),               ["role",      "role",                "nothing"]),
         (assign(MEMBER, Role::Owner),                ["role",      "role",                "commit"]),
@@ -380,24 +380,34 @@ fn who_may_change_a_group() {
         (assign(OWNER, Role::Member),                ["role",      "role",                "role: owner_required"]),
         (assign(STRANGER, Role::Admin),              ["role",      "role",                "not found"]),
         (assign(STRANGER, Role::Owner),              ["role",      "role",                "not found"]),
-        (Act::Dissolve,                              ["role",      "role",                "commit"]),
+        (GroupChange::Delete,                              ["role",      "role",                "commit"]),
     ];
-    for (act, [by_member, by_admin, by_owner]) in table {
-        let word_of =
-            |actor, known: &KnownRoster| word(&try_decide(actor, Command::Govern(act.clone()), Some(known), None));
-        assert_eq!(word_of(STRANGER, &group()), "outsider", "{act:?} by a stranger");
-        assert_eq!(word_of(MEMBER, &group()), by_member, "{act:?} by a member");
-        assert_eq!(word_of(ADMIN, &group()), by_admin, "{act:?} by an admin");
-        assert_eq!(word_of(OWNER, &group()), by_owner, "{act:?} by the owner");
-        assert_eq!(word_of(MEMBER, &direct()), "direct", "{act:?} in a direct conversation");
+    for (change, [by_member, by_admin, by_owner]) in table {
+        let word_of = |actor, known: &KnownRoster| {
+            word(&try_decide(
+                actor,
+                Command::UpdateGroup(change.clone()),
+                Some(known),
+                None,
+            ))
+        };
+        assert_eq!(word_of(STRANGER, &group()), "outsider", "{change:?} by a stranger");
+        assert_eq!(word_of(MEMBER, &group()), by_member, "{change:?} by a member");
+        assert_eq!(word_of(ADMIN, &group()), by_admin, "{change:?} by an admin");
+        assert_eq!(word_of(OWNER, &group()), by_owner, "{change:?} by the owner");
+        assert_eq!(
+            word_of(MEMBER, &direct()),
+            "direct",
+            "{change:?} in a direct conversation"
+        );
     }
 }
 
 #[test]
 fn with_a_group_all_of_its_members_go_and_what_was_written_on_it() {
     let group = group();
-    match try_decide(OWNER, Command::Govern(Act::Dissolve), Some(&group), None) {
-        Ok(Decision::Commit(Change::Govern {
+    match try_decide(OWNER, Command::UpdateGroup(GroupChange::Delete), Some(&group), None) {
+        Ok(Decision::Commit(Change::UpdateGroup {
             conversation: Some(left),
             members,
             succession: None,
@@ -422,10 +432,15 @@ fn with_a_group_all_of_its_members_go_and_what_was_written_on_it() {
 fn a_leaving_owner_hands_over_to_the_admin_who_joined_first() {
     let leave = |members: Vec<Member>| {
         let group = known(conversation(Kind::Group), members);
-        try_decide(OWNER, Command::Govern(Act::Remove(OWNER)), Some(&group), None)
+        try_decide(
+            OWNER,
+            Command::UpdateGroup(GroupChange::RemoveMember(OWNER)),
+            Some(&group),
+            None,
+        )
     };
     let heir = |decision: Result<Decision, Refusal>| match decision {
-        Ok(Decision::Commit(Change::Govern {
+        Ok(Decision::Commit(Change::UpdateGroup {
             members,
             succession,
             message,
@@ -467,9 +482,19 @@ fn a_leaving_owner_hands_over_to_the_admin_who_joined_first() {
         Ok(Decision::Commit(change)) => assert!(change.succession().is_none(), "nobody is left to hand over to"),
         other => panic!("{}", word(&other)),
     }
-    let direct = try_decide(OWNER, Command::Govern(Act::Remove(OWNER)), Some(&direct()), None);
+    let direct = try_decide(
+        OWNER,
+        Command::UpdateGroup(GroupChange::RemoveMember(OWNER)),
+        Some(&direct()),
+        None,
+    );
     assert_eq!(word(&direct), "direct");
-    let member = try_decide(MEMBER, Command::Govern(Act::Remove(MEMBER)), Some(&group()), None);
+    let member = try_decide(
+        MEMBER,
+        Command::UpdateGroup(GroupChange::RemoveMember(MEMBER)),
+        Some(&group()),
+        None,
+    );
     assert_eq!(word(&member), "commit", "anybody may leave");
 }
 
@@ -479,7 +504,12 @@ fn the_same_wish_decided_again_makes_the_same_messages() {
         let mut roster = group().roster;
         roster.fence = Seq(fence);
         let known = KnownRoster::new(roster, Barrier::default(), NOW, Moment::default());
-        match try_decide(OWNER, Command::Govern(Act::Remove(OWNER)), Some(&known), None) {
+        match try_decide(
+            OWNER,
+            Command::UpdateGroup(GroupChange::RemoveMember(OWNER)),
+            Some(&known),
+            None,
+        ) {
             Ok(Decision::Commit(change)) => [change.succession().expect("there is an heir").id, change.message().id],
             other => panic!("{}", word(&other)),
         }

@@ -14,7 +14,7 @@ use crate::domain::member::{Member, MemberChange, Preferences, Watermarks};
 use crate::domain::message::{Content, Message, SystemEvent};
 use crate::domain::role::Role;
 use crate::domain::window::Window;
-use crate::engine::commit::{Act, Command, Submission};
+use crate::engine::commit::{Command, GroupChange, Submission};
 use crate::engine::fixtures::{ANA, BEN, NOW, message};
 use crate::engine::jobs::tests::bench::{Bench, CEM, Fault, bench};
 use crate::engine::jobs::{cleanup, erasure};
@@ -176,7 +176,7 @@ async fn a_group_that_the_account_was_just_brought_into_is_left_too() {
     // Another server had looked her up before she was erased.
     let roster = bench.store.conversations().rosters(&[bench.joined]).await.unwrap();
     let added = SystemEvent::MembersAdded { user_ids: vec![ANA] };
-    let late = Change::Govern {
+    let late = Change::UpdateGroup {
         conversation: None,
         members: vec![MemberChange::Joined(ANA, Role::Member)],
         succession: None,
@@ -209,7 +209,7 @@ async fn of_a_deleted_group_nothing_is_removed_while_a_server_may_believe_in_it(
         origin: None,
         at: bench.clock.now(),
         operation: [7; 16],
-        command: Command::Govern(Act::Dissolve),
+        command: Command::UpdateGroup(GroupChange::Delete),
     };
     bench.engine.lanes.submit(submission).await.unwrap();
     let left = async || {

@@ -7,17 +7,17 @@ use crate::domain::message::SystemEvent;
 use crate::domain::permission::{Action, allows};
 use crate::domain::role::Role;
 use crate::domain::text::Title;
-use crate::engine::commit::command::{Act, QueuedSubmission, Refusal};
+use crate::engine::commit::command::{GroupChange, QueuedSubmission, Refusal};
 use crate::engine::commit::decide::decision::{Decision, system};
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::KnownRoster;
 use crate::ports::Change;
 
-pub(super) fn govern(
+pub(super) fn update_group(
     submission: &QueuedSubmission,
     known: &KnownRoster,
     actor: &Member,
-    act: &Act,
+    change: &GroupChange,
 ) -> Result<Decision, Refusal> {
     let conversation = &known.roster.conversation;
     let may = |action| match conversation.kind {
@@ -27,7 +27,7 @@ pub(super) fn govern(
     };
     let commit = |conversation: Option<Conversation>, members: Vec<MemberChange>, event: SystemEvent| {
         let message = system(submission, b"", event);
-        Ok(Decision::Commit(Change::Govern {
+        Ok(Decision::Commit(Change::UpdateGroup {
             conversation: conversation.map(Box::new),
             members,
             succession: None,
@@ -35,8 +35,8 @@ pub(super) fn govern(
             fence: known.roster.fence,
         }))
     };
-    match act {
-        Act::Retitle(title) => {
+    match change {
+        GroupChange::Title(title) => {
             may(Action::Describe)?;
             if conversation.title.as_ref() == Some(title) {
                 return Ok(Decision::Nothing);
@@ -53,7 +53,7 @@ pub(super) fn govern(
                 event,
             )
         }
-        Act::Describe(about) => {
+        GroupChange::About(about) => {
             may(Action::Describe)?;
             if conversation.about == *about {
                 return Ok(Decision::Nothing);
@@ -70,7 +70,7 @@ pub(super) fn govern(
                 event,
             )
         }
-        Act::Picture(avatar_media_id) => {
+        GroupChange::Picture(avatar_media_id) => {
             may(Action::Describe)?;
             if conversation.avatar_media_id == *avatar_media_id {
                 return Ok(Decision::Nothing);
@@ -88,7 +88,7 @@ pub(super) fn govern(
                 event,
             )
         }
-        Act::Add(user_ids) => {
+        GroupChange::AddMembers(user_ids) => {
             may(Action::Add)?;
             let new: Vec<_> = user_ids
                 .iter()
@@ -108,11 +108,11 @@ pub(super) fn govern(
                 .collect();
             commit(None, joins, SystemEvent::MembersAdded { user_ids: new })
         }
-        Act::Remove(user_id) if *user_id == actor.user_id => {
+        GroupChange::RemoveMember(user_id) if *user_id == actor.user_id => {
             may(Action::Leave)?;
             Ok(Decision::Commit(leave(submission, known, actor)))
         }
-        Act::Remove(user_id) => {
+        GroupChange::RemoveMember(user_id) => {
             let Some(target) = known.member(*user_id) else {
                 may(Action::Remove(Role::Member))?;
                 return Err(ConversationError::NotFound.into());
@@ -124,7 +124,7 @@ pub(super) fn govern(
                 SystemEvent::MemberRemoved { user_id: *user_id },
             )
         }
-        Act::Assign(user_id, role) => {
+        GroupChange::ChangeRole(user_id, role) => {
             let target = known.member(*user_id);
             let present = target.map_or(Role::Member, |target| target.role);
             may(match role {
@@ -152,7 +152,7 @@ pub(super) fn govern(
             };
             commit(None, vec![MemberChange::Role(*user_id, *role)], event)
         }
-        Act::Dissolve => {
+        GroupChange::Delete => {
             may(Action::Dissolve)?;
             let everyone = known.everyone.iter().map(|user_id| MemberChange::Left(*user_id));
             commit(
@@ -186,7 +186,7 @@ fn leave(submission: &QueuedSubmission, known: &KnownRoster, leaving: &Member) -
     let heir = heir(known, leaving);
     let mut members = vec![MemberChange::Left(user_id)];
     members.extend(heir.map(|heir| MemberChange::Role(heir, Role::Owner)));
-    Change::Govern {
+    Change::UpdateGroup {
         conversation: None,
         members,
         succession: heir.map(|heir| system(submission, b"succession", owned_by(heir))),
