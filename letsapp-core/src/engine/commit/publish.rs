@@ -13,7 +13,7 @@ use crate::ports::{Audience, Envelope, EventBus, RepositoryError};
 use crate::protocol;
 use crate::protocol::Event;
 
-/// A committed change that is to be told.
+/// A committed change that is to be recipients.
 pub(super) struct Publication {
     pub(super) news: News,
     conversation_id: ConversationId,
@@ -146,19 +146,29 @@ impl Publisher {
         let Some(known) = rosters.reload(message.conversation_id).await? else {
             return Ok(());
         };
-        let told = Told::of(event, message.sender_id, &known.roster);
-        self.show(&known.roster, &told.newcomers, publication, Event::ConversationCreated)
-            .await?;
+        let recipients = Recipients::of(event, message.sender_id, &known.roster);
+        self.show(
+            &known.roster,
+            &recipients.newcomers,
+            publication,
+            Event::ConversationCreated,
+        )
+        .await?;
         // Those who were in when it was decided, whatever has come of them since, and those whom it brings in.
         let before = publication.known.as_ref().map_or(&[][..], |known| &known.everyone);
-        let newcomers = told.newcomers.iter().filter(|user_id| !before.contains(user_id));
+        let newcomers = recipients.newcomers.iter().filter(|user_id| !before.contains(user_id));
         let audience: Vec<_> = before.iter().chain(newcomers).copied().collect();
         let created = Event::MessageCreated(protocol::Message::from(message));
         self.bus
             .publish(Envelope::to_users(audience, publication.excluded.except(), created));
-        self.show(&known.roster, &told.others, publication, Event::ConversationUpdated)
-            .await?;
-        if let Some(gone) = told.gone {
+        self.show(
+            &known.roster,
+            &recipients.others,
+            publication,
+            Event::ConversationUpdated,
+        )
+        .await?;
+        if let Some(gone) = recipients.gone {
             let removed = Event::ConversationRemoved {
                 id: message.conversation_id,
             };
@@ -178,7 +188,7 @@ impl Publisher {
             .publish(publication.to_everyone(known, Arc::new(EncodedEvent::new(removed))));
     }
 
-    /// Has those whom a change concerns ask for it, because it could not be told.
+    /// Has those whom a change concerns ask for it, because it could not be recipients.
     fn unsettle(&self, publication: &Publication, message: &Message) {
         let mut audience = publication
             .known
@@ -211,7 +221,7 @@ impl Publisher {
 }
 
 /// Whom a change of a group concerns beyond those who read its system message.
-struct Told {
+struct Recipients {
     /// Those for whom the conversation is new.
     newcomers: Vec<UserId>,
     /// Those who are shown what it now is.
@@ -220,7 +230,7 @@ struct Told {
     gone: Option<UserId>,
 }
 
-impl Told {
+impl Recipients {
     fn of(event: &SystemEvent, actor: UserId, roster: &Roster) -> Self {
         let nobody = Self {
             newcomers: Vec::new(),
