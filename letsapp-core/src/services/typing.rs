@@ -54,7 +54,7 @@ impl TypingService {
             let access = &self.engine.access;
             return Err(access.explain(Refusal::Outsider, conversation_id, user_id).await);
         };
-        if known.barrier.pass(user_id).is_ok() {
+        if known.direct_policy.check(user_id).is_ok() {
             self.engine.typing.heard(&known, user_id, typing);
         }
         Ok(())

@@ -15,17 +15,17 @@ use crate::ports::{ContactRepository, RepositoryError, Stores, UserRepository};
 
 /// What stands between the two of a direct conversation; nothing, by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Barrier {
+pub(crate) struct DirectPolicy {
     /// Those of the two who block the other.
     pub(crate) blockers: Vec<UserId>,
     /// Those of the two whose accounts are erased.
     pub(crate) erased: Vec<UserId>,
 }
 
-impl Barrier {
+impl DirectPolicy {
     /// Lets one of the two say something to the other, or tells them why not: who is blocked, no more than who writes to
     /// somebody that is gone.
-    pub(crate) fn pass(&self, actor: UserId) -> Result<(), ConversationError> {
+    pub(crate) fn check(&self, actor: UserId) -> Result<(), ConversationError> {
         let forbidden = if self.blockers.contains(&actor) {
             Forbidden::Blocking
         } else if self.blockers.is_empty() && self.erased.is_empty() {
@@ -37,13 +37,13 @@ impl Barrier {
     }
 }
 
-/// Looks up barriers.
-pub(super) struct Barriers {
+/// Looks up direct_policies.
+pub(super) struct DirectPolicies {
     contacts: Arc<dyn ContactRepository>,
     users: Arc<dyn UserRepository>,
 }
 
-impl Barriers {
+impl DirectPolicies {
     pub(super) fn new(stores: &Stores) -> Self {
         Self {
             contacts: stores.contacts.clone(),
@@ -55,7 +55,7 @@ impl Barriers {
     pub(crate) async fn between<'a>(
         &self,
         conversations: impl Iterator<Item = &'a Conversation>,
-    ) -> Result<HashMap<ConversationId, Barrier>, RepositoryError> {
+    ) -> Result<HashMap<ConversationId, DirectPolicy>, RepositoryError> {
         let pairs: Vec<_> = conversations
             .filter_map(|conversation| Some((conversation.id, conversation.pair?)))
             .collect();
@@ -73,16 +73,16 @@ impl Barriers {
             .filter(|user| user.deleted_at.is_some())
             .map(|user| user.id)
             .collect();
-        let barrier = |(id, pair): (ConversationId, (UserId, UserId))| {
+        let direct_policy = |(id, pair): (ConversationId, (UserId, UserId))| {
             let blockers = ways(pair).into_iter().filter(|tie| walls.contains(tie));
             let erased = [pair.0, pair.1].into_iter().filter(|user_id| erased.contains(user_id));
-            let barrier = Barrier {
+            let direct_policy = DirectPolicy {
                 blockers: blockers.map(|tie| tie.owner_id).collect(),
                 erased: erased.collect(),
             };
-            (id, barrier)
+            (id, direct_policy)
         };
-        Ok(pairs.into_iter().map(barrier).collect())
+        Ok(pairs.into_iter().map(direct_policy).collect())
     }
 }
 
@@ -117,28 +117,28 @@ mod tests {
             (&[ANA], &[BEN], ["unblock first", "unreachable"]),
         ];
         for (blockers, erased, expected) in table {
-            let barrier = Barrier {
+            let direct_policy = DirectPolicy {
                 blockers: blockers.to_vec(),
                 erased: erased.to_vec(),
             };
             assert_eq!(
-                [ANA, BEN].map(|actor| word(barrier.pass(actor))),
+                [ANA, BEN].map(|actor| word(direct_policy.check(actor))),
                 expected,
-                "{barrier:?}"
+                "{direct_policy:?}"
             );
         }
     }
 
     #[test]
     fn who_is_blocked_is_told_no_more_than_who_writes_to_nobody() {
-        let told = |barrier: Barrier| barrier.pass(ANA).unwrap_err().to_string();
-        let blocked = Barrier {
+        let told = |direct_policy: DirectPolicy| direct_policy.check(ANA).unwrap_err().to_string();
+        let blocked = DirectPolicy {
             blockers: vec![BEN],
-            ..Barrier::default()
+            ..DirectPolicy::default()
         };
-        let erased = Barrier {
+        let erased = DirectPolicy {
             erased: vec![BEN],
-            ..Barrier::default()
+            ..DirectPolicy::default()
         };
         assert_eq!(told(blocked), told(erased));
     }
@@ -157,20 +157,23 @@ mod tests {
             };
             Ok(ids.iter().map(gone).collect())
         });
-        let barriers = Barriers {
+        let direct_policies = DirectPolicies {
             contacts: Arc::new(contacts),
             users: Arc::new(users),
         };
         let group = conversation(Kind::Group);
-        assert!(barriers.between([&group].into_iter()).await.unwrap().is_empty());
+        assert!(direct_policies.between([&group].into_iter()).await.unwrap().is_empty());
         let (direct, cem) = (conversation(Kind::Direct), UserId::from_bytes([3; 16]));
         let other = Conversation {
             id: ConversationId::of_pair(BEN, cem),
             pair: Some((BEN, cem)),
             ..direct.clone()
         };
-        let found = barriers.between([&direct, &group, &other].into_iter()).await.unwrap();
-        let expected = |erased: &[UserId]| Barrier {
+        let found = direct_policies
+            .between([&direct, &group, &other].into_iter())
+            .await
+            .unwrap();
+        let expected = |erased: &[UserId]| DirectPolicy {
             blockers: vec![BEN],
             erased: erased.to_vec(),
         };

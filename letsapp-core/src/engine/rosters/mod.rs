@@ -15,8 +15,8 @@ use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::member::Member;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Clock, ConversationRepository, RepositoryError, Stores};
-pub(crate) use direct_policy::Barrier;
-use direct_policy::Barriers;
+use direct_policy::DirectPolicies;
+pub(crate) use direct_policy::DirectPolicy;
 
 /// Remembers rosters. A change is decided from one and committed under its fence, so that a roster which is no longer
 /// true can't mislead it; a refusal, which no commit proves right, takes one that was read [since](Rosters::now), and
@@ -26,7 +26,7 @@ use direct_policy::Barriers;
 /// at once; what another one changes is noticed within a few seconds.
 pub(crate) struct Rosters {
     store: Arc<dyn ConversationRepository>,
-    barriers: Barriers,
+    direct_policies: DirectPolicies,
     clock: Arc<dyn Clock>,
     /// Whether other servers write to the stores.
     shared: bool,
@@ -50,7 +50,7 @@ pub(crate) struct Moment(u64);
 pub(crate) struct KnownRoster {
     pub(crate) roster: Roster,
     /// What stands between the two of a direct conversation.
-    pub(crate) barrier: Barrier,
+    pub(crate) direct_policy: DirectPolicy,
     /// When that was read.
     cleared_at: Timestamp,
     /// Everybody who is in: whom a message goes to.
@@ -74,7 +74,7 @@ impl Rosters {
     pub(crate) fn new(stores: &Stores, clock: Arc<dyn Clock>) -> Self {
         Self {
             store: stores.conversations.clone(),
-            barriers: Barriers::new(stores),
+            direct_policies: DirectPolicies::new(stores),
             clock,
             shared: stores.shared,
             known: Mutex::new(Remembered {
@@ -137,12 +137,12 @@ impl Rosters {
         let read_at = self.clock.now();
         let since = self.lock().tick();
         let conversations = stale.values().map(|known| &known.roster.conversation);
-        let mut barriers = self.barriers.between(conversations).await?;
+        let mut direct_policies = self.direct_policies.between(conversations).await?;
         let cleared: Vec<_> = stale
             .into_iter()
             .map(|(id, known)| {
-                let barrier = barriers.remove(&id).unwrap_or_default();
-                (id, Arc::new(known.behind(barrier, read_at)))
+                let direct_policy = direct_policies.remove(&id).unwrap_or_default();
+                (id, Arc::new(known.behind(direct_policy, read_at)))
             })
             .collect();
         self.remember(since, &cleared);
@@ -189,13 +189,13 @@ impl Rosters {
         let since = self.lock().tick();
         let rosters = self.store.rosters(ids).await?;
         let conversations = rosters.iter().map(|roster| &roster.conversation);
-        let mut barriers = self.barriers.between(conversations).await?;
+        let mut direct_policies = self.direct_policies.between(conversations).await?;
         let read: Vec<_> = rosters
             .into_iter()
             .map(|roster| {
                 let id = roster.conversation.id;
-                let barrier = barriers.remove(&id).unwrap_or_default();
-                (id, Arc::new(KnownRoster::new(roster, barrier, read_at, since)))
+                let direct_policy = direct_policies.remove(&id).unwrap_or_default();
+                (id, Arc::new(KnownRoster::new(roster, direct_policy, read_at, since)))
             })
             .collect();
         self.remember(since, &read);
@@ -228,7 +228,7 @@ impl Remembered {
 }
 
 impl KnownRoster {
-    pub(crate) fn new(roster: Roster, barrier: Barrier, read_at: Timestamp, since: Moment) -> Self {
+    pub(crate) fn new(roster: Roster, direct_policy: DirectPolicy, read_at: Timestamp, since: Moment) -> Self {
         let everyone = roster.members.iter().map(|member| member.user_id).collect();
         let places = roster
             .members
@@ -239,7 +239,7 @@ impl KnownRoster {
         let reached = AtomicU64::new(roster.fence.0);
         Self {
             roster,
-            barrier,
+            direct_policy,
             cleared_at: read_at,
             everyone,
             places,
@@ -251,11 +251,11 @@ impl KnownRoster {
     }
 
     /// Returns the same roster with what was found to stand between its two.
-    fn behind(&self, barrier: Barrier, cleared_at: Timestamp) -> Self {
+    fn behind(&self, direct_policy: DirectPolicy, cleared_at: Timestamp) -> Self {
         Self {
             cleared_at,
             reached: AtomicU64::new(self.reached.load(Ordering::Relaxed)),
-            ..Self::new(self.roster.clone(), barrier, self.read_at, self.since)
+            ..Self::new(self.roster.clone(), direct_policy, self.read_at, self.since)
         }
     }
 

@@ -101,7 +101,7 @@ impl Typists {
         let typing = output == Output::Show;
         let is_out = known.member(user_id).is_none();
         // A block hides it, and tells nobody that it does; who has left types no more.
-        if known.barrier.pass(user_id).is_err() || (typing && is_out) {
+        if known.direct_policy.check(user_id).is_err() || (typing && is_out) {
             return;
         }
         let others = known.everyone.iter().copied().filter(|id| *id != user_id);

@@ -67,7 +67,7 @@ pub(super) async fn create_direct(
             let known = engine.rosters.load([id].into_iter()).await?;
             if known
                 .get(&id)
-                .is_none_or(|known| !known.barrier.blockers.contains(&peer))
+                .is_none_or(|known| !known.direct_policy.blockers.contains(&peer))
             {
                 of.push((id, peer));
             }

@@ -39,7 +39,7 @@ pub(super) fn decide(
     match &submission.command {
         Command::Create { .. } => unreachable!("decided above"),
         Command::Send(message) => {
-            known.barrier.pass(actor.user_id)?;
+            known.direct_policy.check(actor.user_id)?;
             check_reply(known, actor, message.reply_to, target)?;
             check_mentions(known, &message.mentions, &[])?;
             Ok(Decision::Commit(Change::Append {

@@ -31,7 +31,7 @@ pub(super) fn revise(
     }
     match &submission.command {
         Command::Edit { body, mentions, .. } => {
-            known.barrier.pass(actor.user_id)?;
+            known.direct_policy.check(actor.user_id)?;
             check_edit(message, actor.user_id, submission.at, edit_window)?;
             check_mentions(known, mentions, &message.mentions)?;
             if message.body() == body && message.mentions == *mentions {
@@ -58,7 +58,7 @@ pub(super) fn revise(
             Ok(message.deleted_at.is_none().then(deleted))
         }
         Command::React { emoji, .. } => {
-            known.barrier.pass(actor.user_id)?;
+            known.direct_policy.check(actor.user_id)?;
             react(message, actor.user_id, emoji)
         }
         Command::Unreact { emoji, .. } => {

@@ -14,7 +14,7 @@ use crate::engine::commit::decide::*;
 use crate::engine::error::Forbidden;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{CHAT, NOW, conversation, member};
-use crate::engine::rosters::{Barrier, Moment};
+use crate::engine::rosters::{DirectPolicy, Moment};
 use crate::ports::TermsChange;
 
 const OWNER: UserId = UserId::from_bytes([1; 16]);
@@ -33,7 +33,7 @@ fn known(conversation: Conversation, members: Vec<Member>) -> KnownRoster {
         members,
         fence,
     };
-    KnownRoster::new(roster, Barrier::default(), NOW, Moment::default())
+    KnownRoster::new(roster, DirectPolicy::default(), NOW, Moment::default())
 }
 
 fn group() -> KnownRoster {
@@ -256,19 +256,19 @@ fn what_may_be_sent() {
 
 #[test]
 fn what_two_may_say_to_each_other_while_something_stands_between_them() {
-    let between = |barrier: Barrier| {
+    let between = |direct_policy: DirectPolicy| {
         let mut known = direct();
-        known.barrier = barrier;
+        known.direct_policy = direct_policy;
         known
     };
-    let open = between(Barrier::default());
-    let blocked = between(Barrier {
+    let open = between(DirectPolicy::default());
+    let blocked = between(DirectPolicy {
         blockers: vec![OWNER],
-        ..Barrier::default()
+        ..DirectPolicy::default()
     });
-    let erased = between(Barrier {
+    let erased = between(DirectPolicy {
         erased: vec![OWNER],
-        ..Barrier::default()
+        ..DirectPolicy::default()
     });
     let mine = |sender_id| Message {
         reactions: vec![Reaction {
@@ -305,7 +305,7 @@ fn what_two_may_say_to_each_other_while_something_stands_between_them() {
                 word(&decision),
                 expected,
                 "{name} by {actor} where there is {:?}",
-                known.barrier
+                known.direct_policy
             );
         }
     }
@@ -503,7 +503,7 @@ fn the_same_wish_decided_again_makes_the_same_messages() {
     let leave = |fence: u64| {
         let mut roster = group().roster;
         roster.fence = Seq(fence);
-        let known = KnownRoster::new(roster, Barrier::default(), NOW, Moment::default());
+        let known = KnownRoster::new(roster, DirectPolicy::default(), NOW, Moment::default());
         match try_decide(
             OWNER,
             Command::UpdateGroup(GroupChange::RemoveMember(OWNER)),
