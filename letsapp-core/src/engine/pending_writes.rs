@@ -14,21 +14,21 @@ pub(crate) struct PendingWrites {
 
 /// A change that is being stored; it is when this is dropped.
 pub(crate) struct PendingWrite<'a> {
-    dating: &'a PendingWrites,
+    writes: &'a PendingWrites,
     pub(crate) at: Timestamp,
 }
 
 impl PendingWrites {
     /// Dates a change that is about to be stored.
-    pub(crate) fn date(&self, clock: &dyn Clock) -> PendingWrite<'_> {
+    pub(crate) fn begin(&self, clock: &dyn Clock) -> PendingWrite<'_> {
         let mut pending = self.lock();
         let at = clock.now();
         pending.push(at);
-        PendingWrite { dating: self, at }
+        PendingWrite { writes: self, at }
     }
 
     /// Returns the moment before which everything that has a date is stored.
-    pub(crate) fn reach(&self, clock: &dyn Clock) -> Timestamp {
+    pub(crate) fn settled_until(&self, clock: &dyn Clock) -> Timestamp {
         let pending = self.lock();
         let now = clock.now();
         pending.iter().copied().min().map_or(now, |oldest| oldest.min(now))
@@ -41,7 +41,7 @@ impl PendingWrites {
 
 impl Drop for PendingWrite<'_> {
     fn drop(&mut self) {
-        let mut pending = self.dating.lock();
+        let mut pending = self.writes.lock();
         if let Some(place) = pending.iter().position(|at| *at == self.at) {
             pending.swap_remove(place);
         }
@@ -56,15 +56,15 @@ mod tests {
     #[test]
     fn a_sync_reaches_up_to_the_oldest_change_that_is_not_stored() {
         let clock = ManualClock::at(Timestamp::from_millis(10));
-        let dating = PendingWrites::default();
-        let first = dating.date(&clock);
+        let writes = PendingWrites::default();
+        let first = writes.begin(&clock);
         clock.advance(std::time::Duration::from_millis(5));
-        let second = dating.date(&clock);
+        let second = writes.begin(&clock);
         clock.advance(std::time::Duration::from_millis(5));
-        assert_eq!(dating.reach(&clock), Timestamp::from_millis(10));
+        assert_eq!(writes.settled_until(&clock), Timestamp::from_millis(10));
         drop(first);
-        assert_eq!(dating.reach(&clock), Timestamp::from_millis(15));
+        assert_eq!(writes.settled_until(&clock), Timestamp::from_millis(15));
         drop(second);
-        assert_eq!(dating.reach(&clock), Timestamp::from_millis(20));
+        assert_eq!(writes.settled_until(&clock), Timestamp::from_millis(20));
     }
 }

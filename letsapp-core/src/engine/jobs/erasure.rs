@@ -102,9 +102,9 @@ async fn tell_peers(engine: &Engine, user_id: UserId) -> Result<(), RepositoryEr
             engine.runtime.bus.publish(Envelope::to_users([peer], None, event));
         }
         for (id, _) in peers {
-            let dated = engine.pending_writes.date(&*engine.runtime.clock);
+            let write = engine.pending_writes.begin(&*engine.runtime.clock);
             let blank = PreferencesPatch::blank();
-            engine.stores.conversations.prefer(id, user_id, blank, dated.at).await?;
+            engine.stores.conversations.prefer(id, user_id, blank, write.at).await?;
         }
     }
     Ok(())

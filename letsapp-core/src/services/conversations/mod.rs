@@ -125,8 +125,8 @@ impl ConversationService {
         self.engine.access.participant(id, principal.user_id).await?;
         let (engine, user_id) = (Arc::clone(&self.engine), principal.user_id);
         let prefer = async move {
-            let dated = engine.pending_writes.date(&*engine.runtime.clock);
-            engine.stores.conversations.prefer(id, user_id, patch, dated.at).await
+            let write = engine.pending_writes.begin(&*engine.runtime.clock);
+            engine.stores.conversations.prefer(id, user_id, patch, write.at).await
         };
         // Should whoever asks give up, no sync passes over what is still being stored all the same.
         let member = see_through(prefer).await?;

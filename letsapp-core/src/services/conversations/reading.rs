@@ -162,7 +162,7 @@ impl ConversationService {
             receipts: &engine.receipts,
             views: &engine.views,
         };
-        let now = engine.pending_writes.reach(&*engine.runtime.clock);
+        let now = engine.pending_writes.settled_until(&*engine.runtime.clock);
         syncing.sync(principal.user_id, request, now).await
     }
 
