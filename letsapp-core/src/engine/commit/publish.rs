@@ -15,7 +15,7 @@ use crate::protocol::Event;
 
 /// A committed change that is to be recipients.
 pub(super) struct Publication {
-    pub(super) news: News,
+    pub(super) update: Update,
     conversation_id: ConversationId,
     rev: Rev,
     /// The roster that it was decided on; of a change of membership, the one before.
@@ -26,14 +26,14 @@ pub(super) struct Publication {
 
 /// What a change is to those who hear of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NewsKind {
+pub(super) enum UpdateKind {
     Appended,
     Revised,
     GroupUpdated,
 }
 
 /// What there is to tell.
-pub(super) enum News {
+pub(super) enum Update {
     /// A user's new message, as the event that tells of it.
     Appended(Arc<EncodedEvent>),
     /// This message is another now.
@@ -44,22 +44,22 @@ pub(super) enum News {
 
 impl Publication {
     /// Makes what tells of a change where it landed.
-    pub(super) fn new(message: Arc<Message>, at: Position, kind: NewsKind, known: Option<&Arc<KnownRoster>>) -> Self {
+    pub(super) fn new(message: Arc<Message>, at: Position, kind: UpdateKind, known: Option<&Arc<KnownRoster>>) -> Self {
         let landed = |message: Arc<Message>| Arc::new(Arc::unwrap_or_clone(message).at(at));
         Self {
             conversation_id: message.conversation_id,
             rev: at.rev,
-            news: match kind {
-                NewsKind::Appended => {
+            update: match kind {
+                UpdateKind::Appended => {
                     let created = protocol::Message {
                         seq: at.seq,
                         rev: at.rev,
                         ..protocol::Message::from(&*message)
                     };
-                    News::Appended(Arc::new(EncodedEvent::new(Event::MessageCreated(created))))
+                    Update::Appended(Arc::new(EncodedEvent::new(Event::MessageCreated(created))))
                 }
-                NewsKind::Revised => News::Revised(landed(message)),
-                NewsKind::GroupUpdated => News::GroupUpdated(landed(message)),
+                UpdateKind::Revised => Update::Revised(landed(message)),
+                UpdateKind::GroupUpdated => Update::GroupUpdated(landed(message)),
             },
             known: known.cloned(),
             excluded: ExcludedConnection::default(),
@@ -89,14 +89,14 @@ impl Publisher {
     pub(super) async fn publish(&self, mut publications: Vec<Publication>, rosters: &Rosters) {
         publications.sort_by_key(|publication| publication.rev);
         for publication in publications {
-            match &publication.news {
-                News::Appended(event) => {
+            match &publication.update {
+                Update::Appended(event) => {
                     if let Some(known) = &publication.known {
                         self.bus.publish(publication.to_everyone(known, Arc::clone(event)));
                     }
                 }
-                News::Revised(message) => self.revised(&publication, message),
-                News::GroupUpdated(message) => {
+                Update::Revised(message) => self.revised(&publication, message),
+                Update::GroupUpdated(message) => {
                     if let Err(error) = self.group_updated(&publication, message, rosters).await {
                         let conversation = publication.conversation_id;
                         tracing::warn!(%error, conversation.id = %conversation, "a change was not told; clients are to sync");

@@ -9,7 +9,7 @@ use crate::domain::id::{Rev, Seq};
 use crate::domain::message::{Message, Position};
 use crate::engine::commit::batch::{Batch, Known, Waiting};
 use crate::engine::commit::command::{Command, CommitReply, QueuedSubmission, Refusal};
-use crate::engine::commit::publish::{News, NewsKind, Publication, Publisher};
+use crate::engine::commit::publish::{Publication, Publisher, Update, UpdateKind};
 use crate::engine::error::ConversationError;
 use crate::engine::receipts::Receipts;
 use crate::engine::rosters::Rosters;
@@ -130,8 +130,8 @@ impl Turn {
                 Resolution::Committed(publication) => {
                     let publication = &mut publications[*publication];
                     publication.excluded.add(submission.origin);
-                    let done = match &publication.news {
-                        News::Appended(event) => {
+                    let done = match &publication.update {
+                        Update::Appended(event) => {
                             if submission.origin.is_some() {
                                 // Whoever asked on a connection is answered by a frame with the same words in it, on
                                 // another thread maybe: it finds them written.
@@ -139,7 +139,7 @@ impl Turn {
                             }
                             CommitReply::Sent(Arc::clone(event))
                         }
-                        News::Revised(message) | News::GroupUpdated(message) => {
+                        Update::Revised(message) | Update::GroupUpdated(message) => {
                             CommitReply::Changed(Arc::clone(message))
                         }
                     };
@@ -172,7 +172,7 @@ impl Turn {
         } = draft;
         let id = message.conversation_id;
         let stands = matches!(outcome, Ok(Outcome::Committed(_) | Outcome::Duplicate(_)));
-        if !stands || kind == NewsKind::GroupUpdated {
+        if !stands || kind == UpdateKind::GroupUpdated {
             self.rosters.forget(id);
         }
         match outcome {
@@ -181,7 +181,7 @@ impl Turn {
                 if let Some(roster) = roster {
                     roster.reach(position.seq);
                 }
-                if kind == NewsKind::Appended {
+                if kind == UpdateKind::Appended {
                     self.receipts.sent(id, message.sender_id, position.seq);
                 }
                 if let Some(succession) = succession {
@@ -191,7 +191,7 @@ impl Turn {
                 Resolution::Committed(publications.len() - 1)
             }
             Ok(Outcome::Duplicate(existing)) if is_retry(&message, &existing) => {
-                if kind == NewsKind::Appended {
+                if kind == UpdateKind::Appended {
                     // Of the first attempt, all may have been lost but the message.
                     self.receipts.sent(id, existing.sender_id, existing.seq);
                 }
@@ -209,15 +209,15 @@ impl Turn {
 struct Draft {
     succession: Option<Arc<Message>>,
     message: Arc<Message>,
-    kind: NewsKind,
+    kind: UpdateKind,
 }
 
 impl Draft {
     fn of(change: &Change) -> Self {
         let kind = match change {
-            Change::Append { .. } => NewsKind::Appended,
-            Change::Revise { .. } => NewsKind::Revised,
-            Change::Create { .. } | Change::UpdateGroup { .. } => NewsKind::GroupUpdated,
+            Change::Append { .. } => UpdateKind::Appended,
+            Change::Revise { .. } => UpdateKind::Revised,
+            Change::Create { .. } | Change::UpdateGroup { .. } => UpdateKind::GroupUpdated,
         };
         Self {
             succession: change.succession().cloned(),

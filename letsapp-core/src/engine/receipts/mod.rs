@@ -1,4 +1,4 @@
-//! The lane of receipts: rises of watermarks, merged in memory while the store is busy with the last ones.
+//! The lane of receipts: pending_advances of watermarks, merged in memory while the store is busy with the last ones.
 
 mod notifier;
 #[cfg(test)]
@@ -17,11 +17,11 @@ use crate::domain::member::{Member, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::events::ExcludedConnection;
 use crate::engine::panics::{Fault, contain};
-use crate::engine::receipts::notifier::{News, Teller, Whose};
+use crate::engine::receipts::notifier::{Notifier, ReceiptUpdate, Whose};
 use crate::engine::rosters::Rosters;
 use crate::ports::{Advance, RepositoryError, Runtime, Stores};
 
-/// Raises watermarks in batches: of each member, one rise to the highest that was asked for. What is asked for while a
+/// Raises watermarks in batches: of each member, one pending to the highest that was asked for. What is asked for while a
 /// batch is in flight makes the next one.
 pub(crate) struct Receipts {
     stores: Stores,
@@ -36,16 +36,16 @@ pub(crate) struct Receipts {
 }
 
 struct Waiting {
-    next: HashMap<Whose, Rise>,
-    /// The latest rises, whether the store has them or is yet to be told: who reads the store at the same moment may
-    /// see either. They only rise, so that adding one to what was read is never wrong.
+    next: HashMap<Whose, PendingAdvance>,
+    /// The latest pending_advances, whether the store has them or is yet to be told: who reads the store at the same moment may
+    /// see either. They only pending, so that adding one to what was read is never wrong.
     latest: Cache<Whose, (Watermarks, Timestamp)>,
     closed: bool,
 }
 
 /// The highest that was asked for of one member, and by whom.
 #[derive(Default)]
-struct Rise {
+struct PendingAdvance {
     to: Watermarks,
     /// The part of it that follows from the member's own messages, and holds whatever becomes of the rest.
     own: Watermarks,
@@ -54,14 +54,14 @@ struct Rise {
     replies: Vec<oneshot::Sender<Result<Watermarks, RepositoryError>>>,
 }
 
-/// How many of the latest rises are remembered, twice over.
+/// How many of the latest pending_advances are remembered, twice over.
 const LATEST: usize = 8_192;
 
 /// In groups, the senders of what was newly received or read are told at most this often; and what the store did not
 /// take is offered again.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a rise that nobody waits for waits for more of its kind. Each message makes one of its sender's: of one who
+/// How long a pending that nobody waits for waits for more of its kind. Each message makes one of its sender's: of one who
 /// sends on, only the last of them counts, and a document's update costs MongoDB as much as a message does. Whoever
 /// reads here sees it at once; what a crash takes along is raised again by the next message or receipt.
 const UNHURRIED: Duration = Duration::from_secs(1);
@@ -96,9 +96,9 @@ impl Receipts {
         origin: Option<ConnectionId>,
     ) -> Result<Watermarks, RepositoryError> {
         let (reply, outcome) = oneshot::channel();
-        let taken = self.rise((conversation_id, user_id), to, |rise| {
-            rise.excluded.add(origin);
-            rise.replies.push(reply);
+        let taken = self.enqueue((conversation_id, user_id), to, |pending| {
+            pending.excluded.add(origin);
+            pending.replies.push(reply);
         });
         self.hurry.notify_one();
         match outcome.await {
@@ -114,8 +114,8 @@ impl Receipts {
     /// message says so itself.
     pub(crate) fn sent(&self, conversation_id: ConversationId, sender_id: UserId, seq: Seq) {
         let to = Watermarks::read(seq);
-        self.rise((conversation_id, sender_id), to, |rise| {
-            rise.own = rise.own.merge(to);
+        self.enqueue((conversation_id, sender_id), to, |pending| {
+            pending.own = pending.own.merge(to);
         });
     }
 
@@ -133,7 +133,7 @@ impl Receipts {
         }
     }
 
-    /// Takes no more rises, and waits until those taken are stored.
+    /// Takes no more pending_advances, and waits until those taken are stored.
     pub(crate) async fn close(&self) {
         self.stop();
         let mut task = self.task.lock().await;
@@ -145,27 +145,27 @@ impl Receipts {
         }
     }
 
-    /// Takes no more rises; those taken are stored while the runtime lasts.
+    /// Takes no more pending_advances; those taken are stored while the runtime lasts.
     pub(crate) fn stop(&self) {
         self.lock().closed = true;
         self.wake.notify_one();
         self.hurry.notify_one();
     }
 
-    /// Tells whether the rise was taken.
-    fn rise(&self, whose: Whose, to: Watermarks, note: impl FnOnce(&mut Rise)) -> bool {
+    /// Tells whether the pending was taken.
+    fn enqueue(&self, whose: Whose, to: Watermarks, note: impl FnOnce(&mut PendingAdvance)) -> bool {
         let now = self.runtime.clock.now();
         let mut waiting = self.lock();
         if waiting.closed {
             return false;
         }
         let Waiting { next, latest, .. } = &mut *waiting;
-        let rise = next.entry(whose).or_default();
-        rise.to = rise.to.merge(to);
-        rise.at = now;
-        note(rise);
+        let pending = next.entry(whose).or_default();
+        pending.to = pending.to.merge(to);
+        pending.at = now;
+        note(pending);
         let before = latest.lookup(&whose).map(|(before, _)| before).unwrap_or_default();
-        let merged = before.merge(rise.to);
+        let merged = before.merge(pending.to);
         if merged != before {
             latest.insert(whose, (merged, now));
         }
@@ -175,21 +175,21 @@ impl Receipts {
     }
 
     async fn run(self: Arc<Self>) {
-        let mut teller = Teller::new(self.stores.clone(), self.runtime.clone(), Arc::clone(&self.rosters));
+        let mut notifier = Notifier::new(self.stores.clone(), self.runtime.clone(), Arc::clone(&self.rosters));
         let mut tick = tokio::time::interval(INTERVAL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut left_over = false;
         loop {
             tokio::select! {
                 () = self.gather() => (),
-                _ = tick.tick(), if teller.has_news() || left_over => teller.tell_groups().await,
+                _ = tick.tick(), if notifier.has_news() || left_over => notifier.tell_groups().await,
             }
             let (batch, closed) = {
                 let mut waiting = self.lock();
                 (std::mem::take(&mut waiting.next), waiting.closed)
             };
             if !batch.is_empty() {
-                match contain(self.store(batch, &mut teller)).await {
+                match contain(self.store(batch, &mut notifier)).await {
                     Ok(stored) => left_over = !stored,
                     Err(Fault(panic)) => {
                         metrics::counter!("letsapp_lane_faults_total").increment(1);
@@ -201,7 +201,7 @@ impl Receipts {
                 }
             }
             if closed {
-                teller.tell_groups().await;
+                notifier.tell_groups().await;
                 return;
             }
         }
@@ -214,63 +214,63 @@ impl Receipts {
     }
 
     /// Stores a batch, and tells whether all of it is stored.
-    async fn store(&self, batch: HashMap<Whose, Rise>, teller: &mut Teller) -> bool {
-        let (whose, rises): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+    async fn store(&self, batch: HashMap<Whose, PendingAdvance>, notifier: &mut Notifier) -> bool {
+        let (whose, pending_advances): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let advances = whose
             .iter()
-            .zip(&rises)
-            .map(|((conversation_id, user_id), rise)| Advance {
+            .zip(&pending_advances)
+            .map(|((conversation_id, user_id), pending)| Advance {
                 conversation_id: *conversation_id,
                 user_id: *user_id,
-                to: rise.to,
-                at: rise.at,
+                to: pending.to,
+                at: pending.at,
             });
-        metrics::histogram!("letsapp_receipts_batch").record(u32::try_from(rises.len()).unwrap_or(u32::MAX));
+        metrics::histogram!("letsapp_receipts_batch").record(u32::try_from(pending_advances.len()).unwrap_or(u32::MAX));
         let advanced = match self.stores.conversations.advance(advances.collect()).await {
             Ok(advanced) => advanced,
             Err(error) => {
                 tracing::warn!(%error, "receipts were not stored");
-                return self.give_back(whose, rises, &error);
+                return self.give_back(whose, pending_advances, &error);
             }
         };
-        let mut news = Vec::new();
-        for ((whose, rise), advanced) in whose.into_iter().zip(rises).zip(advanced) {
-            let to = advanced.map_or(rise.to, |advanced| advanced.to);
-            let told = !rise.replies.is_empty();
-            for reply in rise.replies {
+        let mut updates = Vec::new();
+        for ((whose, pending), advanced) in whose.into_iter().zip(pending_advances).zip(advanced) {
+            let to = advanced.map_or(pending.to, |advanced| advanced.to);
+            let told = !pending.replies.is_empty();
+            for reply in pending.replies {
                 let _ = reply.send(Ok(to));
             }
             if let Some(advanced) = advanced.filter(|advanced| told && advanced.from != advanced.to) {
-                news.push(News {
+                updates.push(ReceiptUpdate {
                     whose,
                     advanced,
-                    excluded: rise.excluded,
+                    excluded: pending.excluded,
                 });
             }
         }
-        teller.tell(news).await;
+        notifier.tell(updates).await;
         true
     }
 
     /// After a failure, tells those who wait, and keeps what senders' own messages imply for another try. Tells
     /// whether there is none of that.
-    fn give_back(&self, whose: Vec<Whose>, rises: Vec<Rise>, error: &RepositoryError) -> bool {
+    fn give_back(&self, whose: Vec<Whose>, pending_advances: Vec<PendingAdvance>, error: &RepositoryError) -> bool {
         let mut waiting = self.lock();
         let Waiting { next, latest, .. } = &mut *waiting;
         let mut nothing_left = true;
-        for (whose, rise) in whose.into_iter().zip(rises) {
-            if !rise.replies.is_empty() {
+        for (whose, pending) in whose.into_iter().zip(pending_advances) {
+            if !pending.replies.is_empty() {
                 latest.forget(&whose);
             }
-            if rise.own != Watermarks::default() {
+            if pending.own != Watermarks::default() {
                 nothing_left = false;
                 let kept = next.entry(whose).or_default();
-                kept.to = kept.to.merge(rise.own);
-                kept.own = kept.own.merge(rise.own);
-                kept.at = kept.at.max(rise.at);
+                kept.to = kept.to.merge(pending.own);
+                kept.own = kept.own.merge(pending.own);
+                kept.at = kept.at.max(pending.at);
                 latest.insert(whose, (kept.to, kept.at));
             }
-            for reply in rise.replies {
+            for reply in pending.replies {
                 let _ = reply.send(Err(RepositoryError::unavailable(error.to_string())));
             }
         }

@@ -18,15 +18,15 @@ use crate::protocol::{Event, Receipt};
 /// A member of a conversation.
 pub(super) type Whose = (ConversationId, UserId);
 
-/// A rise that somebody is to be told of.
-pub(super) struct News {
+/// A pending that somebody is to be told of.
+pub(super) struct ReceiptUpdate {
     pub(super) whose: Whose,
     pub(super) advanced: Advanced,
     pub(super) excluded: ExcludedConnection,
 }
 
-/// Tells the connected of rises.
-pub(super) struct Teller {
+/// Tells the connected of pending_advances.
+pub(super) struct Notifier {
     stores: Stores,
     runtime: Runtime,
     rosters: Arc<Rosters>,
@@ -44,7 +44,7 @@ type KnownRosters = HashMap<ConversationId, Arc<KnownRoster>>;
 /// What several readers of a group newly covered: they make one event.
 type Covered = (ConversationId, Seq, Seq);
 
-impl Teller {
+impl Notifier {
     pub(super) fn new(stores: Stores, runtime: Runtime, rosters: Arc<Rosters>) -> Self {
         Self {
             stores,
@@ -61,22 +61,22 @@ impl Teller {
 
     /// Tells the reader's own other connections, and in direct conversations the peer, if the reader shows receipts;
     /// what concerns groups waits for its time.
-    pub(super) async fn tell(&mut self, news: Vec<News>) {
-        if news.is_empty() {
+    pub(super) async fn tell(&mut self, updates: Vec<ReceiptUpdate>) {
+        if updates.is_empty() {
             return;
         }
-        let (showing, rosters) = match self.look_up(&news).await {
+        let (showing, rosters) = match self.look_up(&updates).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::warn!(%error, "others were not told of receipts; clients will sync");
                 Default::default()
             }
         };
-        for News {
+        for ReceiptUpdate {
             whose,
             advanced,
             excluded,
-        } in news
+        } in updates
         {
             let (conversation_id, user_id) = whose;
             let mut audience = vec![user_id];
@@ -135,9 +135,12 @@ impl Teller {
         }
     }
 
-    async fn look_up(&mut self, news: &[News]) -> Result<(HashMap<UserId, bool>, KnownRosters), RepositoryError> {
-        let showing = self.showing(news.iter().map(|news| news.whose.1)).await?;
-        let rosters = self.rosters.load(news.iter().map(|news| news.whose.0)).await?;
+    async fn look_up(
+        &mut self,
+        updates: &[ReceiptUpdate],
+    ) -> Result<(HashMap<UserId, bool>, KnownRosters), RepositoryError> {
+        let showing = self.showing(updates.iter().map(|updates| updates.whose.1)).await?;
+        let rosters = self.rosters.load(updates.iter().map(|updates| updates.whose.0)).await?;
         Ok((showing, rosters))
     }
 

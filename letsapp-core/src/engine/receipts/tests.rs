@@ -113,8 +113,8 @@ impl Bench {
 #[tokio::test]
 async fn what_is_asked_for_while_the_store_is_busy_makes_one_batch() {
     let bench = bench(direct(), takes_all());
-    let rises = (1..=5).map(|seq| bench.receipts.advance(CHAT, ANA, read(seq), None));
-    let answers = join_all(rises).await;
+    let pending_advances = (1..=5).map(|seq| bench.receipts.advance(CHAT, ANA, read(seq), None));
+    let answers = join_all(pending_advances).await;
     for (n, answer) in (1..).zip(answers) {
         assert_eq!(answer.unwrap(), read(5), "the {n}th hears of the highest");
     }
@@ -219,9 +219,9 @@ async fn readers_in_a_group_who_covered_the_same_are_one_event_to_those_senders_
     let others: Vec<_> = (10..60).map(|n| UserId::from_bytes([n; 16])).collect();
     let everyone: Vec<_> = [ANA, CEM].into_iter().chain(others.iter().copied()).collect();
     let bench = bench(group(&everyone, 1), takes_all());
-    let rises = others.iter().chain([&CEM]);
-    let rises = rises.map(|reader| bench.receipts.advance(CHAT, *reader, read(9), None));
-    join_all(rises).await;
+    let pending_advances = others.iter().chain([&CEM]);
+    let pending_advances = pending_advances.map(|reader| bench.receipts.advance(CHAT, *reader, read(9), None));
+    join_all(pending_advances).await;
     let mut told = Vec::new();
     while !told
         .iter()
@@ -240,7 +240,7 @@ async fn readers_in_a_group_who_covered_the_same_are_one_event_to_those_senders_
     assert_eq!(readers, others, "but for the one who hides receipts");
     assert_eq!(bench.asked_senders.load(Ordering::SeqCst), 1);
 
-    // What rises within the next second is told at its end, at once.
+    // What pending_advances within the next second is told at its end, at once.
     for seq in 10..13 {
         bench.receipts.advance(CHAT, others[0], read(seq), None).await.unwrap();
     }
