@@ -4,7 +4,7 @@ use super::Trial;
 use super::fixtures::{at, user_id};
 use super::hostile::texts;
 use super::steps::at_once;
-use crate::domain::contact::{Alias, Block, Contact, Tie};
+use crate::domain::contact::{Alias, Block, Contact, ContactEdge};
 use crate::domain::id::UserId;
 
 pub async fn a_contact_is_found_as_it_was_put(trial: Trial) {
@@ -36,10 +36,10 @@ pub async fn a_contact_put_again_takes_the_new_alias_and_keeps_its_time(trial: T
 pub async fn a_contact_that_was_removed_comes_back_anew(trial: Trial) {
     let contacts = trial.contacts();
     contacts.put(called(1, 2, 5, "Two")).await.unwrap();
-    assert!(!contacts.remove(tie(2, 1)).await.unwrap(), "the other way round");
-    assert!(!contacts.remove(tie(1, 3)).await.unwrap(), "somebody else");
-    assert!(contacts.remove(tie(1, 2)).await.unwrap());
-    assert!(!contacts.remove(tie(1, 2)).await.unwrap(), "it is gone already");
+    assert!(!contacts.remove(edge(2, 1)).await.unwrap(), "the other way round");
+    assert!(!contacts.remove(edge(1, 3)).await.unwrap(), "somebody else");
+    assert!(contacts.remove(edge(1, 2)).await.unwrap());
+    assert!(!contacts.remove(edge(1, 2)).await.unwrap(), "it is gone already");
     assert_eq!(trial.contacts_of(1).await, []);
     contacts.put(contact(1, 2, 9)).await.unwrap();
     assert_eq!(trial.contacts_of(1).await, [contact(1, 2, 9)]);
@@ -56,10 +56,10 @@ pub async fn a_block_is_found_as_it_was_put_up_first(trial: Trial) {
 pub async fn a_block_that_was_taken_down_comes_back_anew(trial: Trial) {
     let contacts = trial.contacts();
     contacts.block(block(1, 2, 5)).await.unwrap();
-    assert!(!contacts.unblock(tie(2, 1)).await.unwrap(), "the other way round");
-    assert!(!contacts.unblock(tie(1, 3)).await.unwrap(), "somebody else");
-    assert!(contacts.unblock(tie(1, 2)).await.unwrap());
-    assert!(!contacts.unblock(tie(1, 2)).await.unwrap(), "it is down already");
+    assert!(!contacts.unblock(edge(2, 1)).await.unwrap(), "the other way round");
+    assert!(!contacts.unblock(edge(1, 3)).await.unwrap(), "somebody else");
+    assert!(contacts.unblock(edge(1, 2)).await.unwrap());
+    assert!(!contacts.unblock(edge(1, 2)).await.unwrap(), "it is down already");
     assert_eq!(trial.blocks_of(1).await, []);
     assert_eq!(contacts.block(block(1, 2, 9)).await.unwrap(), block(1, 2, 9));
 }
@@ -70,10 +70,10 @@ pub async fn contacts_and_blocks_know_nothing_of_each_other(trial: Trial) {
     contacts.block(block(1, 2, 6)).await.unwrap();
     assert_eq!(trial.contacts_of(1).await, [contact(1, 2, 5)]);
     assert_eq!(trial.blocks_of(1).await, [block(1, 2, 6)]);
-    assert!(contacts.remove(tie(1, 2)).await.unwrap());
+    assert!(contacts.remove(edge(1, 2)).await.unwrap());
     assert_eq!(trial.blocks_of(1).await, [block(1, 2, 6)]);
     contacts.put(contact(1, 2, 7)).await.unwrap();
-    assert!(contacts.unblock(tie(1, 2)).await.unwrap());
+    assert!(contacts.unblock(edge(1, 2)).await.unwrap());
     assert_eq!(trial.contacts_of(1).await, [contact(1, 2, 7)]);
 }
 
@@ -124,20 +124,20 @@ pub async fn ties_are_looked_up_in_their_direction(trial: Trial) {
     contacts.put(contact(1, 1, 5)).await.unwrap();
     contacts.block(block(2, 1, 5)).await.unwrap();
     let asked = [
-        tie(1, 2),
-        tie(2, 1),
-        tie(1, 2),
-        tie(1, 1),
-        tie(1, 3),
-        tie(3, 2),
-        tie(2, 2),
+        edge(1, 2),
+        edge(2, 1),
+        edge(1, 2),
+        edge(1, 1),
+        edge(1, 3),
+        edge(3, 2),
+        edge(2, 2),
     ];
     let mut listed = contacts.listed(&asked).await.unwrap();
     listed.sort_unstable();
-    let mut expected = [tie(1, 1), tie(1, 2)];
+    let mut expected = [edge(1, 1), edge(1, 2)];
     expected.sort_unstable();
     assert_eq!(listed, expected, "each once");
-    assert_eq!(contacts.blocked(&asked).await.unwrap(), [tie(2, 1)]);
+    assert_eq!(contacts.blocked(&asked).await.unwrap(), [edge(2, 1)]);
     assert_eq!(contacts.listed(&[]).await.unwrap(), []);
     assert_eq!(contacts.blocked(&[]).await.unwrap(), []);
 }
@@ -148,17 +148,17 @@ pub async fn hundreds_of_ties_are_looked_up_at_once(trial: Trial) {
         contacts.put(contact(n, 1_000, 5)).await.unwrap();
         contacts.block(block(1_000, n, 5)).await.unwrap();
     }
-    let asked: Vec<_> = (0..600).flat_map(|n| [tie(n, 1_000), tie(1_000, n)]).collect();
+    let asked: Vec<_> = (0..600).flat_map(|n| [edge(n, 1_000), edge(1_000, n)]).collect();
     let mut listed = contacts.listed(&asked).await.unwrap();
     listed.sort_unstable();
-    let mut expected: Vec<_> = (0..60).map(|n| tie(n, 1_000)).collect();
+    let mut expected: Vec<_> = (0..60).map(|n| edge(n, 1_000)).collect();
     expected.sort_unstable();
     assert_eq!(listed, expected);
     let mut blocked = contacts.blocked(&asked).await.unwrap();
     blocked.sort_unstable();
     let expected: Vec<_> = in_order(0..60)
         .into_iter()
-        .map(|id| Tie::new(user_id(1_000), id))
+        .map(|id| ContactEdge::new(user_id(1_000), id))
         .collect();
     assert_eq!(blocked, expected);
 }
@@ -214,10 +214,10 @@ pub async fn of_many_who_remove_one_exactly_one_does(trial: Trial) {
                 another.contacts()
             };
             async move {
-                let tie = tie(round, 100);
+                let edge = edge(round, 100);
                 (
-                    contacts.remove(tie).await.unwrap(),
-                    contacts.unblock(tie).await.unwrap(),
+                    contacts.remove(edge).await.unwrap(),
+                    contacts.unblock(edge).await.unwrap(),
                 )
             }
         }))
@@ -238,8 +238,8 @@ pub async fn putting_and_removing_at_once_leaves_one_or_none(trial: Trial) {
             };
             async move {
                 match n % 4 {
-                    0 => drop(contacts.remove(tie(round, 100)).await.unwrap()),
-                    1 => drop(contacts.unblock(tie(round, 100)).await.unwrap()),
+                    0 => drop(contacts.remove(edge(round, 100)).await.unwrap()),
+                    1 => drop(contacts.unblock(edge(round, 100)).await.unwrap()),
                     2 => drop(contacts.put(contact(round, 100, n)).await.unwrap()),
                     _ => drop(contacts.block(block(round, 100, n)).await.unwrap()),
                 }
@@ -248,7 +248,7 @@ pub async fn putting_and_removing_at_once_leaves_one_or_none(trial: Trial) {
         .await;
         let (contacts, blocks) = (trial.contacts_of(round).await, trial.blocks_of(round).await);
         assert!(contacts.len() <= 1 && blocks.len() <= 1, "{contacts:?} {blocks:?}");
-        let asked = [tie(round, 100)];
+        let asked = [edge(round, 100)];
         assert_eq!(trial.contacts().listed(&asked).await.unwrap().len(), contacts.len());
         assert_eq!(trial.contacts().blocked(&asked).await.unwrap().len(), blocks.len());
     }
@@ -277,17 +277,17 @@ pub async fn aliases_are_kept_to_the_byte(trial: Trial) {
         assert_eq!(trial.contacts().put(named.clone()).await.unwrap(), named);
         let kept = trial.contacts().contacts(user_id(1), None, 1).await.unwrap();
         assert_eq!(kept, [named]);
-        assert!(trial.contacts().remove(tie(1, n)).await.unwrap());
+        assert!(trial.contacts().remove(edge(1, n)).await.unwrap());
     }
 }
 
 pub async fn contacts_and_blocks_outlive_a_restart(mut trial: Trial) {
     trial.contacts().put(called(1, 2, 5, "Two")).await.unwrap();
     trial.contacts().put(contact(1, 3, 6)).await.unwrap();
-    trial.contacts().remove(tie(1, 3)).await.unwrap();
+    trial.contacts().remove(edge(1, 3)).await.unwrap();
     trial.contacts().block(block(1, 4, 7)).await.unwrap();
     trial.contacts().block(block(1, 5, 8)).await.unwrap();
-    trial.contacts().unblock(tie(1, 5)).await.unwrap();
+    trial.contacts().unblock(edge(1, 5)).await.unwrap();
     trial.restart().await;
     assert_eq!(trial.contacts_of(1).await, [called(1, 2, 5, "Two")]);
     assert_eq!(trial.blocks_of(1).await, [block(1, 4, 7)]);
@@ -298,8 +298,8 @@ pub async fn contacts_and_blocks_outlive_a_restart(mut trial: Trial) {
     );
 }
 
-fn tie(owner: u64, other: u64) -> Tie {
-    Tie::new(user_id(owner), user_id(other))
+fn edge(owner: u64, other: u64) -> ContactEdge {
+    ContactEdge::new(user_id(owner), user_id(other))
 }
 
 fn contact(owner: u64, other: u64, millis: i64) -> Contact {

@@ -61,14 +61,14 @@ pub struct Block {
 
 /// From whom to whom: that the one lists or blocks the other says nothing of the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tie {
+pub struct ContactEdge {
     /// Who lists or blocks.
     pub owner_id: UserId,
     /// Who is listed or blocked.
     pub user_id: UserId,
 }
 
-impl Tie {
+impl ContactEdge {
     /// Names what stands from one user to another.
     pub const fn new(owner_id: UserId, user_id: UserId) -> Self {
         Self { owner_id, user_id }
@@ -83,14 +83,14 @@ impl Tie {
 
 impl Contact {
     /// Names from whom to whom it is.
-    pub const fn tie(&self) -> Tie {
-        Tie::new(self.owner_id, self.user_id)
+    pub const fn edge(&self) -> ContactEdge {
+        ContactEdge::new(self.owner_id, self.user_id)
     }
 }
 
 impl Block {
     /// Names from whom to whom it is.
-    pub const fn tie(&self) -> Tie {
-        Tie::new(self.owner_id, self.user_id)
+    pub const fn edge(&self) -> ContactEdge {
+        ContactEdge::new(self.owner_id, self.user_id)
     }
 }

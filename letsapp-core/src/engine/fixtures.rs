@@ -126,7 +126,7 @@ pub(crate) fn user(id: UserId, read_receipts: bool) -> User {
 }
 
 /// A store in which nobody lists or blocks anybody.
-pub(crate) fn no_ties() -> Arc<MockContactRepository> {
+pub(crate) fn no_edges() -> Arc<MockContactRepository> {
     let mut contacts = MockContactRepository::new();
     contacts.expect_listed().returning(|_| Ok(Vec::new()));
     contacts.expect_blocked().returning(|_| Ok(Vec::new()));
@@ -149,7 +149,7 @@ pub(crate) fn stores() -> Stores {
     Stores {
         users: Arc::new(everybody()),
         sessions: Arc::new(MockSessionRepository::new()),
-        contacts: no_ties(),
+        contacts: no_edges(),
         conversations: Arc::new(MockConversationRepository::new()),
         messages: Arc::new(messages),
         shared: false,

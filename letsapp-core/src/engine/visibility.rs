@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::domain::contact::Tie;
+use crate::domain::contact::ContactEdge;
 use crate::domain::id::UserId;
 use crate::domain::user::{Audience, User};
 use crate::domain::visibility;
@@ -52,10 +52,10 @@ impl VisibilityChecker {
             if viewer == user.id {
                 seen.insert(look);
             } else if user.deleted_at.is_none() && user.settings.last_seen != Audience::Nobody {
-                let tie = Tie::new(user.id, viewer);
-                walls.extend([tie, tie.reversed()]);
+                let edge = ContactEdge::new(user.id, viewer);
+                walls.extend([edge, edge.reversed()]);
                 if user.settings.last_seen == Audience::Contacts {
-                    listings.push(tie);
+                    listings.push(edge);
                 }
                 open.push((look, user.settings.last_seen));
             }
@@ -72,10 +72,10 @@ impl VisibilityChecker {
         let (listed, walls) = tokio::try_join!(listed, self.contacts.blocked(&walls))?;
         let (listed, walls): (HashSet<_>, HashSet<_>) = (listed.into_iter().collect(), walls.into_iter().collect());
         let may_see = |(look, audience): &(ViewerPair, Audience)| {
-            let tie = Tie::new(look.user_id, look.viewer);
+            let edge = ContactEdge::new(look.user_id, look.viewer);
             let relation = Relation {
-                listed: listed.contains(&tie),
-                blocked: walls.contains(&tie) || walls.contains(&tie.reversed()),
+                listed: listed.contains(&edge),
+                blocked: walls.contains(&edge) || walls.contains(&edge.reversed()),
             };
             visibility::sight(*audience, relation) == Sight::Visible
         };
@@ -116,15 +116,15 @@ mod tests {
         }
     }
 
-    fn among(all: &'static [Tie]) -> impl Fn(&[Tie]) -> Result<Vec<Tie>, RepositoryError> {
+    fn among(all: &'static [ContactEdge]) -> impl Fn(&[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError> {
         move |asked| {
             assert!(!asked.is_empty(), "nothing is asked for nothing");
-            Ok(asked.iter().filter(|tie| all.contains(tie)).copied().collect())
+            Ok(asked.iter().filter(|edge| all.contains(edge)).copied().collect())
         }
     }
 
     /// A store in which these list and these block.
-    fn visibility(listed: &'static [Tie], blocked: &'static [Tie]) -> VisibilityChecker {
+    fn visibility(listed: &'static [ContactEdge], blocked: &'static [ContactEdge]) -> VisibilityChecker {
         let mut contacts = MockContactRepository::new();
         contacts.expect_listed().times(0..=1).returning(among(listed));
         contacts.expect_blocked().times(0..=1).returning(among(blocked));
@@ -134,16 +134,19 @@ mod tests {
     #[tokio::test]
     async fn it_is_the_users_own_list_that_counts() {
         let ben = [showing(BEN, Audience::Contacts)];
-        let mine = const { &[Tie::new(ANA, BEN)] };
+        let mine = const { &[ContactEdge::new(ANA, BEN)] };
         assert!(visibility(mine, &[]).of(ANA, &ben).await.unwrap().is_empty());
-        let his = const { &[Tie::new(BEN, ANA)] };
+        let his = const { &[ContactEdge::new(BEN, ANA)] };
         assert_eq!(visibility(his, &[]).of(ANA, &ben).await.unwrap(), HashSet::from([BEN]));
     }
 
     #[tokio::test]
     async fn a_block_in_either_direction_hides_both() {
         let people = [showing(BEN, Audience::Everyone), showing(CEM, Audience::Everyone)];
-        for wall in [const { &[Tie::new(ANA, BEN)] }, const { &[Tie::new(BEN, ANA)] }] {
+        for wall in [
+            const { &[ContactEdge::new(ANA, BEN)] },
+            const { &[ContactEdge::new(BEN, ANA)] },
+        ] {
             let seen = visibility(&[], wall).of(ANA, &people).await.unwrap();
             assert_eq!(seen, HashSet::from([CEM]), "{wall:?}");
             let looks = [(ANA, &people[0]), (CEM, &people[0])].into_iter();
@@ -173,7 +176,7 @@ mod tests {
         let people: Vec<_> = (10..60)
             .map(|n| showing(UserId::from_bytes([n; 16]), Audience::Contacts))
             .collect();
-        let listed = const { &[Tie::new(UserId::from_bytes([20; 16]), ANA)] };
+        let listed = const { &[ContactEdge::new(UserId::from_bytes([20; 16]), ANA)] };
         let seen = visibility(listed, &[]).of(ANA, &people).await.unwrap();
         assert_eq!(seen, HashSet::from([UserId::from_bytes([20; 16])]));
     }

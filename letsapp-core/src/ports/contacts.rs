@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::contact::{Block, Contact, Tie};
+use crate::domain::contact::{Block, Contact, ContactEdge};
 use crate::domain::id::UserId;
 use crate::ports::error::RepositoryError;
 
@@ -22,7 +22,7 @@ pub trait ContactRepository: Send + Sync {
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    async fn remove(&self, tie: Tie) -> Result<bool, RepositoryError>;
+    async fn remove(&self, edge: ContactEdge) -> Result<bool, RepositoryError>;
 
     /// Returns a user's contacts, those after `after` only, at most `limit`.
     ///
@@ -35,11 +35,11 @@ pub trait ContactRepository: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Contact>, RepositoryError>;
 
-    /// Returns those of the ties of which the owner lists the other, each once, in any order.
+    /// Returns those of the edges of which the owner lists the other, each once, in any order.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    async fn listed(&self, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError>;
+    async fn listed(&self, edges: &[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError>;
 
     /// Puts up a block and returns it as it is now. One that stands already stays as it is.
     ///
@@ -51,7 +51,7 @@ pub trait ContactRepository: Send + Sync {
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    async fn unblock(&self, tie: Tie) -> Result<bool, RepositoryError>;
+    async fn unblock(&self, edge: ContactEdge) -> Result<bool, RepositoryError>;
 
     /// Returns a user's blocks, those after `after` only, at most `limit`.
     ///
@@ -64,11 +64,11 @@ pub trait ContactRepository: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Block>, RepositoryError>;
 
-    /// Returns those of the ties of which the owner blocks the other, each once, in any order.
+    /// Returns those of the edges of which the owner blocks the other, each once, in any order.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    async fn blocked(&self, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError>;
+    async fn blocked(&self, edges: &[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError>;
 
     /// Removes all contacts and blocks that a user owns; those that others have of the user stay. It may be done again.
     ///

@@ -137,7 +137,7 @@ async fn walk(store: &MongoStore) {
     messages.search(search).await.expect("the store is there");
     messages.tally(&both.map(span)).await.expect("the store is there");
     messages.senders(span(chat)).await.expect("the store is there");
-    tie(store).await;
+    edge(store).await;
     let gone = create_group(store, 2).await;
     let group = conversations.find(&[gone]).await.expect("the store is there").remove(0);
     let fence = head(store, gone).await.fence;
@@ -175,7 +175,7 @@ async fn walk(store: &MongoStore) {
 }
 
 /// Lists and blocks, and looks both up.
-async fn tie(store: &MongoStore) {
+async fn edge(store: &MongoStore) {
     let contacts = store.contacts();
     let (owner_id, user_id) = (user_id(1), user_id(2));
     let contact = Contact {
@@ -189,17 +189,17 @@ async fn tie(store: &MongoStore) {
         user_id,
         blocked_at: at(1),
     };
-    let tie = contact.tie();
+    let edge = contact.edge();
     contacts.put(contact).await.expect("the store is there");
     contacts.block(block).await.expect("the store is there");
-    let asked = [tie, tie.reversed()];
-    assert_eq!(contacts.listed(&asked).await.expect("the store is there"), [tie]);
-    assert_eq!(contacts.blocked(&asked).await.expect("the store is there"), [tie]);
+    let asked = [edge, edge.reversed()];
+    assert_eq!(contacts.listed(&asked).await.expect("the store is there"), [edge]);
+    assert_eq!(contacts.blocked(&asked).await.expect("the store is there"), [edge]);
     let listed = contacts.contacts(owner_id, Some(owner_id), 10).await;
     listed.expect("the store is there");
     contacts.blocks(owner_id, None, 10).await.expect("the store is there");
-    contacts.remove(tie).await.expect("the store is there");
-    contacts.unblock(tie).await.expect("the store is there");
+    contacts.remove(edge).await.expect("the store is there");
+    contacts.unblock(edge).await.expect("the store is there");
     contacts.forget(owner_id).await.expect("the store is there");
 }
 

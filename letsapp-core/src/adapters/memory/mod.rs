@@ -65,7 +65,7 @@ impl MemoryStore {
         Self::open(Data {
             accounts: Arc::clone(&self.users.accounts),
             signed_in: Arc::clone(&self.sessions.signed_in),
-            ties: Arc::clone(&self.contacts.ties),
+            edges: Arc::clone(&self.contacts.edges),
             chats: Arc::clone(&self.messages.chats),
             rings: Arc::clone(&self.keys.rings),
         })
@@ -76,7 +76,7 @@ impl MemoryStore {
         let Data {
             accounts,
             signed_in,
-            ties,
+            edges,
             chats,
             rings,
         } = data;
@@ -91,7 +91,7 @@ impl MemoryStore {
             }),
             contacts: Arc::new(MemoryContacts {
                 gate: gate.clone(),
-                ties,
+                edges,
             }),
             conversations: Arc::new(MemoryConversations {
                 gate: gate.clone(),
@@ -161,7 +161,7 @@ impl Repositories for MemoryStore {
 struct Data {
     accounts: users::Shared,
     signed_in: sessions::Shared,
-    ties: contacts::Shared,
+    edges: contacts::Shared,
     chats: chats::Shared,
     rings: keys::Shared,
 }

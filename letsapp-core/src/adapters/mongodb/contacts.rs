@@ -13,7 +13,7 @@ use super::error::duplicate_of;
 use super::fields::{Id, Keyed, VERSION, date, limited, moment};
 use super::patience::{Backoff, Deadline, UNSEEN};
 use super::schema::{BLOCKS, CONTACTS};
-use crate::domain::contact::{Alias, Block, Contact, Tie};
+use crate::domain::contact::{Alias, Block, Contact, ContactEdge};
 use crate::domain::id::UserId;
 use crate::ports::{ContactRepository, RepositoryError};
 
@@ -52,7 +52,7 @@ impl MongoContacts {
     }
 
     /// Changes a document, or makes it, and returns it as it is then.
-    async fn upsert<D>(&self, collection: &str, tie: Tie, changes: Document) -> Result<D, RepositoryError>
+    async fn upsert<D>(&self, collection: &str, edge: ContactEdge, changes: Document) -> Result<D, RepositoryError>
     where
         D: DeserializeOwned + Send + Sync,
     {
@@ -62,7 +62,7 @@ impl MongoContacts {
         loop {
             let mut session = self.connection.session().await?;
             let update = collection
-                .find_one_and_update(filter(tie), changes.clone())
+                .find_one_and_update(filter(edge), changes.clone())
                 .upsert(true)
                 .return_document(ReturnDocument::After)
                 .session(&mut *session);
@@ -107,11 +107,11 @@ impl MongoContacts {
         self.connection.find(collection, filter, options).await
     }
 
-    async fn among(&self, collection: &str, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError> {
-        if ties.is_empty() {
+    async fn among(&self, collection: &str, edges: &[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError> {
+        if edges.is_empty() {
             return Ok(Vec::new());
         }
-        let keys = ties.iter().map(|tie| key(*tie));
+        let keys = edges.iter().map(|edge| key(*edge));
         let (keys, mut owners): (Vec<Bson>, Vec<Uuid>) = keys.map(|key| (Bson::from(key), key.owner)).unzip();
         owners.sort_unstable();
         owners.dedup();
@@ -121,7 +121,7 @@ impl MongoContacts {
             .hint(Hint::Keys(doc! {"_id": 1}))
             .build();
         let found: Vec<Keyed<TieKey>> = self.connection.find(collection, filter, options).await?;
-        Ok(found.into_iter().map(|document| tie(document.key)).collect())
+        Ok(found.into_iter().map(|document| edge(document.key)).collect())
     }
 }
 
@@ -135,12 +135,12 @@ impl ContactRepository for MongoContacts {
             Some(alias) => changes.insert("$set", doc! {"alias": alias.as_str()}),
             None => changes.insert("$unset", doc! {"alias": ""}),
         };
-        let document: ContactDocument = self.upsert(CONTACTS, contact.tie(), changes).await?;
+        let document: ContactDocument = self.upsert(CONTACTS, contact.edge(), changes).await?;
         Ok(document.into_contact())
     }
 
-    async fn remove(&self, tie: Tie) -> Result<bool, RepositoryError> {
-        self.delete(CONTACTS, filter(tie)).await
+    async fn remove(&self, edge: ContactEdge) -> Result<bool, RepositoryError> {
+        self.delete(CONTACTS, filter(edge)).await
     }
 
     async fn contacts(
@@ -153,20 +153,20 @@ impl ContactRepository for MongoContacts {
         Ok(found.into_iter().map(ContactDocument::into_contact).collect())
     }
 
-    async fn listed(&self, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError> {
-        self.among(CONTACTS, ties).await
+    async fn listed(&self, edges: &[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError> {
+        self.among(CONTACTS, edges).await
     }
 
     async fn block(&self, block: Block) -> Result<Block, RepositoryError> {
         let changes = doc! {"$setOnInsert": {
             "v": VERSION, "user_id": block.user_id.to_bson(), "blocked_at": date(block.blocked_at),
         }};
-        let document: BlockDocument = self.upsert(BLOCKS, block.tie(), changes).await?;
+        let document: BlockDocument = self.upsert(BLOCKS, block.edge(), changes).await?;
         Ok(document.into_block())
     }
 
-    async fn unblock(&self, tie: Tie) -> Result<bool, RepositoryError> {
-        self.delete(BLOCKS, filter(tie)).await
+    async fn unblock(&self, edge: ContactEdge) -> Result<bool, RepositoryError> {
+        self.delete(BLOCKS, filter(edge)).await
     }
 
     async fn blocks(
@@ -179,8 +179,8 @@ impl ContactRepository for MongoContacts {
         Ok(found.into_iter().map(BlockDocument::into_block).collect())
     }
 
-    async fn blocked(&self, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError> {
-        self.among(BLOCKS, ties).await
+    async fn blocked(&self, edges: &[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError> {
+        self.among(BLOCKS, edges).await
     }
 
     async fn forget(&self, owner_id: UserId) -> Result<(), RepositoryError> {
@@ -199,7 +199,7 @@ impl From<TieKey> for Bson {
 
 impl ContactDocument {
     fn into_contact(self) -> Contact {
-        let Tie { owner_id, user_id } = tie(self.key);
+        let ContactEdge { owner_id, user_id } = edge(self.key);
         Contact {
             owner_id,
             user_id,
@@ -211,7 +211,7 @@ impl ContactDocument {
 
 impl BlockDocument {
     fn into_block(self) -> Block {
-        let Tie { owner_id, user_id } = tie(self.key);
+        let ContactEdge { owner_id, user_id } = edge(self.key);
         Block {
             owner_id,
             user_id,
@@ -220,18 +220,18 @@ impl BlockDocument {
     }
 }
 
-fn key(tie: Tie) -> TieKey {
+fn key(edge: ContactEdge) -> TieKey {
     TieKey {
-        owner: tie.owner_id.to_bson(),
-        user: tie.user_id.to_bson(),
+        owner: edge.owner_id.to_bson(),
+        user: edge.user_id.to_bson(),
     }
 }
 
-fn tie(key: TieKey) -> Tie {
-    Tie::new(UserId::from_bson(key.owner), UserId::from_bson(key.user))
+fn edge(key: TieKey) -> ContactEdge {
+    ContactEdge::new(UserId::from_bson(key.owner), UserId::from_bson(key.user))
 }
 
 /// Finds one document, in its owner's shard.
-fn filter(tie: Tie) -> Document {
-    doc! {"_id": key(tie), "owner_id": tie.owner_id.to_bson()}
+fn filter(edge: ContactEdge) -> Document {
+    doc! {"_id": key(edge), "owner_id": edge.owner_id.to_bson()}
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::database::Database;
 use super::values::integer;
-use crate::domain::contact::{Block, Contact, Tie};
+use crate::domain::contact::{Block, Contact, ContactEdge};
 use crate::domain::id::UserId;
 use crate::ports::{ContactRepository, RepositoryError};
 
@@ -59,15 +59,15 @@ fn block(row: &Row<'_>) -> rusqlite::Result<Block> {
     })
 }
 
-/// Returns those of the ties that a query finds, each once.
-fn among(connection: &Connection, sql: &str, mut ties: Vec<Tie>) -> rusqlite::Result<Vec<Tie>> {
-    ties.sort_unstable();
-    ties.dedup();
+/// Returns those of the edges that a query finds, each once.
+fn among(connection: &Connection, sql: &str, mut edges: Vec<ContactEdge>) -> rusqlite::Result<Vec<ContactEdge>> {
+    edges.sort_unstable();
+    edges.dedup();
     let mut statement = connection.prepare_cached(sql)?;
     let mut found = Vec::new();
-    for tie in ties {
-        if statement.exists(params![tie.owner_id, tie.user_id])? {
-            found.push(tie);
+    for edge in edges {
+        if statement.exists(params![edge.owner_id, edge.user_id])? {
+            found.push(edge);
         }
     }
     Ok(found)
@@ -86,8 +86,8 @@ impl ContactRepository for SqliteContacts {
             .await
     }
 
-    async fn remove(&self, tie: Tie) -> Result<bool, RepositoryError> {
-        self.delete(REMOVE, tie).await
+    async fn remove(&self, edge: ContactEdge) -> Result<bool, RepositoryError> {
+        self.delete(REMOVE, edge).await
     }
 
     async fn contacts(
@@ -99,11 +99,11 @@ impl ContactRepository for SqliteContacts {
         self.page(CONTACTS, owner_id, after, limit, contact).await
     }
 
-    async fn listed(&self, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError> {
-        let ties = ties.to_vec();
+    async fn listed(&self, edges: &[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError> {
+        let edges = edges.to_vec();
         self.0
             .readers
-            .read(move |connection| among(connection, IS_LISTED, ties))
+            .read(move |connection| among(connection, IS_LISTED, edges))
             .await
     }
 
@@ -118,8 +118,8 @@ impl ContactRepository for SqliteContacts {
             .await
     }
 
-    async fn unblock(&self, tie: Tie) -> Result<bool, RepositoryError> {
-        self.delete(UNBLOCK, tie).await
+    async fn unblock(&self, edge: ContactEdge) -> Result<bool, RepositoryError> {
+        self.delete(UNBLOCK, edge).await
     }
 
     async fn blocks(
@@ -131,11 +131,11 @@ impl ContactRepository for SqliteContacts {
         self.page(BLOCKS, owner_id, after, limit, block).await
     }
 
-    async fn blocked(&self, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError> {
-        let ties = ties.to_vec();
+    async fn blocked(&self, edges: &[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError> {
+        let edges = edges.to_vec();
         self.0
             .readers
-            .read(move |connection| among(connection, IS_BLOCKED, ties))
+            .read(move |connection| among(connection, IS_BLOCKED, edges))
             .await
     }
 
@@ -152,11 +152,13 @@ impl ContactRepository for SqliteContacts {
 }
 
 impl SqliteContacts {
-    async fn delete(&self, sql: &'static str, tie: Tie) -> Result<bool, RepositoryError> {
+    async fn delete(&self, sql: &'static str, edge: ContactEdge) -> Result<bool, RepositoryError> {
         self.0
             .writer
             .write(move |transaction| {
-                let deleted = transaction.prepare(sql)?.execute(params![tie.owner_id, tie.user_id])?;
+                let deleted = transaction
+                    .prepare(sql)?
+                    .execute(params![edge.owner_id, edge.user_id])?;
                 Ok(deleted == 1)
             })
             .await

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::adapters::memory::MemoryStore;
-use crate::domain::contact::{Block, Contact, Tie};
+use crate::domain::contact::{Block, Contact, ContactEdge};
 use crate::domain::credential::PasswordHash;
 use crate::domain::id::{ConnectionId, SessionId, UserId};
 use crate::domain::presence::MAX_WATCHED;
@@ -113,7 +113,11 @@ impl House {
     }
 
     async fn unlist(&self, owner_id: UserId, user_id: UserId) {
-        self.store.contacts().remove(Tie::new(owner_id, user_id)).await.unwrap();
+        self.store
+            .contacts()
+            .remove(ContactEdge::new(owner_id, user_id))
+            .await
+            .unwrap();
         self.board.contact_changed(owner_id, user_id, Listing::Unlisted);
     }
 
@@ -130,7 +134,7 @@ impl House {
     async fn unblock(&self, owner_id: UserId, user_id: UserId) {
         self.store
             .contacts()
-            .unblock(Tie::new(owner_id, user_id))
+            .unblock(ContactEdge::new(owner_id, user_id))
             .await
             .unwrap();
         self.board.block_changed(owner_id, user_id);

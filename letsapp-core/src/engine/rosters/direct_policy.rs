@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::domain::contact::Tie;
+use crate::domain::contact::ContactEdge;
 use crate::domain::conversation::Conversation;
 use crate::domain::id::{ConversationId, UserId};
 use crate::engine::error::{ConversationError, Forbidden};
@@ -62,11 +62,11 @@ impl DirectPolicies {
         if pairs.is_empty() {
             return Ok(HashMap::new());
         }
-        let ties: Vec<_> = pairs.iter().flat_map(|(_, pair)| ways(*pair)).collect();
+        let edges: Vec<_> = pairs.iter().flat_map(|(_, pair)| ways(*pair)).collect();
         let mut ids: Vec<_> = pairs.iter().flat_map(|(_, (a, b))| [*a, *b]).collect();
         ids.sort_unstable();
         ids.dedup();
-        let (walls, users) = tokio::try_join!(self.contacts.blocked(&ties), self.users.find(&ids))?;
+        let (walls, users) = tokio::try_join!(self.contacts.blocked(&edges), self.users.find(&ids))?;
         let walls: HashSet<_> = walls.into_iter().collect();
         let erased: HashSet<_> = users
             .into_iter()
@@ -74,10 +74,10 @@ impl DirectPolicies {
             .map(|user| user.id)
             .collect();
         let direct_policy = |(id, pair): (ConversationId, (UserId, UserId))| {
-            let blockers = ways(pair).into_iter().filter(|tie| walls.contains(tie));
+            let blockers = ways(pair).into_iter().filter(|edge| walls.contains(edge));
             let erased = [pair.0, pair.1].into_iter().filter(|user_id| erased.contains(user_id));
             let direct_policy = DirectPolicy {
-                blockers: blockers.map(|tie| tie.owner_id).collect(),
+                blockers: blockers.map(|edge| edge.owner_id).collect(),
                 erased: erased.collect(),
             };
             (id, direct_policy)
@@ -86,8 +86,8 @@ impl DirectPolicies {
     }
 }
 
-fn ways((a, b): (UserId, UserId)) -> [Tie; 2] {
-    [Tie::new(a, b), Tie::new(b, a)]
+fn ways((a, b): (UserId, UserId)) -> [ContactEdge; 2] {
+    [ContactEdge::new(a, b), ContactEdge::new(b, a)]
 }
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ mod tests {
         contacts
             .expect_blocked()
             .times(1)
-            .returning(|ties| Ok(ties.iter().filter(|tie| tie.owner_id == BEN).copied().collect()));
+            .returning(|edges| Ok(edges.iter().filter(|edge| edge.owner_id == BEN).copied().collect()));
         users.expect_find().times(1).returning(|ids| {
             let gone = |id: &UserId| User {
                 deleted_at: (*id == ANA).then_some(NOW),

@@ -1,6 +1,6 @@
 use std::sync::OnceLock;
 
-use crate::domain::contact::Tie;
+use crate::domain::contact::ContactEdge;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, direct, group};
 use crate::engine::rosters::*;
@@ -126,7 +126,11 @@ fn guarded(shared: bool, from: u64) -> (Arc<Rosters>, Arc<ManualClock>, Arc<[Ato
         let readings = readings.clone();
         move |_| {
             let n = readings[1].fetch_add(1, Ordering::SeqCst) + 1;
-            Ok(if n < from { vec![] } else { vec![Tie::new(BEN, ANA)] })
+            Ok(if n < from {
+                vec![]
+            } else {
+                vec![ContactEdge::new(BEN, ANA)]
+            })
         }
     });
     let stores = Stores {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::domain::contact::Tie;
+use crate::domain::contact::ContactEdge;
 use crate::domain::conversation::Roster;
 use crate::domain::id::{Seq, SessionId, UserId};
 use crate::domain::principal::Principal;
@@ -42,7 +42,7 @@ impl Chat {
     }
 
     /// The same, where these blocks stand.
-    fn behind(blocks: Vec<Tie>, roster: Roster) -> Self {
+    fn behind(blocks: Vec<ContactEdge>, roster: Roster) -> Self {
         let mut conversations = MockConversationRepository::new();
         conversations.expect_members().returning({
             let mut members = roster.members.clone();
@@ -208,7 +208,7 @@ async fn what_is_told_later_goes_to_those_who_are_known_then() {
 
 #[tokio::test(start_paused = true)]
 async fn where_a_block_stands_between_it_reaches_nobody_and_is_no_failure() {
-    for block in [Tie::new(ANA, BEN), Tie::new(BEN, ANA)] {
+    for block in [ContactEdge::new(ANA, BEN), ContactEdge::new(BEN, ANA)] {
         let chat = Chat::behind(vec![block], direct());
         chat.says(ANA, Typing::Goes).await.unwrap();
         chat.says(ANA, Typing::Stopped).await.unwrap();

@@ -6,7 +6,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::contact::{Alias, Block, Contact, Tie};
+use crate::domain::contact::{Alias, Block, Contact, ContactEdge};
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::page::{Limit, Page};
 use crate::domain::principal::Principal;
@@ -114,9 +114,13 @@ impl ContactService {
         };
         let engine = Arc::clone(&self.engine);
         let put = async move {
-            let tie = Tie::new(contact.owner_id, contact.user_id);
+            let edge = ContactEdge::new(contact.owner_id, contact.user_id);
             let put = engine.stores.contacts.put(contact).await;
-            listed(&engine, tie, put.as_ref().map_or(Listing::Unknown, |_| Listing::Listed));
+            listed(
+                &engine,
+                edge,
+                put.as_ref().map_or(Listing::Unknown, |_| Listing::Listed),
+            );
             put
         };
         let contact = see_through(put).await?;
@@ -130,12 +134,12 @@ impl ContactService {
     /// # Errors
     /// [`ContactError::Store`] when the store fails.
     pub async fn remove(&self, principal: &Principal, user_id: UserId) -> Result<(), ContactError> {
-        let (engine, tie) = (Arc::clone(&self.engine), Tie::new(principal.user_id, user_id));
+        let (engine, edge) = (Arc::clone(&self.engine), ContactEdge::new(principal.user_id, user_id));
         let remove = async move {
-            let removed = engine.stores.contacts.remove(tie).await;
+            let removed = engine.stores.contacts.remove(edge).await;
             listed(
                 &engine,
-                tie,
+                edge,
                 removed.as_ref().map_or(Listing::Unknown, |_| Listing::Unlisted),
             );
             removed
@@ -191,7 +195,7 @@ impl ContactService {
         let engine = Arc::clone(&self.engine);
         let put_up = async move {
             let blocked = engine.stores.contacts.block(block).await;
-            renew(&engine, block.tie());
+            renew(&engine, block.edge());
             blocked
         };
         see_through(put_up).await?;
@@ -203,10 +207,10 @@ impl ContactService {
     /// # Errors
     /// [`ContactError::Store`] when the store fails.
     pub async fn unblock(&self, principal: &Principal, user_id: UserId) -> Result<(), ContactError> {
-        let (engine, tie) = (Arc::clone(&self.engine), Tie::new(principal.user_id, user_id));
+        let (engine, edge) = (Arc::clone(&self.engine), ContactEdge::new(principal.user_id, user_id));
         let take_down = async move {
-            let unblocked = engine.stores.contacts.unblock(tie).await;
-            renew(&engine, tie);
+            let unblocked = engine.stores.contacts.unblock(edge).await;
+            renew(&engine, edge);
             unblocked
         };
         see_through(take_down).await?;
@@ -237,13 +241,13 @@ impl ContactService {
 }
 
 /// Reads anew what is between two users, also where it is unknown whether the store changed it.
-fn renew(engine: &Engine, tie: Tie) {
-    let chat = ConversationId::of_pair(tie.owner_id, tie.user_id);
+fn renew(engine: &Engine, edge: ContactEdge) {
+    let chat = ConversationId::of_pair(edge.owner_id, edge.user_id);
     engine.rosters.forget(chat);
-    engine.presence.block_changed(tie.owner_id, tie.user_id);
+    engine.presence.block_changed(edge.owner_id, edge.user_id);
 }
 
 /// Checks anew which of the two users sees the other.
-fn listed(engine: &Engine, tie: Tie, listing: Listing) {
-    engine.presence.contact_changed(tie.owner_id, tie.user_id, listing);
+fn listed(engine: &Engine, edge: ContactEdge, listing: Listing) {
+    engine.presence.contact_changed(edge.owner_id, edge.user_id, listing);
 }

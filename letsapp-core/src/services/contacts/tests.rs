@@ -27,8 +27,8 @@ impl ContactRepository for Slow {
         self.inner.put(contact).await
     }
 
-    async fn remove(&self, tie: Tie) -> Result<bool, RepositoryError> {
-        self.inner.remove(tie).await
+    async fn remove(&self, edge: ContactEdge) -> Result<bool, RepositoryError> {
+        self.inner.remove(edge).await
     }
 
     async fn contacts(
@@ -40,8 +40,8 @@ impl ContactRepository for Slow {
         self.inner.contacts(owner_id, after, limit).await
     }
 
-    async fn listed(&self, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError> {
-        self.inner.listed(ties).await
+    async fn listed(&self, edges: &[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError> {
+        self.inner.listed(edges).await
     }
 
     async fn block(&self, block: Block) -> Result<Block, RepositoryError> {
@@ -49,9 +49,9 @@ impl ContactRepository for Slow {
         self.inner.block(block).await
     }
 
-    async fn unblock(&self, tie: Tie) -> Result<bool, RepositoryError> {
+    async fn unblock(&self, edge: ContactEdge) -> Result<bool, RepositoryError> {
         self.go.notified().await;
-        self.inner.unblock(tie).await
+        self.inner.unblock(edge).await
     }
 
     async fn blocks(
@@ -63,8 +63,8 @@ impl ContactRepository for Slow {
         self.inner.blocks(owner_id, after, limit).await
     }
 
-    async fn blocked(&self, ties: &[Tie]) -> Result<Vec<Tie>, RepositoryError> {
-        self.inner.blocked(ties).await
+    async fn blocked(&self, edges: &[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError> {
+        self.inner.blocked(edges).await
     }
 
     async fn forget(&self, owner_id: UserId) -> Result<(), RepositoryError> {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::{new_store, user_id};
 use crate::adapters::sqlite::SqliteStore;
 use crate::adapters::sqlite::schema::{APPLICATION_ID, MIGRATIONS, VERSION};
-use crate::domain::contact::{Block, Tie};
+use crate::domain::contact::{Block, ContactEdge};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::Repositories as _;
 
@@ -60,7 +60,10 @@ async fn a_file_of_any_older_version_is_brought_up_to_date_with_what_is_in_it() 
         assert_eq!(tables(&path), newest, "from version {version}");
 
         let store = SqliteStore::open(&path).unwrap();
-        let blocked = store.contacts().blocked(&[Tie::new(user_id(1), user_id(2))]).await;
+        let blocked = store
+            .contacts()
+            .blocked(&[ContactEdge::new(user_id(1), user_id(2))])
+            .await;
         assert_eq!(blocked.unwrap().len(), 1, "it is migrated once");
         store.close().await;
     }
