@@ -10,7 +10,7 @@ use crate::domain::rules::Rules;
 use crate::engine::Engine;
 use crate::engine::events::Hub;
 use crate::engine::jobs::{cleanup, session_recheck};
-use crate::engine::presence::Board;
+use crate::engine::presence::PresenceRegistry;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
     Clock, IdSource, KeyRepository, Repositories, RepositoryError, Runtime, Stores, SystemClock, SystemIds,
@@ -123,7 +123,7 @@ impl LetsAppBuilder {
         };
         let sessions = Sessions::new(stores.clone(), runtime.clone(), settings);
         let engine = Arc::new(Engine::start(stores, runtime, sessions, &self.rules));
-        let observer: Weak<Board> = Arc::downgrade(&engine.presence);
+        let observer: Weak<PresenceRegistry> = Arc::downgrade(&engine.presence);
         hub.observe(observer);
         let tasks = vec![
             engine.start_driver(),

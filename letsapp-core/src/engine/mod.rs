@@ -35,7 +35,7 @@ use crate::engine::access::Access;
 use crate::engine::commit::{Lanes, Publisher, Turn};
 use crate::engine::driver::{Alarm, Timed};
 use crate::engine::pending_writes::PendingWrites;
-use crate::engine::presence::Board;
+use crate::engine::presence::PresenceRegistry;
 use crate::engine::receipts::Receipts;
 use crate::engine::rosters::Rosters;
 use crate::engine::sessions::Sessions;
@@ -56,7 +56,7 @@ pub(crate) struct Engine {
     pub(crate) views: Arc<Views>,
     pub(crate) lanes: Lanes,
     pub(crate) pending_writes: PendingWrites,
-    pub(crate) presence: Arc<Board>,
+    pub(crate) presence: Arc<PresenceRegistry>,
     pub(crate) typing: Arc<Typists>,
     alarm: Alarm,
 }
@@ -78,7 +78,7 @@ impl Engine {
             edit_window: rules.edit_window,
         });
         let alarm = Alarm::default();
-        let presence = Board::start(stores.clone(), runtime.clone(), rules.presence_grace, alarm.clone());
+        let presence = PresenceRegistry::start(stores.clone(), runtime.clone(), rules.presence_grace, alarm.clone());
         let typing = Typists::new(runtime.clone(), rosters.clone(), rules.typing_timeout, alarm.clone());
         Self {
             sessions: Arc::new(sessions),

@@ -11,7 +11,7 @@ use crate::domain::presence::{MAX_WATCHED, shown};
 use crate::domain::principal::Principal;
 use crate::domain::visibility::ViewerPair;
 use crate::engine::Engine;
-use crate::engine::presence::Board;
+use crate::engine::presence::PresenceRegistry;
 use crate::ports::RepositoryError;
 use crate::protocol::Presence;
 
@@ -92,7 +92,7 @@ impl PresenceService {
             return self.find(principal, user_ids).await;
         };
         let mut doubts = Doubts {
-            board: &self.engine.presence,
+            registry: &self.engine.presence,
             pairs: in_doubt,
         };
         let sights = self.engine.presence.sights(&pairs, &doubts.pairs).await?;
@@ -128,14 +128,14 @@ impl PresenceService {
 
 /// Watches that are in doubt until the store has answered: somebody else sees to it if the one who asked gives up.
 struct Doubts<'a> {
-    board: &'a Board,
+    registry: &'a PresenceRegistry,
     pairs: Vec<ViewerPair>,
 }
 
 impl Drop for Doubts<'_> {
     fn drop(&mut self) {
         if !self.pairs.is_empty() {
-            self.board.inquire_later(std::mem::take(&mut self.pairs));
+            self.registry.inquire_later(std::mem::take(&mut self.pairs));
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::id::UserId;
 use crate::domain::presence::{Cause, CheckId};
 use crate::domain::user::User;
 use crate::domain::visibility::{Sight, ViewerPair};
-use crate::engine::presence::registry::{Board, Contacts, Here, Reading};
+use crate::engine::presence::registry::{Contacts, ContactsRead, PresenceRegistry, RegistryState};
 use crate::ports::{Envelope, RepositoryError};
 use crate::protocol::Event;
 
@@ -42,7 +42,7 @@ pub(crate) struct Sights {
     clear: HashSet<ViewerPair>,
 }
 
-impl Board {
+impl PresenceRegistry {
     /// Takes note that a user shows what they are to others than before.
     pub(crate) fn settings_changed(&self, user_id: UserId) {
         let mut here = self.lock();
@@ -90,8 +90,8 @@ impl Board {
     }
 
     /// Begins to read whom somebody lists, unless that is known or being done.
-    pub(crate) fn begin_to_read_contacts(&self, here: &mut Here, viewer: UserId) {
-        let reading = Reading(here.last_reading.0 + 1);
+    pub(crate) fn begin_to_read_contacts(&self, here: &mut RegistryState, viewer: UserId) {
+        let reading = ContactsRead(here.last_reading.0 + 1);
         let Some(person) = here.person(viewer) else { return };
         if !matches!(person.contacts, Contacts::Unread) {
             return;
@@ -101,12 +101,12 @@ impl Board {
             outdated: false,
         };
         here.last_reading = reading;
-        if let Some(board) = self.me.upgrade() {
-            self.tasks.spawn(board.read_contacts(viewer, reading));
+        if let Some(registry) = self.me.upgrade() {
+            self.tasks.spawn(registry.read_contacts(viewer, reading));
         }
     }
 
-    async fn read_contacts(self: Arc<Self>, viewer: UserId, reading: Reading) {
+    async fn read_contacts(self: Arc<Self>, viewer: UserId, reading: ContactsRead) {
         loop {
             let read = self.contacts_of(viewer).await;
             let listed = match read {
@@ -150,7 +150,7 @@ impl Board {
     }
 
     /// Tells whether somebody still waits for this reading of their contacts.
-    fn is_awaited(&self, viewer: UserId, reading: Reading) -> bool {
+    fn is_awaited(&self, viewer: UserId, reading: ContactsRead) -> bool {
         let mut here = self.lock();
         let contacts = here.person(viewer).map(|person| &person.contacts);
         matches!(contacts, Some(Contacts::Reading { reading: latest, .. }) if *latest == reading)
@@ -171,14 +171,14 @@ impl Board {
     }
 
     /// Puts watches in doubt, and has it found out what may be seen.
-    fn inquire(&self, here: &mut Here, mut pairs: Vec<ViewerPair>) {
+    fn inquire(&self, here: &mut RegistryState, mut pairs: Vec<ViewerPair>) {
         pairs.retain(|pair| here.watchers.contains(*pair));
         if pairs.is_empty() || here.closed {
             return;
         }
         let check = here.watchers.doubt(&pairs);
-        if let Some(board) = self.me.upgrade() {
-            self.tasks.spawn(async move { board.resolve(&pairs, check).await });
+        if let Some(registry) = self.me.upgrade() {
+            self.tasks.spawn(async move { registry.resolve(&pairs, check).await });
         }
     }
 
@@ -230,7 +230,7 @@ impl Board {
     }
 
     /// Settles what was found out, and tells those who watch what is news to them.
-    pub(crate) fn settle(&self, here: &mut Here, pairs: &[ViewerPair], check: CheckId, sights: &Sights) {
+    pub(crate) fn settle(&self, here: &mut RegistryState, pairs: &[ViewerPair], check: CheckId, sights: &Sights) {
         let now = self.runtime.clock.now();
         for pair in pairs {
             let stored = sights.users.get(&pair.user_id).and_then(|user| user.last_seen_at);

@@ -13,4 +13,4 @@ mod registry;
 mod tests;
 
 pub(crate) use checks::Listing;
-pub(crate) use registry::Board;
+pub(crate) use registry::PresenceRegistry;

@@ -21,7 +21,7 @@ use crate::protocol::Event;
 
 /// Knows who is there. Nothing of it is in a store but when users were last seen: a server that starts knows nobody,
 /// and those who come back say so by coming.
-pub(crate) struct Board {
+pub(crate) struct PresenceRegistry {
     pub(crate) stores: Stores,
     pub(crate) runtime: Runtime,
     pub(crate) visibility: VisibilityChecker,
@@ -31,23 +31,23 @@ pub(crate) struct Board {
     pub(crate) tasks: Handle,
     pub(crate) closing: Notify,
     pub(crate) me: Weak<Self>,
-    here: Mutex<Here>,
+    here: Mutex<RegistryState>,
 }
 
-/// What the board knows.
+/// What the registry knows.
 #[derive(Default)]
-pub(crate) struct Here {
-    people: HashMap<UserId, Person>,
-    lines: HashMap<ConnectionId, Line>,
+pub(crate) struct RegistryState {
+    people: HashMap<UserId, UserPresence>,
+    connections: HashMap<ConnectionId, ConnectionWatches>,
     pub(crate) watchers: Watchers,
     agenda: Agenda<UserId>,
-    pub(crate) last_reading: Reading,
+    pub(crate) last_reading: ContactsRead,
     pub(crate) closed: bool,
 }
 
 /// Somebody who is there, or was a moment ago.
 #[derive(Default)]
-pub(crate) struct Person {
+pub(crate) struct UserPresence {
     state: State,
     pub(crate) contacts: Contacts,
     /// Whether it is known what may be seen of the contacts.
@@ -65,7 +65,7 @@ pub(crate) enum Contacts {
     /// They are being read.
     Reading {
         /// By whom.
-        reading: Reading,
+        reading: ContactsRead,
         /// The list changed since it began to be read.
         outdated: bool,
     },
@@ -75,16 +75,16 @@ pub(crate) enum Contacts {
 
 /// Names one reading of a list of contacts among all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reading(pub(crate) u64);
+pub(crate) struct ContactsRead(pub(crate) u64);
 
 /// One connection, and whom it asked to watch, the latest last.
-struct Line {
+struct ConnectionWatches {
     user_id: UserId,
     watched: Vec<ViewerPair>,
 }
 
-impl Board {
-    /// Makes a board on which nobody is; tasks that it needs run on the present runtime.
+impl PresenceRegistry {
+    /// Makes a registry on which nobody is; tasks that it needs run on the present runtime.
     pub(crate) fn start(stores: Stores, runtime: Runtime, grace: Duration, alarm: Alarm) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             seen: Seen::start(Arc::clone(&stores.users)),
@@ -135,13 +135,15 @@ impl Board {
         pairs: &[ViewerPair],
     ) -> Option<(Vec<ViewerPair>, CheckId)> {
         let mut here = self.lock();
-        let Here {
-            lines,
+        let RegistryState {
+            connections,
             watchers,
             people,
             ..
         } = &mut *here;
-        let line = lines.get_mut(&connection_id).filter(|line| line.user_id == viewer)?;
+        let line = connections
+            .get_mut(&connection_id)
+            .filter(|line| line.user_id == viewer)?;
         let before: HashSet<_> = line.watched.iter().copied().collect();
         for pair in pairs.iter().filter(|pair| !before.contains(pair)) {
             watchers.add(*pair, Cause::Asked, status(people, pair.user_id));
@@ -162,7 +164,7 @@ impl Board {
         Some((in_doubt, check))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Here> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, RegistryState> {
         self.here.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -176,7 +178,7 @@ impl Board {
     }
 
     /// Feeds a user's machine, and does what it says.
-    fn feed(&self, here: &mut Here, user_id: UserId, input: Input, now: Timestamp) {
+    fn feed(&self, here: &mut RegistryState, user_id: UserId, input: Input, now: Timestamp) {
         let person = here.people.entry(user_id).or_default();
         let before = person.state;
         let Ok((state, outputs)) = before.step(input, now) else {
@@ -207,7 +209,7 @@ impl Board {
     }
 }
 
-impl Here {
+impl RegistryState {
     /// Says whether a user is there, where the store knows this of when they last were.
     pub(crate) fn present(&self, user_id: UserId, stored: Option<Timestamp>, now: Timestamp) -> Presence {
         let state = self.people.get(&user_id).map(|person| person.state).unwrap_or_default();
@@ -223,7 +225,7 @@ impl Here {
         self.people.contains_key(&user_id)
     }
 
-    pub(crate) fn person(&mut self, user_id: UserId) -> Option<&mut Person> {
+    pub(crate) fn person(&mut self, user_id: UserId) -> Option<&mut UserPresence> {
         self.people.get_mut(&user_id)
     }
 
@@ -251,26 +253,26 @@ impl Here {
     }
 }
 
-fn status(people: &HashMap<UserId, Person>, user_id: UserId) -> Status {
+fn status(people: &HashMap<UserId, UserPresence>, user_id: UserId) -> Status {
     match people.get(&user_id) {
         Some(person) if person.state.is_shown_online() => Status::Online,
         _ => Status::Offline,
     }
 }
 
-impl ConnectionObserver for Board {
+impl ConnectionObserver for PresenceRegistry {
     fn connected(&self, principal: Principal, connection_id: ConnectionId) {
         let (user_id, now) = (principal.user_id, self.runtime.clock.now());
         let mut here = self.lock();
         // An id that is there already names no connection of its own, and could not be told from it when it goes.
-        if here.closed || here.lines.contains_key(&connection_id) {
+        if here.closed || here.connections.contains_key(&connection_id) {
             return;
         }
-        let line = Line {
+        let line = ConnectionWatches {
             user_id,
             watched: Vec::new(),
         };
-        here.lines.insert(connection_id, line);
+        here.connections.insert(connection_id, line);
         self.feed(&mut here, user_id, Input::Connected, now);
         self.begin_to_read_contacts(&mut here, user_id);
     }
@@ -278,7 +280,7 @@ impl ConnectionObserver for Board {
     fn disconnected(&self, connection_id: ConnectionId) {
         let now = self.runtime.clock.now();
         let mut here = self.lock();
-        let Some(Line { user_id, watched }) = here.lines.remove(&connection_id) else {
+        let Some(ConnectionWatches { user_id, watched }) = here.connections.remove(&connection_id) else {
             return;
         };
         for pair in watched {
@@ -291,7 +293,7 @@ impl ConnectionObserver for Board {
     }
 }
 
-impl Timed for Board {
+impl Timed for PresenceRegistry {
     fn elapse(&self, now: Timestamp) -> Option<Timestamp> {
         // Everyone in turn, so that nobody waits until all have been told.
         loop {

@@ -19,8 +19,8 @@ use crate::engine::events::Delivery;
 use crate::engine::events::{Connection, Hub};
 use crate::engine::fixtures;
 use crate::engine::fixtures::user;
-use crate::engine::presence::Board;
 use crate::engine::presence::Listing;
+use crate::engine::presence::PresenceRegistry;
 use crate::ports::Stores;
 use crate::ports::{
     Clock, ContactRepository, Envelope, EventBus, MockContactRepository, Repositories, RepositoryError, TokioClock,
@@ -34,12 +34,12 @@ const ANA: UserId = UserId::from_bytes([1; 16]);
 const BEN: UserId = UserId::from_bytes([2; 16]);
 const CEM: UserId = UserId::from_bytes([3; 16]);
 
-/// A board over a store in memory, with everybody in it.
+/// A registry over a store in memory, with everybody in it.
 struct House {
     store: MemoryStore,
     hub: Arc<Hub>,
     clock: Arc<TokioClock>,
-    board: Arc<Board>,
+    registry: Arc<PresenceRegistry>,
     service: PresenceService,
     driver: JoinHandle<()>,
     connections: AtomicUsize,
@@ -73,8 +73,8 @@ impl House {
             ..Stores::of(&store)
         };
         let engine = Arc::new(fixtures::engine(stores, hub.clone(), clock.clone()));
-        let board = engine.presence.clone();
-        let observer: std::sync::Weak<Board> = Arc::downgrade(&board);
+        let registry = engine.presence.clone();
+        let observer: std::sync::Weak<PresenceRegistry> = Arc::downgrade(&registry);
         hub.observe(observer);
         Self {
             driver: engine.start_driver(),
@@ -82,7 +82,7 @@ impl House {
             store,
             hub,
             clock,
-            board,
+            registry,
             connections: AtomicUsize::new(0),
         }
     }
@@ -109,7 +109,7 @@ impl House {
             added_at: self.clock.now(),
         };
         self.store.contacts().put(contact).await.unwrap();
-        self.board.contact_changed(owner_id, user_id, Listing::Listed);
+        self.registry.contact_changed(owner_id, user_id, Listing::Listed);
     }
 
     async fn unlist(&self, owner_id: UserId, user_id: UserId) {
@@ -118,7 +118,7 @@ impl House {
             .remove(ContactEdge::new(owner_id, user_id))
             .await
             .unwrap();
-        self.board.contact_changed(owner_id, user_id, Listing::Unlisted);
+        self.registry.contact_changed(owner_id, user_id, Listing::Unlisted);
     }
 
     async fn block(&self, owner_id: UserId, user_id: UserId) {
@@ -128,7 +128,7 @@ impl House {
             blocked_at: self.clock.now(),
         };
         self.store.contacts().block(block).await.unwrap();
-        self.board.block_changed(owner_id, user_id);
+        self.registry.block_changed(owner_id, user_id);
     }
 
     async fn unblock(&self, owner_id: UserId, user_id: UserId) {
@@ -137,7 +137,7 @@ impl House {
             .unblock(ContactEdge::new(owner_id, user_id))
             .await
             .unwrap();
-        self.board.block_changed(owner_id, user_id);
+        self.registry.block_changed(owner_id, user_id);
     }
 
     async fn show_to(&self, user_id: UserId, audience: Audience) {
@@ -146,7 +146,7 @@ impl House {
             ..ProfilePatch::default()
         };
         self.store.users().update(user_id, patch).await.unwrap();
-        self.board.settings_changed(user_id);
+        self.registry.settings_changed(user_id);
     }
 
     async fn watch(&self, device: &Device, user_ids: &[UserId]) -> Vec<Presence> {
@@ -425,7 +425,7 @@ async fn who_has_left_for_good_leaves_nothing_behind() {
     drop(ana);
     // Until they are offline and it was kept, a little is remembered.
     ben.is_told_nothing_for(seconds(120)).await;
-    let here = house.board.lock();
+    let here = house.registry.lock();
     assert!(!here.is_known(ANA));
     assert!(here.watchers.is_empty(), "nobody is watched any more");
 }
@@ -464,7 +464,7 @@ async fn when_it_ends_those_who_are_there_were_seen_last() {
     drop(ben);
     let left_at = house.now();
     house.connect(CEM).await.is_told_nothing_for(seconds(5)).await;
-    house.board.close().await;
+    house.registry.close().await;
     assert_eq!(house.stored(ANA).await, Some(house.now()));
     assert_eq!(
         house.stored(BEN).await,
@@ -572,24 +572,24 @@ async fn of_those_who_have_left_no_contacts_are_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_changes_while_it_is_read_is_read_again() {
-    let board = Arc::new(OnceLock::<Arc<Board>>::new());
+    let registry = Arc::new(OnceLock::<Arc<PresenceRegistry>>::new());
     let mut contacts = MockContactRepository::new();
     contacts.expect_blocked().returning(|_| Ok(vec![]));
     contacts.expect_contacts().returning({
-        let (board, readings) = (board.clone(), AtomicUsize::new(0));
+        let (registry, readings) = (registry.clone(), AtomicUsize::new(0));
         move |owner_id, _, _| {
             if owner_id != ANA {
                 return Ok(vec![]);
             }
             if readings.fetch_add(1, Ordering::SeqCst) == 0 {
-                board.get().unwrap().contact_changed(ANA, BEN, Listing::Listed);
+                registry.get().unwrap().contact_changed(ANA, BEN, Listing::Listed);
                 return Ok(vec![]);
             }
             Ok(vec![lists(ANA, BEN)])
         }
     });
     let house = House::over(MemoryStore::new(), Arc::new(contacts)).await;
-    assert!(board.set(house.board.clone()).is_ok());
+    assert!(registry.set(house.registry.clone()).is_ok());
     let ana = house.connect(ANA).await;
     let _ben = house.connect(BEN).await;
     assert_eq!(ana.told().await, Presence::online(BEN, START));
