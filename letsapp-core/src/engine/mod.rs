@@ -39,7 +39,7 @@ use crate::engine::presence::PresenceRegistry;
 use crate::engine::receipts::Receipts;
 use crate::engine::rosters::Rosters;
 use crate::engine::sessions::Sessions;
-use crate::engine::typing::Typists;
+use crate::engine::typing::TypingTracker;
 use crate::engine::views::Views;
 use crate::engine::visibility::VisibilityChecker;
 use crate::ports::{Runtime, Stores};
@@ -57,7 +57,7 @@ pub(crate) struct Engine {
     pub(crate) lanes: Lanes,
     pub(crate) pending_writes: PendingWrites,
     pub(crate) presence: Arc<PresenceRegistry>,
-    pub(crate) typing: Arc<Typists>,
+    pub(crate) typing: Arc<TypingTracker>,
     alarm: Alarm,
 }
 
@@ -79,7 +79,7 @@ impl Engine {
         });
         let alarm = Alarm::default();
         let presence = PresenceRegistry::start(stores.clone(), runtime.clone(), rules.presence_grace, alarm.clone());
-        let typing = Typists::new(runtime.clone(), rosters.clone(), rules.typing_timeout, alarm.clone());
+        let typing = TypingTracker::new(runtime.clone(), rosters.clone(), rules.typing_timeout, alarm.clone());
         Self {
             sessions: Arc::new(sessions),
             visibility: VisibilityChecker::new(stores.contacts.clone()),

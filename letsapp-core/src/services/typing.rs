@@ -55,7 +55,7 @@ impl TypingService {
             return Err(access.explain(Refusal::Outsider, conversation_id, user_id).await);
         };
         if known.direct_policy.check(user_id).is_ok() {
-            self.engine.typing.heard(&known, user_id, typing);
+            self.engine.typing.on_input(&known, user_id, typing);
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::ports::{Envelope, Runtime};
 use crate::protocol::Event;
 
 /// Knows who types where.
-pub(crate) struct Typists {
+pub(crate) struct TypingTracker {
     rosters: Arc<Rosters>,
     runtime: Runtime,
     timeout: Duration,
@@ -28,11 +28,11 @@ type Whose = (ConversationId, UserId);
 
 #[derive(Default)]
 struct Now {
-    typists: HashMap<Whose, State>,
+    tracker: HashMap<Whose, State>,
     agenda: Agenda<Whose>,
 }
 
-impl Typists {
+impl TypingTracker {
     pub(crate) fn new(runtime: Runtime, rosters: Arc<Rosters>, timeout: Duration, alarm: Alarm) -> Self {
         Self {
             rosters,
@@ -44,7 +44,7 @@ impl Typists {
     }
 
     /// Takes note that a member types, or stopped, and tells the others what is news to them.
-    pub(crate) fn heard(&self, known: &KnownRoster, user_id: UserId, typing: Typing) {
+    pub(crate) fn on_input(&self, known: &KnownRoster, user_id: UserId, typing: Typing) {
         let now = self.runtime.clock.now();
         let input = match typing {
             Typing::Goes => Input::Typed {
@@ -65,7 +65,7 @@ impl Typists {
     pub(crate) fn sent(&self, conversation_id: ConversationId, user_id: UserId) {
         let mut present = self.lock();
         let whose = (conversation_id, user_id);
-        if present.typists.contains_key(&whose) {
+        if present.tracker.contains_key(&whose) {
             self.feed(&mut present, whose, Input::Sent, self.runtime.clock.now(), None);
         }
     }
@@ -73,14 +73,14 @@ impl Typists {
     /// Feeds a machine, and tells the others what it says. Who they are is read from what is known, where nobody has
     /// just looked; who is not known is not told, and lets it end by itself.
     fn feed(&self, present: &mut Now, whose: Whose, input: Input, now: Timestamp, known: Option<&KnownRoster>) {
-        let before = present.typists.get(&whose).copied().unwrap_or_default();
+        let before = present.tracker.get(&whose).copied().unwrap_or_default();
         let Ok((state, outputs)) = before.step(input, now) else {
             tracing::error!(?before, ?input, "typing was told what can't be");
             return;
         };
         match state {
-            State::Idle => drop(present.typists.remove(&whose)),
-            state => drop(present.typists.insert(whose, state)),
+            State::Idle => drop(present.tracker.remove(&whose)),
+            state => drop(present.tracker.insert(whose, state)),
         }
         if present.agenda.moved(whose, before.deadline(), state.deadline()) {
             self.alarm.ring();
@@ -120,7 +120,7 @@ impl Typists {
     }
 }
 
-impl Timed for Typists {
+impl Timed for TypingTracker {
     fn elapse(&self, now: Timestamp) -> Option<Timestamp> {
         let mut present = self.lock();
         while let Some(whose) = present.agenda.due(now) {

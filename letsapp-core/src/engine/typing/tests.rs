@@ -16,7 +16,7 @@ use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group};
 use crate::engine::rosters::Rosters;
-use crate::engine::typing::Typists;
+use crate::engine::typing::TypingTracker;
 use crate::ports::Stores;
 use crate::ports::{Clock, MockContactRepository, MockConversationRepository, TokioClock};
 use crate::protocol::Event;
@@ -28,7 +28,7 @@ const INTERVAL: Duration = Duration::from_secs(3);
 
 struct Chat {
     service: TypingService,
-    typists: Arc<Typists>,
+    tracker: Arc<TypingTracker>,
     rosters: Arc<Rosters>,
     bus: Arc<Recorder>,
     clock: Arc<TokioClock>,
@@ -75,7 +75,7 @@ impl Chat {
         let engine = Arc::new(fixtures::engine(stores, bus.clone(), clock.clone()));
         Self {
             driver: engine.start_driver(),
-            typists: engine.typing.clone(),
+            tracker: engine.typing.clone(),
             rosters: engine.rosters.clone(),
             service: TypingService::new(engine),
             bus,
@@ -162,9 +162,9 @@ async fn it_ends_by_itself_when_nothing_more_is_heard() {
 async fn what_is_sent_ends_it_without_a_word() {
     let chat = Chat::with(direct());
     chat.says(ANA, Typing::Goes).await.unwrap();
-    chat.typists.sent(CHAT, ANA);
+    chat.tracker.sent(CHAT, ANA);
     assert_eq!(chat.pass(TIMEOUT * 2).await, [(0, vec![BEN], true)]);
-    chat.typists.sent(CHAT, BEN);
+    chat.tracker.sent(CHAT, BEN);
     assert_eq!(
         chat.pass(TIMEOUT).await,
         [],
