@@ -21,7 +21,7 @@ pub(crate) trait Timed: Send + Sync {
 
 /// Wakes the driver for a deadline that is earlier than what it waits for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Alarm(Arc<Notify>);
+pub(crate) struct DriverWaker(Arc<Notify>);
 
 /// The driver sleeps no longer than this: a clock that was set, or moved by hand, is not the one that it sleeps by.
 const LONGEST: Duration = Duration::from_secs(1);
@@ -29,15 +29,15 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// And no shorter, so that deadlines which lie close together are one awakening.
 const SHORTEST: Duration = Duration::from_millis(5);
 
-impl Alarm {
+impl DriverWaker {
     /// Wakes the driver.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn wake(&self) {
         self.0.notify_one();
     }
 }
 
 /// Starts the driver as a task of the present runtime. It ends when it is aborted.
-pub(crate) fn start(clock: Arc<dyn Clock>, alarm: Alarm, timed: Vec<Arc<dyn Timed>>) -> JoinHandle<()> {
+pub(crate) fn start(clock: Arc<dyn Clock>, waker: DriverWaker, timed: Vec<Arc<dyn Timed>>) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             let now = clock.now();
@@ -46,7 +46,7 @@ pub(crate) fn start(clock: Arc<dyn Clock>, alarm: Alarm, timed: Vec<Arc<dyn Time
                 let deadline = elapse(&**timed, now).await;
                 next = next.into_iter().chain(deadline).min();
             }
-            let rung = alarm.0.notified();
+            let rung = waker.0.notified();
             match next {
                 None => rung.await,
                 Some(deadline) => {
@@ -71,15 +71,15 @@ async fn elapse(timed: &dyn Timed, now: Timestamp) -> Option<Timestamp> {
 
 /// The deadlines of many machines, in order.
 #[derive(Debug)]
-pub(crate) struct Agenda<K>(BTreeSet<(Timestamp, K)>);
+pub(crate) struct Deadlines<K>(BTreeSet<(Timestamp, K)>);
 
-impl<K> Default for Agenda<K> {
+impl<K> Default for Deadlines<K> {
     fn default() -> Self {
         Self(BTreeSet::new())
     }
 }
 
-impl<K: Copy + Ord> Agenda<K> {
+impl<K: Copy + Ord> Deadlines<K> {
     /// Notes that a machine's deadline moved; true if it is now the earliest of all, and earlier than it was.
     pub(crate) fn moved(&mut self, key: K, from: Option<Timestamp>, to: Option<Timestamp>) -> bool {
         if from == to {
@@ -122,15 +122,15 @@ mod tests {
 
     #[test]
     fn what_is_due_comes_in_order_of_its_deadline() {
-        let mut agenda = Agenda::default();
-        assert!(agenda.moved('b', None, Some(at(20))), "the first is the earliest");
-        assert!(agenda.moved('a', None, Some(at(10))));
-        assert!(!agenda.moved('c', None, Some(at(30))), "there are earlier ones");
-        assert_eq!((agenda.due(at(9)), agenda.due(at(10))), (None, Some('a')));
-        assert!(!agenda.moved('a', Some(at(10)), Some(at(40))), "later than it was");
-        assert_eq!((agenda.earliest(), agenda.due(at(40))), (Some(at(20)), Some('b')));
-        assert!(!agenda.moved('b', Some(at(20)), None));
-        assert_eq!(agenda.due(at(40)), Some('c'));
+        let mut deadlines = Deadlines::default();
+        assert!(deadlines.moved('b', None, Some(at(20))), "the first is the earliest");
+        assert!(deadlines.moved('a', None, Some(at(10))));
+        assert!(!deadlines.moved('c', None, Some(at(30))), "there are earlier ones");
+        assert_eq!((deadlines.due(at(9)), deadlines.due(at(10))), (None, Some('a')));
+        assert!(!deadlines.moved('a', Some(at(10)), Some(at(40))), "later than it was");
+        assert_eq!((deadlines.earliest(), deadlines.due(at(40))), (Some(at(20)), Some('b')));
+        assert!(!deadlines.moved('b', Some(at(20)), None));
+        assert_eq!(deadlines.due(at(40)), Some('c'));
     }
 
     /// One deadline, and when it was met.
@@ -150,12 +150,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_deadline_is_met_when_it_comes_and_an_earlier_one_rings() {
         let clock = Arc::new(TokioClock::at(at(0)));
-        let (alarm, once) = (Alarm::default(), Arc::new(Once(Mutex::default())));
-        let task = start(clock.clone(), alarm.clone(), vec![once.clone()]);
+        let (waker, once) = (DriverWaker::default(), Arc::new(Once(Mutex::default())));
+        let task = start(clock.clone(), waker.clone(), vec![once.clone()]);
         tokio::time::advance(Duration::from_secs(7)).await;
         assert_eq!(once.0.lock().unwrap().1, [], "nothing was to be met");
         once.0.lock().unwrap().0 = Some(at(9_500));
-        alarm.ring();
+        waker.wake();
         while once.0.lock().unwrap().1.is_empty() {
             tokio::time::advance(Duration::from_millis(1)).await;
             tokio::task::yield_now().await;
@@ -181,7 +181,7 @@ mod tests {
         let clock = Arc::new(TokioClock::at(at(0)));
         let (faulty, once) = (Arc::new(Faulty::default()), Arc::new(Once(Mutex::default())));
         once.0.lock().unwrap().0 = Some(at(300));
-        let task = start(clock, Alarm::default(), vec![faulty.clone(), once.clone()]);
+        let task = start(clock, DriverWaker::default(), vec![faulty.clone(), once.clone()]);
         for _ in 0..200 {
             tokio::time::advance(Duration::from_millis(10)).await;
             tokio::task::yield_now().await;

@@ -33,7 +33,7 @@ use tokio::task::JoinHandle;
 use crate::domain::rules::Rules;
 use crate::engine::access::Access;
 use crate::engine::commit::{Lanes, Publisher, Turn};
-use crate::engine::driver::{Alarm, Timed};
+use crate::engine::driver::{DriverWaker, Timed};
 use crate::engine::pending_writes::PendingWrites;
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::receipts::Receipts;
@@ -58,7 +58,7 @@ pub(crate) struct Engine {
     pub(crate) pending_writes: PendingWrites,
     pub(crate) presence: Arc<PresenceRegistry>,
     pub(crate) typing: Arc<TypingTracker>,
-    alarm: Alarm,
+    waker: DriverWaker,
 }
 
 impl Engine {
@@ -77,9 +77,9 @@ impl Engine {
             },
             edit_window: rules.edit_window,
         });
-        let alarm = Alarm::default();
-        let presence = PresenceRegistry::start(stores.clone(), runtime.clone(), rules.presence_grace, alarm.clone());
-        let typing = TypingTracker::new(runtime.clone(), rosters.clone(), rules.typing_timeout, alarm.clone());
+        let waker = DriverWaker::default();
+        let presence = PresenceRegistry::start(stores.clone(), runtime.clone(), rules.presence_grace, waker.clone());
+        let typing = TypingTracker::new(runtime.clone(), rosters.clone(), rules.typing_timeout, waker.clone());
         Self {
             sessions: Arc::new(sessions),
             visibility: VisibilityChecker::new(stores.contacts.clone()),
@@ -93,7 +93,7 @@ impl Engine {
             pending_writes: PendingWrites::default(),
             presence,
             typing: Arc::new(typing),
-            alarm,
+            waker,
             stores,
             runtime,
         }
@@ -102,7 +102,7 @@ impl Engine {
     /// Starts the task that feeds the passing of time to presence and typing. It ends when it is aborted.
     pub(crate) fn start_driver(&self) -> JoinHandle<()> {
         let timed: Vec<Arc<dyn Timed>> = vec![self.presence.clone(), self.typing.clone()];
-        driver::start(self.runtime.clock.clone(), self.alarm.clone(), timed)
+        driver::start(self.runtime.clock.clone(), self.waker.clone(), timed)
     }
 
     /// Takes no more work, and waits until all that was taken is stored.

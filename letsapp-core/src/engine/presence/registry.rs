@@ -12,7 +12,7 @@ use crate::domain::presence::{Cause, CheckId, Input, MAX_WATCHED, Output, Presen
 use crate::domain::principal::Principal;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::visibility::ViewerPair;
-use crate::engine::driver::{Agenda, Alarm, Timed};
+use crate::engine::driver::{Deadlines, DriverWaker, Timed};
 use crate::engine::events::ConnectionObserver;
 use crate::engine::presence::last_seen::Seen;
 use crate::engine::visibility::VisibilityChecker;
@@ -26,7 +26,7 @@ pub(crate) struct PresenceRegistry {
     pub(crate) runtime: Runtime,
     pub(crate) visibility: VisibilityChecker,
     grace: Duration,
-    alarm: Alarm,
+    waker: DriverWaker,
     seen: Arc<Seen>,
     pub(crate) tasks: Handle,
     pub(crate) closing: Notify,
@@ -40,7 +40,7 @@ pub(crate) struct RegistryState {
     people: HashMap<UserId, UserPresence>,
     connections: HashMap<ConnectionId, ConnectionWatches>,
     pub(crate) watchers: Watchers,
-    agenda: Agenda<UserId>,
+    deadlines: Deadlines<UserId>,
     pub(crate) last_reading: ContactsRead,
     pub(crate) closed: bool,
 }
@@ -85,14 +85,14 @@ struct ConnectionWatches {
 
 impl PresenceRegistry {
     /// Makes a registry on which nobody is; tasks that it needs run on the present runtime.
-    pub(crate) fn start(stores: Stores, runtime: Runtime, grace: Duration, alarm: Alarm) -> Arc<Self> {
+    pub(crate) fn start(stores: Stores, runtime: Runtime, grace: Duration, waker: DriverWaker) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             seen: Seen::start(Arc::clone(&stores.users)),
             visibility: VisibilityChecker::new(stores.contacts.clone()),
             stores,
             runtime,
             grace,
-            alarm,
+            waker,
             tasks: Handle::current(),
             closing: Notify::new(),
             me: Weak::clone(me),
@@ -203,8 +203,8 @@ impl PresenceRegistry {
         if state == State::Absent {
             here.people.remove(&user_id);
         }
-        if here.agenda.moved(user_id, before.deadline(), state.deadline()) {
-            self.alarm.ring();
+        if here.deadlines.moved(user_id, before.deadline(), state.deadline()) {
+            self.waker.wake();
         }
     }
 }
@@ -301,9 +301,9 @@ impl Timed for PresenceRegistry {
             if here.closed {
                 return None;
             }
-            match here.agenda.due(now) {
+            match here.deadlines.due(now) {
                 Some(user_id) => self.feed(&mut here, user_id, Input::Elapsed, now),
-                None => return here.agenda.earliest(),
+                None => return here.deadlines.earliest(),
             }
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::typing::{Input, Output, State, Typing};
-use crate::engine::driver::{Agenda, Alarm, Timed};
+use crate::engine::driver::{Deadlines, DriverWaker, Timed};
 use crate::engine::rosters::{KnownRoster, Rosters};
 use crate::ports::{Envelope, Runtime};
 use crate::protocol::Event;
@@ -20,7 +20,7 @@ pub(crate) struct TypingTracker {
     rosters: Arc<Rosters>,
     runtime: Runtime,
     timeout: Duration,
-    alarm: Alarm,
+    waker: DriverWaker,
     now: Mutex<Now>,
 }
 
@@ -29,16 +29,16 @@ type Whose = (ConversationId, UserId);
 #[derive(Default)]
 struct Now {
     tracker: HashMap<Whose, State>,
-    agenda: Agenda<Whose>,
+    deadlines: Deadlines<Whose>,
 }
 
 impl TypingTracker {
-    pub(crate) fn new(runtime: Runtime, rosters: Arc<Rosters>, timeout: Duration, alarm: Alarm) -> Self {
+    pub(crate) fn new(runtime: Runtime, rosters: Arc<Rosters>, timeout: Duration, waker: DriverWaker) -> Self {
         Self {
             rosters,
             runtime,
             timeout,
-            alarm,
+            waker,
             now: Mutex::default(),
         }
     }
@@ -82,8 +82,8 @@ impl TypingTracker {
             State::Idle => drop(present.tracker.remove(&whose)),
             state => drop(present.tracker.insert(whose, state)),
         }
-        if present.agenda.moved(whose, before.deadline(), state.deadline()) {
-            self.alarm.ring();
+        if present.deadlines.moved(whose, before.deadline(), state.deadline()) {
+            self.waker.wake();
         }
         for output in outputs {
             match known {
@@ -123,9 +123,9 @@ impl TypingTracker {
 impl Timed for TypingTracker {
     fn elapse(&self, now: Timestamp) -> Option<Timestamp> {
         let mut present = self.lock();
-        while let Some(whose) = present.agenda.due(now) {
+        while let Some(whose) = present.deadlines.due(now) {
             self.feed(&mut present, whose, Input::Elapsed, now, None);
         }
-        present.agenda.earliest()
+        present.deadlines.earliest()
     }
 }
