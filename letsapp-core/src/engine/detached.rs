@@ -8,7 +8,7 @@ use crate::ports::RepositoryError;
 
 /// Runs some work to its end, also where whoever waits for it gives up: so that what follows from a change in the store
 /// follows from it whenever the store has made it.
-pub(crate) async fn see_through<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+pub(crate) async fn run_detached<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
 where
     T: Send + 'static,
     E: From<RepositoryError> + Send + 'static,
@@ -39,14 +39,14 @@ mod tests {
                 Ok::<_, RepositoryError>(())
             }
         };
-        assert!(see_through(work).now_or_never().is_none(), "it waits, and is dropped");
+        assert!(run_detached(work).now_or_never().is_none(), "it waits, and is dropped");
         go.notify_one();
         done.notified().await;
     }
 
     #[tokio::test]
     async fn a_fault_is_an_error() {
-        let broken = see_through::<(), _>(async { panic!("a fault of the store's code") }).await;
+        let broken = run_detached::<(), _>(async { panic!("a fault of the store's code") }).await;
         assert!(matches!(broken, Err(RepositoryError::Internal(_))), "{broken:?}");
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::domain::timestamp::Timestamp;
-use crate::engine::panics::{Fault, contain};
+use crate::engine::panics::{Panic, catch_panic};
 use crate::ports::Clock;
 
 /// Keeps machines with deadlines.
@@ -60,9 +60,9 @@ pub(crate) fn start(clock: Arc<dyn Clock>, waker: DriverWaker, timed: Vec<Arc<dy
 
 /// Feeds the passing of time to machines; where they have a fault, it is tried again before long.
 async fn elapse(timed: &dyn Timed, now: Timestamp) -> Option<Timestamp> {
-    match contain(async { timed.elapse(now) }).await {
+    match catch_panic(async { timed.elapse(now) }).await {
         Ok(deadline) => deadline,
-        Err(Fault(panic)) => {
+        Err(Panic(panic)) => {
             tracing::error!(panic, "a fault where a deadline was to be met; it is tried again");
             Some(now.plus(LONGEST))
         }

@@ -8,17 +8,17 @@ use std::task::Poll;
 
 /// What was said when something panicked.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fault(pub(crate) String);
+pub(crate) struct Panic(pub(crate) String);
 
 /// Runs a future to its end, or to its panic.
 ///
 /// What the future works on must be fit for use after it stopped anywhere.
-pub(crate) async fn contain<F: Future>(future: F) -> Result<F::Output, Fault> {
+pub(crate) async fn contain<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
     poll_fn(
         |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(Fault(words(&*panic)))),
+            Err(panic) => Poll::Ready(Err(Panic(words(&*panic)))),
         },
     )
     .await
@@ -36,12 +36,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_error_with_its_words() {
-        assert_eq!(contain(async { 7 }).await, Ok(7));
-        let broken = contain(async {
+        assert_eq!(catch_panic(async { 7 }).await, Ok(7));
+        let broken = catch_panic(async {
             tokio::task::yield_now().await;
             assert_eq!(1, 2, "arithmetic is off");
         });
-        let Fault(words) = broken.await.unwrap_err();
+        let Panic(words) = broken.await.unwrap_err();
         assert!(words.contains("arithmetic is off"), "{words}");
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::key::Key;
 use crate::domain::principal::Principal;
 use crate::domain::session::{Generation, Session, TokenHash};
 use crate::domain::timestamp::Timestamp;
-use crate::engine::detached::see_through;
+use crate::engine::detached::run_detached;
 use crate::engine::error::AuthError;
 use crate::engine::passwords::Hasher;
 use crate::engine::tokens::{AccessTokens, Claims, Refreshing};
@@ -234,7 +234,7 @@ impl Sessions {
             }
             Ok(ended)
         };
-        see_through(end).await
+        run_detached(end).await
     }
 
     /// Tells connections whose sessions are over, wherever they were ended; called every few seconds with all who are

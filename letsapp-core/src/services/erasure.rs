@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::id::UserId;
 use crate::domain::principal::Principal;
 use crate::engine::Engine;
-use crate::engine::detached::see_through;
+use crate::engine::detached::run_detached;
 use crate::engine::error::AuthError;
 use crate::engine::jobs::erasure;
 use crate::ports::Login;
@@ -64,7 +64,7 @@ impl ErasureService {
             let _late = tokio::time::timeout(PATIENCE, begun).await;
             Ok(())
         };
-        see_through(erase).await
+        run_detached(erase).await
     }
 }
 

@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use crate::domain::id::{ConnectionId, ConversationId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::error::ConversationError;
-use crate::engine::panics::{Fault, contain};
+use crate::engine::panics::{Panic, catch_panic};
 use crate::ports::RepositoryError;
 
 /// The most changes that a lane commits at once.
@@ -142,9 +142,9 @@ async fn run(turn: Arc<Turn>, mut inbox: mpsc::Receiver<QueuedSubmission>) {
                 waiting.push(submission);
             }
         }
-        waiting = match contain(turn.round(waiting)).await {
+        waiting = match catch_panic(turn.round(waiting)).await {
             Ok(later) => later,
-            Err(Fault(panic)) => {
+            Err(Panic(panic)) => {
                 metrics::counter!("letsapp_lane_faults_total").increment(1);
                 tracing::error!(panic, "a turn of a lane failed; those who waited were told so");
                 turn.rosters.forget_all();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::id::{ConversationId, UserId};
 use crate::engine::Engine;
 use crate::engine::jobs::erasure;
-use crate::engine::panics::{Fault, contain};
+use crate::engine::panics::{Panic, catch_panic};
 use crate::ports::RepositoryError;
 
 /// How often it is looked whether there is something left over.
@@ -39,13 +39,13 @@ pub(crate) async fn finish(engine: Arc<Engine>) {
         if pauses.rest() {
             continue;
         }
-        match contain(round(&engine)).await {
+        match catch_panic(round(&engine)).await {
             Ok(Ok(())) => pauses = Pauses::default(),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "what was deleted is not all gone; it is tried again");
                 pauses.lengthen();
             }
-            Err(Fault(panic)) => {
+            Err(Panic(panic)) => {
                 tracing::error!(panic, "a fault while what was deleted was removed");
                 pauses.lengthen();
             }

@@ -16,7 +16,7 @@ use crate::domain::id::{ConnectionId, ConversationId, Seq, UserId};
 use crate::domain::member::{Member, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::events::ExcludedConnection;
-use crate::engine::panics::{Fault, contain};
+use crate::engine::panics::{Panic, catch_panic};
 use crate::engine::receipts::notifier::{Notifier, ReceiptUpdate, Whose};
 use crate::engine::rosters::Rosters;
 use crate::ports::{Advance, RepositoryError, Runtime, Stores};
@@ -189,9 +189,9 @@ impl Receipts {
                 (std::mem::take(&mut waiting.next), waiting.closed)
             };
             if !batch.is_empty() {
-                match contain(self.store(batch, &mut notifier)).await {
+                match catch_panic(self.store(batch, &mut notifier)).await {
                     Ok(stored) => left_over = !stored,
-                    Err(Fault(panic)) => {
+                    Err(Panic(panic)) => {
                         metrics::counter!("letsapp_lane_faults_total").increment(1);
                         tracing::error!(
                             panic,

@@ -11,7 +11,7 @@ use crate::domain::principal::Principal;
 use crate::domain::session::Session;
 use crate::domain::user::{About, DisplayName, Email, Settings, User, Username};
 use crate::engine::Engine;
-use crate::engine::detached::see_through;
+use crate::engine::detached::run_detached;
 use crate::engine::error::AuthError;
 use crate::engine::tokens::Refreshing;
 use crate::ports::{Claim, Envelope, Revoke};
@@ -194,7 +194,7 @@ impl AuthService {
             engine.sessions.end(user_id, others, "password_changed").await?;
             Ok(())
         };
-        see_through(change).await
+        run_detached(change).await
     }
 
     /// Returns the devices that one is signed in with, the newest first.

@@ -12,7 +12,7 @@ use crate::domain::page::{Limit, Page};
 use crate::domain::principal::Principal;
 use crate::domain::user::User;
 use crate::engine::Engine;
-use crate::engine::detached::see_through;
+use crate::engine::detached::run_detached;
 use crate::engine::presence::Listing;
 use crate::ports::RepositoryError;
 use crate::protocol;
@@ -123,7 +123,7 @@ impl ContactService {
             );
             put
         };
-        let contact = see_through(put).await?;
+        let contact = run_detached(put).await?;
         let user = self.engine.visibility.show(principal.user_id, &[user]).await?.pop();
         let user = user.ok_or(ContactError::NotFound)?;
         Ok(protocol::Contact::new(contact, user))
@@ -144,7 +144,7 @@ impl ContactService {
             );
             removed
         };
-        see_through(remove).await?;
+        run_detached(remove).await?;
         Ok(())
     }
 
@@ -198,7 +198,7 @@ impl ContactService {
             renew(&engine, block.edge());
             blocked
         };
-        see_through(put_up).await?;
+        run_detached(put_up).await?;
         Ok(())
     }
 
@@ -213,7 +213,7 @@ impl ContactService {
             renew(&engine, edge);
             unblocked
         };
-        see_through(take_down).await?;
+        run_detached(take_down).await?;
         Ok(())
     }
 

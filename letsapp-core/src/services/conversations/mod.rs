@@ -14,7 +14,7 @@ use crate::domain::principal::Principal;
 use crate::domain::role::Role;
 use crate::engine::Engine;
 use crate::engine::commit::{Command, CommitReply, GroupChange, Submission};
-use crate::engine::detached::see_through;
+use crate::engine::detached::run_detached;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::ports::Envelope;
 use crate::protocol;
@@ -129,7 +129,7 @@ impl ConversationService {
             engine.stores.conversations.prefer(id, user_id, patch, write.at).await
         };
         // Should whoever asks give up, no sync passes over what is still being stored all the same.
-        let member = see_through(prefer).await?;
+        let member = run_detached(prefer).await?;
         let member = member.ok_or(ConversationError::NotFound)?;
         let view = self.engine.views.of(vec![member]).await?.pop();
         let (_, view) = view.ok_or(ConversationError::NotFound)?;

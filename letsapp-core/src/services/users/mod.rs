@@ -11,7 +11,7 @@ use crate::domain::principal::Principal;
 use crate::domain::text;
 use crate::domain::user::{ProfilePatch, Username};
 use crate::engine::Engine;
-use crate::engine::detached::see_through;
+use crate::engine::detached::run_detached;
 use crate::ports::{RepositoryError, Update};
 use crate::protocol;
 use crate::protocol::MyProfile;
@@ -80,7 +80,7 @@ impl UserService {
             }
             updated
         };
-        match see_through(update).await? {
+        match run_detached(update).await? {
             Update::Done(user) => Ok(MyProfile::from(&user)),
             Update::EmailTaken => Err(UserError::EmailTaken),
             Update::Missing => Err(UserError::NotFound),
