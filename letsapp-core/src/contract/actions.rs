@@ -61,7 +61,9 @@ impl Action {
                 Answer::Outcomes(messages.commit(changes).await.into_iter().collect::<Result<_, _>>()?)
             }
             Self::Advance(advances) => Answer::Advanced(conversations.advance(advances).await?),
-            Self::Prefer(id, user_id, patch, at) => Answer::Member(conversations.prefer(id, user_id, patch, at).await?),
+            Self::Prefer(id, user_id, patch, at) => {
+                Answer::Member(conversations.update_preferences(id, user_id, patch, at).await?)
+            }
             Self::Conversations(ids) => Answer::conversations(conversations.find(&ids).await?),
             Self::Rosters(ids) => Answer::rosters(conversations.rosters(&ids).await?),
             Self::Heads(ids) => Answer::heads(conversations.heads(&ids).await?),
@@ -79,7 +81,7 @@ impl Action {
                 Answer::Messages(messages.changes(id, &windows, after, limit).await?)
             }
             Self::Search(search) => Answer::Hits(messages.search(search).await?),
-            Self::Tally(spans) => Answer::Tally(messages.tally(&spans).await?),
+            Self::Tally(spans) => Answer::Tally(messages.count_unread(&spans).await?),
             Self::Senders(span) => Answer::senders_once(messages.senders(span).await?),
         })
     }

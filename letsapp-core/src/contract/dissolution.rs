@@ -40,7 +40,13 @@ pub async fn with_a_group_go_all_who_are_or_were_in_it(trial: Trial) {
         ..PreferencesPatch::default()
     };
     for user_id in &users {
-        assert_eq!(conversations.prefer(id, *user_id, patch, at(99)).await.unwrap(), None);
+        assert_eq!(
+            conversations
+                .update_preferences(id, *user_id, patch, at(99))
+                .await
+                .unwrap(),
+            None
+        );
     }
     let advance = Advance {
         conversation_id: id,

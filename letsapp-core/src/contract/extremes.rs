@@ -237,5 +237,5 @@ pub async fn a_page_of_the_largest_messages_is_read_whole(trial: Trial) {
         after: Seq::ZERO,
         through: Seq(200),
     };
-    assert_eq!(trial.messages().tally(&[span]).await.unwrap(), [199]);
+    assert_eq!(trial.messages().count_unread(&[span]).await.unwrap(), [199]);
 }

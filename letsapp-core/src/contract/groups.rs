@@ -182,7 +182,11 @@ pub async fn whoever_comes_back_has_another_window_and_keeps_the_rest(trial: Tri
         ..PreferencesPatch::default()
     };
     let late = at(1_000);
-    trial.conversations().prefer(id, ben, patch, late).await.unwrap();
+    trial
+        .conversations()
+        .update_preferences(id, ben, patch, late)
+        .await
+        .unwrap();
     let advance = Advance {
         conversation_id: id,
         user_id: ben,

@@ -154,8 +154,8 @@ pub async fn tallies_count_users_messages_that_are_not_deleted(trial: Trial) {
             expected.push(all.iter().filter(counted).count() as u64);
         }
     }
-    assert_eq!(trial.messages().tally(&spans).await.unwrap(), expected);
-    assert_eq!(trial.messages().tally(&[]).await.unwrap(), [0; 0]);
+    assert_eq!(trial.messages().count_unread(&spans).await.unwrap(), expected);
+    assert_eq!(trial.messages().count_unread(&[]).await.unwrap(), [0; 0]);
 }
 
 pub async fn tallies_answer_each_span_in_order(trial: Trial) {
@@ -172,9 +172,9 @@ pub async fn tallies_answer_each_span_in_order(trial: Trial) {
         span(short, 0, 3),
         span(short, 1, 2),
     ];
-    assert_eq!(trial.messages().tally(&spans).await.unwrap(), [3, 0, 0, 3, 1]);
+    assert_eq!(trial.messages().count_unread(&spans).await.unwrap(), [3, 0, 0, 3, 1]);
     trial.store(revise(deleted(&gone, 9), Seq::ZERO)).await;
-    assert_eq!(trial.messages().tally(&spans).await.unwrap(), [2, 0, 0, 2, 0]);
+    assert_eq!(trial.messages().count_unread(&spans).await.unwrap(), [2, 0, 0, 2, 0]);
 }
 
 pub async fn a_tally_follows_deletions_and_nothing_else(trial: Trial) {
@@ -184,7 +184,7 @@ pub async fn a_tally_follows_deletions_and_nothing_else(trial: Trial) {
     for n in 1..=5 {
         messages.push(trial.store(append(text(id, n, ana), Seq::ZERO)).await);
     }
-    let tally = async || trial.messages().tally(&[span(id, 1, 4)]).await.unwrap();
+    let tally = async || trial.messages().count_unread(&[span(id, 1, 4)]).await.unwrap();
     assert_eq!(tally().await, [3]);
     let third = trial.edit(&messages[2], "edited", Seq::ZERO).await;
     assert_eq!(tally().await, [3]);
@@ -254,7 +254,7 @@ pub async fn an_unknown_or_empty_conversation_has_nothing_to_read(trial: Trial) 
         }
         assert_eq!(trial.messages().find(&[(id, Seq(1))]).await.unwrap(), []);
         assert_eq!(trial.message_by_id(id, message_id(1)).await, None);
-        assert_eq!(trial.messages().tally(&[span(id, 0, 0)]).await.unwrap(), [0]);
+        assert_eq!(trial.messages().count_unread(&[span(id, 0, 0)]).await.unwrap(), [0]);
     }
 }
 

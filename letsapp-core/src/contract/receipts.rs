@@ -112,7 +112,11 @@ pub async fn a_record_changes_its_time_where_a_number_did(trial: Trial) {
     let mut pinned = expected;
     patch.apply(&mut pinned.preferences);
     for patch in [patch, PreferencesPatch::default()] {
-        let preferred = trial.conversations().prefer(id, ana, patch, at(8)).await.unwrap();
+        let preferred = trial
+            .conversations()
+            .update_preferences(id, ana, patch, at(8))
+            .await
+            .unwrap();
         assert_eq!(preferred, Some(pinned.clone()));
     }
     assert_eq!(trial.member(id, ana).await, pinned);
@@ -182,7 +186,11 @@ pub async fn preferences_change_by_what_is_named(trial: Trial) {
     for (millis, patch) in (1..).zip(patches) {
         patch.apply(&mut expected.preferences);
         expected.changed_at = at(millis);
-        let preferred = trial.conversations().prefer(id, ana, patch, at(millis)).await.unwrap();
+        let preferred = trial
+            .conversations()
+            .update_preferences(id, ana, patch, at(millis))
+            .await
+            .unwrap();
         assert_eq!(preferred, Some(expected.clone()));
         assert_eq!(trial.member(id, ana).await, expected);
         assert_eq!(
@@ -193,7 +201,7 @@ pub async fn preferences_change_by_what_is_named(trial: Trial) {
     assert_eq!(trial.member(id, user_id(2)).await.preferences, Preferences::default());
     let unknown = trial
         .conversations()
-        .prefer(id, user_id(3), PreferencesPatch::default(), at(9))
+        .update_preferences(id, user_id(3), PreferencesPatch::default(), at(9))
         .await;
     assert_eq!(unknown.unwrap(), None);
     assert_eq!(trial.conversations().members(&[(id, user_id(3))]).await.unwrap(), []);
@@ -220,7 +228,7 @@ pub async fn changes_of_one_record_at_once_all_stay(trial: Trial) {
                     .await
                     .unwrap()
             },
-            async { preferring.prefer(id, ben, patch, at(millis)).await.unwrap() },
+            async { preferring.update_preferences(id, ben, patch, at(millis)).await.unwrap() },
             governing.tell(id, 1 + round, &change, round),
         );
         let member = trial.member(id, ben).await;

@@ -91,7 +91,11 @@ pub async fn conversations_outlive_a_restart(mut trial: Trial) {
         muted_until: Some(Some(at(99))),
         ..PreferencesPatch::default()
     };
-    trial.conversations().prefer(group, ben, patch, at(11)).await.unwrap();
+    trial
+        .conversations()
+        .update_preferences(group, ben, patch, at(11))
+        .await
+        .unwrap();
 
     let before = (trial.roster(pair).await, trial.roster(group).await);
     let heads = (trial.head(pair).await, trial.head(group).await);
@@ -105,7 +109,7 @@ pub async fn conversations_outlive_a_restart(mut trial: Trial) {
         after: Seq::ZERO,
         through: Seq(2),
     };
-    assert_eq!(trial.messages().tally(&[span]).await.unwrap(), [1]);
+    assert_eq!(trial.messages().count_unread(&[span]).await.unwrap(), [1]);
     let memberships = trial.conversations().memberships(ben).await.unwrap();
     assert_eq!(memberships.len(), 2);
     assert!(memberships.contains(&trial.member(group, ben).await));

@@ -240,7 +240,7 @@ mod tests {
             Ok(Vec::new())
         });
         let ask = count();
-        messages.expect_tally().returning(move |spans| {
+        messages.expect_count_unread().returning(move |spans| {
             ask();
             Ok(vec![0; spans.len()])
         });

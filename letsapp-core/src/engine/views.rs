@@ -188,7 +188,7 @@ impl Views {
         }
         let mut unread = vec![0; members.len()];
         if !spans.is_empty() {
-            for (place, count) in owners.into_iter().zip(self.stores.messages.tally(&spans).await?) {
+            for (place, count) in owners.into_iter().zip(self.stores.messages.count_unread(&spans).await?) {
                 unread[place] += count;
             }
         }

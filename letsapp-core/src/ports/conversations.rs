@@ -76,7 +76,7 @@ pub trait ConversationRepository: Send + Sync {
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    async fn prefer(
+    async fn update_preferences(
         &self,
         conversation_id: ConversationId,
         user_id: UserId,

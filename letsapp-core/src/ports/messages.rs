@@ -103,7 +103,7 @@ pub trait MessageRepository: Send + Sync {
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    async fn tally(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError>;
+    async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError>;
 
     /// Returns who sent the messages of users in the span, deleted ones too, each once, in any order.
     ///

@@ -91,7 +91,7 @@ async fn walk(store: &MongoStore) {
         ..PreferencesPatch::default()
     };
     conversations
-        .prefer(chat, user_id(1), patch, at(4))
+        .update_preferences(chat, user_id(1), patch, at(4))
         .await
         .expect("the store is there");
 
@@ -135,7 +135,10 @@ async fn walk(store: &MongoStore) {
         limit: 10,
     };
     messages.search(search).await.expect("the store is there");
-    messages.tally(&both.map(span)).await.expect("the store is there");
+    messages
+        .count_unread(&both.map(span))
+        .await
+        .expect("the store is there");
     messages.senders(span(chat)).await.expect("the store is there");
     edge(store).await;
     let gone = create_group(store, 2).await;

@@ -84,7 +84,7 @@ impl ConversationRepository for MemoryConversations {
         Ok(advances.iter().map(&mut raise).collect())
     }
 
-    async fn prefer(
+    async fn update_preferences(
         &self,
         conversation_id: ConversationId,
         user_id: UserId,

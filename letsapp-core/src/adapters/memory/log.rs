@@ -169,7 +169,7 @@ impl Log {
         })
     }
 
-    pub(super) fn tally(&self, span: Span) -> u64 {
+    pub(super) fn count_unread(&self, span: Span) -> u64 {
         let Some(newest) = self.between(span.after, span.through).last() else {
             return 0;
         };

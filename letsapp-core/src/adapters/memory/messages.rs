@@ -94,10 +94,14 @@ impl MessageRepository for MemoryMessages {
         Ok(hits)
     }
 
-    async fn tally(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
+    async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
         self.gate.pass()?;
         let chats = read(&self.chats);
-        let tally = |span: &Span| chats.chat(span.conversation_id).map_or(0, |chat| chat.log.tally(*span));
+        let tally = |span: &Span| {
+            chats
+                .chat(span.conversation_id)
+                .map_or(0, |chat| chat.log.count_unread(*span))
+        };
         Ok(spans.iter().map(tally).collect())
     }
 

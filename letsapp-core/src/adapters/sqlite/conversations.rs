@@ -192,7 +192,7 @@ impl ConversationRepository for SqliteConversations {
             .await
     }
 
-    async fn prefer(
+    async fn update_preferences(
         &self,
         conversation_id: ConversationId,
         user_id: UserId,
@@ -201,7 +201,7 @@ impl ConversationRepository for SqliteConversations {
     ) -> Result<Option<Member>, RepositoryError> {
         self.0
             .writer
-            .write(move |transaction| members::prefer(transaction, conversation_id, user_id, patch, at))
+            .write(move |transaction| members::update_preferences(transaction, conversation_id, user_id, patch, at))
             .await
     }
 

@@ -151,7 +151,7 @@ pub(super) fn advance(transaction: &Transaction<'_>, advance: &Advance) -> rusql
 }
 
 /// Changes what a member set for themselves.
-pub(super) fn prefer(
+pub(super) fn update_preferences(
     transaction: &Transaction<'_>,
     conversation_id: ConversationId,
     user_id: UserId,

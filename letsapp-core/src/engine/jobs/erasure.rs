@@ -104,7 +104,11 @@ async fn tell_peers(engine: &Engine, user_id: UserId) -> Result<(), RepositoryEr
         for (id, _) in peers {
             let write = engine.pending_writes.begin(&*engine.runtime.clock);
             let blank = PreferencesPatch::blank();
-            engine.stores.conversations.prefer(id, user_id, blank, write.at).await?;
+            engine
+                .stores
+                .conversations
+                .update_preferences(id, user_id, blank, write.at)
+                .await?;
         }
     }
     Ok(())

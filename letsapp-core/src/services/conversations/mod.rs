@@ -124,12 +124,16 @@ impl ConversationService {
     ) -> Result<protocol::Conversation, ConversationError> {
         self.engine.access.participant(id, principal.user_id).await?;
         let (engine, user_id) = (Arc::clone(&self.engine), principal.user_id);
-        let prefer = async move {
+        let update = async move {
             let write = engine.pending_writes.begin(&*engine.runtime.clock);
-            engine.stores.conversations.prefer(id, user_id, patch, write.at).await
+            engine
+                .stores
+                .conversations
+                .update_preferences(id, user_id, patch, write.at)
+                .await
         };
         // Should whoever asks give up, no sync passes over what is still being stored all the same.
-        let member = run_detached(prefer).await?;
+        let member = run_detached(update).await?;
         let member = member.ok_or(ConversationError::NotFound)?;
         let view = self.engine.views.of(vec![member]).await?.pop();
         let (_, view) = view.ok_or(ConversationError::NotFound)?;

@@ -114,7 +114,7 @@ impl ConversationRepository for MongoConversations {
         receipts::advance(&self.connection, advances).await
     }
 
-    async fn prefer(
+    async fn update_preferences(
         &self,
         conversation_id: ConversationId,
         user_id: UserId,

@@ -104,8 +104,8 @@ impl MessageRepository for MongoMessages {
         search::search(&self.connection, &search).await
     }
 
-    async fn tally(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
-        tally::tally(&self.connection, spans).await
+    async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
+        tally::count_unread(&self.connection, spans).await
     }
 
     async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError> {

@@ -30,7 +30,7 @@ struct PlaceDocument {
 }
 
 /// Counts the messages of users in each span that are not deleted: two queries, however many spans.
-pub(super) async fn tally(connection: &Arc<Connection>, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
+pub(super) async fn count_unread(connection: &Arc<Connection>, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
     let ordinals = ordinals(connection, spans).await?;
     let ordinal = |span: &Span, seq: Seq| ordinals.get(&(span.conversation_id, seq)).copied().unwrap_or(0);
     let written: Vec<u64> = spans

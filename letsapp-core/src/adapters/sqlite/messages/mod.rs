@@ -28,7 +28,7 @@ const LANES: usize = 1;
 const NEWEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC LIMIT ?4");
 const OLDEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq LIMIT ?4");
 const BY_REV: &str = row::select!("conversation_id = ?1 AND rev > ?2 ORDER BY rev");
-pub(super) const TALLY: &str = "
+pub(super) const COUNT_UNREAD: &str = "
     SELECT
         coalesce((
             SELECT ordinal FROM messages WHERE conversation_id = ?1 AND seq <= ?3 ORDER BY seq DESC LIMIT 1
@@ -51,7 +51,7 @@ pub(super) const READS: &[&str] = &[
     NEWEST_FIRST,
     OLDEST_FIRST,
     BY_REV,
-    TALLY,
+    COUNT_UNREAD,
     SENDERS,
     reactions::OF_MESSAGE,
     search::MATCHES,
@@ -117,9 +117,9 @@ fn changes(
     Ok(messages)
 }
 
-fn tally(connection: &Connection, span: &Span) -> rusqlite::Result<u64> {
+fn count_unread(connection: &Connection, span: &Span) -> rusqlite::Result<u64> {
     let count: i64 = connection
-        .prepare_cached(TALLY)?
+        .prepare_cached(COUNT_UNREAD)?
         .query_row(params![span.conversation_id, span.after, span.through], |row| {
             row.get(0)
         })?;
@@ -215,7 +215,7 @@ impl MessageRepository for SqliteMessages {
             .await
     }
 
-    async fn tally(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
+    async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
         let spans = spans.to_vec();
         self.0
             .readers

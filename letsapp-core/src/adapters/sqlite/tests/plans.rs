@@ -65,7 +65,7 @@ fn what_may_be_found_is_read_from_an_index_alone() {
 
 #[test]
 fn unread_messages_are_counted_by_reading_deleted_ones_only() {
-    let plan = plan(messages::TALLY);
+    let plan = plan(messages::COUNT_UNREAD);
     let counted = |line: &&String| line.contains("seq>? AND seq<?");
     let index = plan
         .iter()

@@ -212,7 +212,9 @@ fn conversations(store: &MemoryStore, gate: &Arc<Gate>) -> MockConversationRepos
     behind!(gate, inner, mock.expect_rosters, |ids| rosters);
     behind!(gate, inner, mock.expect_heads, |ids| heads);
     behind!(gate, inner, mock.expect_member_counts, |ids| member_counts);
-    behind!(gate, inner, mock.expect_prefer, |id, user_id, patch, at| prefer);
+    behind!(gate, inner, mock.expect_update_preferences, |id, user_id, patch, at| {
+        update_preferences
+    });
     behind!(gate, inner, mock.expect_advance, |advances| advance);
     behind!(gate, inner, mock.expect_deleted, |before, limit| deleted);
     behind!(gate, inner, mock.expect_purge, |id, limit| purge);
@@ -223,7 +225,7 @@ fn messages(store: &MemoryStore, gate: &Arc<Gate>) -> MockMessageRepository {
     let (mut mock, inner) = (MockMessageRepository::new(), &store.messages());
     mock.expect_lanes().return_const(1usize);
     behind!(gate, inner, mock.expect_find, |at| find);
-    behind!(gate, inner, mock.expect_tally, |spans| tally);
+    behind!(gate, inner, mock.expect_count_unread, |spans| count_unread);
     let (gate, inner) = (Arc::clone(gate), Arc::clone(inner));
     mock.expect_commit().returning(move |changes| {
         let count = changes.len();
