@@ -43,21 +43,21 @@ pub(crate) struct SessionSettings {
 }
 
 struct Known {
-    sessions: Cache<SessionId, Read>,
+    sessions: Cache<SessionId, CachedSession>,
     /// How often something was forgotten.
     forgettings: u64,
 }
 
 /// A session as it was read from the store.
 #[derive(Clone)]
-pub(crate) struct Read {
+pub(crate) struct CachedSession {
     session: Session,
     at: Timestamp,
     /// How often something had been forgotten before.
     forgettings: u64,
 }
 
-impl Deref for Read {
+impl Deref for CachedSession {
     type Target = Session;
 
     fn deref(&self) -> &Session {
@@ -66,10 +66,10 @@ impl Deref for Read {
 }
 
 /// How long a session is believed to be alive without asking the store.
-const BELIEVED: Duration = Duration::from_secs(5);
+const SESSION_TTL: Duration = Duration::from_secs(5);
 
 /// How many sessions are remembered, twice over.
-const REMEMBERED: usize = 16_384;
+const CACHED_SESSIONS: usize = 16_384;
 
 /// How exactly the last use of a session is kept.
 const USE_RESOLUTION: Duration = Duration::from_secs(60);
@@ -80,7 +80,7 @@ impl Sessions {
             hasher: Hasher::new(),
             tokens: AccessTokens::new(&settings.access_keys),
             known: Mutex::new(Known {
-                sessions: Cache::new(REMEMBERED),
+                sessions: Cache::new(CACHED_SESSIONS),
                 forgettings: 0,
             }),
             stores,
@@ -90,7 +90,7 @@ impl Sessions {
     }
 
     /// Reads a session that is alive, and remembers it.
-    pub(crate) async fn session(&self, id: SessionId, now: Timestamp) -> Result<Read, AuthError> {
+    pub(crate) async fn session(&self, id: SessionId, now: Timestamp) -> Result<CachedSession, AuthError> {
         let forgettings = self.lock().forgettings;
         let session = self
             .stores
@@ -100,7 +100,7 @@ impl Sessions {
             .pop()
             .filter(|session| session.expires_at > now)
             .ok_or(AuthError::Unauthenticated)?;
-        let read = Read {
+        let read = CachedSession {
             session,
             at: now,
             forgettings,
@@ -111,9 +111,14 @@ impl Sessions {
 
     /// Returns a session that was alive within the last few seconds, as it was then. One whose `generation` has come
     /// about since is read anew.
-    pub(crate) async fn recent(&self, id: SessionId, generation: u32, now: Timestamp) -> Result<Read, AuthError> {
+    pub(crate) async fn recent(
+        &self,
+        id: SessionId,
+        generation: u32,
+        now: Timestamp,
+    ) -> Result<CachedSession, AuthError> {
         if let Some(known) = self.lock().lookup(id)
-            && now.since(known.at) < BELIEVED
+            && now.since(known.at) < SESSION_TTL
             && generation <= known.session.refresh.number
             && now < known.session.expires_at
         {
@@ -123,7 +128,12 @@ impl Sessions {
     }
 
     /// Notes a use of a session, where the store does not know of one as recent.
-    pub(crate) async fn note_use(&self, mut read: Read, generation: u32, now: Timestamp) -> Result<(), AuthError> {
+    pub(crate) async fn note_use(
+        &self,
+        mut read: CachedSession,
+        generation: u32,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
         let session = &mut read.session;
         let first = generation == session.refresh.number && session.refresh.used_at.is_none();
         if !first && now.since(session.last_used_at) < USE_RESOLUTION {
@@ -287,14 +297,14 @@ impl Sessions {
 
 impl Known {
     /// Returns what is remembered: it was not forgotten up to now, whatever else was.
-    fn lookup(&mut self, id: SessionId) -> Option<Read> {
+    fn lookup(&mut self, id: SessionId) -> Option<CachedSession> {
         let mut read = self.sessions.lookup(&id)?;
         read.forgettings = self.forgettings;
         Some(read)
     }
 
     /// Keeps what was read, unless something was forgotten since: it may be what was to be forgotten.
-    fn remember(&mut self, read: Read) {
+    fn remember(&mut self, read: CachedSession) {
         if read.forgettings == self.forgettings {
             self.sessions.insert(read.session.id, read);
         }

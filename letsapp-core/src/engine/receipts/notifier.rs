@@ -37,7 +37,7 @@ pub(super) struct Notifier {
 
 /// How many users' submission to show receipts is remembered, twice over, and for how long.
 const SHOWING: usize = 8_192;
-const SHOWING_BELIEVED: std::time::Duration = std::time::Duration::from_secs(5);
+const SHOWING_TTL: std::time::Duration = std::time::Duration::from_secs(5);
 
 type KnownRosters = HashMap<ConversationId, Arc<KnownRoster>>;
 
@@ -150,7 +150,7 @@ impl Notifier {
         let mut missing = Vec::new();
         for id in ids {
             match self.showing.lookup(&id) {
-                Some((shows, at)) if now.since(at) < SHOWING_BELIEVED => drop(showing.insert(id, shows)),
+                Some((shows, at)) if now.since(at) < SHOWING_TTL => drop(showing.insert(id, shows)),
                 _ => missing.push(id),
             }
         }

@@ -30,10 +30,10 @@ pub(crate) struct Rosters {
     clock: Arc<dyn Clock>,
     /// Whether other servers write to the stores.
     shared: bool,
-    known: Mutex<Remembered>,
+    known: Mutex<CachedRosters>,
 }
 
-struct Remembered {
+struct CachedRosters {
     rosters: Cache<ConversationId, Arc<KnownRoster>>,
     /// Counts readings and forgettings, so that each can be told from those before it.
     moment: Moment,
@@ -68,7 +68,7 @@ pub(crate) struct KnownRoster {
 const CAPACITY: usize = 8_192;
 
 /// How long a roster is believed where no fence guards what is decided from it.
-const BELIEVED: Duration = Duration::from_secs(5);
+const ROSTER_TTL: Duration = Duration::from_secs(5);
 
 impl Rosters {
     pub(crate) fn new(stores: &Stores, clock: Arc<dyn Clock>) -> Self {
@@ -77,7 +77,7 @@ impl Rosters {
             direct_policies: DirectPolicies::new(stores),
             clock,
             shared: stores.shared,
-            known: Mutex::new(Remembered {
+            known: Mutex::new(CachedRosters {
                 rosters: Cache::new(CAPACITY),
                 moment: Moment::default(),
                 forgot: Moment::default(),
@@ -126,7 +126,7 @@ impl Rosters {
 
     /// Tells whether another server may have put something between the two of a direct conversation since it was read.
     fn is_stale(&self, known: &KnownRoster, now: Timestamp) -> bool {
-        self.shared && known.roster.conversation.pair.is_some() && now.since(known.cleared_at) >= BELIEVED
+        self.shared && known.roster.conversation.pair.is_some() && now.since(known.cleared_at) >= ROSTER_TTL
     }
 
     /// Reads anew what stands between the two of these conversations, and nothing else of their rosters.
@@ -156,7 +156,7 @@ impl Rosters {
         let Some(roster) = known else {
             return self.reload(id).await;
         };
-        if self.clock.now().since(roster.read_at) < BELIEVED {
+        if self.clock.now().since(roster.read_at) < ROSTER_TTL {
             return Ok(Some(roster));
         }
         if let Some(_renewal) = Renewal::of(&roster) {
@@ -215,12 +215,12 @@ impl Rosters {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Remembered> {
+    fn lock(&self) -> MutexGuard<'_, CachedRosters> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Remembered {
+impl CachedRosters {
     fn tick(&mut self) -> Moment {
         self.moment.0 += 1;
         self.moment

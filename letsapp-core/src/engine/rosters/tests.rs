@@ -86,7 +86,7 @@ async fn a_recent_roster_is_at_most_five_seconds_old() {
     let (rosters, clock) = rosters(|n| group(&[ANA], n));
     let fence = async || rosters.recent(CHAT).await.unwrap().unwrap().roster.fence;
     assert_eq!(fence().await, Seq(1));
-    clock.advance(BELIEVED - Duration::from_millis(1));
+    clock.advance(ROSTER_TTL - Duration::from_millis(1));
     assert_eq!(fence().await, Seq(1));
     clock.advance(Duration::from_millis(1));
     let known = loaded(&rosters).await;
@@ -151,7 +151,7 @@ fn counts(readings: &[AtomicU64; 2]) -> [u64; 2] {
 async fn what_another_server_puts_between_two_is_noticed_within_five_seconds() {
     let (rosters, clock, readings) = guarded(true, 2);
     assert!(loaded(&rosters).await.direct_policy.check(ANA).is_ok());
-    clock.advance(BELIEVED - Duration::from_millis(1));
+    clock.advance(ROSTER_TTL - Duration::from_millis(1));
     assert!(loaded(&rosters).await.direct_policy.check(ANA).is_ok());
     assert_eq!(counts(&readings), [1, 1]);
     clock.advance(Duration::from_millis(1));
