@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use letsapp_core::storage::BoxError;
+use letsapp_core::ports::BoxError;
 
 /// Turns that each side gets in [`compare_rates`]. A turn of a full run is longer than a second, so that connections
 /// and batches settle, and four of them spread both sides over the same minute.

@@ -12,12 +12,15 @@ use std::{
 use letsapp_core::{
     LetsApp,
     adapters::{memory::MemoryStore, mongodb::MongoStore, sqlite::SqliteStore},
-    auth::{PasswordHash, Principal},
-    id::{ConversationId, SessionId, UserId},
+    domain::{
+        credential::PasswordHash,
+        id::{ConversationId, SessionId, UserId},
+        principal::Principal,
+        text::Title,
+        user::{About, DisplayName, Settings, User, Username},
+    },
+    ports::{BoxError, Repositories},
     protocol::requests::{CreateConversation, SendMessage},
-    storage::{BoxError, Repositories},
-    text::Title,
-    users::{About, DisplayName, Settings, User, Username},
 };
 use tempfile::TempDir;
 

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use letsapp_core::{
-    id::{MessageId, Rev, Seq},
-    messages::{Change, Content, Fingerprint, Message, Outcome},
-    storage::BoxError,
-    time::Timestamp,
+    domain::{
+        id::{MessageId, Rev, Seq},
+        message::{Content, Fingerprint, Message},
+        timestamp::Timestamp,
+    },
+    ports::{BoxError, Change, Outcome},
 };
 
 use crate::{

@@ -30,7 +30,7 @@ use std::{
 };
 
 use clap::Parser;
-use letsapp_core::storage::BoxError;
+use letsapp_core::ports::BoxError;
 
 use crate::{
     arguments::Arguments,

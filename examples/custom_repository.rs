@@ -11,14 +11,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use letsapp_core::LetsApp;
 use letsapp_core::adapters::memory::MemoryStore;
-use letsapp_core::auth::{Generation, KeyRepository, Kid, Revoke, Session, SessionRepository, TokenHash};
-use letsapp_core::contacts::ContactRepository;
-use letsapp_core::conversations::ConversationRepository;
-use letsapp_core::id::{SessionId, UserId};
-use letsapp_core::messages::MessageRepository;
-use letsapp_core::storage::{Repositories, RepositoryError};
-use letsapp_core::time::Timestamp;
-use letsapp_core::users::UserRepository;
+use letsapp_core::domain::id::{SessionId, UserId};
+use letsapp_core::domain::timestamp::Timestamp;
+use letsapp_core::ports::ContactRepository;
+use letsapp_core::ports::ConversationRepository;
+use letsapp_core::ports::MessageRepository;
+use letsapp_core::ports::UserRepository;
+use letsapp_core::ports::{Repositories, RepositoryError};
+use letsapp_core::{
+    domain::{
+        key::Kid,
+        session::{Generation, Session, TokenHash},
+    },
+    ports::{KeyRepository, Revoke, SessionRepository},
+};
 use serde_json::{Value, json};
 
 #[tokio::main]

@@ -6,8 +6,8 @@
 use letsapp_cli::protocol::MessageKind;
 use letsapp_cli::requests::{Login, Password, Register};
 use letsapp_cli::{Client, ClientError, Update};
+use letsapp_core::domain::user::Username;
 use letsapp_core::protocol::Code;
-use letsapp_core::users::Username;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 

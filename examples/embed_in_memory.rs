@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout, reason = "the output is the point of an example")]
 
 use letsapp_core::LetsApp;
-use letsapp_core::messages::Range;
+use letsapp_core::ports::Range;
 use letsapp_core::protocol::requests::{CreateConversation, SendMessage};
 
 #[tokio::main]

@@ -7,7 +7,7 @@
 
 use letsapp_core::LetsApp;
 use letsapp_core::adapters::mongodb::MongoStore;
-use letsapp_core::messages::Range;
+use letsapp_core::ports::Range;
 use letsapp_core::protocol::requests::{CreateConversation, SendMessage};
 
 #[tokio::main]

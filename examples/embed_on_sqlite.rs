@@ -5,11 +5,11 @@
 
 use letsapp_core::LetsApp;
 use letsapp_core::adapters::sqlite::SqliteStore;
-use letsapp_core::auth::{AuthError, Principal};
-use letsapp_core::id::Seq;
-use letsapp_core::messages::Range;
+use letsapp_core::domain::id::Seq;
+use letsapp_core::domain::user::Username;
+use letsapp_core::ports::Range;
 use letsapp_core::protocol::requests::{CreateConversation, Login, Password, Register, SendMessage};
-use letsapp_core::users::Username;
+use letsapp_core::{domain::principal::Principal, services::AuthError};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 

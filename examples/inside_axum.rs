@@ -13,12 +13,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Json;
 use axum::routing::{get, post};
 use letsapp_core::LetsApp;
-use letsapp_core::auth::Principal;
-use letsapp_core::conversations::ConversationError;
-use letsapp_core::id::ConversationId;
-use letsapp_core::messages::Range;
+use letsapp_core::domain::id::ConversationId;
+use letsapp_core::domain::principal::Principal;
+use letsapp_core::ports::Range;
 use letsapp_core::protocol::Message;
 use letsapp_core::protocol::requests::{CreateConversation, SendMessage};
+use letsapp_core::services::ConversationError;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Refusal = (StatusCode, String);

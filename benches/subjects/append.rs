@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use letsapp_core::storage::BoxError;
+use letsapp_core::ports::BoxError;
 use tokio::runtime::Runtime;
 
 use crate::{

@@ -7,11 +7,13 @@ use argon2::{
 use futures_util::FutureExt;
 use jsonwebtoken::{DecodingKey, Validation};
 use letsapp_core::{
-    auth::{Key, KeyPurpose, Kid},
+    domain::{
+        key::{Key, KeyPurpose, Kid},
+        timestamp::Timestamp,
+        user::Username,
+    },
+    ports::BoxError,
     protocol::requests::{Login, Password, Register},
-    storage::BoxError,
-    time::Timestamp,
-    users::Username,
 };
 use serde::Deserialize;
 use tokio::runtime::Runtime;

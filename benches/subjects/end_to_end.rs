@@ -5,7 +5,7 @@
 
 use std::{io, process::Command};
 
-use letsapp_core::storage::BoxError;
+use letsapp_core::ports::BoxError;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{

@@ -11,12 +11,14 @@ use std::{
 use bytes::Bytes;
 use futures_util::FutureExt;
 use letsapp_core::{
-    auth::Principal,
-    event::{Connection, Envelope, Event, EventBus, Hub, Shared},
-    id::{ConnectionId, ConversationId, MessageId, Rev, Seq, SessionId, UserId},
-    protocol::{Message, MessageKind},
-    storage::BoxError,
-    time::Timestamp,
+    domain::{
+        id::{ConnectionId, ConversationId, MessageId, Rev, Seq, SessionId, UserId},
+        principal::Principal,
+        timestamp::Timestamp,
+    },
+    engine::events::{Connection, Delivery, Hub},
+    ports::{BoxError, Envelope, EventBus},
+    protocol::{Event, Message, MessageKind},
 };
 
 use crate::{
@@ -70,7 +72,7 @@ fn fan_out(scale: Scale, sessions: u32) -> Costs {
     let excluded = Some(ConnectionId::from_uuid(random.uuid_v4()));
     let queues: Vec<Mutex<VecDeque<Bytes>>> = (0..sessions).map(|_| Mutex::default()).collect();
 
-    let (mut taken, mut popped) = (Vec::<Arc<Shared>>::new(), Vec::<Bytes>::new());
+    let (mut taken, mut popped) = (Vec::<Delivery>::new(), Vec::<Bytes>::new());
     let letsapp = || {
         hub.publish(Envelope::to_users(Arc::clone(&recipients), excluded, event.clone()));
         for connection in &connections {

@@ -6,16 +6,18 @@
 use std::{borrow::Cow, hint::black_box};
 
 use letsapp_core::{
-    event::{Event, Shared},
-    id::{ConversationId, MessageId, Rev, Seq, UserId},
-    messages::{Content, Fingerprint, Message},
+    domain::{
+        id::{ConversationId, MessageId, Rev, Seq, UserId},
+        message::{Content, Fingerprint, Message},
+        timestamp::Timestamp,
+    },
+    engine::events::EncodedEvent,
+    ports::{BoxError, Payload as _},
     protocol::{
-        self, Op,
+        self, Event, Op,
         fields::FromFields,
         requests::{InConversation, SendMessage},
     },
-    storage::BoxError,
-    time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -92,7 +94,7 @@ fn encode(scale: Scale, body: &str) -> Costs {
     let sent_at = message.sent_at.to_string();
     let letsapp = || {
         let event = Event::MessageCreated(protocol::Message::from(black_box(&message)));
-        Shared::new(event).frame().clone()
+        EncodedEvent::new(event).frame().clone()
     };
     let baseline = || {
         let data = Created {

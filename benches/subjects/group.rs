@@ -6,7 +6,7 @@
 
 use std::io;
 
-use letsapp_core::storage::BoxError;
+use letsapp_core::ports::BoxError;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{

@@ -5,7 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use letsapp_core::{id::Seq, messages::Range, page::Limit, storage::BoxError};
+use letsapp_core::{
+    domain::{id::Seq, page::Limit},
+    ports::{BoxError, Range},
+};
 use tokio::runtime::Runtime;
 
 use crate::{

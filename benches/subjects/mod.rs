@@ -11,7 +11,7 @@ mod presence;
 mod search;
 mod sockets;
 
-use letsapp_core::storage::BoxError;
+use letsapp_core::ports::BoxError;
 
 use crate::{report::Report, scale::Scale};
 

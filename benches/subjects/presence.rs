@@ -16,13 +16,18 @@ use futures_util::FutureExt;
 use letsapp_core::{
     LetsApp, Rules,
     adapters::memory::MemoryStore,
-    auth::{Generation, Kid, PasswordHash, Principal, Session, TokenHash},
-    event::{Connection, Event, Hub, Shared},
-    id::{ConnectionId, SessionId, UserId},
-    protocol::{Presence, PresenceStatus},
-    storage::{BoxError, Repositories},
-    time::Timestamp,
-    users::{About, DisplayName, Settings, User, Username},
+    domain::{
+        credential::PasswordHash,
+        id::{ConnectionId, SessionId, UserId},
+        key::Kid,
+        principal::Principal,
+        session::{Generation, Session, TokenHash},
+        timestamp::Timestamp,
+        user::{About, DisplayName, Settings, User, Username},
+    },
+    engine::events::{Connection, Delivery, Hub},
+    ports::{BoxError, Repositories},
+    protocol::{Event, Presence, PresenceStatus},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -129,7 +134,7 @@ impl Fixture {
     }
 
     /// Connects and disconnects all users, and waits until all are offline and every watcher has received both events.
-    async fn connect_and_disconnect(&self, taken: &mut Vec<Arc<Shared>>) {
+    async fn connect_and_disconnect(&self, taken: &mut Vec<Delivery>) {
         let connections: Vec<_> = self.users.iter().map(|user| connect(self.app.hub(), *user)).collect();
         assert_eq!(self.status_of_last().await, PresenceStatus::Online);
         drop(connections);

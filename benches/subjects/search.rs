@@ -10,7 +10,9 @@ use std::{
 };
 
 use letsapp_core::{
-    auth::Principal, messages::search::encode, page::Limit, protocol::requests::SearchMessages, storage::BoxError,
+    domain::{page::Limit, principal::Principal, search::encode},
+    ports::BoxError,
+    protocol::requests::SearchMessages,
 };
 use mongodb::{
     Client, Collection, IndexModel,

@@ -3,7 +3,7 @@
 use std::{io, time::Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use letsapp_core::storage::BoxError;
+use letsapp_core::ports::BoxError;
 use tokio::runtime::Builder;
 
 use crate::{

@@ -46,4 +46,7 @@ pub use client::{
     Client, ClientBuilder, ClientError, FileTokens, HistoryRange, MemoryTokens, Page, Server, TokenStore, collect_pages,
 };
 pub use letsapp_core::protocol::requests;
-pub use letsapp_core::{id, protocol, time};
+pub use letsapp_core::{
+    domain::{id, timestamp},
+    protocol,
+};

@@ -8,16 +8,53 @@ use std::path::{Path, PathBuf};
 
 /// Words that no documentation begins with.
 const REFUSED: &[&str] = &[
-    "What", "Who", "Whom", "Whose", "Which", "Where", "When", "Why", "How", "Whoever", "Whatever", "Wherever", "It", "Its",
-    "They", "Their", "Them", "He", "She", "We", "You", "That", "This", "These", "Those", "There", "One", "One's",
-    "Somebody", "Someone", "Nobody", "Anybody", "Everybody",
+    "What",
+    "Who",
+    "Whom",
+    "Whose",
+    "Which",
+    "Where",
+    "When",
+    "Why",
+    "How",
+    "Whoever",
+    "Whatever",
+    "Wherever",
+    "It",
+    "Its",
+    "They",
+    "Their",
+    "Them",
+    "He",
+    "She",
+    "We",
+    "You",
+    "That",
+    "This",
+    "These",
+    "Those",
+    "There",
+    "One",
+    "One's",
+    "Somebody",
+    "Someone",
+    "Nobody",
+    "Anybody",
+    "Everybody",
 ];
 
 #[test]
 fn documentation_begins_with_the_thing_or_a_verb() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = Vec::new();
-    for member in ["letsapp-core", "letsapp-server", "letsapp-cli", "testkit", "examples", "benches"] {
+    for member in [
+        "letsapp-core",
+        "letsapp-server",
+        "letsapp-cli",
+        "testkit",
+        "examples",
+        "benches",
+    ] {
         collect(&workspace.join(member), &mut files);
     }
     assert!(files.len() > 100, "the sources were not found");
@@ -29,7 +66,10 @@ fn documentation_begins_with_the_thing_or_a_verb() {
             writeln!(refused, "{}:{line}: {sentence}", file.display()).expect("a string takes anything");
         }
     }
-    assert!(refused.is_empty(), "documentation that begins with a question word or a pronoun:\n{refused}");
+    assert!(
+        refused.is_empty(),
+        "documentation that begins with a question word or a pronoun:\n{refused}"
+    );
 }
 
 #[test]

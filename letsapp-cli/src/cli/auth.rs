@@ -3,9 +3,9 @@
 use std::io::{self, IsTerminal};
 
 use clap::Args;
+use letsapp_core::domain::user::{DisplayName, Email, Username};
 use letsapp_core::protocol::User;
 use letsapp_core::protocol::requests::{self, Password};
-use letsapp_core::users::{DisplayName, Email, Username};
 
 use super::context::Context;
 use super::failure::Failure;
@@ -55,7 +55,7 @@ pub(super) struct PasswordInput {
 impl Register {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let invalid =
-            |what: &str, error: letsapp_core::text::TextError| Failure::Refused(format!("the {what} {error}"));
+            |what: &str, error: letsapp_core::domain::text::TextError| Failure::Refused(format!("the {what} {error}"));
         let username = Username::parse(&self.username).map_err(|error| invalid("username", error))?;
         let display_name = self.display_name.map(DisplayName::parse).transpose();
         let email = self.email.map(Email::parse).transpose();

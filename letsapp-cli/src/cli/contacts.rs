@@ -1,7 +1,7 @@
 //! The commands `contacts`, `block`, `unblock` and `blocks`.
 
 use clap::{Args, Subcommand};
-use letsapp_core::contacts::Alias;
+use letsapp_core::domain::contact::Alias;
 use letsapp_core::protocol::Contact;
 use letsapp_core::protocol::requests::PutContact;
 

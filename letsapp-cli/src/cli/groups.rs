@@ -1,11 +1,11 @@
 //! The command `group`.
 
 use clap::Subcommand;
-use letsapp_core::conversations::Role;
-use letsapp_core::id::ConversationId;
+use letsapp_core::domain::id::ConversationId;
+use letsapp_core::domain::role::Role;
+use letsapp_core::domain::text::Title;
 use letsapp_core::protocol::Member;
 use letsapp_core::protocol::requests::CreateConversation;
-use letsapp_core::text::Title;
 
 use super::confirm::Confirmation;
 use super::context::Context;

@@ -1,7 +1,7 @@
 //! The command `listen`.
 
 use clap::Args;
-use letsapp_core::id::{ConversationId, Seq};
+use letsapp_core::domain::id::{ConversationId, Seq};
 use letsapp_core::protocol::Event;
 use letsapp_core::protocol::requests::ReceiptRequest;
 use serde_json::{Value, json};

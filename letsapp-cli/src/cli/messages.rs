@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use clap::Args;
-use letsapp_core::id::{MessageId, Seq, UserId};
+use letsapp_core::domain::id::{MessageId, Seq, UserId};
 use letsapp_core::protocol::requests::SendMessage;
 use letsapp_core::protocol::{Conversation, Message};
 

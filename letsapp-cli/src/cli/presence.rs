@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clap::Args;
-use letsapp_core::id::UserId;
+use letsapp_core::domain::id::UserId;
 use letsapp_core::protocol::{self, PresenceStatus};
 
 use super::context::Context;

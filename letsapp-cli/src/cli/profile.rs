@@ -1,9 +1,9 @@
 //! The commands `profile` and `settings`.
 
 use clap::{Args, Subcommand, ValueEnum};
+use letsapp_core::domain::user::{About, Audience, DisplayName, Email};
 use letsapp_core::protocol::MyProfile;
 use letsapp_core::protocol::requests::{SettingsPatch, UpdateMe};
-use letsapp_core::users::{About, Audience, DisplayName, Email};
 
 use super::context::Context;
 use super::failure::Failure;
@@ -62,7 +62,7 @@ enum Switch {
 impl Profile {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let invalid =
-            |what: &str, error: letsapp_core::text::TextError| Failure::Refused(format!("the {what} {error}"));
+            |what: &str, error: letsapp_core::domain::text::TextError| Failure::Refused(format!("the {what} {error}"));
         let display_name = self.display_name.map(DisplayName::parse).transpose();
         let about = self.about.map(About::parse).transpose();
         let email = self.email.map(Email::parse).transpose();

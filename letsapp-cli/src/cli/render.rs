@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
-use letsapp_core::id::UserId;
-use letsapp_core::messages::SystemEvent;
+use letsapp_core::domain::id::UserId;
+use letsapp_core::protocol::SystemEvent;
 use letsapp_core::protocol::{Conversation, Message, MessageKind, Presence, PresenceStatus, ReceiptStatus, User};
-use letsapp_core::time::{Clock, SystemClock, Timestamp};
+use letsapp_core::{
+    domain::timestamp::Timestamp,
+    ports::{Clock, SystemClock},
+};
 
 use super::output::{Colours, Style};
 use super::sanitize::{one_line, sanitize};
@@ -214,7 +217,7 @@ fn system(sender: UserId, event: &SystemEvent, names: &Names) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use letsapp_core::id::{ConversationId, MessageId, Rev, Seq};
+    use letsapp_core::domain::id::{ConversationId, MessageId, Rev, Seq};
     use letsapp_core::protocol::ReactionSummary;
 
     pub(crate) const ANA: UserId = UserId::from_bytes([1; 16]);

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use clap::Args;
-use letsapp_core::id::ConversationId;
+use letsapp_core::domain::id::ConversationId;
+use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::protocol::requests::SearchMessages;
 use letsapp_core::protocol::{Highlight, SearchHit};
-use letsapp_core::time::Timestamp;
 
 use super::context::Context;
 use super::failure::Failure;

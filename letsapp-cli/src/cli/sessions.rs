@@ -1,7 +1,7 @@
 //! The command `sessions`.
 
 use clap::{Args, Subcommand};
-use letsapp_core::id::SessionId;
+use letsapp_core::domain::id::SessionId;
 
 use super::context::Context;
 use super::failure::Failure;

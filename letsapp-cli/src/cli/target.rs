@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use letsapp_core::conversations::Kind;
-use letsapp_core::id::{ConversationId, UserId};
+use letsapp_core::domain::conversation::Kind;
+use letsapp_core::domain::id::{ConversationId, UserId};
 use letsapp_core::protocol::{Code, Conversation, User};
 use uuid::Uuid;
 

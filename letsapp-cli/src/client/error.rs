@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use letsapp_core::domain::text::TextError;
 use letsapp_core::protocol::{Code, Problem};
-use letsapp_core::text::TextError;
 
 /// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]

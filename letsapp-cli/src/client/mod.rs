@@ -12,8 +12,8 @@ mod token_store;
 
 use std::sync::Arc;
 
-use letsapp_core::id::{IdSource, SystemIds};
-use letsapp_core::time::{Clock, SystemClock};
+use letsapp_core::ports::{Clock, SystemClock};
+use letsapp_core::ports::{IdSource, SystemIds};
 use uuid::Uuid;
 
 pub use error::ClientError;

@@ -12,10 +12,10 @@ use letsapp_cli::requests::{
     SendMessage, UpdateConversation, UpdateMe, UpdateMyConversation,
 };
 use letsapp_cli::{Client, ClientError, HistoryRange, MemoryTokens, Page, TokenStore, collect_pages};
-use letsapp_core::conversations::Role;
-use letsapp_core::messages::{Body, Emoji};
-use letsapp_core::text::Title;
-use letsapp_core::users::About;
+use letsapp_core::domain::role::Role;
+use letsapp_core::domain::text::Title;
+use letsapp_core::domain::user::About;
+use letsapp_core::domain::{body::Body, emoji::Emoji};
 use uuid::Uuid;
 
 use crate::support::{PASSWORD, Pair, Server, registration, sign_up};

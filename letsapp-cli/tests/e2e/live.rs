@@ -6,7 +6,7 @@ use letsapp_cli::id::Seq;
 use letsapp_cli::protocol::{Code, PresenceStatus};
 use letsapp_cli::requests::{EditMessage, ReceiptRequest, SendMessage};
 use letsapp_cli::{ClientError, HistoryRange, Page, Positions, Update};
-use letsapp_core::messages::{Body, Emoji};
+use letsapp_core::domain::{body::Body, emoji::Emoji};
 
 use crate::support::{FAST_BACKOFF, Pair, Proxy, Server, TEST_TIMEOUT, connect, next_message, wait_for};
 

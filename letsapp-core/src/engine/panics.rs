@@ -13,7 +13,7 @@ pub(crate) struct Panic(pub(crate) String);
 /// Runs a future to its end, or to its panic.
 ///
 /// What the future works on must be fit for use after it stopped anywhere.
-pub(crate) async fn contain<F: Future>(future: F) -> Result<F::Output, Panic> {
+pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
     poll_fn(
         |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {

@@ -8,7 +8,7 @@ use futures_util::{Stream, StreamExt};
 use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use letsapp_core::protocol::Code;
-use letsapp_core::protocol::FromFields;
+use letsapp_core::protocol::fields::FromFields;
 use warp::{Filter, Rejection};
 
 use crate::error::ApiError;

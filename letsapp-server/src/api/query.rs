@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use letsapp_core::domain::page::{CursorKey, Limit};
 use letsapp_core::protocol::FieldError;
-use letsapp_core::protocol::{Fault, FromFields};
+use letsapp_core::protocol::fields::{Fault, FromFields};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use letsapp_core::domain::page::Page;
 use letsapp_core::protocol::{Items, List};
-use letsapp_core::services::conversations::Made;
+use letsapp_core::services::Made;
 use serde::Serialize;
 use warp::reply::Response;
 

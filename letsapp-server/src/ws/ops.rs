@@ -7,7 +7,7 @@ use letsapp_core::domain::id::ConnectionId;
 use letsapp_core::domain::member::Watermarks;
 use letsapp_core::domain::principal::Principal;
 use letsapp_core::domain::typing::Typing;
-use letsapp_core::protocol::FromFields;
+use letsapp_core::protocol::fields::FromFields;
 use letsapp_core::protocol::requests::{
     AtMessage, EditMessage, InConversation, Nothing, React, ReceiptRequest, SendMessage, SetTyping, WatchPresence,
 };

@@ -1,8 +1,8 @@
 //! The commands of a chat: each sends a request over the live connection.
 
 use futures_util::future::{BoxFuture, FutureExt};
-use letsapp_core::id::{MessageId, Seq};
-use letsapp_core::messages::{Body, Emoji};
+use letsapp_core::domain::id::{MessageId, Seq};
+use letsapp_core::domain::{body::Body, emoji::Emoji};
 use letsapp_core::protocol::Message;
 use letsapp_core::protocol::requests::{EditMessage, SendMessage};
 

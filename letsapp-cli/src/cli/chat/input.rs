@@ -1,7 +1,7 @@
 //! Parser for the lines typed into a chat.
 
-use letsapp_core::id::Seq;
-use letsapp_core::messages::Emoji;
+use letsapp_core::domain::emoji::Emoji;
+use letsapp_core::domain::id::Seq;
 
 /// Output of `/help`.
 pub(super) const HELP: &str = "\

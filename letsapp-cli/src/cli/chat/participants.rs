@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use letsapp_core::id::{ConversationId, UserId};
+use letsapp_core::domain::id::{ConversationId, UserId};
 use letsapp_core::protocol::{Conversation, Presence, PresenceStatus};
 
 use super::view::Echo;
@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
     use crate::cli::render::tests::{BEN, message_from, names};
-    use letsapp_core::time::Timestamp;
+    use letsapp_core::domain::timestamp::Timestamp;
 
     fn participants(echo: Echo) -> Participants {
         let client = crate::Client::new("http://127.0.0.1:9").unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture};
 use futures_util::stream::FuturesUnordered;
-use letsapp_core::id::{ConversationId, Rev, Seq};
+use letsapp_core::domain::id::{ConversationId, Rev, Seq};
 use letsapp_core::protocol::requests::ReceiptRequest;
 use letsapp_core::protocol::{Conversation, Message, MessageKind, Receipt};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use letsapp_core::id::{MessageId, Seq, UserId};
+use letsapp_core::domain::id::{MessageId, Seq, UserId};
 use letsapp_core::protocol::{Message, MessageKind, Receipt, ReceiptStatus, Watermarks};
 
 use crate::cli::output::{Colours, Style};
@@ -198,8 +198,8 @@ fn is_user_message(message: &Message) -> bool {
 mod tests {
     use super::*;
     use crate::cli::render::tests::{ANA, BEN, message_from, names};
+    use letsapp_core::domain::timestamp::Timestamp;
     use letsapp_core::protocol::ReactionSummary;
-    use letsapp_core::time::Timestamp;
 
     fn view() -> View {
         View::new(names(), Colours::Off, Echo::On)

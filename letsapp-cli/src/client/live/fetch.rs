@@ -1,7 +1,7 @@
 //! Fetching the changes of a conversation over HTTP, to fill a gap between events.
 
 use futures_util::future::BoxFuture;
-use letsapp_core::id::{ConversationId, Rev};
+use letsapp_core::domain::id::{ConversationId, Rev};
 use letsapp_core::protocol::Code;
 
 use super::tracker::{FetchError, Fetched};

@@ -13,8 +13,8 @@ mod update;
 
 use std::sync::Arc;
 
-use letsapp_core::id::{ConversationId, Seq, UserId};
-use letsapp_core::messages::Emoji;
+use letsapp_core::domain::emoji::Emoji;
+use letsapp_core::domain::id::{ConversationId, Seq, UserId};
 use letsapp_core::protocol::requests::{
     AtMessage, EditMessage, InConversation, Nothing, React, ReceiptRequest, SendMessage, SetTyping, WatchPresence,
 };

@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
-use letsapp_core::id::{ConversationId, Rev, Seq, UserId};
+use letsapp_core::domain::id::{ConversationId, Rev, Seq, UserId};
+use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::protocol::{Conversation, Hello, Message, Presence, Receipt};
-use letsapp_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 

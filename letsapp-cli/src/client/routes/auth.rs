@@ -1,6 +1,6 @@
 //! Routes of accounts and sessions.
 
-use letsapp_core::id::SessionId;
+use letsapp_core::domain::id::SessionId;
 use letsapp_core::protocol::requests::{ChangePassword, DeleteAccount, Login, Register};
 use letsapp_core::protocol::{Items, SessionInfo, SignedIn, User};
 use reqwest::Method;

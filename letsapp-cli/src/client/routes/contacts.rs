@@ -1,6 +1,6 @@
 //! Routes of contacts and blocks.
 
-use letsapp_core::id::UserId;
+use letsapp_core::domain::id::UserId;
 use letsapp_core::protocol::requests::PutContact;
 use letsapp_core::protocol::{Block, Contact, List};
 use reqwest::Method;

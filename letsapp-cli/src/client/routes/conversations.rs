@@ -1,6 +1,6 @@
 //! Routes of conversations and their members.
 
-use letsapp_core::id::{ConversationId, UserId};
+use letsapp_core::domain::id::{ConversationId, UserId};
 use letsapp_core::protocol::requests::{
     AddMembers, ChangeRole, CreateConversation, UpdateConversation, UpdateMyConversation,
 };

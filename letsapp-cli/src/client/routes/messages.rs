@@ -1,7 +1,7 @@
 //! Routes of messages, reactions and receipts.
 
-use letsapp_core::id::{ConversationId, MessageId, Rev, Seq};
-use letsapp_core::messages::Emoji;
+use letsapp_core::domain::emoji::Emoji;
+use letsapp_core::domain::id::{ConversationId, MessageId, Rev, Seq};
 use letsapp_core::protocol::requests::{EditMessage, ReceiptRequest, SendMessage};
 use letsapp_core::protocol::{Changes, List, Message, MessageReceipt, UserReaction, Watermarks};
 use reqwest::Method;

@@ -9,7 +9,7 @@ mod users;
 
 use std::future::Future;
 
-use letsapp_core::id::Seq;
+use letsapp_core::domain::id::Seq;
 use letsapp_core::protocol::List;
 
 use super::ClientError;

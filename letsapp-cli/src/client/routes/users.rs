@@ -1,6 +1,6 @@
 //! Routes of profiles and presence.
 
-use letsapp_core::id::UserId;
+use letsapp_core::domain::id::UserId;
 use letsapp_core::protocol::requests::UpdateMe;
 use letsapp_core::protocol::{Items, List, MyProfile, Presence, User};
 

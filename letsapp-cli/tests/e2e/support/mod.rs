@@ -10,7 +10,7 @@ use letsapp_cli::id::ConversationId;
 use letsapp_cli::protocol::Message;
 use letsapp_cli::requests::{Password, Register};
 use letsapp_cli::{Backoff, Client, Live, Update, Updates};
-use letsapp_core::users::Username;
+use letsapp_core::domain::user::Username;
 
 pub(crate) use command::Cli;
 pub(crate) use proxy::Proxy;

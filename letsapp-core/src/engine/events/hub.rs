@@ -109,10 +109,10 @@ impl Hub {
         &self.shards[usize::from(last) % SHARDS]
     }
 
-    fn for_each(&self, user_id: UserId, mut change: impl FnMut(&Arc<Outbox>)) {
+    fn for_each(&self, user_id: UserId, mut apply: impl FnMut(&Arc<Outbox>)) {
         let shard = self.shard(user_id).read().unwrap_or_else(PoisonError::into_inner);
         for outbox in shard.get(&user_id).into_iter().flatten() {
-            act(outbox);
+            apply(outbox);
         }
     }
 }

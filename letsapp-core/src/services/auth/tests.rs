@@ -136,7 +136,7 @@ fn bench() -> Bench {
 fn run(meanwhile: &Meanwhile) {
     let change = meanwhile.lock().unwrap().take();
     if let Some(change) = change {
-        act();
+        change();
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use letsapp_core::id::{IdSource, SystemIds};
+use letsapp_core::ports::{IdSource, SystemIds};
 use letsapp_core::protocol::{Code, Event, Items, Message, Op, Presence, Problem, Request};
 use serde::Deserialize;
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use futures_util::future::OptionFuture;
-use letsapp_core::id::ConversationId;
+use letsapp_core::domain::id::ConversationId;
 use tokio::time::Instant;
 
 use super::{Command, Driver, Link, Sync};

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use letsapp_core::id::{ConversationId, Rev, Seq};
+use letsapp_core::domain::id::{ConversationId, Rev, Seq};
+use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::protocol::Message;
-use letsapp_core::time::Timestamp;
 
 use crate::client::live::update::{Delivery, Position, Update};
 

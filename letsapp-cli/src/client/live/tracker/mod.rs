@@ -14,9 +14,9 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use letsapp_core::id::{ConversationId, Rev, Seq};
+use letsapp_core::domain::id::{ConversationId, Rev, Seq};
+use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::protocol::{Conversation, Event, Message, Sync, SyncRequest};
-use letsapp_core::time::Timestamp;
 
 use super::update::{Delivery, Position, Positions, Update};
 use conversation::{Change, Fetch, GAP_TIMEOUT, Tracked};

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use letsapp_core::conversations::{Kind, Role};
-use letsapp_core::id::{MessageId, UserId};
+use letsapp_core::domain::id::{MessageId, UserId};
+use letsapp_core::domain::{conversation::Kind, role::Role};
 use letsapp_core::protocol::{ConversationHead, Me, MessageKind};
 
 use super::*;

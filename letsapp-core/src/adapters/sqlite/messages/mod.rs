@@ -219,7 +219,7 @@ impl MessageRepository for SqliteMessages {
         let spans = spans.to_vec();
         self.0
             .readers
-            .read(move |connection| spans.iter().map(|span| tally(connection, span)).collect())
+            .read(move |connection| spans.iter().map(|span| count_unread(connection, span)).collect())
             .await
     }
 

@@ -34,7 +34,7 @@ async fn hold_up(store: &SqliteStore) -> mpsc::Sender<()> {
     let (release, released) = mpsc::channel();
     let (begin, begun) = tokio::sync::oneshot::channel();
     let mut begin = Some(begin);
-    let inner = std::sync::Arc::clone(&store.inner);
+    let inner = std::sync::Arc::clone(&store.database);
     tokio::spawn(async move {
         let wait = move |_: &mut Transaction<'_>| {
             if let Some(begin) = begin.take() {
@@ -72,7 +72,7 @@ async fn what_waits_shares_one_transaction() {
         running.spawn(async move { messages.commit(vec![append(message(id, n, "hello"))]).await.remove(0) });
     }
     letsapp_testkit::until(std::time::Duration::from_secs(30), async || {
-        store.inner.writer.waiting() == 100
+        store.database.writer.waiting() == 100
     })
     .await;
     drop(held_up);
@@ -117,10 +117,10 @@ async fn a_step_that_fails_takes_no_other_of_its_transaction_with_it() {
         running.spawn(async move { (n, messages.commit(vec![append(message(id, n, body))]).await.remove(0)) });
     }
     letsapp_testkit::until(std::time::Duration::from_secs(30), async || {
-        store.inner.writer.waiting() == 30
+        store.database.writer.waiting() == 30
     })
     .await;
-    let broken = store.inner.writer.write(|transaction| {
+    let broken = store.database.writer.write(|transaction| {
         transaction
             .prepare("INSERT INTO keys VALUES ('access', 'half', x'00', 0)")?
             .execute([])?;
@@ -133,7 +133,7 @@ async fn a_step_that_fails_takes_no_other_of_its_transaction_with_it() {
     }
     assert_eq!(bodies(&store, id).await, ["food"; 20]);
     let half: i64 = store
-        .inner
+        .database
         .readers
         .read(|connection| connection.query_row("SELECT count(*) FROM keys", [], |row| row.get(0)))
         .await
@@ -149,7 +149,7 @@ async fn a_caller_that_goes_away_cancels_nothing() {
     let messages = store.messages();
     let sent = tokio::spawn(async move { messages.commit(vec![append(message(id, 1, "still sent"))]).await });
     letsapp_testkit::until(std::time::Duration::from_secs(30), async || {
-        store.inner.writer.waiting() == 1
+        store.database.writer.waiting() == 1
     })
     .await;
     sent.abort();
@@ -163,7 +163,7 @@ async fn a_caller_that_goes_away_cancels_nothing() {
 async fn a_panic_closes_the_store_and_leaves_nobody_waiting() {
     let (_directory, store) = new_store();
     let panicked = store
-        .inner
+        .database
         .writer
         .write::<(), _>(|_| panic!("a fault of ours, tried on purpose"));
     assert!(matches!(panicked.await, Err(RepositoryError::Unavailable(_))));

@@ -23,7 +23,7 @@ async fn found(store: &SqliteStore, prefix: &str) -> i64 {
             |row| row.get(0),
         )
     };
-    store.inner.readers.read(count).await.unwrap()
+    store.database.readers.read(count).await.unwrap()
 }
 
 async fn revise(store: &SqliteStore, message: Message, terms: TermsChange) {
@@ -114,9 +114,9 @@ async fn a_reaction_more_touches_no_other() {
         };
         let count =
             |transaction: &mut super::super::transaction::Transaction<'_>| Ok(transaction.connection().total_changes());
-        let before = store.inner.writer.write(count).await.unwrap();
+        let before = store.database.writer.write(count).await.unwrap();
         revise(&store, message, TermsChange::Keep).await;
-        let after = store.inner.writer.write(count).await.unwrap();
+        let after = store.database.writer.write(count).await.unwrap();
         // One of the rows written is the message's own.
         written.push(after - before - 1);
         let kept: Vec<_> = stored(&store, id)
@@ -173,5 +173,5 @@ async fn what_is_purged_leaves_neither_terms_nor_reactions() {
             count("SELECT count(*) FROM members")?,
         ))
     };
-    assert_eq!(store.inner.readers.read(left).await.unwrap(), (1, 1, 2));
+    assert_eq!(store.database.readers.read(left).await.unwrap(), (1, 1, 2));
 }

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use crate::domain::conversation::{Kind, Roster};
 use crate::domain::emoji::Emoji;
 use crate::domain::id::MediaId;
-use crate::domain::message::Reaction;
+use crate::domain::message::{Content, Reaction};
 use crate::domain::search::IndexTerms;
 use crate::domain::text::Title;
 use crate::domain::user::About;

@@ -184,6 +184,9 @@ fn engine(store: &MemoryStore, gate: &Arc<Gate>, clock: &Arc<ManualClock>) -> (E
 
 /// Answers a method of a mock by the store behind the gate.
 macro_rules! behind {
+    ($gate:expr, $inner:expr, $mock:ident . $expect:ident, |$($argument:ident),*| { $method:ident }) => {
+        behind!($gate, $inner, $mock . $expect, |$($argument),*| $method)
+    };
     ($gate:expr, $inner:expr, $mock:ident . $expect:ident, |$($argument:ident),*| $method:ident) => {{
         let (gate, inner) = (Arc::clone($gate), Arc::clone($inner));
         $mock.$expect().returning(move |$($argument),*| gate.call(inner.$method($($argument),*)));
