@@ -1,18 +1,19 @@
-//! Where the conversations stand that were written to of late, so that an append asks the file for nothing.
+//! Heads of the conversations written to most recently, so that an append reads nothing from the file.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
+use crate::domain::cache::Cache;
 use crate::domain::conversation::Head;
 use crate::domain::id::ConversationId;
 
-/// The heads of conversations, as the writer knows them. Those that moved in a transaction count as settled only when
-/// it is committed.
+/// Heads of conversations, as the writer knows them. A head that a transaction moves is settled once the transaction is
+/// committed.
 pub(super) struct Heads {
+    /// Heads that the present transaction moved or read.
     moved: HashMap<ConversationId, Head>,
-    recent: HashMap<ConversationId, Head>,
-    older: HashMap<ConversationId, Head>,
+    settled: Cache<ConversationId, Head>,
     capacity: usize,
 }
 
@@ -59,18 +60,15 @@ impl Heads {
     pub(super) fn with_capacity(capacity: usize) -> Self {
         Self {
             moved: HashMap::new(),
-            recent: HashMap::new(),
-            older: HashMap::new(),
+            settled: Cache::new(capacity),
             capacity,
         }
     }
 
     /// Returns where a conversation stands in the present transaction; `None` if there is none of this id.
     pub(super) fn of(&mut self, id: ConversationId, connection: &Connection) -> rusqlite::Result<Option<Head>> {
-        for known in [&self.moved, &self.recent, &self.older] {
-            if let Some(head) = known.get(&id) {
-                return Ok(Some(*head));
-            }
+        if let Some(head) = self.moved.get(&id).copied().or_else(|| self.settled.lookup(&id)) {
+            return Ok(Some(head));
         }
         let read = connection.prepare_cached(ONE)?.query_row([id], head).optional()?;
         if let Some((_, head)) = read {
@@ -86,17 +84,15 @@ impl Heads {
 
     /// Notes that the transaction is committed.
     pub(super) fn settle(&mut self) {
-        self.recent.extend(self.moved.drain());
-        if self.recent.len() >= self.capacity {
-            self.older = std::mem::take(&mut self.recent);
+        for (id, head) in self.moved.drain() {
+            self.settled.insert(id, head);
         }
     }
 
     /// Forgets everything: the transaction was rolled back, or nobody knows.
     pub(super) fn forget(&mut self) {
         self.moved.clear();
-        self.recent.clear();
-        self.older.clear();
+        self.settled = Cache::new(self.capacity);
     }
 
     /// Returns what moved so far in the present transaction, to go back to.
@@ -167,7 +163,7 @@ mod tests {
             heads.set(id(n), at(1));
             heads.settle();
         }
-        assert!(heads.recent.len() + heads.older.len() <= 8);
+        assert!(heads.settled.len() <= 8);
         assert_eq!(heads.of(id(99), &empty()).unwrap(), Some(at(1)));
     }
 }

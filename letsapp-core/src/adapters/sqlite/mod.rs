@@ -16,7 +16,6 @@ mod members;
 mod messages;
 mod open;
 mod purge;
-mod queue;
 mod readers;
 mod schema;
 mod sessions;

@@ -5,16 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::error;
 use super::error::closed;
-use super::queue::{Queue, Served};
 use crate::ports::RepositoryError;
 
 /// Hands reads to the threads.
 pub(super) struct Readers {
-    queue: Arc<Queue<Read>>,
+    /// `None` once the readers are finished.
+    queue: Mutex<Option<mpsc::UnboundedSender<Read>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -23,15 +23,17 @@ type Read = Box<dyn FnOnce(&Connection) + Send>;
 impl Readers {
     /// Starts a thread for each connection.
     pub(super) fn start(connections: Vec<Connection>) -> io::Result<Self> {
+        let (queue, reads) = mpsc::unbounded_channel();
+        let reads = Arc::new(Mutex::new(reads));
         let readers = Self {
-            queue: Arc::new(Queue::new()),
+            queue: Mutex::new(Some(queue)),
             threads: Mutex::default(),
         };
         for connection in connections {
-            let queue = Arc::clone(&readers.queue);
+            let reads = Arc::clone(&reads);
             let thread = thread::Builder::new()
                 .name("letsapp-sqlite-reader".to_owned())
-                .spawn(move || work(&connection, &queue))?;
+                .spawn(move || work(&connection, &reads))?;
             readers.threads().push(thread);
         }
         Ok(readers)
@@ -50,19 +52,27 @@ impl Readers {
                 let _gone = reply.send(snapshot(connection, read).map_err(error::of));
             }
         });
-        self.queue.push(job).map_err(|_| closed())?;
+        self.queue()
+            .as_ref()
+            .ok_or_else(closed)?
+            .send(job)
+            .map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
     /// Lets the threads finish what they were given, and waits for their end.
     pub(super) fn finish(&self) {
-        self.queue.close();
+        drop(self.queue().take());
         let threads = std::mem::take(&mut *self.threads());
         for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a thread that reads has panicked");
             }
         }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Option<mpsc::UnboundedSender<Read>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
@@ -76,9 +86,11 @@ impl Drop for Readers {
     }
 }
 
-fn work(connection: &Connection, queue: &Queue<Read>) {
-    let _served = Served(queue);
-    while let Some(read) = queue.take() {
+/// Carries out reads until the queue is closed and empty. One idle thread waits in the queue, the others for its turn.
+fn work(connection: &Connection, reads: &Mutex<mpsc::UnboundedReceiver<Read>>) {
+    loop {
+        let next = reads.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+        let Some(read) = next else { return };
         read(connection);
     }
 }

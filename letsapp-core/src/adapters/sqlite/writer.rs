@@ -2,23 +2,23 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::checkpoint::Checkpointer;
 use super::error;
 use super::error::closed;
 use super::heads::Heads;
-use super::queue::{Queue, Served};
 use super::transaction::{Isolation, Transaction};
 use crate::ports::RepositoryError;
 
 /// Hands steps to the thread that writes.
 pub(super) struct Writer {
-    queue: Arc<Queue<Box<dyn Step>>>,
+    /// `None` once the writer is finished.
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Step>>>>,
     transactions: Arc<AtomicU64>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -32,9 +32,11 @@ const HEADS: usize = 16 * 1024;
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(connection: Connection, checkpointer: Checkpointer) -> io::Result<Self> {
-        let (queue, transactions) = (Arc::new(Queue::new()), Arc::new(AtomicU64::new(0)));
+        // As long as memory lasts: those who write wait for their answers, and their number is bounded elsewhere.
+        let (queue, steps) = mpsc::channel(Semaphore::MAX_PERMITS);
+        let transactions = Arc::new(AtomicU64::new(0));
         let worker = Worker {
-            queue: Arc::clone(&queue),
+            steps,
             transactions: Arc::clone(&transactions),
             connection,
             heads: Heads::with_capacity(HEADS),
@@ -44,7 +46,7 @@ impl Writer {
             .name("letsapp-sqlite-writer".to_owned())
             .spawn(move || worker.work())?;
         Ok(Self {
-            queue,
+            queue: Mutex::new(Some(queue)),
             transactions,
             thread: Mutex::new(Some(thread)),
         })
@@ -63,14 +65,20 @@ impl Writer {
             outcome: None,
             reply,
         });
-        self.queue.push(step).map_err(|_| closed())?;
+        self.queue()
+            .as_ref()
+            .ok_or_else(closed)?
+            .try_send(step)
+            .map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
     /// Returns how many steps wait for the next transaction.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
-        self.queue.len()
+        self.queue()
+            .as_ref()
+            .map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 
     /// Returns how many transactions have been committed.
@@ -80,11 +88,15 @@ impl Writer {
 
     /// Lets the thread finish what it was given, and waits for its end.
     pub(super) fn finish(&self) {
-        self.queue.close();
+        drop(self.queue().take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that writes has panicked");
         }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Option<mpsc::Sender<Box<dyn Step>>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -143,7 +155,8 @@ where
 
 /// What the thread holds.
 struct Worker {
-    queue: Arc<Queue<Box<dyn Step>>>,
+    /// Dropped when the thread ends, however it ends, so that nobody waits for a thread that panicked.
+    steps: mpsc::Receiver<Box<dyn Step>>,
     transactions: Arc<AtomicU64>,
     connection: Connection,
     heads: Heads,
@@ -152,14 +165,8 @@ struct Worker {
 
 impl Worker {
     fn work(mut self) {
-        let queue = Arc::clone(&self.queue);
-        let _served = Served(&queue);
         let mut steps = Vec::new();
-        loop {
-            queue.drain(&mut steps, MAX_STEPS);
-            if steps.is_empty() {
-                break;
-            }
+        while self.steps.blocking_recv_many(&mut steps, MAX_STEPS) > 0 {
             self.carry_out(&mut steps);
             self.checkpointer.after_commit(&self.connection);
         }

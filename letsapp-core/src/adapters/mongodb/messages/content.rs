@@ -1,15 +1,14 @@
-//! What a message says, as a document: a user's words, or what happened.
+//! The content of a message as a document: the text of a user, or an event of the conversation.
 
 use mongodb::bson::Uuid;
 use serde::{Deserialize, Serialize};
 
-use crate::adapters::mongodb::fields::{Id, count, ids, long, uuids, word};
-use crate::domain::id::UserId;
+use crate::adapters::mongodb::fields::{Id, count, ids, long, uuids};
 use crate::domain::message::{Content, SystemEvent};
 use crate::domain::role::Role;
 use crate::ports::RepositoryError;
 
-/// `{type: "text", body}`, or `{type: "system", event}`; so that a later kind needs no migration.
+/// `{type: "text", body}` or `{type: "system", event}`. Further types need no migration.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ContentDocument {
     #[serde(rename = "type")]
@@ -20,35 +19,47 @@ pub(super) struct ContentDocument {
     event: Option<EventDocument>,
 }
 
-/// A user's words.
+/// Type of the text of a user.
 pub(super) const TEXT: &str = "text";
 const SYSTEM: &str = "system";
 
-/// What happened: its type, and those of the fields that the type has.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct EventDocument {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    user_ids: Option<Vec<Uuid>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    user_id: Option<Uuid>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    role: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    title: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    about: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    avatar_media_id: Option<Uuid>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    call_id: Option<Uuid>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    media: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    outcome: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    duration_ms: Option<i64>,
+/// An event of the conversation, tagged with its type.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum EventDocument {
+    GroupCreated {
+        user_ids: Vec<Uuid>,
+    },
+    TitleChanged {
+        title: String,
+    },
+    AboutChanged {
+        about: String,
+    },
+    PictureChanged {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        avatar_media_id: Option<Uuid>,
+    },
+    MembersAdded {
+        user_ids: Vec<Uuid>,
+    },
+    MemberRemoved {
+        user_id: Uuid,
+    },
+    MemberLeft {
+        user_id: Uuid,
+    },
+    RoleChanged {
+        user_id: Uuid,
+        role: Role,
+    },
+    GroupDeleted,
+    Call {
+        call_id: Uuid,
+        media: String,
+        outcome: String,
+        duration_ms: i64,
+    },
 }
 
 impl From<&Content> for ContentDocument {
@@ -72,7 +83,7 @@ impl ContentDocument {
     pub(super) fn into_content(self) -> Result<Content, RepositoryError> {
         match (self.kind.as_str(), self.body, self.event) {
             (TEXT, Some(body), _) => Ok(Content::Text(body)),
-            (SYSTEM, _, Some(event)) => event.into_event().map(Content::System),
+            (SYSTEM, _, Some(event)) => Ok(Content::System(event.into())),
             (kind, _, _) => Err(broken(kind)),
         }
     }
@@ -80,100 +91,128 @@ impl ContentDocument {
 
 impl From<&SystemEvent> for EventDocument {
     fn from(event: &SystemEvent) -> Self {
-        let of = |kind: &str| Self {
-            kind: kind.to_owned(),
-            ..Self::default()
-        };
         match event {
-            SystemEvent::GroupCreated { user_ids } => Self {
-                user_ids: Some(uuids(user_ids)),
-                ..of("group_created")
+            SystemEvent::GroupCreated { user_ids } => Self::GroupCreated {
+                user_ids: uuids(user_ids),
             },
-            SystemEvent::TitleChanged { title } => Self {
-                title: Some(title.clone()),
-                ..of("title_changed")
-            },
-            SystemEvent::AboutChanged { about } => Self {
-                about: Some(about.clone()),
-                ..of("about_changed")
-            },
-            SystemEvent::PictureChanged { avatar_media_id } => Self {
+            SystemEvent::TitleChanged { title } => Self::TitleChanged { title: title.clone() },
+            SystemEvent::AboutChanged { about } => Self::AboutChanged { about: about.clone() },
+            SystemEvent::PictureChanged { avatar_media_id } => Self::PictureChanged {
                 avatar_media_id: avatar_media_id.map(Id::to_bson),
-                ..of("picture_changed")
             },
-            SystemEvent::MembersAdded { user_ids } => Self {
-                user_ids: Some(uuids(user_ids)),
-                ..of("members_added")
+            SystemEvent::MembersAdded { user_ids } => Self::MembersAdded {
+                user_ids: uuids(user_ids),
             },
-            SystemEvent::MemberRemoved { user_id } => Self {
-                user_id: Some(user_id.to_bson()),
-                ..of("member_removed")
+            SystemEvent::MemberRemoved { user_id } => Self::MemberRemoved {
+                user_id: user_id.to_bson(),
             },
-            SystemEvent::MemberLeft { user_id } => Self {
-                user_id: Some(user_id.to_bson()),
-                ..of("member_left")
+            SystemEvent::MemberLeft { user_id } => Self::MemberLeft {
+                user_id: user_id.to_bson(),
             },
-            SystemEvent::RoleChanged { user_id, role } => Self {
-                user_id: Some(user_id.to_bson()),
-                role: Some(role.as_str().to_owned()),
-                ..of("role_changed")
+            SystemEvent::RoleChanged { user_id, role } => Self::RoleChanged {
+                user_id: user_id.to_bson(),
+                role: *role,
             },
-            SystemEvent::GroupDeleted => of("group_deleted"),
+            SystemEvent::GroupDeleted => Self::GroupDeleted,
             SystemEvent::Call {
                 call_id,
                 media,
                 outcome,
                 duration_ms,
-            } => Self {
-                call_id: Some(call_id.to_bson()),
-                media: Some(media.clone()),
-                outcome: Some(outcome.clone()),
-                duration_ms: Some(long(*duration_ms)),
-                ..of("call")
+            } => Self::Call {
+                call_id: call_id.to_bson(),
+                media: media.clone(),
+                outcome: outcome.clone(),
+                duration_ms: long(*duration_ms),
             },
         }
     }
 }
 
-impl EventDocument {
-    fn into_event(self) -> Result<SystemEvent, RepositoryError> {
-        let kind = self.kind;
-        let missing = || broken(&kind);
-        let user_id = || self.user_id.map(UserId::from_bson).ok_or_else(missing);
-        Ok(match kind.as_str() {
-            "group_created" => SystemEvent::GroupCreated {
-                user_ids: ids(self.user_ids.ok_or_else(missing)?),
+impl From<EventDocument> for SystemEvent {
+    fn from(document: EventDocument) -> Self {
+        match document {
+            EventDocument::GroupCreated { user_ids } => Self::GroupCreated {
+                user_ids: ids(user_ids),
             },
-            "title_changed" => SystemEvent::TitleChanged {
-                title: self.title.ok_or_else(missing)?,
+            EventDocument::TitleChanged { title } => Self::TitleChanged { title },
+            EventDocument::AboutChanged { about } => Self::AboutChanged { about },
+            EventDocument::PictureChanged { avatar_media_id } => Self::PictureChanged {
+                avatar_media_id: avatar_media_id.map(Id::from_bson),
             },
-            "about_changed" => SystemEvent::AboutChanged {
-                about: self.about.ok_or_else(missing)?,
+            EventDocument::MembersAdded { user_ids } => Self::MembersAdded {
+                user_ids: ids(user_ids),
             },
-            "picture_changed" => SystemEvent::PictureChanged {
-                avatar_media_id: self.avatar_media_id.map(Id::from_bson),
+            EventDocument::MemberRemoved { user_id } => Self::MemberRemoved {
+                user_id: Id::from_bson(user_id),
             },
-            "members_added" => SystemEvent::MembersAdded {
-                user_ids: ids(self.user_ids.ok_or_else(missing)?),
+            EventDocument::MemberLeft { user_id } => Self::MemberLeft {
+                user_id: Id::from_bson(user_id),
             },
-            "member_removed" => SystemEvent::MemberRemoved { user_id: user_id()? },
-            "member_left" => SystemEvent::MemberLeft { user_id: user_id()? },
-            "role_changed" => SystemEvent::RoleChanged {
-                user_id: user_id()?,
-                role: word(&self.role.ok_or_else(missing)?, Role::from_word)?,
+            EventDocument::RoleChanged { user_id, role } => Self::RoleChanged {
+                user_id: Id::from_bson(user_id),
+                role,
             },
-            "group_deleted" => SystemEvent::GroupDeleted,
-            "call" => SystemEvent::Call {
-                call_id: self.call_id.map(Id::from_bson).ok_or_else(missing)?,
-                media: self.media.ok_or_else(missing)?,
-                outcome: self.outcome.ok_or_else(missing)?,
-                duration_ms: count(self.duration_ms.ok_or_else(missing)?),
+            EventDocument::GroupDeleted => Self::GroupDeleted,
+            EventDocument::Call {
+                call_id,
+                media,
+                outcome,
+                duration_ms,
+            } => Self::Call {
+                call_id: Id::from_bson(call_id),
+                media,
+                outcome,
+                duration_ms: count(duration_ms),
             },
-            _ => return Err(missing()),
-        })
+        }
     }
 }
 
 fn broken(kind: &str) -> RepositoryError {
     RepositoryError::internal(format!("a message of the type `{kind}` is not as it should be"))
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::{deserialize_from_slice, serialize_to_vec};
+
+    use super::*;
+    use crate::domain::id::{CallId, MediaId, UserId};
+
+    #[test]
+    fn every_content_is_read_as_it_was_written() {
+        let user_id = UserId::from_bytes([7; 16]);
+        let events = [
+            SystemEvent::GroupCreated {
+                user_ids: vec![user_id],
+            },
+            SystemEvent::TitleChanged { title: "A".to_owned() },
+            SystemEvent::AboutChanged { about: String::new() },
+            SystemEvent::PictureChanged { avatar_media_id: None },
+            SystemEvent::PictureChanged {
+                avatar_media_id: Some(MediaId::from_bytes([8; 16])),
+            },
+            SystemEvent::MembersAdded { user_ids: Vec::new() },
+            SystemEvent::MemberRemoved { user_id },
+            SystemEvent::MemberLeft { user_id },
+            SystemEvent::RoleChanged {
+                user_id,
+                role: Role::Admin,
+            },
+            SystemEvent::GroupDeleted,
+            SystemEvent::Call {
+                call_id: CallId::from_bytes([9; 16]),
+                media: "audio".to_owned(),
+                outcome: "missed".to_owned(),
+                duration_ms: u64::from(u32::MAX) + 1,
+            },
+        ];
+        let contents = events.into_iter().map(Content::System);
+        for content in contents.chain([Content::Text("Tea?".to_owned())]) {
+            let document = serialize_to_vec(&ContentDocument::from(&content)).unwrap();
+            let read: ContentDocument = deserialize_from_slice(&document).unwrap();
+            assert_eq!(read.into_content().unwrap(), content);
+        }
+    }
 }

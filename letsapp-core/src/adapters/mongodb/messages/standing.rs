@@ -1,63 +1,55 @@
-//! What a server remembers of the conversations that it writes to: where they stood when it last heard.
+//! Heads of the conversations that this server writes to, as it last saw them.
 //!
-//! It may be wrong, since other servers write too; the unique indexes tell. It is only ever what a majority has
-//! acknowledged or shown, and never older than [`TRUSTED`].
+//! A cached head may be outdated, since other servers write too: the unique indexes tell. Every cached head was
+//! acknowledged or shown by a majority, and none is used for longer than [`TRUSTED`].
 
-use std::collections::HashMap;
-use std::mem;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::adapters::mongodb::patience;
+use crate::domain::cache::Cache;
 use crate::domain::conversation::Head;
 use crate::domain::id::ConversationId;
 
-/// How long a head is taken for the present one.
+/// Time for which a cached head is used: a purge of a deleted conversation waits longer than this.
 const TRUSTED: Duration = Duration::from_secs(60);
-/// How many conversations are remembered before those that have not been used since are forgotten.
+/// Number of heads per generation of the cache; about 100 bytes each.
 const GENERATION: usize = 50_000;
 
-/// Remembered heads, in two generations.
-#[derive(Debug, Default)]
-pub(super) struct Heads(Mutex<Generations>);
+/// The cached heads.
+#[derive(Debug)]
+pub(super) struct Heads(Mutex<Cache<ConversationId, (Head, Instant)>>);
 
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashMap<ConversationId, (Head, Instant)>,
-    old: HashMap<ConversationId, (Head, Instant)>,
+impl Default for Heads {
+    fn default() -> Self {
+        Self(Mutex::new(Cache::new(GENERATION)))
+    }
 }
 
 impl Heads {
-    /// Returns where the conversation stood when this server last heard.
+    /// Returns the head of a conversation as this server last saw it.
     pub(super) fn recall(&self, id: ConversationId) -> Option<Head> {
-        let generations = self.lock();
-        let (head, at) = generations.young.get(&id).or_else(|| generations.old.get(&id))?;
-        (at.elapsed() < TRUSTED).then_some(*head)
+        let (head, at) = self.lock().lookup(&id)?;
+        (at.elapsed() < TRUSTED).then_some(head)
     }
 
-    /// Notes where the conversation stands, unless more is known.
+    /// Caches the head of a conversation, unless a later one is cached.
     pub(super) fn remember(&self, id: ConversationId, head: Head) {
-        let mut generations = self.lock();
-        if generations.young.len() >= GENERATION {
-            generations.old = mem::take(&mut generations.young);
-        }
-        let known = generations.old.remove(&id);
-        let known = generations.young.get(&id).copied().or(known);
+        let mut heads = self.lock();
+        let known = heads.lookup(&id);
         if known.is_none_or(|(known, _)| known.rev <= head.rev) {
-            generations.young.insert(id, (head, patience::now()));
+            heads.insert(id, (head, patience::now()));
         }
     }
 
-    /// Forgets where the conversation stood, after an answer that leaves it unknown.
+    /// Drops a head, after an answer that leaves it unknown.
     pub(super) fn forget(&self, id: ConversationId) {
-        let mut generations = self.lock();
-        generations.young.remove(&id);
-        generations.old.remove(&id);
+        self.lock().forget(&id);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Generations> {
+    fn lock(&self) -> MutexGuard<'_, Cache<ConversationId, (Head, Instant)>> {
         self.0.lock().expect("nothing panics while it holds the lock")
     }
 }
