@@ -126,6 +126,12 @@ export class Live extends EventTarget {
         return this.#store.dispatch({ type: "presence", items: [data] });
       case "resync":
         return void this.sync();
+      case "session.revoked":
+        // The socket has acted on these already.
+        return;
+      default:
+        // A newer server may send more; the type checker demands a case for each event that is known.
+        return void (/** @type {never} */ (event));
     }
   }
 
