@@ -22,8 +22,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use super::error::{Fault, Key, Reply, is_passing};
-use super::patience;
-use super::patience::{Backoff, Deadline};
+use super::retry;
+use super::retry::{Backoff, Deadline};
 use crate::ports::{BoxError, RepositoryError};
 
 /// Why the store could not be opened.
@@ -94,8 +94,8 @@ impl Connection {
     pub(super) async fn open(mut options: ClientOptions, default_database: &str) -> Result<Self, ConnectError> {
         options.app_name = Some(APP_NAME.to_owned());
         options.max_pool_size.get_or_insert(64);
-        options.connect_timeout = Some(patience::SELECTION);
-        options.server_selection_timeout = Some(patience::SELECTION);
+        options.connect_timeout = Some(retry::SERVER_SELECTION_TIMEOUT);
+        options.server_selection_timeout = Some(retry::SERVER_SELECTION_TIMEOUT);
         options.read_concern = Some(ReadConcern::majority());
         options.write_concern = Some(write_concern());
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
@@ -112,7 +112,7 @@ impl Connection {
 
         let client = Client::with_options(options).map_err(ConnectError::address)?;
         let admin = client.database("admin");
-        let hello = match timed(patience::STEP, admin.run_command(doc! {"hello": 1})).await {
+        let hello = match timed(retry::STEP_TIMEOUT, admin.run_command(doc! {"hello": 1})).await {
             Ok(hello) => hello,
             Err(cause) => {
                 client.shutdown().immediate(true).await;
@@ -197,11 +197,11 @@ impl Connection {
         let query = async {
             let collection = self.collection::<D>(collection);
             let mut options = options;
-            options.batch_size.get_or_insert(BATCH);
+            options.batch_size.get_or_insert(CURSOR_BATCH_SIZE);
             let found = collection.find(filter).with_options(options).session(&mut *session);
             found.await?.stream(&mut session).try_collect().await
         };
-        Ok(timed(patience::STEP, query).await?)
+        Ok(timed(retry::STEP_TIMEOUT, query).await?)
     }
 
     /// Reads what a pipeline makes of a collection.
@@ -215,7 +215,7 @@ impl Connection {
         D: DeserializeOwned + Send + Sync,
     {
         let mut session = self.session().await?;
-        options.batch_size.get_or_insert(BATCH);
+        options.batch_size.get_or_insert(CURSOR_BATCH_SIZE);
         let query = async {
             let collection = self.collection::<Document>(collection);
             let made = collection.aggregate(pipeline).with_type::<D>().with_options(options);
@@ -225,17 +225,17 @@ impl Connection {
                 .try_collect()
                 .await
         };
-        Ok(timed(patience::STEP, query).await?)
+        Ok(timed(retry::STEP_TIMEOUT, query).await?)
     }
 
     /// Writes several documents in one command, once; of an [admitted](Self::admit) connection. An error leaves it unknown whether it was carried out.
     pub(super) async fn write(&self, mut command: RawDocumentBuf) -> DriverResult<Reply> {
         command.append(
             cstr!("writeConcern"),
-            rawdoc! {"w": "majority", "j": true, "wtimeout": millis(patience::MAJORITY)},
+            rawdoc! {"w": "majority", "j": true, "wtimeout": millis(retry::MAJORITY_TIMEOUT)},
         );
-        command.append(cstr!("maxTimeMS"), millis(patience::WRITE));
-        let answer = timed(patience::STEP, self.database.run_raw_command(command)).await?;
+        command.append(cstr!("maxTimeMS"), millis(retry::WRITE_TIMEOUT));
+        let answer = timed(retry::STEP_TIMEOUT, self.database.run_raw_command(command)).await?;
         if let Ok(time) = answer.get_timestamp("operationTime") {
             saw(&self.seen, time);
         }
@@ -262,7 +262,7 @@ impl Connection {
 
     /// Writes what may be written twice, until it is acknowledged.
     pub(super) async fn persist(&self, command: RawDocumentBuf) -> Result<(), RepositoryError> {
-        let deadline = Deadline::after(patience::COMMIT);
+        let deadline = Deadline::after(retry::COMMIT_TIMEOUT);
         let mut backoff = Backoff::new();
         loop {
             let failure = match self.write(command.clone()).await {
@@ -306,7 +306,7 @@ impl fmt::Debug for Connection {
 impl Session {
     /// Runs one step in the time that a step has.
     pub(super) async fn step<T>(step: impl IntoFuture<Output = DriverResult<T>>) -> DriverResult<T> {
-        timed(patience::STEP, step).await
+        timed(retry::STEP_TIMEOUT, step).await
     }
 }
 
@@ -335,14 +335,14 @@ impl Drop for Session {
 /// What the database is told that we are.
 pub(super) const APP_NAME: &str = "letsapp";
 /// How many documents one answer of the server holds at most.
-const BATCH: u32 = 4096;
+const CURSOR_BATCH_SIZE: u32 = 4096;
 
 /// What every write waits for.
 pub(super) fn write_concern() -> WriteConcern {
     WriteConcern::builder()
         .w(Acknowledgment::Majority)
         .journal(true)
-        .w_timeout(patience::MAJORITY)
+        .w_timeout(retry::MAJORITY_TIMEOUT)
         .build()
 }
 

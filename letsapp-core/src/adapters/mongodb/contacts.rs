@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::connection::{Connection, Session};
 use super::error::duplicate_of;
 use super::fields::{Id, Keyed, VERSION, date, limited, moment};
-use super::patience::{Backoff, Deadline, UNSEEN};
+use super::retry::{Backoff, Deadline, VISIBILITY_TIMEOUT};
 use super::schema::{BLOCKS, CONTACTS};
 use crate::domain::contact::{Alias, Block, Contact, ContactEdge};
 use crate::domain::id::UserId;
@@ -57,7 +57,7 @@ impl MongoContacts {
         D: DeserializeOwned + Send + Sync,
     {
         let collection = self.connection.collection::<D>(collection);
-        let deadline = Deadline::after(UNSEEN);
+        let deadline = Deadline::after(VISIBILITY_TIMEOUT);
         let mut backoff = Backoff::new();
         loop {
             let mut session = self.connection.session().await?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::connection::Connection;
 use super::fields::{VERSION, array, binary, date, moment, word};
-use super::patience::{Backoff, Deadline, UNSEEN};
+use super::retry::{Backoff, Deadline, VISIBILITY_TIMEOUT};
 use super::schema::KEYS;
 use crate::domain::key::{Key, KeyPurpose, Kid};
 use crate::ports::{KeyRepository, RepositoryError};
@@ -50,7 +50,7 @@ impl MongoKeys {
 impl KeyRepository for MongoKeys {
     async fn keys(&self, purpose: KeyPurpose, candidate: Key) -> Result<Vec<Key>, RepositoryError> {
         let document = KeyDocument::first(purpose, &candidate);
-        let deadline = Deadline::after(UNSEEN);
+        let deadline = Deadline::after(VISIBILITY_TIMEOUT);
         let mut backoff = Backoff::new();
         loop {
             let keys = self.of(purpose).await?;

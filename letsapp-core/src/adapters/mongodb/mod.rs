@@ -12,6 +12,7 @@
 //!
 //! What is not here: rules. Each method is one atomic step that somebody decided on before.
 
+mod abandoned_transactions;
 mod command;
 mod connection;
 mod contacts;
@@ -20,8 +21,7 @@ mod error;
 mod fields;
 mod keys;
 mod messages;
-mod orphans;
-mod patience;
+mod retry;
 mod schema;
 mod sessions;
 mod users;

@@ -40,7 +40,7 @@ pub(super) const REMAINS: &str = "remains";
 pub(super) const ERASING: &str = "erasing";
 
 /// How long making indexes and validators may take in all; there may be much to index.
-const PATIENCE: Duration = Duration::from_secs(600);
+const SCHEMA_TIMEOUT: Duration = Duration::from_secs(600);
 const NAMESPACE_EXISTS: i32 = 48;
 
 /// A collection as it shall be.
@@ -52,7 +52,7 @@ struct Blueprint {
 
 /// Makes what is missing, and compares what is there.
 pub(super) async fn prepare(connection: &Arc<Connection>) -> Result<(), ConnectError> {
-    let prepared = timed(PATIENCE, async {
+    let prepared = timed(SCHEMA_TIMEOUT, async {
         let present = validators(connection).await?;
         for blueprint in blueprints() {
             prepare_one(connection, blueprint, &present).await?;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::reading::read;
-use super::transaction::{Establish, Stumble, Transaction};
+use super::transaction::{ConversationWrite, Transaction, TransactionError};
+use crate::adapters::mongodb::abandoned_transactions::AbandonedTransactions;
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::orphans::Vigil;
-use crate::adapters::mongodb::patience;
-use crate::adapters::mongodb::patience::{Backoff, Deadline};
+use crate::adapters::mongodb::retry;
+use crate::adapters::mongodb::retry::{Backoff, Deadline};
 use crate::domain::conversation::Conversation;
 use crate::domain::member::Member;
 use crate::domain::timestamp::Timestamp;
@@ -20,9 +20,9 @@ pub(super) async fn create(
     at: Timestamp,
 ) -> Result<Creation, RepositoryError> {
     let connection = &connection.admit().await?;
-    let deadline = Deadline::after(patience::COMMIT);
+    let deadline = Deadline::after(retry::COMMIT_TIMEOUT);
     let mut backoff = Backoff::new();
-    let mut vigil = Vigil::begin();
+    let mut abandoned = AbandonedTransactions::begin();
     let mut in_doubt = false;
     loop {
         let found = read(connection, &[conversation.id]).await?.pop();
@@ -35,31 +35,39 @@ pub(super) async fn create(
         }
         let cause = match try_create(connection, &conversation, at).await {
             Ok(()) => return Ok(Creation::Created(conversation)),
-            Err(Stumble::Failed(cause)) => return Err(RepositoryError::internal(cause)),
-            Err(Stumble::Doubt(cause)) => {
+            Err(TransactionError::Failed(cause)) => return Err(RepositoryError::internal(cause)),
+            Err(TransactionError::Doubt(cause)) => {
                 in_doubt = true;
                 cause
             }
-            Err(Stumble::Conflict(cause)) => cause,
-            Err(Stumble::Taken | Stumble::Overtaken) => "its id is taken by what can't be seen yet".to_owned(),
+            Err(TransactionError::Conflict(cause)) => cause,
+            Err(TransactionError::Taken | TransactionError::Overtaken) => {
+                "its id is taken by what can't be seen yet".to_owned()
+            }
         };
         if deadline.has_passed() {
             return Err(RepositoryError::unavailable(cause));
         }
-        vigil.is_held_up(connection).await;
+        abandoned.end_if_stalled(connection).await;
         backoff.pause().await;
     }
 }
 
-async fn try_create(connection: &Arc<Connection>, conversation: &Conversation, at: Timestamp) -> Result<(), Stumble> {
+async fn try_create(
+    connection: &Arc<Connection>,
+    conversation: &Conversation,
+    at: Timestamp,
+) -> Result<(), TransactionError> {
     let mut transaction = Transaction::begin(connection).await?;
     let done = async {
-        transaction.establish(&Establish::Made(conversation)).await?;
+        transaction
+            .write_conversation(&ConversationWrite::Insert(conversation))
+            .await?;
         let pair = conversation.pair.into_iter().flat_map(|(a, b)| [a, b]);
         let members: Vec<_> = pair
             .map(|user_id| Member::of_pair(conversation.id, user_id, at))
             .collect();
-        transaction.enrol(&members).await
+        transaction.upsert_members(&members).await
     };
     let done = done.await;
     transaction.end(done).await

@@ -23,7 +23,7 @@ use crate::ports::RepositoryError;
 
 /// Why a transaction was not, or may not have been, carried out.
 #[derive(Debug)]
-pub(in crate::adapters::mongodb) enum Stumble {
+pub(in crate::adapters::mongodb) enum TransactionError {
     /// The id of what it makes is taken.
     Taken,
     /// Its numbers are taken.
@@ -37,7 +37,7 @@ pub(in crate::adapters::mongodb) enum Stumble {
 }
 
 /// What becomes of the conversation itself.
-pub(in crate::adapters::mongodb) enum Establish<'a> {
+pub(in crate::adapters::mongodb) enum ConversationWrite<'a> {
     Made(&'a Conversation),
     Changed(&'a Conversation),
     Kept,
@@ -50,8 +50,8 @@ pub(in crate::adapters::mongodb) struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub(in crate::adapters::mongodb) async fn begin(connection: &'a Arc<Connection>) -> Result<Self, Stumble> {
-        let unavailable = |error: RepositoryError| Stumble::Conflict(error.to_string());
+    pub(in crate::adapters::mongodb) async fn begin(connection: &'a Arc<Connection>) -> Result<Self, TransactionError> {
+        let unavailable = |error: RepositoryError| TransactionError::Conflict(error.to_string());
         let mut session = connection.session().await.map_err(unavailable)?;
         session
             .start_transaction()
@@ -62,20 +62,20 @@ impl<'a> Transaction<'a> {
     }
 
     /// Writes the conversation.
-    pub(in crate::adapters::mongodb) async fn establish(
+    pub(in crate::adapters::mongodb) async fn write_conversation(
         &mut self,
-        conversation: &Establish<'_>,
-    ) -> Result<(), Stumble> {
+        conversation: &ConversationWrite<'_>,
+    ) -> Result<(), TransactionError> {
         let command = match conversation {
-            Establish::Made(conversation) => {
+            ConversationWrite::Insert(conversation) => {
                 command::insert_one(CONVERSATIONS, &ConversationDocument::new(conversation))?
             }
-            Establish::Changed(conversation) => {
+            ConversationWrite::Replace(conversation) => {
                 let document = serialize_to_document(&ConversationDocument::new(conversation))?;
                 let statement = doc! {"q": {"_id": conversation.id.to_bson()}, "u": document};
                 command::update(CONVERSATIONS, [statement], Order::Kept)?
             }
-            Establish::Kept => return Ok(()),
+            ConversationWrite::Keep => return Ok(()),
         };
         self.write(command).await
     }
@@ -85,7 +85,7 @@ impl<'a> Transaction<'a> {
         &mut self,
         conversation_id: ConversationId,
         users: &[UserId],
-    ) -> Result<HashMap<UserId, Member>, Stumble> {
+    ) -> Result<HashMap<UserId, Member>, TransactionError> {
         if users.is_empty() {
             return Ok(HashMap::new());
         }
@@ -105,14 +105,17 @@ impl<'a> Transaction<'a> {
             .map(|document| {
                 let member = document
                     .into_member()
-                    .map_err(|error| Stumble::Failed(error.to_string()))?;
+                    .map_err(|error| TransactionError::Failed(error.to_string()))?;
                 Ok((member.user_id, member))
             })
             .collect()
     }
 
     /// Writes both copies of members' records.
-    pub(in crate::adapters::mongodb) async fn enrol(&mut self, members: &[Member]) -> Result<(), Stumble> {
+    pub(in crate::adapters::mongodb) async fn upsert_members(
+        &mut self,
+        members: &[Member],
+    ) -> Result<(), TransactionError> {
         if members.is_empty() {
             return Ok(());
         }
@@ -124,7 +127,10 @@ impl<'a> Transaction<'a> {
     }
 
     /// Runs a command of it.
-    pub(in crate::adapters::mongodb) async fn write(&mut self, command: RawDocumentBuf) -> Result<(), Stumble> {
+    pub(in crate::adapters::mongodb) async fn write(
+        &mut self,
+        command: RawDocumentBuf,
+    ) -> Result<(), TransactionError> {
         let run = self
             .connection
             .database()
@@ -134,35 +140,38 @@ impl<'a> Transaction<'a> {
         let reply = Reply::read(&RawDocumentBuf::try_from(&answer)?)?;
         match reply.refusal.map(|refusal| refusal.fault) {
             None => Ok(()),
-            Some(Fault::Duplicate(Key::Id)) => Err(Stumble::Taken),
-            Some(Fault::Duplicate(Key::Field(_))) => Err(Stumble::Overtaken),
-            Some(Fault::Passing(cause)) => Err(Stumble::Conflict(cause)),
-            Some(Fault::Lasting(cause)) => Err(Stumble::Failed(cause)),
+            Some(Fault::Duplicate(Key::Id)) => Err(TransactionError::Taken),
+            Some(Fault::Duplicate(Key::Field(_))) => Err(TransactionError::Overtaken),
+            Some(Fault::Passing(cause)) => Err(TransactionError::Conflict(cause)),
+            Some(Fault::Lasting(cause)) => Err(TransactionError::Failed(cause)),
         }
     }
 
     /// Commits what was done, or takes it back.
-    pub(in crate::adapters::mongodb) async fn end(mut self, done: Result<(), Stumble>) -> Result<(), Stumble> {
+    pub(in crate::adapters::mongodb) async fn end(
+        mut self,
+        done: Result<(), TransactionError>,
+    ) -> Result<(), TransactionError> {
         match done {
             Ok(()) => {
                 let committed = Session::step(self.session.commit_transaction()).await;
-                committed.map_err(|error| match Stumble::from(error) {
+                committed.map_err(|error| match TransactionError::from(error) {
                     // Only a commit that the server has refused as a whole is known not to count.
-                    Stumble::Conflict(cause) => Stumble::Conflict(cause),
-                    Stumble::Failed(cause) | Stumble::Doubt(cause) => Stumble::Doubt(cause),
-                    stumble @ (Stumble::Taken | Stumble::Overtaken) => stumble,
+                    TransactionError::Conflict(cause) => TransactionError::Conflict(cause),
+                    TransactionError::Failed(cause) | TransactionError::Doubt(cause) => TransactionError::Doubt(cause),
+                    error @ (TransactionError::Taken | TransactionError::Overtaken) => error,
                 })
             }
-            Err(stumble) => {
+            Err(error) => {
                 // The server has aborted it itself, most likely; if not, this lets others on at once.
                 drop(Session::step(self.session.abort_transaction()).await);
-                Err(stumble)
+                Err(error)
             }
         }
     }
 }
 
-impl From<Error> for Stumble {
+impl From<Error> for TransactionError {
     fn from(error: Error) -> Self {
         if error.contains_label(TRANSIENT_TRANSACTION_ERROR) {
             Self::Conflict(error.to_string())
@@ -174,13 +183,13 @@ impl From<Error> for Stumble {
     }
 }
 
-impl From<mongodb::bson::error::Error> for Stumble {
+impl From<mongodb::bson::error::Error> for TransactionError {
     fn from(error: mongodb::bson::error::Error) -> Self {
         Self::Failed(error.to_string())
     }
 }
 
-fn by_conversation(member: &Member) -> Result<Document, Stumble> {
+fn by_conversation(member: &Member) -> Result<Document, TransactionError> {
     let key = MemberKey::new(member.conversation_id, member.user_id);
     Ok(doc! {
         "q": {"_id": key, "conversation_id": key.conversation},
@@ -189,7 +198,7 @@ fn by_conversation(member: &Member) -> Result<Document, Stumble> {
     })
 }
 
-fn by_user(member: &Member) -> Result<Document, Stumble> {
+fn by_user(member: &Member) -> Result<Document, TransactionError> {
     let document = MembershipDocument::new(member);
     let key = document.key();
     Ok(doc! {

@@ -17,29 +17,29 @@ use futures_util::stream;
 use mongodb::bson::{RawDocumentBuf, serialize_to_raw_document_buf};
 
 use super::documents::{MessageDocument, revision};
-use super::line::{Line, Means, Pending, Standing};
 use super::membership::{Deed, Placed};
+use super::sequencing::{CommandKind, Line, Pending, Standing};
 use super::standing::Heads;
 use super::{head, membership};
+use crate::adapters::mongodb::abandoned_transactions::AbandonedTransactions;
 use crate::adapters::mongodb::command::Order;
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::conversations::transaction::{Establish, Stumble};
+use crate::adapters::mongodb::conversations::transaction::{ConversationWrite, TransactionError};
 use crate::adapters::mongodb::error::{Fault, Key};
-use crate::adapters::mongodb::orphans::Vigil;
-use crate::adapters::mongodb::patience::{Backoff, Deadline};
+use crate::adapters::mongodb::retry::{Backoff, Deadline};
 use crate::adapters::mongodb::schema::MESSAGES;
-use crate::adapters::mongodb::{command, conversations, patience};
+use crate::adapters::mongodb::{command, conversations, retry};
 use crate::domain::conversation::Head;
 use crate::domain::id::ConversationId;
 use crate::domain::message::Message;
 use crate::ports::{Change, Outcome, RepositoryError};
 
 /// How many documents go in one command.
-const DOCUMENTS: usize = 512;
+const MAX_COMMAND_DOCUMENTS: usize = 512;
 /// How many bytes of documents go in one command.
-const BYTES: usize = 4 << 20;
+const MAX_COMMAND_BYTES: usize = 4 << 20;
 /// How many transactions run at once.
-const TRANSACTIONS: usize = 8;
+const MAX_CONCURRENT_COMMANDS: usize = 8;
 
 /// A batch on its way.
 pub(super) struct Commit<'a> {
@@ -95,9 +95,9 @@ impl<'a> Commit<'a> {
 
     /// Carries the batch out, and returns what came of each change, in order.
     pub(super) async fn run(mut self) -> Vec<Result<Outcome, RepositoryError>> {
-        let mut deadline = Deadline::after(patience::COMMIT);
+        let mut deadline = Deadline::after(retry::COMMIT_TIMEOUT);
         let mut backoff = Backoff::new();
-        let mut vigil = Vigil::begin();
+        let mut abandoned = AbandonedTransactions::begin();
         while self.open > 0 {
             let open = self.open;
             self.moved = false;
@@ -110,7 +110,7 @@ impl<'a> Commit<'a> {
                 }
             }
             if self.open < open {
-                deadline = Deadline::after(patience::COMMIT);
+                deadline = Deadline::after(retry::COMMIT_TIMEOUT);
             }
             if deadline.has_passed() {
                 let cause = self.cause.clone();
@@ -118,9 +118,9 @@ impl<'a> Commit<'a> {
             }
             if self.open < open || self.moved {
                 backoff.reset();
-                vigil.gets_on();
+                abandoned.progressed();
             } else {
-                vigil.is_held_up(self.connection).await;
+                abandoned.end_if_stalled(self.connection).await;
                 backoff.pause().await;
             }
         }
@@ -187,12 +187,12 @@ impl<'a> Commit<'a> {
     async fn offer_messages(&mut self) -> Result<(), RepositoryError> {
         let (mut offers, mut documents, mut bytes) = (Vec::new(), Vec::new(), 0);
         'lines: for (index, line) in self.lines.iter().enumerate() {
-            for (pending, head) in line.next(Means::Insert) {
+            for (pending, head) in line.next(CommandKind::Insert) {
                 let message = Message::clone(pending.change.message()).at(pending.position(head));
                 let document = MessageDocument::new(&message, head);
                 let document = serialize_to_raw_document_buf(&document).map_err(RepositoryError::internal)?;
                 bytes += document.as_bytes().len();
-                if documents.len() == DOCUMENTS || (bytes > BYTES && !documents.is_empty()) {
+                if documents.len() == MAX_COMMAND_DOCUMENTS || (bytes > MAX_COMMAND_BYTES && !documents.is_empty()) {
                     break 'lines;
                 }
                 offers.push(Offer { line: index, head });
@@ -207,11 +207,11 @@ impl<'a> Commit<'a> {
     async fn offer_revisions(&mut self) -> Result<(), RepositoryError> {
         let (mut offers, mut statements) = (Vec::new(), Vec::new());
         'lines: for (index, line) in self.lines.iter().enumerate() {
-            for (pending, head) in line.next(Means::Update) {
+            for (pending, head) in line.next(CommandKind::Update) {
                 let Change::Revise { message, terms, .. } = &pending.change else {
                     break;
                 };
-                if statements.len() == DOCUMENTS {
+                if statements.len() == MAX_COMMAND_DOCUMENTS {
                     break 'lines;
                 }
                 offers.push(Offer { line: index, head });
@@ -245,7 +245,11 @@ impl<'a> Commit<'a> {
         }
         let connection = self.connection;
         let send = |(offers, command)| async move { (offers, connection.write(command).await) };
-        let answers: Vec<_> = stream::iter(commands).map(send).buffered(TRANSACTIONS).collect().await;
+        let answers: Vec<_> = stream::iter(commands)
+            .map(send)
+            .buffered(MAX_CONCURRENT_COMMANDS)
+            .collect()
+            .await;
         for (offers, answer) in answers {
             self.conclude(&offers, answer);
         }
@@ -255,10 +259,13 @@ impl<'a> Commit<'a> {
     /// Carries out what touches more than messages, where that comes next.
     async fn offer_deeds(&mut self) {
         let deeds = self.lines.iter().enumerate().filter_map(|(index, line)| {
-            let pending = line.queue.front().filter(|next| next.means() == Means::Transaction)?;
+            let pending = line
+                .queue
+                .front()
+                .filter(|next| next.command_kind() == CommandKind::Transaction)?;
             let before = match (&pending.change, line.standing) {
                 (Change::Create { .. }, _) => Head::default(),
-                (_, Standing::At(head)) => line.next(Means::Transaction).next().map(|_| head)?,
+                (_, Standing::At(head)) => line.next(CommandKind::Transaction).next().map(|_| head)?,
                 (_, Standing::Unknown | Standing::Missing) => return None,
             };
             let head = pending.after(before);
@@ -266,24 +273,28 @@ impl<'a> Commit<'a> {
         });
         let connection = self.connection;
         let deeds: Vec<_> = deeds.map(|(offer, deed)| carry_out(connection, offer, deed)).collect();
-        let done: Vec<_> = stream::iter(deeds).buffered(TRANSACTIONS).collect().await;
+        let done: Vec<_> = stream::iter(deeds).buffered(MAX_CONCURRENT_COMMANDS).collect().await;
         for (offer, done) in done {
             match done {
                 Ok(()) => self.acknowledge(&offer),
-                Err(Stumble::Taken) => self.refuse(&offer, Fault::Duplicate(Key::Id)),
-                Err(Stumble::Overtaken) => self.refuse(&offer, Fault::Duplicate(Key::Field(String::new()))),
-                Err(Stumble::Conflict(cause)) => {
+                Err(TransactionError::Taken) => self.refuse(&offer, Fault::Duplicate(Key::Id)),
+                Err(TransactionError::Overtaken) => self.refuse(&offer, Fault::Duplicate(Key::Field(String::new()))),
+                Err(TransactionError::Conflict(cause)) => {
                     self.cause = cause;
                     self.forget(offer.line);
                 }
-                Err(Stumble::Doubt(cause)) => self.doubt(&[offer], cause),
-                Err(Stumble::Failed(cause)) => self.refuse(&offer, Fault::Lasting(cause)),
+                Err(TransactionError::Doubt(cause)) => self.doubt(&[offer], cause),
+                Err(TransactionError::Failed(cause)) => self.refuse(&offer, Fault::Lasting(cause)),
             }
         }
     }
 }
 
-async fn carry_out(connection: &Arc<Connection>, offer: Offer, deed: Deed<'_>) -> (Offer, Result<(), Stumble>) {
+async fn carry_out(
+    connection: &Arc<Connection>,
+    offer: Offer,
+    deed: Deed<'_>,
+) -> (Offer, Result<(), TransactionError>) {
     let done = membership::carry_out(connection, &deed).await;
     (offer, done)
 }
@@ -299,11 +310,13 @@ fn deed(pending: &Pending, before: Head) -> Option<Deed<'_>> {
     let (conversation, members) = match &pending.change {
         Change::Create {
             conversation, members, ..
-        } => (Establish::Made(conversation), members),
+        } => (ConversationWrite::Insert(conversation), members),
         Change::UpdateGroup {
             conversation, members, ..
         } => (
-            conversation.as_deref().map_or(Establish::Kept, Establish::Changed),
+            conversation
+                .as_deref()
+                .map_or(ConversationWrite::Keep, ConversationWrite::Replace),
             members,
         ),
         Change::Append { .. } | Change::Revise { .. } => return None,

@@ -24,7 +24,7 @@ pub(super) struct MessageDocument {
     conversation_id: Uuid,
     seq: i64,
     rev: i64,
-    /// All the numbers that it ever had, its present one last; the newest [`REVS`] of them.
+    /// All the numbers that it ever had, its present one last; the newest [`MAX_REVS`] of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     revs: Vec<i64>,
     ordinal: i64,
@@ -106,7 +106,7 @@ struct FingerprintDocument {
 
 /// How many of its numbers a message keeps taken. A server would have to have missed that many changes of one message,
 /// within the [time](super::standing) for which it trusts what it remembers, to give one out again.
-const REVS: i32 = 4096;
+const MAX_REVS: i32 = 4096;
 
 /// The fields that a revision removes where the new state has none.
 const OPTIONAL: [&str; 7] = [
@@ -268,7 +268,7 @@ pub(super) fn revision(message: &Message, terms: TermsChange, head: Head) -> Bso
             "seq": long(message.seq.0),
             "rev": long(message.rev.0),
         },
-        "u": {"$set": set, "$push": {"revs": {"$each": [rev], "$slice": -REVS}}},
+        "u": {"$set": set, "$push": {"revs": {"$each": [rev], "$slice": -MAX_REVS}}},
         "upsert": true,
     };
     if let (false, Ok(update)) = (unset.is_empty(), statement.get_document_mut("u")) {

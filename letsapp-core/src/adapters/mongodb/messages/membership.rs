@@ -8,7 +8,7 @@ use mongodb::bson::serialize_to_raw_document_buf;
 use super::documents::MessageDocument;
 use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::conversations::transaction::{Establish, Stumble, Transaction};
+use crate::adapters::mongodb::conversations::transaction::{ConversationWrite, Transaction, TransactionError};
 use crate::adapters::mongodb::schema::MESSAGES;
 use crate::domain::conversation::Head;
 use crate::domain::id::UserId;
@@ -17,7 +17,7 @@ use crate::domain::message::Message;
 
 /// What a transaction carries out.
 pub(super) struct Deed<'a> {
-    pub(super) conversation: Establish<'a>,
+    pub(super) conversation: ConversationWrite<'a>,
     pub(super) members: &'a [MemberChange],
     pub(super) succession: Option<Placed>,
     pub(super) message: Placed,
@@ -30,25 +30,25 @@ pub(super) struct Placed {
 }
 
 /// Carries out what a system message tells of, in one transaction.
-pub(super) async fn carry_out(connection: &Arc<Connection>, deed: &Deed<'_>) -> Result<(), Stumble> {
+pub(super) async fn carry_out(connection: &Arc<Connection>, deed: &Deed<'_>) -> Result<(), TransactionError> {
     let mut transaction = Transaction::begin(connection).await?;
     let done = tell(&mut transaction, deed).await;
     transaction.end(done).await
 }
 
-async fn tell(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<(), Stumble> {
-    transaction.establish(&deed.conversation).await?;
+async fn tell(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<(), TransactionError> {
+    transaction.write_conversation(&deed.conversation).await?;
     let told = deed.succession.iter().chain([&deed.message]);
     let documents = told
         .map(|told| serialize_to_raw_document_buf(&MessageDocument::new(&told.message, told.head)))
         .collect::<Result<Vec<_>, _>>()?;
     transaction.write(command::insert(MESSAGES, documents)).await?;
     let members = members_after(transaction, deed).await?;
-    transaction.enrol(&members).await
+    transaction.upsert_members(&members).await
 }
 
 /// Works out the records of those whom the deed concerns.
-async fn members_after(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<Vec<Member>, Stumble> {
+async fn members_after(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<Vec<Member>, TransactionError> {
     let message = &deed.message.message;
     let conversation_id = message.conversation_id;
     let users: Vec<UserId> = deed.members.iter().map(MemberChange::user_id).collect();

@@ -1,18 +1,18 @@
 //! Messages: the one way in, [`commit`], and the reads. The collection `messages`.
 
-mod answers;
+mod command_replies;
 mod commit;
 mod content;
 mod documents;
 pub(super) mod head;
 mod history;
-mod line;
-mod lookup;
+mod lookups;
 pub(super) mod membership;
 mod search;
+mod sequencing;
 mod standing;
-mod tally;
 mod tokens;
+mod unread;
 
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ impl MessageRepository for MongoMessages {
         id: MessageId,
     ) -> Result<Option<Message>, RepositoryError> {
         let key = MessageKey::new(conversation_id, id);
-        let found = lookup::by_key(&self.connection, &[key]).await?;
+        let found = lookups::by_key(&self.connection, &[key]).await?;
         Ok(found.into_values().next())
     }
 
@@ -105,10 +105,10 @@ impl MessageRepository for MongoMessages {
     }
 
     async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
-        tally::count_unread(&self.connection, spans).await
+        unread::count_unread(&self.connection, spans).await
     }
 
     async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError> {
-        tally::senders(&self.connection, span).await
+        unread::senders(&self.connection, span).await
     }
 }

@@ -6,18 +6,18 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A single step, a read or a write of one document, is given up after this long.
-pub(super) const STEP: Duration = Duration::from_secs(8);
-/// A server that is not found within this long is not there. An election takes longer: see [`COMMIT`].
-pub(super) const SELECTION: Duration = Duration::from_secs(3);
+pub(super) const STEP_TIMEOUT: Duration = Duration::from_secs(8);
+/// A server that is not found within this long is not there. An election takes longer: see [`COMMIT_TIMEOUT`].
+pub(super) const SERVER_SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
 /// A write waits this long for a majority.
-pub(super) const MAJORITY: Duration = Duration::from_secs(5);
+pub(super) const MAJORITY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A write command may take this long; longer, and something in the database is in its way.
-pub(super) const WRITE: Duration = Duration::from_secs(4);
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(4);
 /// A batch of changes of which none gets on is offered again for this long: a primary that dies is replaced within ten
 /// seconds or so.
-pub(super) const COMMIT: Duration = Duration::from_secs(15);
+pub(super) const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 /// What holds a number or an id, but is not to be seen yet, is waited for this long.
-pub(super) const UNSEEN: Duration = Duration::from_secs(5);
+pub(super) const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The end of somebody's patience.
 #[derive(Clone, Copy, Debug)]
@@ -38,21 +38,21 @@ impl Deadline {
 pub(super) struct Backoff(Duration);
 
 impl Backoff {
-    const FIRST: Duration = Duration::from_millis(1);
-    const LONGEST: Duration = Duration::from_millis(250);
+    const FIRST_PAUSE: Duration = Duration::from_millis(1);
+    const MAX_PAUSE: Duration = Duration::from_millis(250);
 
     pub(super) const fn new() -> Self {
-        Self(Self::FIRST)
+        Self(Self::FIRST_PAUSE)
     }
 
     pub(super) const fn reset(&mut self) {
-        self.0 = Self::FIRST;
+        self.0 = Self::FIRST_PAUSE;
     }
 
     #[expect(clippy::disallowed_methods, reason = "the database's clock can't be asked to ring")]
     pub(super) async fn pause(&mut self) {
         tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(Self::LONGEST);
+        self.0 = (self.0 * 2).min(Self::MAX_PAUSE);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::adapters::mongodb::patience::{Deadline, UNSEEN};
+use crate::adapters::mongodb::retry::{Deadline, VISIBILITY_TIMEOUT};
 use crate::domain::conversation::Head;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq};
 use crate::domain::message::Position;
@@ -52,7 +52,7 @@ pub(super) enum Refused {
 
 /// By what kind of command a change is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Means {
+pub(super) enum CommandKind {
     Insert,
     Update,
     Transaction,
@@ -71,14 +71,14 @@ impl Line {
 
     /// Returns the changes that come next, can be carried out by these means, and were decided on what still holds,
     /// each with where it takes the conversation.
-    pub(super) fn next(&self, means: Means) -> impl Iterator<Item = (&Pending, Head)> {
+    pub(super) fn next(&self, kind: CommandKind) -> impl Iterator<Item = (&Pending, Head)> {
         let mut head = match self.standing {
             Standing::At(head) => Some(head),
             Standing::Unknown | Standing::Missing => None,
         };
         self.queue.iter().map_while(move |pending| {
             let before = head?;
-            if pending.means() != means
+            if pending.command_kind() != kind
                 || pending.fence().is_some_and(|fence| fence != before.fence)
                 || pending.base() > before.rev
             {
@@ -140,7 +140,7 @@ impl Line {
 
     /// Notes that something which can't be seen is in the way.
     pub(super) fn waits(&mut self) {
-        self.unseen.get_or_insert_with(|| Deadline::after(UNSEEN));
+        self.unseen.get_or_insert_with(|| Deadline::after(VISIBILITY_TIMEOUT));
     }
 
     /// Notes that nothing is in the way.
@@ -163,17 +163,17 @@ impl Pending {
         }
     }
 
-    pub(super) const fn means(&self) -> Means {
+    pub(super) const fn command_kind(&self) -> CommandKind {
         match &self.change {
-            Change::Append { .. } => Means::Insert,
-            Change::Revise { .. } => Means::Update,
+            Change::Append { .. } => CommandKind::Insert,
+            Change::Revise { .. } => CommandKind::Update,
             Change::UpdateGroup {
                 conversation: None,
                 members,
                 succession: None,
                 ..
-            } if members.is_empty() => Means::Insert,
-            Change::UpdateGroup { .. } | Change::Create { .. } => Means::Transaction,
+            } if members.is_empty() => CommandKind::Insert,
+            Change::UpdateGroup { .. } | Change::Create { .. } => CommandKind::Transaction,
         }
     }
 
@@ -312,28 +312,28 @@ mod tests {
             Standing::At(head(4, 9, 3, 1)),
             [append(1), append(1), tell(1), append(1), append(6)],
         );
-        let next: Vec<_> = line.next(Means::Insert).map(|(_, head)| head).collect();
+        let next: Vec<_> = line.next(CommandKind::Insert).map(|(_, head)| head).collect();
         assert_eq!(next, [head(5, 10, 4, 1), head(6, 11, 5, 1), head(7, 12, 5, 7)]);
     }
 
     #[test]
     fn one_command_ends_where_the_next_kind_begins() {
         let line = line(Standing::At(head(4, 9, 3, 1)), [append(1), revise(2, 1), append(1)]);
-        assert_eq!(line.next(Means::Insert).count(), 1);
-        assert_eq!(line.next(Means::Update).count(), 0);
+        assert_eq!(line.next(CommandKind::Insert).count(), 1);
+        assert_eq!(line.next(CommandKind::Update).count(), 0);
     }
 
     #[test]
     fn nothing_is_offered_where_it_is_not_known_where_the_conversation_stands() {
         for standing in [Standing::Unknown, Standing::Missing] {
-            assert_eq!(line(standing, [append(0)]).next(Means::Insert).count(), 0);
+            assert_eq!(line(standing, [append(0)]).next(CommandKind::Insert).count(), 0);
         }
     }
 
     #[test]
     fn a_revision_never_takes_a_number_that_its_message_may_have_had() {
         let line = line(Standing::At(head(4, 9, 3, 1)), [revise(10, 1)]);
-        assert_eq!(line.next(Means::Update).count(), 0);
+        assert_eq!(line.next(CommandKind::Update).count(), 0);
         assert!(line.is_behind());
     }
 

@@ -8,7 +8,7 @@ use mongodb::options::{FindOptions, Hint};
 
 use super::commit::Commit;
 use super::documents::{MessageDocument, MessageKey};
-use super::line::{Line, Pending, Refused, Standing};
+use super::sequencing::{Line, Pending, Refused, Standing};
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::conversations;
 use crate::adapters::mongodb::schema::MESSAGES;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use mongodb::error::Result as DriverResult;
 
 use super::commit::{Commit, Offer};
-use super::line::{Line, Means, Refused, Standing};
+use super::sequencing::{CommandKind, Line, Refused, Standing};
 use crate::adapters::mongodb::error::{Fault, Key, Refusal, Reply, is_refusal};
 use crate::domain::id::Rev;
 use crate::ports::{Outcome, RepositoryError};
@@ -75,7 +75,7 @@ impl Commit<'_> {
                 self.cause = cause;
                 self.forget(offer.line);
             }
-            Fault::Lasting(cause) if pending.means() == Means::Update => {
+            Fault::Lasting(cause) if pending.command_kind() == CommandKind::Update => {
                 pending.refused = Some(Refused::Invalid(cause));
             }
             Fault::Lasting(cause) => {
