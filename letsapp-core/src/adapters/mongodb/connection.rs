@@ -149,7 +149,8 @@ impl Connection {
         &self.database
     }
 
-    /// Returns the `admin` database, for commands about the server itself. `$currentOp` accepts no read concern but local.
+    /// Returns the `admin` database, for commands about the server itself. `$currentOp` accepts no read concern but
+    /// local.
     pub(super) fn admin(&self) -> Database {
         let concern = DatabaseOptions::builder().read_concern(ReadConcern::local()).build();
         self.client.database_with_options("admin", concern)
@@ -388,7 +389,12 @@ pub(super) fn write_concern() -> WriteConcern {
 /// Runs a step with a time limit. A step that is given up may have been carried out nevertheless; the driver closes
 /// its connection.
 pub(super) async fn timed<T>(limit: Duration, step: impl IntoFuture<Output = DriverResult<T>>) -> DriverResult<T> {
-    let silence = || Error::from(io::Error::new(io::ErrorKind::TimedOut, "the server did not answer in time"));
+    let silence = || {
+        Error::from(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the server did not answer in time",
+        ))
+    };
     tokio::time::timeout(limit, step.into_future())
         .await
         .unwrap_or_else(|_| Err(silence()))

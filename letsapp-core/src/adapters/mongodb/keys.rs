@@ -63,7 +63,9 @@ impl KeyRepository for MongoKeys {
             if self.connection.insert(KEYS, &document).await?.is_some() {
                 // Another server has inserted its key, which reads show once a majority has it.
                 if deadline.has_passed() {
-                    return Err(RepositoryError::unavailable("the key of another server is not readable yet"));
+                    return Err(RepositoryError::unavailable(
+                        "the key of another server is not readable yet",
+                    ));
                 }
                 backoff.pause().await;
             }

@@ -63,7 +63,10 @@ impl Backoff {
     }
 
     /// Sleeps, and doubles the next pause up to the longest.
-    #[expect(clippy::disallowed_methods, reason = "waits for the database, which has no clock to inject")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "waits for the database, which has no clock to inject"
+    )]
     pub(super) async fn pause(&mut self) {
         tokio::time::sleep(self.0).await;
         self.0 = (self.0 * 2).min(Self::MAX_PAUSE);

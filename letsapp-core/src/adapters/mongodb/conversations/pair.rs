@@ -1,4 +1,4 @@
-//! Making the one conversation of a pair.
+//! Creation of direct conversations, of which each pair of users has at most one.
 
 use std::sync::Arc;
 
@@ -13,7 +13,10 @@ use crate::domain::member::Member;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Creation, RepositoryError};
 
-/// Makes the direct conversation of a pair, or finds it.
+/// Creates the direct conversation of a pair, or returns the existing one.
+///
+/// # Errors
+/// [`RepositoryError::Unavailable`] if neither succeeds within [`retry::COMMIT_TIMEOUT`].
 pub(super) async fn create(
     connection: &Arc<Connection>,
     conversation: Conversation,
@@ -23,10 +26,12 @@ pub(super) async fn create(
     let deadline = Deadline::after(retry::COMMIT_TIMEOUT);
     let mut backoff = Backoff::new();
     let mut abandoned = AbandonedTransactions::begin();
+    // Whether an earlier attempt may have been carried out without a reply.
     let mut in_doubt = false;
     loop {
         let found = read(connection, &[conversation.id]).await?.pop();
         if let Some(found) = found {
+            // After an attempt in doubt, an equal conversation is taken for the one that the attempt created.
             return Ok(if in_doubt && found == conversation {
                 Creation::Created(found)
             } else {
@@ -42,7 +47,7 @@ pub(super) async fn create(
             }
             Err(TransactionError::Conflict(cause)) => cause,
             Err(TransactionError::Taken | TransactionError::Overtaken) => {
-                "its id is taken by what can't be seen yet".to_owned()
+                "another server has created it, but it is not readable yet".to_owned()
             }
         };
         if deadline.has_passed() {
@@ -53,6 +58,7 @@ pub(super) async fn create(
     }
 }
 
+/// Creates the conversation and its two members in one transaction.
 async fn try_create(
     connection: &Arc<Connection>,
     conversation: &Conversation,

@@ -1,5 +1,4 @@
-//! What changes more than one document: a transaction, so that a conversation, its system messages and both copies of its
-//! members change together.
+//! Transactions, by which a conversation, its system messages and both copies of its members change together.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,38 +20,46 @@ use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::Member;
 use crate::ports::RepositoryError;
 
-/// Why a transaction was not, or may not have been, carried out.
+/// Reason for which a transaction was not, or may not have been, carried out.
 #[derive(Debug)]
 pub(in crate::adapters::mongodb) enum TransactionError {
-    /// The id of what it makes is taken.
+    /// The id of the new conversation or message is taken.
     Taken,
-    /// Its numbers are taken.
+    /// Another server has taken its `seq` or `rev`.
     Overtaken,
-    /// Another one changes the same documents; nothing was done.
+    /// Temporary failure, such as another transaction that changes the same documents; nothing was done.
     Conflict(String),
-    /// It is not known whether it was carried out.
+    /// No reply says whether it was carried out.
     Doubt(String),
-    /// It never will be.
+    /// Permanent failure; nothing was done.
     Failed(String),
 }
 
-/// What becomes of the conversation itself.
+/// Write of a transaction to the conversation's own document.
 pub(in crate::adapters::mongodb) enum ConversationWrite<'a> {
-    Made(&'a Conversation),
-    Changed(&'a Conversation),
-    Kept,
+    /// Inserts a new conversation.
+    Insert(&'a Conversation),
+    /// Replaces the conversation by its new state.
+    Replace(&'a Conversation),
+    /// Leaves the conversation as it is.
+    Keep,
 }
 
-/// What is written here is there wholly or not at all.
+/// A transaction under way. Its writes take effect together, or not at all, when it [ends](Self::end).
 pub(in crate::adapters::mongodb) struct Transaction<'a> {
     connection: &'a Connection,
     session: Session,
 }
 
 impl<'a> Transaction<'a> {
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// [`TransactionError::Conflict`] if the store is closed or no server is found.
     pub(in crate::adapters::mongodb) async fn begin(connection: &'a Arc<Connection>) -> Result<Self, TransactionError> {
         let unavailable = |error: RepositoryError| TransactionError::Conflict(error.to_string());
         let mut session = connection.session().await.map_err(unavailable)?;
+        // A snapshot, so that all reads of the transaction show the same moment.
         session
             .start_transaction()
             .read_concern(ReadConcern::snapshot())
@@ -61,7 +68,10 @@ impl<'a> Transaction<'a> {
         Ok(Self { connection, session })
     }
 
-    /// Writes the conversation.
+    /// Writes the conversation's own document.
+    ///
+    /// # Errors
+    /// [`TransactionError`], as for [`write`](Self::write).
     pub(in crate::adapters::mongodb) async fn write_conversation(
         &mut self,
         conversation: &ConversationWrite<'_>,
@@ -80,7 +90,10 @@ impl<'a> Transaction<'a> {
         self.write(command).await
     }
 
-    /// Reads the records of those of the users who have one.
+    /// Returns the memberships of those of the users who have one, present or former.
+    ///
+    /// # Errors
+    /// [`TransactionError`] if the query fails.
     pub(in crate::adapters::mongodb) async fn records(
         &mut self,
         conversation_id: ConversationId,
@@ -111,7 +124,10 @@ impl<'a> Transaction<'a> {
             .collect()
     }
 
-    /// Writes both copies of members' records.
+    /// Inserts or updates both copies of the members.
+    ///
+    /// # Errors
+    /// [`TransactionError`], as for [`write`](Self::write).
     pub(in crate::adapters::mongodb) async fn upsert_members(
         &mut self,
         members: &[Member],
@@ -126,7 +142,11 @@ impl<'a> Transaction<'a> {
         self.write(command::update(MEMBERSHIPS, by_user, Order::Kept)?).await
     }
 
-    /// Runs a command of it.
+    /// Runs a write command within the transaction.
+    ///
+    /// # Errors
+    /// [`TransactionError`] if the server refuses the command or one of its documents, or does not answer. The
+    /// transaction must then be [ended](Self::end) with this error.
     pub(in crate::adapters::mongodb) async fn write(
         &mut self,
         command: RawDocumentBuf,
@@ -147,7 +167,10 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Commits what was done, or takes it back.
+    /// Commits the transaction if `done` is `Ok`, and aborts it otherwise.
+    ///
+    /// # Errors
+    /// The error in `done`, or [`TransactionError::Conflict`] or [`TransactionError::Doubt`] if the commit fails.
     pub(in crate::adapters::mongodb) async fn end(
         mut self,
         done: Result<(), TransactionError>,
@@ -156,14 +179,16 @@ impl<'a> Transaction<'a> {
             Ok(()) => {
                 let committed = Session::step(self.session.commit_transaction()).await;
                 committed.map_err(|error| match TransactionError::from(error) {
-                    // Only a commit that the server has refused as a whole is known not to count.
+                    // Only the label of a transient transaction error proves that the commit did not take effect. Any
+                    // other error may follow after it did, so it counts as doubt.
                     TransactionError::Conflict(cause) => TransactionError::Conflict(cause),
                     TransactionError::Failed(cause) | TransactionError::Doubt(cause) => TransactionError::Doubt(cause),
                     error @ (TransactionError::Taken | TransactionError::Overtaken) => error,
                 })
             }
             Err(error) => {
-                // The server has aborted it itself, most likely; if not, this lets others on at once.
+                // After most errors the server has aborted it already. If not, this releases its locks at once; a failure
+                // does no harm, because MongoDB ends the transaction later.
                 drop(Session::step(self.session.abort_transaction()).await);
                 Err(error)
             }
@@ -189,6 +214,7 @@ impl From<mongodb::bson::error::Error> for TransactionError {
     }
 }
 
+/// Builds the upsert of the copy in the conversation's shard.
 fn by_conversation(member: &Member) -> Result<Document, TransactionError> {
     let key = MemberKey::new(member.conversation_id, member.user_id);
     Ok(doc! {
@@ -198,6 +224,7 @@ fn by_conversation(member: &Member) -> Result<Document, TransactionError> {
     })
 }
 
+/// Builds the upsert of the copy in the user's shard.
 fn by_user(member: &Member) -> Result<Document, TransactionError> {
     let document = MembershipDocument::new(member);
     let key = document.key();
