@@ -11,9 +11,9 @@ use serde::Serialize;
 /// Order in which the server carries out the statements of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    /// One after the other; the command stops at the first statement that is refused.
+    /// In the order given; the command stops at the first statement that is refused.
     Kept,
-    /// Any order, possibly in parallel; a refused statement does not stop the others.
+    /// In any order, possibly in parallel; a refused statement does not stop the others.
     Any,
 }
 

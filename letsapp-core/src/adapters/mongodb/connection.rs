@@ -26,7 +26,7 @@ use super::retry;
 use super::retry::{Backoff, Deadline};
 use crate::ports::{BoxError, RepositoryError};
 
-/// Why the store could not be opened.
+/// Reason for which the store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The address is not a valid MongoDB connection string.

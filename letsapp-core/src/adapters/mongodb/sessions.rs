@@ -44,7 +44,7 @@ struct SessionDocument {
     previous: Option<Binary>,
 }
 
-/// One generation of a session's refresh token, embedded in a session.
+/// Generation of a session's refresh token, embedded in a session.
 #[derive(Debug, Serialize, Deserialize)]
 struct GenerationDocument {
     number: i64,

@@ -59,8 +59,8 @@ impl ConversationRepository for MongoConversations {
     }
 
     async fn rosters(&self, ids: &[ConversationId]) -> Result<Vec<Roster>, RepositoryError> {
-        // The fence is read first, so that the members are no older than it. If they are newer, a change decided on them
-        // is refused as outdated, which costs a retry; the other way round it would be wrongly accepted.
+        // The fence is read first, so that the members are no older. If they are newer, a change decided on them is
+        // refused as outdated, which costs a retry; the other way round it would be wrongly accepted.
         let heads: HashMap<_, _> = self.heads(ids).await?.into_iter().collect();
         let (conversations, mut members) = tokio::try_join!(self.find(ids), self.members_in(ids))?;
         let roster = |conversation: Conversation| {

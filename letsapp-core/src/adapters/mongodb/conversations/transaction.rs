@@ -187,8 +187,8 @@ impl<'a> Transaction<'a> {
                 })
             }
             Err(error) => {
-                // After most errors the server has aborted it already. If not, this releases its locks at once; a failure
-                // does no harm, because MongoDB ends the transaction later.
+                // After most errors the server has aborted it already. If not, this releases its locks at once; a
+                // failure does no harm, because MongoDB ends the transaction later.
                 drop(Session::step(self.session.abort_transaction()).await);
                 Err(error)
             }

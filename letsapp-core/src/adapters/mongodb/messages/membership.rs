@@ -1,4 +1,4 @@
-//! What touches more than a message: the conversation itself, or its members.
+//! Changes that touch more than a message: the conversation itself, or its members. Each is one transaction.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,27 +15,38 @@ use crate::domain::id::UserId;
 use crate::domain::member::{Member, MemberChange};
 use crate::domain::message::Message;
 
-/// What a transaction carries out.
+/// A change of a group, or the creation of one, as one transaction carries it out.
 pub(super) struct Deed<'a> {
+    /// Write to the conversation's own document.
     pub(super) conversation: ConversationWrite<'a>,
+    /// Changes of members.
     pub(super) members: &'a [MemberChange],
+    /// System message about a new owner, right before `message`.
     pub(super) succession: Option<Placed>,
+    /// System message about the change.
     pub(super) message: Placed,
 }
 
-/// A new message with its place and numbers, and where it takes the conversation.
+/// A new message with its numbers assigned.
 pub(super) struct Placed {
+    /// Message with `seq`, `rev` and `ordinal`.
     pub(super) message: Message,
+    /// Head of the conversation after the message.
     pub(super) head: Head,
 }
 
-/// Carries out what a system message tells of, in one transaction.
+/// Carries out a change and writes its system messages, in one transaction.
+///
+/// # Errors
+/// [`TransactionError`] if the transaction was not, or may not have been, committed.
 pub(super) async fn carry_out(connection: &Arc<Connection>, deed: &Deed<'_>) -> Result<(), TransactionError> {
     let mut transaction = Transaction::begin(connection).await?;
     let done = tell(&mut transaction, deed).await;
     transaction.end(done).await
 }
 
+/// Writes everything within the transaction. The messages come before the members, because their unique numbers decide
+/// early whether another server was faster.
 async fn tell(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<(), TransactionError> {
     transaction.write_conversation(&deed.conversation).await?;
     let told = deed.succession.iter().chain([&deed.message]);
@@ -47,7 +58,8 @@ async fn tell(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<(), 
     transaction.upsert_members(&members).await
 }
 
-/// Works out the records of those whom the deed concerns.
+/// Works out the new records of the members that the change concerns. Changes without effect, such as removing a former
+/// member, are left out.
 async fn members_after(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<Vec<Member>, TransactionError> {
     let message = &deed.message.message;
     let conversation_id = message.conversation_id;

@@ -1,4 +1,4 @@
-//! Messages: the one way in, [`commit`], and the reads. The collection `messages`.
+//! Messages, on the collection `messages`: all writes go through [`commit`]; the other modules read.
 
 mod command_replies;
 mod commit;
@@ -28,14 +28,16 @@ use crate::domain::search::{Hit, Search};
 use crate::domain::window::{Span, Window};
 use crate::ports::{Change, MessageRepository, Outcome, Range, RepositoryError};
 
-/// The collection `messages`.
+/// Message repository on the collection `messages`.
 #[derive(Debug)]
 pub(super) struct MongoMessages {
     connection: Arc<Connection>,
+    /// Newest known head of each conversation that this server writes to.
     heads: Heads,
 }
 
-/// While the server writes one batch, the next one fills up; with a third, batches only get smaller.
+/// Number of commits under way at once. While the server writes one batch, the next one fills; a third only makes the
+/// batches smaller.
 const LANES: usize = 2;
 
 impl MongoMessages {
