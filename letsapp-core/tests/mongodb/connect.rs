@@ -1,4 +1,4 @@
-//! What can be wrong at the start, and the one line that says so.
+//! Connecting: refused servers, addresses and databases, and the one-line errors for them.
 
 use letsapp_core::adapters::mongodb::{ConnectError, MongoStore};
 use letsapp_testkit::free_port;
@@ -9,6 +9,7 @@ use mongodb::bson::doc;
 use crate::world::{documents, open};
 use letsapp_core::ports::Repositories;
 
+/// Connects, expects an error, and returns its text after checking that it is one line.
 async fn refusal(uri: &str) -> String {
     let line = MongoStore::connect(uri)
         .await
@@ -19,7 +20,7 @@ async fn refusal(uri: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_no_replica_set_is_refused_with_the_commands_that_make_it_one() {
+async fn a_standalone_server_is_refused_with_the_commands_that_make_it_a_replica_set() {
     let Some(server) = Standalone::start() else { return };
     let line = refusal(&server.uri().unique_database_uri()).await;
     assert!(
@@ -29,14 +30,14 @@ async fn a_server_that_is_no_replica_set_is_refused_with_the_commands_that_make_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_there_is_told_in_one_line() {
+async fn an_unreachable_server_is_reported_in_one_line() {
     let host = format!("127.0.0.1:{}", free_port());
     let line = refusal(&format!("mongodb://{host}/letsapp?replicaSet=letsapp")).await;
     assert!(line.contains(&host), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_is_none_is_told_in_one_line() {
+async fn an_address_that_is_not_valid_is_reported_in_one_line() {
     refusal("mongodb://").await;
 }
 
@@ -74,7 +75,7 @@ async fn servers_that_start_at_the_same_time_make_one_schema() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_that_is_not_as_it_should_be_is_refused_by_the_server() {
+async fn the_server_refuses_documents_that_miss_required_fields() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     open(&uri).await.close().await;
@@ -90,6 +91,7 @@ async fn a_document_that_is_not_as_it_should_be_is_refused_by_the_server() {
         let collection = documents(&uri, collection).await;
         let refused = collection.insert_one(doc! {"v": 1}).await;
         assert!(
+            // 121 is MongoDB's DocumentValidationFailure.
             refused.is_err_and(|error| error.to_string().contains("121")),
             "{}",
             collection.name()

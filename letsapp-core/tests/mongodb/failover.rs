@@ -1,4 +1,6 @@
-//! The primary is killed while all are writing.
+//! Failover: the primary is killed while two servers write.
+//!
+//! Every acknowledged message must be stored afterwards, exactly once and at the acknowledged place.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,18 +20,22 @@ use tokio::task::JoinSet;
 
 use crate::world::{append, audit, close, commit_one, direct, edit, text, two};
 
+/// Number of conversations, each written to by both servers.
 const CONVERSATIONS: u64 = 6;
+/// Number of times that the primary is killed.
 const KILLS: usize = 2;
 
-/// How far a writer has come.
+/// Progress of all writers together.
 #[derive(Default)]
 struct Progress {
+    /// Set by the test when the writers are to stop.
     stop: AtomicBool,
+    /// Number of messages acknowledged so far.
     acknowledged: AtomicUsize,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_is_acknowledged_outlives_the_primary_and_nothing_is_there_twice() {
+async fn acknowledged_messages_survive_a_failover_and_are_stored_once() {
     let Some(mongodb) = ReplicaSet::of(3) else { return };
     let uri = mongodb.uri().unique_database_uri();
     let stores = two(&uri).await;
@@ -44,6 +50,7 @@ async fn what_is_acknowledged_outlives_the_primary_and_nothing_is_there_twice() 
             writers.spawn(write(Arc::clone(store), *id, Arc::clone(&progress)));
         }
     }
+    // Waits for more acknowledgements, so that writes are under way before, during and after each failover.
     let go_on = async |by: usize| {
         let goal = progress.acknowledged.load(Ordering::SeqCst) + by;
         until(Duration::from_secs(60), async || {
@@ -83,7 +90,8 @@ async fn what_is_acknowledged_outlives_the_primary_and_nothing_is_there_twice() 
     close(stores).await;
 }
 
-/// Sends one message after the other, each until it is acknowledged, and edits every third.
+/// Sends messages one after the other, each until it is acknowledged, and edits every third. Returns the acknowledged
+/// positions.
 async fn write(store: Arc<MongoStore>, id: ConversationId, progress: Arc<Progress>) -> Vec<(MessageId, Position)> {
     let mut acknowledged = Vec::new();
     while !progress.stop.load(Ordering::SeqCst) {
@@ -103,7 +111,7 @@ async fn write(store: Arc<MongoStore>, id: ConversationId, progress: Arc<Progres
     acknowledged
 }
 
-/// Offers a message until it is acknowledged, as a client does.
+/// Retries a message until it is acknowledged, as a client does.
 async fn persist(store: &MongoStore, message: &Message) -> Message {
     loop {
         match commit_one(store, append(message.clone(), Seq::ZERO)).await {
@@ -115,12 +123,13 @@ async fn persist(store: &MongoStore, message: &Message) -> Message {
     }
 }
 
-/// Offers an edit until the message has it.
+/// Retries an edit until the message has it.
 async fn revise(store: &MongoStore, mut message: Message) {
     loop {
         match commit_one(store, edit(&message, "edited", Seq::ZERO)).await {
             Ok(Outcome::Committed(_)) => return,
             Err(RepositoryError::Unavailable(_)) => {}
+            // An earlier attempt may have been carried out without a reply, so the stored message decides.
             Ok(Outcome::Outdated) => match store.messages().find_by_id(message.conversation_id, message.id).await {
                 Ok(Some(stored)) if stored.body() == "edited" => return,
                 Ok(stored) => message = stored.expect("it was acknowledged"),

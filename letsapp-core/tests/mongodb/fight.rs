@@ -1,4 +1,4 @@
-//! Two servers that write to the same conversations.
+//! Contention: two servers write to the same conversations at the same time.
 
 use std::sync::Arc;
 
@@ -12,21 +12,26 @@ use tokio::task::JoinSet;
 
 use crate::world::{addition, append, audit, close, commit_one, create_group, direct, edit, head, text, two, user_id};
 
+/// Number of writers on each server.
 const WRITERS: u64 = 3;
+/// Number of batches of one writer.
 const ROUNDS: u64 = 12;
+/// Number of conversations, each written to by all writers.
 const CONVERSATIONS: u64 = 5;
-/// Messages of one writer in one conversation in one batch.
+/// Number of messages of one writer in one conversation in one batch.
 const BURST: u64 = 3;
 
-/// What one writer was told is committed.
+/// Committed messages and revisions of one writer, by the outcomes that it received.
 #[derive(Default)]
 struct Ledger {
+    /// Messages in order of sending, each in its newest state.
     messages: Vec<Message>,
+    /// Number of committed edits.
     revisions: u64,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_servers_messages_and_edits_nothing_is_lost_doubled_or_left_out() {
+async fn messages_and_edits_of_two_servers_are_stored_once_and_without_gaps() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let stores = two(&uri).await;
@@ -63,7 +68,7 @@ async fn of_two_servers_messages_and_edits_nothing_is_lost_doubled_or_left_out()
     close(stores).await;
 }
 
-/// Writes to all conversations in each batch, and edits what it has written before.
+/// Writes to all conversations in each batch, and edits half of the messages of the batch before.
 async fn write(store: Arc<MongoStore>, conversations: Vec<ConversationId>, writer: u64) -> Ledger {
     let mut ledger = Ledger::default();
     for round in 0..ROUNDS {
@@ -86,7 +91,7 @@ async fn write(store: Arc<MongoStore>, conversations: Vec<ConversationId>, write
         let outcomes = store.messages().commit(changes).await;
         for (n, (change, outcome)) in offered.iter().zip(outcomes).enumerate() {
             let Ok(Outcome::Committed(position)) = outcome else {
-                panic!("nobody else touches this one's messages: {outcome:?}");
+                panic!("no other writer changes these messages: {outcome:?}");
             };
             let message = Message::clone(change.message()).at(position);
             match n.checked_sub(appended) {
@@ -102,7 +107,7 @@ async fn write(store: Arc<MongoStore>, conversations: Vec<ConversationId>, write
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_servers_changes_of_members_each_is_carried_out_once_and_whole() {
+async fn changes_of_members_by_two_servers_are_each_carried_out_once_and_as_a_whole() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let stores = two(&uri).await;
@@ -143,13 +148,14 @@ async fn of_two_servers_changes_of_members_each_is_carried_out_once_and_whole() 
         assert_eq!(
             memberships,
             [(id, seq, 1)],
-            "they read from the message that tells of them"
+            "members read from the message about their joining"
         );
     }
     close(stores).await;
 }
 
-/// Adds members one after the other, and decides again whenever somebody else was quicker.
+/// Adds members one after the other, and decides again whenever the fence has moved. Returns the `seq` at which each
+/// joined.
 async fn add(store: Arc<MongoStore>, id: ConversationId, newcomers: Vec<u64>) -> Vec<(ConversationId, u64, Seq)> {
     let mut joined = Vec::new();
     for newcomer in newcomers {
@@ -166,7 +172,7 @@ async fn add(store: Arc<MongoStore>, id: ConversationId, newcomers: Vec<u64>) ->
     joined
 }
 
-/// Sends messages meanwhile.
+/// Sends messages while members are added, each with the fence of the moment.
 async fn talk(store: Arc<MongoStore>, id: ConversationId) -> Vec<(ConversationId, u64, Seq)> {
     for n in 0..20 {
         let message = text(id, 0, &format!("message {n}"));

@@ -1,6 +1,6 @@
-//! What only the MongoDB store promises, tried out on real replica sets.
+//! Tests of the MongoDB store on real replica sets, beyond the contract that all stores share.
 
-#![allow(clippy::print_stdout, reason = "the counts of a run are for whoever reads the log")]
+#![allow(clippy::print_stdout, reason = "the counts of a run belong in the log")]
 
 mod connect;
 mod failover;

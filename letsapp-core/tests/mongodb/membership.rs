@@ -1,4 +1,4 @@
-//! A change of membership, cut off at any point.
+//! Changes of membership that are cut off at any point by a crash of the server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,12 +12,13 @@ use tokio::sync::Notify;
 use crate::world::{addition, audit, commit_one, create_group, head, open, open_with, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_members_that_is_cut_off_anywhere_is_done_wholly_or_not_at_all() {
+async fn a_change_of_members_that_is_cut_off_is_carried_out_as_a_whole_or_not_at_all() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let watcher = open(&uri).await;
     let group = create_group(&watcher, 1).await;
     let mut newcomers = Vec::new();
+    // Each round cuts the change off at a later command.
     for cut in 1..=8 {
         let (sent, reached) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let (count, reach) = (Arc::clone(&sent), Arc::clone(&reached));
@@ -33,6 +34,7 @@ async fn a_change_of_members_that_is_cut_off_anywhere_is_done_wholly_or_not_at_a
         sent.store(0, Ordering::SeqCst);
         let newcomer = 100 + cut as u64;
         newcomers.push(newcomer);
+        // Drops the commit as soon as its n-th command is sent.
         tokio::select! {
             biased;
             () = reached.notified() => {}
@@ -40,7 +42,7 @@ async fn a_change_of_members_that_is_cut_off_anywhere_is_done_wholly_or_not_at_a
         }
         store.close().await;
     }
-    // Another one gets through, whatever was left behind.
+    // A later change succeeds in spite of the transactions left behind.
     let fence = head(&watcher, group).await.fence;
     commit_one(&watcher, addition(group, 99, fence))
         .await

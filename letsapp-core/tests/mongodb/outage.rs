@@ -1,4 +1,4 @@
-//! MongoDB is away for a while.
+//! Outages: MongoDB does not answer for a while, or the store is closed.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use letsapp_testkit::until;
 use crate::world::{append, audit, commit_one, direct, land, open, text};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silent_server_is_unavailable_and_all_goes_on_when_it_is_back() {
+async fn operations_fail_while_the_server_is_silent_and_succeed_when_it_answers_again() {
     let Some(mongodb) = ReplicaSet::of(1) else { return };
     let uri = mongodb.uri().unique_database_uri();
     let store = open(&uri).await;
@@ -33,7 +33,7 @@ async fn a_silent_server_is_unavailable_and_all_goes_on_when_it_is_back() {
 
     mongodb.resume(node);
     until(Duration::from_secs(30), async || store.ping().await.is_ok()).await;
-    // The server may have found the command in its socket, and carried it out.
+    // The resumed server may have read the command from its socket and carried it out.
     let again = commit_one(&store, append(meanwhile.clone(), Seq::ZERO)).await;
     assert!(
         matches!(again, Ok(Outcome::Committed(_) | Outcome::Duplicate(_))),
@@ -47,7 +47,7 @@ async fn a_silent_server_is_unavailable_and_all_goes_on_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_store_is_unavailable() {
+async fn operations_on_a_closed_store_fail_as_unavailable() {
     let Some(server) = letsapp_testkit::mongodb::shared() else {
         return;
     };

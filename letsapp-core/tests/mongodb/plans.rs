@@ -1,4 +1,4 @@
-//! How the server finds what is asked for.
+//! Query plans: the store's queries use the indexes as intended.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use mongodb::event::command::CommandEvent;
 use crate::world::{append, direct, open_with, text};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn heads_of_many_conversations_take_one_look_at_the_index_each() {
+async fn reading_heads_looks_at_one_index_entry_per_conversation() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let (store, heard) = overheard(&uri).await;
@@ -45,7 +45,7 @@ async fn heads_of_many_conversations_take_one_look_at_the_index_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_looks_at_what_has_its_longest_word_in_the_conversations_that_it_names() {
+async fn a_search_reads_only_the_messages_with_its_longest_word_in_its_conversations() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let (store, heard) = overheard(&uri).await;
@@ -56,7 +56,8 @@ async fn a_search_looks_at_what_has_its_longest_word_in_the_conversations_that_i
         let changes = (0..50).map(|n| append(text(id, 1, words(n)), Seq::ZERO));
         let outcomes = store.messages().commit(changes.collect()).await;
         assert!(outcomes.iter().all(Result::is_ok));
-        // Of half of them the first message is not seen, which must not lead the server away from the words.
+        // In half of the conversations the first message is hidden. Such a window must not make the server use another
+        // index than that of the tokens.
         within.push(Scope {
             conversation_id: id,
             windows: vec![Window {
@@ -93,7 +94,7 @@ async fn a_search_looks_at_what_has_its_longest_word_in_the_conversations_that_i
     store.close().await;
 }
 
-/// Opens the store, and keeps the last aggregation that it asks for.
+/// Opens the store, and records the last aggregation that it sends.
 async fn overheard(uri: &str) -> (MongoStore, Arc<Mutex<Option<Document>>>) {
     let heard: Arc<Mutex<Option<Document>>> = Arc::default();
     let hear = Arc::clone(&heard);
@@ -107,7 +108,7 @@ async fn overheard(uri: &str) -> (MongoStore, Arc<Mutex<Option<Document>>>) {
     (store.await, heard)
 }
 
-/// Returns how the server carries out an aggregation of messages that it was asked for.
+/// Returns the server's execution statistics for a recorded aggregation on `messages`.
 async fn explained(uri: &str, asked: &Document) -> Bson {
     let mut query = doc! {"aggregate": "messages", "cursor": {}};
     for field in ["pipeline", "hint"] {
@@ -121,6 +122,7 @@ async fn explained(uri: &str, asked: &Document) -> Bson {
     Bson::Document(database.run_command(explain).await.expect("it can be explained"))
 }
 
+/// Tells whether a plan has a field of this value at any depth.
 fn holds(plan: &Bson, field: &str, value: &Bson) -> bool {
     match plan {
         Bson::Document(document) => {
@@ -131,6 +133,7 @@ fn holds(plan: &Bson, field: &str, value: &Bson) -> bool {
     }
 }
 
+/// Returns the first number under a field's name, at any depth.
 fn number(plan: &Bson, field: &str) -> Option<i64> {
     match plan {
         Bson::Document(document) => {

@@ -1,4 +1,4 @@
-//! A retry that comes in through another server while the first attempt is still under way.
+//! Retries that reach another server while the first attempt is still under way.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ async fn a_retry_waits_for_a_first_attempt_that_no_majority_has_yet() {
 
     let primary = mongodb.await_primary().await;
     let secondaries: Vec<Node> = mongodb.nodes().into_iter().filter(|node| *node != primary).collect();
-    // The primary would step down after a second without them, so they come back before that.
+    // Without a majority the primary steps down after a second, so the secondaries are resumed before that.
     secondaries.iter().for_each(|node| mongodb.pause(*node));
     let first = tokio::spawn({
         let (here, message) = (Arc::clone(&here), message.clone());
@@ -39,7 +39,7 @@ async fn a_retry_waits_for_a_first_attempt_that_no_majority_has_yet() {
         async move { commit_one(&there, append(message, Seq::ZERO)).await }
     });
     let early = tokio::time::timeout(Duration::from_millis(300), &mut second).await;
-    assert!(early.is_err(), "nobody can know yet: {early:?}");
+    assert!(early.is_err(), "the outcome cannot be known yet: {early:?}");
     secondaries.iter().for_each(|node| mongodb.resume(*node));
 
     let first = first.await.expect("it does not panic");

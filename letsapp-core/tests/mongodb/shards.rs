@@ -1,4 +1,4 @@
-//! On a sharded cluster, what does not name its shard key asks every shard.
+//! Sharding: queries and writes name their shard key, because without it a sharded cluster asks every shard.
 
 use std::sync::{Arc, Mutex};
 
@@ -24,7 +24,7 @@ use crate::world::{
     addition, append, at, commit_one, create_group, direct, edit, head, land, open_with, text, user_id,
 };
 
-/// The field that says where a document lives.
+/// Returns the shard key of a collection; `None` for collections that are not sharded.
 fn shard_key(collection: &str) -> Option<&'static str> {
     match collection {
         "messages" | "members" => Some("conversation_id"),
@@ -59,7 +59,7 @@ async fn every_query_on_the_hot_path_names_its_shard_key() {
     store.close().await;
 }
 
-/// Goes all ways that are gone often.
+/// Calls the methods that are used often, so that their commands are recorded.
 async fn walk(store: &MongoStore) {
     let (group, chat) = (create_group(store, 1).await, direct(store, 1, 2).await);
     let first = land(store, append(text(chat, 1, "first"), Seq::ZERO)).await;
@@ -177,7 +177,7 @@ async fn walk(store: &MongoStore) {
         .expect("the store is there");
 }
 
-/// Lists and blocks, and looks both up.
+/// Adds, blocks and looks up a contact.
 async fn edge(store: &MongoStore) {
     let contacts = store.contacts();
     let (owner_id, user_id) = (user_id(1), user_id(2));
@@ -206,7 +206,7 @@ async fn edge(store: &MongoStore) {
     contacts.forget(owner_id).await.expect("the store is there");
 }
 
-/// Returns the parts of a command that do not say on which shard they are to be carried out.
+/// Returns the filters and documents of a command that do not name their shard key, and counts all of them in `judged`.
 fn scattered(command: &Document, judged: &mut usize) -> Vec<Bson> {
     let Some((name, Bson::String(collection))) = command.iter().next() else {
         return Vec::new();
@@ -223,13 +223,13 @@ fn scattered(command: &Document, judged: &mut usize) -> Vec<Bson> {
         "delete" => array("deletes").iter().map(|delete| inner(delete, "q")).collect(),
         "findAndModify" => vec![document("query").into()],
         "aggregate" => vec![inner(&array("pipeline")[0], "$match")],
-        other => panic!("nobody has thought about `{other}`"),
+        other => panic!("no rule for the command `{other}`"),
     };
     *judged += filters.len();
     filters.into_iter().filter(|filter| !names(filter, key)).collect()
 }
 
-/// Tells whether a filter holds the field to one value, or to some; each of its branches, if it has several.
+/// Tells whether a filter restricts the field to one or several values, in each branch of an `$or` if it has one.
 fn names(filter: &Bson, key: &str) -> bool {
     let Bson::Document(filter) = filter else { return false };
     let pinned = match filter.get(key) {
@@ -242,6 +242,7 @@ fn names(filter: &Bson, key: &str) -> bool {
     pinned || branches.is_some_and(|branches| branches.iter().all(|branch| names(branch, key)))
 }
 
+/// Returns a field of a document, or null.
 fn inner(document: &Bson, field: &str) -> Bson {
     let document = document.as_document().expect("it is a document");
     document.get(field).cloned().unwrap_or(Bson::Null)

@@ -1,4 +1,4 @@
-//! A server that remembers what is no longer so.
+//! Stale heads: a server whose remembered head is older than the present one.
 
 use letsapp_core::domain::id::{Rev, Seq};
 use letsapp_core::ports::Outcome;
@@ -7,14 +7,14 @@ use letsapp_testkit::mongodb::shared;
 use crate::world::{append, audit, close, commit_one, direct, edit, land, text, two};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_number_that_a_message_has_moved_on_from_is_never_given_out_again() {
+async fn a_number_that_a_message_had_before_is_never_assigned_again() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let stores = two(&uri).await;
     let [here, there] = &stores;
     let id = direct(here, 1, 2).await;
     let first = land(here, append(text(id, 1, "first"), Seq::ZERO)).await;
-    // From here on this server remembers that the conversation stands at rev 2.
+    // From here on the second server remembers rev 2 as the head.
     let second = land(there, append(text(id, 1, "second"), Seq::ZERO)).await;
 
     let mut moving = first;

@@ -1,4 +1,4 @@
-//! Stores, people and messages to try things on, and the check that a conversation is whole.
+//! Helpers of the tests: stores, ids, conversations and messages, and the audit of a conversation's numbers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,12 +29,12 @@ use mongodb::options::ClientOptions;
 use mongodb::{Client, Collection};
 use uuid::Uuid;
 
-/// Opens the store on a database.
+/// Opens a store on a database.
 pub(crate) async fn open(uri: &str) -> MongoStore {
     MongoStore::connect(uri).await.expect("the replica set takes us")
 }
 
-/// Opens the store, and hears of every command that it sends and of every answer.
+/// Opens a store, and calls `hear` with the driver's event for every command sent and every reply.
 pub(crate) async fn open_with(uri: &str, hear: impl Fn(CommandEvent) + Send + Sync + 'static) -> MongoStore {
     let mut options = ClientOptions::parse(uri).await.expect("the kit's addresses are valid");
     options.command_event_handler = Some(EventHandler::callback(hear));
@@ -43,28 +43,30 @@ pub(crate) async fn open_with(uri: &str, hear: impl Fn(CommandEvent) + Send + Sy
         .expect("the replica set takes us")
 }
 
-/// Returns the documents themselves, as the driver sees them.
+/// Returns a collection through the plain driver, without the store.
 pub(crate) async fn documents(uri: &str, collection: &str) -> Collection<Document> {
     let client = Client::with_uri_str(uri).await.expect("the kit's addresses are valid");
     let database = client.default_database().expect("the address names a database");
     database.collection(collection)
 }
 
+/// Returns the id of the n-th user.
 pub(crate) fn user_id(n: u64) -> UserId {
     UserId::from_uuid(scattered(n, 1))
 }
 
-/// Returns an id that no other call returns.
+/// Returns a new message id in each call.
 pub(crate) fn fresh_message_id() -> MessageId {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     MessageId::from_uuid(scattered(NEXT.fetch_add(1, Ordering::Relaxed), 2))
 }
 
+/// Returns the id of the n-th group.
 pub(crate) fn group_id(n: u64) -> ConversationId {
     ConversationId::from_uuid(scattered(n, 3))
 }
 
-/// Makes the direct conversation of two.
+/// Creates the direct conversation of two users, or finds it.
 pub(crate) async fn direct(store: &MongoStore, a: u64, b: u64) -> ConversationId {
     let (low, high) = (user_id(a).min(user_id(b)), user_id(a).max(user_id(b)));
     let conversation = Conversation {
@@ -84,7 +86,7 @@ pub(crate) async fn direct(store: &MongoStore, a: u64, b: u64) -> ConversationId
     id
 }
 
-/// Makes a group of user 0 as its owner.
+/// Creates the n-th group, with user 0 as its owner and only member.
 pub(crate) async fn create_group(store: &MongoStore, n: u64) -> ConversationId {
     let message = Message {
         content: Content::System(SystemEvent::GroupCreated {
@@ -102,6 +104,7 @@ pub(crate) async fn create_group(store: &MongoStore, n: u64) -> ConversationId {
     group_id(n)
 }
 
+/// Returns the n-th group, without storing it.
 fn group(n: u64) -> Conversation {
     Conversation {
         id: group_id(n),
@@ -117,7 +120,7 @@ fn group(n: u64) -> Conversation {
     }
 }
 
-/// Makes a message with an id of its own.
+/// Returns a text message with a new id.
 pub(crate) fn text(conversation_id: ConversationId, sender: u64, body: &str) -> Message {
     Message {
         conversation_id,
@@ -142,12 +145,13 @@ pub(crate) fn text(conversation_id: ConversationId, sender: u64, body: &str) -> 
     }
 }
 
+/// Returns the change that appends a message.
 pub(crate) fn append(message: Message, fence: Seq) -> Change {
     let message = Arc::new(message);
     Change::Append { message, fence }
 }
 
-/// Makes an edit of a message as it stands.
+/// Returns the change that edits a message, computed from the given state.
 pub(crate) fn edit(message: &Message, body: &str, fence: Seq) -> Change {
     Change::Revise {
         message: Arc::new(Message {
@@ -160,7 +164,7 @@ pub(crate) fn edit(message: &Message, body: &str, fence: Seq) -> Change {
     }
 }
 
-/// Makes the addition of a member to a group.
+/// Returns the change that adds a member to a group.
 pub(crate) fn addition(conversation_id: ConversationId, newcomer: u64, fence: Seq) -> Change {
     let message = Message {
         content: Content::System(SystemEvent::MembersAdded {
@@ -177,13 +181,14 @@ pub(crate) fn addition(conversation_id: ConversationId, newcomer: u64, fence: Se
     }
 }
 
+/// Commits one change and returns its outcome.
 pub(crate) async fn commit_one(store: &MongoStore, change: Change) -> Result<Outcome, RepositoryError> {
     let mut outcomes = store.messages().commit(vec![change]).await;
     assert_eq!(outcomes.len(), 1, "one outcome for one change");
     outcomes.remove(0)
 }
 
-/// Commits a change that nothing stands against, and returns its message where it landed.
+/// Commits a change that must succeed, and returns its message with the numbers assigned.
 pub(crate) async fn land(store: &MongoStore, change: Change) -> Message {
     let message = Message::clone(change.message());
     match commit_one(store, change).await {
@@ -192,13 +197,14 @@ pub(crate) async fn land(store: &MongoStore, change: Change) -> Message {
     }
 }
 
+/// Reads the head of a conversation.
 pub(crate) async fn head(store: &MongoStore, id: ConversationId) -> Head {
     let heads = store.conversations().heads(&[id]).await.expect("the store is there");
     heads.first().map(|(_, head)| *head).unwrap_or_default()
 }
 
-/// Reads a whole conversation, and checks that it is whole: `seq` without a gap, each `ordinal` right, the head at the
-/// end of both counts, and every `rev` taken by exactly one message, for ever.
+/// Reads a whole conversation and checks its numbers: `seq` has no gap, every `ordinal` is right, the head has the
+/// highest of both, and every `rev` was assigned to exactly one message. Returns the history.
 pub(crate) async fn audit(store: &MongoStore, uri: &str, id: ConversationId) -> Vec<Message> {
     let messages = store.messages();
     let everything = [Window::WHOLE];
@@ -231,7 +237,7 @@ pub(crate) async fn audit(store: &MongoStore, uri: &str, id: ConversationId) -> 
     history
 }
 
-/// Returns all numbers that changes of a conversation ever had.
+/// Returns every `rev` that the messages of a conversation ever had.
 async fn revs(uri: &str, id: ConversationId) -> Vec<u64> {
     let messages = documents(uri, "messages").await;
     let filter = doc! {"conversation_id": mongodb::bson::Uuid::from_bytes(*id.as_bytes())};
@@ -246,22 +252,24 @@ async fn revs(uri: &str, id: ConversationId) -> Vec<u64> {
     revs
 }
 
+/// Returns a time, in milliseconds after a fixed moment.
 pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_795_338_000_000 + millis)
 }
 
-/// Two stores on one database, as two servers have them.
+/// Opens two stores on one database, as two servers would.
 pub(crate) async fn two(uri: &str) -> [Arc<MongoStore>; 2] {
     [Arc::new(open(uri).await), Arc::new(open(uri).await)]
 }
 
+/// Closes stores.
 pub(crate) async fn close(stores: impl IntoIterator<Item = Arc<MongoStore>>) {
     for store in stores {
         store.close().await;
     }
 }
 
-/// Makes an id that says nothing of its neighbours.
+/// Returns the n-th id of a kind. Consecutive ids are far apart in order, so that no test passes by their order.
 fn scattered(n: u64, kind: u64) -> Uuid {
     Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ kind, (kind << 48) | n)
 }

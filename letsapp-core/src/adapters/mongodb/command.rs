@@ -1,41 +1,44 @@
-//! Write commands, as raw BSON: what `insert_many` does, without encoding every document twice, and with the server's
-//! whole answer.
+//! Write commands as raw BSON.
+//!
+//! The driver's `insert_many` encodes every document twice and hides parts of the server's reply. Raw commands avoid
+//! both.
 
 use mongodb::bson::error::Result;
 use mongodb::bson::raw::RawArrayBuf;
 use mongodb::bson::{Document, RawDocumentBuf, cstr, doc, rawdoc, serialize_to_raw_document_buf};
 use serde::Serialize;
 
-/// Whether a command stops at the first document that is refused.
+/// Order in which the server carries out the statements of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    /// It does.
+    /// In the order given; the command stops at the first statement that is refused.
     Kept,
-    /// It doesn't, and the server may take them in any order.
+    /// In any order, possibly in parallel; a refused statement does not stop the others.
     Any,
 }
 
-/// Makes an `insert` command of documents.
+/// Builds an ordered `insert` command of several documents.
 pub(super) fn insert(collection: &str, documents: impl IntoIterator<Item = RawDocumentBuf>) -> RawDocumentBuf {
     let mut command = rawdoc! {"insert": collection, "ordered": true};
     command.append(cstr!("documents"), documents.into_iter().collect::<RawArrayBuf>());
     command
 }
 
-/// Makes an `insert` command of one value.
+/// Builds an `insert` command of one value.
 pub(super) fn insert_one(collection: &str, value: &impl Serialize) -> Result<RawDocumentBuf> {
     Ok(insert(collection, [serialize_to_raw_document_buf(value)?]))
 }
 
-/// Makes a `delete` command of all that a filter selects.
+/// Builds a `delete` command for all documents that a filter selects.
 pub(super) fn delete(collection: &str, filter: &Document) -> Result<RawDocumentBuf> {
     let mut command = rawdoc! {"delete": collection};
+    // A limit of 0 deletes all that match; the protocol allows only 0 and 1.
     let statement = RawDocumentBuf::try_from(&doc! {"q": filter, "limit": 0})?;
     command.append(cstr!("deletes"), RawArrayBuf::from_iter([statement]));
     Ok(command)
 }
 
-/// Makes an `update` command of statements.
+/// Builds an `update` command of statements such as `{q: …, u: …}`.
 pub(super) fn update(
     collection: &str,
     statements: impl IntoIterator<Item = Document>,

@@ -1,4 +1,4 @@
-//! The connection to the database, with the concerns and limits that everything here relies on.
+//! Connection to the database, with the read and write concerns and the time limits that the whole adapter relies on.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -22,67 +22,70 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use super::error::{Fault, Key, Reply, is_passing};
-use super::patience;
-use super::patience::{Backoff, Deadline};
+use super::retry;
+use super::retry::{Backoff, Deadline};
 use crate::ports::{BoxError, RepositoryError};
 
-/// Why the store could not be opened.
+/// Reason for which the store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The address is not one.
+    /// The address is not a valid MongoDB connection string.
     #[error("the MongoDB address is not valid: {0}")]
     Address(#[source] BoxError),
-    /// Nobody answers there.
+    /// No server answered at the address.
     #[error("MongoDB at {hosts} can't be reached: {cause}")]
     Unreachable {
-        /// Who was asked.
+        /// Hosts of the address, separated by commas.
         hosts: String,
-        /// What went wrong.
+        /// Error of the driver.
         #[source]
         cause: BoxError,
     },
-    /// It is a single server that keeps no log of what it writes, so nothing can be acknowledged by a majority.
+    /// The server is a standalone server. Without a replication log there is no majority to acknowledge a write.
     #[error(
         "MongoDB at {hosts} is neither a replica set nor a sharded cluster; to make it a replica set, restart it with \
          `mongod --replSet rs0 …`, then run `mongosh --eval 'rs.initiate()'`"
     )]
     Standalone {
-        /// Who was asked.
+        /// Hosts of the address, separated by commas.
         hosts: String,
     },
-    /// The collections could not be made, or are not as this version needs them.
+    /// The collections or indexes could not be created, or differ from the ones that this version needs.
     #[error("the MongoDB database `{database}` can't be used: {cause}")]
     Schema {
-        /// Which database.
+        /// Name of the database.
         database: String,
-        /// What is wrong with it.
+        /// Error of the server, which names the collection or index.
         #[source]
         cause: BoxError,
     },
 }
 
 impl ConnectError {
+    /// Wraps the driver's error about an address or its options.
     pub(super) fn address(cause: Error) -> Self {
         Self::Address(cause.into())
     }
 }
 
-/// The database, and what this instance knows of its time.
+/// Client for one database, with the newest operation time that this server has seen.
 #[derive(Clone)]
 pub(super) struct Connection {
     client: Client,
     database: Database,
-    /// The newest operation time that this instance was told. Reads ask for nothing older, so that after a failover
-    /// the new primary does not show less than the old one has acknowledged.
+    /// Newest operation time in any reply of the server, packed by [`pack`]; 0 before the first. Reads ask for nothing
+    /// older, so that after a failover the new primary does not show less than the old one has acknowledged.
     seen: Arc<AtomicU64>,
+    /// Whether the store is closed. Readers are operations under way, so that taking the write lock waits for them.
     closed: Arc<RwLock<bool>>,
+    /// Pass of an [admitted](Self::admit) connection, shared by all its steps.
     pass: Option<Arc<Pass>>,
 }
 
-/// Holds the store open.
+/// Keeps the store open while held: a read lock on `Connection::closed`.
 type Pass = OwnedRwLockReadGuard<bool>;
 
-/// The right to ask the database something, as long as the store is open.
+/// A causally consistent session of the driver, which keeps the store open while it lives.
 pub(super) struct Session {
     session: ClientSession,
     seen: Arc<AtomicU64>,
@@ -90,12 +93,17 @@ pub(super) struct Session {
 }
 
 impl Connection {
-    /// Connects, and refuses a server that can't keep our promises.
+    /// Connects, and refuses a server that can't acknowledge writes by a majority.
+    ///
+    /// # Errors
+    /// [`ConnectError`] if the options are not valid, no server answers, or the server is standalone.
     pub(super) async fn open(mut options: ClientOptions, default_database: &str) -> Result<Self, ConnectError> {
         options.app_name = Some(APP_NAME.to_owned());
+        // Enough for the parallel commands of the commit lanes and for reads beside them; the driver's default of 10
+        // would make reads queue behind commits. An address may set another size.
         options.max_pool_size.get_or_insert(64);
-        options.connect_timeout = Some(patience::SELECTION);
-        options.server_selection_timeout = Some(patience::SELECTION);
+        options.connect_timeout = Some(retry::SERVER_SELECTION_TIMEOUT);
+        options.server_selection_timeout = Some(retry::SERVER_SELECTION_TIMEOUT);
         options.read_concern = Some(ReadConcern::majority());
         options.write_concern = Some(write_concern());
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
@@ -112,7 +120,7 @@ impl Connection {
 
         let client = Client::with_options(options).map_err(ConnectError::address)?;
         let admin = client.database("admin");
-        let hello = match timed(patience::STEP, admin.run_command(doc! {"hello": 1})).await {
+        let hello = match timed(retry::STEP_TIMEOUT, admin.run_command(doc! {"hello": 1})).await {
             Ok(hello) => hello,
             Err(cause) => {
                 client.shutdown().immediate(true).await;
@@ -122,6 +130,7 @@ impl Connection {
                 });
             }
         };
+        // A member of a replica set names its set, and a router of a sharded cluster says `isdbgrid`.
         if !hello.contains_key("setName") && hello.get_str("msg").ok() != Some("isdbgrid") {
             client.shutdown().immediate(true).await;
             return Err(ConnectError::Standalone { hosts });
@@ -135,21 +144,27 @@ impl Connection {
         })
     }
 
+    /// Returns the database that holds the collections.
     pub(super) const fn database(&self) -> &Database {
         &self.database
     }
 
-    /// Returns the database that commands about the server itself go to.
+    /// Returns the `admin` database, for commands about the server itself. `$currentOp` accepts no read concern but
+    /// local.
     pub(super) fn admin(&self) -> Database {
         let concern = DatabaseOptions::builder().read_concern(ReadConcern::local()).build();
         self.client.database_with_options("admin", concern)
     }
 
+    /// Returns a collection of the database.
     pub(super) fn collection<D: Send + Sync>(&self, name: &str) -> Collection<D> {
         self.database.collection(name)
     }
 
-    /// Returns the connection with the right to finish a task of several steps, even if the store is closed meanwhile.
+    /// Returns the connection with a pass for a task of several steps, so that closing the store waits for the task.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Unavailable`] if the store is closed.
     pub(super) async fn admit(&self) -> Result<Arc<Self>, RepositoryError> {
         let pass = self.pass().await?;
         Ok(Arc::new(Self {
@@ -158,8 +173,10 @@ impl Connection {
         }))
     }
 
+    /// Returns a pass: the connection's own if it has one, else a new one unless the store is closed.
     async fn pass(&self) -> Result<Arc<Pass>, RepositoryError> {
         if let Some(pass) = &self.pass {
+            // A second read lock would deadlock with a close that waits in between: tokio's lock queues fairly.
             return Ok(Arc::clone(pass));
         }
         let pass = Arc::clone(&self.closed).read_owned().await;
@@ -169,7 +186,11 @@ impl Connection {
         Ok(Arc::new(pass))
     }
 
-    /// Opens a session: every read and every single write has one, so that it sees all that came before it.
+    /// Opens a session that reads nothing older than the newest operation time seen. Every read and every single write
+    /// uses one.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Unavailable`] if the store is closed or no server is found.
     pub(super) async fn session(&self) -> Result<Session, RepositoryError> {
         let pass = self.pass().await?;
         let mut session = self.client.start_session().causal_consistency(true).await?;
@@ -183,7 +204,10 @@ impl Connection {
         })
     }
 
-    /// Reads documents, in one query.
+    /// Reads the documents that a filter selects, in one query.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the query fails or takes longer than [`retry::STEP_TIMEOUT`].
     pub(super) async fn find<D>(
         &self,
         collection: &str,
@@ -197,14 +221,17 @@ impl Connection {
         let query = async {
             let collection = self.collection::<D>(collection);
             let mut options = options;
-            options.batch_size.get_or_insert(BATCH);
+            options.batch_size.get_or_insert(CURSOR_BATCH_SIZE);
             let found = collection.find(filter).with_options(options).session(&mut *session);
             found.await?.stream(&mut session).try_collect().await
         };
-        Ok(timed(patience::STEP, query).await?)
+        Ok(timed(retry::STEP_TIMEOUT, query).await?)
     }
 
-    /// Reads what a pipeline makes of a collection.
+    /// Reads the documents that an aggregation pipeline returns.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the query fails or takes longer than [`retry::STEP_TIMEOUT`].
     pub(super) async fn aggregate<D>(
         &self,
         collection: &str,
@@ -215,7 +242,7 @@ impl Connection {
         D: DeserializeOwned + Send + Sync,
     {
         let mut session = self.session().await?;
-        options.batch_size.get_or_insert(BATCH);
+        options.batch_size.get_or_insert(CURSOR_BATCH_SIZE);
         let query = async {
             let collection = self.collection::<Document>(collection);
             let made = collection.aggregate(pipeline).with_type::<D>().with_options(options);
@@ -225,24 +252,31 @@ impl Connection {
                 .try_collect()
                 .await
         };
-        Ok(timed(patience::STEP, query).await?)
+        Ok(timed(retry::STEP_TIMEOUT, query).await?)
     }
 
-    /// Writes several documents in one command, once; of an [admitted](Self::admit) connection. An error leaves it unknown whether it was carried out.
+    /// Sends a write command once, without retries; for an [admitted](Self::admit) connection.
+    ///
+    /// # Errors
+    /// The driver's error. Unless it is a refusal, the command may have been carried out nevertheless.
     pub(super) async fn write(&self, mut command: RawDocumentBuf) -> DriverResult<Reply> {
         command.append(
             cstr!("writeConcern"),
-            rawdoc! {"w": "majority", "j": true, "wtimeout": millis(patience::MAJORITY)},
+            rawdoc! {"w": "majority", "j": true, "wtimeout": millis(retry::MAJORITY_TIMEOUT)},
         );
-        command.append(cstr!("maxTimeMS"), millis(patience::WRITE));
-        let answer = timed(patience::STEP, self.database.run_raw_command(command)).await?;
+        command.append(cstr!("maxTimeMS"), millis(retry::WRITE_TIMEOUT));
+        // Without a session, which a single write does not need; its operation time is noted below.
+        let answer = timed(retry::STEP_TIMEOUT, self.database.run_raw_command(command)).await?;
         if let Ok(time) = answer.get_timestamp("operationTime") {
             saw(&self.seen, time);
         }
         Reply::read(&RawDocumentBuf::try_from(&answer)?)
     }
 
-    /// Adds one document; or returns the unique key that another one has.
+    /// Inserts one document, or returns the unique key that another document already has.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] for any failure but a duplicate key.
     pub(super) async fn insert(
         &self,
         collection: &str,
@@ -260,9 +294,13 @@ impl Connection {
         }
     }
 
-    /// Writes what may be written twice, until it is acknowledged.
+    /// Sends an idempotent write command until a majority acknowledges it.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Internal`] if the server refuses it for good, [`RepositoryError::Unavailable`] if it is not
+    /// acknowledged within [`retry::COMMIT_TIMEOUT`].
     pub(super) async fn persist(&self, command: RawDocumentBuf) -> Result<(), RepositoryError> {
-        let deadline = Deadline::after(patience::COMMIT);
+        let deadline = Deadline::after(retry::COMMIT_TIMEOUT);
         let mut backoff = Backoff::new();
         loop {
             let failure = match self.write(command.clone()).await {
@@ -285,7 +323,7 @@ impl Connection {
         }
     }
 
-    /// Waits for what has begun, and lets go of the connections.
+    /// Closes the store: waits for operations under way, then closes the driver's connections. Later operations fail.
     pub(super) async fn close(&self) {
         let mut closed = self.closed.write().await;
         if !*closed {
@@ -304,9 +342,9 @@ impl fmt::Debug for Connection {
 }
 
 impl Session {
-    /// Runs one step in the time that a step has.
+    /// Runs one step within [`retry::STEP_TIMEOUT`].
     pub(super) async fn step<T>(step: impl IntoFuture<Output = DriverResult<T>>) -> DriverResult<T> {
-        timed(patience::STEP, step).await
+        timed(retry::STEP_TIMEOUT, step).await
     }
 }
 
@@ -326,29 +364,37 @@ impl DerefMut for Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        // On drop, so that no path out of an operation forgets to note the time.
         if let Some(time) = self.session.operation_time() {
             saw(&self.seen, time);
         }
     }
 }
 
-/// What the database is told that we are.
+/// Application name that MongoDB shows for this client's connections and sessions.
 pub(super) const APP_NAME: &str = "letsapp";
-/// How many documents one answer of the server holds at most.
-const BATCH: u32 = 4096;
+/// Maximum number of documents per reply of a query. Larger than any roster, so that nearly every query takes one round
+/// trip; the server's default for the first reply is 101.
+const CURSOR_BATCH_SIZE: u32 = 4096;
 
-/// What every write waits for.
+/// Returns the write concern of every write: the journal of a majority.
 pub(super) fn write_concern() -> WriteConcern {
     WriteConcern::builder()
         .w(Acknowledgment::Majority)
         .journal(true)
-        .w_timeout(patience::MAJORITY)
+        .w_timeout(retry::MAJORITY_TIMEOUT)
         .build()
 }
 
-/// Gives a step up after a while. Whether it was carried out is then not known; its connection is closed.
+/// Runs a step with a time limit. A step that is given up may have been carried out nevertheless; the driver closes
+/// its connection.
 pub(super) async fn timed<T>(limit: Duration, step: impl IntoFuture<Output = DriverResult<T>>) -> DriverResult<T> {
-    let silence = || Error::from(io::Error::new(io::ErrorKind::TimedOut, "the server is silent"));
+    let silence = || {
+        Error::from(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the server did not answer in time",
+        ))
+    };
     tokio::time::timeout(limit, step.into_future())
         .await
         .unwrap_or_else(|_| Err(silence()))
@@ -358,14 +404,17 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Raises the newest operation time seen; an older time changes nothing.
 fn saw(seen: &AtomicU64, time: Timestamp) {
     seen.fetch_max(pack(time), Ordering::AcqRel);
 }
 
+/// Packs an operation time into one integer of the same order, so that a plain atomic can hold the maximum.
 fn pack(time: Timestamp) -> u64 {
     u64::from(time.time) << 32 | u64::from(time.increment)
 }
 
+/// Unpacks an operation time; `None` for 0, before any was seen.
 fn unpack(packed: u64) -> Option<Timestamp> {
     let low = |half: u64| u32::try_from(half & u64::from(u32::MAX)).expect("32 bits are left");
     (packed != 0).then(|| Timestamp {

@@ -1,4 +1,4 @@
-//! Contacts and blocks: a document for each from one user to another, in the shard of the one who has it.
+//! Contacts and blocks: one document for each pair of an owner and another user, in the owner's shard.
 
 use std::sync::Arc;
 
@@ -11,25 +11,28 @@ use serde::{Deserialize, Serialize};
 use super::connection::{Connection, Session};
 use super::error::duplicate_of;
 use super::fields::{Id, Keyed, VERSION, date, limited, moment};
-use super::patience::{Backoff, Deadline, UNSEEN};
+use super::retry::{Backoff, Deadline, VISIBILITY_TIMEOUT};
 use super::schema::{BLOCKS, CONTACTS};
 use crate::domain::contact::{Alias, Block, Contact, ContactEdge};
 use crate::domain::id::UserId;
 use crate::ports::{ContactRepository, RepositoryError};
 
-/// The collections `contacts` and `blocks`.
+/// Contact repository on the collections `contacts` and `blocks`.
 #[derive(Debug)]
 pub(super) struct MongoContacts {
     connection: Arc<Connection>,
 }
 
-/// The key of a document of either collection.
+/// Key of a document of either collection. The unique `_id` allows one contact and one block per pair.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct TieKey {
+    /// User who has added or blocked the other.
     owner: Uuid,
+    /// User who is added or blocked.
     user: Uuid,
 }
 
+/// A document of `contacts`, as it is read.
 #[derive(Debug, Deserialize)]
 struct ContactDocument {
     #[serde(rename = "_id")]
@@ -39,6 +42,7 @@ struct ContactDocument {
     added_at: DateTime,
 }
 
+/// A document of `blocks`, as it is read.
 #[derive(Debug, Deserialize)]
 struct BlockDocument {
     #[serde(rename = "_id")]
@@ -51,13 +55,16 @@ impl MongoContacts {
         Self { connection }
     }
 
-    /// Changes a document, or makes it, and returns it as it is then.
+    /// Updates a document, or inserts it if it is missing, and returns its new state.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the store fails, or two writers keep inserting it until the deadline.
     async fn upsert<D>(&self, collection: &str, edge: ContactEdge, changes: Document) -> Result<D, RepositoryError>
     where
         D: DeserializeOwned + Send + Sync,
     {
         let collection = self.connection.collection::<D>(collection);
-        let deadline = Deadline::after(UNSEEN);
+        let deadline = Deadline::after(VISIBILITY_TIMEOUT);
         let mut backoff = Backoff::new();
         loop {
             let mut session = self.connection.session().await?;
@@ -68,14 +75,16 @@ impl MongoContacts {
                 .session(&mut *session);
             match Session::step(update).await {
                 Ok(Some(document)) => return Ok(document),
-                Ok(None) => return Err(RepositoryError::internal("what was written was not returned")),
-                // Somebody else was quicker to make it; now it can be changed.
+                Ok(None) => return Err(RepositoryError::internal("an upsert returned no document")),
+                // Of two upserts at the same time both may try to insert, and one finds the key taken. Once the other's
+                // document shows, this one updates it.
                 Err(error) if duplicate_of(&error).is_some() && !deadline.has_passed() => backoff.pause().await,
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
+    /// Deletes the documents that a filter selects, and tells whether there were any.
     async fn delete(&self, collection: &str, filter: Document) -> Result<bool, RepositoryError> {
         let mut session = self.connection.session().await?;
         let collection = self.connection.collection::<Document>(collection);
@@ -83,6 +92,7 @@ impl MongoContacts {
         Ok(Session::step(delete).await?.deleted_count > 0)
     }
 
+    /// Reads up to `limit` documents of an owner, by ascending user id, beginning after `after`.
     async fn page<D>(
         &self,
         collection: &str,
@@ -107,6 +117,7 @@ impl MongoContacts {
         self.connection.find(collection, filter, options).await
     }
 
+    /// Returns those of the edges that the collection has, in any order.
     async fn among(&self, collection: &str, edges: &[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError> {
         if edges.is_empty() {
             return Ok(Vec::new());
@@ -115,6 +126,8 @@ impl MongoContacts {
         let (keys, mut owners): (Vec<Bson>, Vec<Uuid>) = keys.map(|key| (Bson::from(key), key.owner)).unzip();
         owners.sort_unstable();
         owners.dedup();
+        // The keys would do; the owners are named too since they are the shard key, and the hint keeps the server from
+        // reading all contacts of the owners instead.
         let filter = doc! {"_id": {"$in": keys}, "owner_id": {"$in": owners}};
         let options = FindOptions::builder()
             .projection(doc! {"_id": 1})
@@ -231,7 +244,7 @@ fn edge(key: TieKey) -> ContactEdge {
     ContactEdge::new(UserId::from_bson(key.owner), UserId::from_bson(key.user))
 }
 
-/// Finds one document, in its owner's shard.
+/// Selects one document, in its owner's shard.
 fn filter(edge: ContactEdge) -> Document {
     doc! {"_id": key(edge), "owner_id": edge.owner_id.to_bson()}
 }

@@ -1,4 +1,4 @@
-//! The driver's errors, by what follows from them.
+//! Classification of the driver's errors and of the server's replies to writes by what the caller may do next.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,13 @@ use serde::Deserialize;
 
 use crate::ports::RepositoryError;
 
-/// Codes of a command that may work elsewhere or later: there is no primary, or it is stepping down, shutting down or
-/// out of time; a lock or a snapshot was not to be had; no majority answered.
+/// Error codes of commands that may succeed later or on another server: there is no primary, or it is stepping down,
+/// shutting down or out of time; a lock or a snapshot was not available; no majority answered.
 const PASSING: [i32; 26] = [
     6, 7, 24, 46, 50, 64, 89, 91, 100, 112, 133, 134, 189, 202, 225, 246, 251, 262, 9001, 10058, 10107, 11600, 11602,
     13388, 13435, 13436,
 ];
-/// Codes of a duplicate key, old spellings included.
+/// Error codes of a duplicate key, including those of older servers.
 const DUPLICATE: [i32; 3] = [11000, 11001, 12582];
 
 impl From<Error> for RepositoryError {
@@ -27,7 +27,7 @@ impl From<Error> for RepositoryError {
     }
 }
 
-/// Tells whether the same may work later. Of a write it is then not known whether it was carried out.
+/// Tells whether the same operation may succeed later. A write that fails so may have been carried out nevertheless.
 pub(super) fn is_passing(error: &Error) -> bool {
     match &*error.kind {
         ErrorKind::Io(_)
@@ -38,13 +38,14 @@ pub(super) fn is_passing(error: &Error) -> bool {
         ErrorKind::Command(command) => {
             PASSING.contains(&command.code) || error.contains_label(TRANSIENT_TRANSACTION_ERROR)
         }
+        // The write was carried out, but no majority has it yet: it may still be rolled back.
         ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
         ErrorKind::Write(WriteFailure::WriteError(write)) => PASSING.contains(&write.code),
         _ => error.contains_label(TRANSIENT_TRANSACTION_ERROR),
     }
 }
 
-/// Tells whether the server has not carried out any of a command, and never will.
+/// Tells whether the server has refused a command as a whole and would refuse it again.
 pub(super) fn is_refusal(error: &Error) -> bool {
     let answered = matches!(
         &*error.kind,
@@ -53,13 +54,14 @@ pub(super) fn is_refusal(error: &Error) -> bool {
     answered && !is_passing(error)
 }
 
-/// Returns the key over which a write of a single document stumbled, if it did.
+/// Returns the unique key that refused a write of a single document, if that is the error.
 pub(super) fn duplicate_of(error: &Error) -> Option<Key> {
     match &*error.kind {
         ErrorKind::Write(WriteFailure::WriteError(write)) if DUPLICATE.contains(&write.code) => {}
         ErrorKind::Command(command) if DUPLICATE.contains(&command.code) => {}
         _ => return None,
     }
+    // Write commands report the index in `writeErrors`, `findAndModify` at the top of its reply.
     let response = error.server_response()?;
     let from_write = Reply::read(response).ok().and_then(|reply| match reply.refusal?.fault {
         Fault::Duplicate(key) => Some(key),
@@ -68,16 +70,17 @@ pub(super) fn duplicate_of(error: &Error) -> Option<Key> {
     from_write.or_else(|| Some(Key::of(response.get_document("keyPattern").ok()?)))
 }
 
-/// Which unique index refused a document.
+/// Unique index that refused a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Key {
-    /// That of `_id`.
+    /// The index of `_id`.
     Id,
-    /// Another, whose last field is this.
+    /// Another index, named by its last field, which tells the indexes of a collection apart.
     Field(String),
 }
 
 impl Key {
+    /// Reads the key from the index's `keyPattern`.
     fn of(pattern: &RawDocument) -> Self {
         match pattern.iter().filter_map(Result::ok).last() {
             Some((field, _)) if field.as_str() != "_id" => Self::Field(field.as_str().to_owned()),
@@ -86,35 +89,38 @@ impl Key {
     }
 }
 
-/// What the server says to an `insert`, `update` or `delete` of several documents.
+/// Reply of the server to an `insert`, `update` or `delete` of several documents.
 #[derive(Debug)]
 pub(super) struct Reply {
-    /// How many were carried out; of an ordered command, the first ones.
+    /// Number of documents carried out; for an ordered command, the first ones.
     pub(super) done: usize,
-    /// The first that was not.
+    /// First document that was refused.
     pub(super) refusal: Option<Refusal>,
-    /// Why it is not known whether what was done will last.
+    /// Text of the write concern error: no majority has confirmed what was carried out, so it may be rolled back.
     pub(super) unconfirmed: Option<String>,
 }
 
-/// A document that was not written.
+/// Document of a command that was not written.
 #[derive(Debug)]
 pub(super) struct Refusal {
+    /// Position in the command, from 0.
     pub(super) index: usize,
+    /// Reason.
     pub(super) fault: Fault,
 }
 
-/// Why a document was not written.
+/// Reason for which a document was not written.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// A unique index has its key already.
+    /// Another document has its key in a unique index.
     Duplicate(Key),
-    /// It may be written later.
+    /// Temporary, with the server's error: the same write may succeed later.
     Passing(String),
-    /// It won't be, ever.
+    /// Permanent, with the server's error: the same write will never succeed.
     Lasting(String),
 }
 
+/// Reply of the server, as it is sent.
 #[derive(Deserialize)]
 struct RawReply<'a> {
     #[serde(default)]
@@ -125,6 +131,7 @@ struct RawReply<'a> {
     write_concern_error: Option<RawWriteConcernError<'a>>,
 }
 
+/// Element of `writeErrors`.
 #[derive(Deserialize)]
 struct RawWriteError<'a> {
     index: i32,
@@ -135,6 +142,7 @@ struct RawWriteError<'a> {
     key_pattern: Option<Document>,
 }
 
+/// Value of `writeConcernError`.
 #[derive(Deserialize)]
 struct RawWriteConcernError<'a> {
     code: i32,
@@ -143,8 +151,13 @@ struct RawWriteConcernError<'a> {
 }
 
 impl Reply {
+    /// Reads a reply.
+    ///
+    /// # Errors
+    /// [`Error`] if the reply does not have the form of a reply to a write.
     pub(super) fn read(response: &RawDocument) -> Result<Self, Error> {
         let raw: RawReply<'_> = deserialize_from_slice(response.as_bytes())?;
+        // An unordered command may have several; the first is enough to act on.
         let refusal = raw.write_errors.into_iter().min_by_key(|error| error.index);
         Ok(Self {
             done: usize::try_from(raw.n).unwrap_or(0),
@@ -157,6 +170,7 @@ impl Reply {
 }
 
 impl RawWriteError<'_> {
+    /// Classifies the error by its code.
     fn into_refusal(self) -> Refusal {
         let said = format!("{} (code {})", self.errmsg, self.code);
         let fault = if DUPLICATE.contains(&self.code) {
@@ -191,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_index_that_refused_a_document_is_told_by_its_key() {
+    fn a_duplicate_key_names_the_index_that_refused_the_document() {
         let id = fault(rawdoc! {"index": 2, "code": 11000, "errmsg": "E11000", "keyPattern": {"_id": 1}});
         assert!(matches!(
             id,
@@ -209,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn other_refusals_are_told_apart_by_whether_they_pass() {
+    fn other_refusals_are_temporary_or_permanent_by_their_code() {
         let conflict = fault(rawdoc! {"index": 0, "code": 112, "errmsg": "WriteConflict"});
         assert!(matches!(
             conflict,
@@ -229,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_majority_has_is_unconfirmed() {
+    fn a_write_without_a_majority_is_unconfirmed() {
         let concern = rawdoc! {"code": 64, "errmsg": "waiting for replication timed out"};
         let reply = Reply::read(&rawdoc! {"ok": 1.0, "n": 1, "writeConcernError": concern}).unwrap();
         assert!(reply.refusal.is_none() && reply.unconfirmed.is_some());

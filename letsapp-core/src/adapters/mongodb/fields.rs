@@ -1,4 +1,4 @@
-//! How ids, counters, moments and hashes look in BSON.
+//! Conversion of ids, counters, timestamps, hashes and enum words to and from BSON.
 
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, DateTime, Uuid};
@@ -8,12 +8,15 @@ use crate::domain::id::{CallId, ConversationId, MediaId, MessageId, SessionId, U
 use crate::domain::timestamp::Timestamp;
 use crate::ports::RepositoryError;
 
-/// The version of the documents that are written now; each carries it as `v`.
+/// Version of the documents that this code writes; each document carries it as `v`.
 pub(super) const VERSION: i32 = 1;
 
-/// An id of ours, kept as Binary of subtype 4.
+/// An id of the domain, stored as Binary of subtype 4 (UUID).
 pub(super) trait Id: Copy {
+    /// Returns the id as BSON.
     fn to_bson(self) -> Uuid;
+
+    /// Reads the id from BSON.
     fn from_bson(uuid: Uuid) -> Self;
 }
 
@@ -33,49 +36,49 @@ macro_rules! id {
 
 id!(UserId SessionId ConversationId MessageId MediaId CallId);
 
-/// A document of which only the `_id` is read.
+/// A document read with its `_id` alone.
 #[derive(Debug, Deserialize)]
 pub(super) struct Keyed<K> {
     #[serde(rename = "_id")]
     pub(super) key: K,
 }
 
-/// Writes ids.
+/// Converts ids to BSON.
 pub(super) fn uuids<I: Id>(ids: &[I]) -> Vec<Uuid> {
     ids.iter().map(|id| id.to_bson()).collect()
 }
 
-/// Reads ids.
+/// Converts ids from BSON.
 pub(super) fn ids<I: Id>(uuids: Vec<Uuid>) -> Vec<I> {
     uuids.into_iter().map(I::from_bson).collect()
 }
 
-/// Writes a counter as int64; one that a caller made up and that no counter will reach becomes the highest.
+/// Converts a counter to int64. A value above `i64::MAX`, which only a caller can make up, becomes `i64::MAX`.
 pub(super) fn long(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Reads a counter.
+/// Converts a counter from int64; a negative value becomes 0.
 pub(super) fn count(long: i64) -> u64 {
     u64::try_from(long).unwrap_or(0)
 }
 
-/// Writes how many documents there may be at most.
+/// Converts a maximum number of documents to int64.
 pub(super) fn limited(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-/// Writes a moment.
+/// Converts a timestamp to a BSON date, which has milliseconds too.
 pub(super) const fn date(at: Timestamp) -> DateTime {
     DateTime::from_millis(at.as_millis())
 }
 
-/// Reads a moment.
+/// Converts a BSON date to a timestamp.
 pub(super) const fn moment(date: DateTime) -> Timestamp {
     Timestamp::from_millis(date.timestamp_millis())
 }
 
-/// Writes a hash or a secret.
+/// Converts a hash or a secret to BSON.
 pub(super) fn binary(bytes: &[u8]) -> Binary {
     Binary {
         subtype: BinarySubtype::Generic,
@@ -83,15 +86,21 @@ pub(super) fn binary(bytes: &[u8]) -> Binary {
     }
 }
 
-/// Reads a hash or a secret.
+/// Converts a hash or a secret from BSON.
+///
+/// # Errors
+/// [`RepositoryError`] if the stored value does not have `N` bytes.
 pub(super) fn array<const N: usize>(binary: Binary) -> Result<[u8; N], RepositoryError> {
     binary
         .bytes
         .try_into()
-        .map_err(|bytes: Vec<u8>| RepositoryError::internal(format!("{} bytes where {N} were kept", bytes.len())))
+        .map_err(|bytes: Vec<u8>| RepositoryError::internal(format!("{} bytes stored instead of {N}", bytes.len())))
 }
 
-/// Reads a word that stands for a variant.
+/// Reads the stored word of an enum variant.
+///
+/// # Errors
+/// [`RepositoryError`] if no variant has this word.
 pub(super) fn word<T>(word: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, RepositoryError> {
-    read(word).ok_or_else(|| RepositoryError::internal(format!("`{word}` stands for nothing that is known")))
+    read(word).ok_or_else(|| RepositoryError::internal(format!("unknown stored value `{word}`")))
 }

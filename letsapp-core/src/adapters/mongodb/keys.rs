@@ -1,4 +1,4 @@
-//! The server's own keys, shared by all servers on one database.
+//! Secret keys for tokens and cursors, shared by all servers on one database.
 
 use std::sync::Arc;
 
@@ -9,17 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::connection::Connection;
 use super::fields::{VERSION, array, binary, date, moment, word};
-use super::patience::{Backoff, Deadline, UNSEEN};
+use super::retry::{Backoff, Deadline, VISIBILITY_TIMEOUT};
 use super::schema::KEYS;
 use crate::domain::key::{Key, KeyPurpose, Kid};
 use crate::ports::{KeyRepository, RepositoryError};
 
-/// The collection `keys`.
+/// Key repository on the collection `keys`.
 #[derive(Debug)]
 pub(super) struct MongoKeys {
     connection: Arc<Connection>,
 }
 
+/// A document of `keys`.
 #[derive(Debug, Serialize, Deserialize)]
 struct KeyDocument {
     #[serde(rename = "_id")]
@@ -28,7 +29,8 @@ struct KeyDocument {
     purpose: String,
     secret: Binary,
     created_at: DateTime,
-    /// The purpose, in the first key of a purpose alone; unique.
+    /// Purpose, set in the first key of each purpose only. Unique, so that of several servers that start on an empty
+    /// database one creates the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first_of: Option<String>,
 }
@@ -38,6 +40,7 @@ impl MongoKeys {
         Self { connection }
     }
 
+    /// Reads the keys of a purpose, newest first.
     async fn of(&self, purpose: KeyPurpose) -> Result<Vec<Key>, RepositoryError> {
         let options = FindOptions::builder().sort(doc! {"created_at": -1, "_id": -1}).build();
         let filter = doc! {"purpose": purpose.as_str()};
@@ -50,7 +53,7 @@ impl MongoKeys {
 impl KeyRepository for MongoKeys {
     async fn keys(&self, purpose: KeyPurpose, candidate: Key) -> Result<Vec<Key>, RepositoryError> {
         let document = KeyDocument::first(purpose, &candidate);
-        let deadline = Deadline::after(UNSEEN);
+        let deadline = Deadline::after(VISIBILITY_TIMEOUT);
         let mut backoff = Backoff::new();
         loop {
             let keys = self.of(purpose).await?;
@@ -58,9 +61,11 @@ impl KeyRepository for MongoKeys {
                 return Ok(keys);
             }
             if self.connection.insert(KEYS, &document).await?.is_some() {
-                // Another server was quicker; its key shows once a majority has it.
+                // Another server has inserted its key, which reads show once a majority has it.
                 if deadline.has_passed() {
-                    return Err(RepositoryError::unavailable("another server's key does not show"));
+                    return Err(RepositoryError::unavailable(
+                        "the key of another server is not readable yet",
+                    ));
                 }
                 backoff.pause().await;
             }
@@ -69,6 +74,7 @@ impl KeyRepository for MongoKeys {
 }
 
 impl KeyDocument {
+    /// Returns the document of the first key of a purpose.
     fn first(purpose: KeyPurpose, key: &Key) -> Self {
         Self {
             kid: key.kid.0.clone(),

@@ -1,17 +1,18 @@
-//! The store on MongoDB: a replica set, or a sharded cluster.
+//! Store on MongoDB, on a replica set or a sharded cluster.
 //!
-//! Reads are `readConcern: majority` on the primary and never older than what this instance has seen acknowledged;
-//! writes are `w: majority, j: true`. A conversation's order comes from unique indexes alone: whoever writes to it
-//! offers the next numbers, and of several who offer the same ones the index lets one pass.
+//! Reads use `readConcern: majority` on the primary and are never older than what this server has seen acknowledged;
+//! writes use `w: majority, j: true`. The order of a conversation comes from unique indexes alone: every writer offers
+//! the next numbers, and when several servers offer the same ones, the index accepts one and refuses the others.
 //!
-//! Who is in a conversation is kept twice. `members`, by conversation, says who is in and in which role: a roster's
-//! question. `memberships`, by user, says it again, with all that a member changes by themselves (watermarks,
-//! preferences, `changed_at`): so "my conversations" and a sync ask one shard, and a receipt is one write to one
-//! document. A change of membership writes both in one transaction; the receipts of a conversation are looked up by
-//! the ids of its members.
+//! Memberships are stored twice. `members`, keyed by conversation, holds each member's role and windows, which is what
+//! a roster needs. `memberships`, keyed by user, repeats them together with everything that members change by
+//! themselves (watermarks, preferences, `changed_at`). Listing a user's conversations and syncing therefore ask one
+//! shard, and a receipt is one write to one document. A change of membership writes both copies in one transaction.
+//! Receipts of a conversation are read by the ids of its members.
 //!
-//! What is not here: rules. Each method is one atomic step that somebody decided on before.
+//! The store holds no business rules: each method is one atomic step that a service has already decided on.
 
+mod abandoned_transactions;
 mod command;
 mod connection;
 mod contacts;
@@ -20,8 +21,7 @@ mod error;
 mod fields;
 mod keys;
 mod messages;
-mod orphans;
-mod patience;
+mod retry;
 mod schema;
 mod sessions;
 mod users;
@@ -45,7 +45,7 @@ use crate::ports::{
     SessionRepository, UserRepository,
 };
 
-/// A store on a MongoDB replica set or sharded cluster. Any number of servers may share one.
+/// Store on a MongoDB replica set or sharded cluster. Any number of servers may share one.
 ///
 /// ```no_run
 /// # async fn open() -> Result<(), letsapp_core::adapters::mongodb::ConnectError> {
@@ -68,24 +68,25 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// The database that is used where the address names none.
+    /// Name of the database that is used when the address names none.
     pub const DEFAULT_DATABASE: &str = "letsapp";
 
-    /// Connects to the database that an address such as `mongodb://host:27017/DATABASE` names, and makes or checks its
-    /// collections and indexes.
+    /// Connects to the database that an address such as `mongodb://host:27017/DATABASE` names, and creates or checks
+    /// its collections and indexes.
     ///
     /// # Errors
-    /// [`ConnectError`], each in one line that says what to do.
+    /// [`ConnectError`] if the address is not valid, no server answers, the server is standalone, or the collections
+    /// can't be used. Its text is one line.
     pub async fn connect(uri: &str) -> Result<Self, ConnectError> {
         let options = ClientOptions::parse(uri).await.map_err(ConnectError::address)?;
         Self::with_options(options).await
     }
 
-    /// Connects with options of one's own, such as certificates or an event handler. Concerns, read preference and
-    /// time limits are the store's to choose, and are replaced.
+    /// Connects with the given options, such as certificates or an event handler. Read and write concern, read
+    /// preference, the application's name and the timeouts are replaced by the store's own.
     ///
     /// # Errors
-    /// [`ConnectError`], each in one line that says what to do.
+    /// [`ConnectError`], as for [`connect`](Self::connect).
     pub async fn with_options(options: ClientOptions) -> Result<Self, ConnectError> {
         let connection = Arc::new(Connection::open(options, Self::DEFAULT_DATABASE).await?);
         schema::prepare(&connection).await?;

@@ -1,4 +1,4 @@
-//! Collections, their validators and indexes: made where they are missing, compared where they are there.
+//! Collections with their validators and indexes: created where they are missing, checked where they exist.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,38 +21,44 @@ pub(super) const MEMBERSHIPS: &str = "memberships";
 pub(super) const MESSAGES: &str = "messages";
 pub(super) const KEYS: &str = "keys";
 
-/// The index that hands out `seq`, and leads through a history.
+/// Unique index that assigns each `seq` to one message, and the order in which histories are read.
 pub(super) const BY_SEQ: &str = "conversation_seq";
-/// The index that hands out `rev`. It lies over all the numbers that a message ever had: one that it has moved on from
-/// must stay taken, or a server that has missed some changes could give it out again.
+/// Unique index that assigns each `rev` to one change. Indexes all numbers that a message ever had, not the last alone:
+/// a number must stay taken after its message has moved on, or a server that has missed changes could assign it again.
 const BY_REVS: &str = "conversation_revs";
-/// The index that leads through the changes; its last entry of a conversation is the head.
+/// Index for reading changes in order. Its last entry of a conversation is the head. Separate from [`BY_REVS`], which
+/// holds several entries of one message.
 pub(super) const BY_REV: &str = "conversation_rev";
-/// The index that finds the deleted messages.
+/// Partial index of deleted messages, for unread counts.
 pub(super) const DELETED: &str = "conversation_deleted";
-/// The index that finds messages by what they say. The server's own text index knows no beginnings of words, asks every
-/// shard, and goes through what others write too.
+/// Index of messages by their search tokens. MongoDB's text index was rejected: it finds no prefixes of words, asks
+/// every shard, and looks through the conversations of other users too.
 pub(super) const TOKENS: &str = "conversation_tokens";
 
-/// The index that finds the deleted conversations of which something is left.
+/// Partial index of deleted conversations whose members and messages are not all removed yet.
 pub(super) const REMAINS: &str = "remains";
-/// The index that finds the users who are being erased.
+/// Partial index of users whose data is being erased.
 pub(super) const ERASING: &str = "erasing";
 
-/// How long making indexes and validators may take in all; there may be much to index.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Time limit for all collections and indexes together. Ten minutes, because a new index on a large collection is built
+/// before the server starts.
+const SCHEMA_TIMEOUT: Duration = Duration::from_secs(600);
+/// Error code of creating a collection that exists.
 const NAMESPACE_EXISTS: i32 = 48;
 
-/// A collection as it shall be.
+/// A collection as this version needs it.
 struct Blueprint {
     name: &'static str,
     validator: Document,
     indexes: Vec<IndexModel>,
 }
 
-/// Makes what is missing, and compares what is there.
+/// Creates missing collections and indexes, and updates validators that differ.
+///
+/// # Errors
+/// [`ConnectError::Schema`] if an index of the same name has other keys or options, or the server refuses a step.
 pub(super) async fn prepare(connection: &Arc<Connection>) -> Result<(), ConnectError> {
-    let prepared = timed(PATIENCE, async {
+    let prepared = timed(SCHEMA_TIMEOUT, async {
         let present = validators(connection).await?;
         for blueprint in blueprints() {
             prepare_one(connection, blueprint, &present).await?;
@@ -65,7 +71,7 @@ pub(super) async fn prepare(connection: &Arc<Connection>) -> Result<(), ConnectE
     })
 }
 
-/// Returns each collection that there is, with its validator.
+/// Returns the existing collections with their validators.
 async fn validators(connection: &Connection) -> DriverResult<Vec<(String, Option<Document>)>> {
     let collections = connection.database().list_collections().await?;
     collections
@@ -74,6 +80,7 @@ async fn validators(connection: &Connection) -> DriverResult<Vec<(String, Option
         .await
 }
 
+/// Creates or checks one collection.
 async fn prepare_one(
     connection: &Connection,
     blueprint: Blueprint,
@@ -86,6 +93,7 @@ async fn prepare_one(
     } = blueprint;
     let database = connection.database();
     match present.iter().find(|(present, _)| present == name) {
+        // Left alone if equal, because `collMod` takes an exclusive lock, which would hold up servers that are running.
         Some((_, Some(there))) if *there == validator => {}
         Some(_) => {
             let change = doc! {"collMod": name, "validator": validator, "validationLevel": "strict"};
@@ -97,17 +105,19 @@ async fn prepare_one(
         }
     }
     if !indexes.is_empty() {
-        // An index of this name that is another one is an error of the server's, which names both.
+        // Existing indexes are left alone by the server. One of the same name with other keys is an error, which names
+        // both.
         connection.collection::<Document>(name).create_indexes(indexes).await?;
     }
     Ok(())
 }
 
-/// Tells whether another server, which starts at the same time, was quicker.
+/// Tells whether another server, which starts at the same time, has created the collection first.
 fn exists(error: &Error) -> bool {
     matches!(&*error.kind, ErrorKind::Command(command) if command.code == NAMESPACE_EXISTS)
 }
 
+/// Returns all collections.
 fn blueprints() -> Vec<Blueprint> {
     vec![
         Blueprint {
@@ -116,7 +126,7 @@ fn blueprints() -> Vec<Blueprint> {
                 validator(doc! {
                     "_id": ID, "username": TEXT, "folded": TEXT, "display_name": TEXT, "created_at": DATE,
                 }),
-                // Of a user who is erased there is none.
+                // Optional: an erased user has no password, and the others have no date of deletion.
                 doc! {"password": TEXT, "deleted_at": DATE, "erasing": TRUTH},
             ),
             indexes: vec![
@@ -148,6 +158,7 @@ fn blueprints() -> Vec<Blueprint> {
                     .options(
                         IndexOptions::builder()
                             .name("expiry".to_owned())
+                            // Counted from `expires_at`, so no further time is added.
                             .expire_after(Duration::ZERO)
                             .build(),
                     )
@@ -219,7 +230,7 @@ fn blueprints() -> Vec<Blueprint> {
             validator: validator(doc! {"_id": TEXT, "purpose": TEXT, "secret": ID, "created_at": DATE}),
             indexes: vec![
                 index("purpose", doc! {"purpose": 1, "created_at": -1}),
-                // Of several servers that find no key, one makes the first.
+                // When several servers find no key at the same time, one of them creates the first.
                 IndexModel::builder()
                     .keys(doc! {"first_of": 1})
                     .options(
@@ -243,8 +254,8 @@ const OBJECT: &str = "object";
 const ARRAY: &str = "array";
 const TRUTH: &str = "bool";
 
-/// Makes a validator that wants these fields, of these types, and the version. What else a document has is left open,
-/// so that a later version may add fields while an earlier one still runs.
+/// Builds a validator that requires these fields with these types, and the version. Other fields are allowed, so that a
+/// later version may add fields while servers of an earlier one are running.
 fn validator(fields: Document) -> Document {
     let mut required = vec!["v".to_owned()];
     let mut properties = doc! {"v": {"bsonType": "int"}};
@@ -258,7 +269,7 @@ fn validator(fields: Document) -> Document {
     doc! {"$jsonSchema": {"bsonType": "object", "required": required, "properties": properties}}
 }
 
-/// Adds to a validator what types these fields have, where they are.
+/// Adds optional fields with their types to a validator.
 fn with_options(mut validator: Document, fields: Document) -> Document {
     if let Ok(properties) = validator
         .get_document_mut("$jsonSchema")
@@ -273,6 +284,7 @@ fn with_options(mut validator: Document, fields: Document) -> Document {
     validator
 }
 
+/// Describes an index over the documents that the filter `of` selects.
 fn partial(name: &str, keys: Document, of: Document) -> IndexModel {
     let options = IndexOptions::builder()
         .name(name.to_owned())
@@ -281,11 +293,13 @@ fn partial(name: &str, keys: Document, of: Document) -> IndexModel {
     IndexModel::builder().keys(keys).options(options).build()
 }
 
+/// Describes a plain index.
 fn index(name: &str, keys: Document) -> IndexModel {
     let options = IndexOptions::builder().name(name.to_owned()).build();
     IndexModel::builder().keys(keys).options(options).build()
 }
 
+/// Describes a unique index.
 fn unique(name: &str, keys: Document) -> IndexModel {
     let options = IndexOptions::builder().name(name.to_owned()).unique(true).build();
     IndexModel::builder().keys(keys).options(options).build()

@@ -1,4 +1,4 @@
-//! Sessions: one document each, which the server removes some time after its end.
+//! Login sessions, one document each. MongoDB removes a session some time after it expires, by a TTL index.
 
 use std::sync::Arc;
 
@@ -17,28 +17,34 @@ use crate::domain::session::{Generation, Session, TokenHash};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{RepositoryError, Revoke, SessionRepository};
 
-/// The collection `sessions`.
+/// Session repository on the collection `sessions`.
 #[derive(Debug)]
 pub(super) struct MongoSessions {
     connection: Arc<Connection>,
 }
 
+/// A document of `sessions`.
 #[derive(Debug, Serialize, Deserialize)]
 struct SessionDocument {
     #[serde(rename = "_id")]
     id: Uuid,
     v: i32,
     user_id: Uuid,
+    /// Name that the client gave its device at login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     device_name: Option<String>,
     created_at: DateTime,
     last_used_at: DateTime,
+    /// End of the session; the TTL index removes the document after it.
     expires_at: DateTime,
+    /// Present generation of the refresh token.
     refresh: GenerationDocument,
+    /// Hash of the refresh token before the present one, set by each rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     previous: Option<Binary>,
 }
 
+/// Generation of a session's refresh token, embedded in a session.
 #[derive(Debug, Serialize, Deserialize)]
 struct GenerationDocument {
     number: i64,
@@ -91,6 +97,7 @@ impl SessionRepository for MongoSessions {
         expires_at: Timestamp,
     ) -> Result<bool, RepositoryError> {
         let mut ask = self.connection.session().await?;
+        // Matches only while `from` is the present token: of two rotations at the same time, one finds nothing.
         let in_force = doc! {"_id": id.to_bson(), "refresh.hash": binary(&from.0)};
         let issued_at = date(to.issued_at);
         let replace = doc! {"$set": {
@@ -107,6 +114,7 @@ impl SessionRepository for MongoSessions {
     async fn used(&self, id: SessionId, number: u32, at: Timestamp) -> Result<(), RepositoryError> {
         let mut ask = self.connection.session().await?;
         let at = date(at);
+        // A pipeline, because it depends on the stored number: a use of an older generation only moves `last_used_at`.
         let first = doc! {"$and": [
             {"$eq": ["$refresh.number", i64::from(number)]},
             {"$eq": [{"$type": "$refresh.used_at"}, "missing"]},
@@ -130,7 +138,7 @@ impl SessionRepository for MongoSessions {
             Revoke::All => {}
         }
         let mut revoked = Vec::new();
-        // Until there are none left: one that has begun since the last look must go too.
+        // Repeats until none is found, so that a session that begins meanwhile is revoked too.
         loop {
             let options = FindOptions::builder().projection(doc! {"_id": 1}).build();
             let found: Vec<Keyed<Uuid>> = self.connection.find(SESSIONS, filter.clone(), options).await?;

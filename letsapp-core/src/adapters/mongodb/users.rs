@@ -1,4 +1,4 @@
-//! Users and what they sign in with: one document each.
+//! Users with their password hashes, one document each.
 
 use std::sync::Arc;
 
@@ -19,25 +19,27 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{About, Audience, DisplayName, Email, ProfilePatch, Settings, User, Username};
 use crate::ports::{Claim, Login, RepositoryError, Update, UserRepository};
 
-/// The collection `users`.
+/// User repository on the collection `users`.
 #[derive(Debug)]
 pub(super) struct MongoUsers {
     connection: Arc<Connection>,
 }
 
+/// A document of `users`.
 #[derive(Debug, Serialize, Deserialize)]
 struct UserDocument {
     #[serde(rename = "_id")]
     id: Uuid,
     v: i32,
+    /// Unique, in lower case.
     username: String,
     display_name: String,
-    /// The display name, folded.
+    /// Display name without case and accents, for search by prefix.
     folded: String,
     about: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     email: Option<String>,
-    /// The address without its case; unique.
+    /// Email address without its case. Unique among the users who have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     email_key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,17 +50,20 @@ struct UserDocument {
     last_seen_at: Option<DateTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deleted_at: Option<DateTime>,
-    /// The password hash; left out when profiles are read.
+    /// Password hash in PHC format. Left out when profiles are read; removed when the user is erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     password: Option<String>,
 }
 
+/// Settings, embedded in a user.
 #[derive(Debug, Serialize, Deserialize)]
 struct SettingsDocument {
+    /// Word of the [`Audience`] that sees when the user was last online.
     last_seen: String,
     read_receipts: bool,
 }
 
+/// A document of `users`, read for a login.
 #[derive(Debug, Deserialize)]
 struct CredentialDocument {
     #[serde(rename = "_id")]
@@ -71,6 +76,7 @@ impl MongoUsers {
         Self { connection }
     }
 
+    /// Returns the collection, with documents read as `D`.
     fn collection<D: Send + Sync>(&self) -> Collection<D> {
         self.connection.collection(USERS)
     }
@@ -84,7 +90,7 @@ impl UserRepository for MongoUsers {
             None => Ok(Claim::Done),
             Some(Key::Field(field)) if field == "email_key" => Ok(Claim::EmailTaken),
             Some(Key::Field(_)) => Ok(Claim::UsernameTaken),
-            Some(Key::Id) => Err(RepositoryError::internal("a user of this id exists")),
+            Some(Key::Id) => Err(RepositoryError::internal("another user already has this id")),
         }
     }
 
@@ -99,7 +105,8 @@ impl UserRepository for MongoUsers {
         after: Option<&'a Username>,
         limit: usize,
     ) -> Result<Vec<User>, RepositoryError> {
-        // No name holds the last code point, so it bounds all that begin with the prefix.
+        // No name contains the last code point, so this range holds exactly the names that begin with the prefix. A
+        // range uses the index without escaping, which a regular expression would need.
         let begins = doc! {"$gte": prefix, "$lt": format!("{prefix}{}", char::MAX)};
         if limit == 0 {
             return Ok(Vec::new());
@@ -176,6 +183,7 @@ impl UserRepository for MongoUsers {
         to: PasswordHash,
     ) -> Result<bool, RepositoryError> {
         let mut session = self.connection.session().await?;
+        // Matches only while `from` is the stored hash, so that a change from elsewhere is not overwritten.
         let unchanged = doc! {"_id": id.to_bson(), "password": from.as_phc(), "deleted_at": {"$exists": false}};
         let collection = self.collection::<UserDocument>();
         let update = collection
@@ -186,6 +194,7 @@ impl UserRepository for MongoUsers {
 
     async fn erase(&self, id: UserId, proven: &PasswordHash, at: Timestamp) -> Result<bool, RepositoryError> {
         let mut session = self.connection.session().await?;
+        // Matches only while the password that the user has proven is still the stored one.
         let unchanged = doc! {"_id": id.to_bson(), "password": proven.as_phc(), "deleted_at": {"$exists": false}};
         let collection = self.collection::<UserDocument>();
         let update = collection.update_one(unchanged, erasure(at)).session(&mut *session);
@@ -218,6 +227,7 @@ impl UserRepository for MongoUsers {
 }
 
 impl MongoUsers {
+    /// Reads users, without their password hashes.
     async fn read(&self, filter: Document, mut options: FindOptions) -> Result<Vec<User>, RepositoryError> {
         options.projection = Some(without_password());
         let found: Vec<UserDocument> = self.connection.find(USERS, filter, options).await?;
@@ -226,6 +236,7 @@ impl MongoUsers {
 }
 
 impl UserDocument {
+    /// Returns the document of a new user.
     fn new(user: &User, password: &PasswordHash) -> Self {
         Self {
             id: user.id.to_bson(),
@@ -267,7 +278,8 @@ impl UserDocument {
     }
 }
 
-/// Writes what [`User::erase`] changes, and takes the password away.
+/// Builds the update that does what [`User::erase`] does, removes the password, and marks the user as being erased. The
+/// mark stays until everything else of the user is gone, so that a crash in between is made up for.
 fn erasure(at: Timestamp) -> Document {
     let mut erasure = changes(&ProfilePatch::blank());
     let more = [
@@ -283,11 +295,12 @@ fn erasure(at: Timestamp) -> Document {
     erasure
 }
 
+/// Returns the projection that leaves out the password hash.
 fn without_password() -> Document {
     doc! {"password": 0}
 }
 
-/// Writes what a patch changes.
+/// Builds the update that a patch describes.
 fn changes(patch: &ProfilePatch) -> Document {
     let (mut set, mut unset) = (doc! {}, doc! {});
     if let Some(display_name) = &patch.display_name {
@@ -319,7 +332,7 @@ fn changes(patch: &ProfilePatch) -> Document {
     if let Some(read_receipts) = patch.read_receipts {
         set.insert("settings.read_receipts", read_receipts);
     }
-    // An update must change something; the version is what it is.
+    // MongoDB refuses an empty `$set`, which an empty patch would make; the version is always safe to set.
     set.insert("v", VERSION);
     let mut changes = doc! {"$set": set};
     if !unset.is_empty() {

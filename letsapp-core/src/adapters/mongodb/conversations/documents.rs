@@ -1,4 +1,4 @@
-//! Conversations and members, as documents.
+//! Documents of conversations and members, and their conversion to and from the domain's types.
 
 use mongodb::bson::{Binary, DateTime, Document, Uuid, doc};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ pub(in crate::adapters::mongodb) struct ConversationDocument {
     #[serde(rename = "_id")]
     id: Uuid,
     v: i32,
+    /// Word of the [`Kind`].
     kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     title: Option<String>,
@@ -27,25 +28,28 @@ pub(in crate::adapters::mongodb) struct ConversationDocument {
     avatar_media_id: Option<Uuid>,
     created_by: Uuid,
     created_at: DateTime,
+    /// The two users of a direct conversation, the lower id first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pair: Option<(Uuid, Uuid)>,
+    /// Hash of the request that created a group, which tells a retry from another request with the same id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fingerprint: Option<Binary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deleted_at: Option<DateTime>,
-    /// Set while there may be something left of a deleted conversation.
+    /// `true` from the deletion until all members and messages are removed, absent otherwise; a partial index finds the
+    /// conversations that have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     remains: Option<bool>,
 }
 
-/// The key of a document of `members`.
+/// Key of a document of `members`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::adapters::mongodb) struct MemberKey {
     pub(in crate::adapters::mongodb) conversation: Uuid,
     pub(in crate::adapters::mongodb) user: Uuid,
 }
 
-/// A document of `members`: who is or was in a conversation.
+/// A document of `members`: a present or former member, in the conversation's shard.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::adapters::mongodb) struct MemberDocument {
     #[serde(rename = "_id")]
@@ -53,21 +57,22 @@ pub(in crate::adapters::mongodb) struct MemberDocument {
     v: i32,
     conversation_id: Uuid,
     pub(in crate::adapters::mongodb) user_id: Uuid,
+    /// Word of the [`Role`].
     role: String,
     joined_at: DateTime,
     windows: Vec<WindowDocument>,
-    /// Whether the last window is open.
+    /// Whether the user is a member now, that is, the last window is open. Stored so that an index selects by it.
     present: bool,
 }
 
-/// The key of a document of `memberships`.
+/// Key of a document of `memberships`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(in crate::adapters::mongodb) struct MembershipKey {
     pub(in crate::adapters::mongodb) user: Uuid,
     pub(in crate::adapters::mongodb) conversation: Uuid,
 }
 
-/// A document of `memberships`: the same by user, with what members change by themselves.
+/// A document of `memberships`: the copy in the user's shard, with the fields that members change by themselves.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::adapters::mongodb) struct MembershipDocument {
     #[serde(rename = "_id")]
@@ -80,22 +85,30 @@ pub(in crate::adapters::mongodb) struct MembershipDocument {
     windows: Vec<WindowDocument>,
     watermarks: WatermarksDocument,
     preferences: PreferencesDocument,
+    /// Time of the last change of any other field. Only rises.
     changed_at: DateTime,
 }
 
+/// A range of `seq` that a member may read.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct WindowDocument {
+    /// First `seq`, included.
     from: i64,
+    /// Last `seq`, included; absent while the user is a member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<i64>,
 }
 
+/// Watermarks, embedded in a membership.
 #[derive(Debug, Serialize, Deserialize)]
 struct WatermarksDocument {
+    /// Highest `seq` delivered to the user.
     delivered: i64,
+    /// Highest `seq` read by the user.
     read: i64,
 }
 
+/// Preferences, embedded in a membership.
 #[derive(Debug, Serialize, Deserialize)]
 struct PreferencesDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,6 +118,7 @@ struct PreferencesDocument {
 }
 
 impl ConversationDocument {
+    /// Returns the document of a conversation. A deleted one is marked as having remains.
     pub(in crate::adapters::mongodb) fn new(conversation: &Conversation) -> Self {
         Self {
             id: conversation.id.to_bson(),
@@ -122,6 +136,10 @@ impl ConversationDocument {
         }
     }
 
+    /// Reads the conversation.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the kind is unknown or the fingerprint has the wrong length.
     pub(in crate::adapters::mongodb) fn into_conversation(self) -> Result<Conversation, RepositoryError> {
         Ok(Conversation {
             id: ConversationId::from_bson(self.id),
@@ -169,6 +187,7 @@ impl From<MembershipKey> for mongodb::bson::Bson {
 }
 
 impl MemberDocument {
+    /// Returns the copy of a member for the conversation's shard.
     pub(in crate::adapters::mongodb) fn new(member: &Member) -> Self {
         Self {
             key: MemberKey::new(member.conversation_id, member.user_id),
@@ -182,6 +201,7 @@ impl MemberDocument {
         }
     }
 
+    /// Returns the key of the other copy.
     pub(in crate::adapters::mongodb) fn membership(&self) -> MembershipKey {
         MembershipKey {
             user: self.user_id,
@@ -189,7 +209,10 @@ impl MemberDocument {
         }
     }
 
-    /// Puts what this says of a membership into a record that was read a moment earlier or later.
+    /// Returns the record from the user's shard with role, date and windows of this copy.
+    ///
+    /// The two copies are read one after the other, and a change of membership in between shows in one of them only. A
+    /// roster goes by this copy.
     pub(in crate::adapters::mongodb) fn decide(self, mut member: Member) -> Result<Member, RepositoryError> {
         member.role = word(&self.role, Role::from_word)?;
         member.joined_at = moment(self.joined_at);
@@ -199,6 +222,7 @@ impl MemberDocument {
 }
 
 impl MembershipDocument {
+    /// Returns the copy of a member for the user's shard.
     pub(in crate::adapters::mongodb) fn new(member: &Member) -> Self {
         Self {
             key: MembershipKey::new(member.conversation_id, member.user_id),
@@ -221,10 +245,15 @@ impl MembershipDocument {
         }
     }
 
+    /// Returns the document's key.
     pub(in crate::adapters::mongodb) const fn key(&self) -> MembershipKey {
         self.key
     }
 
+    /// Reads the member.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the role is unknown.
     pub(in crate::adapters::mongodb) fn into_member(self) -> Result<Member, RepositoryError> {
         Ok(Member {
             conversation_id: ConversationId::from_bson(self.conversation_id),
@@ -245,7 +274,8 @@ impl MembershipDocument {
         })
     }
 
-    /// Writes what a change of membership changes here; the rest belongs to the member.
+    /// Builds the upsert that writes role, date and windows. Watermarks and preferences are set on insert only, because
+    /// the member may have changed them since the record was read.
     pub(in crate::adapters::mongodb) fn membership_changes(self) -> mongodb::bson::error::Result<Document> {
         let mut all = mongodb::bson::serialize_to_document(&self)?;
         let mut set = doc! {};

@@ -1,4 +1,4 @@
-//! Conversations and their members: the collections `conversations`, `members` and `memberships`.
+//! Conversations and their members, on the collections `conversations`, `members` and `memberships`.
 
 pub(super) mod documents;
 mod pair;
@@ -28,12 +28,13 @@ use crate::domain::member::{Member, PreferencesPatch};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Advance, Advanced, ConversationRepository, Creation, RepositoryError};
 
-/// The collections `conversations`, `members` and `memberships`.
+/// Conversation repository on the collections `conversations`, `members` and `memberships`.
 #[derive(Debug)]
 pub(super) struct MongoConversations {
     connection: Arc<Connection>,
 }
 
+/// Number of members of one conversation, as an aggregation returns it.
 #[derive(Debug, Deserialize)]
 struct CountDocument {
     #[serde(rename = "_id")]
@@ -58,7 +59,8 @@ impl ConversationRepository for MongoConversations {
     }
 
     async fn rosters(&self, ids: &[ConversationId]) -> Result<Vec<Roster>, RepositoryError> {
-        // The fence first: what is read after it is no older.
+        // The fence is read first, so that the members are no older. If they are newer, a change decided on them is
+        // refused as outdated, which costs a retry; the other way round it would be wrongly accepted.
         let heads: HashMap<_, _> = self.heads(ids).await?.into_iter().collect();
         let (conversations, mut members) = tokio::try_join!(self.find(ids), self.members_in(ids))?;
         let roster = |conversation: Conversation| {
@@ -143,7 +145,7 @@ impl ConversationRepository for MongoConversations {
 }
 
 impl MongoConversations {
-    /// Reads who is in each of the conversations.
+    /// Reads the present members of each conversation.
     async fn members_in(
         &self,
         ids: &[ConversationId],
@@ -171,7 +173,7 @@ impl MongoConversations {
     }
 }
 
-/// Writes what a patch changes.
+/// Builds the update that a patch describes.
 fn changes(patch: PreferencesPatch, at: Timestamp) -> Document {
     let (mut set, mut unset) = (doc! {}, doc! {});
     match patch.muted_until {
@@ -185,6 +187,7 @@ fn changes(patch: PreferencesPatch, at: Timestamp) -> Document {
     if let Some(pinned) = patch.pinned {
         set.insert("preferences.pinned", pinned);
     }
+    // `$max`, because another server's clock may be ahead: `changed_at` must not fall, or a sync would miss the change.
     let mut changes = doc! {"$max": {"changed_at": date(at)}};
     for (operator, fields) in [("$set", set), ("$unset", unset)] {
         if !fields.is_empty() {

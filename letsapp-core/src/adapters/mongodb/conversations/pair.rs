@@ -1,32 +1,37 @@
-//! Making the one conversation of a pair.
+//! Creation of direct conversations, of which each pair of users has at most one.
 
 use std::sync::Arc;
 
 use super::reading::read;
-use super::transaction::{Establish, Stumble, Transaction};
+use super::transaction::{ConversationWrite, Transaction, TransactionError};
+use crate::adapters::mongodb::abandoned_transactions::AbandonedTransactions;
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::orphans::Vigil;
-use crate::adapters::mongodb::patience;
-use crate::adapters::mongodb::patience::{Backoff, Deadline};
+use crate::adapters::mongodb::retry;
+use crate::adapters::mongodb::retry::{Backoff, Deadline};
 use crate::domain::conversation::Conversation;
 use crate::domain::member::Member;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Creation, RepositoryError};
 
-/// Makes the direct conversation of a pair, or finds it.
+/// Creates the direct conversation of a pair, or returns the existing one.
+///
+/// # Errors
+/// [`RepositoryError::Unavailable`] if neither succeeds within [`retry::COMMIT_TIMEOUT`].
 pub(super) async fn create(
     connection: &Arc<Connection>,
     conversation: Conversation,
     at: Timestamp,
 ) -> Result<Creation, RepositoryError> {
     let connection = &connection.admit().await?;
-    let deadline = Deadline::after(patience::COMMIT);
+    let deadline = Deadline::after(retry::COMMIT_TIMEOUT);
     let mut backoff = Backoff::new();
-    let mut vigil = Vigil::begin();
+    let mut abandoned = AbandonedTransactions::begin();
+    // Whether an earlier attempt may have been carried out without a reply.
     let mut in_doubt = false;
     loop {
         let found = read(connection, &[conversation.id]).await?.pop();
         if let Some(found) = found {
+            // After an attempt in doubt, an equal conversation is taken for the one that the attempt created.
             return Ok(if in_doubt && found == conversation {
                 Creation::Created(found)
             } else {
@@ -35,31 +40,40 @@ pub(super) async fn create(
         }
         let cause = match try_create(connection, &conversation, at).await {
             Ok(()) => return Ok(Creation::Created(conversation)),
-            Err(Stumble::Failed(cause)) => return Err(RepositoryError::internal(cause)),
-            Err(Stumble::Doubt(cause)) => {
+            Err(TransactionError::Failed(cause)) => return Err(RepositoryError::internal(cause)),
+            Err(TransactionError::Doubt(cause)) => {
                 in_doubt = true;
                 cause
             }
-            Err(Stumble::Conflict(cause)) => cause,
-            Err(Stumble::Taken | Stumble::Overtaken) => "its id is taken by what can't be seen yet".to_owned(),
+            Err(TransactionError::Conflict(cause)) => cause,
+            Err(TransactionError::Taken | TransactionError::Overtaken) => {
+                "another server has created it, but it is not readable yet".to_owned()
+            }
         };
         if deadline.has_passed() {
             return Err(RepositoryError::unavailable(cause));
         }
-        vigil.is_held_up(connection).await;
+        abandoned.end_if_stalled(connection).await;
         backoff.pause().await;
     }
 }
 
-async fn try_create(connection: &Arc<Connection>, conversation: &Conversation, at: Timestamp) -> Result<(), Stumble> {
+/// Creates the conversation and its two members in one transaction.
+async fn try_create(
+    connection: &Arc<Connection>,
+    conversation: &Conversation,
+    at: Timestamp,
+) -> Result<(), TransactionError> {
     let mut transaction = Transaction::begin(connection).await?;
     let done = async {
-        transaction.establish(&Establish::Made(conversation)).await?;
+        transaction
+            .write_conversation(&ConversationWrite::Insert(conversation))
+            .await?;
         let pair = conversation.pair.into_iter().flat_map(|(a, b)| [a, b]);
         let members: Vec<_> = pair
             .map(|user_id| Member::of_pair(conversation.id, user_id, at))
             .collect();
-        transaction.enrol(&members).await
+        transaction.upsert_members(&members).await
     };
     let done = done.await;
     transaction.end(done).await

@@ -1,4 +1,6 @@
-//! Removing what is left of deleted conversations, a part at a time. Each part can be removed again.
+//! Removal of the members and messages of deleted conversations, in parts.
+//!
+//! Every part can be repeated, so that a crash or an error in between does no harm.
 
 use std::sync::Arc;
 
@@ -15,7 +17,8 @@ use crate::domain::id::ConversationId;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::RepositoryError;
 
-/// Returns conversations that were deleted before then and of which there may be something left.
+/// Returns up to `limit` conversations deleted before a time that may still have members or messages, the oldest
+/// deletion first.
 pub(super) async fn waiting(
     connection: &Arc<Connection>,
     before: Timestamp,
@@ -38,7 +41,9 @@ pub(super) async fn waiting(
         .collect())
 }
 
-/// Removes at most `limit` records of members and as many messages; true once nothing is left.
+/// Removes at most `limit` members and as many messages, and returns whether the conversation is done.
+///
+/// The conversation itself stays, so that its id is not used again.
 pub(super) async fn step(
     connection: &Arc<Connection>,
     id: ConversationId,
@@ -54,14 +59,15 @@ pub(super) async fn step(
     if members_left || messages_left {
         return Ok(false);
     }
+    // Last, so that a purge that was interrupted is found and continued.
     let done = doc! {"q": {"_id": id.to_bson()}, "u": {"$unset": {"remains": ""}}};
     let done = command::update(CONVERSATIONS, [done], command::Order::Kept).map_err(RepositoryError::internal)?;
     connection.persist(done).await?;
     Ok(true)
 }
 
-/// Removes records of members, and tells whether there may be more. Those by user go first: they are found by the
-/// others.
+/// Removes members, and tells whether there may be more. The copies by user go first, because they are found through
+/// the copies by conversation.
 async fn members(connection: &Arc<Connection>, id: ConversationId, limit: usize) -> Result<bool, RepositoryError> {
     let options = FindOptions::builder()
         .projection(doc! {"_id": 1})
@@ -87,7 +93,8 @@ async fn members(connection: &Arc<Connection>, id: ConversationId, limit: usize)
     Ok(found.len() >= limit)
 }
 
-/// Removes the oldest messages but the newest of all, and tells whether there may be more.
+/// Removes the oldest messages, and tells whether there may be more. The newest message is kept: it holds the head,
+/// without which the conversation would seem to be empty and never written to.
 async fn messages(connection: &Arc<Connection>, id: ConversationId, limit: usize) -> Result<bool, RepositoryError> {
     let Some((_, head)) = head::read(connection, &[id]).await?.pop() else {
         return Ok(false);
@@ -110,6 +117,7 @@ async fn messages(connection: &Arc<Connection>, id: ConversationId, limit: usize
     Ok(count >= limit)
 }
 
+/// Builds a `delete` command for all documents that a filter selects.
 fn delete(collection: &str, filter: &Document) -> Result<RawDocumentBuf, RepositoryError> {
     command::delete(collection, filter).map_err(RepositoryError::internal)
 }

@@ -1,4 +1,4 @@
-//! Reading conversations and members' records, each by its key.
+//! Reads of conversations and memberships by their keys.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::domain::id::ConversationId;
 use crate::domain::member::Member;
 use crate::ports::RepositoryError;
 
-/// Reads those of the conversations that exist.
+/// Returns those of the conversations that exist, in any order, deleted ones included.
 pub(in crate::adapters::mongodb) async fn read(
     connection: &Arc<Connection>,
     ids: &[ConversationId],
@@ -25,7 +25,7 @@ pub(in crate::adapters::mongodb) async fn read(
     found.into_iter().map(ConversationDocument::into_conversation).collect()
 }
 
-/// Reads those of the records that exist.
+/// Returns those of the memberships that exist, in any order, without those of deleted conversations.
 pub(super) async fn records(
     connection: &Arc<Connection>,
     keys: impl Iterator<Item = MembershipKey>,
@@ -34,6 +34,7 @@ pub(super) async fn records(
     users.sort_unstable();
     users.dedup();
     let filter = doc! {"_id": {"$in": keys}, "user_id": {"$in": users}};
+    // Without the hint the server may read all memberships of the users instead, by the index on `user_id`.
     let options = FindOptions::builder()
         .hint(mongodb::options::Hint::Keys(doc! {"_id": 1}))
         .build();
@@ -42,8 +43,8 @@ pub(super) async fn records(
     living(connection, found.collect::<Result<_, _>>()?).await
 }
 
-/// Leaves out the records of conversations that are deleted. Whoever is in is in one that is not, so that it takes a
-/// query only where somebody has left.
+/// Removes memberships of deleted conversations. A deletion closes all windows, so only the conversations of former
+/// members need a query.
 pub(super) async fn living(
     connection: &Arc<Connection>,
     mut members: Vec<Member>,

@@ -1,4 +1,4 @@
-//! Watermarks: many rises in one command.
+//! Watermarks of members: many of them are raised by one command.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::domain::id::Seq;
 use crate::domain::member::Watermarks;
 use crate::ports::{Advance, Advanced, RepositoryError};
 
+/// Key and watermarks of a document of `memberships`.
 #[derive(Debug, Deserialize)]
 struct Standing {
     #[serde(rename = "_id")]
@@ -23,19 +24,26 @@ struct Standing {
     watermarks: StandingWatermarks,
 }
 
+/// Watermarks, as they are stored.
 #[derive(Debug, Deserialize)]
 struct StandingWatermarks {
     delivered: i64,
     read: i64,
 }
 
-/// A rise to be written.
+/// New watermarks of one member.
 struct Rise {
+    /// Higher of the stored and the requested watermarks.
     to: Watermarks,
+    /// Latest time of the advances that led here.
     at: DateTime,
 }
 
-/// Raises watermarks: one query, and one command for those that rise.
+/// Raises watermarks, by one query and one command for those that rise. Returns, for each advance in order, the values
+/// before and after, or `None` if there is no such membership.
+///
+/// # Errors
+/// [`RepositoryError`] if the store fails; some of the watermarks may be raised then.
 pub(super) async fn advance(
     connection: &Arc<Connection>,
     advances: Vec<Advance>,
@@ -49,6 +57,7 @@ pub(super) async fn advance(
         let from = *watermarks;
         let to = from.merge(advance.to);
         if to != from {
+            // A later advance of the same member in this batch starts from here.
             *watermarks = to;
             let at = date(advance.at);
             let rise = rises.entry(key).or_insert(Rise { to, at });
@@ -67,7 +76,7 @@ pub(super) async fn advance(
     Ok(advanced)
 }
 
-/// Reads where the members stand.
+/// Reads the present watermarks of the members.
 async fn standing(
     connection: &Arc<Connection>,
     advances: &[Advance],
@@ -93,7 +102,8 @@ async fn standing(
 }
 
 impl Rise {
-    /// Takes the higher of each, whatever another server has written since: nothing ever falls.
+    /// Builds the update. `$max` keeps the higher value, so that a rise that another server has written since the query
+    /// is not undone.
     fn statement(self, key: MembershipKey) -> mongodb::bson::Document {
         doc! {
             "q": {"_id": key, "user_id": key.user},
@@ -108,6 +118,7 @@ impl Rise {
     }
 }
 
+/// Returns the key of an advance's membership.
 fn key(advance: &Advance) -> MembershipKey {
     MembershipKey::new(advance.conversation_id, advance.user_id)
 }

@@ -1,5 +1,4 @@
-//! What changes more than one document: a transaction, so that a conversation, its system messages and both copies of its
-//! members change together.
+//! Transactions, by which a conversation, its system messages and both copies of its members change together.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,38 +20,46 @@ use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::Member;
 use crate::ports::RepositoryError;
 
-/// Why a transaction was not, or may not have been, carried out.
+/// Reason for which a transaction was not, or may not have been, carried out.
 #[derive(Debug)]
-pub(in crate::adapters::mongodb) enum Stumble {
-    /// The id of what it makes is taken.
+pub(in crate::adapters::mongodb) enum TransactionError {
+    /// The id of the new conversation or message is taken.
     Taken,
-    /// Its numbers are taken.
+    /// Another server has taken its `seq` or `rev`.
     Overtaken,
-    /// Another one changes the same documents; nothing was done.
+    /// Temporary failure, such as another transaction that changes the same documents; nothing was done.
     Conflict(String),
-    /// It is not known whether it was carried out.
+    /// No reply says whether it was carried out.
     Doubt(String),
-    /// It never will be.
+    /// Permanent failure; nothing was done.
     Failed(String),
 }
 
-/// What becomes of the conversation itself.
-pub(in crate::adapters::mongodb) enum Establish<'a> {
-    Made(&'a Conversation),
-    Changed(&'a Conversation),
-    Kept,
+/// Write of a transaction to the conversation's own document.
+pub(in crate::adapters::mongodb) enum ConversationWrite<'a> {
+    /// Inserts a new conversation.
+    Insert(&'a Conversation),
+    /// Replaces the conversation by its new state.
+    Replace(&'a Conversation),
+    /// Leaves the conversation as it is.
+    Keep,
 }
 
-/// What is written here is there wholly or not at all.
+/// A transaction under way. Its writes take effect together, or not at all, when it [ends](Self::end).
 pub(in crate::adapters::mongodb) struct Transaction<'a> {
     connection: &'a Connection,
     session: Session,
 }
 
 impl<'a> Transaction<'a> {
-    pub(in crate::adapters::mongodb) async fn begin(connection: &'a Arc<Connection>) -> Result<Self, Stumble> {
-        let unavailable = |error: RepositoryError| Stumble::Conflict(error.to_string());
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// [`TransactionError::Conflict`] if the store is closed or no server is found.
+    pub(in crate::adapters::mongodb) async fn begin(connection: &'a Arc<Connection>) -> Result<Self, TransactionError> {
+        let unavailable = |error: RepositoryError| TransactionError::Conflict(error.to_string());
         let mut session = connection.session().await.map_err(unavailable)?;
+        // A snapshot, so that all reads of the transaction show the same moment.
         session
             .start_transaction()
             .read_concern(ReadConcern::snapshot())
@@ -61,31 +68,37 @@ impl<'a> Transaction<'a> {
         Ok(Self { connection, session })
     }
 
-    /// Writes the conversation.
-    pub(in crate::adapters::mongodb) async fn establish(
+    /// Writes the conversation's own document.
+    ///
+    /// # Errors
+    /// [`TransactionError`], as for [`write`](Self::write).
+    pub(in crate::adapters::mongodb) async fn write_conversation(
         &mut self,
-        conversation: &Establish<'_>,
-    ) -> Result<(), Stumble> {
+        conversation: &ConversationWrite<'_>,
+    ) -> Result<(), TransactionError> {
         let command = match conversation {
-            Establish::Made(conversation) => {
+            ConversationWrite::Insert(conversation) => {
                 command::insert_one(CONVERSATIONS, &ConversationDocument::new(conversation))?
             }
-            Establish::Changed(conversation) => {
+            ConversationWrite::Replace(conversation) => {
                 let document = serialize_to_document(&ConversationDocument::new(conversation))?;
                 let statement = doc! {"q": {"_id": conversation.id.to_bson()}, "u": document};
                 command::update(CONVERSATIONS, [statement], Order::Kept)?
             }
-            Establish::Kept => return Ok(()),
+            ConversationWrite::Keep => return Ok(()),
         };
         self.write(command).await
     }
 
-    /// Reads the records of those of the users who have one.
+    /// Returns the memberships of those of the users who have one, present or former.
+    ///
+    /// # Errors
+    /// [`TransactionError`] if the query fails.
     pub(in crate::adapters::mongodb) async fn records(
         &mut self,
         conversation_id: ConversationId,
         users: &[UserId],
-    ) -> Result<HashMap<UserId, Member>, Stumble> {
+    ) -> Result<HashMap<UserId, Member>, TransactionError> {
         if users.is_empty() {
             return Ok(HashMap::new());
         }
@@ -105,14 +118,20 @@ impl<'a> Transaction<'a> {
             .map(|document| {
                 let member = document
                     .into_member()
-                    .map_err(|error| Stumble::Failed(error.to_string()))?;
+                    .map_err(|error| TransactionError::Failed(error.to_string()))?;
                 Ok((member.user_id, member))
             })
             .collect()
     }
 
-    /// Writes both copies of members' records.
-    pub(in crate::adapters::mongodb) async fn enrol(&mut self, members: &[Member]) -> Result<(), Stumble> {
+    /// Inserts or updates both copies of the members.
+    ///
+    /// # Errors
+    /// [`TransactionError`], as for [`write`](Self::write).
+    pub(in crate::adapters::mongodb) async fn upsert_members(
+        &mut self,
+        members: &[Member],
+    ) -> Result<(), TransactionError> {
         if members.is_empty() {
             return Ok(());
         }
@@ -123,8 +142,15 @@ impl<'a> Transaction<'a> {
         self.write(command::update(MEMBERSHIPS, by_user, Order::Kept)?).await
     }
 
-    /// Runs a command of it.
-    pub(in crate::adapters::mongodb) async fn write(&mut self, command: RawDocumentBuf) -> Result<(), Stumble> {
+    /// Runs a write command within the transaction.
+    ///
+    /// # Errors
+    /// [`TransactionError`] if the server refuses the command or one of its documents, or does not answer. The
+    /// transaction must then be [ended](Self::end) with this error.
+    pub(in crate::adapters::mongodb) async fn write(
+        &mut self,
+        command: RawDocumentBuf,
+    ) -> Result<(), TransactionError> {
         let run = self
             .connection
             .database()
@@ -134,35 +160,43 @@ impl<'a> Transaction<'a> {
         let reply = Reply::read(&RawDocumentBuf::try_from(&answer)?)?;
         match reply.refusal.map(|refusal| refusal.fault) {
             None => Ok(()),
-            Some(Fault::Duplicate(Key::Id)) => Err(Stumble::Taken),
-            Some(Fault::Duplicate(Key::Field(_))) => Err(Stumble::Overtaken),
-            Some(Fault::Passing(cause)) => Err(Stumble::Conflict(cause)),
-            Some(Fault::Lasting(cause)) => Err(Stumble::Failed(cause)),
+            Some(Fault::Duplicate(Key::Id)) => Err(TransactionError::Taken),
+            Some(Fault::Duplicate(Key::Field(_))) => Err(TransactionError::Overtaken),
+            Some(Fault::Passing(cause)) => Err(TransactionError::Conflict(cause)),
+            Some(Fault::Lasting(cause)) => Err(TransactionError::Failed(cause)),
         }
     }
 
-    /// Commits what was done, or takes it back.
-    pub(in crate::adapters::mongodb) async fn end(mut self, done: Result<(), Stumble>) -> Result<(), Stumble> {
+    /// Commits the transaction if `done` is `Ok`, and aborts it otherwise.
+    ///
+    /// # Errors
+    /// The error in `done`, or [`TransactionError::Conflict`] or [`TransactionError::Doubt`] if the commit fails.
+    pub(in crate::adapters::mongodb) async fn end(
+        mut self,
+        done: Result<(), TransactionError>,
+    ) -> Result<(), TransactionError> {
         match done {
             Ok(()) => {
                 let committed = Session::step(self.session.commit_transaction()).await;
-                committed.map_err(|error| match Stumble::from(error) {
-                    // Only a commit that the server has refused as a whole is known not to count.
-                    Stumble::Conflict(cause) => Stumble::Conflict(cause),
-                    Stumble::Failed(cause) | Stumble::Doubt(cause) => Stumble::Doubt(cause),
-                    stumble @ (Stumble::Taken | Stumble::Overtaken) => stumble,
+                committed.map_err(|error| match TransactionError::from(error) {
+                    // Only the label of a transient transaction error proves that the commit did not take effect. Any
+                    // other error may follow after it did, so it counts as doubt.
+                    TransactionError::Conflict(cause) => TransactionError::Conflict(cause),
+                    TransactionError::Failed(cause) | TransactionError::Doubt(cause) => TransactionError::Doubt(cause),
+                    error @ (TransactionError::Taken | TransactionError::Overtaken) => error,
                 })
             }
-            Err(stumble) => {
-                // The server has aborted it itself, most likely; if not, this lets others on at once.
+            Err(error) => {
+                // After most errors the server has aborted it already. If not, this releases its locks at once; a
+                // failure does no harm, because MongoDB ends the transaction later.
                 drop(Session::step(self.session.abort_transaction()).await);
-                Err(stumble)
+                Err(error)
             }
         }
     }
 }
 
-impl From<Error> for Stumble {
+impl From<Error> for TransactionError {
     fn from(error: Error) -> Self {
         if error.contains_label(TRANSIENT_TRANSACTION_ERROR) {
             Self::Conflict(error.to_string())
@@ -174,13 +208,14 @@ impl From<Error> for Stumble {
     }
 }
 
-impl From<mongodb::bson::error::Error> for Stumble {
+impl From<mongodb::bson::error::Error> for TransactionError {
     fn from(error: mongodb::bson::error::Error) -> Self {
         Self::Failed(error.to_string())
     }
 }
 
-fn by_conversation(member: &Member) -> Result<Document, Stumble> {
+/// Builds the upsert of the copy in the conversation's shard.
+fn by_conversation(member: &Member) -> Result<Document, TransactionError> {
     let key = MemberKey::new(member.conversation_id, member.user_id);
     Ok(doc! {
         "q": {"_id": key, "conversation_id": key.conversation},
@@ -189,7 +224,8 @@ fn by_conversation(member: &Member) -> Result<Document, Stumble> {
     })
 }
 
-fn by_user(member: &Member) -> Result<Document, Stumble> {
+/// Builds the upsert of the copy in the user's shard.
+fn by_user(member: &Member) -> Result<Document, TransactionError> {
     let document = MembershipDocument::new(member);
     let key = document.key();
     Ok(doc! {

@@ -1,4 +1,4 @@
-//! Messages, as documents of `messages`.
+//! Documents of `messages`, and their conversion to and from the domain's types.
 
 use mongodb::bson::error::Result as BsonResult;
 use mongodb::bson::{Binary, Bson, DateTime, Document, Uuid, doc, serialize_to_document};
@@ -15,24 +15,30 @@ use crate::domain::message::{Fingerprint, Message, Reaction};
 use crate::domain::search::IndexTerms;
 use crate::ports::{RepositoryError, TermsChange};
 
-/// A message. What only the store needs is left out when messages are read, see [`MessageDocument::projection`].
+/// A message. Reads leave out the fields that only the store needs, see [`MessageDocument::projection`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct MessageDocument {
     #[serde(rename = "_id")]
     key: MessageKey,
     v: i32,
     conversation_id: Uuid,
+    /// Place in the history; never changes.
     seq: i64,
+    /// Number of the message's last change.
     rev: i64,
-    /// All the numbers that it ever had, its present one last; the newest [`REVS`] of them.
+    /// Numbers of all its changes, the last one last; at most the newest [`MAX_REVS`]. A unique index keeps them
+    /// from being assigned again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     revs: Vec<i64>,
+    /// Number of messages of users up to this one, included.
     ordinal: i64,
-    /// Where the conversation stood after the change that gave it its `rev`: of the highest `rev`, the head.
+    /// Head of the conversation after the change that assigned `rev`. The one with the highest `rev` is the present
+    /// head, so that a change and the head it leads to are one write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     head: Option<HeadDocument>,
     sender_id: Uuid,
     content: ContentDocument,
+    /// `seq` of the message that this one replies to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reply_to: Option<i64>,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -48,43 +54,52 @@ pub(super) struct MessageDocument {
     edited_at: Option<DateTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deleted_at: Option<DateTime>,
+    /// Hash of the request that sent the message, which tells a retry from another request with the same id.
     fingerprint: FingerprintDocument,
-    /// What it is found by; none of a system message or a tombstone.
+    /// Search tokens; none for system messages and deleted messages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tokens: Vec<String>,
 }
 
-/// The key of a message.
+/// Key of a message, whose id is unique within its conversation only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct MessageKey {
     pub(super) conversation: Uuid,
     pub(super) message: Uuid,
 }
 
-/// Where a conversation stands, less the `rev`, which is the document's own.
+/// Head of a conversation without its `rev`, which is that of the document.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct HeadDocument {
+    /// `seq` of the newest message.
     seq: i64,
+    /// Number of messages of users.
     ordinal: i64,
+    /// `seq` of the newest system message.
     fence: i64,
 }
 
+/// An attachment, embedded in a message.
 #[derive(Debug, Serialize, Deserialize)]
 struct AttachmentDocument {
     id: Uuid,
     file_name: String,
     content_type: String,
+    /// Bytes.
     size: i64,
+    /// Pixels, as `height`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     width: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     height: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     duration: Option<i64>,
+    /// Preview of an image or a video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     thumbnail: Option<ThumbnailDocument>,
 }
 
+/// Preview of an attachment.
 #[derive(Debug, Serialize, Deserialize)]
 struct ThumbnailDocument {
     width: i64,
@@ -92,23 +107,26 @@ struct ThumbnailDocument {
     blurhash: String,
 }
 
+/// Reaction of one user, embedded in a message.
 #[derive(Debug, Serialize, Deserialize)]
 struct ReactionDocument {
     user_id: Uuid,
     emoji: String,
 }
 
+/// Fingerprint of a request, embedded in a message.
 #[derive(Debug, Serialize, Deserialize)]
 struct FingerprintDocument {
+    /// Version of the rules by which the hash was computed.
     version: i32,
     hash: Binary,
 }
 
-/// How many of its numbers a message keeps taken. A server would have to have missed that many changes of one message,
-/// within the [time](super::standing) for which it trusts what it remembers, to give one out again.
-const REVS: i32 = 4096;
+/// Maximum number of its numbers that a message keeps. To assign one again, a server would have to miss this many
+/// changes of one message within the [time](super::standing) for which it uses a head without reading it again.
+const MAX_REVS: i32 = 4096;
 
-/// The fields that a revision removes where the new state has none.
+/// Fields that a revision removes if the new state does not have them.
 const OPTIONAL: [&str; 7] = [
     "reply_to",
     "forwarded",
@@ -120,6 +138,7 @@ const OPTIONAL: [&str; 7] = [
 ];
 
 impl MessageKey {
+    /// Returns the key of a message by its ids.
     pub(super) fn new(conversation_id: ConversationId, id: MessageId) -> Self {
         Self {
             conversation: conversation_id.to_bson(),
@@ -127,6 +146,7 @@ impl MessageKey {
         }
     }
 
+    /// Returns the key of a message.
     pub(super) fn of(message: &Message) -> Self {
         Self::new(message.conversation_id, message.id)
     }
@@ -139,6 +159,7 @@ impl From<MessageKey> for Bson {
 }
 
 impl HeadDocument {
+    /// Reads the head, with the `rev` of its document.
     pub(super) fn into_head(self, rev: i64) -> Head {
         Head {
             seq: Seq(count(self.seq)),
@@ -160,7 +181,7 @@ impl From<Head> for HeadDocument {
 }
 
 impl MessageDocument {
-    /// Writes a message that takes its conversation to `head`.
+    /// Returns the document of a new message. `head` is the conversation's head after it.
     pub(super) fn new(message: &Message, head: Head) -> Self {
         Self {
             revs: vec![long(message.rev.0)],
@@ -170,7 +191,7 @@ impl MessageDocument {
         }
     }
 
-    /// Writes what is the message's own.
+    /// Returns the document without the fields that only the store needs.
     fn bare(message: &Message) -> Self {
         Self {
             key: MessageKey::of(message),
@@ -199,11 +220,15 @@ impl MessageDocument {
         }
     }
 
-    /// Names what reading a message leaves out.
+    /// Returns the projection that leaves out the fields that only the store needs.
     pub(super) fn projection() -> Document {
         doc! {"revs": 0, "head": 0, "tokens": 0}
     }
 
+    /// Reads the message.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if a stored value is not valid.
     pub(super) fn into_message(self) -> Result<Message, RepositoryError> {
         Ok(Message {
             conversation_id: ConversationId::from_bson(self.conversation_id),
@@ -233,14 +258,15 @@ impl MessageDocument {
     }
 }
 
-/// Writes the statement by which a message takes its new state and, as its next number, the `rev` of `head`, which
-/// must be greater than its present one: the index lets a document have a number twice.
+/// Builds the update statement that gives a message its new state and, as its next number, the `rev` of `head`. That
+/// number must be greater than the present one, because a unique index lets one document have a number twice.
 ///
-/// Of a message that is not at `message.rev` any more, the statement finds nothing, and would insert a document whose
-/// `_id` is taken: that error, which a statement without upsert would not be, stops the ordered command before a later
-/// statement leaves a hole behind.
+/// If the message no longer has `message.rev`, the filter matches nothing, and the upsert tries to insert a document
+/// whose `_id` is taken. This error is wanted: it stops the ordered command, so that no later statement leaves a hole
+/// in the numbers. A plain update that matches nothing would count as a success.
 pub(super) fn revision(message: &Message, terms: TermsChange, head: Head) -> BsonResult<Document> {
     let mut set = serialize_to_document(&MessageDocument::bare(message))?;
+    // Fields that never change are not set.
     for fixed in ["_id", "v", "conversation_id", "seq", "ordinal"] {
         set.remove(fixed);
     }
@@ -268,7 +294,7 @@ pub(super) fn revision(message: &Message, terms: TermsChange, head: Head) -> Bso
             "seq": long(message.seq.0),
             "rev": long(message.rev.0),
         },
-        "u": {"$set": set, "$push": {"revs": {"$each": [rev], "$slice": -REVS}}},
+        "u": {"$set": set, "$push": {"revs": {"$each": [rev], "$slice": -MAX_REVS}}},
         "upsert": true,
     };
     if let (false, Ok(update)) = (unset.is_empty(), statement.get_document_mut("u")) {
@@ -297,6 +323,10 @@ impl From<&Attachment> for AttachmentDocument {
 }
 
 impl AttachmentDocument {
+    /// Reads the attachment.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if a number of pixels is out of range.
     fn into_attachment(self) -> Result<Attachment, RepositoryError> {
         let pixels = |long: i64| u32::try_from(long).map_err(RepositoryError::internal);
         let thumbnail = |thumbnail: ThumbnailDocument| {
@@ -337,6 +367,7 @@ impl From<ReactionDocument> for Reaction {
     }
 }
 
+/// Tells whether a flag is left out of the document.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(flag: &bool) -> bool {
     !flag

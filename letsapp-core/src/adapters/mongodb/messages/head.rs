@@ -1,4 +1,4 @@
-//! Where conversations stand, read from their newest change.
+//! Heads of conversations, read from the message with the newest change.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use crate::domain::conversation::Head;
 use crate::domain::id::ConversationId;
 use crate::ports::RepositoryError;
 
+/// Message with the highest `rev` of a conversation.
 #[derive(Debug, Deserialize)]
 struct Newest {
     #[serde(rename = "_id")]
@@ -22,8 +23,10 @@ struct Newest {
     head: HeadDocument,
 }
 
-/// Reads the heads of those of the conversations that have messages. The sort is the index read backwards, so that the
-/// server looks at one entry of each conversation (a distinct scan); sorted forwards it would look at all of them.
+/// Returns the heads of those of the conversations that have messages.
+///
+/// The sort order is the index read backwards, so that the server looks at one entry per conversation (a distinct
+/// scan). Sorted forwards, it would look at all entries.
 pub(in crate::adapters::mongodb) async fn read(
     connection: &Arc<Connection>,
     ids: &[ConversationId],

@@ -1,4 +1,4 @@
-//! Reading messages by their place, and by their last change.
+//! Reads of messages by `seq` and by `rev`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::domain::message::Message;
 use crate::domain::window::Window;
 use crate::ports::{Range, RepositoryError};
 
-/// Reads those of the messages that exist.
+/// Returns those of the messages that exist, in any order.
 pub(super) async fn find(
     connection: &Arc<Connection>,
     at: &[(ConversationId, Seq)],
@@ -31,7 +31,7 @@ pub(super) async fn find(
     .await
 }
 
-/// Selects messages by their places.
+/// Builds the filter for messages by conversation and `seq`. Each conversation is one branch, which the index answers.
 pub(super) fn places(at: &[(ConversationId, Seq)]) -> Document {
     let mut by_conversation: HashMap<Uuid, Vec<i64>> = HashMap::new();
     for (conversation_id, seq) in at {
@@ -46,8 +46,10 @@ pub(super) fn places(at: &[(ConversationId, Seq)]) -> Document {
     doc! {"$or": branches.collect::<Vec<_>>()}
 }
 
-/// Reads a page of a history, one window after the other: there is rarely more than one, and each that there is holds
-/// at least the message that tells of joining.
+/// Returns a page of a conversation's history, of messages in any of the windows.
+///
+/// The windows are read one after the other. Members rarely have more than one, and each holds at least the system
+/// message about joining, so that no query comes back empty.
 pub(super) async fn history(
     connection: &Arc<Connection>,
     conversation_id: ConversationId,
@@ -88,7 +90,7 @@ pub(super) async fn history(
     Ok(messages)
 }
 
-/// Reads a page of changes.
+/// Returns a page of messages in any of the windows whose `rev` is greater than `after`, by ascending `rev`.
 pub(super) async fn changes(
     connection: &Arc<Connection>,
     conversation_id: ConversationId,
@@ -100,6 +102,7 @@ pub(super) async fn changes(
         return Ok(Vec::new());
     }
     let mut filter = doc! {"conversation_id": conversation_id.to_bson(), "rev": {"$gt": long(after.0)}};
+    // The filter by windows is left out where it would select everything: most members have the whole conversation.
     if !windows.contains(&Window::WHOLE) {
         let visible = windows.iter().map(|window| {
             let mut seq = doc! {"$gte": long(window.from.0)};
@@ -118,6 +121,7 @@ pub(super) async fn changes(
     read(connection, filter, options).await
 }
 
+/// Reads messages, without the fields that only the store needs.
 async fn read(
     connection: &Arc<Connection>,
     filter: Document,
@@ -128,6 +132,7 @@ async fn read(
     found.into_iter().map(MessageDocument::into_message).collect()
 }
 
+/// Names an index for a query to use, so that the server never tries another plan.
 pub(super) fn hint(index: &str) -> Hint {
     Hint::Name(index.to_owned())
 }

@@ -1,4 +1,4 @@
-//! What touches more than a message: the conversation itself, or its members.
+//! Changes that touch more than a message: the conversation itself, or its members. Each is one transaction.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,47 +8,59 @@ use mongodb::bson::serialize_to_raw_document_buf;
 use super::documents::MessageDocument;
 use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::conversations::transaction::{Establish, Stumble, Transaction};
+use crate::adapters::mongodb::conversations::transaction::{ConversationWrite, Transaction, TransactionError};
 use crate::adapters::mongodb::schema::MESSAGES;
 use crate::domain::conversation::Head;
 use crate::domain::id::UserId;
 use crate::domain::member::{Member, MemberChange};
 use crate::domain::message::Message;
 
-/// What a transaction carries out.
+/// A change of a group, or the creation of one, as one transaction carries it out.
 pub(super) struct Deed<'a> {
-    pub(super) conversation: Establish<'a>,
+    /// Write to the conversation's own document.
+    pub(super) conversation: ConversationWrite<'a>,
+    /// Changes of members.
     pub(super) members: &'a [MemberChange],
+    /// System message about a new owner, right before `message`.
     pub(super) succession: Option<Placed>,
+    /// System message about the change.
     pub(super) message: Placed,
 }
 
-/// A new message with its place and numbers, and where it takes the conversation.
+/// A new message with its numbers assigned.
 pub(super) struct Placed {
+    /// Message with `seq`, `rev` and `ordinal`.
     pub(super) message: Message,
+    /// Head of the conversation after the message.
     pub(super) head: Head,
 }
 
-/// Carries out what a system message tells of, in one transaction.
-pub(super) async fn carry_out(connection: &Arc<Connection>, deed: &Deed<'_>) -> Result<(), Stumble> {
+/// Carries out a change and writes its system messages, in one transaction.
+///
+/// # Errors
+/// [`TransactionError`] if the transaction was not, or may not have been, committed.
+pub(super) async fn carry_out(connection: &Arc<Connection>, deed: &Deed<'_>) -> Result<(), TransactionError> {
     let mut transaction = Transaction::begin(connection).await?;
     let done = tell(&mut transaction, deed).await;
     transaction.end(done).await
 }
 
-async fn tell(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<(), Stumble> {
-    transaction.establish(&deed.conversation).await?;
+/// Writes everything within the transaction. The messages come before the members, because their unique numbers decide
+/// early whether another server was faster.
+async fn tell(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<(), TransactionError> {
+    transaction.write_conversation(&deed.conversation).await?;
     let told = deed.succession.iter().chain([&deed.message]);
     let documents = told
         .map(|told| serialize_to_raw_document_buf(&MessageDocument::new(&told.message, told.head)))
         .collect::<Result<Vec<_>, _>>()?;
     transaction.write(command::insert(MESSAGES, documents)).await?;
     let members = members_after(transaction, deed).await?;
-    transaction.enrol(&members).await
+    transaction.upsert_members(&members).await
 }
 
-/// Works out the records of those whom the deed concerns.
-async fn members_after(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<Vec<Member>, Stumble> {
+/// Works out the new records of the members that the change concerns. Changes without effect, such as removing a former
+/// member, are left out.
+async fn members_after(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<Vec<Member>, TransactionError> {
     let message = &deed.message.message;
     let conversation_id = message.conversation_id;
     let users: Vec<UserId> = deed.members.iter().map(MemberChange::user_id).collect();

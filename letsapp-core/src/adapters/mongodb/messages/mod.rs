@@ -1,18 +1,18 @@
-//! Messages: the one way in, [`commit`], and the reads. The collection `messages`.
+//! Messages, on the collection `messages`: all writes go through [`commit`]; the other modules read.
 
-mod answers;
+mod command_replies;
 mod commit;
 mod content;
 mod documents;
 pub(super) mod head;
 mod history;
-mod line;
-mod lookup;
+mod lookups;
 pub(super) mod membership;
 mod search;
+mod sequencing;
 mod standing;
-mod tally;
 mod tokens;
+mod unread;
 
 use std::sync::Arc;
 
@@ -28,14 +28,16 @@ use crate::domain::search::{Hit, Search};
 use crate::domain::window::{Span, Window};
 use crate::ports::{Change, MessageRepository, Outcome, Range, RepositoryError};
 
-/// The collection `messages`.
+/// Message repository on the collection `messages`.
 #[derive(Debug)]
 pub(super) struct MongoMessages {
     connection: Arc<Connection>,
+    /// Newest known head of each conversation that this server writes to.
     heads: Heads,
 }
 
-/// While the server writes one batch, the next one fills up; with a third, batches only get smaller.
+/// Number of commits under way at once. While the server writes one batch, the next one fills; a third only makes the
+/// batches smaller.
 const LANES: usize = 2;
 
 impl MongoMessages {
@@ -76,7 +78,7 @@ impl MessageRepository for MongoMessages {
         id: MessageId,
     ) -> Result<Option<Message>, RepositoryError> {
         let key = MessageKey::new(conversation_id, id);
-        let found = lookup::by_key(&self.connection, &[key]).await?;
+        let found = lookups::by_key(&self.connection, &[key]).await?;
         Ok(found.into_values().next())
     }
 
@@ -105,10 +107,10 @@ impl MessageRepository for MongoMessages {
     }
 
     async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
-        tally::count_unread(&self.connection, spans).await
+        unread::count_unread(&self.connection, spans).await
     }
 
     async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError> {
-        tally::senders(&self.connection, span).await
+        unread::senders(&self.connection, span).await
     }
 }

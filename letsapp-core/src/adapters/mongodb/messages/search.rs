@@ -1,4 +1,4 @@
-//! Finding messages by their terms: one pipeline, from the index of each conversation's tokens to the best hits.
+//! Search for messages by terms: one aggregation, from the token index to the best hits.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -18,17 +18,23 @@ use crate::domain::search::{Hit, QueryTerm, Rank, Scope, Score, Search};
 use crate::domain::window::Window;
 use crate::ports::RepositoryError;
 
+/// A hit, as the aggregation returns it.
 #[derive(Debug, Deserialize)]
 struct HitDocument {
+    /// Points of the [`Score`].
     score: i32,
     message: MessageDocument,
 }
 
-/// Reads the best hits, the best first.
+/// Returns the best hits, the best first.
+///
+/// # Errors
+/// [`RepositoryError`] if the aggregation fails.
 pub(super) async fn search(connection: &Arc<Connection>, search: &Search) -> Result<Vec<Hit>, RepositoryError> {
     if search.query.is_empty() || search.within.is_empty() || search.limit == 0 {
         return Ok(Vec::new());
     }
+    // A message scores as its worst term.
     let scores: Vec<Bson> = search.query.terms().iter().map(score).map(Bson::from).collect();
     let mut pipeline = vec![
         doc! {"$match": filter(search)},
@@ -49,23 +55,28 @@ pub(super) async fn search(connection: &Arc<Connection>, search: &Search) -> Res
 }
 
 impl HitDocument {
+    /// Reads the hit.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the score or the message is not valid.
     fn into_hit(self) -> Result<Hit, RepositoryError> {
         let score = u8::try_from(self.score).ok().and_then(Score::from_points);
         Ok(Hit {
-            score: score.ok_or_else(|| RepositoryError::internal(format!("a score of {}", self.score)))?,
+            score: score.ok_or_else(|| RepositoryError::internal(format!("unknown search score {}", self.score)))?,
             message: self.message.into_message()?,
         })
     }
 }
 
-/// Selects the messages that are looked for, whatever their rank.
+/// Builds the filter for all messages of the search, regardless of rank.
 fn filter(search: &Search) -> Document {
     let ids: Vec<_> = search
         .within
         .iter()
         .map(|scope| scope.conversation_id.to_bson())
         .collect();
-    // The first of them is how the server finds what it looks at; longer words are rarer.
+    // The server finds candidates by the first term in the index and filters them by the others. Longer words are
+    // rarer, so the longest comes first.
     let mut terms: Vec<_> = search.query.terms().iter().collect();
     terms.sort_by_key(|term| Reverse(term.text.len()));
     let mut all: Vec<Document> = terms.into_iter().map(found).collect();
@@ -86,8 +97,8 @@ fn filter(search: &Search) -> Document {
     filter
 }
 
-/// Selects what lies outside of the windows. What lies inside would be a choice of as many as there are windows, for each
-/// of which the server may look through the index by itself; what is not to be there gives it no such choice.
+/// Builds the conditions for messages outside of the windows, to be excluded. Selecting the inside instead would take
+/// an `$or` of all windows, and the server may then scan the index once for each; an exclusion keeps it at one scan.
 fn hidden(within: &[Scope]) -> Vec<Document> {
     let hidden = within.iter().flat_map(|scope| {
         let id = scope.conversation_id.to_bson();
@@ -97,7 +108,8 @@ fn hidden(within: &[Scope]) -> Vec<Document> {
     hidden.collect()
 }
 
-/// Returns the stretches before, between and behind windows.
+/// Returns conditions on `seq` for the gaps before, between and after windows. The windows are in order and do not
+/// overlap.
 fn gaps(windows: &[Window]) -> Vec<Document> {
     let mut gaps = Vec::new();
     let mut end = Some(Seq::ZERO);
@@ -111,13 +123,14 @@ fn gaps(windows: &[Window]) -> Vec<Document> {
     gaps
 }
 
-/// Selects the messages that have a term. Terms are letters and digits: nothing in them means anything to a pattern.
+/// Builds the condition that a message has a term. Encoded terms are letters and digits, which need no escaping in a
+/// regular expression.
 fn found(term: &QueryTerm) -> Document {
     let end = if term.prefix { "" } else { ":" };
     doc! {"tokens": {"$regex": format!("^{}{end}", term.encoded())}}
 }
 
-/// Writes what works out how well a message answers a term that it has.
+/// Builds the expression for the score of a message by one term that it has.
 fn score(term: &QueryTerm) -> Document {
     let word = term.encoded();
     let has = |place: &str| doc! {"$in": [format!("{word}{place}"), "$tokens"]};
@@ -134,7 +147,7 @@ fn score(term: &QueryTerm) -> Document {
     doc! {"$switch": {"branches": branches, "default": points(least)}}
 }
 
-/// Selects what ranks behind a hit.
+/// Builds the filter for messages that rank after a hit, in the order of the sort.
 fn behind(past: Rank) -> Document {
     let (score, sent_at) = (i32::from(past.score.points()), date(past.sent_at));
     let (id, seq) = (past.conversation_id.to_bson(), long(past.seq.0));

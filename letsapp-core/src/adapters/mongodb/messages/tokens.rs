@@ -1,14 +1,17 @@
-//! How index terms stand in a message's document, so that one index answers what begins with a term and where it is.
+//! Search tokens of a message's document.
+//!
+//! A token is an index term followed by the place where it occurs. One index over the tokens finds both exact terms and
+//! prefixes, and the place is used for the score.
 
 use crate::domain::search::IndexTerms;
 
-/// What stands behind a term of the body.
+/// Suffix of a term in the body.
 pub(super) const IN_BODY: &str = ":b";
-/// What stands behind a term of an attachment's name.
+/// Suffix of a term in an attachment's file name.
 pub(super) const IN_NAME: &str = ":n";
 
-/// Writes index terms, each once, with where it is behind it: so what begins with a term lies side by side in the index,
-/// wherever in a message it is.
+/// Returns the tokens of a message, sorted and without duplicates. The place is a suffix rather than a prefix, so that
+/// all tokens that begin with a term are neighbours in the index, whatever their place.
 pub(super) fn tokens(terms: &IndexTerms) -> Vec<String> {
     let places = [(&terms.body, IN_BODY), (&terms.attachments, IN_NAME)];
     let words = places.into_iter().flat_map(|(terms, place)| {

@@ -1,19 +1,21 @@
-//! What follows from the server's answers.
+//! Effects of the server's replies on a batch: each change offered is settled, refused or in doubt.
 
 use std::collections::HashMap;
 
 use mongodb::error::Result as DriverResult;
 
 use super::commit::{Commit, Offer};
-use super::line::{Line, Means, Refused, Standing};
+use super::sequencing::{CommandKind, Line, Refused, Standing};
 use crate::adapters::mongodb::error::{Fault, Key, Refusal, Reply, is_refusal};
 use crate::domain::id::Rev;
 use crate::ports::{Outcome, RepositoryError};
 
 impl Commit<'_> {
+    /// Applies the reply to one command. `offers` are the changes it carried, in its order.
     pub(super) fn conclude(&mut self, offers: &[Offer], answer: DriverResult<Reply>) {
         match answer {
-            // Each document counts for one; were it not so, a number might be left out unnoticed.
+            // The reply must count every document. If one were missing without an error, taking the ones behind it as
+            // committed would leave a hole in the numbers, so any other count is a doubt.
             Ok(Reply {
                 refusal,
                 unconfirmed: None,
@@ -28,7 +30,8 @@ impl Commit<'_> {
                 if let Some(Refusal { index, fault }) = refusal
                     && let Some((offer, behind)) = offers.get(index..).and_then(<[_]>::split_first)
                 {
-                    // Whoever was quicker here was quicker in the next ones too, most likely: one query finds out.
+                    // Another server was faster here, and most likely in the conversations behind too, since all
+                    // servers take them in the same order. Reading all their heads at once saves a conflict for each.
                     if let Fault::Duplicate(Key::Field(_)) = fault {
                         for behind in behind.iter().filter(|behind| behind.line != offer.line) {
                             self.lines[behind.line].standing = Standing::Unknown;
@@ -47,7 +50,7 @@ impl Commit<'_> {
         }
     }
 
-    /// Settles the next change of a line: a majority has it.
+    /// Settles the next change of a line as committed, after a majority has acknowledged it.
     pub(super) fn acknowledge(&mut self, offer: &Offer) {
         let line = &mut self.lines[offer.line];
         let Some(pending) = line.queue.pop_front() else { return };
@@ -59,12 +62,15 @@ impl Commit<'_> {
         self.settle(pending.index, Ok(Outcome::Committed(position)));
     }
 
-    /// Takes up the next change of a line, which was refused.
+    /// Records the refusal of the next change of a line. Only a permanent failure settles it at once; for the
+    /// others the next round finds out more.
     pub(super) fn refuse(&mut self, offer: &Offer, fault: Fault) {
         let line = &mut self.lines[offer.line];
         let Some(pending) = line.queue.front_mut() else { return };
         match fault {
+            // The id exists already, or the revised message has another `rev` now: look it up.
             Fault::Duplicate(Key::Id) => pending.refused = Some(Refused::Taken),
+            // The number is taken: read the head again.
             Fault::Duplicate(Key::Field(_)) => {
                 if let Standing::At(head) = line.standing {
                     line.overtaken_at = Some(head);
@@ -75,7 +81,9 @@ impl Commit<'_> {
                 self.cause = cause;
                 self.forget(offer.line);
             }
-            Fault::Lasting(cause) if pending.means() == Means::Update => {
+            // A revision of a message that does not exist would be inserted incomplete, which the validator refuses.
+            // Looking the message up tells this from a real error.
+            Fault::Lasting(cause) if pending.command_kind() == CommandKind::Update => {
                 pending.refused = Some(Refused::Invalid(cause));
             }
             Fault::Lasting(cause) => {
@@ -86,12 +94,15 @@ impl Commit<'_> {
         }
     }
 
-    /// Notes of changes, of each line the next ones, that it is not known whether they were carried out.
+    /// Marks changes as possibly carried out. `offers` are the next changes of their lines. The next round looks
+    /// them up.
     pub(super) fn doubt(&mut self, offers: &[Offer], cause: String) {
         let mut offered: HashMap<usize, Vec<Rev>> = HashMap::new();
         for offer in offers {
             offered.entry(offer.line).or_default().push(offer.head.rev);
         }
+        // The command may have waited for a single conversation. From now on each gets its own command, so that the
+        // others do not wait for it.
         self.apart = offered.len() > 1;
         for (line, revs) in offered {
             for (pending, rev) in self.lines[line].queue.iter_mut().zip(revs) {
@@ -102,18 +113,20 @@ impl Commit<'_> {
         self.cause = cause;
     }
 
+    /// Forgets the head of a line, so that the next round reads it.
     pub(super) fn forget(&mut self, line: usize) {
         let line = &mut self.lines[line];
         line.standing = Standing::Unknown;
         self.heads.forget(line.id);
     }
 
+    /// Stores the outcome of one change. `index` is its position in the batch.
     pub(super) fn settle(&mut self, index: usize, outcome: Result<Outcome, RepositoryError>) {
         self.outcomes[index] = Some(outcome);
         self.open -= 1;
     }
 
-    /// Settles all that is open of some lines.
+    /// Settles all open changes of the selected lines with an error.
     pub(super) fn give_up(&mut self, of: impl Fn(&Line) -> bool, error: impl Fn() -> RepositoryError) {
         let mut lost = Vec::new();
         for line in self.lines.iter_mut().filter(|line| of(line)) {

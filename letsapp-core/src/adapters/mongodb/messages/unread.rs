@@ -1,4 +1,7 @@
-//! Counting messages without reading them: by the difference of ordinals, less the deleted ones.
+//! Unread counts, and senders of the messages in a span.
+//!
+//! Messages are not counted one by one: the ordinal at the end of a span minus the one before it is the number of
+//! messages of users written in it, and the deleted ones, which have an index, are subtracted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +19,7 @@ use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::window::Span;
 use crate::ports::RepositoryError;
 
+/// Position and ordinal of a message.
 #[derive(Debug, Deserialize)]
 struct OrdinalDocument {
     conversation_id: Uuid,
@@ -23,13 +27,17 @@ struct OrdinalDocument {
     ordinal: i64,
 }
 
+/// Position of a message.
 #[derive(Debug, Deserialize)]
 struct PlaceDocument {
     conversation_id: Uuid,
     seq: i64,
 }
 
-/// Counts the messages of users in each span that are not deleted: two queries, however many spans.
+/// Counts the messages of users in each span that are not deleted, with two queries for any number of spans.
+///
+/// # Errors
+/// [`RepositoryError`] if a query fails.
 pub(super) async fn count_unread(connection: &Arc<Connection>, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
     let ordinals = ordinals(connection, spans).await?;
     let ordinal = |span: &Span, seq: Seq| ordinals.get(&(span.conversation_id, seq)).copied().unwrap_or(0);
@@ -37,6 +45,7 @@ pub(super) async fn count_unread(connection: &Arc<Connection>, spans: &[Span]) -
         .iter()
         .map(|span| ordinal(span, span.through).saturating_sub(ordinal(span, span.after)))
         .collect();
+    // A span without messages of users has no deleted ones to look up.
     let holds_any: Vec<&Span> = spans
         .iter()
         .zip(&written)
@@ -53,7 +62,10 @@ pub(super) async fn count_unread(connection: &Arc<Connection>, spans: &[Span]) -
     Ok(spans.iter().zip(&written).map(left).collect())
 }
 
-/// Reads who sent messages of users in a span.
+/// Returns the distinct senders of the messages of users in a span, deleted ones included.
+///
+/// # Errors
+/// [`RepositoryError`] if the query fails.
 pub(super) async fn senders(connection: &Arc<Connection>, span: Span) -> Result<Vec<UserId>, RepositoryError> {
     let mut within = within(&span);
     within.insert("content.type", TEXT);
@@ -67,7 +79,7 @@ pub(super) async fn senders(connection: &Arc<Connection>, span: Span) -> Result<
         .collect())
 }
 
-/// Reads the ordinals at both ends of each span.
+/// Reads the ordinals at both ends of each span. Nothing precedes the first message, so `seq` 0 is left out.
 async fn ordinals(
     connection: &Arc<Connection>,
     spans: &[Span],
@@ -92,7 +104,8 @@ async fn ordinals(
     Ok(found.into_iter().map(pair).collect())
 }
 
-/// Reads where deleted messages lie in the spans. System messages are never deleted.
+/// Reads the `seq` of the deleted messages in the spans, in order. System messages are never deleted, so all of them
+/// are messages of users.
 async fn deleted(
     connection: &Arc<Connection>,
     spans: &[&Span],
@@ -125,6 +138,7 @@ async fn deleted(
     Ok(deleted)
 }
 
+/// Builds the filter for the messages in a span.
 fn within(span: &Span) -> Document {
     doc! {
         "conversation_id": span.conversation_id.to_bson(),

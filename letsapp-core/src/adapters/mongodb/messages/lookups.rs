@@ -1,4 +1,4 @@
-//! Finding out what came of changes that were refused, or of which nothing was heard.
+//! Lookups of changes that were refused, or whose commands got no reply, to find out whether they were carried out.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use mongodb::options::{FindOptions, Hint};
 
 use super::commit::Commit;
 use super::documents::{MessageDocument, MessageKey};
-use super::line::{Line, Pending, Refused, Standing};
+use super::sequencing::{Line, Pending, Refused, Standing};
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::conversations;
 use crate::adapters::mongodb::schema::MESSAGES;
@@ -17,29 +17,33 @@ use crate::domain::id::ConversationId;
 use crate::domain::message::{Message, Position};
 use crate::ports::{Change, Outcome, RepositoryError};
 
-/// What there is under the ids of changes.
+/// Documents found under the ids of changes.
 #[derive(Default)]
 struct Found {
     messages: HashMap<MessageKey, Message>,
     conversations: HashMap<ConversationId, Conversation>,
 }
 
-/// What follows for a change.
+/// Consequence of a lookup for a change.
 enum Verdict {
-    /// It is settled.
+    /// The change is settled with this outcome.
     Settled(Result<Outcome, RepositoryError>),
-    /// It is to be offered, again.
+    /// The change is offered again.
     Open,
-    /// Something that can't be seen is in its way.
+    /// The change waits: a document that is not visible yet holds its id.
     Waits,
 }
 
 impl Commit<'_> {
-    /// Looks at what there is, for the changes that were refused, that are outdated, or of which it is not known
-    /// whether they were carried out; and settles those that this settles.
+    /// Looks up the changes that were refused, are outdated, or may have been carried out, and settles those whose
+    /// outcome is then known.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the lookup fails.
     pub(super) async fn look_up(&mut self) -> Result<(), RepositoryError> {
         let (mut keys, mut creations) = (Vec::new(), Vec::new());
         for line in &self.lines {
+            // A change behind one that is ready has to wait for it, so looking it up now would be too early.
             let states = states(line).into_iter().take_while(|state| *state != State::Ready);
             for (pending, _) in line.queue.iter().zip(states) {
                 match &pending.change {
@@ -66,20 +70,20 @@ impl Commit<'_> {
     }
 }
 
-/// How a change stands before it is offered.
+/// State of a change before it is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// It can be offered.
+    /// Can be offered.
     Ready,
-    /// It was refused, or may have been carried out.
+    /// Was refused, or may have been carried out.
     Open,
-    /// It was decided on what is no longer so.
+    /// Was decided under a fence that has moved.
     Outdated,
-    /// It was worked out from a state that is newer than what is known here, or that never was.
+    /// Was computed from a state that is newer than the known head, or that never existed.
     Ahead,
 }
 
-/// Tells how each change of a line stands.
+/// Returns the state of each change of a line, in order.
 fn states(line: &Line) -> Vec<State> {
     let ahead = line.is_behind();
     let state = |(place, (pending, outdated)): (usize, (&Pending, bool))| match pending {
@@ -91,8 +95,8 @@ fn states(line: &Line) -> Vec<State> {
     line.queue.iter().zip(line.outdated()).enumerate().map(state).collect()
 }
 
-/// Takes out of a line what is settled, up to the first change that is not: what comes of the ones behind may depend on
-/// it.
+/// Removes the settled changes from the front of a line, up to the first one that is not settled. The outcome of
+/// the ones behind may depend on it.
 fn sift(line: &mut Line, found: &Found, settled: &mut Vec<(usize, Result<Outcome, RepositoryError>)>) {
     let states = states(line);
     let mut all_settled = true;
@@ -104,6 +108,7 @@ fn sift(line: &mut Line, found: &Found, settled: &mut Vec<(usize, Result<Outcome
         }
         match found.verdict(&pending, state) {
             Verdict::Settled(outcome) => {
+                // The conversation is further than the known head, which is therefore read again.
                 if matches!(outcome, Ok(Outcome::Exists(_) | Outcome::Committed(_))) {
                     line.standing = Standing::Unknown;
                 }
@@ -125,6 +130,7 @@ fn sift(line: &mut Line, found: &Found, settled: &mut Vec<(usize, Result<Outcome
 }
 
 impl Found {
+    /// Reads the messages and conversations, each with at most one query.
     async fn read(
         connection: &Arc<Connection>,
         keys: &[MessageKey],
@@ -144,6 +150,8 @@ impl Found {
         Ok(found)
     }
 
+    /// Works out the consequence for a change. A stored document that equals the change, under a number that was
+    /// offered without a reply, proves that the change was carried out.
     fn verdict(&self, pending: &Pending, state: State) -> Verdict {
         let message = pending.change.message();
         let there = |message: &Message| self.messages.get(&MessageKey::of(message));
@@ -179,12 +187,13 @@ impl Found {
 }
 
 impl Pending {
-    /// Tells whether what was found is what this change made when nothing was heard of it.
+    /// Tells whether this change made the stored message: it has a `rev` that was offered without a reply, and is
+    /// otherwise equal.
     fn made(&self, found: &Message) -> bool {
         self.doubts.contains(&found.rev) && *found == Message::clone(self.change.message()).at(place(found))
     }
 
-    /// Says what follows for a change that was not found.
+    /// Works out the consequence for a change that was not found.
     fn unsettled(&self) -> Verdict {
         match &self.refused {
             Some(Refused::Invalid(cause)) => Verdict::Settled(Err(RepositoryError::internal(cause.clone()))),
@@ -194,7 +203,7 @@ impl Pending {
     }
 }
 
-/// Reads those of the messages that exist.
+/// Returns those of the messages that exist, by key.
 pub(super) async fn by_key(
     connection: &Arc<Connection>,
     keys: &[MessageKey],
@@ -217,6 +226,7 @@ pub(super) async fn by_key(
         .collect()
 }
 
+/// Returns the position of a stored message.
 fn place(message: &Message) -> Position {
     Position {
         seq: message.seq,

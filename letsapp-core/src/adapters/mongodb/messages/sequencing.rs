@@ -1,64 +1,70 @@
-//! What waits to be carried out in one conversation.
+//! Sequencing of one conversation's changes: the queue of a batch, and the numbers that each change takes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::adapters::mongodb::patience::{Deadline, UNSEEN};
+use crate::adapters::mongodb::retry::{Deadline, VISIBILITY_TIMEOUT};
 use crate::domain::conversation::Head;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq};
 use crate::domain::message::Position;
 use crate::ports::Change;
 
-/// The changes of one conversation, in order, and where it stands.
+/// Queue of a conversation's changes, with what is known of its head.
 pub(super) struct Line {
     pub(super) id: ConversationId,
     pub(super) standing: Standing,
+    /// Changes that are not settled, in order of the batch.
     pub(super) queue: VecDeque<Pending>,
-    /// Where it stood when its next numbers turned out to be taken.
+    /// Head whose next numbers were refused as taken; `None` once the head has been read again.
     pub(super) overtaken_at: Option<Head>,
-    /// Until when what holds its numbers or ids, but can't be seen, is waited for.
+    /// Time at which to give up waiting for a document that holds its numbers or ids but is not visible yet; `None`
+    /// while there is none.
     unseen: Option<Deadline>,
 }
 
-/// What is known of where a conversation stands.
+/// Knowledge of a conversation's head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Nothing.
+    /// Not known; to be read.
     Unknown,
-    /// It stands there, or has moved on without our knowing.
+    /// Newest known head. Another server may have moved it since.
     At(Head),
-    /// There is no such conversation.
+    /// The conversation does not exist.
     Missing,
 }
 
 /// A change that is not settled yet.
 pub(super) struct Pending {
-    /// Its place in the batch.
+    /// Position in the batch.
     pub(super) index: usize,
     pub(super) change: Change,
-    /// The numbers under which it was offered without an answer that says whether it was carried out.
+    /// Every `rev` under which it was offered without a reply that says whether it was carried out.
     pub(super) doubts: Vec<Rev>,
-    /// It was refused because of what there is, which is to be looked at.
+    /// Reason of the last refusal, until the next lookup.
     pub(super) refused: Option<Refused>,
 }
 
-/// Why a change was refused.
+/// Reason for which a change was refused.
 pub(super) enum Refused {
-    /// Its id is taken, or its message has moved on.
+    /// The id is taken, or the message has another `rev`.
     Taken,
-    /// The server wanted another document.
+    /// The server does not accept the document; with its error.
     Invalid(String),
 }
 
-/// By what kind of command a change is carried out.
+/// Kind of command that carries out a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Means {
+pub(super) enum CommandKind {
+    /// An ordered `insert` of messages.
     Insert,
+    /// An ordered `update` of messages.
     Update,
+    /// A transaction, for changes that also touch the conversation or its members.
     Transaction,
 }
 
 impl Line {
+    /// Returns an empty queue.
     pub(super) const fn new(id: ConversationId, standing: Standing) -> Self {
         Self {
             id,
@@ -69,16 +75,16 @@ impl Line {
         }
     }
 
-    /// Returns the changes that come next, can be carried out by these means, and were decided on what still holds,
-    /// each with where it takes the conversation.
-    pub(super) fn next(&self, means: Means) -> impl Iterator<Item = (&Pending, Head)> {
+    /// Returns the next changes that one command of this kind can carry out, each with the head after it. Ends before
+    /// the first change of another kind, under another fence, or computed from a newer `rev` than the head's.
+    pub(super) fn next(&self, kind: CommandKind) -> impl Iterator<Item = (&Pending, Head)> {
         let mut head = match self.standing {
             Standing::At(head) => Some(head),
             Standing::Unknown | Standing::Missing => None,
         };
         self.queue.iter().map_while(move |pending| {
             let before = head?;
-            if pending.means() != means
+            if pending.command_kind() != kind
                 || pending.fence().is_some_and(|fence| fence != before.fence)
                 || pending.base() > before.rev
             {
@@ -90,9 +96,9 @@ impl Line {
         })
     }
 
-    /// Tells, for each change, whether it was decided on what is no longer so.
+    /// Tells, for each change, whether it was decided under a fence that has moved.
     pub(super) fn outdated(&self) -> impl Iterator<Item = bool> {
-        // Behind a system message that is about to be carried out, nothing is known yet.
+        // Behind a system message that is about to be carried out, the fence is not known yet.
         let mut known = true;
         self.queue
             .iter()
@@ -102,7 +108,8 @@ impl Line {
                     known &= fence.is_some();
                     known
                 }
-                // It was decided on more than is known here, which is read anew only for the one that comes next.
+                // Decided under a newer fence than the known one. The head is read again only for the first change, so
+                // this one is judged when it comes first.
                 (Standing::At(head), Some(fence)) if place > 0 && fence > head.fence => {
                     known = false;
                     false
@@ -118,7 +125,8 @@ impl Line {
             })
     }
 
-    /// Tells whether its next change was decided on more than is known here.
+    /// Tells whether the next change was decided under a newer fence, or computed from a newer `rev`, than the known
+    /// head's.
     pub(super) fn is_behind(&self) -> bool {
         match (self.standing, self.queue.front()) {
             (Standing::At(head), Some(next)) => next.fence() > Some(head.fence) || next.base() > head.rev,
@@ -126,7 +134,8 @@ impl Line {
         }
     }
 
-    /// Tells the revisions that wait of a message where it is: they may have been worked out before it was stored.
+    /// Gives the ordinal of a committed message to its revisions in the queue. A revision may have been computed before
+    /// its message was stored, without an ordinal.
     pub(super) fn place(&mut self, id: MessageId, position: Position) {
         for pending in &mut self.queue {
             if let Change::Revise { message, .. } = &mut pending.change
@@ -138,22 +147,24 @@ impl Line {
         }
     }
 
-    /// Notes that something which can't be seen is in the way.
+    /// Begins to wait for a document that is not visible yet, unless that has begun.
     pub(super) fn waits(&mut self) {
-        self.unseen.get_or_insert_with(|| Deadline::after(UNSEEN));
+        self.unseen.get_or_insert_with(|| Deadline::after(VISIBILITY_TIMEOUT));
     }
 
-    /// Notes that nothing is in the way.
+    /// Stops waiting, after progress.
     pub(super) const fn moves(&mut self) {
         self.unseen = None;
     }
 
+    /// Tells whether the wait has lasted [`VISIBILITY_TIMEOUT`].
     pub(super) fn has_waited_enough(&self) -> bool {
         self.unseen.is_some_and(Deadline::has_passed)
     }
 }
 
 impl Pending {
+    /// Returns a change that has not been offered yet.
     pub(super) const fn new(index: usize, change: Change) -> Self {
         Self {
             index,
@@ -163,21 +174,23 @@ impl Pending {
         }
     }
 
-    pub(super) const fn means(&self) -> Means {
+    /// Returns the kind of command that the change needs. A system message without any change of the conversation or
+    /// its members is a plain insert, which is cheaper than a transaction.
+    pub(super) const fn command_kind(&self) -> CommandKind {
         match &self.change {
-            Change::Append { .. } => Means::Insert,
-            Change::Revise { .. } => Means::Update,
+            Change::Append { .. } => CommandKind::Insert,
+            Change::Revise { .. } => CommandKind::Update,
             Change::UpdateGroup {
                 conversation: None,
                 members,
                 succession: None,
                 ..
-            } if members.is_empty() => Means::Insert,
-            Change::UpdateGroup { .. } | Change::Create { .. } => Means::Transaction,
+            } if members.is_empty() => CommandKind::Insert,
+            Change::UpdateGroup { .. } | Change::Create { .. } => CommandKind::Transaction,
         }
     }
 
-    /// Returns the fence under which it was decided; what makes a conversation has none.
+    /// Returns the fence under which the change was decided; `None` for the creation of a conversation.
     pub(super) const fn fence(&self) -> Option<Seq> {
         match &self.change {
             Change::Append { fence, .. } | Change::Revise { fence, .. } | Change::UpdateGroup { fence, .. } => {
@@ -187,7 +200,7 @@ impl Pending {
         }
     }
 
-    /// Returns the number of the state that a revision was worked out from; zero if it is none.
+    /// Returns the `rev` that a revision was computed from; zero for other changes.
     fn base(&self) -> Rev {
         match &self.change {
             Change::Revise { message, .. } => message.rev,
@@ -195,11 +208,12 @@ impl Pending {
         }
     }
 
+    /// Tells whether the change adds a system message, which becomes the new fence.
     const fn moves_fence(&self) -> bool {
         matches!(self.change, Change::UpdateGroup { .. } | Change::Create { .. })
     }
 
-    /// Works out where the change takes a conversation that stands there.
+    /// Returns the head after the change, for a conversation whose head is `head`.
     pub(super) fn after(&self, head: Head) -> Head {
         let rev = head.rev.next();
         match &self.change {
@@ -211,7 +225,7 @@ impl Pending {
         }
     }
 
-    /// Works out where the change lands if it takes its conversation to this head.
+    /// Returns the position of the change's message, given the head after the change.
     pub(super) fn position(&self, head: Head) -> Position {
         match &self.change {
             Change::Revise { message, .. } => Position {
@@ -307,38 +321,38 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_next_takes_number_after_number_up_to_where_the_fence_moves() {
+    fn next_changes_take_consecutive_numbers_up_to_a_change_under_another_fence() {
         let line = line(
             Standing::At(head(4, 9, 3, 1)),
             [append(1), append(1), tell(1), append(1), append(6)],
         );
-        let next: Vec<_> = line.next(Means::Insert).map(|(_, head)| head).collect();
+        let next: Vec<_> = line.next(CommandKind::Insert).map(|(_, head)| head).collect();
         assert_eq!(next, [head(5, 10, 4, 1), head(6, 11, 5, 1), head(7, 12, 5, 7)]);
     }
 
     #[test]
-    fn one_command_ends_where_the_next_kind_begins() {
+    fn a_command_ends_before_a_change_of_another_kind() {
         let line = line(Standing::At(head(4, 9, 3, 1)), [append(1), revise(2, 1), append(1)]);
-        assert_eq!(line.next(Means::Insert).count(), 1);
-        assert_eq!(line.next(Means::Update).count(), 0);
+        assert_eq!(line.next(CommandKind::Insert).count(), 1);
+        assert_eq!(line.next(CommandKind::Update).count(), 0);
     }
 
     #[test]
-    fn nothing_is_offered_where_it_is_not_known_where_the_conversation_stands() {
+    fn nothing_is_offered_without_a_known_head() {
         for standing in [Standing::Unknown, Standing::Missing] {
-            assert_eq!(line(standing, [append(0)]).next(Means::Insert).count(), 0);
+            assert_eq!(line(standing, [append(0)]).next(CommandKind::Insert).count(), 0);
         }
     }
 
     #[test]
-    fn a_revision_never_takes_a_number_that_its_message_may_have_had() {
+    fn a_revision_newer_than_the_known_head_is_not_offered() {
         let line = line(Standing::At(head(4, 9, 3, 1)), [revise(10, 1)]);
-        assert_eq!(line.next(Means::Update).count(), 0);
+        assert_eq!(line.next(CommandKind::Update).count(), 0);
         assert!(line.is_behind());
     }
 
     #[test]
-    fn what_stands_behind_a_system_message_is_not_judged_before_it() {
+    fn a_change_behind_a_system_message_is_not_judged_before_it() {
         let outdated = |standing, changes: Vec<Change>| line(standing, changes).outdated().collect::<Vec<_>>();
         let at = Standing::At(head(4, 9, 3, 1));
         assert_eq!(outdated(at, vec![append(0), append(1), append(0)]), [true, false, true]);
