@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::adapters::mongodb::patience;
+use crate::adapters::mongodb::retry;
 use crate::domain::cache::Cache;
 use crate::domain::conversation::Head;
 use crate::domain::id::ConversationId;
@@ -40,7 +40,7 @@ impl Heads {
         let mut heads = self.lock();
         let known = heads.lookup(&id);
         if known.is_none_or(|(known, _)| known.rev <= head.rev) {
-            heads.insert(id, (head, patience::now()));
+            heads.insert(id, (head, retry::now()));
         }
     }
 
