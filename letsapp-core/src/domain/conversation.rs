@@ -70,7 +70,7 @@ impl Conversation {
 pub enum Kind {
     /// Conversation between two users. Each pair of users has exactly one.
     Direct,
-    /// Conversation of up to [`MAX_MEMBERS`] members with roles.
+    /// Conversation of up to 1,024 members, each with a role.
     Group,
 }
 
