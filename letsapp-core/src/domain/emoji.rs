@@ -23,7 +23,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::domain::text::{TextError, text_type};
 
-/// One emoji, as sent.
+/// Emoji, as sent.
 ///
 /// Spellings that differ only in variation selectors are equal, and share their [`key`](Self::key).
 ///
@@ -238,7 +238,7 @@ mod tests {
             // England; Texas, which is on no list of recommended ones.
             "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}",
             "🏴\u{E0075}\u{E0073}\u{E0074}\u{E0078}\u{E007F}",
-            // Well-formed, recommended by nobody.
+            // Well-formed, but on no list of recommended ones.
             "🐧‍🔧",
             // Reserved for pictographs to come, alone and joined.
             "\u{1FAFF}",

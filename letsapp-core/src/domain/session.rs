@@ -27,7 +27,7 @@ pub struct Session {
     pub previous: Option<TokenHash>,
 }
 
-/// One of the refresh tokens that follow each other in a session.
+/// Refresh token of a session. Each refresh replaces it by the next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generation {
     /// Number of the token in its session, counted from 1.
@@ -39,8 +39,8 @@ pub struct Generation {
     pub kid: Kid,
     /// Time at which the token replaced its predecessor, set by the server's clock.
     pub issued_at: Timestamp,
-    /// Time of the first use of the token, or of an access token issued with it; `None` before. The previous token is
-    /// no longer accepted from then on.
+    /// Time of the first use of the token, or of an access token issued with it; `None` before. The previous token can
+    /// be presented again until a few seconds after; later, its use is taken for theft and ends the session.
     pub used_at: Option<Timestamp>,
 }
 

@@ -76,7 +76,7 @@ pub enum Per {
     Client,
     /// User, over all devices.
     User,
-    /// One socket.
+    /// Socket, each on its own.
     Connection,
 }
 

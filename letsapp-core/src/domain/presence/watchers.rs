@@ -32,7 +32,7 @@ pub(crate) enum Cause {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CheckId(u64);
 
-/// One viewer's watch of one user.
+/// Watch of one user by one viewer.
 #[derive(Clone, Copy, Debug)]
 struct Watch {
     listed: bool,
@@ -45,7 +45,7 @@ struct Watch {
     known: Known,
 }
 
-/// What a watcher knows of a user.
+/// Knowledge of a watcher about the user, from what was sent before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
     /// Nothing was sent yet, and the client may have read the presence before it began to watch: the status was this at

@@ -23,7 +23,7 @@ pub use evaluation::{Hit, Rank, Scope, Score, Search};
 pub use terms::IndexTerms;
 pub use text::SearchText;
 
-/// One token of a text, folded, with its place in the text.
+/// Token of a text, folded, with its place in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
     /// Text for comparison: normalised, without case and accents, at most 64 bytes.
@@ -135,7 +135,7 @@ pub struct Query {
     terms: Vec<QueryTerm>,
 }
 
-/// One term of a [`Query`].
+/// Term of a [`Query`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryTerm {
     /// Token, not encoded.

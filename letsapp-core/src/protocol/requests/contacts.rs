@@ -1,4 +1,4 @@
-//! Listing people.
+//! Requests about contacts.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::protocol::fields::{Fields, FromFields};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PutContact {
-    /// What to call them; without one, they are called as they call themselves.
+    /// Name for the contact, visible only to the caller: one line of 1–64 characters. Omitted or null for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub alias: Option<Alias>,
