@@ -30,6 +30,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         if let Some(value) = self.young.get(key) {
             return Some(value.clone());
         }
+        // A use moves the entry into the young generation, so that it survives the next change of generations.
         let (key, value) = self.old.remove_entry(key)?;
         self.insert(key, value.clone());
         Some(value)
@@ -54,6 +55,8 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
         for generation in [&mut self.young, &mut self.old] {
             generation.retain(|_, value| keep(value));
+            // Shrinks only when less than a quarter is used, and leaves room for growth, so that it does not reallocate
+            // each time.
             if generation.capacity() > 4 * generation.len() {
                 generation.shrink_to(2 * generation.len());
             }

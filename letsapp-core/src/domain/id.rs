@@ -100,6 +100,7 @@ impl ConversationId {
     /// assert_eq!(ConversationId::of_pair(ana, ben), ConversationId::of_pair(ben, ana));
     /// ```
     pub fn of_pair(a: UserId, b: UserId) -> Self {
+        // Sorted, so that the order of the arguments does not matter.
         let (low, high) = if a <= b { (a, b) } else { (b, a) };
         let mut pair = [0; 32];
         pair[..16].copy_from_slice(low.as_bytes());

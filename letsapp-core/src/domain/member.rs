@@ -63,6 +63,8 @@ impl Member {
     /// Returns the ranges of messages that the user may read but has not read, in a conversation with this head.
     pub fn unread_spans(&self, head: Seq) -> impl Iterator<Item = Span> + '_ {
         self.windows.iter().filter_map(move |window| {
+            // Nothing before the window counts, even if the watermark is lower: a member who returns must not get
+            // unread messages from the time of absence.
             let after = self.watermarks.read.max(Seq(window.from.0.saturating_sub(1)));
             let through = window.to.unwrap_or(head).min(head);
             (after < through).then_some(Span {

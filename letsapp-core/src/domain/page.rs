@@ -114,6 +114,7 @@ impl CursorKey {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| InvalidCursor)?;
         let (tag, payload) = bytes.split_at_checked(TAG_BYTES).ok_or(InvalidCursor)?;
         self.mac(list, payload)
+            // Compares in constant time.
             .verify_truncated_left(tag)
             .map_err(|_| InvalidCursor)?;
         serde_json::from_slice(payload).map_err(|_| InvalidCursor)

@@ -57,6 +57,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Years outside of 1 to 9999 need a sign or more digits, and are rare enough for the slower formatter.
         if let Some(text) = written(self.0) {
             return f.write_str(text.as_str());
         }

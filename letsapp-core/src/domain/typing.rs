@@ -329,7 +329,7 @@ mod tests {
             for output in outputs {
                 match output {
                     Output::Show => {
-                        assert!(self.typed_at.is_some(), "somebody is shown who does not type");
+                        assert!(self.typed_at.is_some(), "shown without typing");
                         let before = self.shown_at.replace(self.now);
                         assert!(
                             before.is_none_or(|before| self.now >= before + MIN_INTERVAL),
@@ -343,8 +343,8 @@ mod tests {
             let lately = self.shown_at.is_some_and(|shown_at| self.now < shown_at + MIN_INTERVAL);
             let seen = self.now < self.seen_until;
             match self.typed_at {
-                Some(_) => assert!(seen || lately, "somebody types and is not seen"),
-                None => assert!(!seen, "somebody is seen who does not type"),
+                Some(_) => assert!(seen || lately, "typing is not shown"),
+                None => assert!(!seen, "shown after typing ended"),
             }
         }
     }

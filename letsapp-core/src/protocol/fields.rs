@@ -280,8 +280,8 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
-/// Maximum number of conversations in a sync request. Above what fits into the largest accepted request, so that only
-/// other callers meet it.
+/// Maximum number of conversations in a sync request. Larger than what fits into the longest request that the server
+/// accepts, so it only protects programs that read requests without a limit of their own.
 const CONVERSATIONS_MAX: usize = 25_000;
 
 impl Field for BTreeMap<ConversationId, Rev> {

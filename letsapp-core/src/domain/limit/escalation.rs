@@ -40,7 +40,7 @@ pub enum AttemptEvent {
     Begun,
     /// The attempt succeeded.
     Succeeded,
-    /// The attempt ended without a result, such as by an error of the store. No longer counts.
+    /// The attempt ended without a result, for example because the store failed. No longer counts.
     Abandoned,
 }
 
@@ -108,6 +108,7 @@ impl Attempts {
             }
             AttemptEvent::Succeeded => Ok(Self::default()),
             AttemptEvent::Abandoned if failures <= 1 => Ok(Self::default()),
+            // Takes back the failure that `Begun` counted, together with its wait.
             AttemptEvent::Abandoned => Ok(Self {
                 until: now,
                 ..failed(failures - 1)

@@ -88,6 +88,7 @@ impl State {
             (Self::Online { connections, kept_at }, Input::Connected) => {
                 Ok((online(connections.saturating_add(1), kept_at), Vec::new()))
             }
+            // Back within the grace period: nobody noticed, so there is nothing to notify.
             (Self::Leaving { kept_at, .. }, Input::Connected) => Ok((online(NonZeroUsize::MIN, kept_at), Vec::new())),
             (Self::Gone { kept_at, .. }, Input::Connected) => {
                 Ok((online(NonZeroUsize::MIN, kept_at), vec![Output::Online]))
@@ -289,20 +290,23 @@ mod tests {
             self.state = state;
             for output in outputs {
                 match output {
-                    Output::Online => assert!(!self.shown, "online is said once"),
+                    Output::Online => assert!(!self.shown, "online is notified once"),
                     Output::Offline(left_at) => {
-                        assert!(self.shown, "offline is said once");
+                        assert!(self.shown, "offline is notified once");
                         assert_eq!((left_at, self.now), (at(self.left_at), self.left_at + GRACE));
                     }
                     Output::Keep(_) => {
                         let lately = self.kept_at.is_some_and(|kept_at| self.now < kept_at + MINUTE);
-                        assert!(!lately || matches!(state, State::Gone { .. }), "kept again too soon");
+                        assert!(!lately || matches!(state, State::Gone { .. }), "written again too soon");
                         self.kept_at = Some(self.now);
                     }
                 }
                 self.shown = state.is_shown_online();
             }
-            assert!(self.shown || self.connections == 0, "who is connected is shown");
+            assert!(
+                self.shown || self.connections == 0,
+                "a connected user is shown as online"
+            );
         }
     }
 

@@ -260,11 +260,11 @@ mod tests {
     fn only_viewers_who_may_see_are_notified() {
         let mut watchers = seeing();
         watchers.add(CEM_OF_BEN, Cause::Asked, Status::Offline);
-        assert_eq!(watchers.tell(THERE), [ANA], "in doubt, nobody is told");
+        assert_eq!(watchers.tell(THERE), [ANA], "no notification while a check is pending");
         let check = watchers.doubt(&[CEM_OF_BEN]);
         assert_eq!(watchers.settle(CEM_OF_BEN, check, Sight::Hidden, THERE), None);
         assert_eq!(watchers.tell(AWAY), [ANA]);
-        assert_eq!(watchers.tell(Presence::online(CEM, AT)), [], "whom nobody watches");
+        assert_eq!(watchers.tell(Presence::online(CEM, AT)), [], "a user without watchers");
     }
 
     #[test]
@@ -282,7 +282,7 @@ mod tests {
         watchers.remove(ANA_OF_BEN, Cause::Asked);
         watchers.remove(ANA_OF_BEN, Cause::Asked);
         assert_eq!(watchers.tell(AWAY), []);
-        assert!(watchers.watched.is_empty(), "nothing is left of it");
+        assert!(watchers.watched.is_empty(), "the watch is removed");
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
             watchers.settle(ANA_OF_BEN, check, sight, present)
         };
         assert_eq!(settle(Hidden, AWAY), Some(NOTHING));
-        assert_eq!(settle(Hidden, THERE), None, "hidden is hidden");
+        assert_eq!(settle(Hidden, THERE), None, "a hidden user's changes are not notified");
         assert_eq!(settle(Visible, THERE), Some(THERE));
     }
 
@@ -322,7 +322,11 @@ mod tests {
             watchers.settle(ANA_OF_BEN, check, sight, present)
         };
         assert_eq!(first(Sight::Visible, AWAY), None);
-        assert_eq!(first(Sight::Visible, THERE), Some(THERE), "Ben came meanwhile");
+        assert_eq!(
+            first(Sight::Visible, THERE),
+            Some(THERE),
+            "Ben connected in the meantime"
+        );
         assert_eq!(first(Sight::Hidden, THERE), None);
     }
 

@@ -171,6 +171,7 @@ impl Query {
 impl QueryTerm {
     fn score(&self, terms: &IndexTerms) -> Option<Score> {
         let wanted = self.encoded();
+        // A whole word in an attachment's name scores higher than the beginning of a word in the body.
         let in_body = self.found_in(&terms.body, &wanted);
         match (in_body, self.found_in(&terms.attachments, &wanted)) {
             (Some(Found::Whole), _) => Some(Score::BodyWord),

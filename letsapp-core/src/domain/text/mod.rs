@@ -191,8 +191,8 @@ pub(crate) fn many_lines(text: &str, max: usize) -> Result<&str, TextError> {
 
 /// Reports whether a text contains a control character (C0, DEL, C1) other than newline and tab.
 pub(crate) fn has_control(text: &str) -> bool {
-    // The bytes are scanned first, in a loop that the compiler vectorises: C1 is C2 80 … C2 9F in UTF-8, so a text
-    // without C2 needs no decoding.
+    // The bytes are scanned first, in a loop without branches. C1 is C2 80 … C2 9F in UTF-8, so a text without the byte
+    // C2 needs no decoding.
     let mut suspect = false;
     for &byte in text.as_bytes() {
         suspect |= (byte < 0x20 && byte != b'\n' && byte != b'\t') || byte == 0x7F || byte == 0xC2;

@@ -116,6 +116,7 @@ impl ProfilePatch {
     /// account reveals nothing that was hidden before.
     pub fn blank() -> Self {
         Self {
+            // Empty names are not valid input, so they are made without parsing.
             display_name: Some(DisplayName::from_stored("")),
             about: Some(About::from_stored("")),
             email: Some(None),

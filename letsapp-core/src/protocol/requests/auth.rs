@@ -8,7 +8,7 @@ use crate::domain::text::one_line;
 use crate::domain::user::{DisplayName, Email, Username};
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
 
-/// `POST /v1/auth/register`
+/// Body of `POST /v1/auth/register`: creates an account and signs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Register {
@@ -32,7 +32,7 @@ pub struct Register {
     pub device_name: Option<String>,
 }
 
-/// `POST /v1/auth/login`
+/// Body of `POST /v1/auth/login`: signs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Login {
@@ -47,7 +47,7 @@ pub struct Login {
     pub device_name: Option<String>,
 }
 
-/// `POST /v1/auth/refresh`
+/// Body of `POST /v1/auth/refresh`: exchanges a refresh token for the next pair of tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Refresh {
@@ -56,7 +56,7 @@ pub struct Refresh {
     pub refresh_token: RefreshToken,
 }
 
-/// `POST /v1/auth/password`
+/// Body of `POST /v1/auth/password`: changes the password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangePassword {
@@ -68,7 +68,7 @@ pub struct ChangePassword {
     pub new_password: Password,
 }
 
-/// `DELETE /v1/me`
+/// Body of `DELETE /v1/me`: deletes the account for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeleteAccount {
@@ -110,6 +110,7 @@ impl FromFields for Register {
 impl FromFields for Login {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let username = fields.required("username");
+        // Also accepts passwords that are too short for a new one, see `Password::presented`.
         let password = fields.required::<Presented>("password");
         let device_name = device_name(fields);
         Some(Self {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::contact::Alias;
 use crate::protocol::fields::{Fields, FromFields};
 
-/// `PUT /v1/contacts/{user_id}`
+/// Body of `PUT /v1/contacts/{user_id}`: adds a contact, or replaces its alias.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PutContact {

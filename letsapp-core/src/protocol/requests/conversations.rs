@@ -15,7 +15,7 @@ use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
 /// Maximum number of users in one request: as many as a group can have.
 pub(super) const USERS_MAX: usize = 1024;
 
-/// `POST /v1/conversations`
+/// Body of `POST /v1/conversations`: creates a group, or returns the direct conversation with a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -44,7 +44,7 @@ pub enum CreateConversation {
     },
 }
 
-/// `PATCH /v1/conversations/{id}`: omitted fields are unchanged.
+/// Body of `PATCH /v1/conversations/{id}`: changes a group. Omitted fields are unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UpdateConversation {
@@ -62,7 +62,8 @@ pub struct UpdateConversation {
     pub avatar_media_id: Option<Option<MediaId>>,
 }
 
-/// `PATCH /v1/conversations/{id}/me`: omitted fields are unchanged.
+/// Body of `PATCH /v1/conversations/{id}/me`: changes the caller's preferences for a conversation. Omitted fields are
+/// unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UpdateMyConversation {
@@ -80,7 +81,7 @@ pub struct UpdateMyConversation {
     pub pinned: Option<bool>,
 }
 
-/// `POST /v1/conversations/{id}/members`
+/// Body of `POST /v1/conversations/{id}/members`: adds members to a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AddMembers {
@@ -88,7 +89,7 @@ pub struct AddMembers {
     pub user_ids: Vec<UserId>,
 }
 
-/// `PATCH /v1/conversations/{id}/members/{user_id}`
+/// Body of `PATCH /v1/conversations/{id}/members/{user_id}`: changes the role of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangeRole {

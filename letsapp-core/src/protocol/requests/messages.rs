@@ -11,10 +11,10 @@ use crate::domain::member::Watermarks;
 use crate::domain::text::TextError;
 use crate::protocol::fields::{ClientId, Fault, Fields, FromFields};
 
-/// Maximum number of files in one message.
+/// Maximum number of files in one message. Bounds its size, since each file's metadata is stored with the message.
 const ATTACHMENTS_MAX: usize = 32;
 
-/// `POST /v1/conversations/{id}/messages`
+/// Body of `POST /v1/conversations/{id}/messages`: sends a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SendMessage {
@@ -42,7 +42,7 @@ pub struct SendMessage {
     pub attachments: Vec<MediaId>,
 }
 
-/// `PATCH /v1/conversations/{id}/messages/{seq}`
+/// Body of `PATCH /v1/conversations/{id}/messages/{seq}`: changes the text of the caller's message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EditMessage {
@@ -55,7 +55,8 @@ pub struct EditMessage {
     pub mentions: Vec<UserId>,
 }
 
-/// `POST /v1/conversations/{id}/receipts`: at least one of the fields is required.
+/// Body of `POST /v1/conversations/{id}/receipts`: reports received and read messages. At least one of the fields is
+/// required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReceiptRequest {
@@ -115,6 +116,8 @@ impl FromFields for SendMessage {
 
     fn quick(json: &str) -> Option<(Option<ConversationId>, Self)> {
         let sent: QuickSend<'_> = serde_json::from_str(json).ok()?;
+        // The same rules as in `from_fields`, without the names of the fields. Whatever fails here is read again there,
+        // for the errors.
         let usual = sent.id.is_none_or(|id| id.is_for_clients())
             && sent.mentions.len() <= USERS_MAX
             && sent.attachments.len() <= ATTACHMENTS_MAX;

@@ -8,7 +8,7 @@ use crate::domain::text::TextError;
 use crate::domain::timestamp::Timestamp;
 use crate::protocol::fields::{Fields, FromFields};
 
-/// `GET /v1/search`: its query parameters.
+/// Query parameters of `GET /v1/search`: searches the caller's messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SearchMessages {
     /// Search text of 1–256 characters. All words must be found; the last one may be the beginning of a word, unless

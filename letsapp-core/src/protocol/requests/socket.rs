@@ -36,20 +36,20 @@ pub struct AtMessage<T> {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Nothing {}
 
-/// `message.react`
+/// Parameters of `message.react`: sets or removes the caller's reaction to a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct React {
-    /// Emoji to react with. Replaces the caller's earlier reaction.
+    /// Emoji to set, which replaces the caller's earlier reaction, or to remove.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub emoji: Emoji,
-    /// Whether to remove the caller's reaction instead.
+    /// Whether to remove the reaction with this emoji instead of setting it; false if omitted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub remove: bool,
 }
 
-/// `typing`
+/// Parameters of `typing`: reports whether the user is typing in a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SetTyping {
@@ -58,7 +58,7 @@ pub struct SetTyping {
     pub typing: bool,
 }
 
-/// `presence.watch`
+/// Parameters of `presence.watch`: returns the presence of users, and subscribes the socket to its changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WatchPresence {

@@ -7,7 +7,7 @@ use crate::domain::id::MediaId;
 use crate::domain::user::{About, Audience, DisplayName, Email, ProfilePatch};
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
 
-/// `PATCH /v1/me`: omitted fields are unchanged.
+/// Body of `PATCH /v1/me`: changes the caller's profile. Omitted fields are unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UpdateMe {
