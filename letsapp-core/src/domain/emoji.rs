@@ -136,18 +136,23 @@ pub(crate) fn keycap_len(text: &str) -> Option<usize> {
     (mark == KEYCAP).then(|| text.len() - chars.as_str().len())
 }
 
+/// Zero-width joiner, which joins pictographs into one.
 const ZWJ: char = '\u{200D}';
+/// Combining enclosing keycap.
 const KEYCAP: char = '\u{20E3}';
+/// End of a tag sequence.
 const CANCEL_TAG: char = '\u{E007F}';
 
+/// Reports whether a character is a variation selector: text or picture.
 fn is_selector(c: char) -> bool {
     matches!(c, '\u{FE0E}' | '\u{FE0F}')
 }
 
+/// Reports whether a text is exactly one emoji.
 fn is_one_emoji(text: &str) -> bool {
     let mut chars = text.chars().filter(|&c| !is_selector(c)).peekable();
-    // A single grapheme cluster has all parts joined and each selector behind the character that it selects; the grammar
-    // then needs to check only the order of the parts.
+    // A single grapheme cluster has all parts joined and each selector behind the character that it selects; the
+    // grammar then needs to check only the order of the parts.
     text.graphemes(true).nth(1).is_none() && is_sequence(&mut chars)
 }
 
@@ -183,14 +188,17 @@ fn skip_modification(chars: &mut Peekable<impl Iterator<Item = char>>) -> bool {
     chars.next() == Some(CANCEL_TAG)
 }
 
+/// Reports whether a character can be an element of a joined sequence.
 fn is_pictograph(c: char) -> bool {
     is_emoji(c) && !is_modifier(c) && !is_regional_indicator(c)
 }
 
+/// Reports whether a character is a skin tone.
 fn is_modifier(c: char) -> bool {
     matches!(c, '\u{1F3FB}'..='\u{1F3FF}')
 }
 
+/// Reports whether a character is half a flag.
 fn is_regional_indicator(c: char) -> bool {
     matches!(c, '\u{1F1E6}'..='\u{1F1FF}')
 }

@@ -350,8 +350,8 @@ mod tests {
     }
 
     proptest! {
-        /// For any sequence of inputs: other members see that a user is typing while it lasts, except within the minimum
-        /// interval after the last notification, and are notified at most once per interval.
+        /// For any sequence of inputs: other members see that a user is typing while it lasts, except within the
+        /// minimum interval after the last notification, and are notified at most once per interval.
         #[test]
         fn typing_is_shown_while_it_lasts_and_notified_at_most_once_per_interval(moves in moves()) {
             let mut chat = Chat::default();

@@ -178,6 +178,7 @@ fn summarize(reactions: &[message::Reaction]) -> Vec<ReactionSummary> {
 
 /// Reads the content of a system message; `None` if a newer server sent a kind that is not known here.
 fn known<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SystemEvent>, D::Error> {
+    /// Content of a system message, if its kind is known.
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Known {

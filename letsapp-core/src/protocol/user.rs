@@ -62,6 +62,7 @@ pub enum LastSeen {
 }
 
 impl LastSeen {
+    /// Converts the decision of the visibility rule.
     pub(crate) const fn shown_if(may_see: bool) -> Self {
         if may_see { Self::Shown } else { Self::Hidden }
     }

@@ -150,10 +150,12 @@ impl Pace {
     }
 }
 
+/// Converts a timestamp to microseconds, in which intervals of large quotas are not rounded to zero.
 fn micros(moment: Timestamp) -> i64 {
     moment.as_millis().saturating_mul(1_000)
 }
 
+/// Converts microseconds to a duration; negative ones to zero.
 fn duration(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }

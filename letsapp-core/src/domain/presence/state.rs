@@ -76,8 +76,8 @@ impl State {
     /// Returns the next state and the actions to carry out.
     ///
     /// # Errors
-    /// Returns [`Invalid`] for [`Input::Disconnected`] without an open connection, and for [`Input::Elapsed`] before the
-    /// deadline.
+    /// Returns [`Invalid`] for [`Input::Disconnected`] without an open connection, and for [`Input::Elapsed`] before
+    /// the deadline.
     pub(crate) fn step(self, input: Input, now: Timestamp) -> Result<(Self, Vec<Output>), Invalid> {
         let is_due = self.deadline().is_some_and(|deadline| deadline <= now);
         let online = |connections, kept_at| Self::Online { connections, kept_at };

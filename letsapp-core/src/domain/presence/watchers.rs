@@ -203,6 +203,7 @@ impl Watchers {
 }
 
 impl Known {
+    /// Returns the knowledge of a watcher to whom a presence with this status was sent.
     const fn of(sight: Sight, status: Status) -> Self {
         match (sight, status) {
             (Sight::Hidden, _) => Self::Nothing,

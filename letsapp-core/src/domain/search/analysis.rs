@@ -88,6 +88,8 @@ enum Step {
 static STEPS: LazyLock<Box<[Step]>> =
     LazyLock::new(|| ('\0'..'\u{2070}').map(|c| step_of(c).unwrap_or(Step::Look)).collect());
 
+/// Computes the step of a character; `None` if it depends on the context, folds to several characters,
+/// or is a symbol that forms a word of its own.
 fn step_of(c: char) -> Option<Step> {
     // Some marks are dropped depending on the letter before. These three letters represent all cases of `is_dropped`.
     if [None, Some('и'), Some('ا')].into_iter().any(|base| is_dropped(c, base)) {

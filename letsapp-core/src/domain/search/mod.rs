@@ -214,11 +214,13 @@ const MAX_INDEX_BYTES: usize = 256 * 1024;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// Appends the encoded form of a token, see [`encode`].
 fn push_encoded(out: &mut Vec<u8>, token: &[u8]) {
     out.push(b't');
     out.extend(token.iter().flat_map(|&byte| hex(byte)));
 }
 
+/// Returns the hexadecimal digits of a byte.
 fn hex(byte: u8) -> [u8; 2] {
     [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]
 }

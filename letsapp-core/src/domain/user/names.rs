@@ -214,6 +214,7 @@ impl Hash for Email {
     }
 }
 
+/// Reports whether a text is a valid part before the `@`: atoms separated by dots, at most 64 characters.
 fn is_local_part(text: &str) -> bool {
     // The characters that RFC 5322 calls `atext`, beside letters and digits.
     const ATOM: &str = "!#$%&'*+-/=?^_`{|}~";
@@ -223,10 +224,12 @@ fn is_local_part(text: &str) -> bool {
             .all(|atom| !atom.is_empty() && atom.chars().all(|c| c.is_alphanumeric() || ATOM.contains(c)))
 }
 
+/// Reports whether a text is a domain name with at least one dot.
 fn is_domain(text: &str) -> bool {
     text.contains('.') && text.split('.').all(is_label)
 }
 
+/// Reports whether a text is a part of a domain name.
 fn is_label(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && !text.starts_with('-')

@@ -165,6 +165,7 @@ impl Scalar for DeviceName {
     }
 }
 
+/// Reads the optional name of a device; a blank name counts as none.
 fn device_name(fields: &mut Fields<'_>) -> Option<Option<String>> {
     let name = fields.optional::<DeviceName>("device_name")?;
     Some(name.and_then(|name| name.0))

@@ -38,8 +38,8 @@ impl Password {
         Ok(password)
     }
 
-    /// Accepts a password that will be compared with the right one. May be too short for a new password, since it is not
-    /// chosen here.
+    /// Accepts a password that will be compared with the right one. May be too short for a new password, since it is
+    /// not chosen here.
     ///
     /// # Errors
     /// Returns [`Fault::TooLong`] if it has more than 128 characters, and so cannot be right.

@@ -95,6 +95,7 @@ impl Scalar for Audience {
     }
 }
 
+/// Serialises an audience as its word.
 #[expect(clippy::ref_option, reason = "the shape that serde asks for")]
 fn word<S: Serializer>(audience: &Option<Audience>, serializer: S) -> Result<S::Ok, S::Error> {
     audience.map(Audience::as_str).serialize(serializer)
