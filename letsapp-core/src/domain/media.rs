@@ -30,6 +30,6 @@ pub struct Thumbnail {
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// [BlurHash](https://blurha.sh) placeholder to show while the preview loads.
+    /// [Blurhash](https://blurha.sh) of the preview, a blurred placeholder to show while it loads.
     pub blurhash: String,
 }

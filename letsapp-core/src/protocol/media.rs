@@ -39,7 +39,7 @@ pub struct Thumbnail {
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// BlurHash placeholder to show while the preview loads.
+    /// Blurhash of the preview, a blurred placeholder to show while it loads.
     pub blurhash: String,
 }
 
