@@ -1,16 +1,16 @@
-//! The body of a message: what may be sent, kept byte for byte.
+//! The body of a message, stored byte for byte as sent.
 //!
-//! It is not markup, and nothing in it is interpreted, normalised or trimmed. U+2028, bidirectional controls and joiners
-//! are kept as sent: Persian and emoji need some of them, and whoever draws a text isolates its direction.
+//! A body is plain text: no markup, normalisation or trimming. U+2028, bidirectional controls and joiners are kept,
+//! since Persian and emoji need some of them; clients must isolate the direction of a body when they display it.
 
 use std::fmt;
 
 use crate::domain::text::{TextError, graphemes_at_most, has_control, text_type};
 
-/// The text of a message: 1–4,096 characters as a person counts them (extended grapheme clusters), at most 64 KiB, no
-/// control characters but newline and tab.
+/// Text of a message: 1–4,096 characters as a reader counts them (extended grapheme clusters), at most 64 KiB, without
+/// control characters other than newline and tab.
 ///
-/// `Debug` shows its length only, so that no log ever holds what people write.
+/// `Debug` shows only the length, so that logs never contain messages.
 ///
 /// # Examples
 ///
@@ -26,12 +26,12 @@ use crate::domain::text::{TextError, graphemes_at_most, has_control, text_type};
 pub struct Body(Box<str>);
 
 impl Body {
-    /// How many characters fit, as a person counts them.
+    /// Maximum number of characters, as a reader counts them (extended grapheme clusters).
     pub const MAX: usize = 4_096;
-    /// How many bytes fit.
+    /// Maximum number of bytes: 16 per character, since a character can carry any number of combining marks.
     pub const MAX_BYTES: usize = 64 * 1024;
 
-    /// Reads the body of a message that is nothing else.
+    /// Parses the body of a message without attachments, which must not be empty.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Body {
         }
     }
 
-    /// Reads the body of a message that has attachments, which may be empty.
+    /// Parses the body of a message with attachments, which may be empty.
     ///
     /// # Errors
     ///
@@ -54,6 +54,7 @@ impl Body {
         let text = text.into();
         if text.len() > Self::MAX_BYTES {
             Err(TextError::TooLarge { max: Self::MAX_BYTES })
+        // Counting characters costs most and comes last.
         } else if has_control(&text) {
             Err(TextError::Control)
         } else if !graphemes_at_most(&text, Self::MAX) {
@@ -63,13 +64,13 @@ impl Body {
         }
     }
 
-    /// The body of a tombstone, and of a message that is all attachments.
+    /// Returns the empty body, of a deleted message or one with attachments only.
     #[must_use]
     pub fn empty() -> Self {
         Self(Box::default())
     }
 
-    /// Whether there is no text.
+    /// Reports whether the body is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

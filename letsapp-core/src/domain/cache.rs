@@ -1,10 +1,13 @@
-//! A bounded map for what can be read again.
+//! A bounded cache for values that can be read again.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// A cache of two generations: what is used stays, what was not used while `capacity` other things were is forgotten.
-/// Every operation takes constant time, and no clock.
+/// Cache with two generations, which approximates least-recently-used eviction.
+///
+/// A lookup moves the entry into the young generation. When the young generation is full, it becomes the old one, and
+/// the former old generation is dropped: entries not used meanwhile disappear. All operations take constant time on
+/// average and need neither a clock nor a list of uses.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
     young: HashMap<K, V>,
@@ -13,7 +16,7 @@ pub(crate) struct Cache<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
-    /// Makes a cache of at most twice `capacity` entries.
+    /// Creates a cache of at most `2 * capacity` entries.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             young: HashMap::new(),
@@ -22,47 +25,51 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         }
     }
 
-    /// Returns what is kept under `key`.
+    /// Returns a clone of the value stored under `key`, and marks it as used.
     pub(crate) fn lookup(&mut self, key: &K) -> Option<V> {
         if let Some(value) = self.young.get(key) {
             return Some(value.clone());
         }
+        // A use moves the entry into the young generation, so that it survives the next change of generations.
         let (key, value) = self.old.remove_entry(key)?;
         self.insert(key, value.clone());
         Some(value)
     }
 
-    /// Keeps `value` under `key`.
+    /// Stores `value` under `key`, replacing an earlier value.
     pub(crate) fn insert(&mut self, key: K, value: V) {
         if self.young.len() >= self.capacity && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);
         }
+        // An older value in the old generation is hidden, since lookups ask the young generation first.
         self.young.insert(key, value);
     }
 
-    /// Forgets what is kept under `key`.
+    /// Removes the value stored under `key`.
     pub(crate) fn forget(&mut self, key: &K) {
         self.young.remove(key);
         self.old.remove(key);
     }
 
-    /// Forgets what is not to be kept, and gives back the room that is too much for the rest.
+    /// Removes entries for which `keep` returns false, and frees memory that the rest does not need.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
         for generation in [&mut self.young, &mut self.old] {
             generation.retain(|_, value| keep(value));
+            // Shrinks only when less than a quarter is used, and leaves room for growth, so that it does not reallocate
+            // each time.
             if generation.capacity() > 4 * generation.len() {
                 generation.shrink_to(2 * generation.len());
             }
         }
     }
 
-    /// Returns how much is kept.
+    /// Returns the number of entries, including hidden ones.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }
 
-    /// Returns how much there is room for already.
+    /// Returns the number of entries for which memory is allocated.
     #[cfg(test)]
     pub(crate) fn room(&self) -> usize {
         self.young.capacity() + self.old.capacity()

@@ -1,10 +1,10 @@
-//! What is known of how users stand to one another.
+//! Contacts and blocks between users.
 
 use crate::domain::id::UserId;
 use crate::domain::text::{TextError, one_line, text_type};
 use crate::domain::timestamp::Timestamp;
 
-/// The name under which somebody lists a contact: one line of 1–64 characters, trimmed, of which something can be seen.
+/// Name under which a user lists a contact: one line of 1–64 characters, trimmed, at least one of them visible.
 ///
 /// # Examples
 ///
@@ -19,10 +19,10 @@ use crate::domain::timestamp::Timestamp;
 pub struct Alias(Box<str>);
 
 impl Alias {
-    /// How many characters fit: as many as in a name that people give themselves.
+    /// Maximum number of characters, the same as in a display name.
     pub const MAX: usize = 64;
 
-    /// Reads an alias.
+    /// Parses an alias.
     ///
     /// # Errors
     ///
@@ -35,46 +35,47 @@ impl Alias {
 
 text_type!(Alias);
 
-/// Somebody whom a user lists.
+/// An entry in a user's list of contacts. The listed user is not notified of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// Whose list it is.
+    /// User to whom the list belongs.
     pub owner_id: UserId,
-    /// Who is listed; they are not told.
+    /// Listed user.
     pub user_id: UserId,
-    /// What the owner calls them, told to nobody else.
+    /// Name that the owner gave to the contact, visible only to the owner.
     pub alias: Option<Alias>,
-    /// Since when.
+    /// Time at which the contact was added, set by the server's clock.
     pub added_at: Timestamp,
 }
 
-/// Somebody whom a user wants to hear nothing of.
+/// A block of one user by another. The blocked user is not notified of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Who blocks.
+    /// User who blocks.
     pub owner_id: UserId,
-    /// Who is blocked; they are not told.
+    /// Blocked user.
     pub user_id: UserId,
-    /// Since when.
+    /// Time of the block, set by the server's clock.
     pub blocked_at: Timestamp,
 }
 
-/// From whom to whom: that the one lists or blocks the other says nothing of the way back.
+/// A directed pair of users: the owner of a contact or block, and its subject. Says nothing about the opposite
+/// direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContactEdge {
-    /// Who lists or blocks.
+    /// User who lists or blocks.
     pub owner_id: UserId,
-    /// Who is listed or blocked.
+    /// User who is listed or blocked.
     pub user_id: UserId,
 }
 
 impl ContactEdge {
-    /// Names what stands from one user to another.
+    /// Returns the edge from `owner_id` to `user_id`.
     pub const fn new(owner_id: UserId, user_id: UserId) -> Self {
         Self { owner_id, user_id }
     }
 
-    /// Names the way back.
+    /// Returns the edge in the opposite direction.
     #[must_use]
     pub const fn reversed(self) -> Self {
         Self::new(self.user_id, self.owner_id)
@@ -82,14 +83,14 @@ impl ContactEdge {
 }
 
 impl Contact {
-    /// Names from whom to whom it is.
+    /// Returns the edge from the owner to the listed user.
     pub const fn edge(&self) -> ContactEdge {
         ContactEdge::new(self.owner_id, self.user_id)
     }
 }
 
 impl Block {
-    /// Names from whom to whom it is.
+    /// Returns the edge from the owner to the blocked user.
     pub const fn edge(&self) -> ContactEdge {
         ContactEdge::new(self.owner_id, self.user_id)
     }

@@ -1,4 +1,4 @@
-//! Conversations as they are kept, and where they stand.
+//! Conversations, their heads and their rosters.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,43 +9,48 @@ use crate::domain::text::Title;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::About;
 
-/// The most members that a group holds.
+/// Maximum number of members in a group. Bounds the size of a roster, which is read and kept in memory as a whole.
 pub const MAX_MEMBERS: usize = 1_024;
 
-/// A conversation. Its head is derived from its messages and stored nowhere else.
+/// A conversation as stored.
+///
+/// The head (the highest seq, rev and ordinal) is not part of it: stores derive the head from the messages, so that the
+/// two cannot disagree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
-    /// Which one.
+    /// Unique id: derived from both user ids in a direct conversation; chosen by the client or the server in a group.
     pub id: ConversationId,
-    /// Between two, or a group.
+    /// Direct conversation or group; never changes.
     pub kind: Kind,
-    /// A group's title.
+    /// Title of a group; `None` in a direct conversation and in a deleted group.
     pub title: Option<Title>,
-    /// A group's description.
+    /// Description of a group; empty in a direct conversation.
     pub about: About,
-    /// A group's picture.
+    /// Picture of a group, as the id of an uploaded file.
     pub avatar_media_id: Option<MediaId>,
-    /// Who made it.
+    /// User who created the conversation.
     pub created_by: UserId,
-    /// When.
+    /// Time of creation, set by the server's clock.
     pub created_at: Timestamp,
-    /// The two of a direct conversation, the lower id first.
+    /// Both users of a direct conversation, the lower id first; `None` in a group.
     pub pair: Option<(UserId, UserId)>,
-    /// SHA-256 over the request that made a group, so that a retry can be told from another request with its id.
+    /// SHA-256 of the request that created a group. Distinguishes a retry of that request from a different request with
+    /// the same id. `None` in a direct conversation.
     pub fingerprint: Option<[u8; 32]>,
-    /// When it was deleted, if it was. What is left then keeps its id from being given to another, and nobody sees it.
+    /// Time of deletion, set by the server's clock; `None` while the conversation exists. The record of a deleted group
+    /// remains, visible to no user, so that its id is never assigned again.
     pub deleted_at: Option<Timestamp>,
 }
 
 impl Conversation {
-    /// Returns the other one of a direct conversation.
+    /// Returns the other user of a direct conversation; `None` in a group.
     pub fn peer_of(&self, user_id: UserId) -> Option<UserId> {
         let (a, b) = self.pair?;
         Some(if a == user_id { b } else { a })
     }
 
-    /// Returns what is left once it is deleted: nothing that anybody wrote, but what tells a retry of the request that
-    /// made it from another with its id.
+    /// Returns the record that remains after deletion: without title, description and picture, but with the
+    /// fingerprint, so that a retry of the request that created the group is still recognised.
     #[must_use]
     pub fn deleted(&self, at: Timestamp) -> Self {
         Self {
@@ -58,19 +63,19 @@ impl Conversation {
     }
 }
 
-/// What kind of conversation it is.
+/// Kind of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// The one conversation of a pair.
+    /// Conversation between two users. Each pair of users has exactly one.
     Direct,
-    /// A group.
+    /// Conversation of up to 1,024 members, each with a role.
     Group,
 }
 
 impl Kind {
-    /// Returns the word that stands for it on the wire and in stores.
+    /// Returns the word for the kind in JSON and in stores.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Direct => "direct",
@@ -78,7 +83,7 @@ impl Kind {
         }
     }
 
-    /// Reads the word; `None` if it is none.
+    /// Parses a word returned by [`as_str`](Self::as_str); `None` for any other.
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Direct, Self::Group]
             .into_iter()
@@ -86,22 +91,23 @@ impl Kind {
     }
 }
 
-/// Where a conversation stands: the highest numbers given out in it. All zero while it is empty.
+/// Highest numbers assigned in a conversation. All are zero while it is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
-    /// The newest message.
+    /// Seq of the newest message.
     pub seq: Seq,
-    /// The newest change.
+    /// Rev of the newest change: a new message, an edit, a deletion or a reaction.
     pub rev: Rev,
-    /// How many messages of users there are.
+    /// Number of messages from users, without system messages.
     pub ordinal: u64,
-    /// The newest system message: who is a member, and what they may do, has not changed since. What is decided from a
-    /// roster read at this seq holds as long as it stands.
+    /// Seq of the newest system message. Members and roles change only with a system message, so a decision based on a
+    /// roster read at this fence is valid for as long as the fence has not moved.
     pub fence: Seq,
 }
 
 impl Head {
-    /// Returns where a new message takes a conversation that stands here; the same for every store.
+    /// Returns the head after a new message is appended. Every store uses this, so that all of them assign the same
+    /// numbers.
     #[must_use]
     pub fn after(self, message: &Message) -> Self {
         let seq = self.seq.next();
@@ -114,7 +120,7 @@ impl Head {
         }
     }
 
-    /// Returns the place of the new message that took its conversation here.
+    /// Returns the position of the message whose append resulted in this head.
     pub const fn position(self) -> Position {
         Position {
             seq: self.seq,
@@ -124,25 +130,25 @@ impl Head {
     }
 }
 
-/// A conversation with its members of now, and the fence at which that was read.
+/// A conversation with its current members, and the fence at which they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roster {
-    /// The conversation.
+    /// Conversation to which the members belong.
     pub conversation: Conversation,
-    /// Those who are in, in order of joining (then of user id).
+    /// Current members, in order of joining, then of user id.
     pub members: Vec<Member>,
-    /// The seq of the newest system message when this was read: no older than the members, so that a change decided
-    /// from this roster and committed under this fence was decided rightly.
+    /// Seq of the newest system message at the time of reading. Never newer than the members: a store commits a change
+    /// decided from this roster only if the conversation's fence is still the same.
     pub fence: Seq,
 }
 
 impl Roster {
-    /// Returns the member, if they are in.
+    /// Returns the record of a current member; `None` for every other user.
     pub fn member(&self, user_id: UserId) -> Option<&Member> {
         self.members.iter().find(|member| member.user_id == user_id)
     }
 
-    /// Returns the other one of a direct conversation.
+    /// Returns the other user of a direct conversation; `None` in a group.
     pub fn peer(&self, user_id: UserId) -> Option<UserId> {
         self.conversation.peer_of(user_id)
     }

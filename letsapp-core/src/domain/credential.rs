@@ -1,4 +1,4 @@
-//! Credentials, as they are stored.
+//! Credentials, as stored.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::domain::id::UserId;
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Wraps a PHC string that a store has kept or a hasher has made.
+    /// Wraps a PHC string from a store or a hasher.
     pub fn from_phc(phc: impl Into<String>) -> Self {
         Self(phc.into())
     }
@@ -26,11 +26,11 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// What a login is checked against.
+/// Data against which a login is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// Whose it is.
+    /// User to whom the credential belongs.
     pub user_id: UserId,
-    /// The hash of the password.
+    /// Hash of the password.
     pub password: PasswordHash,
 }

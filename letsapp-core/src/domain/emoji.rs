@@ -1,14 +1,14 @@
-//! One emoji: what a reaction is.
+//! Parsing of one emoji, as used in reactions.
 //!
 //! The rule is the grammar of [UTS #51](https://www.unicode.org/reports/tr51/#EBNF_and_Regex) over character
-//! properties, not a list of what is recommended for interchange (RGI). A list is out of date on the day a phone is
-//! updated, and the apps in use send sequences that are on none: couples of mixed skin tones before their time, flags of
-//! Texas or Quebec. A well-formed sequence that a device has no picture for is drawn as its parts, which is what the
-//! sender sees too. For the same reason the code points that Unicode reserves for future pictographs are accepted.
-//! Stricter than that grammar is only what no device would draw as an emoji: a digit, `#` or `*` without a keycap, and
+//! properties, not a list of the sequences recommended for interchange (RGI). A list is outdated as soon as a phone is
+//! updated, and apps send sequences that are on no list: couples of mixed skin tones before they were recommended,
+//! flags of Texas or Quebec. A device without a picture for a well-formed sequence draws its parts, which the sender
+//! sees as well. For the same reason, code points that Unicode reserves for future pictographs are accepted. The rule
+//! is stricter than the grammar only for what no device draws as an emoji: a digit, `#` or `*` without a keycap, and
 //! half a flag.
 //!
-//! It is not a catalogue: it knows no names, no shortcodes and no order.
+//! Names, shortcodes and an order of emoji are left to clients.
 
 use std::{
     borrow::Cow,
@@ -23,7 +23,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::domain::text::{TextError, text_type};
 
-/// One emoji, as it was sent.
+/// Emoji, as sent.
 ///
 /// Spellings that differ only in variation selectors are equal, and share their [`key`](Self::key).
 ///
@@ -43,14 +43,15 @@ use crate::domain::text::{TextError, text_type};
 pub struct Emoji(Box<str>);
 
 impl Emoji {
-    /// How many bytes fit: the largest recommended sequence takes 41, and nobody joins emoji without end.
+    /// Maximum number of bytes. The largest recommended sequence takes 41; a bound is needed since the grammar allows
+    /// joining any number of emoji.
     pub const MAX_BYTES: usize = 64;
 
-    /// Reads exactly one emoji.
+    /// Parses exactly one emoji.
     ///
     /// # Errors
     ///
-    /// [`TextError::Malformed`] for anything else.
+    /// Returns [`TextError::Malformed`] for anything else.
     pub fn parse(text: &str) -> Result<Self, TextError> {
         if text.len() <= Self::MAX_BYTES && is_one_emoji(text) {
             Ok(Self(text.into()))
@@ -61,7 +62,7 @@ impl Emoji {
         }
     }
 
-    /// The emoji without variation selectors: the same for every spelling of it.
+    /// Returns the emoji without variation selectors, which is the same for all its spellings.
     #[must_use]
     pub fn key(&self) -> Cow<'_, str> {
         if self.0.contains(is_selector) {
@@ -110,22 +111,23 @@ impl<'de> Deserialize<'de> for Emoji {
     }
 }
 
-/// Whether an emoji can begin with this character, or be it. ASCII is left out: it takes a keycap.
+/// Reports whether an emoji can start with this character or consist of it. Excludes ASCII, whose characters need a
+/// keycap.
 pub(crate) fn is_emoji(c: char) -> bool {
     match c {
         '\0'..='\u{A8}' => false,
-        // Room that Unicode keeps for pictographs to come.
+        // Reserved by Unicode for future pictographs.
         '\u{1F000}'..='\u{1FAFF}' if c.general_category() == GeneralCategory::Unassigned => true,
         _ => c.is_emoji_char(),
     }
 }
 
-/// Whether a character is a part of an emoji that says something: not a variation selector, not a stray accent.
+/// Reports whether a character distinguishes one emoji from another: no variation selector, no stray accent.
 pub(crate) fn is_emoji_part(c: char) -> bool {
     is_emoji(c) || matches!(c, ZWJ | KEYCAP | '\u{E0020}'..=CANCEL_TAG)
 }
 
-/// How many bytes of a text's beginning are a keycap: `1️⃣`, or `1⃣` without its selector.
+/// Returns the number of bytes of a keycap at the start of a text: `1️⃣`, or `1⃣` without its selector.
 pub(crate) fn keycap_len(text: &str) -> Option<usize> {
     let mut chars = text.chars();
     let _key = chars.next().filter(|c| matches!(c, '0'..='9' | '#' | '*'))?;
@@ -134,21 +136,27 @@ pub(crate) fn keycap_len(text: &str) -> Option<usize> {
     (mark == KEYCAP).then(|| text.len() - chars.as_str().len())
 }
 
+/// Zero-width joiner, which joins pictographs into one.
 const ZWJ: char = '\u{200D}';
+/// Combining enclosing keycap.
 const KEYCAP: char = '\u{20E3}';
+/// End of a tag sequence.
 const CANCEL_TAG: char = '\u{E007F}';
 
+/// Reports whether a character is a variation selector: text or picture.
 fn is_selector(c: char) -> bool {
     matches!(c, '\u{FE0E}' | '\u{FE0F}')
 }
 
+/// Reports whether a text is exactly one emoji.
 fn is_one_emoji(text: &str) -> bool {
     let mut chars = text.chars().filter(|&c| !is_selector(c)).peekable();
-    // The segmentation sees to it that everything is joined, and each selector follows what it selects.
+    // A single grapheme cluster has all parts joined and each selector behind the character that it selects; the
+    // grammar then needs to check only the order of the parts.
     text.graphemes(true).nth(1).is_none() && is_sequence(&mut chars)
 }
 
-/// `key keycap | flag | modifier | element (ZWJ element)*`
+/// Parses `key keycap | flag | modifier | element (ZWJ element)*`.
 fn is_sequence(chars: &mut Peekable<impl Iterator<Item = char>>) -> bool {
     let Some(first) = chars.next() else { return false };
     match first {
@@ -171,7 +179,7 @@ fn is_sequence(chars: &mut Peekable<impl Iterator<Item = char>>) -> bool {
     }
 }
 
-/// Skips the skin tone or the tags that may follow a pictograph; false if the tags are not ended.
+/// Skips the skin tone or the tags that may follow a pictograph. Returns false if the tag sequence is not terminated.
 fn skip_modification(chars: &mut Peekable<impl Iterator<Item = char>>) -> bool {
     if chars.next_if(|&c| is_modifier(c)).is_some() || chars.next_if(|&c| is_tag(c)).is_none() {
         return true;
@@ -180,19 +188,22 @@ fn skip_modification(chars: &mut Peekable<impl Iterator<Item = char>>) -> bool {
     chars.next() == Some(CANCEL_TAG)
 }
 
+/// Reports whether a character can be an element of a joined sequence.
 fn is_pictograph(c: char) -> bool {
     is_emoji(c) && !is_modifier(c) && !is_regional_indicator(c)
 }
 
+/// Reports whether a character is a skin tone.
 fn is_modifier(c: char) -> bool {
     matches!(c, '\u{1F3FB}'..='\u{1F3FF}')
 }
 
+/// Reports whether a character is half a flag.
 fn is_regional_indicator(c: char) -> bool {
     matches!(c, '\u{1F1E6}'..='\u{1F1FF}')
 }
 
-/// A lower-case letter or digit in a tag sequence, of which subdivision codes are made.
+/// Reports whether a character is a lower-case letter or digit of a tag sequence, which spells the code of a region.
 fn is_tag(c: char) -> bool {
     matches!(c, '\u{E0030}'..='\u{E0039}' | '\u{E0061}'..='\u{E007A}')
 }
@@ -235,7 +246,7 @@ mod tests {
             // England; Texas, which is on no list of recommended ones.
             "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}",
             "🏴\u{E0075}\u{E0073}\u{E0074}\u{E0078}\u{E007F}",
-            // Well-formed, recommended by nobody.
+            // Well-formed, but on no list of recommended ones.
             "🐧‍🔧",
             // Reserved for pictographs to come, alone and joined.
             "\u{1FAFF}",

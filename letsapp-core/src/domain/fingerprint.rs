@@ -1,27 +1,28 @@
-//! What tells a retry of a send from another request with the same id.
+//! Fingerprints of sent messages, which distinguish a retry from a different request with the same id.
 
 use sha2::{Digest, Sha256};
 
 use crate::domain::id::{MediaId, Seq, UserId};
 use crate::domain::message::Fingerprint;
 
-/// A send, parsed, with defaults filled in: what a fingerprint is taken of.
+/// Fields of a parsed request to send a message, with defaults filled in, over which a fingerprint is computed.
 pub(crate) struct Fingerprinted<'a> {
     pub(crate) sender_id: UserId,
     pub(crate) body: &'a str,
     pub(crate) reply_to: Option<Seq>,
     pub(crate) forwarded: bool,
-    /// Sorted.
+    /// Mentioned users, sorted by id: their order in the request does not matter.
     pub(crate) mentions: &'a [UserId],
     pub(crate) attachments: &'a [MediaId],
 }
 
-/// The way fingerprints are computed now. What was computed another way can't be compared, and counts as equal if
-/// the sender is: better to answer a retry with the first message than to refuse it for an upgrade of ours.
+/// Current version of the algorithm. Fingerprints of different versions cannot be compared and count as equal: it is
+/// better to answer a retry with the first message than to refuse it because the server was upgraded in between.
 const VERSION: u8 = 1;
 
 impl Fingerprinted<'_> {
-    /// Computes the fingerprint: SHA-256 over the fields in order, each of variable length behind its length.
+    /// Computes the fingerprint: SHA-256 over the fields in order, with each field of variable length preceded by its
+    /// length, except for the last.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
         hash.update([VERSION, u8::from(self.forwarded)]);
@@ -44,7 +45,7 @@ impl Fingerprinted<'_> {
 }
 
 impl Fingerprint {
-    /// Tells whether two requests were the same.
+    /// Reports whether two requests are the same, as far as their fingerprints can be compared.
     pub(crate) fn matches(&self, other: &Self) -> bool {
         self.version != other.version || self.hash == other.hash
     }

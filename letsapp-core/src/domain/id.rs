@@ -1,6 +1,6 @@
-//! Identifiers: one newtype per thing, so that no id can be passed for another.
+//! Identifiers: a newtype for each kind of thing, so that the compiler refuses an id of another kind.
 //!
-//! New ids are made from an [`IdSource`](crate::ports::IdSource), which is passed in.
+//! New ids come from an [`IdSource`](crate::ports::IdSource), so that tests can predict them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Wraps a UUID that is known to name such a thing.
+            /// Wraps a UUID.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 Self(uuid)
             }
@@ -27,12 +27,12 @@ macro_rules! id {
                 &self.0
             }
 
-            /// Returns the sixteen bytes, as stores keep them.
+            /// Returns the sixteen bytes, as stored.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
 
-            /// Wraps the sixteen bytes that a store has kept.
+            /// Wraps sixteen stored bytes.
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
@@ -61,36 +61,38 @@ macro_rules! id {
 }
 
 id!(
-    /// Names a user, for ever.
+    /// UUID of a user. Assigned by the server and never reused.
     UserId
 );
 id!(
-    /// Names a session: one device, signed in.
+    /// UUID of a session, which is one signed-in device. Assigned by the server.
     SessionId
 );
 id!(
-    /// Names a conversation. Random for groups, derived from the pair for direct conversations.
+    /// UUID of a conversation. Derived from the two users in a direct conversation, random in a group.
     ConversationId
 );
 id!(
-    /// Names a message within its conversation; the sender's to choose.
+    /// UUID of a message, unique within its conversation. Chosen by the sender or, if omitted, by the server; makes a
+    /// retry recognisable.
     MessageId
 );
 id!(
-    /// Names an uploaded file.
+    /// UUID of an uploaded file.
     MediaId
 );
 id!(
-    /// Names a call.
+    /// UUID of a call.
     CallId
 );
 id!(
-    /// Names one connection of a session, such as a socket.
+    /// UUID of one connection of a session, such as a WebSocket. Assigned by the server.
     ConnectionId
 );
 
 impl ConversationId {
-    /// Derives the one id of the direct conversation between two users, whoever asks first.
+    /// Derives the id of the direct conversation between two users, the same for either order. Both users can create
+    /// the conversation at the same time and get the same one.
     ///
     /// ```
     /// # use letsapp_core::domain::id::{ConversationId, UserId};
@@ -98,6 +100,7 @@ impl ConversationId {
     /// assert_eq!(ConversationId::of_pair(ana, ben), ConversationId::of_pair(ben, ana));
     /// ```
     pub fn of_pair(a: UserId, b: UserId) -> Self {
+        // Sorted, so that the order of the arguments does not matter.
         let (low, high) = if a <= b { (a, b) } else { (b, a) };
         let mut pair = [0; 32];
         pair[..16].copy_from_slice(low.as_bytes());
@@ -107,14 +110,14 @@ impl ConversationId {
 }
 
 impl MessageId {
-    /// Derives the id of the system message that tells of `operation` in a conversation, so that carrying the same
-    /// operation out twice makes one message.
+    /// Derives the id of the system message for `operation` in a conversation, so that an operation carried out twice
+    /// results in one message.
     pub fn of_operation(conversation: ConversationId, operation: &[u8]) -> Self {
         Self(Uuid::new_v5(conversation.as_uuid(), operation))
     }
 }
 
-/// The namespace of direct conversations' ids (RFC 9562, section 5.5).
+/// Namespace of the ids of direct conversations (RFC 9562, section 5.5). Must never change: stored ids depend on it.
 const PAIR_NAMESPACE: Uuid = Uuid::from_u128(0x6c65_7473_6170_7000_8000_7061_6972_0001);
 
 macro_rules! counter {
@@ -126,10 +129,10 @@ macro_rules! counter {
         pub struct $name(pub u64);
 
         impl $name {
-            /// Before the first.
+            /// Number before the first.
             pub const ZERO: Self = Self(0);
 
-            /// Returns the next one.
+            /// Returns the next number.
             #[must_use]
             pub const fn next(self) -> Self {
                 Self(self.0 + 1)
@@ -145,11 +148,12 @@ macro_rules! counter {
 }
 
 counter!(
-    /// A message's place in its conversation: 1, 2, 3 …, dense, the same for everyone for ever.
+    /// Position of a message in its conversation: 1, 2, 3 …, without gaps, the same for all members, and never changed.
     Seq
 );
 counter!(
-    /// A conversation's change number at a message's last change.
+    /// Number of a change in a conversation: 1, 2, 3 …, incremented by each new message, edit, deletion and reaction.
+    /// Clients sync by it.
     Rev
 );
 

@@ -1,23 +1,24 @@
-//! The server's own secret keys.
+//! Secret keys of the server, by purpose.
 
 use std::fmt;
 
 use crate::domain::timestamp::Timestamp;
 
-/// Names a key, so that keys can be rotated while what they made is still about.
+/// Key id. Tokens and cursors are checked with the key they were made with, so keys can be rotated while older tokens
+/// are still in use.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Kid(pub String);
 
-/// A secret of the server.
+/// Secret key of the server, shared by all servers of an installation through the store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key {
-    /// Its name.
+    /// Key id, unique.
     pub kid: Kid,
-    /// What it is for.
+    /// Only use of the key.
     pub purpose: KeyPurpose,
-    /// The secret itself.
+    /// Secret, 32 random bytes.
     pub secret: [u8; 32],
-    /// When it was made; the newest of a purpose is the one to use.
+    /// Time of creation, set by the server's clock. The newest key of a purpose is the one in use.
     pub created_at: Timestamp,
 }
 
@@ -30,7 +31,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// What a key is for.
+/// Use of a key. Each purpose has its own keys, so that one that leaks affects nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyPurpose {
     /// Signs access tokens.
@@ -42,10 +43,10 @@ pub enum KeyPurpose {
 }
 
 impl KeyPurpose {
-    /// Every purpose.
+    /// All purposes.
     pub const ALL: [Self; 3] = [Self::Access, Self::Refresh, Self::Cursor];
 
-    /// Returns the word that stands for it in stores.
+    /// Returns the word for the purpose in stores.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Access => "access",
@@ -54,7 +55,7 @@ impl KeyPurpose {
         }
     }
 
-    /// Reads the word; `None` if it is none.
+    /// Parses a word returned by [`as_str`](Self::as_str); `None` for any other.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == word)
     }

@@ -1,6 +1,6 @@
-//! EncodedEvent by the state machines of this layer.
+//! The error shared by the state machines of this layer.
 
-/// An input that can't come to a machine as it stands, or not yet.
+/// Error for an input that a state machine does not accept in its current state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this can't happen now")]
+#[error("the input is not valid in the current state")]
 pub struct Invalid;

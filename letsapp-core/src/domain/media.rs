@@ -1,35 +1,35 @@
-//! Files that messages carry.
+//! Files attached to messages.
 
 use crate::domain::id::MediaId;
 
-/// A file that a message carries, with what a client needs to lay it out.
+/// A file attached to a message, with the metadata that a client needs for layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
-    /// Which file.
+    /// Id of the uploaded file.
     pub id: MediaId,
-    /// What it is called.
+    /// File name, set by the sender.
     pub file_name: String,
-    /// What it is.
+    /// Media type, such as `image/jpeg`.
     pub content_type: String,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Width in pixels.
+    /// Width in pixels; `None` unless an image or a video.
     pub width: Option<u32>,
-    /// Height in pixels.
+    /// Height in pixels; `None` unless an image or a video.
     pub height: Option<u32>,
-    /// Duration in milliseconds.
+    /// Duration in milliseconds; `None` unless audio or video.
     pub duration: Option<u64>,
-    /// A small picture of it.
+    /// Preview of an image or a video.
     pub thumbnail: Option<Thumbnail>,
 }
 
-/// A small picture of a larger one.
+/// Preview picture of an attachment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thumbnail {
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// What to show until it is there.
+    /// [Blurhash](https://blurha.sh) of the preview, a blurred placeholder to show while it loads.
     pub blurhash: String,
 }

@@ -1,33 +1,34 @@
-//! Members as they are kept, and the arithmetic of who sees what.
+//! Members of conversations: their windows, watermarks and preferences.
 
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::role::Role;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::window::{Span, Window};
 
-/// One user's part in one conversation, kept for ever: people leave and come back.
+/// Record of one user in one conversation. Never deleted while the conversation exists, since users who leave can be
+/// added again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// In which conversation.
+    /// Conversation of the record.
     pub conversation_id: ConversationId,
-    /// Who.
+    /// User of the record.
     pub user_id: UserId,
-    /// What they may do there.
+    /// Role; `member` in a direct conversation and after leaving.
     pub role: Role,
-    /// When they last joined.
+    /// Time of the last joining, set by the server's clock.
     pub joined_at: Timestamp,
-    /// What they may read, oldest first; while they are in, the last one is open.
+    /// Ranges of messages that the user may read, oldest first. The last one is open while the user is a member.
     pub windows: Vec<Window>,
-    /// How far they have received and read.
+    /// Seqs up to which the user has received and read messages.
     pub watermarks: Watermarks,
-    /// What they set for themselves.
+    /// Preferences that the user set for this conversation.
     pub preferences: Preferences,
-    /// When anything of this last changed.
+    /// Time of the last change to this record, set by the server's clock.
     pub changed_at: Timestamp,
 }
 
 impl Member {
-    /// Makes the record of one of the two of a direct conversation.
+    /// Returns the record of one of the users of a new direct conversation.
     pub fn of_pair(conversation_id: ConversationId, user_id: UserId, at: Timestamp) -> Self {
         Self {
             conversation_id,
@@ -41,26 +42,29 @@ impl Member {
         }
     }
 
-    /// Tells whether they are in now.
+    /// Reports whether the user is a member now.
     pub fn is_in(&self) -> bool {
         self.windows.last().is_some_and(|window| window.to.is_none())
     }
 
-    /// Tells whether they may read the message at `seq`.
+    /// Reports whether the user may read the message at `seq`.
     pub fn sees(&self, seq: Seq) -> bool {
         self.windows.iter().any(|window| window.contains(seq))
     }
 
-    /// Returns the newest message that they may read in a conversation with this head; zero if there is none.
+    /// Returns the seq of the newest message that the user may read in a conversation with this head; zero if there is
+    /// none.
     pub fn newest_visible(&self, head: Seq) -> Seq {
         self.windows
             .last()
             .map_or(Seq::ZERO, |window| window.to.unwrap_or(head).min(head))
     }
 
-    /// Returns the stretches of messages that they may read and have not, in a conversation with this head.
+    /// Returns the ranges of messages that the user may read but has not read, in a conversation with this head.
     pub fn unread_spans(&self, head: Seq) -> impl Iterator<Item = Span> + '_ {
         self.windows.iter().filter_map(move |window| {
+            // Nothing before the window counts, even if the watermark is lower: a member who returns must not get
+            // unread messages from the time of absence.
             let after = self.watermarks.read.max(Seq(window.from.0.saturating_sub(1)));
             let through = window.to.unwrap_or(head).min(head);
             (after < through).then_some(Span {
@@ -72,28 +76,30 @@ impl Member {
     }
 }
 
-/// One step of a change of membership.
+/// Change of one membership, committed together with the system message that reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberChange {
-    /// Comes in, or back, reading from the message that tells of it.
+    /// The user joins, or joins again, and may read from the system message on.
     Joined(UserId, Role),
-    /// Goes, reading up to the message that tells of it, and has no role any more but a member's.
+    /// The user leaves or is removed, may read up to the system message, and gets the role `member`.
     Left(UserId),
-    /// Gets another role.
+    /// The member gets another role.
     Role(UserId, Role),
 }
 
 impl MemberChange {
-    /// Returns whom it concerns.
+    /// Returns the user whose membership changes.
     pub const fn user_id(&self) -> UserId {
         match *self {
             Self::Joined(user_id, _) | Self::Left(user_id) | Self::Role(user_id, _) => user_id,
         }
     }
 
-    /// Works out the member's new record from the old one (if there ever was one), for the system message at `seq`;
-    /// the same for every store. `None` if nothing comes of it: whoever is in does not join, whoever is out neither
-    /// leaves nor gets a role.
+    /// Computes the new record from the old one, if there is one, for the system message at `seq`. Every store uses
+    /// this.
+    ///
+    /// Returns `None` if the change has no effect: a current member does not join, and any other user neither leaves
+    /// nor gets a role.
     pub fn apply(
         self,
         conversation_id: ConversationId,
@@ -117,6 +123,8 @@ impl MemberChange {
                 member.role = role;
                 member.joined_at = at;
                 member.windows.push(Window { from: seq, to: None });
+                // Clocks of several servers differ; `changed_at` must not go back, or clients that sync by time would
+                // miss the change.
                 member.changed_at = member.changed_at.max(at);
                 Some(member)
             }
@@ -139,17 +147,17 @@ impl MemberChange {
     }
 }
 
-/// How far a member has received and read: two numbers that only rise, read never above delivered.
+/// Seqs up to which a member has received and read messages. Both only increase, and `read` never exceeds `delivered`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Watermarks {
-    /// All up to this one has reached a device of theirs.
+    /// Seq up to which all messages have reached one of the user's devices.
     pub delivered: Seq,
-    /// All up to this one was read.
+    /// Seq up to which the user has read all messages.
     pub read: Seq,
 }
 
 impl Watermarks {
-    /// Marks everything up to `seq` as read.
+    /// Returns the watermarks of a user who has read everything up to `seq`.
     pub const fn read(seq: Seq) -> Self {
         Self {
             delivered: seq,
@@ -157,7 +165,7 @@ impl Watermarks {
         }
     }
 
-    /// Takes the higher of each; read implies delivered.
+    /// Returns the higher of each watermark. A message that was read was also delivered.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
         let read = self.read.max(other.read);
@@ -168,30 +176,30 @@ impl Watermarks {
     }
 }
 
-/// What members set for themselves in a conversation.
+/// A member's preferences for a conversation. Visible only to the member.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Preferences {
-    /// No notifications until then.
+    /// End of the time without notifications; `None` if not muted.
     pub muted_until: Option<Timestamp>,
-    /// Put away.
+    /// Whether the conversation is archived.
     pub archived: bool,
-    /// Kept on top.
+    /// Whether the conversation is pinned to the top of the list.
     pub pinned: bool,
 }
 
-/// Changes of preferences: `None` leaves a field as it is.
+/// Changes to preferences. `None` leaves a field unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PreferencesPatch {
-    /// No notifications until then; `Some(None)` ends it.
+    /// New end of the time without notifications; `Some(None)` unmutes.
     pub muted_until: Option<Option<Timestamp>>,
-    /// Whether it is put away.
+    /// Whether the conversation is archived.
     pub archived: Option<bool>,
-    /// Whether it is kept on top.
+    /// Whether the conversation is pinned to the top of the list.
     pub pinned: Option<bool>,
 }
 
 impl PreferencesPatch {
-    /// Makes the patch that takes away all that was set.
+    /// Returns the patch that resets all preferences.
     pub const fn blank() -> Self {
         Self {
             muted_until: Some(None),
@@ -200,7 +208,7 @@ impl PreferencesPatch {
         }
     }
 
-    /// Applies the changes; the same for every store.
+    /// Applies the changes to `preferences`. Every store uses this.
     pub fn apply(&self, preferences: &mut Preferences) {
         if let Some(muted_until) = self.muted_until {
             preferences.muted_until = muted_until;

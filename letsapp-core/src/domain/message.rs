@@ -1,4 +1,4 @@
-//! Messages, as they are kept.
+//! Messages, as stored.
 
 use crate::domain::emoji::Emoji;
 use crate::domain::id::{CallId, ConversationId, MediaId, MessageId, Rev, Seq, UserId};
@@ -6,156 +6,159 @@ use crate::domain::media::Attachment;
 use crate::domain::role::Role;
 use crate::domain::timestamp::Timestamp;
 
-/// A message in its present state. Deleting one leaves a tombstone; none is ever removed while its conversation lives.
+/// A message in its current state.
+///
+/// A deleted message remains as a tombstone, without content, so that positions have no gaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// In which conversation.
+    /// Conversation to which the message belongs.
     pub conversation_id: ConversationId,
-    /// The sender's name for it, unique in its conversation.
+    /// Id chosen by the sender or the server, unique within the conversation.
     pub id: MessageId,
-    /// Its place in the conversation.
+    /// Position in the conversation, assigned by the store.
     pub seq: Seq,
-    /// The conversation's change number at its last change.
+    /// Rev of the last change to this message, assigned by the store.
     pub rev: Rev,
-    /// How many messages of users there are up to this one, itself included if it is one.
+    /// Number of messages from users up to this one, itself included if it is from a user. The difference of two
+    /// ordinals counts the messages between them without system messages, which is how unread messages are counted.
     pub ordinal: u64,
-    /// Who sent it; of a system message, who did it.
+    /// User who sent the message; of a system message, the user whose action it reports.
     pub sender_id: UserId,
-    /// What it says.
+    /// Text or system event.
     pub content: Content,
-    /// The message that it answers.
+    /// Seq of the message that this one answers, in the same conversation.
     pub reply_to: Option<Seq>,
-    /// Whether it was passed on from elsewhere.
+    /// Whether the sender marked the message as forwarded.
     pub forwarded: bool,
-    /// The members that it names, sorted.
+    /// Mentioned members, sorted by user id.
     pub mentions: Vec<UserId>,
-    /// The files that it carries.
+    /// Attached files, in the sender's order.
     pub attachments: Vec<Attachment>,
-    /// Who reacted how, the oldest reaction first; at most one of each user.
+    /// Reactions, oldest first; at most one per user.
     pub reactions: Vec<Reaction>,
-    /// When it was sent.
+    /// Time at which the server accepted the message, set by the server's clock.
     pub sent_at: Timestamp,
-    /// When it was last edited.
+    /// Time of the last edit, set by the server's clock; `None` if never edited.
     pub edited_at: Option<Timestamp>,
-    /// When it was deleted.
+    /// Time of deletion, set by the server's clock; `None` unless deleted.
     pub deleted_at: Option<Timestamp>,
-    /// The request that made it, to tell a retry from another request with the same id.
+    /// Hash of the request that sent the message. Distinguishes a retry from a different request with the same id.
     pub fingerprint: Fingerprint,
 }
 
-/// What a message says.
+/// Content of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A user's words; empty once it is deleted.
+    /// Text from a user; empty after deletion.
     Text(String),
-    /// What happened to the conversation.
+    /// Change to the conversation, reported by a system message.
     System(SystemEvent),
 }
 
-/// What a system message tells.
+/// Change to a conversation, or a call in it, reported by a system message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SystemEvent {
-    /// The group was made, with these members.
+    /// The group was created.
     GroupCreated {
-        /// All of them, the owner included.
+        /// Initial members, including the owner.
         user_ids: Vec<UserId>,
     },
-    /// The title is another.
+    /// The title changed.
     TitleChanged {
-        /// The new one.
+        /// New title.
         title: String,
     },
-    /// The description is another.
+    /// The description changed.
     AboutChanged {
-        /// The new one.
+        /// New description.
         about: String,
     },
-    /// The picture is another, or gone.
+    /// The picture changed or was removed.
     PictureChanged {
-        /// The new one.
+        /// New picture; `None` if removed.
         avatar_media_id: Option<MediaId>,
     },
-    /// These came in.
+    /// Members were added.
     MembersAdded {
-        /// The new ones.
+        /// Added users.
         user_ids: Vec<UserId>,
     },
-    /// This one was removed.
+    /// A member was removed by another.
     MemberRemoved {
-        /// Who.
+        /// Removed user.
         user_id: UserId,
     },
-    /// This one left.
+    /// A member left.
     MemberLeft {
-        /// Who.
+        /// User who left.
         user_id: UserId,
     },
-    /// This one has another role.
+    /// The role of a member changed.
     RoleChanged {
-        /// Who.
+        /// Member whose role changed.
         user_id: UserId,
-        /// Which.
+        /// New role.
         role: Role,
     },
-    /// The group was deleted: the end of its order, which nobody reads any more.
+    /// The group was deleted. Last message of the conversation; no member can read it.
     GroupDeleted,
     /// A call ended.
     Call {
-        /// Which call.
+        /// Id of the call.
         call_id: CallId,
-        /// `audio` or `video`.
+        /// Kind of call: `audio` or `video`.
         media: String,
-        /// How it ended.
+        /// Outcome of the call, as a word.
         outcome: String,
-        /// How long it was active.
+        /// Time for which the call was active, in milliseconds.
         duration_ms: u64,
     },
 }
 
-/// One user's reaction.
+/// Reaction of one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reaction {
-    /// Whose.
+    /// User who reacted.
     pub user_id: UserId,
-    /// Which.
+    /// Emoji, as sent.
     pub emoji: Emoji,
 }
 
-/// SHA-256 over a parsed request, with the version of the way it was computed.
+/// SHA-256 of a parsed request, with the version of the algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
-    /// How the hash was computed.
+    /// Version of the algorithm; hashes of different versions cannot be compared.
     pub version: u8,
-    /// The hash.
+    /// SHA-256 hash.
     pub hash: [u8; 32],
 }
 
 impl Fingerprint {
-    /// Of messages that no request made: their ids alone tell them apart.
+    /// Fingerprint of a message that no client sent. The id alone identifies a retry.
     pub const SYSTEM: Self = Self {
         version: 0,
         hash: [0; 32],
     };
 }
 
-/// Where a change landed: what a store assigns.
+/// Numbers that a store assigns to a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The message's place.
+    /// Position of the message in the conversation.
     pub seq: Seq,
-    /// The change's number.
+    /// Number of the change.
     pub rev: Rev,
-    /// How many messages of users there are up to the message.
+    /// Number of messages from users up to the message.
     pub ordinal: u64,
 }
 
 impl Message {
-    /// Tells whether a user wrote it.
+    /// Reports whether a user wrote the message; false for a system message.
     pub const fn is_from_user(&self) -> bool {
         matches!(self.content, Content::Text(_))
     }
 
-    /// Returns a user's words; empty for a system message.
+    /// Returns the text; empty for a system message.
     pub fn body(&self) -> &str {
         match &self.content {
             Content::Text(body) => body,
@@ -163,7 +166,7 @@ impl Message {
         }
     }
 
-    /// Puts a message that has just been stored where the store put it.
+    /// Returns the message with the numbers that the store assigned to it.
     #[must_use]
     pub fn at(mut self, position: Position) -> Self {
         self.seq = position.seq;

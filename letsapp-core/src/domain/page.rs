@@ -1,4 +1,4 @@
-//! Pages of lists, and the sealed cursors that lead from one to the next.
+//! Pages of lists, and the sealed cursors from one page to the next.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 
-/// How many items a page may hold: 1 to [`Limit::MAX`], and [`Limit::default`] where nobody says.
+/// Maximum number of items in a page: 1 to [`Limit::MAX`], 50 by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit(usize);
 
 impl Limit {
-    /// The most that one page holds.
+    /// Maximum that a client can ask for. Bounds the work and the memory of one request.
     pub const MAX: usize = 200;
 
-    /// Checks a limit; `None` unless it is 1 to [`Limit::MAX`].
+    /// Returns the limit; `None` unless it is 1 to [`Limit::MAX`].
     pub const fn new(limit: usize) -> Option<Self> {
         if limit >= 1 && limit <= Self::MAX {
             Some(Self(limit))
@@ -25,7 +25,7 @@ impl Limit {
         }
     }
 
-    /// Returns the number.
+    /// Returns the number of items.
     pub const fn get(self) -> usize {
         self.0
     }
@@ -37,18 +37,18 @@ impl Default for Limit {
     }
 }
 
-/// A part of a list, and where the next part begins, if there is one.
+/// Part of a list, with the position at which the next part begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page<T, P> {
-    /// The items, in the list's order.
+    /// Items, in the order of the list.
     pub items: Vec<T>,
-    /// The position after the last item; `None` on the last page.
+    /// Position of the last item, after which the next page begins; `None` on the last page.
     pub next: Option<P>,
 }
 
 impl<T, P> Page<T, P> {
-    /// Makes a page of at most `limit` from items of which one more than that was asked for: the surplus one tells
-    /// that there is a next page.
+    /// Returns a page of at most `limit` items. Callers read one item more than `limit`: the extra item shows that
+    /// there is a next page, without counting the list.
     pub fn cut(mut items: Vec<T>, limit: Limit, position: impl FnOnce(&T) -> P) -> Self {
         let more = items.len() > limit.get();
         items.truncate(limit.get());
@@ -65,7 +65,10 @@ impl<T, P> Page<T, P> {
     }
 }
 
-/// Seals positions into opaque text and opens them again, so that a client can neither read nor make one.
+/// Key that seals positions in lists into opaque cursors and opens them again.
+///
+/// A cursor carries a message authentication code, so that clients can neither forge one nor use it for another list.
+/// The position in it is encoded, not encrypted.
 ///
 /// ```
 /// # use letsapp_core::domain::page::CursorKey;
@@ -77,39 +80,41 @@ impl<T, P> Page<T, P> {
 #[derive(Clone)]
 pub struct CursorKey([u8; 32]);
 
-/// A cursor that this key did not make for this list.
+/// Error for a cursor that was not sealed by this key for this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the cursor was not made by this server for this list")]
 pub struct InvalidCursor;
 
-/// Bytes of the authentication code that a cursor carries: half of SHA-256, as RFC 2104 (section 5) allows.
-const TAG: usize = 16;
+/// Number of bytes of the message authentication code in a cursor: half of SHA-256's, as RFC 2104 (section 5) allows,
+/// to keep cursors short.
+const TAG_BYTES: usize = 16;
 
 impl CursorKey {
-    /// Makes the key from 32 secret bytes.
+    /// Returns the key with these 32 secret bytes.
     pub const fn new(secret: [u8; 32]) -> Self {
         Self(secret)
     }
 
-    /// Seals a position in the list called `list`.
+    /// Seals a position in the list named `list`.
     ///
     /// # Panics
-    /// If the position can't be written as JSON, which is a fault of its type.
+    /// Panics if the position cannot be written as JSON, which is a bug in its type.
     pub fn seal<P: Serialize + ?Sized>(&self, list: &str, position: &P) -> String {
         let payload = serde_json::to_vec(position).expect("positions are plain data");
-        let mut bytes = self.mac(list, &payload).finalize().into_bytes()[..TAG].to_vec();
+        let mut bytes = self.mac(list, &payload).finalize().into_bytes()[..TAG_BYTES].to_vec();
         bytes.extend_from_slice(&payload);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Opens a cursor of the list called `list`.
+    /// Opens a cursor of the list named `list`.
     ///
     /// # Errors
     /// [`InvalidCursor`] when it was not sealed by this key for this list.
     pub fn open<P: DeserializeOwned>(&self, list: &str, cursor: &str) -> Result<P, InvalidCursor> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| InvalidCursor)?;
-        let (tag, payload) = bytes.split_at_checked(TAG).ok_or(InvalidCursor)?;
+        let (tag, payload) = bytes.split_at_checked(TAG_BYTES).ok_or(InvalidCursor)?;
         self.mac(list, payload)
+            // Compares in constant time.
             .verify_truncated_left(tag)
             .map_err(|_| InvalidCursor)?;
         serde_json::from_slice(payload).map_err(|_| InvalidCursor)
@@ -118,6 +123,7 @@ impl CursorKey {
     fn mac(&self, list: &str, payload: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
         mac.update(list.as_bytes());
+        // Separates the name from the payload, so that no other name and payload have the same bytes.
         mac.update(&[0]);
         mac.update(payload);
         mac
@@ -149,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_ends_where_nothing_is_left_over() {
+    fn a_page_has_a_next_position_only_if_there_are_more_items() {
         let limit = Limit::new(2).unwrap();
         assert_eq!(
             Page::cut(vec![1, 2, 3], limit, |n| *n),

@@ -1,29 +1,29 @@
-//! What the roles of a group allow: one table, no exceptions elsewhere.
+//! Permissions of the roles in a group, as one table.
 
 use crate::domain::role::Role;
 
-/// What somebody wants to do to a group.
+/// Action of a member on a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Change title, description or picture.
+    /// Change the title, description or picture.
     Describe,
-    /// Bring somebody in.
+    /// Add members.
     Add,
-    /// Put a member of this role out.
+    /// Remove a member with this role.
     Remove(Role),
-    /// Go.
+    /// Leave the group.
     Leave,
-    /// Change the role of a member who has this one.
+    /// Change the role of a member with this role.
     Assign(Role),
-    /// Make a member who has this role the owner, in one's own place.
+    /// Transfer ownership to a member with this role.
     HandOver(Role),
-    /// Delete a message of somebody else for everyone.
+    /// Delete another user's message for all members.
     DeleteMessage,
-    /// Delete the group itself.
+    /// Delete the group.
     Dissolve,
 }
 
-/// Tells whether a member of this role may do it.
+/// Reports whether a member with the role `actor` may carry out `action`.
 pub(crate) const fn allows(actor: Role, action: Action) -> bool {
     match (actor, action) {
         (Role::Owner, _) | (_, Action::Leave) => true,

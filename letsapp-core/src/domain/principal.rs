@@ -1,13 +1,15 @@
-//! The signed-in user on whose behalf a request is made.
+//! The authenticated user who makes a request.
 
 use crate::domain::id::{SessionId, UserId};
 
-/// Proof that a request comes from a signed-in user. Only [`AuthService`](crate::services::auth::AuthService) makes one from a
-/// token; a program that embeds LetsApp and knows its users by other means makes its own.
+/// Proof that a request comes from an authenticated user and session.
+///
+/// [`AuthService`](crate::services::auth::AuthService) creates one from an access token. A program that embeds LetsApp
+/// and authenticates users by other means creates its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Principal {
-    /// Who it is.
+    /// Authenticated user.
     pub user_id: UserId,
-    /// On which device.
+    /// Session of the device that makes the request.
     pub session_id: SessionId,
 }

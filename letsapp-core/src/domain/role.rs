@@ -1,22 +1,25 @@
-//! The roles of a group's members.
+//! Roles of group members.
 
 use serde::{Deserialize, Serialize};
 
-/// What a member may do in a group; both of a direct conversation are members.
+/// Role of a member in a group. Both users of a direct conversation have the role `member`.
+///
+/// Ordered by rights: each role has all rights of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Talks.
+    /// Reads and sends messages.
     Member,
-    /// Also adds and removes members.
+    /// Also changes title, description and picture, adds members, removes those with the role `member`, and deletes
+    /// messages of others.
     Admin,
-    /// Also gives roles, and hands ownership over. A group has exactly one.
+    /// Also assigns roles, removes admins, transfers ownership and deletes the group. A group has exactly one owner.
     Owner,
 }
 
 impl Role {
-    /// Returns the word that stands for it on the wire and in stores.
+    /// Returns the word for the role in JSON and in stores.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Member => "member",
@@ -25,7 +28,7 @@ impl Role {
         }
     }
 
-    /// Reads the word; `None` if it is none.
+    /// Parses a word returned by [`as_str`](Self::as_str); `None` for any other.
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Member, Self::Admin, Self::Owner]
             .into_iter()

@@ -1,19 +1,22 @@
-//! What may differ from one installation to another.
+//! Durations that an installation can configure.
 
 use std::time::Duration;
 
-/// What may differ from one installation to another.
+/// Durations that an installation can configure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// How long an access token is good.
+    /// Lifetime of an access token; 15 minutes by default. Short, since a token in use is not checked against the store
+    /// each time.
     pub access_ttl: Duration,
-    /// How long a session lasts without being refreshed.
+    /// Lifetime of a session without a refresh; 30 days by default.
     pub refresh_ttl: Duration,
-    /// How long a message can be edited.
+    /// Time after sending within which a message can be edited; 15 minutes by default.
     pub edit_window: Duration,
-    /// How long after the last connection is gone a user is offline.
+    /// Time from the close of a user's last connection until the user is shown as offline; 10 s by default. Hides short
+    /// interruptions.
     pub presence_grace: Duration,
-    /// How long somebody types without saying so again.
+    /// Time after which a typing indicator expires unless the client repeats it; 6 s by default. Not to be confused
+    /// with the minimum interval between notifications, see [`typing`](crate::domain::typing).
     pub typing_timeout: Duration,
 }
 

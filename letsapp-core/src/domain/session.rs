@@ -1,4 +1,4 @@
-//! Sessions, credentials and keys, as they are kept.
+//! Sessions and their refresh tokens, as stored.
 
 use std::fmt;
 
@@ -6,43 +6,45 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::key::Kid;
 use crate::domain::timestamp::Timestamp;
 
-/// A device that is signed in.
+/// A signed-in device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Which session.
+    /// Unique id, assigned by the server.
     pub id: SessionId,
-    /// Whose.
+    /// User who is signed in.
     pub user_id: UserId,
-    /// What the user calls the device.
+    /// Name of the device, set by the client.
     pub device_name: Option<String>,
-    /// When it signed in.
+    /// Time of signing in, set by the server's clock.
     pub created_at: Timestamp,
-    /// When it was last used, to the minute.
+    /// Time of the last use, with a precision of one minute, set by the server's clock.
     pub last_used_at: Timestamp,
-    /// When it ends unless it is refreshed.
+    /// Time at which the session ends unless it is refreshed before.
     pub expires_at: Timestamp,
-    /// The refresh token in force.
+    /// Current refresh token.
     pub refresh: Generation,
-    /// The hash of the refresh token that this one replaced.
+    /// Hash of the previous refresh token. A client that did not receive the answer to its refresh presents it again.
     pub previous: Option<TokenHash>,
 }
 
-/// One refresh token of a session, and when it was made.
+/// Refresh token of a session. Each refresh replaces it by the next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generation {
-    /// Counts the session's refresh tokens from 1.
+    /// Number of the token in its session, counted from 1.
     pub number: u32,
-    /// The hash of the token.
+    /// Hash of the token.
     pub hash: TokenHash,
-    /// The key that the token was derived with, so that it can be derived again.
+    /// Id of the key from which the token was derived. The same token can be derived again for a client that did not
+    /// receive it, without being stored.
     pub kid: Kid,
-    /// When it replaced its predecessor.
+    /// Time at which the token replaced its predecessor, set by the server's clock.
     pub issued_at: Timestamp,
-    /// When it, or an access token issued with it, was first used.
+    /// Time of the first use of the token, or of an access token issued with it; `None` before. The previous token can
+    /// be presented again until a few seconds after; later, its use is taken for theft and ends the session.
     pub used_at: Option<Timestamp>,
 }
 
-/// SHA-256 of a refresh token: all that is kept of it.
+/// SHA-256 of a refresh token. The token itself is not stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
 

@@ -1,11 +1,13 @@
-//! Time as LetsApp keeps it: milliseconds since the Unix epoch, read from a [`Clock`] that is passed in.
+//! Points in time, as milliseconds since the Unix epoch.
+//!
+//! The current time comes from a [`Clock`](crate::ports::Clock), so that tests can set it.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A moment, to the millisecond, in UTC.
+/// Point in time in UTC, with a precision of one millisecond. In JSON an RFC 3339 string.
 ///
 /// ```
 /// # use letsapp_core::domain::timestamp::Timestamp;
@@ -19,7 +21,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Makes a moment from milliseconds since the Unix epoch.
+    /// Creates a timestamp from milliseconds since the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
@@ -29,12 +31,12 @@ impl Timestamp {
         self.0
     }
 
-    /// Returns how long after `earlier` this is; zero if it is not.
+    /// Returns the time elapsed from `earlier` to this timestamp; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Returns the moment that much later.
+    /// Returns this timestamp plus a duration, saturating at the maximum.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(
@@ -43,7 +45,7 @@ impl Timestamp {
         )
     }
 
-    /// Returns the moment that much earlier.
+    /// Returns this timestamp minus a duration, saturating at the minimum.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(
@@ -55,6 +57,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Years outside of 1 to 9999 need a sign or more digits, and are rare enough for the slower formatter.
         if let Some(text) = written(self.0) {
             return f.write_str(text.as_str());
         }
@@ -93,7 +96,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A moment in text: `2026-11-22T09:00:00.000Z`.
+/// Timestamp as text: `2026-11-22T09:00:00.000Z`.
 struct Written([u8; 24]);
 
 impl Written {
@@ -102,10 +105,10 @@ impl Written {
     }
 }
 
-/// Writes a moment of the years 1 to 9999, and no other.
+/// Formats a timestamp within the years 1 to 9999; `None` outside of them.
 ///
-/// Each message is written twice, in its reply and in its event; a printer of everything that a time can be takes as
-/// long for the one time in it as all of its other fields do.
+/// Each message is serialised twice, in its reply and in its event. A general-purpose formatter takes as long for the
+/// one timestamp in it as serde takes for all other fields together.
 fn written(millis: i64) -> Option<Written> {
     const DAY: i64 = 86_400_000;
     let (year, month, day) = civil(millis.div_euclid(DAY));
@@ -132,10 +135,12 @@ fn written(millis: i64) -> Option<Written> {
     Some(Written(text))
 }
 
-/// Returns year, month and day of a number of days since 1970-01-01. Years are counted from March on, so that the odd
-/// day comes last: <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
+/// Returns the year, month and day for a number of days since 1970-01-01. Years are counted from March, so that the
+/// leap day comes last: <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
 const fn civil(days: i64) -> (i64, i64, i64) {
+    // Days in 400 years, after which the calendar repeats.
     const ERA: i64 = 146_097;
+    // Days from 0000-03-01 to 1970-01-01.
     let days = days.saturating_add(719_468);
     let (era, of_era) = (days.div_euclid(ERA), days.rem_euclid(ERA));
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / (ERA - 1)) / 365;
@@ -158,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_year_of_four_digits_is_written_all_the_same() {
+    fn years_without_four_digits_are_written_too() {
         let moment = Timestamp::from_millis(-62_198_755_200_000);
         assert_eq!(moment.to_string(), "-000001-01-01T00:00:00.000Z");
         assert_eq!(moment.to_string().parse::<Timestamp>().unwrap(), moment);
@@ -172,7 +177,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn times_are_written_as_everybody_writes_them(millis in -62_135_596_800_000..253_402_300_800_000_i64) {
+        fn the_fast_formatter_agrees_with_jiff(millis in -62_135_596_800_000..253_402_300_800_000_i64) {
             let moment = jiff::Timestamp::from_millisecond(millis).unwrap();
             prop_assert_eq!(Timestamp::from_millis(millis).to_string(), format!("{moment:.3}"));
         }

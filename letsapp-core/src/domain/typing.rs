@@ -1,136 +1,175 @@
-//! Whether others are to see somebody typing: one machine for each user and conversation.
+//! Typing indicator of one user in one conversation, as a state machine.
 //!
-//! It takes every key press, shows it once in three seconds at most, and ends by itself when nothing more is heard. It
-//! knows no clock, and nobody who is told.
+//! Two durations must not be confused:
+//!
+//! - The *expiry* (`typing_timeout` in [`Rules`](crate::domain::rules::Rules), 6 s by default) ends the indicator when
+//!   the client does not repeat [`Typing::Started`]. It is computed by the caller and arrives here as `expires_at`.
+//! - The *minimum interval between notifications* (`MIN_NOTIFY_INTERVAL`, 3 s) limits how often other members are
+//!   notified, however often the client repeats itself. It does not end anything.
+//!
+//! The machine has no clock and sends nothing: the time is an argument, and the notifications are its outputs.
 
 use std::time::Duration;
 
 use crate::domain::machine::Invalid;
 use crate::domain::timestamp::Timestamp;
 
-/// Whether somebody types.
+/// A client's statement about typing in a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typing {
-    /// They do; to be said again while it lasts, as often as one likes.
-    Goes,
-    /// They don't any more.
+    /// The user is typing. Clients repeat this while typing goes on; repeats may come at any rate.
+    Started,
+    /// The user has stopped typing.
     Stopped,
 }
 
-/// Others are told that somebody types, or still types, no more often than this.
-const INTERVAL: Duration = Duration::from_secs(3);
+/// Minimum time between two notifications that a user is typing. Not the expiry of the indicator, which comes from
+/// [`Rules`](crate::domain::rules::Rules).
+///
+/// Shorter than the default expiry of 6 s, so that other clients, which hide the indicator when it expires, are
+/// notified again before that. Half of it, so that one lost or late notification does no harm.
+const MIN_NOTIFY_INTERVAL: Duration = Duration::from_secs(3);
 
-/// Where somebody stands in one conversation.
+/// State of the indicator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Not typing, and nothing has to be remembered.
+    /// Not typing, and no recent notification.
     #[default]
     Idle,
-    /// Others see that they type.
+    /// Typing, and the other members have been notified.
     Shown {
-        /// When others are to be told again, as more was typed since they were told last.
-        again_at: Option<Timestamp>,
-        /// When others were told.
-        told_at: Timestamp,
-        /// When it ends, unless more is typed.
-        ends_at: Timestamp,
+        /// Time of the next notification: set when more was typed since the last one.
+        notify_again_at: Option<Timestamp>,
+        /// Time of the last notification.
+        notified_at: Timestamp,
+        /// Time at which the indicator ends unless more is typed.
+        expires_at: Timestamp,
     },
-    /// Not typing, and shown so lately that it is too soon to show it again.
+    /// Not typing, but the last notification is more recent than [`MIN_NOTIFY_INTERVAL`]. Remembered so that stopping
+    /// and starting again cannot exceed the rate.
     Resting {
-        /// When others were told last that they type.
-        told_at: Timestamp,
+        /// Time of the last notification.
+        notified_at: Timestamp,
     },
-    /// Typing again; others see it when it is not too soon any more.
+    /// Typing again, but too soon to notify. The notification follows when the interval is over.
     Held {
-        /// When others were told last that they type.
-        told_at: Timestamp,
-        /// When it ends, unless more is typed.
-        ends_at: Timestamp,
+        /// Time of the last notification.
+        notified_at: Timestamp,
+        /// Time at which the indicator ends unless more is typed.
+        expires_at: Timestamp,
     },
 }
 
-/// What happens.
+/// Event that the machine reacts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
-    /// Something is being typed; unless more is, it ends then.
+    /// The user is typing.
     Typed {
-        /// When it ends.
-        ends_at: Timestamp,
+        /// Time at which the indicator ends unless more is typed.
+        expires_at: Timestamp,
     },
-    /// Nothing is being typed any more.
+    /// The user stopped typing.
     Stopped,
-    /// What was typed was sent: the message itself tells others that it is typed no more.
+    /// The user sent the message. Other clients hide the indicator when the message arrives, so no notification is
+    /// needed.
     Sent,
-    /// The deadline has come.
+    /// The time returned by [`State::deadline`] has come.
     Elapsed,
 }
 
-/// What is to be done.
+/// Notification for the other members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// Tell the others that somebody types.
+    /// The user is typing.
     Show,
-    /// Tell them that they don't any more.
+    /// The user is no longer typing.
     Hide,
 }
 
 impl State {
-    /// Takes an input.
+    /// Returns the next state and the notifications to send.
     ///
     /// # Errors
-    /// [`Invalid`] when the deadline is said to have come and has not.
+    /// Returns [`Invalid`] for [`Input::Elapsed`] before the deadline.
     pub(crate) fn step(self, input: Input, now: Timestamp) -> Result<(Self, Vec<Output>), Invalid> {
         let is_due = self.deadline().is_some_and(|deadline| deadline <= now);
-        let show = |ends_at| {
+        let show = |expires_at| {
             let shown = Self::Shown {
-                again_at: None,
-                told_at: now,
-                ends_at,
+                notify_again_at: None,
+                notified_at: now,
+                expires_at,
             };
             (shown, vec![Output::Show])
         };
         match (self, input) {
-            (Self::Idle, Input::Typed { ends_at }) => Ok(show(ends_at)),
+            (Self::Idle, Input::Typed { expires_at }) => Ok(show(expires_at)),
             (
-                Self::Shown { told_at, .. } | Self::Resting { told_at } | Self::Held { told_at, .. },
-                Input::Typed { ends_at },
-            ) if told_at.plus(INTERVAL) <= now => Ok(show(ends_at)),
-            (Self::Shown { told_at, .. }, Input::Typed { ends_at }) => {
-                let again_at = Some(told_at.plus(INTERVAL));
+                Self::Shown { notified_at, .. } | Self::Resting { notified_at } | Self::Held { notified_at, .. },
+                Input::Typed { expires_at },
+            ) if notified_at.plus(MIN_NOTIFY_INTERVAL) <= now => Ok(show(expires_at)),
+            // Too soon to notify again. Extends the indicator and schedules the notification.
+            (Self::Shown { notified_at, .. }, Input::Typed { expires_at }) => {
+                let notify_again_at = Some(notified_at.plus(MIN_NOTIFY_INTERVAL));
                 let shown = Self::Shown {
-                    again_at,
-                    told_at,
-                    ends_at,
+                    notify_again_at,
+                    notified_at,
+                    expires_at,
                 };
                 Ok((shown, Vec::new()))
             }
-            (Self::Resting { told_at } | Self::Held { told_at, .. }, Input::Typed { ends_at }) => {
-                Ok((Self::Held { told_at, ends_at }, Vec::new()))
+            (Self::Resting { notified_at } | Self::Held { notified_at, .. }, Input::Typed { expires_at }) => Ok((
+                Self::Held {
+                    notified_at,
+                    expires_at,
+                },
+                Vec::new(),
+            )),
+            (Self::Shown { notified_at, .. }, Input::Stopped) => {
+                Ok((Self::Resting { notified_at }, vec![Output::Hide]))
             }
-            (Self::Shown { told_at, .. }, Input::Stopped) => Ok((Self::Resting { told_at }, vec![Output::Hide])),
-            (Self::Shown { told_at, .. }, Input::Sent) | (Self::Held { told_at, .. }, Input::Stopped | Input::Sent) => {
-                Ok((Self::Resting { told_at }, Vec::new()))
+            (Self::Shown { notified_at, .. }, Input::Sent)
+            | (Self::Held { notified_at, .. }, Input::Stopped | Input::Sent) => {
+                Ok((Self::Resting { notified_at }, Vec::new()))
             }
             (Self::Idle | Self::Resting { .. }, Input::Stopped | Input::Sent) => Ok((self, Vec::new())),
-            (Self::Shown { ends_at, told_at, .. }, Input::Elapsed) if ends_at <= now => {
-                Ok((Self::Resting { told_at }, vec![Output::Hide]))
+            // The expiry is checked before a due notification: an indicator that has ended must not be shown again.
+            (
+                Self::Shown {
+                    expires_at,
+                    notified_at,
+                    ..
+                },
+                Input::Elapsed,
+            ) if expires_at <= now => Ok((Self::Resting { notified_at }, vec![Output::Hide])),
+            (
+                Self::Held {
+                    expires_at,
+                    notified_at,
+                },
+                Input::Elapsed,
+            ) if expires_at <= now => Ok((Self::Resting { notified_at }, Vec::new())),
+            (Self::Shown { expires_at, .. } | Self::Held { expires_at, .. }, Input::Elapsed) if is_due => {
+                Ok(show(expires_at))
             }
-            (Self::Held { ends_at, told_at }, Input::Elapsed) if ends_at <= now => {
-                Ok((Self::Resting { told_at }, Vec::new()))
-            }
-            (Self::Shown { ends_at, .. } | Self::Held { ends_at, .. }, Input::Elapsed) if is_due => Ok(show(ends_at)),
             (Self::Resting { .. }, Input::Elapsed) if is_due => Ok((Self::Idle, Vec::new())),
             (_, Input::Elapsed) => Err(Invalid),
         }
     }
 
-    /// Returns when [`Input::Elapsed`] is to come.
+    /// Returns the time at which [`Input::Elapsed`] is due; `None` if the state changes only with the next input.
     pub(crate) fn deadline(self) -> Option<Timestamp> {
         match self {
             Self::Idle => None,
-            Self::Shown { again_at, ends_at, .. } => Some(again_at.map_or(ends_at, |again_at| again_at.min(ends_at))),
-            Self::Resting { told_at } => Some(told_at.plus(INTERVAL)),
-            Self::Held { told_at, ends_at } => Some(told_at.plus(INTERVAL).min(ends_at)),
+            Self::Shown {
+                notify_again_at,
+                expires_at,
+                ..
+            } => Some(notify_again_at.map_or(expires_at, |notify_again_at| notify_again_at.min(expires_at))),
+            Self::Resting { notified_at } => Some(notified_at.plus(MIN_NOTIFY_INTERVAL)),
+            Self::Held {
+                notified_at,
+                expires_at,
+            } => Some(notified_at.plus(MIN_NOTIFY_INTERVAL).min(expires_at)),
         }
     }
 }
@@ -142,36 +181,38 @@ mod tests {
     use super::*;
 
     const TIMEOUT: i64 = 6_000;
-    const PAUSE: i64 = 3_000;
+    const MIN_INTERVAL: i64 = 3_000;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
     }
 
-    fn shown(told_at: i64, ends_at: i64) -> State {
+    fn shown(notified_at: i64, expires_at: i64) -> State {
         State::Shown {
-            again_at: None,
-            told_at: at(told_at),
-            ends_at: at(ends_at),
+            notify_again_at: None,
+            notified_at: at(notified_at),
+            expires_at: at(expires_at),
         }
     }
 
-    fn renewed(told_at: i64, ends_at: i64) -> State {
+    fn renewed(notified_at: i64, expires_at: i64) -> State {
         State::Shown {
-            again_at: Some(at(told_at + PAUSE)),
-            told_at: at(told_at),
-            ends_at: at(ends_at),
+            notify_again_at: Some(at(notified_at + MIN_INTERVAL)),
+            notified_at: at(notified_at),
+            expires_at: at(expires_at),
         }
     }
 
-    fn resting(told_at: i64) -> State {
-        State::Resting { told_at: at(told_at) }
+    fn resting(notified_at: i64) -> State {
+        State::Resting {
+            notified_at: at(notified_at),
+        }
     }
 
-    fn held(told_at: i64, ends_at: i64) -> State {
+    fn held(notified_at: i64, expires_at: i64) -> State {
         State::Held {
-            told_at: at(told_at),
-            ends_at: at(ends_at),
+            notified_at: at(notified_at),
+            expires_at: at(expires_at),
         }
     }
 
@@ -181,10 +222,10 @@ mod tests {
         use Output::{Hide, Show};
         const NOW: i64 = 100_000;
         const END: i64 = NOW + TIMEOUT;
-        const LATELY: i64 = NOW - PAUSE + 1;
-        const BEFORE: i64 = NOW - PAUSE;
+        const LATELY: i64 = NOW - MIN_INTERVAL + 1;
+        const BEFORE: i64 = NOW - MIN_INTERVAL;
         const TYPED: Input = Input::Typed {
-            ends_at: Timestamp::from_millis(END),
+            expires_at: Timestamp::from_millis(END),
         };
         let table = [
             (State::Idle, TYPED, Ok((shown(NOW, END), vec![Show]))),
@@ -237,13 +278,14 @@ mod tests {
             4 => Just(Move::Type),
             1 => Just(Move::Stop),
             1 => Just(Move::Send),
-            4 => (0..PAUSE).prop_map(Move::Wait),
+            4 => (0..MIN_INTERVAL).prop_map(Move::Wait),
             1 => (0..3 * TIMEOUT).prop_map(Move::Wait)
         ];
         prop::collection::vec(one, 0..80)
     }
 
-    /// Somebody's typing, and what another sees of it who lets it end after the timeout, as the contract says.
+    /// A typing user, and the view of another client that hides the indicator after the expiry, as the protocol
+    /// requires.
     #[derive(Default)]
     struct Chat {
         state: State,
@@ -258,8 +300,8 @@ mod tests {
             match one {
                 Move::Type => {
                     self.typed_at = Some(self.now);
-                    let ends_at = at(self.now + TIMEOUT);
-                    self.feed(Input::Typed { ends_at });
+                    let expires_at = at(self.now + TIMEOUT);
+                    self.feed(Input::Typed { expires_at });
                 }
                 Move::Stop => {
                     self.typed_at = None;
@@ -287,10 +329,10 @@ mod tests {
             for output in outputs {
                 match output {
                     Output::Show => {
-                        assert!(self.typed_at.is_some(), "somebody is shown who does not type");
+                        assert!(self.typed_at.is_some(), "shown without typing");
                         let before = self.shown_at.replace(self.now);
                         assert!(
-                            before.is_none_or(|before| self.now >= before + PAUSE),
+                            before.is_none_or(|before| self.now >= before + MIN_INTERVAL),
                             "shown too often"
                         );
                         self.seen_until = self.now + TIMEOUT;
@@ -298,20 +340,20 @@ mod tests {
                     Output::Hide => self.seen_until = self.now,
                 }
             }
-            let lately = self.shown_at.is_some_and(|shown_at| self.now < shown_at + PAUSE);
+            let lately = self.shown_at.is_some_and(|shown_at| self.now < shown_at + MIN_INTERVAL);
             let seen = self.now < self.seen_until;
             match self.typed_at {
-                Some(_) => assert!(seen || lately, "somebody types and is not seen"),
-                None => assert!(!seen, "somebody is seen who does not type"),
+                Some(_) => assert!(seen || lately, "typing is not shown"),
+                None => assert!(!seen, "shown after typing ended"),
             }
         }
     }
 
     proptest! {
-        /// However somebody types: others see it while it is so, but for the pause after they were shown it last, and
-        /// are told that it is so once in three seconds at most.
+        /// For any sequence of inputs: other members see that a user is typing while it lasts, except within the
+        /// minimum interval after the last notification, and are notified at most once per interval.
         #[test]
-        fn typing_is_seen_while_it_lasts_and_told_seldom(moves in moves()) {
+        fn typing_is_shown_while_it_lasts_and_notified_at_most_once_per_interval(moves in moves()) {
             let mut chat = Chat::default();
             moves.into_iter().for_each(|one| chat.live(one));
         }

@@ -1,38 +1,39 @@
-//! Who sees the presence of a user: the one rule that decides it.
+//! The rule that decides who sees the presence of a user.
 //!
-//! Contacts and blocks are looked up elsewhere; this module only decides.
+//! Contacts and blocks are read by the caller; this module only decides.
 
 use crate::domain::id::UserId;
 use crate::domain::user::Audience;
 
-/// A user, and somebody who may look at their presence.
+/// A viewer, and the user whose presence is viewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ViewerPair {
-    /// The one who looks.
+    /// User who views.
     pub(crate) viewer: UserId,
-    /// The one whose presence is looked at.
+    /// User whose presence is viewed.
     pub(crate) user_id: UserId,
 }
 
-/// Whether the viewer of a [`ViewerPair`] sees the user's presence.
+/// Visibility of a user's presence to a viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
-    /// The presence is shown.
+    /// The actual presence is shown.
     Visible,
-    /// The user appears as offline, and never seen.
+    /// The user is shown as offline, without a time.
     Hidden,
 }
 
-/// The relation between a user and a viewer, as far as it decides what the viewer sees.
+/// Relation between a user and a viewer, as far as it affects visibility.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Relation {
-    /// The user lists the viewer as a contact.
+    /// Whether the user lists the viewer as a contact.
     pub(crate) listed: bool,
-    /// One of the two blocks the other.
+    /// Whether either blocks the other.
     pub(crate) blocked: bool,
 }
 
-/// Decides whether a viewer with this relation sees what the user shows to `audience`.
+/// Decides whether a viewer with this relation sees what the user shows to `audience`. A block in either direction
+/// overrides the audience.
 pub(crate) const fn sight(audience: Audience, relation: Relation) -> Sight {
     let visible = !relation.blocked
         && match audience {

@@ -1,35 +1,36 @@
-//! Ranges of messages: what a member may read, and what is counted.
+//! Ranges of messages: windows that a member may read, and spans in which messages are counted.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{ConversationId, Seq};
 
-/// A stretch of messages that a member may read, both ends included.
+/// Range of messages that a member may read, both ends included. A member who leaves and is added again has one window
+/// for each stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
-    /// The first, telling of their joining; 1 in a direct conversation.
+    /// First message: the system message that reports the member's joining; 1 in a direct conversation.
     pub from: Seq,
-    /// The last, telling of their leaving; `None` while they are in.
+    /// Last message: the system message that reports the member's leaving; `None` while the user is a member.
     pub to: Option<Seq>,
 }
 
 impl Window {
-    /// Everything, for the two of a direct conversation.
+    /// Window over all messages, for the users of a direct conversation.
     pub const WHOLE: Self = Self { from: Seq(1), to: None };
 
-    /// Tells whether `seq` lies in it.
+    /// Reports whether `seq` is within the window.
     pub fn contains(&self, seq: Seq) -> bool {
         self.from <= seq && self.to.is_none_or(|to| seq <= to)
     }
 }
 
-/// A stretch of a conversation's messages, the first end excluded, the last included.
+/// Range of messages of a conversation, excluding the lower end and including the upper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Of which conversation.
+    /// Conversation to which the messages belong.
     pub conversation_id: ConversationId,
-    /// What comes before the first.
+    /// Seq of the message before the first.
     pub after: Seq,
-    /// The last; never past the head.
+    /// Seq of the last message; never greater than the head.
     pub through: Seq,
 }

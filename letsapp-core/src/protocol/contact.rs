@@ -1,4 +1,4 @@
-//! Contacts and blocks, as their owner sees them.
+//! Contacts and blocks on the wire, visible only to their owner.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,30 +6,30 @@ use crate::domain::contact;
 use crate::domain::timestamp::Timestamp;
 use crate::protocol::user::User;
 
-/// Somebody whom one lists.
+/// An entry in the caller's list of contacts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Contact {
-    /// Who.
+    /// Listed user.
     pub user: User,
-    /// What one calls them, told to nobody else.
+    /// Name that the caller gave to the contact, visible only to the caller; null if none.
     pub alias: Option<String>,
-    /// Since when.
+    /// Time at which the contact was added, set by the server.
     pub added_at: Timestamp,
 }
 
-/// Somebody whom one blocks.
+/// A user whom the caller blocks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Block {
-    /// Who.
+    /// Blocked user.
     pub user: User,
-    /// Since when.
+    /// Time of the block, set by the server.
     pub blocked_at: Timestamp,
 }
 
 impl Contact {
-    /// Shows a contact, whose user is seen so.
+    /// Converts a stored contact, with its user as the owner sees them.
     pub(crate) fn new(contact: contact::Contact, user: User) -> Self {
         Self {
             user,

@@ -1,4 +1,4 @@
-//! Conversations, as a member sees them.
+//! Conversations, members and receipts on the wire.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,65 +14,66 @@ use crate::protocol::user::User;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Conversation {
-    /// Which one.
+    /// Unique id.
     pub id: ConversationId,
-    /// Between two, or a group.
+    /// Direct conversation or group.
     pub kind: Kind,
-    /// A group's title.
+    /// Title of a group; null in a direct conversation.
     pub title: Option<String>,
-    /// A group's description.
+    /// Description of a group; empty in a direct conversation.
     pub about: String,
-    /// A group's picture.
+    /// Picture of a group, as the id of an uploaded file; null if none.
     pub avatar_media_id: Option<MediaId>,
-    /// Who made it.
+    /// User who created the conversation.
     pub created_by: UserId,
-    /// When.
+    /// Time of creation, set by the server.
     pub created_at: Timestamp,
-    /// How many are in.
+    /// Number of current members.
     pub member_count: usize,
-    /// Where it stands.
+    /// Newest message and change.
     pub head: ConversationHead,
-    /// One's own part in it.
+    /// The caller's membership, unread count and preferences.
     pub me: Me,
-    /// The other one of a direct conversation.
+    /// The other user; only in a direct conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<User>,
-    /// How far the other one has received and read, as far as they show it.
+    /// Highest messages that the other user has received and read, as far as that user's settings show it; only in a
+    /// direct conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer_receipt: Option<Watermarks>,
 }
 
-/// Where a conversation stands.
+/// Newest message and change of a conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConversationHead {
-    /// The newest message; 0 while there is none.
+    /// Seq of the newest message; 0 if there are none.
     pub seq: Seq,
-    /// The newest change; 0 while there is none.
+    /// Number of the newest change; 0 if there are none.
     pub rev: Rev,
-    /// The newest message itself.
+    /// Newest message; null if there are none.
     pub last_message: Option<Message>,
 }
 
-/// One's own part in a conversation.
+/// The caller's part in a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Me {
-    /// What one may do.
+    /// Role of the caller; `member` in a direct conversation.
     pub role: Role,
-    /// Since when one is in.
+    /// Time at which the caller last joined, set by the server.
     pub joined_at: Timestamp,
-    /// How far one has read.
+    /// Seq up to which the caller has read all messages; 0 if none.
     pub read_seq: Seq,
-    /// How far one has received.
+    /// Seq up to which all messages have reached one of the caller's devices; never less than `read_seq`.
     pub delivered_seq: Seq,
-    /// How many messages of others one has not read.
+    /// Number of unread messages from other users, without system messages.
     pub unread: u64,
-    /// No notifications until then.
+    /// End of the time without notifications, set by the caller; null if not muted.
     pub muted_until: Option<Timestamp>,
-    /// Whether it is put away.
+    /// Whether the caller archived the conversation.
     pub archived: bool,
-    /// Whether it is kept on top.
+    /// Whether the caller pinned the conversation to the top of the list.
     pub pinned: bool,
 }
 
@@ -80,32 +81,32 @@ pub struct Me {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Member {
-    /// Who.
+    /// User who is a member.
     pub user: User,
-    /// What they may do.
+    /// Role of the member; `member` in a direct conversation.
     pub role: Role,
-    /// Since when.
+    /// Time at which the member last joined, set by the server.
     pub joined_at: Timestamp,
 }
 
-/// How far a member has received and read.
+/// Highest messages that a member has received and read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Receipt {
-    /// Who.
+    /// Member to whom the receipt belongs.
     pub user_id: UserId,
-    /// How far.
+    /// Highest messages received and read.
     #[serde(flatten)]
     pub watermarks: Watermarks,
 }
 
-/// How far somebody has received and read.
+/// Highest messages that a user has received and read. Both only increase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Watermarks {
-    /// Received up to here.
+    /// Seq up to which all messages have reached one of the user's devices; 0 if none.
     pub delivered_seq: Seq,
-    /// Read up to here.
+    /// Seq up to which the user has read all messages; 0 if none. Never greater than `delivered_seq`.
     pub read_seq: Seq,
 }
 

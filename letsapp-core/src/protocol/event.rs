@@ -1,4 +1,4 @@
-//! Events: what the server tells without being asked.
+//! Events: notifications from the server over the socket.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,87 +8,90 @@ use crate::protocol::conversation::{Conversation, Receipt};
 use crate::protocol::message::Message;
 use crate::protocol::presence::Presence;
 
-/// Something that happened, as a frame carries it: `{"event": "message.created", "data": {…}}`.
+/// An event, as sent in a frame: `{"event": "message.created", "data": {…}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "event", content = "data")]
 pub enum Event {
-    /// The first frame of a socket.
+    /// First frame of each socket.
     #[serde(rename = "hello")]
     Hello(Hello),
-    /// There is a new message.
+    /// A new message.
     #[serde(rename = "message.created")]
     MessageCreated(Message),
-    /// A message was edited, deleted or reacted to.
+    /// A message was edited, deleted or reacted to. Carries its new state.
     #[serde(rename = "message.updated")]
     MessageUpdated(Message),
-    /// Somebody received or read more.
+    /// Members received or read more messages.
     #[serde(rename = "receipt.updated")]
     ReceiptUpdated {
-        /// In which conversation.
+        /// Conversation in which messages were received or read.
         conversation_id: ConversationId,
-        /// Who, and how far.
+        /// New watermarks of each of these members.
         items: Vec<Receipt>,
     },
-    /// One is in a new conversation.
+    /// The user is in a new conversation, or was added to a group.
     #[serde(rename = "conversation.created")]
     ConversationCreated(Box<Conversation>),
-    /// A conversation, or one's own part in it, is not what it was.
+    /// A conversation, or the user's own part in it, changed. Carries its new state.
     #[serde(rename = "conversation.updated")]
     ConversationUpdated(Box<Conversation>),
-    /// One is out of a conversation.
+    /// The user is no longer in a conversation.
     #[serde(rename = "conversation.removed")]
     ConversationRemoved {
-        /// Of which.
+        /// Conversation that was removed.
         id: ConversationId,
     },
-    /// Something changed that one may not see; its number, so that no hole is left.
+    /// A change that the user may not see. Carries only its number, so that the client's sequence of changes has no
+    /// gap.
     #[serde(rename = "conversation.rev")]
     ConversationRev {
-        /// In which conversation.
+        /// Conversation that changed.
         conversation_id: ConversationId,
-        /// The number of the change.
+        /// Number of the change.
         rev: Rev,
     },
-    /// Somebody begins to type, still types, or has stopped; a new message of theirs says that they have, too. It ends
-    /// six seconds after it was last said.
+    /// A member started, continued or stopped typing. A new message from the member means that they stopped, too.
+    ///
+    /// While a member types, the event is repeated every three seconds at most; clients hide the indicator six seconds
+    /// after the last one.
     #[serde(rename = "typing")]
     Typing {
-        /// In which conversation.
+        /// Conversation in which the member types.
         conversation_id: ConversationId,
-        /// Who.
+        /// Member who types or stopped.
         user_id: UserId,
-        /// Whether they type.
+        /// Whether the member is typing.
         typing: bool,
     },
-    /// Somebody comes, goes, or shows of it what they did not before, or no more what they did.
+    /// The presence of a watched user changed, or its visibility to this user.
     #[serde(rename = "presence")]
     Presence(Presence),
-    /// Events may have been missed: sync now.
+    /// Events may have been lost: the client should sync now.
     #[serde(rename = "resync")]
     Resync {},
-    /// The session is over.
+    /// The session has ended. The server closes the socket.
     #[serde(rename = "session.revoked")]
     SessionRevoked {
-        /// Why, as a machine word.
+        /// Reason as a machine-readable word, such as `logged_out`.
         reason: String,
     },
 }
 
-/// What a socket is told first.
+/// Data of the first frame of a socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Hello {
-    /// This socket's alone.
+    /// Id of this connection.
     pub connection_id: ConnectionId,
-    /// The session that it belongs to.
+    /// Session to which the connection belongs.
     pub session_id: SessionId,
-    /// Whose.
+    /// User who is signed in.
     pub user_id: UserId,
-    /// The server's time.
+    /// Current time of the server's clock.
     pub server_time: Timestamp,
-    /// How often the server pings.
+    /// Interval between two pings of the server, in milliseconds.
     pub heartbeat_ms: u64,
-    /// The longest frame that is taken.
+    /// Maximum size of a frame that the server accepts, in bytes.
     pub max_frame_bytes: usize,
 }

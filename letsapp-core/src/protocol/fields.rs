@@ -1,7 +1,7 @@
-//! Reading requests: a JSON object in, a request of domain types out, or every violation by name.
+//! Reading of requests: turns a JSON object into a request with domain types, or lists every invalid field.
 //!
-//! A serde error stops at the first fault and speaks of lines and columns; a person filling in a form wants all of
-//! them, by field. What this module is not: a place of rules beyond a single field, those are the services'.
+//! A serde error stops at the first problem and refers to lines and columns; a person who fills in a form wants all of
+//! them, by field. Rules beyond a single field are checked by the services.
 
 use std::collections::BTreeMap;
 
@@ -27,11 +27,12 @@ use crate::protocol::problem::FieldError;
 /// assert_eq!(named, [("username", "invalid_type"), ("password", "too_short")]);
 /// ```
 pub trait FromFields: Sized {
-    /// Reads the fields; `None` once one of them was at fault.
+    /// Reads the fields. Returns `None` if a field is invalid.
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self>;
 
-    /// Reads the usual, faultless case straight from the text without building a tree, together with the
-    /// `conversation_id` beside it, if there is one. `None` means nothing: [`from_fields`](Self::from_fields) decides.
+    /// Reads a valid request directly from the text, without building a tree of values, together with the
+    /// `conversation_id` next to its fields, if present. A fast path for frequent requests: `None` only means that
+    /// [`from_fields`](Self::from_fields) decides.
     fn quick(_json: &str) -> Option<(Option<ConversationId>, Self)> {
         None
     }
@@ -39,7 +40,7 @@ pub trait FromFields: Sized {
     /// Reads a request from a JSON value. Unknown fields are ignored.
     ///
     /// # Errors
-    /// Every violation, each with the name of its field.
+    /// Returns every invalid field, by name.
     fn parse(value: &Value) -> Result<Self, Vec<FieldError>> {
         let mut faults = Vec::new();
         let Value::Object(object) = value else {
@@ -59,7 +60,7 @@ pub trait FromFields: Sized {
     /// Reads a request from JSON text.
     ///
     /// # Errors
-    /// [`Unreadable`] when it is no JSON, or breaks a rule.
+    /// Returns [`Unreadable`] if the text is not JSON or a field is invalid.
     fn parse_json(json: &str) -> Result<Self, Unreadable> {
         if let Some((_, request)) = Self::quick(json) {
             return Ok(request);
@@ -69,18 +70,18 @@ pub trait FromFields: Sized {
     }
 }
 
-/// Why a request can't be read.
+/// Reason why a request cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
-    /// It is no JSON.
+    /// Not JSON.
     #[error("not JSON: {0}")]
     Syntax(serde_json::Error),
-    /// It is JSON, but these fields are at fault.
+    /// JSON with these invalid fields.
     #[error("{} fields are not valid", .0.len())]
     Invalid(Vec<FieldError>),
 }
 
-/// The fields of one JSON object, and the faults found so far.
+/// Fields of a JSON object, and the errors found so far.
 pub struct Fields<'a> {
     object: &'a Map<String, Value>,
     path: String,
@@ -88,7 +89,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads a field that must be there.
+    /// Reads a required field.
     pub fn required<T: Field>(&mut self, name: &str) -> Option<T> {
         match self.object.get(name) {
             None | Some(Value::Null) => self.fault(name, &Fault::Required),
@@ -96,7 +97,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads a field that may be missing or null. `None` outside once it was at fault.
+    /// Reads a field that may be missing or null. The outer option is `None` if the field is invalid.
     pub fn optional<T: Field>(&mut self, name: &str) -> Option<Option<T>> {
         match self.object.get(name) {
             None | Some(Value::Null) => Some(None),
@@ -104,7 +105,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads a field of a patch that can't be taken away: missing leaves it as it is, null is a fault.
+    /// Reads a field of a patch that cannot be removed: a missing one is unchanged, null is invalid.
     pub fn changed<T: Field>(&mut self, name: &str) -> Option<Option<T>> {
         match self.object.get(name) {
             None => Some(None),
@@ -112,7 +113,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads a field of a patch that can be taken away: missing leaves it as it is, null takes it away.
+    /// Reads a field of a patch that can be removed: a missing one is unchanged, null removes it.
     pub fn cleared<T: Field>(&mut self, name: &str) -> Option<Option<Option<T>>> {
         match self.object.get(name) {
             None => Some(None),
@@ -121,7 +122,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads an id that the client chose, if it did: a UUID of version 4 or 7.
+    /// Reads an optional id chosen by the client: a UUID of version 4 or 7.
     pub fn client_id<T: Field + ClientId>(&mut self, name: &str) -> Option<Option<T>> {
         match self.optional::<T>(name)? {
             Some(id) if !id.is_for_clients() => self.fault(name, &Fault::IdVersion),
@@ -129,24 +130,24 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads a list of at most `max`; a missing one is empty.
+    /// Reads a list of at most `max` items; a missing list is empty.
     pub fn list<T: Field>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
         self.optional_list(name, max).map(Option::unwrap_or_default)
     }
 
-    /// Reads a list of at most `max` that may be missing.
+    /// Reads an optional list of at most `max` items.
     pub fn optional_list<T: Field>(&mut self, name: &str, max: usize) -> Option<Option<Vec<T>>> {
         self.bounded(name, max)?;
         self.optional(name)
     }
 
-    /// Reads a list of at most `max` that must be there.
+    /// Reads a required list of at most `max` items.
     pub fn required_list<T: Field>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
         self.bounded(name, max)?;
         self.required(name)
     }
 
-    /// Reads an object inside this one, if it is there.
+    /// Reads an optional nested object.
     pub fn nested<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Option<Option<T>> {
         match self.object.get(name) {
             None => Some(None),
@@ -160,14 +161,15 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Notes a fault of a field; always `None`, for the caller to return.
+    /// Records that a field is invalid. Always returns `None`, for the caller to return.
     pub fn fault<T>(&mut self, name: &str, fault: &Fault) -> Option<T> {
         let path = self.path_of(name);
         self.faults.push(fault.at(&path));
         None
     }
 
-    /// Refuses a list that is too long before its items are looked at: each of them may be at fault.
+    /// Refuses a list that is too long before its items are read. Otherwise each invalid item would add an error to the
+    /// reply.
     fn bounded(&mut self, name: &str, max: usize) -> Option<()> {
         match self.object.get(name) {
             Some(Value::Array(items)) if items.len() > max => self.fault(name, &Fault::TooMany(max)),
@@ -189,28 +191,28 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What can be wrong with a field.
+/// Reason why a field is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is missing.
+    /// Missing.
     Required,
-    /// It is not of the type that is expected, which this names.
+    /// Not of the expected type, named here.
     Type(&'static str),
-    /// It is none of the words that can stand there, which this lists.
+    /// Not one of the allowed words, listed here.
     Word(&'static str),
-    /// It is no UUID.
+    /// Not a UUID.
     Uuid,
-    /// It is a UUID of a version that clients don't choose.
+    /// A UUID of a version that clients must not choose.
     IdVersion,
-    /// It lists more than this.
+    /// More items than this.
     TooMany(usize),
-    /// It has fewer characters than this.
+    /// Fewer characters than this.
     TooShort(usize),
-    /// It has more characters than this.
+    /// More characters than this.
     TooLong(usize),
-    /// It is no time.
+    /// Not an RFC 3339 time.
     Time,
-    /// It breaks a rule of its kind of text.
+    /// Breaks a rule of its text type.
     Text(TextError),
 }
 
@@ -223,7 +225,7 @@ impl std::fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 impl Fault {
-    /// Says which field it is that is at fault.
+    /// Returns the error for the field at `path`.
     pub fn at(&self, path: &str) -> FieldError {
         let (code, detail) = match self {
             Self::Required => ("required", "is missing".to_owned()),
@@ -244,18 +246,18 @@ impl Fault {
     }
 }
 
-/// A type that a field can have.
+/// Type of a field.
 pub trait Field: Sized {
-    /// Reads a value, or notes what is wrong with it under the name `path`.
+    /// Reads a value, or records what is wrong with it under the name `path`.
     fn read(value: &Value, path: &str, faults: &mut Vec<FieldError>) -> Option<Self>;
 }
 
-/// A type whose values fail as a whole: the simple way to be a [`Field`].
+/// Type of a field with at most one error: the simple way to implement [`Field`].
 pub trait Scalar: Sized {
     /// Reads a value.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Returns the reason if the value is invalid.
     fn read(value: &Value) -> Result<Self, Fault>;
 }
 
@@ -278,7 +280,8 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
-/// The most conversations that one request names: more than fit into the longest one that is taken.
+/// Maximum number of conversations in a sync request. Larger than what fits into the longest request that the server
+/// accepts, so it only protects programs that read requests without a limit of their own.
 const CONVERSATIONS_MAX: usize = 25_000;
 
 impl Field for BTreeMap<ConversationId, Rev> {
@@ -338,10 +341,10 @@ impl Scalar for Rev {
     }
 }
 
-/// An id that a client may choose when it creates.
+/// An id that clients may choose when they create something.
 pub trait ClientId {
-    /// Tells whether the id is of a version that clients choose: 4 or 7. The others are derived by servers, and nobody
-    /// shall take one beforehand.
+    /// Reports whether clients may choose this id, which they may for versions 4 and 7. Ids of other versions are
+    /// derived by servers, and no client may occupy one in advance.
     fn is_for_clients(&self) -> bool;
 }
 

@@ -1,84 +1,84 @@
-//! Frames of the socket: requests, replies, events.
+//! Frames of the socket: requests, replies and events.
 
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::event::Event;
 use crate::protocol::problem::Problem;
 
-/// What a client asks: `{"id": 7, "op": "message.send", "data": {…}}`.
+/// A request from a client: `{"id": 7, "op": "message.send", "data": {…}}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Request<T = serde_json::Value> {
-    /// Names the request; the reply carries the same.
+    /// Number of the request, chosen by the client; the reply carries the same.
     pub id: u64,
-    /// What to do.
+    /// Operation to carry out.
     pub op: Op,
-    /// With what.
+    /// Parameters of the operation.
     #[serde(default)]
     pub data: T,
 }
 
-/// What can be asked on the socket.
+/// Operation of a request on the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Op {
     /// Sends a message.
     #[serde(rename = "message.send")]
     MessageSend,
-    /// Changes the words of one's own message.
+    /// Changes the text of a message of the caller.
     #[serde(rename = "message.edit")]
     MessageEdit,
-    /// Deletes a message for everyone.
+    /// Deletes a message for all members.
     #[serde(rename = "message.delete")]
     MessageDelete,
-    /// Puts a reaction on a message, or takes it off.
+    /// Sets or removes a reaction to a message.
     #[serde(rename = "message.react")]
     MessageReact,
-    /// Tells what was received and read.
+    /// Reports received and read messages.
     #[serde(rename = "receipt")]
     Receipt,
-    /// Tells the other members that one types, or does not any more.
+    /// Reports that the user started, continues or stopped typing.
     #[serde(rename = "typing")]
     Typing,
-    /// Asks who of some users is there, and to be told from here on.
+    /// Returns the presence of users, and subscribes to its changes.
     #[serde(rename = "presence.watch")]
     PresenceWatch,
-    /// Asks for all that changed since.
+    /// Returns all changes since the last sync.
     #[serde(rename = "sync")]
     Sync,
-    /// Asks for nothing but an answer.
+    /// Requests an empty reply.
     #[serde(rename = "ping")]
     Ping,
 }
 
-/// What the server answers: `{"id": 7, "ok": {…}}` or `{"id": 7, "error": {…}}`.
+/// A reply from the server: `{"id": 7, "ok": {…}}` or `{"id": 7, "error": {…}}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Reply<T = serde_json::Value> {
-    /// The request's.
+    /// Number of the request.
     pub id: u64,
-    /// What came of it.
+    /// Result of the request.
     #[serde(flatten)]
     pub result: ReplyResult<T>,
 }
 
-/// Success or failure of a request.
+/// Result of a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReplyResult<T> {
-    /// It was done, with this outcome.
+    /// Success, with the result of the operation.
     Ok(T),
-    /// It was not.
+    /// Failure, with the problem.
     Error(Problem),
 }
 
-/// What a server sends, as a client reads it.
+/// A frame from the server, as a client reads it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Frame {
-    /// An answer.
+    /// Reply to a request.
     Reply(Reply),
-    /// An event.
+    /// Event.
     Event(Event),
 }

@@ -5,33 +5,33 @@ use serde::{Deserialize, Serialize};
 use crate::domain::id::MediaId;
 use crate::domain::media;
 
-/// A file that a message carries, with what a client needs to lay it out.
+/// A file attached to a message, with the metadata that a client needs for layout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attachment {
-    /// Which file.
+    /// Id of the uploaded file.
     pub id: MediaId,
-    /// What it is called.
+    /// File name, set by the sender.
     pub file_name: String,
-    /// What it is.
+    /// Media type, such as `image/jpeg`.
     pub content_type: String,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Width in pixels.
+    /// Width in pixels; omitted unless an image or a video.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
-    /// Height in pixels.
+    /// Height in pixels; omitted unless an image or a video.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
-    /// Duration in milliseconds.
+    /// Duration in milliseconds; omitted unless audio or video.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<u64>,
-    /// A small picture of it.
+    /// Preview of an image or a video; omitted if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thumbnail: Option<Thumbnail>,
 }
 
-/// A small picture of a larger one.
+/// Preview picture of an attachment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Thumbnail {
@@ -39,7 +39,7 @@ pub struct Thumbnail {
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// What to show until it is there.
+    /// Blurhash of the preview, a blurred placeholder to show while it loads.
     pub blurhash: String,
 }
 

@@ -1,4 +1,4 @@
-//! Messages, as members see them.
+//! Messages on the wire, as members see them.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,111 +8,113 @@ use crate::domain::message;
 use crate::domain::timestamp::Timestamp;
 use crate::protocol::{Attachment, SystemEvent};
 
-/// How many users a reaction names.
-const NAMED_REACTORS: usize = 20;
+/// Maximum number of users listed in a reaction. Bounds the size of a message in a large group; all reactions are
+/// available as a list of their own.
+const MAX_LISTED_REACTORS: usize = 20;
 
-/// A message in its present state.
+/// A message in its current state. A deleted message remains, without content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Message {
-    /// The sender's name for it, unique in its conversation.
+    /// Id chosen by the sender or the server, unique within the conversation.
     pub id: MessageId,
-    /// In which conversation.
+    /// Conversation to which the message belongs.
     pub conversation_id: ConversationId,
-    /// Its place: 1, 2, 3 …, the same for every member for ever.
+    /// Position in the conversation, assigned by the server: 1, 2, 3 …, the same for all members, never changed.
     pub seq: Seq,
-    /// The conversation's change number at its last change.
+    /// Number of the last change to this message, among all changes of the conversation.
     pub rev: Rev,
-    /// Who sent it; of a system message, who did it.
+    /// User who sent the message; of a system message, the user whose action it reports.
     pub sender_id: UserId,
-    /// A user's words, or the system's.
+    /// Whether the message is from a user or from the system.
     pub kind: MessageKind,
-    /// The words; empty in a tombstone and in a system message.
+    /// Text; empty if deleted, and in a system message.
     pub body: String,
-    /// The message that it answers.
+    /// Seq of the message that this one answers; null if none.
     pub reply_to: Option<Seq>,
-    /// Whether it was passed on from elsewhere.
+    /// Whether the sender marked the message as forwarded.
     pub forwarded: bool,
-    /// The members that it names.
+    /// Ids of the mentioned members.
     pub mentions: Vec<UserId>,
-    /// The files that it carries.
+    /// Attached files, in the sender's order.
     pub attachments: Vec<Attachment>,
-    /// Who reacted how.
+    /// Reactions, grouped by emoji, in the order in which each emoji first appeared.
     pub reactions: Vec<ReactionSummary>,
-    /// One's own reaction; in replies and lists, not in events.
+    /// The caller's reaction; null if none. Included in replies and lists, omitted in events, which are the same for
+    /// all members.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub my_reaction: Option<Option<String>>,
-    /// When it was sent.
+    /// Time at which the server accepted the message.
     pub sent_at: Timestamp,
-    /// When it was last edited.
+    /// Time of the last edit, set by the server; null if never edited.
     pub edited_at: Option<Timestamp>,
-    /// When it was deleted.
+    /// Time of deletion, set by the server; null unless deleted.
     pub deleted_at: Option<Timestamp>,
-    /// What a system message tells; nothing, to a client that is older than its server and doesn't know of it.
+    /// Content of a system message; omitted in other messages.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<SystemEvent>))]
     pub system: Option<SystemEvent>,
 }
 
-/// A user's words, or the system's.
+/// Origin of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MessageKind {
-    /// A user wrote it.
+    /// Written by a user.
     User,
-    /// It tells what happened to the conversation.
+    /// Reports a change to the conversation, or a call in it.
     System,
 }
 
-/// One emoji on a message, with who put it there.
+/// All reactions to a message with the same emoji.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReactionSummary {
-    /// The emoji, as first sent.
+    /// Emoji, as sent by the first user.
     pub emoji: String,
-    /// How many users.
+    /// Number of users who reacted with it.
     pub count: usize,
-    /// The latest 20 of them, the latest last.
+    /// Ids of the latest 20 of these users, the latest last.
     pub user_ids: Vec<UserId>,
 }
 
-/// One user's reaction to a message.
+/// Reaction of one user to a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UserReaction {
-    /// Whose.
+    /// User who reacted.
     pub user_id: UserId,
-    /// Which.
+    /// Emoji, as sent.
     pub emoji: String,
 }
 
-/// How far a message has come to one member.
+/// Delivery status of a message for one member, by user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MessageReceipt {
-    /// Which member.
+    /// Member who receives the message.
     pub user_id: UserId,
-    /// How far.
+    /// Status for this member.
     pub status: ReceiptStatus,
 }
 
-/// How far a message has come.
+/// Delivery status of a message for one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiptStatus {
-    /// The server has it.
+    /// Accepted by the server.
     Sent,
-    /// A device of the member has it.
+    /// Received by one of the member's devices.
     Delivered,
-    /// The member has read it.
+    /// Read by the member.
     Read,
 }
 
 impl Message {
-    /// Shows a message to `viewer`, their own reaction included.
+    /// Converts a stored message for `viewer`, with the viewer's own reaction.
     pub fn seen_by(message: &message::Message, viewer: UserId) -> Self {
         let own = message.reactions.iter().find(|reaction| reaction.user_id == viewer);
         Self {
@@ -123,7 +125,7 @@ impl Message {
 }
 
 impl From<&message::Message> for Message {
-    /// Shows a message to everyone alike, as events do.
+    /// Converts a stored message for all members alike, without `my_reaction`, as events carry it.
     fn from(message: &message::Message) -> Self {
         let (kind, body, system) = match &message.content {
             message::Content::Text(body) => (MessageKind::User, body.clone(), None),
@@ -155,7 +157,7 @@ impl From<&message::Message> for Message {
     }
 }
 
-/// Groups reactions by emoji, in the order in which each emoji first came.
+/// Groups reactions by emoji, in the order in which each emoji first appeared.
 fn summarize(reactions: &[message::Reaction]) -> Vec<ReactionSummary> {
     let mut groups: Vec<(&Emoji, Vec<UserId>)> = Vec::new();
     for reaction in reactions {
@@ -169,17 +171,19 @@ fn summarize(reactions: &[message::Reaction]) -> Vec<ReactionSummary> {
         .map(|(emoji, users)| ReactionSummary {
             emoji: emoji.to_string(),
             count: users.len(),
-            user_ids: users[users.len().saturating_sub(NAMED_REACTORS)..].to_vec(),
+            user_ids: users[users.len().saturating_sub(MAX_LISTED_REACTORS)..].to_vec(),
         })
         .collect()
 }
 
-/// Reads what a system message tells, if it is something that was known when this was written.
+/// Reads the content of a system message; `None` if a newer server sent a kind that is not known here.
 fn known<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SystemEvent>, D::Error> {
+    /// Content of a system message, if its kind is known.
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Known {
         This(SystemEvent),
+        // Accepts any JSON, so that an old client can still read the rest of the message.
         Newer(serde::de::IgnoredAny),
     }
     Ok(match Option::deserialize(deserializer)? {
@@ -188,7 +192,7 @@ fn known<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Sys
     })
 }
 
-/// Tells a field that is null from one that is missing.
+/// Reads a field that is present, so that null (`Some(None)`) differs from missing (`None`).
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

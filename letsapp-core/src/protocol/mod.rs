@@ -1,7 +1,6 @@
-//! The wire contract's shapes: what requests, replies, events and errors look like as JSON.
+//! The wire protocol: JSON types of requests, replies, events and errors.
 //!
-//! EncodedEvent by the server, the command line and anybody's own server or client. What this module is not: a transport
-//! (nothing here sends), or a place of rules (nothing here decides).
+//! Shared by the server, the command line and other servers and clients. Sending and deciding happen elsewhere.
 
 mod contact;
 mod conversation;
@@ -42,17 +41,17 @@ pub use user::{LastSeen, MyProfile, Settings, User};
 
 use serde::{Deserialize, Serialize};
 
-/// A part of a list, and the cursor that leads to the next part.
+/// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct List<T> {
-    /// The items, in the list's order.
+    /// Items, in the order of the list.
     pub items: Vec<T>,
-    /// What to send as `cursor` for the next part; null on the last.
+    /// Value of the parameter `cursor` for the next page; null on the last page.
     pub next_cursor: Option<String>,
 }
 
-/// A list that is whole.
+/// A complete list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Items<T> {

@@ -6,15 +6,16 @@ use crate::domain::id::UserId;
 use crate::domain::presence;
 use crate::domain::timestamp::Timestamp;
 
-/// The presence of one user, as far as the viewer may see it. Of a user who hides it: offline, without a time.
+/// Presence of one user, as far as the caller may see it. Offline without a time if the user hides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Presence {
-    /// The user.
+    /// User whose presence this is.
     pub user_id: UserId,
     /// Whether the user is connected.
     pub status: PresenceStatus,
-    /// Time of the last connection; of a user who is online, now.
+    /// Time of the last connection; the current time if the user is online. Null if hidden, or if the user was never
+    /// connected.
     pub last_seen_at: Option<Timestamp>,
 }
 
@@ -23,19 +24,19 @@ pub struct Presence {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PresenceStatus {
-    /// Connected on at least one device, or so until a moment ago.
+    /// Connected with at least one device, or disconnected only a moment ago.
     Online,
-    /// Not connected.
+    /// Not connected, or hidden.
     Offline,
 }
 
 impl Presence {
-    /// Makes the presence of a user who is connected.
+    /// Returns the presence of a connected user.
     pub fn online(user_id: UserId, now: Timestamp) -> Self {
         presence::Presence::online(user_id, now).into()
     }
 
-    /// Makes the presence of a user who is not connected, and was last at `last_seen_at`.
+    /// Returns the presence of a disconnected user who was last connected at `last_seen_at`.
     pub fn offline(user_id: UserId, last_seen_at: Option<Timestamp>) -> Self {
         presence::Presence::offline(user_id, last_seen_at).into()
     }

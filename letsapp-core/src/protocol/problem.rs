@@ -1,10 +1,10 @@
-//! Errors on the wire: RFC 9457 problem details with a stable machine word.
+//! Errors on the wire: RFC 9457 problem details with a stable error code.
 
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $word:tt $status:literal $title:literal,)*) => {
-        /// What went wrong, as a stable machine word.
+        /// Stable, machine-readable error code.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum Code {
@@ -12,20 +12,20 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// Every code.
+            /// All codes.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// Returns the word.
+            /// Returns the code as it is on the wire.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
             }
 
-            /// Returns the HTTP status that goes with it.
+            /// Returns the HTTP status.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$name => $status,)* }
             }
 
-            /// Returns a short sentence for a person.
+            /// Returns a short sentence for people.
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)* }
             }
@@ -34,76 +34,77 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The request can't be read.
+    /// The request is malformed.
     InvalidRequest = "invalid_request" 400 "The request can't be read",
-    /// No valid credentials.
+    /// Credentials are missing or invalid, or the session has ended.
     Unauthenticated = "unauthenticated" 401 "You are not signed in",
-    /// The access token has expired: refresh it.
+    /// The access token has expired; refresh it and try again.
     TokenExpired = "token_expired" 401 "The access token has expired",
-    /// Seen, but not allowed.
+    /// The caller may see the resource, but not do this with it.
     Forbidden = "forbidden" 403 "You may not do this",
-    /// Not there, or not to be seen.
+    /// The resource does not exist, or is not visible to the caller.
     NotFound = "not_found" 404 "There is nothing here",
-    /// No such method here.
+    /// The resource does not support this HTTP method.
     MethodNotAllowed = "method_not_allowed" 405 "This method is not supported here",
-    /// Something else is already there.
+    /// The request conflicts with the current state, such as a username that is taken.
     Conflict = "conflict" 409 "This contradicts what is already there",
-    /// Too large.
+    /// The request body is too large.
     PayloadTooLarge = "payload_too_large" 413 "The request is too large",
-    /// Not a type that is taken here.
+    /// The content type is not supported.
     UnsupportedMediaType = "unsupported_media_type" 415 "This content type is not supported here",
-    /// No such range.
+    /// The requested range is outside the content.
     RangeNotSatisfiable = "range_not_satisfiable" 416 "The range lies outside the content",
-    /// A field is missing, ill-typed or out of bounds; `errors` names each.
+    /// Fields are missing, of the wrong type or out of bounds; `errors` lists each.
     ValidationFailed = "validation_failed" 422 "Some fields are not valid",
-    /// A scanner found something.
+    /// A scanner found malware in the file.
     Infected = "infected" 422 "The file was found to be harmful",
-    /// Too many requests.
+    /// Too many requests; wait before trying again.
     RateLimited = "rate_limited" 429 "Too many requests",
-    /// A fault of the server.
+    /// The server failed unexpectedly.
     Internal = "internal" 500 "Something went wrong on the server",
-    /// The server can't serve now: try again later.
+    /// The server cannot answer at the moment; try again later.
     Unavailable = "unavailable" 503 "The service is unavailable for the moment",
 }
 
-/// An error, over HTTP as `application/problem+json`, on the socket in a reply.
+/// An error: the body of an HTTP response (`application/problem+json`), or `error` in a reply on the socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// Names the kind of problem as a URI.
+    /// Kind of problem, as a URI.
     #[serde(rename = "type", default = "blank")]
     pub kind: String,
-    /// A short sentence for a person.
+    /// Short sentence for people, the same for all problems with this code.
     pub title: String,
-    /// The HTTP status.
+    /// HTTP status.
     pub status: u16,
-    /// The machine word.
+    /// Stable error code.
     pub code: Code,
-    /// What it is about this time, for a person; the title where there is no more to say.
+    /// Explanation of this occurrence, for people; the title if there is nothing to add.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Which fields, of `validation_failed`; else none.
+    /// Invalid fields, if the code is `validation_failed`; otherwise empty.
     #[serde(default)]
     pub errors: Vec<FieldError>,
-    /// Seconds to wait, of `rate_limited` on the socket.
+    /// Seconds to wait, if the code is `rate_limited`, in replies on the socket. HTTP responses have the header
+    /// `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
 }
 
-/// What is wrong with one field.
+/// An invalid field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
-    /// Which, with dots between levels.
+    /// Name of the field, with dots between levels: `settings.last_seen`, `mentions.1`.
     pub field: String,
-    /// A machine word.
+    /// Stable, machine-readable reason.
     pub code: String,
-    /// Words for a person.
+    /// Explanation for people.
     pub detail: String,
 }
 
 impl Problem {
-    /// Makes the problem that a code stands for.
+    /// Returns the problem with the title and the status of a code.
     pub fn new(code: Code) -> Self {
         Self {
             kind: blank(),
@@ -116,7 +117,7 @@ impl Problem {
         }
     }
 
-    /// Says what it is about this time.
+    /// Replaces the explanation of this occurrence.
     #[must_use]
     pub fn with_detail(self, detail: impl Into<String>) -> Self {
         Self {
@@ -127,7 +128,7 @@ impl Problem {
 }
 
 impl FieldError {
-    /// Names what is wrong with a field.
+    /// Creates an error for the field `field`.
     pub fn new(field: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             field: field.into(),
@@ -137,7 +138,7 @@ impl FieldError {
     }
 }
 
-/// The type of a problem that needs no more than its status to be understood (RFC 9457, section 4.2.1).
+/// Returns the type of a problem that is explained by its status alone (RFC 9457, section 4.2.1).
 fn blank() -> String {
     "about:blank".to_owned()
 }

@@ -1,4 +1,4 @@
-//! Messages that were found.
+//! Results of a message search on the wire.
 
 use std::ops::Range;
 
@@ -6,36 +6,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::message::Message;
 
-/// A message that was found, and where in it.
+/// A message that was found, with the matching parts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SearchHit {
-    /// The message.
+    /// Message in its current state.
     pub message: Message,
-    /// How well it answers: 20 where all words are in the body, 13 where some are only in the names of attachments, and
-    /// 10 less where the last one is only the beginning of a word.
+    /// Score: 20 if all words are in the body, 13 if some are only in the names of attachments; 10 less if the last
+    /// word matches only the beginning of a word.
     pub score: u8,
-    /// What of it answers, the body first; at most 100 stretches.
+    /// Matching parts, those in the body first; at most 100.
     pub highlights: Vec<Highlight>,
 }
 
-/// A stretch of a text in a message.
+/// A matching part of a text in a message.
 ///
-/// Positions count Unicode code points, which every language can: `Array.from(text).slice(start, end)` in JavaScript,
+/// Positions count Unicode code points, which all languages can do: `Array.from(text).slice(start, end)` in JavaScript,
 /// `text[start:end]` in Python, `text.chars().skip(start).take(end - start)` in Rust.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Highlight {
-    /// Which text: `body`, or as `attachments.0.file_name`, with dots between levels.
+    /// Name of the text, with dots between levels: `body`, or for example `attachments.0.file_name`.
     pub field: String,
-    /// The first code point of it.
+    /// Position of the first code point.
     pub start: usize,
-    /// The one behind the last.
+    /// Position after the last code point.
     pub end: usize,
 }
 
 impl Highlight {
-    /// Names stretches of a text, given as byte ranges in order that do not overlap.
+    /// Converts byte ranges of a text, which must be in order and must not overlap.
     pub(crate) fn of(field: String, text: &str, ranges: Vec<Range<usize>>) -> impl Iterator<Item = Self> {
         let (mut byte, mut point) = (0, 0);
         let mut points_to = move |to: usize| {

@@ -1,4 +1,4 @@
-//! What signing in gives.
+//! Sessions and tokens on the wire.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,27 +6,27 @@ use crate::domain::id::SessionId;
 use crate::domain::timestamp::Timestamp;
 use crate::protocol::user::User;
 
-/// The answer to `register` and `login`.
+/// Response to a registration or login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignedIn {
-    /// Who signed in.
+    /// User who signed in.
     pub user: User,
-    /// What proves it from here on.
+    /// Tokens of the new session.
     pub tokens: Tokens,
 }
 
-/// A pair of tokens.
+/// Access token and refresh token of a session.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tokens {
-    /// Goes into `Authorization: Bearer …`.
+    /// Token for the header `Authorization: Bearer …`.
     pub access_token: String,
-    /// Gives the next pair, once.
+    /// Token to exchange for the next pair of tokens, once.
     pub refresh_token: String,
-    /// Always `Bearer`.
+    /// Type of the access token; always `Bearer`.
     pub token_type: TokenType,
-    /// Seconds until the access token expires.
+    /// Time until the access token expires, in seconds.
     pub expires_in: u64,
 }
 
@@ -38,26 +38,26 @@ impl std::fmt::Debug for Tokens {
     }
 }
 
-/// How an access token is presented.
+/// Way in which an access token is presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum TokenType {
-    /// In the `Authorization` header, RFC 6750.
+    /// In the header `Authorization` (RFC 6750).
     Bearer,
 }
 
-/// A device that is signed in.
+/// A signed-in device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionInfo {
-    /// Which session.
+    /// Id of the session.
     pub id: SessionId,
-    /// What the user calls the device.
+    /// Name of the device, set by its client; null if none.
     pub device_name: Option<String>,
-    /// When it signed in.
+    /// Time of signing in, set by the server.
     pub created_at: Timestamp,
-    /// When it was last used, to the minute.
+    /// Time of the last use, with a precision of one minute, set by the server.
     pub last_used_at: Timestamp,
-    /// Whether it is the one that asks.
+    /// Whether the session is the one that makes this request.
     pub current: bool,
 }

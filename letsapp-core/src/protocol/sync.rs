@@ -1,4 +1,4 @@
-//! What changed since.
+//! Synchronisation: changes since a client was last connected.
 
 use std::collections::BTreeMap;
 
@@ -9,47 +9,49 @@ use crate::domain::timestamp::Timestamp;
 use crate::protocol::conversation::Conversation;
 use crate::protocol::message::Message;
 
-/// What a client that comes back holds.
+/// State of a client before a sync.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SyncRequest {
-    /// How far it has followed each conversation that it knows.
+    /// For each conversation that the client has, the number of the last change it knows: the `positions` of the
+    /// previous sync, advanced by events.
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, u64>))]
     pub conversations: BTreeMap<ConversationId, Rev>,
-    /// The `server_time` of its last sync.
+    /// `server_time` of the previous sync; omitted in the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
 }
 
-/// All that changed since, for a client coming back.
+/// All changes since the client's state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Sync {
-    /// Those that are new or changed.
+    /// Conversations that are new or changed, in their current state.
     pub conversations: Vec<Conversation>,
-    /// Those that one has left, or never saw.
+    /// Conversations that the user has left or has no access to.
     pub removed: Vec<ConversationId>,
-    /// Changed messages of conversations that were named, in order of `rev` within each.
+    /// Changed messages of the conversations that the client named, in their current state, in order of `rev` within
+    /// each conversation.
     pub changes: Vec<Message>,
-    /// What to send next time.
+    /// Value of `conversations` for the next sync.
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, u64>))]
     pub positions: BTreeMap<ConversationId, Rev>,
-    /// Those with too many changes to list: read their history anew.
+    /// Conversations with too many changes to list. The client discards their messages and reads their history again.
     pub reset: Vec<ConversationId>,
-    /// Whether there is more: ask again with the new positions.
+    /// Whether there are more changes. The client syncs again at once, with the new positions.
     pub more: bool,
-    /// What to send as `since` next time.
+    /// Value of `since` for the next sync.
     pub server_time: Timestamp,
 }
 
-/// The messages of a conversation that changed since.
+/// Changed messages of one conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Changes {
-    /// Each changed message once, in its present state, in order of `rev`.
+    /// Changed messages, each once and in its current state, in order of `rev`.
     pub items: Vec<Message>,
-    /// What to send as `cursor` for the next part; null on the last.
+    /// Value of the parameter `cursor` for the next page; null on the last page.
     pub next_cursor: Option<String>,
-    /// What to ask after next time.
+    /// Number up to which all changes have been returned, to continue after next time.
     pub rev: Rev,
 }

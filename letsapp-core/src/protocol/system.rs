@@ -1,4 +1,4 @@
-//! The content of system messages on the wire.
+//! Content of system messages on the wire.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,64 +6,64 @@ use crate::domain::id::{CallId, MediaId, UserId};
 use crate::domain::message;
 use crate::domain::role::Role;
 
-/// What a system message tells.
+/// Change to a conversation, or a call in it, reported by a system message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum SystemEvent {
-    /// The group was made, with these members.
+    /// The group was created.
     GroupCreated {
-        /// All of them, the owner included.
+        /// Initial members, including the owner.
         user_ids: Vec<UserId>,
     },
-    /// The title is another.
+    /// The title changed.
     TitleChanged {
-        /// The new one.
+        /// New title.
         title: String,
     },
-    /// The description is another.
+    /// The description changed.
     AboutChanged {
-        /// The new one.
+        /// New description.
         about: String,
     },
-    /// The picture is another, or gone.
+    /// The picture changed or was removed.
     PictureChanged {
-        /// The new one.
+        /// New picture; null if removed.
         avatar_media_id: Option<MediaId>,
     },
-    /// These came in.
+    /// Members were added.
     MembersAdded {
-        /// The new ones.
+        /// Added users.
         user_ids: Vec<UserId>,
     },
-    /// This one was removed.
+    /// A member was removed by another.
     MemberRemoved {
-        /// Who.
+        /// Removed user.
         user_id: UserId,
     },
-    /// This one left.
+    /// A member left.
     MemberLeft {
-        /// Who.
+        /// User who left.
         user_id: UserId,
     },
-    /// This one has another role.
+    /// The role of a member changed.
     RoleChanged {
-        /// Who.
+        /// Member whose role changed.
         user_id: UserId,
-        /// Which.
+        /// New role.
         role: Role,
     },
-    /// The group was deleted: the end of its order, which nobody reads any more.
+    /// The group was deleted. Last message of the conversation; no member can read it.
     GroupDeleted,
     /// A call ended.
     Call {
-        /// Which call.
+        /// Id of the call.
         call_id: CallId,
-        /// `audio` or `video`.
+        /// Kind of call: `audio` or `video`.
         media: String,
-        /// How it ended.
+        /// Outcome of the call, as a word.
         outcome: String,
-        /// How long it was active.
+        /// Time for which the call was active, in milliseconds.
         duration_ms: u64,
     },
 }

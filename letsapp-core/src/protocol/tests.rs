@@ -1,4 +1,4 @@
-//! Every shape of the wire contract, field by field.
+//! JSON of every type of the protocol, field by field.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -164,7 +164,7 @@ fn conversation_on_wire() -> Value {
 }
 
 #[test]
-fn a_message_has_ones_own_reaction_in_replies_and_not_in_events() {
+fn my_reaction_is_in_replies_and_not_in_events() {
     let message = stored();
     assert_eq!(wire(&Message::from(&message)), message_on_wire());
     let seen_by = |viewer| wire(&Message::seen_by(&message, viewer));
@@ -182,7 +182,7 @@ fn a_message_has_ones_own_reaction_in_replies_and_not_in_events() {
 }
 
 #[test]
-fn a_reaction_counts_all_and_names_the_latest_twenty() {
+fn a_reaction_counts_all_users_and_lists_the_latest_twenty() {
     let users: Vec<_> = (0..25).map(|n| UserId::from_bytes([n; 16])).collect();
     let reactions = users.iter().map(|user_id| Reaction {
         user_id: *user_id,
@@ -198,7 +198,7 @@ fn a_reaction_counts_all_and_names_the_latest_twenty() {
 }
 
 #[test]
-fn an_attachment_leaves_out_what_its_kind_does_not_have() {
+fn an_attachment_omits_fields_that_do_not_apply() {
     let attachment = |thumbnail: bool| Attachment {
         id: MediaId::from_bytes([5; 16]),
         file_name: "photo.jpg".to_owned(),
@@ -228,7 +228,7 @@ fn an_attachment_leaves_out_what_its_kind_does_not_have() {
 }
 
 #[test]
-fn a_system_message_says_what_happened() {
+fn system_messages_carry_their_event() {
     let call_id = CallId::from_bytes([6; 16]);
     let call_text = "06060606-0606-0606-0606-060606060606";
     let text = |text: &str| text.to_owned();
@@ -296,7 +296,7 @@ fn a_system_message_says_what_happened() {
 }
 
 #[test]
-fn a_client_that_is_older_than_its_server_reads_the_rest_of_a_message() {
+fn an_old_client_reads_messages_with_unknown_events() {
     for newer in [
         json!({"type": "anthem_changed", "media_id": BEN_TEXT}),
         json!({"type": "role_changed", "user_id": BEN_TEXT, "role": "jester"}),
@@ -315,7 +315,7 @@ fn a_client_that_is_older_than_its_server_reads_the_rest_of_a_message() {
 }
 
 #[test]
-fn a_profile_shows_what_its_owner_lets_be_seen() {
+fn a_profile_shows_what_its_owner_permits() {
     let ana = person();
     assert_eq!(wire(&User::new(&ana, LastSeen::Shown)), user_on_wire());
     assert_eq!(
@@ -342,7 +342,7 @@ fn a_profile_shows_what_its_owner_lets_be_seen() {
 }
 
 #[test]
-fn a_conversation_has_a_peer_only_between_two() {
+fn only_a_direct_conversation_has_a_peer() {
     assert_eq!(wire(&conversation()), conversation_on_wire());
     let direct = Conversation {
         kind: Kind::Direct,
@@ -569,7 +569,7 @@ fn every_code_has_its_status() {
 }
 
 #[test]
-fn what_signing_in_gives() {
+fn signing_in_returns_user_and_tokens() {
     let signed_in = SignedIn {
         user: User::new(&person(), LastSeen::Shown),
         tokens: Tokens {
@@ -600,7 +600,7 @@ fn what_signing_in_gives() {
 }
 
 #[test]
-fn what_is_found_says_how_well_and_where() {
+fn search_hits_have_a_score_and_highlights() {
     let hit = SearchHit {
         message: Message::seen_by(&stored(), ANA),
         score: 20,
@@ -645,7 +645,7 @@ fn contacts_and_blocks_show_a_user() {
 }
 
 #[test]
-fn lists_and_what_changed_since() {
+fn lists_and_changes() {
     let member = Member {
         user: User::new(&person(), LastSeen::Shown),
         role: Role::Member,

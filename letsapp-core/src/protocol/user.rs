@@ -1,4 +1,4 @@
-//! Users, as others and they themselves see them.
+//! Users and profiles on the wire.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,69 +6,70 @@ use crate::domain::id::{MediaId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user;
 
-/// A user, as others see them. Of an erased account only the id is left.
+/// A user, as others see them. Only the id remains of a deleted account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
-    /// Who this is.
+    /// Unique id.
     pub id: UserId,
-    /// The name to be found by; null once the account is erased.
+    /// Unique username, by which the user can be found; null if the account is deleted.
     pub username: Option<String>,
-    /// What to show.
+    /// Name to show; empty if the account is deleted.
     pub display_name: String,
-    /// A few words about oneself.
+    /// Short self-description; may be empty.
     pub about: String,
-    /// The picture.
+    /// Profile picture, as the id of an uploaded file; null if none.
     pub avatar_media_id: Option<MediaId>,
-    /// When the account was made.
+    /// Time of registration, set by the server.
     pub created_at: Timestamp,
-    /// When the user was last connected, as far as they show it.
+    /// Time of the last connection, set by the server; null if hidden, or if the user was never connected.
     pub last_seen_at: Option<Timestamp>,
-    /// Whether the account is erased; left out while it is not.
+    /// Whether the account is deleted; omitted if not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
 }
 
-/// One's own profile.
+/// The caller's own profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MyProfile {
-    /// What others may see.
+    /// Fields that others may see.
     #[serde(flatten)]
     pub user: User,
-    /// The address, told to nobody else.
+    /// Email address, visible only to the caller; null if none.
     pub email: Option<String>,
     /// Privacy settings.
     pub settings: Settings,
 }
 
-/// Privacy settings.
+/// Privacy settings of the caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Settings {
-    /// Who sees last seen and online: `everyone`, `contacts` or `nobody`.
+    /// Audience of the online status and the time of the last connection: `everyone`, `contacts` or `nobody`.
     pub last_seen: String,
-    /// Whether others are told what one has read.
+    /// Whether others see how far the caller has read.
     pub read_receipts: bool,
 }
 
-/// Whether somebody who is shown a user may see when they were last connected.
+/// Visibility of a user's last connection to a viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastSeen {
-    /// They may.
+    /// The viewer may see it.
     Shown,
-    /// They may not.
+    /// The viewer may not see it.
     Hidden,
 }
 
 impl LastSeen {
+    /// Converts the decision of the visibility rule.
     pub(crate) const fn shown_if(may_see: bool) -> Self {
         if may_see { Self::Shown } else { Self::Hidden }
     }
 }
 
 impl User {
-    /// Shows a user to somebody who may, or may not, see when they were last connected.
+    /// Converts a stored user for a viewer who may or may not see the time of the last connection.
     pub fn new(user: &user::User, last_seen: LastSeen) -> Self {
         let deleted = user.deleted_at.is_some();
         Self {

@@ -22,7 +22,7 @@ use crate::engine::error::ConversationError;
 /// let direct = CreateConversation::Direct { user_id: ben.user_id };
 /// let (chat, _) = app.conversations().create(&ana, direct, None).await?;
 /// let phone = app.hub().connect(ben, ConnectionId::from_uuid(app.ids().random()));
-/// app.typing().set(&ana, chat.id, Typing::Goes).await?;
+/// app.typing().set(&ana, chat.id, Typing::Started).await?;
 /// let mut events = Vec::new();
 /// phone.drain(&mut events).await.unwrap();
 /// assert!(matches!(events[0].event(), Event::Typing { typing: true, .. }));

@@ -82,12 +82,12 @@ async fn typing_is_told_to_those_who_are_members_then() {
         _ => None,
     };
     let set = async |who, typing| world.app.typing().set(who, group, typing).await;
-    set(&ana, Typing::Goes).await.unwrap();
+    set(&ana, Typing::Started).await.unwrap();
     assert_eq!(bens.until(typing).await, (ana.user_id, true));
     assert_eq!(cems.until(typing).await, (ana.user_id, true));
     world.remove(&ana, group, cem.user_id).await.unwrap();
-    set(&cem, Typing::Goes).await.unwrap_err();
-    set(&ben, Typing::Goes).await.unwrap();
+    set(&cem, Typing::Started).await.unwrap_err();
+    set(&ben, Typing::Started).await.unwrap();
     assert_eq!(
         anas.until(typing).await,
         (ben.user_id, true),
@@ -113,11 +113,11 @@ async fn a_message_ends_the_typing_of_it() {
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
     let mut bens = world.listen(&ben);
-    world.app.typing().set(&ana, chat, Typing::Goes).await.unwrap();
+    world.app.typing().set(&ana, chat, Typing::Started).await.unwrap();
     assert_eq!(hear(&mut bens).await, "typing: true");
     world.say(&ana, chat, "hello").await;
     assert_eq!(hear(&mut bens).await, "hello");
     world.clock.advance(Duration::from_secs(6));
-    world.app.typing().set(&ana, chat, Typing::Goes).await.unwrap();
+    world.app.typing().set(&ana, chat, Typing::Started).await.unwrap();
     assert_eq!(hear(&mut bens).await, "typing: true", "its end is not told");
 }

@@ -119,7 +119,7 @@ impl Asker {
             conversation_id,
             request: SetTyping { typing },
         } = InConversation::<SetTyping>::parse_json(request.data())?;
-        let typing = if typing { Typing::Goes } else { Typing::Stopped };
+        let typing = if typing { Typing::Started } else { Typing::Stopped };
         let (context, principal) = (Arc::clone(&self.context), self.principal);
         Ok(replying(request.id, async move {
             let set = context.app.typing().set(&principal, conversation_id, typing).await;

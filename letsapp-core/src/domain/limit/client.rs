@@ -1,9 +1,10 @@
-//! From where somebody asks.
+//! Client networks, by which requests without a user are counted.
 
 use std::net::IpAddr;
 
-/// Those who can't be told apart by their address: an IPv4 address, or the 64 bits of an IPv6 address that a network is
-/// given at least (RFC 6177), for whoever has them has as many addresses as they like.
+/// A network whose requests are counted together: an IPv4 address, or the upper 64 bits of an IPv6 address.
+///
+/// A site gets at least 64 bits of IPv6 addresses (RFC 6177) and could otherwise evade a limit by changing its address.
 ///
 /// ```
 /// # use letsapp_core::domain::limit::client::Client;
@@ -15,6 +16,7 @@ use std::net::IpAddr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Client(Network);
 
+/// Network part of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Network {
     V4([u8; 4]),
@@ -22,7 +24,7 @@ enum Network {
 }
 
 impl Client {
-    /// Tells who may be behind an address.
+    /// Returns the network to which an address belongs. IPv4 addresses mapped to IPv6 count as IPv4.
     pub fn at(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V4(address) => Network::V4(address.octets()),

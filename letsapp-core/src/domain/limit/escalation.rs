@@ -1,55 +1,56 @@
-//! How long somebody waits who fails to prove who they are, again and again: a machine without a clock.
+//! Growing waits after failed authentication, as a state machine without a clock.
 //!
-//! A few failures are a person's; after them each one doubles the wait, up to a longest. That is what OWASP's
-//! Authentication Cheat Sheet advises ("exponential lockout") in place of locking an account, which anybody could do to
-//! anybody, and what NIST SP 800-63B-4 (section 3.2.2) lists: "wait … for a period of time that increases". The numbers
-//! are those that OWASP's testing guide names as good practice (WSTG-ATHN-03, after Amazon Cognito): five failures are
-//! free, then one second, doubled each time, at most a quarter of an hour. That leaves a guesser about a hundred guesses
-//! a day, which is where NIST draws the line.
+//! A few failures are free, since people mistype; each one after them doubles the wait, up to a maximum. OWASP's
+//! Authentication Cheat Sheet recommends this ("exponential lockout") over locking an account, which anybody could do
+//! to any account, and NIST SP 800-63B-4 (section 3.2.2) lists it: "wait … for a period of time that increases". The
+//! default numbers are those that OWASP's testing guide names as good practice (WSTG-ATHN-03, after Amazon Cognito):
+//! five free failures, then one second, doubled each time, at most a quarter of an hour. A guesser is left with about a
+//! hundred guesses per day, which is NIST's limit.
 
 use std::time::Duration;
 
 use crate::domain::timestamp::Timestamp;
 
-/// The rule: who failed `free` times waits for `first`, and twice as long after each failure more, up to `longest`.
+/// Rule for growing waits: after `free` failures the wait is `first`, doubled by each further failure up to `longest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Escalation {
-    /// How many failures are a person's.
+    /// Number of failures without a wait.
     pub free: u32,
-    /// The first wait.
+    /// First wait.
     pub first: Duration,
-    /// The longest wait.
+    /// Maximum wait.
     pub longest: Duration,
 }
 
-/// The failures so far.
+/// Failed attempts of one client or at one account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempts {
     failures: u32,
-    /// Until when nothing is tried.
+    /// Time before which no attempt is allowed.
     until: Timestamp,
-    /// From when on the failures count no more.
+    /// Time at which the failures are forgotten.
     forgotten: Timestamp,
 }
 
-/// What can happen to an attempt.
+/// Event of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptEvent {
-    /// Somebody tries. It counts as a failure from here on, so that a thousand that try at once are one after the other.
+    /// The attempt starts. Counts as a failure at once, so that a thousand attempts at the same time cannot all pass
+    /// before the first one has failed.
     Begun,
-    /// They were right.
+    /// The attempt succeeded.
     Succeeded,
-    /// Whether they were right was never found out: it counts no more.
+    /// The attempt ended without a result, for example because the store failed. No longer counts.
     Abandoned,
 }
 
-/// Somebody has to wait.
+/// Error for an attempt that must wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many failures: wait for {} s", .0.as_secs_f64())]
 pub struct Wait(pub Duration);
 
 impl Escalation {
-    /// How long who failed so often waits.
+    /// Returns the wait after this number of failures.
     fn wait(self, failures: u32) -> Duration {
         match failures.checked_sub(self.free) {
             None => Duration::ZERO,
@@ -62,8 +63,9 @@ impl Escalation {
         }
     }
 
-    /// How long failures are remembered: the longest wait for each failure on the way up to it, so that who waits for
-    /// them to be forgotten has no more guesses than who tries as often as they may.
+    /// Returns the time for which failures are remembered: the maximum wait, once for each failure on the way up to it.
+    /// A client that waits until its failures are forgotten therefore gets no more attempts than one that tries as
+    /// often as allowed.
     fn memory(self) -> Duration {
         let doublings = self.longest.as_millis() / self.first.as_millis().max(1);
         let doublings = doublings.checked_ilog2().map_or(0, |doublings| doublings + 1);
@@ -72,7 +74,7 @@ impl Escalation {
 }
 
 impl Default for Attempts {
-    /// No failure.
+    /// Returns the state without failures.
     fn default() -> Self {
         Self {
             failures: 0,
@@ -83,11 +85,11 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// Takes note of what happened. What is tried while one has to wait is not counted: else a stranger could keep
-    /// somebody waiting for ever.
+    /// Returns the state after an event. An attempt that must wait is not counted; otherwise a stranger could lock out
+    /// a user for ever.
     ///
     /// # Errors
-    /// [`Wait`] when somebody tries who has to wait.
+    /// Returns [`Wait`] if an attempt begins before the wait is over.
     pub fn step(self, rule: Escalation, event: AttemptEvent, now: Timestamp) -> Result<Self, Wait> {
         let failures = if self.is_over(now) { 0 } else { self.failures };
         let failed = |failures: u32| Self {
@@ -97,7 +99,7 @@ impl Attempts {
         };
         match event {
             AttemptEvent::Begun => {
-                // A clock that was set back lengthens no wait.
+                // A clock that was set back must not lengthen the wait.
                 let wait = self.until.since(now).min(rule.wait(failures));
                 if wait > Duration::ZERO {
                     return Err(Wait(wait));
@@ -106,6 +108,7 @@ impl Attempts {
             }
             AttemptEvent::Succeeded => Ok(Self::default()),
             AttemptEvent::Abandoned if failures <= 1 => Ok(Self::default()),
+            // Takes back the failure that `Begun` counted, together with its wait.
             AttemptEvent::Abandoned => Ok(Self {
                 until: now,
                 ..failed(failures - 1)
@@ -113,7 +116,7 @@ impl Attempts {
         }
     }
 
-    /// Tells whether there is nothing to remember.
+    /// Reports whether there is nothing to remember.
     pub fn is_over(self, now: Timestamp) -> bool {
         self.forgotten <= now
     }
@@ -147,7 +150,7 @@ mod tests {
         let failed_once: &[_] = &[(0, Begun)];
         let waiting: &[_] = &[(0, Begun), (0, Begun), (0, Begun)];
         let waiting_long: &[_] = &[(0, Begun), (0, Begun), (0, Begun), (1, Begun), (3, Begun), (7, Begun)];
-        // What was before, when what happens; and how long the next one waits then.
+        // Earlier events, time and event; the wait before the next attempt.
         let cases: &[(&[_], i64, AttemptEvent, Result<u64, u64>)] = &[
             (fresh, 0, Begun, Ok(0)),
             (fresh, 0, Succeeded, Ok(0)),
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn an_abandoned_attempt_is_as_if_it_had_not_been() {
+    fn an_abandoned_attempt_does_not_count() {
         let three = run(&[(0, Begun), (0, Begun), (0, Begun), (0, Abandoned)]);
         assert!(three.step(RULE, Begun, at(0)).is_ok());
         let again = three.step(RULE, Begun, at(0)).unwrap();
@@ -204,7 +207,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn however_it_is_tried_there_are_no_more_guesses_than_the_longest_wait_allows(
+        fn no_timing_allows_more_guesses_than_the_longest_wait(
             pauses in prop::collection::vec(0..40_i64, 1..300)
         ) {
             let (mut attempts, mut now, mut guesses) = (Attempts::default(), 0, 0);

@@ -1,7 +1,7 @@
-//! Rate limits, as pure state machines: a [`Pace`] is stepped by a [`Quota`], [`Attempts`] by an [`Escalation`], and the
-//! [`Table`] holds the quota of each [`Class`].
+//! Rate limits, as pure state machines: a [`Pace`] is stepped by a [`Quota`], [`Attempts`] by an [`Escalation`], and
+//! the [`Table`] holds the quota of each [`Class`].
 //!
-//! What has been used so far is kept by the [`Limiter`](crate::engine::limiter::Limiter).
+//! The state of all clients is kept by the [`Limiter`](crate::engine::limiter::Limiter).
 
 mod client;
 mod escalation;

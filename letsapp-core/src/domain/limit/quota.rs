@@ -1,16 +1,18 @@
-//! How fast something may happen: the generic cell rate algorithm, as a machine without a clock.
+//! Rate limiting with the generic cell rate algorithm, as a state machine without a clock.
 //!
-//! It comes from networks of the telephone companies, where it polices cells (ITU-T I.371, annex A, as "virtual
-//! scheduling"); the `governor` crate made it known for servers. All that is kept is one moment: when all that came so far
-//! would be over, had it come no faster than allowed. It is as exact as a bucket of tokens, and nothing has to refill it.
+//! The algorithm comes from telephone networks (ITU-T I.371, annex A, "virtual scheduling"); the `governor` crate made
+//! it known for servers. Its only state is one point in time: the end of everything used so far, at the allowed rate.
+//! It is as exact as a token bucket, but needs no refilling.
 //!
-//! What is not here: whose rate it is, and where that is remembered.
+//! The state of each client is kept by the caller.
 
 use std::time::Duration;
 
 use crate::domain::timestamp::Timestamp;
 
-/// So many in so long, all of them at once if need be, and then as they come back, one by one.
+/// Number of uses allowed within a period.
+///
+/// All of them can be used at once; they then become available again one by one, at a constant rate.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -29,49 +31,49 @@ use crate::domain::timestamp::Timestamp;
 pub struct Quota {
     amount: u32,
     window: Duration,
-    /// Microseconds until one comes back, rounded up: a quota is never exceeded.
+    /// Microseconds until one use becomes available again, rounded up so that the quota is never exceeded.
     interval: i64,
 }
 
-/// How much of a quota is used: the moment at which all of it will have come back, in microseconds since the epoch.
+/// Used part of a quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     due: i64,
 }
 
-/// What was decided, and how things stand after it.
+/// Decision about one use, and the state of the quota after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// Whether it may happen.
+    /// Whether the use is allowed.
     pub verdict: Verdict,
-    /// How much more may happen at once.
+    /// Number of uses that are available now.
     pub remaining: u32,
-    /// How long until the same may happen that was denied; where it was allowed, until one more than `remaining` may.
+    /// If denied, the time until the same use is allowed; if allowed, the time until one more than `remaining` is
+    /// available.
     pub retry_after: Duration,
-    /// How long until everything has come back.
+    /// Time until the whole quota is available.
     pub reset_after: Duration,
 }
 
-/// Whether something may happen.
+/// Outcome of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may, and was counted.
+    /// Allowed and counted.
     Allowed,
-    /// It may not, and was not counted.
+    /// Denied and not counted.
     Denied,
 }
 
-/// The longest window: so long that sums of a few of them, and any date, fit into the machine's numbers.
-const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+/// Maximum period: ten years. Sums of several periods and any date must fit into 64 bits of microseconds.
+const MAX_WINDOW: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
 impl Quota {
-    /// Makes the quota of `amount` in each `window`; `None` if one of them is nothing, or the window longer than ten
-    /// years.
+    /// Returns the quota of `amount` per `window`. `None` if either is zero, or the window is longer than ten years.
     pub const fn new(amount: u32, window: Duration) -> Option<Self> {
-        if amount == 0 || window.is_zero() || window.as_secs() > LONGEST.as_secs() {
+        if amount == 0 || window.is_zero() || window.as_secs() > MAX_WINDOW.as_secs() {
             return None;
         }
-        // Ten years of microseconds fit many times over.
+        // Cannot overflow: ten years are about 2^48 microseconds.
         let interval = window.as_micros().div_ceil(amount as u128) as i64;
         Some(Self {
             amount,
@@ -80,36 +82,39 @@ impl Quota {
         })
     }
 
-    /// Returns how many there are.
+    /// Returns the number of uses per period.
     pub const fn amount(self) -> u32 {
         self.amount
     }
 
-    /// Returns how long it takes until all of them have come back.
+    /// Returns the period in which the whole quota becomes available.
     pub const fn window(self) -> Duration {
         self.window
     }
 
-    /// Microseconds that all of it lasts.
+    /// Returns the microseconds that the whole quota takes at the allowed rate.
     const fn whole(self) -> i64 {
         self.interval.saturating_mul(self.amount as i64)
     }
 }
 
 impl Default for Pace {
-    /// Nothing is used.
+    /// Returns the state in which nothing is used.
     fn default() -> Self {
         Self { due: i64::MIN }
     }
 }
 
 impl Pace {
-    /// Decides whether `cost` may be used now; what costs more than the whole quota costs the whole quota.
+    /// Decides whether `cost` may be used now. A cost above the whole quota counts as the whole quota, so that it is
+    /// denied for a time but not for ever.
     ///
-    /// A clock that was set back is survived: no wait ever becomes longer than it takes for `cost` to come back.
+    /// A clock that was set back is tolerated: no wait is ever longer than `cost` takes to become available.
     #[must_use]
     pub fn step(self, quota: Quota, cost: u32, now: Timestamp) -> (Self, Decision) {
         let (now, whole) = (micros(now), quota.whole());
+        // The lower bound discards unused time from the past; the upper bound limits the effect of a clock that was set
+        // back.
         let due = self.due.clamp(now, now.saturating_add(whole));
         let cost = quota.interval.saturating_mul(i64::from(cost.min(quota.amount)));
         let (used, wanted) = (due.saturating_sub(now), due.saturating_add(cost).saturating_sub(now));
@@ -139,16 +144,18 @@ impl Pace {
         )
     }
 
-    /// Tells whether all has come back: then it is as good as forgotten.
+    /// Reports whether the whole quota is available, so that the state need not be kept any longer.
     pub fn is_over(self, now: Timestamp) -> bool {
         self.due <= micros(now)
     }
 }
 
+/// Converts a timestamp to microseconds, in which intervals of large quotas are not rounded to zero.
 fn micros(moment: Timestamp) -> i64 {
     moment.as_millis().saturating_mul(1_000)
 }
 
+/// Converts microseconds to a duration; negative ones to zero.
 fn duration(micros: i64) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(0))
 }
@@ -170,7 +177,7 @@ mod tests {
     #[test]
     fn each_step_of_a_quota_of_four_in_two_seconds() {
         use Verdict::{Allowed, Denied};
-        // When, what it costs; what comes of it, what is left, milliseconds to wait, milliseconds until all is back.
+        // Time in milliseconds, cost; verdict, remaining, milliseconds to wait, milliseconds until all is available.
         let steps = [
             (0, 1, Allowed, 3, 500, 500),
             (0, 0, Allowed, 3, 500, 500),
@@ -179,11 +186,11 @@ mod tests {
             (100, 2, Allowed, 0, 400, 1_900),
             (499, 1, Denied, 0, 1, 1_501),
             (500, 1, Allowed, 0, 500, 2_000),
-            // What costs more than there is costs all there is.
+            // A cost above the whole quota counts as the whole quota.
             (2_499, 9, Denied, 3, 1, 1),
             (2_500, 9, Allowed, 0, 500, 2_000),
             (9_000, 0, Allowed, 4, 0, 0),
-            // The clock was set back by an hour, twice: nobody waits for that hour.
+            // The clock was set back by an hour: no client waits for that hour.
             (9_000, 4, Allowed, 0, 500, 2_000),
             (-3_591_000, 1, Denied, 0, 500, 2_000),
             (-3_590_500, 1, Allowed, 0, 500, 2_000),
@@ -204,23 +211,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_quota() {
+    fn zero_and_too_long_windows_are_refused() {
         for (amount, window) in [
             (0, Duration::from_secs(1)),
             (1, Duration::ZERO),
             (1, Duration::MAX),
-            (1, LONGEST + Duration::from_secs(1)),
+            (1, MAX_WINDOW + Duration::from_secs(1)),
         ] {
             assert_eq!(Quota::new(amount, window), None, "{amount} in {window:?}");
         }
-        // More than one in a microsecond is one in a microsecond.
+        // The finest rate is one per microsecond.
         assert_eq!(Quota::new(u32::MAX, Duration::from_nanos(1)).unwrap().interval, 1);
         assert_eq!(quota(3, 1).interval, 334, "rounded to the side of fewer");
     }
 
     #[test]
-    fn the_ends_of_time_are_survived() {
-        let quota = Quota::new(u32::MAX, LONGEST).unwrap();
+    fn extreme_times_do_not_overflow() {
+        let quota = Quota::new(u32::MAX, MAX_WINDOW).unwrap();
         for now in [i64::MIN, -1, i64::MAX] {
             let (pace, first) = Pace::default().step(quota, 1, at(now));
             assert_eq!(first.verdict, Verdict::Allowed, "{now}");
@@ -230,14 +237,14 @@ mod tests {
         }
     }
 
-    /// What is asked one after the other: how long after the one before, and at what cost.
+    /// Returns requests in order: milliseconds since the one before, and cost.
     fn asked() -> impl Strategy<Value = Vec<(i64, u32)>> {
         prop::collection::vec((prop_oneof![Just(0), 0..50_i64, 0..5_000_i64], 1..4_u32), 1..200)
     }
 
     proptest! {
         #[test]
-        fn no_stretch_of_time_sees_more_than_the_burst_and_what_came_back(
+        fn no_period_allows_more_than_the_quota_and_what_became_available(
             amount in 1..20_u32, window in 1..10_000_u64, asked in asked()
         ) {
             let quota = quota(amount, window);
@@ -261,7 +268,7 @@ mod tests {
         }
 
         #[test]
-        fn who_waits_as_told_is_let_through_and_no_sooner(
+        fn a_client_is_allowed_exactly_after_retry_after(
             amount in 1..20_u32, seconds in 1..100_u64, asked in asked()
         ) {
             // Whole milliseconds, as the clock has them.
@@ -285,7 +292,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_the_clock_does_nobody_waits_longer_than_for_what_they_ask(
+        fn no_clock_change_makes_a_wait_longer_than_its_cost(
             moments in prop::collection::vec((any::<i32>(), 1..5_u32), 1..50)
         ) {
             let quota = quota(4, 2_000);

@@ -1,8 +1,7 @@
-//! The table of limits: what is counted together, for whom, and how much of it there is.
+//! Table of rate limits: classes of requests, by whom each is counted, and their default quotas.
 //!
-//! Graduated by what a thing costs and how sensitive it is: what proves who one is is tightest, then what is searched for,
-//! then what is written, then what is read. The numbers leave a person, and a busy program that acts for one, alone;
-//! an installation can have others.
+//! Limits are graduated by cost and sensitivity: authentication is strictest, then searches, then writes, then reads.
+//! The defaults do not restrict a person, or a busy program that acts for one; an installation can change them.
 
 use std::time::Duration;
 
@@ -11,32 +10,32 @@ use crate::domain::limit::quota::Quota;
 
 macro_rules! classes {
     ($($(#[$doc:meta])* $name:ident = $word:literal $per:ident $amount:literal in $seconds:literal,)*) => {
-        /// What is counted together.
+        /// Class of requests that are counted together.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Class {
             $($(#[$doc])* $name,)*
         }
 
         impl Class {
-            /// Every class.
+            /// All classes.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// Returns its name, as clients are told it.
+            /// Returns the name, as used in configuration and shown to clients.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)* }
             }
 
-            /// Returns for whom it is counted.
+            /// Returns by whom the class is counted.
             pub const fn per(self) -> Per {
                 match self { $(Self::$name => Per::$per,)* }
             }
 
-            /// Returns how much of it there is, unless an installation says otherwise.
+            /// Returns the quota that applies unless an installation configures another.
             pub const fn default_quota(self) -> Quota {
                 match self {
                     $(Self::$name => match Quota::new($amount, Duration::from_secs($seconds)) {
                         Some(quota) => quota,
-                        None => panic!("it is a sensible quota"),
+                        None => panic!("a default quota is invalid"),
                     },)*
                 }
             }
@@ -45,58 +44,58 @@ macro_rules! classes {
 }
 
 classes! {
-    /// Proving who one is by a password, and getting one: each takes a hash that is slow on purpose. Sixty at once, for
-    /// those who share an address, then one each ten seconds.
+    /// Registration, login and other checks of a password, each of which computes a slow hash. Sixty at once, for the
+    /// users who share an address, then one every ten seconds.
     Credentials = "credentials" Client 60 in 600,
-    /// Rotating a refresh token, which nobody can guess; a device does so each quarter of an hour.
+    /// Refreshes of a session. Refresh tokens cannot be guessed, and a device refreshes once per quarter of an hour.
     Refreshes = "refreshes" Client 600 in 600,
-    /// Opening sockets: all who share an address come back at once after an interruption.
+    /// New sockets. All users who share an address reconnect at the same time after an interruption.
     Connections = "connections" Client 600 in 60,
-    /// Everything that is asked of the API, before it is known by whom.
+    /// All API requests, counted before the user is known.
     Requests = "requests" Client 12_000 in 60,
-    /// Searching, for messages or people.
+    /// Searches for messages or users.
     Searches = "searches" User 120 in 60,
-    /// Asking for all that changed since.
+    /// Requests for all changes since the last sync.
     Syncs = "syncs" User 120 in 60,
-    /// Whatever changes something.
+    /// Requests that change data.
     Writes = "writes" User 1_200 in 60,
-    /// Whatever reads.
+    /// Requests that read data.
     Reads = "reads" User 3_000 in 60,
-    /// What is small and comes often: receipts, typing, pings.
+    /// Small and frequent requests: receipts, typing, pings.
     Signals = "signals" User 6_000 in 60,
-    /// What comes in on one socket, whatever it says.
+    /// All frames received on one socket.
     Frames = "frames" Connection 6_000 in 60,
-    /// What comes in on one socket although it was told to wait: beyond this it is closed.
+    /// Frames received on one socket while it is over its limit. A socket that exceeds this quota too is closed.
     Refusals = "refusals" Connection 600 in 60,
 }
 
-/// For whom something is counted.
+/// Subject by which a class is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Per {
-    /// Those who share an address, before anything is known of them.
+    /// Network of the client, before the user is known.
     Client,
-    /// A user, on all devices.
+    /// User, over all devices.
     User,
-    /// One socket, which counts for itself.
+    /// Socket, each on its own.
     Connection,
 }
 
-/// The limits of an installation.
+/// Rate limits of an installation.
 ///
 /// ```
 /// # use letsapp_core::engine::limiter::{Class, Table};
 /// let mut table = Table::default();
 /// assert_eq!(table.quota(Class::Writes), Some(Class::Writes.default_quota()));
 /// table.set(Class::Writes, None);
-/// assert_eq!(table.quota(Class::Writes), None, "as many as anybody likes");
+/// assert_eq!(table.quota(Class::Writes), None, "unlimited");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Table {
     quotas: [Option<Quota>; Class::ALL.len()],
-    /// Failures to prove that one has an account, from one address.
+    /// Waits after failed authentication from one network; `None` for no waits.
     pub failures: Option<Escalation>,
-    /// Failures to prove that one has an account, from all addresses together but those that it was used from before.
-    /// Its longest wait is short, since it is one that strangers can put somebody to.
+    /// Waits after failed authentication at one account, from all networks except those from which its owner has signed
+    /// in; `None` for no waits. The maximum is short, since strangers can impose it on the owner.
     pub account_failures: Option<Escalation>,
 }
 
@@ -123,19 +122,19 @@ impl Default for Table {
 }
 
 impl Table {
-    /// No limits at all.
+    /// Table without any limits.
     pub const UNLIMITED: Self = Self {
         quotas: [None; Class::ALL.len()],
         failures: None,
         account_failures: None,
     };
 
-    /// Returns how much there is of a class; `None` for as much as anybody likes.
+    /// Returns the quota of a class; `None` if unlimited.
     pub const fn quota(&self, class: Class) -> Option<Quota> {
         self.quotas[class as usize]
     }
 
-    /// Says how much there is of a class; `None` for as much as anybody likes.
+    /// Sets the quota of a class; `None` for unlimited.
     pub const fn set(&mut self, class: Class, quota: Option<Quota>) {
         self.quotas[class as usize] = quota;
     }
@@ -146,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sensitive_or_costs_more_is_tighter() {
+    fn costly_and_sensitive_classes_are_stricter() {
         let rate = |class: Class| {
             let quota = class.default_quota();
             f64::from(quota.amount()) / quota.window().as_secs_f64()
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_words_of_their_own() {
+    fn names_are_unique_words() {
         let mut names: Vec<_> = Class::ALL.iter().map(|class| class.as_str()).collect();
         assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase())));
         names.sort_unstable();
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn each_class_has_a_place_of_its_own() {
+    fn each_class_has_its_own_entry() {
         let mut table = Table::UNLIMITED;
         for class in Class::ALL {
             assert_eq!(table.quota(*class), None);

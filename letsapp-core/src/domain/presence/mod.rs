@@ -9,31 +9,33 @@ pub(crate) use watchers::{Cause, CheckId, Watchers, shown};
 use crate::domain::id::UserId;
 use crate::domain::timestamp::Timestamp;
 
-/// How many users one connection watches: those that it named last.
+/// Maximum number of users watched by one connection, those named last. Bounds the memory that one client can occupy;
+/// as large as the largest group.
 pub const MAX_WATCHED: usize = 1_024;
 
-/// The presence of one user, as far as the viewer may see it. Of a user who hides it: offline, without a time.
+/// Presence of one user, as far as the viewer may see it. Offline without a time if the user hides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presence {
-    /// The user.
+    /// User whose presence this is.
     pub user_id: UserId,
     /// Whether the user is connected.
     pub status: Status,
-    /// Time of the last connection; of a user who is online, now.
+    /// Time of the last connection; the current time if the user is online. `None` if hidden, or if the user was never
+    /// connected.
     pub last_seen_at: Option<Timestamp>,
 }
 
 /// Whether a user is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Connected on at least one device, or so until a moment ago.
+    /// Connected with at least one device, or disconnected only within the grace period.
     Online,
     /// Not connected.
     Offline,
 }
 
 impl Presence {
-    /// Makes the presence of a user who is connected.
+    /// Returns the presence of a connected user.
     pub const fn online(user_id: UserId, now: Timestamp) -> Self {
         Self {
             user_id,
@@ -42,7 +44,7 @@ impl Presence {
         }
     }
 
-    /// Makes the presence of a user who is not connected, and was last at `last_seen_at`.
+    /// Returns the presence of a disconnected user who was last connected at `last_seen_at`.
     pub const fn offline(user_id: UserId, last_seen_at: Option<Timestamp>) -> Self {
         Self {
             user_id,

@@ -1,7 +1,8 @@
-//! Whether somebody is there: one machine for each user, however many devices they have.
+//! Connection state of one user across all devices, as a state machine.
 //!
-//! It counts connections, waits a little before it believes that the last one is gone, and says when it is time to keep
-//! when the user was seen. It knows no clock, no store, and nobody who watches.
+//! The machine counts connections, keeps the user online for a grace period after the last one closes, and limits how
+//! often the time of the last connection is written. The grace period comes from the caller. The machine has no clock
+//! and no store: the time is an argument, and writes and notifications are its outputs.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -9,70 +10,74 @@ use std::time::Duration;
 use crate::domain::machine::Invalid;
 use crate::domain::timestamp::Timestamp;
 
-/// How exactly it is kept when somebody who stays was last seen.
-const RESOLUTION: Duration = Duration::from_secs(60);
+/// Minimum time between two writes of the last-seen time while a user stays online. A minute is precise enough for
+/// display and limits the write load to one write per user and minute.
+const LAST_SEEN_RESOLUTION: Duration = Duration::from_secs(60);
 
-/// Where a user stands.
+/// Connection state of a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Not there, and nothing of them has to be remembered.
+    /// Offline, with nothing to remember.
     #[default]
     Absent,
-    /// There, on so many connections.
+    /// Online.
     Online {
-        /// How many.
+        /// Number of open connections.
         connections: NonZeroUsize,
-        /// When it was last kept that they were seen.
+        /// Time of the last write of the last-seen time.
         kept_at: Timestamp,
     },
-    /// The last connection is gone; others still believe that they are there.
+    /// The last connection has closed, but the user is still shown as online during the grace period, so that a short
+    /// interruption is not visible.
     Leaving {
-        /// When it went.
+        /// Time at which the last connection closed.
         left_at: Timestamp,
-        /// Until when they may come back without anybody noticing.
+        /// End of the grace period.
         until: Timestamp,
-        /// When it was last kept that they were seen.
+        /// Time of the last write of the last-seen time.
         kept_at: Timestamp,
     },
-    /// Not there, and it was kept so lately that coming back is no reason to keep it again.
+    /// Offline. Remembered until [`LAST_SEEN_RESOLUTION`] after the last write, so that a user who reconnects soon
+    /// causes no other write.
     Gone {
-        /// When the last connection went.
+        /// Time at which the last connection closed.
         left_at: Timestamp,
-        /// When that was kept.
+        /// Time of the last write of the last-seen time.
         kept_at: Timestamp,
     },
 }
 
-/// What happens to a user.
+/// Event that the machine reacts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
-    /// There is one more connection.
+    /// A connection was opened.
     Connected,
-    /// There is one less; should it be the last, the user may come back unnoticed until then.
+    /// A connection was closed.
     Disconnected {
-        /// When the user has left for good.
+        /// End of the grace period, if it was the last connection.
         until: Timestamp,
     },
-    /// The deadline has come.
+    /// The time returned by [`State::deadline`] has come.
     Elapsed,
 }
 
-/// What is to be done.
+/// Action for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// Tell those who watch that the user is there.
+    /// Notify watchers that the user is online.
     Online,
-    /// Tell them that the user went at that time.
+    /// Notify watchers that the user is offline, and was last connected at this time.
     Offline(Timestamp),
-    /// Keep that the user was seen then.
+    /// Write this as the user's last-seen time.
     Keep(Timestamp),
 }
 
 impl State {
-    /// Takes an input.
+    /// Returns the next state and the actions to carry out.
     ///
     /// # Errors
-    /// [`Invalid`] when a connection goes that never came, or the deadline is said to have come and has not.
+    /// Returns [`Invalid`] for [`Input::Disconnected`] without an open connection, and for [`Input::Elapsed`] before
+    /// the deadline.
     pub(crate) fn step(self, input: Input, now: Timestamp) -> Result<(Self, Vec<Output>), Invalid> {
         let is_due = self.deadline().is_some_and(|deadline| deadline <= now);
         let online = |connections, kept_at| Self::Online { connections, kept_at };
@@ -83,6 +88,7 @@ impl State {
             (Self::Online { connections, kept_at }, Input::Connected) => {
                 Ok((online(connections.saturating_add(1), kept_at), Vec::new()))
             }
+            // Back within the grace period: nobody noticed, so there is nothing to notify.
             (Self::Leaving { kept_at, .. }, Input::Connected) => Ok((online(NonZeroUsize::MIN, kept_at), Vec::new())),
             (Self::Gone { kept_at, .. }, Input::Connected) => {
                 Ok((online(NonZeroUsize::MIN, kept_at), vec![Output::Online]))
@@ -109,21 +115,22 @@ impl State {
         }
     }
 
-    /// Returns when [`Input::Elapsed`] is to come.
+    /// Returns the time at which [`Input::Elapsed`] is due; `None` if the state changes only with the next input.
     pub(crate) fn deadline(self) -> Option<Timestamp> {
         match self {
             Self::Absent => None,
-            Self::Online { kept_at, .. } | Self::Gone { kept_at, .. } => Some(kept_at.plus(RESOLUTION)),
+            Self::Online { kept_at, .. } | Self::Gone { kept_at, .. } => Some(kept_at.plus(LAST_SEEN_RESOLUTION)),
             Self::Leaving { until, .. } => Some(until),
         }
     }
 
-    /// Tells whether others are to believe that the user is there.
+    /// Reports whether watchers see the user as online.
     pub(crate) const fn is_shown_online(self) -> bool {
         matches!(self, Self::Online { .. } | Self::Leaving { .. })
     }
 
-    /// Returns when the user was last there, as far as this is remembered.
+    /// Returns the time at which the user was last connected; `None` if it is no longer remembered and must be read
+    /// from the store.
     pub(crate) const fn seen_at(self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Absent => None,
@@ -242,7 +249,7 @@ mod tests {
         prop::collection::vec(one, 0..60)
     }
 
-    /// Somebody's comings and goings, and what was said of them.
+    /// Connections of a user over time, and the notifications about them.
     #[derive(Default)]
     struct Life {
         state: State,
@@ -283,28 +290,31 @@ mod tests {
             self.state = state;
             for output in outputs {
                 match output {
-                    Output::Online => assert!(!self.shown, "online is said once"),
+                    Output::Online => assert!(!self.shown, "online is notified once"),
                     Output::Offline(left_at) => {
-                        assert!(self.shown, "offline is said once");
+                        assert!(self.shown, "offline is notified once");
                         assert_eq!((left_at, self.now), (at(self.left_at), self.left_at + GRACE));
                     }
                     Output::Keep(_) => {
                         let lately = self.kept_at.is_some_and(|kept_at| self.now < kept_at + MINUTE);
-                        assert!(!lately || matches!(state, State::Gone { .. }), "kept again too soon");
+                        assert!(!lately || matches!(state, State::Gone { .. }), "written again too soon");
                         self.kept_at = Some(self.now);
                     }
                 }
                 self.shown = state.is_shown_online();
             }
-            assert!(self.shown || self.connections == 0, "who is connected is shown");
+            assert!(
+                self.shown || self.connections == 0,
+                "a connected user is shown as online"
+            );
         }
     }
 
     proptest! {
-        /// However somebody comes and goes: online and offline alternate, less than the grace is nothing, and a time
-        /// is kept once a minute at most, but for leaving.
+        /// For any sequence of connections: online and offline alternate, an interruption shorter than the grace period
+        /// is not notified, and a time is written at most once a minute, except on leaving.
         #[test]
-        fn nobody_flickers_and_nothing_is_kept_too_often(moves in moves()) {
+        fn short_interruptions_are_hidden_and_writes_are_limited(moves in moves()) {
             let mut life = Life::default();
             moves.into_iter().for_each(|one| life.live(one));
         }

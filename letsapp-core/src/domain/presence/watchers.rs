@@ -1,7 +1,10 @@
-//! Who watches whom, what of it they may see, and what they know of it.
+//! Watchers of each user's presence: what each may see, and what each already knows.
 //!
-//! Pure: whether somebody may see somebody is worked out elsewhere, and takes time. A watch that is in doubt meanwhile
-//! tells nothing; once it is settled, it tells what has come of it, if that is not known already.
+//! Whether a viewer may see a user is read from stores, which takes time; such a read is called a *check*. While a
+//! check is pending, the watcher is notified of nothing. When it is settled, the watcher is notified of the result if
+//! it differs from what the watcher already knows.
+//!
+//! The module does no input or output: it records checks that the caller carries out.
 
 use std::collections::HashMap;
 
@@ -9,53 +12,56 @@ use super::{Presence, Status};
 use crate::domain::id::UserId;
 use crate::domain::visibility::{Sight, ViewerPair};
 
-/// Everyone who is watched by somebody.
+/// All watched users, with their watchers.
 #[derive(Debug, Default)]
 pub(crate) struct Watchers {
     watched: HashMap<UserId, HashMap<UserId, Watch>>,
     last: CheckId,
 }
 
-/// Why somebody watches.
+/// Reason for which a viewer watches a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// They list the user as a contact.
+    /// The viewer lists the user as a contact.
     Listed,
-    /// One of their sockets asked for it.
+    /// A connection of the viewer asked for the user's presence.
     Asked,
 }
 
-/// A question about who may see whom. What is asked later is answered by what is newer.
+/// Number of a check. A check with a higher number was started later, and reads newer data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CheckId(u64);
 
-/// One who watches one user.
+/// Watch of one user by one viewer.
 #[derive(Clone, Copy, Debug)]
 struct Watch {
     listed: bool,
-    /// How many of their sockets asked for it.
+    /// Number of the viewer's connections that asked for it.
     asked: u32,
-    /// What they may see; none while it is in doubt, since this was asked.
+    /// Result of the last check; `None` while one is pending.
     sight: Option<Sight>,
+    /// Newest check of this watch. Results of older checks are ignored.
     check: CheckId,
     known: Known,
 }
 
-/// What somebody knows of a user.
+/// Knowledge of a watcher about the user, from what was sent before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
-    /// What they have asked for themselves, if they did; it was this when they began to watch.
+    /// Nothing was sent yet, and the client may have read the presence before it began to watch: the status was this at
+    /// that time.
     Unsaid(Status),
-    /// That the user is there.
+    /// The user is online.
     Online,
-    /// That the user is not there, and when they were.
+    /// The user is offline, with the time of the last connection.
     Offline,
-    /// That the user is not there; nothing more is shown to them.
+    /// The user is offline, without a time: the actual presence is hidden.
     Nothing,
 }
 
 impl Watchers {
-    /// Has somebody watch a user for one more reason; true if it is in doubt what they may see.
+    /// Adds a reason for which a viewer watches a user. Returns true if a check is needed or pending, and so what the
+    /// viewer may see is not known.
     pub(crate) fn add(&mut self, pair: ViewerPair, cause: Cause, status: Status) -> bool {
         let viewers = self.watched.entry(pair.user_id).or_default();
         let watch = viewers.entry(pair.viewer).or_insert(Watch {
@@ -72,7 +78,7 @@ impl Watchers {
         watch.sight.is_none()
     }
 
-    /// Takes a reason away. Who has none left watches no more.
+    /// Removes a reason. The watch ends with its last reason.
     pub(crate) fn remove(&mut self, pair: ViewerPair, cause: Cause) {
         let Some(viewers) = self.watched.get_mut(&pair.user_id) else {
             return;
@@ -92,7 +98,7 @@ impl Watchers {
         }
     }
 
-    /// Returns all who watch a user.
+    /// Returns the watches of a user.
     pub(crate) fn pairs_of(&self, user_id: UserId) -> Vec<ViewerPair> {
         let viewers = self.watched.get(&user_id).into_iter().flat_map(HashMap::keys);
         viewers
@@ -108,24 +114,24 @@ impl Watchers {
         self.watched.is_empty()
     }
 
-    /// Tells whether somebody watches a user.
+    /// Reports whether the viewer watches the user.
     pub(crate) fn contains(&self, pair: ViewerPair) -> bool {
         self.of(pair).is_some()
     }
 
-    /// Tells whether it is not known what one who watches may see.
+    /// Reports whether a check of this watch is pending.
     pub(crate) fn is_in_doubt(&self, pair: ViewerPair) -> bool {
         self.of(pair).is_some_and(|watch| watch.sight.is_none())
     }
 
-    /// Returns those of the watches in doubt that this check is still to settle, and no later one.
+    /// Returns those of the watches for which `check` is pending and no later check was started.
     pub(crate) fn still_asked(&self, pairs: &[ViewerPair], check: CheckId) -> Vec<ViewerPair> {
         let waits = |watch: &Watch| watch.sight.is_none() && watch.check == check;
         let asked = pairs.iter().filter(|pair| self.of(**pair).is_some_and(waits));
         asked.copied().collect()
     }
 
-    /// Puts watches in doubt: what they may see is to be asked now. Those that are none are passed over.
+    /// Starts a check of these watches and returns its number. Pairs without a watch are ignored.
     pub(crate) fn doubt(&mut self, pairs: &[ViewerPair]) -> CheckId {
         self.last = CheckId(self.last.0 + 1);
         let check = self.last;
@@ -138,7 +144,8 @@ impl Watchers {
         check
     }
 
-    /// Takes what was found out, unless it was asked again since; returns what is to be told to the one who watches.
+    /// Records the result of a check, unless a later one was started. Returns the presence with which to notify the
+    /// viewer, if it differs from what the viewer knows.
     pub(crate) fn settle(
         &mut self,
         pair: ViewerPair,
@@ -149,6 +156,8 @@ impl Watchers {
         let watch = self.watch(pair).filter(|watch| watch.check == check)?;
         watch.sight = Some(sight);
         let known = Known::of(sight, present.status);
+        // A client that was sent nothing yet is notified only if the status changed since it began to watch. A hidden
+        // presence looks the same to it as no notification.
         let is_news = match std::mem::replace(&mut watch.known, known) {
             Known::Unsaid(status) => sight == Sight::Visible && status != present.status,
             before => before != known,
@@ -156,18 +165,18 @@ impl Watchers {
         is_news.then(|| shown(sight, present))
     }
 
-    /// Returns what somebody who asks is answered; they know it then.
+    /// Returns the presence with which to answer a viewer who asks, and records that the viewer knows it.
     pub(crate) fn answer(&mut self, pair: ViewerPair, present: Presence) -> Presence {
         let Some(watch) = self.watch(pair) else {
             return shown(Sight::Hidden, present);
         };
-        // In doubt, nothing is shown; what comes of it is told when it is settled.
+        // While a check is pending, the user is shown as hidden; a notification follows when it is settled.
         let sight = watch.sight.unwrap_or(Sight::Hidden);
         watch.known = Known::of(sight, present.status);
         shown(sight, present)
     }
 
-    /// Returns who is to be told that a user came or went.
+    /// Returns the viewers to notify of a user's new presence, and records that they know it.
     pub(crate) fn tell(&mut self, present: Presence) -> Vec<UserId> {
         let Some(viewers) = self.watched.get_mut(&present.user_id) else {
             return Vec::new();
@@ -194,6 +203,7 @@ impl Watchers {
 }
 
 impl Known {
+    /// Returns the knowledge of a watcher to whom a presence with this status was sent.
     const fn of(sight: Sight, status: Status) -> Self {
         match (sight, status) {
             (Sight::Hidden, _) => Self::Nothing,
@@ -203,7 +213,7 @@ impl Known {
     }
 }
 
-/// Shows as much as may be seen.
+/// Returns the presence as it is shown to a viewer with this visibility.
 pub(crate) const fn shown(sight: Sight, present: Presence) -> Presence {
     match sight {
         Sight::Visible => present,
@@ -232,7 +242,7 @@ mod tests {
     const AWAY: Presence = Presence::offline(BEN, Some(AT));
     const NOTHING: Presence = Presence::offline(BEN, None);
 
-    /// Ana watches Ben, who was away when she began to; nothing is settled.
+    /// Returns watchers with one watch: Ana watches Ben, who was offline when it began, and the check is pending.
     fn watched() -> (Watchers, CheckId) {
         let mut watchers = Watchers::default();
         assert!(watchers.add(ANA_OF_BEN, Cause::Listed, Status::Offline));
@@ -240,7 +250,7 @@ mod tests {
         (watchers, check)
     }
 
-    /// Ana watches Ben, and may see him.
+    /// Returns watchers with one watch: Ana watches Ben, and may see him.
     fn seeing() -> Watchers {
         let (mut watchers, check) = watched();
         assert_eq!(watchers.settle(ANA_OF_BEN, check, Sight::Visible, AWAY), None);
@@ -248,18 +258,18 @@ mod tests {
     }
 
     #[test]
-    fn only_those_are_told_who_may_see() {
+    fn only_viewers_who_may_see_are_notified() {
         let mut watchers = seeing();
         watchers.add(CEM_OF_BEN, Cause::Asked, Status::Offline);
-        assert_eq!(watchers.tell(THERE), [ANA], "in doubt, nobody is told");
+        assert_eq!(watchers.tell(THERE), [ANA], "no notification while a check is pending");
         let check = watchers.doubt(&[CEM_OF_BEN]);
         assert_eq!(watchers.settle(CEM_OF_BEN, check, Sight::Hidden, THERE), None);
         assert_eq!(watchers.tell(AWAY), [ANA]);
-        assert_eq!(watchers.tell(Presence::online(CEM, AT)), [], "whom nobody watches");
+        assert_eq!(watchers.tell(Presence::online(CEM, AT)), [], "a user without watchers");
     }
 
     #[test]
-    fn a_watch_lasts_as_long_as_there_is_a_reason() {
+    fn a_watch_ends_with_its_last_reason() {
         let mut watchers = seeing();
         for _ in 0..2 {
             assert!(
@@ -273,13 +283,13 @@ mod tests {
         watchers.remove(ANA_OF_BEN, Cause::Asked);
         watchers.remove(ANA_OF_BEN, Cause::Asked);
         assert_eq!(watchers.tell(AWAY), []);
-        assert!(watchers.watched.is_empty(), "nothing is left of it");
+        assert!(watchers.watched.is_empty(), "the watch is removed");
     }
 
     #[test]
-    fn what_came_of_a_doubt_is_told_if_it_is_news() {
+    fn a_settled_check_notifies_only_of_changes() {
         use Sight::{Hidden, Visible};
-        // What Ana was told before the doubt, what is so after it, and what she is told then.
+        // Presence that Ana knew before the check, its result, and the expected notification.
         let table = [
             (AWAY, (Visible, AWAY), None),
             (AWAY, (Visible, THERE), Some(THERE)),
@@ -302,23 +312,27 @@ mod tests {
             watchers.settle(ANA_OF_BEN, check, sight, present)
         };
         assert_eq!(settle(Hidden, AWAY), Some(NOTHING));
-        assert_eq!(settle(Hidden, THERE), None, "hidden is hidden");
+        assert_eq!(settle(Hidden, THERE), None, "a hidden user's changes are not notified");
         assert_eq!(settle(Visible, THERE), Some(THERE));
     }
 
     #[test]
-    fn who_has_asked_for_nothing_yet_is_told_of_changes_alone() {
+    fn the_first_check_notifies_only_of_changes_since_the_watch_began() {
         let first = |sight, present| {
             let (mut watchers, check) = watched();
             watchers.settle(ANA_OF_BEN, check, sight, present)
         };
         assert_eq!(first(Sight::Visible, AWAY), None);
-        assert_eq!(first(Sight::Visible, THERE), Some(THERE), "Ben came meanwhile");
+        assert_eq!(
+            first(Sight::Visible, THERE),
+            Some(THERE),
+            "Ben connected in the meantime"
+        );
         assert_eq!(first(Sight::Hidden, THERE), None);
     }
 
     #[test]
-    fn an_answer_shows_nothing_of_what_is_in_doubt() {
+    fn an_answer_hides_the_presence_while_a_check_is_pending() {
         let (mut watchers, check) = watched();
         assert_eq!(watchers.answer(ANA_OF_BEN, THERE), NOTHING);
         assert_eq!(
@@ -331,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_inquiry_settles_nothing() {
+    fn an_outdated_check_is_ignored() {
         let (mut watchers, older) = watched();
         let newer = watchers.doubt(&[ANA_OF_BEN]);
         assert_eq!(watchers.settle(ANA_OF_BEN, newer, Sight::Hidden, AWAY), None);

@@ -1,4 +1,4 @@
-//! The tokenizer: one pass over the characters, each folded as it comes.
+//! The tokenizer: one pass over the characters of a text, each of which is folded on the way.
 
 use std::{
     ops::{ControlFlow, Range},
@@ -11,25 +11,25 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::domain::emoji::{is_emoji, is_emoji_part, keycap_len};
 use crate::domain::text::{is_dropped, push_folded};
 
-/// Longer tokens are cut, in the index and in the query alike.
+/// Maximum number of bytes of a token. Longer tokens are cut, in the index and in queries alike.
 pub(super) const MAX_TOKEN_BYTES: usize = 64;
 
-/// What a token is.
+/// Kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A word of a script with spaces.
+    /// Word of a script with spaces.
     Word,
-    /// Two neighbouring characters of a script without.
+    /// Two neighbouring characters of a script without spaces.
     Pair,
-    /// A run of such a script that is a single character.
+    /// Single character of a script without spaces, without neighbours of such a script.
     Single,
-    /// The last character of a longer run, which begins no pair.
+    /// Last character of a longer run, which begins no pair.
     Tail,
-    /// An emoji.
+    /// Emoji.
     Emoji,
 }
 
-/// Hands each token of a text to `sink`, until it breaks off.
+/// Passes each token of a text to `sink`, until it returns `Break`.
 pub(super) fn tokenize(text: &str, sink: impl FnMut(Kind, &str, Range<usize>) -> ControlFlow<()>) -> ControlFlow<()> {
     let mut tokenizer = Tokenizer {
         sink,
@@ -74,21 +74,24 @@ pub(super) fn tokenize(text: &str, sink: impl FnMut(Kind, &str, Range<usize>) ->
     tokenizer.flush()
 }
 
-/// What to do with a character of the original text.
+/// Handling of a character of the original text.
 #[derive(Clone, Copy)]
 enum Step {
-    /// Take it as this folded one, whatever stands around it.
+    /// Take the character as this folded one, independently of its context.
     Take(Class, char),
-    /// Look more closely.
+    /// Examine the character in its context.
     Look,
 }
 
-/// The steps of the alphabets in daily use, so that their texts need no lookups in Unicode's larger tables.
+/// Steps for the most common alphabets, computed once, so that texts in them need no lookups in Unicode's larger
+/// tables.
 static STEPS: LazyLock<Box<[Step]>> =
     LazyLock::new(|| ('\0'..'\u{2070}').map(|c| step_of(c).unwrap_or(Step::Look)).collect());
 
+/// Computes the step of a character; `None` if it depends on the context, folds to several characters,
+/// or is a symbol that forms a word of its own.
 fn step_of(c: char) -> Option<Step> {
-    // Whether these marks are dropped depends on the letter before, of which there are these kinds.
+    // Some marks are dropped depending on the letter before. These three letters represent all cases of `is_dropped`.
     if [None, Some('и'), Some('ا')].into_iter().any(|base| is_dropped(c, base)) {
         return None;
     }
@@ -102,19 +105,19 @@ fn step_of(c: char) -> Option<Step> {
     (class == Class::Other || !is_symbol(c)).then_some(Step::Take(class, part))
 }
 
-/// Whether a character that stands for letters (№, ㎏) is a word of its own.
+/// Reports whether a character that stands for letters (№, ㎏) forms a word of its own.
 fn is_symbol(c: char) -> bool {
     !(c.is_alphanumeric() || is_combining_mark(c))
 }
 
-/// At most one of `word` and the run (`before`, `unit`) is under way.
+/// State of the tokenizer. At most one of `word` and the run (`before`, `unit`) is not empty.
 struct Tokenizer<F> {
     sink: F,
     word: Piece,
-    /// The unit before the present one of a run of a script without spaces: a character with its marks.
+    /// Previous unit of a run of a script without spaces. A unit is a character with its marks.
     before: Piece,
     unit: Piece,
-    /// Room to put a pair together.
+    /// Buffer for joining a pair, reused to avoid allocations.
     pair: Piece,
 }
 
@@ -154,14 +157,14 @@ impl<F: FnMut(Kind, &str, Range<usize>) -> ControlFlow<()>> Tokenizer<F> {
         flow
     }
 
-    /// Counts what was folded away to the token that it follows.
+    /// Extends the current token over a character that was folded away.
     fn extend(&mut self, end: usize) {
         if let Some(piece) = self.current() {
             piece.range.end = end;
         }
     }
 
-    /// The last character of the token under way.
+    /// Returns the last character of the current token.
     fn base(&mut self) -> Option<char> {
         self.current().and_then(|piece| piece.text.chars().next_back())
     }
@@ -187,7 +190,7 @@ impl<F: FnMut(Kind, &str, Range<usize>) -> ControlFlow<()>> Tokenizer<F> {
         flow
     }
 
-    /// Ends the present unit of a run, before another one or the end.
+    /// Ends the current unit of a run, before the next unit or the end of the run.
     fn end_unit(&mut self) -> ControlFlow<()> {
         if self.unit.text.is_empty() {
             return ControlFlow::Continue(());
@@ -222,11 +225,11 @@ impl<F: FnMut(Kind, &str, Range<usize>) -> ControlFlow<()>> Tokenizer<F> {
     }
 }
 
-/// A part of the text under way, decomposed.
+/// Text of a token that is being read, decomposed.
 struct Piece {
     text: String,
     range: Range<usize>,
-    /// Whether there are marks, so that something may compose.
+    /// Whether the text contains marks, and so may need to be composed.
     marked: bool,
 }
 
@@ -259,7 +262,7 @@ impl Piece {
     }
 }
 
-/// What a folded character does to the token under way.
+/// Effect of a folded character on the current token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Letter,
@@ -291,12 +294,14 @@ impl Class {
     }
 }
 
-/// The bulk of Chinese, Japanese and Korean, of which nothing folds.
+/// Reports whether a character is in the most common Chinese, Japanese and Korean blocks, in which nothing is folded. A
+/// cheap check for most texts in these languages.
 fn is_common_unspaced(c: char) -> bool {
     matches!(c, '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}' | 'ぁ'..='ゖ' | 'ァ'..='ヺ' | 'ー' | '々')
 }
 
-/// Whether a letter is of a script that is written without spaces between words, or (Hangul) with few and long words.
+/// Reports whether a letter belongs to a script written without spaces between words, or (Hangul) with few spaces and
+/// long words.
 fn is_unspaced(c: char) -> bool {
     matches!(c,
         // Thai, Lao, Myanmar, Khmer, Tai scripts, Javanese, Balinese
@@ -309,16 +314,17 @@ fn is_unspaced(c: char) -> bool {
         | '\u{1AFF0}'..='\u{1B16F}' | '\u{20000}'..='\u{3FFFF}')
 }
 
-/// The middle and the end of a Hangul syllable in parts.
+/// Reports whether a character is the middle or the end of a Hangul syllable in parts.
 fn is_jamo_tail(c: char) -> bool {
     matches!(c, '\u{1160}'..='\u{11FF}' | '\u{D7B0}'..='\u{D7FF}')
 }
 
-/// How many bytes of a text's beginning are an emoji, `c` being its first character.
+/// Returns the number of bytes of an emoji at the start of a text, whose first character is `c`.
 fn emoji_len(c: char, text: &str) -> Option<usize> {
     if c.is_ascii() {
         let bytes = text.as_bytes();
-        // The cheap part of the question first: hardly anything in ASCII is followed by a selector or a keycap.
+        // The cheap check comes first: ASCII is hardly ever followed by a selector or a keycap, which begin with these
+        // bytes.
         return matches!(bytes.get(1), Some(0xEF | 0xE2))
             .then(|| keycap_len(text))
             .flatten();
@@ -330,12 +336,13 @@ fn emoji_len(c: char, text: &str) -> Option<usize> {
     }
 }
 
-/// Whether to ask at all: letters of the common scripts lie elsewhere.
+/// Reports whether a character is in a block that contains emoji. Letters of the common scripts are not, and skip the
+/// more expensive lookup.
 fn is_emoji_block(c: char) -> bool {
     matches!(c, '\u{A9}' | '\u{AE}' | '\u{2000}'..='\u{2BFF}' | '\u{3000}'..='\u{303F}' | '\u{3200}'..='\u{32FF}' | '\u{1F000}'..)
 }
 
-/// The token, cut to its greatest length between two characters.
+/// Returns the token, cut to [`MAX_TOKEN_BYTES`] at the end of a character.
 fn cut(text: &str) -> &str {
     let mut end = text.len().min(MAX_TOKEN_BYTES);
     while !text.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! What finding is, for every store alike: which messages a query finds, how well, and in which order they come.
+//! Evaluation of a query: matching, scoring and ordering of messages, the same for all stores.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,84 +9,84 @@ use crate::domain::search::{Query, QueryTerm};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::window::Window;
 
-/// What is looked for among messages, and where.
+/// Search for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
-    /// The terms, all of which must be there.
+    /// Terms, all of which must be found.
     pub query: Query,
-    /// What may be found, each conversation at most once.
+    /// Conversations and windows to search, each conversation at most once.
     pub within: Vec<Scope>,
-    /// Only what this one sent.
+    /// Sender to which the search is limited.
     pub from: Option<UserId>,
-    /// Only what was sent after this moment.
+    /// Time after which the messages were sent, exclusive.
     pub after: Option<Timestamp>,
-    /// Only what was sent before this moment.
+    /// Time before which the messages were sent, exclusive.
     pub before: Option<Timestamp>,
-    /// Only what ranks behind this.
+    /// Rank of the last hit of the previous page. Only messages after it are returned.
     pub past: Option<Rank>,
-    /// How many messages at most.
+    /// Maximum number of messages.
     pub limit: usize,
 }
 
-/// A conversation, and which of its messages may be found.
+/// A conversation, with the messages in it that may be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// Which conversation.
+    /// Conversation to search.
     pub conversation_id: ConversationId,
-    /// The stretches, which do not overlap, oldest first.
+    /// Windows of messages, without overlaps, oldest first.
     pub windows: Vec<Window>,
 }
 
 /// A message that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
-    /// The message, as it now stands.
+    /// Message in its current state.
     pub message: Message,
-    /// How well it answers.
+    /// Score of the message.
     pub score: Score,
 }
 
-/// How well a message answers a query: as well as the term that it answers worst.
+/// Score of a message for a query: that of the term with the lowest score.
 ///
-/// What stands in the body counts 10, what stands in the name of an attachment 3; a whole word counts 10 more than the
-/// beginning of one. Where a term can be found in several ways, the best one counts.
+/// A term in the body counts 10, in the name of an attachment 3; a whole word counts 10 more than the beginning of a
+/// word. Of several occurrences of a term the best one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Score {
-    /// Words in the name of an attachment begin so.
+    /// Beginning of a word in the name of an attachment.
     NameStart = 3,
-    /// Words of the body begin so.
+    /// Beginning of a word in the body.
     BodyStart = 10,
-    /// They are words in the name of an attachment.
+    /// Whole word in the name of an attachment.
     NameWord = 13,
-    /// They are words of the body.
+    /// Whole word in the body.
     BodyWord = 20,
 }
 
-/// Where a hit stands in the order of hits: the greatest comes first.
+/// Position of a hit in the result, highest first.
 ///
-/// The better score comes first; of those that are equal in it the one sent later; and so that the order is total, the
-/// greater conversation id and then the greater seq.
+/// Ordered by score, then by the time of sending, newest first. Conversation id and seq make the order total, so that
+/// pages neither skip nor repeat a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rank {
-    /// How well it answers.
+    /// Score of the message.
     pub score: Score,
-    /// When it was sent.
+    /// Time at which the message was sent.
     pub sent_at: Timestamp,
-    /// In which conversation it is.
+    /// Conversation of the message.
     pub conversation_id: ConversationId,
-    /// Its place there.
+    /// Seq of the message.
     pub seq: Seq,
 }
 
 impl Score {
-    /// Returns what it counts, between 3 and 20.
+    /// Returns the number of points, between 3 and 20.
     #[must_use]
     pub const fn points(self) -> u8 {
         self as u8
     }
 
-    /// Returns the score that counts so much; `None` if none does.
+    /// Returns the score with this number of points; `None` if there is none.
     #[must_use]
     pub const fn from_points(points: u8) -> Option<Self> {
         Some(match points {
@@ -100,7 +100,7 @@ impl Score {
 }
 
 impl Hit {
-    /// Returns where it stands in the order of hits.
+    /// Returns the position in the result.
     #[must_use]
     pub const fn rank(&self) -> Rank {
         Rank::of(&self.message, self.score)
@@ -108,7 +108,7 @@ impl Hit {
 }
 
 impl Rank {
-    /// Returns where a message with this score stands in the order of hits.
+    /// Returns the position of a message with this score in the result.
     #[must_use]
     pub const fn of(message: &Message, score: Score) -> Self {
         Self {
@@ -121,14 +121,14 @@ impl Rank {
 }
 
 impl Scope {
-    /// Tells whether the message at `seq` may be found.
+    /// Reports whether the message at `seq` may be found.
     pub fn contains(&self, seq: Seq) -> bool {
         self.windows.iter().any(|window| window.contains(seq))
     }
 }
 
 impl Search {
-    /// Tells whether sender and time are such as are looked for.
+    /// Reports whether sender and time match the search.
     pub fn passes(&self, sender_id: UserId, sent_at: Timestamp) -> bool {
         self.from.is_none_or(|from| sender_id == from)
             && self.after.is_none_or(|after| sent_at > after)
@@ -137,8 +137,7 @@ impl Search {
 }
 
 impl Query {
-    /// Returns how well a message with these index terms answers; `None` if it does not, as nothing answers an empty
-    /// query.
+    /// Returns the score of a message with these index terms; `None` if a term is missing or the query is empty.
     ///
     /// ```
     /// use letsapp_core::domain::search::terms::IndexTerms;
@@ -159,7 +158,7 @@ impl Query {
         worst
     }
 
-    /// Returns the scores that messages can have, the best first.
+    /// Returns the scores that messages can have for this query, best first.
     pub fn scores(&self) -> &'static [Score] {
         if self.terms.iter().any(|term| term.prefix) {
             &[Score::BodyWord, Score::NameWord, Score::BodyStart, Score::NameStart]
@@ -172,6 +171,7 @@ impl Query {
 impl QueryTerm {
     fn score(&self, terms: &IndexTerms) -> Option<Score> {
         let wanted = self.encoded();
+        // A whole word in an attachment's name scores higher than the beginning of a word in the body.
         let in_body = self.found_in(&terms.body, &wanted);
         match (in_body, self.found_in(&terms.attachments, &wanted)) {
             (Some(Found::Whole), _) => Some(Score::BodyWord),
@@ -196,7 +196,7 @@ impl QueryTerm {
     }
 }
 
-/// How a term is there.
+/// Kind of an occurrence of a term.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Found {
     Whole,

@@ -1,4 +1,4 @@
-//! Where in a text a query is found.
+//! Ranges of a text that match a query.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::domain::search::{Query, QueryTerm, Token, analyze, tokens};
 
 impl Query {
-    /// Returns the stretches of a text that answer the query, as byte ranges in order; those that touch are one.
+    /// Returns the byte ranges of a text that match the query, in order; adjacent and overlapping ranges are joined.
     ///
-    /// Of a word of which only the beginning is asked for, only the beginning is marked, in whole characters as a person
-    /// counts them.
+    /// If only the beginning of a word matches, only that is marked, in whole characters as a reader counts them
+    /// (extended grapheme clusters).
     ///
     /// # Examples
     ///
@@ -42,7 +42,7 @@ impl Query {
 }
 
 impl QueryTerm {
-    /// Returns the part of a token, which matches, that makes it match.
+    /// Returns the part of a matching token that makes it match.
     fn part_of(&self, token: &Token, text: &str) -> Range<usize> {
         let Range { start, end } = token.range;
         if self.text == token.text {
@@ -53,8 +53,11 @@ impl QueryTerm {
     }
 }
 
-/// Returns the end of the shortest beginning that is enough, in whole characters as a person counts them; the end of the
-/// text if none is. What is enough stays so with more behind it: of the largest text, seventeen beginnings are tried.
+/// Returns the end of the shortest beginning that is enough, in whole characters (extended grapheme clusters); the end
+/// of the text if none is.
+///
+/// Searches by bisection, since a longer beginning is enough as well: for the longest body seventeen attempts are
+/// sufficient. Trying every beginning would take quadratic time.
 pub(super) fn shortest(text: &str, mut is_enough: impl FnMut(&str) -> bool) -> usize {
     let ends = text.grapheme_indices(true).map(|(at, grapheme)| at + grapheme.len());
     let ends: Vec<_> = ends.collect();

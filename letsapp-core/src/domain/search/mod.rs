@@ -1,11 +1,11 @@
-//! From text to search terms: the one analysis for all stores.
+//! Text analysis for message search, the same for all stores.
 //!
-//! A body becomes [`index_terms`], which a store indexes without looking into them; what someone types becomes a
-//! [`Query`], whose terms are compared with those. Because both sides come from here, every store finds the same
-//! messages, whatever its own tokenizer thinks of Chinese, of ❤, or of a minus sign.
+//! A body becomes [`index_terms`], which a store indexes as opaque words; a search text becomes a [`Query`], whose
+//! terms are compared with them. Since both are computed here, all stores find the same messages, whatever their own
+//! tokenizers do with Chinese, ❤ or a minus sign.
 //!
-//! How well a message answers is a [`Score`], of which there are four: no store counts how often a word is there, so all
-//! of them rank alike. Nothing here knows a language: no stemming, no stop words, no synonyms.
+//! A message is ranked by one of four [`Score`]s. The number of occurrences of a word does not count, since stores
+//! would not agree on it. The analysis knows no language: no stemming, stop words or synonyms.
 
 mod analysis;
 mod evaluation;
@@ -23,21 +23,21 @@ pub use evaluation::{Hit, Rank, Scope, Score, Search};
 pub use terms::IndexTerms;
 pub use text::SearchText;
 
-/// One token of a text, folded, and where it came from.
+/// Token of a text, folded, with its place in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// What is compared: normalised, without case and accents, at most 64 bytes.
+    /// Text for comparison: normalised, without case and accents, at most 64 bytes.
     pub text: String,
-    /// The bytes of the original text that it stands for. Those of neighbouring ideographs overlap.
+    /// Byte range in the original text. The ranges of neighbouring ideographs overlap.
     pub range: Range<usize>,
 }
 
-/// Takes a text apart into its tokens, in order of appearance.
+/// Splits a text into its tokens, in order of appearance.
 ///
-/// - Letters, digits and their marks make words: compatibility forms, case and accents are folded, everything else
-///   separates. `Don't` is `don` and `t`, on either side of a search.
-/// - Scripts written without spaces (Han, kana, Hangul, Thai and others) make overlapping pairs of characters; the last
-///   character of a run stands alone too, so that each one begins a token.
+/// - Letters, digits and their marks form words: compatibility forms, case and accents are folded, everything else
+///   separates words. `Don't` becomes `don` and `t`, in the index and in a query.
+/// - Scripts written without spaces (Han, kana, Hangul, Thai and others) form overlapping pairs of characters. The last
+///   character of a run is also a token, so that each character begins one.
 /// - Each emoji is a token, without variation selectors.
 ///
 /// # Examples
@@ -60,14 +60,15 @@ pub fn analyze(text: &str) -> impl Iterator<Item = Token> + use<> {
     tokens.into_iter()
 }
 
-/// The texts of the tokens alone.
+/// Returns the texts of the tokens.
 pub fn tokens(text: &str) -> impl Iterator<Item = String> + use<> {
     analyze(text).map(|token| token.text)
 }
 
-/// Encodes a token so that no store's tokenizer finds anything in it: a letter, and the hexadecimal digits of its UTF-8.
+/// Encodes a token so that every store's tokenizer takes it as one word: a letter, followed by the hexadecimal digits
+/// of its UTF-8 bytes.
 ///
-/// A prefix stays a prefix.
+/// The encoded form of a prefix is a prefix of the encoded form.
 ///
 /// # Examples
 ///
@@ -84,10 +85,10 @@ pub fn encode(token: &str) -> String {
     ascii(encoded)
 }
 
-/// The encoded tokens of a text, separated by blanks, in order of appearance and as often as they appear: what a store
-/// puts into its text index.
+/// Returns the encoded tokens of a text, separated by spaces, in order and with repetitions, for the text index of a
+/// store.
 ///
-/// Never longer than 256 KiB; what does not fit is not found.
+/// At most 256 KiB; tokens beyond that cannot be found.
 ///
 /// # Examples
 ///
@@ -116,7 +117,8 @@ pub fn index_terms(text: &str) -> String {
     ascii(terms)
 }
 
-/// What someone looks for: every term must be there. All of it is data, nothing in it is an operator.
+/// A search text as terms, all of which must be found. The text has no operators: quotes and minus signs are ordinary
+/// punctuation.
 ///
 /// # Examples
 ///
@@ -133,32 +135,34 @@ pub struct Query {
     terms: Vec<QueryTerm>,
 }
 
-/// One term of a [`Query`].
+/// Term of a [`Query`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryTerm {
-    /// The token, not encoded.
+    /// Token, not encoded.
     pub text: String,
-    /// Whether tokens that only begin with it are meant too: the last word, when nothing follows it yet; a single
-    /// ideograph, since tokens are pairs of them; an emoji, to which a skin tone may be added.
+    /// Whether the term also matches tokens that begin with it. True for the last word while nothing follows it; for a
+    /// single ideograph, since tokens are pairs; and for an emoji, to which a skin tone may be added.
     pub prefix: bool,
 }
 
 impl Query {
-    /// How many terms are looked at; what follows is ignored.
+    /// Maximum number of terms; further terms are ignored. Bounds the cost of a search, since a store looks up each
+    /// term.
     pub const MAX_TERMS: usize = 16;
 
-    /// Reads what was typed. Never fails: a query without tokens [is empty](Self::is_empty) and finds nothing.
+    /// Parses a search text. Never fails: a query without tokens [is empty](Self::is_empty) and finds nothing.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut terms: Vec<QueryTerm> = Vec::new();
         let _full = tokenize(text, |kind, token, range| {
             let prefix = match kind {
+                // The pair before it contains the last character already.
                 Kind::Tail => return ControlFlow::Continue(()),
                 Kind::Single | Kind::Emoji => true,
                 Kind::Word | Kind::Pair => range.end == text.len(),
             };
             if let Some(term) = terms.iter_mut().find(|term| term.text == token) {
-                // The exact term says more than the prefix.
+                // The exact term is the stricter one, and all terms must match.
                 term.prefix &= prefix;
             } else if terms.len() == Self::MAX_TERMS {
                 return ControlFlow::Break(());
@@ -173,13 +177,13 @@ impl Query {
         Self { terms }
     }
 
-    /// The terms, in the order typed, each once.
+    /// Returns the terms in the order of the text, without repetitions.
     #[must_use]
     pub fn terms(&self) -> &[QueryTerm] {
         &self.terms
     }
 
-    /// Whether there is nothing to look for.
+    /// Reports whether there are no terms.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
@@ -187,13 +191,13 @@ impl Query {
 }
 
 impl QueryTerm {
-    /// The term as it stands in the index, or the beginning of it if it is a prefix.
+    /// Returns the term as it is in the index; if it is a prefix, the beginning of such terms.
     #[must_use]
     pub fn encoded(&self) -> String {
         encode(&self.text)
     }
 
-    /// Whether a token of [`analyze`] is what this term means.
+    /// Reports whether the term matches a token of [`analyze`].
     #[must_use]
     pub fn matches(&self, token: &str) -> bool {
         if self.prefix {
@@ -204,20 +208,25 @@ impl QueryTerm {
     }
 }
 
+/// Maximum number of bytes of the index terms of a text. The encoding doubles the size, and scripts without spaces have
+/// a pair for each character; the bound keeps the index of one message reasonable.
 const MAX_INDEX_BYTES: usize = 256 * 1024;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// Appends the encoded form of a token, see [`encode`].
 fn push_encoded(out: &mut Vec<u8>, token: &[u8]) {
     out.push(b't');
     out.extend(token.iter().flat_map(|&byte| hex(byte)));
 }
 
+/// Returns the hexadecimal digits of a byte.
 fn hex(byte: u8) -> [u8; 2] {
     [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]
 }
 
-/// What [`tokenize`] and [`push_encoded`] make of ASCII, in one pass: most chat lines are.
+/// Computes the same as [`tokenize`] and [`push_encoded`] for ASCII text, in one pass: a fast path for most chat
+/// messages.
 fn ascii_index_terms(text: &[u8]) -> String {
     let mut terms = Vec::with_capacity(text.len() * 2 + 2);
     for word in text

@@ -1,21 +1,21 @@
-//! What a message is found by.
+//! Index terms of a message.
 
 use crate::domain::message::Message;
 use crate::domain::search::index_terms;
 
-/// What a message is found by: encoded tokens separated by blanks, as [`index_terms`] makes them.
+/// Terms by which a message is found: encoded tokens separated by spaces, as returned by [`index_terms`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndexTerms {
-    /// Of the body; weighs most.
+    /// Terms of the body, which score higher.
     pub body: String,
-    /// Of the names of attachments.
+    /// Terms of the names of attachments.
     pub attachments: String,
 }
 
 impl IndexTerms {
-    /// Makes the terms of a message as it now stands; there are none of a tombstone, nor of a system message.
+    /// Returns the terms of a message in its current state. A deleted message and a system message have none.
     ///
-    /// A store calls this for what it indexes, when it writes.
+    /// Stores call this when they write a message.
     pub fn of(message: &Message) -> Self {
         let attachments = match message.attachments.as_slice() {
             [] => String::new(),
@@ -30,7 +30,7 @@ impl IndexTerms {
         }
     }
 
-    /// Tells whether there is nothing by which the message is found.
+    /// Reports whether there are no terms.
     pub fn is_empty(&self) -> bool {
         self.body.is_empty() && self.attachments.is_empty()
     }

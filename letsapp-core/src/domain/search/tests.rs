@@ -188,7 +188,7 @@ fn queries_find_what_people_expect() {
 }
 
 #[test]
-fn a_message_answers_as_well_as_it_answers_the_worst_term() {
+fn the_score_of_a_message_is_that_of_its_worst_term() {
     let terms = |body, names| IndexTerms {
         body: index_terms(body),
         attachments: index_terms(names),
@@ -217,7 +217,7 @@ fn a_message_answers_as_well_as_it_answers_the_worst_term() {
 }
 
 #[test]
-fn scores_are_known_by_what_they_count() {
+fn each_score_has_its_own_points() {
     let best_first = Query::parse("p").scores();
     assert!(best_first.is_sorted_by(|a, b| a > b && a.points() > b.points()));
     for points in 0..=u8::MAX {
@@ -230,7 +230,7 @@ fn scores_are_known_by_what_they_count() {
 }
 
 #[test]
-fn what_is_found_is_marked_where_it_stands() {
+fn matches_are_highlighted() {
     let table: &[(&str, &str, &[&str])] = &[
         ("tea", "Tea, steam and TEACUPS", &["Tea", "TEA"]),
         ("tea ", "Tea, steam and TEACUPS", &["Tea"]),
@@ -254,7 +254,7 @@ fn what_is_found_is_marked_where_it_stands() {
 }
 
 #[test]
-fn the_longest_word_is_marked_in_a_few_looks() {
+fn the_longest_word_is_highlighted_in_few_attempts() {
     let text = format!("a{}bc", "\u{AD}".repeat(32 * 1024 - 2));
     let mut looks = 0;
     let end = shortest(&text, |beginning| {
@@ -291,13 +291,13 @@ proptest! {
     }
 
     #[test]
-    fn the_fast_way_of_ascii_is_the_way(text in "[ -~\n]{0,200}") {
+    fn the_fast_path_for_ascii_gives_the_same_terms(text in "[ -~\n]{0,200}") {
         let expected: Vec<_> = tokens(&text).map(|token| encode(&token)).collect();
         prop_assert_eq!(index_terms(&text), expected.join(" "));
     }
 
     #[test]
-    fn words_are_found_wherever_they_stand(word in "\\w{1,8}", before in "\\PC{0,10}", after in "\\PC{0,10}") {
+    fn words_are_found_anywhere_in_a_text(word in "\\w{1,8}", before in "\\PC{0,10}", after in "\\PC{0,10}") {
         let alone = words(&word);
         let all = words(&format!("{before} {word} {after}"));
         prop_assert!(alone.iter().all(|token| all.contains(token)), "{alone:?} in {all:?}");
@@ -317,7 +317,7 @@ proptest! {
     }
 
     #[test]
-    fn highlights_are_characters_in_order_that_touch_nowhere(text in "(\\PC|[a-z東가กé ]){0,40}", query in "(\\PC|[a-z東가กé ]){1,4}") {
+    fn highlights_are_whole_characters_in_order_and_do_not_touch(text in "(\\PC|[a-z東가กé ]){0,40}", query in "(\\PC|[a-z東가กé ]){1,4}") {
         let query = Query::parse(&query);
         let marked = query.highlights(&text);
         prop_assert!(marked.is_sorted_by(|a, b| a.end < b.start));
@@ -327,7 +327,7 @@ proptest! {
     }
 
     #[test]
-    fn of_an_unfinished_word_no_more_is_marked_than_makes_it_match(
+    fn only_the_matching_beginning_of_a_word_is_highlighted(
         text in "[a-zé東가กか한क]([a-zé東가กか한क㎏ﷺ]|[\u{AD}\u{301}\u{3099}\u{93C}\u{94D}\u{11A8}\u{200D}]|\\PC){0,12}",
         chars in 1usize..6,
     ) {

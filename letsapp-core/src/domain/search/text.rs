@@ -1,13 +1,13 @@
-//! What somebody types to find messages.
+//! The text that a user enters to search for messages.
 
 use std::fmt;
 
 use crate::domain::text::{TextError, fitting, is_invisible, text_type};
 
-/// The words to look for: 1–256 characters, of which something can be seen.
+/// Search text: 1–256 characters, at least one of them visible.
 ///
-/// Nothing is trimmed: white space at the end tells that the last word is finished. `Debug` shows the length only, so
-/// that no log ever holds what people look for.
+/// Not trimmed, since white space at the end marks the last word as finished. `Debug` shows only the length, so that
+/// logs never contain what users search for.
 ///
 /// # Examples
 ///
@@ -22,14 +22,14 @@ use crate::domain::text::{TextError, fitting, is_invisible, text_type};
 pub struct SearchText(Box<str>);
 
 impl SearchText {
-    /// How many characters fit, as a person counts them.
+    /// Maximum number of characters, as a reader counts them (extended grapheme clusters).
     pub const MAX: usize = 256;
 
-    /// Reads what was typed.
+    /// Parses a search text.
     ///
     /// # Errors
     ///
-    /// [`TextError`] if there is nothing to see in it or it is too long.
+    /// Returns [`TextError`] if it has no visible character or is too long.
     pub fn parse(text: impl Into<String>) -> Result<Self, TextError> {
         let text = text.into();
         fitting(&text, Self::MAX)?;

@@ -1,13 +1,13 @@
-//! Folding: what two spellings must share to be found by each other.
+//! Folding: maps different spellings of a text to the same string, for search.
 //!
-//! Compatibility forms (`Ａ`, `ﬁ`), letter case (`ẞ`, `ς` included), accents, points and invisible characters are
-//! folded away. Marks that make a different letter or a different word stay: Indic vowel signs and viramas, the voiced
-//! marks of kana, the breve of Cyrillic `й`. It is not collation, and not for display: nobody is shown a folded text.
+//! Compatibility forms (`Ａ`, `ﬁ`), case (`ẞ` and `ς` included), accents, vowel points and invisible characters are
+//! removed. Marks that make a different letter or word are kept: Indic vowel signs and viramas, the voicing marks of
+//! kana, the breve of Cyrillic `й`. A folded text is for comparison only, not for sorting or display.
 
 use unicode_normalization::{UnicodeNormalization, char::decompose_compatible};
 
-/// Folds a name for looking it up by its beginning: what search folds, with punctuation kept and white space as single
-/// blanks. The folded beginning of a name is the beginning of the folded name.
+/// Folds a name for prefix search: as message search folds, but with punctuation kept and each run of white space
+/// replaced by one space. The folded prefix of a name is a prefix of the folded name.
 ///
 /// # Examples
 ///
@@ -24,7 +24,7 @@ pub fn fold(text: &str) -> String {
         let base = folded.chars().next_back();
         push_folded(&mut folded, if c == '’' { '\'' } else { c }, base);
     }
-    // Blanks last: some spacing accents are a blank with an accent on it.
+    // White space is collapsed last, since some spacing accents decompose into a space with an accent.
     let mut name = String::with_capacity(folded.len());
     for word in folded.split_whitespace() {
         if !name.is_empty() {
@@ -35,14 +35,14 @@ pub fn fold(text: &str) -> String {
     name
 }
 
-/// Appends the folded form of a character, decomposed; nothing if it is folded away, which for some marks depends on
-/// their `base`, the folded character before.
+/// Appends the folded, decomposed form of a character. Appends nothing if the character is folded away, which for some
+/// marks depends on `base`, the folded character before it.
 pub(crate) fn push_folded(out: &mut String, c: char, mut base: Option<char>) {
     if c.is_ascii() {
         out.push(c.to_ascii_lowercase());
         return;
     }
-    // The compatibility forms of these letters of their own are conjoining ones: ㅋㅠ would melt into 큐.
+    // These Hangul letters stand alone, but their compatibility forms are conjoining: ㅋㅠ would merge into 큐.
     if matches!(c, '\u{3131}'..='\u{318E}') {
         out.push(c);
         return;
@@ -55,18 +55,18 @@ pub(crate) fn push_folded(out: &mut String, c: char, mut base: Option<char>) {
     });
 }
 
-/// Whether a decomposed character is folded away, `base` being what it follows.
+/// Reports whether a decomposed character is folded away after the folded character `base`.
 pub(crate) fn is_dropped(c: char, base: Option<char>) -> bool {
     match c {
         '\0'..='\u{AC}' => false,
-        // й and ў are letters; ё and the stress marks are spelling.
+        // In Cyrillic, й and ў are letters of their own, while ё and stress marks are optional spelling.
         '\u{306}' => !matches!(base, Some('\u{400}'..='\u{52F}')),
         '\u{300}'..='\u{36F}'
         | '\u{1AB0}'..='\u{1AFF}'
         | '\u{1DC0}'..='\u{1DFF}'
         | '\u{20D0}'..='\u{20FF}'
         | '\u{FE20}'..='\u{FE2F}' => true,
-        // Letters that are only apostrophes: ʻ ʼ ʽ.
+        // Letters that are written like apostrophes and often left out: ʻ ʼ ʽ.
         '\u{2BB}'..='\u{2BD}' => true,
         // Hebrew points and accents.
         '\u{591}'..='\u{5BD}' | '\u{5BF}' | '\u{5C1}' | '\u{5C2}' | '\u{5C4}' | '\u{5C5}' | '\u{5C7}' => true,
@@ -78,7 +78,7 @@ pub(crate) fn is_dropped(c: char, base: Option<char>) -> bool {
     }
 }
 
-/// Whether nothing is drawn for a character: white space, what is ignorable, and the letters made to be blank.
+/// Reports whether nothing is drawn for a character: white space, ignorable characters, and letters made to be blank.
 pub(crate) fn is_invisible(c: char) -> bool {
     c.is_whitespace()
         || is_ignorable(c)
@@ -88,14 +88,15 @@ pub(crate) fn is_invisible(c: char) -> bool {
         )
 }
 
-/// Unicode's default ignorable code points, without those that separate words (U+200B) or are letters.
+/// Reports whether a character is one of Unicode's default ignorable code points, except those that separate words
+/// (U+200B) and those that are letters.
 fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{180B}'..='\u{180F}' | '\u{200C}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
         | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// Appends a decomposed character without its case, and without a stroke that Unicode does not count as an accent.
+/// Appends a decomposed character in lower case, without a stroke that Unicode does not decompose.
 fn push_caseless(out: &mut String, c: char) {
     match c {
         '\0'..='\x7F' => out.push(c.to_ascii_lowercase()),

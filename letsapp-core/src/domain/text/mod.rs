@@ -1,8 +1,8 @@
-//! Text that people type: the checks, the error and the folding that every text type shares.
+//! Validation, errors and folding shared by all text types.
 //!
-//! It is not where the types live: each stands in the folder of its feature (`users`, `messages`), except [`Title`],
-//! which is as small as its rule. It never changes what was sent beyond trimming, and it knows no HTML, no Markdown and
-//! no language.
+//! The types themselves are defined in the file of their feature (`domain::user`, `domain::body` and so on), except
+//! [`Title`], which is too small for a file of its own. Text is trimmed where its type says so and otherwise never
+//! changed; no markup or language is interpreted.
 
 mod fold;
 #[cfg(test)]
@@ -13,9 +13,9 @@ use unicode_segmentation::UnicodeSegmentation;
 pub use crate::domain::text::fold::fold;
 pub(crate) use crate::domain::text::fold::{is_dropped, is_invisible, push_folded};
 
-/// Why a short text (a name, a title, an address) was refused.
+/// Reason why a text was refused.
 ///
-/// [`code`](Self::code) is for machines and stays; the message is for people.
+/// [`code`](Self::code) is stable, for programs; the message is for people.
 ///
 /// # Examples
 ///
@@ -30,46 +30,47 @@ pub(crate) use crate::domain::text::fold::{is_dropped, is_invisible, push_folded
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
-    /// Fewer characters than it takes.
+    /// Fewer characters than required.
     #[error("must have at least {min} {}", plural(*.min, "character", "characters"))]
     TooShort {
-        /// How many it takes.
+        /// Minimum number of characters.
         min: usize,
     },
-    /// Nothing that can be seen.
+    /// No visible character.
     #[error("must have at least one visible character")]
     Invisible,
-    /// More characters, as a person counts them, than fit.
+    /// More characters than allowed, counted as a reader counts them (extended grapheme clusters).
     #[error("must have at most {max} characters")]
     TooLong {
-        /// How many fit.
+        /// Maximum number of characters.
         max: usize,
     },
-    /// Few enough characters, but made of too many bytes (one letter can carry any number of accents).
+    /// More bytes than allowed, although the number of characters is within bounds: one letter can carry any number of
+    /// combining marks.
     #[error("must take at most {max} bytes")]
     TooLarge {
-        /// How many bytes fit.
+        /// Maximum number of bytes.
         max: usize,
     },
-    /// A control character, or a line break where there is one line only.
+    /// A control character, or a line break in a text of one line.
     #[error("must not contain control characters")]
     Control,
-    /// A character outside the few that are allowed.
+    /// A character outside the allowed set.
     #[error("may contain only {allowed}")]
     Charset {
-        /// The allowed ones, in words.
+        /// Allowed characters, in words.
         allowed: &'static str,
     },
-    /// Not of the form that it must have.
+    /// Text without the required form.
     #[error("must be {expected}")]
     Malformed {
-        /// The form, in words.
+        /// Required form, in words.
         expected: &'static str,
     },
 }
 
 impl TextError {
-    /// The stable machine word for it.
+    /// Returns the stable error code.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -82,7 +83,7 @@ impl TextError {
     }
 }
 
-/// The title of a group: one line of 1–100 characters, trimmed.
+/// Title of a group: one line of 1–100 characters, trimmed.
 ///
 /// # Examples
 ///
@@ -97,10 +98,10 @@ impl TextError {
 pub struct Title(Box<str>);
 
 impl Title {
-    /// How many characters fit.
+    /// Maximum number of characters, as a reader counts them (extended grapheme clusters).
     pub const MAX: usize = 100;
 
-    /// Reads a title.
+    /// Parses a title.
     ///
     /// # Errors
     ///
@@ -113,25 +114,25 @@ impl Title {
 
 text_type!(Title);
 
-/// Gives a newtype over `Box<str>` what all of them have.
+/// Implements the accessors, `Display`, `AsRef` and `Serialize` for a newtype over `Box<str>`.
 macro_rules! text_type {
     ($name:ident) => {
         impl $name {
-            /// Takes what a store hands back: a text that [`parse`](Self::parse) let through before.
+            /// Wraps a text read from a store, which [`parse`](Self::parse) accepted when it was written.
             ///
-            /// It is not checked again, so that what was written once can be read for ever.
+            /// Not validated again: a rule that becomes stricter must not make stored texts unreadable.
             #[must_use]
             pub fn from_stored(text: impl Into<Box<str>>) -> Self {
                 Self(text.into())
             }
 
-            /// The text.
+            /// Returns the text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// The text, owned.
+            /// Returns the text as an owned string.
             #[must_use]
             pub fn into_string(self) -> String {
                 self.0.into_string()
@@ -159,10 +160,12 @@ macro_rules! text_type {
 }
 pub(crate) use text_type;
 
-/// A character as a person counts it may take this many bytes on average; the largest family emoji takes 41.
+/// Maximum number of bytes per allowed character, on average. The largest recommended emoji takes 41 bytes, but no
+/// ordinary text consists of those alone; a bound is needed because a character can carry any number of combining
+/// marks.
 const BYTES_PER_CHARACTER: usize = 16;
 
-/// Trims and checks a text of one line, of which something can be seen.
+/// Trims a text and checks that it is one line of at most `max` characters, at least one of them visible.
 pub(crate) fn one_line(text: &str, max: usize) -> Result<&str, TextError> {
     let text = fitting(text.trim(), max)?;
     if text
@@ -177,7 +180,7 @@ pub(crate) fn one_line(text: &str, max: usize) -> Result<&str, TextError> {
     Ok(text)
 }
 
-/// Trims and checks a text of any number of lines, none included.
+/// Trims a text and checks that it has at most `max` characters, in any number of lines; may be empty.
 pub(crate) fn many_lines(text: &str, max: usize) -> Result<&str, TextError> {
     let text = fitting(text.trim(), max)?;
     if has_control(text) {
@@ -186,9 +189,10 @@ pub(crate) fn many_lines(text: &str, max: usize) -> Result<&str, TextError> {
     Ok(text)
 }
 
-/// Whether there is a control character (C0, DEL, C1) other than newline and tab.
+/// Reports whether a text contains a control character (C0, DEL, C1) other than newline and tab.
 pub(crate) fn has_control(text: &str) -> bool {
-    // Bytes first: C1 is C2 80 … C2 9F in UTF-8, so a text without C2 needs no decoding.
+    // The bytes are scanned first, in a loop without branches. C1 is C2 80 … C2 9F in UTF-8, so a text without the byte
+    // C2 needs no decoding.
     let mut suspect = false;
     for &byte in text.as_bytes() {
         suspect |= (byte < 0x20 && byte != b'\n' && byte != b'\t') || byte == 0x7F || byte == 0xC2;
@@ -196,13 +200,14 @@ pub(crate) fn has_control(text: &str) -> bool {
     suspect && text.chars().any(|c| c.is_control() && c != '\n' && c != '\t')
 }
 
-/// Whether a text has at most `max` characters as a person counts them (extended grapheme clusters).
+/// Reports whether a text has at most `max` extended grapheme clusters, which is how a reader counts characters.
 pub(crate) fn graphemes_at_most(text: &str, max: usize) -> bool {
-    // No cluster is shorter than a byte, or than a code point: most texts are decided without segmentation.
+    // A cluster has at least one code point, and a code point at least one byte. The two cheap counts decide for most
+    // texts, without segmentation.
     text.len() <= max || text.chars().nth(max).is_none() || text.graphemes(true).nth(max).is_none()
 }
 
-/// Checks that a text is not too long.
+/// Checks that a text has at most `max` characters, and at most [`BYTES_PER_CHARACTER`] bytes for each of them.
 pub(crate) fn fitting(text: &str, max: usize) -> Result<&str, TextError> {
     let max_bytes = max * BYTES_PER_CHARACTER;
     if !graphemes_at_most(text, max) {

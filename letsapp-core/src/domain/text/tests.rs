@@ -17,7 +17,7 @@ fn titles_are_trimmed_and_counted_as_people_count() {
 }
 
 #[test]
-fn every_error_has_its_word_and_says_what_is_wrong() {
+fn every_error_has_a_code_and_a_message() {
     let errors = [
         (
             TextError::TooShort { min: 1 },
@@ -62,7 +62,7 @@ fn every_error_has_its_word_and_says_what_is_wrong() {
 }
 
 #[test]
-fn folding_takes_case_accents_and_forms_away() {
+fn folding_removes_case_accents_and_compatibility_forms() {
     for (text, folded) in [
         ("Straße STRASSE STRAẞE", "strasse strasse strasse"),
         ("ΣΊΣΥΦΟΣ Σίσυφος", "σισυφοσ σισυφοσ"),

@@ -1,4 +1,4 @@
-//! What is known of a user.
+//! Users, their privacy settings and profile changes.
 
 mod names;
 
@@ -7,34 +7,39 @@ pub use names::{About, DisplayName, Email, Username};
 use crate::domain::id::{MediaId, UserId};
 use crate::domain::timestamp::Timestamp;
 
-/// A person with an account. Credentials are kept apart, see [`Credential`](crate::domain::credential::Credential).
+/// A user account.
+///
+/// Credentials are stored separately, see [`Credential`](crate::domain::credential::Credential), so that reading a
+/// profile never reads a password hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Who this is, for ever.
+    /// Unique id, assigned by the server and never reused.
     pub id: UserId,
-    /// The name to sign in with and to be found by; never given out again.
+    /// Unique name to sign in with and to be found by. Never assigned to another user, even after the account is
+    /// deleted.
     pub username: Username,
-    /// What others are shown.
+    /// Name shown to other users.
     pub display_name: DisplayName,
-    /// A few words about oneself.
+    /// Short self-description, shown to other users.
     pub about: About,
-    /// An address, told to nobody else.
+    /// Email address, visible only to the user; also accepted instead of the username when signing in.
     pub email: Option<Email>,
-    /// The picture.
+    /// Profile picture, as the id of an uploaded file.
     pub avatar_media_id: Option<MediaId>,
-    /// What others may see.
+    /// Privacy settings.
     pub settings: Settings,
-    /// When the account was made.
+    /// Time of registration, set by the server's clock.
     pub created_at: Timestamp,
-    /// When the user was last connected; of one who is, some moment of the last minute or so.
+    /// Time of the last connection, set by the server's clock. Up to about a minute old while the user is online;
+    /// `None` if the user was never connected.
     pub last_seen_at: Option<Timestamp>,
-    /// When the account was erased, if it was.
+    /// Time at which the account was deleted, set by the server's clock; `None` while it exists.
     pub deleted_at: Option<Timestamp>,
 }
 
 impl User {
-    /// Erases what is known of the user, but for the username, which stays claimed, and when the account was made and
-    /// erased; the same for every store.
+    /// Erases all personal data except the username, which stays reserved. The times of creation and deletion remain.
+    /// Every store uses this.
     pub fn erase(&mut self, at: Timestamp) {
         ProfilePatch::blank().apply(self);
         self.last_seen_at = None;
@@ -42,12 +47,12 @@ impl User {
     }
 }
 
-/// A user's privacy settings.
+/// Privacy settings of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Who sees when the user was last connected, and whether the user is now.
+    /// Audience of the online status and the time of the last connection.
     pub last_seen: Audience,
-    /// Whether others are told what the user has read.
+    /// Whether other members see how far the user has read.
     pub read_receipts: bool,
 }
 
@@ -60,19 +65,19 @@ impl Default for Settings {
     }
 }
 
-/// Who may see a thing.
+/// Set of users who may see something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Whoever asks.
+    /// All users.
     Everyone,
-    /// Those whom the user lists as contacts.
+    /// Users whom the owner lists as contacts.
     Contacts,
-    /// Nobody.
+    /// No other user.
     Nobody,
 }
 
 impl Audience {
-    /// Returns the word that stands for it on the wire and in stores.
+    /// Returns the word for the audience in JSON and in stores.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Everyone => "everyone",
@@ -81,7 +86,7 @@ impl Audience {
         }
     }
 
-    /// Reads the word; `None` if it is none.
+    /// Parses a word returned by [`as_str`](Self::as_str); `None` for any other.
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Everyone, Self::Contacts, Self::Nobody]
             .into_iter()
@@ -89,28 +94,29 @@ impl Audience {
     }
 }
 
-/// Changes of a profile: `None` leaves a field as it is.
+/// Changes to a profile. `None` leaves a field unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfilePatch {
-    /// A new display name.
+    /// New display name.
     pub display_name: Option<DisplayName>,
-    /// New words about oneself.
+    /// New self-description.
     pub about: Option<About>,
-    /// A new address; `Some(None)` takes it away.
+    /// New email address; `Some(None)` removes it.
     pub email: Option<Option<Email>>,
-    /// A new picture; `Some(None)` takes it away.
+    /// New profile picture; `Some(None)` removes it.
     pub avatar_media_id: Option<Option<MediaId>>,
-    /// A new audience of last seen and online.
+    /// New audience of the online status and the time of the last connection.
     pub last_seen: Option<Audience>,
-    /// Whether others are to be told what the user has read.
+    /// Whether other members see how far the user has read.
     pub read_receipts: Option<bool>,
 }
 
 impl ProfilePatch {
-    /// Makes the patch that leaves nothing of a profile. The settings become those that show least, so that nothing
-    /// comes to light that was hidden.
+    /// Returns the patch that erases a profile. The privacy settings become the strictest, so that the deletion of an
+    /// account reveals nothing that was hidden before.
     pub fn blank() -> Self {
         Self {
+            // Empty names are not valid input, so they are made without parsing.
             display_name: Some(DisplayName::from_stored("")),
             about: Some(About::from_stored("")),
             email: Some(None),
@@ -120,7 +126,7 @@ impl ProfilePatch {
         }
     }
 
-    /// Applies the changes; the same for every store.
+    /// Applies the changes to `user`. Every store uses this.
     pub fn apply(&self, user: &mut User) {
         if let Some(display_name) = &self.display_name {
             user.display_name = display_name.clone();

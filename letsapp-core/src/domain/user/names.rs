@@ -1,6 +1,6 @@
-//! What users are called and reached by: checked, and otherwise kept as typed.
+//! Usernames, display names, descriptions and email addresses: validated on input, otherwise kept as typed.
 //!
-//! Nothing here knows whether a name is taken, or an address answered: that is for the store and for the post.
+//! Whether a username is taken is checked by the store; whether an email address exists is not checked at all.
 
 use std::{
     cmp::Ordering,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::domain::text::{TextError, fold, has_control, many_lines, one_line, text_type};
 
-/// The name to sign in with: 3–32 of `a`–`z`, `0`–`9`, `_` and `.`. Capitals are taken for small letters.
+/// Name to sign in with: 3–32 of `a`–`z`, `0`–`9`, `_` and `.`. Upper case is converted to lower case.
 ///
 /// # Examples
 ///
@@ -24,12 +24,12 @@ use crate::domain::text::{TextError, fold, has_control, many_lines, one_line, te
 pub struct Username(Box<str>);
 
 impl Username {
-    /// How many characters it takes.
+    /// Minimum number of characters.
     pub const MIN: usize = 3;
-    /// How many characters fit.
+    /// Maximum number of characters.
     pub const MAX: usize = 32;
 
-    /// Reads a username.
+    /// Parses a username.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl Username {
 
 text_type!(Username);
 
-/// The name that others are shown: one line of 1–64 characters, trimmed, of which something can be seen.
+/// Name shown to other users: one line of 1–64 characters, trimmed, at least one of them visible.
 ///
 /// # Examples
 ///
@@ -71,10 +71,10 @@ text_type!(Username);
 pub struct DisplayName(Box<str>);
 
 impl DisplayName {
-    /// How many characters fit.
+    /// Maximum number of characters, as a reader counts them (extended grapheme clusters).
     pub const MAX: usize = 64;
 
-    /// Reads a display name.
+    /// Parses a display name.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl DisplayName {
         one_line(text.as_ref(), Self::MAX).map(|name| Self(name.into()))
     }
 
-    /// The name [folded](fold), for looking it up by its beginning.
+    /// Returns the name [folded](fold), for prefix search.
     #[must_use]
     pub fn folded(&self) -> String {
         fold(&self.0)
@@ -94,13 +94,13 @@ impl DisplayName {
 text_type!(DisplayName);
 
 impl From<&Username> for DisplayName {
-    /// What someone is shown as who did not say.
+    /// Converts a username into the display name of a user who did not choose one.
     fn from(username: &Username) -> Self {
         Self(username.0.clone())
     }
 }
 
-/// A few words about a user or a group: up to 500 characters, trimmed, newlines and tabs included.
+/// Short description of a user or a group: up to 500 characters, trimmed, newlines and tabs allowed.
 ///
 /// # Examples
 ///
@@ -115,10 +115,10 @@ impl From<&Username> for DisplayName {
 pub struct About(Box<str>);
 
 impl About {
-    /// How many characters fit.
+    /// Maximum number of characters, as a reader counts them (extended grapheme clusters).
     pub const MAX: usize = 500;
 
-    /// Reads a description, which may be empty.
+    /// Parses a description, which may be empty.
     ///
     /// # Errors
     ///
@@ -130,10 +130,10 @@ impl About {
 
 text_type!(About);
 
-/// An email address, its domain in small letters, the rest as typed.
+/// Email address, with the domain in lower case and the rest as typed.
 ///
-/// Two that differ only in case are equal, and share their [`key`](Self::key): no provider in use tells them apart, and
-/// people don't type them the same way twice.
+/// Addresses that differ only in case are equal and share their [`key`](Self::key): no common provider distinguishes
+/// them, and people do not always type their address the same way.
 ///
 /// # Examples
 ///
@@ -150,13 +150,13 @@ text_type!(About);
 pub struct Email(Box<str>);
 
 impl Email {
-    /// How many bytes fit: what a mail server must take (RFC 5321, with its erratum 1690).
+    /// Maximum number of bytes: what a mail server must accept (RFC 5321, with its erratum 1690).
     pub const MAX_BYTES: usize = 254;
 
-    /// Reads an address.
+    /// Parses an email address.
     ///
-    /// The rule is that of HTML's email fields, with a dot required in the domain and letters of all scripts allowed;
-    /// the quoted and commented forms of RFC 5322 are not.
+    /// Follows the rule for HTML's email fields, but requires a dot in the domain and allows letters of all scripts.
+    /// The quoted and commented forms of RFC 5322 are refused.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl Email {
         }
     }
 
-    /// The address without its case: the same for every spelling of it.
+    /// Returns the address in lower case, by which addresses are compared and kept unique.
     #[must_use]
     pub fn key(&self) -> String {
         self.0.to_lowercase()
@@ -214,7 +214,9 @@ impl Hash for Email {
     }
 }
 
+/// Reports whether a text is a valid part before the `@`: atoms separated by dots, at most 64 characters.
 fn is_local_part(text: &str) -> bool {
+    // The characters that RFC 5322 calls `atext`, beside letters and digits.
     const ATOM: &str = "!#$%&'*+-/=?^_`{|}~";
     (1..=64).contains(&text.len())
         && text
@@ -222,14 +224,17 @@ fn is_local_part(text: &str) -> bool {
             .all(|atom| !atom.is_empty() && atom.chars().all(|c| c.is_alphanumeric() || ATOM.contains(c)))
 }
 
+/// Reports whether a text is a domain name with at least one dot.
 fn is_domain(text: &str) -> bool {
     text.contains('.') && text.split('.').all(is_label)
 }
 
+/// Reports whether a text is a part of a domain name.
 fn is_label(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && !text.starts_with('-')
         && !text.ends_with('-')
+        // Letters of all scripts, since internationalised domain names are accepted as typed.
         && text.chars().all(|c| c.is_alphanumeric() || c == '-')
 }
 

@@ -47,8 +47,8 @@ impl TypingTracker {
     pub(crate) fn on_input(&self, known: &KnownRoster, user_id: UserId, typing: Typing) {
         let now = self.runtime.clock.now();
         let input = match typing {
-            Typing::Goes => Input::Typed {
-                ends_at: now.plus(self.timeout),
+            Typing::Started => Input::Typed {
+                expires_at: now.plus(self.timeout),
             },
             Typing::Stopped => Input::Stopped,
         };

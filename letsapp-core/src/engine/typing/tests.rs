@@ -132,7 +132,7 @@ async fn who_types_every_key_is_told_of_once_in_three_seconds_until_they_stop() 
     let chat = Chat::with(group(&[ANA, BEN, CEM], 1));
     let mut told = Vec::new();
     for tenth in 0..80 {
-        chat.says(ANA, Typing::Goes).await.unwrap();
+        chat.says(ANA, Typing::Started).await.unwrap();
         let now = chat.pass(Duration::from_millis(100)).await;
         told.extend(now.into_iter().map(|(at, to, typing)| (tenth * 100 + at, to, typing)));
     }
@@ -151,7 +151,7 @@ async fn who_types_every_key_is_told_of_once_in_three_seconds_until_they_stop() 
 #[tokio::test(start_paused = true)]
 async fn it_ends_by_itself_when_nothing_more_is_heard() {
     let chat = Chat::with(direct());
-    chat.says(ANA, Typing::Goes).await.unwrap();
+    chat.says(ANA, Typing::Started).await.unwrap();
     let told = chat.pass(TIMEOUT * 2).await;
     assert_eq!(told[0], (0, vec![BEN], true));
     assert_eq!((told.len(), told[1].2), (2, false));
@@ -161,7 +161,7 @@ async fn it_ends_by_itself_when_nothing_more_is_heard() {
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_ends_it_without_a_word() {
     let chat = Chat::with(direct());
-    chat.says(ANA, Typing::Goes).await.unwrap();
+    chat.says(ANA, Typing::Started).await.unwrap();
     chat.tracker.sent(CHAT, ANA);
     assert_eq!(chat.pass(TIMEOUT * 2).await, [(0, vec![BEN], true)]);
     chat.tracker.sent(CHAT, BEN);
@@ -175,7 +175,7 @@ async fn what_is_sent_ends_it_without_a_word() {
 #[tokio::test(start_paused = true)]
 async fn who_stops_and_types_again_is_shown_when_it_is_not_too_soon() {
     let chat = Chat::with(direct());
-    for typing in [Typing::Goes, Typing::Stopped, Typing::Goes] {
+    for typing in [Typing::Started, Typing::Stopped, Typing::Started] {
         chat.says(ANA, typing).await.unwrap();
     }
     let told = chat.pass(INTERVAL + Duration::from_millis(500)).await;
@@ -186,12 +186,12 @@ async fn who_stops_and_types_again_is_shown_when_it_is_not_too_soon() {
 #[tokio::test(start_paused = true)]
 async fn only_members_type() {
     let chat = Chat::with(direct());
-    let former = chat.says(CEM, Typing::Goes).await;
+    let former = chat.says(CEM, Typing::Started).await;
     assert!(matches!(
         former,
         Err(ConversationError::Forbidden(Forbidden::NotAMember))
     ));
-    let stranger = chat.says(UserId::from_bytes([9; 16]), Typing::Goes).await;
+    let stranger = chat.says(UserId::from_bytes([9; 16]), Typing::Started).await;
     assert!(matches!(stranger, Err(ConversationError::NotFound)));
     assert_eq!(chat.pass(TIMEOUT).await, []);
 }
@@ -199,7 +199,7 @@ async fn only_members_type() {
 #[tokio::test(start_paused = true)]
 async fn what_is_told_later_goes_to_those_who_are_known_then() {
     let chat = Chat::with(direct());
-    chat.says(ANA, Typing::Goes).await.unwrap();
+    chat.says(ANA, Typing::Started).await.unwrap();
     assert_eq!(chat.pass(Duration::from_secs(1)).await.len(), 1);
     // A block was put up: what stands between them is read anew by whoever asks next, and nobody has.
     chat.rosters.forget(CHAT);
@@ -210,7 +210,7 @@ async fn what_is_told_later_goes_to_those_who_are_known_then() {
 async fn where_a_block_stands_between_it_reaches_nobody_and_is_no_failure() {
     for block in [ContactEdge::new(ANA, BEN), ContactEdge::new(BEN, ANA)] {
         let chat = Chat::behind(vec![block], direct());
-        chat.says(ANA, Typing::Goes).await.unwrap();
+        chat.says(ANA, Typing::Started).await.unwrap();
         chat.says(ANA, Typing::Stopped).await.unwrap();
         assert_eq!(chat.pass(TIMEOUT * 2).await, []);
     }

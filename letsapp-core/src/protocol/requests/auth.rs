@@ -1,4 +1,4 @@
-//! Signing up and in.
+//! Requests for registration, login and account management.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,77 +8,77 @@ use crate::domain::text::one_line;
 use crate::domain::user::{DisplayName, Email, Username};
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
 
-/// `POST /v1/auth/register`
+/// Body of `POST /v1/auth/register`: creates an account and signs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Register {
-    /// The name to sign in with and to be found by: 3–32 of `a-z 0-9 _ .`, compared case-insensitively.
+    /// Name to sign in with and to be found by: 3–32 of `a-z 0-9 _ .`, compared case-insensitively.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 3, max_length = 32))]
     pub username: Username,
-    /// 8–128 characters.
+    /// Password of 8–128 characters.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 8, max_length = 128))]
     pub password: Password,
-    /// What to show; the username where it is missing.
+    /// Name to show: one line of 1–64 characters. The username if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub display_name: Option<DisplayName>,
-    /// An address, told to nobody else.
+    /// Email address, visible only to the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub email: Option<Email>,
-    /// What to call the device that signs in.
+    /// Name of the device that signs in: one line of at most 100 characters, shown in the list of sessions.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 100))]
     pub device_name: Option<String>,
 }
 
-/// `POST /v1/auth/login`
+/// Body of `POST /v1/auth/login`: signs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Login {
-    /// The username, or the email.
+    /// Username or email address.
     pub username: String,
-    /// The password.
+    /// Password.
     #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128))]
     pub password: Password,
-    /// What to call the device that signs in.
+    /// Name of the device that signs in: one line of at most 100 characters, shown in the list of sessions.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 100))]
     pub device_name: Option<String>,
 }
 
-/// `POST /v1/auth/refresh`
+/// Body of `POST /v1/auth/refresh`: exchanges a refresh token for the next pair of tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Refresh {
-    /// The latest refresh token.
+    /// Refresh token received last.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub refresh_token: RefreshToken,
 }
 
-/// `POST /v1/auth/password`
+/// Body of `POST /v1/auth/password`: changes the password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangePassword {
-    /// The password so far.
+    /// Current password.
     #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128))]
     pub current_password: Password,
-    /// The password from now on: 8–128 characters.
+    /// New password of 8–128 characters.
     #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 8, max_length = 128))]
     pub new_password: Password,
 }
 
-/// `DELETE /v1/me`
+/// Body of `DELETE /v1/me`: deletes the account for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeleteAccount {
-    /// The password, to be sure that it is the one whose account it is.
+    /// Current password, as proof that the owner makes the request.
     #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128))]
     pub password: Password,
 }
 
 impl Register {
-    /// Asks for an account with nothing but what it takes.
+    /// Creates a registration with the required fields only.
     pub const fn new(username: Username, password: Password) -> Self {
         Self {
             username,
@@ -110,6 +110,7 @@ impl FromFields for Register {
 impl FromFields for Login {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let username = fields.required("username");
+        // Also accepts passwords that are too short for a new one, see `Password::presented`.
         let password = fields.required::<Presented>("password");
         let device_name = device_name(fields);
         Some(Self {
@@ -147,10 +148,10 @@ impl FromFields for DeleteAccount {
     }
 }
 
-/// The most characters that a device's name has.
-const DEVICE_NAME_MAX: usize = 100;
+/// Maximum number of characters in the name of a device.
+const MAX_DEVICE_NAME: usize = 100;
 
-/// What somebody calls a device: a line of at most 100 characters, trimmed; of none, it is not called anything.
+/// Name of a device: one line of at most 100 characters, trimmed; `None` if blank.
 struct DeviceName(Option<String>);
 
 impl Scalar for DeviceName {
@@ -159,11 +160,12 @@ impl Scalar for DeviceName {
         if name.trim().is_empty() {
             return Ok(Self(None));
         }
-        let name = one_line(name, DEVICE_NAME_MAX).map_err(Fault::Text)?;
+        let name = one_line(name, MAX_DEVICE_NAME).map_err(Fault::Text)?;
         Ok(Self(Some(name.to_owned())))
     }
 }
 
+/// Reads the optional name of a device; a blank name counts as none.
 fn device_name(fields: &mut Fields<'_>) -> Option<Option<String>> {
     let name = fields.optional::<DeviceName>("device_name")?;
     Some(name.and_then(|name| name.0))

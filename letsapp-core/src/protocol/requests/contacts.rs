@@ -1,15 +1,15 @@
-//! Listing people.
+//! Requests about contacts.
 
 use serde::Serialize;
 
 use crate::domain::contact::Alias;
 use crate::protocol::fields::{Fields, FromFields};
 
-/// `PUT /v1/contacts/{user_id}`
+/// Body of `PUT /v1/contacts/{user_id}`: adds a contact, or replaces its alias.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PutContact {
-    /// What to call them; without one, they are called as they call themselves.
+    /// Name for the contact, visible only to the caller: one line of 1–64 characters. Omitted or null for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub alias: Option<Alias>,

@@ -1,4 +1,4 @@
-//! Making and changing conversations.
+//! Requests to create and change conversations.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -12,86 +12,88 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::About;
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
 
-/// The most users that one request names: as many as a group holds.
+/// Maximum number of users in one request: as many as a group can have.
 pub(super) const USERS_MAX: usize = 1024;
 
-/// `POST /v1/conversations`
+/// Body of `POST /v1/conversations`: creates a group, or returns the direct conversation with a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum CreateConversation {
-    /// The one conversation with somebody.
+    /// The direct conversation with a user, created unless it exists.
     Direct {
-        /// With whom.
+        /// The other user.
         user_id: UserId,
     },
-    /// A group, with the caller as its owner.
+    /// A new group, owned by the caller.
     Group {
-        /// The client's choice of an id: a UUID of version 4 or 7.
+        /// Id of the group, chosen by the client: a UUID of version 4 or 7. Makes the request safe to retry. Assigned
+        /// by the server if omitted.
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<ConversationId>,
-        /// What it is called.
+        /// Title: one line of 1–100 characters.
         #[cfg_attr(feature = "openapi", schema(value_type = String))]
         title: Title,
-        /// What it is about.
+        /// Description of at most 500 characters.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
         about: Option<About>,
-        /// Who else is in from the start.
+        /// Initial members besides the caller.
         #[cfg_attr(feature = "openapi", schema(required = false))]
         member_ids: Vec<UserId>,
     },
 }
 
-/// `PATCH /v1/conversations/{id}`: what is missing stays as it is.
+/// Body of `PATCH /v1/conversations/{id}`: changes a group. Omitted fields are unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UpdateConversation {
-    /// What it is called.
+    /// New title: one line of 1–100 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub title: Option<Title>,
-    /// What it is about.
+    /// New description of at most 500 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub about: Option<About>,
-    /// Its picture; null takes it away.
+    /// New picture, as the id of an uploaded file; null removes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<MediaId>))]
     pub avatar_media_id: Option<Option<MediaId>>,
 }
 
-/// `PATCH /v1/conversations/{id}/me`: what is missing stays as it is.
+/// Body of `PATCH /v1/conversations/{id}/me`: changes the caller's preferences for a conversation. Omitted fields are
+/// unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UpdateMyConversation {
-    /// No notifications until then; null ends it.
+    /// End of the time without notifications; null unmutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Timestamp>))]
     pub muted_until: Option<Option<Timestamp>>,
-    /// Whether it is put away.
+    /// Whether the conversation is archived.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = bool, required = false))]
     pub archived: Option<bool>,
-    /// Whether it is kept on top.
+    /// Whether the conversation is pinned to the top of the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = bool, required = false))]
     pub pinned: Option<bool>,
 }
 
-/// `POST /v1/conversations/{id}/members`
+/// Body of `POST /v1/conversations/{id}/members`: adds members to a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AddMembers {
-    /// Who comes in.
+    /// Users to add, at most 1,024.
     pub user_ids: Vec<UserId>,
 }
 
-/// `PATCH /v1/conversations/{id}/members/{user_id}`
+/// Body of `PATCH /v1/conversations/{id}/members/{user_id}`: changes the role of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangeRole {
-    /// What they may do from now on; `owner` hands ownership over.
+    /// New role. `owner` transfers ownership: the caller becomes an admin.
     pub role: Role,
 }
 
@@ -99,7 +101,7 @@ impl FromFields for CreateConversation {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         match fields.required("kind") {
             None => {
-                // Whichever it is, what can be neither's is named as well.
+                // The kind is unknown, but fields that are invalid for both kinds are still listed.
                 fields.optional::<UserId>("user_id");
                 fields.client_id::<ConversationId>("id");
                 fields.optional::<Title>("title");

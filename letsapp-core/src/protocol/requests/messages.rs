@@ -1,4 +1,4 @@
-//! Sending and editing messages, and telling what was received.
+//! Requests to send and edit messages, and to report what was received.
 
 use std::borrow::Cow;
 
@@ -11,66 +11,68 @@ use crate::domain::member::Watermarks;
 use crate::domain::text::TextError;
 use crate::protocol::fields::{ClientId, Fault, Fields, FromFields};
 
-/// The most files that one message carries.
+/// Maximum number of files in one message. Bounds its size, since each file's metadata is stored with the message.
 const ATTACHMENTS_MAX: usize = 32;
 
-/// `POST /v1/conversations/{id}/messages`
+/// Body of `POST /v1/conversations/{id}/messages`: sends a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SendMessage {
-    /// The client's choice of an id: a UUID of version 4 or 7.
+    /// Id of the message, chosen by the client: a UUID of version 4 or 7. Makes the request safe to retry. Assigned by
+    /// the server if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<MessageId>,
-    /// The words: 1–4,096 characters, or none where there are attachments.
+    /// Text of 1–4,096 characters; may be empty if there are attachments.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub body: Body,
-    /// The message that it answers.
+    /// Seq of the message that this one answers, in the same conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Seq>,
-    /// Whether it is passed on from elsewhere.
+    /// Whether the message is forwarded from elsewhere.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub forwarded: bool,
-    /// The members that it names.
+    /// Ids of the mentioned members, at most 1,024.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub mentions: Vec<UserId>,
-    /// The files that it carries.
+    /// Ids of uploaded files, at most 32.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub attachments: Vec<MediaId>,
 }
 
-/// `PATCH /v1/conversations/{id}/messages/{seq}`
+/// Body of `PATCH /v1/conversations/{id}/messages/{seq}`: changes the text of the caller's message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EditMessage {
-    /// The words from now on.
+    /// New text of 1–4,096 characters.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub body: Body,
-    /// The members that it names from now on; who was named before and is not here is not mentioned any more.
+    /// Ids of the mentioned members from now on, at most 1,024; replaces the earlier ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub mentions: Vec<UserId>,
 }
 
-/// `POST /v1/conversations/{id}/receipts`: at least one of the two.
+/// Body of `POST /v1/conversations/{id}/receipts`: reports received and read messages. At least one of the fields is
+/// required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReceiptRequest {
-    /// All up to this one has been received.
+    /// Seq up to which all messages have been received.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivered: Option<Seq>,
-    /// All up to this one was read, and so received.
+    /// Seq up to which all messages have been read, and therefore received.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read: Option<Seq>,
 }
 
 impl SendMessage {
-    /// Makes the request to send some words.
+    /// Creates a request to send a text.
     ///
     /// # Errors
-    /// [`TextError`] when they break a rule of [`Body`].
+    /// Returns [`TextError`] if the text is not a valid [`Body`].
     pub fn text(body: impl Into<String>) -> Result<Self, TextError> {
         Ok(Self {
             id: None,
@@ -82,7 +84,7 @@ impl SendMessage {
         })
     }
 
-    /// Gives the message an id of one's own choice, so that sending it again never makes a second one.
+    /// Sets the id of the message, so that sending it again does not create a second one.
     #[must_use]
     pub fn with_id(self, id: MessageId) -> Self {
         Self { id: Some(id), ..self }
@@ -114,6 +116,8 @@ impl FromFields for SendMessage {
 
     fn quick(json: &str) -> Option<(Option<ConversationId>, Self)> {
         let sent: QuickSend<'_> = serde_json::from_str(json).ok()?;
+        // The same rules as in `from_fields`, without the names of the fields. Whatever fails here is read again there,
+        // for the errors.
         let usual = sent.id.is_none_or(|id| id.is_for_clients())
             && sent.mentions.len() <= USERS_MAX
             && sent.attachments.len() <= ATTACHMENTS_MAX;
@@ -171,7 +175,7 @@ impl From<ReceiptRequest> for Watermarks {
     }
 }
 
-/// Reads the words of a message, which may be empty unless they stand alone.
+/// Parses the body of a message, which may be empty unless `alone`, that is without attachments.
 fn words(text: String, alone: bool) -> Result<Body, TextError> {
     if alone {
         Body::parse(text)
@@ -180,7 +184,7 @@ fn words(text: String, alone: bool) -> Result<Body, TextError> {
     }
 }
 
-/// A send without a fault, as serde reads it in one pass.
+/// A request without errors to send a message, as serde reads it in one pass.
 #[derive(Deserialize)]
 struct QuickSend<'a> {
     conversation_id: Option<ConversationId>,
@@ -196,7 +200,7 @@ struct QuickSend<'a> {
     attachments: Vec<MediaId>,
 }
 
-/// A receipt without a fault, as serde reads it in one pass.
+/// A receipt without errors, as serde reads it in one pass.
 #[derive(Deserialize)]
 struct QuickReceipt {
     conversation_id: Option<ConversationId>,

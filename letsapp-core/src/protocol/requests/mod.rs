@@ -1,4 +1,4 @@
-//! What clients ask: one type per request body and socket operation, its fields already of the domain's types.
+//! Requests of clients: one type per request body and socket operation, with fields of domain types.
 //!
 //! Servers read them with [`FromFields`](crate::protocol::FromFields); clients write them with serde.
 

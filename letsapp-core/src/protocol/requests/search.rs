@@ -1,4 +1,4 @@
-//! Finding messages again.
+//! Requests to search for messages.
 
 use serde::Serialize;
 
@@ -8,30 +8,31 @@ use crate::domain::text::TextError;
 use crate::domain::timestamp::Timestamp;
 use crate::protocol::fields::{Fields, FromFields};
 
-/// `GET /v1/search`: the parameters of its address.
+/// Query parameters of `GET /v1/search`: searches the caller's messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SearchMessages {
-    /// The words, all of which must be there; the last one may be unfinished.
+    /// Search text of 1–256 characters. All words must be found; the last one may be the beginning of a word, unless
+    /// white space follows.
     pub q: SearchText,
-    /// Only in this conversation.
+    /// Conversation to search; all of the caller's conversations if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<ConversationId>,
-    /// Only what this one sent.
+    /// Sender of the messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<UserId>,
-    /// Only what was sent before this moment.
+    /// Time before which the messages were sent, exclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Timestamp>,
-    /// Only what was sent after this moment.
+    /// Time after which the messages were sent, exclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Timestamp>,
 }
 
 impl SearchMessages {
-    /// Makes the request to look for some words everywhere.
+    /// Creates a request to search all conversations for a text.
     ///
     /// # Errors
-    /// [`TextError`] when they break a rule of [`SearchText`].
+    /// Returns [`TextError`] if the text is not a valid [`SearchText`].
     pub fn text(q: impl Into<String>) -> Result<Self, TextError> {
         Ok(Self {
             q: SearchText::parse(q)?,

@@ -1,4 +1,4 @@
-//! Text that must not turn up in a log.
+//! Passwords and refresh tokens, which must not appear in logs.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::protocol::fields::{Fault, Scalar, text};
 
-/// A password as it was typed.
+/// A password, as entered.
 ///
 /// ```
 /// # use letsapp_core::protocol::requests::Password;
@@ -20,16 +20,16 @@ use crate::protocol::fields::{Fault, Scalar, text};
 pub struct Password(String);
 
 impl Password {
-    /// The fewest characters that a new password has.
+    /// Minimum number of characters of a new password.
     pub const MIN: usize = 8;
 
-    /// The most characters that a password has.
+    /// Maximum number of characters. Bounds the cost of hashing.
     pub const MAX: usize = 128;
 
-    /// Takes a new password.
+    /// Parses a new password.
     ///
     /// # Errors
-    /// [`Fault::TooShort`] or [`Fault::TooLong`] unless it has 8 to 128 characters.
+    /// Returns [`Fault::TooShort`] or [`Fault::TooLong`] unless it has 8 to 128 characters.
     pub fn parse(text: impl Into<String>) -> Result<Self, Fault> {
         let password = Self::presented(text)?;
         if password.0.chars().count() < Self::MIN {
@@ -38,10 +38,11 @@ impl Password {
         Ok(password)
     }
 
-    /// Takes a password that is to be compared with the right one, and so may be wrong in any way.
+    /// Accepts a password that will be compared with the right one. May be too short for a new password, since it is
+    /// not chosen here.
     ///
     /// # Errors
-    /// [`Fault::TooLong`] when it has more than 128 characters: not worth the hashing.
+    /// Returns [`Fault::TooLong`] if it has more than 128 characters, and so cannot be right.
     pub fn presented(text: impl Into<String>) -> Result<Self, Fault> {
         let text = text.into();
         if text.chars().nth(Self::MAX).is_some() {
@@ -50,24 +51,24 @@ impl Password {
         Ok(Self(text))
     }
 
-    /// Returns the password itself, for hashing.
+    /// Returns the password, for hashing.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// A refresh token as it was presented.
+/// A refresh token, as presented by a client.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct RefreshToken(String);
 
 impl RefreshToken {
-    /// Takes a token.
+    /// Wraps a token.
     pub fn new(token: impl Into<String>) -> Self {
         Self(token.into())
     }
 
-    /// Returns the token itself.
+    /// Returns the token.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -97,7 +98,7 @@ impl Scalar for RefreshToken {
     }
 }
 
-/// A password to be compared with the right one; see [`Password::presented`].
+/// A password that will be compared with the right one; see [`Password::presented`].
 pub(super) struct Presented(pub(super) Password);
 
 impl Scalar for Presented {

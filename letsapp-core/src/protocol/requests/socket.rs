@@ -1,4 +1,4 @@
-//! What the socket's operations carry: the same requests as over HTTP, beside what stands in an address there.
+//! Parameters of socket operations: the same requests as over HTTP, with the parts that HTTP has in the path.
 
 use serde::Serialize;
 
@@ -11,9 +11,9 @@ use crate::protocol::fields::{Fields, FromFields};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct InConversation<T> {
-    /// Which one.
+    /// Conversation that the request is about.
     pub conversation_id: ConversationId,
-    /// What about it.
+    /// Fields of the request.
     #[serde(flatten)]
     pub request: T,
 }
@@ -22,46 +22,47 @@ pub struct InConversation<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AtMessage<T> {
-    /// In which conversation.
+    /// Conversation to which the message belongs.
     pub conversation_id: ConversationId,
-    /// Which message.
+    /// Seq of the message.
     pub seq: Seq,
-    /// What about it.
+    /// Fields of the request.
     #[serde(flatten)]
     pub request: T,
 }
 
-/// No more than what is beside it.
+/// No further fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Nothing {}
 
-/// `message.react`
+/// Parameters of `message.react`: sets or removes the caller's reaction to a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct React {
-    /// With what.
+    /// Emoji to set, which replaces the caller's earlier reaction, or to remove.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub emoji: Emoji,
-    /// Whether to take it off.
+    /// Whether to remove the reaction with this emoji instead of setting it; false if omitted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "openapi", schema(required = false))]
     pub remove: bool,
 }
 
-/// `typing`
+/// Parameters of `typing`: reports whether the user is typing in a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SetTyping {
-    /// Whether one types; to be said again while it lasts, as often as one likes.
+    /// Whether the user is typing. Clients repeat `true` while typing goes on, before it expires after six seconds;
+    /// repeats may come at any rate.
     pub typing: bool,
 }
 
-/// `presence.watch`
+/// Parameters of `presence.watch`: returns the presence of users, and subscribes the socket to its changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WatchPresence {
-    /// Whom; at most 1,024, who are watched beside those named before. Of all, a socket watches the 1,024 that it named
+    /// Users to watch, at most 1,024, in addition to those named before. A socket watches the 1,024 users that it named
     /// last.
     pub user_ids: Vec<UserId>,
 }

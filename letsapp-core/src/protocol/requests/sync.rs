@@ -1,4 +1,4 @@
-//! Reading a [`SyncRequest`].
+//! Reading of a [`SyncRequest`].
 
 use crate::protocol::fields::{Fields, FromFields};
 use crate::protocol::sync::SyncRequest;

@@ -29,7 +29,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_violation_is_named() {
+fn every_invalid_field_is_listed() {
     assert_eq!(
         faults::<SendMessage>(&json!({"id": V5, "reply_to": -1, "forwarded": "no", "mentions": [V4, 7, "x"]})),
         pairs(&[
@@ -154,7 +154,7 @@ fn ids_of_versions_4_and_7_are_the_clients_to_choose() {
 }
 
 #[test]
-fn the_quick_way_reads_the_same_as_the_slow_one() {
+fn the_fast_path_reads_the_same_as_the_slow_one() {
     let sends = [
         json!({"conversation_id": V4, "body": "hi"}),
         json!({"conversation_id": V4, "id": V7, "body": "a \"quoted\" word\n", "reply_to": 3, "forwarded": true,
@@ -170,7 +170,7 @@ fn the_quick_way_reads_the_same_as_the_slow_one() {
 }
 
 #[test]
-fn what_the_quick_way_refuses_the_slow_one_names() {
+fn errors_on_the_fast_path_are_listed_by_the_slow_one() {
     let Err(Unreadable::Invalid(faults)) = InConversation::<SendMessage>::parse_json(r#"{"body": 1}"#) else {
         panic!("it is at fault");
     };
@@ -184,7 +184,7 @@ fn what_the_quick_way_refuses_the_slow_one_names() {
 }
 
 #[test]
-fn null_takes_away_and_missing_leaves_alone() {
+fn null_removes_and_missing_leaves_unchanged() {
     let patch = ProfilePatch::from(UpdateMe::parse(&json!({"email": null})).unwrap());
     assert_eq!(patch.email, Some(None));
     assert_eq!(patch.avatar_media_id, None);
@@ -199,7 +199,7 @@ fn null_takes_away_and_missing_leaves_alone() {
 }
 
 #[test]
-fn a_receipt_says_at_least_one_thing_and_read_implies_delivered() {
+fn a_receipt_has_at_least_one_field_and_read_implies_delivered() {
     assert_eq!(faults::<ReceiptRequest>(&json!({})), pairs(&[("read", "required")]));
     let request = ReceiptRequest::parse(&json!({"read": 9, "delivered": 4})).unwrap();
     assert_eq!(
@@ -242,7 +242,7 @@ fn a_new_password_has_8_to_128_characters_and_a_presented_one_may_be_wrong() {
 }
 
 #[test]
-fn what_a_client_writes_a_server_reads() {
+fn servers_read_the_requests_that_clients_write() {
     let create = CreateConversation::parse(&json!({"kind": "group", "title": "Tea", "member_ids": [V4]})).unwrap();
     assert_eq!(
         CreateConversation::parse(&serde_json::to_value(&create).unwrap()),

@@ -1,4 +1,4 @@
-//! Changing one's own profile.
+//! Requests to change the caller's own profile.
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -7,41 +7,41 @@ use crate::domain::id::MediaId;
 use crate::domain::user::{About, Audience, DisplayName, Email, ProfilePatch};
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
 
-/// `PATCH /v1/me`: what is missing stays as it is.
+/// Body of `PATCH /v1/me`: changes the caller's profile. Omitted fields are unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UpdateMe {
-    /// What to show.
+    /// New name to show: one line of 1–64 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub display_name: Option<DisplayName>,
-    /// A few words about oneself.
+    /// New self-description of at most 500 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub about: Option<About>,
-    /// An address; null takes it away.
+    /// New email address; null removes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub email: Option<Option<Email>>,
-    /// The picture; null takes it away.
+    /// New profile picture, as the id of an uploaded file; null removes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<MediaId>))]
     pub avatar_media_id: Option<Option<MediaId>>,
-    /// Privacy settings.
+    /// Changes to the privacy settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = SettingsPatch, required = false))]
     pub settings: Option<SettingsPatch>,
 }
 
-/// Changes of privacy settings: what is missing stays as it is.
+/// Changes to the privacy settings: omitted fields are unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettingsPatch {
-    /// Who sees last seen and online: `everyone`, `contacts` or `nobody`.
+    /// Audience of the online status and the time of the last connection: `everyone`, `contacts` or `nobody`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "word")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub last_seen: Option<Audience>,
-    /// Whether others are told what one has read.
+    /// Whether others see how far the user has read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = bool, required = false))]
     pub read_receipts: Option<bool>,
@@ -95,6 +95,7 @@ impl Scalar for Audience {
     }
 }
 
+/// Serialises an audience as its word.
 #[expect(clippy::ref_option, reason = "the shape that serde asks for")]
 fn word<S: Serializer>(audience: &Option<Audience>, serializer: S) -> Result<S::Ok, S::Error> {
     audience.map(Audience::as_str).serialize(serializer)

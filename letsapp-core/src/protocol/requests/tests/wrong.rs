@@ -1,8 +1,8 @@
-//! Every request with everything wrong.
+//! Requests in which every field is invalid.
 
 use super::*;
 
-/// Reads a request in which everything is wrong, and returns the fields that are named.
+/// Name of a request, function that reads it and returns the errors, invalid JSON, and the expected errors.
 type Wrong = (
     &'static str,
     fn(&Value) -> Vec<(String, String)>,
@@ -11,7 +11,7 @@ type Wrong = (
 );
 
 #[test]
-fn every_request_names_everything_that_is_wrong_with_it_at_once() {
+fn every_request_lists_all_invalid_fields_at_once() {
     let long = "x".repeat(5_000);
     let table: &[Wrong] = &[
         (
