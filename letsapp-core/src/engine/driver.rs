@@ -24,10 +24,10 @@ pub(crate) trait Timed: Send + Sync {
 pub(crate) struct DriverWaker(Arc<Notify>);
 
 /// The driver sleeps no longer than this: a clock that was set, or moved by hand, is not the one that it sleeps by.
-const LONGEST: Duration = Duration::from_secs(1);
+const MAX_SLEEP: Duration = Duration::from_secs(1);
 
 /// And no shorter, so that deadlines which lie close together are one awakening.
-const SHORTEST: Duration = Duration::from_millis(5);
+const MIN_SLEEP: Duration = Duration::from_millis(5);
 
 impl DriverWaker {
     /// Wakes the driver.
@@ -50,7 +50,7 @@ pub(crate) fn start(clock: Arc<dyn Clock>, waker: DriverWaker, timed: Vec<Arc<dy
             match next {
                 None => rung.await,
                 Some(deadline) => {
-                    let pause = deadline.since(now).clamp(SHORTEST, LONGEST);
+                    let pause = deadline.since(now).clamp(MIN_SLEEP, MAX_SLEEP);
                     let _elapsed = tokio::time::timeout(pause, rung).await;
                 }
             }
@@ -64,7 +64,7 @@ async fn elapse(timed: &dyn Timed, now: Timestamp) -> Option<Timestamp> {
         Ok(deadline) => deadline,
         Err(Panic(panic)) => {
             tracing::error!(panic, "a fault where a deadline was to be met; it is tried again");
-            Some(now.plus(LONGEST))
+            Some(now.plus(MAX_SLEEP))
         }
     }
 }

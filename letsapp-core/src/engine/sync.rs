@@ -15,14 +15,14 @@ use crate::protocol;
 use crate::protocol::SyncRequest;
 
 /// The most changes of one conversation that a sync lists; with more, its history is to be read anew.
-const CHANGES: usize = 1_000;
+const MAX_CHANGES_PER_CONVERSATION: usize = 1_000;
 
 /// The most changes that one answer lists; with more, the client asks again.
-const CHANGES_IN_ALL: usize = 5_000;
+const MAX_CHANGES_PER_ANSWER: usize = 5_000;
 
 /// Where several servers share a store, what one of them dated up to this long before it was stored is not missed, nor
 /// what a clock that is this far behind has dated.
-const OVERLAP: Duration = Duration::from_secs(10);
+const SHARED_STORE_OVERLAP: Duration = Duration::from_secs(10);
 
 /// The stores that a sync reads.
 pub(crate) struct Syncing<'a> {
@@ -50,7 +50,7 @@ impl Syncing<'_> {
         heads.extend(self.heads(new.collect()).await?);
         let since = request.since.map(|since| {
             if self.stores.shared {
-                since.minus(OVERLAP)
+                since.minus(SHARED_STORE_OVERLAP)
             } else {
                 since
             }
@@ -108,7 +108,7 @@ impl Syncing<'_> {
         head: Head,
         answer: &mut protocol::Sync,
     ) -> Result<Rev, ConversationError> {
-        if answer.changes.len() >= CHANGES_IN_ALL {
+        if answer.changes.len() >= MAX_CHANGES_PER_ANSWER {
             answer.more = true;
             return Ok(held);
         }
@@ -116,7 +116,7 @@ impl Syncing<'_> {
         let mut changes = self
             .stores
             .messages
-            .changes(id, &member.windows, held, CHANGES + 1)
+            .changes(id, &member.windows, held, MAX_CHANGES_PER_CONVERSATION + 1)
             .await?;
         let listed = changes.len();
         if member.is_in()
@@ -125,7 +125,7 @@ impl Syncing<'_> {
             // Membership may have ended before these were sent; the next sync tells.
             changes.truncate(newer);
         }
-        if listed > CHANGES {
+        if listed > MAX_CHANGES_PER_CONVERSATION {
             answer.reset.push(id);
             return Ok(head.rev);
         }

@@ -8,7 +8,7 @@ use crate::domain::id::{ConversationId, Seq};
 use crate::domain::message::Message;
 use crate::engine::commit::command::{Command, CommitReply, QueuedSubmission};
 use crate::engine::commit::decide::{Decision, decide};
-use crate::engine::rosters::{KnownRoster, Moment};
+use crate::engine::rosters::{CachedRoster, Moment};
 use crate::ports::{Change, TermsChange};
 
 /// What is to be committed in one round.
@@ -35,7 +35,7 @@ pub(super) struct Waiting {
 
 /// What submissions are decided on.
 pub(super) struct Known {
-    pub(super) rosters: HashMap<ConversationId, Arc<KnownRoster>>,
+    pub(super) rosters: HashMap<ConversationId, Arc<CachedRoster>>,
     pub(super) messages: HashMap<(ConversationId, Seq), Message>,
     /// When this round began to read.
     pub(super) since: Moment,

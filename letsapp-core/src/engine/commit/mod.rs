@@ -32,10 +32,10 @@ use crate::engine::panics::{Panic, catch_panic};
 use crate::ports::RepositoryError;
 
 /// The most changes that a lane commits at once.
-const BATCH: usize = 512;
+const MAX_BATCH_CHANGES: usize = 512;
 
 /// The most submissions that wait for a lane: a store that takes no more must not fill the memory.
-const WAITING: usize = 16_384;
+const LANE_CAPACITY: usize = 16_384;
 
 /// All lanes of a store.
 pub(crate) struct Lanes {
@@ -59,7 +59,7 @@ impl Lanes {
         let turn = Arc::new(turn);
         let (mut inboxes, mut tasks) = (Vec::new(), Vec::new());
         for _ in 0..turn.messages.lanes().max(1) {
-            let (inbox, waiting) = mpsc::channel(WAITING);
+            let (inbox, waiting) = mpsc::channel(LANE_CAPACITY);
             inboxes.push(inbox);
             tasks.push(tokio::spawn(run(Arc::clone(&turn), waiting)));
         }
@@ -129,14 +129,14 @@ impl Lanes {
 
 /// Takes turns until nobody can submission any more. What has to be decided again goes before what came since.
 async fn run(turn: Arc<Turn>, mut inbox: mpsc::Receiver<QueuedSubmission>) {
-    let mut waiting = Vec::with_capacity(BATCH);
+    let mut waiting = Vec::with_capacity(MAX_BATCH_CHANGES);
     loop {
         if waiting.is_empty() {
-            if inbox.recv_many(&mut waiting, BATCH).await == 0 {
+            if inbox.recv_many(&mut waiting, MAX_BATCH_CHANGES).await == 0 {
                 return;
             }
         } else {
-            while waiting.len() < BATCH
+            while waiting.len() < MAX_BATCH_CHANGES
                 && let Ok(submission) = inbox.try_recv()
             {
                 waiting.push(submission);

@@ -7,7 +7,7 @@ use crate::domain::id::{ConversationId, Rev, UserId};
 use crate::domain::message::{Content, Message, Position, SystemEvent};
 use crate::domain::role::Role;
 use crate::engine::events::{EncodedEvent, ExcludedConnection};
-use crate::engine::rosters::{KnownRoster, Rosters};
+use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::engine::views::Views;
 use crate::ports::{Audience, Envelope, EventBus, RepositoryError};
 use crate::protocol;
@@ -19,7 +19,7 @@ pub(super) struct Publication {
     conversation_id: ConversationId,
     rev: Rev,
     /// The roster that it was decided on; of a change of membership, the one before.
-    known: Option<Arc<KnownRoster>>,
+    known: Option<Arc<CachedRoster>>,
     /// Who learns of it by a reply.
     pub(super) excluded: ExcludedConnection,
 }
@@ -44,7 +44,7 @@ pub(super) enum Update {
 
 impl Publication {
     /// Makes what tells of a change where it landed.
-    pub(super) fn new(message: Arc<Message>, at: Position, kind: UpdateKind, known: Option<&Arc<KnownRoster>>) -> Self {
+    pub(super) fn new(message: Arc<Message>, at: Position, kind: UpdateKind, known: Option<&Arc<CachedRoster>>) -> Self {
         let landed = |message: Arc<Message>| Arc::new(Arc::unwrap_or_clone(message).at(at));
         Self {
             conversation_id: message.conversation_id,
@@ -67,10 +67,10 @@ impl Publication {
     }
 
     /// Addresses an event to all who are in and were not told yet.
-    fn to_everyone(&self, known: &KnownRoster, event: Arc<EncodedEvent>) -> Envelope {
+    fn to_everyone(&self, known: &CachedRoster, event: Arc<EncodedEvent>) -> Envelope {
         Envelope {
             audience: Audience::Users {
-                ids: Arc::clone(&known.everyone),
+                ids: Arc::clone(&known.member_ids),
                 except: self.excluded.except(),
             },
             payload: event,
@@ -155,7 +155,7 @@ impl Publisher {
         )
         .await?;
         // Those who were in when it was decided, whatever has come of them since, and those whom it brings in.
-        let before = publication.known.as_ref().map_or(&[][..], |known| &known.everyone);
+        let before = publication.known.as_ref().map_or(&[][..], |known| &known.member_ids);
         let newcomers = recipients.newcomers.iter().filter(|user_id| !before.contains(user_id));
         let audience: Vec<_> = before.iter().chain(newcomers).copied().collect();
         let created = Event::MessageCreated(protocol::Message::from(message));
@@ -193,7 +193,7 @@ impl Publisher {
         let mut audience = publication
             .known
             .as_ref()
-            .map_or_else(Vec::new, |known| known.everyone.to_vec());
+            .map_or_else(Vec::new, |known| known.member_ids.to_vec());
         if let Content::System(SystemEvent::GroupCreated { user_ids } | SystemEvent::MembersAdded { user_ids }) =
             &message.content
         {

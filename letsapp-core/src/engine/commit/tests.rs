@@ -465,8 +465,8 @@ async fn closing_carries_out_what_was_taken_and_takes_no_more() {
 
 #[tokio::test]
 async fn what_is_too_much_to_wait_is_refused_at_once() {
-    let bench = bench(|_| direct(), |n, changes| committed(changes, (n * BATCH) as u64 + 1));
-    let taken: Vec<_> = (0..WAITING).map(|n| bench.send(n as u64)).collect();
+    let bench = bench(|_| direct(), |n, changes| committed(changes, (n * MAX_BATCH_CHANGES) as u64 + 1));
+    let taken: Vec<_> = (0..LANE_CAPACITY).map(|n| bench.send(n as u64)).collect();
     assert!(is_unavailable(&bench.send(0).await));
     for (n, done) in (1..).zip(join_all(taken).await) {
         assert_eq!(seq(&done), n);

@@ -25,7 +25,7 @@ pub(crate) struct Turn {
 }
 
 /// How often a submission is decided anew because other servers changed what it was decided on.
-const ATTEMPTS: u32 = 32;
+const MAX_ATTEMPTS: u32 = 32;
 
 impl Turn {
     /// Decides, commits, replies and publishes once; returns the submissions that have to be decided again, in order.
@@ -120,7 +120,7 @@ impl Turn {
             match &results[place] {
                 Resolution::Outdated => {
                     submission.attempts += 1;
-                    if submission.attempts < ATTEMPTS {
+                    if submission.attempts < MAX_ATTEMPTS {
                         again_first.push(submission);
                     } else {
                         let busy = RepositoryError::unavailable("the conversation is too busy");

@@ -40,7 +40,7 @@ pub struct EncodedEvent {
 }
 
 /// Room for most events, so that a frame does not move while it is written.
-const FRAME: usize = 768;
+const FRAME_CAPACITY: usize = 768;
 
 impl EncodedEvent {
     /// Shares an event.
@@ -74,7 +74,7 @@ impl EncodedEvent {
 impl Payload for EncodedEvent {
     fn frame(&self) -> &Bytes {
         self.frame.get_or_init(|| {
-            let mut frame = Vec::with_capacity(FRAME);
+            let mut frame = Vec::with_capacity(FRAME_CAPACITY);
             serde_json::to_writer(&mut frame, &self.event).expect("events are plain data");
             frame.into()
         })

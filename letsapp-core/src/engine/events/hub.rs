@@ -31,11 +31,11 @@ pub struct Hub {
 const SHARDS: usize = 16;
 
 /// What waits for a connection at most, unless told otherwise.
-const DEFAULT_CAPACITY: usize = 1024 * 1024;
+const DEFAULT_OUTBOX_BYTES: usize = 1024 * 1024;
 
 impl Default for Hub {
     fn default() -> Self {
-        Self::with_capacity(DEFAULT_CAPACITY)
+        Self::with_capacity(DEFAULT_OUTBOX_BYTES)
     }
 }
 

@@ -10,28 +10,28 @@ use crate::engine::panics::{Panic, catch_panic};
 use crate::ports::RepositoryError;
 
 /// How often it is looked whether there is something left over.
-const INTERVAL: Duration = Duration::from_secs(10);
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(10);
 
 /// After failures the pauses grow, to so many intervals at most.
-const LONGEST_PAUSE: u32 = 32;
+const MAX_PAUSE_INTERVALS: u32 = 32;
 
 /// An account that was erased this long ago is looked at once more, and then is done with. Whatever was under way when
 /// it was erased has ended by then, on servers too that believed in its sessions for a few seconds more: a group that
 /// it was just brought into, say.
-const ACCOUNT_SETTLES: Duration = Duration::from_secs(30);
+const ACCOUNT_SETTLE_TIME: Duration = Duration::from_secs(30);
 
 /// Of a group that was deleted this long ago no server believes any more that it stands where it stood.
-const GROUP_SETTLES: Duration = Duration::from_secs(300);
+const GROUP_SETTLE_TIME: Duration = Duration::from_secs(300);
 
 /// How many accounts and groups are taken up in one round.
-const PAGE: usize = 100;
+const MAX_PER_ROUND: usize = 100;
 
 /// How much of a group is removed in one step.
-const PART: usize = 500;
+const PURGE_BATCH: usize = 500;
 
 /// Finishes what is left over, now and whenever there is something, until it is aborted; which does no harm.
 pub(crate) async fn finish(engine: Arc<Engine>) {
-    let mut tick = tokio::time::interval(INTERVAL);
+    let mut tick = tokio::time::interval(CLEANUP_INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut pauses = Pauses::default();
     loop {
@@ -57,13 +57,13 @@ pub(crate) async fn finish(engine: Arc<Engine>) {
 pub(crate) async fn round(engine: &Engine) -> Result<(), RepositoryError> {
     let now = engine.runtime.clock.now();
     let mut outcome = Ok(());
-    for user_id in engine.stores.users.erasing(now.minus(ACCOUNT_SETTLES), PAGE).await? {
+    for user_id in engine.stores.users.erasing(now.minus(ACCOUNT_SETTLE_TIME), MAX_PER_ROUND).await? {
         outcome = finish_account(engine, user_id).await.and(outcome);
     }
     for id in engine
         .stores
         .conversations
-        .deleted(now.minus(GROUP_SETTLES), PAGE)
+        .deleted(now.minus(GROUP_SETTLE_TIME), MAX_PER_ROUND)
         .await?
     {
         outcome = purge(engine, id).await.and(outcome);
@@ -77,7 +77,7 @@ async fn finish_account(engine: &Engine, user_id: UserId) -> Result<(), Reposito
 }
 
 async fn purge(engine: &Engine, id: ConversationId) -> Result<(), RepositoryError> {
-    while !engine.stores.conversations.purge(id, PART).await? {}
+    while !engine.stores.conversations.purge(id, PURGE_BATCH).await? {}
     Ok(())
 }
 
@@ -99,7 +99,7 @@ impl Pauses {
     }
 
     fn lengthen(&mut self) {
-        self.length = (2 * self.length).clamp(1, LONGEST_PAUSE);
+        self.length = (2 * self.length).clamp(1, MAX_PAUSE_INTERVALS);
         self.left = self.length;
     }
 }

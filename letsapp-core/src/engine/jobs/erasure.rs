@@ -10,7 +10,7 @@ use crate::ports::{Envelope, RepositoryError, Revoke};
 use crate::protocol::Event;
 
 /// How many conversations are taken up at once.
-const AT_ONCE: usize = 64;
+const CONVERSATION_BATCH: usize = 64;
 
 /// Carries out all that follows from erasing an account: the steps, in order. Each leaves what was done before as it is.
 pub(crate) async fn carry_out(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
@@ -44,7 +44,7 @@ async fn leave_groups(engine: &Engine, user_id: UserId) -> Result<(), Repository
     let mut members = engine.stores.conversations.memberships(user_id).await?;
     members.retain(Member::is_in);
     let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
-    for part in ids.chunks(AT_ONCE) {
+    for part in ids.chunks(CONVERSATION_BATCH) {
         let mut groups = engine.stores.conversations.find(part).await?;
         groups.retain(|conversation| conversation.kind == Kind::Group);
         let leaving: Vec<_> = groups
@@ -87,7 +87,7 @@ async fn tell_peers(engine: &Engine, user_id: UserId) -> Result<(), RepositoryEr
     // Those of which this was not done yet. A receipt under way moves the date too, but takes away nothing that was set.
     members.retain(|member| member.changed_at <= deleted_at || member.preferences != Preferences::default());
     let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
-    for part in ids.chunks(AT_ONCE) {
+    for part in ids.chunks(CONVERSATION_BATCH) {
         let conversations = engine.stores.conversations.find(part).await?;
         let peers = conversations
             .iter()

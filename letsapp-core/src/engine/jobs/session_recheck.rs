@@ -8,11 +8,11 @@ use crate::engine::events::Hub;
 use crate::engine::sessions::Sessions;
 
 /// How often the sessions of all who are connected are looked up: one that was ended elsewhere stops within this.
-const RECHECK: Duration = Duration::from_secs(5);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Ends, every few seconds, the connections whose sessions were ended elsewhere.
 pub(crate) async fn recheck(sessions: Arc<Sessions>, hub: Arc<Hub>) {
-    let mut tick = tokio::time::interval(RECHECK);
+    let mut tick = tokio::time::interval(RECHECK_INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;

@@ -17,7 +17,7 @@ pub(super) trait State: Copy + Default {
 /// States by key; a key that is not known has the default one.
 ///
 /// A look at one takes the lock of a shard, and no memory where the key is known. There are at most
-/// `2 * SHARDS * CAPACITY` states: beyond that, those are forgotten that were not looked at for the longest time, so that
+/// `2 * SHARDS * SHARD_CAPACITY` states: beyond that, those are forgotten that were not looked at for the longest time, so that
 /// an attack from more addresses than that costs its own effect and not our memory.
 pub(super) struct Keyed<K, S> {
     shards: Vec<Mutex<Cache<K, S>>>,
@@ -30,15 +30,15 @@ pub(super) struct Keyed<K, S> {
 const SHARDS: usize = 16;
 
 /// What a shard holds, twice over.
-const CAPACITY: usize = 4_096;
+const SHARD_CAPACITY: usize = 4_096;
 
 /// Milliseconds from the sweeping of one shard to that of the next.
-const SWEEP: i64 = 1_000;
+const SWEEP_INTERVAL_MILLIS: i64 = 1_000;
 
 impl<K: Eq + Hash + Clone, S: State> Keyed<K, S> {
     pub(super) fn new() -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::new(Cache::new(CAPACITY))).collect(),
+            shards: (0..SHARDS).map(|_| Mutex::new(Cache::new(SHARD_CAPACITY))).collect(),
             hasher: RandomState::new(),
             next_sweep: AtomicI64::new(i64::MIN),
             swept: AtomicUsize::new(0),
@@ -63,9 +63,9 @@ impl<K: Eq + Hash + Clone, S: State> Keyed<K, S> {
     fn sweep_in_turn(&self, now: Timestamp) {
         let (now, due) = (now.as_millis(), self.next_sweep.load(Ordering::Relaxed));
         // A clock that was set back must not put it off.
-        let waits = now < due && due.saturating_sub(now) <= SWEEP;
+        let waits = now < due && due.saturating_sub(now) <= SWEEP_INTERVAL_MILLIS;
         let mine = || {
-            let next = now.saturating_add(SWEEP);
+            let next = now.saturating_add(SWEEP_INTERVAL_MILLIS);
             let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
             self.next_sweep.compare_exchange(due, next, success, failure).is_ok()
         };
@@ -119,8 +119,8 @@ mod tests {
             ask(&keyed, address, now);
         }
         let (held, room) = (keyed.count(Cache::len), keyed.count(Cache::room));
-        assert!(held <= 2 * SHARDS * CAPACITY, "{held} are held");
-        assert!(room <= 8 * SHARDS * CAPACITY, "there is room for {room}");
+        assert!(held <= 2 * SHARDS * SHARD_CAPACITY, "{held} are held");
+        assert!(room <= 8 * SHARDS * SHARD_CAPACITY, "there is room for {room}");
         // Their minute passes, and then as much time as it takes to sweep each shard.
         now = now.plus(Duration::from_secs(60));
         for second in 0..SHARDS {

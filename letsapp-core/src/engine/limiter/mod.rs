@@ -92,7 +92,7 @@ pub enum Proof {
 struct Visit(Option<Timestamp>);
 
 /// How long an address stays familiar.
-const FAMILIAR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const FAMILIAR_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl Limiter {
     /// Makes one that goes by a table, and has seen nobody.
@@ -211,7 +211,7 @@ impl Account {
 
 impl State for Visit {
     fn is_over(self, now: Timestamp) -> bool {
-        self.0.is_none_or(|at| now.since(at) >= FAMILIAR)
+        self.0.is_none_or(|at| now.since(at) >= FAMILIAR_TTL)
     }
 }
 

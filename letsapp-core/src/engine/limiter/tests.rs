@@ -108,7 +108,7 @@ fn strangers_keep_nobody_from_where_they_always_sign_in() {
         "that it was they makes up for no stranger"
     );
     assert_eq!(fail(&limiter, ana, home), 5, "at home, too, guesses are counted");
-    clock.advance(FAMILIAR);
+    clock.advance(FAMILIAR_TTL);
     for last in 1..=50 {
         fail(&limiter, ana, client(last));
     }

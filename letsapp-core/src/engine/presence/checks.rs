@@ -16,13 +16,13 @@ use crate::ports::{Envelope, RepositoryError};
 use crate::protocol::Event;
 
 /// How many contacts of one user are watched: the first by id.
-const CONTACTS: usize = 4_096;
+const MAX_WATCHED_CONTACTS: usize = 4_096;
 
 /// How many are asked about in one go.
-const BATCH: usize = 1_000;
+const STORE_BATCH: usize = 1_000;
 
 /// How long to wait for a store that did not answer.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether somebody is on a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,31 +45,31 @@ pub(crate) struct Sights {
 impl PresenceRegistry {
     /// Takes note that a user shows what they are to others than before.
     pub(crate) fn settings_changed(&self, user_id: UserId) {
-        let mut here = self.lock();
-        let pairs = here.watchers.pairs_of(user_id);
-        self.inquire(&mut here, pairs);
+        let mut state = self.lock();
+        let pairs = state.watchers.pairs_of(user_id);
+        self.inquire(&mut state, pairs);
     }
 
     /// Takes note that a contact was put on a list, or taken off it.
     pub(crate) fn contact_changed(&self, owner_id: UserId, user_id: UserId, listing: Listing) {
-        let mut here = self.lock();
+        let mut state = self.lock();
         let theirs = ViewerPair {
             viewer: owner_id,
             user_id,
         };
         let mut pairs = Vec::new();
-        if let Some(person) = here.person(owner_id) {
+        if let Some(person) = state.person(owner_id) {
             match (&mut person.contacts, listing) {
                 (Contacts::Unread, _) | (Contacts::Watched(_), Listing::Unknown) => {}
                 (Contacts::Reading { outdated, .. }, _) => *outdated = true,
                 (Contacts::Watched(listed), Listing::Listed) => {
-                    if listed.len() < CONTACTS && listed.insert(user_id) {
-                        pairs = here.watch_listed(owner_id, [user_id]);
+                    if listed.len() < MAX_WATCHED_CONTACTS && listed.insert(user_id) {
+                        pairs = state.watch_listed(owner_id, [user_id]);
                     }
                 }
                 (Contacts::Watched(listed), Listing::Unlisted) => {
                     if listed.remove(&user_id) {
-                        here.watchers.remove(theirs, Cause::Listed);
+                        state.watchers.remove(theirs, Cause::Listed);
                     }
                 }
             }
@@ -79,20 +79,20 @@ impl PresenceRegistry {
             viewer: user_id,
             user_id: owner_id,
         });
-        self.inquire(&mut here, pairs);
+        self.inquire(&mut state, pairs);
     }
 
     /// Takes note that a block between two users was put up or taken down.
     pub(crate) fn block_changed(&self, one: UserId, other: UserId) {
-        let mut here = self.lock();
+        let mut state = self.lock();
         let pair = |viewer, user_id| ViewerPair { viewer, user_id };
-        self.inquire(&mut here, vec![pair(one, other), pair(other, one)]);
+        self.inquire(&mut state, vec![pair(one, other), pair(other, one)]);
     }
 
     /// Begins to read whom somebody lists, unless that is known or being done.
-    pub(crate) fn begin_to_read_contacts(&self, here: &mut RegistryState, viewer: UserId) {
-        let reading = ContactsRead(here.last_reading.0 + 1);
-        let Some(person) = here.person(viewer) else { return };
+    pub(crate) fn begin_to_read_contacts(&self, state: &mut RegistryState, viewer: UserId) {
+        let reading = ContactsRead(state.last_reading.0 + 1);
+        let Some(person) = state.person(viewer) else { return };
         if !matches!(person.contacts, Contacts::Unread) {
             return;
         }
@@ -100,7 +100,7 @@ impl PresenceRegistry {
             reading,
             outdated: false,
         };
-        here.last_reading = reading;
+        state.last_reading = reading;
         if let Some(registry) = self.me.upgrade() {
             self.tasks.spawn(registry.read_contacts(viewer, reading));
         }
@@ -120,8 +120,8 @@ impl PresenceRegistry {
                 }
             };
             let (pairs, check) = {
-                let mut here = self.lock();
-                let Some(person) = here.person(viewer) else { return };
+                let mut state = self.lock();
+                let Some(person) = state.person(viewer) else { return };
                 match &mut person.contacts {
                     Contacts::Reading {
                         reading: latest,
@@ -134,8 +134,8 @@ impl PresenceRegistry {
                     _ => return,
                 }
                 person.contacts = Contacts::Watched(listed.iter().copied().collect());
-                let pairs = here.watch_listed(viewer, listed);
-                let check = here.watchers.doubt(&pairs);
+                let pairs = state.watch_listed(viewer, listed);
+                let check = state.watchers.doubt(&pairs);
                 (pairs, check)
             };
             self.resolve(&pairs, check).await;
@@ -151,32 +151,32 @@ impl PresenceRegistry {
 
     /// Tells whether somebody still waits for this reading of their contacts.
     fn is_awaited(&self, viewer: UserId, reading: ContactsRead) -> bool {
-        let mut here = self.lock();
-        let contacts = here.person(viewer).map(|person| &person.contacts);
+        let mut state = self.lock();
+        let contacts = state.person(viewer).map(|person| &person.contacts);
         matches!(contacts, Some(Contacts::Reading { reading: latest, .. }) if *latest == reading)
     }
 
     async fn contacts_of(&self, owner_id: UserId) -> Result<Vec<UserId>, RepositoryError> {
         let mut listed: Vec<UserId> = Vec::new();
         loop {
-            let part = self.stores.contacts.contacts(owner_id, listed.last().copied(), BATCH);
+            let part = self.stores.contacts.contacts(owner_id, listed.last().copied(), STORE_BATCH);
             let part = part.await?;
-            let is_last = part.len() < BATCH;
+            let is_last = part.len() < STORE_BATCH;
             listed.extend(part.into_iter().map(|contact| contact.user_id));
-            if is_last || listed.len() >= CONTACTS {
-                listed.truncate(CONTACTS);
+            if is_last || listed.len() >= MAX_WATCHED_CONTACTS {
+                listed.truncate(MAX_WATCHED_CONTACTS);
                 return Ok(listed);
             }
         }
     }
 
     /// Puts watches in doubt, and has it found out what may be seen.
-    fn inquire(&self, here: &mut RegistryState, mut pairs: Vec<ViewerPair>) {
-        pairs.retain(|pair| here.watchers.contains(*pair));
-        if pairs.is_empty() || here.closed {
+    fn inquire(&self, state: &mut RegistryState, mut pairs: Vec<ViewerPair>) {
+        pairs.retain(|pair| state.watchers.contains(*pair));
+        if pairs.is_empty() || state.closed {
             return;
         }
-        let check = here.watchers.doubt(&pairs);
+        let check = state.watchers.doubt(&pairs);
         if let Some(registry) = self.me.upgrade() {
             self.tasks.spawn(async move { registry.resolve(&pairs, check).await });
         }
@@ -189,7 +189,7 @@ impl PresenceRegistry {
 
     /// Finds out what may be seen, and tells what has come of it.
     async fn resolve(&self, pairs: &[ViewerPair], check: CheckId) {
-        for part in pairs.chunks(BATCH) {
+        for part in pairs.chunks(STORE_BATCH) {
             loop {
                 // Of what was asked again since, the later check finds it out; who is watched no more is not asked about.
                 let asked = self.lock().watchers.still_asked(part, check);
@@ -230,12 +230,12 @@ impl PresenceRegistry {
     }
 
     /// Settles what was found out, and tells those who watch what is news to them.
-    pub(crate) fn settle(&self, here: &mut RegistryState, pairs: &[ViewerPair], check: CheckId, sights: &Sights) {
+    pub(crate) fn settle(&self, state: &mut RegistryState, pairs: &[ViewerPair], check: CheckId, sights: &Sights) {
         let now = self.runtime.clock.now();
         for pair in pairs {
             let stored = sights.users.get(&pair.user_id).and_then(|user| user.last_seen_at);
-            let present = here.present(pair.user_id, stored, now);
-            if let Some(news) = here.watchers.settle(*pair, check, sights.of(*pair), present) {
+            let present = state.present(pair.user_id, stored, now);
+            if let Some(news) = state.watchers.settle(*pair, check, sights.of(*pair), present) {
                 let event = Event::Presence(news.into());
                 self.runtime.bus.publish(Envelope::to_users([pair.viewer], None, event));
             }
@@ -245,7 +245,7 @@ impl PresenceRegistry {
     /// Waits a moment before something is tried again; false once the application ends.
     async fn pause(&self) -> bool {
         let ends = self.closing.notified();
-        !self.lock().closed && tokio::time::timeout(RETRY, ends).await.is_err()
+        !self.lock().closed && tokio::time::timeout(RETRY_PAUSE, ends).await.is_err()
     }
 }
 

@@ -12,7 +12,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::ports::UserRepository;
 
 /// Writes down when users were last seen.
-pub(crate) struct Seen {
+pub(crate) struct LastSeenWriter {
     users: Arc<dyn UserRepository>,
     waiting: Mutex<Waiting>,
     /// Something is to be written.
@@ -29,15 +29,15 @@ struct Waiting {
 }
 
 /// How long the first waits for others. Whole offices come in the morning, and whole servers go at once.
-const GATHER: Duration = Duration::from_millis(250);
+const GATHER_TIME: Duration = Duration::from_millis(250);
 
 /// How long to wait for a store that took nothing.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many are written in one call.
-const BATCH: usize = 1_000;
+const MAX_BATCH_USERS: usize = 1_000;
 
-impl Seen {
+impl LastSeenWriter {
     /// Starts writing as a task of the present runtime.
     pub(crate) fn start(users: Arc<dyn UserRepository>) -> Arc<Self> {
         let seen = Arc::new(Self {
@@ -78,7 +78,7 @@ impl Seen {
     }
 
     async fn run(self: Arc<Self>) {
-        let mut pause = GATHER;
+        let mut pause = GATHER_TIME;
         loop {
             self.wake.notified().await;
             let _elapsed = tokio::time::timeout(pause, self.hurry.notified()).await;
@@ -87,14 +87,14 @@ impl Seen {
                 (std::mem::take(&mut waiting.times), waiting.closed)
             };
             let times: Vec<_> = times.into_iter().collect();
-            pause = GATHER;
-            for batch in times.chunks(BATCH) {
+            pause = GATHER_TIME;
+            for batch in times.chunks(MAX_BATCH_USERS) {
                 if let Err(error) = self.users.seen(batch).await {
                     tracing::warn!(%error, users = batch.len(), "when users were last seen was not kept");
                     let mut waiting = self.lock();
                     batch.iter().for_each(|(user_id, at)| waiting.add(*user_id, *at));
                     self.wake.notify_one();
-                    pause = RETRY;
+                    pause = RETRY_PAUSE;
                 }
             }
             if closed {
@@ -130,7 +130,7 @@ mod tests {
     type Batches = Arc<Mutex<Vec<Vec<(UserId, Timestamp)>>>>;
 
     /// A store whose first `failures` calls fail.
-    fn store(mut failures: u32) -> (Arc<Seen>, Batches) {
+    fn store(mut failures: u32) -> (Arc<LastSeenWriter>, Batches) {
         let batches = Batches::default();
         let mut users = MockUserRepository::new();
         let taken = Arc::clone(&batches);
@@ -144,7 +144,7 @@ mod tests {
             taken.lock().unwrap().push(batch);
             Ok(())
         });
-        (Seen::start(Arc::new(users)), batches)
+        (LastSeenWriter::start(Arc::new(users)), batches)
     }
 
     #[tokio::test(start_paused = true)]
@@ -155,7 +155,7 @@ mod tests {
         seen.keep(ANA, at(9));
         seen.keep(ANA, at(3));
         while batches.lock().unwrap().is_empty() {
-            tokio::time::advance(GATHER / 4).await;
+            tokio::time::advance(GATHER_TIME / 4).await;
             tokio::task::yield_now().await;
         }
         seen.close().await;
@@ -167,12 +167,12 @@ mod tests {
         let (seen, batches) = store(2);
         seen.keep(ANA, at(2));
         for _ in 0..8 {
-            tokio::time::advance(GATHER / 4).await;
+            tokio::time::advance(GATHER_TIME / 4).await;
             tokio::task::yield_now().await;
         }
         seen.keep(BEN, at(5));
         while batches.lock().unwrap().is_empty() {
-            tokio::time::advance(GATHER).await;
+            tokio::time::advance(GATHER_TIME).await;
             tokio::task::yield_now().await;
         }
         assert_eq!(*batches.lock().unwrap(), [[(ANA, at(2)), (BEN, at(5))]]);

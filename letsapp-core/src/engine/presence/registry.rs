@@ -14,7 +14,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::visibility::ViewerPair;
 use crate::engine::driver::{Deadlines, DriverWaker, Timed};
 use crate::engine::events::ConnectionObserver;
-use crate::engine::presence::last_seen::Seen;
+use crate::engine::presence::last_seen::LastSeenWriter;
 use crate::engine::visibility::VisibilityChecker;
 use crate::ports::{Envelope, Runtime, Stores};
 use crate::protocol::Event;
@@ -27,11 +27,11 @@ pub(crate) struct PresenceRegistry {
     pub(crate) visibility: VisibilityChecker,
     grace: Duration,
     waker: DriverWaker,
-    seen: Arc<Seen>,
+    seen: Arc<LastSeenWriter>,
     pub(crate) tasks: Handle,
     pub(crate) closing: Notify,
     pub(crate) me: Weak<Self>,
-    here: Mutex<RegistryState>,
+    state: Mutex<RegistryState>,
 }
 
 /// What the registry knows.
@@ -87,7 +87,7 @@ impl PresenceRegistry {
     /// Makes a registry on which nobody is; tasks that it needs run on the present runtime.
     pub(crate) fn start(stores: Stores, runtime: Runtime, grace: Duration, waker: DriverWaker) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
-            seen: Seen::start(Arc::clone(&stores.users)),
+            seen: LastSeenWriter::start(Arc::clone(&stores.users)),
             visibility: VisibilityChecker::new(stores.contacts.clone()),
             stores,
             runtime,
@@ -96,7 +96,7 @@ impl PresenceRegistry {
             tasks: Handle::current(),
             closing: Notify::new(),
             me: Weak::clone(me),
-            here: Mutex::default(),
+            state: Mutex::default(),
         })
     }
 
@@ -114,11 +114,11 @@ impl PresenceRegistry {
 
     fn end(&self) {
         let now = self.runtime.clock.now();
-        let mut here = self.lock();
-        if std::mem::replace(&mut here.closed, true) {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.closed, true) {
             return;
         }
-        let people = here.people.iter();
+        let people = state.people.iter();
         for (user_id, person) in people.filter(|(_, person)| person.state.is_shown_online()) {
             metrics::gauge!("letsapp_users_online").decrement(1.0);
             self.seen.keep(*user_id, person.state.seen_at(now).unwrap_or(now));
@@ -134,13 +134,13 @@ impl PresenceRegistry {
         connection_id: ConnectionId,
         pairs: &[ViewerPair],
     ) -> Option<(Vec<ViewerPair>, CheckId)> {
-        let mut here = self.lock();
+        let mut state = self.lock();
         let RegistryState {
             connections,
             watchers,
             people,
             ..
-        } = &mut *here;
+        } = &mut *state;
         let line = connections
             .get_mut(&connection_id)
             .filter(|line| line.user_id == viewer)?;
@@ -165,7 +165,7 @@ impl PresenceRegistry {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, RegistryState> {
-        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells those who watch a user.
@@ -178,32 +178,32 @@ impl PresenceRegistry {
     }
 
     /// Feeds a user's machine, and does what it says.
-    fn feed(&self, here: &mut RegistryState, user_id: UserId, input: Input, now: Timestamp) {
-        let person = here.people.entry(user_id).or_default();
+    fn feed(&self, state: &mut RegistryState, user_id: UserId, input: Input, now: Timestamp) {
+        let person = state.people.entry(user_id).or_default();
         let before = person.state;
-        let Ok((state, outputs)) = before.step(input, now) else {
+        let Ok((after, outputs)) = before.step(input, now) else {
             tracing::error!(?before, ?input, "presence was told what can't be");
             return;
         };
-        person.state = state;
+        person.state = after;
         for output in outputs {
             match output {
                 Output::Online => {
                     metrics::gauge!("letsapp_users_online").increment(1.0);
-                    self.tell(&mut here.watchers, Presence::online(user_id, now));
+                    self.tell(&mut state.watchers, Presence::online(user_id, now));
                 }
                 Output::Offline(left_at) => {
                     metrics::gauge!("letsapp_users_online").decrement(1.0);
-                    self.tell(&mut here.watchers, Presence::offline(user_id, Some(left_at)));
-                    here.let_go_of_contacts(user_id);
+                    self.tell(&mut state.watchers, Presence::offline(user_id, Some(left_at)));
+                    state.let_go_of_contacts(user_id);
                 }
                 Output::Keep(at) => self.seen.keep(user_id, at),
             }
         }
-        if state == State::Absent {
-            here.people.remove(&user_id);
+        if after == State::Absent {
+            state.people.remove(&user_id);
         }
-        if here.deadlines.moved(user_id, before.deadline(), state.deadline()) {
+        if state.deadlines.moved(user_id, before.deadline(), after.deadline()) {
             self.waker.wake();
         }
     }
@@ -263,32 +263,32 @@ fn status(people: &HashMap<UserId, UserPresence>, user_id: UserId) -> Status {
 impl ConnectionObserver for PresenceRegistry {
     fn connected(&self, principal: Principal, connection_id: ConnectionId) {
         let (user_id, now) = (principal.user_id, self.runtime.clock.now());
-        let mut here = self.lock();
+        let mut state = self.lock();
         // An id that is there already names no connection of its own, and could not be told from it when it goes.
-        if here.closed || here.connections.contains_key(&connection_id) {
+        if state.closed || state.connections.contains_key(&connection_id) {
             return;
         }
         let line = ConnectionWatches {
             user_id,
             watched: Vec::new(),
         };
-        here.connections.insert(connection_id, line);
-        self.feed(&mut here, user_id, Input::Connected, now);
-        self.begin_to_read_contacts(&mut here, user_id);
+        state.connections.insert(connection_id, line);
+        self.feed(&mut state, user_id, Input::Connected, now);
+        self.begin_to_read_contacts(&mut state, user_id);
     }
 
     fn disconnected(&self, connection_id: ConnectionId) {
         let now = self.runtime.clock.now();
-        let mut here = self.lock();
-        let Some(ConnectionWatches { user_id, watched }) = here.connections.remove(&connection_id) else {
+        let mut state = self.lock();
+        let Some(ConnectionWatches { user_id, watched }) = state.connections.remove(&connection_id) else {
             return;
         };
         for pair in watched {
-            here.watchers.remove(pair, Cause::Asked);
+            state.watchers.remove(pair, Cause::Asked);
         }
-        if !here.closed {
+        if !state.closed {
             let until = now.plus(self.grace);
-            self.feed(&mut here, user_id, Input::Disconnected { until }, now);
+            self.feed(&mut state, user_id, Input::Disconnected { until }, now);
         }
     }
 }
@@ -297,13 +297,13 @@ impl Timed for PresenceRegistry {
     fn elapse(&self, now: Timestamp) -> Option<Timestamp> {
         // Everyone in turn, so that nobody waits until all have been told.
         loop {
-            let mut here = self.lock();
-            if here.closed {
+            let mut state = self.lock();
+            if state.closed {
                 return None;
             }
-            match here.deadlines.due(now) {
-                Some(user_id) => self.feed(&mut here, user_id, Input::Elapsed, now),
-                None => return here.deadlines.earliest(),
+            match state.deadlines.due(now) {
+                Some(user_id) => self.feed(&mut state, user_id, Input::Elapsed, now),
+                None => return state.deadlines.earliest(),
             }
         }
     }

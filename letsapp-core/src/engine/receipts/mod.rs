@@ -17,7 +17,7 @@ use crate::domain::member::{Member, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::events::ExcludedConnection;
 use crate::engine::panics::{Panic, catch_panic};
-use crate::engine::receipts::notifier::{Notifier, ReceiptUpdate, Whose};
+use crate::engine::receipts::notifier::{Notifier, ReceiptUpdate, MemberKey};
 use crate::engine::rosters::Rosters;
 use crate::ports::{Advance, RepositoryError, Runtime, Stores};
 
@@ -36,10 +36,10 @@ pub(crate) struct Receipts {
 }
 
 struct Waiting {
-    next: HashMap<Whose, PendingAdvance>,
+    next: HashMap<MemberKey, PendingAdvance>,
     /// The latest pending_advances, whether the store has them or is yet to be told: who reads the store at the same moment may
     /// see either. They only pending, so that adding one to what was read is never wrong.
-    latest: Cache<Whose, (Watermarks, Timestamp)>,
+    latest: Cache<MemberKey, (Watermarks, Timestamp)>,
     closed: bool,
 }
 
@@ -55,16 +55,16 @@ struct PendingAdvance {
 }
 
 /// How many of the latest pending_advances are remembered, twice over.
-const LATEST: usize = 8_192;
+const RECENT_ADVANCES: usize = 8_192;
 
 /// In groups, the senders of what was newly received or read are told at most this often; and what the store did not
 /// take is offered again.
-const INTERVAL: Duration = Duration::from_secs(1);
+const NOTIFY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a pending that nobody waits for waits for more of its kind. Each message makes one of its sender's: of one who
 /// sends on, only the last of them counts, and a document's update costs MongoDB as much as a message does. Whoever
 /// reads here sees it at once; what a crash takes along is raised again by the next message or receipt.
-const UNHURRIED: Duration = Duration::from_secs(1);
+const UNHURRIED_DELAY: Duration = Duration::from_secs(1);
 
 impl Receipts {
     /// Starts the lane as a task of the present runtime.
@@ -75,7 +75,7 @@ impl Receipts {
             rosters,
             waiting: Mutex::new(Waiting {
                 next: HashMap::new(),
-                latest: Cache::new(LATEST),
+                latest: Cache::new(RECENT_ADVANCES),
                 closed: false,
             }),
             wake: Notify::new(),
@@ -153,21 +153,21 @@ impl Receipts {
     }
 
     /// Tells whether the pending was taken.
-    fn enqueue(&self, whose: Whose, to: Watermarks, note: impl FnOnce(&mut PendingAdvance)) -> bool {
+    fn enqueue(&self, key: MemberKey, to: Watermarks, note: impl FnOnce(&mut PendingAdvance)) -> bool {
         let now = self.runtime.clock.now();
         let mut waiting = self.lock();
         if waiting.closed {
             return false;
         }
         let Waiting { next, latest, .. } = &mut *waiting;
-        let pending = next.entry(whose).or_default();
+        let pending = next.entry(key).or_default();
         pending.to = pending.to.merge(to);
         pending.at = now;
         note(pending);
-        let before = latest.lookup(&whose).map(|(before, _)| before).unwrap_or_default();
+        let before = latest.lookup(&key).map(|(before, _)| before).unwrap_or_default();
         let merged = before.merge(pending.to);
         if merged != before {
-            latest.insert(whose, (merged, now));
+            latest.insert(key, (merged, now));
         }
         drop(waiting);
         self.wake.notify_one();
@@ -176,7 +176,7 @@ impl Receipts {
 
     async fn run(self: Arc<Self>) {
         let mut notifier = Notifier::new(self.stores.clone(), self.runtime.clone(), Arc::clone(&self.rosters));
-        let mut tick = tokio::time::interval(INTERVAL);
+        let mut tick = tokio::time::interval(NOTIFY_INTERVAL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut left_over = false;
         loop {
@@ -210,13 +210,13 @@ impl Receipts {
     /// Waits until something is to be stored, and a little longer unless somebody waits for it.
     async fn gather(&self) {
         self.wake.notified().await;
-        let _elapsed = tokio::time::timeout(UNHURRIED, self.hurry.notified()).await;
+        let _elapsed = tokio::time::timeout(UNHURRIED_DELAY, self.hurry.notified()).await;
     }
 
     /// Stores a batch, and tells whether all of it is stored.
-    async fn store(&self, batch: HashMap<Whose, PendingAdvance>, notifier: &mut Notifier) -> bool {
-        let (whose, pending_advances): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let advances = whose
+    async fn store(&self, batch: HashMap<MemberKey, PendingAdvance>, notifier: &mut Notifier) -> bool {
+        let (key, pending_advances): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let advances = key
             .iter()
             .zip(&pending_advances)
             .map(|((conversation_id, user_id), pending)| Advance {
@@ -230,11 +230,11 @@ impl Receipts {
             Ok(advanced) => advanced,
             Err(error) => {
                 tracing::warn!(%error, "receipts were not stored");
-                return self.give_back(whose, pending_advances, &error);
+                return self.give_back(key, pending_advances, &error);
             }
         };
         let mut updates = Vec::new();
-        for ((whose, pending), advanced) in whose.into_iter().zip(pending_advances).zip(advanced) {
+        for ((key, pending), advanced) in key.into_iter().zip(pending_advances).zip(advanced) {
             let to = advanced.map_or(pending.to, |advanced| advanced.to);
             let told = !pending.replies.is_empty();
             for reply in pending.replies {
@@ -242,7 +242,7 @@ impl Receipts {
             }
             if let Some(advanced) = advanced.filter(|advanced| told && advanced.from != advanced.to) {
                 updates.push(ReceiptUpdate {
-                    whose,
+                    key,
                     advanced,
                     excluded: pending.excluded,
                 });
@@ -254,21 +254,21 @@ impl Receipts {
 
     /// After a failure, tells those who wait, and keeps what senders' own messages imply for another try. Tells
     /// whether there is none of that.
-    fn give_back(&self, whose: Vec<Whose>, pending_advances: Vec<PendingAdvance>, error: &RepositoryError) -> bool {
+    fn give_back(&self, key: Vec<MemberKey>, pending_advances: Vec<PendingAdvance>, error: &RepositoryError) -> bool {
         let mut waiting = self.lock();
         let Waiting { next, latest, .. } = &mut *waiting;
         let mut nothing_left = true;
-        for (whose, pending) in whose.into_iter().zip(pending_advances) {
+        for (key, pending) in key.into_iter().zip(pending_advances) {
             if !pending.replies.is_empty() {
-                latest.forget(&whose);
+                latest.forget(&key);
             }
             if pending.own != Watermarks::default() {
                 nothing_left = false;
-                let kept = next.entry(whose).or_default();
+                let kept = next.entry(key).or_default();
                 kept.to = kept.to.merge(pending.own);
                 kept.own = kept.own.merge(pending.own);
                 kept.at = kept.at.max(pending.at);
-                latest.insert(whose, (kept.to, kept.at));
+                latest.insert(key, (kept.to, kept.at));
             }
             for reply in pending.replies {
                 let _ = reply.send(Err(RepositoryError::unavailable(error.to_string())));

@@ -10,17 +10,17 @@ use crate::domain::member::Watermarks;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::window::Span;
 use crate::engine::events::ExcludedConnection;
-use crate::engine::rosters::{KnownRoster, Rosters};
+use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::ports::{Advanced, Envelope, RepositoryError, Runtime, Stores};
 use crate::protocol;
 use crate::protocol::{Event, Receipt};
 
 /// A member of a conversation.
-pub(super) type Whose = (ConversationId, UserId);
+pub(super) type MemberKey = (ConversationId, UserId);
 
 /// A pending that somebody is to be told of.
 pub(super) struct ReceiptUpdate {
-    pub(super) whose: Whose,
+    pub(super) key: MemberKey,
     pub(super) advanced: Advanced,
     pub(super) excluded: ExcludedConnection,
 }
@@ -31,15 +31,15 @@ pub(super) struct Notifier {
     runtime: Runtime,
     rosters: Arc<Rosters>,
     /// What is yet to be told in groups: from where to where each reader rose.
-    groups: HashMap<Whose, Advanced>,
+    groups: HashMap<MemberKey, Advanced>,
     showing: Cache<UserId, (bool, Timestamp)>,
 }
 
 /// How many users' submission to show receipts is remembered, twice over, and for how long.
-const SHOWING: usize = 8_192;
-const SHOWING_TTL: std::time::Duration = std::time::Duration::from_secs(5);
+const CACHED_READERS: usize = 8_192;
+const READ_RECEIPTS_TTL: std::time::Duration = std::time::Duration::from_secs(5);
 
-type KnownRosters = HashMap<ConversationId, Arc<KnownRoster>>;
+type RostersById = HashMap<ConversationId, Arc<CachedRoster>>;
 
 /// What several readers of a group newly covered: they make one event.
 type Covered = (ConversationId, Seq, Seq);
@@ -51,7 +51,7 @@ impl Notifier {
             runtime,
             rosters,
             groups: HashMap::new(),
-            showing: Cache::new(SHOWING),
+            showing: Cache::new(CACHED_READERS),
         }
     }
 
@@ -73,19 +73,19 @@ impl Notifier {
             }
         };
         for ReceiptUpdate {
-            whose,
+            key,
             advanced,
             excluded,
         } in updates
         {
-            let (conversation_id, user_id) = whose;
+            let (conversation_id, user_id) = key;
             let mut audience = vec![user_id];
             if showing.get(&user_id) == Some(&true)
                 && let Some(known) = rosters.get(&conversation_id)
             {
                 match known.roster.conversation.kind {
                     Kind::Direct => audience.extend(known.roster.peer(user_id)),
-                    Kind::Group => self.groups.entry(whose).or_insert(advanced).to = advanced.to,
+                    Kind::Group => self.groups.entry(key).or_insert(advanced).to = advanced.to,
                 }
             }
             let event = updated(conversation_id, vec![receipt(user_id, advanced.to)]);
@@ -101,7 +101,7 @@ impl Notifier {
         if groups.is_empty() {
             return;
         }
-        let rosters = match self.rosters.load(groups.keys().map(|whose| whose.0)).await {
+        let rosters = match self.rosters.load(groups.keys().map(|key| key.0)).await {
             Ok(rosters) => rosters,
             Err(error) => {
                 tracing::warn!(%error, "receipts of groups were not told; clients will sync");
@@ -138,9 +138,9 @@ impl Notifier {
     async fn look_up(
         &mut self,
         updates: &[ReceiptUpdate],
-    ) -> Result<(HashMap<UserId, bool>, KnownRosters), RepositoryError> {
-        let showing = self.showing(updates.iter().map(|updates| updates.whose.1)).await?;
-        let rosters = self.rosters.load(updates.iter().map(|updates| updates.whose.0)).await?;
+    ) -> Result<(HashMap<UserId, bool>, RostersById), RepositoryError> {
+        let showing = self.showing(updates.iter().map(|updates| updates.key.1)).await?;
+        let rosters = self.rosters.load(updates.iter().map(|updates| updates.key.0)).await?;
         Ok((showing, rosters))
     }
 
@@ -150,7 +150,7 @@ impl Notifier {
         let mut missing = Vec::new();
         for id in ids {
             match self.showing.lookup(&id) {
-                Some((shows, at)) if now.since(at) < SHOWING_TTL => drop(showing.insert(id, shows)),
+                Some((shows, at)) if now.since(at) < READ_RECEIPTS_TTL => drop(showing.insert(id, shows)),
                 _ => missing.push(id),
             }
         }
@@ -168,7 +168,7 @@ impl Notifier {
 }
 
 /// Puts readers together who newly covered the same messages, as far as they may see them.
-fn by_coverage(groups: HashMap<Whose, Advanced>, rosters: &KnownRosters) -> BTreeMap<Covered, Vec<Receipt>> {
+fn by_coverage(groups: HashMap<MemberKey, Advanced>, rosters: &RostersById) -> BTreeMap<Covered, Vec<Receipt>> {
     let mut covered: BTreeMap<Covered, Vec<Receipt>> = BTreeMap::new();
     for ((conversation_id, user_id), advanced) in groups {
         let member = rosters.get(&conversation_id).and_then(|known| known.member(user_id));

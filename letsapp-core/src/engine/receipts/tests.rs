@@ -85,7 +85,7 @@ fn risen(to: Watermarks) -> Advanced {
     }
 }
 
-/// A store whose first `failures` batches fail.
+/// A store key first `failures` batches fail.
 fn fails_at_first(failures: usize) -> Box<Store> {
     let batches = AtomicUsize::new(0);
     Box::new(move |batch| {
@@ -135,7 +135,7 @@ async fn a_store_that_fails_is_told_of_ones_own_messages_again_and_of_nothing_el
     assert_eq!(bench.seen(ANA), Seq(3), "who sends has read");
     assert_eq!(bench.seen(BEN), Seq::ZERO, "what was refused is not so");
     while bench.batches.lock().unwrap().len() < 3 {
-        tokio::time::advance(INTERVAL).await;
+        tokio::time::advance(NOTIFY_INTERVAL).await;
         tokio::task::yield_now().await;
     }
     let batches = bench.batches.lock().unwrap().clone();
@@ -247,7 +247,7 @@ async fn readers_in_a_group_who_covered_the_same_are_one_event_to_those_senders_
     let step = Duration::from_millis(50);
     let mut passed = Duration::ZERO;
     while bench.asked_senders.load(Ordering::SeqCst) < 2 {
-        assert!(passed <= INTERVAL, "it takes longer than that");
+        assert!(passed <= NOTIFY_INTERVAL, "it takes longer than that");
         tokio::time::advance(step).await;
         tokio::task::yield_now().await;
         passed += step;

@@ -30,11 +30,11 @@ pub(crate) struct Rosters {
     clock: Arc<dyn Clock>,
     /// Whether other servers write to the stores.
     shared: bool,
-    known: Mutex<CachedRosters>,
+    known: Mutex<RosterCache>,
 }
 
-struct CachedRosters {
-    rosters: Cache<ConversationId, Arc<KnownRoster>>,
+struct RosterCache {
+    rosters: Cache<ConversationId, Arc<CachedRoster>>,
     /// Counts readings and forgettings, so that each can be told from those before it.
     moment: Moment,
     /// When something was last forgotten: what began to be read before may be what was to be forgotten.
@@ -47,14 +47,14 @@ pub(crate) struct Moment(u64);
 
 /// A roster as it was read, arranged for the hot path.
 #[derive(Debug)]
-pub(crate) struct KnownRoster {
+pub(crate) struct CachedRoster {
     pub(crate) roster: Roster,
     /// What stands between the two of a direct conversation.
     pub(crate) direct_policy: DirectPolicy,
     /// When that was read.
     cleared_at: Timestamp,
     /// Everybody who is in: whom a message goes to.
-    pub(crate) everyone: Arc<[UserId]>,
+    pub(crate) member_ids: Arc<[UserId]>,
     places: HashMap<UserId, usize>,
     /// The conversation has at least this many messages.
     reached: AtomicU64,
@@ -65,7 +65,7 @@ pub(crate) struct KnownRoster {
 }
 
 /// How many rosters are remembered, twice over.
-const CAPACITY: usize = 8_192;
+const CACHED_ROSTERS: usize = 8_192;
 
 /// How long a roster is believed where no fence guards what is decided from it.
 const ROSTER_TTL: Duration = Duration::from_secs(5);
@@ -77,15 +77,15 @@ impl Rosters {
             direct_policies: DirectPolicies::new(stores),
             clock,
             shared: stores.shared,
-            known: Mutex::new(CachedRosters {
-                rosters: Cache::new(CAPACITY),
+            known: Mutex::new(RosterCache {
+                rosters: Cache::new(CACHED_ROSTERS),
                 moment: Moment::default(),
                 forgot: Moment::default(),
             }),
         }
     }
 
-    /// Returns the present moment: rosters that begin to be read from here on are [newer](KnownRoster::is_newer).
+    /// Returns the present moment: rosters that begin to be read from here on are [newer](CachedRoster::is_newer).
     pub(crate) fn now(&self) -> Moment {
         self.lock().moment
     }
@@ -94,7 +94,7 @@ impl Rosters {
     pub(crate) async fn load(
         &self,
         ids: impl Iterator<Item = ConversationId>,
-    ) -> Result<HashMap<ConversationId, Arc<KnownRoster>>, RepositoryError> {
+    ) -> Result<HashMap<ConversationId, Arc<CachedRoster>>, RepositoryError> {
         let mut found = HashMap::new();
         let (mut missing, mut stale) = (Vec::new(), HashMap::new());
         {
@@ -120,20 +120,20 @@ impl Rosters {
     }
 
     /// Returns a roster if it is remembered, however old it is; without asking the store.
-    pub(crate) fn known(&self, id: ConversationId) -> Option<Arc<KnownRoster>> {
+    pub(crate) fn known(&self, id: ConversationId) -> Option<Arc<CachedRoster>> {
         self.lock().rosters.lookup(&id)
     }
 
     /// Tells whether another server may have put something between the two of a direct conversation since it was read.
-    fn is_stale(&self, known: &KnownRoster, now: Timestamp) -> bool {
+    fn is_stale(&self, known: &CachedRoster, now: Timestamp) -> bool {
         self.shared && known.roster.conversation.pair.is_some() && now.since(known.cleared_at) >= ROSTER_TTL
     }
 
     /// Reads anew what stands between the two of these conversations, and nothing else of their rosters.
     async fn clear(
         &self,
-        stale: HashMap<ConversationId, Arc<KnownRoster>>,
-    ) -> Result<Vec<(ConversationId, Arc<KnownRoster>)>, RepositoryError> {
+        stale: HashMap<ConversationId, Arc<CachedRoster>>,
+    ) -> Result<Vec<(ConversationId, Arc<CachedRoster>)>, RepositoryError> {
         let read_at = self.clock.now();
         let since = self.lock().tick();
         let conversations = stale.values().map(|known| &known.roster.conversation);
@@ -151,7 +151,7 @@ impl Rosters {
 
     /// Returns the roster of one conversation, read within the last few seconds. When it is time to read it again, one
     /// caller does so, and the others take what is there.
-    pub(crate) async fn recent(&self, id: ConversationId) -> Result<Option<Arc<KnownRoster>>, RepositoryError> {
+    pub(crate) async fn recent(&self, id: ConversationId) -> Result<Option<Arc<CachedRoster>>, RepositoryError> {
         let known = self.lock().rosters.lookup(&id);
         let Some(roster) = known else {
             return self.reload(id).await;
@@ -166,7 +166,7 @@ impl Rosters {
     }
 
     /// Reads the roster of one conversation anew.
-    pub(crate) async fn reload(&self, id: ConversationId) -> Result<Option<Arc<KnownRoster>>, RepositoryError> {
+    pub(crate) async fn reload(&self, id: ConversationId) -> Result<Option<Arc<CachedRoster>>, RepositoryError> {
         Ok(self.read(&[id]).await?.pop().map(|(_, roster)| roster))
     }
 
@@ -181,10 +181,10 @@ impl Rosters {
     pub(crate) fn forget_all(&self) {
         let mut known = self.lock();
         known.forgot = known.tick();
-        known.rosters = Cache::new(CAPACITY);
+        known.rosters = Cache::new(CACHED_ROSTERS);
     }
 
-    async fn read(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Arc<KnownRoster>)>, RepositoryError> {
+    async fn read(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Arc<CachedRoster>)>, RepositoryError> {
         let read_at = self.clock.now();
         let since = self.lock().tick();
         let rosters = self.store.rosters(ids).await?;
@@ -195,7 +195,7 @@ impl Rosters {
             .map(|roster| {
                 let id = roster.conversation.id;
                 let direct_policy = direct_policies.remove(&id).unwrap_or_default();
-                (id, Arc::new(KnownRoster::new(roster, direct_policy, read_at, since)))
+                (id, Arc::new(CachedRoster::new(roster, direct_policy, read_at, since)))
             })
             .collect();
         self.remember(since, &read);
@@ -203,7 +203,7 @@ impl Rosters {
     }
 
     /// Keeps what was read since then, unless something was forgotten in the meantime.
-    fn remember(&self, since: Moment, read: &[(ConversationId, Arc<KnownRoster>)]) {
+    fn remember(&self, since: Moment, read: &[(ConversationId, Arc<CachedRoster>)]) {
         let mut known = self.lock();
         if known.forgot > since {
             return;
@@ -215,21 +215,21 @@ impl Rosters {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, CachedRosters> {
+    fn lock(&self) -> MutexGuard<'_, RosterCache> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl CachedRosters {
+impl RosterCache {
     fn tick(&mut self) -> Moment {
         self.moment.0 += 1;
         self.moment
     }
 }
 
-impl KnownRoster {
+impl CachedRoster {
     pub(crate) fn new(roster: Roster, direct_policy: DirectPolicy, read_at: Timestamp, since: Moment) -> Self {
-        let everyone = roster.members.iter().map(|member| member.user_id).collect();
+        let member_ids = roster.members.iter().map(|member| member.user_id).collect();
         let places = roster
             .members
             .iter()
@@ -241,7 +241,7 @@ impl KnownRoster {
             roster,
             direct_policy,
             cleared_at: read_at,
-            everyone,
+            member_ids,
             places,
             reached,
             read_at,
@@ -281,11 +281,11 @@ impl KnownRoster {
 }
 
 /// The task of reading a roster again, given up when it is dropped.
-struct Renewal<'a>(&'a KnownRoster);
+struct Renewal<'a>(&'a CachedRoster);
 
 impl<'a> Renewal<'a> {
     /// Takes the task on; `None` if somebody else has it.
-    fn of(roster: &'a KnownRoster) -> Option<Self> {
+    fn of(roster: &'a CachedRoster) -> Option<Self> {
         (!roster.renewing.swap(true, Ordering::Relaxed)).then_some(Self(roster))
     }
 }

@@ -21,7 +21,7 @@ fn rosters(read: impl Fn(u64) -> Roster + Send + Sync + 'static) -> (Arc<Rosters
     (Arc::new(Rosters::new(&stores, clock.clone())), clock)
 }
 
-async fn loaded(rosters: &Rosters) -> Arc<KnownRoster> {
+async fn loaded(rosters: &Rosters) -> Arc<CachedRoster> {
     rosters.load([CHAT].into_iter()).await.unwrap().remove(&CHAT).unwrap()
 }
 
@@ -69,7 +69,7 @@ async fn an_older_reading_does_not_replace_a_newer_one() {
     let slow = rosters.lock().tick();
     let quick = rosters.lock().tick();
     let at = |fence, moment| {
-        Arc::new(KnownRoster::new(
+        Arc::new(CachedRoster::new(
             group(&[ANA], fence),
             DirectPolicy::default(),
             NOW,
@@ -98,10 +98,10 @@ async fn a_recent_roster_is_at_most_five_seconds_old() {
 
 #[test]
 fn a_roster_knows_its_members_and_how_far_the_conversation_has_come() {
-    let known = KnownRoster::new(group(&[ANA, BEN], 7), DirectPolicy::default(), NOW, Moment::default());
+    let known = CachedRoster::new(group(&[ANA, BEN], 7), DirectPolicy::default(), NOW, Moment::default());
     assert_eq!(known.member(BEN).unwrap().user_id, BEN);
     assert!(known.member(UserId::from_bytes([9; 16])).is_none());
-    assert_eq!(&known.everyone[..], [ANA, BEN]);
+    assert_eq!(&known.member_ids[..], [ANA, BEN]);
     assert!(known.has_reached(Seq(7)) && !known.has_reached(Seq(8)));
     known.reach(Seq(9));
     known.reach(Seq(8));

@@ -11,7 +11,7 @@ use crate::domain::id::{ConversationId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::typing::{Input, Output, State, Typing};
 use crate::engine::driver::{Deadlines, DriverWaker, Timed};
-use crate::engine::rosters::{KnownRoster, Rosters};
+use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::ports::{Envelope, Runtime};
 use crate::protocol::Event;
 
@@ -24,12 +24,12 @@ pub(crate) struct TypingTracker {
     now: Mutex<Now>,
 }
 
-type Whose = (ConversationId, UserId);
+type MemberKey = (ConversationId, UserId);
 
 #[derive(Default)]
 struct Now {
-    tracker: HashMap<Whose, State>,
-    deadlines: Deadlines<Whose>,
+    tracker: HashMap<MemberKey, State>,
+    deadlines: Deadlines<MemberKey>,
 }
 
 impl TypingTracker {
@@ -44,7 +44,7 @@ impl TypingTracker {
     }
 
     /// Takes note that a member types, or stopped, and tells the others what is news to them.
-    pub(crate) fn on_input(&self, known: &KnownRoster, user_id: UserId, typing: Typing) {
+    pub(crate) fn on_input(&self, known: &CachedRoster, user_id: UserId, typing: Typing) {
         let now = self.runtime.clock.now();
         let input = match typing {
             Typing::Goes => Input::Typed {
@@ -64,47 +64,47 @@ impl TypingTracker {
     /// Takes note that what somebody typed was sent. Nobody is told: the message says so itself.
     pub(crate) fn sent(&self, conversation_id: ConversationId, user_id: UserId) {
         let mut present = self.lock();
-        let whose = (conversation_id, user_id);
-        if present.tracker.contains_key(&whose) {
-            self.feed(&mut present, whose, Input::Sent, self.runtime.clock.now(), None);
+        let key = (conversation_id, user_id);
+        if present.tracker.contains_key(&key) {
+            self.feed(&mut present, key, Input::Sent, self.runtime.clock.now(), None);
         }
     }
 
     /// Feeds a machine, and tells the others what it says. Who they are is read from what is known, where nobody has
     /// just looked; who is not known is not told, and lets it end by itself.
-    fn feed(&self, present: &mut Now, whose: Whose, input: Input, now: Timestamp, known: Option<&KnownRoster>) {
-        let before = present.tracker.get(&whose).copied().unwrap_or_default();
+    fn feed(&self, present: &mut Now, key: MemberKey, input: Input, now: Timestamp, known: Option<&CachedRoster>) {
+        let before = present.tracker.get(&key).copied().unwrap_or_default();
         let Ok((state, outputs)) = before.step(input, now) else {
             tracing::error!(?before, ?input, "typing was told what can't be");
             return;
         };
         match state {
-            State::Idle => drop(present.tracker.remove(&whose)),
-            state => drop(present.tracker.insert(whose, state)),
+            State::Idle => drop(present.tracker.remove(&key)),
+            state => drop(present.tracker.insert(key, state)),
         }
-        if present.deadlines.moved(whose, before.deadline(), state.deadline()) {
+        if present.deadlines.moved(key, before.deadline(), state.deadline()) {
             self.waker.wake();
         }
         for output in outputs {
             match known {
-                Some(known) => self.tell(known, whose, output),
+                Some(known) => self.tell(known, key, output),
                 None => {
-                    if let Some(known) = self.rosters.known(whose.0) {
-                        self.tell(&known, whose, output);
+                    if let Some(known) = self.rosters.known(key.0) {
+                        self.tell(&known, key, output);
                     }
                 }
             }
         }
     }
 
-    fn tell(&self, known: &KnownRoster, (conversation_id, user_id): Whose, output: Output) {
+    fn tell(&self, known: &CachedRoster, (conversation_id, user_id): MemberKey, output: Output) {
         let typing = output == Output::Show;
         let is_out = known.member(user_id).is_none();
         // A block hides it, and tells nobody that it does; who has left types no more.
         if known.direct_policy.check(user_id).is_err() || (typing && is_out) {
             return;
         }
-        let others = known.everyone.iter().copied().filter(|id| *id != user_id);
+        let others = known.member_ids.iter().copied().filter(|id| *id != user_id);
         let event = Event::Typing {
             conversation_id,
             user_id,
@@ -123,8 +123,8 @@ impl TypingTracker {
 impl Timed for TypingTracker {
     fn elapse(&self, now: Timestamp) -> Option<Timestamp> {
         let mut present = self.lock();
-        while let Some(whose) = present.deadlines.due(now) {
-            self.feed(&mut present, whose, Input::Elapsed, now, None);
+        while let Some(key) = present.deadlines.due(now) {
+            self.feed(&mut present, key, Input::Elapsed, now, None);
         }
         present.deadlines.earliest()
     }

@@ -6,7 +6,7 @@ use crate::domain::id::{MessageId, Rev, Seq, UserId};
 use crate::domain::message::{Content, Fingerprint, Message, SystemEvent};
 use crate::engine::commit::command::QueuedSubmission;
 use crate::engine::error::ConversationError;
-use crate::engine::rosters::KnownRoster;
+use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
 
 /// What a submission comes to.
@@ -21,7 +21,7 @@ pub(crate) enum Decision {
 
 /// Checks that all who are named are members; who was named before may have left since.
 pub(super) fn check_mentions(
-    known: &KnownRoster,
+    known: &CachedRoster,
     mentions: &[UserId],
     before: &[UserId],
 ) -> Result<(), ConversationError> {

@@ -20,13 +20,13 @@ use crate::engine::commit::decide::decision::{check_mentions, system};
 use crate::engine::commit::decide::revise::revise;
 use crate::engine::commit::decide::update_group::update_group;
 use crate::engine::error::ConversationError;
-use crate::engine::rosters::KnownRoster;
+use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
 
 /// Decides a submission. `target` is the message that [`Command::target`] names, in its present state, if there is one.
 pub(super) fn decide(
     submission: &QueuedSubmission,
-    known: Option<&KnownRoster>,
+    known: Option<&CachedRoster>,
     target: Option<&Message>,
     edit_window: Duration,
 ) -> Result<Decision, Refusal> {
@@ -65,7 +65,7 @@ pub(super) fn decide(
 }
 
 fn check_reply(
-    known: &KnownRoster,
+    known: &CachedRoster,
     actor: &Member,
     reply_to: Option<Seq>,
     target: Option<&Message>,

@@ -12,7 +12,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::engine::commit::command::{Command, QueuedSubmission};
 use crate::engine::commit::decide::decision::check_mentions;
 use crate::engine::error::{ConversationError, Forbidden};
-use crate::engine::rosters::KnownRoster;
+use crate::engine::rosters::CachedRoster;
 use crate::ports::TermsChange;
 
 /// How many different reactions a message can have.
@@ -21,7 +21,7 @@ const MAX_REACTIONS: usize = 32;
 /// Works out a message's new state, and what becomes of its index terms; `None` if nothing changes.
 pub(super) fn revise(
     submission: &QueuedSubmission,
-    known: &KnownRoster,
+    known: &CachedRoster,
     actor: &Member,
     message: &Message,
     edit_window: Duration,

@@ -26,17 +26,17 @@ const STRANGER: UserId = UserId::from_bytes([9; 16]);
 
 const WINDOW: Duration = Duration::from_secs(900);
 
-fn known(conversation: Conversation, members: Vec<Member>) -> KnownRoster {
+fn known(conversation: Conversation, members: Vec<Member>) -> CachedRoster {
     let fence = Seq(10);
     let roster = Roster {
         conversation,
         members,
         fence,
     };
-    KnownRoster::new(roster, DirectPolicy::default(), NOW, Moment::default())
+    CachedRoster::new(roster, DirectPolicy::default(), NOW, Moment::default())
 }
 
-fn group() -> KnownRoster {
+fn group() -> CachedRoster {
     let members = vec![
         member(OWNER, Role::Owner, 1),
         member(ADMIN, Role::Admin, 1),
@@ -46,7 +46,7 @@ fn group() -> KnownRoster {
     known(conversation(Kind::Group), members)
 }
 
-fn direct() -> KnownRoster {
+fn direct() -> CachedRoster {
     let members = vec![member(OWNER, Role::Member, 1), member(MEMBER, Role::Member, 1)];
     let conversation = Conversation {
         pair: Some((OWNER, MEMBER)),
@@ -79,7 +79,7 @@ fn message(sender_id: UserId, seq: u64) -> Message {
 fn try_decide(
     actor: UserId,
     command: Command,
-    known: Option<&KnownRoster>,
+    known: Option<&CachedRoster>,
     target: Option<&Message>,
 ) -> Result<Decision, Refusal> {
     decide(&submission(actor, command), known, target, WINDOW)
@@ -383,7 +383,7 @@ fn who_may_change_a_group() {
         (GroupChange::Delete,                              ["role",      "role",                "commit"]),
     ];
     for (change, [by_member, by_admin, by_owner]) in table {
-        let word_of = |actor, known: &KnownRoster| {
+        let word_of = |actor, known: &CachedRoster| {
             word(&try_decide(
                 actor,
                 Command::UpdateGroup(change.clone()),
@@ -503,7 +503,7 @@ fn the_same_wish_decided_again_makes_the_same_messages() {
     let leave = |fence: u64| {
         let mut roster = group().roster;
         roster.fence = Seq(fence);
-        let known = KnownRoster::new(roster, DirectPolicy::default(), NOW, Moment::default());
+        let known = CachedRoster::new(roster, DirectPolicy::default(), NOW, Moment::default());
         match try_decide(
             OWNER,
             Command::UpdateGroup(GroupChange::RemoveMember(OWNER)),

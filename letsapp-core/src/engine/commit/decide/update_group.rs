@@ -10,12 +10,12 @@ use crate::domain::text::Title;
 use crate::engine::commit::command::{GroupChange, QueuedSubmission, Refusal};
 use crate::engine::commit::decide::decision::{Decision, system};
 use crate::engine::error::{ConversationError, Forbidden};
-use crate::engine::rosters::KnownRoster;
+use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
 
 pub(super) fn update_group(
     submission: &QueuedSubmission,
-    known: &KnownRoster,
+    known: &CachedRoster,
     actor: &Member,
     change: &GroupChange,
 ) -> Result<Decision, Refusal> {
@@ -98,7 +98,7 @@ pub(super) fn update_group(
             if new.is_empty() {
                 return Ok(Decision::Nothing);
             }
-            if known.everyone.len() + new.len() > MAX_MEMBERS {
+            if known.member_ids.len() + new.len() > MAX_MEMBERS {
                 let detail = format!("a group holds at most {MAX_MEMBERS} members");
                 return Err(ConversationError::invalid("user_ids", "too_many", detail).into());
             }
@@ -154,10 +154,10 @@ pub(super) fn update_group(
         }
         GroupChange::Delete => {
             may(Action::Dissolve)?;
-            let everyone = known.everyone.iter().map(|user_id| MemberChange::Left(*user_id));
+            let departures = known.member_ids.iter().map(|user_id| MemberChange::Left(*user_id));
             commit(
                 Some(conversation.deleted(submission.at)),
-                everyone.collect(),
+                departures.collect(),
                 SystemEvent::GroupDeleted,
             )
         }
@@ -165,7 +165,7 @@ pub(super) fn update_group(
 }
 
 /// Who gets a leaving owner's group: the admin who joined first, else the member who did.
-fn heir(known: &KnownRoster, leaving: &Member) -> Option<UserId> {
+fn heir(known: &CachedRoster, leaving: &Member) -> Option<UserId> {
     if leaving.role != Role::Owner {
         return None;
     }
@@ -181,7 +181,7 @@ fn heir(known: &KnownRoster, leaving: &Member) -> Option<UserId> {
 
 /// One leaves; if it is the owner, somebody else owns the group from then on, in one step: never does it have none, and
 /// two who leave at once can't hand it to each other.
-fn leave(submission: &QueuedSubmission, known: &KnownRoster, leaving: &Member) -> Change {
+fn leave(submission: &QueuedSubmission, known: &CachedRoster, leaving: &Member) -> Change {
     let user_id = leaving.user_id;
     let heir = heir(known, leaving);
     let mut members = vec![MemberChange::Left(user_id)];
