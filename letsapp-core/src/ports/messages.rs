@@ -117,7 +117,7 @@ pub trait MessageRepository: Send + Sync {
     async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError>;
 }
 
-/// One change of a conversation.
+/// A change of one conversation.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Creates a group: the conversation, its members and its first message, all in one step.
