@@ -1,4 +1,4 @@
-//! What a submission comes to, decided from the roster and the message that it is about. Pure: no store, no clock.
+//! Deciding a submission from the roster and the message that it is about. Pure: no store, no clock.
 
 mod decision;
 mod revise;
@@ -23,7 +23,7 @@ use crate::engine::error::ConversationError;
 use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
 
-/// Decides a submission. `target` is the message that [`Command::target`] names, in its present state, if there is one.
+/// Decides a submission. `target` is the message that [`Command::target`] names, in its current state, if it exists.
 pub(super) fn decide(
     submission: &QueuedSubmission,
     known: Option<&CachedRoster>,
@@ -72,7 +72,7 @@ fn check_reply(
 ) -> Result<(), ConversationError> {
     match reply_to {
         Some(seq) if !actor.sees(seq) || !(known.has_reached(seq) || target.is_some()) => Err(
-            ConversationError::invalid("reply_to", "not_found", "there is no such message to answer"),
+            ConversationError::invalid("reply_to", "not_found", "there is no such message to reply to"),
         ),
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! What becomes of a group that is to be changed itself.
+//! Deciding changes of a group itself: its description, its members and their roles.
 
 use crate::domain::conversation::{Conversation, Kind, MAX_MEMBERS};
 use crate::domain::id::UserId;
@@ -136,7 +136,7 @@ pub(super) fn update_group(
                 return Ok(Decision::Nothing);
             }
             if target.role == Role::Owner {
-                let detail = "a group has one owner: hand ownership over to somebody else instead";
+                let detail = "a group has one owner: transfer ownership to another member instead";
                 return Err(ConversationError::invalid("role", "owner_required", detail).into());
             }
             if *role == Role::Owner {
@@ -164,7 +164,7 @@ pub(super) fn update_group(
     }
 }
 
-/// Who gets a leaving owner's group: the admin who joined first, else the member who did.
+/// Returns the next owner when the owner leaves: the admin who joined first, or else the member who joined first.
 fn heir(known: &CachedRoster, leaving: &Member) -> Option<UserId> {
     if leaving.role != Role::Owner {
         return None;
@@ -179,8 +179,8 @@ fn heir(known: &CachedRoster, leaving: &Member) -> Option<UserId> {
     heir.map(|member| member.user_id)
 }
 
-/// One leaves; if it is the owner, somebody else owns the group from then on, in one step: never does it have none, and
-/// two who leave at once can't hand it to each other.
+/// Makes the change by which a member leaves. If it is the owner, another member becomes the owner in the same step:
+/// the group is never without an owner, and two members who leave at the same time can't hand it to each other.
 fn leave(submission: &QueuedSubmission, known: &CachedRoster, leaving: &Member) -> Change {
     let user_id = leaving.user_id;
     let heir = heir(known, leaving);
