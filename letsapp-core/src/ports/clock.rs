@@ -48,7 +48,8 @@ impl Stopwatch {
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use letsapp_core::domain::timestamp::{Clock, ManualClock, Timestamp};
+/// # use letsapp_core::domain::timestamp::Timestamp;
+/// # use letsapp_core::ports::{Clock, ManualClock};
 /// let clock = ManualClock::at(Timestamp::from_millis(1_000));
 /// clock.advance(Duration::from_secs(1));
 /// assert_eq!(clock.now(), Timestamp::from_millis(2_000));
