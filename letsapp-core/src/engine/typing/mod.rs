@@ -1,4 +1,4 @@
-//! Those who type, and telling others so.
+//! The typing tracker: who types in which conversation, and notifying the other members.
 
 #[cfg(test)]
 mod tests;
@@ -15,10 +15,11 @@ use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::ports::{Envelope, Runtime};
 use crate::protocol::Event;
 
-/// Knows who types where.
+/// The users who type at the moment, and the time at which each one's display ends.
 pub(crate) struct TypingTracker {
     rosters: Arc<Rosters>,
     runtime: Runtime,
+    /// Time after the last input at which a user stops being shown as typing.
     timeout: Duration,
     waker: DriverWaker,
     now: Mutex<Now>,
@@ -43,7 +44,7 @@ impl TypingTracker {
         }
     }
 
-    /// Takes note that a member types, or stopped, and tells the others what is news to them.
+    /// Handles a member's input, started or stopped, and notifies the other members of changes.
     pub(crate) fn on_input(&self, known: &CachedRoster, user_id: UserId, typing: Typing) {
         let now = self.runtime.clock.now();
         let input = match typing {
@@ -61,7 +62,7 @@ impl TypingTracker {
         );
     }
 
-    /// Takes note that what somebody typed was sent. Nobody is told: the message says so itself.
+    /// Handles a sent message, which ends typing without an event: the message itself says it.
     pub(crate) fn sent(&self, conversation_id: ConversationId, user_id: UserId) {
         let mut present = self.lock();
         let key = (conversation_id, user_id);
@@ -70,12 +71,12 @@ impl TypingTracker {
         }
     }
 
-    /// Feeds a machine, and tells the others what it says. Who they are is read from what is known, where nobody has
-    /// just looked; who is not known is not told, and lets it end by itself.
+    /// Steps the machine of a member and publishes its outputs. Without a roster from the caller, the cached one is
+    /// used; if there is none, nothing is published, and the clients let the display end by themselves.
     fn feed(&self, present: &mut Now, key: MemberKey, input: Input, now: Timestamp, known: Option<&CachedRoster>) {
         let before = present.tracker.get(&key).copied().unwrap_or_default();
         let Ok((state, outputs)) = before.step(input, now) else {
-            tracing::error!(?before, ?input, "typing was told what can't be");
+            tracing::error!(?before, ?input, "the typing machine refused an input; it is ignored");
             return;
         };
         match state {
@@ -100,7 +101,7 @@ impl TypingTracker {
     fn tell(&self, known: &CachedRoster, (conversation_id, user_id): MemberKey, output: Output) {
         let typing = output == Output::Show;
         let is_out = known.member(user_id).is_none();
-        // A block hides it, and tells nobody that it does; who has left types no more.
+        // A block hides typing without revealing itself. A user who left the conversation is not shown as typing.
         if known.direct_policy.check(user_id).is_err() || (typing && is_out) {
             return;
         }
