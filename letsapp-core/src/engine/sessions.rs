@@ -98,6 +98,7 @@ impl Sessions {
     /// # Errors
     /// [`AuthError::Unauthenticated`] if there is no such session or it has expired.
     pub(crate) async fn session(&self, id: SessionId, now: Timestamp) -> Result<CachedSession, AuthError> {
+        // Taken before the query: a session that is dropped while it is read must not be cached in its old state.
         let forgettings = self.lock().forgettings;
         let session = self
             .stores
@@ -173,6 +174,7 @@ impl Sessions {
         {
             return Ok(None);
         }
+        // The cached session has the old token.
         self.forget(session.id);
         Ok(Some(Session {
             refresh: next,

@@ -63,9 +63,11 @@ impl Batch {
         let roster = known.rosters.get(&id).map(AsRef::as_ref);
         let target = submission.command.target().map(|seq| (id, seq));
         let joined = match submission.command {
+            // A reply only names its target and does not change it.
             Command::Send(_) => None,
             _ => target.and_then(|target| self.revisions.get(&target).copied()),
         };
+        // Further changes of the same message build on the result of those in this batch.
         let present = match joined {
             Some(place) => Some(&**self.changes[place].message()),
             None => target.and_then(|target| known.messages.get(&target)),

@@ -41,6 +41,7 @@ const LANE_CAPACITY: usize = 16_384;
 
 /// All lanes of one store.
 pub(crate) struct Lanes {
+    /// The inbox of each lane; empty once closed.
     inboxes: Mutex<Vec<mpsc::Sender<QueuedSubmission>>>,
     tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
 }
@@ -49,8 +50,11 @@ pub(crate) struct Lanes {
 pub(crate) struct Submission {
     pub(crate) conversation_id: ConversationId,
     pub(crate) actor: UserId,
+    /// The connection that the request came from, if any; it gets no event.
     pub(crate) origin: Option<ConnectionId>,
+    /// Time of the request by the server's clock.
     pub(crate) at: Timestamp,
+    /// Identifies the operation: the id of its system message is derived from it.
     pub(crate) operation: [u8; 16],
     pub(crate) command: Command,
 }
@@ -112,7 +116,7 @@ impl Lanes {
         let mut tasks = self.tasks.lock().await;
         while let Some(task) = tasks.last_mut() {
             if let Err(error) = task.await {
-                tracing::error!(%error, "a commit lane panicked while it was shut down");
+                tracing::error!(%error, "a commit lane did not end cleanly");
             }
             tasks.pop();
         }

@@ -104,7 +104,8 @@ impl Publisher {
                 Update::GroupUpdated(message) => {
                     if let Err(error) = self.group_updated(&publication, message, rosters).await {
                         let conversation = publication.conversation_id;
-                        tracing::warn!(%error, conversation.id = %conversation, "a change of a group was not published; its members are asked to sync");
+                        tracing::warn!(%error, conversation.id = %conversation, "a group change was not published");
+                        // Clients that miss the event would show an outdated group, so they are asked to sync.
                         self.unsettle(&publication, message);
                     }
                 }
@@ -146,6 +147,7 @@ impl Publisher {
             return Ok(());
         };
         if *event == SystemEvent::GroupDeleted {
+            // No roster can be read of a deleted group.
             self.ended(publication);
             return Ok(());
         }

@@ -21,6 +21,7 @@ pub(crate) struct Turn {
     pub(crate) rosters: Arc<Rosters>,
     pub(crate) receipts: Arc<Receipts>,
     pub(crate) publisher: Publisher,
+    /// Time after sending in which a message can be edited.
     pub(crate) edit_window: Duration,
 }
 
@@ -80,6 +81,8 @@ impl Turn {
             .filter_map(|submission| {
                 let seq = submission.command.target()?;
                 let id = submission.conversation_id;
+                // A reply only needs its target to exist, which is known of every `seq` that the conversation has
+                // reached.
                 let only_named = matches!(submission.command, Command::Send(_));
                 let exists = only_named && rosters.get(&id).is_some_and(|known| known.has_reached(seq));
                 (!exists).then_some((id, seq))
@@ -174,6 +177,8 @@ impl Turn {
             kind,
         } = draft;
         let id = message.conversation_id;
+        // The cached roster is outdated if the change failed, which its fence may have caused, or if it changed the
+        // group.
         let stands = matches!(outcome, Ok(Outcome::Committed(_) | Outcome::Duplicate(_)));
         if !stands || kind == UpdateKind::GroupUpdated {
             self.rosters.forget(id);

@@ -67,6 +67,7 @@ impl<K: Eq + Hash + Clone, S: State> Keyed<K, S> {
         let (now, due) = (now.as_millis(), self.next_sweep.load(Ordering::Relaxed));
         // A clock that was set back must not delay the sweep.
         let waits = now < due && due.saturating_sub(now) <= SWEEP_INTERVAL_MILLIS;
+        // Of several threads, only the one that moves the time forward sweeps.
         let mine = || {
             let next = now.saturating_add(SWEEP_INTERVAL_MILLIS);
             let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);

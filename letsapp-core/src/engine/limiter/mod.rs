@@ -179,12 +179,14 @@ impl Limiter {
     /// SP 800-63B, section 5.2.2): otherwise an attacker's failures would vanish whenever the owner logs in.
     pub fn settle(&self, attempt: Attempt, proof: Proof) {
         let event = match proof {
+            // The failure was counted when the attempt began.
             Proof::Wrong => return,
             Proof::Missing => AttemptEvent::Abandoned,
             Proof::Right => AttemptEvent::Succeeded,
         };
         // Only the beginning of an attempt can be refused.
         let _ = self.note(attempt, event);
+        // Takes back this attempt only: the other failures from strange addresses may be an attacker's.
         let _ = self.note_stranger(attempt, AttemptEvent::Abandoned);
         if proof == Proof::Right && attempt.client.is_some() {
             let now = self.clock.now();

@@ -130,10 +130,12 @@ impl PresenceRegistry {
                         reading: latest,
                         outdated,
                     } if *latest == reading => {
+                        // The list changed while it was read, so what was read may be incomplete.
                         if std::mem::take(outdated) {
                             continue;
                         }
                     }
+                    // The user left in the meantime; if they came back, another task reads the list.
                     _ => return,
                 }
                 person.contacts = Contacts::Watched(listed.iter().copied().collect());

@@ -65,7 +65,7 @@ impl LastSeenWriter {
         let mut task = self.task.lock().await;
         if let Some(running) = task.as_mut() {
             if let Err(error) = running.await {
-                tracing::error!(%error, "the task that stores when users were last seen panicked");
+                tracing::error!(%error, "the writer of last-seen times did not end cleanly");
             }
             *task = None;
         }
@@ -85,6 +85,7 @@ impl LastSeenWriter {
             let _elapsed = tokio::time::timeout(pause, self.hurry.notified()).await;
             let (times, closed) = {
                 let mut waiting = self.lock();
+                // Both under one lock, so that every time queued before `stop` is in this batch.
                 (std::mem::take(&mut waiting.times), waiting.closed)
             };
             let times: Vec<_> = times.into_iter().collect();

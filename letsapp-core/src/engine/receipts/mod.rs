@@ -145,7 +145,7 @@ impl Receipts {
         let mut task = self.task.lock().await;
         if let Some(running) = task.as_mut() {
             if let Err(error) = running.await {
-                tracing::error!(%error, "the receipts lane panicked while it was shut down");
+                tracing::error!(%error, "the receipts lane did not end cleanly");
             }
             *task = None;
         }
@@ -170,6 +170,7 @@ impl Receipts {
         pending.to = pending.to.merge(to);
         pending.at = now;
         note(pending);
+        // From now on, reads on this server see the advance through the overlay.
         let before = latest.lookup(&key).map(|(before, _)| before).unwrap_or_default();
         let merged = before.merge(pending.to);
         if merged != before {
@@ -267,6 +268,7 @@ impl Receipts {
         let mut nothing_left = true;
         for (key, pending) in keys.into_iter().zip(pending_advances) {
             if !pending.replies.is_empty() {
+                // The caller is answered with an error, so the overlay must not show the advance any longer.
                 latest.forget(&key);
             }
             if pending.own != Watermarks::default() {

@@ -22,14 +22,15 @@ pub(crate) struct TypingTracker {
     /// Time after the last input at which a user stops being shown as typing.
     timeout: Duration,
     waker: DriverWaker,
-    now: Mutex<Now>,
+    state: Mutex<TrackerState>,
 }
 
 type MemberKey = (ConversationId, UserId);
 
+/// The state of the tracker, behind one lock.
 #[derive(Default)]
-struct Now {
-    tracker: HashMap<MemberKey, State>,
+struct TrackerState {
+    machines: HashMap<MemberKey, State>,
     deadlines: Deadlines<MemberKey>,
 }
 
@@ -40,7 +41,7 @@ impl TypingTracker {
             runtime,
             timeout,
             waker,
-            now: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
@@ -64,26 +65,33 @@ impl TypingTracker {
 
     /// Handles a sent message, which ends typing without an event: the message itself says it.
     pub(crate) fn sent(&self, conversation_id: ConversationId, user_id: UserId) {
-        let mut present = self.lock();
+        let mut tracker = self.lock();
         let key = (conversation_id, user_id);
-        if present.tracker.contains_key(&key) {
-            self.feed(&mut present, key, Input::Sent, self.runtime.clock.now(), None);
+        if tracker.machines.contains_key(&key) {
+            self.feed(&mut tracker, key, Input::Sent, self.runtime.clock.now(), None);
         }
     }
 
     /// Steps the machine of a member and publishes its outputs. Without a roster from the caller, the cached one is
     /// used; if there is none, nothing is published, and the clients let the display end by themselves.
-    fn feed(&self, present: &mut Now, key: MemberKey, input: Input, now: Timestamp, known: Option<&CachedRoster>) {
-        let before = present.tracker.get(&key).copied().unwrap_or_default();
+    fn feed(
+        &self,
+        tracker: &mut TrackerState,
+        key: MemberKey,
+        input: Input,
+        now: Timestamp,
+        known: Option<&CachedRoster>,
+    ) {
+        let before = tracker.machines.get(&key).copied().unwrap_or_default();
         let Ok((state, outputs)) = before.step(input, now) else {
             tracing::error!(?before, ?input, "the typing machine refused an input; it is ignored");
             return;
         };
         match state {
-            State::Idle => drop(present.tracker.remove(&key)),
-            state => drop(present.tracker.insert(key, state)),
+            State::Idle => drop(tracker.machines.remove(&key)),
+            state => drop(tracker.machines.insert(key, state)),
         }
-        if present.deadlines.moved(key, before.deadline(), state.deadline()) {
+        if tracker.deadlines.moved(key, before.deadline(), state.deadline()) {
             self.waker.wake();
         }
         for output in outputs {
@@ -116,17 +124,17 @@ impl TypingTracker {
             .publish(Envelope::to_users(others.collect::<Vec<_>>(), None, event));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, TrackerState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Timed for TypingTracker {
     fn elapse(&self, now: Timestamp) -> Option<Timestamp> {
-        let mut present = self.lock();
-        while let Some(key) = present.deadlines.due(now) {
-            self.feed(&mut present, key, Input::Elapsed, now, None);
+        let mut tracker = self.lock();
+        while let Some(key) = tracker.deadlines.due(now) {
+            self.feed(&mut tracker, key, Input::Elapsed, now, None);
         }
-        present.deadlines.earliest()
+        tracker.deadlines.earliest()
     }
 }
