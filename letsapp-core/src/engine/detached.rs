@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_was_begun_is_done_although_nobody_waits_for_it() {
+    async fn work_is_finished_although_its_caller_is_gone() {
         let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let work = {
             let (go, done) = (go.clone(), done.clone());
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fault_is_an_error() {
+    async fn a_panic_is_an_error() {
         let broken = run_detached::<(), _>(async { panic!("a fault of the store's code") }).await;
         assert!(matches!(broken, Err(RepositoryError::Internal(_))), "{broken:?}");
     }

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_comes_in_order_of_its_deadline() {
+    fn machines_are_due_in_order_of_their_deadlines() {
         let mut deadlines = Deadlines::default();
         assert!(deadlines.moved('b', None, Some(at(20))), "the first is the earliest");
         assert!(deadlines.moved('a', None, Some(at(10))));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_is_met_when_it_comes_and_an_earlier_one_rings() {
+    async fn a_deadline_is_met_in_time_and_an_earlier_one_wakes_the_driver() {
         let clock = Arc::new(TokioClock::at(at(0)));
         let (waker, once) = (DriverWaker::default(), Arc::new(Once(Mutex::default())));
         let task = start(clock.clone(), waker.clone(), vec![once.clone()]);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_fault_of_one_stops_no_other_and_it_is_tried_again() {
+    async fn a_panic_in_one_set_stops_no_other_and_it_is_tried_again() {
         let clock = Arc::new(TokioClock::at(at(0)));
         let (faulty, once) = (Arc::new(Faulty::default()), Arc::new(Once(Mutex::default())));
         once.0.lock().unwrap().0 = Some(at(300));

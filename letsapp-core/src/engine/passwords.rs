@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_the_password_itself_is_right() {
+    async fn only_the_right_password_verifies() {
         let hasher = Hasher::new();
         let password = |text: &str| Password::parse(text).unwrap();
         let hash = hasher.hash(password("correct horse"), [1; 16]).await;

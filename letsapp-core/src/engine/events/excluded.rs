@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_connection_that_asked_alone_is_left_out() {
+    fn only_a_single_requesting_connection_is_excluded() {
         let [a, b] = [1, 2].map(|n| ConnectionId::from_bytes([n; 16]));
         let except = |origins: &[Option<ConnectionId>]| {
             let mut excluded = ExcludedConnection::default();

@@ -198,7 +198,7 @@ async fn only_members_are_shown_as_typing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_later_event_goes_to_the_members_cached_then() {
+async fn a_later_event_goes_to_the_members_cached_at_that_time() {
     let chat = Chat::with(direct());
     chat.says(ANA, Typing::Goes).await.unwrap();
     assert_eq!(chat.pass(Duration::from_secs(1)).await.len(), 1);
