@@ -1,4 +1,5 @@
-//! What somebody must have shown before they read or change anything in a conversation.
+//! Access checks: a user has to be or have been a member before reading a conversation, and a current member before
+//! changing it.
 
 use std::sync::Arc;
 
@@ -8,17 +9,21 @@ use crate::engine::commit::Refusal;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::ports::{ConversationRepository, RepositoryError};
 
-/// Looks up who may read what. Membership is taken from the store, never from a cache.
+/// Checks who may read or change a conversation. Membership is read from the store, never from a cache: a user who was
+/// just removed must not pass.
 #[derive(Clone)]
 pub(crate) struct Access {
     pub(crate) conversations: Arc<dyn ConversationRepository>,
 }
 
-/// Proof that somebody is or was a member: what they may read stands in their record.
+/// Proof that a user is or was a member. The windows of the record say which messages the user may read.
 pub(crate) struct Granted(pub(crate) Member);
 
 impl Access {
-    /// Lets somebody read who is or was a member.
+    /// Grants reading to current and former members.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] for anybody else, whether the conversation exists or not.
     pub(crate) async fn reader(
         &self,
         conversation_id: ConversationId,
@@ -31,7 +36,10 @@ impl Access {
         Ok(Granted(member))
     }
 
-    /// Lets somebody change who is a member.
+    /// Grants changes to current members.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] for users who never were members, [`Forbidden::NotAMember`] for former members.
     pub(crate) async fn participant(
         &self,
         conversation_id: ConversationId,
@@ -45,7 +53,8 @@ impl Access {
         }
     }
 
-    /// Says to somebody whom a lane refused what they may know: who never was a member learns nothing.
+    /// Turns a refusal by a lane into the error that the user may see: a user who never was a member does not learn
+    /// that the conversation exists.
     pub(crate) async fn explain(
         &self,
         refusal: Refusal,

@@ -1,13 +1,16 @@
-//! What is seen through although whoever asked for it is gone: a server drops a request whose client hangs up.
+//! Running work to its end even if its caller goes away: a server drops the future of a request whose client hangs up.
 //!
-//! What this is not: the way by which conversations change. Their lanes carry out what they have taken by themselves.
+//! Changes of conversations don't need this, since their lanes finish every submission that they have taken.
 
 use tracing::Instrument as _;
 
 use crate::ports::RepositoryError;
 
-/// Runs some work to its end, also where whoever waits for it gives up: so that what follows from a change in the store
-/// follows from it whenever the store has made it.
+/// Runs work to its end on a task of its own, even if the caller stops waiting. What has to follow from a change in the
+/// store (events, caches to clear) then follows whenever the store has made the change.
+///
+/// # Errors
+/// The error of the work itself, or [`RepositoryError::Internal`] if it panicked.
 pub(crate) async fn run_detached<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
 where
     T: Send + 'static,
@@ -29,7 +32,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_was_begun_is_done_although_nobody_waits_for_it() {
+    async fn work_is_finished_although_its_caller_is_gone() {
         let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let work = {
             let (go, done) = (go.clone(), done.clone());
@@ -45,7 +48,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_fault_is_an_error() {
+    async fn a_panic_is_an_error() {
         let broken = run_detached::<(), _>(async { panic!("a fault of the store's code") }).await;
         assert!(matches!(broken, Err(RepositoryError::Internal(_))), "{broken:?}");
     }

@@ -1,6 +1,6 @@
-//! The one task that feeds the passing of time to machines with deadlines.
+//! The task that passes time to state machines with deadlines.
 //!
-//! What this is not: a place of rules. It knows when something is due, and not what.
+//! The driver only knows when something is due; the machines decide what happens then.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,21 +13,22 @@ use crate::domain::timestamp::Timestamp;
 use crate::engine::panics::{Panic, catch_panic};
 use crate::ports::Clock;
 
-/// Keeps machines with deadlines.
+/// A set of state machines with deadlines.
 pub(crate) trait Timed: Send + Sync {
-    /// Feeds the passing of time to every machine whose deadline has come, and returns the next deadline of all.
+    /// Passes the current time to every machine whose deadline has come, and returns the earliest remaining deadline.
     fn elapse(&self, now: Timestamp) -> Option<Timestamp>;
 }
 
-/// Wakes the driver for a deadline that is earlier than what it waits for.
+/// Wakes the driver for a deadline that is earlier than the one it sleeps until.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DriverWaker(Arc<Notify>);
 
-/// The driver sleeps no longer than this: a clock that was set, or moved by hand, is not the one that it sleeps by.
-const LONGEST: Duration = Duration::from_secs(1);
+/// Longest sleep of the driver. The clock may be set or moved by hand, independently of the timer that the driver
+/// sleeps by; this bounds how late a deadline can be met then.
+const MAX_SLEEP: Duration = Duration::from_secs(1);
 
-/// And no shorter, so that deadlines which lie close together are one awakening.
-const SHORTEST: Duration = Duration::from_millis(5);
+/// Shortest sleep of the driver, so that deadlines close to each other are handled in one wake-up.
+const MIN_SLEEP: Duration = Duration::from_millis(5);
 
 impl DriverWaker {
     /// Wakes the driver.
@@ -36,7 +37,7 @@ impl DriverWaker {
     }
 }
 
-/// Starts the driver as a task of the present runtime. It ends when it is aborted.
+/// Starts the driver as a task of the current runtime. It runs until it is aborted.
 pub(crate) fn start(clock: Arc<dyn Clock>, waker: DriverWaker, timed: Vec<Arc<dyn Timed>>) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
@@ -46,11 +47,12 @@ pub(crate) fn start(clock: Arc<dyn Clock>, waker: DriverWaker, timed: Vec<Arc<dy
                 let deadline = elapse(&**timed, now).await;
                 next = next.into_iter().chain(deadline).min();
             }
+            // A wake-up while the machines were stepped above is not lost: `Notify` stores one permit.
             let rung = waker.0.notified();
             match next {
                 None => rung.await,
                 Some(deadline) => {
-                    let pause = deadline.since(now).clamp(SHORTEST, LONGEST);
+                    let pause = deadline.since(now).clamp(MIN_SLEEP, MAX_SLEEP);
                     let _elapsed = tokio::time::timeout(pause, rung).await;
                 }
             }
@@ -58,18 +60,22 @@ pub(crate) fn start(clock: Arc<dyn Clock>, waker: DriverWaker, timed: Vec<Arc<dy
     })
 }
 
-/// Feeds the passing of time to machines; where they have a fault, it is tried again before long.
+/// Passes the current time to one set of machines. If it panics, it is tried again after [`MAX_SLEEP`], so that a bug
+/// in one set does not stop the others.
 async fn elapse(timed: &dyn Timed, now: Timestamp) -> Option<Timestamp> {
     match catch_panic(async { timed.elapse(now) }).await {
         Ok(deadline) => deadline,
         Err(Panic(panic)) => {
-            tracing::error!(panic, "a fault where a deadline was to be met; it is tried again");
-            Some(now.plus(LONGEST))
+            tracing::error!(
+                panic,
+                "a panic while deadlines were handled; they are tried again in a second"
+            );
+            Some(now.plus(MAX_SLEEP))
         }
     }
 }
 
-/// The deadlines of many machines, in order.
+/// The deadlines of many machines, ordered by time.
 #[derive(Debug)]
 pub(crate) struct Deadlines<K>(BTreeSet<(Timestamp, K)>);
 
@@ -80,7 +86,8 @@ impl<K> Default for Deadlines<K> {
 }
 
 impl<K: Copy + Ord> Deadlines<K> {
-    /// Notes that a machine's deadline moved; true if it is now the earliest of all, and earlier than it was.
+    /// Moves a machine's deadline. Returns true if it is now the earliest of all and earlier than the earliest before:
+    /// the driver has to be woken.
     pub(crate) fn moved(&mut self, key: K, from: Option<Timestamp>, to: Option<Timestamp>) -> bool {
         if from == to {
             return false;
@@ -94,7 +101,7 @@ impl<K: Copy + Ord> Deadlines<K> {
         earliest.is_none_or(|earliest| to < earliest)
     }
 
-    /// Returns a machine whose deadline has come, the earliest first.
+    /// Returns the machine with the earliest deadline, if that deadline has come.
     pub(crate) fn due(&self, now: Timestamp) -> Option<K> {
         self.0
             .first()
@@ -102,7 +109,7 @@ impl<K: Copy + Ord> Deadlines<K> {
             .map(|(_, key)| *key)
     }
 
-    /// Returns the earliest deadline.
+    /// Returns the earliest deadline of all machines.
     pub(crate) fn earliest(&self) -> Option<Timestamp> {
         self.0.first().map(|(deadline, _)| *deadline)
     }
@@ -121,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_comes_in_order_of_its_deadline() {
+    fn machines_are_due_in_order_of_their_deadlines() {
         let mut deadlines = Deadlines::default();
         assert!(deadlines.moved('b', None, Some(at(20))), "the first is the earliest");
         assert!(deadlines.moved('a', None, Some(at(10))));
@@ -133,7 +140,7 @@ mod tests {
         assert_eq!(deadlines.due(at(40)), Some('c'));
     }
 
-    /// One deadline, and when it was met.
+    /// A machine with one deadline that records the times at which it was met.
     struct Once(Mutex<(Option<Timestamp>, Vec<Timestamp>)>);
 
     impl Timed for Once {
@@ -148,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_is_met_when_it_comes_and_an_earlier_one_rings() {
+    async fn a_deadline_is_met_in_time_and_an_earlier_one_wakes_the_driver() {
         let clock = Arc::new(TokioClock::at(at(0)));
         let (waker, once) = (DriverWaker::default(), Arc::new(Once(Mutex::default())));
         let task = start(clock.clone(), waker.clone(), vec![once.clone()]);
@@ -165,7 +172,7 @@ mod tests {
         task.abort();
     }
 
-    /// One that has a fault the first two times.
+    /// A machine that panics the first two times.
     #[derive(Default)]
     struct Faulty(AtomicUsize);
 
@@ -177,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_fault_of_one_stops_no_other_and_it_is_tried_again() {
+    async fn a_panic_in_one_set_stops_no_other_and_it_is_tried_again() {
         let clock = Arc::new(TokioClock::at(at(0)));
         let (faulty, once) = (Arc::new(Faulty::default()), Arc::new(Once(Mutex::default())));
         once.0.lock().unwrap().0 = Some(at(300));

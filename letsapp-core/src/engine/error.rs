@@ -1,21 +1,21 @@
-//! The errors of sessions and of conversations, by what the caller can do about them.
+//! Errors of sessions and conversations, classified by what the caller can do about them.
 
 use crate::ports::RepositoryError;
 use crate::protocol::FieldError;
 
-/// Why something was not done in a conversation.
+/// An error of an operation on a conversation.
 #[derive(Debug, thiserror::Error)]
 pub enum ConversationError {
-    /// There is no such thing, as far as the caller may know.
+    /// No such conversation, message or member exists, or the caller may not know that it exists.
     #[error("there is no such conversation, message or member")]
     NotFound,
-    /// The caller sees it, but may not do this.
+    /// The caller may see the conversation, but may not do this.
     #[error("{0}")]
     Forbidden(Forbidden),
-    /// The id stands for something else already.
-    #[error("this id was used for something else")]
+    /// The id was used for a different request already.
+    #[error("this id was already used for a different request")]
     Conflict,
-    /// Some fields can't be so.
+    /// Some fields of the request are invalid.
     #[error("some fields are not valid")]
     Invalid(Vec<FieldError>),
     /// The store failed.
@@ -23,67 +23,69 @@ pub enum ConversationError {
     Store(#[from] RepositoryError),
 }
 
-/// What is not allowed, in words for a person.
+/// A forbidden operation, in words for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
-    /// They were a member once.
+    /// The caller is a former member.
     #[error("you are not a member of this conversation any more")]
     NotAMember,
-    /// It takes another role.
+    /// The caller's role does not allow it.
     #[error("your role in this group does not allow this")]
     Role,
-    /// It takes a group.
+    /// The operation exists only for groups.
     #[error("a direct conversation can't be changed in this way")]
     Direct,
-    /// It takes its sender.
-    #[error("only the sender of a message may change its words")]
+    /// Only the sender of the message may do this.
+    #[error("only the sender of a message may edit it")]
     NotTheSender,
-    /// It is too late.
+    /// The time in which a message can be edited is over.
     #[error("the time in which a message can be edited is over")]
     TooLate,
-    /// A tombstone stays one.
+    /// The message is deleted, and a deleted message can't change any more.
     #[error("the message was deleted")]
     Deleted,
-    /// What happened has happened.
+    /// System messages record what happened and never change.
     #[error("a system message can't be changed")]
     System,
-    /// One blocks the other of a direct conversation.
-    #[error("you block this user: take the block down first")]
+    /// The caller blocks the other member of the direct conversation.
+    #[error("you have blocked this user: unblock them first")]
     Blocking,
-    /// The other of a direct conversation is not there for one: which of several reasons it is, is not said.
+    /// The other member of the direct conversation can't be written to. The reason (a block or an erased account) is
+    /// not revealed.
     #[error("this user can't be reached")]
     Unreachable,
 }
 
 impl ConversationError {
-    /// Names one field that can't be so.
+    /// Makes the error for one invalid field.
     pub(crate) fn invalid(field: &str, code: &str, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::new(field, code, detail)])
     }
 }
 
-/// Why somebody is not signed in, or may not change how they are.
+/// An error of signing in, or of changing how a user signs in.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// The name or the password is wrong; which of the two is not told.
+    /// The login name or the password is wrong. The error does not say which, so that nobody can find out which
+    /// accounts exist.
     #[error("the username or the password is wrong")]
     WrongCredentials,
-    /// The password given along with a change is not the present one.
+    /// The password that was sent to confirm a change is not the current one.
     #[error("the current password is wrong")]
     WrongPassword,
-    /// The token was not made by this server, or its session is over.
-    #[error("the token is not valid, or its session is over")]
+    /// The token was not issued by this server, or its session has ended.
+    #[error("the token is not valid, or its session has ended")]
     Unauthenticated,
-    /// The access token is too old: refresh it.
+    /// The access token has expired; the client refreshes it.
     #[error("the access token has expired")]
     TokenExpired,
-    /// The username is another's.
+    /// The username belongs to another user.
     #[error("this username is taken")]
     UsernameTaken,
-    /// The address is another's.
+    /// The email address belongs to another user.
     #[error("this email address belongs to another account")]
     EmailTaken,
-    /// There is no such session of one's own.
+    /// The caller has no such session.
     #[error("there is no such session")]
     NotFound,
     /// The store failed.

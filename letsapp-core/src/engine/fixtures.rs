@@ -1,4 +1,5 @@
-//! What tests of conversations share: two people, their conversations, what these change by, and a bus that remembers.
+//! Fixtures of the engine's tests: two users, their conversations and members, mock stores and a bus that records
+//! events.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -60,7 +61,7 @@ pub(crate) fn member(user_id: UserId, role: Role, from: u64) -> Member {
     }
 }
 
-/// A roster of a group of these, the first of them its owner.
+/// The roster of a group of these users, the first of whom is the owner.
 pub(crate) fn group(user_ids: &[UserId], fence: u64) -> Roster {
     let role = |place| if place == 0 { Role::Owner } else { Role::Member };
     let members = user_ids.iter().enumerate();
@@ -125,7 +126,7 @@ pub(crate) fn user(id: UserId, read_receipts: bool) -> User {
     }
 }
 
-/// A store in which nobody lists or blocks anybody.
+/// A store without contacts and blocks.
 pub(crate) fn no_edges() -> Arc<MockContactRepository> {
     let mut contacts = MockContactRepository::new();
     contacts.expect_listed().returning(|_| Ok(Vec::new()));
@@ -133,7 +134,7 @@ pub(crate) fn no_edges() -> Arc<MockContactRepository> {
     Arc::new(contacts)
 }
 
-/// A store in which everybody is there, and shows what they have read.
+/// A store in which every user exists and shows read receipts.
 pub(crate) fn everybody() -> MockUserRepository {
     let mut users = MockUserRepository::new();
     users
@@ -142,7 +143,8 @@ pub(crate) fn everybody() -> MockUserRepository {
     users
 }
 
-/// Repositories that are asked for nothing, but for users (everybody exists), contacts and blocks (there are none).
+/// Mock repositories that fail every call, except those for users (every user exists), contacts and blocks (there are
+/// none).
 pub(crate) fn stores() -> Stores {
     let mut messages = MockMessageRepository::new();
     messages.expect_lanes().return_const(1_usize);
@@ -156,7 +158,7 @@ pub(crate) fn stores() -> Stores {
     }
 }
 
-/// An engine over these stores, with the default rules and keys that never change.
+/// An engine over these stores, with the default rules and fixed keys.
 pub(crate) fn engine(stores: Stores, bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Engine {
     let runtime = runtime(bus, clock);
     let rules = Rules::default();
@@ -184,7 +186,7 @@ pub(crate) fn runtime(bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Runtime 
     }
 }
 
-/// A bus that keeps what is published.
+/// A bus that records the published events.
 #[derive(Default)]
 pub(crate) struct Recorder(Mutex<Vec<Envelope>>);
 
@@ -195,7 +197,8 @@ impl EventBus for Recorder {
 }
 
 impl Recorder {
-    /// Returns what was published since the last time: to whom, but for which connection, and what.
+    /// Returns the events published since the last call: the users they were sent to, the excluded connection, and the
+    /// event.
     pub(crate) fn take(&self) -> Vec<(Vec<UserId>, Option<ConnectionId>, Event)> {
         let published = std::mem::take(&mut *self.0.lock().unwrap());
         let told = published.into_iter().map(|envelope| {
@@ -208,7 +211,7 @@ impl Recorder {
         told.collect()
     }
 
-    /// Waits until something was published, and returns it.
+    /// Waits until at least one event was published, and returns the events.
     pub(crate) async fn next(self: &Arc<Self>) -> Vec<(Vec<UserId>, Option<ConnectionId>, Event)> {
         loop {
             let told = self.take();

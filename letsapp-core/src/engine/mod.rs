@@ -1,6 +1,6 @@
-//! The running parts: the commit path, rosters, receipts, views, events, presence, typing, sessions and background jobs.
+//! The engine: the commit path, rosters, receipts, views, events, presence, typing, sessions and background jobs.
 //!
-//! Services put requests into these parts and wait for the results. Rules that need no store stand in
+//! Services pass requests to these parts and wait for the results. Rules that need no store belong to
 //! [`domain`](crate::domain).
 
 pub(crate) mod access;
@@ -44,7 +44,7 @@ use crate::engine::views::Views;
 use crate::engine::visibility::VisibilityChecker;
 use crate::ports::{Runtime, Stores};
 
-/// All running parts of one application, wired to one store. Services share it.
+/// All running parts of one application, connected to one store. Services share it.
 pub(crate) struct Engine {
     pub(crate) stores: Stores,
     pub(crate) runtime: Runtime,
@@ -62,7 +62,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts the parts as tasks of the present tokio runtime.
+    /// Starts the parts as tasks of the current tokio runtime.
     pub(crate) fn start(stores: Stores, runtime: Runtime, sessions: Sessions, rules: &Rules) -> Self {
         let rosters = Arc::new(Rosters::new(&stores, runtime.clock.clone()));
         let receipts = Receipts::start(stores.clone(), runtime.clone(), rosters.clone());
@@ -99,20 +99,21 @@ impl Engine {
         }
     }
 
-    /// Starts the task that feeds the passing of time to presence and typing. It ends when it is aborted.
+    /// Starts the task that passes time to presence and typing. It runs until it is aborted.
     pub(crate) fn start_driver(&self) -> JoinHandle<()> {
         let timed: Vec<Arc<dyn Timed>> = vec![self.presence.clone(), self.typing.clone()];
         driver::start(self.runtime.clock.clone(), self.waker.clone(), timed)
     }
 
-    /// Takes no more work, and waits until all that was taken is stored.
+    /// Accepts no more work, and waits until all accepted work is stored. The lanes close first, because their last
+    /// changes raise watermarks.
     pub(crate) async fn close(&self) {
         self.lanes.close().await;
         self.receipts.close().await;
         self.presence.close().await;
     }
 
-    /// Takes no more work; what was taken is stored while the runtime lasts.
+    /// Accepts no more work without waiting. Accepted work is stored as long as the runtime lives.
     pub(crate) fn stop(&self) {
         self.receipts.stop();
         self.presence.stop();

@@ -1,4 +1,4 @@
-//! A fault of ours in one turn of a task must not end the task, where it goes round for as long as the server runs.
+//! Catching panics in tasks that run as long as the server: a bug in one turn must not end the whole task.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -6,13 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-/// What was said when something panicked.
+/// The message of a panic.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Panic(pub(crate) String);
 
-/// Runs a future to its end, or to its panic.
+/// Runs a future to its end or to its panic. A panic is returned as an error with its message.
 ///
-/// What the future works on must be fit for use after it stopped anywhere.
+/// The data that the future works on must stay usable if the future stops at any point.
 pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
     poll_fn(
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_an_error_with_its_words() {
+    async fn a_panic_is_an_error_with_its_message() {
         assert_eq!(catch_panic(async { 7 }).await, Ok(7));
         let broken = catch_panic(async {
             tokio::task::yield_now().await;

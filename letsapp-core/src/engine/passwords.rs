@@ -1,4 +1,4 @@
-//! Hashing and checking passwords, never on the threads that serve.
+//! Hashing and checking passwords, on blocking threads so that the threads that serve requests never stall.
 
 use std::sync::Arc;
 
@@ -9,21 +9,26 @@ use tokio::sync::Semaphore;
 use crate::domain::credential::PasswordHash;
 use crate::protocol::requests::Password;
 
-/// Hashes passwords with argon2id, a bounded number at a time, on the runtime's blocking threads.
+/// Hashes passwords with argon2id on the runtime's blocking threads, a bounded number at a time.
 #[derive(Clone)]
 pub(crate) struct Hasher {
     permits: Arc<Semaphore>,
-    /// What a password is checked against when there is no such user, so that it takes the same time.
+    /// Hash that a password is checked against if the user does not exist, so that login takes the same time and
+    /// reveals nothing about which accounts exist.
     decoy: Arc<str>,
 }
 
-/// OWASP's recommendation for argon2id (Password Storage Cheat Sheet): 19 MiB, two passes, one lane.
+/// Memory of one hash in KiB. OWASP's recommendation for argon2id (Password Storage Cheat Sheet) is 19 MiB, two passes
+/// and one lane.
 const MEMORY_KIB: u32 = 19 * 1024;
+/// Passes over the memory.
 const PASSES: u32 = 2;
+/// Parallel lanes of one hash.
 const LANES: u32 = 1;
 
 impl Hasher {
-    /// Makes a hasher that occupies at most as many threads as the computer runs at once.
+    /// Creates a hasher that uses at most as many threads as the computer runs in parallel: more would only compete for
+    /// the processor and memory.
     pub(crate) fn new() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let decoy = hash("a decoy", &[0; 16]);
@@ -39,7 +44,7 @@ impl Hasher {
             .await
     }
 
-    /// Tells whether a password is the one that was hashed; without a hash it is not, and that takes as long.
+    /// Returns whether a password matches a hash; false without a hash, after the same time.
     pub(crate) async fn verify(&self, password: Password, expected: Option<PasswordHash>) -> bool {
         let decoy = Arc::clone(&self.decoy);
         self.run(move || {
@@ -86,7 +91,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn only_the_password_itself_is_right() {
+    async fn only_the_right_password_verifies() {
         let hasher = Hasher::new();
         let password = |text: &str| Password::parse(text).unwrap();
         let hash = hasher.hash(password("correct horse"), [1; 16]).await;

@@ -1,33 +1,35 @@
-//! What has a date and may not be stored yet.
+//! Changes that have a timestamp and may not be stored yet.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::timestamp::Timestamp;
 use crate::ports::Clock;
 
-/// The dates of changes that are being stored. A client that asks for what changed since its last sync would never
-/// learn of a change that was dated before that sync and stored behind it; so a sync reaches only up to the oldest.
+/// The timestamps of changes that are being stored. A client that asks for changes since its last sync would never see
+/// a change whose timestamp is before that sync but which was stored after it. So a sync only reaches up to the oldest
+/// of these timestamps.
 #[derive(Debug, Default)]
 pub(crate) struct PendingWrites {
     pending: Mutex<Vec<Timestamp>>,
 }
 
-/// A change that is being stored; it is when this is dropped.
+/// A change that is being stored. Dropping it marks the change as stored (or as failed).
 pub(crate) struct PendingWrite<'a> {
     writes: &'a PendingWrites,
     pub(crate) at: Timestamp,
 }
 
 impl PendingWrites {
-    /// Dates a change that is about to be stored.
+    /// Takes the timestamp of a change that is about to be stored.
     pub(crate) fn begin(&self, clock: &dyn Clock) -> PendingWrite<'_> {
         let mut pending = self.lock();
+        // The clock is read while the list is locked, so that no sync can fall between the two steps.
         let at = clock.now();
         pending.push(at);
         PendingWrite { writes: self, at }
     }
 
-    /// Returns the moment before which everything that has a date is stored.
+    /// Returns the time up to which a sync may reach: every change with an earlier timestamp is stored.
     pub(crate) fn settled_until(&self, clock: &dyn Clock) -> Timestamp {
         let pending = self.lock();
         let now = clock.now();

@@ -1,4 +1,4 @@
-//! Sessions between requests: what is remembered of them, their tokens, and their end.
+//! Sessions: caching them between requests, issuing their tokens, and ending them.
 
 use std::collections::HashSet;
 use std::ops::Deref;
@@ -20,7 +20,7 @@ use crate::ports::{Envelope, Login, Revoke, Runtime, Stores};
 use crate::protocol::requests::Password;
 use crate::protocol::{TokenType, Tokens};
 
-/// What the service works with, and what it remembers.
+/// Sessions of users, with a cache of those that were read lately.
 pub(crate) struct Sessions {
     pub(crate) stores: Stores,
     pub(crate) runtime: Runtime,
@@ -32,19 +32,20 @@ pub(crate) struct Sessions {
 
 /// The keys and the lifetimes of tokens.
 pub(crate) struct SessionSettings {
-    /// Keys of access tokens, the newest first.
+    /// Keys that sign access tokens, the newest first.
     pub(crate) access_keys: Vec<Key>,
-    /// Keys of refresh tokens, the newest first.
+    /// Keys that derive refresh tokens, the newest first.
     pub(crate) refresh_keys: Vec<Key>,
     /// Lifetime of an access token.
     pub(crate) access_ttl: Duration,
-    /// Time after which a session ends that is not refreshed.
+    /// Time after which a session ends unless it is refreshed.
     pub(crate) refresh_ttl: Duration,
 }
 
 struct Known {
+    /// Sessions by id, as they were read from the store.
     sessions: Cache<SessionId, CachedSession>,
-    /// How often something was forgotten.
+    /// Number of times that a session was dropped from the cache.
     forgettings: u64,
 }
 
@@ -52,8 +53,9 @@ struct Known {
 #[derive(Clone)]
 pub(crate) struct CachedSession {
     session: Session,
+    /// Time of the reading.
     at: Timestamp,
-    /// How often something had been forgotten before.
+    /// Value of [`Known::forgettings`] when the reading began.
     forgettings: u64,
 }
 
@@ -65,13 +67,15 @@ impl Deref for CachedSession {
     }
 }
 
-/// How long a session is believed to be alive without asking the store.
+/// Time for which a cached session is used without asking the store: the longest time for which a session that was
+/// ended on another server is still accepted here. Short, and yet it saves nearly all queries of an active client.
 const SESSION_TTL: Duration = Duration::from_secs(5);
 
-/// How many sessions are remembered, twice over.
+/// Capacity of each generation of the session cache; it holds at most twice as many.
 const CACHED_SESSIONS: usize = 16_384;
 
-/// How exactly the last use of a session is kept.
+/// Resolution of a session's last use: it is stored at most once in this time, so that requests don't each cause a
+/// write.
 const USE_RESOLUTION: Duration = Duration::from_secs(60);
 
 impl Sessions {
@@ -89,8 +93,12 @@ impl Sessions {
         }
     }
 
-    /// Reads a session that is alive, and remembers it.
+    /// Reads a session that has not ended from the store, and caches it.
+    ///
+    /// # Errors
+    /// [`AuthError::Unauthenticated`] if there is no such session or it has expired.
     pub(crate) async fn session(&self, id: SessionId, now: Timestamp) -> Result<CachedSession, AuthError> {
+        // Taken before the query: a session that is dropped while it is read must not be cached in its old state.
         let forgettings = self.lock().forgettings;
         let session = self
             .stores
@@ -109,8 +117,8 @@ impl Sessions {
         Ok(read)
     }
 
-    /// Returns a session that was alive within the last few seconds, as it was then. One whose `generation` has come
-    /// about since is read anew.
+    /// Returns a session that had not ended within the last [`SESSION_TTL`], as it was then. If `generation` is newer
+    /// than the cached one, the session is read again.
     pub(crate) async fn recent(
         &self,
         id: SessionId,
@@ -127,7 +135,7 @@ impl Sessions {
         self.session(id, now).await
     }
 
-    /// Notes a use of a session, where the store does not know of one as recent.
+    /// Records a use of a session, unless the store knows of a recent one.
     pub(crate) async fn note_use(
         &self,
         mut read: CachedSession,
@@ -148,7 +156,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Replaces a session's refresh token; `None` if somebody else has done so.
+    /// Replaces a session's refresh token; `None` if a concurrent request has replaced it.
     pub(crate) async fn rotate(
         &self,
         session: &Session,
@@ -166,6 +174,7 @@ impl Sessions {
         {
             return Ok(None);
         }
+        // The cached session has the old token.
         self.forget(session.id);
         Ok(Some(Session {
             refresh: next,
@@ -187,7 +196,7 @@ impl Sessions {
         }
     }
 
-    /// Makes the pair of tokens of one of a session's generations: the present one, or the one before.
+    /// Creates the access and refresh token of one of a session's generations: the current one or the previous one.
     pub(crate) fn issue(&self, session: &Session, number: u32, now: Timestamp) -> Tokens {
         let keys = &self.settings.refresh_keys;
         let key = keys
@@ -214,7 +223,10 @@ impl Sessions {
         }
     }
 
-    /// Returns the credential of a user who proves the password again.
+    /// Returns the credential of a signed-in user who proves the password again.
+    ///
+    /// # Errors
+    /// [`AuthError::WrongPassword`] if it is wrong, [`AuthError::Unauthenticated`] if the account is gone.
     pub(crate) async fn proven(&self, user_id: UserId, password: Password) -> Result<Credential, AuthError> {
         let login = Login::Id(user_id);
         let credential = self.stores.users.credential(&login).await?;
@@ -227,7 +239,8 @@ impl Sessions {
         }
     }
 
-    /// Ends sessions, here at once.
+    /// Ends sessions. On this server they end at once: they leave the cache and their connections are closed. The work
+    /// runs to its end even if the caller goes away, so that no ended session keeps a connection.
     pub(crate) async fn end(
         self: &Arc<Self>,
         user_id: UserId,
@@ -247,8 +260,8 @@ impl Sessions {
         run_detached(end).await
     }
 
-    /// Tells connections whose sessions are over, wherever they were ended; called every few seconds with all who are
-    /// connected.
+    /// Closes the connections whose sessions have ended, on whichever server. Called every few seconds with all
+    /// connected principals.
     ///
     /// # Errors
     /// [`AuthError::Store`] when the store fails.
@@ -270,7 +283,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Forgets a session that is not what it was.
+    /// Removes a session from the cache, because it changed or ended.
     pub(crate) fn forget(&self, id: SessionId) {
         let mut known = self.lock();
         known.forgettings += 1;
@@ -296,14 +309,15 @@ impl Sessions {
 }
 
 impl Known {
-    /// Returns what is remembered: it was not forgotten up to now, whatever else was.
+    /// Returns a cached session. It counts as read now: it was not dropped since, whatever other sessions were.
     fn lookup(&mut self, id: SessionId) -> Option<CachedSession> {
         let mut read = self.sessions.lookup(&id)?;
         read.forgettings = self.forgettings;
         Some(read)
     }
 
-    /// Keeps what was read, unless something was forgotten since: it may be what was to be forgotten.
+    /// Caches a session that was read, unless any session was dropped since the reading began: it could be this one, in
+    /// its old state.
     fn remember(&mut self, read: CachedSession) {
         if read.forgettings == self.forgettings {
             self.sessions.insert(read.session.id, read);

@@ -1,4 +1,4 @@
-//! What changed since a client last looked, found without a query for any conversation that did not change.
+//! Sync: the changes since a client's last sync, found without a query for any conversation that did not change.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -14,15 +14,17 @@ use crate::ports::Stores;
 use crate::protocol;
 use crate::protocol::SyncRequest;
 
-/// The most changes of one conversation that a sync lists; with more, its history is to be read anew.
-const CHANGES: usize = 1_000;
+/// Maximum number of changes of one conversation in an answer. With more, the client is told to reset and reads the
+/// history again, which is cheaper for both.
+const MAX_CHANGES_PER_CONVERSATION: usize = 1_000;
 
-/// The most changes that one answer lists; with more, the client asks again.
-const CHANGES_IN_ALL: usize = 5_000;
+/// Number of changes after which an answer ends; the client then syncs again for the rest.
+const MAX_CHANGES_PER_ANSWER: usize = 5_000;
 
-/// Where several servers share a store, what one of them dated up to this long before it was stored is not missed, nor
-/// what a clock that is this far behind has dated.
-const OVERLAP: Duration = Duration::from_secs(10);
+/// Time before the client's last sync from which changes are listed again, if several servers share a store. It covers
+/// changes whose timestamp was taken up to this long before they were stored, and clocks that are up to this far
+/// behind.
+const SHARED_STORE_OVERLAP: Duration = Duration::from_secs(10);
 
 /// The stores that a sync reads.
 pub(crate) struct Syncing<'a> {
@@ -39,7 +41,8 @@ impl Syncing<'_> {
         now: Timestamp,
     ) -> Result<protocol::Sync, ConversationError> {
         let named = &request.conversations;
-        // Heads before memberships: whatever a head counts, a window that is open then lets its member see.
+        // Heads are read before memberships: if a head counts a message, the windows read afterwards let their member
+        // see it.
         let mut heads = self.heads(named.keys().copied().collect()).await?;
         let mut members = self.stores.conversations.memberships(user_id).await?;
         self.receipts.overlay(&mut members);
@@ -50,7 +53,7 @@ impl Syncing<'_> {
         heads.extend(self.heads(new.collect()).await?);
         let since = request.since.map(|since| {
             if self.stores.shared {
-                since.minus(OVERLAP)
+                since.minus(SHARED_STORE_OVERLAP)
             } else {
                 since
             }
@@ -100,7 +103,8 @@ impl Syncing<'_> {
         Ok(self.stores.conversations.heads(&ids).await?.into_iter().collect())
     }
 
-    /// Lists the changes of one conversation after `held`, and returns how far the client has followed it then.
+    /// Adds the changes of one conversation after `held` to the answer, and returns the `rev` that the client has
+    /// reached with it.
     async fn follow(
         &self,
         member: &Member,
@@ -108,7 +112,7 @@ impl Syncing<'_> {
         head: Head,
         answer: &mut protocol::Sync,
     ) -> Result<Rev, ConversationError> {
-        if answer.changes.len() >= CHANGES_IN_ALL {
+        if answer.changes.len() >= MAX_CHANGES_PER_ANSWER {
             answer.more = true;
             return Ok(held);
         }
@@ -116,16 +120,16 @@ impl Syncing<'_> {
         let mut changes = self
             .stores
             .messages
-            .changes(id, &member.windows, held, CHANGES + 1)
+            .changes(id, &member.windows, held, MAX_CHANGES_PER_CONVERSATION + 1)
             .await?;
         let listed = changes.len();
         if member.is_in()
             && let Some(newer) = changes.iter().position(|message| message.seq > head.seq)
         {
-            // Membership may have ended before these were sent; the next sync tells.
+            // The membership may have ended before these messages were sent. The next sync decides.
             changes.truncate(newer);
         }
-        if listed > CHANGES {
+        if listed > MAX_CHANGES_PER_CONVERSATION {
             answer.reset.push(id);
             return Ok(head.rev);
         }
@@ -137,7 +141,7 @@ impl Syncing<'_> {
         Ok(followed)
     }
 
-    /// Returns the direct conversations in which the other one received or read more since.
+    /// Returns the direct conversations whose other member received or read more messages since.
     async fn moved_peers(
         &self,
         user_id: UserId,
@@ -193,7 +197,8 @@ mod tests {
         }
     }
 
-    /// Stores with all the groups, each at head 9, that count what they are asked; and which groups were looked into.
+    /// Mock stores with all groups, each at head 9. They count the queries and record the groups whose changes were
+    /// read.
     fn stores(
         asked: &Arc<AtomicUsize>,
         looked_into: &Arc<Mutex<Vec<ConversationId>>>,
@@ -289,7 +294,8 @@ mod tests {
         assert_eq!((answer.conversations.len(), answer.changes.len()), (5, 5));
         assert_eq!(answer.positions.len(), usize::from(CONVERSATIONS));
         let asked = asked.load(Ordering::SeqCst);
-        // Heads, memberships, and who the peers are; then, of what changed, a view in five; and its changes.
+        // Heads, memberships and peers; then, for the changed conversations, five queries for their views and one each
+        // for their changes.
         assert!(asked <= 3 + 5 + changed.len(), "{asked} queries");
     }
 }

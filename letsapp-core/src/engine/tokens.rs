@@ -1,4 +1,4 @@
-//! Making and reading tokens. Pure: keys and the time are given.
+//! Creating and checking tokens. Pure: keys and the time are passed in.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,21 +13,22 @@ use crate::domain::session::TokenHash;
 use crate::domain::timestamp::Timestamp;
 use crate::engine::error::AuthError;
 
-/// Who makes access tokens, and for whom.
+/// Issuer (`iss`) of access tokens.
 const ISSUER: &str = "letsapp";
+/// Audience (`aud`) of access tokens.
 const AUDIENCE: &str = "letsapp";
 
-/// What an access token says.
+/// The claims of an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Claims {
-    /// Whose it is.
+    /// The user.
     pub(crate) sub: UserId,
-    /// Of which session.
+    /// The session.
     pub(crate) sid: SessionId,
-    /// With which of the session's refresh tokens it was issued.
+    /// The number of the session's refresh token with which it was issued.
     #[serde(rename = "gen")]
     pub(crate) generation: u32,
-    /// Until when it is good, in seconds since the Unix epoch.
+    /// Time of expiry, in seconds since the Unix epoch.
     pub(crate) exp: i64,
 }
 
@@ -47,12 +48,13 @@ pub(crate) struct AccessTokens {
 }
 
 impl AccessTokens {
-    /// Signs with the first of the keys, and accepts what any of them signed.
+    /// Creates a signer that signs with the first of the keys and accepts tokens signed with any of them, so that keys
+    /// can be rotated.
     pub(crate) fn new(keys: &[Key]) -> Self {
         let newest = keys.first().expect("a store has at least one key of each purpose");
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = 0;
-        // Against our own clock instead, below.
+        // Expiry is checked in `check` against the engine's clock instead of the computer's.
         validation.validate_exp = false;
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[ISSUER]);
@@ -81,7 +83,10 @@ impl AccessTokens {
         jsonwebtoken::encode(&header, &pinned, key).expect("claims are plain data")
     }
 
-    /// Checks a token against the keys and the time.
+    /// Checks the signature and the expiry of a token and returns its claims.
+    ///
+    /// # Errors
+    /// [`AuthError::TokenExpired`] if only the time is wrong, [`AuthError::Unauthenticated`] otherwise.
     pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<Claims, AuthError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| AuthError::Unauthenticated)?;
         let (_, key) = self
@@ -99,8 +104,9 @@ impl AccessTokens {
     }
 }
 
-/// A refresh token: which session, the how-manieth of it, and the proof that this server derived it. Nothing of it is
-/// kept but a hash; it can be derived again from the key.
+/// A refresh token: the session, the number of the token within the session, and a proof that this server derived it.
+/// Only a hash of the token is stored; the token itself can be derived again from the key, to answer a client that lost
+/// the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refreshing {
     pub(crate) session_id: SessionId,
@@ -108,14 +114,14 @@ pub(crate) struct Refreshing {
 }
 
 impl Refreshing {
-    /// Derives the token.
+    /// Derives the token from a key.
     pub(crate) fn token(self, key: &Key) -> String {
         let mut bytes = self.named().to_vec();
         bytes.extend_from_slice(&self.mac(key).finalize().into_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads a token that one of these keys derived.
+    /// Decodes a token that was derived from one of these keys; `None` if it was not.
     pub(crate) fn read(token: &str, keys: &[Key]) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (session_id, rest) = bytes.split_first_chunk::<16>()?;
@@ -144,7 +150,7 @@ impl Refreshing {
 }
 
 impl TokenHash {
-    /// Hashes a token.
+    /// Hashes a token. A fast hash suffices, since tokens can't be guessed like passwords.
     pub(crate) fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
     }
@@ -174,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_access_token_is_good_until_it_expires_and_not_a_moment_longer() {
+    fn an_access_token_is_valid_until_exactly_its_expiry() {
         let tokens = AccessTokens::new(&[key("a", 1)]);
         let token = tokens.sign(claims());
         assert_eq!(tokens.check(&token, Timestamp::from_millis(999_999)).unwrap(), claims());
@@ -183,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotated_key_still_checks_what_it_signed() {
+    fn a_rotated_key_still_checks_the_tokens_it_signed() {
         let token = AccessTokens::new(&[key("old", 1)]).sign(claims());
         let now = Timestamp::from_millis(0);
         assert!(
@@ -199,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_for_somebody_else_or_of_another_algorithm_is_refused() {
+    fn a_token_of_another_issuer_audience_or_algorithm_is_refused() {
         let ours = AccessTokens::new(&[key("a", 1)]);
         let signing = EncodingKey::from_secret(&[1; 32]);
         let header = |algorithm| Header {
@@ -224,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refresh_token_can_be_derived_again_and_not_be_made_up() {
+    fn a_refresh_token_can_be_derived_again_but_not_forged() {
         let read = Refreshing {
             session_id: SessionId::from_bytes([5; 16]),
             number: 7,

@@ -1,4 +1,4 @@
-//! Conversations as their members see them, put together from the stores in a fixed number of queries.
+//! Conversations as their members see them, assembled from the stores in a fixed number of queries.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -17,20 +17,21 @@ use crate::ports::{RepositoryError, Stores};
 use crate::protocol;
 use crate::protocol::{ConversationHead, LastSeen, Me};
 
-/// Puts together what members see.
+/// Assembles conversations as their members see them.
 pub(crate) struct Views {
     stores: Stores,
     receipts: Arc<Receipts>,
     visibility: VisibilityChecker,
 }
 
-/// What the stores say about some conversations.
+/// The data of some conversations, as read from the stores.
 struct Gathered {
     conversations: HashMap<ConversationId, Conversation>,
     heads: HashMap<ConversationId, Head>,
     counts: HashMap<ConversationId, usize>,
     newest: HashMap<(ConversationId, Seq), Message>,
     users: HashMap<UserId, User>,
+    /// Pairs whose viewer may see the peer's presence.
     seen: HashSet<ViewerPair>,
     members: HashMap<(ConversationId, UserId), Member>,
 }
@@ -45,8 +46,8 @@ impl Views {
         }
     }
 
-    /// Returns a group as each of these members sees it, by a roster that was just read; those who are not in are left
-    /// out.
+    /// Returns a group as each of these users sees it, from a roster that was just read. Users who are not members are
+    /// left out.
     pub(crate) async fn of_group(
         &self,
         roster: &Roster,
@@ -66,7 +67,8 @@ impl Views {
             return Ok(Vec::new());
         }
         let gathered = self.gather(&members).await?;
-        // Behind the heads, so that no message of one's own that they count is unread.
+        // The overlay is applied after the heads were read: whatever own message a head counts is then in the
+        // watermarks, and not unread.
         self.receipts.overlay(&mut members);
         for member in &mut members {
             if let Some(newest) = gathered.newest(member)
@@ -84,8 +86,8 @@ impl Views {
         Ok(views.collect())
     }
 
-    /// Returns when there was last something new in each of the conversations of these member records, in the order
-    /// given: to its member, it is the newest message that they see, or else their joining.
+    /// Returns the time of the latest activity in the conversations of these member records, in the order given: the
+    /// time of the newest message that the member sees, or else of joining.
     pub(crate) async fn latest(&self, members: &[Member]) -> Result<Vec<Timestamp>, RepositoryError> {
         let ids = distinct(members.iter().map(|member| member.conversation_id));
         let heads = self.stores.conversations.heads(&ids).await?.into_iter().collect();
@@ -152,11 +154,11 @@ impl Views {
         };
         self.receipts.overlay(&mut theirs);
         let users: HashMap<_, _> = users.into_iter().map(|user| (user.id, user)).collect();
-        let looks = members.iter().filter_map(|member| {
+        let pairs = members.iter().filter_map(|member| {
             let peer = conversations.get(&member.conversation_id)?.peer_of(member.user_id)?;
             Some((member.user_id, users.get(&peer)?))
         });
-        let seen = self.visibility.among(looks).await?;
+        let seen = self.visibility.among(pairs).await?;
         Ok(Gathered {
             conversations,
             heads,
@@ -171,7 +173,7 @@ impl Views {
         })
     }
 
-    /// Counts what each member has not read.
+    /// Counts the unread messages of each member.
     async fn unread(
         &self,
         members: &[Member],
@@ -241,11 +243,11 @@ impl Gathered {
                 pinned: member.preferences.pinned,
             },
             peer: peer.map(|peer| {
-                let look = ViewerPair {
+                let pair = ViewerPair {
                     viewer: member.user_id,
                     user_id: peer.id,
                 };
-                protocol::User::new(peer, LastSeen::shown_if(self.seen.contains(&look)))
+                protocol::User::new(peer, LastSeen::shown_if(self.seen.contains(&pair)))
             }),
             peer_receipt,
         })

@@ -1,4 +1,5 @@
-//! Who sees when somebody was last connected, and whether they are: the one place that decides it.
+//! Deciding who may see a user's presence: whether the user is online, and when they were last seen. No other module
+//! decides it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::ports::{ContactRepository, RepositoryError};
 use crate::protocol;
 use crate::protocol::LastSeen;
 
-/// Looks up who may see whose presence: when a user was last connected, and whether they are now.
+/// Checks who may see whose presence.
 #[derive(Clone)]
 pub(crate) struct VisibilityChecker {
     contacts: Arc<dyn ContactRepository>,
@@ -23,41 +24,41 @@ impl VisibilityChecker {
         Self { contacts }
     }
 
-    /// Returns those of the users whose presence the viewer may see: two queries at most, however many they are.
+    /// Returns those of the users whose presence the viewer may see, with at most two queries for any number of users.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     pub(crate) async fn of(&self, viewer: UserId, users: &[User]) -> Result<HashSet<UserId>, RepositoryError> {
         let seen = self.among(users.iter().map(|user| (viewer, user))).await?;
-        Ok(seen.into_iter().map(|look| look.user_id).collect())
+        Ok(seen.into_iter().map(|pair| pair.user_id).collect())
     }
 
-    /// Returns who of those who look may see the presence of the one they look at: two queries at most, however many
-    /// they are.
+    /// Returns those of the pairs whose viewer may see the user's presence, with at most two queries for any number of
+    /// pairs.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     pub(crate) async fn among<'a>(
         &self,
-        looks: impl Iterator<Item = (UserId, &'a User)> + Send,
+        pairs: impl Iterator<Item = (UserId, &'a User)> + Send,
     ) -> Result<HashSet<ViewerPair>, RepositoryError> {
         let mut seen = HashSet::new();
         let mut open = Vec::new();
-        let (mut listings, mut walls) = (Vec::new(), Vec::new());
-        for (viewer, user) in looks {
-            let look = ViewerPair {
+        let (mut listings, mut blocks) = (Vec::new(), Vec::new());
+        for (viewer, user) in pairs {
+            let pair = ViewerPair {
                 viewer,
                 user_id: user.id,
             };
             if viewer == user.id {
-                seen.insert(look);
+                seen.insert(pair);
             } else if user.deleted_at.is_none() && user.settings.last_seen != Audience::Nobody {
                 let edge = ContactEdge::new(user.id, viewer);
-                walls.extend([edge, edge.reversed()]);
+                blocks.extend([edge, edge.reversed()]);
                 if user.settings.last_seen == Audience::Contacts {
                     listings.push(edge);
                 }
-                open.push((look, user.settings.last_seen));
+                open.push((pair, user.settings.last_seen));
             }
         }
         if open.is_empty() {
@@ -69,21 +70,21 @@ impl VisibilityChecker {
                 listings => self.contacts.listed(listings).await,
             }
         };
-        let (listed, walls) = tokio::try_join!(listed, self.contacts.blocked(&walls))?;
-        let (listed, walls): (HashSet<_>, HashSet<_>) = (listed.into_iter().collect(), walls.into_iter().collect());
-        let may_see = |(look, audience): &(ViewerPair, Audience)| {
-            let edge = ContactEdge::new(look.user_id, look.viewer);
+        let (listed, blocks) = tokio::try_join!(listed, self.contacts.blocked(&blocks))?;
+        let (listed, blocks): (HashSet<_>, HashSet<_>) = (listed.into_iter().collect(), blocks.into_iter().collect());
+        let may_see = |(pair, audience): &(ViewerPair, Audience)| {
+            let edge = ContactEdge::new(pair.user_id, pair.viewer);
             let relation = Relation {
                 listed: listed.contains(&edge),
-                blocked: walls.contains(&edge) || walls.contains(&edge.reversed()),
+                blocked: blocks.contains(&edge) || blocks.contains(&edge.reversed()),
             };
             visibility::sight(*audience, relation) == Sight::Visible
         };
-        seen.extend(open.into_iter().filter(may_see).map(|(look, _)| look));
+        seen.extend(open.into_iter().filter(may_see).map(|(pair, _)| pair));
         Ok(seen)
     }
 
-    /// Shows users to a viewer, in the order given.
+    /// Returns users as a viewer sees them, in the order given.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -123,7 +124,7 @@ mod tests {
         }
     }
 
-    /// A store in which these list and these block.
+    /// A checker over these contacts and these blocks.
     fn visibility(listed: &'static [ContactEdge], blocked: &'static [ContactEdge]) -> VisibilityChecker {
         let mut contacts = MockContactRepository::new();
         contacts.expect_listed().times(0..=1).returning(among(listed));
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_the_users_own_list_that_counts() {
+    async fn the_shown_users_own_contact_list_counts() {
         let ben = [showing(BEN, Audience::Contacts)];
         let mine = const { &[ContactEdge::new(ANA, BEN)] };
         assert!(visibility(mine, &[]).of(ANA, &ben).await.unwrap().is_empty());
@@ -143,24 +144,24 @@ mod tests {
     #[tokio::test]
     async fn a_block_in_either_direction_hides_both() {
         let people = [showing(BEN, Audience::Everyone), showing(CEM, Audience::Everyone)];
-        for wall in [
+        for block in [
             const { &[ContactEdge::new(ANA, BEN)] },
             const { &[ContactEdge::new(BEN, ANA)] },
         ] {
-            let seen = visibility(&[], wall).of(ANA, &people).await.unwrap();
-            assert_eq!(seen, HashSet::from([CEM]), "{wall:?}");
-            let looks = [(ANA, &people[0]), (CEM, &people[0])].into_iter();
-            let seen = visibility(&[], wall).among(looks).await.unwrap();
-            let look = ViewerPair {
+            let seen = visibility(&[], block).of(ANA, &people).await.unwrap();
+            assert_eq!(seen, HashSet::from([CEM]), "{block:?}");
+            let pairs = [(ANA, &people[0]), (CEM, &people[0])].into_iter();
+            let seen = visibility(&[], block).among(pairs).await.unwrap();
+            let pair = ViewerPair {
                 viewer: CEM,
                 user_id: BEN,
             };
-            assert_eq!(seen, HashSet::from([look]), "{wall:?}");
+            assert_eq!(seen, HashSet::from([pair]), "{block:?}");
         }
     }
 
     #[tokio::test]
-    async fn one_sees_oneself_and_nobody_sees_the_erased() {
+    async fn users_see_themselves_and_nobody_sees_erased_users() {
         let erased = User {
             deleted_at: Some(NOW),
             ..showing(BEN, Audience::Everyone)

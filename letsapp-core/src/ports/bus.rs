@@ -1,4 +1,4 @@
-//! The event bus: carries encoded events to the connections of all servers.
+//! The event bus carries encoded events to the connections of all servers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use bytes::Bytes;
 
 use crate::domain::id::{ConnectionId, SessionId, UserId};
 
-/// Carries events to the connected of every server that shares the bus.
+/// Carries events to the connections of every server that shares the bus.
 pub trait EventBus: Send + Sync {
-    /// Hands an event on without waiting. Events published one after the other reach each connection of this server in
-    /// that order.
+    /// Publishes an event without waiting for its delivery. Events published one after the other reach each connection
+    /// of this server in that order.
     fn publish(&self, envelope: Envelope);
 }
 
-/// An event as bytes, shared by all who receive it.
+/// An event as bytes, shared by all connections that receive it.
 pub trait Payload: fmt::Debug + Send + Sync {
-    /// Returns the frame that carries the event: UTF-8 JSON. Encoded at most once.
+    /// Returns the frame that carries the event: UTF-8 JSON, encoded at most once.
     fn frame(&self) -> &Bytes;
 }
 
@@ -29,27 +29,27 @@ impl Payload for Bytes {
 /// An event with its address.
 #[derive(Clone, Debug)]
 pub struct Envelope {
-    /// Whom it is for.
+    /// The connections that receive the event.
     pub audience: Audience,
-    /// What happened.
+    /// The event itself, shared by all of its receivers.
     pub payload: Arc<dyn Payload>,
 }
 
-/// Whom an event is for.
+/// The receivers of an event.
 #[derive(Clone, Debug)]
 pub enum Audience {
-    /// Every connection of these users, but one.
+    /// Every connection of these users, except at most one.
     Users {
         /// The users, each once.
         ids: Arc<[UserId]>,
-        /// The connection that has learnt it by other means.
+        /// The connection that gets no event, because the reply to its own request tells it the same.
         except: Option<ConnectionId>,
     },
-    /// The connections of a session that is over; they end behind this event.
+    /// The connections of a session that has ended. The bus closes them after this event.
     EndOfSession {
-        /// Whose session.
+        /// The user that the session belonged to.
         user_id: UserId,
-        /// Which.
+        /// The session that has ended.
         session_id: SessionId,
     },
 }

@@ -1,23 +1,25 @@
-//! The clock: where the time comes from.
+//! The clock, through which all parts read the time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::domain::timestamp::Timestamp;
 
-/// Where the time comes from.
+/// A source of the current time, so that tests can replace it.
 pub trait Clock: Send + Sync {
-    /// Returns the present moment.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
-/// The computer's own clock.
+/// The clock of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the computer's clock")]
     fn now(&self) -> Timestamp {
+        // A clock set before 1970 reads as 0, and one beyond the range of i64 as its maximum: no caller has to handle
+        // either.
         let elapsed = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default();
@@ -25,7 +27,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Measures how long something takes, for the metrics.
+/// Measures how long something takes, for the metrics only.
 pub(crate) struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
@@ -42,11 +44,12 @@ impl Stopwatch {
     }
 }
 
-/// A clock that stands still until it is told to move, for tests and simulations.
+/// A clock that moves only when it is advanced by hand, for tests and simulations.
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use letsapp_core::domain::timestamp::{Clock, ManualClock, Timestamp};
+/// # use letsapp_core::domain::timestamp::Timestamp;
+/// # use letsapp_core::ports::{Clock, ManualClock};
 /// let clock = ManualClock::at(Timestamp::from_millis(1_000));
 /// clock.advance(Duration::from_secs(1));
 /// assert_eq!(clock.now(), Timestamp::from_millis(2_000));
@@ -55,12 +58,12 @@ impl Stopwatch {
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// Makes a clock that shows `now`.
+    /// Creates a clock that shows `now`.
     pub const fn at(now: Timestamp) -> Self {
         Self(AtomicI64::new(now.as_millis()))
     }
 
-    /// Moves the clock on.
+    /// Moves the clock forward by `duration`.
     pub fn advance(&self, duration: Duration) {
         self.0.fetch_add(
             i64::try_from(duration.as_millis()).unwrap_or(i64::MAX),
@@ -75,7 +78,8 @@ impl Clock for ManualClock {
     }
 }
 
-/// A clock that goes with tokio's time, so that in a test's paused time everything runs in virtual time.
+/// A clock that follows tokio's time. When a test pauses tokio's time, everything that reads this clock runs in virtual
+/// time.
 #[derive(Clone, Copy, Debug)]
 pub struct TokioClock {
     start: Timestamp,
@@ -83,8 +87,8 @@ pub struct TokioClock {
 }
 
 impl TokioClock {
-    /// Makes a clock that shows `start` now.
-    #[expect(clippy::disallowed_methods, reason = "a clock is where the time is asked for")]
+    /// Creates a clock that shows `start` now.
+    #[expect(clippy::disallowed_methods, reason = "a clock is the place that reads the time")]
     pub fn at(start: Timestamp) -> Self {
         Self {
             start,

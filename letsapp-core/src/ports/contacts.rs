@@ -6,25 +6,28 @@ use crate::domain::contact::{Block, Contact, ContactEdge};
 use crate::domain::id::UserId;
 use crate::ports::error::RepositoryError;
 
-/// Keeps whom users list and whom they block: at most one of each from one user to another, in lists ordered by the
-/// other's id. Whether there are such users is not asked.
+/// Stores the contacts and the blocks of users.
+///
+/// From one user to another there is at most one contact and at most one block. Lists are ordered by the other user's
+/// id. The store does not check that the users exist.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait ContactRepository: Send + Sync {
-    /// Lists a contact and returns it as it is now. One who is listed already takes the new alias, or none, and stays
-    /// listed since when they were.
+    /// Adds a contact to its owner's list and returns it as stored. If the user is listed already, the contact takes
+    /// the new alias, or loses its alias if there is none, and keeps the time since when it is listed.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn put(&self, contact: Contact) -> Result<Contact, RepositoryError>;
 
-    /// Takes a contact off its owner's list; false if it was not there. Of several at once, exactly one is true.
+    /// Removes a contact from its owner's list; false if it was not listed. Of several concurrent calls, exactly one
+    /// returns true.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn remove(&self, edge: ContactEdge) -> Result<bool, RepositoryError>;
 
-    /// Returns a user's contacts, those after `after` only, at most `limit`.
+    /// Returns at most `limit` contacts of a user, only those after `after`.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -35,25 +38,25 @@ pub trait ContactRepository: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Contact>, RepositoryError>;
 
-    /// Returns those of the edges of which the owner lists the other, each once, in any order.
+    /// Returns those of the edges whose owner lists the other user, each once, in any order.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn listed(&self, edges: &[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError>;
 
-    /// Puts up a block and returns it as it is now. One that stands already stays as it is.
+    /// Adds a block and returns it as stored. A block that exists already stays unchanged.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn block(&self, block: Block) -> Result<Block, RepositoryError>;
 
-    /// Takes a block down; false if there was none. Of several at once, exactly one is true.
+    /// Removes a block; false if there was none. Of several concurrent calls, exactly one returns true.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn unblock(&self, edge: ContactEdge) -> Result<bool, RepositoryError>;
 
-    /// Returns a user's blocks, those after `after` only, at most `limit`.
+    /// Returns at most `limit` blocks of a user, only those after `after`.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -64,15 +67,16 @@ pub trait ContactRepository: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Block>, RepositoryError>;
 
-    /// Returns those of the edges of which the owner blocks the other, each once, in any order.
+    /// Returns those of the edges whose owner blocks the other user, each once, in any order.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn blocked(&self, edges: &[ContactEdge]) -> Result<Vec<ContactEdge>, RepositoryError>;
 
-    /// Removes all contacts and blocks that a user owns; those that others have of the user stay. It may be done again.
+    /// Removes all contacts and blocks that a user owns. Contacts and blocks that others own and that name this user
+    /// stay. Repeating the call is safe.
     ///
     /// # Errors
-    /// [`RepositoryError`] when the store fails: some may be removed already.
+    /// [`RepositoryError`] when the store fails. Some contacts and blocks may have been removed already.
     async fn forget(&self, owner_id: UserId) -> Result<(), RepositoryError>;
 }

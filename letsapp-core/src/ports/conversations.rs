@@ -1,5 +1,8 @@
-//! The store of conversations and members. What changes a conversation's messages, membership, roles or title goes
-//! through [`MessageRepository::commit`](crate::ports::messages::MessageRepository::commit) instead, in one order with them.
+//! The store of conversations and members.
+//!
+//! Changes of a conversation's messages, membership, roles or title go through
+//! [`MessageRepository::commit`](crate::ports::messages::MessageRepository::commit) instead, which puts them into one
+//! order with the messages.
 
 use async_trait::async_trait;
 
@@ -9,16 +12,16 @@ use crate::domain::member::{Member, PreferencesPatch, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::error::RepositoryError;
 
-/// Keeps conversations and the records of all who are or were in them.
+/// Stores conversations and the records of all users who are or were members.
 ///
-/// Of a conversation that is deleted (see [`Conversation::deleted_at`]), no method returns a record of who is or was in
-/// it, from the commit on that deletes it: what is left of them is for [`purge`](Self::purge) to remove. The
+/// Once a conversation is deleted (see [`Conversation::deleted_at`]), no method returns a record of its members or
+/// former members, from the commit on that deletes it. [`purge`](Self::purge) removes the records that are left. The
 /// conversation itself stays.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait ConversationRepository: Send + Sync {
-    /// Adds the direct conversation of a pair with its two members, or finds it, in one step. Of several at once, one
-    /// is [`Creation::Created`], and all get the same conversation.
+    /// Adds the direct conversation of a pair with its two members, or finds the existing one, in one step. Of several
+    /// concurrent calls, exactly one gets [`Creation::Created`], and all get the same conversation.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -30,48 +33,54 @@ pub trait ConversationRepository: Send + Sync {
     /// [`RepositoryError`] when the store fails.
     async fn find(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, RepositoryError>;
 
-    /// Returns those of the conversations that exist, with their members of now, each read so that its fence is no
-    /// newer than its members: a system message that the fence counts is in the members, one that it does not count
-    /// may be. In any order.
+    /// Returns those of the conversations that exist, each with its current members, in any order.
+    ///
+    /// Each roster is read so that its fence is not newer than its members: every system message that the fence counts
+    /// is reflected in the members; a system message that the fence does not count may be reflected too.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn rosters(&self, ids: &[ConversationId]) -> Result<Vec<Roster>, RepositoryError>;
 
-    /// Returns where each of the conversations stands, in any order; an empty or unknown one may be left out.
+    /// Returns the head of each of the conversations, in any order. An empty or unknown conversation may be left out.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn heads(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Head)>, RepositoryError>;
 
-    /// Counts who is in each of the conversations now, in any order; an unknown one may be left out.
+    /// Returns the number of current members of each of the conversations, in any order. An unknown conversation may be
+    /// left out.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn member_counts(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, usize)>, RepositoryError>;
 
-    /// Returns those of the member records `(conversation, user)` that exist, former members' too, in any order.
+    /// Returns those of the member records `(conversation, user)` that exist, including former members, in any order.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn members(&self, of: &[(ConversationId, UserId)]) -> Result<Vec<Member>, RepositoryError>;
 
-    /// Returns all records of one user, of conversations they left too, in any order.
+    /// Returns all member records of one user, including those of conversations that the user has left, in any order.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn memberships(&self, user_id: UserId) -> Result<Vec<Member>, RepositoryError>;
 
-    /// Raises watermarks: each number takes the higher of what it was and what is offered, read raises delivered, and
-    /// nothing ever falls. `changed_at` moves where a number did, and never back: a rise may be dated long before it is
-    /// stored. One answer for each, in order, as if they came one after the other; `None` where there never was such a
-    /// member. The same member may come twice.
+    /// Raises watermarks and returns one result for each, in order, as if the advances were carried out one after the
+    /// other; `None` where there never was such a member.
+    ///
+    /// - Each number becomes the higher one of the stored number and the offered one. Raising `read` also raises
+    ///   `delivered`. No number ever falls.
+    /// - `changed_at` moves to the time of the advance where a number rose, and never back: an advance may be dated
+    ///   long before it is stored.
+    /// - The same member may occur more than once.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn advance(&self, advances: Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryError>;
 
-    /// Changes what a member set for themselves and returns the record as it is now; `None` if there is no such member.
+    /// Changes a member's own preferences and returns the record as stored; `None` if there is no such member.
     /// `changed_at` does not move back.
     ///
     /// # Errors
@@ -84,53 +93,55 @@ pub trait ConversationRepository: Send + Sync {
         at: Timestamp,
     ) -> Result<Option<Member>, RepositoryError>;
 
-    /// Returns conversations that were deleted before `before` and of which there may be something left to
-    /// [`purge`](Self::purge), the longest ago first, at most `limit`.
+    /// Returns at most `limit` conversations that were deleted before `before` and may still have something to
+    /// [`purge`](Self::purge), those deleted longest ago first.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn deleted(&self, before: Timestamp, limit: usize) -> Result<Vec<ConversationId>, RepositoryError>;
 
-    /// Removes a part of what is left of a conversation that is deleted: at most `limit` records of who was in it, and
-    /// at most `limit` messages with all that they are found by. True once nothing is left but the conversation, so
-    /// that its id is never given out again, and its newest message, so that its head stays what it is. Of a
-    /// conversation that is not deleted nothing is removed. It may be done again, and by several at once.
+    /// Removes a part of a deleted conversation: at most `limit` records of its members and former members, and at most
+    /// `limit` messages together with their index entries.
     ///
-    /// A server may believe for a minute that a conversation stands where it stood, and it is by the messages that it
-    /// learns better. So this is for conversations that were deleted longer ago than that.
+    /// Returns true once nothing is left but the conversation itself, so that its id is never used again, and its
+    /// newest message, so that its head stays the same. Nothing is removed from a conversation that is not deleted.
+    /// Repeating the call, also concurrently, is safe.
+    ///
+    /// A server may cache the head of a conversation for up to a minute and corrects it by reading the messages. So
+    /// call this only for conversations that were deleted longer ago than that.
     ///
     /// # Errors
-    /// [`RepositoryError`] when the store fails: a part may have been removed.
+    /// [`RepositoryError`] when the store fails. A part may have been removed.
     async fn purge(&self, id: ConversationId, limit: usize) -> Result<bool, RepositoryError>;
 }
 
-/// What came of making a conversation.
+/// The result of creating a direct conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation {
-    /// It was made.
+    /// The conversation was created.
     Created(Conversation),
-    /// It was there, as this.
+    /// The conversation existed already, in this state.
     Existing(Conversation),
 }
 
-/// A rise of one member's watermarks.
+/// A request to raise the watermarks of one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advance {
-    /// In which conversation.
+    /// The conversation that the member belongs to.
     pub conversation_id: ConversationId,
-    /// Whose.
+    /// The member whose watermarks rise.
     pub user_id: UserId,
-    /// To what, at least.
+    /// The watermarks that the member has at least afterwards.
     pub to: Watermarks,
-    /// When.
+    /// Time of the rise by the server's clock, stored as `changed_at` if a number rises.
     pub at: Timestamp,
 }
 
-/// What came of an [`Advance`].
+/// The result of an [`Advance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advanced {
-    /// What it was.
+    /// The watermarks before.
     pub from: Watermarks,
-    /// What it is.
+    /// The watermarks after.
     pub to: Watermarks,
 }

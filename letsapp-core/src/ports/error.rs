@@ -1,15 +1,15 @@
-//! The failure of a store.
+//! Errors of a store.
 
 use std::error::Error as StdError;
 
-/// A store's failure, by what the caller can do about it.
+/// An error of a store, classified by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    /// The store can't be reached or is too busy. The step may or may not have been carried out; offering the same
-    /// step again later is safe.
+    /// The store can't be reached or is too busy. The step may or may not have been carried out. Repeating the same
+    /// step later is safe.
     #[error("the store is unavailable")]
     Unavailable(#[source] BoxError),
-    /// The store answered with something that retrying won't mend: a broken row, a full disk, a fault of ours.
+    /// The store answered with an error that a retry does not fix: a broken row, a full disk, a bug.
     #[error("the store failed")]
     Internal(#[source] BoxError),
 }
@@ -18,12 +18,12 @@ pub enum RepositoryError {
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 impl RepositoryError {
-    /// Wraps a cause that may pass.
+    /// Wraps a temporary cause.
     pub fn unavailable(cause: impl Into<BoxError>) -> Self {
         Self::Unavailable(cause.into())
     }
 
-    /// Wraps a cause that won't pass by itself.
+    /// Wraps a cause that a retry does not fix.
     pub fn internal(cause: impl Into<BoxError>) -> Self {
         Self::Internal(cause.into())
     }

@@ -1,24 +1,24 @@
-//! Randomness, and the ids made from it.
+//! Random bytes, and the ids made from them.
 
 use uuid::{Builder, Uuid};
 
 use crate::domain::timestamp::Timestamp;
 
-/// Where random bits come from.
+/// A source of random bytes, so that tests can replace it.
 pub trait IdSource: Send + Sync {
-    /// Fills `bytes` with bits that nobody can predict.
+    /// Fills `bytes` with unpredictable random bits.
     fn fill(&self, bytes: &mut [u8]);
 }
 
 impl dyn IdSource + '_ {
-    /// Mints a random UUID (version 4).
+    /// Generates a random UUID (version 4).
     pub fn random(&self) -> Uuid {
         let mut bytes = [0; 16];
         self.fill(&mut bytes);
         Builder::from_random_bytes(bytes).into_uuid()
     }
 
-    /// Mints a UUID that sorts by time (version 7).
+    /// Generates a UUID that sorts by time (version 7). Times before 1970 count as 1970.
     pub fn timed(&self, now: Timestamp) -> Uuid {
         let mut bytes = [0; 10];
         self.fill(&mut bytes);
@@ -26,7 +26,7 @@ impl dyn IdSource + '_ {
     }
 }
 
-/// The operating system's random source.
+/// The random source of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemIds;
 

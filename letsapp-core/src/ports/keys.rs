@@ -5,12 +5,12 @@ use async_trait::async_trait;
 use crate::domain::key::{Key, KeyPurpose};
 use crate::ports::error::RepositoryError;
 
-/// Keeps the server's own keys, where several servers share a store; a single server may keep them in files.
+/// Stores the server's own keys where several servers share a store. A single server may keep them in files instead.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait KeyRepository: Send + Sync {
-    /// Returns the keys of a purpose, the newest first; if there is none, `candidate` becomes the first. Of several at
-    /// once who find none, all get the same one.
+    /// Returns the keys of a purpose, the newest first. If there is none, `candidate` is stored as the first key. Of
+    /// several concurrent calls that find no key, all return the same one.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.

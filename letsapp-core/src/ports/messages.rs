@@ -1,4 +1,4 @@
-//! The store of messages: one way in, [`MessageRepository::commit`], and the reads.
+//! The store of messages: every change goes through [`MessageRepository::commit`]; all other methods read.
 
 use std::sync::Arc;
 
@@ -12,34 +12,36 @@ use crate::domain::search::{Hit, Search};
 use crate::domain::window::{Span, Window};
 use crate::ports::error::RepositoryError;
 
-/// Keeps messages, each conversation's in one order: `seq` and `rev` are dense and unique for ever.
+/// Stores messages, those of each conversation in one order: `seq` and `rev` have no gaps and are never used twice.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait MessageRepository: Send + Sync {
-    /// Says how many [`commit`](Self::commit)s at once serve this store best.
+    /// Returns how many concurrent [`commit`](Self::commit)s serve this store best.
     fn lanes(&self) -> usize;
 
-    /// Carries out changes and returns what came of each, in order. When it returns, what was committed is durable
-    /// and every read shows it.
+    /// Carries out changes and returns the result of each, in order. When it returns, everything committed is durable
+    /// and visible to every read.
     ///
-    /// - Changes of one conversation are carried out in the order given; each either wholly or not at all, whatever
-    ///   happens to the others, and whatever else happens, a crash included. Changes are only of conversations that
-    ///   exist, but for [`Change::Create`].
-    /// - An append takes the next `seq` and the next `rev`, a revision the next `rev`. Whoever else commits to the same
-    ///   conversation at the same time: no number is given twice, none is left out, and no read shows a number without
+    /// - Changes of one conversation are carried out in the order given. Each is carried out wholly or not at all,
+    ///   regardless of the others and of any failure, a crash included. Every change except [`Change::Create`] is of a
+    ///   conversation that exists.
+    /// - An append takes the next `seq` and the next `rev`, a revision the next `rev`. While others commit to the same
+    ///   conversation at the same time, no number is used twice, none is left out, and no read returns a number without
     ///   those before it.
     /// - A system message with a succession takes the second next `seq` and `rev`, and the succession those before it.
-    /// - A change whose `fence` is not the conversation's newest system message any more is [`Outcome::Outdated`]. The
-    ///   conversation of a batch's own [`Change::UpdateGroup`] moves its fence, so that changes of that conversation behind
-    ///   it are outdated too.
-    /// - An append or a system message whose id its conversation already has is [`Outcome::Duplicate`], with the message
-    ///   as it now stands, whatever its fence. So is one whose succession it has, and then with that.
-    /// - A revision of a message whose `rev` is not `message.rev`, or that there is not, is [`Outcome::Outdated`].
+    /// - A change whose `fence` is no longer the conversation's newest system message is [`Outcome::Outdated`]. A
+    ///   [`Change::UpdateGroup`] in the batch itself moves the fence of its conversation, so that later changes of that
+    ///   conversation in the same batch are outdated too.
+    /// - An append or a system message whose id exists in its conversation already is [`Outcome::Duplicate`], with the
+    ///   message in its current state, whatever its fence. So is a system message whose succession exists already, and
+    ///   then with that succession.
+    /// - A revision of a message whose `rev` is not `message.rev`, or of a message that does not exist, is
+    ///   [`Outcome::Outdated`].
     /// - A create whose conversation exists is [`Outcome::Exists`].
-    /// - A message is found by its [`IndexTerms`](crate::domain::search::IndexTerms), and by those of its former state no
-    ///   more, from the commit on.
-    /// - [`RepositoryError::Unavailable`] for a change means that it is not known whether it was carried out. Offering
-    ///   it again is safe: an append by its id, a revision by its `rev`.
+    /// - From the commit on, a message is found by its current [`IndexTerms`](crate::domain::search::IndexTerms), and
+    ///   no longer by those of its former state.
+    /// - [`RepositoryError::Unavailable`] for a change means that it may or may not have been carried out. Repeating it
+    ///   is safe: an append is recognised by its id, a revision by its `rev`.
     async fn commit(&self, changes: Vec<Change>) -> Vec<Result<Outcome, RepositoryError>>;
 
     /// Returns those of the messages that exist, in any order.
@@ -48,7 +50,7 @@ pub trait MessageRepository: Send + Sync {
     /// [`RepositoryError`] when the store fails.
     async fn find(&self, at: &[(ConversationId, Seq)]) -> Result<Vec<Message>, RepositoryError>;
 
-    /// Returns the message that a conversation has under an id.
+    /// Returns the message of a conversation that has this id.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -58,8 +60,9 @@ pub trait MessageRepository: Send + Sync {
         id: MessageId,
     ) -> Result<Option<Message>, RepositoryError>;
 
-    /// Returns messages that lie in one of the windows (which do not overlap, oldest first), in the order and from the
-    /// place that `range` says, at most `limit`. Its cost does not depend on how long the conversation is.
+    /// Returns at most `limit` messages that lie in one of the windows, in the order and from the position that `range`
+    /// names. The windows do not overlap, and the oldest comes first. The cost does not depend on the length of the
+    /// conversation.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -71,8 +74,8 @@ pub trait MessageRepository: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Message>, RepositoryError>;
 
-    /// Returns messages that lie in one of the windows and were last changed after `after`, in order of `rev`, at most
-    /// `limit`, each in its present state.
+    /// Returns at most `limit` messages that lie in one of the windows and were last changed after `after`, ordered by
+    /// `rev`, each in its current state.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -84,83 +87,87 @@ pub trait MessageRepository: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Message>, RepositoryError>;
 
-    /// Returns messages that a search finds, in the order of their [`Rank`](crate::domain::search::Rank), the greatest first, at most
-    /// `limit`, each in its present state and with its score.
+    /// Returns at most `limit` messages that match a search, ordered by their [`Rank`](crate::domain::search::Rank),
+    /// the greatest first, each in its current state and with its score.
     ///
-    /// - A message is found if it lies in one of the windows `within`, [`Search::passes`] its sender and the moment when
-    ///   it was sent, its rank is less than `past`, and [`Query::score`](crate::domain::search::Query::score) is given for its index
-    ///   terms: every term is among them, or the beginning of one of them where it is a prefix.
-    /// - The score is that of [`Query::score`](crate::domain::search::Query::score).
-    /// - What it costs goes with how many messages there are with these terms, or with how many lie in the windows, but
-    ///   not with how many there are.
+    /// - A message matches if it lies in one of the windows `within`, [`Search::passes`] accepts its sender and the
+    ///   time when it was sent, its rank is less than `past`, and [`Query::score`](crate::domain::search::Query::score)
+    ///   returns a score for its index terms: each term of the query is one of them or, where it is a prefix, the
+    ///   beginning of one of them.
+    /// - The score is the one that [`Query::score`](crate::domain::search::Query::score) returns.
+    /// - The cost grows with the number of messages that have these terms, or with the number that lie in the windows,
+    ///   but not with the number of all messages.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn search(&self, search: Search) -> Result<Vec<Hit>, RepositoryError>;
 
-    /// Counts, for each span, the messages of users in it that are not deleted. Its cost does not depend on how long a
-    /// span is, but for the deleted messages in it.
+    /// Counts, for each span, the messages in it that users sent and that are not deleted. The cost does not depend on
+    /// the length of a span, except for the deleted messages in it.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError>;
 
-    /// Returns who sent the messages of users in the span, deleted ones too, each once, in any order.
+    /// Returns the senders of the messages in the span that users sent, including deleted messages, each sender once,
+    /// in any order.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError>;
 }
 
-/// One change of a conversation.
+/// A change of one conversation.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Makes a group: the conversation, its members, and its first message, all in one step.
+    /// Creates a group: the conversation, its members and its first message, all in one step.
     Create {
         /// The group.
         conversation: Box<Conversation>,
-        /// Its first members, all [`MemberChange::Joined`], at the time when the message was sent.
+        /// The first members, all [`MemberChange::Joined`]. They join at the time when the message was sent.
         members: Vec<MemberChange>,
-        /// The system message at seq 1 that tells of it.
+        /// The system message at seq 1 that announces the group.
         message: Arc<Message>,
     },
-    /// Adds a user's message. Its `seq`, `rev` and `ordinal` are for the store to assign.
+    /// Adds a user's message. The store assigns its `seq`, `rev` and `ordinal`.
     Append {
         /// The message.
         message: Arc<Message>,
-        /// The fence under which it was decided.
+        /// The fence of the roster from which the change was decided.
         fence: Seq,
     },
-    /// Replaces a message by its new state: edited, deleted or reacted to. `message.rev` is the one that the new state
-    /// was worked out from; the store assigns the next.
+    /// Replaces a message by its new state after an edit, a deletion or a reaction. `message.rev` is the `rev` of the
+    /// state from which the new one was computed; the store assigns the next `rev`.
     Revise {
         /// The new state, complete.
         message: Arc<Message>,
-        /// Whether it is found by other terms now.
+        /// The effect on the search index.
         terms: TermsChange,
-        /// The fence under which it was decided.
+        /// The fence of the roster from which the change was decided.
         fence: Seq,
     },
-    /// Adds a system message and carries out what it tells of (membership, roles, title, description, picture; or
-    /// nothing, as of a call), all in one step. The system message becomes the conversation's fence.
+    /// Adds a system message and applies the change that it announces (membership, roles, title, description or
+    /// picture; nothing further for a call), all in one step. The system message becomes the conversation's fence.
     UpdateGroup {
-        /// The conversation as it shall be; `None` if it stays as it is. Where it is [deleted](Conversation::deleted_at),
-        /// all who are in go with it, and there are no records of its members from then on.
+        /// The new state of the conversation; `None` if it stays the same. If it is
+        /// [deleted](Conversation::deleted_at), all of its members leave with it, and no records of its members exist
+        /// from then on.
         conversation: Option<Box<Conversation>>,
-        /// Who comes, goes, or gets another role, at the time when the message was sent, each at most once; see
-        /// [`MemberChange::apply`]. What comes to nothing is left out, and the rest is carried out.
+        /// The users who join, leave or get another role at the time when the message was sent, each at most once; see
+        /// [`MemberChange::apply`]. A change that has no effect is skipped, and the others are applied.
         members: Vec<MemberChange>,
-        /// Where an owner leaves, the system message that tells who takes over: it goes right before the other.
+        /// If an owner leaves, the system message that announces the new owner. It is placed right before the other
+        /// message.
         succession: Option<Arc<Message>>,
         /// The system message.
         message: Arc<Message>,
-        /// The fence under which it was decided.
+        /// The fence of the roster from which the change was decided.
         fence: Seq,
     },
 }
 
 impl Change {
-    /// Returns the message that the change makes or replaces; of two, the last.
+    /// Returns the message that the change adds or replaces; if it adds two, the last one.
     pub const fn message(&self) -> &Arc<Message> {
         match self {
             Self::Create { message, .. }
@@ -170,7 +177,7 @@ impl Change {
         }
     }
 
-    /// Returns the message that the change makes right before the other one, if it makes two.
+    /// Returns the message that the change adds right before the other one, if it adds two.
     pub const fn succession(&self) -> Option<&Arc<Message>> {
         match self {
             Self::UpdateGroup { succession, .. } => succession.as_ref(),
@@ -179,36 +186,36 @@ impl Change {
     }
 }
 
-/// What a revision does to the index.
+/// The effect of a revision on the search index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TermsChange {
-    /// Nothing: its words are what they were.
+    /// No effect: the text of the message is unchanged.
     Keep,
-    /// The message is found by the [`IndexTerms`](crate::domain::search::IndexTerms) of its new state, and by its old ones no
-    /// more.
+    /// From the commit on, the message is found by the [`IndexTerms`](crate::domain::search::IndexTerms) of its new
+    /// state, and no longer by those of its old one.
     Replace,
 }
 
-/// What came of a [`Change`].
+/// The result of a [`Change`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was carried out, there.
+    /// The change was carried out, and the message is at this position.
     Committed(Position),
-    /// The conversation has a message of this id, as it now stands.
+    /// The conversation has a message with this id already; this is its current state.
     Duplicate(Box<Message>),
-    /// The conversation exists, as this.
+    /// The conversation exists already, in this state.
     Exists(Box<Conversation>),
-    /// It was decided on what is no longer so: read again and decide again.
+    /// The change was decided from outdated data: the caller reads again and decides again.
     Outdated,
 }
 
-/// A place in a history, and the direction to read in.
+/// A position in a history and the direction to read in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Range {
-    /// The newest first.
+    /// The newest messages, the newest first.
     Newest,
-    /// Those before this one, the newest first.
+    /// The messages before this one, the newest first.
     Before(Seq),
-    /// Those after this one, the oldest first.
+    /// The messages after this one, the oldest first.
     After(Seq),
 }

@@ -1,18 +1,21 @@
-//! What a store is to LetsApp: one small trait per aggregate, handed out by [`Repositories`].
+//! Interfaces to everything that the core needs from outside: stores, the clock, random bytes and the event bus.
+//!
+//! A store is one small trait per aggregate; [`Repositories`] hands them out.
 //!
 //! # Adding a store
 //!
-//! 1. Make a folder with one file per trait: `users.rs`, `sessions.rs`, `contacts.rs`, `conversations.rs`,
+//! 1. Create a folder with one file per trait: `users.rs`, `sessions.rs`, `contacts.rs`, `conversations.rs`,
 //!    `messages.rs`, `keys.rs`.
-//! 2. In each, write the trait's methods as one atomic step of your database. The promise of a method stands in the
-//!    trait's own documentation, and nowhere else. Put no rule of the product there: whether somebody *may* do a thing
-//!    was decided before you are called.
-//!    Counters and sizes that are to be kept fit into 63 bits; those that are asked for may be any. Texts are any
-//!    Unicode, NUL included, and ids any bits. Times only move on, but for what the clocks of several servers differ.
-//! 3. Return [`RepositoryError::Unavailable`] for what may work later, [`RepositoryError::Internal`] for what won't.
+//! 2. In each file, implement the methods of the trait, each as one atomic step of your database. The documentation of
+//!    the trait states what a method guarantees, and nothing else does. Add no product rules there: whether a user
+//!    *may* do something was decided before the store is called. Stored counters and sizes fit into 63 bits; those
+//!    passed as arguments may have any value. Texts may contain any Unicode character, including NUL, and ids any bits.
+//!    Times only move forward, apart from the differences between the clocks of several servers.
+//! 3. Return [`RepositoryError::Unavailable`] for a failure that may pass, and [`RepositoryError::Internal`] for one
+//!    that won't.
 //! 4. Implement [`Repositories`] for the type that holds the connection.
-//! 5. Run the suite on it: `letsapp_core::contract_suite!(my_store, MySubject::new());` (feature `contract`, see the
-//!    module of that name). When it passes, the services behave on your store as they do on ours.
+//! 5. Run the contract suite on it: `letsapp_core::contract_suite!(my_store, MySubject::new());` (feature `contract`,
+//!    see the module of that name). If it passes, the services behave on your store as they do on the built-in ones.
 
 mod bus;
 mod clock;

@@ -1,4 +1,4 @@
-//! The surroundings of the running parts, apart from the store.
+//! The time, randomness and the event bus, which running parts need beside the store.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::ports::bus::EventBus;
 use crate::ports::clock::Clock;
 use crate::ports::ids::IdSource;
 
-/// The time, randomness and the event bus, for all parts that need them. Clones share them.
+/// The clock, the source of random bytes and the event bus. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Runtime {
     pub(crate) clock: Arc<dyn Clock>,

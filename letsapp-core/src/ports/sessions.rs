@@ -1,4 +1,4 @@
-//! The stores of sessions and of the server's keys.
+//! The store of sessions.
 
 use async_trait::async_trait;
 
@@ -7,7 +7,7 @@ use crate::domain::session::{Generation, Session, TokenHash};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::error::RepositoryError;
 
-/// Keeps sessions. A session that is revoked is gone; one that has expired may be.
+/// Stores sessions. A revoked session is removed; an expired one may be.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send + Sync {
@@ -23,15 +23,17 @@ pub trait SessionRepository: Send + Sync {
     /// [`RepositoryError`] when the store fails.
     async fn find(&self, ids: &[SessionId]) -> Result<Vec<Session>, RepositoryError>;
 
-    /// Returns a user's sessions, the newest first.
+    /// Returns the sessions of a user, the newest first.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn of_user(&self, user_id: UserId) -> Result<Vec<Session>, RepositoryError>;
 
     /// Replaces the refresh token whose hash is `from` by `to` in one step: `from` becomes the session's `previous`,
-    /// its end moves to `expires_at`, its last use to `to.issued_at`. False, and nothing is changed, if the session is
-    /// gone or its present hash is not `from`. Of several at once with the same `from`, exactly one is true.
+    /// the session's end moves to `expires_at`, and its last use to `to.issued_at`.
+    ///
+    /// Returns false, and changes nothing, if the session is gone or its current hash is not `from`. Of several
+    /// concurrent calls with the same `from`, exactly one returns true.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -43,27 +45,27 @@ pub trait SessionRepository: Send + Sync {
         expires_at: Timestamp,
     ) -> Result<bool, RepositoryError>;
 
-    /// Notes that a session was used: its last use rises to `at`, and if `number` is that of its present generation,
-    /// the first use of that is set to `at` unless it was set before.
+    /// Records a use of a session: its last use rises to `at`. If `number` is the number of the session's current
+    /// generation, the first use of that generation is set to `at` unless it is set already.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn used(&self, id: SessionId, number: u32, at: Timestamp) -> Result<(), RepositoryError>;
 
-    /// Removes those of the sessions that are this user's, and returns which they were.
+    /// Removes the selected sessions of this user and returns the ids of those removed.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn revoke(&self, user_id: UserId, which: Revoke) -> Result<Vec<SessionId>, RepositoryError>;
 }
 
-/// Which of a user's sessions to revoke.
+/// A selection of a user's sessions to revoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revoke {
-    /// This one.
+    /// Only this session.
     One(SessionId),
-    /// All but this one.
+    /// All sessions except this one.
     AllBut(SessionId),
-    /// All.
+    /// All sessions.
     All,
 }

@@ -1,4 +1,4 @@
-//! A store: the set of its repositories.
+//! A store as the set of its repositories.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::ports::messages::MessageRepository;
 use crate::ports::sessions::SessionRepository;
 use crate::ports::users::UserRepository;
 
-/// A store, as the application sees it: one repository per aggregate.
+/// A store as the application uses it: one repository per aggregate.
 #[async_trait]
 pub trait Repositories: Send + Sync {
     /// Returns the store of users and their credentials.
@@ -33,23 +33,23 @@ pub trait Repositories: Send + Sync {
     /// Returns the store of the server's own keys.
     fn keys(&self) -> Arc<dyn KeyRepository>;
 
-    /// Tells whether other servers may write to the same data while this one does.
+    /// Returns whether other servers may write to the same data at the same time.
     fn is_shared(&self) -> bool {
         false
     }
 
-    /// Asks the store whether it can serve.
+    /// Checks that the store can serve requests.
     ///
     /// # Errors
     /// [`RepositoryError::Unavailable`] when it can't.
     async fn ping(&self) -> Result<(), RepositoryError>;
 
-    /// Finishes what has been accepted, and lets go of files and connections. Later calls are
+    /// Finishes all accepted work and closes files and connections. Later calls return
     /// [`RepositoryError::Unavailable`].
     async fn close(&self);
 }
 
-/// The repositories of one store, for all parts that read or write it. Clones share them.
+/// The repositories of one store, for all parts that read or write data. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Stores {
     pub(crate) users: Arc<dyn UserRepository>,
@@ -57,12 +57,12 @@ pub(crate) struct Stores {
     pub(crate) contacts: Arc<dyn ContactRepository>,
     pub(crate) conversations: Arc<dyn ConversationRepository>,
     pub(crate) messages: Arc<dyn MessageRepository>,
-    /// Whether other servers write to the same data; see [`Repositories::is_shared`].
+    /// True if other servers write to the same data; see [`Repositories::is_shared`].
     pub(crate) shared: bool,
 }
 
 impl Stores {
-    /// Takes the repositories of a store.
+    /// Collects the repositories of a store.
     pub(crate) fn of(store: &dyn Repositories) -> Self {
         Self {
             users: store.users(),

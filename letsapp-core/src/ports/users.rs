@@ -1,4 +1,4 @@
-//! The store of users and of what they sign in with.
+//! The store of users and their credentials.
 
 use async_trait::async_trait;
 
@@ -8,27 +8,27 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Email, ProfilePatch, User, Username};
 use crate::ports::error::RepositoryError;
 
-/// Keeps users and their password hashes. Usernames are claimed for ever; addresses while a user has them. Of a user who
-/// is erased nothing changes any more, and nothing is found but by id.
+/// Stores users and their password hashes. A username stays claimed for ever, an email address as long as its user has
+/// it. An erased user never changes again and is found only by id.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait UserRepository: Send + Sync {
-    /// Adds a user with a credential, unless the username or the address is another's. Of several at once for the same
-    /// name, exactly one is [`Claim::Done`].
+    /// Adds a user with a credential, unless the username or the email address belongs to another user. Of several
+    /// concurrent calls for the same name, exactly one returns [`Claim::Done`].
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn create(&self, user: User, password: PasswordHash) -> Result<Claim, RepositoryError>;
 
-    /// Returns those of the users that exist, in any order; erased ones too.
+    /// Returns those of the users that exist, including erased ones, in any order.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn find(&self, ids: &[UserId]) -> Result<Vec<User>, RepositoryError>;
 
-    /// Returns users who are not erased and whose username, or whose display name folded by
-    /// [`text::fold`](crate::domain::text::fold), begins with `prefix` (folded already), ordered by username, those after
-    /// `after` only, at most `limit`.
+    /// Returns at most `limit` users, ordered by username, only those after `after`, who are not erased and whose
+    /// username, or whose display name folded by [`text::fold`](crate::domain::text::fold), begins with `prefix`. The
+    /// caller has folded `prefix` already.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -39,27 +39,28 @@ pub trait UserRepository: Send + Sync {
         limit: usize,
     ) -> Result<Vec<User>, RepositoryError>;
 
-    /// Changes a profile in one step and returns it as it is now.
+    /// Changes a profile in one step and returns it as stored.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn update(&self, id: UserId, patch: ProfilePatch) -> Result<Update, RepositoryError>;
 
-    /// Notes when users were seen, where they were not seen later: of one who is named twice, and of several who note
-    /// it at once, the latest time stays. Those unknown or erased are passed over. Each is a step of its own, and it may
-    /// be done again.
+    /// Records when users were last seen, unless a later time is stored: of a user who occurs twice, and of several
+    /// concurrent calls, the latest time stays. Unknown and erased users are skipped. Each user is a step of its own,
+    /// and repeating the call is safe.
     ///
     /// # Errors
-    /// [`RepositoryError`] when the store fails: some may be noted already.
+    /// [`RepositoryError`] when the store fails. Some times may have been recorded already.
     async fn seen(&self, times: &[(UserId, Timestamp)]) -> Result<(), RepositoryError>;
 
-    /// Returns the credential behind a username or an address, if a user who is not erased has it.
+    /// Returns the credential that belongs to a login name, if a user who is not erased has it.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn credential(&self, login: &Login) -> Result<Option<Credential>, RepositoryError>;
 
-    /// Replaces the password hash `from` by `to`; false, and nothing is changed, if the hash is not `from` any more.
+    /// Replaces the password hash `from` by `to`. Returns false, and changes nothing, if the current hash is not
+    /// `from`.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -70,58 +71,60 @@ pub trait UserRepository: Send + Sync {
         to: PasswordHash,
     ) -> Result<bool, RepositoryError>;
 
-    /// Erases a user whose password hash is still `proven`, in one step: what [`User::erase`] leaves is left, the hash
-    /// is gone, the address is free, and the user is one of those whose [erasing](Self::erasing) goes on. False, and
-    /// nothing is changed, if there is no such user, they are erased, or the hash is another. Of several at once, one
-    /// is true.
+    /// Erases a user whose current password hash is `proven`, in one step: only the fields that [`User::erase`] keeps
+    /// remain, the hash is removed, the email address is free again, and [`erasing`](Self::erasing) returns the user
+    /// from then on.
+    ///
+    /// Returns false, and changes nothing, if there is no such user, the user is erased already, or the hash is another
+    /// one. Of several concurrent calls, exactly one returns true.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn erase(&self, id: UserId, proven: &PasswordHash, at: Timestamp) -> Result<bool, RepositoryError>;
 
-    /// Returns users who were erased before `before` and of whom it was not noted that all that follows is
-    /// [done](Self::finish_erasing), the longest ago first, at most `limit`.
+    /// Returns at most `limit` users who were erased before `before` and whose erasure has not been recorded as
+    /// [finished](Self::finish_erasing), those erased longest ago first.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn erasing(&self, before: Timestamp, limit: usize) -> Result<Vec<UserId>, RepositoryError>;
 
-    /// Notes that all that follows from erasing a user is done. It may be noted again.
+    /// Records that all steps that follow the erasure of a user are done. Repeating the call is safe.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn finish_erasing(&self, id: UserId) -> Result<(), RepositoryError>;
 }
 
-/// What came of [`UserRepository::create`].
+/// The result of [`UserRepository::create`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The user is stored.
     Done,
-    /// The username is another's; nothing was stored.
+    /// The username belongs to another user; nothing was stored.
     UsernameTaken,
-    /// The address is another's; nothing was stored.
+    /// The email address belongs to another user; nothing was stored.
     EmailTaken,
 }
 
-/// What came of [`UserRepository::update`].
+/// The result of [`UserRepository::update`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Update {
-    /// The profile as it is now.
+    /// The profile was changed; this is the user as stored.
     Done(User),
-    /// The address is another's; nothing was changed.
+    /// The email address belongs to another user; nothing was changed.
     EmailTaken,
-    /// There is no such user, or the account is erased.
+    /// No such user exists, or the account is erased.
     Missing,
 }
 
-/// By what somebody signs in.
+/// The name by which a user signs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Login {
     /// A username.
     Username(Username),
-    /// An address.
+    /// An email address.
     Email(Email),
-    /// A user who is signed in already and proves the password again.
+    /// The id of a user who is signed in already and proves the password again.
     Id(UserId),
 }

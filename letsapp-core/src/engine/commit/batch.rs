@@ -1,4 +1,4 @@
-//! What one round of a lane commits, and who waits for which part of it.
+//! The batch of one turn of a lane: its changes, and the submissions that wait for each.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,42 +8,43 @@ use crate::domain::id::{ConversationId, Seq};
 use crate::domain::message::Message;
 use crate::engine::commit::command::{Command, CommitReply, QueuedSubmission};
 use crate::engine::commit::decide::{Decision, decide};
-use crate::engine::rosters::{KnownRoster, Moment};
+use crate::engine::rosters::{CachedRoster, Moment};
 use crate::ports::{Change, TermsChange};
 
-/// What is to be committed in one round.
+/// The changes to commit in one turn, and the submissions left for the next.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) changes: Vec<Change>,
     pub(super) waiting: Vec<Waiting>,
-    /// Submissions for the next round, in order.
+    /// Submissions left for the next turn, in order.
     pub(super) later: Vec<QueuedSubmission>,
-    /// Conversations whose rosters have to be read again before the next round.
+    /// Conversations whose rosters have to be read again before the next turn.
     pub(super) doubtful: Vec<ConversationId>,
-    /// Where the change of a message is that other submissions for the same message join.
+    /// Index in `changes` of the revision of a message. Further submissions for the same message are merged into it.
     revisions: HashMap<(ConversationId, Seq), usize>,
-    /// Conversations of which nothing more is decided in this round: submissions of one conversation keep their order.
+    /// Conversations whose further submissions wait for the next turn: submissions for one conversation keep their
+    /// order.
     held: HashSet<ConversationId>,
 }
 
-/// A submission that waits for a change.
+/// A submission that waits for the outcome of a change.
 pub(super) struct Waiting {
-    /// The change's place.
+    /// Index of the change in [`Batch::changes`].
     pub(super) place: usize,
     pub(super) submission: QueuedSubmission,
 }
 
-/// What submissions are decided on.
+/// The data that submissions are decided from.
 pub(super) struct Known {
-    pub(super) rosters: HashMap<ConversationId, Arc<KnownRoster>>,
+    pub(super) rosters: HashMap<ConversationId, Arc<CachedRoster>>,
     pub(super) messages: HashMap<(ConversationId, Seq), Message>,
-    /// When this round began to read.
+    /// Moment at which this turn began to read.
     pub(super) since: Moment,
 }
 
 impl Batch {
-    /// Makes room for so many submissions: changes are large, and moving them as they become more costs more than deciding
-    /// them.
+    /// Allocates room for this many submissions at once: changes are large, and moving them while the vectors grow
+    /// costs more than deciding them.
     pub(super) fn with_capacity(submissions: usize) -> Self {
         Self {
             changes: Vec::with_capacity(submissions),
@@ -52,7 +53,7 @@ impl Batch {
         }
     }
 
-    /// Decides a submission, and puts it where it belongs.
+    /// Decides a submission, then answers it, adds its change to the batch or leaves it for the next turn.
     pub(super) fn add(&mut self, submission: QueuedSubmission, known: &Known, edit_window: Duration) {
         let id = submission.conversation_id;
         if self.held.contains(&id) {
@@ -62,9 +63,11 @@ impl Batch {
         let roster = known.rosters.get(&id).map(AsRef::as_ref);
         let target = submission.command.target().map(|seq| (id, seq));
         let joined = match submission.command {
+            // A reply only names its target and does not change it.
             Command::Send(_) => None,
             _ => target.and_then(|target| self.revisions.get(&target).copied()),
         };
+        // Further changes of the same message build on the result of those in this batch.
         let present = match joined {
             Some(place) => Some(&**self.changes[place].message()),
             None => target.and_then(|target| known.messages.get(&target)),
@@ -72,11 +75,13 @@ impl Batch {
         let decision = decide(&submission, roster, present, edit_window);
         match (decision, joined) {
             (Ok(Decision::Commit(change)), _) => self.push(change, submission),
-            // What it is already, it may be by this round's commit: the answer waits for that.
+            // The message may be in this state only because of a change in this batch: the answer waits for that
+            // change.
             (Ok(Decision::Unchanged(_)), Some(place)) => self.wait(place, submission),
-            // Nor is anything refused for what is not committed yet.
+            // A refusal could rest on a change in this batch that is not committed yet.
             (Err(_), Some(_)) => self.hold(submission),
-            // No fence proves these right, so they take a roster that was read since they were asked.
+            // No commit checks these answers against the store, so they need a roster that was read after this turn
+            // began.
             _ if roster.is_some_and(|roster| !roster.is_newer(known.since)) => {
                 self.doubtful.push(id);
                 self.hold(submission);
@@ -128,7 +133,8 @@ impl Batch {
     }
 }
 
-/// Puts a second revision of a message, worked out from the first one's result, in the first one's place.
+/// Merges two revisions of a message: the second was computed from the result of the first, so it replaces it. The
+/// index entries are replaced if either revision needs it.
 fn merge(first: &Change, second: Change) -> Change {
     match (first, second) {
         (

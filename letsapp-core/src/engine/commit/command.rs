@@ -1,4 +1,4 @@
-//! What can be asked of a conversation's lane.
+//! Submissions to a conversation's lane, and the replies to them.
 
 use std::sync::Arc;
 
@@ -15,85 +15,89 @@ use crate::domain::user::About;
 use crate::engine::error::ConversationError;
 use crate::engine::events::EncodedEvent;
 
-/// A submission to change a conversation, waiting for its turn.
+/// A submission that waits in a lane for its turn.
 pub(crate) struct QueuedSubmission {
     pub(crate) conversation_id: ConversationId,
+    /// The user who requests the change.
     pub(crate) actor: UserId,
-    /// The connection that will learn of the change by the reply, and needs no event.
+    /// The connection that gets no event, because the reply tells it of the change; `None` over HTTP.
     pub(crate) origin: Option<ConnectionId>,
+    /// Time of the submission by the server's clock; the time of the resulting message or change.
     pub(crate) at: Timestamp,
     pub(crate) command: Command,
-    /// Names what is asked, so that carrying it out twice makes one system message.
+    /// Identifies the requested operation. The id of its system message is derived from it, so that carrying it out
+    /// twice adds one message.
     pub(crate) operation: [u8; 16],
-    /// How often it was decided on what turned out to be so no more.
+    /// Number of times that the submission was decided from data that turned out to be outdated.
     pub(super) attempts: u32,
     pub(super) reply: oneshot::Sender<Result<CommitReply, Refusal>>,
 }
 
-/// What shall happen.
+/// The requested change.
 pub(crate) enum Command {
-    /// Make a group of the actor and these users.
+    /// Creates a group of the actor and these users.
     Create {
         conversation: Box<Conversation>,
         user_ids: Vec<UserId>,
     },
-    /// Add the actor's message.
+    /// Adds the actor's message.
     Send(Arc<Message>),
-    /// Change a message's words.
+    /// Replaces the text of a message.
     Edit {
         seq: Seq,
         body: String,
-        /// Who is named from now on.
+        /// The members mentioned in the new text.
         mentions: Vec<UserId>,
     },
-    /// Delete a message for everyone.
+    /// Deletes a message for everyone.
     Delete { seq: Seq },
-    /// Put the actor's reaction on a message, in place of the one before.
+    /// Sets the actor's reaction to a message, replacing the previous one.
     React { seq: Seq, emoji: Emoji },
-    /// Take the actor's reaction off, if it is this one; whichever it is, if none is named.
+    /// Removes the actor's reaction if it is this emoji; without an emoji, removes it whatever it is.
     Unreact { seq: Seq, emoji: Option<Emoji> },
-    /// Change the group itself.
+    /// Changes the group itself.
     UpdateGroup(GroupChange),
 }
 
-/// A change of a group itself.
+/// A change of the group itself: its description, its members or their roles.
 #[derive(Clone, Debug)]
 pub(crate) enum GroupChange {
-    /// Another title.
+    /// Sets the title.
     Title(Title),
-    /// Another description.
+    /// Sets the description.
     About(About),
-    /// Another picture, or none.
+    /// Sets the picture, or removes it.
     Picture(Option<MediaId>),
-    /// Bring these users in.
+    /// Adds these users as members.
     AddMembers(Vec<UserId>),
-    /// Put a member out, or leave.
+    /// Removes a member. If it is the actor, the actor leaves.
     RemoveMember(UserId),
-    /// Give a member another role.
+    /// Gives a member another role.
     ChangeRole(UserId, Role),
-    /// Delete the group.
+    /// Deletes the group.
     Delete,
 }
 
-/// What came of a submission.
+/// The reply to a submission that was not refused.
 #[derive(Clone, Debug)]
 pub(crate) enum CommitReply {
-    /// A user's new message is durable; this is the event that tells of it.
+    /// A user's new message is durable; this is the event that announces it.
     Sent(Arc<EncodedEvent>),
-    /// Any other change is durable; this is the message that it made or changed.
+    /// Another change is durable; this is the message that it added or changed.
     Changed(Arc<Message>),
-    /// It was so already; this is the message, as it now stands.
+    /// Nothing had to be changed; this is the message in its current state.
     Unchanged(Arc<Message>),
-    /// It was so already, and there is nothing to show.
+    /// Nothing had to be changed, and there is no message to return.
     Nothing,
-    /// The group exists already, as this.
+    /// The group exists already, in this state.
     Exists(Box<Conversation>),
 }
 
-/// Why a submission was not fulfilled.
+/// The reason why a submission was refused.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// The actor is not in the conversation. Whether they ever were is for the service to find out.
+    /// The actor is not a member. The service finds out whether the actor ever was one, see
+    /// [`Access::explain`](crate::engine::access::Access::explain).
     Outsider,
     /// Any other reason.
     Error(ConversationError),
@@ -106,7 +110,7 @@ impl From<ConversationError> for Refusal {
 }
 
 impl Command {
-    /// Returns the message that has to be read before this can be decided.
+    /// Returns the message that has to be read before the command can be decided.
     pub(super) fn target(&self) -> Option<Seq> {
         match self {
             Self::Edit { seq, .. } | Self::Delete { seq } | Self::React { seq, .. } | Self::Unreact { seq, .. } => {

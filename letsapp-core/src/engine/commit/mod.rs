@@ -1,12 +1,12 @@
-//! Lanes: the one way by which a conversation changes.
+//! Lanes: the only way to change a conversation.
 //!
-//! Conversations are hashed to lanes. A lane is a task that takes whatever waits for it, decides each submission, makes one
-//! [`commit`](crate::ports::MessageRepository::commit) of what was decided, replies, and publishes, so that events
-//! leave in commit order. While one commit is in flight the next batch gathers; there is no timer. A caller who goes
-//! away cancels nothing that its lane has taken up.
+//! Conversations are hashed to lanes. A lane is a task that takes all submissions that wait for it, decides each, makes
+//! one [`commit`](crate::ports::MessageRepository::commit) of the resulting changes, replies, and publishes the events,
+//! so that events leave in commit order. While one commit is in flight the next batch gathers; there is no timer. A
+//! caller who goes away does not cancel what its lane has taken.
 //!
-//! What this is not: a lock. Other servers commit to the same conversations; what keeps the order then is the store's
-//! promise, and a change that was decided on an outdated roster is decided again.
+//! A lane is not a lock: other servers commit to the same conversations. The store guarantees the order then, and a
+//! change that was decided from an outdated roster is decided again.
 
 mod batch;
 mod command;
@@ -31,35 +31,41 @@ use crate::engine::error::ConversationError;
 use crate::engine::panics::{Panic, catch_panic};
 use crate::ports::RepositoryError;
 
-/// The most changes that a lane commits at once.
-const BATCH: usize = 512;
+/// Maximum number of submissions in one batch of a lane: enough to make the cost of a commit small for each of them,
+/// and few enough to keep a transaction short.
+const MAX_BATCH_CHANGES: usize = 512;
 
-/// The most submissions that wait for a lane: a store that takes no more must not fill the memory.
-const WAITING: usize = 16_384;
+/// Maximum number of submissions that wait for a lane. If the store stops accepting commits, further submissions are
+/// refused instead of filling the memory.
+const LANE_CAPACITY: usize = 16_384;
 
-/// All lanes of a store.
+/// All lanes of one store.
 pub(crate) struct Lanes {
+    /// The inbox of each lane; empty once closed.
     inboxes: Mutex<Vec<mpsc::Sender<QueuedSubmission>>>,
     tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// A submission, before it is put into its lane.
+/// A request to change a conversation, before it is put into its lane.
 pub(crate) struct Submission {
     pub(crate) conversation_id: ConversationId,
     pub(crate) actor: UserId,
+    /// The connection that the request came from, if any; it gets no event.
     pub(crate) origin: Option<ConnectionId>,
+    /// Time of the request by the server's clock.
     pub(crate) at: Timestamp,
+    /// Identifies the operation: the id of its system message is derived from it.
     pub(crate) operation: [u8; 16],
     pub(crate) command: Command,
 }
 
 impl Lanes {
-    /// Starts as many lanes as the store likes, as tasks of the present runtime.
+    /// Starts as many lanes as the store asks for, as tasks of the current runtime.
     pub(crate) fn start(turn: Turn) -> Self {
         let turn = Arc::new(turn);
         let (mut inboxes, mut tasks) = (Vec::new(), Vec::new());
         for _ in 0..turn.messages.lanes().max(1) {
-            let (inbox, waiting) = mpsc::channel(WAITING);
+            let (inbox, waiting) = mpsc::channel(LANE_CAPACITY);
             inboxes.push(inbox);
             tasks.push(tokio::spawn(run(Arc::clone(&turn), waiting)));
         }
@@ -69,8 +75,8 @@ impl Lanes {
         }
     }
 
-    /// Puts a submission into its lane, now; the future only waits for what comes of it. Submissions of one conversation are
-    /// decided in the order in which this was called.
+    /// Puts a submission into its lane immediately; the returned future only waits for the reply. Submissions for one
+    /// conversation are decided in the order of the calls.
     pub(crate) fn submit(
         &self,
         submission: Submission,
@@ -99,44 +105,47 @@ impl Lanes {
             match (outcome.await, refused) {
                 (Ok(outcome), _) => outcome,
                 (Err(_), Some(why)) => Err(failure(why)),
-                (Err(_), None) => Err(failure("a fault of the server; it may have been done")),
+                (Err(_), None) => Err(failure("an error of the server; the change may have been made")),
             }
         }
     }
 
-    /// Takes no more submissions, and waits until those taken are carried out.
+    /// Accepts no more submissions, and waits until all accepted ones are carried out.
     pub(crate) async fn close(&self) {
         self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let mut tasks = self.tasks.lock().await;
         while let Some(task) = tasks.last_mut() {
             if let Err(error) = task.await {
-                tracing::error!(%error, "a lane ended badly");
+                tracing::error!(%error, "a commit lane did not end cleanly");
             }
             tasks.pop();
         }
     }
 
-    /// Puts a submission into its lane, or says why not.
+    /// Puts a submission into its lane, or returns why it can't.
     fn put(&self, submission: QueuedSubmission) -> Result<(), &'static str> {
         let inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
         if inboxes.is_empty() {
             return Err("the application is shutting down");
         }
         let lane = lane_of(submission.conversation_id, inboxes.len());
-        inboxes[lane].try_send(submission).map_err(|_| "too much waits already")
+        inboxes[lane]
+            .try_send(submission)
+            .map_err(|_| "too many requests are waiting for this conversation")
     }
 }
 
-/// Takes turns until nobody can submission any more. What has to be decided again goes before what came since.
+/// Runs the turns of one lane until its inbox is closed. Submissions that have to be decided again go before those that
+/// arrived since, so that each conversation keeps its order.
 async fn run(turn: Arc<Turn>, mut inbox: mpsc::Receiver<QueuedSubmission>) {
-    let mut waiting = Vec::with_capacity(BATCH);
+    let mut waiting = Vec::with_capacity(MAX_BATCH_CHANGES);
     loop {
         if waiting.is_empty() {
-            if inbox.recv_many(&mut waiting, BATCH).await == 0 {
+            if inbox.recv_many(&mut waiting, MAX_BATCH_CHANGES).await == 0 {
                 return;
             }
         } else {
-            while waiting.len() < BATCH
+            while waiting.len() < MAX_BATCH_CHANGES
                 && let Ok(submission) = inbox.try_recv()
             {
                 waiting.push(submission);
@@ -146,7 +155,11 @@ async fn run(turn: Arc<Turn>, mut inbox: mpsc::Receiver<QueuedSubmission>) {
             Ok(later) => later,
             Err(Panic(panic)) => {
                 metrics::counter!("letsapp_lane_faults_total").increment(1);
-                tracing::error!(panic, "a turn of a lane failed; those who waited were told so");
+                tracing::error!(
+                    panic,
+                    "a turn of a commit lane panicked; its submissions were answered with an error"
+                );
+                // The panic may have come between a commit and the update of the cache.
                 turn.rosters.forget_all();
                 Vec::new()
             }
@@ -154,7 +167,8 @@ async fn run(turn: Arc<Turn>, mut inbox: mpsc::Receiver<QueuedSubmission>) {
     }
 }
 
-/// Random ids spread by any of their bytes; ids of pairs, which are hashes, too.
+/// Returns the lane of a conversation. Its first two bytes suffice: random ids differ in any byte, and so do the ids of
+/// pairs, which are hashes.
 fn lane_of(id: ConversationId, lanes: usize) -> usize {
     let bytes = id.as_bytes();
     usize::from(u16::from_be_bytes([bytes[0], bytes[1]])) % lanes

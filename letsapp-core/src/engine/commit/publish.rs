@@ -1,4 +1,4 @@
-//! Who hears of a change, and what.
+//! Publishing committed changes: which users receive which events.
 
 use std::sync::Arc;
 
@@ -7,24 +7,24 @@ use crate::domain::id::{ConversationId, Rev, UserId};
 use crate::domain::message::{Content, Message, Position, SystemEvent};
 use crate::domain::role::Role;
 use crate::engine::events::{EncodedEvent, ExcludedConnection};
-use crate::engine::rosters::{KnownRoster, Rosters};
+use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::engine::views::Views;
 use crate::ports::{Audience, Envelope, EventBus, RepositoryError};
 use crate::protocol;
 use crate::protocol::Event;
 
-/// A committed change that is to be recipients.
+/// A committed change that is to be published.
 pub(super) struct Publication {
     pub(super) update: Update,
     conversation_id: ConversationId,
     rev: Rev,
-    /// The roster that it was decided on; of a change of membership, the one before.
-    known: Option<Arc<KnownRoster>>,
-    /// Who learns of it by a reply.
+    /// The roster that the change was decided from; for a change of membership, the one before the change.
+    known: Option<Arc<CachedRoster>>,
+    /// The connections that learn of the change by a reply.
     pub(super) excluded: ExcludedConnection,
 }
 
-/// What a change is to those who hear of it.
+/// The kind of a change, which decides who receives which events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UpdateKind {
     Appended,
@@ -32,19 +32,24 @@ pub(super) enum UpdateKind {
     GroupUpdated,
 }
 
-/// What there is to tell.
+/// A committed change with its content.
 pub(super) enum Update {
-    /// A user's new message, as the event that tells of it.
+    /// A user's new message, as the event that announces it.
     Appended(Arc<EncodedEvent>),
-    /// This message is another now.
+    /// An edited or deleted message, or one with other reactions, in its new state.
     Revised(Arc<Message>),
-    /// The group changed as this system message says.
+    /// A change of the group, described by this system message.
     GroupUpdated(Arc<Message>),
 }
 
 impl Publication {
-    /// Makes what tells of a change where it landed.
-    pub(super) fn new(message: Arc<Message>, at: Position, kind: UpdateKind, known: Option<&Arc<KnownRoster>>) -> Self {
+    /// Makes the publication of a change that was committed at this position.
+    pub(super) fn new(
+        message: Arc<Message>,
+        at: Position,
+        kind: UpdateKind,
+        known: Option<&Arc<CachedRoster>>,
+    ) -> Self {
         let landed = |message: Arc<Message>| Arc::new(Arc::unwrap_or_clone(message).at(at));
         Self {
             conversation_id: message.conversation_id,
@@ -66,11 +71,11 @@ impl Publication {
         }
     }
 
-    /// Addresses an event to all who are in and were not told yet.
-    fn to_everyone(&self, known: &KnownRoster, event: Arc<EncodedEvent>) -> Envelope {
+    /// Addresses an event to all members of the roster, except the connection that learns of it by a reply.
+    fn to_everyone(&self, known: &CachedRoster, event: Arc<EncodedEvent>) -> Envelope {
         Envelope {
             audience: Audience::Users {
-                ids: Arc::clone(&known.everyone),
+                ids: Arc::clone(&known.member_ids),
                 except: self.excluded.except(),
             },
             payload: event,
@@ -78,14 +83,14 @@ impl Publication {
     }
 }
 
-/// Tells the connected what was committed.
+/// Publishes committed changes to the connected users.
 pub(crate) struct Publisher {
     pub(crate) bus: Arc<dyn EventBus>,
     pub(crate) views: Arc<Views>,
 }
 
 impl Publisher {
-    /// Publishes what one commit did, each conversation's changes in order of `rev`.
+    /// Publishes the changes of one commit, those of each conversation in order of `rev`.
     pub(super) async fn publish(&self, mut publications: Vec<Publication>, rosters: &Rosters) {
         publications.sort_by_key(|publication| publication.rev);
         for publication in publications {
@@ -99,7 +104,8 @@ impl Publisher {
                 Update::GroupUpdated(message) => {
                     if let Err(error) = self.group_updated(&publication, message, rosters).await {
                         let conversation = publication.conversation_id;
-                        tracing::warn!(%error, conversation.id = %conversation, "a change was not told; clients are to sync");
+                        tracing::warn!(%error, conversation.id = %conversation, "a group change was not published");
+                        // Clients that miss the event would show an outdated group, so they are asked to sync.
                         self.unsettle(&publication, message);
                     }
                 }
@@ -121,6 +127,7 @@ impl Publisher {
         };
         self.bus
             .publish(Envelope::to_users(ids(see), publication.excluded.except(), event));
+        // Members who may not see the message still get its `rev`: without it they would take the next one for a gap.
         let rev = Event::ConversationRev {
             conversation_id: message.conversation_id,
             rev: message.rev,
@@ -128,8 +135,8 @@ impl Publisher {
         self.bus.publish(Envelope::to_users(ids(blind), None, rev));
     }
 
-    /// Tells a change of the group itself: the system message to all who see it, and to each whom it brings in, puts
-    /// out or shows something new what the conversation now is to them.
+    /// Publishes a change of a group: the system message to all who see it, and the resulting conversation to each user
+    /// whom the change adds, removes or shows something new.
     async fn group_updated(
         &self,
         publication: &Publication,
@@ -140,6 +147,7 @@ impl Publisher {
             return Ok(());
         };
         if *event == SystemEvent::GroupDeleted {
+            // No roster can be read of a deleted group.
             self.ended(publication);
             return Ok(());
         }
@@ -154,8 +162,8 @@ impl Publisher {
             Event::ConversationCreated,
         )
         .await?;
-        // Those who were in when it was decided, whatever has come of them since, and those whom it brings in.
-        let before = publication.known.as_ref().map_or(&[][..], |known| &known.everyone);
+        // The members when the change was decided, whatever happened to them since, and the new members.
+        let before = publication.known.as_ref().map_or(&[][..], |known| &known.member_ids);
         let newcomers = recipients.newcomers.iter().filter(|user_id| !before.contains(user_id));
         let audience: Vec<_> = before.iter().chain(newcomers).copied().collect();
         let created = Event::MessageCreated(protocol::Message::from(message));
@@ -178,7 +186,8 @@ impl Publisher {
         Ok(())
     }
 
-    /// Tells all who were in a group that it is no more; of what happened in it last, nobody reads.
+    /// Tells all members that the group is deleted. Its last system message is not published, since nobody can read the
+    /// group any more.
     fn ended(&self, publication: &Publication) {
         let Some(known) = &publication.known else { return };
         let removed = Event::ConversationRemoved {
@@ -188,12 +197,12 @@ impl Publisher {
             .publish(publication.to_everyone(known, Arc::new(EncodedEvent::new(removed))));
     }
 
-    /// Has those whom a change concerns ask for it, because it could not be recipients.
+    /// Asks the clients concerned to sync, because the change could not be published.
     fn unsettle(&self, publication: &Publication, message: &Message) {
         let mut audience = publication
             .known
             .as_ref()
-            .map_or_else(Vec::new, |known| known.everyone.to_vec());
+            .map_or_else(Vec::new, |known| known.member_ids.to_vec());
         if let Content::System(SystemEvent::GroupCreated { user_ids } | SystemEvent::MembersAdded { user_ids }) =
             &message.content
         {
@@ -220,13 +229,13 @@ impl Publisher {
     }
 }
 
-/// Whom a change of a group concerns beyond those who read its system message.
+/// The users concerned by a change of a group, beyond the readers of its system message.
 struct Recipients {
-    /// Those for whom the conversation is new.
+    /// The users for whom the conversation is new.
     newcomers: Vec<UserId>,
-    /// Those who are shown what it now is.
+    /// The users who receive the conversation in its new state.
     others: Vec<UserId>,
-    /// The one for whom it is over.
+    /// The user for whom the conversation ends.
     gone: Option<UserId>,
 }
 
@@ -246,7 +255,7 @@ impl Recipients {
                 gone: Some(*user_id),
                 ..nobody
             },
-            // Of what one is oneself, the actor's part changes too when ownership is handed over.
+            // When ownership is handed over, the actor's role changes too.
             SystemEvent::RoleChanged { user_id, role } => Self {
                 others: match role {
                     Role::Owner => vec![*user_id, actor],

@@ -19,7 +19,7 @@ const CEM: UserId = UserId::from_bytes([3; 16]);
 
 type Outcomes = Vec<Result<Outcome, RepositoryError>>;
 
-/// A lane, and what it did.
+/// A lane over a mock store, with records of its commits and events.
 struct Bench {
     engine: Engine,
     bus: Arc<Recorder>,
@@ -27,8 +27,8 @@ struct Bench {
     rosters_read: Arc<AtomicUsize>,
 }
 
-/// A lane over a store whose rosters are `roster(n)` at the `n`th reading, and which does with the `n`th batch, from
-/// 0, what `commit` says.
+/// Starts a lane over a store whose rosters are `roster(n)` at the `n`th reading and which answers the `n`th batch,
+/// counted from 0, by `commit`.
 fn bench(
     roster: impl Fn(usize) -> Roster + Send + Sync + 'static,
     commit: impl Fn(usize, &[Change]) -> Outcomes + Send + Sync + 'static,
@@ -36,7 +36,7 @@ fn bench(
     bench_on(MockMessageRepository::new(), roster, commit)
 }
 
-/// This roster at the first reading, and that one from then on.
+/// Returns `first` at the first reading of a roster and `then` at all later ones.
 fn once(first: Roster, then: Roster) -> impl Fn(usize) -> Roster + Send + Sync + 'static {
     move |n| if n == 0 { first.clone() } else { then.clone() }
 }
@@ -121,7 +121,7 @@ fn send(n: u64) -> Command {
     Command::Send(Arc::new(message))
 }
 
-/// Commits a batch, the first of it at this number.
+/// Commits a batch, its first message at this `seq`.
 fn committed(changes: &[Change], from: u64) -> Outcomes {
     let position = |n| Position {
         seq: Seq(n),
@@ -163,7 +163,7 @@ fn seq(outcome: &Result<CommitReply, Refusal>) -> u64 {
 }
 
 #[tokio::test]
-async fn what_waits_together_is_committed_together_and_told_in_order_of_rev() {
+async fn waiting_submissions_make_one_commit_and_are_published_in_order_of_rev() {
     let bench = bench(|_| direct(), |_, changes| committed(changes, 1));
     let done = join_all((1..=3).map(|n| bench.send(n))).await;
     assert_eq!(done.iter().map(seq).collect::<Vec<_>>(), [1, 2, 3]);
@@ -183,7 +183,7 @@ async fn what_waits_together_is_committed_together_and_told_in_order_of_rev() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_unavailable_is_told_to_those_who_wait_and_the_lane_goes_on() {
+async fn an_unavailable_store_fails_the_waiting_submissions_and_the_lane_goes_on() {
     let bench = bench(
         |_| direct(),
         |n, changes| {
@@ -202,7 +202,7 @@ async fn a_store_that_is_unavailable_is_told_to_those_who_wait_and_the_lane_goes
 }
 
 #[tokio::test]
-async fn a_fault_fails_those_who_wait_and_the_lane_goes_on() {
+async fn a_panic_fails_the_waiting_submissions_and_the_lane_goes_on() {
     let mut faulty = MockMessageRepository::new();
     faulty
         .expect_commit()
@@ -216,7 +216,7 @@ async fn a_fault_fails_those_who_wait_and_the_lane_goes_on() {
 }
 
 #[tokio::test]
-async fn what_is_outdated_is_decided_again_from_a_new_roster_in_the_same_order() {
+async fn outdated_changes_are_decided_again_from_a_new_roster_in_the_same_order() {
     let bench = bench(
         |n| group(&[ANA, BEN], n as u64 + 1),
         |n, changes| {
@@ -244,7 +244,7 @@ async fn what_is_outdated_is_decided_again_from_a_new_roster_in_the_same_order()
 }
 
 #[tokio::test]
-async fn nobodys_message_follows_their_removal_by_another_server() {
+async fn no_message_follows_its_senders_removal_by_another_server() {
     let bench = bench(once(group(&[BEN, ANA], 1), group(&[BEN], 7)), |_, changes| {
         outdated(changes)
     });
@@ -253,7 +253,7 @@ async fn nobodys_message_follows_their_removal_by_another_server() {
 }
 
 #[tokio::test]
-async fn a_member_whom_another_server_brought_in_is_no_outsider() {
+async fn a_member_added_by_another_server_is_not_refused() {
     let bench = bench(once(group(&[BEN], 1), group(&[BEN, ANA], 7)), |_, changes| {
         committed(changes, 8)
     });
@@ -273,7 +273,7 @@ async fn a_member_whom_another_server_brought_in_is_no_outsider() {
 }
 
 #[tokio::test]
-async fn a_wish_that_waits_for_a_newer_roster_is_not_overtaken() {
+async fn a_submission_that_waits_for_a_newer_roster_is_not_overtaken() {
     let bench = bench(once(group(&[ANA], 1), group(&[ANA, BEN], 7)), |_, changes| {
         committed(changes, 8)
     });
@@ -293,7 +293,7 @@ async fn a_wish_that_waits_for_a_newer_roster_is_not_overtaken() {
 }
 
 #[tokio::test]
-async fn a_conversation_that_is_always_ahead_is_too_busy() {
+async fn a_change_that_is_always_outdated_is_given_up() {
     let bench = bench(|n| group(&[ANA, BEN], n as u64 + 1), |_, changes| outdated(changes));
     assert!(is_unavailable(&bench.send(1).await));
     assert_eq!(bench.batches.lock().unwrap().len(), 32);
@@ -316,7 +316,7 @@ async fn any_number_of_changes_of_one_group_can_wait() {
 }
 
 #[tokio::test]
-async fn a_change_that_cannot_be_told_has_those_concerned_ask() {
+async fn a_change_that_cannot_be_published_makes_members_resync() {
     let bench = bench(once(group(&[ANA, BEN], 1), group(&[ANA, BEN, CEM], 2)), |_, changes| {
         committed(changes, 2)
     });
@@ -333,7 +333,7 @@ async fn a_change_that_cannot_be_told_has_those_concerned_ask() {
 }
 
 #[tokio::test]
-async fn nothing_is_refused_for_what_is_not_committed() {
+async fn nothing_is_refused_because_of_a_change_that_is_not_committed() {
     let bench = bench(
         |_| direct(),
         |n, changes| {
@@ -356,7 +356,7 @@ async fn nothing_is_refused_for_what_is_not_committed() {
 }
 
 #[tokio::test]
-async fn wishes_for_one_message_make_one_change_with_all_of_it() {
+async fn submissions_for_one_message_are_merged_into_one_change() {
     let bench = bench(|_| direct(), |_, changes| committed(changes, 9));
     let seq = Seq(5);
     let edit = Command::Edit {
@@ -429,7 +429,7 @@ fn by_ben(n: u64) -> Command {
 }
 
 #[tokio::test]
-async fn all_who_are_in_hear_of_the_succession_and_then_of_the_owners_leaving() {
+async fn members_receive_the_succession_and_then_the_owners_leaving() {
     let bench = bench(
         |n| match n {
             0 => group(&[ANA, BEN], 1),
@@ -452,7 +452,7 @@ async fn all_who_are_in_hear_of_the_succession_and_then_of_the_owners_leaving() 
 }
 
 #[tokio::test]
-async fn closing_carries_out_what_was_taken_and_takes_no_more() {
+async fn closing_carries_out_accepted_submissions_and_accepts_no_more() {
     let bench = bench(|_| direct(), |_, changes| committed(changes, 1));
     let taken: Vec<_> = (1..=3).map(|n| bench.send(n)).collect();
     tokio::join!(bench.engine.lanes.close(), bench.engine.lanes.close());
@@ -464,9 +464,12 @@ async fn closing_carries_out_what_was_taken_and_takes_no_more() {
 }
 
 #[tokio::test]
-async fn what_is_too_much_to_wait_is_refused_at_once() {
-    let bench = bench(|_| direct(), |n, changes| committed(changes, (n * BATCH) as u64 + 1));
-    let taken: Vec<_> = (0..WAITING).map(|n| bench.send(n as u64)).collect();
+async fn a_full_lane_refuses_submissions_at_once() {
+    let bench = bench(
+        |_| direct(),
+        |n, changes| committed(changes, (n * MAX_BATCH_CHANGES) as u64 + 1),
+    );
+    let taken: Vec<_> = (0..LANE_CAPACITY).map(|n| bench.send(n as u64)).collect();
     assert!(is_unavailable(&bench.send(0).await));
     for (n, done) in (1..).zip(join_all(taken).await) {
         assert_eq!(seq(&done), n);
@@ -474,7 +477,7 @@ async fn what_is_too_much_to_wait_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn roles_are_asked_again_before_somebody_is_refused() {
+async fn roles_are_read_again_before_a_refusal() {
     let bench = bench(
         |n| {
             let mut roster = group(&[ANA, BEN], 1);

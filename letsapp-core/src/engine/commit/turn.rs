@@ -1,4 +1,4 @@
-//! One turn of a lane: from the submissions that wait to their replies and events.
+//! A turn of a lane: from the waiting submissions to their replies and events.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,17 +15,19 @@ use crate::engine::receipts::Receipts;
 use crate::engine::rosters::Rosters;
 use crate::ports::{Change, MessageRepository, Outcome, Payload as _, RepositoryError, Stopwatch};
 
-/// What a lane works with.
+/// The stores and parts that a lane works with.
 pub(crate) struct Turn {
     pub(crate) messages: Arc<dyn MessageRepository>,
     pub(crate) rosters: Arc<Rosters>,
     pub(crate) receipts: Arc<Receipts>,
     pub(crate) publisher: Publisher,
+    /// Time after sending in which a message can be edited.
     pub(crate) edit_window: Duration,
 }
 
-/// How often a submission is decided anew because other servers changed what it was decided on.
-const ATTEMPTS: u32 = 32;
+/// Maximum number of times that a submission is decided again because other servers changed the data that it was
+/// decided from. So many conflicts in a row mean that the conversation is busier than this server can follow.
+const MAX_ATTEMPTS: u32 = 32;
 
 impl Turn {
     /// Decides, commits, replies and publishes once; returns the submissions that have to be decided again, in order.
@@ -79,6 +81,8 @@ impl Turn {
             .filter_map(|submission| {
                 let seq = submission.command.target()?;
                 let id = submission.conversation_id;
+                // A reply only needs its target to exist, which is known of every `seq` that the conversation has
+                // reached.
                 let only_named = matches!(submission.command, Command::Send(_));
                 let exists = only_named && rosters.get(&id).is_some_and(|known| known.has_reached(seq));
                 (!exists).then_some((id, seq))
@@ -102,7 +106,8 @@ impl Turn {
         })
     }
 
-    /// Replies to the submissions of what was committed, publishes it, and returns the submissions to be decided again.
+    /// Replies to the submissions whose changes were committed, publishes the changes, and returns the submissions to
+    /// be decided again.
     async fn finish(
         &self,
         known: &Known,
@@ -120,10 +125,10 @@ impl Turn {
             match &results[place] {
                 Resolution::Outdated => {
                     submission.attempts += 1;
-                    if submission.attempts < ATTEMPTS {
+                    if submission.attempts < MAX_ATTEMPTS {
                         again_first.push(submission);
                     } else {
-                        let busy = RepositoryError::unavailable("the conversation is too busy");
+                        let busy = RepositoryError::unavailable("too many servers change this conversation at once");
                         submission.refuse(busy.into());
                     }
                 }
@@ -133,8 +138,9 @@ impl Turn {
                     let done = match &publication.update {
                         Update::Appended(event) => {
                             if submission.origin.is_some() {
-                                // Whoever asked on a connection is answered by a frame with the same words in it, on
-                                // another thread maybe: it finds them written.
+                                // A submission from a connection is answered by a frame that contains the same JSON,
+                                // perhaps written on another thread. Encoding it now means that the other thread finds
+                                // it encoded.
                                 event.frame();
                             }
                             CommitReply::Sent(Arc::clone(event))
@@ -157,7 +163,7 @@ impl Turn {
         again_first
     }
 
-    /// Takes note of what came of a change, before anybody is told.
+    /// Updates the caches by the outcome of a change, before anything is replied or published.
     fn resolve(
         &self,
         known: &Known,
@@ -171,6 +177,8 @@ impl Turn {
             kind,
         } = draft;
         let id = message.conversation_id;
+        // The cached roster is outdated if the change failed, which its fence may have caused, or if it changed the
+        // group.
         let stands = matches!(outcome, Ok(Outcome::Committed(_) | Outcome::Duplicate(_)));
         if !stands || kind == UpdateKind::GroupUpdated {
             self.rosters.forget(id);
@@ -192,7 +200,7 @@ impl Turn {
             }
             Ok(Outcome::Duplicate(existing)) if is_retry(&message, &existing) => {
                 if kind == UpdateKind::Appended {
-                    // Of the first attempt, all may have been lost but the message.
+                    // A crash after the first attempt may have lost everything but the message itself.
                     self.receipts.sent(id, existing.sender_id, existing.seq);
                 }
                 Resolution::Known(Arc::new(*existing))
@@ -205,7 +213,7 @@ impl Turn {
     }
 }
 
-/// What is kept of a change while the store has it.
+/// The part of a change that is kept while the store has the change.
 struct Draft {
     succession: Option<Arc<Message>>,
     message: Arc<Message>,
@@ -227,7 +235,7 @@ impl Draft {
     }
 }
 
-/// Returns the place of the system message that the one at this place was stored together with.
+/// Returns the position of the system message that was stored right before this position, together with it.
 const fn right_before(position: Position) -> Position {
     Position {
         seq: Seq(position.seq.0 - 1),
@@ -242,11 +250,11 @@ fn is_retry(offered: &Message, existing: &Message) -> bool {
         && offered.fingerprint.matches(&existing.fingerprint)
 }
 
-/// What came of a change, for all who wait for it.
+/// The outcome of a change, for all submissions that wait for it.
 enum Resolution {
-    /// It is durable, and told as the publication of this place.
+    /// The change is durable; this is the index of its publication.
     Committed(usize),
-    /// It was carried out before.
+    /// The change had been carried out before; this is its message.
     Known(Arc<Message>),
     Exists(Box<Conversation>),
     Conflict,
@@ -256,7 +264,7 @@ enum Resolution {
 
 impl QueuedSubmission {
     pub(super) fn answer(self, result: Result<CommitReply, Refusal>) {
-        // Whoever asked may be gone; what they asked for is done all the same.
+        // The caller may be gone; the change is made all the same.
         let _ = self.reply.send(result);
     }
 
@@ -265,7 +273,7 @@ impl QueuedSubmission {
     }
 }
 
-/// Tells the same failure to one more of those who waited for one step.
+/// Copies an error, because several submissions wait for one step.
 fn again(error: &RepositoryError) -> RepositoryError {
     match error {
         RepositoryError::Unavailable(cause) => RepositoryError::unavailable(cause.to_string()),

@@ -1,4 +1,4 @@
-//! Events on their way from the publisher to the connections.
+//! Events, encoded once for all connections that receive them.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +10,7 @@ use crate::protocol;
 use crate::protocol::Event;
 
 impl Envelope {
-    /// Addresses an event to users.
+    /// Addresses an event to all connections of these users, except one.
     pub fn to_users(ids: impl Into<Arc<[UserId]>>, except: Option<ConnectionId>, event: Event) -> Self {
         Self {
             audience: Audience::Users {
@@ -21,7 +21,7 @@ impl Envelope {
         }
     }
 
-    /// Tells a session that it is over.
+    /// Makes the event that ends a session and its connections. `reason` is sent to the client.
     pub fn end_of_session(user_id: UserId, session_id: SessionId, reason: &str) -> Self {
         Self {
             audience: Audience::EndOfSession { user_id, session_id },
@@ -32,18 +32,18 @@ impl Envelope {
     }
 }
 
-/// An event shared by all who get it, and its frame, encoded once for all of them.
+/// An event shared by all of its receivers. Its frame is encoded once, when it is first needed.
 #[derive(Debug)]
 pub struct EncodedEvent {
     event: Event,
     frame: OnceLock<Bytes>,
 }
 
-/// Room for most events, so that a frame does not move while it is written.
-const FRAME: usize = 768;
+/// Initial capacity of a frame in bytes: most events fit, so that the buffer is not reallocated while it is written.
+const FRAME_CAPACITY: usize = 768;
 
 impl EncodedEvent {
-    /// Shares an event.
+    /// Wraps an event. The frame is encoded later.
     pub const fn new(event: Event) -> Self {
         Self {
             event,
@@ -56,7 +56,7 @@ impl EncodedEvent {
         &self.event
     }
 
-    /// Returns the new message that it tells of; `None` of other events.
+    /// Returns the new message that the event announces; `None` for other events.
     pub(crate) const fn message(&self) -> Option<&protocol::Message> {
         match &self.event {
             Event::MessageCreated(message) => Some(message),
@@ -64,7 +64,8 @@ impl EncodedEvent {
         }
     }
 
-    /// Returns the JSON of the new message that it tells of, as it stands in the frame; `None` of other events.
+    /// Returns the JSON of the new message that the event announces, cut from the frame; `None` for other events. A
+    /// reply copies it instead of encoding the message again.
     pub(crate) fn message_json(&self) -> Option<&[u8]> {
         const BEFORE: &[u8] = br#"{"event":"message.created","data":"#;
         self.frame().strip_prefix(BEFORE)?.strip_suffix(b"}")
@@ -74,14 +75,14 @@ impl EncodedEvent {
 impl Payload for EncodedEvent {
     fn frame(&self) -> &Bytes {
         self.frame.get_or_init(|| {
-            let mut frame = Vec::with_capacity(FRAME);
+            let mut frame = Vec::with_capacity(FRAME_CAPACITY);
             serde_json::to_writer(&mut frame, &self.event).expect("events are plain data");
             frame.into()
         })
     }
 }
 
-/// An event that has reached a connection's outbox.
+/// An event in a connection's outbox.
 #[derive(Clone, Debug)]
 pub struct Delivery(pub(super) Arc<dyn Payload>);
 
@@ -91,10 +92,10 @@ impl Delivery {
         self.0.frame()
     }
 
-    /// Reads the event from its frame.
+    /// Decodes the event from its frame.
     ///
     /// # Panics
-    /// If the frame is no event that this version knows, which can only come from a bus shared with a newer one.
+    /// If this version does not know the event, which can only come from a bus shared with a newer version.
     pub fn event(&self) -> Event {
         serde_json::from_slice(self.frame()).expect("a frame holds an event")
     }

@@ -1,21 +1,21 @@
-//! Who needs no event, because a reply tells them.
+//! The connection that gets no event, because a reply tells it the same.
 
 use crate::domain::id::ConnectionId;
 
-/// The connections that learn of a change by their replies.
+/// The connections that learn of a change by the replies to their own requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ExcludedConnection {
-    /// None.
+    /// No connection.
     #[default]
     Nobody,
-    /// One.
+    /// Exactly one connection.
     One(ConnectionId),
-    /// More than one.
+    /// More than one connection.
     Several,
 }
 
 impl ExcludedConnection {
-    /// Adds the connection of one who asked, if they asked by one.
+    /// Adds the connection that a request came from, if it came from one; requests over HTTP don't.
     pub(crate) fn add(&mut self, origin: Option<ConnectionId>) {
         *self = match (*self, origin) {
             (before, None) => before,
@@ -25,8 +25,8 @@ impl ExcludedConnection {
         };
     }
 
-    /// Returns the one connection that is to be left out. Where several asked for what became one change, none is: an
-    /// event that tells what one knows does no harm.
+    /// Returns the one connection to leave out. If several connections requested what became one change, none is left
+    /// out: an event that repeats what a client knows does no harm, a missing one would.
     pub(crate) const fn except(self) -> Option<ConnectionId> {
         match self {
             Self::One(one) => Some(one),
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_connection_that_asked_alone_is_left_out() {
+    fn only_a_single_requesting_connection_is_excluded() {
         let [a, b] = [1, 2].map(|n| ConnectionId::from_bytes([n; 16]));
         let except = |origins: &[Option<ConnectionId>]| {
             let mut excluded = ExcludedConnection::default();

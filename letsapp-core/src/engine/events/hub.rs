@@ -1,4 +1,4 @@
-//! The connections of this server, and the bus of a server that is alone.
+//! The connections of this server, and the event bus of a single server.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
@@ -9,38 +9,38 @@ use crate::engine::events::encoded::Delivery;
 use crate::engine::events::outbox::{Closed, Outbox};
 use crate::ports::{Audience, Envelope, EventBus};
 
-/// Hears of the connections of a server as they come and go.
+/// Is notified of connections as they open and close.
 pub(crate) trait ConnectionObserver: Send + Sync {
-    /// A connection comes: what is published from here on may reach it.
+    /// A connection opens. Events published from now on may reach it.
     fn connected(&self, principal: Principal, connection_id: ConnectionId);
 
-    /// A connection is gone, or is told nothing more because its session is over. Of one connection it may be said
-    /// twice.
+    /// A connection has closed, or gets no more events because its session has ended. May be called twice for the same
+    /// connection.
     fn disconnected(&self, connection_id: ConnectionId);
 }
 
-/// Knows the connections of this server by their users, and hands events to them. By itself it is the bus of a server
-/// that is alone; a bus between servers hands what it receives to one.
+/// Delivers events to the connections of this server, found by their users. A single server uses it as its event bus; a
+/// bus between servers passes the events that it receives to it.
 pub struct Hub {
     shards: Vec<RwLock<HashMap<UserId, Vec<Arc<Outbox>>>>>,
     capacity: usize,
     observer: OnceLock<Weak<dyn ConnectionObserver>>,
 }
 
-/// Connecting and leaving contend with delivery only within a shard.
+/// Number of shards. Opening and closing connections contends with delivery only within a shard.
 const SHARDS: usize = 16;
 
-/// What waits for a connection at most, unless told otherwise.
-const DEFAULT_CAPACITY: usize = 1024 * 1024;
+/// Default capacity of a connection's outbox, in bytes: 1 MiB.
+const DEFAULT_OUTBOX_BYTES: usize = 1024 * 1024;
 
 impl Default for Hub {
     fn default() -> Self {
-        Self::with_capacity(DEFAULT_CAPACITY)
+        Self::with_capacity(DEFAULT_OUTBOX_BYTES)
     }
 }
 
 impl Hub {
-    /// Makes a hub whose connections hold at most `capacity` bytes of events each.
+    /// Creates a hub whose connections queue at most `capacity` bytes of events each.
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
@@ -49,16 +49,17 @@ impl Hub {
         }
     }
 
-    /// Has somebody hear of connections, the first time that it is called.
+    /// Sets the observer of connections. Only the first call has an effect.
     pub(crate) fn observe(&self, observer: Weak<dyn ConnectionObserver>) {
-        // A hub belongs to one application; there is no second.
+        // A hub belongs to one application, so there is no second observer.
         let _ = self.observer.set(observer);
     }
 
-    /// Adds a connection: from here on, events for its user wait in its outbox, and the user is online. It is removed
-    /// when the connection is dropped.
+    /// Adds a connection. From now on, events for its user are queued in its outbox, and the user is online. The
+    /// connection is removed when the returned value is dropped.
     pub fn connect(self: &Arc<Self>, principal: Principal, connection_id: ConnectionId) -> Connection {
-        // Before it is found here: what ends its session now is told in vain, and never before this.
+        // The observer is notified before the connection is registered. An end of its session that is published in
+        // between finds no connection here, but `disconnected` is never called before `connected`.
         self.tell(|observer| observer.connected(principal, connection_id));
         let outbox = Arc::new(Outbox::new(principal, connection_id, self.capacity));
         let mut shard = self
@@ -73,7 +74,7 @@ impl Hub {
         }
     }
 
-    /// Returns how many connections there are.
+    /// Returns the number of connections.
     pub fn connections(&self) -> usize {
         let count = |shard: &RwLock<HashMap<_, Vec<_>>>| {
             shard
@@ -86,7 +87,7 @@ impl Hub {
         self.shards.iter().map(count).sum()
     }
 
-    /// Returns who is connected, one entry for each connection.
+    /// Returns the principals of all connections, one entry per connection.
     pub fn principals(&self) -> Vec<Principal> {
         let mut principals = Vec::new();
         for shard in &self.shards {
@@ -96,7 +97,8 @@ impl Hub {
         principals
     }
 
-    /// Tells who hears of connections; never while a shard is locked, since they may publish something.
+    /// Notifies the observer. Never call it while a shard is locked: the observer may publish events, which lock
+    /// shards.
     fn tell(&self, news: impl FnOnce(&dyn ConnectionObserver)) {
         if let Some(observer) = self.observer.get().and_then(Weak::upgrade) {
             news(&*observer);
@@ -104,7 +106,7 @@ impl Hub {
     }
 
     fn shard(&self, user_id: UserId) -> &RwLock<HashMap<UserId, Vec<Arc<Outbox>>>> {
-        // The last byte of an id is random.
+        // Any byte could choose the shard, but version 7 ids begin with the time; the last byte is random.
         let [.., last] = *user_id.as_bytes();
         &self.shards[usize::from(last) % SHARDS]
     }
@@ -140,7 +142,8 @@ impl EventBus for Hub {
                         ended.push(Arc::clone(outbox));
                     }
                 });
-                // Whoever serves such a connection may be long in noticing.
+                // The task that serves such a connection may take long to notice the end, so the observer is notified
+                // now.
                 for outbox in ended {
                     self.tell(|observer| observer.disconnected(outbox.connection_id()));
                 }
@@ -149,7 +152,7 @@ impl EventBus for Hub {
     }
 }
 
-/// One connection's place in the hub, given up when it is dropped.
+/// A connection registered in the hub. Dropping it removes the connection.
 pub struct Connection {
     hub: Arc<Hub>,
     outbox: Arc<Outbox>,

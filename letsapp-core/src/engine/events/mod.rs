@@ -1,7 +1,7 @@
-//! Events: encoding them, and handing them to the connections of this server.
+//! Events: encoding them and delivering them to the connections of this server.
 //!
-//! Events are published after the commit, at most once. Nothing that must not be lost rests on them: what a
-//! connection missed it learns by [`changes`](crate::services::messages::MessageService::changes) and
+//! Events are published after the commit and delivered at most once, so nothing may depend on their delivery. A client
+//! fetches missed changes by [`changes`](crate::services::messages::MessageService::changes) and
 //! [`sync`](crate::services::conversations::ConversationService::sync).
 
 mod encoded;

@@ -1,4 +1,4 @@
-//! A connection's queue of events: bounded in bytes, so that one slow reader can't eat the server.
+//! A connection's queue of events, bounded in bytes so that a slow reader can't fill the server's memory.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -9,7 +9,7 @@ use crate::domain::id::ConnectionId;
 use crate::domain::principal::Principal;
 use crate::engine::events::encoded::Delivery;
 
-/// The events that wait for one connection.
+/// The queued events of one connection.
 pub struct Outbox {
     principal: Principal,
     connection_id: ConnectionId,
@@ -22,21 +22,21 @@ struct Queue {
     events: VecDeque<Delivery>,
     bytes: usize,
     closed: Option<Closed>,
-    /// Who waits for events.
+    /// Waker of the task that waits for events, if one does.
     reader: Option<Waker>,
 }
 
-/// Why a connection gets no more events.
+/// The reason why a connection gets no more events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {
-    /// It read too slowly: what it missed it learns by sync when it comes back.
+    /// The client read too slowly. It fetches what it missed by a sync after reconnecting.
     TooSlow,
-    /// Its session is over.
+    /// The session has ended.
     SessionEnded,
 }
 
 impl Outbox {
-    /// Makes the queue of a connection, holding at most `capacity` bytes.
+    /// Creates the queue of a connection for at most `capacity` bytes.
     pub(super) fn new(principal: Principal, connection_id: ConnectionId, capacity: usize) -> Self {
         Self {
             principal,
@@ -46,20 +46,20 @@ impl Outbox {
         }
     }
 
-    /// Returns whose connection it is.
+    /// Returns the user and the session of the connection.
     pub const fn principal(&self) -> Principal {
         self.principal
     }
 
-    /// Returns which connection it is.
+    /// Returns the id of the connection.
     pub const fn connection_id(&self) -> ConnectionId {
         self.connection_id
     }
 
-    /// Waits for events and moves all that wait into `events`. At most one task waits at a time.
+    /// Waits for events and moves all queued ones into `events`. At most one task may wait at a time.
     ///
     /// # Errors
-    /// [`Closed`] once the queue is closed and everything before that was taken.
+    /// [`Closed`] once the queue is closed and all events queued before that were taken.
     pub async fn drain(&self, events: &mut Vec<Delivery>) -> Result<(), Closed> {
         poll_fn(|context| self.poll_drain(context, events)).await
     }
@@ -81,7 +81,8 @@ impl Outbox {
         Poll::Pending
     }
 
-    /// Adds an event; one that does not fit any more closes the queue.
+    /// Queues an event. An event that does not fit closes the queue and drops what is in it, since the client has to
+    /// sync anyway. A single event always fits into an empty queue, however large it is.
     pub(super) fn push(&self, event: Delivery) {
         let size = event.frame().len();
         let mut queue = self.lock();
@@ -100,14 +101,14 @@ impl Outbox {
         Self::wake(queue);
     }
 
-    /// Closes the queue behind what is in it.
+    /// Closes the queue; the events in it can still be taken. The first reason stays.
     pub(super) fn close(&self, why: Closed) {
         let mut queue = self.lock();
         queue.closed.get_or_insert(why);
         Self::wake(queue);
     }
 
-    /// Wakes who waits; never while the queue is locked, which is the first thing that they will want.
+    /// Wakes the waiting task after unlocking the queue: the task locks it first thing.
     fn wake(mut queue: MutexGuard<'_, Queue>) {
         let reader = queue.reader.take();
         drop(queue);

@@ -31,7 +31,7 @@ fn event(n: u64) -> Event {
     }
 }
 
-/// Returns what waits for a connection, without waiting.
+/// Returns the queued events of a connection, without waiting.
 fn drained(connection: &Connection) -> Result<Vec<Delivery>, Closed> {
     let mut events = Vec::new();
     let outcome = {
@@ -51,7 +51,7 @@ fn waiting(connection: &Connection) -> Result<Vec<Event>, Closed> {
 }
 
 #[test]
-fn an_event_reaches_every_connection_of_those_it_is_for_but_the_one_that_knows() {
+fn an_event_reaches_every_connection_of_its_users_but_the_excluded_one() {
     let hub = hub();
     let phone = hub.connect(on_device(ANA, 1), connection_id(1));
     let desk = hub.connect(on_device(ANA, 2), connection_id(2));
@@ -67,7 +67,7 @@ fn an_event_reaches_every_connection_of_those_it_is_for_but_the_one_that_knows()
 }
 
 #[test]
-fn the_end_of_a_session_ends_its_connections_behind_what_they_were_told_before() {
+fn the_end_of_a_session_closes_its_connections_after_earlier_events() {
     let hub = hub();
     let ended = hub.connect(on_device(ANA, 1), connection_id(1));
     let also = hub.connect(on_device(ANA, 1), connection_id(2));
@@ -87,7 +87,7 @@ fn the_end_of_a_session_ends_its_connections_behind_what_they_were_told_before()
 }
 
 #[test]
-fn what_does_not_fit_ends_the_connection_and_frees_what_waited() {
+fn an_event_that_does_not_fit_closes_the_connection_and_frees_its_queue() {
     let size = EncodedEvent::new(event(1)).frame().len();
     let hub = Arc::new(Hub::with_capacity(3 * size));
     let slow = hub.connect(on_device(ANA, 1), connection_id(1));
@@ -129,7 +129,7 @@ fn a_connection_that_is_dropped_leaves_the_hub() {
 }
 
 #[tokio::test]
-async fn who_waits_is_woken_by_an_event_and_by_the_end() {
+async fn a_waiting_reader_is_woken_by_an_event_and_by_the_end() {
     let hub = hub();
     let connection = Arc::new(hub.connect(on_device(ANA, 1), connection_id(1)));
     let reader = tokio::spawn({
@@ -149,7 +149,7 @@ async fn who_waits_is_woken_by_an_event_and_by_the_end() {
 }
 
 #[test]
-fn an_event_is_encoded_once_for_all_who_get_it() {
+fn an_event_is_encoded_once_for_all_receivers() {
     let hub = hub();
     let connections: Vec<_> = (1..=3)
         .map(|n| hub.connect(on_device(ANA, n), connection_id(n)))

@@ -1,4 +1,5 @@
-//! Finishing what was begun: by this server or another, before a crash or behind a fault.
+//! The cleanup job: finishes erasing accounts and deleting groups that a request of this or another server began, after
+//! a crash or an error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,29 +10,31 @@ use crate::engine::jobs::erasure;
 use crate::engine::panics::{Panic, catch_panic};
 use crate::ports::RepositoryError;
 
-/// How often it is looked whether there is something left over.
-const INTERVAL: Duration = Duration::from_secs(10);
+/// Interval between two rounds. A query for nothing is cheap, and nobody waits for the cleanup.
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(10);
 
-/// After failures the pauses grow, to so many intervals at most.
-const LONGEST_PAUSE: u32 = 32;
+/// Longest pause after repeated failures, in intervals: about five minutes.
+const MAX_PAUSE_INTERVALS: u32 = 32;
 
-/// An account that was erased this long ago is looked at once more, and then is done with. Whatever was under way when
-/// it was erased has ended by then, on servers too that believed in its sessions for a few seconds more: a group that
-/// it was just brought into, say.
-const ACCOUNT_SETTLES: Duration = Duration::from_secs(30);
+/// Time after which the erasure of an account is carried out once more and recorded as finished. By then, whatever was
+/// under way during the erasure has ended, also on other servers, which may use a cached session for a few seconds: for
+/// example, another member adding the account to a group.
+const ACCOUNT_SETTLE_TIME: Duration = Duration::from_secs(30);
 
-/// Of a group that was deleted this long ago no server believes any more that it stands where it stood.
-const GROUP_SETTLES: Duration = Duration::from_secs(300);
+/// Time after which a deleted group is purged: far longer than the minute for which any server caches the head of a
+/// conversation.
+const GROUP_SETTLE_TIME: Duration = Duration::from_secs(300);
 
-/// How many accounts and groups are taken up in one round.
-const PAGE: usize = 100;
+/// Maximum number of accounts, and of groups, handled in one round.
+const MAX_PER_ROUND: usize = 100;
 
-/// How much of a group is removed in one step.
-const PART: usize = 500;
+/// Maximum number of records and of messages removed in one step, so that each transaction stays short.
+const PURGE_BATCH: usize = 500;
 
-/// Finishes what is left over, now and whenever there is something, until it is aborted; which does no harm.
+/// Runs the cleanup now and at each interval until it is aborted. Aborting at any point is safe, since every step can
+/// be repeated.
 pub(crate) async fn finish(engine: Arc<Engine>) {
-    let mut tick = tokio::time::interval(INTERVAL);
+    let mut tick = tokio::time::interval(CLEANUP_INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut pauses = Pauses::default();
     loop {
@@ -42,28 +45,39 @@ pub(crate) async fn finish(engine: Arc<Engine>) {
         match catch_panic(round(&engine)).await {
             Ok(Ok(())) => pauses = Pauses::default(),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "what was deleted is not all gone; it is tried again");
+                tracing::warn!(%error, "cleaning up deleted accounts and groups failed; it is tried again later");
                 pauses.lengthen();
             }
             Err(Panic(panic)) => {
-                tracing::error!(panic, "a fault while what was deleted was removed");
+                tracing::error!(
+                    panic,
+                    "cleaning up deleted accounts and groups panicked; it is tried again later"
+                );
                 pauses.lengthen();
             }
         }
     }
 }
 
-/// Takes up all that is left over; what fails stops nothing else, and is the outcome.
+/// Runs one round over everything that is left to clean up. An error in one account or group does not stop the others.
+///
+/// # Errors
+/// The last [`RepositoryError`] of the round, if any step failed.
 pub(crate) async fn round(engine: &Engine) -> Result<(), RepositoryError> {
     let now = engine.runtime.clock.now();
     let mut outcome = Ok(());
-    for user_id in engine.stores.users.erasing(now.minus(ACCOUNT_SETTLES), PAGE).await? {
+    for user_id in engine
+        .stores
+        .users
+        .erasing(now.minus(ACCOUNT_SETTLE_TIME), MAX_PER_ROUND)
+        .await?
+    {
         outcome = finish_account(engine, user_id).await.and(outcome);
     }
     for id in engine
         .stores
         .conversations
-        .deleted(now.minus(GROUP_SETTLES), PAGE)
+        .deleted(now.minus(GROUP_SETTLE_TIME), MAX_PER_ROUND)
         .await?
     {
         outcome = purge(engine, id).await.and(outcome);
@@ -77,19 +91,21 @@ async fn finish_account(engine: &Engine, user_id: UserId) -> Result<(), Reposito
 }
 
 async fn purge(engine: &Engine, id: ConversationId) -> Result<(), RepositoryError> {
-    while !engine.stores.conversations.purge(id, PART).await? {}
+    while !engine.stores.conversations.purge(id, PURGE_BATCH).await? {}
     Ok(())
 }
 
-/// For how many intervals nothing is tried: twice as many after each failure.
+/// Number of intervals to skip: twice as many after each failure.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Pauses {
+    /// Length of the latest pause, in intervals.
     length: u32,
+    /// Intervals of the current pause that are still to be skipped.
     left: u32,
 }
 
 impl Pauses {
-    /// Tells whether this interval is one to rest in.
+    /// Returns true if this interval is to be skipped.
     const fn rest(&mut self) -> bool {
         if self.left == 0 {
             return false;
@@ -99,7 +115,7 @@ impl Pauses {
     }
 
     fn lengthen(&mut self) {
-        self.length = (2 * self.length).clamp(1, LONGEST_PAUSE);
+        self.length = (2 * self.length).clamp(1, MAX_PAUSE_INTERVALS);
         self.left = self.length;
     }
 }

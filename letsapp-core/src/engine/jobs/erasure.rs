@@ -1,4 +1,4 @@
-//! What follows from erasing an account.
+//! The steps that follow the erasure of an account.
 
 use crate::domain::conversation::Kind;
 use crate::domain::id::{ConversationId, UserId};
@@ -9,10 +9,12 @@ use crate::engine::error::{AuthError, ConversationError};
 use crate::ports::{Envelope, RepositoryError, Revoke};
 use crate::protocol::Event;
 
-/// How many conversations are taken up at once.
-const AT_ONCE: usize = 64;
+/// Maximum number of conversations handled at once: bounds the size of the queries, and how much of the lanes one
+/// erasure occupies.
+const CONVERSATION_BATCH: usize = 64;
 
-/// Carries out all that follows from erasing an account: the steps, in order. Each leaves what was done before as it is.
+/// Carries out all steps that follow the erasure of an account, in order. Every step can be repeated: a repetition
+/// finds nothing left to do.
 pub(crate) async fn carry_out(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
     bar_peers(engine, user_id).await?;
     end_sessions(engine, user_id).await?;
@@ -22,7 +24,7 @@ pub(crate) async fn carry_out(engine: &Engine, user_id: UserId) -> Result<(), Re
     Ok(())
 }
 
-/// Has this server's lanes see that nobody can write to the user any more.
+/// Makes this server's lanes notice at once that nobody can write to the user any more, by dropping the cached rosters.
 async fn bar_peers(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
     for member in engine.stores.conversations.memberships(user_id).await? {
         engine.rosters.forget(member.conversation_id);
@@ -30,7 +32,7 @@ async fn bar_peers(engine: &Engine, user_id: UserId) -> Result<(), RepositoryErr
     Ok(())
 }
 
-/// Ends all sessions of an account that nobody can sign in to any more.
+/// Ends all sessions of the account. Nobody can sign in to it any more.
 async fn end_sessions(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
     let ended = engine.sessions.end(user_id, Revoke::All, "account_deleted").await;
     ended.map(drop).map_err(|error| match error {
@@ -39,12 +41,12 @@ async fn end_sessions(engine: &Engine, user_id: UserId) -> Result<(), Repository
     })
 }
 
-/// Leaves every group as its member would, with its system message and its succession.
+/// Leaves every group like a member who leaves: with a system message and, for an owner, a successor.
 async fn leave_groups(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
     let mut members = engine.stores.conversations.memberships(user_id).await?;
     members.retain(Member::is_in);
     let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
-    for part in ids.chunks(AT_ONCE) {
+    for part in ids.chunks(CONVERSATION_BATCH) {
         let mut groups = engine.stores.conversations.find(part).await?;
         groups.retain(|conversation| conversation.kind == Kind::Group);
         let leaving: Vec<_> = groups
@@ -53,7 +55,7 @@ async fn leave_groups(engine: &Engine, user_id: UserId) -> Result<(), Repository
             .collect();
         for left in leaving {
             match left.await {
-                // Whoever is out already is left out.
+                // A user who is no longer a member has nothing to leave.
                 Ok(_) | Err(Refusal::Outsider) => {}
                 Err(Refusal::Error(ConversationError::Store(error))) => return Err(error),
                 Err(Refusal::Error(error)) => return Err(RepositoryError::internal(error)),
@@ -76,18 +78,20 @@ fn leave(engine: &Engine, conversation_id: ConversationId, user_id: UserId) -> S
     }
 }
 
-/// Shows those who had a direct conversation with the user what has become of them: now to the connected, and to the
-/// others when they sync, since the user's own record in it has changed. What the user had set there goes, too.
+/// Shows the erased user to the other members of their direct conversations: to the connected ones by an event now, to
+/// the others when they sync, because the erased user's member record changes here. The preferences in that record are
+/// cleared with it.
 async fn tell_peers(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
     let user = engine.stores.users.find(&[user_id]).await?.pop();
     let Some(deleted_at) = user.and_then(|user| user.deleted_at) else {
         return Ok(());
     };
     let mut members = engine.stores.conversations.memberships(user_id).await?;
-    // Those of which this was not done yet. A receipt under way moves the date too, but takes away nothing that was set.
+    // Skip the conversations that are done already. A receipt under way may move `changed_at` too, but it does not
+    // clear preferences.
     members.retain(|member| member.changed_at <= deleted_at || member.preferences != Preferences::default());
     let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
-    for part in ids.chunks(AT_ONCE) {
+    for part in ids.chunks(CONVERSATION_BATCH) {
         let conversations = engine.stores.conversations.find(part).await?;
         let peers = conversations
             .iter()

@@ -1,4 +1,4 @@
-//! Background jobs: they finish what a request began, and undo what a crash left behind.
+//! Background jobs that finish what a request began, or what a crash interrupted.
 
 pub(crate) mod cleanup;
 pub(crate) mod erasure;

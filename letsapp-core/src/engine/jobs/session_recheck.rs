@@ -1,4 +1,4 @@
-//! Ending the connections whose sessions were ended elsewhere.
+//! Closing connections whose sessions were ended by another server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,13 @@ use crate::engine::error::AuthError;
 use crate::engine::events::Hub;
 use crate::engine::sessions::Sessions;
 
-/// How often the sessions of all who are connected are looked up: one that was ended elsewhere stops within this.
-const RECHECK: Duration = Duration::from_secs(5);
+/// Interval between two checks of all connected sessions: the longest time for which a connection outlives a session
+/// that was ended on another server.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Ends, every few seconds, the connections whose sessions were ended elsewhere.
+/// Closes, every few seconds, the connections whose sessions were ended by another server.
 pub(crate) async fn recheck(sessions: Arc<Sessions>, hub: Arc<Hub>) {
-    let mut tick = tokio::time::interval(RECHECK);
+    let mut tick = tokio::time::interval(RECHECK_INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
@@ -21,7 +22,7 @@ pub(crate) async fn recheck(sessions: Arc<Sessions>, hub: Arc<Hub>) {
             continue;
         }
         if let Err(AuthError::Store(error)) = sessions.recheck(connected).await {
-            tracing::warn!(%error, "sessions could not be rechecked");
+            tracing::warn!(%error, "checking the sessions of connections failed; it is tried again in a few seconds");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! States by key, in little memory: what is over is swept away, and there are never more than so many.
+//! A map of states by key in bounded memory. Expired states are removed little by little.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -8,44 +8,47 @@ use crate::domain::cache::Cache;
 use crate::domain::limit::{Attempts, Pace};
 use crate::domain::timestamp::Timestamp;
 
-/// A state that is as good as none after a while.
+/// A state that expires: after a while it equals the default state.
 pub(super) trait State: Copy + Default {
-    /// Tells whether it is.
+    /// Returns true if the state equals the default one by now.
     fn is_over(self, now: Timestamp) -> bool;
 }
 
-/// States by key; a key that is not known has the default one.
+/// States by key. An unknown key has the default state.
 ///
-/// A look at one takes the lock of a shard, and no memory where the key is known. There are at most
-/// `2 * SHARDS * CAPACITY` states: beyond that, those are forgotten that were not looked at for the longest time, so that
-/// an attack from more addresses than that costs its own effect and not our memory.
+/// A step locks one shard, and allocates nothing if the key is known. There are at most `2 * SHARDS * SHARD_CAPACITY`
+/// states. Beyond that, the states that were not used for the longest time are dropped: an attack from more addresses
+/// than that weakens the limits on its own addresses and does not fill the memory.
 pub(super) struct Keyed<K, S> {
     shards: Vec<Mutex<Cache<K, S>>>,
     hasher: RandomState,
-    /// When the next shard is swept, in milliseconds since the epoch.
+    /// Time at which the next shard is swept, in milliseconds since the Unix epoch.
     next_sweep: AtomicI64,
+    /// Number of sweeps so far, which names the next shard.
     swept: AtomicUsize,
 }
 
+/// Number of shards, which bounds how often threads wait for the same lock.
 const SHARDS: usize = 16;
 
-/// What a shard holds, twice over.
-const CAPACITY: usize = 4_096;
+/// Capacity of each generation of a shard's cache; a shard holds at most twice as many states.
+const SHARD_CAPACITY: usize = 4_096;
 
-/// Milliseconds from the sweeping of one shard to that of the next.
-const SWEEP: i64 = 1_000;
+/// Milliseconds between the sweeps of two shards. With 16 shards each one is swept every 16 seconds, and no request has
+/// to sweep more than one.
+const SWEEP_INTERVAL_MILLIS: i64 = 1_000;
 
 impl<K: Eq + Hash + Clone, S: State> Keyed<K, S> {
     pub(super) fn new() -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::new(Cache::new(CAPACITY))).collect(),
+            shards: (0..SHARDS).map(|_| Mutex::new(Cache::new(SHARD_CAPACITY))).collect(),
             hasher: RandomState::new(),
             next_sweep: AtomicI64::new(i64::MIN),
             swept: AtomicUsize::new(0),
         }
     }
 
-    /// Steps the state of a key: `step` returns the next one.
+    /// Steps the state of a key. `step` returns the next state and the outcome.
     pub(super) fn step<R>(&self, key: K, now: Timestamp, step: impl FnOnce(S) -> (S, R)) -> R {
         self.sweep_in_turn(now);
         let place = usize::try_from(self.hasher.hash_one(&key) % SHARDS as u64).unwrap_or(0);
@@ -59,13 +62,14 @@ impl<K: Eq + Hash + Clone, S: State> Keyed<K, S> {
         outcome
     }
 
-    /// Sweeps one shard now and then, whoever comes by: there is no task that would.
+    /// Sweeps one shard if it is time, on the thread that happens to call: there is no background task.
     fn sweep_in_turn(&self, now: Timestamp) {
         let (now, due) = (now.as_millis(), self.next_sweep.load(Ordering::Relaxed));
-        // A clock that was set back must not put it off.
-        let waits = now < due && due.saturating_sub(now) <= SWEEP;
+        // A clock that was set back must not delay the sweep.
+        let waits = now < due && due.saturating_sub(now) <= SWEEP_INTERVAL_MILLIS;
+        // Of several threads, only the one that moves the time forward sweeps.
         let mine = || {
-            let next = now.saturating_add(SWEEP);
+            let next = now.saturating_add(SWEEP_INTERVAL_MILLIS);
             let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
             self.next_sweep.compare_exchange(due, next, success, failure).is_ok()
         };
@@ -112,16 +116,16 @@ mod tests {
     }
 
     #[test]
-    fn a_million_strangers_do_not_stay() {
+    fn states_of_a_million_addresses_are_bounded_and_expire() {
         let keyed = Keyed::new();
         let mut now = Timestamp::from_millis(0);
         for address in 0..1_000_000 {
             ask(&keyed, address, now);
         }
         let (held, room) = (keyed.count(Cache::len), keyed.count(Cache::room));
-        assert!(held <= 2 * SHARDS * CAPACITY, "{held} are held");
-        assert!(room <= 8 * SHARDS * CAPACITY, "there is room for {room}");
-        // Their minute passes, and then as much time as it takes to sweep each shard.
+        assert!(held <= 2 * SHARDS * SHARD_CAPACITY, "{held} are held");
+        assert!(room <= 8 * SHARDS * SHARD_CAPACITY, "there is room for {room}");
+        // The quota's minute passes, and then the time to sweep all shards.
         now = now.plus(Duration::from_secs(60));
         for second in 0..SHARDS {
             ask(&keyed, 0, now.plus(Duration::from_secs(second as u64)));
@@ -132,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn who_keeps_coming_is_remembered_however_many_others_come() {
+    fn a_key_in_use_is_kept_however_many_others_come() {
         let (keyed, now) = (Keyed::new(), Timestamp::from_millis(0));
         assert_eq!(ask(&keyed, 0, now), Verdict::Allowed);
         assert_eq!(ask(&keyed, 0, now), Verdict::Allowed);
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_know_nothing_of_each_other() {
+    fn keys_are_independent() {
         let (keyed, now) = (Keyed::new(), Timestamp::from_millis(0));
         let verdicts = [1, 2, 1, 2, 1, 2].map(|key| ask(&keyed, key, now));
         use Verdict::{Allowed, Denied};
@@ -153,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_puts_no_sweep_off() {
+    fn a_clock_that_is_set_back_delays_no_sweep() {
         let keyed = Keyed::new();
         ask(&keyed, 1, Timestamp::from_millis(1_000_000_000));
         let early = Timestamp::from_millis(0);

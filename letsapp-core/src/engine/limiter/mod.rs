@@ -1,11 +1,17 @@
-//! Limits: how often somebody may do something, and how long who fails to prove who they are has to wait.
+//! Rate limits and login limits: how often a client or user may do something, and how long a client is locked out after
+//! wrong passwords.
 //!
-//! The machines are pure: a [`Pace`] is stepped by a [`Quota`], [`Attempts`] by an [`Escalation`]. The [`Table`] says how
-//! much there is of what. A [`Limiter`] remembers who has used what, in bounded memory, on one server: several servers
-//! each have their own, and so together let through as many times as much.
+//! - Rate limits count requests of a [`Class`] per [`Subject`] against the [`Quota`](crate::domain::limit::Quota) of
+//!   the [`Table`]; see [`Limiter::check`].
+//! - Login limits slow down password guesses, at login and wherever the password is asked for again: failed attempts
+//!   are counted per account and address, and per account, and each further failure doubles the lock-out, up to a
+//!   maximum; see [`Limiter::attempt`].
 //!
-//! What this is not: a place that knows requests. Which class a request is of, and what one that is denied is told, is
-//! the server's.
+//! The rules are pure state machines: a [`Pace`] is stepped by a quota, [`Attempts`] by an
+//! [`Escalation`](crate::domain::limit::Escalation). A [`Limiter`] keeps their states in bounded memory, on one server.
+//! Several servers count separately, so together they let through that many times as much.
+//!
+//! The limiter does not know requests: the server decides the class of a request and answers a refused one.
 
 mod keyed;
 #[cfg(test)]
@@ -23,11 +29,12 @@ use crate::domain::user::{Email, Username};
 use crate::engine::limiter::keyed::{Keyed, State};
 use crate::ports::Clock;
 
-/// Remembers who has done what how often.
+/// Counts requests and failed logins, and refuses those beyond the limits.
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use letsapp_core::engine::limiter::{Class, Client, Limiter, Subject, Table, Verdict};
+/// # use letsapp_core::domain::limit::{Class, Client, Table, Verdict};
+/// # use letsapp_core::engine::limiter::{Limiter, Subject};
 /// # use letsapp_core::ports::SystemClock;
 /// let limiter = Limiter::new(Table::default(), Arc::new(SystemClock));
 /// let client = Subject::Client(Client::at([192, 0, 2, 1].into()));
@@ -38,64 +45,68 @@ pub struct Limiter {
     table: Table,
     clock: Arc<dyn Clock>,
     paces: Keyed<(Class, Subject), Pace>,
-    /// Failures for an account from one address.
+    /// Failed logins (password guesses) for an account from one address.
     failures: Keyed<Attempt, Attempts>,
-    /// Failures for an account from all addresses that are not familiar.
+    /// Failed logins for an account from all addresses that are not familiar to it.
     strangers: Keyed<Account, Attempts>,
+    /// Addresses from which a login to the account succeeded lately. They are exempt from `strangers`.
     familiar: Keyed<Attempt, Visit>,
+    /// Hashes login names with a random key, so that nobody can construct two names that share a counter.
     names: RandomState,
 }
 
-/// For whom something is counted.
+/// The subject whose requests are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// Those who share an address.
+    /// All users of one address.
     Client(Client),
-    /// A user.
+    /// A signed-in user.
     User(UserId),
 }
 
-/// An account that somebody tries to prove is theirs.
+/// An account that a client tries to log in to, or whose password is to be proven again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Account(Proven);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Proven {
-    /// The hash of what they call it; whether there is one of this name makes no difference.
+    /// Hash of the login name. Names without an account are counted too, so that a lock-out does not reveal which
+    /// accounts exist.
     Named(u64),
-    /// Theirs, as a token says; the password is asked for once more.
+    /// The user of a valid token, who is asked for the password once more.
     Own(UserId),
 }
 
-/// An attempt that was begun, to be [settled](Limiter::settle); one that never is counts as a failure.
+/// A login attempt that was begun, to be [settled](Limiter::settle). An attempt that is never settled counts as a
+/// failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "an attempt that is not settled counts as a failure"]
 pub struct Attempt {
     account: Account,
-    /// From where, if that is told apart.
+    /// Address of the client; `None` if failures count whatever the address is.
     client: Option<Client>,
 }
 
-/// What came of an attempt.
+/// The outcome of a login attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// It was they.
+    /// The password was right.
     Right,
-    /// It was not.
+    /// The password was wrong.
     Wrong,
-    /// It was not found out.
+    /// The password was not checked, because of an error.
     Missing,
 }
 
-/// When somebody last proved from an address that an account is theirs, if they did.
+/// Time of the last successful login to an account from an address, if there was one.
 #[derive(Clone, Copy, Default)]
 struct Visit(Option<Timestamp>);
 
-/// How long an address stays familiar.
-const FAMILIAR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Time for which an address stays familiar after a successful login: 30 days, so that monthly visitors keep it.
+const FAMILIAR_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 impl Limiter {
-    /// Makes one that goes by a table, and has seen nobody.
+    /// Creates a limiter with these limits and no counts.
     pub fn new(table: Table, clock: Arc<dyn Clock>) -> Self {
         Self {
             table,
@@ -108,12 +119,13 @@ impl Limiter {
         }
     }
 
-    /// Returns the table.
+    /// Returns the limits.
     pub const fn table(&self) -> &Table {
         &self.table
     }
 
-    /// Decides whether somebody may do one more of a class, and counts it if so; `None` where that is not limited.
+    /// Decides whether a subject may make one more request of a class, and counts it if so; `None` if the class is not
+    /// limited.
     pub fn check(&self, class: Class, subject: Subject) -> Option<Decision> {
         let quota = self.table.quota(class)?;
         let now = self.clock.now();
@@ -121,14 +133,14 @@ impl Limiter {
         Some(self.paces.step((class, subject), now, step))
     }
 
-    /// Decides the same for what counts for itself, such as a socket, and keeps its own pace.
+    /// Decides the same for something that keeps its own pace, such as a socket.
     pub fn check_own(&self, class: Class, pace: &mut Pace) -> Option<Decision> {
         let (next, decision) = pace.step(self.table.quota(class)?, 1, self.clock.now());
         *pace = next;
         Some(decision)
     }
 
-    /// Names the account that somebody calls by its username or address, in whatever spelling.
+    /// Returns the account with this username or email address, in any spelling. It need not exist.
     pub fn account(&self, name: &str) -> Account {
         let hash = match (Username::parse(name), Email::parse(name)) {
             (Ok(username), _) => self.names.hash_one(username.as_str()),
@@ -138,38 +150,43 @@ impl Limiter {
         Account(Proven::Named(hash))
     }
 
-    /// Begins an attempt to prove that an account is one's own, before it costs anything.
+    /// Begins a login attempt, or another check of a password, before the password is hashed, which is expensive.
     ///
-    /// Failures count for the account together with the address they come from, and for the account alone, so that many
-    /// addresses are no way around. An address from which it was proven before is not held to the latter: strangers must
-    /// not keep somebody from signing in where they always do, nor for long elsewhere.
+    /// Failures (password guesses) are counted per account and address, and per account alone, so that using many
+    /// addresses does not help. An address from which a login succeeded lately is exempt from the count per account:
+    /// strangers must not lock users out where they usually sign in, nor for long elsewhere.
+    ///
+    /// The attempt counts as a failure until it is [settled](Self::settle), so that many concurrent guesses are limited
+    /// like guesses one after the other.
     ///
     /// # Errors
-    /// [`Wait`] after too many failures.
+    /// [`Wait`] after too many failures: the time for which logins are locked out.
     pub fn attempt(&self, account: Account, client: Option<Client>) -> Result<Attempt, Wait> {
         let attempt = match account.0 {
             Proven::Named(_) => Attempt { account, client },
-            // Who has a token is no stranger.
+            // The owner of a token is known, so the address does not matter.
             Proven::Own(_) => Attempt { account, client: None },
         };
         self.note(attempt, AttemptEvent::Begun)?;
         self.note_stranger(attempt, AttemptEvent::Begun).inspect_err(|_| {
-            // It was never tried.
+            // The attempt is refused before the password was tried.
             let _ = self.note(attempt, AttemptEvent::Abandoned);
         })?;
         Ok(attempt)
     }
 
-    /// Says what came of an attempt. Success makes up for all failures from the same address, and for no others (NIST SP
-    /// 800-63B, section 5.2.2).
+    /// Records the outcome of a login attempt. A success clears the failures from the same address and no others (NIST
+    /// SP 800-63B, section 5.2.2): otherwise an attacker's failures would vanish whenever the owner logs in.
     pub fn settle(&self, attempt: Attempt, proof: Proof) {
         let event = match proof {
+            // The failure was counted when the attempt began.
             Proof::Wrong => return,
             Proof::Missing => AttemptEvent::Abandoned,
             Proof::Right => AttemptEvent::Succeeded,
         };
-        // Only what is begun can be refused.
+        // Only the beginning of an attempt can be refused.
         let _ = self.note(attempt, event);
+        // Takes back this attempt only: the other failures from strange addresses may be an attacker's.
         let _ = self.note_stranger(attempt, AttemptEvent::Abandoned);
         if proof == Proof::Right && attempt.client.is_some() {
             let now = self.clock.now();
@@ -203,7 +220,7 @@ impl Limiter {
 }
 
 impl Account {
-    /// Names the account of somebody who is signed in, and is asked for the password once more.
+    /// Returns the account of a signed-in user who is asked for the password once more.
     pub const fn of(user_id: UserId) -> Self {
         Self(Proven::Own(user_id))
     }
@@ -211,11 +228,11 @@ impl Account {
 
 impl State for Visit {
     fn is_over(self, now: Timestamp) -> bool {
-        self.0.is_none_or(|at| now.since(at) >= FAMILIAR)
+        self.0.is_none_or(|at| now.since(at) >= FAMILIAR_TTL)
     }
 }
 
-/// Keeps the state as it was where a step is refused.
+/// Keeps the state unchanged if the step was refused.
 fn noted(before: Attempts, stepped: Result<Attempts, Wait>) -> (Attempts, Result<(), Wait>) {
     match stepped {
         Ok(after) => (after, Ok(())),

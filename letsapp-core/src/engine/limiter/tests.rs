@@ -12,7 +12,7 @@ fn limiter(table: Table) -> (Limiter, Arc<ManualClock>) {
     (Limiter::new(table, clock.clone()), clock)
 }
 
-/// Fails to prove one's account until one has to wait, and returns how often that was.
+/// Fails to log in to an account until it is locked out, and returns the number of failures.
 fn fail(limiter: &Limiter, account: Account, client: Client) -> u32 {
     let attempt = |_: &u32| limiter.attempt(account, Some(client)).is_ok();
     (0..1_000).take_while(attempt).count() as u32
@@ -24,7 +24,7 @@ fn wait(limiter: &Limiter, account: Account, client: Client) -> u64 {
 }
 
 #[test]
-fn a_class_is_counted_for_each_subject_and_apart_from_other_classes() {
+fn requests_are_counted_per_class_and_subject() {
     let mut table = Table::default();
     table.set(Class::Writes, Quota::new(1, Duration::from_secs(10)));
     let (limiter, clock) = limiter(table);
@@ -39,7 +39,7 @@ fn a_class_is_counted_for_each_subject_and_apart_from_other_classes() {
 }
 
 #[test]
-fn what_is_not_limited_is_not_counted() {
+fn an_unlimited_class_is_not_counted() {
     let (limiter, _) = limiter(Table::UNLIMITED);
     for class in Class::ALL {
         assert_eq!(limiter.check(*class, Subject::Client(client(1))), None);
@@ -49,7 +49,7 @@ fn what_is_not_limited_is_not_counted() {
 }
 
 #[test]
-fn a_name_is_one_account_in_every_spelling() {
+fn every_spelling_of_a_login_name_is_one_account() {
     let (limiter, _) = limiter(Table::default());
     assert_eq!(limiter.account("ana"), limiter.account("ANA"));
     assert_eq!(limiter.account("Ana@Example.org"), limiter.account("ana@example.org"));
@@ -58,7 +58,7 @@ fn a_name_is_one_account_in_every_spelling() {
 }
 
 #[test]
-fn one_address_has_five_guesses_for_an_account_and_then_fewer_and_fewer() {
+fn one_address_has_five_password_guesses_and_is_then_locked_out_longer_and_longer() {
     let (limiter, clock) = limiter(Table::default());
     let ana = limiter.account("ana");
     assert_eq!(fail(&limiter, ana, client(1)), 5);
@@ -72,7 +72,7 @@ fn one_address_has_five_guesses_for_an_account_and_then_fewer_and_fewer() {
 }
 
 #[test]
-fn many_addresses_are_no_way_around() {
+fn guesses_from_many_addresses_count_together() {
     let (limiter, clock) = limiter(Table::default());
     let ana = limiter.account("ana");
     let guesses: u32 = (1..=50).map(|last| fail(&limiter, ana, client(last))).sum();
@@ -87,7 +87,7 @@ fn many_addresses_are_no_way_around() {
 }
 
 #[test]
-fn strangers_keep_nobody_from_where_they_always_sign_in() {
+fn strangers_lock_nobody_out_at_a_familiar_address() {
     let (limiter, clock) = limiter(Table::default());
     let (ana, home) = (limiter.account("ana"), client(200));
     let attempt = limiter.attempt(ana, Some(home)).expect("nothing stands in the way");
@@ -108,7 +108,7 @@ fn strangers_keep_nobody_from_where_they_always_sign_in() {
         "that it was they makes up for no stranger"
     );
     assert_eq!(fail(&limiter, ana, home), 5, "at home, too, guesses are counted");
-    clock.advance(FAMILIAR);
+    clock.advance(FAMILIAR_TTL);
     for last in 1..=50 {
         fail(&limiter, ana, client(last));
     }
@@ -116,7 +116,7 @@ fn strangers_keep_nobody_from_where_they_always_sign_in() {
 }
 
 #[test]
-fn success_makes_up_for_the_failures_before_it() {
+fn a_successful_login_clears_the_failures_before_it() {
     let (limiter, _) = limiter(Table::default());
     let ana = limiter.account("ana");
     for _ in 0..30 {
@@ -130,7 +130,7 @@ fn success_makes_up_for_the_failures_before_it() {
 }
 
 #[test]
-fn what_was_never_found_out_is_no_failure() {
+fn a_password_that_was_not_checked_is_no_failure() {
     let (limiter, _) = limiter(Table::default());
     for account in [limiter.account("ana"), Account::of(UserId::from_bytes([1; 16]))] {
         for _ in 0..100 {
@@ -141,7 +141,7 @@ fn what_was_never_found_out_is_no_failure() {
 }
 
 #[test]
-fn a_stolen_token_has_five_guesses_at_the_password_wherever_it_is() {
+fn a_stolen_token_has_five_password_guesses_from_any_address() {
     let (limiter, _) = limiter(Table::default());
     let own = Account::of(UserId::from_bytes([1; 16]));
     assert_eq!(fail(&limiter, own, client(1)), 5);
@@ -149,7 +149,7 @@ fn a_stolen_token_has_five_guesses_at_the_password_wherever_it_is() {
 }
 
 #[test]
-fn who_waits_for_strangers_was_not_counted_as_one_who_failed() {
+fn an_attempt_refused_because_of_strangers_is_no_failure() {
     let (limiter, clock) = limiter(Table::default());
     let ana = limiter.account("ana");
     for last in 1..=50 {

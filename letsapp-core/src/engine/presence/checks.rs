@@ -1,7 +1,8 @@
-//! Finding out who may see whom: when somebody begins to watch, and whenever what decides it changes.
+//! Checks of who may see whom: when a user begins to watch, and whenever a setting, contact or block changes the
+//! answer.
 //!
-//! What may be seen is in doubt from the moment at which it is asked until the store has answered; nothing is told
-//! meanwhile. So a block, or a setting, counts at once, however long the store takes.
+//! From the moment at which a check starts until the store has answered, watchers are told nothing. So a block or a
+//! changed setting takes effect at once, however slow the store is.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,27 +16,29 @@ use crate::engine::presence::registry::{Contacts, ContactsRead, PresenceRegistry
 use crate::ports::{Envelope, RepositoryError};
 use crate::protocol::Event;
 
-/// How many contacts of one user are watched: the first by id.
-const CONTACTS: usize = 4_096;
+/// Maximum number of contacts of one user that are watched, the first ones by id. Bounds the memory that one user
+/// takes.
+const MAX_WATCHED_CONTACTS: usize = 4_096;
 
-/// How many are asked about in one go.
-const BATCH: usize = 1_000;
+/// Maximum number of pairs or contacts in one query to the store.
+const STORE_BATCH: usize = 1_000;
 
-/// How long to wait for a store that did not answer.
-const RETRY: Duration = Duration::from_secs(1);
+/// Pause before a query that failed is tried again. Presence may be late; a failing store should not be asked in a
+/// loop.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether somebody is on a list.
+/// The state of a contact after a change of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listing {
-    /// They are now.
+    /// The user is on the list.
     Listed,
-    /// They are not any more.
+    /// The user is no longer on the list.
     Unlisted,
-    /// It may have been changed, or not: the store did not say.
+    /// The list may or may not have changed: the store failed.
     Unknown,
 }
 
-/// What the store says of some users, and who of those who ask may see them.
+/// The users read from the store, and the pairs whose viewer may see the user.
 #[derive(Default)]
 pub(crate) struct Sights {
     pub(crate) users: HashMap<UserId, User>,
@@ -43,56 +46,56 @@ pub(crate) struct Sights {
 }
 
 impl PresenceRegistry {
-    /// Takes note that a user shows what they are to others than before.
+    /// Starts checks after a user changed who may see their presence.
     pub(crate) fn settings_changed(&self, user_id: UserId) {
-        let mut here = self.lock();
-        let pairs = here.watchers.pairs_of(user_id);
-        self.inquire(&mut here, pairs);
+        let mut state = self.lock();
+        let pairs = state.watchers.pairs_of(user_id);
+        self.inquire(&mut state, pairs);
     }
 
-    /// Takes note that a contact was put on a list, or taken off it.
+    /// Updates the watches and starts checks after a contact was added to a list or removed from it.
     pub(crate) fn contact_changed(&self, owner_id: UserId, user_id: UserId, listing: Listing) {
-        let mut here = self.lock();
+        let mut state = self.lock();
         let theirs = ViewerPair {
             viewer: owner_id,
             user_id,
         };
         let mut pairs = Vec::new();
-        if let Some(person) = here.person(owner_id) {
+        if let Some(person) = state.person(owner_id) {
             match (&mut person.contacts, listing) {
                 (Contacts::Unread, _) | (Contacts::Watched(_), Listing::Unknown) => {}
                 (Contacts::Reading { outdated, .. }, _) => *outdated = true,
                 (Contacts::Watched(listed), Listing::Listed) => {
-                    if listed.len() < CONTACTS && listed.insert(user_id) {
-                        pairs = here.watch_listed(owner_id, [user_id]);
+                    if listed.len() < MAX_WATCHED_CONTACTS && listed.insert(user_id) {
+                        pairs = state.watch_listed(owner_id, [user_id]);
                     }
                 }
                 (Contacts::Watched(listed), Listing::Unlisted) => {
                     if listed.remove(&user_id) {
-                        here.watchers.remove(theirs, Cause::Listed);
+                        state.watchers.remove(theirs, Cause::Listed);
                     }
                 }
             }
         }
-        // Who is listed may see what the owner shows to contacts alone.
+        // A listed user may see what the owner shows only to contacts.
         pairs.push(ViewerPair {
             viewer: user_id,
             user_id: owner_id,
         });
-        self.inquire(&mut here, pairs);
+        self.inquire(&mut state, pairs);
     }
 
-    /// Takes note that a block between two users was put up or taken down.
+    /// Starts checks in both directions after a block between two users was added or removed.
     pub(crate) fn block_changed(&self, one: UserId, other: UserId) {
-        let mut here = self.lock();
+        let mut state = self.lock();
         let pair = |viewer, user_id| ViewerPair { viewer, user_id };
-        self.inquire(&mut here, vec![pair(one, other), pair(other, one)]);
+        self.inquire(&mut state, vec![pair(one, other), pair(other, one)]);
     }
 
-    /// Begins to read whom somebody lists, unless that is known or being done.
-    pub(crate) fn begin_to_read_contacts(&self, here: &mut RegistryState, viewer: UserId) {
-        let reading = ContactsRead(here.last_reading.0 + 1);
-        let Some(person) = here.person(viewer) else { return };
+    /// Starts reading the contacts of a user, unless they were read or are being read.
+    pub(crate) fn begin_to_read_contacts(&self, state: &mut RegistryState, viewer: UserId) {
+        let reading = ContactsRead(state.last_reading.0 + 1);
+        let Some(person) = state.person(viewer) else { return };
         if !matches!(person.contacts, Contacts::Unread) {
             return;
         }
@@ -100,7 +103,7 @@ impl PresenceRegistry {
             reading,
             outdated: false,
         };
-        here.last_reading = reading;
+        state.last_reading = reading;
         if let Some(registry) = self.me.upgrade() {
             self.tasks.spawn(registry.read_contacts(viewer, reading));
         }
@@ -112,7 +115,7 @@ impl PresenceRegistry {
             let listed = match read {
                 Ok(listed) => listed,
                 Err(error) => {
-                    tracing::warn!(%error, user.id = %viewer, "contacts were not read; their presence is not told yet");
+                    tracing::warn!(%error, user.id = %viewer, "reading contacts for presence failed; trying again");
                     if self.pause().await && self.is_awaited(viewer, reading) {
                         continue;
                     }
@@ -120,22 +123,24 @@ impl PresenceRegistry {
                 }
             };
             let (pairs, check) = {
-                let mut here = self.lock();
-                let Some(person) = here.person(viewer) else { return };
+                let mut state = self.lock();
+                let Some(person) = state.person(viewer) else { return };
                 match &mut person.contacts {
                     Contacts::Reading {
                         reading: latest,
                         outdated,
                     } if *latest == reading => {
+                        // The list changed while it was read, so what was read may be incomplete.
                         if std::mem::take(outdated) {
                             continue;
                         }
                     }
+                    // The user left in the meantime; if they came back, another task reads the list.
                     _ => return,
                 }
                 person.contacts = Contacts::Watched(listed.iter().copied().collect());
-                let pairs = here.watch_listed(viewer, listed);
-                let check = here.watchers.doubt(&pairs);
+                let pairs = state.watch_listed(viewer, listed);
+                let check = state.watchers.doubt(&pairs);
                 (pairs, check)
             };
             self.resolve(&pairs, check).await;
@@ -149,49 +154,53 @@ impl PresenceRegistry {
         }
     }
 
-    /// Tells whether somebody still waits for this reading of their contacts.
+    /// Returns true if a user still waits for this reading of their contacts.
     fn is_awaited(&self, viewer: UserId, reading: ContactsRead) -> bool {
-        let mut here = self.lock();
-        let contacts = here.person(viewer).map(|person| &person.contacts);
+        let mut state = self.lock();
+        let contacts = state.person(viewer).map(|person| &person.contacts);
         matches!(contacts, Some(Contacts::Reading { reading: latest, .. }) if *latest == reading)
     }
 
     async fn contacts_of(&self, owner_id: UserId) -> Result<Vec<UserId>, RepositoryError> {
         let mut listed: Vec<UserId> = Vec::new();
         loop {
-            let part = self.stores.contacts.contacts(owner_id, listed.last().copied(), BATCH);
+            let part = self
+                .stores
+                .contacts
+                .contacts(owner_id, listed.last().copied(), STORE_BATCH);
             let part = part.await?;
-            let is_last = part.len() < BATCH;
+            let is_last = part.len() < STORE_BATCH;
             listed.extend(part.into_iter().map(|contact| contact.user_id));
-            if is_last || listed.len() >= CONTACTS {
-                listed.truncate(CONTACTS);
+            if is_last || listed.len() >= MAX_WATCHED_CONTACTS {
+                listed.truncate(MAX_WATCHED_CONTACTS);
                 return Ok(listed);
             }
         }
     }
 
-    /// Puts watches in doubt, and has it found out what may be seen.
-    fn inquire(&self, here: &mut RegistryState, mut pairs: Vec<ViewerPair>) {
-        pairs.retain(|pair| here.watchers.contains(*pair));
-        if pairs.is_empty() || here.closed {
+    /// Starts a check of what may be seen. Until it is done, the watchers of these pairs are told nothing.
+    fn inquire(&self, state: &mut RegistryState, mut pairs: Vec<ViewerPair>) {
+        pairs.retain(|pair| state.watchers.contains(*pair));
+        if pairs.is_empty() || state.closed {
             return;
         }
-        let check = here.watchers.doubt(&pairs);
+        let check = state.watchers.doubt(&pairs);
         if let Some(registry) = self.me.upgrade() {
             self.tasks.spawn(async move { registry.resolve(&pairs, check).await });
         }
     }
 
-    /// Has it found out what may be seen when the store answers again.
+    /// Starts a check without waiting for it, after a caller could not finish its own.
     pub(crate) fn inquire_later(&self, pairs: Vec<ViewerPair>) {
         self.inquire(&mut self.lock(), pairs);
     }
 
-    /// Finds out what may be seen, and tells what has come of it.
+    /// Carries out a check and notifies the watchers of the result. Tries again until the store answers or the registry
+    /// closes.
     async fn resolve(&self, pairs: &[ViewerPair], check: CheckId) {
-        for part in pairs.chunks(BATCH) {
+        for part in pairs.chunks(STORE_BATCH) {
             loop {
-                // Of what was asked again since, the later check finds it out; who is watched no more is not asked about.
+                // Pairs that are watched no longer, or that a later check covers, are left out.
                 let asked = self.lock().watchers.still_asked(part, check);
                 if asked.is_empty() {
                     break;
@@ -202,7 +211,7 @@ impl PresenceRegistry {
                         break;
                     }
                     Err(error) => {
-                        tracing::warn!(%error, watches = asked.len(), "who may see whom was not found out; nothing is told");
+                        tracing::warn!(%error, watches = asked.len(), "presence checks failed; trying again");
                         if !self.pause().await {
                             return;
                         }
@@ -212,8 +221,11 @@ impl PresenceRegistry {
         }
     }
 
-    /// Reads the users of all of these, and who of those in doubt may see them.
-    pub(crate) async fn sights(&self, all: &[ViewerPair], in_doubt: &[ViewerPair]) -> Result<Sights, RepositoryError> {
+    /// Reads the users of all pairs, and checks the `pending` pairs: whether their viewer may see the user.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    pub(crate) async fn sights(&self, all: &[ViewerPair], pending: &[ViewerPair]) -> Result<Sights, RepositoryError> {
         let mut ids: Vec<_> = all.iter().map(|pair| pair.user_id).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -222,40 +234,40 @@ impl PresenceRegistry {
         }
         let users = self.stores.users.find(&ids).await?;
         let users: HashMap<_, _> = users.into_iter().map(|user| (user.id, user)).collect();
-        let looks = in_doubt
+        let found = pending
             .iter()
             .filter_map(|pair| Some((pair.viewer, users.get(&pair.user_id)?)));
-        let clear = self.visibility.among(looks).await?;
+        let clear = self.visibility.among(found).await?;
         Ok(Sights { users, clear })
     }
 
-    /// Settles what was found out, and tells those who watch what is news to them.
-    pub(crate) fn settle(&self, here: &mut RegistryState, pairs: &[ViewerPair], check: CheckId, sights: &Sights) {
+    /// Settles a check and notifies the watchers for whom the result is news.
+    pub(crate) fn settle(&self, state: &mut RegistryState, pairs: &[ViewerPair], check: CheckId, sights: &Sights) {
         let now = self.runtime.clock.now();
         for pair in pairs {
             let stored = sights.users.get(&pair.user_id).and_then(|user| user.last_seen_at);
-            let present = here.present(pair.user_id, stored, now);
-            if let Some(news) = here.watchers.settle(*pair, check, sights.of(*pair), present) {
+            let present = state.present(pair.user_id, stored, now);
+            if let Some(news) = state.watchers.settle(*pair, check, sights.of(*pair), present) {
                 let event = Event::Presence(news.into());
                 self.runtime.bus.publish(Envelope::to_users([pair.viewer], None, event));
             }
         }
     }
 
-    /// Waits a moment before something is tried again; false once the application ends.
+    /// Waits before another try; false once the registry closes.
     async fn pause(&self) -> bool {
         let ends = self.closing.notified();
-        !self.lock().closed && tokio::time::timeout(RETRY, ends).await.is_err()
+        !self.lock().closed && tokio::time::timeout(RETRY_PAUSE, ends).await.is_err()
     }
 }
 
 impl Sights {
     pub(crate) fn of(&self, pair: ViewerPair) -> Sight {
-        let look = ViewerPair {
+        let key = ViewerPair {
             viewer: pair.viewer,
             user_id: pair.user_id,
         };
-        if self.clear.contains(&look) {
+        if self.clear.contains(&key) {
             Sight::Visible
         } else {
             Sight::Hidden

@@ -1,4 +1,4 @@
-//! Keeping when users were last seen: of each the latest time, of all that come together one call of the store.
+//! Storing when users were last seen: only the latest time of each user, and many users in one call of the store.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,13 +11,13 @@ use crate::domain::id::UserId;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::UserRepository;
 
-/// Writes down when users were last seen.
-pub(crate) struct Seen {
+/// Writes the times when users were last seen, in batches.
+pub(crate) struct LastSeenWriter {
     users: Arc<dyn UserRepository>,
     waiting: Mutex<Waiting>,
-    /// Something is to be written.
+    /// Wakes the task because times wait to be written.
     wake: Notify,
-    /// Nothing more will be.
+    /// Ends the gathering early because the writer closes.
     hurry: Notify,
     task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -28,17 +28,18 @@ struct Waiting {
     closed: bool,
 }
 
-/// How long the first waits for others. Whole offices come in the morning, and whole servers go at once.
-const GATHER: Duration = Duration::from_millis(250);
+/// Time for which the first user of a batch waits for others: many users connect or disconnect within moments, in the
+/// morning or when a server stops.
+const GATHER_TIME: Duration = Duration::from_millis(250);
 
-/// How long to wait for a store that took nothing.
-const RETRY: Duration = Duration::from_secs(1);
+/// Pause after the store failed, before the times are written again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// How many are written in one call.
-const BATCH: usize = 1_000;
+/// Maximum number of users in one call of the store, so that each call stays short.
+const MAX_BATCH_USERS: usize = 1_000;
 
-impl Seen {
-    /// Starts writing as a task of the present runtime.
+impl LastSeenWriter {
+    /// Starts the writer as a task of the current runtime.
     pub(crate) fn start(users: Arc<dyn UserRepository>) -> Arc<Self> {
         let seen = Arc::new(Self {
             users,
@@ -52,25 +53,25 @@ impl Seen {
         seen
     }
 
-    /// Has it written that a user was seen then.
+    /// Queues the time when a user was seen. An earlier time than the queued one is ignored.
     pub(crate) fn keep(&self, user_id: UserId, at: Timestamp) {
         self.lock().add(user_id, at);
         self.wake.notify_one();
     }
 
-    /// Takes nothing more, and waits until what was taken is written, or was refused.
+    /// Accepts no more times, and waits until the accepted ones are written or were refused by the store.
     pub(crate) async fn close(&self) {
         self.stop();
         let mut task = self.task.lock().await;
         if let Some(running) = task.as_mut() {
             if let Err(error) = running.await {
-                tracing::error!(%error, "keeping when users were seen ended badly");
+                tracing::error!(%error, "the writer of last-seen times did not end cleanly");
             }
             *task = None;
         }
     }
 
-    /// Takes nothing more; what was taken is written while the runtime lasts.
+    /// Accepts no more times without waiting. Accepted times are written as long as the runtime lives.
     pub(crate) fn stop(&self) {
         self.lock().closed = true;
         self.wake.notify_one();
@@ -78,23 +79,24 @@ impl Seen {
     }
 
     async fn run(self: Arc<Self>) {
-        let mut pause = GATHER;
+        let mut pause = GATHER_TIME;
         loop {
             self.wake.notified().await;
             let _elapsed = tokio::time::timeout(pause, self.hurry.notified()).await;
             let (times, closed) = {
                 let mut waiting = self.lock();
+                // Both under one lock, so that every time queued before `stop` is in this batch.
                 (std::mem::take(&mut waiting.times), waiting.closed)
             };
             let times: Vec<_> = times.into_iter().collect();
-            pause = GATHER;
-            for batch in times.chunks(BATCH) {
+            pause = GATHER_TIME;
+            for batch in times.chunks(MAX_BATCH_USERS) {
                 if let Err(error) = self.users.seen(batch).await {
-                    tracing::warn!(%error, users = batch.len(), "when users were last seen was not kept");
+                    tracing::warn!(%error, users = batch.len(), "last-seen times were not stored; trying again");
                     let mut waiting = self.lock();
                     batch.iter().for_each(|(user_id, at)| waiting.add(*user_id, *at));
                     self.wake.notify_one();
-                    pause = RETRY;
+                    pause = RETRY_PAUSE;
                 }
             }
             if closed {
@@ -130,7 +132,7 @@ mod tests {
     type Batches = Arc<Mutex<Vec<Vec<(UserId, Timestamp)>>>>;
 
     /// A store whose first `failures` calls fail.
-    fn store(mut failures: u32) -> (Arc<Seen>, Batches) {
+    fn store(mut failures: u32) -> (Arc<LastSeenWriter>, Batches) {
         let batches = Batches::default();
         let mut users = MockUserRepository::new();
         let taken = Arc::clone(&batches);
@@ -144,18 +146,18 @@ mod tests {
             taken.lock().unwrap().push(batch);
             Ok(())
         });
-        (Seen::start(Arc::new(users)), batches)
+        (LastSeenWriter::start(Arc::new(users)), batches)
     }
 
     #[tokio::test(start_paused = true)]
-    async fn those_who_come_together_are_kept_in_one_call_each_with_the_latest_time() {
+    async fn users_seen_together_are_stored_in_one_call_each_with_the_latest_time() {
         let (seen, batches) = store(0);
         seen.keep(ANA, at(2));
         seen.keep(BEN, at(5));
         seen.keep(ANA, at(9));
         seen.keep(ANA, at(3));
         while batches.lock().unwrap().is_empty() {
-            tokio::time::advance(GATHER / 4).await;
+            tokio::time::advance(GATHER_TIME / 4).await;
             tokio::task::yield_now().await;
         }
         seen.close().await;
@@ -163,23 +165,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_store_did_not_take_is_offered_again_with_what_came_since() {
+    async fn times_that_were_not_stored_are_written_again_with_later_ones() {
         let (seen, batches) = store(2);
         seen.keep(ANA, at(2));
         for _ in 0..8 {
-            tokio::time::advance(GATHER / 4).await;
+            tokio::time::advance(GATHER_TIME / 4).await;
             tokio::task::yield_now().await;
         }
         seen.keep(BEN, at(5));
         while batches.lock().unwrap().is_empty() {
-            tokio::time::advance(GATHER).await;
+            tokio::time::advance(GATHER_TIME).await;
             tokio::task::yield_now().await;
         }
         assert_eq!(*batches.lock().unwrap(), [[(ANA, at(2)), (BEN, at(5))]]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_waits_is_written_before_the_end() {
+    async fn queued_times_are_written_before_closing() {
         let (seen, batches) = store(0);
         seen.keep(ANA, at(2));
         seen.close().await;

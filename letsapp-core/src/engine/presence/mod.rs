@@ -1,10 +1,11 @@
-//! Presence on this server: counts the connections of each user, and notifies those who watch.
+//! Presence on this server: counts the connections of each user and notifies their watchers.
 //!
-//! Everything is in memory, and costs what those cost who watch: a user who comes or goes makes one event for those of
-//! them who may see it. The store is read when a user connects (their contacts), when a watch begins, and when a
-//! setting, a contact or a block changes; it is written at most once a minute for each user, and when they leave.
+//! All state is in memory, and the cost follows the watchers: a user who comes online or goes offline makes one event,
+//! for those watchers who may see it. The store is read when a user connects (for their contacts), when a watch begins,
+//! and when a setting, a contact or a block changes. It is written at most once a minute per user, and when they go
+//! offline.
 //!
-//! Users who are connected to other servers only are unknown here.
+//! Users who are connected only to other servers are unknown here.
 
 mod checks;
 mod last_seen;

@@ -1,4 +1,4 @@
-//! Who is there on this server: connections counted, machines stepped, those told who watch.
+//! The presence registry: counts connections, steps the presence machine of each user, and notifies watchers.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,27 +14,30 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::visibility::ViewerPair;
 use crate::engine::driver::{Deadlines, DriverWaker, Timed};
 use crate::engine::events::ConnectionObserver;
-use crate::engine::presence::last_seen::Seen;
+use crate::engine::presence::last_seen::LastSeenWriter;
 use crate::engine::visibility::VisibilityChecker;
 use crate::ports::{Envelope, Runtime, Stores};
 use crate::protocol::Event;
 
-/// Knows who is there. Nothing of it is in a store but when users were last seen: a server that starts knows nobody,
-/// and those who come back say so by coming.
+/// The presence of the users connected to this server.
+///
+/// Only the time when users were last seen is stored. A server that starts knows nobody; users become known as they
+/// reconnect.
 pub(crate) struct PresenceRegistry {
     pub(crate) stores: Stores,
     pub(crate) runtime: Runtime,
     pub(crate) visibility: VisibilityChecker,
+    /// Time for which a user whose last connection closed is still shown online.
     grace: Duration,
     waker: DriverWaker,
-    seen: Arc<Seen>,
+    seen: Arc<LastSeenWriter>,
     pub(crate) tasks: Handle,
     pub(crate) closing: Notify,
     pub(crate) me: Weak<Self>,
-    here: Mutex<RegistryState>,
+    state: Mutex<RegistryState>,
 }
 
-/// What the registry knows.
+/// The state of the registry, behind one lock.
 #[derive(Default)]
 pub(crate) struct RegistryState {
     people: HashMap<UserId, UserPresence>,
@@ -45,68 +48,70 @@ pub(crate) struct RegistryState {
     pub(crate) closed: bool,
 }
 
-/// Somebody who is there, or was a moment ago.
+/// The presence of a user who is online, or was a moment ago.
 #[derive(Default)]
 pub(crate) struct UserPresence {
     state: State,
     pub(crate) contacts: Contacts,
-    /// Whether it is known what may be seen of the contacts.
+    /// True once the checks of who may see whom are done for the user's contacts.
     pub(crate) is_ready: bool,
-    /// Those who wait for that: they go on when these are dropped.
+    /// Callers who wait until `is_ready` is true. Dropping the senders wakes them.
     pub(crate) waiting: Vec<oneshot::Sender<()>>,
 }
 
-/// Whom somebody lists, and so watches.
+/// The contacts of a user, whom the user watches.
 #[derive(Default)]
 pub(crate) enum Contacts {
-    /// Nobody has asked yet.
+    /// The contacts have not been read yet.
     #[default]
     Unread,
-    /// They are being read.
+    /// The contacts are being read.
     Reading {
-        /// By whom.
+        /// The reading in progress.
         reading: ContactsRead,
-        /// The list changed since it began to be read.
+        /// True if the list changed since the reading began; it is then read again.
         outdated: bool,
     },
-    /// They are these.
+    /// The contacts were read and are watched.
     Watched(HashSet<UserId>),
 }
 
-/// Names one reading of a list of contacts among all.
+/// Identifies one reading of a list of contacts, so that a task whose reading was superseded stops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ContactsRead(pub(crate) u64);
 
-/// One connection, and whom it asked to watch, the latest last.
+/// A connection and the users that it asked to watch, the latest last.
 struct ConnectionWatches {
     user_id: UserId,
     watched: Vec<ViewerPair>,
 }
 
 impl PresenceRegistry {
-    /// Makes a registry on which nobody is; tasks that it needs run on the present runtime.
+    /// Starts an empty registry. Its tasks run on the current runtime.
     pub(crate) fn start(stores: Stores, runtime: Runtime, grace: Duration, waker: DriverWaker) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
-            seen: Seen::start(Arc::clone(&stores.users)),
+            seen: LastSeenWriter::start(Arc::clone(&stores.users)),
             visibility: VisibilityChecker::new(stores.contacts.clone()),
             stores,
             runtime,
             grace,
             waker,
             tasks: Handle::current(),
+            /// Wakes tasks that wait to try again, when the registry closes.
             closing: Notify::new(),
             me: Weak::clone(me),
-            here: Mutex::default(),
+            state: Mutex::default(),
         })
     }
 
-    /// Hears of nobody any more, and waits until it is kept when those who are there were last seen: now.
+    /// Closes the registry: it ignores further connections, and waits until the users who are online are recorded as
+    /// last seen now.
     pub(crate) async fn close(&self) {
         self.end();
         self.seen.close().await;
     }
 
-    /// Hears of nobody any more; what is to be kept is kept while the runtime lasts.
+    /// Closes the registry without waiting: the last-seen times are stored as long as the runtime lives.
     pub(crate) fn stop(&self) {
         self.end();
         self.seen.stop();
@@ -114,11 +119,11 @@ impl PresenceRegistry {
 
     fn end(&self) {
         let now = self.runtime.clock.now();
-        let mut here = self.lock();
-        if std::mem::replace(&mut here.closed, true) {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.closed, true) {
             return;
         }
-        let people = here.people.iter();
+        let people = state.people.iter();
         for (user_id, person) in people.filter(|(_, person)| person.state.is_shown_online()) {
             metrics::gauge!("letsapp_users_online").decrement(1.0);
             self.seen.keep(*user_id, person.state.seen_at(now).unwrap_or(now));
@@ -126,49 +131,50 @@ impl PresenceRegistry {
         self.closing.notify_waiters();
     }
 
-    /// Has a connection watch users beside those that it watches already, and lets go of those named longest ago where
-    /// they get too many. Returns those of whom it is in doubt what may be seen; `None` if there is no such connection.
+    /// Adds users to those that a connection watches. If there are more than [`MAX_WATCHED`], those named longest ago
+    /// are dropped. Returns the pairs that still have to be checked and the id of that check; `None` if there is no
+    /// such connection.
     pub(crate) fn watch(
         &self,
         viewer: UserId,
         connection_id: ConnectionId,
         pairs: &[ViewerPair],
     ) -> Option<(Vec<ViewerPair>, CheckId)> {
-        let mut here = self.lock();
+        let mut state = self.lock();
         let RegistryState {
             connections,
             watchers,
             people,
             ..
-        } = &mut *here;
-        let line = connections
+        } = &mut *state;
+        let watches = connections
             .get_mut(&connection_id)
-            .filter(|line| line.user_id == viewer)?;
-        let before: HashSet<_> = line.watched.iter().copied().collect();
+            .filter(|watches| watches.user_id == viewer)?;
+        let before: HashSet<_> = watches.watched.iter().copied().collect();
         for pair in pairs.iter().filter(|pair| !before.contains(pair)) {
             watchers.add(*pair, Cause::Asked, status(people, pair.user_id));
         }
         let named: HashSet<_> = pairs.iter().copied().collect();
-        line.watched.retain(|pair| !named.contains(pair));
-        line.watched.extend(pairs);
-        let excess = line.watched.len().saturating_sub(MAX_WATCHED);
-        for pair in line.watched.drain(..excess) {
+        watches.watched.retain(|pair| !named.contains(pair));
+        watches.watched.extend(pairs);
+        let excess = watches.watched.len().saturating_sub(MAX_WATCHED);
+        for pair in watches.watched.drain(..excess) {
             watchers.remove(pair, Cause::Asked);
         }
-        let in_doubt: Vec<_> = pairs
+        let pending: Vec<_> = pairs
             .iter()
             .copied()
             .filter(|pair| watchers.is_in_doubt(*pair))
             .collect();
-        let check = watchers.doubt(&in_doubt);
-        Some((in_doubt, check))
+        let check = watchers.doubt(&pending);
+        Some((pending, check))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, RegistryState> {
-        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells those who watch a user.
+    /// Notifies the watchers of a user.
     fn tell(&self, watchers: &mut Watchers, present: Presence) {
         let audience = watchers.tell(present);
         if !audience.is_empty() {
@@ -177,40 +183,40 @@ impl PresenceRegistry {
         }
     }
 
-    /// Feeds a user's machine, and does what it says.
-    fn feed(&self, here: &mut RegistryState, user_id: UserId, input: Input, now: Timestamp) {
-        let person = here.people.entry(user_id).or_default();
+    /// Steps a user's presence machine and carries out its outputs.
+    fn feed(&self, state: &mut RegistryState, user_id: UserId, input: Input, now: Timestamp) {
+        let person = state.people.entry(user_id).or_default();
         let before = person.state;
-        let Ok((state, outputs)) = before.step(input, now) else {
-            tracing::error!(?before, ?input, "presence was told what can't be");
+        let Ok((after, outputs)) = before.step(input, now) else {
+            tracing::error!(?before, ?input, "the presence machine refused an input; it is ignored");
             return;
         };
-        person.state = state;
+        person.state = after;
         for output in outputs {
             match output {
                 Output::Online => {
                     metrics::gauge!("letsapp_users_online").increment(1.0);
-                    self.tell(&mut here.watchers, Presence::online(user_id, now));
+                    self.tell(&mut state.watchers, Presence::online(user_id, now));
                 }
                 Output::Offline(left_at) => {
                     metrics::gauge!("letsapp_users_online").decrement(1.0);
-                    self.tell(&mut here.watchers, Presence::offline(user_id, Some(left_at)));
-                    here.let_go_of_contacts(user_id);
+                    self.tell(&mut state.watchers, Presence::offline(user_id, Some(left_at)));
+                    state.let_go_of_contacts(user_id);
                 }
                 Output::Keep(at) => self.seen.keep(user_id, at),
             }
         }
-        if state == State::Absent {
-            here.people.remove(&user_id);
+        if after == State::Absent {
+            state.people.remove(&user_id);
         }
-        if here.deadlines.moved(user_id, before.deadline(), state.deadline()) {
+        if state.deadlines.moved(user_id, before.deadline(), after.deadline()) {
             self.waker.wake();
         }
     }
 }
 
 impl RegistryState {
-    /// Says whether a user is there, where the store knows this of when they last were.
+    /// Returns a user's presence. `stored` is the time when the user was last seen according to the store.
     pub(crate) fn present(&self, user_id: UserId, stored: Option<Timestamp>, now: Timestamp) -> Presence {
         let state = self.people.get(&user_id).map(|person| person.state).unwrap_or_default();
         if state.is_shown_online() {
@@ -229,7 +235,7 @@ impl RegistryState {
         self.people.get_mut(&user_id)
     }
 
-    /// Has somebody watch those whom they list; returns those of whom it is in doubt what may be seen.
+    /// Adds watches for the contacts of a user; returns the pairs for which it has to be checked what the user may see.
     pub(crate) fn watch_listed(&mut self, viewer: UserId, listed: impl IntoIterator<Item = UserId>) -> Vec<ViewerPair> {
         let Self { people, watchers, .. } = self;
         let pairs = listed.into_iter().map(|user_id| ViewerPair { viewer, user_id });
@@ -238,7 +244,7 @@ impl RegistryState {
             .collect()
     }
 
-    /// Who has left watches nobody.
+    /// Removes the watches of the contacts of a user who went offline.
     fn let_go_of_contacts(&mut self, viewer: UserId) {
         let Some(person) = self.people.get_mut(&viewer) else {
             return;
@@ -263,47 +269,47 @@ fn status(people: &HashMap<UserId, UserPresence>, user_id: UserId) -> Status {
 impl ConnectionObserver for PresenceRegistry {
     fn connected(&self, principal: Principal, connection_id: ConnectionId) {
         let (user_id, now) = (principal.user_id, self.runtime.clock.now());
-        let mut here = self.lock();
-        // An id that is there already names no connection of its own, and could not be told from it when it goes.
-        if here.closed || here.connections.contains_key(&connection_id) {
+        let mut state = self.lock();
+        // A second connection of the same id could not be told from the first one when it closes, so it is ignored.
+        if state.closed || state.connections.contains_key(&connection_id) {
             return;
         }
-        let line = ConnectionWatches {
+        let watches = ConnectionWatches {
             user_id,
             watched: Vec::new(),
         };
-        here.connections.insert(connection_id, line);
-        self.feed(&mut here, user_id, Input::Connected, now);
-        self.begin_to_read_contacts(&mut here, user_id);
+        state.connections.insert(connection_id, watches);
+        self.feed(&mut state, user_id, Input::Connected, now);
+        self.begin_to_read_contacts(&mut state, user_id);
     }
 
     fn disconnected(&self, connection_id: ConnectionId) {
         let now = self.runtime.clock.now();
-        let mut here = self.lock();
-        let Some(ConnectionWatches { user_id, watched }) = here.connections.remove(&connection_id) else {
+        let mut state = self.lock();
+        let Some(ConnectionWatches { user_id, watched }) = state.connections.remove(&connection_id) else {
             return;
         };
         for pair in watched {
-            here.watchers.remove(pair, Cause::Asked);
+            state.watchers.remove(pair, Cause::Asked);
         }
-        if !here.closed {
+        if !state.closed {
             let until = now.plus(self.grace);
-            self.feed(&mut here, user_id, Input::Disconnected { until }, now);
+            self.feed(&mut state, user_id, Input::Disconnected { until }, now);
         }
     }
 }
 
 impl Timed for PresenceRegistry {
     fn elapse(&self, now: Timestamp) -> Option<Timestamp> {
-        // Everyone in turn, so that nobody waits until all have been told.
+        // The lock is released after each user, so that connecting users don't wait until all deadlines are handled.
         loop {
-            let mut here = self.lock();
-            if here.closed {
+            let mut state = self.lock();
+            if state.closed {
                 return None;
             }
-            match here.deadlines.due(now) {
-                Some(user_id) => self.feed(&mut here, user_id, Input::Elapsed, now),
-                None => return here.deadlines.earliest(),
+            match state.deadlines.due(now) {
+                Some(user_id) => self.feed(&mut state, user_id, Input::Elapsed, now),
+                None => return state.deadlines.earliest(),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! People coming and going, in virtual time, on the store in memory.
+//! Tests of presence in virtual time, on the in-memory store.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,7 +34,7 @@ const ANA: UserId = UserId::from_bytes([1; 16]);
 const BEN: UserId = UserId::from_bytes([2; 16]);
 const CEM: UserId = UserId::from_bytes([3; 16]);
 
-/// A registry over a store in memory, with everybody in it.
+/// A registry over an in-memory store that contains all users.
 struct House {
     store: MemoryStore,
     hub: Arc<Hub>,
@@ -45,7 +45,7 @@ struct House {
     connections: AtomicUsize,
 }
 
-/// One connection of somebody.
+/// A connection of a user.
 struct Device {
     principal: Principal,
     connection: Connection,
@@ -87,7 +87,7 @@ impl House {
         }
     }
 
-    /// Connects somebody, and waits until they are told of their contacts.
+    /// Connects a user, and waits until their contacts' presence is sent.
     async fn connect(&self, user_id: UserId) -> Device {
         let number = u128::try_from(self.connections.fetch_add(1, Ordering::Relaxed)).unwrap();
         let principal = Principal {
@@ -189,7 +189,7 @@ impl Device {
         }
     }
 
-    /// Returns the next that is told of anybody's presence.
+    /// Returns the next presence event, of any user.
     async fn told(&self) -> Presence {
         let presence = |event: &Delivery| match event.event() {
             Event::Presence(presence) => presence,
@@ -208,7 +208,7 @@ impl Device {
         }
     }
 
-    /// Insists that nothing is told for so long.
+    /// Asserts that no presence event arrives for this time.
     async fn is_told_nothing_for(&self, time: Duration) {
         assert_eq!(*self.waiting.lock().unwrap(), []);
         let mut events = Vec::new();
@@ -221,7 +221,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Is about as late as it should be: what is to happen at a time happens a moment after it.
+/// Asserts that something happened at the expected time or a moment later.
 #[track_caller]
 fn soon_after(expected: Timestamp, happened: Timestamp) {
     assert!(
@@ -231,7 +231,7 @@ fn soon_after(expected: Timestamp, happened: Timestamp) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_contact_is_told_who_comes_at_once_and_who_goes_after_the_grace() {
+async fn contacts_see_a_user_online_at_once_and_offline_after_the_grace_time() {
     let house = House::new().await;
     house.list(ANA, BEN).await;
     let (ana, cem) = (house.connect(ANA).await, house.connect(CEM).await);
@@ -246,7 +246,7 @@ async fn a_contact_is_told_who_comes_at_once_and_who_goes_after_the_grace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn coming_back_within_the_grace_makes_no_event() {
+async fn reconnecting_within_the_grace_time_makes_no_event() {
     let house = House::new().await;
     house.list(ANA, BEN).await;
     let (ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
@@ -261,7 +261,7 @@ async fn coming_back_within_the_grace_makes_no_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn somebody_is_there_as_long_as_one_device_is() {
+async fn a_user_is_online_as_long_as_one_device_is() {
     let house = House::new().await;
     house.list(ANA, BEN).await;
     let ana = house.connect(ANA).await;
@@ -274,7 +274,7 @@ async fn somebody_is_there_as_long_as_one_device_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_whose_session_is_over_is_gone_though_nobody_has_hung_up() {
+async fn a_connection_whose_session_ended_counts_no_more_although_it_is_open() {
     let house = House::new().await;
     house.list(ANA, BEN).await;
     let (ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
@@ -284,7 +284,7 @@ async fn a_connection_whose_session_is_over_is_gone_though_nobody_has_hung_up() 
         .hub
         .publish(Envelope::end_of_session(user_id, session_id, "revoked"));
     assert_eq!(ana.told().await.status, PresenceStatus::Offline);
-    // That it is dropped at last changes nothing.
+    // Dropping the connection afterwards changes nothing.
     let _desk = house.connect(BEN).await;
     assert_eq!(ana.told().await.status, PresenceStatus::Online);
     drop(ben);
@@ -292,7 +292,7 @@ async fn a_connection_whose_session_is_over_is_gone_though_nobody_has_hung_up() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_watches_is_answered_what_is_and_told_what_changes() {
+async fn a_watch_returns_the_presence_and_then_its_changes() {
     let house = House::new().await;
     let (ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
     let stranger = UserId::from_bytes([77; 16]);
@@ -323,7 +323,7 @@ async fn a_watch_ends_with_the_connection_that_asked_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_watches_those_whom_it_named_last() {
+async fn a_connection_watches_the_users_it_named_last() {
     let house = House::new().await;
     let ana = house.connect(ANA).await;
     let others = |from: u128, count: u128| -> Vec<UserId> {
@@ -348,7 +348,7 @@ async fn a_connection_watches_those_whom_it_named_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_shows_nothing_was_never_seen_and_it_counts_at_once() {
+async fn a_user_who_hides_their_presence_is_hidden_at_once() {
     let house = House::new().await;
     let (ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
     house.show_to(BEN, Audience::Nobody).await;
@@ -371,7 +371,7 @@ async fn who_shows_nothing_was_never_seen_and_it_counts_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_shows_it_to_contacts_shows_it_to_those_they_list() {
+async fn presence_for_contacts_is_shown_to_the_users_on_the_owners_list() {
     let house = House::new().await;
     house.show_to(BEN, Audience::Contacts).await;
     house.list(ANA, BEN).await;
@@ -389,7 +389,7 @@ async fn who_shows_it_to_contacts_shows_it_to_those_they_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn between_two_of_whom_one_blocks_the_other_nothing_is_seen() {
+async fn a_block_hides_both_users_from_each_other() {
     let house = House::new().await;
     let (ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
     house.watch(&ana, &[BEN]).await;
@@ -404,7 +404,7 @@ async fn between_two_of_whom_one_blocks_the_other_nothing_is_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_changes_changes_who_is_told_of() {
+async fn a_changed_contact_list_changes_the_watches() {
     let house = House::new().await;
     let ana = house.connect(ANA).await;
     house.list(ANA, BEN).await;
@@ -416,14 +416,14 @@ async fn a_list_that_changes_changes_who_is_told_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_left_for_good_leaves_nothing_behind() {
+async fn nothing_remains_of_a_user_who_is_offline() {
     let house = House::new().await;
     house.list(ANA, BEN).await;
     let ana = house.connect(ANA).await;
     house.watch(&ana, &[CEM]).await;
     let ben = house.connect(BEN).await;
     drop(ana);
-    // Until they are offline and it was kept, a little is remembered.
+    // Until the user is offline and their last-seen time is stored, a little is remembered.
     ben.is_told_nothing_for(seconds(120)).await;
     let here = house.registry.lock();
     assert!(!here.is_known(ANA));
@@ -431,7 +431,7 @@ async fn who_has_left_for_good_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_kept_once_a_minute_and_on_leaving_when_somebody_was_seen() {
+async fn last_seen_is_stored_once_a_minute_and_when_the_user_leaves() {
     let house = House::new().await;
     let ben = house.connect(BEN).await;
     let wait = async |time| house.connect(CEM).await.is_told_nothing_for(time).await;
@@ -457,7 +457,7 @@ async fn it_is_kept_once_a_minute_and_on_leaving_when_somebody_was_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_it_ends_those_who_are_there_were_seen_last() {
+async fn closing_stores_the_online_users_as_last_seen_now() {
     let house = House::new().await;
     let (_ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
     house.connect(CEM).await.is_told_nothing_for(seconds(5)).await;
@@ -495,7 +495,7 @@ fn fails_at_first(failures: usize) -> Arc<dyn ContactRepository> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_fails_is_asked_again() {
+async fn a_failed_query_is_tried_again() {
     for failures in 1..4 {
         let house = House::over(MemoryStore::new(), fails_at_first(failures)).await;
         let principal = Principal {
@@ -511,7 +511,7 @@ async fn a_store_that_fails_is_asked_again() {
     }
 }
 
-/// A store of contacts that is out, and how often it was asked in vain: for Ana's contacts, and for blocks.
+/// A store of contacts that always fails, with the number of failed calls for Ana's contacts and for blocks.
 fn out_for_lunch() -> (Arc<dyn ContactRepository>, Arc<[AtomicUsize; 2]>) {
     let asked = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
     let refuse = |place: usize| {
@@ -531,7 +531,7 @@ fn out_for_lunch() -> (Arc<dyn ContactRepository>, Arc<[AtomicUsize; 2]>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn however_often_a_watch_is_asked_for_in_vain_one_task_asks_again() {
+async fn repeated_failed_watches_share_one_retrying_task() {
     let (contacts, asked) = out_for_lunch();
     let house = House::over(MemoryStore::new(), contacts).await;
     let (ana, cem) = (house.connect(ANA).await, house.connect(CEM).await);
@@ -553,7 +553,7 @@ async fn however_often_a_watch_is_asked_for_in_vain_one_task_asks_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_those_who_have_left_no_contacts_are_read() {
+async fn contacts_of_users_who_left_are_not_read() {
     let (contacts, asked) = out_for_lunch();
     let house = House::over(MemoryStore::new(), contacts).await;
     let cem = house.connect(CEM).await;
@@ -571,7 +571,7 @@ async fn of_those_who_have_left_no_contacts_are_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_changes_while_it_is_read_is_read_again() {
+async fn a_contact_list_that_changes_while_it_is_read_is_read_again() {
     let registry = Arc::new(OnceLock::<Arc<PresenceRegistry>>::new());
     let mut contacts = MockContactRepository::new();
     contacts.expect_blocked().returning(|_| Ok(vec![]));
@@ -605,14 +605,14 @@ fn lists(owner_id: UserId, user_id: UserId) -> Contact {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_could_not_be_answered_stands_all_the_same() {
+async fn a_watch_that_could_not_be_answered_is_kept() {
     let house = House::over(MemoryStore::new(), fails_at_first(1)).await;
     let principal = Principal {
         user_id: CEM,
         session_id: SessionId::from_bytes([9; 16]),
     };
     let connection = house.hub.connect(principal, ConnectionId::from_bytes([9; 16]));
-    // The first call of all is this one's: nothing else has run yet.
+    // The first call of all is made by this watch: nothing else has run yet.
     let asked = house
         .service
         .watch(&principal, connection.connection_id(), &[BEN])
@@ -625,7 +625,7 @@ async fn a_watch_that_could_not_be_answered_stands_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_erased_are_shown_to_nobody() {
+async fn erased_users_are_shown_to_nobody() {
     let house = House::new().await;
     let gone = UserId::from_bytes([4; 16]);
     let erased = User {

@@ -1,4 +1,4 @@
-//! The lane of receipts: pending_advances of watermarks, merged in memory while the store is busy with the last ones.
+//! The receipts lane: batches advances of watermarks (delivered and read), merged in memory while the store is busy.
 
 mod notifier;
 #[cfg(test)]
@@ -17,57 +17,60 @@ use crate::domain::member::{Member, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::events::ExcludedConnection;
 use crate::engine::panics::{Panic, catch_panic};
-use crate::engine::receipts::notifier::{Notifier, ReceiptUpdate, Whose};
+use crate::engine::receipts::notifier::{MemberKey, Notifier, ReceiptUpdate};
 use crate::engine::rosters::Rosters;
 use crate::ports::{Advance, RepositoryError, Runtime, Stores};
 
-/// Raises watermarks in batches: of each member, one pending to the highest that was asked for. What is asked for while a
-/// batch is in flight makes the next one.
+/// Raises watermarks in batches: each batch has at most one advance per member, to the highest watermarks requested.
+/// Requests that arrive while a batch is in flight form the next one.
 pub(crate) struct Receipts {
     stores: Stores,
     runtime: Runtime,
     rosters: Arc<Rosters>,
     waiting: Mutex<Waiting>,
-    /// Something is to be stored.
+    /// Wakes the lane because advances wait to be stored.
     wake: Notify,
-    /// Somebody waits for it.
+    /// Ends the wait for further advances early, because a caller waits for the result or the lane closes.
     hurry: Notify,
     task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Waiting {
-    next: HashMap<Whose, PendingAdvance>,
-    /// The latest pending_advances, whether the store has them or is yet to be told: who reads the store at the same moment may
-    /// see either. They only pending, so that adding one to what was read is never wrong.
-    latest: Cache<Whose, (Watermarks, Timestamp)>,
+    /// Advances for the next batch.
+    next: HashMap<MemberKey, PendingAdvance>,
+    /// The latest advances, stored or not. A read of the store at the same time may or may not include them. Watermarks
+    /// only rise, so adding an advance to a record that includes it already is always right.
+    latest: Cache<MemberKey, (Watermarks, Timestamp)>,
     closed: bool,
 }
 
-/// The highest that was asked for of one member, and by whom.
+/// The highest watermarks requested for one member, with the callers who wait for them.
 #[derive(Default)]
 struct PendingAdvance {
     to: Watermarks,
-    /// The part of it that follows from the member's own messages, and holds whatever becomes of the rest.
+    /// The part of `to` that follows from the member's own messages. It has to be stored whatever happens to the rest,
+    /// since no client requests it again.
     own: Watermarks,
     at: Timestamp,
     excluded: ExcludedConnection,
     replies: Vec<oneshot::Sender<Result<Watermarks, RepositoryError>>>,
 }
 
-/// How many of the latest pending_advances are remembered, twice over.
-const LATEST: usize = 8_192;
+/// Capacity of each generation of the cache of latest advances; it holds at most twice as many.
+const RECENT_ADVANCES: usize = 8_192;
 
-/// In groups, the senders of what was newly received or read are told at most this often; and what the store did not
-/// take is offered again.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// Interval at which the senders in groups are notified of new receipts, so that a busy group makes one event instead
+/// of one per reader; also the pause before failed advances are stored again.
+const NOTIFY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a pending that nobody waits for waits for more of its kind. Each message makes one of its sender's: of one who
-/// sends on, only the last of them counts, and a document's update costs MongoDB as much as a message does. Whoever
-/// reads here sees it at once; what a crash takes along is raised again by the next message or receipt.
-const UNHURRIED: Duration = Duration::from_secs(1);
+/// Time for which an advance without a waiting caller waits for more. Each message advances its sender's own
+/// watermarks; if the sender keeps sending, only the last advance counts, and in MongoDB updating a document costs as
+/// much as storing a message. Readers on this server see the advance at once through [`Receipts::overlay`]; what a
+/// crash loses is raised again by the next message or receipt.
+const UNHURRIED_DELAY: Duration = Duration::from_secs(1);
 
 impl Receipts {
-    /// Starts the lane as a task of the present runtime.
+    /// Starts the lane as a task of the current runtime.
     pub(crate) fn start(stores: Stores, runtime: Runtime, rosters: Arc<Rosters>) -> Arc<Self> {
         let receipts = Arc::new(Self {
             stores,
@@ -75,7 +78,7 @@ impl Receipts {
             rosters,
             waiting: Mutex::new(Waiting {
                 next: HashMap::new(),
-                latest: Cache::new(LATEST),
+                latest: Cache::new(RECENT_ADVANCES),
                 closed: false,
             }),
             wake: Notify::new(),
@@ -87,7 +90,10 @@ impl Receipts {
         receipts
     }
 
-    /// Raises a member's watermarks and returns them as they are then.
+    /// Raises a member's watermarks, waits until they are stored, and returns the stored ones.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails. The watermarks may have been raised.
     pub(crate) async fn advance(
         &self,
         conversation_id: ConversationId,
@@ -104,14 +110,14 @@ impl Receipts {
         match outcome.await {
             Ok(outcome) => outcome,
             Err(_) if taken => Err(RepositoryError::unavailable(
-                "a fault of the server; it may have been done",
+                "an error of the server; the change may have been made",
             )),
             Err(_) => Err(RepositoryError::unavailable("the application is shutting down")),
         }
     }
 
-    /// Raises a sender's own watermarks to the message that they sent. Nobody waits for it, and nobody is told: the
-    /// message says so itself.
+    /// Raises a sender's own watermarks to the message that they sent. Nobody waits for it and no event is published,
+    /// since the message itself implies it.
     pub(crate) fn sent(&self, conversation_id: ConversationId, sender_id: UserId, seq: Seq) {
         let to = Watermarks::read(seq);
         self.enqueue((conversation_id, sender_id), to, |pending| {
@@ -119,7 +125,7 @@ impl Receipts {
         });
     }
 
-    /// Adds to records that were read what the store may have been told since, or is yet to be told.
+    /// Adds the latest advances to records read from the store, which may not include them yet.
     pub(crate) fn overlay(&self, members: &mut [Member]) {
         let mut waiting = self.lock();
         for member in members {
@@ -133,41 +139,42 @@ impl Receipts {
         }
     }
 
-    /// Takes no more pending_advances, and waits until those taken are stored.
+    /// Accepts no more advances, and waits until the accepted ones are stored.
     pub(crate) async fn close(&self) {
         self.stop();
         let mut task = self.task.lock().await;
         if let Some(running) = task.as_mut() {
             if let Err(error) = running.await {
-                tracing::error!(%error, "the lane of receipts ended badly");
+                tracing::error!(%error, "the receipts lane did not end cleanly");
             }
             *task = None;
         }
     }
 
-    /// Takes no more pending_advances; those taken are stored while the runtime lasts.
+    /// Accepts no more advances without waiting. Accepted ones are stored as long as the runtime lives.
     pub(crate) fn stop(&self) {
         self.lock().closed = true;
         self.wake.notify_one();
         self.hurry.notify_one();
     }
 
-    /// Tells whether the pending was taken.
-    fn enqueue(&self, whose: Whose, to: Watermarks, note: impl FnOnce(&mut PendingAdvance)) -> bool {
+    /// Adds an advance to the next batch; false if the lane is closed.
+    fn enqueue(&self, key: MemberKey, to: Watermarks, note: impl FnOnce(&mut PendingAdvance)) -> bool {
         let now = self.runtime.clock.now();
         let mut waiting = self.lock();
         if waiting.closed {
             return false;
         }
         let Waiting { next, latest, .. } = &mut *waiting;
-        let pending = next.entry(whose).or_default();
+        let pending = next.entry(key).or_default();
         pending.to = pending.to.merge(to);
         pending.at = now;
         note(pending);
-        let before = latest.lookup(&whose).map(|(before, _)| before).unwrap_or_default();
+        // From now on, reads on this server see the advance through the overlay.
+        let before = latest.lookup(&key).map(|(before, _)| before).unwrap_or_default();
         let merged = before.merge(pending.to);
         if merged != before {
-            latest.insert(whose, (merged, now));
+            latest.insert(key, (merged, now));
         }
         drop(waiting);
         self.wake.notify_one();
@@ -176,7 +183,7 @@ impl Receipts {
 
     async fn run(self: Arc<Self>) {
         let mut notifier = Notifier::new(self.stores.clone(), self.runtime.clone(), Arc::clone(&self.rosters));
-        let mut tick = tokio::time::interval(INTERVAL);
+        let mut tick = tokio::time::interval(NOTIFY_INTERVAL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut left_over = false;
         loop {
@@ -195,7 +202,7 @@ impl Receipts {
                         metrics::counter!("letsapp_lane_faults_total").increment(1);
                         tracing::error!(
                             panic,
-                            "a turn of the lane of receipts failed; those who waited were told so"
+                            "a turn of the receipts lane panicked; its callers were answered with an error"
                         );
                     }
                 }
@@ -207,16 +214,16 @@ impl Receipts {
         }
     }
 
-    /// Waits until something is to be stored, and a little longer unless somebody waits for it.
+    /// Waits until there is an advance to store, and then a little for more, unless a caller waits for it.
     async fn gather(&self) {
         self.wake.notified().await;
-        let _elapsed = tokio::time::timeout(UNHURRIED, self.hurry.notified()).await;
+        let _elapsed = tokio::time::timeout(UNHURRIED_DELAY, self.hurry.notified()).await;
     }
 
-    /// Stores a batch, and tells whether all of it is stored.
-    async fn store(&self, batch: HashMap<Whose, PendingAdvance>, notifier: &mut Notifier) -> bool {
-        let (whose, pending_advances): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let advances = whose
+    /// Stores a batch and notifies other users of it. Returns false if something is left to be stored later.
+    async fn store(&self, batch: HashMap<MemberKey, PendingAdvance>, notifier: &mut Notifier) -> bool {
+        let (keys, pending_advances): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let advances = keys
             .iter()
             .zip(&pending_advances)
             .map(|((conversation_id, user_id), pending)| Advance {
@@ -229,20 +236,21 @@ impl Receipts {
         let advanced = match self.stores.conversations.advance(advances.collect()).await {
             Ok(advanced) => advanced,
             Err(error) => {
-                tracing::warn!(%error, "receipts were not stored");
-                return self.give_back(whose, pending_advances, &error);
+                tracing::warn!(%error, "receipts were not stored; waiting callers are answered with the error");
+                return self.give_back(keys, pending_advances, &error);
             }
         };
         let mut updates = Vec::new();
-        for ((whose, pending), advanced) in whose.into_iter().zip(pending_advances).zip(advanced) {
+        for ((key, pending), advanced) in keys.into_iter().zip(pending_advances).zip(advanced) {
             let to = advanced.map_or(pending.to, |advanced| advanced.to);
+            // Advances that only follow from own messages have no waiting caller and make no event.
             let told = !pending.replies.is_empty();
             for reply in pending.replies {
                 let _ = reply.send(Ok(to));
             }
             if let Some(advanced) = advanced.filter(|advanced| told && advanced.from != advanced.to) {
                 updates.push(ReceiptUpdate {
-                    whose,
+                    key,
                     advanced,
                     excluded: pending.excluded,
                 });
@@ -252,23 +260,24 @@ impl Receipts {
         true
     }
 
-    /// After a failure, tells those who wait, and keeps what senders' own messages imply for another try. Tells
-    /// whether there is none of that.
-    fn give_back(&self, whose: Vec<Whose>, pending_advances: Vec<PendingAdvance>, error: &RepositoryError) -> bool {
+    /// After a failure, answers the waiting callers and keeps the senders' own advances for another try. Returns true
+    /// if nothing was kept.
+    fn give_back(&self, keys: Vec<MemberKey>, pending_advances: Vec<PendingAdvance>, error: &RepositoryError) -> bool {
         let mut waiting = self.lock();
         let Waiting { next, latest, .. } = &mut *waiting;
         let mut nothing_left = true;
-        for (whose, pending) in whose.into_iter().zip(pending_advances) {
+        for (key, pending) in keys.into_iter().zip(pending_advances) {
             if !pending.replies.is_empty() {
-                latest.forget(&whose);
+                // The caller is answered with an error, so the overlay must not show the advance any longer.
+                latest.forget(&key);
             }
             if pending.own != Watermarks::default() {
                 nothing_left = false;
-                let kept = next.entry(whose).or_default();
+                let kept = next.entry(key).or_default();
                 kept.to = kept.to.merge(pending.own);
                 kept.own = kept.own.merge(pending.own);
                 kept.at = kept.at.max(pending.at);
-                latest.insert(whose, (kept.to, kept.at));
+                latest.insert(key, (kept.to, kept.at));
             }
             for reply in pending.replies {
                 let _ = reply.send(Err(RepositoryError::unavailable(error.to_string())));

@@ -1,4 +1,5 @@
-//! Who is told of a receipt, and when.
+//! Notifying users of receipts: the reader's other devices, the peer of a direct conversation, or the senders in a
+//! group.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,38 +11,42 @@ use crate::domain::member::Watermarks;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::window::Span;
 use crate::engine::events::ExcludedConnection;
-use crate::engine::rosters::{KnownRoster, Rosters};
+use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::ports::{Advanced, Envelope, RepositoryError, Runtime, Stores};
 use crate::protocol;
 use crate::protocol::{Event, Receipt};
 
-/// A member of a conversation.
-pub(super) type Whose = (ConversationId, UserId);
+/// A member of a conversation, as a key.
+pub(super) type MemberKey = (ConversationId, UserId);
 
-/// A pending that somebody is to be told of.
+/// A stored advance that is to be published.
 pub(super) struct ReceiptUpdate {
-    pub(super) whose: Whose,
+    pub(super) key: MemberKey,
     pub(super) advanced: Advanced,
     pub(super) excluded: ExcludedConnection,
 }
 
-/// Tells the connected of pending_advances.
+/// Publishes stored advances to the connected users.
 pub(super) struct Notifier {
     stores: Stores,
     runtime: Runtime,
     rosters: Arc<Rosters>,
-    /// What is yet to be told in groups: from where to where each reader rose.
-    groups: HashMap<Whose, Advanced>,
+    /// Advances in groups that were not published yet, from the watermarks before the first one to those after the
+    /// last.
+    groups: HashMap<MemberKey, Advanced>,
+    /// The `read_receipts` setting of users, and when it was read.
     showing: Cache<UserId, (bool, Timestamp)>,
 }
 
-/// How many users' submission to show receipts is remembered, twice over, and for how long.
-const SHOWING: usize = 8_192;
-const SHOWING_TTL: std::time::Duration = std::time::Duration::from_secs(5);
+/// Capacity of each generation of the cache of users' `read_receipts` settings; it holds at most twice as many.
+const CACHED_READERS: usize = 8_192;
+/// Time for which a cached setting is used: short, so that switching receipts off takes effect within seconds.
+const READ_RECEIPTS_TTL: std::time::Duration = std::time::Duration::from_secs(5);
 
-type KnownRosters = HashMap<ConversationId, Arc<KnownRoster>>;
+type RostersById = HashMap<ConversationId, Arc<CachedRoster>>;
 
-/// What several readers of a group newly covered: they make one event.
+/// A range of messages of a group, after the first `seq` and up to the second, that several readers newly received or
+/// read. They make one event.
 type Covered = (ConversationId, Seq, Seq);
 
 impl Notifier {
@@ -51,7 +56,7 @@ impl Notifier {
             runtime,
             rosters,
             groups: HashMap::new(),
-            showing: Cache::new(SHOWING),
+            showing: Cache::new(CACHED_READERS),
         }
     }
 
@@ -59,8 +64,8 @@ impl Notifier {
         !self.groups.is_empty()
     }
 
-    /// Tells the reader's own other connections, and in direct conversations the peer, if the reader shows receipts;
-    /// what concerns groups waits for its time.
+    /// Publishes advances to the reader's own other connections and, if the reader shows receipts, to the peer of a
+    /// direct conversation. Advances in groups are collected for [`tell_groups`](Self::tell_groups).
     pub(super) async fn tell(&mut self, updates: Vec<ReceiptUpdate>) {
         if updates.is_empty() {
             return;
@@ -68,24 +73,24 @@ impl Notifier {
         let (showing, rosters) = match self.look_up(&updates).await {
             Ok(found) => found,
             Err(error) => {
-                tracing::warn!(%error, "others were not told of receipts; clients will sync");
+                tracing::warn!(%error, "receipts reach only the readers themselves; others will sync");
                 Default::default()
             }
         };
         for ReceiptUpdate {
-            whose,
+            key,
             advanced,
             excluded,
         } in updates
         {
-            let (conversation_id, user_id) = whose;
+            let (conversation_id, user_id) = key;
             let mut audience = vec![user_id];
             if showing.get(&user_id) == Some(&true)
                 && let Some(known) = rosters.get(&conversation_id)
             {
                 match known.roster.conversation.kind {
                     Kind::Direct => audience.extend(known.roster.peer(user_id)),
-                    Kind::Group => self.groups.entry(whose).or_insert(advanced).to = advanced.to,
+                    Kind::Group => self.groups.entry(key).or_insert(advanced).to = advanced.to,
                 }
             }
             let event = updated(conversation_id, vec![receipt(user_id, advanced.to)]);
@@ -95,16 +100,16 @@ impl Notifier {
         }
     }
 
-    /// Tells the senders of what was newly received or read in groups.
+    /// Publishes the collected advances in groups to the senders of the newly covered messages.
     pub(super) async fn tell_groups(&mut self) {
         let groups = std::mem::take(&mut self.groups);
         if groups.is_empty() {
             return;
         }
-        let rosters = match self.rosters.load(groups.keys().map(|whose| whose.0)).await {
+        let rosters = match self.rosters.load(groups.keys().map(|key| key.0)).await {
             Ok(rosters) => rosters,
             Err(error) => {
-                tracing::warn!(%error, "receipts of groups were not told; clients will sync");
+                tracing::warn!(%error, "receipts of groups were not published; clients will sync");
                 return;
             }
         };
@@ -120,11 +125,11 @@ impl Notifier {
             let mut senders = match self.stores.messages.senders(span).await {
                 Ok(senders) => senders,
                 Err(error) => {
-                    tracing::warn!(%error, "receipts of a group were not told; clients will sync");
+                    tracing::warn!(%error, "receipts of a group were not published; clients will sync");
                     continue;
                 }
             };
-            // A reader knows of their own; one who has left hears nothing more.
+            // A single reader knows their own receipt; senders who left the group get no more events.
             let alone = (readers.len() == 1).then(|| readers[0].user_id);
             senders.retain(|sender| alone != Some(*sender) && known.member(*sender).is_some());
             if !senders.is_empty() {
@@ -138,9 +143,9 @@ impl Notifier {
     async fn look_up(
         &mut self,
         updates: &[ReceiptUpdate],
-    ) -> Result<(HashMap<UserId, bool>, KnownRosters), RepositoryError> {
-        let showing = self.showing(updates.iter().map(|updates| updates.whose.1)).await?;
-        let rosters = self.rosters.load(updates.iter().map(|updates| updates.whose.0)).await?;
+    ) -> Result<(HashMap<UserId, bool>, RostersById), RepositoryError> {
+        let showing = self.showing(updates.iter().map(|updates| updates.key.1)).await?;
+        let rosters = self.rosters.load(updates.iter().map(|updates| updates.key.0)).await?;
         Ok((showing, rosters))
     }
 
@@ -150,7 +155,7 @@ impl Notifier {
         let mut missing = Vec::new();
         for id in ids {
             match self.showing.lookup(&id) {
-                Some((shows, at)) if now.since(at) < SHOWING_TTL => drop(showing.insert(id, shows)),
+                Some((shows, at)) if now.since(at) < READ_RECEIPTS_TTL => drop(showing.insert(id, shows)),
                 _ => missing.push(id),
             }
         }
@@ -167,8 +172,8 @@ impl Notifier {
     }
 }
 
-/// Puts readers together who newly covered the same messages, as far as they may see them.
-fn by_coverage(groups: HashMap<Whose, Advanced>, rosters: &KnownRosters) -> BTreeMap<Covered, Vec<Receipt>> {
+/// Groups the readers by the range that they newly covered, limited to the messages that they may see.
+fn by_coverage(groups: HashMap<MemberKey, Advanced>, rosters: &RostersById) -> BTreeMap<Covered, Vec<Receipt>> {
     let mut covered: BTreeMap<Covered, Vec<Receipt>> = BTreeMap::new();
     for ((conversation_id, user_id), advanced) in groups {
         let member = rosters.get(&conversation_id).and_then(|known| known.member(user_id));
@@ -186,7 +191,7 @@ fn by_coverage(groups: HashMap<Whose, Advanced>, rosters: &KnownRosters) -> BTre
     covered
 }
 
-/// Returns what was newly received or read: one stretch, or two that lie apart.
+/// Returns the ranges newly received or read: one range, or two that are apart.
 fn spans(Advanced { from, to }: Advanced) -> impl Iterator<Item = (Seq, Seq)> {
     let (read, delivered) = ((from.read, to.read), (from.delivered, to.delivered));
     let apart = read.1 < delivered.0;
@@ -216,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_newly_covered_lies_between_the_old_and_the_new_watermarks() {
+    fn newly_covered_ranges_lie_between_the_old_and_the_new_watermarks() {
         let marks = |delivered, read| Watermarks {
             delivered: Seq(delivered),
             read: Seq(read),

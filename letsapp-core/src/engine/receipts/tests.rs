@@ -13,18 +13,18 @@ use crate::protocol::Event;
 
 const CEM: UserId = UserId::from_bytes([3; 16]);
 
-/// What the store does with a batch.
+/// The store's answer to a batch of advances.
 type Store = dyn Fn(Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryError> + Send + Sync;
 
 struct Bench {
     receipts: Arc<Receipts>,
     bus: Arc<Recorder>,
     batches: Arc<Mutex<Vec<Vec<Advance>>>>,
-    /// How often it was asked who sent what was covered.
+    /// Number of queries for the senders of a range.
     asked_senders: Arc<AtomicUsize>,
 }
 
-/// A lane over a conversation with this roster, in which everybody but Cem shows receipts.
+/// A receipts lane over a conversation with this roster, in which every user but Cem shows receipts.
 fn bench(roster: Roster, store: Box<Store>) -> Bench {
     bench_on(MockConversationRepository::new(), roster, store)
 }
@@ -47,7 +47,7 @@ fn bench_on(mut conversations: MockConversationRepository, roster: Roster, store
         let asked_senders = asked_senders.clone();
         move |_| {
             asked_senders.fetch_add(1, Ordering::SeqCst);
-            // Ana still is in the group; the other is not.
+            // Ana is still a member; the other sender is not.
             Ok(vec![ANA, UserId::from_bytes([77; 16])])
         }
     });
@@ -73,7 +73,7 @@ fn bench_on(mut conversations: MockConversationRepository, roster: Roster, store
     }
 }
 
-/// A store that takes everything, where everybody stood at zero.
+/// A store that accepts every advance, from watermarks of zero.
 fn takes_all() -> Box<Store> {
     Box::new(|batch| Ok(batch.iter().map(|advance| Some(risen(advance.to))).collect()))
 }
@@ -102,7 +102,7 @@ fn read(seq: u64) -> Watermarks {
 }
 
 impl Bench {
-    /// Returns how far somebody has read, when the store says that they have read nothing.
+    /// Returns how far a user has read according to the overlay, when the stored record says nothing was read.
     fn seen(&self, user_id: UserId) -> Seq {
         let mut members = [member(user_id, Role::Member, 1)];
         self.receipts.overlay(&mut members);
@@ -111,7 +111,7 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_while_the_store_is_busy_makes_one_batch() {
+async fn advances_requested_while_the_store_is_busy_make_one_batch() {
     let bench = bench(direct(), takes_all());
     let pending_advances = (1..=5).map(|seq| bench.receipts.advance(CHAT, ANA, read(seq), None));
     let answers = join_all(pending_advances).await;
@@ -124,7 +124,7 @@ async fn what_is_asked_for_while_the_store_is_busy_makes_one_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_fails_is_told_of_ones_own_messages_again_and_of_nothing_else() {
+async fn after_a_failure_only_senders_own_advances_are_stored_again() {
     let bench = bench(direct(), fails_at_first(2));
     bench.receipts.sent(CHAT, ANA, Seq(3));
     let refused = bench.receipts.advance(CHAT, ANA, read(2), None);
@@ -135,7 +135,7 @@ async fn a_store_that_fails_is_told_of_ones_own_messages_again_and_of_nothing_el
     assert_eq!(bench.seen(ANA), Seq(3), "who sends has read");
     assert_eq!(bench.seen(BEN), Seq::ZERO, "what was refused is not so");
     while bench.batches.lock().unwrap().len() < 3 {
-        tokio::time::advance(INTERVAL).await;
+        tokio::time::advance(NOTIFY_INTERVAL).await;
         tokio::task::yield_now().await;
     }
     let batches = bench.batches.lock().unwrap().clone();
@@ -148,7 +148,7 @@ async fn a_store_that_fails_is_told_of_ones_own_messages_again_and_of_nothing_el
 }
 
 #[tokio::test]
-async fn a_fault_fails_those_who_wait_and_the_lane_goes_on() {
+async fn a_panic_fails_the_waiting_callers_and_the_lane_goes_on() {
     let mut faulty = MockConversationRepository::new();
     faulty
         .expect_advance()
@@ -161,7 +161,7 @@ async fn a_fault_fails_those_who_wait_and_the_lane_goes_on() {
 }
 
 #[tokio::test]
-async fn a_rise_is_seen_from_the_moment_it_is_asked_for_whatever_the_store_says_meanwhile() {
+async fn an_advance_is_visible_from_its_request_on_whatever_the_store_says() {
     let bench = bench(direct(), takes_all());
     bench.receipts.sent(CHAT, ANA, Seq(4));
     assert_eq!(bench.seen(ANA), Seq(4), "before the store has it");
@@ -179,7 +179,7 @@ async fn a_rise_is_seen_from_the_moment_it_is_asked_for_whatever_the_store_says_
 }
 
 #[tokio::test]
-async fn closing_stores_what_was_taken_and_takes_no_more() {
+async fn closing_stores_accepted_advances_and_accepts_no_more() {
     let bench = bench(direct(), takes_all());
     bench.receipts.sent(CHAT, ANA, Seq(4));
     tokio::join!(bench.receipts.close(), bench.receipts.close());
@@ -189,7 +189,7 @@ async fn closing_stores_what_was_taken_and_takes_no_more() {
 }
 
 #[tokio::test]
-async fn the_peer_is_told_if_the_reader_shows_receipts_and_only_of_what_rose() {
+async fn the_peer_is_notified_of_rises_if_the_reader_shows_receipts() {
     let bench = bench(direct(), takes_all());
     let phone = ConnectionId::from_bytes([5; 16]);
     bench.receipts.advance(CHAT, BEN, read(1), Some(phone)).await.unwrap();
@@ -215,7 +215,7 @@ async fn the_peer_is_told_if_the_reader_shows_receipts_and_only_of_what_rose() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn readers_in_a_group_who_covered_the_same_are_one_event_to_those_senders_who_are_in() {
+async fn readers_who_covered_the_same_range_make_one_event_to_the_senders_who_are_members() {
     let others: Vec<_> = (10..60).map(|n| UserId::from_bytes([n; 16])).collect();
     let everyone: Vec<_> = [ANA, CEM].into_iter().chain(others.iter().copied()).collect();
     let bench = bench(group(&everyone, 1), takes_all());
@@ -240,14 +240,14 @@ async fn readers_in_a_group_who_covered_the_same_are_one_event_to_those_senders_
     assert_eq!(readers, others, "but for the one who hides receipts");
     assert_eq!(bench.asked_senders.load(Ordering::SeqCst), 1);
 
-    // What pending_advances within the next second is told at its end, at once.
+    // Advances within the next second are published at its end, together.
     for seq in 10..13 {
         bench.receipts.advance(CHAT, others[0], read(seq), None).await.unwrap();
     }
     let step = Duration::from_millis(50);
     let mut passed = Duration::ZERO;
     while bench.asked_senders.load(Ordering::SeqCst) < 2 {
-        assert!(passed <= INTERVAL, "it takes longer than that");
+        assert!(passed <= NOTIFY_INTERVAL, "it takes longer than that");
         tokio::time::advance(step).await;
         tokio::task::yield_now().await;
         passed += step;

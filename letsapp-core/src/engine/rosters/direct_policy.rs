@@ -1,8 +1,8 @@
-//! What stands between the two of a direct conversation.
+//! Blocks and erased accounts in direct conversations.
 //!
-//! Where it stands, neither says anything new to the other: they send nothing, change no words and put no reaction on
-//! a message. What takes back what was said (deleting a message, taking a reaction off) stays allowed, and so does
-//! everything that reads. In groups it counts for nothing.
+//! Either of the two prevents both members from saying anything new to each other: sending or editing a message, or
+//! reacting to one. Taking something back (deleting a message, removing a reaction) stays allowed, and so does all
+//! reading. Blocks have no effect in groups.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,18 +13,21 @@ use crate::domain::id::{ConversationId, UserId};
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::ports::{ContactRepository, RepositoryError, Stores, UserRepository};
 
-/// What stands between the two of a direct conversation; nothing, by default.
+/// The blocks and erased accounts between the two members of a direct conversation; none by default, as in a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DirectPolicy {
-    /// Those of the two who block the other.
+    /// The members who block the other one.
     pub(crate) blockers: Vec<UserId>,
-    /// Those of the two whose accounts are erased.
+    /// The members whose accounts are erased.
     pub(crate) erased: Vec<UserId>,
 }
 
 impl DirectPolicy {
-    /// Lets one of the two say something to the other, or tells them why not: who is blocked, no more than who writes to
-    /// somebody that is gone.
+    /// Checks that a member may say something new to the other.
+    ///
+    /// # Errors
+    /// [`Forbidden::Blocking`] if the actor blocks the other member. Otherwise [`Forbidden::Unreachable`], the same for
+    /// a block by the other member as for an erased account, so that a blocked user can't tell that they are blocked.
     pub(crate) fn check(&self, actor: UserId) -> Result<(), ConversationError> {
         let forbidden = if self.blockers.contains(&actor) {
             Forbidden::Blocking
@@ -37,7 +40,7 @@ impl DirectPolicy {
     }
 }
 
-/// Looks up direct_policies.
+/// Reads the policies of direct conversations.
 pub(super) struct DirectPolicies {
     contacts: Arc<dyn ContactRepository>,
     users: Arc<dyn UserRepository>,
@@ -51,7 +54,7 @@ impl DirectPolicies {
         }
     }
 
-    /// Returns what stands between the two of each of these conversations; two queries at most, none for groups.
+    /// Returns the policy of each direct conversation among these, with at most two queries in all and none for groups.
     pub(crate) async fn between<'a>(
         &self,
         conversations: impl Iterator<Item = &'a Conversation>,
@@ -66,15 +69,15 @@ impl DirectPolicies {
         let mut ids: Vec<_> = pairs.iter().flat_map(|(_, (a, b))| [*a, *b]).collect();
         ids.sort_unstable();
         ids.dedup();
-        let (walls, users) = tokio::try_join!(self.contacts.blocked(&edges), self.users.find(&ids))?;
-        let walls: HashSet<_> = walls.into_iter().collect();
+        let (blocks, users) = tokio::try_join!(self.contacts.blocked(&edges), self.users.find(&ids))?;
+        let blocks: HashSet<_> = blocks.into_iter().collect();
         let erased: HashSet<_> = users
             .into_iter()
             .filter(|user| user.deleted_at.is_some())
             .map(|user| user.id)
             .collect();
         let direct_policy = |(id, pair): (ConversationId, (UserId, UserId))| {
-            let blockers = ways(pair).into_iter().filter(|edge| walls.contains(edge));
+            let blockers = ways(pair).into_iter().filter(|edge| blocks.contains(edge));
             let erased = [pair.0, pair.1].into_iter().filter(|user_id| erased.contains(user_id));
             let direct_policy = DirectPolicy {
                 blockers: blockers.map(|edge| edge.owner_id).collect(),
@@ -86,6 +89,7 @@ impl DirectPolicies {
     }
 }
 
+/// Returns the possible blocks between two users.
 fn ways((a, b): (UserId, UserId)) -> [ContactEdge; 2] {
     [ContactEdge::new(a, b), ContactEdge::new(b, a)]
 }
@@ -99,7 +103,7 @@ mod tests {
     use crate::ports::{MockContactRepository, MockUserRepository};
 
     #[test]
-    fn the_table_of_who_may_say_something_to_whom() {
+    fn a_block_or_an_erasure_stops_both_members() {
         const OPEN: &str = "open";
         let word = |outcome: Result<(), ConversationError>| match outcome {
             Ok(()) => OPEN,
@@ -130,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_blocked_is_told_no_more_than_who_writes_to_nobody() {
+    fn a_block_looks_like_an_erased_account() {
         let told = |direct_policy: DirectPolicy| direct_policy.check(ANA).unwrap_err().to_string();
         let blocked = DirectPolicy {
             blockers: vec![BEN],
@@ -144,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn barriers_of_many_conversations_take_two_queries_and_groups_none() {
+    async fn policies_of_many_conversations_take_two_queries_and_groups_none() {
         let (mut contacts, mut users) = (MockContactRepository::new(), MockUserRepository::new());
         contacts
             .expect_blocked()

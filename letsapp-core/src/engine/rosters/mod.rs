@@ -1,4 +1,4 @@
-//! Who is in a conversation, remembered between changes.
+//! Rosters: the members of conversations, cached between changes.
 
 mod direct_policy;
 #[cfg(test)]
@@ -18,56 +18,66 @@ use crate::ports::{Clock, ConversationRepository, RepositoryError, Stores};
 use direct_policy::DirectPolicies;
 pub(crate) use direct_policy::DirectPolicy;
 
-/// Remembers rosters. A change is decided from one and committed under its fence, so that a roster which is no longer
-/// true can't mislead it; a refusal, which no commit proves right, takes one that was read [since](Rosters::now), and
-/// what has neither asks for a [recent](Rosters::recent) one.
+/// A cache of rosters.
 ///
-/// No fence guards what stands between the two of a direct conversation. Of that, what this server changes is forgotten
-/// at once; what another one changes is noticed within a few seconds.
+/// Three ways keep an outdated roster from misleading anyone. A change is decided from any cached roster and committed
+/// under its fence: if the roster is outdated, the store refuses the commit. A refusal is not checked by a commit, so
+/// it needs a roster that was read [since](Rosters::now) the submission was taken. Everything else asks for a
+/// [recent](Rosters::recent) roster.
+///
+/// The fence does not cover the [`DirectPolicy`]. A change of it by this server drops the roster at once; a change by
+/// another server is noticed within [`ROSTER_TTL`].
 pub(crate) struct Rosters {
     store: Arc<dyn ConversationRepository>,
     direct_policies: DirectPolicies,
     clock: Arc<dyn Clock>,
-    /// Whether other servers write to the stores.
+    /// True if other servers write to the same stores.
     shared: bool,
-    known: Mutex<CachedRosters>,
+    known: Mutex<RosterCache>,
 }
 
-struct CachedRosters {
-    rosters: Cache<ConversationId, Arc<KnownRoster>>,
-    /// Counts readings and forgettings, so that each can be told from those before it.
+struct RosterCache {
+    rosters: Cache<ConversationId, Arc<CachedRoster>>,
+    /// Current moment, advanced by each reading and each removal.
     moment: Moment,
-    /// When something was last forgotten: what began to be read before may be what was to be forgotten.
+    /// Moment of the last removal. A roster whose reading began before it is not cached: it could be the one that was
+    /// removed.
     forgot: Moment,
 }
 
-/// A place in the order of readings and forgettings.
+/// A position in the order of readings and removals. A counter is used instead of a clock, since two events in the same
+/// millisecond have to be told apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
-/// A roster as it was read, arranged for the hot path.
+/// A roster as it was read, with indexes for the hot path.
 #[derive(Debug)]
-pub(crate) struct KnownRoster {
+pub(crate) struct CachedRoster {
     pub(crate) roster: Roster,
-    /// What stands between the two of a direct conversation.
+    /// The blocks and erased accounts of a direct conversation.
     pub(crate) direct_policy: DirectPolicy,
-    /// When that was read.
-    cleared_at: Timestamp,
-    /// Everybody who is in: whom a message goes to.
-    pub(crate) everyone: Arc<[UserId]>,
+    /// Time at which `direct_policy` was read.
+    policy_read_at: Timestamp,
+    /// The current members, who receive its messages.
+    pub(crate) member_ids: Arc<[UserId]>,
+    /// Index of each member in the roster's list.
     places: HashMap<UserId, usize>,
-    /// The conversation has at least this many messages.
+    /// Highest `seq` known to exist in the conversation, raised by commits. A reply to a message up to it needs no
+    /// read.
     reached: AtomicU64,
+    /// Time at which the roster was read.
     read_at: Timestamp,
+    /// Moment at which the reading began.
     since: Moment,
-    /// Somebody is reading it again.
+    /// True while a caller reads the roster again, so that only one does.
     renewing: AtomicBool,
 }
 
-/// How many rosters are remembered, twice over.
-const CAPACITY: usize = 8_192;
+/// Capacity of each generation of the roster cache; it holds at most twice as many.
+const CACHED_ROSTERS: usize = 8_192;
 
-/// How long a roster is believed where no fence guards what is decided from it.
+/// Time for which a roster is used where no fence protects the decision: bounds how long a change by another server
+/// goes unnoticed, at one query per active conversation in that time.
 const ROSTER_TTL: Duration = Duration::from_secs(5);
 
 impl Rosters {
@@ -77,24 +87,24 @@ impl Rosters {
             direct_policies: DirectPolicies::new(stores),
             clock,
             shared: stores.shared,
-            known: Mutex::new(CachedRosters {
-                rosters: Cache::new(CAPACITY),
+            known: Mutex::new(RosterCache {
+                rosters: Cache::new(CACHED_ROSTERS),
                 moment: Moment::default(),
                 forgot: Moment::default(),
             }),
         }
     }
 
-    /// Returns the present moment: rosters that begin to be read from here on are [newer](KnownRoster::is_newer).
+    /// Returns the current moment. Rosters whose reading begins from now on are [newer](CachedRoster::is_newer).
     pub(crate) fn now(&self) -> Moment {
         self.lock().moment
     }
 
-    /// Returns the rosters of those of the conversations that exist, reading those not remembered in one go.
+    /// Returns the rosters of those of the conversations that exist. All that are not cached are read in one query.
     pub(crate) async fn load(
         &self,
         ids: impl Iterator<Item = ConversationId>,
-    ) -> Result<HashMap<ConversationId, Arc<KnownRoster>>, RepositoryError> {
+    ) -> Result<HashMap<ConversationId, Arc<CachedRoster>>, RepositoryError> {
         let mut found = HashMap::new();
         let (mut missing, mut stale) = (Vec::new(), HashMap::new());
         {
@@ -109,7 +119,7 @@ impl Rosters {
             }
         }
         if !stale.is_empty() {
-            found.extend(self.clear(stale).await?);
+            found.extend(self.refresh_policies(stale).await?);
         }
         if !missing.is_empty() {
             missing.sort_unstable();
@@ -119,39 +129,39 @@ impl Rosters {
         Ok(found)
     }
 
-    /// Returns a roster if it is remembered, however old it is; without asking the store.
-    pub(crate) fn known(&self, id: ConversationId) -> Option<Arc<KnownRoster>> {
+    /// Returns a roster if it is cached, however old, without asking the store.
+    pub(crate) fn known(&self, id: ConversationId) -> Option<Arc<CachedRoster>> {
         self.lock().rosters.lookup(&id)
     }
 
-    /// Tells whether another server may have put something between the two of a direct conversation since it was read.
-    fn is_stale(&self, known: &KnownRoster, now: Timestamp) -> bool {
-        self.shared && known.roster.conversation.pair.is_some() && now.since(known.cleared_at) >= ROSTER_TTL
+    /// Returns true if another server may have changed the policy of a direct conversation since it was read.
+    fn is_stale(&self, known: &CachedRoster, now: Timestamp) -> bool {
+        self.shared && known.roster.conversation.pair.is_some() && now.since(known.policy_read_at) >= ROSTER_TTL
     }
 
-    /// Reads anew what stands between the two of these conversations, and nothing else of their rosters.
-    async fn clear(
+    /// Reads only the policies of these conversations again, and not their rosters.
+    async fn refresh_policies(
         &self,
-        stale: HashMap<ConversationId, Arc<KnownRoster>>,
-    ) -> Result<Vec<(ConversationId, Arc<KnownRoster>)>, RepositoryError> {
+        stale: HashMap<ConversationId, Arc<CachedRoster>>,
+    ) -> Result<Vec<(ConversationId, Arc<CachedRoster>)>, RepositoryError> {
         let read_at = self.clock.now();
         let since = self.lock().tick();
         let conversations = stale.values().map(|known| &known.roster.conversation);
         let mut direct_policies = self.direct_policies.between(conversations).await?;
-        let cleared: Vec<_> = stale
+        let refreshed: Vec<_> = stale
             .into_iter()
             .map(|(id, known)| {
                 let direct_policy = direct_policies.remove(&id).unwrap_or_default();
-                (id, Arc::new(known.behind(direct_policy, read_at)))
+                (id, Arc::new(known.with_policy(direct_policy, read_at)))
             })
             .collect();
-        self.remember(since, &cleared);
-        Ok(cleared)
+        self.remember(since, &refreshed);
+        Ok(refreshed)
     }
 
-    /// Returns the roster of one conversation, read within the last few seconds. When it is time to read it again, one
-    /// caller does so, and the others take what is there.
-    pub(crate) async fn recent(&self, id: ConversationId) -> Result<Option<Arc<KnownRoster>>, RepositoryError> {
+    /// Returns the roster of one conversation, read within the last few seconds. When it is due to be read again, one
+    /// caller reads it, and meanwhile the others use the cached one: a popular group causes one query, not many.
+    pub(crate) async fn recent(&self, id: ConversationId) -> Result<Option<Arc<CachedRoster>>, RepositoryError> {
         let known = self.lock().rosters.lookup(&id);
         let Some(roster) = known else {
             return self.reload(id).await;
@@ -165,26 +175,26 @@ impl Rosters {
         Ok(Some(roster))
     }
 
-    /// Reads the roster of one conversation anew.
-    pub(crate) async fn reload(&self, id: ConversationId) -> Result<Option<Arc<KnownRoster>>, RepositoryError> {
+    /// Reads the roster of one conversation from the store.
+    pub(crate) async fn reload(&self, id: ConversationId) -> Result<Option<Arc<CachedRoster>>, RepositoryError> {
         Ok(self.read(&[id]).await?.pop().map(|(_, roster)| roster))
     }
 
-    /// Forgets a roster that may be outdated.
+    /// Removes a roster that may be outdated from the cache.
     pub(crate) fn forget(&self, id: ConversationId) {
         let mut known = self.lock();
         known.forgot = known.tick();
         known.rosters.forget(&id);
     }
 
-    /// Forgets all, after a fault of which it is not known what it left undone.
+    /// Removes all rosters from the cache, after a panic that may have left any of them outdated.
     pub(crate) fn forget_all(&self) {
         let mut known = self.lock();
         known.forgot = known.tick();
-        known.rosters = Cache::new(CAPACITY);
+        known.rosters = Cache::new(CACHED_ROSTERS);
     }
 
-    async fn read(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Arc<KnownRoster>)>, RepositoryError> {
+    async fn read(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Arc<CachedRoster>)>, RepositoryError> {
         let read_at = self.clock.now();
         let since = self.lock().tick();
         let rosters = self.store.rosters(ids).await?;
@@ -195,41 +205,42 @@ impl Rosters {
             .map(|roster| {
                 let id = roster.conversation.id;
                 let direct_policy = direct_policies.remove(&id).unwrap_or_default();
-                (id, Arc::new(KnownRoster::new(roster, direct_policy, read_at, since)))
+                (id, Arc::new(CachedRoster::new(roster, direct_policy, read_at, since)))
             })
             .collect();
         self.remember(since, &read);
         Ok(read)
     }
 
-    /// Keeps what was read since then, unless something was forgotten in the meantime.
-    fn remember(&self, since: Moment, read: &[(ConversationId, Arc<KnownRoster>)]) {
+    /// Caches rosters whose reading began at `since`, unless anything was removed from the cache in the meantime.
+    fn remember(&self, since: Moment, read: &[(ConversationId, Arc<CachedRoster>)]) {
         let mut known = self.lock();
         if known.forgot > since {
             return;
         }
         for (id, roster) in read {
+            // A slow reading must not replace the result of one that began later.
             if known.rosters.lookup(id).is_none_or(|other| !other.is_newer(since)) {
                 known.rosters.insert(*id, Arc::clone(roster));
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, CachedRosters> {
+    fn lock(&self) -> MutexGuard<'_, RosterCache> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl CachedRosters {
+impl RosterCache {
     fn tick(&mut self) -> Moment {
         self.moment.0 += 1;
         self.moment
     }
 }
 
-impl KnownRoster {
+impl CachedRoster {
     pub(crate) fn new(roster: Roster, direct_policy: DirectPolicy, read_at: Timestamp, since: Moment) -> Self {
-        let everyone = roster.members.iter().map(|member| member.user_id).collect();
+        let member_ids = roster.members.iter().map(|member| member.user_id).collect();
         let places = roster
             .members
             .iter()
@@ -240,8 +251,8 @@ impl KnownRoster {
         Self {
             roster,
             direct_policy,
-            cleared_at: read_at,
-            everyone,
+            policy_read_at: read_at,
+            member_ids,
             places,
             reached,
             read_at,
@@ -250,42 +261,42 @@ impl KnownRoster {
         }
     }
 
-    /// Returns the same roster with what was found to stand between its two.
-    fn behind(&self, direct_policy: DirectPolicy, cleared_at: Timestamp) -> Self {
+    /// Returns the same roster with a policy that was read again.
+    fn with_policy(&self, direct_policy: DirectPolicy, policy_read_at: Timestamp) -> Self {
         Self {
-            cleared_at,
+            policy_read_at,
             reached: AtomicU64::new(self.reached.load(Ordering::Relaxed)),
             ..Self::new(self.roster.clone(), direct_policy, self.read_at, self.since)
         }
     }
 
-    /// Tells whether it began to be read after that moment.
+    /// Returns true if its reading began after `moment`.
     pub(crate) fn is_newer(&self, moment: Moment) -> bool {
         self.since > moment
     }
 
-    /// Returns the member, if they are in.
+    /// Returns a current member.
     pub(crate) fn member(&self, user_id: UserId) -> Option<&Member> {
         self.places.get(&user_id).map(|place| &self.roster.members[*place])
     }
 
-    /// Tells whether the message at `seq` is known to exist.
+    /// Returns true if the message at `seq` is known to exist.
     pub(crate) fn has_reached(&self, seq: Seq) -> bool {
         seq.0 <= self.reached.load(Ordering::Relaxed)
     }
 
-    /// Notes that the message at `seq` exists.
+    /// Records that the message at `seq` exists.
     pub(crate) fn reach(&self, seq: Seq) {
         self.reached.fetch_max(seq.0, Ordering::Relaxed);
     }
 }
 
-/// The task of reading a roster again, given up when it is dropped.
-struct Renewal<'a>(&'a KnownRoster);
+/// The duty of reading a roster again. Dropping it releases the duty, also after an error or when the caller goes away.
+struct Renewal<'a>(&'a CachedRoster);
 
 impl<'a> Renewal<'a> {
-    /// Takes the task on; `None` if somebody else has it.
-    fn of(roster: &'a KnownRoster) -> Option<Self> {
+    /// Takes the duty; `None` if another caller has it.
+    fn of(roster: &'a CachedRoster) -> Option<Self> {
         (!roster.renewing.swap(true, Ordering::Relaxed)).then_some(Self(roster))
     }
 }

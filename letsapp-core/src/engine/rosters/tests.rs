@@ -6,7 +6,7 @@ use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, direct, group};
 use crate::engine::rosters::*;
 use crate::ports::{ManualClock, MockContactRepository, MockConversationRepository};
 
-/// Rosters over a store whose `n`th reading (from 1) is what `read` makes of it.
+/// A cache over a store whose `n`th reading, counted from 1, returns `read(n)`.
 fn rosters(read: impl Fn(u64) -> Roster + Send + Sync + 'static) -> (Arc<Rosters>, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(NOW));
     let mut store = MockConversationRepository::new();
@@ -21,12 +21,12 @@ fn rosters(read: impl Fn(u64) -> Roster + Send + Sync + 'static) -> (Arc<Rosters
     (Arc::new(Rosters::new(&stores, clock.clone())), clock)
 }
 
-async fn loaded(rosters: &Rosters) -> Arc<KnownRoster> {
+async fn loaded(rosters: &Rosters) -> Arc<CachedRoster> {
     rosters.load([CHAT].into_iter()).await.unwrap().remove(&CHAT).unwrap()
 }
 
 #[tokio::test]
-async fn a_roster_is_read_once_until_it_is_forgotten() {
+async fn a_roster_is_read_once_until_it_is_removed() {
     let (rosters, _) = rosters(|n| group(&[ANA, BEN], n));
     assert_eq!(loaded(&rosters).await.roster.fence, Seq(1));
     let moment = rosters.now();
@@ -42,7 +42,7 @@ async fn a_roster_is_read_once_until_it_is_forgotten() {
 }
 
 #[tokio::test]
-async fn what_was_being_read_when_it_was_forgotten_is_not_remembered() {
+async fn a_roster_removed_while_it_is_read_is_not_cached() {
     let during = Arc::new(OnceLock::<Arc<Rosters>>::new());
     let (rosters, _) = rosters({
         let during = during.clone();
@@ -64,12 +64,12 @@ async fn what_was_being_read_when_it_was_forgotten_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn an_older_reading_does_not_replace_a_newer_one() {
+async fn an_older_reading_does_not_replace_a_later_one() {
     let (rosters, _) = rosters(|n| group(&[ANA], n));
     let slow = rosters.lock().tick();
     let quick = rosters.lock().tick();
     let at = |fence, moment| {
-        Arc::new(KnownRoster::new(
+        Arc::new(CachedRoster::new(
             group(&[ANA], fence),
             DirectPolicy::default(),
             NOW,
@@ -98,18 +98,18 @@ async fn a_recent_roster_is_at_most_five_seconds_old() {
 
 #[test]
 fn a_roster_knows_its_members_and_how_far_the_conversation_has_come() {
-    let known = KnownRoster::new(group(&[ANA, BEN], 7), DirectPolicy::default(), NOW, Moment::default());
+    let known = CachedRoster::new(group(&[ANA, BEN], 7), DirectPolicy::default(), NOW, Moment::default());
     assert_eq!(known.member(BEN).unwrap().user_id, BEN);
     assert!(known.member(UserId::from_bytes([9; 16])).is_none());
-    assert_eq!(&known.everyone[..], [ANA, BEN]);
+    assert_eq!(&known.member_ids[..], [ANA, BEN]);
     assert!(known.has_reached(Seq(7)) && !known.has_reached(Seq(8)));
     known.reach(Seq(9));
     known.reach(Seq(8));
     assert!(known.has_reached(Seq(9)) && !known.has_reached(Seq(10)));
 }
 
-/// Rosters over a store with one direct conversation, in which Ben blocks Ana from the `n`th reading of blocks on; with
-/// how often rosters and blocks were read.
+/// A cache over a store with one direct conversation, in which Ben blocks Ana from the `n`th reading of blocks on, with
+/// the numbers of readings of rosters and of blocks.
 fn guarded(shared: bool, from: u64) -> (Arc<Rosters>, Arc<ManualClock>, Arc<[AtomicU64; 2]>) {
     let clock = Arc::new(ManualClock::at(NOW));
     let readings = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
@@ -148,7 +148,7 @@ fn counts(readings: &[AtomicU64; 2]) -> [u64; 2] {
 }
 
 #[tokio::test]
-async fn what_another_server_puts_between_two_is_noticed_within_five_seconds() {
+async fn a_block_on_another_server_is_noticed_within_five_seconds() {
     let (rosters, clock, readings) = guarded(true, 2);
     assert!(loaded(&rosters).await.direct_policy.check(ANA).is_ok());
     clock.advance(ROSTER_TTL - Duration::from_millis(1));
@@ -167,7 +167,7 @@ async fn what_another_server_puts_between_two_is_noticed_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_alone_reads_what_stands_between_two_once_until_it_is_forgotten() {
+async fn a_single_server_reads_a_direct_policy_once_until_it_is_removed() {
     let (rosters, clock, readings) = guarded(false, 2);
     assert!(loaded(&rosters).await.direct_policy.check(ANA).is_ok());
     clock.advance(Duration::from_secs(3_600));

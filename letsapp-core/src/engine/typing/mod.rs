@@ -1,4 +1,4 @@
-//! Those who type, and telling others so.
+//! The typing tracker: who types in which conversation, and notifying the other members.
 
 #[cfg(test)]
 mod tests;
@@ -11,25 +11,27 @@ use crate::domain::id::{ConversationId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::typing::{Input, Output, State, Typing};
 use crate::engine::driver::{Deadlines, DriverWaker, Timed};
-use crate::engine::rosters::{KnownRoster, Rosters};
+use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::ports::{Envelope, Runtime};
 use crate::protocol::Event;
 
-/// Knows who types where.
+/// The users who type at the moment, and the time at which each one's display ends.
 pub(crate) struct TypingTracker {
     rosters: Arc<Rosters>,
     runtime: Runtime,
+    /// Time after the last input at which a user stops being shown as typing.
     timeout: Duration,
     waker: DriverWaker,
-    now: Mutex<Now>,
+    state: Mutex<TrackerState>,
 }
 
-type Whose = (ConversationId, UserId);
+type MemberKey = (ConversationId, UserId);
 
+/// The state of the tracker, behind one lock.
 #[derive(Default)]
-struct Now {
-    tracker: HashMap<Whose, State>,
-    deadlines: Deadlines<Whose>,
+struct TrackerState {
+    machines: HashMap<MemberKey, State>,
+    deadlines: Deadlines<MemberKey>,
 }
 
 impl TypingTracker {
@@ -39,12 +41,12 @@ impl TypingTracker {
             runtime,
             timeout,
             waker,
-            now: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
-    /// Takes note that a member types, or stopped, and tells the others what is news to them.
-    pub(crate) fn on_input(&self, known: &KnownRoster, user_id: UserId, typing: Typing) {
+    /// Handles a member's input, started or stopped, and notifies the other members of changes.
+    pub(crate) fn on_input(&self, known: &CachedRoster, user_id: UserId, typing: Typing) {
         let now = self.runtime.clock.now();
         let input = match typing {
             Typing::Started => Input::Typed {
@@ -61,50 +63,57 @@ impl TypingTracker {
         );
     }
 
-    /// Takes note that what somebody typed was sent. Nobody is told: the message says so itself.
+    /// Handles a sent message, which ends typing without an event: the message itself says it.
     pub(crate) fn sent(&self, conversation_id: ConversationId, user_id: UserId) {
-        let mut present = self.lock();
-        let whose = (conversation_id, user_id);
-        if present.tracker.contains_key(&whose) {
-            self.feed(&mut present, whose, Input::Sent, self.runtime.clock.now(), None);
+        let mut tracker = self.lock();
+        let key = (conversation_id, user_id);
+        if tracker.machines.contains_key(&key) {
+            self.feed(&mut tracker, key, Input::Sent, self.runtime.clock.now(), None);
         }
     }
 
-    /// Feeds a machine, and tells the others what it says. Who they are is read from what is known, where nobody has
-    /// just looked; who is not known is not told, and lets it end by itself.
-    fn feed(&self, present: &mut Now, whose: Whose, input: Input, now: Timestamp, known: Option<&KnownRoster>) {
-        let before = present.tracker.get(&whose).copied().unwrap_or_default();
+    /// Steps the machine of a member and publishes its outputs. Without a roster from the caller, the cached one is
+    /// used; if there is none, nothing is published, and the clients let the display end by themselves.
+    fn feed(
+        &self,
+        tracker: &mut TrackerState,
+        key: MemberKey,
+        input: Input,
+        now: Timestamp,
+        known: Option<&CachedRoster>,
+    ) {
+        let before = tracker.machines.get(&key).copied().unwrap_or_default();
         let Ok((state, outputs)) = before.step(input, now) else {
-            tracing::error!(?before, ?input, "typing was told what can't be");
+            tracing::error!(?before, ?input, "the typing machine refused an input; it is ignored");
             return;
         };
         match state {
-            State::Idle => drop(present.tracker.remove(&whose)),
-            state => drop(present.tracker.insert(whose, state)),
+            State::Idle => drop(tracker.machines.remove(&key)),
+            state => drop(tracker.machines.insert(key, state)),
         }
-        if present.deadlines.moved(whose, before.deadline(), state.deadline()) {
+        if tracker.deadlines.moved(key, before.deadline(), state.deadline()) {
             self.waker.wake();
         }
         for output in outputs {
             match known {
-                Some(known) => self.tell(known, whose, output),
+                Some(known) => self.tell(known, key, output),
                 None => {
-                    if let Some(known) = self.rosters.known(whose.0) {
-                        self.tell(&known, whose, output);
+                    if let Some(known) = self.rosters.known(key.0) {
+                        self.tell(&known, key, output);
                     }
                 }
             }
         }
     }
 
-    fn tell(&self, known: &KnownRoster, (conversation_id, user_id): Whose, output: Output) {
+    fn tell(&self, known: &CachedRoster, (conversation_id, user_id): MemberKey, output: Output) {
         let typing = output == Output::Show;
         let is_out = known.member(user_id).is_none();
-        // A block hides it, and tells nobody that it does; who has left types no more.
+        // A block hides typing without revealing itself. A user who left the conversation is not shown as typing.
         if known.direct_policy.check(user_id).is_err() || (typing && is_out) {
             return;
         }
-        let others = known.everyone.iter().copied().filter(|id| *id != user_id);
+        let others = known.member_ids.iter().copied().filter(|id| *id != user_id);
         let event = Event::Typing {
             conversation_id,
             user_id,
@@ -115,17 +124,17 @@ impl TypingTracker {
             .publish(Envelope::to_users(others.collect::<Vec<_>>(), None, event));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, TrackerState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Timed for TypingTracker {
     fn elapse(&self, now: Timestamp) -> Option<Timestamp> {
-        let mut present = self.lock();
-        while let Some(whose) = present.deadlines.due(now) {
-            self.feed(&mut present, whose, Input::Elapsed, now, None);
+        let mut tracker = self.lock();
+        while let Some(key) = tracker.deadlines.due(now) {
+            self.feed(&mut tracker, key, Input::Elapsed, now, None);
         }
-        present.deadlines.earliest()
+        tracker.deadlines.earliest()
     }
 }

@@ -1,4 +1,4 @@
-//! Who is told that somebody types, in virtual time.
+//! Tests of typing events, in virtual time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,17 +36,17 @@ struct Chat {
 }
 
 impl Chat {
-    /// A conversation with this roster; of another, there is nothing.
+    /// A store with one conversation of this roster and nothing else.
     fn with(roster: Roster) -> Self {
         Self::behind(Vec::new(), roster)
     }
 
-    /// The same, where these blocks stand.
+    /// The same store with these blocks.
     fn behind(blocks: Vec<ContactEdge>, roster: Roster) -> Self {
         let mut conversations = MockConversationRepository::new();
         conversations.expect_members().returning({
             let mut members = roster.members.clone();
-            // Cem was in once, where he is not now.
+            // Cem is a former member.
             let mut cem = members[0].clone();
             cem.user_id = CEM;
             cem.windows = vec![Window {
@@ -91,7 +91,8 @@ impl Chat {
         self.service.set(&principal, CHAT, typing).await
     }
 
-    /// Lets time pass, a little at a time, and returns what was told when: milliseconds from then, to whom, and whether.
+    /// Lets time pass in small steps and returns the published events: milliseconds since the start, receivers, and
+    /// whether the user is shown.
     async fn pass(&self, time: Duration) -> Vec<(u128, Vec<UserId>, bool)> {
         const STEP: Duration = Duration::from_millis(100);
         let start = self.clock.now();
@@ -128,7 +129,7 @@ impl Drop for Chat {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_types_every_key_is_told_of_once_in_three_seconds_until_they_stop() {
+async fn continuous_typing_makes_one_event_in_three_seconds_until_it_stops() {
     let chat = Chat::with(group(&[ANA, BEN, CEM], 1));
     let mut told = Vec::new();
     for tenth in 0..80 {
@@ -149,7 +150,7 @@ async fn who_types_every_key_is_told_of_once_in_three_seconds_until_they_stop() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_by_itself_when_nothing_more_is_heard() {
+async fn typing_ends_by_itself_without_further_input() {
     let chat = Chat::with(direct());
     chat.says(ANA, Typing::Started).await.unwrap();
     let told = chat.pass(TIMEOUT * 2).await;
@@ -159,7 +160,7 @@ async fn it_ends_by_itself_when_nothing_more_is_heard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_sent_ends_it_without_a_word() {
+async fn a_sent_message_ends_typing_without_an_event() {
     let chat = Chat::with(direct());
     chat.says(ANA, Typing::Started).await.unwrap();
     chat.tracker.sent(CHAT, ANA);
@@ -173,7 +174,7 @@ async fn what_is_sent_ends_it_without_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_stops_and_types_again_is_shown_when_it_is_not_too_soon() {
+async fn typing_again_after_a_stop_is_shown_when_it_is_not_too_soon() {
     let chat = Chat::with(direct());
     for typing in [Typing::Started, Typing::Stopped, Typing::Started] {
         chat.says(ANA, typing).await.unwrap();
@@ -184,7 +185,7 @@ async fn who_stops_and_types_again_is_shown_when_it_is_not_too_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_members_type() {
+async fn only_members_are_shown_as_typing() {
     let chat = Chat::with(direct());
     let former = chat.says(CEM, Typing::Started).await;
     assert!(matches!(
@@ -197,17 +198,17 @@ async fn only_members_type() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_told_later_goes_to_those_who_are_known_then() {
+async fn a_later_event_goes_to_the_members_cached_at_that_time() {
     let chat = Chat::with(direct());
     chat.says(ANA, Typing::Started).await.unwrap();
     assert_eq!(chat.pass(Duration::from_secs(1)).await.len(), 1);
-    // A block was put up: what stands between them is read anew by whoever asks next, and nobody has.
+    // The block removed the cached roster. Only the next request reads it again, and there was none.
     chat.rosters.forget(CHAT);
     assert_eq!(chat.pass(TIMEOUT).await, []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_a_block_stands_between_it_reaches_nobody_and_is_no_failure() {
+async fn behind_a_block_typing_reaches_nobody_and_is_no_error() {
     for block in [ContactEdge::new(ANA, BEN), ContactEdge::new(BEN, ANA)] {
         let chat = Chat::behind(vec![block], direct());
         chat.says(ANA, Typing::Started).await.unwrap();

@@ -1,4 +1,4 @@
-//! Decisions, and the steps that several kinds of them share.
+//! Decisions, and the steps shared by several kinds of them.
 
 use std::sync::Arc;
 
@@ -6,22 +6,22 @@ use crate::domain::id::{MessageId, Rev, Seq, UserId};
 use crate::domain::message::{Content, Fingerprint, Message, SystemEvent};
 use crate::engine::commit::command::QueuedSubmission;
 use crate::engine::error::ConversationError;
-use crate::engine::rosters::KnownRoster;
+use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
 
-/// What a submission comes to.
+/// The decision on a submission.
 pub(crate) enum Decision {
-    /// This is to be committed.
+    /// Commit this change.
     Commit(Change),
-    /// It is so already; this is the message.
+    /// Nothing has to be changed; this is the message.
     Unchanged(Arc<Message>),
-    /// It is so already.
+    /// Nothing has to be changed, and there is no message to return.
     Nothing,
 }
 
-/// Checks that all who are named are members; who was named before may have left since.
+/// Checks that all mentioned users are members. Users mentioned `before` the edit may have left since.
 pub(super) fn check_mentions(
-    known: &KnownRoster,
+    known: &CachedRoster,
     mentions: &[UserId],
     before: &[UserId],
 ) -> Result<(), ConversationError> {
@@ -38,7 +38,8 @@ pub(super) fn check_mentions(
     }
 }
 
-/// Makes the system message that tells of one step of an operation.
+/// Makes the system message of one step of an operation. Its id is derived from both, so that a repeated operation is
+/// recognised by the store.
 pub(super) fn system(submission: &QueuedSubmission, step: &[u8], event: SystemEvent) -> Arc<Message> {
     let conversation_id = submission.conversation_id;
     let operation = [submission.operation.as_slice(), step].concat();

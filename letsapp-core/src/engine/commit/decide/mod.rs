@@ -1,4 +1,4 @@
-//! What a submission comes to, decided from the roster and the message that it is about. Pure: no store, no clock.
+//! Deciding a submission from the roster and the message that it is about. Pure: no store, no clock.
 
 mod decision;
 mod revise;
@@ -20,13 +20,13 @@ use crate::engine::commit::decide::decision::{check_mentions, system};
 use crate::engine::commit::decide::revise::revise;
 use crate::engine::commit::decide::update_group::update_group;
 use crate::engine::error::ConversationError;
-use crate::engine::rosters::KnownRoster;
+use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
 
-/// Decides a submission. `target` is the message that [`Command::target`] names, in its present state, if there is one.
+/// Decides a submission. `target` is the message that [`Command::target`] names, in its current state, if it exists.
 pub(super) fn decide(
     submission: &QueuedSubmission,
-    known: Option<&KnownRoster>,
+    known: Option<&CachedRoster>,
     target: Option<&Message>,
     edit_window: Duration,
 ) -> Result<Decision, Refusal> {
@@ -65,14 +65,14 @@ pub(super) fn decide(
 }
 
 fn check_reply(
-    known: &KnownRoster,
+    known: &CachedRoster,
     actor: &Member,
     reply_to: Option<Seq>,
     target: Option<&Message>,
 ) -> Result<(), ConversationError> {
     match reply_to {
         Some(seq) if !actor.sees(seq) || !(known.has_reached(seq) || target.is_some()) => Err(
-            ConversationError::invalid("reply_to", "not_found", "there is no such message to answer"),
+            ConversationError::invalid("reply_to", "not_found", "there is no such message to reply to"),
         ),
         _ => Ok(()),
     }

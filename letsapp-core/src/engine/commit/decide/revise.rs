@@ -1,4 +1,4 @@
-//! What becomes of a message that is to be edited, deleted or reacted to.
+//! Deciding edits, deletions and reactions: the new state of an existing message.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::domain::timestamp::Timestamp;
 use crate::engine::commit::command::{Command, QueuedSubmission};
 use crate::engine::commit::decide::decision::check_mentions;
 use crate::engine::error::{ConversationError, Forbidden};
-use crate::engine::rosters::KnownRoster;
+use crate::engine::rosters::CachedRoster;
 use crate::ports::TermsChange;
 
-/// How many different reactions a message can have.
+/// Maximum number of different reactions to one message, which bounds the size of a message however many members react.
 const MAX_REACTIONS: usize = 32;
 
-/// Works out a message's new state, and what becomes of its index terms; `None` if nothing changes.
+/// Computes the new state of a message and the effect on its index terms; `None` if nothing changes.
 pub(super) fn revise(
     submission: &QueuedSubmission,
-    known: &KnownRoster,
+    known: &CachedRoster,
     actor: &Member,
     message: &Message,
     edit_window: Duration,
@@ -41,7 +41,7 @@ pub(super) fn revise(
                 return Err(ConversationError::invalid(
                     "body",
                     "too_short",
-                    "a message needs words or an attachment",
+                    "a message needs text or an attachment",
                 ));
             }
             let edited = Message {
@@ -100,7 +100,7 @@ fn check_delete(message: &Message, actor: &Member, kind: Kind) -> Result<(), Con
     }
 }
 
-/// Puts a reaction on a message, in place of the one before.
+/// Sets a user's reaction to a message, replacing the previous one.
 fn react(
     message: &Message,
     user_id: UserId,

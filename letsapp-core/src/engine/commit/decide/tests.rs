@@ -1,4 +1,4 @@
-//! Every command in every situation.
+//! Tests of every command in every situation.
 
 use tokio::sync::oneshot;
 
@@ -20,23 +20,23 @@ use crate::ports::TermsChange;
 const OWNER: UserId = UserId::from_bytes([1; 16]);
 const ADMIN: UserId = UserId::from_bytes([2; 16]);
 const MEMBER: UserId = UserId::from_bytes([3; 16]);
-/// A member who came when there were ten messages.
+/// A member who joined after ten messages.
 const LATECOMER: UserId = UserId::from_bytes([4; 16]);
 const STRANGER: UserId = UserId::from_bytes([9; 16]);
 
 const WINDOW: Duration = Duration::from_secs(900);
 
-fn known(conversation: Conversation, members: Vec<Member>) -> KnownRoster {
+fn known(conversation: Conversation, members: Vec<Member>) -> CachedRoster {
     let fence = Seq(10);
     let roster = Roster {
         conversation,
         members,
         fence,
     };
-    KnownRoster::new(roster, DirectPolicy::default(), NOW, Moment::default())
+    CachedRoster::new(roster, DirectPolicy::default(), NOW, Moment::default())
 }
 
-fn group() -> KnownRoster {
+fn group() -> CachedRoster {
     let members = vec![
         member(OWNER, Role::Owner, 1),
         member(ADMIN, Role::Admin, 1),
@@ -46,7 +46,7 @@ fn group() -> KnownRoster {
     known(conversation(Kind::Group), members)
 }
 
-fn direct() -> KnownRoster {
+fn direct() -> CachedRoster {
     let members = vec![member(OWNER, Role::Member, 1), member(MEMBER, Role::Member, 1)];
     let conversation = Conversation {
         pair: Some((OWNER, MEMBER)),
@@ -68,7 +68,7 @@ fn submission(actor: UserId, command: Command) -> QueuedSubmission {
     }
 }
 
-/// A message that may just still be edited.
+/// A message sent so long ago that it can only just be edited.
 fn message(sender_id: UserId, seq: u64) -> Message {
     Message {
         sent_at: NOW.minus(WINDOW),
@@ -79,13 +79,13 @@ fn message(sender_id: UserId, seq: u64) -> Message {
 fn try_decide(
     actor: UserId,
     command: Command,
-    known: Option<&KnownRoster>,
+    known: Option<&CachedRoster>,
     target: Option<&Message>,
 ) -> Result<Decision, Refusal> {
     decide(&submission(actor, command), known, target, WINDOW)
 }
 
-/// What a decision comes to, in a word.
+/// Returns a decision in one word.
 fn word(decision: &Result<Decision, Refusal>) -> String {
     match decision {
         Ok(Decision::Commit(_)) => "commit".to_owned(),
@@ -150,7 +150,7 @@ fn revise_command(name: &str) -> Command {
 }
 
 #[test]
-fn what_may_be_done_with_a_message() {
+fn which_revisions_of_a_message_are_allowed() {
     let group = group();
     let of = |sender_id| Message {
         reactions: [MEMBER, ADMIN]
@@ -203,7 +203,8 @@ fn what_may_be_done_with_a_message() {
             let decision = try_decide(actor, revise_command(name), Some(&group), Some(&target));
             assert_eq!(word(&decision), expected, "{name}, situation {place}");
         }
-        // What one may not see does not exist; not even for the sender of it, as one who left and came back.
+        // A message that the actor may not see does not exist for the actor, not even for its sender who left and
+        // joined again.
         for (actor, target, expected) in [
             (MEMBER, None, missing),
             (LATECOMER, Some(of(OWNER)), missing),
@@ -221,7 +222,7 @@ fn what_may_be_done_with_a_message() {
 }
 
 #[test]
-fn what_may_be_sent() {
+fn which_messages_may_be_sent() {
     let send = |actor, reply_to: Option<u64>, mentions: &[UserId], target: Option<&Message>| {
         let message = Message {
             reply_to: reply_to.map(Seq),
@@ -255,7 +256,7 @@ fn what_may_be_sent() {
 }
 
 #[test]
-fn what_two_may_say_to_each_other_while_something_stands_between_them() {
+fn what_members_of_a_direct_conversation_may_do_behind_a_block_or_an_erasure() {
     let between = |direct_policy: DirectPolicy| {
         let mut known = direct();
         known.direct_policy = direct_policy;
@@ -316,7 +317,7 @@ fn what_two_may_say_to_each_other_while_something_stands_between_them() {
 }
 
 #[test]
-fn who_was_mentioned_may_have_left_when_the_words_are_changed() {
+fn a_mentioned_user_may_have_left_when_the_text_is_edited() {
     let before = Message {
         mentions: vec![STRANGER],
         ..message(MEMBER, 5)
@@ -345,7 +346,7 @@ fn who_was_mentioned_may_have_left_when_the_words_are_changed() {
 }
 
 #[test]
-fn who_may_change_a_group() {
+fn which_roles_may_change_a_group() {
     let title = |text: &str| GroupChange::Title(Title::parse(text).unwrap());
     let assign = |user_id, role| GroupChange::ChangeRole(user_id, role);
     let picture = Some(MediaId::from_bytes([6; 16]));
@@ -383,7 +384,7 @@ fn who_may_change_a_group() {
         (GroupChange::Delete,                              ["role",      "role",                "commit"]),
     ];
     for (change, [by_member, by_admin, by_owner]) in table {
-        let word_of = |actor, known: &KnownRoster| {
+        let word_of = |actor, known: &CachedRoster| {
             word(&try_decide(
                 actor,
                 Command::UpdateGroup(change.clone()),
@@ -404,7 +405,7 @@ fn who_may_change_a_group() {
 }
 
 #[test]
-fn with_a_group_all_of_its_members_go_and_what_was_written_on_it() {
+fn deleting_a_group_removes_its_members_and_its_description() {
     let group = group();
     match try_decide(OWNER, Command::UpdateGroup(GroupChange::Delete), Some(&group), None) {
         Ok(Decision::Commit(Change::UpdateGroup {
@@ -499,11 +500,11 @@ fn a_leaving_owner_hands_over_to_the_admin_who_joined_first() {
 }
 
 #[test]
-fn the_same_wish_decided_again_makes_the_same_messages() {
+fn the_same_submission_decided_again_makes_the_same_messages() {
     let leave = |fence: u64| {
         let mut roster = group().roster;
         roster.fence = Seq(fence);
-        let known = KnownRoster::new(roster, DirectPolicy::default(), NOW, Moment::default());
+        let known = CachedRoster::new(roster, DirectPolicy::default(), NOW, Moment::default());
         match try_decide(
             OWNER,
             Command::UpdateGroup(GroupChange::RemoveMember(OWNER)),
@@ -520,7 +521,7 @@ fn the_same_wish_decided_again_makes_the_same_messages() {
 }
 
 #[test]
-fn a_group_is_made_whoever_is_known() {
+fn a_group_is_created_without_reading_a_roster() {
     let command = Command::Create {
         conversation: Box::new(conversation(Kind::Group)),
         user_ids: vec![OWNER, MEMBER],
@@ -583,7 +584,7 @@ fn a_message_takes_32_different_reactions_and_any_number_of_the_same() {
 }
 
 #[test]
-fn a_tombstone_is_found_by_nothing_and_a_reaction_leaves_the_index_alone() {
+fn a_deletion_clears_the_index_entries_and_a_reaction_keeps_them() {
     let target = message(MEMBER, 5);
     let terms = |command| match try_decide(MEMBER, command, Some(&group()), Some(&target)) {
         Ok(Decision::Commit(Change::Revise { message, terms, .. })) => (terms, IndexTerms::of(&message)),

@@ -1,4 +1,4 @@
-//! What becomes of a group that is to be changed itself.
+//! Deciding changes of a group itself: its description, its members and their roles.
 
 use crate::domain::conversation::{Conversation, Kind, MAX_MEMBERS};
 use crate::domain::id::UserId;
@@ -10,12 +10,12 @@ use crate::domain::text::Title;
 use crate::engine::commit::command::{GroupChange, QueuedSubmission, Refusal};
 use crate::engine::commit::decide::decision::{Decision, system};
 use crate::engine::error::{ConversationError, Forbidden};
-use crate::engine::rosters::KnownRoster;
+use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
 
 pub(super) fn update_group(
     submission: &QueuedSubmission,
-    known: &KnownRoster,
+    known: &CachedRoster,
     actor: &Member,
     change: &GroupChange,
 ) -> Result<Decision, Refusal> {
@@ -98,7 +98,7 @@ pub(super) fn update_group(
             if new.is_empty() {
                 return Ok(Decision::Nothing);
             }
-            if known.everyone.len() + new.len() > MAX_MEMBERS {
+            if known.member_ids.len() + new.len() > MAX_MEMBERS {
                 let detail = format!("a group holds at most {MAX_MEMBERS} members");
                 return Err(ConversationError::invalid("user_ids", "too_many", detail).into());
             }
@@ -136,7 +136,7 @@ pub(super) fn update_group(
                 return Ok(Decision::Nothing);
             }
             if target.role == Role::Owner {
-                let detail = "a group has one owner: hand ownership over to somebody else instead";
+                let detail = "a group has one owner: transfer ownership to another member instead";
                 return Err(ConversationError::invalid("role", "owner_required", detail).into());
             }
             if *role == Role::Owner {
@@ -154,18 +154,18 @@ pub(super) fn update_group(
         }
         GroupChange::Delete => {
             may(Action::Dissolve)?;
-            let everyone = known.everyone.iter().map(|user_id| MemberChange::Left(*user_id));
+            let departures = known.member_ids.iter().map(|user_id| MemberChange::Left(*user_id));
             commit(
                 Some(conversation.deleted(submission.at)),
-                everyone.collect(),
+                departures.collect(),
                 SystemEvent::GroupDeleted,
             )
         }
     }
 }
 
-/// Who gets a leaving owner's group: the admin who joined first, else the member who did.
-fn heir(known: &KnownRoster, leaving: &Member) -> Option<UserId> {
+/// Returns the next owner when the owner leaves: the admin who joined first, or else the member who joined first.
+fn heir(known: &CachedRoster, leaving: &Member) -> Option<UserId> {
     if leaving.role != Role::Owner {
         return None;
     }
@@ -179,9 +179,9 @@ fn heir(known: &KnownRoster, leaving: &Member) -> Option<UserId> {
     heir.map(|member| member.user_id)
 }
 
-/// One leaves; if it is the owner, somebody else owns the group from then on, in one step: never does it have none, and
-/// two who leave at once can't hand it to each other.
-fn leave(submission: &QueuedSubmission, known: &KnownRoster, leaving: &Member) -> Change {
+/// Makes the change by which a member leaves. If it is the owner, another member becomes the owner in the same step:
+/// the group is never without an owner, and two members who leave at the same time can't hand it to each other.
+fn leave(submission: &QueuedSubmission, known: &CachedRoster, leaving: &Member) -> Change {
     let user_id = leaving.user_id;
     let heir = heir(known, leaving);
     let mut members = vec![MemberChange::Left(user_id)];

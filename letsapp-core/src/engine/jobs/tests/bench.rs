@@ -1,4 +1,4 @@
-//! A store that fails when it is told to, and somebody to erase.
+//! A store that fails on demand, and an erased account to clean up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,18 +29,18 @@ use crate::protocol::requests::CreateConversation;
 pub(super) const CEM: UserId = UserId::from_bytes([3; 16]);
 const SESSION: SessionId = SessionId::from_bytes([8; 16]);
 
-/// Lets so many calls of the store through, and fails those behind them.
+/// Lets a number of calls of the store through and fails all later ones.
 pub(super) struct Gate {
     pub(super) left: AtomicUsize,
     fault: Fault,
 }
 
-/// What a call comes to that fails.
+/// The effect of a call that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Nothing was done.
+    /// The call had no effect.
     Refused,
-    /// It was done, but nobody heard of it.
+    /// The call took effect, but its reply was lost.
     Unheard,
 }
 
@@ -64,7 +64,7 @@ impl Gate {
     }
 }
 
-/// What the store in memory does, it does at once.
+/// Runs a call of the in-memory store, which never waits.
 fn at_once<F: Future>(step: F) -> F::Output {
     step.now_or_never().expect("nothing in memory takes time")
 }
@@ -81,7 +81,7 @@ pub(super) struct Bench {
     pub(super) chat: ConversationId,
 }
 
-/// Ana has an account that is marked as erased, groups, a direct conversation and a session.
+/// Sets up Ana's account, marked as erased, with groups, a direct conversation and a session.
 pub(super) async fn bench(calls: usize, fault: Fault) -> Bench {
     let store = MemoryStore::new();
     let clock = Arc::new(ManualClock::at(NOW));
@@ -182,7 +182,7 @@ fn engine(store: &MemoryStore, gate: &Arc<Gate>, clock: &Arc<ManualClock>) -> (E
     (fixtures::engine(stores, bus.clone(), clock.clone()), bus)
 }
 
-/// Answers a method of a mock by the store behind the gate.
+/// Answers a method of a mock from the store behind the gate.
 macro_rules! behind {
     ($gate:expr, $inner:expr, $mock:ident . $expect:ident, |$($argument:ident),*| { $method:ident }) => {
         behind!($gate, $inner, $mock . $expect, |$($argument),*| $method)

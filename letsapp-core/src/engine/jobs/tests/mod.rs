@@ -1,4 +1,4 @@
-//! Faults and crashes between any two steps.
+//! Tests of failures and crashes between any two steps of a cleanup.
 
 mod bench;
 
@@ -22,7 +22,7 @@ use crate::ports::{Advance, Change, Clock as _, Outcome, Range, Repositories as 
 use crate::protocol::Event;
 
 impl Bench {
-    /// Finishes, later and without faults, what is left over, and checks that Ana is gone, once.
+    /// Runs the cleanup later without failures, and checks that Ana is erased, with each effect exactly once.
     async fn finish(&self, how: &str) {
         self.gate.open();
         self.clock.advance(Duration::from_secs(31));
@@ -63,7 +63,7 @@ impl Bench {
         assert_eq!(roles, [(BEN, Role::Member), (CEM, Role::Owner)], "{how}");
     }
 
-    /// Returns what a group tells of since it was set up.
+    /// Returns the system messages of a group since it was set up.
     async fn told(&self, id: ConversationId) -> Vec<SystemEvent> {
         let windows = [Window::WHOLE];
         let messages = self.store.messages();
@@ -81,7 +81,7 @@ impl Bench {
     }
 }
 
-/// Runs a future until it was polled so often, and drops it then.
+/// Polls a future this many times, then drops it.
 async fn stopped<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = polls;
@@ -100,7 +100,7 @@ async fn stopped<F: Future>(polls: usize, future: F) -> Option<F::Output> {
 }
 
 #[tokio::test]
-async fn whatever_fails_in_between_all_of_it_is_done_in_the_end_and_once() {
+async fn after_a_failure_of_any_call_every_step_is_done_in_the_end_and_once() {
     for fault in [Fault::Refused, Fault::Unheard] {
         let mut calls = 0;
         loop {
@@ -117,7 +117,7 @@ async fn whatever_fails_in_between_all_of_it_is_done_in_the_end_and_once() {
 }
 
 #[tokio::test]
-async fn wherever_it_is_stopped_all_of_it_is_done_in_the_end_and_once() {
+async fn after_a_stop_at_any_point_every_step_is_done_in_the_end_and_once() {
     let mut polls = 0;
     loop {
         let bench = bench(usize::MAX, Fault::Refused).await;
@@ -133,7 +133,7 @@ async fn wherever_it_is_stopped_all_of_it_is_done_in_the_end_and_once() {
 }
 
 #[tokio::test]
-async fn peers_are_shown_what_became_of_the_user_once() {
+async fn peers_are_shown_the_erased_user_once() {
     let bench = bench(usize::MAX, Fault::Refused).await;
     let shown = |bench: &Bench| {
         let told = bench.bus.take().into_iter();
@@ -156,7 +156,7 @@ async fn peers_are_shown_what_became_of_the_user_once() {
 }
 
 #[tokio::test]
-async fn what_was_set_goes_although_a_receipt_was_under_way() {
+async fn preferences_are_cleared_although_a_receipt_was_under_way() {
     let bench = bench(usize::MAX, Fault::Refused).await;
     let late = Advance {
         conversation_id: bench.chat,
@@ -170,10 +170,10 @@ async fn what_was_set_goes_although_a_receipt_was_under_way() {
 }
 
 #[tokio::test]
-async fn a_group_that_the_account_was_just_brought_into_is_left_too() {
+async fn a_group_that_the_account_was_just_added_to_is_left_too() {
     let bench = bench(usize::MAX, Fault::Refused).await;
     erasure::carry_out(&bench.engine, ANA).await.unwrap();
-    // Another server had looked her up before she was erased.
+    // Another server had read the account before it was erased.
     let roster = bench.store.conversations().rosters(&[bench.joined]).await.unwrap();
     let added = SystemEvent::MembersAdded { user_ids: vec![ANA] };
     let late = Change::UpdateGroup {
@@ -201,7 +201,7 @@ async fn a_group_that_the_account_was_just_brought_into_is_left_too() {
 }
 
 #[tokio::test]
-async fn of_a_deleted_group_nothing_is_removed_while_a_server_may_believe_in_it() {
+async fn nothing_of_a_deleted_group_is_removed_while_a_server_may_cache_it() {
     let bench = bench(usize::MAX, Fault::Refused).await;
     let submission = Submission {
         conversation_id: bench.joined,
