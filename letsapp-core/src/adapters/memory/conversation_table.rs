@@ -1,7 +1,7 @@
 //! Table of conversations with their members and messages, shared by the conversation and message repositories.
 //!
-//! One lock guards all of it: a change of a group writes the conversation, its members and a system message, and readers
-//! must see either all of that or nothing.
+//! One lock guards all of it: a change of a group writes the conversation, its members and a system message, and
+//! readers must see either all of that or nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -72,15 +72,15 @@ impl ConversationTable {
         ids.filter_map(move |id| self.by_id.get(id)?.member(user_id))
     }
 
-    /// Returns at most `limit` conversations that were deleted before `before` and are not fully purged, oldest deletion
-    /// first.
+    /// Returns at most `limit` conversations that were deleted before `before` and are not fully purged, oldest
+    /// deletion first.
     pub(super) fn deleted(&self, before: Timestamp, limit: usize) -> Vec<ConversationId> {
         let earlier = self.remains.iter().take_while(|(at, _)| *at < before);
         earlier.map(|(_, id)| *id).take(limit).collect()
     }
 
-    /// Removes at most `limit` members and `limit` messages of a deleted conversation. Returns true once nothing is left to
-    /// remove.
+    /// Removes at most `limit` members and `limit` messages of a deleted conversation. Returns true once nothing is
+    /// left to remove.
     pub(super) fn purge(&mut self, id: ConversationId, limit: usize) -> bool {
         let Some(entry) = self.by_id.get_mut(&id) else {
             return true;

@@ -19,8 +19,8 @@ pub(super) struct MemoryMessages {
     pub(super) table: conversation_table::Shared,
 }
 
-/// Number of commits that run at once: while one publishes its events, another holds the lock. All commits need the same
-/// lock, so more lanes would only wait for it.
+/// Number of commits that run at once: while one publishes its events, another holds the lock. All commits need the
+/// same lock, so more lanes would only wait for it.
 const LANES: usize = 2;
 
 #[async_trait]

@@ -89,10 +89,10 @@ pub struct SqliteOptions {
 
 /// What the writer keeps of the file in memory, unless told otherwise: the upper levels of all indexes, and the whole
 /// of those that are busy.
-const CACHE_KIB: u32 = 32 * 1024;
+const DEFAULT_CACHE_KIB: u32 = 32 * 1024;
 
 /// Up to this size a file is looked through when it is opened: that takes a fraction of a second.
-const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
+const MAX_CHECKED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// What more readers would wait for is the disk and the processor.
 const MAX_READERS: usize = 4;
@@ -102,7 +102,7 @@ impl Default for SqliteOptions {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             readers: NonZero::new(processors.clamp(2, MAX_READERS)).expect("two is not zero"),
-            cache_kib: CACHE_KIB,
+            cache_kib: DEFAULT_CACHE_KIB,
         }
     }
 }
@@ -219,7 +219,7 @@ fn inspect(path: &Path, connection: &Connection) -> Result<(), OpenError> {
         Origin::Ours(found) => found,
         Origin::Foreign => return Err(OpenError::Foreign { path: path.to_owned() }),
     };
-    if fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_BYTES) {
+    if fs::metadata(path).is_ok_and(|file| file.len() <= MAX_CHECKED_BYTES) {
         let finding: String = connection
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
             .map_err(explain)?;
