@@ -197,8 +197,8 @@ async fn send(messages: &Arc<dyn MessageRepository>, message: Message) {
     }
 }
 
-/// Opens the file and returns all messages, and the number of those that are stored twice. Checks that `seq` has no gaps,
-/// that every `rev` is unique, and that the head is the newest `rev`.
+/// Opens the file and returns all messages, and the number of those that are stored twice. Checks that `seq` has no
+/// gaps, that every `rev` is unique, and that the head is the newest `rev`.
 async fn read_all(file: &Path) -> (HashMap<MessageId, Message>, usize) {
     let store = SqliteStore::open(file).unwrap();
     let ids: Vec<_> = (0..CONVERSATIONS).map(|n| conversation(n).id).collect();

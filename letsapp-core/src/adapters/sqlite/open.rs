@@ -172,7 +172,8 @@ fn settle(path: &Path) -> Result<PathBuf, OpenError> {
 
 /// Locks the file `<path>.lock`. The operating system releases the lock when the process ends, even after a crash.
 ///
-/// Separate from the database file, because closing any handle of a file drops the POSIX locks that SQLite holds on it in the same process.
+/// Separate from the database file, because closing any handle of a file drops the POSIX locks that SQLite holds on it
+/// in the same process.
 fn lock(path: &Path) -> Result<File, OpenError> {
     let unwritable = |cause| OpenError::Unwritable {
         path: path.to_owned(),

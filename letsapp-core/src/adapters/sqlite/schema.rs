@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
-/// SQL statements that create the tables and indexes of a new file, in the newest version. Public so that tools can compare
-/// a file with it.
+/// SQL statements that create the tables and indexes of a new file, in the newest version. Public so that tools can
+/// compare a file with it.
 pub const SCHEMA: &str = concat!(
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_contacts.sql"),

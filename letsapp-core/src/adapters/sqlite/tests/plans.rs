@@ -30,7 +30,8 @@ fn no_query_scans_a_table() {
     for sql in all.concat() {
         let plan = plan(sql);
         let scans = |line: &String| {
-            // FTS5 reports every query as a scan; `:M` marks one that looks up terms. The others are bounded by a parameter.
+            // FTS5 reports every query as a scan; `:M` marks one that looks up terms. The others are bounded by a
+            // parameter.
             let bounded = line.contains("rarray") || line == "SCAN CONSTANT ROW" || line.contains(":M");
             line.starts_with("SCAN ") && !bounded
         };
