@@ -1,4 +1,4 @@
-//! Connections, and what happens to every request whatever its route.
+//! HTTP connections, and behaviour common to all routes.
 
 mod common;
 
@@ -93,7 +93,7 @@ async fn a_chunked_body_is_counted_as_well() {
     stream.write_all(head.as_bytes()).await.unwrap();
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
     for _ in 0..17 {
-        // Sixteen of them are a mebibyte; the server may close before it has read the last.
+        // Sixteen of these are a mebibyte. The server may close the connection before it has read the last one.
         let _ = stream.write_all(chunk.as_bytes()).await;
     }
     assert_eq!(status(&read_to_end(&mut stream).await), 413);
@@ -165,7 +165,7 @@ async fn a_request_in_flight_is_answered_while_the_server_goes_away() {
     let stopped = server.stop();
     stream.write_all(body.as_bytes()).await.unwrap();
     assert_eq!(status(&read_to_end(&mut stream).await), 200);
-    tokio::time::timeout(common::PATIENCE, stopped)
+    tokio::time::timeout(common::READ_TIMEOUT, stopped)
         .await
         .expect("in time")
         .unwrap();

@@ -1,4 +1,4 @@
-//! Typing and presence on the socket, with real clients on loopback.
+//! Typing indicators and presence on the socket, with real clients on loopback.
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 
 mod common;
@@ -11,7 +11,7 @@ use letsapp_core::{LetsApp, Rules};
 use letsapp_server::Config;
 use serde_json::{Value, json};
 
-/// A server whose graces are short.
+/// Starts a server with short grace periods.
 async fn server() -> Server {
     let rules = Rules {
         presence_grace: Duration::from_millis(300),
@@ -21,7 +21,7 @@ async fn server() -> Server {
     Server::with(LetsApp::builder().rules(rules), Config::default()).await
 }
 
-/// Has one list another.
+/// Makes `owner` add `other` to their contacts.
 async fn list(server: &Server, owner: &SignedIn, other: &SignedIn) {
     let principal = server
         .app

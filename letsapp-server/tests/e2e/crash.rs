@@ -1,4 +1,4 @@
-//! The server killed as by a power cut, again and again, while people talk.
+//! Server that is killed repeatedly while users write.
 
 use letsapp_testkit::mongodb;
 use letsapp_testkit::server::Binary;
@@ -22,7 +22,8 @@ async fn a_killed_server_on_mongodb_has_kept_all_it_acknowledged() {
     kill_again_and_again("kill -9, MongoDB", &binary, 6).await;
 }
 
-/// Returns how many holes a listener met in live events.
+/// Kills the server this many times under load, and checks that no acknowledged message is lost. Returns the number of
+/// gaps that a listener found in its live events.
 async fn kill_again_and_again(run: &str, binary: &Binary, times: u32) -> u64 {
     let mut server = binary.start().await;
     let mut load = Load::start(&Http::new(server.url())).await;

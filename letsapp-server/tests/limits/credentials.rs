@@ -1,4 +1,4 @@
-//! Signing in, and what is like it.
+//! Rate limits of signing in and other requests with a password.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ async fn one_address_tries_few_accounts_and_what_it_sends_more_is_not_read() {
         header(&answer, "ratelimit").unwrap().split(", ").last(),
         Some("\"credentials\";r=0;t=10")
     );
-    // The head alone is answered: nothing asks for the body, and no password is hashed.
+    // The server answers after the headers: it does not ask for the body, and no password is hashed.
     let head = "POST /v1/auth/register/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for: 198.51.100.1\r\n\
                 content-type: application/json\r\ncontent-length: 9999\r\nexpect: 100-continue\r\n\r\n";
     assert_eq!(waits(&exchange(world.server.address, head).await), 10);

@@ -1,4 +1,4 @@
-//! Everything else: requests, frames, sockets.
+//! Rate limits of requests, frames and new sockets.
 
 use std::time::Duration;
 
