@@ -80,8 +80,8 @@ impl Copy {
         self
     }
 
-    /// Opens a subscription, syncs, and then follows live events. In the other order, events between the sync and the
-    /// subscription would be missed.
+    /// Syncs, and then follows live events until the socket is lost. The socket receives events from its opening on,
+    /// so none can fall between the sync and the first event.
     async fn listen(&mut self, socket: &Socket, events: &mut Events) -> Result<(), Failure> {
         self.sync(socket).await?;
         while let Some(mut event) = events.next().await {

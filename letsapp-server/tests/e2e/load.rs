@@ -61,7 +61,7 @@ struct Writer {
     rooms: Vec<Room>,
     ledger: Ledger,
     pending: VecDeque<Request>,
-    /// Last acknowledged request, which is repeated after a reconnect as if its reply had been lost.
+    /// Last acknowledged message. Sent again after a reconnect, as if its reply had been lost.
     last: Option<Request>,
     seen: HashMap<Room, u64>,
     written: u64,

@@ -122,7 +122,8 @@ impl Page {
         self.wait(&format!("{quoted:?} above {answer:?}"), told).await;
     }
 
-    /// Sends a message that starts with a mention, chosen from the list that an `@` opens.
+    /// Types `typed`, which ends with an `@` and the start of a name, chooses a user from the list that it opens, and
+    /// sends the message with `rest`.
     pub(super) async fn mention(&self, typed: &str, username: &str, rest: &str) {
         self.type_in("composer", typed).await;
         let option = format!("[data-testid=mention-option][data-username='{username}']");
@@ -183,7 +184,7 @@ impl Page {
         self.await_target(body).await;
     }
 
-    /// Pins a chat from the search results, which must not end the search.
+    /// Pins a chat in the search results, checks that the search goes on, and ends it.
     pub(super) async fn pin_in_search(&self, title: &str) {
         self.type_in("search", title).await;
         let more = format!(".found {} + [data-testid=conversation-more]", conversation(title));

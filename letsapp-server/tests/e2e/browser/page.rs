@@ -249,7 +249,7 @@ impl Page {
 
     pub(super) async fn picture_in(&self, what: &str, scheme: ColorScheme) {
         self.window.prefer(scheme).await;
-        // Animations have finished by now; one frame later everything is drawn.
+        // Skips running animations to their end, so that every picture shows the final state.
         self.run("document.getAnimations().forEach((animation) => { try { animation.finish() } catch {} })")
             .await;
         let name = format!("{what}-{}-{scheme:?}.png", self.device)
@@ -260,7 +260,7 @@ impl Page {
         self.window.prefer(ColorScheme::Light).await;
     }
 
-    /// Checks that the browser's console shows no errors since the last check.
+    /// Checks that the browser's console shows no errors or warnings since the last check.
     pub(super) async fn complains_of_nothing(&self) {
         let complaints = self.complaints().await;
         assert!(complaints.is_empty(), "on the {}: {complaints:#?}", self.device);
@@ -294,7 +294,7 @@ impl Page {
             .await;
     }
 
-    /// Clicks a button of a message's toolbar, which appears when the mouse is over the message.
+    /// Clicks a button of a message's toolbar, which appears when the message is clicked.
     pub(super) async fn tool(&self, body: &str, tool: &str) {
         let script = "return [...document.querySelectorAll('[data-testid=message][data-seq]')]
             .findLast((message) => message.querySelector('[data-testid=body]')?.innerText === arguments[0]).dataset.seq";
