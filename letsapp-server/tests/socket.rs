@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 const ID: &str = "01935a00-0000-7000-8000-000000000001";
 
 #[tokio::test]
-async fn a_socket_is_greeted_with_what_it_is() {
+async fn a_new_socket_receives_a_hello() {
     let server = Server::start().await;
     let ana = server.person("ana").await;
     let (mut one, mut other) = (server.connect(&ana).await, server.connect(&ana).await);
@@ -153,7 +153,7 @@ async fn a_message_is_edited_reacted_to_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_receipt_reaches_the_peer_and_ones_other_sockets() {
+async fn a_receipt_reaches_the_peer_and_the_senders_other_sockets() {
     let server = Server::start().await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
     let chat = server.chat(&ana, &ben).await;
@@ -186,7 +186,7 @@ async fn a_receipt_reaches_the_peer_and_ones_other_sockets() {
 }
 
 #[tokio::test]
-async fn what_is_refused_has_the_codes_of_http() {
+async fn refused_requests_have_the_error_codes_of_http() {
     let server = Server::start().await;
     let (ana, ben, eve) = (
         server.person("ana").await,
@@ -238,7 +238,7 @@ async fn what_is_refused_has_the_codes_of_http() {
 }
 
 #[tokio::test]
-async fn who_does_not_speak_the_protocol_is_shown_out() {
+async fn protocol_violations_close_the_socket() {
     let server = Server::start().await;
     let ana = server.person("ana").await;
     let long = format!("{{\"id\": 1, \"op\": \"ping\", \"x\": \"{}\"}}", "x".repeat(512 * 1024));
@@ -257,7 +257,7 @@ async fn who_does_not_speak_the_protocol_is_shown_out() {
 }
 
 #[tokio::test]
-async fn what_was_asked_before_the_end_is_carried_out() {
+async fn requests_before_a_protocol_violation_are_carried_out() {
     let server = Server::start().await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
     let chat = server.chat(&ana, &ben).await;
@@ -278,7 +278,7 @@ async fn what_was_asked_before_the_end_is_carried_out() {
 }
 
 #[tokio::test]
-async fn a_goodbye_is_returned() {
+async fn a_close_frame_is_answered_with_one() {
     let server = Server::start().await;
     let mut socket = server.connect(&server.person("ana").await).await;
     socket.event_of("hello").await;
@@ -290,7 +290,7 @@ async fn a_goodbye_is_returned() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_session_is_the_end_of_its_sockets() {
+async fn the_end_of_a_session_closes_its_sockets() {
     let server = Server::start().await;
     let ana = server.person("ana").await;
     let mut socket = server.connect(&ana).await;
@@ -302,7 +302,7 @@ async fn the_end_of_a_session_is_the_end_of_its_sockets() {
 }
 
 #[tokio::test]
-async fn who_reads_too_slowly_is_cut_off_to_come_back() {
+async fn a_client_that_reads_too_slowly_is_closed_and_can_reconnect() {
     let hub = Hub::with_capacity(256 * 1024);
     let server = Server::with(LetsApp::builder().hub(hub), Config::default()).await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
@@ -391,7 +391,7 @@ async fn a_socket_that_answers_pings_lives_past_its_access_token() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_away_answers_and_says_so() {
+async fn a_server_that_shuts_down_answers_and_closes_its_sockets() {
     let server = Server::start().await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
     let chat = server.chat(&ana, &ben).await;

@@ -8,14 +8,14 @@ use crate::load::Load;
 use crate::{chance, server, verdict};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_server_on_sqlite_has_kept_all_it_acknowledged() {
+async fn a_killed_server_on_sqlite_keeps_every_acknowledged_message() {
     let directory = tempfile::tempdir().unwrap();
     let holes = kill_again_and_again("kill -9, SQLite", &server::at_one_address(directory.path()), 20).await;
     assert_eq!(holes, 0, "live events leave nothing out");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_server_on_mongodb_has_kept_all_it_acknowledged() {
+async fn a_killed_server_on_mongodb_keeps_every_acknowledged_message() {
     let Some(mongodb) = mongodb::shared() else { return };
     let directory = tempfile::tempdir().unwrap();
     let binary = server::at_one_address(directory.path()).args(["--store", &mongodb.unique_database_uri()]);

@@ -118,7 +118,7 @@ async fn two_servers_on_one_database_are_one_messenger() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_of_somebody_removed_through_another_server_follows_the_removal() {
+async fn a_member_removed_through_another_server_writes_nothing_after_the_removal() {
     let Some((_directories, binaries)) = two_binaries() else {
         return;
     };

@@ -24,7 +24,7 @@ use crate::{chance, server, verdict};
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn an_empty_directory_is_all_it_needs() {
+async fn a_server_starts_in_an_empty_directory() {
     let directory = directory();
     let mut server = server::in_directory(directory.path()).start().await;
     let ready = format!(
@@ -66,7 +66,7 @@ async fn an_empty_directory_is_all_it_needs() {
 }
 
 #[tokio::test]
-async fn without_a_word_it_listens_where_the_readme_says() {
+async fn without_arguments_it_listens_on_the_documented_address() {
     let directory = directory();
     let binary = server::bare().current_dir(directory.path());
     // On a machine where another program listens on that port, the server reports that instead.
@@ -85,7 +85,7 @@ async fn without_a_word_it_listens_where_the_readme_says() {
 }
 
 #[tokio::test]
-async fn bad_settings_are_named_and_are_a_fault_of_their_own() {
+async fn bad_settings_are_named_and_have_an_exit_code_of_their_own() {
     let directory = directory();
     let bare = || server::in_directory(directory.path());
     let configured = |name: &str, text: &str| {
@@ -124,7 +124,7 @@ async fn bad_settings_are_named_and_are_a_fault_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_ours_is_named_and_left_as_it_is() {
+async fn an_unusable_file_is_named_and_left_unchanged() {
     let directory = directory();
     let file = directory.path().join("chat.db");
     let on_file = || server::in_directory(directory.path()).args(["--store", &format!("sqlite:{}", file.display())]);
@@ -169,7 +169,7 @@ async fn a_file_that_is_not_ours_is_named_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_place_that_cannot_be_had_is_named() {
+async fn unusable_paths_and_addresses_are_named() {
     let directory = directory();
     let in_the_way = directory.path().join("file");
     fs::write(&in_the_way, "").unwrap();
@@ -198,7 +198,7 @@ async fn a_place_that_cannot_be_had_is_named() {
 }
 
 #[tokio::test]
-async fn a_database_that_will_not_do_is_named() {
+async fn an_unusable_database_is_named() {
     let directory = directory();
     let on = |store: &str| server::in_directory(directory.path()).args(["--store", store]);
     let nobody = format!("127.0.0.1:{}", free_port());
@@ -249,7 +249,7 @@ async fn logs_can_be_read_by_machines_and_hold_no_password() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_asked_to_end_says_goodbye_and_has_everything_on_disk() {
+async fn a_terminated_server_closes_its_sockets_and_has_everything_on_disk() {
     let directory = directory();
     let binary = server::at_one_address(directory.path());
     let mut server = binary.start().await;
