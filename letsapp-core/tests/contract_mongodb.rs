@@ -1,4 +1,4 @@
-//! The contract suite on a MongoDB replica set, each case in a database of its own.
+//! Contract suite on a MongoDB replica set, with a separate database for each case.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use letsapp_core::contract::Subject;
 use letsapp_core::ports::Repositories;
 use mongodb::Client;
 
-/// A database that goes when the case is over.
+/// Database of one case, dropped at its end.
 enum Mongo {
     Database(String),
-    /// There is no MongoDB to be had, which the test kit has said loudly; the cases then run in memory.
+    /// No MongoDB is available. The test kit prints a warning, and the cases run on the in-memory store.
     Absent(MemoryStore),
 }
 
@@ -29,7 +29,7 @@ impl Mongo {
 impl Subject for Mongo {
     async fn open(&self) -> Arc<dyn Repositories> {
         match self {
-            Self::Database(uri) => Arc::new(MongoStore::connect(uri).await.expect("the replica set takes us")),
+            Self::Database(uri) => Arc::new(MongoStore::connect(uri).await.expect("the replica set accepts connections")),
             Self::Absent(store) => Arc::new(store.another()),
         }
     }
@@ -41,8 +41,8 @@ impl Subject for Mongo {
     async fn discard(&self) {
         if let Self::Database(uri) = self {
             let client = Client::with_uri_str(uri).await.expect("the address is valid");
-            let database = client.default_database().expect("the address names one");
-            database.drop().await.expect("the database is ours to drop");
+            let database = client.default_database().expect("the address names a database");
+            database.drop().await.expect("the database can be dropped");
         }
     }
 }

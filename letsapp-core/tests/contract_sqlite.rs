@@ -1,4 +1,4 @@
-//! The contract suite on SQLite files.
+//! Contract suite on SQLite files.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use letsapp_core::contract::Subject;
 use letsapp_core::ports::Repositories;
 use tempfile::TempDir;
 
-/// A file in a directory that goes when the case is over.
+/// Database file of one case, in a directory that is removed at its end.
 struct Sqlite(TempDir);
 
 impl Sqlite {
@@ -20,7 +20,7 @@ impl Sqlite {
 #[async_trait]
 impl Subject for Sqlite {
     async fn open(&self) -> Arc<dyn Repositories> {
-        Arc::new(SqliteStore::open(self.0.path().join("letsapp.db")).expect("a file of our own can be opened"))
+        Arc::new(SqliteStore::open(self.0.path().join("letsapp.db")).expect("a new file can be opened"))
     }
 }
 

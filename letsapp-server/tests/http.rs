@@ -1,4 +1,4 @@
-//! Connections, and what happens to every request whatever its route.
+//! HTTP connections, and behaviour common to all routes.
 
 mod common;
 
@@ -12,7 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 #[tokio::test]
-async fn every_answer_carries_an_id_and_keeps_browsers_from_guessing() {
+async fn every_response_has_a_request_id_and_security_headers() {
     let server = Server::start().await;
     for path in ["/healthz", "/v1/me", "/nothing", "/", "/docs"] {
         let answer = get(server.address, path).await;
@@ -24,7 +24,7 @@ async fn every_answer_carries_an_id_and_keeps_browsers_from_guessing() {
 }
 
 #[tokio::test]
-async fn an_id_that_comes_in_is_kept_if_it_can_be_one() {
+async fn a_valid_request_id_of_the_client_is_kept() {
     let server = Server::start().await;
     let long = "x".repeat(129);
     for (id, kept) in [
@@ -54,7 +54,7 @@ async fn head_is_get_without_a_body() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_the_right_ones() {
+async fn a_wrong_method_is_answered_with_the_allowed_ones() {
     let server = Server::start().await;
     let answer = exchange(
         server.address,
@@ -66,7 +66,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
 }
 
 #[tokio::test]
-async fn heads_that_are_too_large_are_refused() {
+async fn too_large_request_headers_are_refused() {
     let server = Server::start().await;
     let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(70_000));
     assert!(matches!(status(&exchange(server.address, long).await), 414 | 431));
@@ -77,7 +77,7 @@ async fn heads_that_are_too_large_are_refused() {
 }
 
 #[tokio::test]
-async fn a_body_that_says_it_is_too_long_is_not_read() {
+async fn a_body_with_a_too_large_content_length_is_not_read() {
     let server = Server::start().await;
     let head = "POST /v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
                 content-length: 99999999\r\n\r\n";
@@ -93,14 +93,14 @@ async fn a_chunked_body_is_counted_as_well() {
     stream.write_all(head.as_bytes()).await.unwrap();
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
     for _ in 0..17 {
-        // Sixteen of them are a mebibyte; the server may close before it has read the last.
+        // Sixteen of these are a mebibyte. The server may close the connection before it has read the last one.
         let _ = stream.write_all(chunk.as_bytes()).await;
     }
     assert_eq!(status(&read_to_end(&mut stream).await), 413);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_never_ends_is_not_waited_for() {
+async fn request_headers_that_never_end_time_out() {
     let server = Server::start().await;
     let started = tokio::time::Instant::now();
     let mut stream = TcpStream::connect(server.address).await.unwrap();
@@ -114,7 +114,7 @@ async fn a_head_that_never_ends_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn who_comes_when_it_is_full_waits_for_a_place() {
+async fn connections_over_the_limit_wait_for_a_free_place() {
     let config = Config {
         max_connections: 1,
         ..Config::default()
@@ -145,7 +145,7 @@ async fn metrics_are_on_the_admin_listener_only() {
 }
 
 #[tokio::test]
-async fn a_request_in_flight_is_answered_while_the_server_goes_away() {
+async fn a_request_in_flight_is_answered_while_the_server_shuts_down() {
     let server = Server::start().await;
     server.person("ana").await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
@@ -165,7 +165,7 @@ async fn a_request_in_flight_is_answered_while_the_server_goes_away() {
     let stopped = server.stop();
     stream.write_all(body.as_bytes()).await.unwrap();
     assert_eq!(status(&read_to_end(&mut stream).await), 200);
-    tokio::time::timeout(common::PATIENCE, stopped)
+    tokio::time::timeout(common::READ_TIMEOUT, stopped)
         .await
         .expect("in time")
         .unwrap();

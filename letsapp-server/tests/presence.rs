@@ -1,4 +1,4 @@
-//! Typing and presence on the socket, with real clients on loopback.
+//! Typing indicators and presence on the socket, with real clients on loopback.
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 
 mod common;
@@ -11,7 +11,7 @@ use letsapp_core::{LetsApp, Rules};
 use letsapp_server::Config;
 use serde_json::{Value, json};
 
-/// A server whose graces are short.
+/// Starts a server with short grace periods.
 async fn server() -> Server {
     let rules = Rules {
         presence_grace: Duration::from_millis(300),
@@ -21,7 +21,7 @@ async fn server() -> Server {
     Server::with(LetsApp::builder().rules(rules), Config::default()).await
 }
 
-/// Has one list another.
+/// Makes `owner` add `other` to their contacts.
 async fn list(server: &Server, owner: &SignedIn, other: &SignedIn) {
     let principal = server
         .app
@@ -44,7 +44,7 @@ async fn greeted(server: &Server, person: &SignedIn) -> Socket {
 }
 
 #[tokio::test]
-async fn contacts_are_told_who_comes_and_goes() {
+async fn contacts_receive_presence_changes() {
     let server = server().await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
     list(&server, &ana, &ben).await;
@@ -62,7 +62,7 @@ async fn contacts_are_told_who_comes_and_goes() {
 }
 
 #[tokio::test]
-async fn a_socket_watches_whom_it_asks_about() {
+async fn a_socket_receives_the_presence_of_users_it_watches() {
     let server = server().await;
     let (ana, ben, eve) = (
         server.person("ana").await,
@@ -92,7 +92,7 @@ async fn a_socket_watches_whom_it_asks_about() {
 }
 
 #[tokio::test]
-async fn who_is_signed_out_is_offline() {
+async fn a_signed_out_user_is_offline() {
     let server = server().await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
     list(&server, &ana, &ben).await;
@@ -105,7 +105,7 @@ async fn who_is_signed_out_is_offline() {
 }
 
 #[tokio::test]
-async fn typing_is_told_to_the_others_and_ends_by_itself() {
+async fn typing_reaches_the_other_members_and_expires() {
     let server = server().await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
     let chat = server.chat(&ana, &ben).await;
@@ -120,7 +120,7 @@ async fn typing_is_told_to_the_others_and_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn typing_does_not_reach_one_who_blocks() {
+async fn typing_does_not_reach_a_user_who_blocks_the_writer() {
     let server = server().await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
     let chat = server.chat(&ana, &ben).await;

@@ -1,10 +1,10 @@
-//! The socket, with real clients on loopback.
+//! WebSocket connections, with real clients on loopback.
 
 mod common;
 
 use std::time::Duration;
 
-use common::{PATIENCE, Server};
+use common::{READ_TIMEOUT, Server};
 use futures_util::SinkExt;
 use letsapp_core::LetsApp;
 use letsapp_core::engine::events::Hub;
@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 const ID: &str = "01935a00-0000-7000-8000-000000000001";
 
 #[tokio::test]
-async fn a_socket_is_greeted_with_what_it_is() {
+async fn a_new_socket_receives_a_hello() {
     let server = Server::start().await;
     let ana = server.person("ana").await;
     let (mut one, mut other) = (server.connect(&ana).await, server.connect(&ana).await);
@@ -86,7 +86,7 @@ async fn a_message_reaches_everybody_but_the_socket_that_sent_it() {
             "events are the same for all"
         );
     }
-    // Were there an event of its own message, it would come before the answer to this.
+    // An event of the sender's own message would arrive before the reply to this request.
     let read = json!({"conversation_id": chat, "read": 1});
     bens.done("receipt", read).await;
     let next = phone.event().await;
@@ -153,7 +153,7 @@ async fn a_message_is_edited_reacted_to_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_receipt_reaches_the_peer_and_ones_other_sockets() {
+async fn a_receipt_reaches_the_peer_and_the_senders_other_sockets() {
     let server = Server::start().await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
     let chat = server.chat(&ana, &ben).await;
@@ -186,7 +186,7 @@ async fn a_receipt_reaches_the_peer_and_ones_other_sockets() {
 }
 
 #[tokio::test]
-async fn what_is_refused_has_the_codes_of_http() {
+async fn refused_requests_have_the_error_codes_of_http() {
     let server = Server::start().await;
     let (ana, ben, eve) = (
         server.person("ana").await,
@@ -238,7 +238,7 @@ async fn what_is_refused_has_the_codes_of_http() {
 }
 
 #[tokio::test]
-async fn who_does_not_speak_the_protocol_is_shown_out() {
+async fn protocol_violations_close_the_socket() {
     let server = Server::start().await;
     let ana = server.person("ana").await;
     let long = format!("{{\"id\": 1, \"op\": \"ping\", \"x\": \"{}\"}}", "x".repeat(512 * 1024));
@@ -257,7 +257,7 @@ async fn who_does_not_speak_the_protocol_is_shown_out() {
 }
 
 #[tokio::test]
-async fn what_was_asked_before_the_end_is_carried_out() {
+async fn requests_before_a_protocol_violation_are_carried_out() {
     let server = Server::start().await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
     let chat = server.chat(&ana, &ben).await;
@@ -268,7 +268,7 @@ async fn what_was_asked_before_the_end_is_carried_out() {
         his.event_of("hello").await;
         let data = json!({"conversation_id": chat, "body": body});
         let asked = json!({"id": 1, "op": "message.send", "data": data}).to_string();
-        // Both arrive together: the second is seen before the first is taken up.
+        // Both arrive together: the server sees the second before it has processed the first.
         hers.stream().feed(Message::text(asked)).await.unwrap();
         hers.stream().feed(end).await.unwrap();
         hers.stream().flush().await.unwrap();
@@ -278,19 +278,19 @@ async fn what_was_asked_before_the_end_is_carried_out() {
 }
 
 #[tokio::test]
-async fn a_goodbye_is_returned() {
+async fn a_close_frame_is_answered_with_one() {
     let server = Server::start().await;
     let mut socket = server.connect(&server.person("ana").await).await;
     socket.event_of("hello").await;
     socket.stream().close(None).await.unwrap();
     let mut rest = Vec::new();
-    let returned = timeout(PATIENCE, socket.stream().get_mut().read_to_end(&mut rest)).await;
+    let returned = timeout(READ_TIMEOUT, socket.stream().get_mut().read_to_end(&mut rest)).await;
     assert!(returned.expect("in time").is_ok());
     assert_eq!(rest.first(), Some(&0x88), "a close frame");
 }
 
 #[tokio::test]
-async fn the_end_of_a_session_is_the_end_of_its_sockets() {
+async fn the_end_of_a_session_closes_its_sockets() {
     let server = Server::start().await;
     let ana = server.person("ana").await;
     let mut socket = server.connect(&ana).await;
@@ -302,7 +302,7 @@ async fn the_end_of_a_session_is_the_end_of_its_sockets() {
 }
 
 #[tokio::test]
-async fn who_reads_too_slowly_is_cut_off_to_come_back() {
+async fn a_client_that_reads_too_slowly_is_closed_and_can_reconnect() {
     let hub = Hub::with_capacity(256 * 1024);
     let server = Server::with(LetsApp::builder().hub(hub), Config::default()).await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
@@ -319,7 +319,7 @@ async fn who_reads_too_slowly_is_cut_off_to_come_back() {
     assert_eq!(sync["changes"][0]["seq"], 1);
 }
 
-/// Time passes only when nothing else can happen: when the flood's time is up, it stands still.
+/// Virtual time passes only when nothing else can happen, so the flood is over when its time limit is reached.
 #[tokio::test(start_paused = true)]
 async fn requests_that_are_never_read_do_not_pile_up() {
     let config = Config {
@@ -330,7 +330,7 @@ async fn requests_that_are_never_read_do_not_pile_up() {
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
     let chat = server.chat(&ana, &ben).await;
     let mut socket = server.connect_narrowly(&ana).await;
-    // More replies than all buffers on the way hold: until they are read, the server stops reading.
+    // More replies than all buffers on the way can hold, so the server stops reading until they are read.
     let body = "x".repeat(4_000);
     let flood = async {
         for _ in 0..20_000 {
@@ -356,7 +356,7 @@ async fn a_socket_that_is_silent_is_dropped_after_two_and_a_half_heartbeats() {
     let mut socket = server.connect(&server.person("ana").await).await;
     let started = tokio::time::Instant::now();
     let mut heard = Vec::new();
-    // The stream beneath answers no ping.
+    // The underlying TCP stream answers no pings.
     socket.stream().get_mut().read_to_end(&mut heard).await.unwrap();
     let lived = started.elapsed();
     assert!(
@@ -391,7 +391,7 @@ async fn a_socket_that_answers_pings_lives_past_its_access_token() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_away_answers_and_says_so() {
+async fn a_server_that_shuts_down_answers_and_closes_its_sockets() {
     let server = Server::start().await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
     let chat = server.chat(&ana, &ben).await;
@@ -400,7 +400,7 @@ async fn a_server_that_goes_away_answers_and_says_so() {
     let address = server.address;
     let stopped = server.stop();
     assert_eq!(socket.closed().await, 1001);
-    timeout(PATIENCE, stopped).await.expect("in time").unwrap();
+    timeout(READ_TIMEOUT, stopped).await.expect("in time").unwrap();
     assert!(
         tokio::net::TcpStream::connect(address).await.is_err(),
         "nobody listens any more"

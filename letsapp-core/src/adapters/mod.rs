@@ -1,7 +1,10 @@
-//! The stores that come with LetsApp. Each folder has the same files, one per repository trait.
+//! Implementations of the repository traits: in memory, on SQLite and on MongoDB.
 //!
-//! What is not here: rules. An adapter carries out one atomic step at a time; whether anybody may take it was decided
-//! before.
+//! Every store has one file (or folder) per repository trait, named like the port: `users`, `sessions`, `contacts`,
+//! `conversations`, `messages`, `keys`. The remaining files are specific to the database.
+//!
+//! Stores contain no business rules. They carry out one atomic operation at a time; permissions are checked before a
+//! store is called.
 
 pub mod memory;
 #[cfg(feature = "mongodb")]

@@ -1,7 +1,7 @@
-//! A server on loopback, and clients that speak to it byte by byte.
+//! Server on loopback, with HTTP and WebSocket clients that give tests control over every byte.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
-#![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
+#![allow(dead_code, reason = "each test binary uses a part of this module")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -24,22 +24,27 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// Nothing that is waited for takes this long, unless it never comes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit for anything that a client reads. Far longer than any test needs, even on a busy machine, so that only a
+/// missing answer reaches it.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A server in this process.
+/// A running server in this process.
 pub(crate) struct Server {
     pub(crate) app: LetsApp,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
+    /// Starts the shutdown.
     stop: oneshot::Sender<()>,
+    /// Ends when the server has shut down.
     stopped: JoinHandle<()>,
 }
 
-/// An open socket.
+/// An open WebSocket.
 pub(crate) struct Socket {
     stream: WebSocketStream<TcpStream>,
+    /// Events received while waiting for something else.
     events: VecDeque<Value>,
+    /// Replies received while waiting for something else.
     replies: Vec<Value>,
     next_id: u64,
 }
@@ -77,7 +82,7 @@ impl Server {
         }
     }
 
-    /// Tells the server to go away, and returns what ends when it has.
+    /// Starts the server's shutdown, and returns the task that ends with the server.
     pub(crate) fn stop(self) -> JoinHandle<()> {
         self.stop.send(()).expect("the server runs");
         self.stopped
@@ -91,7 +96,7 @@ impl Server {
         self.app.auth().register(request).await.unwrap()
     }
 
-    /// Brings two together and returns their conversation.
+    /// Creates the direct conversation of two users and returns its id.
     pub(crate) async fn chat(&self, one: &SignedIn, other: &SignedIn) -> String {
         let principal = self.app.auth().authenticate(&one.tokens.access_token).await.unwrap();
         let request = CreateConversation::Direct { user_id: other.user.id };
@@ -114,7 +119,7 @@ impl Server {
         Socket::over(client_async(request, stream).await.unwrap().0)
     }
 
-    /// Connects with a receive buffer so small that little gets lost in it.
+    /// Connects with a receive buffer so small that a client that stops reading soon blocks the server.
     pub(crate) async fn connect_narrowly(&self, person: &SignedIn) -> Socket {
         let mut request = self.request();
         let bearer = format!("Bearer {}", person.tokens.access_token);
@@ -127,7 +132,7 @@ impl Server {
         Socket::over(client_async(request, stream).await.unwrap().0)
     }
 
-    /// Connects with subprotocols, and returns the one that the server chose; else the status of its refusal.
+    /// Connects with subprotocols and returns the one that the server chose, or the HTTP status if it refused.
     pub(crate) async fn connect_with(&self, subprotocols: &str) -> Result<(Socket, Option<String>), u16> {
         let mut request = self.request();
         request
@@ -162,7 +167,7 @@ impl Socket {
         }
     }
 
-    /// Asks for something without waiting for the reply, and returns the request's id.
+    /// Sends a request without waiting for the reply, and returns the id of the request.
     pub(crate) async fn ask(&mut self, op: &str, data: Value) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
@@ -171,7 +176,7 @@ impl Socket {
         id
     }
 
-    /// Asks for something and returns the reply.
+    /// Sends a request and returns the data of the reply.
     pub(crate) async fn done(&mut self, op: &str, data: Value) -> Value {
         let id = self.ask(op, data).await;
         let reply = self.reply(id).await;
@@ -179,7 +184,7 @@ impl Socket {
         reply["ok"].clone()
     }
 
-    /// Asks for something and returns the code of its refusal.
+    /// Sends a request that must fail, and returns the error code.
     pub(crate) async fn refused(&mut self, op: &str, data: Value) -> String {
         let id = self.ask(op, data).await;
         let reply = self.reply(id).await;
@@ -219,16 +224,16 @@ impl Socket {
         }
     }
 
-    /// Returns the events that came until now and were not looked at.
+    /// Returns all events that have arrived and were not returned yet.
     pub(crate) async fn events_so_far(&mut self) -> Vec<Value> {
         self.done("ping", json!({})).await;
         self.events.drain(..).collect()
     }
 
-    /// Waits for the end, and returns its code: 1006 where there was no goodbye.
+    /// Waits until the socket is closed and returns the close code: 1006 if the connection ended without a close frame.
     pub(crate) async fn closed(&mut self) -> u16 {
         loop {
-            match timeout(PATIENCE, self.stream.next()).await.expect("an end in time") {
+            match timeout(READ_TIMEOUT, self.stream.next()).await.expect("an end in time") {
                 Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
                 Some(Ok(Message::Text(text))) => self.events.push_back(serde_json::from_str(&text).unwrap()),
                 Some(Ok(_)) => {}
@@ -241,13 +246,15 @@ impl Socket {
         self.stream.send(message).await.unwrap();
     }
 
-    /// The stream itself, for what no client in its right mind does.
+    /// Returns the underlying stream, for tests of misbehaving clients.
     pub(crate) fn stream(&mut self) -> &mut WebSocketStream<TcpStream> {
         &mut self.stream
     }
 
     async fn receive(&mut self) {
-        let message = timeout(PATIENCE, self.stream.next()).await.expect("a frame in time");
+        let message = timeout(READ_TIMEOUT, self.stream.next())
+            .await
+            .expect("a frame in time");
         match message.expect("an open socket").expect("a sound frame") {
             Message::Text(text) => {
                 let frame: Value = serde_json::from_str(&text).unwrap();
@@ -263,25 +270,28 @@ impl Socket {
     }
 }
 
-/// Sends bytes and returns all that comes back until the other side closes.
+/// Sends bytes on a new connection and returns everything that is received until the server closes it.
 pub(crate) async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // The other side may close before it has read everything.
+    // The write fails if the server closes before it has read everything, which is no error here.
     let _ = stream.write_all(bytes.as_ref()).await;
     read_to_end(&mut stream).await
 }
 
-/// Reads all that comes until the other side closes, or cuts the connection.
+/// Reads until the server closes or resets the connection.
 pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let mut part = [0; 4096];
-    while let Ok(read @ 1..) = timeout(PATIENCE, stream.read(&mut part)).await.expect("an end in time") {
+    while let Ok(read @ 1..) = timeout(READ_TIMEOUT, stream.read(&mut part))
+        .await
+        .expect("an end in time")
+    {
         answer.extend_from_slice(&part[..read]);
     }
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Asks for a page on a connection of its own.
+/// Sends a GET request on a new connection and returns the whole response.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
     exchange(
         address,
@@ -290,13 +300,13 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
     .await
 }
 
-/// Returns the status of an answer.
+/// Returns the status code of a response.
 pub(crate) fn status(answer: &str) -> u16 {
     let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
     status.unwrap_or_else(|| panic!("no answer: {answer:?}"))
 }
 
-/// Returns a header of an answer.
+/// Returns the value of a header of a response.
 pub(crate) fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
     let head = answer.split("\r\n\r\n").next()?;
     head.lines().find_map(|line| {

@@ -1,11 +1,11 @@
-//! Ids and moments that nobody could have foreseen.
+//! Random ids, numbers and delays.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use uuid::{Builder, Uuid};
 
-/// Makes an id as clients do.
+/// Returns a new id, as clients generate them.
 pub(crate) fn fresh_id() -> Uuid {
     let half = || RandomState::new().hash_one(0_u8).to_be_bytes();
     let (first, second) = (half(), half());
@@ -13,13 +13,13 @@ pub(crate) fn fresh_id() -> Uuid {
     Builder::from_random_bytes(bytes).into_uuid()
 }
 
-/// Draws a number that is less than `bound`.
+/// Returns a random number less than `bound`.
 pub(crate) fn below(bound: u64) -> u64 {
     RandomState::new().hash_one(0_u8) % bound
 }
 
-/// Lets a random moment pass. It is no wait for anything: it takes care that what follows comes at no particular point
-/// of what goes on meanwhile.
+/// Sleeps for a random time, so that the next action hits a different point of the work in progress in each run. Not a
+/// wait for anything.
 pub(crate) async fn moment() {
     tokio::time::sleep(Duration::from_micros(below(20_000))).await;
 }

@@ -1,4 +1,5 @@
-//! One who only listens, and after each interruption asks what was missed: at the end their copy is the conversation.
+//! A user who only reads: follows live events and syncs after every interruption, so that the local copy ends up
+//! complete.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +12,28 @@ use crate::http::number;
 use crate::people::{Person, Room};
 use crate::socket::{Events, Failure, Socket};
 
-/// A listener at work.
+/// A running listener.
 pub(crate) struct Follower {
     task: JoinHandle<Copy>,
     stop: watch::Sender<bool>,
 }
 
-/// What a listener has when it ends.
+/// Result of a listener.
 pub(crate) struct Followed {
     pub(crate) person: Person,
     pub(crate) room: Room,
-    /// Every message as last heard of, by its place.
+    /// Newest known state of every message, by `seq`.
     pub(crate) messages: BTreeMap<u64, Value>,
-    /// How many live events told that others were missed.
+    /// Number of live events whose `rev` showed that earlier ones were missed.
     pub(crate) holes: u64,
-    /// How many messages came live, as opposed to being asked for.
+    /// Number of messages received as live events and not by a sync.
     pub(crate) live: u64,
 }
 
-/// A conversation as its listener knows it.
+/// The listener's copy of a conversation.
 struct Copy {
     followed: Followed,
+    /// Newest `rev` that the copy includes.
     rev: u64,
 }
 
@@ -54,7 +56,7 @@ impl Follower {
         }
     }
 
-    /// Catches up, and ends.
+    /// Ends the listener after a final sync, and returns its result.
     pub(crate) async fn finish(self) -> Followed {
         self.stop.send_replace(true);
         let mut copy = self.task.await.expect("a listener makes no mistakes");
@@ -78,7 +80,8 @@ impl Copy {
         self
     }
 
-    /// Subscribed first, then what was missed, then what comes.
+    /// Syncs, and then follows live events until the socket is lost. The socket receives events from its opening on,
+    /// so none can fall between the sync and the first event.
     async fn listen(&mut self, socket: &Socket, events: &mut Events) -> Result<(), Failure> {
         self.sync(socket).await?;
         while let Some(mut event) = events.next().await {
@@ -117,7 +120,7 @@ impl Copy {
                 answer => answer?,
             };
             if answer["reset"][0] == *self.followed.room {
-                // Too much was missed to be told one by one.
+                // More was missed than the server replays, so the copy starts again.
                 for message in self.followed.person.history(&self.followed.room).await {
                     self.take(message);
                 }

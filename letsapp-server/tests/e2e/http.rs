@@ -1,4 +1,4 @@
-//! As much of an HTTP client as it takes to ask for JSON.
+//! Minimal HTTP client for JSON requests.
 
 use std::time::Duration;
 
@@ -11,30 +11,30 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// No request under test may take longer, whatever goes on.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// Time limit for a response. Covers the outages that tests cause, such as the election of a new primary in MongoDB.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// A client of one server.
+/// HTTP client of one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
     base: String,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
-/// What was answered.
+/// Response to a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Null where the body is none, or no JSON.
+    /// Body of the response; null if it is empty or not JSON.
     pub(crate) body: Value,
 }
 
-/// The connection was lost, or never made: the request may have been carried out or not.
+/// Error of a connection that failed or was lost. The request may or may not have been processed.
 #[derive(Debug)]
 pub(crate) struct Lost;
 
 impl Http {
-    /// A client of the server at `base`, such as `http://127.0.0.1:8080`.
+    /// Creates a client of the server at `base`, such as `http://127.0.0.1:8080`.
     pub(crate) fn new(base: impl Into<String>) -> Self {
         Self {
             base: base.into(),
@@ -42,15 +42,15 @@ impl Http {
         }
     }
 
-    /// The host and port of the server.
+    /// Returns the host and port of the server.
     pub(crate) fn authority(&self) -> &str {
         self.base.trim_start_matches("http://")
     }
 
-    /// Sends a request, as the holder of `token` if there is one.
+    /// Sends a request, with `token` as bearer token if given.
     ///
     /// # Panics
-    /// When there is no answer for longer than any request may take.
+    /// If no response arrives within [`REPLY_TIMEOUT`].
     pub(crate) async fn ask(
         &self,
         method: Method,
@@ -74,21 +74,21 @@ impl Http {
             let body = serde_json::from_slice(&bytes).unwrap_or_default();
             Ok(Answer { status, body })
         };
-        let answer = tokio::time::timeout(PATIENCE, exchange).await;
-        answer.unwrap_or_else(|_| panic!("{method} {path} is not answered within {PATIENCE:?}"))
+        let answer = tokio::time::timeout(REPLY_TIMEOUT, exchange).await;
+        answer.unwrap_or_else(|_| panic!("{method} {path} is not answered within {REPLY_TIMEOUT:?}"))
     }
 }
 
 impl Answer {
-    /// The stable word of an error; empty if it is none.
+    /// Returns the error code; empty if the response is not an error.
     pub(crate) fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
 
-    /// The body of an answer that is good.
+    /// Returns the body of a successful response.
     ///
     /// # Panics
-    /// When it is not.
+    /// If the response is an error.
     #[track_caller]
     pub(crate) fn good(self) -> Value {
         assert!((200..300).contains(&self.status), "{} {}", self.status, self.body);
@@ -96,7 +96,7 @@ impl Answer {
     }
 }
 
-/// A number in an answer.
+/// Returns a number from a response.
 pub(crate) fn number(value: &Value) -> u64 {
     value.as_u64().expect("it is a number")
 }

@@ -1,4 +1,4 @@
-//! People who write, edit, react, delete and read as fast as they can, and send again what was not answered.
+//! Load: users who write, edit, react, delete and read as fast as they can, and repeat every request that got no reply.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use crate::http::Http;
 use crate::people::{Person, Room};
 use crate::socket::{Events, Failure, Socket};
 
-/// How many requests a writer has out at once.
-const WINDOW: usize = 4;
+/// Maximum number of requests that a writer has in flight.
+const MAX_PENDING_REQUESTS: usize = 4;
 
-/// All must be back and answered this long after the last bad day.
-const RECOVERY: Duration = Duration::from_secs(60);
+/// Time limit for all pending requests to be acknowledged after the last outage.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A load, from its first message until [`Load::finish`].
+/// A running load, until [`Load::finish`].
 pub(crate) struct Load {
     writers: JoinSet<Ledger>,
     follower: Follower,
@@ -32,35 +32,36 @@ pub(crate) struct Load {
     stop: watch::Sender<bool>,
 }
 
-/// What one writer was told.
+/// Everything that the server acknowledged to one writer.
 pub(crate) struct Ledger {
     pub(crate) person: Person,
-    /// By the id that the writer chose.
+    /// Acknowledged messages, by the id that the writer chose.
     pub(crate) messages: HashMap<String, Acknowledged>,
-    /// How many edits, reactions and deletions were acknowledged.
+    /// Number of acknowledged edits, reactions and deletions in each conversation.
     pub(crate) changes: HashMap<Room, u64>,
-    /// Up to where the writer has read.
+    /// The `seq` up to which the writer's read receipts were acknowledged.
     pub(crate) read: HashMap<Room, u64>,
-    /// What was refused, though nothing should be: the verdict comes first, and says whether something was lost.
+    /// Refused requests. There should be none, but they are reported only after the check for lost messages, which is
+    /// the more important finding.
     pub(crate) refused: Vec<String>,
 }
 
-/// A message that the server has taken.
+/// A message that the server has acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Acknowledged {
     pub(crate) room: Room,
     pub(crate) seq: u64,
-    /// As it stands after the last change that was acknowledged.
+    /// Text after the last acknowledged change.
     pub(crate) body: String,
 }
 
-/// A writer's work.
+/// State of one writer.
 struct Writer {
     name: String,
     rooms: Vec<Room>,
     ledger: Ledger,
     pending: VecDeque<Request>,
-    /// Repeated after a reconnect, as if its answer had been lost.
+    /// Last acknowledged message. Sent again after a reconnect, as if its reply had been lost.
     last: Option<Request>,
     seen: HashMap<Room, u64>,
     written: u64,
@@ -68,7 +69,7 @@ struct Writer {
     stop: watch::Receiver<bool>,
 }
 
-/// Something asked of the server. Asking it twice is as good as once.
+/// A request to the server. All of them are idempotent, so a repetition has no further effect.
 #[derive(Clone, Debug)]
 enum Request {
     Send { room: Room, id: String, body: String },
@@ -79,7 +80,7 @@ enum Request {
 }
 
 impl Load {
-    /// Signs people up, gathers them in a group and in pairs, and lets them talk.
+    /// Creates users, a group and direct conversations, and starts writers and a listener.
     pub(crate) async fn start(http: &Http) -> Self {
         let mut people = Vec::new();
         for name in ["ana", "ben", "cleo", "dan", "eve", "finn"] {
@@ -110,13 +111,15 @@ impl Load {
         }
     }
 
-    /// Waits until at least so many more messages are acknowledged.
+    /// Waits until at least `messages` more messages are acknowledged.
     ///
     /// # Panics
-    /// When they are not in time.
+    /// If that takes longer than [`RECOVERY_TIMEOUT`].
     pub(crate) async fn progress(&mut self, messages: u64) {
         let goal = self.acknowledged.load(Ordering::Relaxed) + messages;
-        let progress = until(RECOVERY, async || self.acknowledged.load(Ordering::Relaxed) >= goal);
+        let progress = until(RECOVERY_TIMEOUT, async || {
+            self.acknowledged.load(Ordering::Relaxed) >= goal
+        });
         tokio::select! {
             () = progress => {}
             early = self.writers.join_next() => {
@@ -126,13 +129,13 @@ impl Load {
         }
     }
 
-    /// Has everyone send again what is not answered yet, and then end.
+    /// Ends the load once every pending request is acknowledged, and returns the results.
     ///
     /// # Panics
-    /// When something is not answered in time.
+    /// If that takes longer than [`RECOVERY_TIMEOUT`].
     pub(crate) async fn finish(self) -> (Vec<Ledger>, Followed) {
         self.stop.send_replace(true);
-        let ledgers = timeout(RECOVERY, self.writers.join_all()).await;
+        let ledgers = timeout(RECOVERY_TIMEOUT, self.writers.join_all()).await;
         let ledgers = ledgers.expect("everything is acknowledged in the end");
         (ledgers, self.follower.finish().await)
     }
@@ -189,9 +192,9 @@ impl Writer {
         *self.stop.borrow() && self.pending.is_empty()
     }
 
-    /// Asks all that is pending, and a little more. False once the socket is lost.
+    /// Sends all pending requests and a few new ones. Returns false once the socket is lost.
     async fn round(&mut self, socket: &Socket) -> bool {
-        while !*self.stop.borrow() && self.pending.len() < WINDOW {
+        while !*self.stop.borrow() && self.pending.len() < MAX_PENDING_REQUESTS {
             let message = self.next_message();
             self.pending.push_back(message);
         }
@@ -290,7 +293,8 @@ impl Writer {
         }
     }
 
-    /// Every message is changed at most once, so that every change counts.
+    /// Queues a change of an acknowledged message. Each message is changed at most once, so that a lost change can't
+    /// be hidden by a later one.
     fn follow_up(&mut self, id: &str) {
         let id = id.to_owned();
         let change = match chance::below(8) {
@@ -315,7 +319,7 @@ impl Writer {
         *self.ledger.changes.entry(message.room.clone()).or_default() += 1;
     }
 
-    /// Takes in what others wrote, and now and then says that it was read.
+    /// Notes new messages of others, and occasionally marks them as read.
     fn notice(&mut self, events: &mut Events) {
         while let Some(event) = events.waiting() {
             if event["event"] == "message.created" {

@@ -1,6 +1,6 @@
-//! The real binary, end to end: started, talked to over HTTP, sockets and two browsers, killed, and asked again.
+//! End-to-end tests of the real binary: starting and stopping, HTTP, sockets, browsers, and crashes.
 //!
-//! What is not here: what one request answers. That is tested beside the routes.
+//! The responses to single requests are tested next to the routes.
 
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 

@@ -1,4 +1,4 @@
-//! MongoDB that fails under the server, and two servers on one database.
+//! Server on MongoDB: failures of the database, and two servers on one database.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use crate::people::{Person, Room};
 use crate::socket::{End, Failure, Socket};
 use crate::{chance, server, verdict};
 
-/// How soon a session that was ended on one server must end on the others.
-const REVOKED: Duration = Duration::from_secs(5);
+/// Time limit within which a session that was ended on one server must end on the others.
+const REVOCATION_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_set_that_loses_its_primary_loses_nothing() {
@@ -75,7 +75,7 @@ async fn a_database_that_is_away_is_waited_for(mongodb: &ReplicaSet, server: &Ru
         mongodb.resume(node);
     }
     until(Duration::from_secs(30), async || ready().await == 200).await;
-    // The very same, so that it is one message whatever became of the first attempt.
+    // The same request again, with the same id: there must be one message, whether or not the first attempt succeeded.
     let sent = until_some(Duration::from_secs(30), async || {
         let answer = send().await;
         (answer.status != 503).then_some(answer)
@@ -94,7 +94,7 @@ async fn two_servers_on_one_database_are_one_messenger() {
     let (one, other) = (binaries[0].start().await, binaries[1].start().await);
     let http = Http::new(one.url());
     let (ana, ben) = (Person::sign_up(&http, "ana").await, Person::sign_up(&http, "ben").await);
-    // Tokens of the one are good on the other: keys are in the database.
+    // Both servers accept each other's tokens, because the keys are in the database.
     let ben = ben.through(&other);
     let room = ana.talk_to(&ben).await;
     let mut sent = Vec::new();
@@ -110,7 +110,7 @@ async fn two_servers_on_one_database_are_one_messenger() {
     }
     assert_eq!(ben.talk_to(&ana).await, room, "there is one conversation of the two");
 
-    // A receipt through the one is a tick on the other.
+    // A receipt sent to one server updates clients of the other.
     ana.post(&format!("/v1/conversations/{room}/receipts"), json!({"read": 6}))
         .await;
     let seen = ben.get(&format!("/v1/conversations/{room}")).await;
@@ -118,7 +118,7 @@ async fn two_servers_on_one_database_are_one_messenger() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_of_somebody_removed_through_another_server_follows_the_removal() {
+async fn a_member_removed_through_another_server_writes_nothing_after_the_removal() {
     let Some((_directories, binaries)) = two_binaries() else {
         return;
     };
@@ -188,8 +188,8 @@ async fn a_session_ended_on_one_server_ends_on_the_other() {
     assert_eq!(ended.unwrap().status, 204);
 
     let since = Instant::now();
-    // A little more than promised: two tests share two processors.
-    let patience = REVOKED + Duration::from_secs(2);
+    // Longer than promised, because tests share few processors.
+    let patience = REVOCATION_TIMEOUT + Duration::from_secs(2);
     let refused = until_some(patience, async || {
         let answer = phone.ask(Method::GET, "/v1/me", None).await.unwrap();
         (answer.status != 200).then_some(answer)
@@ -203,7 +203,7 @@ async fn a_session_ended_on_one_server_ends_on_the_other() {
     assert_eq!(desk.get("/v1/me").await["username"], "ana", "the other device stays");
 }
 
-/// Two servers with a directory each, and one database.
+/// Returns two servers with separate directories and one database; `None` if MongoDB is not available.
 fn two_binaries() -> Option<([tempfile::TempDir; 2], [Binary; 2])> {
     let uri = mongodb::shared()?.unique_database_uri();
     let directories = [(); 2].map(|()| tempfile::tempdir().unwrap());
@@ -211,7 +211,7 @@ fn two_binaries() -> Option<([tempfile::TempDir; 2], [Binary; 2])> {
     Some((directories, binaries))
 }
 
-/// Returns the ids of what was acknowledged, and the code of the refusal.
+/// Sends messages until one is refused. Returns the ids of the acknowledged ones, and the error code.
 async fn write_until_refused(socket: Socket, room: Room) -> (Vec<Value>, String) {
     let mut acknowledged = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Those who talk.
+//! Users of the server under test, and their requests.
 
 use http::Method;
 use letsapp_testkit::server::Running;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Answer, Http, Lost};
 
-/// Somebody signed in on one device.
+/// A user who is signed in on one device.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) id: String,
@@ -14,14 +14,14 @@ pub(crate) struct Person {
     pub(crate) http: Http,
 }
 
-/// A conversation's id.
+/// Id of a conversation.
 pub(crate) type Room = String;
 
 impl Person {
-    /// Creates an account, with the password that the name comes with.
+    /// Creates an account, with the password from [`password`].
     ///
     /// # Panics
-    /// When that is refused.
+    /// If the server refuses.
     pub(crate) async fn sign_up(http: &Http, username: &str) -> Self {
         let account = json!({"username": username, "password": password(username)});
         Self::enter(http, "/v1/auth/register", &account).await
@@ -30,7 +30,7 @@ impl Person {
     /// Signs in on another device, or through another server.
     ///
     /// # Panics
-    /// When that is refused.
+    /// If the server refuses.
     pub(crate) async fn sign_in(http: &Http, username: &str) -> Self {
         let account = json!({"username": username, "password": password(username)});
         Self::enter(http, "/v1/auth/login", &account).await
@@ -47,7 +47,7 @@ impl Person {
         }
     }
 
-    /// The same session, through another server.
+    /// Returns the same session on another server.
     pub(crate) fn through(&self, server: &Running) -> Self {
         Self {
             http: Http::new(server.url()),
@@ -60,38 +60,38 @@ impl Person {
         self.http.ask(method, path, Some(&self.token), body).await
     }
 
-    /// Fetches what is there.
+    /// Sends a GET request and returns the body.
     ///
     /// # Panics
-    /// When it is not.
+    /// If the request fails.
     pub(crate) async fn get(&self, path: &str) -> Value {
         let answer = self.ask(Method::GET, path, None).await;
         answer.expect("the server is there").good()
     }
 
-    /// Posts what is taken.
+    /// Sends a POST request and returns the body.
     ///
     /// # Panics
-    /// When it is not.
+    /// If the request fails.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         let answer = self.ask(Method::POST, path, Some(&body)).await;
         answer.expect("the server is there").good()
     }
 
-    /// Opens the conversation with somebody.
+    /// Opens the direct conversation with another user.
     pub(crate) async fn talk_to(&self, other: &Self) -> Room {
         let direct = json!({"kind": "direct", "user_id": other.id});
         room(&self.post("/v1/conversations", direct).await)
     }
 
-    /// Makes a group.
+    /// Creates a group.
     pub(crate) async fn gather(&self, others: &[Self]) -> Room {
         let members: Vec<_> = others.iter().map(|other| &other.id).collect();
         let group = json!({"kind": "group", "title": "All of us", "member_ids": members});
         room(&self.post("/v1/conversations", group).await)
     }
 
-    /// All that this person may read in a conversation, oldest first.
+    /// Returns all messages that this user may read in a conversation, oldest first.
     pub(crate) async fn history(&self, room: &str) -> Vec<Value> {
         let path = format!("/v1/conversations/{room}/messages?limit=200");
         let mut messages = self.pages(&path).await;
@@ -99,7 +99,7 @@ impl Person {
         messages
     }
 
-    /// Every message of a conversation in its present state, by change number.
+    /// Returns the current state of every message in a conversation, in order of `rev`.
     pub(crate) async fn changes(&self, room: &str) -> Vec<Value> {
         self.pages(&format!("/v1/conversations/{room}/changes?after=0&limit=200"))
             .await
@@ -118,7 +118,7 @@ impl Person {
     }
 }
 
-/// The password of everyone of that name.
+/// Returns the password of the user with this name.
 pub(crate) fn password(username: &str) -> String {
     format!("the password of {username}")
 }

@@ -1,16 +1,16 @@
-//! The server under test.
+//! Configurations of the server binary under test.
 
 use std::path::Path;
 
 use letsapp_testkit::free_port;
 use letsapp_testkit::server::Binary;
 
-/// The binary, as it is without any setting.
+/// Returns the binary without any settings.
 pub(crate) fn bare() -> Binary {
     Binary::new(env!("CARGO_BIN_EXE_letsapp-server"))
 }
 
-/// The binary on ports that nobody else has, its keys and files in `directory`, its load not limited.
+/// Returns the binary on free ports, with its keys and files in `directory` and without rate limits.
 pub(crate) fn in_directory(directory: &Path) -> Binary {
     bare()
         .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
@@ -18,7 +18,7 @@ pub(crate) fn in_directory(directory: &Path) -> Binary {
         .current_dir(directory)
 }
 
-/// As [`in_directory`], but at the same address again each time it is started, so that clients find it again.
+/// Like [`in_directory`], but on the same address after each restart, so that clients can reconnect.
 pub(crate) fn at_one_address(directory: &Path) -> Binary {
     bare()
         .args(["--listen", &format!("127.0.0.1:{}", free_port())])

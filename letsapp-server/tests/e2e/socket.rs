@@ -1,4 +1,4 @@
-//! A client's end of the socket.
+//! WebSocket client.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,10 +19,10 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::people::Person;
 
-/// No reply and no event under test may take longer, whatever goes on.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// Time limit for a reply. Covers the outages that tests cause, such as the election of a new primary in MongoDB.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// An open socket; its copies share it.
+/// An open socket. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Socket {
     writer: Arc<tokio::sync::Mutex<SplitSink<Stream, Message>>>,
@@ -30,22 +30,22 @@ pub(crate) struct Socket {
     end: watch::Receiver<Option<End>>,
 }
 
-/// What comes in unasked.
+/// Events received on a socket.
 pub(crate) struct Events(mpsc::UnboundedReceiver<Value>);
 
-/// Why a request was not carried out, or is not known to be.
+/// Reason why a request failed, or may have failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// The server refused it with this code.
+    /// The server refused the request with this error code.
     Refused(String),
-    /// The socket ended first.
+    /// The socket ended before the reply, so the request may or may not have been processed.
     Lost,
 }
 
-/// How a socket ended.
+/// Reason why a socket ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The server said goodbye with this close code.
+    /// The server closed the socket with this close code.
     Closed(u16),
     /// The connection broke.
     Broken,
@@ -53,7 +53,7 @@ pub(crate) enum End {
 
 type Stream = WebSocketStream<TcpStream>;
 
-/// The requests that wait for their replies.
+/// Requests that wait for their replies.
 #[derive(Default)]
 struct Asked {
     next: AtomicU64,
@@ -61,7 +61,7 @@ struct Asked {
 }
 
 impl Socket {
-    /// Opens a socket, and takes the server's `hello`.
+    /// Opens a socket and receives the server's `hello`.
     pub(crate) async fn open(person: &Person) -> Result<(Self, Events), Failure> {
         let authority = person.http.authority();
         let mut request = format!("ws://{authority}/v1/ws")
@@ -77,7 +77,7 @@ impl Socket {
             let opened = tokio_tungstenite::client_async(request, stream).await;
             opened.map_err(|_| Failure::Lost)
         };
-        let (stream, _) = timeout(PATIENCE, opened).await.expect("a handshake is answered")?;
+        let (stream, _) = timeout(REPLY_TIMEOUT, opened).await.expect("a handshake is answered")?;
         let (writer, reader) = stream.split();
         let asked = Arc::<Asked>::default();
         let (events, mut incoming) = mpsc::unbounded_channel();
@@ -89,10 +89,10 @@ impl Socket {
         Ok((Self { writer, asked, end }, Events(incoming)))
     }
 
-    /// Asks, and waits for the reply.
+    /// Sends a request and returns the data of the reply.
     ///
     /// # Panics
-    /// When there is neither a reply nor an end of the socket for longer than any request may take.
+    /// If neither a reply nor the end of the socket comes within [`REPLY_TIMEOUT`].
     pub(crate) async fn ask(&self, op: &str, data: &Value) -> Result<Value, Failure> {
         let id = self.asked.next.fetch_add(1, Ordering::Relaxed);
         let (sender, reply) = oneshot::channel();
@@ -109,14 +109,14 @@ impl Socket {
                 None => Ok(reply["ok"].take()),
             }
         };
-        let outcome = timeout(PATIENCE, exchange).await;
-        outcome.unwrap_or_else(|_| panic!("{op} is not answered within {PATIENCE:?}"))
+        let outcome = timeout(REPLY_TIMEOUT, exchange).await;
+        outcome.unwrap_or_else(|_| panic!("{op} is not answered within {REPLY_TIMEOUT:?}"))
     }
 
     /// Waits until the socket has ended.
     ///
     /// # Panics
-    /// When it doesn't within `deadline`.
+    /// If it is still open after `deadline`.
     pub(crate) async fn ended(&mut self, deadline: Duration) -> End {
         let end = timeout(deadline, self.end.wait_for(Option::is_some)).await;
         let end = end.unwrap_or_else(|_| panic!("the socket is still open after {deadline:?}"));
@@ -125,12 +125,12 @@ impl Socket {
 }
 
 impl Events {
-    /// The next event, or `None` when the socket has ended.
+    /// Waits for the next event; `None` once the socket has ended.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         self.0.recv().await
     }
 
-    /// An event that has come in already.
+    /// Returns an event that has arrived already.
     pub(crate) fn waiting(&mut self) -> Option<Value> {
         self.0.try_recv().ok()
     }
@@ -142,7 +142,7 @@ impl Asked {
     }
 }
 
-/// Hands out what comes in, until nothing does.
+/// Passes replies and events to those who wait for them, until the socket ends.
 async fn read(
     mut reader: SplitStream<Stream>,
     asked: Arc<Asked>,
@@ -164,6 +164,6 @@ async fn read(
         }
     }
     ended.send_replace(Some(end));
-    // Those who still wait learn by this that no reply comes.
+    // Dropping the senders ends the waits of all requests without a reply.
     asked.lock().clear();
 }

@@ -1,4 +1,4 @@
-//! From nothing to serving, and to an end; and what is said when that can't be.
+//! Starting and stopping the server, and its error messages when it can't start.
 
 use std::fs;
 use std::net::TcpListener;
@@ -20,11 +20,11 @@ use crate::people::{Person, password};
 use crate::socket::{End, Socket};
 use crate::{chance, server, verdict};
 
-/// How soon a server must be gone that was asked to.
-const GOODBYE: Duration = Duration::from_secs(10);
+/// Time limit for a shutdown.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn an_empty_directory_is_all_it_needs() {
+async fn a_server_starts_in_an_empty_directory() {
     let directory = directory();
     let mut server = server::in_directory(directory.path()).start().await;
     let ready = format!(
@@ -57,7 +57,7 @@ async fn an_empty_directory_is_all_it_needs() {
         assert_eq!(mode & 0o777, 0o600, "{}", secret.display());
     }
 
-    // Keys and accounts are those of before, and so tokens are as good as they were.
+    // Keys and accounts survive a restart, so tokens stay valid.
     let mut again = server::in_directory(directory.path()).start().await;
     ana.through(&again).post("/v1/sync", json!({"conversations": {}})).await;
     Person::sign_in(&Http::new(again.url()), "ana").await;
@@ -66,10 +66,10 @@ async fn an_empty_directory_is_all_it_needs() {
 }
 
 #[tokio::test]
-async fn without_a_word_it_listens_where_the_readme_says() {
+async fn without_arguments_it_listens_on_the_documented_address() {
     let directory = directory();
     let binary = server::bare().current_dir(directory.path());
-    // On a machine where somebody else listens there, it says so instead.
+    // On a machine where another program listens on that port, the server reports that instead.
     let holders = [8080, 8081].map(|port| TcpListener::bind(("127.0.0.1", port)));
     let taken = holders.iter().position(Result::is_err);
     drop(holders);
@@ -85,7 +85,7 @@ async fn without_a_word_it_listens_where_the_readme_says() {
 }
 
 #[tokio::test]
-async fn bad_settings_are_named_and_are_a_fault_of_their_own() {
+async fn bad_settings_are_named_and_have_an_exit_code_of_their_own() {
     let directory = directory();
     let bare = || server::in_directory(directory.path());
     let configured = |name: &str, text: &str| {
@@ -124,7 +124,7 @@ async fn bad_settings_are_named_and_are_a_fault_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_ours_is_named_and_left_as_it_is() {
+async fn an_unusable_file_is_named_and_left_unchanged() {
     let directory = directory();
     let file = directory.path().join("chat.db");
     let on_file = || server::in_directory(directory.path()).args(["--store", &format!("sqlite:{}", file.display())]);
@@ -139,14 +139,14 @@ async fn a_file_that_is_not_ours_is_named_and_left_as_it_is() {
 
     fs::remove_file(&file).unwrap();
     assert!(on_file().start().await.terminate().await.success());
-    // The version of the schema, in the file's header.
+    // The schema version in the file's header.
     let mut newer = fs::read(&file).unwrap();
     newer[60..64].copy_from_slice(&9_999_u32.to_be_bytes());
     fs::write(&file, &newer).unwrap();
     refused(&on_file(), 1, &["chat.db", "newer", "9999"]).await;
     assert_eq!(fs::read(&file).unwrap(), newer);
 
-    // Of its own making, but what is in it was garbled.
+    // A file of LetsApp with damaged content.
     fs::remove_file(&file).unwrap();
     assert!(on_file().start().await.terminate().await.success());
     let mut garbled = fs::read(&file).unwrap();
@@ -156,20 +156,20 @@ async fn a_file_that_is_not_ours_is_named_and_left_as_it_is() {
     fs::write(&file, &garbled).unwrap();
     refused(&on_file(), 1, &["chat.db"]).await;
 
-    // Another server's file: two writers would each think that they know the head.
+    // A file that another server has open: two writers would assign the same numbers twice.
     fs::remove_file(&file).unwrap();
     let mut first = on_file().start().await;
     refused(&on_file(), 1, &["chat.db", "in use"]).await;
     assert!(first.terminate().await.success());
 
-    // Nor does one that nobody named serve two.
+    // The same for the default file.
     let mut first = server::in_directory(directory.path()).start().await;
     refused(&server::in_directory(directory.path()), 1, &["in use"]).await;
     assert!(first.terminate().await.success());
 }
 
 #[tokio::test]
-async fn a_place_that_cannot_be_had_is_named() {
+async fn unusable_paths_and_addresses_are_named() {
     let directory = directory();
     let in_the_way = directory.path().join("file");
     fs::write(&in_the_way, "").unwrap();
@@ -198,7 +198,7 @@ async fn a_place_that_cannot_be_had_is_named() {
 }
 
 #[tokio::test]
-async fn a_database_that_will_not_do_is_named() {
+async fn an_unusable_database_is_named() {
     let directory = directory();
     let on = |store: &str| server::in_directory(directory.path()).args(["--store", store]);
     let nobody = format!("127.0.0.1:{}", free_port());
@@ -249,7 +249,7 @@ async fn logs_can_be_read_by_machines_and_hold_no_password() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_asked_to_end_says_goodbye_and_has_everything_on_disk() {
+async fn a_terminated_server_closes_its_sockets_and_has_everything_on_disk() {
     let directory = directory();
     let binary = server::at_one_address(directory.path());
     let mut server = binary.start().await;
@@ -261,9 +261,9 @@ async fn a_server_asked_to_end_says_goodbye_and_has_everything_on_disk() {
         load.progress(50 + chance::below(50)).await;
         let since = Instant::now();
         assert_eq!(server.terminate().await.code(), Some(0));
-        assert!(since.elapsed() < GOODBYE, "it took {:?}", since.elapsed());
-        assert_eq!(socket.ended(GOODBYE).await, End::Closed(1001));
-        // Acknowledged is on disk: what is copied now is what the next server finds.
+        assert!(since.elapsed() < SHUTDOWN_TIMEOUT, "it took {:?}", since.elapsed());
+        assert_eq!(socket.ended(SHUTDOWN_TIMEOUT).await, End::Closed(1001));
+        // Acknowledged messages are on disk, so a server on a copy of the files must have them.
         server = binary.start().await;
     }
     let (ledgers, followed) = load.finish().await;
@@ -279,7 +279,7 @@ fn directory() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// Runs a server that can't start, and checks what it says about that.
+/// Runs a server that can't start, and checks its exit code and that its error message contains all of `named`.
 async fn refused(binary: &Binary, code: i32, named: &[&str]) {
     let Ended { status, stdout, stderr } = binary.run().await;
     let first = stderr.lines().next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What became of a load: every acknowledged message once, in its place, as it was left.
+//! Checks after a load: every acknowledged message exists once, at its `seq`, in its last acknowledged state.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Write, stderr};
@@ -10,7 +10,7 @@ use crate::http::number;
 use crate::load::{Acknowledged, Ledger};
 use crate::people::Person;
 
-/// The counts of a run.
+/// Numbers of messages in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
     acknowledged: usize,
@@ -19,10 +19,11 @@ struct Counts {
     lost: usize,
 }
 
-/// Compares what writers were told with what is there, prints the counts, and returns how many were acknowledged.
+/// Compares the acknowledged messages with the stored ones, prints the counts, and returns the number of acknowledged
+/// messages.
 ///
 /// # Panics
-/// When anything is missing, doubled, out of place or not as it was left.
+/// If a message is missing, stored twice, at another `seq`, or in another state.
 pub(crate) async fn settle(run: &str, ledgers: &[Ledger], followed: &Followed) -> usize {
     let mut rooms = BTreeMap::<&str, Vec<(&String, &Acknowledged)>>::new();
     for (id, message) in ledgers.iter().flat_map(|ledger| &ledger.messages) {
@@ -44,7 +45,7 @@ pub(crate) async fn settle(run: &str, ledgers: &[Ledger], followed: &Followed) -
         lost,
     } = counts;
     let line = format!("{run}: acknowledged {acknowledged}, found {found}, doubled {doubled}, lost {lost}");
-    // Past the harness, which hides the output of what passes.
+    // Written to standard error directly, because the test harness hides the output of tests that pass.
     let _ = writeln!(stderr().lock(), "{line}");
     let refused: Vec<_> = ledgers.iter().flat_map(|ledger| &ledger.refused).collect();
     assert_eq!(
@@ -89,7 +90,7 @@ fn count(counts: &mut Counts, expected: &[(&String, &Acknowledged)], history: &[
             Some(_) => counts.doubled += 1,
         }
     }
-    // All that was offered was acknowledged in the end, so that nothing else can be there.
+    // Every message was acknowledged in the end, so there must be no others.
     counts.doubled += places.len();
 }
 
@@ -158,7 +159,7 @@ fn users(history: &[Value]) -> impl Iterator<Item = &Value> {
     history.iter().filter(|message| message["kind"] == "user")
 }
 
-/// A message without what depends on who asks, or is not told in events.
+/// Returns a message without fields that depend on the reader or that events do not contain.
 fn without_own_view(message: &Value) -> Value {
     let mut message = message.clone();
     if let Some(fields) = message.as_object_mut() {

@@ -1,4 +1,4 @@
-//! Signing in, and what is like it.
+//! Rate limits of signing in and other requests with a password.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ async fn whether_there_is_an_account_makes_no_difference() {
 }
 
 #[tokio::test]
-async fn guesses_from_everywhere_are_slowed_down_but_not_for_who_is_at_home() {
+async fn distributed_guesses_are_slowed_down_but_a_known_address_can_sign_in() {
     let world = World::with(&[]).await;
     world.server.person("ana").await;
     assert_eq!(status(&world.login(HOME, "ana", PASSWORD).await), 200);
@@ -80,7 +80,7 @@ async fn guesses_from_everywhere_are_slowed_down_but_not_for_who_is_at_home() {
 }
 
 #[tokio::test]
-async fn one_address_tries_few_accounts_and_what_it_sends_more_is_not_read() {
+async fn one_address_can_try_few_accounts_and_further_bodies_are_not_read() {
     let world = World::with(&[(Class::Credentials, 8, 80)]).await;
     world.server.person("ana").await;
     for account in 0..8 {
@@ -97,7 +97,7 @@ async fn one_address_tries_few_accounts_and_what_it_sends_more_is_not_read() {
         header(&answer, "ratelimit").unwrap().split(", ").last(),
         Some("\"credentials\";r=0;t=10")
     );
-    // The head alone is answered: nothing asks for the body, and no password is hashed.
+    // The server answers after the headers: it does not ask for the body, and no password is hashed.
     let head = "POST /v1/auth/register/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for: 198.51.100.1\r\n\
                 content-type: application/json\r\ncontent-length: 9999\r\nexpect: 100-continue\r\n\r\n";
     assert_eq!(waits(&exchange(world.server.address, head).await), 10);
@@ -112,7 +112,7 @@ async fn one_address_tries_few_accounts_and_what_it_sends_more_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_network_of_the_sixth_version_is_one_address() {
+async fn an_ipv6_network_counts_as_one_address() {
     let world = World::with(&[(Class::Credentials, 2, 60)]).await;
     let login = async |from: &str| status(&world.login(from, "nobody", "x").await);
     assert_eq!(login("2001:db8:0:1::1").await, 401);
@@ -122,7 +122,7 @@ async fn a_network_of_the_sixth_version_is_one_address() {
 }
 
 #[tokio::test]
-async fn who_is_no_trusted_proxy_cannot_say_for_whom_they_ask() {
+async fn forwarded_addresses_are_ignored_unless_the_proxy_is_trusted() {
     let mut config = Config::default();
     config
         .limit_table
@@ -135,7 +135,7 @@ async fn who_is_no_trusted_proxy_cannot_say_for_whom_they_ask() {
 }
 
 #[tokio::test]
-async fn the_password_of_a_stolen_session_is_not_to_be_guessed() {
+async fn guesses_of_the_password_with_a_stolen_session_are_limited() {
     let world = World::with(&[]).await;
     let ana = world.server.person("ana").await;
     let change = json!({"current_password": "a wrong password", "new_password": "another password"});

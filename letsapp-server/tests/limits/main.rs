@@ -1,4 +1,4 @@
-//! Limits at the edge, with real connections, in virtual time.
+//! Rate limits of the server, with real connections and a virtual clock.
 
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 
@@ -21,14 +21,14 @@ use serde_json::{Value, json};
 const HOME: &str = "198.51.100.1";
 const PASSWORD: &str = "a long password";
 
-/// A server behind a proxy on loopback, and the clock that it goes by.
+/// A server behind a proxy on loopback, and its clock.
 struct World {
     server: Server,
     clock: Arc<ManualClock>,
 }
 
 impl World {
-    /// Starts one with some limits that differ from the usual.
+    /// Starts a server with these limits in place of the defaults.
     async fn with(limits: &[(Class, u32, u64)]) -> Self {
         let mut config = Config {
             trusted_proxies: "127.0.0.1".parse().unwrap(),
@@ -48,7 +48,7 @@ impl World {
         Self { server, clock }
     }
 
-    /// Sends a request through the proxy, with these headers besides, and returns the answer.
+    /// Sends a request through the proxy, with additional headers, and returns the response.
     async fn send(&self, request: &str, from: &str, headers: &str, body: &str) -> String {
         let request = format!(
             "{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-forwarded-for: {from}\r\n{headers}\
@@ -58,7 +58,7 @@ impl World {
         exchange(self.server.address, request).await
     }
 
-    /// Sends a request as somebody.
+    /// Sends a request as a signed-in user.
     async fn ask(&self, who: &SignedIn, request: &str, body: &Value) -> String {
         let authorization = format!("authorization: Bearer {}\r\n", who.tokens.access_token);
         self.send(request, HOME, &authorization, &body.to_string()).await
@@ -70,7 +70,7 @@ impl World {
     }
 }
 
-/// Insists that an answer asks to wait, and returns for how many seconds.
+/// Checks that a response is a refusal by a rate limit, and returns the seconds of its `Retry-After`.
 #[track_caller]
 fn waits(answer: &str) -> u64 {
     assert_eq!(status(answer), 429, "{answer}");

@@ -1,4 +1,4 @@
-//! Everything else: requests, frames, sockets.
+//! Rate limits of requests, frames and new sockets.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::common::{header, status};
 use crate::{HOME, World, common, waits};
 
 #[tokio::test]
-async fn what_somebody_writes_is_counted_on_all_devices_and_apart_from_what_they_read() {
+async fn writes_are_counted_across_devices_and_separately_from_reads() {
     let world = World::with(&[(Class::Writes, 3, 60), (Class::Searches, 1, 60)]).await;
     let (ana, ben) = (world.server.person("ana").await, world.server.person("ben").await);
     let chat = world.server.chat(&ana, &ben).await;
@@ -66,7 +66,7 @@ async fn what_somebody_writes_is_counted_on_all_devices_and_apart_from_what_they
 }
 
 #[tokio::test]
-async fn a_socket_that_says_too_much_is_told_to_wait_and_then_closed() {
+async fn a_socket_with_too_many_requests_is_told_to_wait_and_then_closed() {
     let world = World::with(&[(Class::Frames, 4, 60), (Class::Refusals, 3, 60)]).await;
     let ana = world.server.person("ana").await;
     let (mut loud, mut quiet) = (world.server.connect(&ana).await, world.server.connect(&ana).await);
@@ -102,7 +102,7 @@ async fn pings_and_pongs_are_frames_too() {
 }
 
 #[tokio::test]
-async fn a_socket_is_opened_as_often_as_its_address_may() {
+async fn new_sockets_are_limited_per_address() {
     let world = World::with(&[(Class::Connections, 2, 60)]).await;
     let ana = world.server.person("ana").await;
     world.server.connect(&ana).await;

@@ -1,4 +1,4 @@
-//! Contacts and blocks.
+//! Contacts and blocks in memory.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -19,7 +19,7 @@ pub(super) struct MemoryContacts {
     pub(super) edges: Shared,
 }
 
-/// How users stand to one another, by owner.
+/// Contacts and blocks, ordered by owner and then by the other user, so that a page is one range.
 #[derive(Debug, Default)]
 pub(super) struct Edges {
     contacts: BTreeMap<ContactEdge, Contact>,
@@ -90,6 +90,7 @@ impl ContactRepository for MemoryContacts {
     }
 }
 
+/// Returns at most `limit` items of one owner, in order of the other user's id, after `after`.
 fn page<T: Clone>(all: &BTreeMap<ContactEdge, T>, owner_id: UserId, after: Option<UserId>, limit: usize) -> Vec<T> {
     let start = match after {
         Some(after) => Bound::Excluded(ContactEdge::new(owner_id, after)),
@@ -102,6 +103,7 @@ fn page<T: Clone>(all: &BTreeMap<ContactEdge, T>, owner_id: UserId, after: Optio
         .collect()
 }
 
+/// Returns the edges that are in the table, sorted and without duplicates.
 fn among<T>(all: &BTreeMap<ContactEdge, T>, edges: &[ContactEdge]) -> Vec<ContactEdge> {
     let mut found: Vec<_> = edges.iter().filter(|edge| all.contains_key(edge)).copied().collect();
     found.sort_unstable();

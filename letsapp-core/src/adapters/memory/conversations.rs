@@ -1,9 +1,9 @@
-//! Conversations and their members.
+//! Conversations and their members in memory.
 
 use async_trait::async_trait;
 
-use super::chats;
-use super::chats::{read, write};
+use super::conversation_table;
+use super::conversation_table::{read, write};
 use super::gate::Gate;
 use crate::domain::conversation::{Conversation, Head, Roster};
 use crate::domain::id::{ConversationId, UserId};
@@ -14,63 +14,63 @@ use crate::ports::{Advance, Advanced, ConversationRepository, Creation, Reposito
 #[derive(Debug)]
 pub(super) struct MemoryConversations {
     pub(super) gate: Gate,
-    pub(super) chats: chats::Shared,
+    pub(super) table: conversation_table::Shared,
 }
 
 #[async_trait]
 impl ConversationRepository for MemoryConversations {
     async fn create_direct(&self, conversation: Conversation, at: Timestamp) -> Result<Creation, RepositoryError> {
         self.gate.pass()?;
-        Ok(write(&self.chats).create_direct(conversation, at))
+        Ok(write(&self.table).create_direct(conversation, at))
     }
 
     async fn find(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, RepositoryError> {
         self.gate.pass()?;
-        let chats = read(&self.chats);
-        let found = ids.iter().filter_map(|id| chats.chat(*id));
-        Ok(found.map(|chat| chat.conversation.clone()).collect())
+        let table = read(&self.table);
+        let found = ids.iter().filter_map(|id| table.entry(*id));
+        Ok(found.map(|entry| entry.conversation.clone()).collect())
     }
 
     async fn rosters(&self, ids: &[ConversationId]) -> Result<Vec<Roster>, RepositoryError> {
         self.gate.pass()?;
-        let chats = read(&self.chats);
-        let found = ids.iter().filter_map(|id| chats.chat(*id));
-        Ok(found.map(|chat| chat.roster()).collect())
+        let table = read(&self.table);
+        let found = ids.iter().filter_map(|id| table.entry(*id));
+        Ok(found.map(|entry| entry.roster()).collect())
     }
 
     async fn heads(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Head)>, RepositoryError> {
         self.gate.pass()?;
-        let chats = read(&self.chats);
-        let found = ids.iter().filter_map(|id| chats.chat(*id));
-        Ok(found.map(|chat| (chat.conversation.id, chat.log.head())).collect())
+        let table = read(&self.table);
+        let found = ids.iter().filter_map(|id| table.entry(*id));
+        Ok(found.map(|entry| (entry.conversation.id, entry.log.head())).collect())
     }
 
     async fn member_counts(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, usize)>, RepositoryError> {
         self.gate.pass()?;
-        let chats = read(&self.chats);
-        let found = ids.iter().filter_map(|id| chats.chat(*id));
+        let table = read(&self.table);
+        let found = ids.iter().filter_map(|id| table.entry(*id));
         Ok(found
-            .map(|chat| (chat.conversation.id, chat.members_in().count()))
+            .map(|entry| (entry.conversation.id, entry.members_in().count()))
             .collect())
     }
 
     async fn members(&self, of: &[(ConversationId, UserId)]) -> Result<Vec<Member>, RepositoryError> {
         self.gate.pass()?;
-        let chats = read(&self.chats);
-        let found = of.iter().filter_map(|(id, user_id)| chats.chat(*id)?.member(*user_id));
+        let table = read(&self.table);
+        let found = of.iter().filter_map(|(id, user_id)| table.entry(*id)?.member(*user_id));
         Ok(found.cloned().collect())
     }
 
     async fn memberships(&self, user_id: UserId) -> Result<Vec<Member>, RepositoryError> {
         self.gate.pass()?;
-        Ok(read(&self.chats).memberships(user_id).cloned().collect())
+        Ok(read(&self.table).memberships(user_id).cloned().collect())
     }
 
     async fn advance(&self, advances: Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryError> {
         self.gate.pass()?;
-        let mut chats = write(&self.chats);
+        let mut table = write(&self.table);
         let mut raise = |advance: &Advance| {
-            let member = chats.member_mut(advance.conversation_id, advance.user_id)?;
+            let member = table.member_mut(advance.conversation_id, advance.user_id)?;
             let from = member.watermarks;
             member.watermarks = from.merge(advance.to);
             if member.watermarks != from {
@@ -92,8 +92,8 @@ impl ConversationRepository for MemoryConversations {
         at: Timestamp,
     ) -> Result<Option<Member>, RepositoryError> {
         self.gate.pass()?;
-        let mut chats = write(&self.chats);
-        let Some(member) = chats.member_mut(conversation_id, user_id) else {
+        let mut table = write(&self.table);
+        let Some(member) = table.member_mut(conversation_id, user_id) else {
             return Ok(None);
         };
         patch.apply(&mut member.preferences);
@@ -103,11 +103,11 @@ impl ConversationRepository for MemoryConversations {
 
     async fn deleted(&self, before: Timestamp, limit: usize) -> Result<Vec<ConversationId>, RepositoryError> {
         self.gate.pass()?;
-        Ok(read(&self.chats).deleted(before, limit))
+        Ok(read(&self.table).deleted(before, limit))
     }
 
     async fn purge(&self, id: ConversationId, limit: usize) -> Result<bool, RepositoryError> {
         self.gate.pass()?;
-        Ok(write(&self.chats).purge(id, limit))
+        Ok(write(&self.table).purge(id, limit))
     }
 }

@@ -1,4 +1,4 @@
-//! The server's own keys.
+//! The server's signing keys in memory.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -15,16 +15,16 @@ pub(super) type Shared = Arc<Mutex<HashMap<KeyPurpose, Vec<Key>>>>;
 #[derive(Debug)]
 pub(super) struct MemoryKeys {
     pub(super) gate: Gate,
-    pub(super) rings: Shared,
+    pub(super) table: Shared,
 }
 
 #[async_trait]
 impl KeyRepository for MemoryKeys {
     async fn keys(&self, purpose: KeyPurpose, candidate: Key) -> Result<Vec<Key>, RepositoryError> {
         self.gate.pass()?;
-        let mut rings = lock(&self.rings);
-        let ring = rings.entry(purpose).or_insert_with(|| vec![candidate]);
-        let mut keys = ring.clone();
+        let mut table = lock(&self.table);
+        let stored = table.entry(purpose).or_insert_with(|| vec![candidate]);
+        let mut keys = stored.clone();
         keys.sort_by_key(|key| Reverse(key.created_at));
         Ok(keys)
     }

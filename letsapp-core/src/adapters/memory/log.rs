@@ -1,4 +1,4 @@
-//! The messages of one conversation, in order.
+//! Messages of one conversation, in order of `seq`.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -16,22 +16,24 @@ use crate::domain::search::{Hit, IndexTerms, Search};
 use crate::domain::window::{Span, Window};
 use crate::ports::{Outcome, Range};
 
-/// Messages by `seq`: the one at `seq` is the record at `seq - 1`, less those that were purged before it.
+/// Messages of one conversation. `seq` starts at 1 and has no gaps, so the message at `seq` is the record at index
+/// `seq - 1 - purged`.
 #[derive(Debug)]
 pub(super) struct Log {
     conversation_id: ConversationId,
+    /// Number of messages removed from the front.
     purged: u64,
     #[expect(
         clippy::vec_box,
-        reason = "a log that grows would move all of its messages, time and again"
+        reason = "a growing vector would otherwise copy all of its messages each time it reallocates"
     )]
     records: Vec<Box<Record>>,
-    /// Where each id is. The ids themselves are in the records, and not a second time here.
+    /// The `seq` of each message id. Ids are compared in the records instead of being stored here a second time.
     by_id: HashTable<Seq>,
     hasher: RandomState,
-    /// Those that were revised, by the `rev` of it.
+    /// Revised messages, by the `rev` of their newest revision.
     revised: BTreeMap<Rev, Seq>,
-    /// Deleted messages of users.
+    /// Deleted messages that users sent, which do not count as unread.
     deleted: BTreeSet<Seq>,
     head: Head,
 }
@@ -50,12 +52,16 @@ impl Log {
         }
     }
 
+    /// Returns the newest numbers of the conversation.
     pub(super) fn head(&self) -> Head {
         self.head
     }
 
-    /// Adds a message, unless its id is taken or there is another fence by now.
+    /// Appends a message.
+    ///
+    /// Returns [`Outcome::Duplicate`] if its id is taken, and [`Outcome::Outdated`] if the fence has moved.
     pub(super) fn append(&mut self, message: &Message, fence: Seq) -> Outcome {
+        // Borrowed one by one, because the closures below read them while `by_id` is borrowed mutably.
         let (records, purged, hasher) = (&self.records, self.purged, &self.hasher);
         let id_at = |seq: &Seq| records[place(*seq, purged).expect("it is not purged")].id;
         let is_it = |seq: &Seq| id_at(seq) == message.id;
@@ -78,7 +84,9 @@ impl Log {
         Outcome::Committed(position)
     }
 
-    /// Replaces a message, unless it has changed since the new state was worked out, or there is another fence by now.
+    /// Replaces a message by a new state of it.
+    ///
+    /// Returns [`Outcome::Outdated`] if the message has changed since `message.rev`, or the fence has moved.
     pub(super) fn revise(&mut self, message: &Message, fence: Seq) -> Outcome {
         let place = place(message.seq, self.purged).filter(|_| self.head.fence == fence);
         let Some(record) = place.and_then(|place| self.records.get_mut(place)) else {
@@ -106,15 +114,18 @@ impl Log {
         Outcome::Committed(position)
     }
 
+    /// Returns the message at `seq`.
     pub(super) fn find(&self, seq: Seq) -> Option<Message> {
         Some(self.message(self.record(seq)?))
     }
 
+    /// Returns the message with this id.
     pub(super) fn find_by_id(&self, id: MessageId) -> Option<Message> {
         let is_it = |seq: &Seq| self.record(*seq).is_some_and(|record| record.id == id);
         self.find(*self.by_id.find(self.hasher.hash_one(id), is_it)?)
     }
 
+    /// Returns at most `limit` messages of a range that lie in the windows, in the order of the range.
     pub(super) fn history(&self, windows: &[Window], range: Range, limit: usize) -> Vec<Message> {
         let visible = |window: &Window, after: Seq, through: Seq| {
             let after = after.0.max(window.from.0.saturating_sub(1));
@@ -136,13 +147,15 @@ impl Log {
         }
     }
 
+    /// Returns at most `limit` messages in the windows that changed after `after`, in order of `rev`.
     pub(super) fn changes(&self, windows: &[Window], after: Rev, limit: usize) -> Vec<Message> {
         let seen = |record: &&Record| windows.iter().any(|window| window.contains(record.seq));
         self.page(self.changed_after(after).filter(seen), limit)
     }
 
-    /// Returns what was last changed after `after`, in order of `rev`: what was never revised, merged with what was.
+    /// Returns the messages that last changed after `after`, in order of `rev`.
     fn changed_after(&self, after: Rev) -> impl Iterator<Item = &Record> {
+        // Merges two sequences that are sorted by `rev` already: messages that were never revised, and revised ones.
         let appended_since = self.records.partition_point(|record| record.first_rev <= after);
         let unrevised = self.records[appended_since..].iter().map(AsRef::as_ref);
         let mut unrevised = unrevised.filter(|record| record.revised().is_none()).peekable();
@@ -155,7 +168,7 @@ impl Log {
         })
     }
 
-    /// Returns the messages in the windows that a search finds, whatever their rank, in any order.
+    /// Returns all messages in the windows that match a search, in no particular order.
     pub(super) fn hits<'a>(&'a self, windows: &'a [Window], search: &'a Search) -> impl Iterator<Item = Hit> {
         let visible = windows.iter().flat_map(move |window| {
             let before = Seq(window.from.0.saturating_sub(1));
@@ -169,10 +182,12 @@ impl Log {
         })
     }
 
+    /// Counts the messages of users in a span, without deleted ones.
     pub(super) fn count_unread(&self, span: Span) -> u64 {
         let Some(newest) = self.between(span.after, span.through).last() else {
             return 0;
         };
+        // The ordinal numbers the messages of users, so the difference of two is how many lie between.
         let before = self.record(span.after).map_or(0, |record| record.ordinal);
         let deleted = self
             .deleted
@@ -181,6 +196,7 @@ impl Log {
         newest.ordinal - before - deleted as u64
     }
 
+    /// Returns the users who sent messages in a span, each once.
     pub(super) fn senders(&self, span: Span) -> Vec<UserId> {
         let records = self.between(span.after, span.through).iter();
         let from_users = records.filter(|record| record.is_from_user());
@@ -188,7 +204,9 @@ impl Log {
         senders.into_iter().collect()
     }
 
-    /// Removes the oldest messages, but never the newest; true once it stands alone.
+    /// Removes at most `limit` of the oldest messages. Returns true once only the newest is left.
+    ///
+    /// The newest message is kept because it records the conversation's head.
     pub(super) fn purge(&mut self, limit: usize) -> bool {
         let count = self.records.len().saturating_sub(1).min(limit);
         for record in self.records.drain(..count) {
@@ -203,6 +221,7 @@ impl Log {
         self.records.len() <= 1
     }
 
+    /// Returns the records with `after < seq <= through`.
     fn between(&self, after: Seq, through: Seq) -> &[Box<Record>] {
         let length = self.records.len();
         let count = |seq: Seq| usize::try_from(seq.0.saturating_sub(self.purged));
@@ -219,12 +238,13 @@ impl Log {
         record.message(self.conversation_id)
     }
 
+    /// Returns the first `limit` records as messages.
     fn page<'a>(&self, records: impl Iterator<Item = &'a Record>, limit: usize) -> Vec<Message> {
         records.take(limit).map(|record| self.message(record)).collect()
     }
 }
 
-/// Where the record of `seq` is, when so many were purged.
+/// Returns the index of the record at `seq`; `None` if it is purged.
 fn place(seq: Seq, purged: u64) -> Option<usize> {
     usize::try_from(seq.0.checked_sub(purged)?.checked_sub(1)?).ok()
 }

@@ -1,11 +1,11 @@
-//! Messages: the one way in, and the reads.
+//! Messages in memory.
 
 use std::cmp::Reverse;
 
 use async_trait::async_trait;
 
-use super::chats;
-use super::chats::{read, write};
+use super::conversation_table;
+use super::conversation_table::{read, write};
 use super::gate::Gate;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
@@ -16,10 +16,11 @@ use crate::ports::{Change, MessageRepository, Outcome, Range, RepositoryError};
 #[derive(Debug)]
 pub(super) struct MemoryMessages {
     pub(super) gate: Gate,
-    pub(super) chats: chats::Shared,
+    pub(super) table: conversation_table::Shared,
 }
 
-/// One lane waits for the lock while the other publishes; more would only wait.
+/// Number of commits that run at once: while one publishes its events, another holds the lock. All commits need the
+/// same lock, so more lanes would only wait for it.
 const LANES: usize = 2;
 
 #[async_trait]
@@ -29,18 +30,19 @@ impl MessageRepository for MemoryMessages {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Vec<Result<Outcome, RepositoryError>> {
-        let mut chats = write(&self.chats);
+        // One lock for the whole batch. The gate is checked for each change, so that closing the store stops a batch.
+        let mut table = write(&self.table);
         let mut carry_out = |change| {
             self.gate.pass()?;
-            Ok(chats.carry_out(change))
+            Ok(table.carry_out(change))
         };
         changes.into_iter().map(&mut carry_out).collect()
     }
 
     async fn find(&self, at: &[(ConversationId, Seq)]) -> Result<Vec<Message>, RepositoryError> {
         self.gate.pass()?;
-        let chats = read(&self.chats);
-        let found = at.iter().filter_map(|(id, seq)| chats.chat(*id)?.log.find(*seq));
+        let table = read(&self.table);
+        let found = at.iter().filter_map(|(id, seq)| table.entry(*id)?.log.find(*seq));
         Ok(found.collect())
     }
 
@@ -50,8 +52,8 @@ impl MessageRepository for MemoryMessages {
         id: MessageId,
     ) -> Result<Option<Message>, RepositoryError> {
         self.gate.pass()?;
-        let chats = read(&self.chats);
-        Ok(chats.chat(conversation_id).and_then(|chat| chat.log.find_by_id(id)))
+        let table = read(&self.table);
+        Ok(table.entry(conversation_id).and_then(|entry| entry.log.find_by_id(id)))
     }
 
     async fn history(
@@ -62,9 +64,9 @@ impl MessageRepository for MemoryMessages {
         limit: usize,
     ) -> Result<Vec<Message>, RepositoryError> {
         self.gate.pass()?;
-        let chats = read(&self.chats);
-        let chat = chats.chat(conversation_id);
-        Ok(chat.map_or_else(Vec::new, |chat| chat.log.history(windows, range, limit)))
+        let table = read(&self.table);
+        let entry = table.entry(conversation_id);
+        Ok(entry.map_or_else(Vec::new, |entry| entry.log.history(windows, range, limit)))
     }
 
     async fn changes(
@@ -75,16 +77,16 @@ impl MessageRepository for MemoryMessages {
         limit: usize,
     ) -> Result<Vec<Message>, RepositoryError> {
         self.gate.pass()?;
-        let chats = read(&self.chats);
-        let chat = chats.chat(conversation_id);
-        Ok(chat.map_or_else(Vec::new, |chat| chat.log.changes(windows, after, limit)))
+        let table = read(&self.table);
+        let entry = table.entry(conversation_id);
+        Ok(entry.map_or_else(Vec::new, |entry| entry.log.changes(windows, after, limit)))
     }
 
     async fn search(&self, search: Search) -> Result<Vec<Hit>, RepositoryError> {
         self.gate.pass()?;
-        let chats = read(&self.chats);
+        let table = read(&self.table);
         let within = search.within.iter();
-        let logs = within.filter_map(|scope| Some((&chats.chat(scope.conversation_id)?.log, &scope.windows)));
+        let logs = within.filter_map(|scope| Some((&table.entry(scope.conversation_id)?.log, &scope.windows)));
         let mut hits: Vec<_> = logs
             .flat_map(|(log, windows)| log.hits(windows, &search))
             .filter(|hit| search.past.is_none_or(|past| hit.rank() < past))
@@ -96,19 +98,19 @@ impl MessageRepository for MemoryMessages {
 
     async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
         self.gate.pass()?;
-        let chats = read(&self.chats);
+        let table = read(&self.table);
         let tally = |span: &Span| {
-            chats
-                .chat(span.conversation_id)
-                .map_or(0, |chat| chat.log.count_unread(*span))
+            table
+                .entry(span.conversation_id)
+                .map_or(0, |entry| entry.log.count_unread(*span))
         };
         Ok(spans.iter().map(tally).collect())
     }
 
     async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError> {
         self.gate.pass()?;
-        let chats = read(&self.chats);
-        let chat = chats.chat(span.conversation_id);
-        Ok(chat.map_or_else(Vec::new, |chat| chat.log.senders(span)))
+        let table = read(&self.table);
+        let entry = table.entry(span.conversation_id);
+        Ok(entry.map_or_else(Vec::new, |entry| entry.log.senders(span)))
     }
 }

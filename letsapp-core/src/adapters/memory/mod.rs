@@ -1,9 +1,9 @@
-//! The store in memory: for tests, for trying things out, and as the measure of what the other stores add.
+//! In-memory store for tests and experiments, and the baseline that the benches compare the other stores with.
 //!
-//! Nothing is kept once the last instance is gone. What is not here: any rule, and any file.
+//! Nothing is written to disk: the data is dropped with the last instance that refers to it.
 
-mod chats;
 mod contacts;
+mod conversation_table;
 mod conversations;
 mod gate;
 mod keys;
@@ -54,20 +54,22 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// Makes an empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::open(Data::default())
     }
 
-    /// Opens another instance on the same data, as another server would.
+    /// Opens another instance on the same data, as a second server on a shared database would.
+    ///
+    /// Each instance is closed separately.
     #[must_use]
     pub fn another(&self) -> Self {
         Self::open(Data {
             accounts: Arc::clone(&self.users.accounts),
-            signed_in: Arc::clone(&self.sessions.signed_in),
+            sessions: Arc::clone(&self.sessions.table),
             edges: Arc::clone(&self.contacts.edges),
-            chats: Arc::clone(&self.messages.chats),
-            rings: Arc::clone(&self.keys.rings),
+            conversations: Arc::clone(&self.messages.table),
+            keys: Arc::clone(&self.keys.table),
         })
     }
 
@@ -75,10 +77,10 @@ impl MemoryStore {
         let gate = Gate::default();
         let Data {
             accounts,
-            signed_in,
+            sessions,
             edges,
-            chats,
-            rings,
+            conversations,
+            keys,
         } = data;
         Self {
             users: Arc::new(MemoryUsers {
@@ -87,7 +89,7 @@ impl MemoryStore {
             }),
             sessions: Arc::new(MemorySessions {
                 gate: gate.clone(),
-                signed_in,
+                table: sessions,
             }),
             contacts: Arc::new(MemoryContacts {
                 gate: gate.clone(),
@@ -95,15 +97,15 @@ impl MemoryStore {
             }),
             conversations: Arc::new(MemoryConversations {
                 gate: gate.clone(),
-                chats: Arc::clone(&chats),
+                table: Arc::clone(&conversations),
             }),
             messages: Arc::new(MemoryMessages {
                 gate: gate.clone(),
-                chats,
+                table: conversations,
             }),
             keys: Arc::new(MemoryKeys {
                 gate: gate.clone(),
-                rings,
+                table: keys,
             }),
             gate,
         }
@@ -142,8 +144,9 @@ impl Repositories for MemoryStore {
         Arc::clone(&self.keys) as _
     }
 
-    /// It is as long as there is another instance on the same data.
+    /// Returns true while another instance uses the same data.
     fn is_shared(&self) -> bool {
+        // Every instance holds one reference to the accounts, so the count is the number of instances.
         Arc::strong_count(&self.users.accounts) > 1
     }
 
@@ -156,12 +159,13 @@ impl Repositories for MemoryStore {
     }
 }
 
-/// What all instances share.
+/// Data shared by all instances, as separately locked tables.
 #[derive(Default)]
 struct Data {
     accounts: users::Shared,
-    signed_in: sessions::Shared,
+    sessions: sessions::Shared,
     edges: contacts::Shared,
-    chats: chats::Shared,
-    rings: keys::Shared,
+    /// Conversations with their members and messages: a change of a group writes all three in one step.
+    conversations: conversation_table::Shared,
+    keys: keys::Shared,
 }

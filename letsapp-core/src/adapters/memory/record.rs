@@ -1,29 +1,32 @@
-//! A message as it is kept.
+//! Compact form of a stored message.
 
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::media::Attachment;
 use crate::domain::message::{Content, Fingerprint, Message, Position, Reaction, SystemEvent};
 use crate::domain::timestamp::Timestamp;
 
-/// A message as it is kept: less than half the size of a [`Message`], since what few messages have stands apart.
+/// A stored message. Fields that few messages use are boxed, which makes it less than half the size of a [`Message`].
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) seq: Seq,
-    /// The `rev` of its append, which rises with `seq`.
+    /// The `rev` that the append of the message got. Rises with `seq`.
     pub(super) first_rev: Rev,
+    /// Number of messages that users sent in the conversation, up to and including this one.
     pub(super) ordinal: u64,
     pub(super) id: MessageId,
     pub(super) sender_id: UserId,
     pub(super) sent_at: Timestamp,
     fingerprint: Fingerprint,
+    /// Text of the message; empty for system messages and deleted ones.
     body: Box<str>,
-    rest: Option<Box<Rest>>,
+    /// `None` for a plain text message that was never revised.
+    rare: Option<Box<RareFields>>,
 }
 
-/// What few messages have.
+/// Fields that most messages leave empty.
 #[derive(Debug)]
-struct Rest {
-    /// The `rev` of its newest revision.
+struct RareFields {
+    /// The `rev` of the newest revision; `None` if the message was never revised.
     revised: Option<Rev>,
     system: Option<SystemEvent>,
     reply_to: Option<Seq>,
@@ -36,7 +39,7 @@ struct Rest {
 }
 
 impl Record {
-    /// Keeps a new message.
+    /// Creates the record of a new message at the position that it was assigned.
     pub(super) fn new(message: &Message, at: Position) -> Self {
         Self {
             seq: at.seq,
@@ -47,36 +50,36 @@ impl Record {
             sent_at: message.sent_at,
             fingerprint: message.fingerprint,
             body: message.body().into(),
-            rest: Rest::of(message, None),
+            rare: RareFields::of(message, None),
         }
     }
 
-    /// Keeps another state of it.
+    /// Replaces the content by that of a revision.
     pub(super) fn revise(&mut self, message: &Message, rev: Rev) {
         self.body = message.body().into();
         self.fingerprint = message.fingerprint;
-        self.rest = Rest::of(message, Some(rev));
+        self.rare = RareFields::of(message, Some(rev));
     }
 
-    /// Returns the `rev` of its newest revision; `None` if it was never revised.
+    /// Returns the `rev` of the newest revision; `None` if the message was never revised.
     pub(super) fn revised(&self) -> Option<Rev> {
-        self.rest.as_ref()?.revised
+        self.rare.as_ref()?.revised
     }
 
-    /// Returns the `rev` of its last change.
+    /// Returns the `rev` of the last change: the newest revision, or else the append.
     pub(super) fn rev(&self) -> Rev {
         self.revised().unwrap_or(self.first_rev)
     }
 
-    /// Tells whether a user wrote it.
+    /// Returns true if a user sent the message, false for system messages.
     pub(super) fn is_from_user(&self) -> bool {
-        self.rest.as_ref().is_none_or(|rest| rest.system.is_none())
+        self.rare.as_ref().is_none_or(|rare| rare.system.is_none())
     }
 
-    /// Returns the message.
+    /// Returns the message in its full form.
     pub(super) fn message(&self, conversation_id: ConversationId) -> Message {
-        let rest = self.rest.as_deref();
-        let system = rest.and_then(|rest| rest.system.clone());
+        let rare = self.rare.as_deref();
+        let system = rare.and_then(|rare| rare.system.clone());
         Message {
             conversation_id,
             id: self.id,
@@ -85,21 +88,21 @@ impl Record {
             ordinal: self.ordinal,
             sender_id: self.sender_id,
             content: system.map_or_else(|| Content::Text(self.body.to_string()), Content::System),
-            reply_to: rest.and_then(|rest| rest.reply_to),
-            forwarded: rest.is_some_and(|rest| rest.forwarded),
-            mentions: rest.map_or_else(Vec::new, |rest| rest.mentions.clone()),
-            attachments: rest.map_or_else(Vec::new, |rest| rest.attachments.clone()),
-            reactions: rest.map_or_else(Vec::new, |rest| rest.reactions.clone()),
+            reply_to: rare.and_then(|rare| rare.reply_to),
+            forwarded: rare.is_some_and(|rare| rare.forwarded),
+            mentions: rare.map_or_else(Vec::new, |rare| rare.mentions.clone()),
+            attachments: rare.map_or_else(Vec::new, |rare| rare.attachments.clone()),
+            reactions: rare.map_or_else(Vec::new, |rare| rare.reactions.clone()),
             sent_at: self.sent_at,
-            edited_at: rest.and_then(|rest| rest.edited_at),
-            deleted_at: rest.and_then(|rest| rest.deleted_at),
+            edited_at: rare.and_then(|rare| rare.edited_at),
+            deleted_at: rare.and_then(|rare| rare.deleted_at),
             fingerprint: self.fingerprint,
         }
     }
 }
 
-impl Rest {
-    /// Sets apart what few messages have; `None` of one that has nothing of it.
+impl RareFields {
+    /// Extracts the rare fields of a message; `None` if all of them are empty.
     fn of(message: &Message, revised: Option<Rev>) -> Option<Box<Self>> {
         let is_plain = revised.is_none()
             && message.is_from_user()

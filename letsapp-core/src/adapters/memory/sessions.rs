@@ -1,4 +1,4 @@
-//! Sessions.
+//! Sessions in memory.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -12,17 +12,17 @@ use crate::domain::session::{Generation, Session, TokenHash};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{RepositoryError, Revoke, SessionRepository};
 
-pub(super) type Shared = Arc<Mutex<SignedIn>>;
+pub(super) type Shared = Arc<Mutex<SessionTable>>;
 
 #[derive(Debug)]
 pub(super) struct MemorySessions {
     pub(super) gate: Gate,
-    pub(super) signed_in: Shared,
+    pub(super) table: Shared,
 }
 
-/// The sessions, and whose they are.
+/// All sessions by id, with an index by user.
 #[derive(Debug, Default)]
-pub(super) struct SignedIn {
+pub(super) struct SessionTable {
     by_id: HashMap<SessionId, Session>,
     by_user: HashMap<UserId, HashSet<SessionId>>,
 }
@@ -31,23 +31,23 @@ pub(super) struct SignedIn {
 impl SessionRepository for MemorySessions {
     async fn create(&self, session: Session) -> Result<(), RepositoryError> {
         self.gate.pass()?;
-        let mut signed_in = lock(&self.signed_in);
-        signed_in.by_user.entry(session.user_id).or_default().insert(session.id);
-        signed_in.by_id.insert(session.id, session);
+        let mut table = lock(&self.table);
+        table.by_user.entry(session.user_id).or_default().insert(session.id);
+        table.by_id.insert(session.id, session);
         Ok(())
     }
 
     async fn find(&self, ids: &[SessionId]) -> Result<Vec<Session>, RepositoryError> {
         self.gate.pass()?;
-        let signed_in = lock(&self.signed_in);
-        Ok(ids.iter().filter_map(|id| signed_in.by_id.get(id).cloned()).collect())
+        let table = lock(&self.table);
+        Ok(ids.iter().filter_map(|id| table.by_id.get(id).cloned()).collect())
     }
 
     async fn of_user(&self, user_id: UserId) -> Result<Vec<Session>, RepositoryError> {
         self.gate.pass()?;
-        let signed_in = lock(&self.signed_in);
-        let ids = signed_in.by_user.get(&user_id).into_iter().flatten();
-        let mut sessions: Vec<_> = ids.filter_map(|id| signed_in.by_id.get(id).cloned()).collect();
+        let table = lock(&self.table);
+        let ids = table.by_user.get(&user_id).into_iter().flatten();
+        let mut sessions: Vec<_> = ids.filter_map(|id| table.by_id.get(id).cloned()).collect();
         sessions.sort_by_key(|session| Reverse((session.created_at, session.id)));
         Ok(sessions)
     }
@@ -60,7 +60,7 @@ impl SessionRepository for MemorySessions {
         expires_at: Timestamp,
     ) -> Result<bool, RepositoryError> {
         self.gate.pass()?;
-        Ok(match lock(&self.signed_in).by_id.get_mut(&id) {
+        Ok(match lock(&self.table).by_id.get_mut(&id) {
             Some(session) if session.refresh.hash == from => {
                 session.previous = Some(from);
                 session.expires_at = expires_at;
@@ -74,7 +74,7 @@ impl SessionRepository for MemorySessions {
 
     async fn used(&self, id: SessionId, number: u32, at: Timestamp) -> Result<(), RepositoryError> {
         self.gate.pass()?;
-        if let Some(session) = lock(&self.signed_in).by_id.get_mut(&id) {
+        if let Some(session) = lock(&self.table).by_id.get_mut(&id) {
             session.last_used_at = session.last_used_at.max(at);
             if session.refresh.number == number {
                 session.refresh.used_at.get_or_insert(at);
@@ -85,8 +85,8 @@ impl SessionRepository for MemorySessions {
 
     async fn revoke(&self, user_id: UserId, which: Revoke) -> Result<Vec<SessionId>, RepositoryError> {
         self.gate.pass()?;
-        let mut signed_in = lock(&self.signed_in);
-        let Some(ids) = signed_in.by_user.get_mut(&user_id) else {
+        let mut table = lock(&self.table);
+        let Some(ids) = table.by_user.get_mut(&user_id) else {
             return Ok(Vec::new());
         };
         let gone: Vec<_> = ids
@@ -97,7 +97,7 @@ impl SessionRepository for MemorySessions {
             })
             .collect();
         for id in &gone {
-            signed_in.by_id.remove(id);
+            table.by_id.remove(id);
         }
         Ok(gone)
     }

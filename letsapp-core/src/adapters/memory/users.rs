@@ -1,4 +1,4 @@
-//! Users and their password hashes.
+//! Users and their password hashes in memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
@@ -21,16 +21,21 @@ pub(super) struct MemoryUsers {
     pub(super) accounts: Shared,
 }
 
-/// The accounts, and by what they are found.
+/// All accounts by id, with the indexes that lookups and searches use.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
     by_id: HashMap<UserId, Account>,
+    /// Includes erased users: a username is never given out again.
     by_username: BTreeMap<String, UserId>,
+    /// Keyed by [`Email::key`](crate::domain::user::Email::key), which ignores case.
     by_email: HashMap<String, UserId>,
+    /// Folded display names: without case and accents.
     by_display_name: BTreeSet<(String, UserId)>,
+    /// Erased users whose data elsewhere is not all removed yet, by time of erasure.
     erasing: BTreeSet<(Timestamp, UserId)>,
 }
 
+/// A user with their password hash.
 #[derive(Debug)]
 struct Account {
     user: User,
@@ -136,7 +141,7 @@ impl UserRepository for MemoryUsers {
 }
 
 impl Account {
-    /// Tells whether it is one to sign in to, and by this password.
+    /// Returns true if the account is not erased and has this password hash.
     fn is_proven_by(&self, password: &PasswordHash) -> bool {
         self.user.deleted_at.is_none() && self.password == *password
     }
@@ -159,6 +164,7 @@ impl Accounts {
         Claim::Done
     }
 
+    /// Returns users whose username or display name starts with `prefix`, in order of username, after `after`.
     fn search(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<User> {
         let start = (Bound::Included(prefix), Bound::Unbounded);
         let named = self
@@ -185,6 +191,7 @@ impl Accounts {
             .collect()
     }
 
+    /// Applies a patch and updates the indexes.
     fn update(&mut self, id: UserId, patch: &ProfilePatch) -> Update {
         if let Some(Some(email)) = &patch.email
             && self.by_email.get(&email.key()).is_some_and(|owner| *owner != id)
@@ -210,6 +217,7 @@ impl Accounts {
         Update::Done(user.clone())
     }
 
+    /// Erases a user whose password hash is `proven`. Returns false if there is no such user.
     fn erase(&mut self, id: UserId, proven: &PasswordHash, at: Timestamp) -> bool {
         let Some(account) = self.by_id.get_mut(&id).filter(|account| account.is_proven_by(proven)) else {
             return false;
@@ -219,12 +227,14 @@ impl Accounts {
         }
         self.by_display_name.remove(&display_key(&account.user));
         account.user.erase(at);
+        // No password verifies against an empty hash.
         account.password = PasswordHash::from_phc("");
         self.erasing.insert((at, id));
         true
     }
 }
 
+/// Returns the key of a user in the index of display names.
 fn display_key(user: &User) -> (String, UserId) {
     (user.display_name.folded(), user.id)
 }

@@ -1,4 +1,4 @@
-//! Contacts and blocks.
+//! Contacts and blocks in SQLite.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ const PUT: &str = "
     ON CONFLICT (owner_id, user_id) DO UPDATE SET alias = ?3
     RETURNING owner_id, user_id, alias, added_at";
 const REMOVE: &str = "DELETE FROM contacts WHERE owner_id = ?1 AND user_id = ?2";
-// The empty blob sorts before every id.
+// The empty blob sorts before every id, so without `after` the page starts at the first row.
 const CONTACTS: &str = "
     SELECT owner_id, user_id, alias, added_at FROM contacts WHERE owner_id = ?1 AND user_id > coalesce(?2, x'')
     ORDER BY user_id LIMIT ?3";
 const IS_LISTED: &str = "SELECT 1 FROM contacts WHERE owner_id = ?1 AND user_id = ?2";
 const FORGET_CONTACTS: &str = "DELETE FROM contacts WHERE owner_id = ?1";
 
-// What is there is written again as it is, because nothing is returned where nothing is done.
+// An existing block is written again unchanged: with DO NOTHING, RETURNING would return no row.
 const BLOCK: &str = "
     INSERT INTO blocks (owner_id, user_id, blocked_at) VALUES (?1, ?2, ?3)
     ON CONFLICT (owner_id, user_id) DO UPDATE SET blocked_at = blocked_at
@@ -37,8 +37,10 @@ const BLOCKS: &str = "
 const IS_BLOCKED: &str = "SELECT 1 FROM blocks WHERE owner_id = ?1 AND user_id = ?2";
 const FORGET_BLOCKS: &str = "DELETE FROM blocks WHERE owner_id = ?1";
 
+/// Statements whose query plans are tested.
 #[cfg(test)]
 pub(super) const READS: &[&str] = &[CONTACTS, IS_LISTED, BLOCKS, IS_BLOCKED];
+/// Statements with a LIMIT, which must get their order from an index.
 #[cfg(test)]
 pub(super) const PAGES: &[&str] = &[CONTACTS, BLOCKS];
 
@@ -59,7 +61,7 @@ fn block(row: &Row<'_>) -> rusqlite::Result<Block> {
     })
 }
 
-/// Returns those of the edges that a query finds, each once.
+/// Returns the edges for which `sql` finds a row, sorted and without duplicates.
 fn among(connection: &Connection, sql: &str, mut edges: Vec<ContactEdge>) -> rusqlite::Result<Vec<ContactEdge>> {
     edges.sort_unstable();
     edges.dedup();
@@ -152,6 +154,7 @@ impl ContactRepository for SqliteContacts {
 }
 
 impl SqliteContacts {
+    /// Deletes the row of an edge. Returns true if there was one.
     async fn delete(&self, sql: &'static str, edge: ContactEdge) -> Result<bool, RepositoryError> {
         self.0
             .writer
@@ -164,6 +167,7 @@ impl SqliteContacts {
             .await
     }
 
+    /// Returns a page of one owner's rows.
     async fn page<T: Send + 'static>(
         &self,
         sql: &'static str,

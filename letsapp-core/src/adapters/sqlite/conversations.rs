@@ -1,4 +1,4 @@
-//! Conversations and their members.
+//! Conversations and their members in SQLite.
 
 use std::sync::Arc;
 
@@ -30,11 +30,14 @@ const UPDATE: &str = "
     UPDATE conversations SET kind = ?2, title = ?3, about = ?4, avatar_media_id = ?5, created_by = ?6, created_at = ?7,
         pair_low = ?8, pair_high = ?9, fingerprint = ?10, deleted_at = ?11, remains = ?11 IS NOT NULL
     WHERE id = ?1";
+// `remains` is set with `deleted_at` and cleared by the last purge, so that a purged conversation is not found again.
 const DELETED: &str = "SELECT id FROM conversations WHERE remains AND deleted_at < ?1 ORDER BY deleted_at, id LIMIT ?2";
 
+/// Statements whose query plans are tested.
 #[cfg(test)]
 pub(super) const READS: &[&str] = &[FIND, DELETED];
 
+/// Statements with a LIMIT, which must get their order from an index.
 #[cfg(test)]
 pub(super) const PAGES: &[&str] = &[DELETED];
 
@@ -54,7 +57,7 @@ fn conversation(row: &Row<'_>) -> rusqlite::Result<Conversation> {
     })
 }
 
-/// Returns those of the conversations that exist.
+/// Returns the conversations that exist, in any order.
 fn find(connection: &Connection, ids: &[ConversationId]) -> rusqlite::Result<Vec<Conversation>> {
     let ids = array(ids.iter().map(|id| *id.as_bytes()));
     connection
@@ -63,22 +66,23 @@ fn find(connection: &Connection, ids: &[ConversationId]) -> rusqlite::Result<Vec
         .collect()
 }
 
-/// Returns a conversation that is known to exist.
+/// Returns a conversation that is known to exist; its absence is an error.
 pub(super) fn existing(connection: &Connection, id: ConversationId) -> rusqlite::Result<Conversation> {
     let found = find(connection, &[id])?.pop();
     found.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
-/// Adds a conversation, and tells whether there was none.
+/// Inserts a conversation. Returns false, and changes nothing, if its id is taken.
 pub(super) fn insert(transaction: &Transaction<'_>, conversation: &Conversation) -> rusqlite::Result<bool> {
     Ok(write(transaction, INSERT, conversation)? == 1)
 }
 
-/// Replaces a conversation by what it is now.
+/// Updates all columns of a conversation.
 pub(super) fn update(transaction: &Transaction<'_>, conversation: &Conversation) -> rusqlite::Result<()> {
     write(transaction, UPDATE, conversation).map(|_| ())
 }
 
+/// Executes [`INSERT`] or [`UPDATE`], and returns the number of rows changed.
 fn write(transaction: &Transaction<'_>, sql: &str, conversation: &Conversation) -> rusqlite::Result<usize> {
     transaction.prepare(sql)?.execute(params![
         conversation.id,
@@ -95,6 +99,7 @@ fn write(transaction: &Transaction<'_>, sql: &str, conversation: &Conversation) 
     ])
 }
 
+/// Creates a direct conversation with its two members, or returns the existing one.
 fn create_direct(
     transaction: &Transaction<'_>,
     conversation: &Conversation,
@@ -117,6 +122,7 @@ fn heads(connection: &Connection, ids: &[ConversationId]) -> rusqlite::Result<Ve
         .collect()
 }
 
+/// Returns conversations with their current members and the fence, all from the same snapshot.
 fn rosters(connection: &Connection, ids: &[ConversationId]) -> rusqlite::Result<Vec<Roster>> {
     let fences: std::collections::HashMap<_, _> = heads(connection, ids)?.into_iter().collect();
     let roster = |conversation: Conversation| {

@@ -1,4 +1,4 @@
-//! An open file: its writer, its readers, and the lock that keeps other processes out.
+//! An open database file: its writer, its readers, and the lock that keeps other processes out.
 
 use std::fs::File;
 use std::sync::{Mutex, PoisonError};
@@ -6,14 +6,16 @@ use std::sync::{Mutex, PoisonError};
 use super::readers::Readers;
 use super::writer::Writer;
 
-/// What the repositories share.
+/// An open database file, shared by all repositories.
 pub(super) struct Database {
     pub(super) writer: Writer,
     pub(super) readers: Readers,
+    /// Locked file beside the database; `None` once the store is closed.
     lock: Mutex<Option<File>>,
 }
 
 impl Database {
+    /// Combines the parts of an open file.
     pub(super) fn new(writer: Writer, readers: Readers, lock: File) -> Self {
         Self {
             writer,
@@ -22,9 +24,11 @@ impl Database {
         }
     }
 
-    /// Ends the threads and then lets go of the file; whoever comes second waits for the first.
+    /// Ends the threads and then releases the lock. A second call waits until the first is done.
     pub(super) fn finish(&self) {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        // The readers end first: an open read would keep the writer's last checkpoint from emptying the log. The lock
+        // is released last, when nothing of this process touches the file any more.
         self.readers.finish();
         self.writer.finish();
         *lock = None;

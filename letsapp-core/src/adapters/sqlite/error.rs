@@ -1,4 +1,4 @@
-//! What SQLite's failures mean to a caller.
+//! Maps SQLite errors to repository errors.
 
 use std::sync::Arc;
 
@@ -6,7 +6,8 @@ use rusqlite::{Error, ErrorCode};
 
 use crate::ports::RepositoryError;
 
-/// Sorts a failure by what the caller can do about it.
+/// Maps an error to [`RepositoryError::Unavailable`] if a later attempt may succeed, and to
+/// [`RepositoryError::Internal`] otherwise.
 pub(super) fn of(error: Error) -> RepositoryError {
     if may_pass(&error) {
         RepositoryError::unavailable(error)
@@ -15,7 +16,7 @@ pub(super) fn of(error: Error) -> RepositoryError {
     }
 }
 
-/// Likewise for a failure that many callers are told of.
+/// Maps an error that several callers share, like [`of`].
 pub(super) fn shared(error: &Arc<Error>) -> RepositoryError {
     if may_pass(error) {
         RepositoryError::unavailable(Arc::clone(error))
@@ -24,11 +25,12 @@ pub(super) fn shared(error: &Arc<Error>) -> RepositoryError {
     }
 }
 
-/// What is answered once the store is closed.
+/// Returns the error of every call after the store is closed.
 pub(super) fn closed() -> RepositoryError {
     RepositoryError::unavailable("the store is closed")
 }
 
+/// Returns true if the cause may pass without a change of the program or the file, such as a lock or a lack of memory.
 fn may_pass(error: &Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -43,7 +45,7 @@ fn may_pass(error: &Error) -> bool {
     )
 }
 
-/// Tells as many callers of one failure.
+/// Returns `count` errors with the same cause, because [`RepositoryError`] can't be cloned.
 pub(super) fn repeat(error: RepositoryError, count: usize) -> Vec<RepositoryError> {
     let (again, cause): (fn(Arc<Cause>) -> RepositoryError, _) = match error {
         RepositoryError::Unavailable(cause) => (RepositoryError::unavailable, cause),

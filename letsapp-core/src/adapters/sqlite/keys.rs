@@ -1,4 +1,4 @@
-//! The server's own keys.
+//! The server's signing keys in SQLite.
 
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
     })
 }
 
+/// Returns the keys of a purpose, newest first.
 fn all(connection: &Connection, purpose: KeyPurpose) -> rusqlite::Result<Vec<Key>> {
     connection.prepare_cached(SELECT)?.query_map([purpose], key)?.collect()
 }
@@ -32,6 +33,7 @@ fn all(connection: &Connection, purpose: KeyPurpose) -> rusqlite::Result<Vec<Key
 #[async_trait]
 impl KeyRepository for SqliteKeys {
     async fn keys(&self, purpose: KeyPurpose, candidate: Key) -> Result<Vec<Key>, RepositoryError> {
+        // Reading and inserting in one write transaction makes the first key unique, however many callers come at once.
         let step = move |transaction: &mut Transaction<'_>| {
             let keys = all(transaction.connection(), purpose)?;
             if !keys.is_empty() {

@@ -1,4 +1,4 @@
-//! The records of who is or was in a conversation.
+//! Member records: current and former members of conversations.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -9,8 +9,10 @@ use crate::domain::member::{Member, Preferences, PreferencesPatch, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Advance, Advanced};
 
-/// Selects records, all columns that [`member`] reads, but for those of conversations that are deleted. Whoever is in is
-/// in one that is not.
+/// Makes a SELECT of all columns that [`member`] reads, without the members of deleted conversations.
+///
+/// Deleting a conversation removes all of its current members. So for a row with `is_in` the conversation need not be
+/// looked up, which keeps the common queries to the one table.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -41,6 +43,7 @@ const RAISE: &str = "
     UPDATE members SET delivered_seq = ?3, read_seq = ?4, changed_at = max(changed_at, ?5)
     WHERE conversation_id = ?1 AND user_id = ?2";
 
+/// Statements whose query plans are tested.
 #[cfg(test)]
 pub(super) const READS: &[&str] = &[ONE, IN, OF_USER, COUNTS, WATERMARKS];
 
@@ -64,7 +67,7 @@ fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
     })
 }
 
-/// Returns a member's record, a former one's too.
+/// Returns a current or former member.
 pub(super) fn one(
     connection: &Connection,
     conversation_id: ConversationId,
@@ -76,7 +79,7 @@ pub(super) fn one(
         .optional()
 }
 
-/// Returns who is in a conversation now, in order of joining.
+/// Returns the current members of a conversation, in order of joining.
 pub(super) fn of_now(connection: &Connection, conversation_id: ConversationId) -> rusqlite::Result<Vec<Member>> {
     connection
         .prepare_cached(IN)?
@@ -84,7 +87,7 @@ pub(super) fn of_now(connection: &Connection, conversation_id: ConversationId) -
         .collect()
 }
 
-/// Returns all records of one user.
+/// Returns all current and former memberships of a user.
 pub(super) fn of_user(connection: &Connection, user_id: UserId) -> rusqlite::Result<Vec<Member>> {
     connection
         .prepare_cached(OF_USER)?
@@ -92,7 +95,7 @@ pub(super) fn of_user(connection: &Connection, user_id: UserId) -> rusqlite::Res
         .collect()
 }
 
-/// Counts who is in each of the conversations now.
+/// Counts the current members of each conversation. Conversations without any are left out.
 pub(super) fn counts(
     connection: &Connection,
     ids: &[ConversationId],
@@ -105,7 +108,7 @@ pub(super) fn counts(
         .collect()
 }
 
-/// Stores a record, in place of the one before.
+/// Inserts a member, or replaces the existing record.
 pub(super) fn put(transaction: &Transaction<'_>, member: &Member) -> rusqlite::Result<()> {
     transaction.prepare(PUT)?.execute(params![
         member.conversation_id,
@@ -124,7 +127,8 @@ pub(super) fn put(transaction: &Transaction<'_>, member: &Member) -> rusqlite::R
     Ok(())
 }
 
-/// Raises a member's watermarks.
+/// Raises a member's watermarks, which never fall. Returns them as they were and as they are; `None` if there is no
+/// such member.
 pub(super) fn advance(transaction: &Transaction<'_>, advance: &Advance) -> rusqlite::Result<Option<Advanced>> {
     let of = params![advance.conversation_id, advance.user_id];
     let watermarks = |row: &Row<'_>| {
@@ -138,6 +142,7 @@ pub(super) fn advance(transaction: &Transaction<'_>, advance: &Advance) -> rusql
         return Ok(None);
     };
     let to = from.merge(advance.to);
+    // An advance may repeat what is known already; then nothing is written.
     if to != from {
         transaction.prepare(RAISE)?.execute(params![
             advance.conversation_id,
@@ -150,7 +155,7 @@ pub(super) fn advance(transaction: &Transaction<'_>, advance: &Advance) -> rusql
     Ok(Some(Advanced { from, to }))
 }
 
-/// Changes what a member set for themselves.
+/// Applies a patch to a member's preferences. Returns the member, or `None` if there is no such member.
 pub(super) fn update_preferences(
     transaction: &Transaction<'_>,
     conversation_id: ConversationId,

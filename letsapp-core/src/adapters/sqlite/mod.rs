@@ -1,9 +1,10 @@
-//! The embedded store: one SQLite file.
+//! Embedded store that keeps everything in one SQLite file.
 //!
-//! One thread writes. What arrives while it waits for the disk goes into its next transaction, so that many callers
-//! share one sync; nobody is answered before that. A few threads read meanwhile, each from a snapshot.
+//! One thread writes. Steps that arrive while it waits for the disk go into its next transaction, so many callers
+//! share one sync. Callers are answered after the sync, when their data is durable. A few other threads read at the
+//! same time, each from a snapshot.
 //!
-//! What is not here: any rule of the product, and any sharing of the file between processes. A second one is refused.
+//! One process at a time can use a file; opening it in a second one fails with [`OpenError::InUse`].
 
 mod checkpoint;
 mod contacts;
@@ -48,6 +49,7 @@ pub use self::schema::SCHEMA;
 
 /// A store that keeps everything in one SQLite file.
 ///
+/// # Examples
 /// ```
 /// # use letsapp_core::adapters::sqlite::{OpenError, SqliteStore};
 /// # use letsapp_core::ports::Repositories;
@@ -71,17 +73,16 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens a file with [`SqliteOptions::default`], or makes it, with its directory. It blocks for as long as that
-    /// takes.
+    /// Opens a file with [`SqliteOptions::default`], like [`SqliteOptions::open`].
     ///
     /// # Errors
-    /// [`OpenError`] when the file can't be used, in words for the person who started the program.
+    /// [`OpenError`] when the file can't be used. Its message is meant for the person who started the program.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         SqliteOptions::default().open(path)
     }
 
-    /// Returns how many transactions have been committed since the store was opened. It is less than the number of
-    /// calls that wrote, by as many as shared one.
+    /// Returns the number of transactions committed since the store was opened. Smaller than the number of calls that
+    /// wrote whenever calls shared a transaction.
     pub fn transactions(&self) -> u64 {
         self.database.writer.transactions()
     }
@@ -101,11 +102,13 @@ impl SqliteStore {
 }
 
 impl SqliteOptions {
-    /// Opens the file, or makes it, with its directory. It blocks: a little while for a new file, longer for one that
-    /// was not closed and has to be recovered.
+    /// Opens a file. Creates it and its directory if they are missing.
+    ///
+    /// Blocks the thread: for milliseconds with a new file, longer with one that was not closed and has to be
+    /// recovered.
     ///
     /// # Errors
-    /// [`OpenError`] when the file can't be used, in words for the person who started the program.
+    /// [`OpenError`] when the file can't be used. Its message is meant for the person who started the program.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
         self.open_database(path.as_ref()).map(SqliteStore::new)
     }
@@ -138,17 +141,18 @@ impl Repositories for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {
-        // Both ways: a thread that ended answers neither.
+        // Asks the writer and a reader, since either can fail alone.
         self.database.writer.write(|_| Ok(())).await?;
         let count = |connection: &rusqlite::Connection| connection.query_row("SELECT 1", [], |_| Ok(()));
         self.database.readers.read(count).await
     }
 
     async fn close(&self) {
+        // Joining the threads blocks, so it runs outside of the async executor.
         let database = Arc::clone(&self.database);
         let finished = tokio::task::spawn_blocking(move || database.finish()).await;
         if finished.is_err() {
-            tracing::error!("the store could not be closed in order");
+            tracing::error!("closing the store was interrupted; its file is recovered when it is opened again");
         }
     }
 }

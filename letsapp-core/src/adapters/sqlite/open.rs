@@ -1,4 +1,4 @@
-//! Opening a file: whose it is, whether it is sound, and that nobody else has it open.
+//! Opening a database file: locks it, checks that it is an intact LetsApp database, and migrates it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -15,63 +15,64 @@ use super::schema;
 use super::schema::{Origin, VERSION};
 use super::writer::Writer;
 
-/// Why a file could not be opened. Each is one line that a person can act on.
+/// Reason why a file could not be opened. The message is a single line that names the file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The file or its directory can't be made or written to.
+    /// The file or its directory can't be created or written to.
     #[error("cannot write to {}: {cause}", path.display())]
     Unwritable {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the operating system.
         cause: io::Error,
     },
-    /// Another process, or another store in this one, has the file open.
-    #[error("{} is in use: another process has it open, and only one at a time may", path.display())]
+    /// The file is open in another process, or in another store of this one.
+    #[error("{} is in use: another process has it open, and only one process at a time can use it", path.display())]
     InUse {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// The file is no SQLite database, or a broken one.
-    #[error("{} is damaged or is no SQLite database: {cause}", path.display())]
+    /// The file is damaged, or no SQLite database.
+    #[error("{} is damaged or not a SQLite database: {cause}", path.display())]
     Corrupt {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// What SQLite says.
+        /// Error of SQLite, or the first finding of its integrity check.
         cause: String,
     },
-    /// The file is a sound database, but another program's.
+    /// The file is an intact database of another program.
     #[error("{} is the database of another program", path.display())]
     Foreign {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
     },
-    /// The file was written by a newer version.
+    /// The file was written by a newer version of LetsApp.
     #[error(
-        "{} was written by a newer version of LetsApp (schema {found}; this one knows up to {known})",
+        "{} was written by a newer version of LetsApp (schema version {found}; this one supports up to {known})",
         path.display()
     )]
     Newer {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// The version of its schema.
+        /// Schema version of the file.
         found: usize,
-        /// The newest version that this program knows.
+        /// Newest schema version that this program supports.
         known: usize,
     },
-    /// Anything else.
+    /// Any other error of SQLite or the operating system.
     #[error("cannot open {}: {cause}", path.display())]
     Failed {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// What SQLite or the system says.
+        /// Error of SQLite or the operating system.
         cause: String,
     },
 }
 
-/// How to open a [`SqliteStore`].
+/// Options for opening a [`SqliteStore`](super::SqliteStore).
 ///
+/// # Examples
 /// ```
 /// # use std::num::NonZero;
 /// # use letsapp_core::adapters::sqlite::SqliteOptions;
@@ -83,18 +84,20 @@ pub enum OpenError {
 /// ```
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
+    /// Number of reader threads.
     readers: NonZero<usize>,
+    /// Page cache of the writer, in KiB.
     cache_kib: u32,
 }
 
-/// What the writer keeps of the file in memory, unless told otherwise: the upper levels of all indexes, and the whole
-/// of those that are busy.
-const CACHE_KIB: u32 = 32 * 1024;
+/// Default page cache of the writer, in KiB: 32 MiB hold the upper levels of all indexes, and busy indexes whole.
+const DEFAULT_CACHE_KIB: u32 = 32 * 1024;
 
-/// Up to this size a file is looked through when it is opened: that takes a fraction of a second.
-const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
+/// Size in bytes up to which a file is checked for damage when it is opened. At 32 MiB that takes a fraction of a
+/// second; in a larger file, damage is found when it is read.
+const MAX_CHECKED_BYTES: u64 = 32 * 1024 * 1024;
 
-/// What more readers would wait for is the disk and the processor.
+/// Maximum default number of reader threads: more would only wait for the disk and the processors.
 const MAX_READERS: usize = 4;
 
 impl Default for SqliteOptions {
@@ -102,33 +105,34 @@ impl Default for SqliteOptions {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             readers: NonZero::new(processors.clamp(2, MAX_READERS)).expect("two is not zero"),
-            cache_kib: CACHE_KIB,
+            cache_kib: DEFAULT_CACHE_KIB,
         }
     }
 }
 
 impl SqliteOptions {
-    /// Starts from what suits most.
+    /// Returns the default options: a reader per processor, at least two and at most four, and a cache of 32 MiB.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets how many threads read.
+    /// Sets the number of reader threads.
     #[must_use]
     pub const fn readers(mut self, readers: NonZero<usize>) -> Self {
         self.readers = readers;
         self
     }
 
-    /// Sets how much of the file the writer keeps in memory, in KiB; each reader keeps an eighth of that.
+    /// Sets the size of the writer's page cache in KiB. Each reader and the checkpointer get an eighth of it.
     #[must_use]
     pub const fn cache_kib(mut self, cache_kib: u32) -> Self {
         self.cache_kib = cache_kib;
         self
     }
 
-    /// Opens the file, or makes it.
+    /// Opens the file, or creates it, and starts the threads.
     pub(super) fn open_database(&self, path: &Path) -> Result<Database, OpenError> {
+        // Locked before SQLite opens the file: even recovery must not run in two processes at once.
         let path = settle(path)?;
         let lock = lock(&path)?;
         let failed = |cause: io::Error| OpenError::Failed {
@@ -151,8 +155,9 @@ impl SqliteOptions {
     }
 }
 
-/// Makes the file and its directory where they are missing, and returns the one path that the file has, so that two
-/// spellings of it don't make two locks.
+/// Creates the file and its directory if they are missing, and returns the file's canonical path.
+///
+/// The lock file is named after that path, so two spellings of a path, or a symbolic link, lead to the same lock.
 fn settle(path: &Path) -> Result<PathBuf, OpenError> {
     let unwritable = |cause| OpenError::Unwritable {
         path: path.to_owned(),
@@ -165,7 +170,10 @@ fn settle(path: &Path) -> Result<PathBuf, OpenError> {
     path.canonicalize().map_err(unwritable)
 }
 
-/// Takes the lock beside the file, which the system releases when the process ends, however it ends.
+/// Locks the file `<path>.lock`. The operating system releases the lock when the process ends, even after a crash.
+///
+/// Separate from the database file, because closing any handle of a file drops the POSIX locks that SQLite holds on it
+/// in the same process.
 fn lock(path: &Path) -> Result<File, OpenError> {
     let unwritable = |cause| OpenError::Unwritable {
         path: path.to_owned(),
@@ -181,7 +189,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// For files that nobody else is to read: password hashes and keys are in there.
+/// Returns options that create a file which only its owner can read: the database contains password hashes and keys.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -190,21 +198,27 @@ fn private() -> OpenOptions {
     options
 }
 
+/// Opens a connection with the settings that all connections share.
 fn connect(path: &Path, cache_kib: u32) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    // More than there are different statements, so that each is prepared once per connection.
     connection.set_prepared_statement_cache_capacity(128);
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // A manipulated file must not run functions with side effects through its views and triggers.
     connection.pragma_update(None, "trusted_schema", false)?;
+    // A negative size is in KiB, a positive one in pages.
     connection.pragma_update(None, "cache_size", -i64::from(cache_kib))?;
-    // Where a sync does not reach the disk by itself (macOS), let it.
+    // On macOS a plain fsync does not reach the disk. These have no effect elsewhere.
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
     rusqlite::vtab::array::load_module(&connection)?;
     Ok(connection)
 }
 
-/// Refuses what is not ours, before anything is written to it.
+/// Checks that the file is empty or an intact LetsApp database, and migrates it.
+///
+/// All checks come before the first write, so that a refused file stays unchanged.
 fn inspect(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     let explain = |error| explain(path, &error);
     let version = match schema::origin(connection).map_err(explain)? {
@@ -219,7 +233,7 @@ fn inspect(path: &Path, connection: &Connection) -> Result<(), OpenError> {
         Origin::Ours(found) => found,
         Origin::Foreign => return Err(OpenError::Foreign { path: path.to_owned() }),
     };
-    if fs::metadata(path).is_ok_and(|file| file.len() <= CHECKED_BYTES) {
+    if fs::metadata(path).is_ok_and(|file| file.len() <= MAX_CHECKED_BYTES) {
         let finding: String = connection
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
             .map_err(explain)?;
@@ -233,20 +247,23 @@ fn inspect(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     schema::migrate(connection, version).map_err(explain)
 }
 
+/// Sets up the writer's connection: write-ahead log, with a sync for each commit.
 fn prepare_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
     connection.pragma_update(None, "synchronous", "full")?;
-    // Another thread does that.
+    // The checkpointer's thread does that; see [`Checkpointer`].
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    // After a long transaction or a long read the log gives its room back.
+    // Truncates a log that grew past 64 MiB, as under a long read, when it is restarted.
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)
 }
 
+/// Sets up a reader's connection, on which no write succeeds.
 fn prepare_reader(connection: Connection) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 
+/// Maps an error of SQLite to an [`OpenError`] on one line.
 fn explain(path: &Path, error: &rusqlite::Error) -> OpenError {
     let (path, cause) = (path.to_owned(), error.to_string().replace('\n', " "));
     match error.sqlite_error_code() {

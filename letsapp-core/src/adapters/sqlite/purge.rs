@@ -1,4 +1,6 @@
-//! Removing what is left of deleted conversations, a part at a time.
+//! Removal of the members and messages of deleted conversations, in small steps.
+//!
+//! A conversation may have millions of messages. Removing them in one transaction would block all other writes.
 
 use rusqlite::params;
 
@@ -7,7 +9,7 @@ use super::values::integer;
 use crate::domain::id::ConversationId;
 
 const IS_DELETED: &str = "SELECT 1 FROM conversations WHERE id = ?1 AND deleted_at IS NOT NULL";
-/// The last of the messages to be removed now; the newest of all stays.
+/// The `seq` of the last message to remove in this step. The newest message stays, because it records the head.
 const THROUGH: &str = "
     SELECT min(
         (SELECT min(seq) FROM messages WHERE conversation_id = ?1) + ?2,
@@ -27,10 +29,12 @@ const REMAINS: &str = "
             < (SELECT max(seq) FROM messages WHERE conversation_id = ?1)";
 const DONE: &str = "UPDATE conversations SET remains = 0 WHERE id = ?1";
 
+/// Statements whose query plans are tested.
 #[cfg(test)]
 pub(super) const READS: &[&str] = &[IS_DELETED, THROUGH, REMAINS];
 
-/// Removes at most `limit` records of members and as many messages; true once nothing is left.
+/// Removes at most `limit` members and `limit` messages of a deleted conversation. Returns true once nothing is left to
+/// remove.
 pub(super) fn step(transaction: &Transaction<'_>, id: ConversationId, limit: usize) -> rusqlite::Result<bool> {
     if !transaction.prepare(IS_DELETED)?.exists([id])? {
         return Ok(true);
@@ -40,10 +44,11 @@ pub(super) fn step(transaction: &Transaction<'_>, id: ConversationId, limit: usi
     let through: Option<i64> = transaction
         .prepare(THROUGH)?
         .query_row(params![id, limit], |row| row.get(0))?;
+    // The messages go last: the statement for the terms finds their row ids in them.
     for sql in [TERMS, REACTIONS, MESSAGES] {
         transaction.prepare(sql)?.execute(params![id, through])?;
     }
-    // Of a conversation without any message, nothing is compared with nothing.
+    // Null if the conversation has no messages: min and max are null then.
     let remains: Option<bool> = transaction.prepare(REMAINS)?.query_row([id], |row| row.get(0))?;
     let done = remains != Some(true);
     if done {

@@ -1,51 +1,56 @@
-//! The tables, and how a file of an older version gets them.
+//! Tables of the database, and the migrations that create them.
 
 use rusqlite::Connection;
 
-/// The tables and indexes of a new file, for whoever wants to compare with them or look at them.
+/// SQL statements that create the tables and indexes of a new file, in the newest version. Public so that tools can
+/// compare a file with it.
 pub const SCHEMA: &str = concat!(
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_contacts.sql"),
     include_str!("migrations/0003_erasure.sql"),
 );
 
-/// What makes each version of the schema from the one before it. Those that were released are never changed.
+/// Migrations in order: the one at index `n` leads from version `n` to `n + 1`. Released migrations are never changed,
+/// because existing files were made by them.
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_contacts.sql"),
     include_str!("migrations/0003_erasure.sql"),
 ];
 
-/// The version of the schema that this program writes.
+/// Schema version that this program writes, stored in the file as `user_version`.
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
-/// Marks the file as ours: `LApp`.
+/// SQLite's `application_id` of LetsApp's files: the bytes `LApp`.
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"LApp");
 
-/// What a file is, going by its header.
+/// Program and version that wrote a file, according to its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// Nothing has been written to it.
+    /// New file: nothing has been written to it.
     Empty,
-    /// It is ours, of this version.
+    /// LetsApp, with this schema version.
     Ours(usize),
-    /// It is another program's.
+    /// Another program.
     Foreign,
 }
 
-/// Tells what a file is.
+/// Reads the header of a file.
 pub(super) fn origin(connection: &Connection) -> rusqlite::Result<Origin> {
     let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let (application_id, version) = (number("application_id")?, number("user_version")?);
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(match (application_id, usize::try_from(version)) {
         (APPLICATION_ID, Ok(version)) => Origin::Ours(version),
+        // Many programs set neither number, so a file only counts as new if it has no tables.
         (0, Ok(0)) if tables == 0 => Origin::Empty,
         _ => Origin::Foreign,
     })
 }
 
-/// Brings a file from `version` to [`VERSION`], one transaction for each step.
+/// Migrates a file from `version` to [`VERSION`], with one transaction per migration.
+///
+/// The version is written in the same transaction, so an interrupted migration starts again where it stopped.
 pub(super) fn migrate(connection: &Connection, version: usize) -> rusqlite::Result<()> {
     for (migration, version) in MIGRATIONS.iter().zip(1..).skip(version) {
         let transaction = connection.unchecked_transaction()?;

@@ -1,4 +1,4 @@
-//! Sessions.
+//! Sessions in SQLite.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use crate::ports::{RepositoryError, Revoke, SessionRepository};
 
 pub(super) struct SqliteSessions(pub(super) Arc<Database>);
 
+/// Makes a SELECT of all columns that [`session`] reads.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -33,10 +34,12 @@ const INSERT: &str = "
         refresh_issued_at, refresh_used_at, previous_hash
     ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const DELETE_EXPIRED: &str = "DELETE FROM sessions WHERE user_id = ?1 AND expires_at <= ?2";
+// Two requests with the same refresh token: the condition on its hash lets one of them rotate.
 const ROTATE: &str = "
     UPDATE sessions SET refresh_number = ?3, refresh_hash = ?4, refresh_kid = ?5, refresh_issued_at = ?6,
         refresh_used_at = ?7, previous_hash = ?2, last_used_at = ?6, expires_at = ?8
     WHERE id = ?1 AND refresh_hash = ?2";
+// `used_at` belongs to the generation that was used, so it is set only while that one is the current one, and once.
 const USED: &str = "
     UPDATE sessions SET last_used_at = max(last_used_at, ?3),
         refresh_used_at = iif(refresh_number = ?2, coalesce(refresh_used_at, ?3), refresh_used_at)
@@ -45,6 +48,7 @@ const REVOKE_ONE: &str = "DELETE FROM sessions WHERE user_id = ?1 AND id = ?2 RE
 const REVOKE_ALL_BUT: &str = "DELETE FROM sessions WHERE user_id = ?1 AND id <> ?2 RETURNING id";
 const REVOKE_ALL: &str = "DELETE FROM sessions WHERE user_id = ?1 RETURNING id";
 
+/// Statements whose query plans are tested.
 #[cfg(test)]
 pub(super) const READS: &[&str] = &[FIND, OF_USER];
 
@@ -71,7 +75,8 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
 impl SessionRepository for SqliteSessions {
     async fn create(&self, session: Session) -> Result<(), RepositoryError> {
         let step = move |transaction: &mut Transaction<'_>| {
-            // Nobody else would: the file would grow with every sign-in.
+            // Expired sessions are removed here, because no other job does. Otherwise the file would grow with every
+            // sign-in.
             transaction
                 .prepare(DELETE_EXPIRED)?
                 .execute(params![session.user_id, session.created_at])?;

@@ -1,4 +1,4 @@
-//! The writer's transaction: how the steps in it are kept from taking each other along when one fails.
+//! Transaction of the writer, which contains steps of several callers and isolates them from each other's failures.
 
 use rusqlite::{CachedStatement, Connection};
 
@@ -6,28 +6,28 @@ use super::heads::Heads;
 use crate::domain::conversation::Head;
 use crate::domain::id::ConversationId;
 
-/// A transaction of the writer, in which the steps of many callers are carried out.
+/// A transaction of the writer, in which steps of several callers run.
 pub(super) struct Transaction<'a> {
     connection: &'a Connection,
     heads: &'a mut Heads,
     isolation: Isolation,
 }
 
-/// How steps stand to each other when one of them fails.
+/// Effect of a step's failure on the other steps in its transaction.
 ///
-/// Savepoints are not free: each makes SQLite copy every page that is touched after it, and FTS5 write its terms out.
-/// So a transaction is tried without any first. A step hardly ever fails (what is expected to go wrong, such as a
-/// duplicate, is no failure), and when one does, all are carried out again, each under a savepoint of its own.
+/// Savepoints isolate steps, but they are not free: each makes SQLite copy every page that is written after it, and
+/// makes FTS5 flush its terms. So a transaction is tried without savepoints first. Steps rarely fail (an expected
+/// outcome, such as a duplicate, is not a failure). If one does, all steps run again, each in a savepoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Isolation {
-    /// One that fails fails the transaction.
+    /// A failed step fails the whole transaction.
     Together,
-    /// One that fails leaves the others alone.
+    /// A failed step is rolled back alone.
     Apart,
 }
 
 impl<'a> Transaction<'a> {
-    /// Carries out `work` in one transaction and commits it.
+    /// Runs `work` in a transaction and commits it; rolls back if anything fails.
     pub(super) fn run(
         connection: &'a Connection,
         heads: &'a mut Heads,
@@ -50,28 +50,30 @@ impl<'a> Transaction<'a> {
         result
     }
 
-    /// Prepares a statement, or takes it from the cache.
+    /// Returns a prepared statement, from the connection's cache if it is there.
     pub(super) fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'a>> {
         self.connection.prepare_cached(sql)
     }
 
-    /// Returns the connection, to read what the transaction sees.
+    /// Returns the connection, for reads that include the transaction's own changes.
     pub(super) fn connection(&self) -> &'a Connection {
         self.connection
     }
 
-    /// Returns where a conversation stands; `None` if there is none of this id.
+    /// Returns the head of a conversation; `None` if there is no such conversation.
     pub(super) fn head(&mut self, id: ConversationId) -> rusqlite::Result<Option<Head>> {
         self.heads.of(id, self.connection)
     }
 
-    /// Notes where a change has put a conversation.
+    /// Records the new head of a conversation after a change.
     pub(super) fn moved(&mut self, id: ConversationId, head: Head) {
         self.heads.set(id, head);
     }
 
-    /// Carries out a step that fails alone, as far as the isolation goes: the outer error fails the transaction, the
-    /// inner one only the step, of which nothing remains.
+    /// Runs a step. The outer error fails the whole transaction; an inner one only this step, which is then rolled
+    /// back.
+    ///
+    /// With [`Isolation::Together`] every error is an outer one.
     pub(super) fn step<T>(
         &mut self,
         step: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
@@ -84,7 +86,8 @@ impl<'a> Transaction<'a> {
         let result = step(self);
         if result.is_err() {
             if self.connection.is_autocommit() {
-                // SQLite has rolled everything back by itself, as it does when the disk is full.
+                // SQLite has rolled back the whole transaction already, as it does when the disk is full. There is no
+                // savepoint to go back to, and the COMMIT will fail.
                 return result.map(Ok);
             }
             self.execute("ROLLBACK TO step")?;
@@ -94,16 +97,18 @@ impl<'a> Transaction<'a> {
         Ok(result)
     }
 
+    /// Executes a statement without parameters.
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {
         self.prepare(sql)?.execute([]).map(|_| ())
     }
 
+    /// Rolls back, and forgets the cached heads, which may include changes of this transaction.
     fn roll_back(&mut self) {
         self.heads.forget();
         if !self.connection.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK")
         {
-            tracing::error!(%error, "a transaction could not be rolled back");
+            tracing::error!(%error, "could not roll back a transaction; the next one tries it again");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Users and their password hashes.
+//! Users and their password hashes in SQLite.
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use crate::ports::{Claim, Login, RepositoryError, Update, UserRepository};
 
 pub(super) struct SqliteUsers(pub(super) Arc<Database>);
 
+/// Makes a SELECT of all columns that [`user`] reads.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -27,6 +28,7 @@ macro_rules! select {
     };
 }
 
+/// Makes a SELECT of a password hash. Erased users can't sign in, so they are left out.
 macro_rules! credential {
     ($condition:literal) => {
         concat!(
@@ -37,6 +39,7 @@ macro_rules! credential {
 }
 
 const FIND: &str = select!("id IN rarray(?1)");
+// Comparisons with both ends of the prefix's range use the indexes; LIKE would not, as it ignores case.
 const SEARCH: &str = select!(
     "deleted_at IS NULL AND username > ?3
         AND (username >= ?1 AND username < ?2 OR display_name_folded >= ?1 AND display_name_folded < ?2)
@@ -49,6 +52,7 @@ const INSERT: &str = "
     ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
     ON CONFLICT (username) DO NOTHING ON CONFLICT (email_key) DO NOTHING";
 const IS_TAKEN: &str = "SELECT 1 FROM users WHERE username = ?1";
+// IGNORE, since the only constraint that an update can violate is the unique address; it then changes no row.
 const UPDATE: &str = "
     UPDATE OR IGNORE users SET display_name = ?2, display_name_folded = ?3, about = ?4, email = ?5, email_key = ?6,
         avatar_media_id = ?7, last_seen = ?8, read_receipts = ?9
@@ -66,6 +70,7 @@ const ERASE: &str = "
 const ERASING: &str = "SELECT id FROM users WHERE erasing AND deleted_at < ?1 ORDER BY deleted_at, id LIMIT ?2";
 const FINISH_ERASING: &str = "UPDATE users SET erasing = 0 WHERE id = ?1";
 
+/// Statements whose query plans are tested.
 #[cfg(test)]
 pub(super) const READS: &[&str] = &[
     FIND,
@@ -77,6 +82,7 @@ pub(super) const READS: &[&str] = &[
     ERASING,
 ];
 
+/// Statements with a LIMIT, which must get their order from an index.
 #[cfg(test)]
 pub(super) const PAGES: &[&str] = &[ERASING];
 
@@ -98,11 +104,13 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     })
 }
 
+/// Returns the users that exist, in any order.
 fn users(connection: &Connection, ids: &[UserId]) -> rusqlite::Result<Vec<User>> {
     let ids = array(ids.iter().map(|id| *id.as_bytes()));
     connection.prepare_cached(FIND)?.query_map([ids], user)?.collect()
 }
 
+/// Inserts a user, or returns which of the unique names is taken.
 fn create(transaction: &Transaction<'_>, user: &User, password: &PasswordHash) -> rusqlite::Result<Claim> {
     let inserted = transaction.prepare(INSERT)?.execute(params![
         user.id,
@@ -129,6 +137,7 @@ fn create(transaction: &Transaction<'_>, user: &User, password: &PasswordHash) -
     }
 }
 
+/// Applies a patch to a user who is not erased.
 fn update(transaction: &Transaction<'_>, id: UserId, patch: &ProfilePatch) -> rusqlite::Result<Update> {
     let found = users(transaction.connection(), &[id])?.pop();
     let Some(mut user) = found.filter(|user| user.deleted_at.is_none()) else {
@@ -142,7 +151,7 @@ fn update(transaction: &Transaction<'_>, id: UserId, patch: &ProfilePatch) -> ru
     })
 }
 
-/// Writes what a user says of themselves, and tells whether their address was free.
+/// Updates the profile and settings of a user. Returns false, and changes nothing, if the email address is taken.
 fn write(transaction: &Transaction<'_>, user: &User) -> rusqlite::Result<bool> {
     let updated = transaction.prepare(UPDATE)?.execute(params![
         user.id,
@@ -158,6 +167,7 @@ fn write(transaction: &Transaction<'_>, user: &User) -> rusqlite::Result<bool> {
     Ok(updated == 1)
 }
 
+/// Erases a user whose password hash is `proven`. Returns false if there is no such user.
 fn erase(transaction: &Transaction<'_>, id: UserId, proven: &PasswordHash, at: Timestamp) -> rusqlite::Result<bool> {
     let Some(mut user) = users(transaction.connection(), &[id])?.pop() else {
         return Ok(false);
@@ -169,7 +179,8 @@ fn erase(transaction: &Transaction<'_>, id: UserId, proven: &PasswordHash, at: T
     if erased == 0 {
         return Ok(false);
     }
-    // It claims no address, so that nothing can stand against it; should anything, the account is not erased by half.
+    // An erased user has no address, so this can't conflict. If it does all the same, the error rolls back the first
+    // update.
     if write(transaction, &user)? {
         Ok(true)
     } else {
@@ -177,16 +188,17 @@ fn erase(transaction: &Transaction<'_>, id: UserId, proven: &PasswordHash, at: T
     }
 }
 
-/// Returns the first value in the order of texts that is past all that begin with `prefix`.
+/// Returns the exclusive end of the range of texts that start with `prefix`, in SQLite's order of texts.
 fn past(prefix: &str) -> Value {
     let mut start = prefix.to_owned();
     while let Some(last) = start.pop() {
+        // The next character after `last`. A range of characters skips the surrogates, which are none.
         if let Some(next) = (last..=char::MAX).nth(1) {
             start.push(next);
             return Value::Text(start);
         }
     }
-    // Every blob sorts behind every text.
+    // No text follows: the prefix is empty or consists of the last character. Every blob sorts after every text.
     Value::Blob(Vec::new())
 }
 

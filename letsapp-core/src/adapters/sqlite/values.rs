@@ -1,4 +1,4 @@
-//! How the domain's values stand in columns, and how they are read back.
+//! Conversions between domain types and SQLite values.
 
 use std::rc::Rc;
 
@@ -18,24 +18,26 @@ use crate::domain::text::Title;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{About, Audience, DisplayName, Email, Username};
 
-/// A value that is kept as JSON.
+/// A value stored as JSON text.
 pub(super) struct Json<T>(pub(super) T);
 
-/// A list that is kept as JSON, and as null where it is empty.
+/// Wraps a list to be stored as JSON, or as null if it is empty, which most lists are.
 pub(super) fn list<T>(items: &[T]) -> Option<Json<&[T]>> {
     (!items.is_empty()).then_some(Json(items))
 }
 
-/// Many ids as one parameter: the table `rarray(?)`.
+/// Wraps ids as one parameter for `rarray(?)`, so that the statement is the same for any number of ids.
 pub(super) fn array(ids: impl IntoIterator<Item = [u8; 16]>) -> Rc<Vec<Value>> {
     Rc::new(ids.into_iter().map(|id| Value::Blob(id.into())).collect())
 }
 
-/// A count as SQLite has integers. Nothing is ever counted so high that one doesn't fit, but a client may ask for it.
+/// Converts a count to SQLite's signed integer. Stored counts always fit, but a client may ask for a larger one, which
+/// is then clamped.
 pub(super) fn integer(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// Stores ids as blobs of their 16 bytes.
 macro_rules! bytes {
     ($($id:ident)*) => {$(
         impl ToSql for $id {
@@ -54,6 +56,7 @@ macro_rules! bytes {
 
 bytes!(UserId SessionId ConversationId MessageId MediaId);
 
+/// Stores counters as integers.
 macro_rules! counter {
     ($($counter:ident)*) => {$(
         impl ToSql for $counter {
@@ -72,12 +75,14 @@ macro_rules! counter {
 
 counter!(Seq Rev);
 
-/// Reads a count.
+/// Reads a count; negative values are an error.
 fn count(value: ValueRef<'_>) -> FromSqlResult<u64> {
     let integer = value.as_i64()?;
     u64::try_from(integer).map_err(|_| FromSqlError::OutOfRange(integer))
 }
 
+/// Stores texts as they are. They were validated when they were entered, and rules may have changed since, so reading
+/// does not validate again.
 macro_rules! text {
     ($($text:ident)*) => {$(
         impl ToSql for $text {
@@ -96,6 +101,7 @@ macro_rules! text {
 
 text!(Username DisplayName About Email Alias Title Emoji);
 
+/// Stores enums as words, which are readable in the file and independent of the order of variants.
 macro_rules! word {
     ($($word:ident)*) => {$(
         impl ToSql for $word {
@@ -115,9 +121,9 @@ macro_rules! word {
 
 word!(Kind Role Audience KeyPurpose);
 
-/// A word in the file that means nothing here.
+/// Error of a stored word that is none of the enum's.
 #[derive(Debug, thiserror::Error)]
-#[error("the word {0:?} is unknown")]
+#[error("unknown value {0:?} in the database")]
 struct UnknownWord(String);
 
 impl ToSql for Timestamp {

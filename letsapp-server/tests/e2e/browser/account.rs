@@ -1,4 +1,4 @@
-//! One person on two devices, and a friend who sees what becomes of the account.
+//! Account settings in the browser: a user on two devices, and a friend who sees the effects.
 
 use letsapp_testkit::chromium::{Chromium, ColorScheme, Screen};
 use serde_json::json;
@@ -48,7 +48,7 @@ async fn nobody_sees_who_is_there(desk: &Page, friend: &Page) {
     a_refused_change_is_not_shown(desk).await;
     desk.click("last-seen-nobody").await;
     desk.picture_in("privacy", ColorScheme::Dark).await;
-    // Without anything to show, the name stands in its place.
+    // Without a presence to show, the username is shown in its place.
     friend.await_presence("@ana").await;
     desk.click("last-seen-everyone").await;
     friend.await_presence("online").await;

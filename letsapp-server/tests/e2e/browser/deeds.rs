@@ -1,4 +1,4 @@
-//! What people do with each other in a window: groups, answers, searches, blocks.
+//! Actions that involve other users, as methods of [`Page`]: groups, replies, searches, blocks.
 
 use serde_json::json;
 
@@ -27,7 +27,7 @@ impl Page {
         self.await_absent("[data-testid=settings-drawer]").await;
     }
 
-    /// Makes a group with those whose usernames these are.
+    /// Creates a group with the users of these names.
     pub(super) async fn make_group(&self, title: &str, usernames: &[&str]) {
         self.click("new-group").await;
         self.type_in("group-title", title).await;
@@ -52,7 +52,7 @@ impl Page {
         self.click("panel-close").await;
     }
 
-    /// Takes a step that the list of members offers for one of them: `promote`, `demote`, `hand-over`, `remove`.
+    /// Chooses an action for a member in the list of members: `promote`, `demote`, `hand-over` or `remove`.
     pub(super) async fn step(&self, username: &str, step: &str) {
         self.show_members().await;
         self.tap(&format!("{} [data-testid=member-menu]", member(username)))
@@ -66,7 +66,7 @@ impl Page {
         self.click("panel-close").await;
     }
 
-    /// Holds that the list of members shows these, with their roles, however it stood before.
+    /// Waits until the list of members shows exactly these users and roles.
     pub(super) async fn await_members(&self, expected: &[(&str, &str)]) {
         self.show_members().await;
         let script = "return [...document.querySelectorAll('[data-testid=member]')]
@@ -97,7 +97,7 @@ impl Page {
         self.await_absent("[data-testid=chat]").await;
     }
 
-    /// Waits until what happened to the group is told in these words.
+    /// Waits until a system message with this text is shown.
     pub(super) async fn await_told(&self, words: &str) {
         let script = "return [...document.querySelectorAll('[data-testid=system-message]')]
             .some((message) => message.innerText.trim() === arguments[0])";
@@ -113,7 +113,7 @@ impl Page {
         self.await_body(text).await;
     }
 
-    /// Waits until an answer shows what it answers.
+    /// Waits until a reply shows the message that it quotes.
     pub(super) async fn await_quote(&self, answer: &str, quoted: &str) {
         let script = "return [...document.querySelectorAll('[data-testid=message]')]
             .find((message) => message.querySelector('[data-testid=body]')?.innerText === arguments[0])
@@ -122,7 +122,8 @@ impl Page {
         self.wait(&format!("{quoted:?} above {answer:?}"), told).await;
     }
 
-    /// Begins a message by choosing somebody from the list that an `@` opens, and goes on.
+    /// Types `typed`, which ends with an `@` and the start of a name, chooses a user from the list that it opens, and
+    /// sends the message with `rest`.
     pub(super) async fn mention(&self, typed: &str, username: &str, rest: &str) {
         self.type_in("composer", typed).await;
         let option = format!("[data-testid=mention-option][data-username='{username}']");
@@ -137,7 +138,7 @@ impl Page {
             .await;
     }
 
-    /// Puts an emoji into what is being written, found by its name.
+    /// Inserts an emoji into the composer, found by its name.
     pub(super) async fn pick_emoji(&self, name: &str, emoji: &str) {
         self.click("insert-emoji").await;
         self.type_in("emoji-search", name).await;
@@ -149,14 +150,14 @@ impl Page {
         self.type_in("composer", text).await;
     }
 
-    /// Waits until the head of the chat says who is writing, or that nobody is.
+    /// Waits until the header of the chat shows this typing indicator, or none.
     pub(super) async fn await_typing(&self, words: Option<&str>) {
         let script = "return document.querySelector('[data-testid=typing]')?.innerText ?? null";
         let told = async || (self.ask(script, vec![]).await.as_str() == words).then_some(());
         self.wait(&format!("{words:?} in the head"), told).await;
     }
 
-    /// Waits until the head of a direct chat shows this presence.
+    /// Waits until the header of a direct chat shows a presence that starts with this text.
     pub(super) async fn await_presence(&self, beginning: &str) {
         let script =
             "return document.querySelector('[data-testid=head-note]')?.innerText.startsWith(arguments[0]) ?? false";
@@ -164,7 +165,7 @@ impl Page {
         self.wait(beginning, told).await;
     }
 
-    /// Searches the open chat and goes to the best finding, which is then in view and marked.
+    /// Searches the open chat and opens the first result; waits until the message is in view and highlighted.
     pub(super) async fn search_here(&self, words: &str, body: &str) {
         self.click("search-chat").await;
         self.type_in("chat-search-field", words).await;
@@ -174,7 +175,7 @@ impl Page {
         self.await_target(body).await;
     }
 
-    /// Searches everywhere, and goes to the best finding.
+    /// Searches all chats and opens the first result.
     pub(super) async fn search_everywhere(&self, words: &str, body: &str) {
         self.type_in("search", words).await;
         self.locate("[data-testid=found-message] mark").await;
@@ -183,12 +184,12 @@ impl Page {
         self.await_target(body).await;
     }
 
-    /// Keeps a chat that is searched for on top, which does not end the search.
+    /// Pins a chat in the search results, checks that the search goes on, and ends it.
     pub(super) async fn pin_in_search(&self, title: &str) {
         self.type_in("search", title).await;
         let more = format!(".found {} + [data-testid=conversation-more]", conversation(title));
         self.locate(&more).await;
-        // It is not to be seen until the mouse is there.
+        // The button is hidden until the mouse is over the chat.
         self.ask("document.querySelector(arguments[0]).click()", vec![json!(more)])
             .await;
         self.tap("[data-testid=conversation-menu] [data-testid=pin]").await;
@@ -197,13 +198,13 @@ impl Page {
         self.stop_searching().await;
     }
 
-    /// Leaves the search, for the list as it is.
+    /// Ends the search, which shows the list of chats again.
     pub(super) async fn stop_searching(&self) {
         self.type_in("search", "\u{e00c}").await;
         self.await_absent("[data-testid=found-messages]").await;
     }
 
-    /// Waits until the message that was jumped to is in view, with what was found marked in it.
+    /// Waits until the message of a search result is in view, with the found words highlighted.
     async fn await_target(&self, body: &str) {
         let script = "
             const target = document.querySelector('[data-target=true]');
@@ -225,7 +226,7 @@ impl Page {
         self.wait(body, found).await;
     }
 
-    /// Chooses something from the menu of the open chat.
+    /// Chooses an item from the menu of the open chat.
     pub(super) async fn choose_for_chat(&self, item: &str) {
         self.click("chat-menu").await;
         self.picture("chat menu").await;
@@ -245,7 +246,7 @@ impl Page {
         self.find("composer").await;
     }
 
-    /// Waits until a message is marked as refused, and why is told.
+    /// Waits until a message is marked as failed, with this reason.
     pub(super) async fn await_refused(&self, why: &str) {
         let script =
             "return document.querySelector('[data-testid=not-sent]')?.innerText.includes(arguments[0]) ?? false";
@@ -259,7 +260,7 @@ impl Page {
         self.await_absent("[data-testid=not-sent]").await;
     }
 
-    /// Waits until a notice tells of a message elsewhere, and follows it.
+    /// Waits for a notification of a message in another chat, and clicks it.
     pub(super) async fn follow_notice(&self, title: &str) {
         let script = "return document.querySelector('[data-testid=toast-open] strong')?.innerText === arguments[0]";
         let told = async || (self.ask(script, vec![json!(title)]).await == true).then_some(());
@@ -283,7 +284,7 @@ impl Page {
         self.wait(&format!("the end of {css}"), absent).await;
     }
 
-    /// The last messages that are shown.
+    /// Returns the last `count` messages that are shown.
     pub(super) async fn last_seen(&self, count: usize) -> Vec<Seen> {
         let mut seen = self.seen().await;
         seen.split_off(seen.len().saturating_sub(count))

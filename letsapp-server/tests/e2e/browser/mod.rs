@@ -1,5 +1,4 @@
-//! Two people in two browsers, one at a desk, one with a phone: all that a first evening with LetsApp holds. Then three, who
-//! make a group.
+//! Web client in real browsers: two users on a desktop and a phone screen, then three users in a group.
 
 mod account;
 mod deeds;
@@ -136,7 +135,7 @@ async fn arrives_afterwards(ana: &Page, ben: &Page, when: &str) {
     }
 }
 
-/// Both windows, each other, and the server's own account.
+/// Checks that both windows show the same messages, and the same as the server has.
 async fn both_see_what_the_server_has(ana: &Page, ben: &Page, server: &Running) {
     let person = Person::sign_in(&Http::new(server.url()), "ana").await;
     let conversation = person.get("/v1/conversations").await["items"][0].clone();
@@ -157,7 +156,7 @@ async fn both_see_what_the_server_has(ana: &Page, ben: &Page, server: &Running) 
     assert_eq!(ana.previews().await, ben.previews().await);
 }
 
-/// What a window should show of a message.
+/// Converts a message of the server to the form in which a window shows it.
 fn seen(message: &Value) -> Seen {
     let reactions = message["reactions"].as_array().unwrap().iter();
     let reactions = reactions.map(|it| (it["emoji"].as_str().unwrap().to_owned(), it["count"].as_u64().unwrap()));

@@ -1,4 +1,4 @@
-//! What a person does and sees in a window of the web client.
+//! A window of the web client, driven as a user would.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,16 +12,17 @@ use serde_json::{Value, json};
 
 use crate::people::password;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit for a change on the page. Includes a reconnect of the client after a restart of the server.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A person's window.
+/// A browser window with the web client.
 pub(super) struct Page {
     pub(super) device: &'static str,
     screen: Screen,
     window: Window,
 }
 
-/// A message as a window shows it.
+/// A message as the window shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Seen {
     pub(super) seq: u64,
@@ -31,7 +32,7 @@ pub(super) struct Seen {
     pub(super) reactions: Vec<(String, u64)>,
 }
 
-/// How far a message has come, as its sender sees it.
+/// Delivery state of a message, as its sender sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Tick {
@@ -42,7 +43,8 @@ pub(super) enum Tick {
     Failed,
 }
 
-/// Every message that the server has acknowledged; `innerText` is what a reader sees of a body.
+/// Script that returns every message with a `seq`, so every acknowledged one. `innerText` contains the visible text
+/// only.
 const SEEN: &str = "
     return [...document.querySelectorAll('[data-testid=message][data-seq]')].map((message) => ({
         seq: Number(message.dataset.seq),
@@ -54,7 +56,7 @@ const SEEN: &str = "
     }));";
 
 impl Page {
-    /// Opens a window of somebody's own, and the client in it.
+    /// Opens a window with a separate browser profile, and the client in it.
     pub(super) async fn open(chromium: &Chromium, screen: Screen, device: &'static str, url: &str) -> Self {
         let window = chromium.window(screen).await;
         window.prefer(ColorScheme::Light).await;
@@ -85,7 +87,7 @@ impl Page {
         self.await_connection("online").await;
     }
 
-    /// Closes the page, as a phone does that is put away.
+    /// Leaves the page, like a phone that closes the app.
     pub(super) async fn leave(&self) {
         self.window.goto("about:blank").await.expect("the window is open");
     }
@@ -101,7 +103,7 @@ impl Page {
         self.find("timeline").await;
     }
 
-    /// Searches for somebody and opens the conversation with them.
+    /// Searches for a user and opens the conversation with them.
     pub(super) async fn find_person(&self, query: &str, username: &str) {
         self.find("search")
             .await
@@ -118,19 +120,19 @@ impl Page {
         self.find("timeline").await;
     }
 
-    /// On a phone the list is a page of its own.
+    /// Goes back to the list of chats on a phone, where list and chat are separate screens.
     pub(super) async fn to_list(&self) {
         if self.screen == Screen::Phone {
             self.click("back").await;
         }
     }
 
-    /// Writes a message and sends it as one does on this device.
+    /// Writes a message and sends it, with Enter on a desktop and the button on a phone.
     pub(super) async fn write(&self, text: &str) {
         let composer = self.find("composer").await;
         for (place, line) in text.split('\n').enumerate() {
             if place > 0 {
-                // Shift and Enter, then Shift released.
+                // Presses Shift and Enter, then releases Shift.
                 composer
                     .send_keys("\u{e008}\u{e007}\u{e000}")
                     .await
@@ -186,23 +188,23 @@ impl Page {
         serde_json::from_value(self.ask(SEEN, vec![]).await).expect("the script returns messages")
     }
 
-    /// The ticks of all own messages.
+    /// Returns the delivery states of all own messages.
     pub(super) async fn ticks(&self) -> Vec<Tick> {
         let script = "return [...document.querySelectorAll('[data-testid=message] [data-testid=tick]')]
             .map(({ dataset }) => dataset.state)";
         serde_json::from_value(self.ask(script, vec![]).await).expect("the script returns ticks")
     }
 
-    /// What the list says of the latest messages, once nobody is writing.
+    /// Returns the previews in the list of chats, once no typing indicator replaces one.
     pub(super) async fn previews(&self) -> Vec<String> {
         self.await_absent("[data-testid=list-typing]").await;
-        // Who wrote it looks different from either side.
+        // The sender's own preview starts with "You: "; without it, both windows must be equal.
         let script = "return [...document.querySelectorAll('[data-testid=last-message]')]
             .map((preview) => preview.textContent.replace(/^You: /, ''))";
         serde_json::from_value(self.ask(script, vec![]).await).expect("the script returns text")
     }
 
-    /// Waits until this is the number on a conversation in the list.
+    /// Waits until the list shows this number of unread messages for a conversation.
     pub(super) async fn await_unread(&self, title: &str, count: Option<&str>) {
         let script = "return document.querySelector(arguments[0] + ' [data-testid=unread]')?.textContent ?? null";
         let told = async || {
@@ -217,7 +219,7 @@ impl Page {
             .await;
     }
 
-    /// Waits until a message with this beginning is there, acknowledged by the server.
+    /// Waits until a message that starts with this text is shown and acknowledged by the server.
     pub(super) async fn await_body(&self, beginning: &str) {
         self.await_seen(|seen| seen.body.starts_with(beginning)).await;
     }
@@ -240,14 +242,14 @@ impl Page {
         .await;
     }
 
-    /// A picture for a person to look at.
+    /// Takes a screenshot for review by a person.
     pub(super) async fn picture(&self, what: &str) {
         self.picture_in(what, ColorScheme::Light).await;
     }
 
     pub(super) async fn picture_in(&self, what: &str, scheme: ColorScheme) {
         self.window.prefer(scheme).await;
-        // Whatever fades or slides is at its end; a frame later all of it is drawn.
+        // Skips running animations to their end, so that every picture shows the final state.
         self.run("document.getAnimations().forEach((animation) => { try { animation.finish() } catch {} })")
             .await;
         let name = format!("{what}-{}-{scheme:?}.png", self.device)
@@ -258,13 +260,13 @@ impl Page {
         self.window.prefer(ColorScheme::Light).await;
     }
 
-    /// Holds that the browser found no fault with the page since last asked.
+    /// Checks that the browser's console shows no errors or warnings since the last check.
     pub(super) async fn complains_of_nothing(&self) {
         let complaints = self.complaints().await;
         assert!(complaints.is_empty(), "on the {}: {complaints:#?}", self.device);
     }
 
-    /// As [`Page::complains_of_nothing`], after a time without a server.
+    /// Like [`Page::complains_of_nothing`], but allows errors about lost connections, as after a restart of the server.
     pub(super) async fn complains_of_lost_connections_only(&self) {
         let mut complaints = self.complaints().await;
         complaints.retain(|line| !line.contains("net::ERR_CONNECTION_"));
@@ -284,7 +286,7 @@ impl Page {
         }
     }
 
-    /// Chooses something from the menu of a message.
+    /// Chooses an item from the menu of a message.
     pub(super) async fn choose(&self, body: &str, item: &str) {
         self.tool(body, "more").await;
         self.picture("message menu").await;
@@ -292,7 +294,7 @@ impl Page {
             .await;
     }
 
-    /// Chooses one of the tools of a message, which show up when it is touched.
+    /// Clicks a button of a message's toolbar, which appears when the message is clicked.
     pub(super) async fn tool(&self, body: &str, tool: &str) {
         let script = "return [...document.querySelectorAll('[data-testid=message][data-seq]')]
             .findLast((message) => message.querySelector('[data-testid=body]')?.innerText === arguments[0]).dataset.seq";
@@ -310,7 +312,7 @@ impl Page {
         self.tap(&format!("[data-testid={testid}]")).await;
     }
 
-    /// Clicks as soon as that can be done: what slides into view can't be hit yet.
+    /// Clicks an element as soon as it can be clicked; one that is still sliding into view can't.
     pub(super) async fn tap(&self, css: &str) {
         let click = async || self.window.find(Locator::Css(css)).await.ok()?.click().await.ok();
         self.wait(css, click).await;
@@ -325,12 +327,12 @@ impl Page {
         self.wait(css, find).await
     }
 
-    /// Waits for something to be seen; where it isn't in time, a picture shows what is.
+    /// Waits until `look` returns a value. Takes a screenshot and panics if that takes too long.
     pub(super) async fn wait<T, F>(&self, what: &str, look: impl FnMut() -> F) -> T
     where
         F: Future<Output = Option<T>>,
     {
-        let waited = tokio::time::timeout(PATIENCE, until_some(PATIENCE * 2, look)).await;
+        let waited = tokio::time::timeout(PAGE_TIMEOUT, until_some(PAGE_TIMEOUT * 2, look)).await;
         if waited.is_err() {
             self.picture("failure").await;
         }

@@ -1,4 +1,4 @@
-//! Three people in three browsers: a group from its making to the last who leaves.
+//! Three users in three browsers: a group from its creation until members leave.
 
 use letsapp_testkit::chromium::{Chromium, ColorScheme, Screen};
 use letsapp_testkit::server::Running;
@@ -122,7 +122,7 @@ async fn what_is_begun_outlasts_what_comes_between(ana: &Page, ben: &Page) {
     ana.click("panel-close").await;
 }
 
-/// Who is removed sees what was there until then, and on return what comes after.
+/// Checks that a removed member sees no messages from the time of their absence, and new ones after their return.
 async fn one_is_out_for_a_while(ana: &Page, ben: &Page, cleo: &Page) {
     ben.step("cleo", "remove").await;
     cleo.find("left").await;
@@ -156,7 +156,7 @@ async fn who_writes_and_who_is_there_is_seen(ana: &Page, ben: &Page, cleo: &Page
     cleo.picture("presence").await;
 }
 
-/// The same in each window, message by message, and the same as the server's own account.
+/// Checks that all windows show the same messages, and the same as the server has.
 async fn all_windows_show_what_the_server_has(pages: &[&Page], server: &Running) {
     let http = Http::new(server.url());
     for page in pages {
@@ -232,7 +232,7 @@ async fn one_leaves_and_sees_nothing_newer(ana: &Page, ben: &Page, cleo: &Page, 
         page.await_members(&[("ana", "owner"), ("ben", "admin")]).await;
     }
 
-    // What was there until then is found again.
+    // Messages from before the leave are still found.
     cleo.open_chat("Ben Okafor").await;
     cleo.reload().await;
     cleo.search_everywhere("lighthouse", "The lighthouse closes at six")

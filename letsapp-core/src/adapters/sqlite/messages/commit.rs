@@ -1,4 +1,4 @@
-//! Carrying out changes, each at the next numbers of its conversation.
+//! Applies changes to conversations and assigns their `seq`, `rev` and `ordinal`.
 
 use super::super::transaction::Transaction;
 use super::super::{conversations, members};
@@ -11,7 +11,9 @@ use crate::domain::member::MemberChange;
 use crate::domain::message::{Message, Position};
 use crate::ports::{Change, Outcome, TermsChange};
 
-/// Carries out changes in order, and returns what came of each.
+/// Applies changes in order, and returns the outcome of each.
+///
+/// The outer error fails the whole transaction; an inner one only fails its own change.
 pub(super) fn carry_out(
     transaction: &mut Transaction<'_>,
     changes: &[Change],
@@ -22,6 +24,7 @@ pub(super) fn carry_out(
         .collect()
 }
 
+/// Applies one change.
 fn one(transaction: &mut Transaction<'_>, change: &Change) -> rusqlite::Result<Outcome> {
     match change {
         Change::Create {
@@ -38,19 +41,20 @@ fn one(transaction: &mut Transaction<'_>, change: &Change) -> rusqlite::Result<O
             message,
             fence,
         } => {
-            let told = Told {
+            let update = GroupUpdate {
                 succession: succession.as_deref(),
                 message,
                 members,
             };
-            update_group(transaction, conversation.as_deref(), told, *fence)
+            update_group(transaction, conversation.as_deref(), update, *fence)
         }
     }
 }
 
-/// What is told of a group, and of whom.
+/// A change of a group: the system message that announces it, and the changes of its members.
 #[derive(Clone, Copy)]
-struct Told<'a> {
+struct GroupUpdate<'a> {
+    /// System message that names the new owner when the owner leaves, appended right before `message`.
     succession: Option<&'a Message>,
     message: &'a Message,
     members: &'a [MemberChange],
@@ -66,13 +70,13 @@ fn create(
         let existing = conversations::existing(transaction.connection(), conversation.id)?;
         return Ok(Outcome::Exists(Box::new(existing)));
     }
-    let told = Told {
+    let update = GroupUpdate {
         succession: None,
         message,
         members,
     };
-    let outcome = tell(transaction, Head::default(), told)?;
-    // A message that was there before its conversation: there is nothing sensible to do with it.
+    let outcome = apply_group_update(transaction, Head::default(), update)?;
+    // The conversation is new, so its first message can't be a duplicate unless the file is inconsistent.
     outcome.ok_or(rusqlite::Error::StatementChangedRows(0))
 }
 
@@ -116,15 +120,17 @@ fn revise(
 fn update_group(
     transaction: &mut Transaction<'_>,
     conversation: Option<&Conversation>,
-    told: Told<'_>,
+    update: GroupUpdate<'_>,
     fence: Seq,
 ) -> rusqlite::Result<Outcome> {
-    let outcome = match current(transaction, told.message, fence)? {
-        Some(head) => tell(transaction, head, told)?,
+    let outcome = match current(transaction, update.message, fence)? {
+        Some(head) => apply_group_update(transaction, head, update)?,
         None => None,
     };
     let Some(outcome) = outcome else {
-        return match (refused(transaction, told.message)?, told.succession) {
+        // The id of the succession may be the one that is taken. Outdated would be the wrong answer then: no newer
+        // state of the conversation makes the change succeed.
+        return match (refused(transaction, update.message)?, update.succession) {
             (Outcome::Outdated, Some(succession)) => refused(transaction, succession),
             (outcome, _) => Ok(outcome),
         };
@@ -135,24 +141,31 @@ fn update_group(
     Ok(outcome)
 }
 
-/// Returns where the message's conversation stands; `None` if there is no such conversation, or its fence is another.
+/// Returns the head of the message's conversation; `None` if there is no such conversation, or its fence has moved.
 fn current(transaction: &mut Transaction<'_>, message: &Message, fence: Seq) -> rusqlite::Result<Option<Head>> {
     let head = transaction.head(message.conversation_id)?;
     Ok(head.filter(|head| head.fence == fence))
 }
 
-/// Says why a message was not added: its conversation has it, or it was decided on what is no longer so.
+/// Returns the reason why a message was not added: its id is taken ([`Outcome::Duplicate`]), or the fence has moved
+/// ([`Outcome::Outdated`]).
 fn refused(transaction: &Transaction<'_>, message: &Message) -> rusqlite::Result<Outcome> {
     let first = by_id(transaction.connection(), message.conversation_id, message.id)?;
     Ok(first.map_or(Outcome::Outdated, |first| Outcome::Duplicate(Box::new(first))))
 }
 
-/// Adds a system message, behind its succession, and carries out what it tells of the members; `None`, and nothing is
-/// done, if its conversation has one of their ids.
-fn tell(transaction: &mut Transaction<'_>, mut head: Head, told: Told<'_>) -> rusqlite::Result<Option<Outcome>> {
-    let message = told.message;
-    if let Some(succession) = told.succession {
+/// Appends the system messages of a group update and applies the changes of its members. Returns `None`, and changes
+/// nothing, if one of the ids is taken.
+fn apply_group_update(
+    transaction: &mut Transaction<'_>,
+    mut head: Head,
+    update: GroupUpdate<'_>,
+) -> rusqlite::Result<Option<Outcome>> {
+    let message = update.message;
+    if let Some(succession) = update.succession {
         head = head.after(succession);
+        // Looked up before the succession is inserted: nothing is rolled back here, so all ids must be free before the
+        // first insert.
         if by_id(transaction.connection(), message.conversation_id, message.id)?.is_some()
             || add(transaction, succession, head.position())?.is_none()
         {
@@ -164,7 +177,7 @@ fn tell(transaction: &mut Transaction<'_>, mut head: Head, told: Told<'_>) -> ru
     if add(transaction, message, position)?.is_none() {
         return Ok(None);
     }
-    for change in told.members {
+    for change in update.members {
         let before = members::one(transaction.connection(), message.conversation_id, change.user_id())?;
         let after = change.apply(message.conversation_id, before.as_ref(), position.seq, message.sent_at);
         if let Some(member) = after {
@@ -175,7 +188,7 @@ fn tell(transaction: &mut Transaction<'_>, mut head: Head, told: Told<'_>) -> ru
     Ok(Some(Outcome::Committed(position)))
 }
 
-/// Adds a message; `None`, and nothing is done, if its conversation has one of its id.
+/// Inserts a message with its reactions. Returns `None`, and inserts nothing, if its id is taken in the conversation.
 fn add(transaction: &Transaction<'_>, message: &Message, position: Position) -> rusqlite::Result<Option<DocId>> {
     let docid = row::insert(transaction, message, position)?;
     if docid.is_some() && !message.reactions.is_empty() {

@@ -1,4 +1,4 @@
-//! Messages: the one way in, and the reads.
+//! Messages in SQLite.
 
 mod commit;
 mod reactions;
@@ -22,12 +22,14 @@ use crate::ports::{Change, MessageRepository, Outcome, Range, RepositoryError};
 
 pub(super) struct SqliteMessages(pub(super) Arc<Database>);
 
-/// There is one writer; what waits for it is one batch.
+/// Number of commits that run at once. There is one writer thread, and changes that wait for it form the next batch.
 const LANES: usize = 1;
 
 const NEWEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC LIMIT ?4");
 const OLDEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq LIMIT ?4");
 const BY_REV: &str = row::select!("conversation_id = ?1 AND rev > ?2 ORDER BY rev");
+// Ordinals number the messages of users, so their difference counts a span without reading it. Only deleted messages
+// are visited, through an index that contains nothing else.
 pub(super) const COUNT_UNREAD: &str = "
     SELECT
         coalesce((
@@ -44,6 +46,7 @@ const SENDERS: &str = "
     SELECT DISTINCT sender_id FROM messages
     WHERE conversation_id = ?1 AND seq > ?2 AND seq <= ?3 AND system IS NULL";
 
+/// Statements whose query plans are tested.
 #[cfg(test)]
 pub(super) const READS: &[&str] = &[
     row::BY_SEQ,
@@ -62,10 +65,11 @@ pub(super) const READS: &[&str] = &[
 #[cfg(test)]
 pub(super) use search::VISIBLE;
 
-/// Those that must come in the order of an index, since what they could return has no bounds.
+/// Statements that must get their order from an index, since a conversation has any number of messages.
 #[cfg(test)]
 pub(super) const PAGES: &[&str] = &[NEWEST_FIRST, OLDEST_FIRST, BY_REV];
 
+/// Returns at most `limit` messages of a range that lie in the windows, in the order of the range.
 fn history(
     connection: &Connection,
     id: ConversationId,
@@ -80,6 +84,7 @@ fn history(
     };
     let mut windows: Vec<&Window> = windows.iter().collect();
     if sql == NEWEST_FIRST {
+        // Windows are stored oldest first.
         windows.reverse();
     }
     let mut messages = Vec::new();
@@ -104,6 +109,7 @@ fn history(
     Ok(messages)
 }
 
+/// Returns at most `limit` messages in the windows that changed after `after`, in order of `rev`.
 fn changes(
     connection: &Connection,
     id: ConversationId,
@@ -117,6 +123,7 @@ fn changes(
     Ok(messages)
 }
 
+/// Counts the messages of users in a span, without deleted ones.
 fn count_unread(connection: &Connection, span: &Span) -> rusqlite::Result<u64> {
     let count: i64 = connection
         .prepare_cached(COUNT_UNREAD)?
@@ -126,6 +133,7 @@ fn count_unread(connection: &Connection, span: &Span) -> rusqlite::Result<u64> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
+/// Returns the users who sent messages in a span, each once.
 fn senders(connection: &Connection, span: &Span) -> rusqlite::Result<Vec<UserId>> {
     connection
         .prepare_cached(SENDERS)?

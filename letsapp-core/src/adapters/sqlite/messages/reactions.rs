@@ -1,4 +1,4 @@
-//! The reactions to a message.
+//! Reactions to messages.
 
 use rusqlite::{Connection, Row, params};
 
@@ -13,9 +13,10 @@ const PUT: &str = "
     ON CONFLICT (conversation_id, seq, user_id) DO UPDATE SET emoji = ?4, n = ?5";
 const DELETE: &str = "DELETE FROM reactions WHERE conversation_id = ?1 AND seq = ?2 AND user_id = ?3";
 
-/// A reaction and its place in the order in which they came.
+/// A stored reaction with its place among the reactions to a message.
 struct Placed {
     reaction: Reaction,
+    /// Sort key: the order in which the reactions came. May have gaps.
     n: i64,
 }
 
@@ -29,6 +30,7 @@ fn placed(row: &Row<'_>) -> rusqlite::Result<Placed> {
     })
 }
 
+/// Returns the reactions to a message with their places, oldest first.
 fn read(connection: &Connection, conversation_id: ConversationId, seq: Seq) -> rusqlite::Result<Vec<Placed>> {
     connection
         .prepare_cached(OF_MESSAGE)?
@@ -36,7 +38,7 @@ fn read(connection: &Connection, conversation_id: ConversationId, seq: Seq) -> r
         .collect()
 }
 
-/// Returns the reactions to a message, the oldest first.
+/// Returns the reactions to a message, oldest first.
 pub(super) fn of(
     connection: &Connection,
     conversation_id: ConversationId,
@@ -46,7 +48,8 @@ pub(super) fn of(
     Ok(placed.into_iter().map(|placed| placed.reaction).collect())
 }
 
-/// Makes the stored reactions to the message at `seq` what the message says, and touches only those that differ.
+/// Replaces the stored reactions to the message at `seq` by those of `message`, and writes only rows that differ.
+/// One more reaction to a message that has many is one more row.
 pub(super) fn replace(transaction: &Transaction<'_>, message: &Message, seq: Seq) -> rusqlite::Result<()> {
     let conversation_id = message.conversation_id;
     let before = read(transaction.connection(), conversation_id, seq)?;
@@ -58,6 +61,7 @@ pub(super) fn replace(transaction: &Transaction<'_>, message: &Message, seq: Seq
         }
     }
     let mut next = before.last().map_or(0, |last| last.n) + 1;
+    // A stored reaction keeps its row as long as the places kept so far ascend; from there on rows get new places.
     let mut last_kept = i64::MIN;
     for reaction in &message.reactions {
         let kept = before.iter().find(|placed| same(&placed.reaction, reaction));
@@ -79,7 +83,8 @@ pub(super) fn replace(transaction: &Transaction<'_>, message: &Message, seq: Seq
     Ok(())
 }
 
-/// Tells whether two are the same to the letter: spellings of one emoji are equal, but kept as sent.
+/// Returns true if two reactions are equal to the byte. `Emoji` compares spellings of one emoji as equal, but the store
+/// keeps the spelling that was sent.
 fn same(a: &Reaction, b: &Reaction) -> bool {
     a.user_id == b.user_id && a.emoji.as_str() == b.emoji.as_str()
 }

@@ -1,4 +1,4 @@
-//! A message's row, to and fro.
+//! Rows of the table `messages`: reading, writing, and the full-text index of their terms.
 
 use rusqlite::{Connection, Params, Row, params};
 
@@ -11,7 +11,7 @@ use crate::domain::media::Attachment;
 use crate::domain::message::{Content, Fingerprint, Message, Position};
 use crate::domain::search::IndexTerms;
 
-/// Selects messages, all columns that [`message`] reads.
+/// Makes a SELECT of all columns that [`message`] reads.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -26,6 +26,7 @@ pub(super) use select;
 pub(super) const BY_SEQ: &str = select!("conversation_id = ?1 AND seq = ?2");
 pub(super) const BY_ID: &str = select!("conversation_id = ?1 AND id = ?2");
 
+/// Index of the column `seq` in a SELECT made by [`select`].
 const SEQ: usize = 2;
 
 const INSERT: &str = "
@@ -43,10 +44,11 @@ const UPDATE: &str = "
 const INSERT_TERMS: &str = "INSERT INTO message_terms (rowid, body, attachments) VALUES (?1, ?2, ?3)";
 const DELETE_TERMS: &str = "DELETE FROM message_terms WHERE rowid = ?1";
 
-/// What a message's terms are filed under.
+/// Row id of a message, under which the full-text index stores its terms.
 #[derive(Clone, Copy)]
 pub(super) struct DocId(i64);
 
+/// Reads a message, without its reactions, from a row of a SELECT made by [`select`].
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     let content = match row.get::<_, Option<Json<StoredSystemEvent>>>(7)? {
         Some(Json(event)) => Content::System(event.into()),
@@ -84,14 +86,15 @@ pub(super) fn by_id(
     one(connection, BY_ID, params![id, message_id])
 }
 
-/// Returns the message that a statement made by [`select`] finds.
+/// Returns the first message that a statement made by [`select`] finds.
 pub(super) fn one(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Option<Message>> {
     let mut messages = Vec::new();
     all(connection, sql, params, 1, &mut messages, |_| true)?;
     Ok(messages.pop())
 }
 
-/// Adds at most `limit` of the messages that a statement made by [`select`] finds, those at the wanted places only.
+/// Pushes at most `limit` of the messages that a statement made by [`select`] finds, skipping those whose `seq` is not
+/// `wanted`.
 pub(super) fn all(
     connection: &Connection,
     sql: &str,
@@ -115,7 +118,7 @@ pub(super) fn all(
     Ok(())
 }
 
-/// Adds a message; `None`, and nothing is added, if its conversation has one of the same id.
+/// Inserts a message. Returns `None`, and inserts nothing, if its id is taken in the conversation.
 pub(super) fn insert(
     transaction: &Transaction<'_>,
     message: &Message,
@@ -144,8 +147,8 @@ pub(super) fn insert(
     Ok((inserted == 1).then(|| DocId(transaction.connection().last_insert_rowid())))
 }
 
-/// Replaces the message that has `message.rev` by its new state at `rev`, and returns its ordinal; `None` if it has
-/// another `rev` by now.
+/// Replaces a message by its new state at `rev`, and returns its row id and ordinal. Returns `None`, and changes
+/// nothing, if the stored `rev` is no longer `message.rev`.
 pub(super) fn update(
     transaction: &Transaction<'_>,
     message: &Message,
@@ -178,7 +181,7 @@ pub(super) fn update(
     Ok(Some((DocId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))
 }
 
-/// Files a message under its terms; one without any is not filed.
+/// Adds a message's terms to the full-text index. Messages without terms get no entry.
 pub(super) fn index(transaction: &Transaction<'_>, id: DocId, message: &Message) -> rusqlite::Result<()> {
     let terms = IndexTerms::of(message);
     if !terms.is_empty() {
@@ -189,11 +192,12 @@ pub(super) fn index(transaction: &Transaction<'_>, id: DocId, message: &Message)
     Ok(())
 }
 
-/// Takes a message out of the index.
+/// Removes a message from the full-text index, if it is there.
 pub(super) fn forget(transaction: &Transaction<'_>, id: DocId) -> rusqlite::Result<()> {
     transaction.prepare(DELETE_TERMS)?.execute([id.0]).map(|_| ())
 }
 
+/// Returns the values of the columns `body` and `system`, one of which is always null.
 fn columns(content: &Content) -> (Option<&str>, Option<Json<StoredSystemEvent>>) {
     match content {
         Content::Text(body) => (Some(body), None),
@@ -201,11 +205,13 @@ fn columns(content: &Content) -> (Option<&str>, Option<Json<StoredSystemEvent>>)
     }
 }
 
+/// Reads the column `attachments`.
 fn attachments(column: Option<Json<Vec<StoredAttachment>>>) -> Vec<Attachment> {
     let stored = column.map_or_else(Vec::new, |list| list.0);
     stored.into_iter().map(Attachment::from).collect()
 }
 
+/// Returns the value of the column `attachments`.
 fn stored_attachments(message: &Message) -> Vec<StoredAttachment> {
     message
         .attachments

@@ -1,7 +1,8 @@
-//! Finding messages by their terms.
+//! Full-text search in messages.
 //!
-//! The index knows terms and nothing else: it names all messages that have them, whoever may see these. They are
-//! narrowed down from the side that is shorter: by going through what may be found, or by looking up each.
+//! The index contains nothing but terms, so it returns matches from all conversations. These are then intersected with
+//! the messages that the user may see, from whichever side costs less: scanning the visible messages, or looking up
+//! each match.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -13,16 +14,18 @@ use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::search::{Hit, Query, QueryTerm, Rank, Scope, Score, Search};
 use crate::domain::timestamp::Timestamp;
 
+/// Row ids that match an expression, ascending.
 pub(super) const MATCHES: &str = "SELECT rowid FROM message_terms WHERE message_terms MATCH ?1 ORDER BY rowid";
-/// From an index alone.
+/// Row ids of a window's messages. Answered by a covering index, without reading the messages.
 pub(in crate::adapters::sqlite) const VISIBLE: &str =
     "SELECT docid FROM messages WHERE conversation_id = ?1 AND seq BETWEEN ?2 AND ?3";
+/// Columns that decide whether a match is a hit, and its rank.
 pub(super) const PLACE: &str = "SELECT conversation_id, seq, sender_id, sent_at FROM messages WHERE docid = ?1";
 
-/// Going past so many messages takes as long as looking one up.
-const PASSES_PER_LOOK: usize = 10;
+/// Number of rows of an index that can be scanned in the time of looking up one message.
+const SCANNED_ROWS_PER_LOOKUP: usize = 10;
 
-/// Returns the best hits, the best first.
+/// Returns at most `search.limit` hits, best first.
 pub(super) fn search(connection: &Connection, search: &Search) -> rusqlite::Result<Vec<Hit>> {
     let mut hits = Vec::new();
     if search.query.is_empty() || search.within.is_empty() {
@@ -31,12 +34,13 @@ pub(super) fn search(connection: &Connection, search: &Search) -> rusqlite::Resu
     let mut better = None;
     for score in search.query.scores() {
         let expression = expression(&search.query, *score);
-        // What is left of those that were not found before: what answers as well answers less well too.
+        // An expression for a score also matches all better messages, which were returned before.
         let left = match &better {
             Some(better) => format!("({expression}) NOT ({better})"),
             None => expression.clone(),
         };
         better = Some(expression);
+        // A cursor in a lower score: all hits of this score were on earlier pages.
         if search.past.is_some_and(|past| past.score < *score) {
             continue;
         }
@@ -55,7 +59,7 @@ pub(super) fn search(connection: &Connection, search: &Search) -> rusqlite::Resu
     Ok(hits)
 }
 
-/// Returns where the messages that an expression finds stand in the order of hits, those that are looked for only.
+/// Returns the ranks of the messages that match an expression and pass the search's filters, in any order.
 fn ranks(connection: &Connection, search: &Search, score: Score, expression: &str) -> rusqlite::Result<Vec<Rank>> {
     let scopes: HashMap<_, _> = search
         .within
@@ -81,16 +85,16 @@ fn ranks(connection: &Connection, search: &Search, score: Score, expression: &st
     Ok(ranks)
 }
 
-/// Returns all messages that an expression finds, in order.
+/// Returns the row ids of all messages that match an expression, ascending.
 fn matches(connection: &Connection, expression: &str) -> rusqlite::Result<Vec<i64>> {
     let mut statement = connection.prepare_cached(MATCHES)?;
     statement.query_map([expression], |row| row.get(0))?.collect()
 }
 
-/// Returns those of the matches that may be found; `None` if there is so much more that may be, that it takes less to
-/// look at each match.
+/// Returns the matches that lie in the windows, by scanning the windows. Returns `None` once that has cost more than
+/// looking up each match would.
 fn among_visible(connection: &Connection, within: &[Scope], matches: &[i64]) -> rusqlite::Result<Option<Vec<i64>>> {
-    let mut passes = matches.len().saturating_mul(PASSES_PER_LOOK);
+    let mut passes = matches.len().saturating_mul(SCANNED_ROWS_PER_LOOKUP);
     let mut found = Vec::new();
     let mut statement = connection.prepare_cached(VISIBLE)?;
     for scope in within {
@@ -112,7 +116,7 @@ fn among_visible(connection: &Connection, within: &[Scope], matches: &[i64]) -> 
     Ok(Some(found))
 }
 
-/// What decides whether a match is a hit, and where it stands.
+/// Properties of a match that decide whether it is a hit, and its rank.
 struct Place {
     conversation_id: ConversationId,
     seq: Seq,
@@ -140,13 +144,14 @@ fn place(row: &Row<'_>) -> rusqlite::Result<Place> {
     })
 }
 
-/// Writes what finds the messages that answer a query so well, or better.
+/// Returns the FTS5 expression that matches messages with this score or a better one.
 fn expression(query: &Query, score: Score) -> String {
     let terms: Vec<_> = query.terms().iter().map(|term| answering(term, score)).collect();
     terms.join(" AND ")
 }
 
-/// Writes what finds a term. Terms are letters and digits: nothing in them means anything to the index.
+/// Returns the FTS5 expression for one term. Encoded terms consist of letters and digits, so quotes suffice as
+/// escaping.
 fn answering(term: &QueryTerm, score: Score) -> String {
     let word = term.encoded();
     match (score, term.prefix) {

@@ -1,4 +1,6 @@
-//! The JSON columns of a message's row, with types of their own: the wire's shapes may change, what a file holds may not.
+//! Types of the JSON columns in the table `messages`.
+//!
+//! Separate from the types of the protocol, because the protocol may change while existing files keep their format.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,7 @@ use crate::domain::media::{Attachment, Thumbnail};
 use crate::domain::message::SystemEvent;
 use crate::domain::role::Role;
 
-/// The column `system`.
+/// Value of the column `system`: the event that a system message announces.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum StoredSystemEvent {
@@ -99,12 +101,13 @@ impl From<StoredSystemEvent> for SystemEvent {
     }
 }
 
-/// One item of the column `attachments`.
+/// Element of the column `attachments`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StoredAttachment {
     id: MediaId,
     file_name: String,
     content_type: String,
+    /// Bytes.
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     width: Option<u32>,
@@ -116,6 +119,7 @@ pub(super) struct StoredAttachment {
     thumbnail: Option<StoredThumbnail>,
 }
 
+/// Preview of a stored attachment.
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredThumbnail {
     width: u32,

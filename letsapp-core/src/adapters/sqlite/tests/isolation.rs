@@ -1,4 +1,4 @@
-//! What shares a transaction, and what does not share its fate.
+//! Steps that share a transaction, and their isolation from each other's failures.
 
 use std::sync::mpsc;
 
@@ -13,7 +13,7 @@ use crate::domain::id::{ConversationId, Rev, Seq};
 use crate::domain::window::Window;
 use crate::ports::{Range, Repositories as _, RepositoryError};
 
-/// Makes every message that says "poison" fail, as a broken disk would, and opens the file again.
+/// Opens a store on a file with a trigger that fails the insert of every message with the text "poison".
 async fn poisoned() -> (tempfile::TempDir, SqliteStore, ConversationId) {
     let (directory, store) = new_store();
     let id = conversation(&store, 1).await;
@@ -29,7 +29,7 @@ async fn poisoned() -> (tempfile::TempDir, SqliteStore, ConversationId) {
     (directory, SqliteStore::open(&path).unwrap(), id)
 }
 
-/// Keeps the writer busy until something is sent, or the sender is dropped.
+/// Blocks the writer until the returned sender is used or dropped. Steps that arrive meanwhile form one transaction.
 async fn hold_up(store: &SqliteStore) -> mpsc::Sender<()> {
     let (release, released) = mpsc::channel();
     let (begin, begun) = tokio::sync::oneshot::channel();
@@ -49,6 +49,7 @@ async fn hold_up(store: &SqliteStore) -> mpsc::Sender<()> {
     release
 }
 
+/// Returns the texts of all messages, and checks that `seq` has no gaps.
 async fn bodies(store: &SqliteStore, id: ConversationId) -> Vec<String> {
     let messages = store.messages();
     let history = messages.history(id, &[Window::WHOLE], Range::After(Seq::ZERO), 1_000);
@@ -61,7 +62,7 @@ async fn bodies(store: &SqliteStore, id: ConversationId) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_waits_shares_one_transaction() {
+async fn waiting_steps_share_one_transaction() {
     let (_directory, store) = new_store();
     let id = conversation(&store, 1).await;
     let held_up = hold_up(&store).await;
@@ -81,13 +82,13 @@ async fn what_waits_shares_one_transaction() {
     assert_eq!(
         store.transactions() - before,
         2,
-        "the one that was held up, and one for all the others"
+        "one that was blocked, and one for all the others"
     );
     assert_eq!(bodies(&store, id).await.len(), 100);
 }
 
 #[tokio::test]
-async fn a_change_that_fails_takes_no_other_of_its_batch_with_it() {
+async fn a_failed_change_leaves_the_others_of_its_batch_alone() {
     let (_directory, store, id) = poisoned().await;
     let batch = ["one", "poison", "two", "poison", "three"];
     let changes = batch
@@ -103,11 +104,11 @@ async fn a_change_that_fails_takes_no_other_of_its_batch_with_it() {
     assert!(matches!(outcomes[1], Err(RepositoryError::Internal(_))));
     assert_eq!(bodies(&store, id).await, ["one", "two", "three"]);
     let next = commit(&store, vec![append(message(id, 9, "four"))]).await;
-    assert_eq!(place(&next[0]), Some(4), "the heads were not led astray");
+    assert_eq!(place(&next[0]), Some(4), "the cached heads are right after failures");
 }
 
 #[tokio::test]
-async fn a_step_that_fails_takes_no_other_of_its_transaction_with_it() {
+async fn a_failed_step_leaves_the_others_of_its_transaction_alone() {
     let (_directory, store, id) = poisoned().await;
     let held_up = hold_up(&store).await;
     let mut running = JoinSet::new();
@@ -138,11 +139,11 @@ async fn a_step_that_fails_takes_no_other_of_its_transaction_with_it() {
         .read(|connection| connection.query_row("SELECT count(*) FROM keys", [], |row| row.get(0)))
         .await
         .unwrap();
-    assert_eq!(half, 0, "nothing half-done remains");
+    assert_eq!(half, 0, "the failed step is rolled back whole");
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_cancels_nothing() {
+async fn a_caller_that_stops_waiting_cancels_nothing() {
     let (_directory, store) = new_store();
     let id = conversation(&store, 1).await;
     let held_up = hold_up(&store).await;
@@ -160,18 +161,18 @@ async fn a_caller_that_goes_away_cancels_nothing() {
 }
 
 #[tokio::test]
-async fn a_panic_closes_the_store_and_leaves_nobody_waiting() {
+async fn a_panic_in_the_writer_makes_the_store_unavailable_instead_of_hanging() {
     let (_directory, store) = new_store();
     let panicked = store
         .database
         .writer
-        .write::<(), _>(|_| panic!("a fault of ours, tried on purpose"));
+        .write::<(), _>(|_| panic!("deliberate panic of a test"));
     assert!(matches!(panicked.await, Err(RepositoryError::Unavailable(_))));
     assert!(matches!(store.ping().await, Err(RepositoryError::Unavailable(_))));
 }
 
 #[tokio::test]
-async fn heads_are_those_of_the_file_however_they_were_come_by() {
+async fn heads_in_the_cache_equal_those_in_the_file_after_a_failure() {
     let (_directory, store, id) = poisoned().await;
     commit(
         &store,

@@ -1,4 +1,4 @@
-//! The write-ahead log.
+//! Checkpoints of the write-ahead log.
 
 use std::fs;
 use std::time::Duration;
@@ -19,14 +19,14 @@ async fn the_log_is_copied_while_the_store_is_open() {
                 .all(|outcome| place(outcome).is_some())
         );
     }
-    // 12 MiB of messages are three times what is worth copying.
+    // 12 MiB of messages are three times the threshold for a checkpoint.
     let file = directory.path().join("letsapp.db");
     let copied = async || fs::metadata(&file).unwrap().len() > 4 * 1024 * 1024;
     letsapp_testkit::until(Duration::from_secs(30), copied).await;
 }
 
 #[tokio::test]
-async fn the_log_begins_anew_before_it_is_too_long() {
+async fn the_log_is_restarted_before_it_is_too_long() {
     let (directory, store) = new_store();
     let id = conversation(&store, 1).await;
     let body = "long ".repeat(200_000);
@@ -36,6 +36,6 @@ async fn the_log_begins_anew_before_it_is_too_long() {
         assert!(place(&commit(&store, vec![append(message(id, n, &body))]).await[0]).is_some());
         longest = longest.max(fs::metadata(&log).unwrap().len());
     }
-    // A copy may be under way when 64 MiB are reached; what is written until it ends comes on top.
+    // A checkpoint may be running when 64 MiB are reached; the log grows on until it ends.
     assert!(longest < 120 * 1024 * 1024, "{longest} bytes of 160 MiB");
 }

@@ -1,4 +1,6 @@
-//! What only this store promises, tried on files in temporary directories.
+//! Tests of promises that only this store makes, on files in temporary directories.
+//!
+//! Promises of every store are tested by the contract suite.
 
 mod isolation;
 mod log;
@@ -19,7 +21,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::About;
 use crate::ports::{Change, Creation, Outcome, Repositories as _};
 
-/// A directory that goes with the test, and a store in it.
+/// Creates a store in a new directory, which is removed when the returned guard is dropped.
 fn new_store() -> (TempDir, SqliteStore) {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(directory.path().join("letsapp.db")).unwrap();
@@ -30,7 +32,7 @@ fn user_id(n: u8) -> UserId {
     UserId::from_bytes([n; 16])
 }
 
-/// Makes the conversation of the users 0 and `n`.
+/// Creates the direct conversation of the users 0 and `n`.
 async fn conversation(store: &SqliteStore, n: u8) -> ConversationId {
     let (low, high) = (user_id(0), user_id(n));
     let at = Timestamp::from_millis(1);
@@ -51,7 +53,7 @@ async fn conversation(store: &SqliteStore, n: u8) -> ConversationId {
     }
 }
 
-/// A message of user 0, named by a number.
+/// Returns a text message of user 0 whose id is derived from `n`.
 fn message(conversation_id: ConversationId, n: u64, body: &str) -> Message {
     let mut id = [0; 16];
     id[8..].copy_from_slice(&n.to_be_bytes());
@@ -89,7 +91,7 @@ async fn commit(store: &SqliteStore, changes: Vec<Change>) -> Vec<Result<Outcome
     store.messages().commit(changes).await
 }
 
-/// Where an outcome says that the change landed.
+/// Returns the `seq` of a committed change; `None` if the change failed.
 #[track_caller]
 fn place(outcome: &Result<Outcome, crate::ports::RepositoryError>) -> Option<u64> {
     match outcome {

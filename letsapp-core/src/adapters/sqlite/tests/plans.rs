@@ -1,11 +1,11 @@
-//! No query reads what it does not return: each finds its rows by an index.
+//! Query plans: every query must find its rows through an index.
 
 use rusqlite::Connection;
 
 use crate::adapters::sqlite::schema::SCHEMA;
 use crate::adapters::sqlite::{contacts, conversations, heads, members, messages, purge, sessions, users};
 
-/// Returns the plan of a query, a line for each step.
+/// Returns the plan of a query, one line per step.
 fn plan(sql: &str) -> Vec<String> {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(SCHEMA).unwrap();
@@ -30,7 +30,8 @@ fn no_query_scans_a_table() {
     for sql in all.concat() {
         let plan = plan(sql);
         let scans = |line: &String| {
-            // An index of words is looked into by a word (`:M`).
+            // FTS5 reports every query as a scan; `:M` marks one that looks up terms. The others are bounded by a
+            // parameter.
             let bounded = line.contains("rarray") || line == "SCAN CONSTANT ROW" || line.contains(":M");
             line.starts_with("SCAN ") && !bounded
         };
@@ -39,7 +40,7 @@ fn no_query_scans_a_table() {
 }
 
 #[test]
-fn pages_and_heads_come_in_the_order_of_an_index() {
+fn pages_and_heads_need_no_sorting() {
     for sql in [
         messages::PAGES,
         heads::READS,
@@ -58,7 +59,7 @@ fn pages_and_heads_come_in_the_order_of_an_index() {
 }
 
 #[test]
-fn what_may_be_found_is_read_from_an_index_alone() {
+fn visible_messages_are_read_from_a_covering_index() {
     let plan = plan(messages::VISIBLE);
     assert!(plan[0].contains("COVERING INDEX"), "{plan:#?}");
 }
@@ -70,6 +71,6 @@ fn unread_messages_are_counted_by_reading_deleted_ones_only() {
     let index = plan
         .iter()
         .find(counted)
-        .expect("a part of the conversation is looked at");
+        .expect("one step reads the messages of the span");
     assert!(index.contains("INDEX messages_deleted"), "{plan:#?}");
 }

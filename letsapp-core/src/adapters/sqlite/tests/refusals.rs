@@ -1,4 +1,4 @@
-//! Files that are not opened, and what a person is told.
+//! Files that are refused when they are opened, and the error messages.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::adapters::sqlite::SqliteStore;
 use crate::adapters::sqlite::open::OpenError;
 use crate::ports::{Repositories as _, RepositoryError};
 
-/// Opens what can't be opened, and returns the reason, which must be one line that names the file.
+/// Opens a file that must be refused, and returns the error, whose message must be one line that names the file.
 #[track_caller]
 fn refusal(path: &Path) -> OpenError {
     let error = SqliteStore::open(path).expect_err("it is refused");
@@ -20,7 +20,7 @@ fn refusal(path: &Path) -> OpenError {
     error
 }
 
-/// Makes a file with some messages in it.
+/// Creates a file with this number of messages.
 async fn written(messages: u64) -> (tempfile::TempDir, std::path::PathBuf) {
     let (directory, store) = new_store();
     let id = conversation(&store, 1).await;
@@ -85,7 +85,7 @@ fn the_database_of_another_program_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_file_that_is_open_is_refused_by_whatever_path() {
+fn an_open_file_is_refused_under_any_path_that_leads_to_it() {
     let (directory, store) = new_store();
     let path = directory.path().join("letsapp.db");
     assert!(matches!(refusal(&path), OpenError::InUse { .. }));
@@ -99,7 +99,7 @@ fn a_file_that_is_open_is_refused_by_whatever_path() {
         assert!(matches!(SqliteStore::open(&link), Err(OpenError::InUse { .. })));
     }
     drop(store);
-    SqliteStore::open(&path).expect("dropping the store lets go of the file");
+    SqliteStore::open(&path).expect("dropping the store releases the lock");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_place_that_cannot_be_written_is_refused() {
 
 #[cfg(unix)]
 #[test]
-#[expect(clippy::print_stdout, reason = "says that it tried nothing, where it can't")]
+#[expect(clippy::print_stdout, reason = "reports that the test was skipped")]
 fn a_directory_without_permission_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -124,7 +124,7 @@ fn a_directory_without_permission_is_refused() {
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
     if fs::write(closed.join("probe"), "").is_ok() {
-        println!("not tried: this user may write everywhere");
+        println!("skipped: this user may write to any directory");
         return;
     }
     assert!(matches!(
@@ -147,7 +147,7 @@ fn a_missing_directory_is_made_and_the_file_is_private() {
 }
 
 #[tokio::test]
-async fn a_closed_store_is_unavailable_and_its_file_whole_in_one_piece() {
+async fn a_closed_store_is_unavailable_and_leaves_no_log_behind() {
     let (directory, store) = new_store();
     let id = conversation(&store, 1).await;
     store.close().await;

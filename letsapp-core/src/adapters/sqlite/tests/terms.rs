@@ -1,4 +1,4 @@
-//! The index of terms follows the messages.
+//! Consistency of the full-text index and the reactions with the messages.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::domain::search::index_terms;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Change, Repositories as _, TermsChange};
 
-/// Returns how many messages have a word that begins so.
+/// Returns the number of messages with a word that starts with `prefix`.
 async fn found(store: &SqliteStore, prefix: &str) -> i64 {
     let prefix = format!("{}*", index_terms(prefix));
     let count = move |connection: &rusqlite::Connection| {
@@ -35,6 +35,7 @@ async fn revise(store: &SqliteStore, message: Message, terms: TermsChange) {
     assert!(place(&commit(store, vec![change]).await[0]).is_some());
 }
 
+/// Returns the message with another text.
 fn saying(body: &str, message: Message) -> Message {
     Message {
         content: Content::Text(body.to_owned()),
@@ -42,12 +43,13 @@ fn saying(body: &str, message: Message) -> Message {
     }
 }
 
+/// Returns the first message of a conversation.
 async fn stored(store: &SqliteStore, id: ConversationId) -> Message {
     store.messages().find(&[(id, Seq(1))]).await.unwrap().remove(0)
 }
 
 #[tokio::test]
-async fn a_message_is_found_by_its_terms_of_now_only() {
+async fn a_message_is_found_by_its_current_terms_only() {
     let (_directory, store) = new_store();
     let id = conversation(&store, 1).await;
     commit(&store, vec![append(message(id, 1, "abc def"))]).await;
@@ -71,7 +73,7 @@ async fn a_message_is_found_by_its_terms_of_now_only() {
 }
 
 #[tokio::test]
-async fn a_message_of_which_nothing_can_be_found_can_still_be_edited() {
+async fn a_message_without_terms_can_be_edited() {
     let (_directory, store) = new_store();
     let id = conversation(&store, 1).await;
     commit(&store, vec![append(message(id, 1, ""))]).await;
@@ -81,7 +83,7 @@ async fn a_message_of_which_nothing_can_be_found_can_still_be_edited() {
 }
 
 #[tokio::test]
-async fn a_reaction_more_touches_no_other() {
+async fn changing_reactions_writes_only_rows_that_differ() {
     let (_directory, store) = new_store();
     let id = conversation(&store, 1).await;
     commit(&store, vec![append(message(id, 1, "hello"))]).await;
@@ -117,7 +119,7 @@ async fn a_reaction_more_touches_no_other() {
         let before = store.database.writer.write(count).await.unwrap();
         revise(&store, message, TermsChange::Keep).await;
         let after = store.database.writer.write(count).await.unwrap();
-        // One of the rows written is the message's own.
+        // One of the rows written is the message itself.
         written.push(after - before - 1);
         let kept: Vec<_> = stored(&store, id)
             .await
@@ -132,7 +134,7 @@ async fn a_reaction_more_touches_no_other() {
 }
 
 #[tokio::test]
-async fn what_is_purged_leaves_neither_terms_nor_reactions() {
+async fn purging_removes_terms_and_reactions() {
     let (_directory, store) = new_store();
     let (id, other) = (conversation(&store, 1).await, conversation(&store, 2).await);
     for id in [id, other] {

@@ -1,5 +1,7 @@
-//! What conversations and messages share: one lock, so that a change of a conversation, its members and its messages
-//! is one step.
+//! Table of conversations with their members and messages, shared by the conversation and message repositories.
+//!
+//! One lock guards all of it: a change of a group writes the conversation, its members and a system message, and
+//! readers must see either all of that or nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -12,87 +14,98 @@ use crate::domain::message::{Message, Position};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Change, Creation, Outcome};
 
-pub(super) type Shared = Arc<RwLock<Chats>>;
+pub(super) type Shared = Arc<RwLock<ConversationTable>>;
 
-pub(super) fn read(chats: &Shared) -> RwLockReadGuard<'_, Chats> {
-    chats.read().expect("no step panics half-way")
+/// Locks the table for reading.
+pub(super) fn read(table: &Shared) -> RwLockReadGuard<'_, ConversationTable> {
+    table.read().expect("no step panics half-way")
 }
 
-pub(super) fn write(chats: &Shared) -> RwLockWriteGuard<'_, Chats> {
-    chats.write().expect("no step panics half-way")
+/// Locks the table for writing.
+pub(super) fn write(table: &Shared) -> RwLockWriteGuard<'_, ConversationTable> {
+    table.write().expect("no step panics half-way")
 }
 
-/// All conversations, and who is or was in which.
+/// All conversations by id, with an index by member.
 #[derive(Debug, Default)]
-pub(super) struct Chats {
-    by_id: HashMap<ConversationId, Chat>,
+pub(super) struct ConversationTable {
+    by_id: HashMap<ConversationId, ConversationEntry>,
+    /// Conversations that a user is or was a member of, until the membership is purged.
     by_user: HashMap<UserId, HashSet<ConversationId>>,
-    /// Those deleted of which something is left.
+    /// Deleted conversations that still have members or messages to purge, by time of deletion.
     remains: BTreeSet<(Timestamp, ConversationId)>,
 }
 
-/// A conversation with its members, former ones too, and its messages.
+/// A conversation with its current and former members and its messages.
 #[derive(Debug)]
-pub(super) struct Chat {
+pub(super) struct ConversationEntry {
     pub(super) conversation: Conversation,
+    /// Current and former members.
     pub(super) members: BTreeMap<UserId, Member>,
     pub(super) log: Log,
 }
 
-/// What is told of a group, and of whom.
+/// A change of a group: the system message that announces it, and the changes of its members.
 #[derive(Clone, Copy)]
-struct Told<'a> {
+struct GroupUpdate<'a> {
+    /// System message that names the new owner when the owner leaves, appended right before `message`.
     succession: Option<&'a Message>,
     message: &'a Message,
     members: &'a [MemberChange],
 }
 
-impl Chats {
-    pub(super) fn chat(&self, id: ConversationId) -> Option<&Chat> {
+impl ConversationTable {
+    /// Returns a conversation, also if it is deleted.
+    pub(super) fn entry(&self, id: ConversationId) -> Option<&ConversationEntry> {
         self.by_id.get(&id)
     }
 
+    /// Returns a current or former member of a conversation that is not deleted.
     pub(super) fn member_mut(&mut self, id: ConversationId, user_id: UserId) -> Option<&mut Member> {
-        let chat = self.by_id.get_mut(&id).filter(|chat| !chat.is_deleted())?;
-        chat.members.get_mut(&user_id)
+        let entry = self.by_id.get_mut(&id).filter(|entry| !entry.is_deleted())?;
+        entry.members.get_mut(&user_id)
     }
 
+    /// Returns the current and former memberships of a user, without deleted conversations.
     pub(super) fn memberships(&self, user_id: UserId) -> impl Iterator<Item = &Member> {
         let ids = self.by_user.get(&user_id).into_iter().flatten();
         ids.filter_map(move |id| self.by_id.get(id)?.member(user_id))
     }
 
-    /// Returns the conversations that were deleted before then and of which something is left, the longest ago first.
+    /// Returns at most `limit` conversations that were deleted before `before` and are not fully purged, oldest
+    /// deletion first.
     pub(super) fn deleted(&self, before: Timestamp, limit: usize) -> Vec<ConversationId> {
         let earlier = self.remains.iter().take_while(|(at, _)| *at < before);
         earlier.map(|(_, id)| *id).take(limit).collect()
     }
 
-    /// Removes a part of what is left of a conversation; true once nothing is.
+    /// Removes at most `limit` members and `limit` messages of a deleted conversation. Returns true once nothing is
+    /// left to remove.
     pub(super) fn purge(&mut self, id: ConversationId, limit: usize) -> bool {
-        let Some(chat) = self.by_id.get_mut(&id) else {
+        let Some(entry) = self.by_id.get_mut(&id) else {
             return true;
         };
-        let Some(deleted_at) = chat.conversation.deleted_at else {
+        let Some(deleted_at) = entry.conversation.deleted_at else {
             return true;
         };
-        let gone: Vec<_> = chat.members.keys().copied().take(limit).collect();
+        let gone: Vec<_> = entry.members.keys().copied().take(limit).collect();
         for user_id in gone {
-            chat.members.remove(&user_id);
+            entry.members.remove(&user_id);
             if let Some(ids) = self.by_user.get_mut(&user_id) {
                 ids.remove(&id);
             }
         }
-        let done = chat.log.purge(limit) && chat.members.is_empty();
+        let done = entry.log.purge(limit) && entry.members.is_empty();
         if done {
             self.remains.remove(&(deleted_at, id));
         }
         done
     }
 
+    /// Creates a direct conversation with its two members, or returns the existing one.
     pub(super) fn create_direct(&mut self, conversation: Conversation, at: Timestamp) -> Creation {
-        if let Some(chat) = self.by_id.get(&conversation.id) {
-            return Creation::Existing(chat.conversation.clone());
+        if let Some(entry) = self.by_id.get(&conversation.id) {
+            return Creation::Existing(entry.conversation.clone());
         }
         let members = conversation
             .pair
@@ -100,7 +113,7 @@ impl Chats {
             .flat_map(|(a, b)| [a, b])
             .map(|user_id| (user_id, Member::of_pair(conversation.id, user_id, at)))
             .collect();
-        self.insert(Chat {
+        self.insert(ConversationEntry {
             log: Log::new(conversation.id),
             conversation: conversation.clone(),
             members,
@@ -108,6 +121,7 @@ impl Chats {
         Creation::Created(conversation)
     }
 
+    /// Applies one change.
     pub(super) fn carry_out(&mut self, change: Change) -> Outcome {
         match change {
             Change::Create {
@@ -124,81 +138,82 @@ impl Chats {
                 message,
                 fence,
             } => {
-                let told = Told {
+                let update = GroupUpdate {
                     succession: succession.as_deref(),
                     message: &message,
                     members: &members,
                 };
-                self.update_group(conversation.map(|it| *it), told, fence)
+                self.update_group(conversation.map(|it| *it), update, fence)
             }
         }
     }
 
     fn create(&mut self, conversation: Conversation, members: &[MemberChange], message: &Message) -> Outcome {
-        if let Some(chat) = self.by_id.get(&conversation.id) {
-            return Outcome::Exists(Box::new(chat.conversation.clone()));
+        if let Some(entry) = self.by_id.get(&conversation.id) {
+            return Outcome::Exists(Box::new(entry.conversation.clone()));
         }
-        let mut chat = Chat {
+        let mut entry = ConversationEntry {
             log: Log::new(conversation.id),
             conversation,
             members: BTreeMap::new(),
         };
-        let told = Told {
+        let update = GroupUpdate {
             succession: None,
             message,
             members,
         };
-        let outcome = chat.tell(told, Seq::ZERO);
-        self.insert(chat);
+        let outcome = entry.apply_group_update(update, Seq::ZERO);
+        self.insert(entry);
         outcome
     }
 
     fn append(&mut self, message: &Message, fence: Seq) -> Outcome {
         match self.by_id.get_mut(&message.conversation_id) {
-            Some(chat) => chat.log.append(message, fence),
+            Some(entry) => entry.log.append(message, fence),
             None => Outcome::Outdated,
         }
     }
 
     fn revise(&mut self, message: &Message, fence: Seq) -> Outcome {
         match self.by_id.get_mut(&message.conversation_id) {
-            Some(chat) => chat.log.revise(message, fence),
+            Some(entry) => entry.log.revise(message, fence),
             None => Outcome::Outdated,
         }
     }
 
-    fn update_group(&mut self, conversation: Option<Conversation>, told: Told<'_>, fence: Seq) -> Outcome {
-        let id = told.message.conversation_id;
-        let Some(chat) = self.by_id.get_mut(&id) else {
+    fn update_group(&mut self, conversation: Option<Conversation>, update: GroupUpdate<'_>, fence: Seq) -> Outcome {
+        let id = update.message.conversation_id;
+        let Some(entry) = self.by_id.get_mut(&id) else {
             return Outcome::Outdated;
         };
-        let outcome = chat.tell(told, fence);
+        let outcome = entry.apply_group_update(update, fence);
         if !matches!(outcome, Outcome::Committed(_)) {
             return outcome;
         }
         if let Some(conversation) = conversation {
             self.remains.extend(conversation.deleted_at.map(|at| (at, id)));
-            chat.conversation = conversation;
+            entry.conversation = conversation;
         }
-        for change in told.members {
-            if chat.members.contains_key(&change.user_id()) {
+        // A change may have added members. Former members stay in the index: they can still read their windows.
+        for change in update.members {
+            if entry.members.contains_key(&change.user_id()) {
                 self.by_user.entry(change.user_id()).or_default().insert(id);
             }
         }
         outcome
     }
 
-    fn insert(&mut self, chat: Chat) {
-        let id = chat.conversation.id;
-        for user_id in chat.members.keys() {
+    fn insert(&mut self, entry: ConversationEntry) {
+        let id = entry.conversation.id;
+        for user_id in entry.members.keys() {
             self.by_user.entry(*user_id).or_default().insert(id);
         }
-        self.by_id.insert(id, chat);
+        self.by_id.insert(id, entry);
     }
 }
 
-impl Chat {
-    /// Returns the conversation with its members of now.
+impl ConversationEntry {
+    /// Returns the conversation with its current members, in order of joining.
     pub(super) fn roster(&self) -> Roster {
         let mut members: Vec<_> = self.members_in().cloned().collect();
         members.sort_by_key(|member| (member.joined_at, member.user_id));
@@ -213,34 +228,38 @@ impl Chat {
         self.conversation.deleted_at.is_some()
     }
 
-    /// Returns the record of one who is or was in, unless the conversation is deleted.
+    /// Returns a current or former member, or `None` if the conversation is deleted.
     pub(super) fn member(&self, user_id: UserId) -> Option<&Member> {
         self.members.get(&user_id).filter(|_| !self.is_deleted())
     }
 
-    /// Returns those who are in now.
+    /// Returns the current members; none if the conversation is deleted.
     pub(super) fn members_in(&self) -> impl Iterator<Item = &Member> {
         self.members
             .values()
             .filter(|member| member.is_in() && !self.is_deleted())
     }
 
-    /// Adds a system message, if it may be, behind its succession, and carries out what it tells of the members.
-    fn tell(&mut self, told: Told<'_>, mut fence: Seq) -> Outcome {
-        if let Some(succession) = told.succession {
-            if let Some(first) = self.log.find_by_id(told.message.id) {
+    /// Appends the system messages of a group update and applies the changes of its members.
+    ///
+    /// Nothing changes if an id is taken or the fence has moved.
+    fn apply_group_update(&mut self, update: GroupUpdate<'_>, mut fence: Seq) -> Outcome {
+        if let Some(succession) = update.succession {
+            // Checked before the succession is appended: a repeated update must not append it a second time.
+            if let Some(first) = self.log.find_by_id(update.message.id) {
                 return Outcome::Duplicate(Box::new(first));
             }
             match self.log.append(succession, fence) {
+                // A system message moves the fence, so the second append has to expect the first one's `seq`.
                 Outcome::Committed(position) => fence = position.seq,
                 other => return other,
             }
         }
-        let outcome = self.log.append(told.message, fence);
+        let outcome = self.log.append(update.message, fence);
         if let Outcome::Committed(Position { seq, .. }) = outcome {
-            for change in told.members {
+            for change in update.members {
                 let before = self.members.get(&change.user_id());
-                if let Some(member) = change.apply(self.conversation.id, before, seq, told.message.sent_at) {
+                if let Some(member) = change.apply(self.conversation.id, before, seq, update.message.sent_at) {
                     self.members.insert(member.user_id, member);
                 }
             }
