@@ -16,7 +16,7 @@ use letsapp_core::services::presence::PresenceError;
 use letsapp_core::services::users::UserError;
 use warp::reply::Response;
 
-use crate::limits::seconds;
+use crate::rate_limits::seconds;
 use crate::response;
 
 /// Why a request was not done: what the client is told, and what only the log is.

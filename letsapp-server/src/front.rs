@@ -21,8 +21,8 @@ use warp::reply::Response;
 use crate::api::endpoint::{Matched, Route};
 use crate::context::Context;
 use crate::error::ApiError;
-use crate::limits::{Gate, Visit};
 use crate::peer::Peer;
+use crate::rate_limits::{Gate, Visit};
 use crate::telemetry;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -12,9 +12,9 @@ mod context;
 mod error;
 mod front;
 pub mod keys;
-mod limits;
 mod openapi;
 mod peer;
+mod rate_limits;
 mod response;
 mod serve;
 mod telemetry;
@@ -36,7 +36,7 @@ pub use config::Config;
 use config::Limits;
 use context::Context;
 use front::Front;
-use limits::Gate;
+use rate_limits::Gate;
 
 /// How long requests and sockets may take to end once the server goes away.
 const DRAIN: Duration = Duration::from_secs(7);

@@ -15,7 +15,7 @@ use warp::{Filter, Rejection};
 use super::query::Query;
 use crate::context::Context;
 use crate::error::ApiError;
-use crate::limits::Visit;
+use crate::rate_limits::Visit;
 
 /// A request, before anything of it is believed.
 pub(crate) struct Call {

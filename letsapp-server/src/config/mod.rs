@@ -3,7 +3,7 @@
 mod duration;
 mod file;
 mod flags;
-mod limits;
+mod rate_limits;
 mod setting;
 mod settings;
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 use letsapp_core::Rules;
 use letsapp_core::domain::limit::Table;
 
-pub use crate::limits::{ForwardedHeader, TrustedProxies};
+pub use crate::rate_limits::{ForwardedHeader, TrustedProxies};
 pub use settings::{Limits, LogFormat, StoreUrl};
 
 /// All settings of the server.

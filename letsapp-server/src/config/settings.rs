@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use letsapp_core::domain::limit::Class;
 
-use super::limits::{escalation, limit, limit_class};
+use super::rate_limits::{escalation, limit, limit_class};
 use super::setting::{Setting, positive};
 use super::{Config, ConfigError, duration};
 

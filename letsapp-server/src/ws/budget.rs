@@ -9,7 +9,7 @@ use letsapp_core::{
     engine::limiter::{Limiter, Subject},
 };
 
-use crate::limits::class_of_op;
+use crate::rate_limits::class_of_op;
 
 /// What a socket has said so far. It keeps its own count, so that frames wait for nobody's lock.
 #[derive(Default)]

@@ -3,17 +3,17 @@
 //! What is counted by address is counted before anything of a request is read; what is counted by user, before its body
 //! is. The rules and the numbers are [`letsapp_core::engine::limiter`]'s.
 
-mod fields;
-mod gate;
+mod headers;
 mod proxies;
+mod request_limits;
 
 use http::Method;
 use letsapp_core::domain::limit::Class;
 use letsapp_core::protocol::Op;
 
-pub(crate) use fields::seconds;
-pub(crate) use gate::{Gate, Visit};
+pub(crate) use headers::seconds;
 pub use proxies::{ForwardedHeader, TrustedProxies};
+pub(crate) use request_limits::{Gate, Visit};
 
 /// Tells which class a request is of. What is not named here is a read or a write by its method.
 pub(crate) fn class_of(method: &Method, path: &str) -> Class {

@@ -9,7 +9,7 @@ use letsapp_core::{
     engine::limiter::{Limiter, Subject},
 };
 
-use super::fields::{self, Standing};
+use super::headers::{self, LimitState};
 use super::{ForwardedHeader, TrustedProxies, class_of};
 use crate::error::ApiError;
 use crate::peer::Peer;
@@ -26,7 +26,7 @@ pub(crate) struct Visit {
     class: Class,
     /// From where, where there is a network.
     client: Option<Client>,
-    standings: Mutex<Vec<Standing>>,
+    states: Mutex<Vec<LimitState>>,
 }
 
 impl Gate {
@@ -53,7 +53,7 @@ impl Visit {
         Self {
             class: class_of(method, path),
             client,
-            standings: Mutex::default(),
+            states: Mutex::default(),
         }
     }
 
@@ -90,7 +90,7 @@ impl Visit {
 
     /// Says in an answer how the client stands.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        fields::write(&self.standings.lock().unwrap_or_else(PoisonError::into_inner), headers);
+        headers::write(&self.states.lock().unwrap_or_else(PoisonError::into_inner), headers);
     }
 
     fn count(&self, limiter: &Limiter, class: Class, subject: Subject) -> Result<(), ApiError> {
@@ -98,9 +98,9 @@ impl Visit {
         let Some((quota, decision)) = checked else {
             return Ok(());
         };
-        let standing = Standing { class, quota, decision };
-        let mut standings = self.standings.lock().unwrap_or_else(PoisonError::into_inner);
-        standings.push(standing);
+        let state = LimitState { class, quota, decision };
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        states.push(state);
         match decision.verdict {
             Verdict::Allowed => Ok(()),
             Verdict::Denied => Err(ApiError::limited(decision.retry_after)),

@@ -11,7 +11,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 
 /// How a client stands with one class.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Standing {
+pub(super) struct LimitState {
     pub(super) class: Class,
     pub(super) quota: Quota,
     pub(super) decision: Decision,
@@ -19,13 +19,13 @@ pub(super) struct Standing {
 
 /// Writes how a client stands: what it may do in a window, how much of that is left, and in how many seconds there is
 /// more.
-pub(super) fn write(standings: &[Standing], headers: &mut HeaderMap) {
-    if standings.is_empty() {
+pub(super) fn write(states: &[LimitState], headers: &mut HeaderMap) {
+    if states.is_empty() {
         return;
     }
     let (mut policy, mut left) = (String::with_capacity(64), String::with_capacity(48));
-    for (place, standing) in standings.iter().enumerate() {
-        let Standing { class, quota, decision } = standing;
+    for (place, state) in states.iter().enumerate() {
+        let LimitState { class, quota, decision } = state;
         let comma = if place == 0 { "" } else { ", " };
         let (name, amount, window) = (class.as_str(), quota.amount(), seconds(quota.window()).max(1));
         let more = seconds(decision.retry_after);
@@ -53,16 +53,16 @@ mod tests {
     #[test]
     fn standings_are_structured_fields() {
         let now = Timestamp::from_millis(0);
-        let standing = |class: Class, cost: u32| {
+        let state = |class: Class, cost: u32| {
             let quota = class.default_quota();
             let (_, decision) = Pace::default().step(quota, cost, now);
-            Standing { class, quota, decision }
+            LimitState { class, quota, decision }
         };
         let mut headers = HeaderMap::new();
         write(&[], &mut headers);
         assert!(headers.is_empty());
         write(
-            &[standing(Class::Requests, 1), standing(Class::Credentials, 60)],
+            &[state(Class::Requests, 1), state(Class::Credentials, 60)],
             &mut headers,
         );
         assert_eq!(
