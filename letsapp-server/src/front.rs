@@ -22,7 +22,7 @@ use crate::api::endpoint::{Matched, Route};
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::peer::Peer;
-use crate::rate_limits::{Gate, Visit};
+use crate::rate_limits::{RequestInspector, RequestLimits};
 use crate::telemetry;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,7 +36,7 @@ pub(crate) struct Front {
     routes: Arc<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Response> + Send + Sync>,
     served: Arc<[(Method, &'static str)]>,
     context: Arc<Context>,
-    gate: Option<Arc<Gate>>,
+    inspector: Option<Arc<RequestInspector>>,
 }
 
 impl Front {
@@ -51,14 +51,14 @@ impl Front {
             routes: Arc::new(routes),
             served: served.into(),
             context: Arc::clone(context),
-            gate: None,
+            inspector: None,
         }
     }
 
-    /// Puts itself behind a gate, which lets requests in as far as their address may ask.
-    pub(crate) fn behind(self, gate: Gate) -> Self {
+    /// Puts itself behind a inspector, which lets requests in as far as their address may ask.
+    pub(crate) fn with_rate_limits(self, inspector: RequestInspector) -> Self {
         Self {
-            gate: Some(Arc::new(gate)),
+            inspector: Some(Arc::new(inspector)),
             ..self
         }
     }
@@ -73,17 +73,20 @@ impl Front {
             *request.method_mut() = Method::GET;
         }
         let path = request.uri().path().to_owned();
-        let visit = self.gate.as_ref().and_then(|gate| gate.meet(&request, &peer));
+        let limits = self
+            .inspector
+            .as_ref()
+            .and_then(|inspector| inspector.inspect(&request, &peer));
         request.extensions_mut().insert(peer);
         let span = tracing::info_span!(
             "request", request_id = id.to_str().unwrap_or_default(), %method, "user.id" = tracing::field::Empty
         );
-        let count = |visit: &Arc<Visit>| visit.count_client(&self.context.limiter);
-        let mut response = match visit.as_ref().map_or(Ok(()), count) {
+        let count = |limits: &Arc<RequestLimits>| limits.count_client(&self.context.limiter);
+        let mut response = match limits.as_ref().map_or(Ok(()), count) {
             Err(error) => error.into_response(),
             Ok(()) => {
-                if let Some(visit) = &visit {
-                    request.extensions_mut().insert(Arc::clone(visit));
+                if let Some(limits) = &limits {
+                    request.extensions_mut().insert(Arc::clone(limits));
                 }
                 let answer = AssertUnwindSafe((self.routes)(request))
                     .catch_unwind()
@@ -101,8 +104,8 @@ impl Front {
             response.headers_mut().insert(ALLOW, self.allowed(&path));
         }
         harden(response.headers_mut());
-        if let Some(visit) = &visit {
-            visit.write(response.headers_mut());
+        if let Some(limits) = &limits {
+            limits.write(response.headers_mut());
         }
         response.headers_mut().insert(X_REQUEST_ID, id);
         let took = started.elapsed();

@@ -36,7 +36,7 @@ pub use config::Config;
 use config::Limits;
 use context::Context;
 use front::Front;
-use rate_limits::Gate;
+use rate_limits::RequestInspector;
 
 /// How long requests and sockets may take to end once the server goes away.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -122,8 +122,8 @@ pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: 
     };
     let context = Arc::new(Context::new(app.clone()).limited_by(table));
     let (routes, served) = api::routes(&context);
-    let gate = Gate::new(config.trusted_proxies.clone(), config.forwarded_header);
-    let public = Front::new(&context, routes, served).behind(gate);
+    let inspector = RequestInspector::new(config.trusted_proxies.clone(), config.forwarded_header);
+    let public = Front::new(&context, routes, served).with_rate_limits(inspector);
     let (routes, served) = admin::routes(&context);
     let admin = Front::new(&context, routes, served);
     tokio::spawn(serve::serve(

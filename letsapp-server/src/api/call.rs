@@ -15,14 +15,14 @@ use warp::{Filter, Rejection};
 use super::query::Query;
 use crate::context::Context;
 use crate::error::ApiError;
-use crate::rate_limits::Visit;
+use crate::rate_limits::RequestLimits;
 
 /// A request, before anything of it is believed.
 pub(crate) struct Call {
     context: Arc<Context>,
     authorization: Option<HeaderValue>,
     query: String,
-    visit: Arc<Visit>,
+    limits: Arc<RequestLimits>,
 }
 
 impl Call {
@@ -51,7 +51,7 @@ impl Call {
     pub(crate) async fn authenticate(&self, token: &str) -> Result<Principal, ApiError> {
         let principal = self.app().auth().authenticate(token).await?;
         tracing::Span::current().record("user.id", tracing::field::display(principal.user_id));
-        self.visit.count_user(&self.context.limiter, principal.user_id)?;
+        self.limits.count_user(&self.context.limiter, principal.user_id)?;
         Ok(principal)
     }
 
@@ -70,7 +70,7 @@ impl Call {
         proof: impl Future<Output = Result<T, AuthError>>,
     ) -> Result<T, ApiError> {
         let limiter = &self.context.limiter;
-        let attempt = limiter.attempt(account, self.visit.client())?;
+        let attempt = limiter.attempt(account, self.limits.client())?;
         let outcome = proof.await;
         let proof = match &outcome {
             Ok(_) => Proof::Right,
@@ -110,21 +110,21 @@ pub(crate) fn call(context: &Arc<Context>) -> impl Filter<Extract = (Call,), Err
     let context = Arc::clone(context);
     let authorization = optional(warp::header::value(AUTHORIZATION.as_str()));
     let query = optional(warp::query::raw());
-    let visit = warp::ext::optional::<Arc<Visit>>()
+    let limits = warp::ext::optional::<Arc<RequestLimits>>()
         .and(warp::method())
         .and(warp::path::full())
-        .map(|visit: Option<Arc<Visit>>, method: Method, path: FullPath| {
+        .map(|limits: Option<Arc<RequestLimits>>, method: Method, path: FullPath| {
             // Without a gate there is no address.
-            visit.unwrap_or_else(|| Arc::new(Visit::new(&method, path.as_str(), None)))
+            limits.unwrap_or_else(|| Arc::new(RequestLimits::new(&method, path.as_str(), None)))
         });
     authorization
         .and(query)
-        .and(visit)
-        .map(move |authorization, query: Option<String>, visit| Call {
+        .and(limits)
+        .map(move |authorization, query: Option<String>, limits| Call {
             context: Arc::clone(&context),
             authorization,
             query: query.unwrap_or_default(),
-            visit,
+            limits,
         })
 }
 

@@ -13,7 +13,7 @@ use letsapp_core::protocol::Op;
 
 pub(crate) use headers::seconds;
 pub use proxies::{ForwardedHeader, TrustedProxies};
-pub(crate) use request_limits::{Gate, Visit};
+pub(crate) use request_limits::{RequestInspector, RequestLimits};
 
 /// Tells which class a request is of. What is not named here is a read or a write by its method.
 pub(crate) fn class_of(method: &Method, path: &str) -> Class {

@@ -16,38 +16,38 @@ use crate::peer::Peer;
 
 /// Lets requests in as far as their address may ask.
 #[derive(Clone, Debug)]
-pub(crate) struct Gate {
+pub(crate) struct RequestInspector {
     proxies: TrustedProxies,
     header: ForwardedHeader,
 }
 
 /// A request at the edge: of which class it is, from where it comes, and how its client stands.
-pub(crate) struct Visit {
+pub(crate) struct RequestLimits {
     class: Class,
     /// From where, where there is a network.
     client: Option<Client>,
     states: Mutex<Vec<LimitState>>,
 }
 
-impl Gate {
+impl RequestInspector {
     /// Makes the gate of a server behind these proxies.
     pub(crate) fn new(proxies: TrustedProxies, header: ForwardedHeader) -> Self {
         Self { proxies, header }
     }
 
     /// Notes a request of the API, before anything of it is read; the other pages cost nothing to speak of.
-    pub(crate) fn meet<B>(&self, request: &Request<B>, peer: &Peer) -> Option<Arc<Visit>> {
+    pub(crate) fn inspect<B>(&self, request: &Request<B>, peer: &Peer) -> Option<Arc<RequestLimits>> {
         let path = request.uri().path();
         if !path.starts_with("/v1/") {
             return None;
         }
         let address = self.proxies.client(peer.address().ip(), self.header, request.headers());
-        let visit = Visit::new(request.method(), path, Some(Client::at(address)));
-        Some(Arc::new(visit))
+        let limits = RequestLimits::new(request.method(), path, Some(Client::at(address)));
+        Some(Arc::new(limits))
     }
 }
 
-impl Visit {
+impl RequestLimits {
     /// Notes a request.
     pub(crate) fn new(method: &Method, path: &str, client: Option<Client>) -> Self {
         Self {
