@@ -7,17 +7,17 @@ use warp::Filter;
 
 use crate::api::reply::Answer;
 use crate::api::{Route, answering, health, join, recover};
-use crate::context::Context;
 use crate::response;
+use crate::server_context::ServerContext;
 use crate::telemetry;
 
 /// Returns everything that the admin listener serves.
-pub(crate) fn routes(context: &Arc<Context>) -> (Route, Vec<(Method, &'static str)>) {
+pub(crate) fn routes(server: &Arc<ServerContext>) -> (Route, Vec<(Method, &'static str)>) {
     let mut routes = vec![answering(
         "/metrics",
         warp::path!("metrics").and(warp::get()).map(metrics),
     )];
-    routes.extend(health(context));
+    routes.extend(health(server));
     (recover(join(routes)), Vec::new())
 }
 

@@ -19,10 +19,10 @@ use tracing::Instrument;
 use warp::reply::Response;
 
 use crate::api::endpoint::{Matched, Route};
-use crate::context::Context;
 use crate::error::ApiError;
 use crate::peer::Peer;
 use crate::rate_limits::{RequestInspector, RequestLimits};
+use crate::server_context::ServerContext;
 use crate::telemetry;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,13 +35,13 @@ const MAX_REQUEST_ID: usize = 128;
 pub(crate) struct Front {
     routes: Arc<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Response> + Send + Sync>,
     served: Arc<[(Method, &'static str)]>,
-    context: Arc<Context>,
+    server: Arc<ServerContext>,
     inspector: Option<Arc<RequestInspector>>,
 }
 
 impl Front {
     /// Puts routes behind it; `served` are their templates, to tell what is allowed where.
-    pub(crate) fn new(context: &Arc<Context>, routes: Route, served: Vec<(Method, &'static str)>) -> Self {
+    pub(crate) fn new(server: &Arc<ServerContext>, routes: Route, served: Vec<(Method, &'static str)>) -> Self {
         let service = TowerToHyperService::new(warp::service(routes));
         let routes = move |request| -> BoxFuture<'static, Response> {
             let answer = service.call(request);
@@ -50,7 +50,7 @@ impl Front {
         Self {
             routes: Arc::new(routes),
             served: served.into(),
-            context: Arc::clone(context),
+            server: Arc::clone(server),
             inspector: None,
         }
     }
@@ -81,7 +81,7 @@ impl Front {
         let span = tracing::info_span!(
             "request", request_id = id.to_str().unwrap_or_default(), %method, "user.id" = tracing::field::Empty
         );
-        let count = |limits: &Arc<RequestLimits>| limits.count_client(&self.context.limiter);
+        let count = |limits: &Arc<RequestLimits>| limits.count_client(&self.server.limiter);
         let mut response = match limits.as_ref().map_or(Ok(()), count) {
             Err(error) => error.into_response(),
             Ok(()) => {
@@ -122,7 +122,7 @@ impl Front {
             (1..=MAX_REQUEST_ID).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
         });
         kept.cloned().unwrap_or_else(|| {
-            let id = self.context.app.ids().random().to_string();
+            let id = self.server.app.ids().random().to_string();
             HeaderValue::from_str(&id).expect("a UUID is visible ASCII")
         })
     }

@@ -8,7 +8,6 @@ mod api;
 mod asyncapi;
 pub mod compose;
 pub mod config;
-mod context;
 mod error;
 mod front;
 pub mod keys;
@@ -17,6 +16,7 @@ mod peer;
 mod rate_limits;
 mod response;
 mod serve;
+mod server_context;
 mod telemetry;
 #[cfg(test)]
 mod testing;
@@ -34,9 +34,9 @@ use tokio::net::TcpListener;
 
 pub use config::Config;
 use config::Limits;
-use context::Context;
 use front::Front;
 use rate_limits::RequestInspector;
+use server_context::ServerContext;
 
 /// How long requests and sockets may take to end once the server goes away.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -120,28 +120,28 @@ pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: 
         Limits::On => config.limit_table,
         Limits::Off => Table::UNLIMITED,
     };
-    let context = Arc::new(Context::new(app.clone()).limited_by(table));
-    let (routes, served) = api::routes(&context);
+    let server = Arc::new(ServerContext::new(app.clone()).limited_by(table));
+    let (routes, served) = api::routes(&server);
     let inspector = RequestInspector::new(config.trusted_proxies.clone(), config.forwarded_header);
-    let public = Front::new(&context, routes, served).with_rate_limits(inspector);
-    let (routes, served) = admin::routes(&context);
-    let admin = Front::new(&context, routes, served);
+    let public = Front::new(&server, routes, served).with_rate_limits(inspector);
+    let (routes, served) = admin::routes(&server);
+    let admin = Front::new(&server, routes, served);
     tokio::spawn(serve::serve(
         listeners.public,
         public,
         config.max_connections,
-        context.closing(),
+        server.closing(),
     ));
     tokio::spawn(serve::serve(
         listeners.admin,
         admin,
         ADMIN_CONNECTIONS,
-        context.closing(),
+        server.closing(),
     ));
 
     shutdown.await;
     tracing::info!("going away");
-    if tokio::time::timeout(DRAIN, context.close()).await.is_err() {
+    if tokio::time::timeout(DRAIN, server.close()).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
     if tokio::time::timeout(CLOSE, app.shutdown()).await.is_err() {

@@ -6,7 +6,6 @@
 mod auth;
 mod blocks;
 mod body;
-pub(crate) mod call;
 mod contacts;
 mod conversations;
 mod docs;
@@ -19,6 +18,7 @@ mod query;
 mod reactions;
 mod receipts;
 pub(crate) mod reply;
+pub(crate) mod request_context;
 mod search;
 mod site;
 mod sync;
@@ -29,26 +29,26 @@ pub(crate) use operations::health;
 
 use std::sync::Arc;
 
-use crate::context::Context;
+use crate::server_context::ServerContext;
 use crate::ws;
 
 /// Returns the documented endpoints in the order of the document.
-pub(crate) fn endpoints(context: &Arc<Context>) -> Vec<Endpoint> {
+pub(crate) fn endpoints(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     [
-        auth::routes(context),
-        users::routes(context),
-        contacts::routes(context),
-        blocks::routes(context),
-        presence::routes(context),
-        conversations::routes(context),
-        members::routes(context),
-        messages::routes(context),
-        reactions::routes(context),
-        receipts::routes(context),
-        search::routes(context),
-        sync::routes(context),
-        ws::routes(context),
-        operations::routes(context),
+        auth::routes(server),
+        users::routes(server),
+        contacts::routes(server),
+        blocks::routes(server),
+        presence::routes(server),
+        conversations::routes(server),
+        members::routes(server),
+        messages::routes(server),
+        reactions::routes(server),
+        receipts::routes(server),
+        search::routes(server),
+        sync::routes(server),
+        ws::routes(server),
+        operations::routes(server),
     ]
     .into_iter()
     .flatten()
@@ -56,8 +56,8 @@ pub(crate) fn endpoints(context: &Arc<Context>) -> Vec<Endpoint> {
 }
 
 /// Returns everything that the public listener serves, and what the document knows of it.
-pub(crate) fn routes(context: &Arc<Context>) -> (Route, Vec<(http::Method, &'static str)>) {
-    let endpoints = endpoints(context);
+pub(crate) fn routes(server: &Arc<ServerContext>) -> (Route, Vec<(http::Method, &'static str)>) {
+    let endpoints = endpoints(server);
     let served = endpoints
         .iter()
         .map(|endpoint| (endpoint.method.clone(), endpoint.template))

@@ -6,11 +6,11 @@ use http::StatusCode;
 use serde::Serialize;
 use warp::Filter;
 
-use super::call::{Call, call};
 use super::endpoint::{Endpoint, Route};
 use super::reply::{self, Answer};
-use crate::context::Context;
+use super::request_context::{RequestContext, request_context};
 use crate::error::ApiError;
+use crate::server_context::ServerContext;
 
 /// How the server is.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -20,17 +20,17 @@ struct Health {
 }
 
 /// Returns the endpoints of this file.
-pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
-    let call = call(context);
+pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
+    let context = request_context(server);
     vec![
         Endpoint::new::<__path_healthz>(warp::path!("healthz").and(warp::get()).then(healthz)),
-        Endpoint::new::<__path_readyz>(warp::path!("readyz").and(warp::get()).and(call).then(readyz)),
+        Endpoint::new::<__path_readyz>(warp::path!("readyz").and(warp::get()).and(context).then(readyz)),
     ]
 }
 
 /// Returns the routes alone, for the admin listener.
-pub(crate) fn health(context: &Arc<Context>) -> Vec<Route> {
-    routes(context).into_iter().map(|endpoint| endpoint.route).collect()
+pub(crate) fn health(server: &Arc<ServerContext>) -> Vec<Route> {
+    routes(server).into_iter().map(|endpoint| endpoint.route).collect()
 }
 
 /// Tells that the process is alive.
@@ -42,7 +42,7 @@ async fn healthz() -> Answer {
 /// Tells whether the server can serve: the store is within reach, and it is not going away.
 #[utoipa::path(get, path = "/readyz", tag = "operations",
     responses((status = 200, body = Health), (status = 503, description = "Not now")))]
-async fn readyz(call: Call) -> Answer {
-    call.app().ping().await.map_err(ApiError::from)?;
+async fn readyz(context: RequestContext) -> Answer {
+    context.app().ping().await.map_err(ApiError::from)?;
     Ok(reply::json(StatusCode::OK, &Health { status: "ok" }))
 }

@@ -6,17 +6,19 @@ use letsapp_core::domain::id::UserId;
 use letsapp_core::protocol::{Items, Presence};
 use warp::Filter;
 
-use super::call::{Call, call};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
-use crate::context::Context;
+use super::request_context::{RequestContext, request_context};
+use crate::server_context::ServerContext;
 
 /// How many can be asked about at once.
 const MOST: usize = 200;
 
 /// Returns the endpoint of this file.
-pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
-    let filter = warp::path!("v1" / "presence").and(warp::get()).and(call(context));
+pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
+    let filter = warp::path!("v1" / "presence")
+        .and(warp::get())
+        .and(request_context(server));
     vec![Endpoint::new::<__path_find>(filter.then(find))]
 }
 
@@ -25,10 +27,10 @@ pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
 #[utoipa::path(get, path = "/v1/presence", tag = "presence",
     params(("user_ids" = String, Query, description = "At most 200 ids, with commas between them")),
     responses((status = 200, body = Items<Presence>)), security(("bearer" = [])))]
-async fn find(call: Call) -> Answer {
-    let principal = call.principal().await?;
-    let mut query = call.query();
+async fn find(context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    let mut query = context.query();
     let user_ids: Vec<UserId> = query.ids("user_ids", MOST);
     query.finish()?;
-    reply::items(call.app().presence().find(&principal, &user_ids).await?)
+    reply::items(context.app().presence().find(&principal, &user_ids).await?)
 }

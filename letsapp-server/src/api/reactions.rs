@@ -8,21 +8,21 @@ use letsapp_core::protocol::{List, Message, UserReaction};
 use percent_encoding::percent_decode_str;
 use warp::Filter;
 
-use super::call::{Call, call};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
-use crate::context::Context;
+use super::request_context::{RequestContext, request_context};
 use crate::error::ApiError;
+use crate::server_context::ServerContext;
 
 /// Returns the endpoints of this file.
-pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "conversations" / ConversationId / "messages" / u64 / "reactions");
     let one = || warp::path!("v1" / "conversations" / ConversationId / "messages" / u64 / "reactions" / String);
-    let call = call(context);
+    let context = request_context(server);
     vec![
-        Endpoint::new::<__path_list>(all().and(warp::get()).and(call.clone()).then(list)),
-        Endpoint::new::<__path_react>(one().and(warp::put()).and(call.clone()).then(react)),
-        Endpoint::new::<__path_unreact>(one().and(warp::delete()).and(call).then(unreact)),
+        Endpoint::new::<__path_list>(all().and(warp::get()).and(context.clone()).then(list)),
+        Endpoint::new::<__path_react>(one().and(warp::put()).and(context.clone()).then(react)),
+        Endpoint::new::<__path_unreact>(one().and(warp::delete()).and(context).then(unreact)),
     ]
 }
 
@@ -31,29 +31,29 @@ pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
     params(("id" = ConversationId, Path), ("seq" = Seq, Path),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<UserReaction>), (status = 404)), security(("bearer" = [])))]
-async fn list(id: ConversationId, seq: u64, call: Call) -> Answer {
-    let principal = call.principal().await?;
+async fn list(id: ConversationId, seq: u64, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
     let list = format!("reactions:{id}:{seq}");
-    let mut query = call.query();
+    let mut query = context.query();
     let limit = query.limit();
-    let after = query.cursor(call.app().cursor_key(), &list)?;
-    let page = call
+    let after = query.cursor(context.app().cursor_key(), &list)?;
+    let page = context
         .app()
         .messages()
         .reactions(&principal, id, Seq(seq), after, limit)
         .await?;
-    reply::page(&call, &list, page)
+    reply::page(&context, &list, page)
 }
 
 /// Puts one's reaction on a message, in place of the one before.
 #[utoipa::path(put, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
-async fn react(id: ConversationId, seq: u64, emoji: String, call: Call) -> Answer {
-    let principal = call.principal().await?;
+async fn react(id: ConversationId, seq: u64, emoji: String, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
     let emoji = read(&emoji)?;
     reply::ok(
-        &call
+        &context
             .app()
             .messages()
             .react(&principal, id, Seq(seq), Some(emoji), None)
@@ -65,11 +65,11 @@ async fn react(id: ConversationId, seq: u64, emoji: String, call: Call) -> Answe
 #[utoipa::path(delete, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
-async fn unreact(id: ConversationId, seq: u64, emoji: String, call: Call) -> Answer {
-    let principal = call.principal().await?;
+async fn unreact(id: ConversationId, seq: u64, emoji: String, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
     let emoji = read(&emoji)?;
     reply::ok(
-        &call
+        &context
             .app()
             .messages()
             .unreact(&principal, id, Seq(seq), emoji, None)

@@ -7,7 +7,7 @@ use letsapp_core::services::Made;
 use serde::Serialize;
 use warp::reply::Response;
 
-use super::call::Call;
+use super::request_context::RequestContext;
 use crate::error::ApiError;
 use crate::response;
 
@@ -41,8 +41,10 @@ pub(super) fn items<T: Serialize>(items: Vec<T>) -> Answer {
 }
 
 /// Answers with a part of the list called `name`.
-pub(super) fn page<T: Serialize, P: Serialize>(call: &Call, name: &str, page: Page<T, P>) -> Answer {
-    let next_cursor = page.next.map(|position| call.app().cursor_key().seal(name, &position));
+pub(super) fn page<T: Serialize, P: Serialize>(context: &RequestContext, name: &str, page: Page<T, P>) -> Answer {
+    let next_cursor = page
+        .next
+        .map(|position| context.app().cursor_key().seal(name, &position));
     ok(&List {
         items: page.items,
         next_cursor,

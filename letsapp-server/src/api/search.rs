@@ -9,14 +9,16 @@ use letsapp_core::protocol::requests::SearchMessages;
 use letsapp_core::protocol::{List, SearchHit};
 use warp::Filter;
 
-use super::call::{Call, call};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
-use crate::context::Context;
+use super::request_context::{RequestContext, request_context};
+use crate::server_context::ServerContext;
 
 /// Returns the endpoints of this file.
-pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
-    let search = warp::path!("v1" / "search").and(warp::get()).and(call(context));
+pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
+    let search = warp::path!("v1" / "search")
+        .and(warp::get())
+        .and(request_context(server));
     vec![Endpoint::new::<__path_search>(search.then(self::search))]
 }
 
@@ -34,14 +36,18 @@ pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<SearchHit>),
         (status = 404, description = "The caller never was in the conversation")), security(("bearer" = [])))]
-async fn search(call: Call) -> Answer {
-    let principal = call.principal().await?;
-    let mut query = call.query();
+async fn search(context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    let mut query = context.query();
     let (request, limit) = (query.request::<SearchMessages>(), query.limit());
     // A cursor leads on in its own list: the same words, looked for in the same place.
     let list = format!("search:{}", serde_json::json!(request));
-    let past: Option<Rank> = query.cursor(call.app().cursor_key(), &list)?;
+    let past: Option<Rank> = query.cursor(context.app().cursor_key(), &list)?;
     let request = request.expect("what can't be read is a fault, which ended the reading");
-    let page = call.app().messages().search(&principal, request, past, limit).await?;
-    reply::page(&call, &list, page)
+    let page = context
+        .app()
+        .messages()
+        .search(&principal, request, past, limit)
+        .await?;
+    reply::page(&context, &list, page)
 }

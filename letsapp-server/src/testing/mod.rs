@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use warp::test::RequestBuilder;
 
 use crate::api::{self, Route};
-use crate::context::Context;
+use crate::server_context::ServerContext;
 pub(crate) use schema::Document;
 
 /// An application in memory at a standstill, behind its routes.
@@ -49,9 +49,9 @@ impl World {
     pub(crate) async fn new() -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
         let app = LetsApp::builder().clock(clock.clone()).build().await.unwrap();
-        let context = Arc::new(Context::new(app.clone()));
-        let document = Document::of(&api::endpoints(&context));
-        let (route, _) = api::routes(&context);
+        let server = Arc::new(ServerContext::new(app.clone()));
+        let document = Document::of(&api::endpoints(&server));
+        let (route, _) = api::routes(&server);
         Self {
             app,
             clock,

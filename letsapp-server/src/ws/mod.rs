@@ -21,11 +21,11 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use warp::Filter;
 
-use crate::api::call::{Call, call};
 use crate::api::endpoint::Endpoint;
 use crate::api::reply::Answer;
-use crate::context::{Closing, Context};
+use crate::api::request_context::{RequestContext, request_context};
 use crate::peer::Peer;
+use crate::server_context::{Closing, ServerContext};
 use frame::MAX_FRAME;
 use handshake::Handshake;
 use socket::Socket;
@@ -37,10 +37,10 @@ const READ_BUFFER: usize = 4 * 1024;
 const WRITE_BUFFER: usize = 32 * 1024;
 
 /// Returns the endpoint of the upgrade.
-pub(crate) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+pub(crate) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let filter = warp::path!("v1" / "ws")
         .and(warp::get())
-        .and(call(context))
+        .and(request_context(server))
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<OnUpgrade>())
         .and(warp::ext::optional::<Peer>())
@@ -52,22 +52,27 @@ pub(crate) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
 /// `bearer.<access token>`.
 #[utoipa::path(get, path = "/v1/ws", tag = "socket",
     responses((status = 101, description = "The socket is open")), security(("bearer" = [])))]
-async fn upgrade(call: Call, headers: HeaderMap, on_upgrade: Option<OnUpgrade>, peer: Option<Peer>) -> Answer {
+async fn upgrade(
+    context: RequestContext,
+    headers: HeaderMap,
+    on_upgrade: Option<OnUpgrade>,
+    peer: Option<Peer>,
+) -> Answer {
     let principal = match handshake::subprotocol_token(&headers) {
-        Some(token) => call.authenticate(token).await?,
-        None => call.principal().await?,
+        Some(token) => context.authenticate(token).await?,
+        None => context.principal().await?,
     };
     let handshake = Handshake::read(&headers)?;
     let on_upgrade = on_upgrade.ok_or_else(handshake::not_a_handshake)?;
-    let context = Arc::clone(call.context());
-    let closing = context.closing();
-    tokio::spawn(open(context, principal, on_upgrade, closing, peer));
+    let server = Arc::clone(context.server());
+    let closing = server.closing();
+    tokio::spawn(open(server, principal, on_upgrade, closing, peer));
     Ok(handshake.accept())
 }
 
 /// Serves a socket once its connection is handed over, and keeps its place among the server's connections.
 async fn open(
-    context: Arc<Context>,
+    server: Arc<ServerContext>,
     principal: Principal,
     on_upgrade: OnUpgrade,
     closing: Closing,
@@ -87,13 +92,13 @@ async fn open(
     // Even empty, it holds on to hyper's buffer, which would stay for as long as the socket is open.
     drop(parts.read_buf);
     let link = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
-    let connection_id = ConnectionId::from_uuid(context.app.ids().random());
-    let connection = context.app.hub().connect(principal, connection_id);
+    let connection_id = ConnectionId::from_uuid(server.app.ids().random());
+    let connection = server.app.hub().connect(principal, connection_id);
     // The session may have ended since its token was checked; the connection is told then.
-    let _ = context.app.auth().confirm(&principal).await;
+    let _ = server.app.auth().confirm(&principal).await;
     // What a client asks once it is greeted is no older than what it is told from then on.
-    context.app.presence().settled(&principal).await;
-    Socket::new(context, connection, link).run(closing).await;
+    server.app.presence().settled(&principal).await;
+    Socket::new(server, connection, link).run(closing).await;
     drop(peer);
 }
 

@@ -16,15 +16,15 @@ use serde::Serialize;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::frame::{self, Pinged, Request};
-use crate::context::Context;
 use crate::error::ApiError;
+use crate::server_context::ServerContext;
 
 /// A reply that is being worked out.
 pub(super) type Pending = Pin<Box<dyn Future<Output = Message> + Send>>;
 
 /// Who asks, and on which connection.
 pub(super) struct Asker {
-    pub(super) context: Arc<Context>,
+    pub(super) server: Arc<ServerContext>,
     pub(super) principal: Principal,
     pub(super) connection_id: ConnectionId,
 }
@@ -52,7 +52,7 @@ impl Asker {
             conversation_id,
             request: message,
         } = InConversation::<SendMessage>::parse_json(request.data())?;
-        let messages = self.context.app.messages();
+        let messages = self.server.app.messages();
         let sent = messages.send_shared(&self.principal, conversation_id, message, Some(self.connection_id));
         let id = request.id;
         Ok(Box::pin(async move {
@@ -69,7 +69,7 @@ impl Asker {
             seq,
             request: edit,
         } = AtMessage::<EditMessage>::parse_json(request.data())?;
-        let messages = self.context.app.messages();
+        let messages = self.server.app.messages();
         let edited = messages.edit(&self.principal, conversation_id, seq, edit, Some(self.connection_id));
         Ok(replying(request.id, edited))
     }
@@ -78,7 +78,7 @@ impl Asker {
         let AtMessage {
             conversation_id, seq, ..
         } = AtMessage::<Nothing>::parse_json(request.data())?;
-        let messages = self.context.app.messages();
+        let messages = self.server.app.messages();
         let deleted = messages.delete(&self.principal, conversation_id, seq, Some(self.connection_id));
         Ok(replying(request.id, deleted))
     }
@@ -89,7 +89,7 @@ impl Asker {
             seq,
             request: react,
         } = AtMessage::<React>::parse_json(request.data())?;
-        let (messages, origin) = (self.context.app.messages(), Some(self.connection_id));
+        let (messages, origin) = (self.server.app.messages(), Some(self.connection_id));
         if react.remove {
             let removed = messages.unreact(&self.principal, conversation_id, seq, react.emoji, origin);
             return Ok(replying(request.id, removed));
@@ -103,10 +103,10 @@ impl Asker {
             conversation_id,
             request: receipt,
         } = InConversation::<ReceiptRequest>::parse_json(request.data())?;
-        let (context, principal, origin) = (Arc::clone(&self.context), self.principal, self.connection_id);
+        let (server, principal, origin) = (Arc::clone(&self.server), self.principal, self.connection_id);
         let to = Watermarks::from(receipt);
         Ok(replying(request.id, async move {
-            context
+            server
                 .app
                 .messages()
                 .advance(&principal, conversation_id, to, Some(origin))
@@ -120,18 +120,18 @@ impl Asker {
             request: SetTyping { typing },
         } = InConversation::<SetTyping>::parse_json(request.data())?;
         let typing = if typing { Typing::Goes } else { Typing::Stopped };
-        let (context, principal) = (Arc::clone(&self.context), self.principal);
+        let (server, principal) = (Arc::clone(&self.server), self.principal);
         Ok(replying(request.id, async move {
-            let set = context.app.typing().set(&principal, conversation_id, typing).await;
+            let set = server.app.typing().set(&principal, conversation_id, typing).await;
             set.map(|()| Nothing {})
         }))
     }
 
     fn watch(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
         let WatchPresence { user_ids } = WatchPresence::parse_json(request.data())?;
-        let (context, principal, connection_id) = (Arc::clone(&self.context), self.principal, self.connection_id);
+        let (server, principal, connection_id) = (Arc::clone(&self.server), self.principal, self.connection_id);
         Ok(replying(request.id, async move {
-            let presence = context.app.presence();
+            let presence = server.app.presence();
             let watched = presence.watch(&principal, connection_id, &user_ids).await;
             watched.map(|items| Items { items })
         }))
@@ -139,9 +139,9 @@ impl Asker {
 
     fn sync(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
         let held = SyncRequest::parse_json(request.data())?;
-        let (context, principal) = (Arc::clone(&self.context), self.principal);
+        let (server, principal) = (Arc::clone(&self.server), self.principal);
         Ok(replying(request.id, async move {
-            context.app.conversations().sync(&principal, held).await
+            server.app.conversations().sync(&principal, held).await
         }))
     }
 
@@ -149,7 +149,7 @@ impl Asker {
         ready(frame::reply(
             id,
             Ok(Pinged {
-                server_time: self.context.app.clock().now(),
+                server_time: self.server.app.clock().now(),
             }),
         ))
     }

@@ -24,8 +24,8 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::budget::{Budget, Excess};
 use super::frame::{HEARTBEAT, MAX_FRAME, Request, Unreadable, text};
 use super::ops::{Asker, Pending};
-use crate::context::{Closing, Context};
 use crate::error::ApiError;
+use crate::server_context::{Closing, ServerContext};
 
 /// A socket that was silent for so long is dropped: two and a half heartbeats.
 const SILENCE: Duration = Duration::from_secs(75);
@@ -87,12 +87,12 @@ enum Io {
 
 impl Socket {
     /// Puts a socket together.
-    pub(super) fn new(context: Arc<Context>, connection: Connection, stream: WebSocketStream<TcpStream>) -> Self {
+    pub(super) fn new(server: Arc<ServerContext>, connection: Connection, stream: WebSocketStream<TcpStream>) -> Self {
         let principal = connection.principal();
         let connection_id = connection.connection_id();
         Self {
             asker: Asker {
-                context,
+                server,
                 principal,
                 connection_id,
             },
@@ -113,8 +113,8 @@ impl Socket {
 
     /// Serves the socket until it ends, or the server goes away.
     pub(super) async fn run(mut self, mut closing: Closing) {
-        let context = Arc::clone(&self.asker.context);
-        context.meters.sockets.increment(1.0);
+        let server = Arc::clone(&self.asker.server);
+        server.meters.sockets.increment(1.0);
         self.greet();
         let end = self.serve(&mut closing).await;
         // From here on its user is told nothing more on it.
@@ -127,7 +127,7 @@ impl Socket {
         drop(connection);
         // Nobody waits for a goodbye longer than this, nor for the answers before it.
         let _ = timeout(FAREWELL, link.end(end, in_flight)).await;
-        context.meters.sockets.decrement(1.0);
+        server.meters.sockets.decrement(1.0);
     }
 
     fn greet(&mut self) {
@@ -135,7 +135,7 @@ impl Socket {
             connection_id: self.asker.connection_id,
             session_id: self.asker.principal.session_id,
             user_id: self.asker.principal.user_id,
-            server_time: self.asker.context.app.clock().now(),
+            server_time: self.asker.server.app.clock().now(),
             heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).expect("a heartbeat is short"),
             max_frame_bytes: MAX_FRAME,
         });
@@ -167,14 +167,14 @@ impl Socket {
                 () = &mut closing => return End::GoingAway,
                 drained = connection.drain(&mut events), if flows => match drained {
                     Ok(()) => {
-                        asker.context.meters.frames_sent.increment(events.len() as u64);
+                        asker.server.meters.frames_sent.increment(events.len() as u64);
                         link.outgoing.extend(events.drain(..).map(|event| text(event.frame().clone())));
                         events.shrink_to(KEPT);
                     }
                     Err(closed) => return End::Closed(closed),
                 },
                 Some(reply) = in_flight.next(), if flows => {
-                    asker.context.meters.frames_sent.increment(1);
+                    asker.server.meters.frames_sent.increment(1);
                     link.outgoing.push_back(reply);
                 }
                 io = std::future::poll_fn(|poller| link.poll(poller, room)) => match io {
@@ -213,8 +213,8 @@ const KEPT: usize = 16;
 
 /// Begins to answer what came in, if it asks for an answer.
 fn take(asker: &Asker, budget: &mut Budget, message: Message) -> Result<Option<Pending>, End> {
-    asker.context.meters.frames_received.increment(1);
-    let (limiter, user_id) = (&asker.context.limiter, asker.principal.user_id);
+    asker.server.meters.frames_received.increment(1);
+    let (limiter, user_id) = (&asker.server.limiter, asker.principal.user_id);
     let counted = budget.count_frame(limiter);
     match message {
         Message::Text(text) => match Request::read(&text) {

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::frame::Request;
 use super::ops::Asker;
 use crate::asyncapi;
-use crate::context::Context;
+use crate::server_context::ServerContext;
 use crate::testing::{Document, Person, World};
 
 /// A connection of somebody, without a socket.
@@ -24,7 +24,7 @@ struct Line {
 
 impl Line {
     async fn of(world: &World, person: &Person, number: u8) -> Self {
-        let context = Arc::new(Context::new(world.app.clone()));
+        let server = Arc::new(ServerContext::new(world.app.clone()));
         let principal = world
             .app
             .auth()
@@ -34,7 +34,7 @@ impl Line {
         let connection_id = ConnectionId::from_bytes([number; 16]);
         let connection = world.app.hub().connect(principal, connection_id);
         let asker = Asker {
-            context,
+            server,
             principal,
             connection_id,
         };

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::telemetry::Meters;
 
 /// The application, and the server around it.
-pub(crate) struct Context {
+pub(crate) struct ServerContext {
     /// The application.
     pub(crate) app: LetsApp,
     /// What the server counts.
@@ -24,7 +24,7 @@ pub(crate) struct Context {
 #[derive(Clone)]
 pub(crate) struct Closing(watch::Receiver<bool>);
 
-impl Context {
+impl ServerContext {
     /// Puts a server's parts together, with the limits as they are by default.
     pub(crate) fn new(app: LetsApp) -> Self {
         Self {

@@ -13,27 +13,27 @@ use warp::path::FullPath;
 use warp::{Filter, Rejection};
 
 use super::query::Query;
-use crate::context::Context;
 use crate::error::ApiError;
 use crate::rate_limits::RequestLimits;
+use crate::server_context::ServerContext;
 
 /// A request, before anything of it is believed.
-pub(crate) struct Call {
-    context: Arc<Context>,
+pub(crate) struct RequestContext {
+    server: Arc<ServerContext>,
     authorization: Option<HeaderValue>,
     query: String,
     limits: Arc<RequestLimits>,
 }
 
-impl Call {
+impl RequestContext {
     /// Returns the application.
     pub(crate) fn app(&self) -> &LetsApp {
-        &self.context.app
+        &self.server.app
     }
 
     /// Returns what every request can reach.
-    pub(crate) fn context(&self) -> &Arc<Context> {
-        &self.context
+    pub(crate) fn server(&self) -> &Arc<ServerContext> {
+        &self.server
     }
 
     /// Tells who asks, by the token in `Authorization`, and lets them in as far as they may ask.
@@ -51,13 +51,13 @@ impl Call {
     pub(crate) async fn authenticate(&self, token: &str) -> Result<Principal, ApiError> {
         let principal = self.app().auth().authenticate(token).await?;
         tracing::Span::current().record("user.id", tracing::field::display(principal.user_id));
-        self.limits.count_user(&self.context.limiter, principal.user_id)?;
+        self.limits.count_user(&self.server.limiter, principal.user_id)?;
         Ok(principal)
     }
 
     /// Names the account that somebody wants to sign in to.
     pub(crate) fn account(&self, name: &str) -> Account {
-        self.context.limiter.account(name)
+        self.server.limiter.account(name)
     }
 
     /// Finds out by `proof` whether an account is whose they say it is, unless there were too many failures already.
@@ -69,7 +69,7 @@ impl Call {
         account: Account,
         proof: impl Future<Output = Result<T, AuthError>>,
     ) -> Result<T, ApiError> {
-        let limiter = &self.context.limiter;
+        let limiter = &self.server.limiter;
         let attempt = limiter.attempt(account, self.limits.client())?;
         let outcome = proof.await;
         let proof = match &outcome {
@@ -106,8 +106,10 @@ impl Call {
 }
 
 /// Gathers what a handler is told; never rejects.
-pub(crate) fn call(context: &Arc<Context>) -> impl Filter<Extract = (Call,), Error = Infallible> + Clone + use<> {
-    let context = Arc::clone(context);
+pub(crate) fn request_context(
+    server: &Arc<ServerContext>,
+) -> impl Filter<Extract = (RequestContext,), Error = Infallible> + Clone + use<> {
+    let server = Arc::clone(server);
     let authorization = optional(warp::header::value(AUTHORIZATION.as_str()));
     let query = optional(warp::query::raw());
     let limits = warp::ext::optional::<Arc<RequestLimits>>()
@@ -120,8 +122,8 @@ pub(crate) fn call(context: &Arc<Context>) -> impl Filter<Extract = (Call,), Err
     authorization
         .and(query)
         .and(limits)
-        .map(move |authorization, query: Option<String>, limits| Call {
-            context: Arc::clone(&context),
+        .map(move |authorization, query: Option<String>, limits| RequestContext {
+            server: Arc::clone(&server),
             authorization,
             query: query.unwrap_or_default(),
             limits,
