@@ -9,8 +9,8 @@ mod asyncapi;
 pub mod compose;
 pub mod config;
 mod error;
-mod front;
 pub mod keys;
+mod middleware;
 mod openapi;
 mod peer;
 mod rate_limits;
@@ -34,7 +34,7 @@ use tokio::net::TcpListener;
 
 pub use config::Config;
 use config::Limits;
-use front::Front;
+use middleware::Middleware;
 use rate_limits::RequestInspector;
 use server_context::ServerContext;
 
@@ -123,9 +123,9 @@ pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: 
     let server = Arc::new(ServerContext::new(app.clone()).limited_by(table));
     let (routes, served) = api::routes(&server);
     let inspector = RequestInspector::new(config.trusted_proxies.clone(), config.forwarded_header);
-    let public = Front::new(&server, routes, served).with_rate_limits(inspector);
+    let public = Middleware::new(&server, routes, served).with_rate_limits(inspector);
     let (routes, served) = admin::routes(&server);
-    let admin = Front::new(&server, routes, served);
+    let admin = Middleware::new(&server, routes, served);
     tokio::spawn(serve::serve(
         listeners.public,
         public,

@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use crate::front::Front;
+use crate::middleware::Middleware;
 use crate::peer::Peer;
 use crate::server_context::Closing;
 
@@ -31,7 +31,7 @@ const MAX_HEAD: usize = 32 * 1024;
 const RESPITE: Duration = Duration::from_millis(50);
 
 /// Serves the connections of a listener, at most `connections` at once, until the server goes away.
-pub(crate) async fn serve(listener: TcpListener, front: Front, connections: usize, mut closing: Closing) {
+pub(crate) async fn serve(listener: TcpListener, middleware: Middleware, connections: usize, mut closing: Closing) {
     let slots = Arc::new(Semaphore::new(connections));
     loop {
         // Who comes when it is full waits in the kernel's queue.
@@ -46,7 +46,7 @@ pub(crate) async fn serve(listener: TcpListener, front: Front, connections: usiz
         match accepted {
             Ok((stream, address)) => {
                 let peer = Peer::new(slot, address);
-                tokio::spawn(serve_connection(stream, peer, front.clone(), closing.clone()));
+                tokio::spawn(serve_connection(stream, peer, middleware.clone(), closing.clone()));
             }
             Err(error) if is_of_one_connection(&error) => {
                 tracing::debug!(%error, "a connection was gone before it was accepted");
@@ -64,13 +64,13 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
-async fn serve_connection(stream: TcpStream, peer: Peer, front: Front, mut closing: Closing) {
+async fn serve_connection(stream: TcpStream, peer: Peer, middleware: Middleware, mut closing: Closing) {
     // Frames are written whole; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
     let address = peer.address();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (front, peer) = (front.clone(), peer.clone());
-        async move { Ok::<_, Infallible>(front.answer(request, peer).await) }
+        let (middleware, peer) = (middleware.clone(), peer.clone());
+        async move { Ok::<_, Infallible>(middleware.answer(request, peer).await) }
     });
     let mut connection = pin!(
         http1::Builder::new()

@@ -32,14 +32,14 @@ const MAX_REQUEST_ID: usize = 128;
 
 /// The routes of a listener, behind what every request goes through.
 #[derive(Clone)]
-pub(crate) struct Front {
+pub(crate) struct Middleware {
     routes: Arc<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Response> + Send + Sync>,
     served: Arc<[(Method, &'static str)]>,
     server: Arc<ServerContext>,
     inspector: Option<Arc<RequestInspector>>,
 }
 
-impl Front {
+impl Middleware {
     /// Puts routes behind it; `served` are their templates, to tell what is allowed where.
     pub(crate) fn new(server: &Arc<ServerContext>, routes: Route, served: Vec<(Method, &'static str)>) -> Self {
         let service = TowerToHyperService::new(warp::service(routes));
