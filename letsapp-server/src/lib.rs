@@ -6,13 +6,13 @@
 mod admin;
 mod api;
 mod asyncapi;
+mod client_connection;
 pub mod compose;
 pub mod config;
 mod error;
 pub mod keys;
 mod middleware;
 mod openapi;
-mod peer;
 mod rate_limits;
 mod response;
 mod serve;

@@ -19,8 +19,8 @@ use tracing::Instrument;
 use warp::reply::Response;
 
 use crate::api::endpoint::{Matched, Route};
+use crate::client_connection::ClientConnection;
 use crate::error::ApiError;
-use crate::peer::Peer;
 use crate::rate_limits::{RequestInspector, RequestLimits};
 use crate::server_context::ServerContext;
 use crate::telemetry;
@@ -63,8 +63,8 @@ impl Middleware {
         }
     }
 
-    /// Answers a request that came in from `peer`.
-    pub(crate) async fn answer(self, mut request: Request<Incoming>, peer: Peer) -> Response {
+    /// Answers a request that came in from `client`.
+    pub(crate) async fn answer(self, mut request: Request<Incoming>, client: ClientConnection) -> Response {
         let started = Instant::now();
         let id = self.request_id(request.headers());
         let method = request.method().clone();
@@ -76,8 +76,8 @@ impl Middleware {
         let limits = self
             .inspector
             .as_ref()
-            .and_then(|inspector| inspector.inspect(&request, &peer));
-        request.extensions_mut().insert(peer);
+            .and_then(|inspector| inspector.inspect(&request, &client));
+        request.extensions_mut().insert(client);
         let span = tracing::info_span!(
             "request", request_id = id.to_str().unwrap_or_default(), %method, "user.id" = tracing::field::Empty
         );

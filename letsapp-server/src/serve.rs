@@ -14,8 +14,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use crate::client_connection::ClientConnection;
 use crate::middleware::Middleware;
-use crate::peer::Peer;
 use crate::server_context::Closing;
 
 /// How long a client may take to send the head of a request.
@@ -45,8 +45,8 @@ pub(crate) async fn serve(listener: TcpListener, middleware: Middleware, connect
         };
         match accepted {
             Ok((stream, address)) => {
-                let peer = Peer::new(slot, address);
-                tokio::spawn(serve_connection(stream, peer, middleware.clone(), closing.clone()));
+                let client = ClientConnection::new(slot, address);
+                tokio::spawn(serve_connection(stream, client, middleware.clone(), closing.clone()));
             }
             Err(error) if is_of_one_connection(&error) => {
                 tracing::debug!(%error, "a connection was gone before it was accepted");
@@ -64,13 +64,13 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
-async fn serve_connection(stream: TcpStream, peer: Peer, middleware: Middleware, mut closing: Closing) {
+async fn serve_connection(stream: TcpStream, client: ClientConnection, middleware: Middleware, mut closing: Closing) {
     // Frames are written whole; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
-    let address = peer.address();
+    let address = client.address();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (middleware, peer) = (middleware.clone(), peer.clone());
-        async move { Ok::<_, Infallible>(middleware.answer(request, peer).await) }
+        let (middleware, client) = (middleware.clone(), client.clone());
+        async move { Ok::<_, Infallible>(middleware.answer(request, client).await) }
     });
     let mut connection = pin!(
         http1::Builder::new()

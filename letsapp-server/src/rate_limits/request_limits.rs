@@ -11,8 +11,8 @@ use letsapp_core::{
 
 use super::headers::{self, LimitState};
 use super::{ForwardedHeader, TrustedProxies, class_of};
+use crate::client_connection::ClientConnection;
 use crate::error::ApiError;
-use crate::peer::Peer;
 
 /// Lets requests in as far as their address may ask.
 #[derive(Clone, Debug)]
@@ -36,12 +36,14 @@ impl RequestInspector {
     }
 
     /// Notes a request of the API, before anything of it is read; the other pages cost nothing to speak of.
-    pub(crate) fn inspect<B>(&self, request: &Request<B>, peer: &Peer) -> Option<Arc<RequestLimits>> {
+    pub(crate) fn inspect<B>(&self, request: &Request<B>, client: &ClientConnection) -> Option<Arc<RequestLimits>> {
         let path = request.uri().path();
         if !path.starts_with("/v1/") {
             return None;
         }
-        let address = self.proxies.client(peer.address().ip(), self.header, request.headers());
+        let address = self
+            .proxies
+            .client(client.address().ip(), self.header, request.headers());
         let limits = RequestLimits::new(request.method(), path, Some(Client::at(address)));
         Some(Arc::new(limits))
     }

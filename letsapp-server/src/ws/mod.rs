@@ -24,7 +24,7 @@ use warp::Filter;
 use crate::api::endpoint::Endpoint;
 use crate::api::reply::Answer;
 use crate::api::request_context::{RequestContext, request_context};
-use crate::peer::Peer;
+use crate::client_connection::ClientConnection;
 use crate::server_context::{Closing, ServerContext};
 use frame::MAX_FRAME;
 use handshake::Handshake;
@@ -43,7 +43,7 @@ pub(crate) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
         .and(request_context(server))
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<OnUpgrade>())
-        .and(warp::ext::optional::<Peer>())
+        .and(warp::ext::optional::<ClientConnection>())
         .then(upgrade);
     vec![Endpoint::new::<__path_upgrade>(filter)]
 }
@@ -56,7 +56,7 @@ async fn upgrade(
     context: RequestContext,
     headers: HeaderMap,
     on_upgrade: Option<OnUpgrade>,
-    peer: Option<Peer>,
+    client: Option<ClientConnection>,
 ) -> Answer {
     let principal = match handshake::subprotocol_token(&headers) {
         Some(token) => context.authenticate(token).await?,
@@ -66,7 +66,7 @@ async fn upgrade(
     let on_upgrade = on_upgrade.ok_or_else(handshake::not_a_handshake)?;
     let server = Arc::clone(context.server());
     let closing = server.closing();
-    tokio::spawn(open(server, principal, on_upgrade, closing, peer));
+    tokio::spawn(open(server, principal, on_upgrade, closing, client));
     Ok(handshake.accept())
 }
 
@@ -76,7 +76,7 @@ async fn open(
     principal: Principal,
     on_upgrade: OnUpgrade,
     closing: Closing,
-    peer: Option<Peer>,
+    client: Option<ClientConnection>,
 ) {
     let Ok(upgraded) = on_upgrade.await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
@@ -99,7 +99,7 @@ async fn open(
     // What a client asks once it is greeted is no older than what it is told from then on.
     server.app.presence().settled(&principal).await;
     Socket::new(server, connection, link).run(closing).await;
-    drop(peer);
+    drop(client);
 }
 
 #[cfg(test)]

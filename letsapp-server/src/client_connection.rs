@@ -7,12 +7,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// The other side of a connection. As long as a request or a socket holds one, the connection counts.
 #[derive(Clone, Debug)]
-pub(crate) struct Peer {
+pub(crate) struct ClientConnection {
     _slot: Arc<OwnedSemaphorePermit>,
     address: SocketAddr,
 }
 
-impl Peer {
+impl ClientConnection {
     pub(crate) fn new(slot: OwnedSemaphorePermit, address: SocketAddr) -> Self {
         Self {
             _slot: Arc::new(slot),
