@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use warp::Filter;
 
 use crate::api::reply::Answer;
-use crate::api::{Route, answering, health, join, recover};
+use crate::api::{Route, answering, health_routes, join, recover};
 use crate::response;
 use crate::server_context::ServerContext;
 use crate::telemetry;
@@ -17,7 +17,7 @@ pub(crate) fn routes(server: &Arc<ServerContext>) -> (Route, Vec<(Method, &'stat
         "/metrics",
         warp::path!("metrics").and(warp::get()).map(metrics),
     )];
-    routes.extend(health(server));
+    routes.extend(health_routes(server));
     (recover(join(routes)), Vec::new())
 }
 

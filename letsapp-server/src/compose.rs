@@ -11,7 +11,7 @@ use letsapp_core::{LetsApp, LetsAppBuilder};
 
 use crate::config::{Config, StoreUrl};
 use crate::error::chain;
-use crate::keys::{FileKeys, KeyFileError};
+use crate::file_keys::{FileKeys, KeyFileError};
 
 /// Why a server can't start, in one line.
 #[derive(Debug, thiserror::Error)]

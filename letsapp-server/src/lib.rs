@@ -10,7 +10,7 @@ mod client_connection;
 pub mod compose;
 pub mod config;
 mod error;
-pub mod keys;
+pub mod file_keys;
 mod middleware;
 mod openapi;
 mod rate_limits;

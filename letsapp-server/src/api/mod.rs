@@ -10,9 +10,9 @@ mod contacts;
 mod conversations;
 mod docs;
 pub(crate) mod endpoint;
+mod health;
 mod members;
 mod messages;
-mod operations;
 mod presence;
 mod query;
 mod reactions;
@@ -20,12 +20,12 @@ mod receipts;
 pub(crate) mod reply;
 pub(crate) mod request_context;
 mod search;
-mod site;
 mod sync;
 mod users;
+mod web_client;
 
 pub(crate) use endpoint::{Endpoint, Route, answering, join, recover};
-pub(crate) use operations::health;
+pub(crate) use health::health_routes;
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub(crate) fn endpoints(server: &Arc<ServerContext>) -> Vec<Endpoint> {
         search::routes(server),
         sync::routes(server),
         ws::routes(server),
-        operations::routes(server),
+        health::routes(server),
     ]
     .into_iter()
     .flatten()
@@ -65,7 +65,7 @@ pub(crate) fn routes(server: &Arc<ServerContext>) -> (Route, Vec<(http::Method, 
     let documents = docs::routes(&endpoints);
     let mut routes: Vec<_> = endpoints.into_iter().map(|endpoint| endpoint.route).collect();
     routes.extend(documents);
-    routes.push(site::route());
+    routes.push(web_client::route());
     (recover(join(routes)), served)
 }
 

@@ -29,7 +29,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 }
 
 /// Returns the routes alone, for the admin listener.
-pub(crate) fn health(server: &Arc<ServerContext>) -> Vec<Route> {
+pub(crate) fn health_routes(server: &Arc<ServerContext>) -> Vec<Route> {
     routes(server).into_iter().map(|endpoint| endpoint.route).collect()
 }
 
