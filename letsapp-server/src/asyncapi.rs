@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-use crate::ws::frame::{HEARTBEAT, MAX_FRAME, Pinged};
+use crate::ws::codec::{HEARTBEAT, MAX_FRAME, Pinged};
 
 /// Every operation, with what it takes and what it answers.
 const OPERATIONS: &[Operation] = &[

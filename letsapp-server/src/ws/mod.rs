@@ -4,7 +4,7 @@
 //! behind it is tokio-tungstenite itself, with small buffers and frames shared by all who get them.
 
 mod budget;
-pub(crate) mod frame;
+pub(crate) mod codec;
 mod handshake;
 mod ops;
 mod socket;
@@ -26,7 +26,7 @@ use crate::api::reply::Answer;
 use crate::api::request_context::{RequestContext, request_context};
 use crate::client_connection::ClientConnection;
 use crate::server_context::{Closing, ServerContext};
-use frame::MAX_FRAME;
+use codec::MAX_FRAME;
 use handshake::Handshake;
 use socket::Socket;
 

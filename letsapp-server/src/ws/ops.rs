@@ -15,7 +15,7 @@ use letsapp_core::protocol::{Items, Op, SyncRequest};
 use serde::Serialize;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::frame::{self, Pinged, Request};
+use super::codec::{self, Pinged, SocketRequest};
 use crate::error::ApiError;
 use crate::server_context::ServerContext;
 
@@ -32,7 +32,7 @@ pub(super) struct Asker {
 impl Asker {
     /// Begins to answer a request. What changes a conversation has its place in the order when this returns; the
     /// future only waits for what comes of it.
-    pub(super) fn answer(&self, request: &Request<'_>) -> Pending {
+    pub(super) fn answer(&self, request: &SocketRequest<'_>) -> Pending {
         let begun = match request.op {
             Op::MessageSend => self.send(request),
             Op::MessageEdit => self.edit(request),
@@ -44,10 +44,10 @@ impl Asker {
             Op::Sync => self.sync(request),
             Op::Ping => Ok(self.ping(request.id)),
         };
-        begun.unwrap_or_else(|error| ready(frame::reply::<()>(request.id, Err(error))))
+        begun.unwrap_or_else(|error| ready(codec::reply::<()>(request.id, Err(error))))
     }
 
-    fn send(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn send(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
         let InConversation {
             conversation_id,
             request: message,
@@ -57,13 +57,13 @@ impl Asker {
         let id = request.id;
         Ok(Box::pin(async move {
             match sent.await {
-                Ok(sent) => frame::reply_with(id, |frame| sent.write_json(frame)),
-                Err(error) => frame::reply::<()>(id, Err(ApiError::from(error))),
+                Ok(sent) => codec::reply_with(id, |frame| sent.write_json(frame)),
+                Err(error) => codec::reply::<()>(id, Err(ApiError::from(error))),
             }
         }))
     }
 
-    fn edit(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn edit(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
         let AtMessage {
             conversation_id,
             seq,
@@ -74,7 +74,7 @@ impl Asker {
         Ok(replying(request.id, edited))
     }
 
-    fn delete(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn delete(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
         let AtMessage {
             conversation_id, seq, ..
         } = AtMessage::<Nothing>::parse_json(request.data())?;
@@ -83,7 +83,7 @@ impl Asker {
         Ok(replying(request.id, deleted))
     }
 
-    fn react(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn react(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
         let AtMessage {
             conversation_id,
             seq,
@@ -98,7 +98,7 @@ impl Asker {
         Ok(replying(request.id, reacted))
     }
 
-    fn receipt(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn receipt(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
         let InConversation {
             conversation_id,
             request: receipt,
@@ -114,7 +114,7 @@ impl Asker {
         }))
     }
 
-    fn typing(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn typing(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
         let InConversation {
             conversation_id,
             request: SetTyping { typing },
@@ -127,7 +127,7 @@ impl Asker {
         }))
     }
 
-    fn watch(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn watch(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
         let WatchPresence { user_ids } = WatchPresence::parse_json(request.data())?;
         let (server, principal, connection_id) = (Arc::clone(&self.server), self.principal, self.connection_id);
         Ok(replying(request.id, async move {
@@ -137,7 +137,7 @@ impl Asker {
         }))
     }
 
-    fn sync(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn sync(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
         let held = SyncRequest::parse_json(request.data())?;
         let (server, principal) = (Arc::clone(&self.server), self.principal);
         Ok(replying(request.id, async move {
@@ -146,7 +146,7 @@ impl Asker {
     }
 
     fn ping(&self, id: u64) -> Pending {
-        ready(frame::reply(
+        ready(codec::reply(
             id,
             Ok(Pinged {
                 server_time: self.server.app.clock().now(),
@@ -160,7 +160,7 @@ fn replying<T: Serialize, E: Into<ApiError>>(
     id: u64,
     outcome: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Pending {
-    Box::pin(async move { frame::reply(id, outcome.await.map_err(Into::into)) })
+    Box::pin(async move { codec::reply(id, outcome.await.map_err(Into::into)) })
 }
 
 fn ready(message: Message) -> Pending {

@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::budget::{Budget, Excess};
-use super::frame::{HEARTBEAT, MAX_FRAME, Request, Unreadable, text};
+use super::codec::{HEARTBEAT, MAX_FRAME, SocketRequest, MalformedFrame, text};
 use super::ops::{Asker, Pending};
 use crate::error::ApiError;
 use crate::server_context::{Closing, ServerContext};
@@ -217,16 +217,16 @@ fn take(asker: &Asker, budget: &mut Budget, message: Message) -> Result<Option<P
     let (limiter, user_id) = (&asker.server.limiter, asker.principal.user_id);
     let counted = budget.count_frame(limiter);
     match message {
-        Message::Text(text) => match Request::read(&text) {
+        Message::Text(text) => match SocketRequest::read(&text) {
             Ok(request) => match counted.and_then(|()| budget.count_op(limiter, request.op, user_id)) {
                 Ok(()) => Ok(Some(asker.answer(&request))),
                 Err(excess) => refuse(request.id, ApiError::limited(patience(excess)?)),
             },
-            Err(Unreadable::Refused(id, error)) => match counted {
+            Err(MalformedFrame::WithId(id, error)) => match counted {
                 Ok(()) => refuse(id, error),
                 Err(excess) => refuse(id, ApiError::limited(patience(excess)?)),
             },
-            Err(Unreadable::Broken(why)) => Err(End::Protocol(why.into())),
+            Err(MalformedFrame::WithoutId(why)) => Err(End::Protocol(why.into())),
         },
         Message::Binary(_) => Err(End::Protocol("frames are text".into())),
         // The stream answers a ping or a goodbye by itself when it is polled again.
@@ -238,7 +238,7 @@ fn take(asker: &Asker, budget: &mut Budget, message: Message) -> Result<Option<P
 }
 
 fn refuse(id: u64, error: ApiError) -> Result<Option<Pending>, End> {
-    let reply = super::frame::reply::<()>(id, Err(error));
+    let reply = super::codec::reply::<()>(id, Err(error));
     Ok(Some(Box::pin(std::future::ready(reply))))
 }
 

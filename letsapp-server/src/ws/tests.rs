@@ -9,7 +9,7 @@ use letsapp_core::engine::events::Connection;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::frame::Request;
+use super::codec::SocketRequest;
 use super::ops::Asker;
 use crate::asyncapi;
 use crate::server_context::ServerContext;
@@ -48,7 +48,7 @@ impl Line {
     /// Asks for something and returns the reply, as it is described.
     async fn ask(&self, op: &str, data: Value) -> Value {
         let frame = json!({"id": 7, "op": op, "data": data}).to_string();
-        let request = Request::read(&frame).ok().expect("a request");
+        let request = SocketRequest::read(&frame).ok().expect("a request");
         let reply = read(self.asker.answer(&request).await);
         let described = if reply.get("ok").is_some() {
             format!("{op}.reply")

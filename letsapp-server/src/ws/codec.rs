@@ -22,7 +22,7 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// A request, its data not read yet.
 #[derive(Debug, Deserialize)]
-pub(super) struct Request<'a> {
+pub(super) struct SocketRequest<'a> {
     /// The client's name for it.
     pub(super) id: u64,
     /// What is asked.
@@ -39,17 +39,17 @@ pub(crate) struct Pinged {
 }
 
 /// Why a frame is no request.
-pub(super) enum Unreadable {
+pub(super) enum MalformedFrame {
     /// It has an id, under which this is answered.
-    Refused(u64, ApiError),
+    WithId(u64, ApiError),
     /// It has none: there is nothing to answer to.
-    Broken(&'static str),
+    WithoutId(&'static str),
 }
 
-impl<'a> Request<'a> {
+impl<'a> SocketRequest<'a> {
     /// Reads a frame.
-    pub(super) fn read(text: &'a str) -> Result<Self, Unreadable> {
-        serde_json::from_str(text).map_err(|_| Unreadable::diagnose(text))
+    pub(super) fn read(text: &'a str) -> Result<Self, MalformedFrame> {
+        serde_json::from_str(text).map_err(|_| MalformedFrame::diagnose(text))
     }
 
     /// Returns the request's data as JSON; an empty object where there is none.
@@ -58,21 +58,21 @@ impl<'a> Request<'a> {
     }
 }
 
-impl Unreadable {
+impl MalformedFrame {
     /// Finds out, the slow way, what is wrong with a frame.
     fn diagnose(text: &str) -> Self {
         let Ok(Value::Object(frame)) = serde_json::from_str(text) else {
-            return Self::Broken("a frame is one JSON object");
+            return Self::WithoutId("a frame is one JSON object");
         };
         let Some(id) = frame.get("id").and_then(Value::as_u64) else {
-            return Self::Broken("a request has an id, a whole number");
+            return Self::WithoutId("a request has an id, a whole number");
         };
         let fault = match frame.get("op") {
             None => FieldError::new("op", "required", "is missing"),
             Some(Value::String(op)) => FieldError::new("op", "invalid_value", format!("there is no {op:?}")),
             Some(_) => FieldError::new("op", "invalid_type", "must be text"),
         };
-        Self::Refused(id, ApiError::invalid(vec![fault]))
+        Self::WithId(id, ApiError::invalid(vec![fault]))
     }
 }
 
@@ -130,14 +130,14 @@ mod tests {
 
     #[test]
     fn a_request_is_read_whatever_the_order_of_its_fields() {
-        let request = Request::read(r#"{"data": {"a": [1]}, "op": "message.send", "id": 7, "x": 1}"#)
+        let request = SocketRequest::read(r#"{"data": {"a": [1]}, "op": "message.send", "id": 7, "x": 1}"#)
             .ok()
             .unwrap();
         assert_eq!(
             (request.id, request.op, request.data()),
             (7, Op::MessageSend, r#"{"a": [1]}"#)
         );
-        assert_eq!(Request::read(r#"{"op": "ping", "id": 7}"#).ok().unwrap().data(), "{}");
+        assert_eq!(SocketRequest::read(r#"{"op": "ping", "id": 7}"#).ok().unwrap().data(), "{}");
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
             (r#"{"id": 7, "op": "message.sing"}"#, "invalid_value"),
             (r#"{"id": 7, "op": 7}"#, "invalid_type"),
         ] {
-            let Err(Unreadable::Refused(7, error)) = Request::read(frame) else {
+            let Err(MalformedFrame::WithId(7, error)) = SocketRequest::read(frame) else {
                 panic!("{frame}")
             };
             assert_eq!(error.into_problem().errors[0].code, field);
@@ -161,7 +161,7 @@ mod tests {
             r#"{"id": "7", "op": "ping"}"#,
             r#"{"id": -1}"#,
         ] {
-            assert!(matches!(Request::read(frame), Err(Unreadable::Broken(_))), "{frame}");
+            assert!(matches!(SocketRequest::read(frame), Err(MalformedFrame::WithoutId(_))), "{frame}");
         }
     }
 
