@@ -137,7 +137,10 @@ mod tests {
             (request.id, request.op, request.data()),
             (7, Op::MessageSend, r#"{"a": [1]}"#)
         );
-        assert_eq!(SocketRequest::read(r#"{"op": "ping", "id": 7}"#).ok().unwrap().data(), "{}");
+        assert_eq!(
+            SocketRequest::read(r#"{"op": "ping", "id": 7}"#).ok().unwrap().data(),
+            "{}"
+        );
     }
 
     #[test]
@@ -161,7 +164,10 @@ mod tests {
             r#"{"id": "7", "op": "ping"}"#,
             r#"{"id": -1}"#,
         ] {
-            assert!(matches!(SocketRequest::read(frame), Err(MalformedFrame::WithoutId(_))), "{frame}");
+            assert!(
+                matches!(SocketRequest::read(frame), Err(MalformedFrame::WithoutId(_))),
+                "{frame}"
+            );
         }
     }
 

@@ -3,11 +3,11 @@
 //! `warp::ws` has no setting for the read buffer and copies every text frame; so the upgrade is a route of our own, and
 //! behind it is tokio-tungstenite itself, with small buffers and frames shared by all who get them.
 
-mod budget;
 pub(crate) mod codec;
 mod handshake;
 mod ops;
 mod socket;
+mod socket_limits;
 
 use std::sync::Arc;
 

@@ -21,9 +21,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::budget::{Budget, Excess};
-use super::codec::{HEARTBEAT, MAX_FRAME, SocketRequest, MalformedFrame, text};
+use super::codec::{HEARTBEAT, MAX_FRAME, MalformedFrame, SocketRequest, text};
 use super::ops::{Asker, Pending};
+use super::socket_limits::{OverLimit, SocketLimits};
 use crate::error::ApiError;
 use crate::server_context::{Closing, ServerContext};
 
@@ -43,7 +43,7 @@ pub(super) struct Socket {
     link: Link,
     in_flight: FuturesUnordered<Pending>,
     heard: Instant,
-    budget: Budget,
+    limits: SocketLimits,
 }
 
 /// The stream, and what waits to be written to it.
@@ -107,7 +107,7 @@ impl Socket {
             },
             in_flight: FuturesUnordered::new(),
             heard: Instant::now(),
-            budget: Budget::default(),
+            limits: SocketLimits::default(),
         }
     }
 
@@ -151,7 +151,7 @@ impl Socket {
             link,
             in_flight,
             heard,
-            budget,
+            limits,
         } = self;
         let mut closing = pin!(closing.begun());
         let mut next_ping = Instant::now() + HEARTBEAT;
@@ -182,7 +182,7 @@ impl Socket {
                     Io::Read => {
                         *heard = Instant::now();
                         for message in link.incoming.drain(..) {
-                            match take(asker, budget, message) {
+                            match take(asker, limits, message) {
                                 Ok(Some(pending)) => in_flight.push(pending),
                                 Ok(None) => {}
                                 Err(end) => return end,
@@ -212,27 +212,27 @@ impl Socket {
 const KEPT: usize = 16;
 
 /// Begins to answer what came in, if it asks for an answer.
-fn take(asker: &Asker, budget: &mut Budget, message: Message) -> Result<Option<Pending>, End> {
+fn take(asker: &Asker, limits: &mut SocketLimits, message: Message) -> Result<Option<Pending>, End> {
     asker.server.meters.frames_received.increment(1);
     let (limiter, user_id) = (&asker.server.limiter, asker.principal.user_id);
-    let counted = budget.count_frame(limiter);
+    let counted = limits.count_frame(limiter);
     match message {
         Message::Text(text) => match SocketRequest::read(&text) {
-            Ok(request) => match counted.and_then(|()| budget.count_op(limiter, request.op, user_id)) {
+            Ok(request) => match counted.and_then(|()| limits.count_op(limiter, request.op, user_id)) {
                 Ok(()) => Ok(Some(asker.answer(&request))),
-                Err(excess) => refuse(request.id, ApiError::limited(patience(excess)?)),
+                Err(over_limit) => refuse(request.id, ApiError::limited(patience(over_limit)?)),
             },
             Err(MalformedFrame::WithId(id, error)) => match counted {
                 Ok(()) => refuse(id, error),
-                Err(excess) => refuse(id, ApiError::limited(patience(excess)?)),
+                Err(over_limit) => refuse(id, ApiError::limited(patience(over_limit)?)),
             },
             Err(MalformedFrame::WithoutId(why)) => Err(End::Protocol(why.into())),
         },
         Message::Binary(_) => Err(End::Protocol("frames are text".into())),
         // The stream answers a ping or a goodbye by itself when it is polled again.
         Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => match counted {
-            Err(Excess::TooMany) => Err(End::TooMany),
-            Err(Excess::Wait(_)) | Ok(()) => Ok(None),
+            Err(OverLimit::Disconnect) => Err(End::TooMany),
+            Err(OverLimit::Wait(_)) | Ok(()) => Ok(None),
         },
     }
 }
@@ -243,10 +243,10 @@ fn refuse(id: u64, error: ApiError) -> Result<Option<Pending>, End> {
 }
 
 /// Returns how long a client shall wait, if it is asked to once more.
-fn patience(excess: Excess) -> Result<Duration, End> {
-    match excess {
-        Excess::Wait(wait) => Ok(wait),
-        Excess::TooMany => Err(End::TooMany),
+fn patience(over_limit: OverLimit) -> Result<Duration, End> {
+    match over_limit {
+        OverLimit::Wait(wait) => Ok(wait),
+        OverLimit::Disconnect => Err(End::TooMany),
     }
 }
 

@@ -13,41 +13,41 @@ use crate::rate_limits::class_of_op;
 
 /// What a socket has said so far. It keeps its own count, so that frames wait for nobody's lock.
 #[derive(Default)]
-pub(super) struct Budget {
+pub(super) struct SocketLimits {
     frames: Pace,
     refusals: Pace,
 }
 
 /// A frame was too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Excess {
+pub(super) enum OverLimit {
     /// The client shall wait.
     Wait(Duration),
     /// It was told to wait often enough.
-    TooMany,
+    Disconnect,
 }
 
-impl Budget {
+impl SocketLimits {
     /// Counts a frame, whatever it says.
-    pub(super) fn count_frame(&mut self, limiter: &Limiter) -> Result<(), Excess> {
+    pub(super) fn count_frame(&mut self, limiter: &Limiter) -> Result<(), OverLimit> {
         let decision = limiter.check_own(Class::Frames, &mut self.frames);
-        self.weigh(limiter, decision)
+        self.decide(limiter, decision)
     }
 
     /// Counts an operation for its user, on whichever socket or route.
-    pub(super) fn count_op(&mut self, limiter: &Limiter, op: Op, user_id: UserId) -> Result<(), Excess> {
+    pub(super) fn count_op(&mut self, limiter: &Limiter, op: Op, user_id: UserId) -> Result<(), OverLimit> {
         let decision = limiter.check(class_of_op(op), Subject::User(user_id));
-        self.weigh(limiter, decision)
+        self.decide(limiter, decision)
     }
 
-    fn weigh(&mut self, limiter: &Limiter, decision: Option<Decision>) -> Result<(), Excess> {
+    fn decide(&mut self, limiter: &Limiter, decision: Option<Decision>) -> Result<(), OverLimit> {
         let denied = |decision: &Decision| decision.verdict == Verdict::Denied;
         let Some(Decision { retry_after, .. }) = decision.filter(denied) else {
             return Ok(());
         };
         match limiter.check_own(Class::Refusals, &mut self.refusals).filter(denied) {
-            Some(_) => Err(Excess::TooMany),
-            None => Err(Excess::Wait(retry_after)),
+            Some(_) => Err(OverLimit::Disconnect),
+            None => Err(OverLimit::Wait(retry_after)),
         }
     }
 }
@@ -69,17 +69,17 @@ mod tests {
         table.set(Class::Refusals, Quota::new(2, minute));
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(0)));
         let limiter = Limiter::new(table, clock.clone());
-        let mut budget = Budget::default();
+        let mut limits = SocketLimits::default();
         let mut outcomes = Vec::new();
         for _ in 0..8 {
-            outcomes.push(budget.count_frame(&limiter));
+            outcomes.push(limits.count_frame(&limiter));
         }
-        let wait = Err(Excess::Wait(Duration::from_secs(15)));
-        let over = Err(Excess::TooMany);
+        let wait = Err(OverLimit::Wait(Duration::from_secs(15)));
+        let over = Err(OverLimit::Disconnect);
         assert_eq!(outcomes, [Ok(()), Ok(()), Ok(()), Ok(()), wait, wait, over, over]);
         clock.advance(Duration::from_secs(15));
-        assert_eq!(budget.count_frame(&limiter), Ok(()));
-        assert_eq!(Budget::default().count_frame(&limiter), Ok(()), "another socket");
+        assert_eq!(limits.count_frame(&limiter), Ok(()));
+        assert_eq!(SocketLimits::default().count_frame(&limiter), Ok(()), "another socket");
     }
 
     #[test]
@@ -88,12 +88,12 @@ mod tests {
         table.set(Class::Writes, Quota::new(2, Duration::from_secs(60)));
         let limiter = Limiter::new(table, Arc::new(ManualClock::at(Timestamp::from_millis(0))));
         let ana = UserId::from_bytes([1; 16]);
-        let (mut phone, mut tablet) = (Budget::default(), Budget::default());
+        let (mut phone, mut tablet) = (SocketLimits::default(), SocketLimits::default());
         assert_eq!(phone.count_op(&limiter, Op::MessageSend, ana), Ok(()));
         assert_eq!(tablet.count_op(&limiter, Op::MessageReact, ana), Ok(()));
         assert_eq!(
             phone.count_op(&limiter, Op::MessageEdit, ana),
-            Err(Excess::Wait(Duration::from_secs(30)))
+            Err(OverLimit::Wait(Duration::from_secs(30)))
         );
         assert_eq!(phone.count_op(&limiter, Op::Receipt, ana), Ok(()), "that is no write");
         let ben = UserId::from_bytes([2; 16]);
