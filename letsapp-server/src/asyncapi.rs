@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-use crate::ws::codec::{HEARTBEAT, MAX_FRAME, Pinged};
+use crate::ws::codec::{HEARTBEAT_INTERVAL, MAX_FRAME_BYTES, Pinged};
 
 /// Every operation, with what it takes and what it answers.
 const OPERATIONS: &[Operation] = &[
@@ -194,11 +194,11 @@ fn id() -> Value {
 
 fn description() -> String {
     format!(
-        "Text frames, one JSON object each, at most {MAX_FRAME} bytes. Subprotocol `letsapp.v1`; the access token in \
+        "Text frames, one JSON object each, at most {MAX_FRAME_BYTES} bytes. Subprotocol `letsapp.v1`; the access token in \
          `Authorization`, or as a second subprotocol `bearer.<token>`. The server pings every {} ms and drops a socket \
          that was silent for two and a half times that. Messages sent on one socket take their `seq` in the order \
          sent; replies may come in any order. Close codes: 4000 protocol error, 4001 session ended, 4002 too slow \
          (reconnect and sync), 4003 too many frames, 1001 server going away.",
-        HEARTBEAT.as_millis()
+        HEARTBEAT_INTERVAL.as_millis()
     )
 }

@@ -15,10 +15,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use crate::error::ApiError;
 
 /// The longest frame that is taken: room for the longest message with every character escaped.
-pub(crate) const MAX_FRAME: usize = 512 * 1024;
+pub(crate) const MAX_FRAME_BYTES: usize = 512 * 1024;
 
 /// How often the server pings.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(30);
+pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A request, its data not read yet.
 #[derive(Debug, Deserialize)]
@@ -82,7 +82,7 @@ pub(super) fn text(bytes: impl Into<Bytes>) -> Message {
 }
 
 /// Room for most replies, so that a frame does not move while it is written.
-const REPLY: usize = 768;
+const REPLY_CAPACITY: usize = 768;
 
 /// Makes the reply to a request.
 pub(super) fn reply<T: Serialize>(id: u64, outcome: Result<T, ApiError>) -> Message {
@@ -99,7 +99,7 @@ pub(super) fn reply_with(id: u64, write: impl FnOnce(&mut Vec<u8>) -> serde_json
 
 /// Writes `{"id":…,"…":…}` by hand: a flattened struct would go through a map.
 fn framed(id: u64, name: &str, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Message {
-    let mut frame = Vec::with_capacity(REPLY);
+    let mut frame = Vec::with_capacity(REPLY_CAPACITY);
     frame.extend_from_slice(b"{\"id\":");
     let written = serde_json::to_writer(&mut frame, &id).and_then(|()| {
         frame.extend_from_slice(b",\"");

@@ -26,7 +26,7 @@ use crate::api::reply::Answer;
 use crate::api::request_context::{RequestContext, request_context};
 use crate::client_connection::ClientConnection;
 use crate::server_context::{Closing, ServerContext};
-use codec::MAX_FRAME;
+use codec::MAX_FRAME_BYTES;
 use handshake::Handshake;
 use socket::Socket;
 
@@ -86,19 +86,19 @@ async fn open(
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        .max_frame_size(Some(MAX_FRAME))
-        .max_message_size(Some(MAX_FRAME));
+        .max_frame_size(Some(MAX_FRAME_BYTES))
+        .max_message_size(Some(MAX_FRAME_BYTES));
     let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
     // Even empty, it holds on to hyper's buffer, which would stay for as long as the socket is open.
     drop(parts.read_buf);
-    let link = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
+    let stream = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
     let connection_id = ConnectionId::from_uuid(server.app.ids().random());
     let connection = server.app.hub().connect(principal, connection_id);
     // The session may have ended since its token was checked; the connection is told then.
     let _ = server.app.auth().confirm(&principal).await;
     // What a client asks once it is greeted is no older than what it is told from then on.
     server.app.presence().settled(&principal).await;
-    Socket::new(server, connection, link).run(closing).await;
+    Socket::new(server, connection, stream).run(closing).await;
     drop(client);
 }
 

@@ -20,20 +20,20 @@ use crate::error::ApiError;
 use crate::server_context::ServerContext;
 
 /// A reply that is being worked out.
-pub(super) type Pending = Pin<Box<dyn Future<Output = Message> + Send>>;
+pub(super) type PendingReply = Pin<Box<dyn Future<Output = Message> + Send>>;
 
 /// Who asks, and on which connection.
-pub(super) struct Asker {
+pub(super) struct OpHandler {
     pub(super) server: Arc<ServerContext>,
     pub(super) principal: Principal,
     pub(super) connection_id: ConnectionId,
 }
 
-impl Asker {
+impl OpHandler {
     /// Begins to answer a request. What changes a conversation has its place in the order when this returns; the
     /// future only waits for what comes of it.
-    pub(super) fn answer(&self, request: &SocketRequest<'_>) -> Pending {
-        let begun = match request.op {
+    pub(super) fn handle(&self, request: &SocketRequest<'_>) -> PendingReply {
+        let started = match request.op {
             Op::MessageSend => self.send(request),
             Op::MessageEdit => self.edit(request),
             Op::MessageDelete => self.delete(request),
@@ -44,10 +44,10 @@ impl Asker {
             Op::Sync => self.sync(request),
             Op::Ping => Ok(self.ping(request.id)),
         };
-        begun.unwrap_or_else(|error| ready(codec::reply::<()>(request.id, Err(error))))
+        started.unwrap_or_else(|error| ready(codec::reply::<()>(request.id, Err(error))))
     }
 
-    fn send(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
+    fn send(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let InConversation {
             conversation_id,
             request: message,
@@ -63,7 +63,7 @@ impl Asker {
         }))
     }
 
-    fn edit(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
+    fn edit(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let AtMessage {
             conversation_id,
             seq,
@@ -71,19 +71,19 @@ impl Asker {
         } = AtMessage::<EditMessage>::parse_json(request.data())?;
         let messages = self.server.app.messages();
         let edited = messages.edit(&self.principal, conversation_id, seq, edit, Some(self.connection_id));
-        Ok(replying(request.id, edited))
+        Ok(reply_when_done(request.id, edited))
     }
 
-    fn delete(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
+    fn delete(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let AtMessage {
             conversation_id, seq, ..
         } = AtMessage::<Nothing>::parse_json(request.data())?;
         let messages = self.server.app.messages();
         let deleted = messages.delete(&self.principal, conversation_id, seq, Some(self.connection_id));
-        Ok(replying(request.id, deleted))
+        Ok(reply_when_done(request.id, deleted))
     }
 
-    fn react(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
+    fn react(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let AtMessage {
             conversation_id,
             seq,
@@ -92,20 +92,20 @@ impl Asker {
         let (messages, origin) = (self.server.app.messages(), Some(self.connection_id));
         if react.remove {
             let removed = messages.unreact(&self.principal, conversation_id, seq, react.emoji, origin);
-            return Ok(replying(request.id, removed));
+            return Ok(reply_when_done(request.id, removed));
         }
         let reacted = messages.react(&self.principal, conversation_id, seq, Some(react.emoji), origin);
-        Ok(replying(request.id, reacted))
+        Ok(reply_when_done(request.id, reacted))
     }
 
-    fn receipt(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
+    fn receipt(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let InConversation {
             conversation_id,
             request: receipt,
         } = InConversation::<ReceiptRequest>::parse_json(request.data())?;
         let (server, principal, origin) = (Arc::clone(&self.server), self.principal, self.connection_id);
         let to = Watermarks::from(receipt);
-        Ok(replying(request.id, async move {
+        Ok(reply_when_done(request.id, async move {
             server
                 .app
                 .messages()
@@ -114,38 +114,38 @@ impl Asker {
         }))
     }
 
-    fn typing(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
+    fn typing(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let InConversation {
             conversation_id,
             request: SetTyping { typing },
         } = InConversation::<SetTyping>::parse_json(request.data())?;
         let typing = if typing { Typing::Goes } else { Typing::Stopped };
         let (server, principal) = (Arc::clone(&self.server), self.principal);
-        Ok(replying(request.id, async move {
+        Ok(reply_when_done(request.id, async move {
             let set = server.app.typing().set(&principal, conversation_id, typing).await;
             set.map(|()| Nothing {})
         }))
     }
 
-    fn watch(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
+    fn watch(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let WatchPresence { user_ids } = WatchPresence::parse_json(request.data())?;
         let (server, principal, connection_id) = (Arc::clone(&self.server), self.principal, self.connection_id);
-        Ok(replying(request.id, async move {
+        Ok(reply_when_done(request.id, async move {
             let presence = server.app.presence();
             let watched = presence.watch(&principal, connection_id, &user_ids).await;
             watched.map(|items| Items { items })
         }))
     }
 
-    fn sync(&self, request: &SocketRequest<'_>) -> Result<Pending, ApiError> {
+    fn sync(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let held = SyncRequest::parse_json(request.data())?;
         let (server, principal) = (Arc::clone(&self.server), self.principal);
-        Ok(replying(request.id, async move {
+        Ok(reply_when_done(request.id, async move {
             server.app.conversations().sync(&principal, held).await
         }))
     }
 
-    fn ping(&self, id: u64) -> Pending {
+    fn ping(&self, id: u64) -> PendingReply {
         ready(codec::reply(
             id,
             Ok(Pinged {
@@ -156,13 +156,13 @@ impl Asker {
 }
 
 /// Waits for an outcome, and makes the reply of it.
-fn replying<T: Serialize, E: Into<ApiError>>(
+fn reply_when_done<T: Serialize, E: Into<ApiError>>(
     id: u64,
     outcome: impl Future<Output = Result<T, E>> + Send + 'static,
-) -> Pending {
+) -> PendingReply {
     Box::pin(async move { codec::reply(id, outcome.await.map_err(Into::into)) })
 }
 
-fn ready(message: Message) -> Pending {
+fn ready(message: Message) -> PendingReply {
     Box::pin(std::future::ready(message))
 }

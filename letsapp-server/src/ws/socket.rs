@@ -21,33 +21,33 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::codec::{HEARTBEAT, MAX_FRAME, MalformedFrame, SocketRequest, text};
-use super::ops::{Asker, Pending};
+use super::codec::{HEARTBEAT_INTERVAL, MAX_FRAME_BYTES, MalformedFrame, SocketRequest, text};
+use super::ops::{OpHandler, PendingReply};
 use super::socket_limits::{OverLimit, SocketLimits};
 use crate::error::ApiError;
 use crate::server_context::{Closing, ServerContext};
 
 /// A socket that was silent for so long is dropped: two and a half heartbeats.
-const SILENCE: Duration = Duration::from_secs(75);
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// How many requests of one socket are worked on at once; until one of them is answered, no more is read.
-const IN_FLIGHT: usize = 64;
+const MAX_IN_FLIGHT: usize = 64;
 
 /// How long a socket that ends may take to be told so.
-const FAREWELL: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One open socket.
 pub(super) struct Socket {
-    asker: Asker,
+    handler: OpHandler,
     connection: Connection,
-    link: Link,
-    in_flight: FuturesUnordered<Pending>,
-    heard: Instant,
+    transport: Transport,
+    in_flight: FuturesUnordered<PendingReply>,
+    last_received: Instant,
     limits: SocketLimits,
 }
 
 /// The stream, and what waits to be written to it.
-struct Link {
+struct Transport {
     stream: WebSocketStream<TcpStream>,
     outgoing: VecDeque<Message>,
     unflushed: bool,
@@ -56,14 +56,14 @@ struct Link {
     /// What came in and is not taken up yet.
     incoming: Vec<Message>,
     /// Why nothing more comes behind what came in.
-    ended: Option<End>,
+    ended: Option<EndReason>,
 }
 
 /// Why a socket ends.
-enum End {
+enum EndReason {
     /// The other side is gone.
     Gone,
-    /// Nothing was heard for too long.
+    /// Nothing was last_received for too long.
     Silent,
     /// The client did not speak the protocol.
     Protocol(Cow<'static, str>),
@@ -76,13 +76,13 @@ enum End {
 }
 
 /// What happened on the stream.
-enum Io {
+enum IoEvent {
     /// All that waited was written.
     Written,
     /// Something came in.
     Read,
     /// Nothing more will.
-    Ended(End),
+    Ended(EndReason),
 }
 
 impl Socket {
@@ -91,13 +91,13 @@ impl Socket {
         let principal = connection.principal();
         let connection_id = connection.connection_id();
         Self {
-            asker: Asker {
+            handler: OpHandler {
                 server,
                 principal,
                 connection_id,
             },
             connection,
-            link: Link {
+            transport: Transport {
                 stream,
                 outgoing: VecDeque::new(),
                 unflushed: false,
@@ -106,102 +106,102 @@ impl Socket {
                 ended: None,
             },
             in_flight: FuturesUnordered::new(),
-            heard: Instant::now(),
+            last_received: Instant::now(),
             limits: SocketLimits::default(),
         }
     }
 
     /// Serves the socket until it ends, or the server goes away.
     pub(super) async fn run(mut self, mut closing: Closing) {
-        let server = Arc::clone(&self.asker.server);
+        let server = Arc::clone(&self.handler.server);
         server.meters.sockets.increment(1.0);
-        self.greet();
+        self.send_hello();
         let end = self.serve(&mut closing).await;
         // From here on its user is told nothing more on it.
         let Self {
             connection,
-            link,
+            transport,
             in_flight,
             ..
         } = self;
         drop(connection);
         // Nobody waits for a goodbye longer than this, nor for the answers before it.
-        let _ = timeout(FAREWELL, link.end(end, in_flight)).await;
+        let _ = timeout(CLOSE_TIMEOUT, transport.end(end, in_flight)).await;
         server.meters.sockets.decrement(1.0);
     }
 
-    fn greet(&mut self) {
+    fn send_hello(&mut self) {
         let hello = Event::Hello(Hello {
-            connection_id: self.asker.connection_id,
-            session_id: self.asker.principal.session_id,
-            user_id: self.asker.principal.user_id,
-            server_time: self.asker.server.app.clock().now(),
-            heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).expect("a heartbeat is short"),
-            max_frame_bytes: MAX_FRAME,
+            connection_id: self.handler.connection_id,
+            session_id: self.handler.principal.session_id,
+            user_id: self.handler.principal.user_id,
+            server_time: self.handler.server.app.clock().now(),
+            heartbeat_ms: u64::try_from(HEARTBEAT_INTERVAL.as_millis()).expect("a heartbeat is short"),
+            max_frame_bytes: MAX_FRAME_BYTES,
         });
-        self.link
+        self.transport
             .outgoing
             .push_back(text(serde_json::to_vec(&hello).expect("events are plain data")));
     }
 
-    async fn serve(&mut self, closing: &mut Closing) -> End {
+    async fn serve(&mut self, closing: &mut Closing) -> EndReason {
         let Self {
-            asker,
+            handler,
             connection,
-            link,
+            transport,
             in_flight,
-            heard,
+            last_received,
             limits,
         } = self;
         let mut closing = pin!(closing.begun());
-        let mut next_ping = Instant::now() + HEARTBEAT;
-        let mut beat = pin!(sleep_until(next_ping));
+        let mut next_ping = Instant::now() + HEARTBEAT_INTERVAL;
+        let mut timer = pin!(sleep_until(next_ping));
         let mut events = Vec::new();
         loop {
             // As long as the other side takes nothing, nothing more comes: events wait in the outbox, which is bounded,
             // replies where they are made, and requests in the kernel's buffers.
-            let flows = !link.blocked;
-            let room = if flows { IN_FLIGHT - in_flight.len() } else { 0 };
+            let flows = !transport.blocked;
+            let room = if flows { MAX_IN_FLIGHT - in_flight.len() } else { 0 };
             tokio::select! {
                 biased;
-                () = &mut closing => return End::GoingAway,
+                () = &mut closing => return EndReason::GoingAway,
                 drained = connection.drain(&mut events), if flows => match drained {
                     Ok(()) => {
-                        asker.server.meters.frames_sent.increment(events.len() as u64);
-                        link.outgoing.extend(events.drain(..).map(|event| text(event.frame().clone())));
-                        events.shrink_to(KEPT);
+                        handler.server.meters.frames_sent.increment(events.len() as u64);
+                        transport.outgoing.extend(events.drain(..).map(|event| text(event.frame().clone())));
+                        events.shrink_to(KEPT_CAPACITY);
                     }
-                    Err(closed) => return End::Closed(closed),
+                    Err(closed) => return EndReason::Closed(closed),
                 },
                 Some(reply) = in_flight.next(), if flows => {
-                    asker.server.meters.frames_sent.increment(1);
-                    link.outgoing.push_back(reply);
+                    handler.server.meters.frames_sent.increment(1);
+                    transport.outgoing.push_back(reply);
                 }
-                io = std::future::poll_fn(|poller| link.poll(poller, room)) => match io {
-                    Io::Written => {}
-                    Io::Read => {
-                        *heard = Instant::now();
-                        for message in link.incoming.drain(..) {
-                            match take(asker, limits, message) {
+                io = std::future::poll_fn(|poller| transport.poll(poller, room)) => match io {
+                    IoEvent::Written => {}
+                    IoEvent::Read => {
+                        *last_received = Instant::now();
+                        for message in transport.incoming.drain(..) {
+                            match handle_message(handler, limits, message) {
                                 Ok(Some(pending)) => in_flight.push(pending),
                                 Ok(None) => {}
                                 Err(end) => return end,
                             }
                         }
-                        link.incoming.shrink_to(KEPT);
+                        transport.incoming.shrink_to(KEPT_CAPACITY);
                     }
-                    Io::Ended(end) => return end,
+                    IoEvent::Ended(end) => return end,
                 },
-                () = &mut beat => {
+                () = &mut timer => {
                     let now = Instant::now();
-                    if now >= *heard + SILENCE {
-                        return End::Silent;
+                    if now >= *last_received + SILENCE_TIMEOUT {
+                        return EndReason::Silent;
                     }
                     if now >= next_ping {
-                        link.outgoing.push_back(Message::Ping(bytes::Bytes::new()));
-                        next_ping = now + HEARTBEAT;
+                        transport.outgoing.push_back(Message::Ping(bytes::Bytes::new()));
+                        next_ping = now + HEARTBEAT_INTERVAL;
                     }
-                    beat.as_mut().reset(next_ping.min(*heard + SILENCE));
+                    timer.as_mut().reset(next_ping.min(*last_received + SILENCE_TIMEOUT));
                 }
             }
         }
@@ -209,56 +209,60 @@ impl Socket {
 }
 
 /// What a queue keeps of its room after a burst.
-const KEPT: usize = 16;
+const KEPT_CAPACITY: usize = 16;
 
 /// Begins to answer what came in, if it asks for an answer.
-fn take(asker: &Asker, limits: &mut SocketLimits, message: Message) -> Result<Option<Pending>, End> {
-    asker.server.meters.frames_received.increment(1);
-    let (limiter, user_id) = (&asker.server.limiter, asker.principal.user_id);
+fn handle_message(
+    handler: &OpHandler,
+    limits: &mut SocketLimits,
+    message: Message,
+) -> Result<Option<PendingReply>, EndReason> {
+    handler.server.meters.frames_received.increment(1);
+    let (limiter, user_id) = (&handler.server.limiter, handler.principal.user_id);
     let counted = limits.count_frame(limiter);
     match message {
         Message::Text(text) => match SocketRequest::read(&text) {
             Ok(request) => match counted.and_then(|()| limits.count_op(limiter, request.op, user_id)) {
-                Ok(()) => Ok(Some(asker.answer(&request))),
-                Err(over_limit) => refuse(request.id, ApiError::limited(patience(over_limit)?)),
+                Ok(()) => Ok(Some(handler.handle(&request))),
+                Err(over_limit) => refuse(request.id, ApiError::limited(wait_or_end(over_limit)?)),
             },
             Err(MalformedFrame::WithId(id, error)) => match counted {
                 Ok(()) => refuse(id, error),
-                Err(over_limit) => refuse(id, ApiError::limited(patience(over_limit)?)),
+                Err(over_limit) => refuse(id, ApiError::limited(wait_or_end(over_limit)?)),
             },
-            Err(MalformedFrame::WithoutId(why)) => Err(End::Protocol(why.into())),
+            Err(MalformedFrame::WithoutId(why)) => Err(EndReason::Protocol(why.into())),
         },
-        Message::Binary(_) => Err(End::Protocol("frames are text".into())),
+        Message::Binary(_) => Err(EndReason::Protocol("frames are text".into())),
         // The stream answers a ping or a goodbye by itself when it is polled again.
         Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => match counted {
-            Err(OverLimit::Disconnect) => Err(End::TooMany),
+            Err(OverLimit::Disconnect) => Err(EndReason::TooMany),
             Err(OverLimit::Wait(_)) | Ok(()) => Ok(None),
         },
     }
 }
 
-fn refuse(id: u64, error: ApiError) -> Result<Option<Pending>, End> {
+fn refuse(id: u64, error: ApiError) -> Result<Option<PendingReply>, EndReason> {
     let reply = super::codec::reply::<()>(id, Err(error));
     Ok(Some(Box::pin(std::future::ready(reply))))
 }
 
 /// Returns how long a client shall wait, if it is asked to once more.
-fn patience(over_limit: OverLimit) -> Result<Duration, End> {
+fn wait_or_end(over_limit: OverLimit) -> Result<Duration, EndReason> {
     match over_limit {
         OverLimit::Wait(wait) => Ok(wait),
-        OverLimit::Disconnect => Err(End::TooMany),
+        OverLimit::Disconnect => Err(EndReason::TooMany),
     }
 }
 
-impl Link {
+impl Transport {
     /// Writes what waits, then reads what has come in, as much as there is room for.
-    fn poll(&mut self, poller: &mut Poller<'_>, room: usize) -> Poll<Io> {
+    fn poll(&mut self, poller: &mut Poller<'_>, room: usize) -> Poll<IoEvent> {
         let written = self.poll_write(poller);
         self.blocked = written.is_pending();
         match written {
-            Poll::Ready(Ok(true)) => return Poll::Ready(Io::Written),
+            Poll::Ready(Ok(true)) => return Poll::Ready(IoEvent::Written),
             Poll::Ready(Ok(false)) | Poll::Pending => {}
-            Poll::Ready(Err(error)) => return Poll::Ready(Io::Ended(ended(&error))),
+            Poll::Ready(Err(error)) => return Poll::Ready(IoEvent::Ended(end_reason(&error))),
         }
         if room == 0 {
             return Poll::Pending;
@@ -266,16 +270,16 @@ impl Link {
         while self.incoming.len() < room && self.ended.is_none() {
             match self.stream.poll_next_unpin(poller) {
                 Poll::Ready(Some(Ok(message))) => self.incoming.push(message),
-                Poll::Ready(Some(Err(error))) => self.ended = Some(ended(&error)),
-                Poll::Ready(None) => self.ended = Some(End::Gone),
+                Poll::Ready(Some(Err(error))) => self.ended = Some(end_reason(&error)),
+                Poll::Ready(None) => self.ended = Some(EndReason::Gone),
                 Poll::Pending => break,
             }
         }
         // What was asked before the end is taken up all the same.
         match self.ended.take_if(|_| self.incoming.is_empty()) {
-            Some(end) => Poll::Ready(Io::Ended(end)),
+            Some(end) => Poll::Ready(IoEvent::Ended(end)),
             None if self.incoming.is_empty() => Poll::Pending,
-            None => Poll::Ready(Io::Read),
+            None => Poll::Ready(IoEvent::Read),
         }
     }
 
@@ -293,14 +297,14 @@ impl Link {
         }
         ready!(self.stream.poll_flush_unpin(poller))?;
         self.unflushed = false;
-        self.outgoing.shrink_to(KEPT);
+        self.outgoing.shrink_to(KEPT_CAPACITY);
         Poll::Ready(Ok(true))
     }
 
     /// Says goodbye: answers what was asked before, names the reason, and lets the other side read it.
-    async fn end(mut self, end: End, mut in_flight: FuturesUnordered<Pending>) {
-        let Some((code, reason)) = end.farewell() else { return };
-        if matches!(end, End::GoingAway) {
+    async fn end(mut self, end: EndReason, mut in_flight: FuturesUnordered<PendingReply>) {
+        let Some((code, reason)) = end.close_code() else { return };
+        if matches!(end, EndReason::GoingAway) {
             while let Some(reply) = in_flight.next().await {
                 self.outgoing.push_back(reply);
             }
@@ -321,9 +325,9 @@ impl Link {
     }
 }
 
-impl End {
+impl EndReason {
     /// Returns the close code and the reason; `None` where nobody is left to be told.
-    fn farewell(&self) -> Option<(u16, String)> {
+    fn close_code(&self) -> Option<(u16, String)> {
         match self {
             Self::Gone | Self::Silent => None,
             Self::Protocol(why) => Some((4000, why.clone().into_owned())),
@@ -335,11 +339,11 @@ impl End {
     }
 }
 
-fn ended(error: &Error) -> End {
+fn end_reason(error: &Error) -> EndReason {
     match error {
-        Error::Capacity(_) => End::Protocol(format!("a frame has at most {MAX_FRAME} bytes").into()),
-        Error::Protocol(why) => End::Protocol(why.to_string().into()),
-        Error::Utf8(_) => End::Protocol("text is UTF-8".into()),
-        _ => End::Gone,
+        Error::Capacity(_) => EndReason::Protocol(format!("a frame has at most {MAX_FRAME_BYTES} bytes").into()),
+        Error::Protocol(why) => EndReason::Protocol(why.to_string().into()),
+        Error::Utf8(_) => EndReason::Protocol("text is UTF-8".into()),
+        _ => EndReason::Gone,
     }
 }
