@@ -120,7 +120,7 @@ pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: 
         Limits::On => config.limit_table,
         Limits::Off => Table::UNLIMITED,
     };
-    let server = Arc::new(ServerContext::new(app.clone()).limited_by(table));
+    let server = Arc::new(ServerContext::new(app.clone()).with_limits(table));
     let (routes, served) = api::routes(&server);
     let inspector = RequestInspector::new(config.trusted_proxies.clone(), config.forwarded_header);
     let public = Middleware::new(&server, routes, served).with_rate_limits(inspector);
@@ -130,18 +130,18 @@ pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: 
         listeners.public,
         public,
         config.max_connections,
-        server.closing(),
+        server.shutdown_signal(),
     ));
     tokio::spawn(serve::serve(
         listeners.admin,
         admin,
         ADMIN_CONNECTIONS,
-        server.closing(),
+        server.shutdown_signal(),
     ));
 
     shutdown.await;
     tracing::info!("going away");
-    if tokio::time::timeout(DRAIN, server.close()).await.is_err() {
+    if tokio::time::timeout(DRAIN, server.shut_down()).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
     if tokio::time::timeout(CLOSE, app.shutdown()).await.is_err() {

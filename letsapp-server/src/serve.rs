@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::client_connection::ClientConnection;
 use crate::middleware::Middleware;
-use crate::server_context::Closing;
+use crate::server_context::ShutdownSignal;
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,22 +31,27 @@ const MAX_HEAD: usize = 32 * 1024;
 const RESPITE: Duration = Duration::from_millis(50);
 
 /// Serves the connections of a listener, at most `connections` at once, until the server goes away.
-pub(crate) async fn serve(listener: TcpListener, middleware: Middleware, connections: usize, mut closing: Closing) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    middleware: Middleware,
+    connections: usize,
+    mut shutdown: ShutdownSignal,
+) {
     let slots = Arc::new(Semaphore::new(connections));
     loop {
         // Who comes when it is full waits in the kernel's queue.
         let slot = tokio::select! {
             slot = Arc::clone(&slots).acquire_owned() => slot.expect("the semaphore is never closed"),
-            () = closing.begun() => return,
+            () = shutdown.received() => return,
         };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = closing.begun() => return,
+            () = shutdown.received() => return,
         };
         match accepted {
             Ok((stream, address)) => {
                 let client = ClientConnection::new(slot, address);
-                tokio::spawn(serve_connection(stream, client, middleware.clone(), closing.clone()));
+                tokio::spawn(serve_connection(stream, client, middleware.clone(), shutdown.clone()));
             }
             Err(error) if is_of_one_connection(&error) => {
                 tracing::debug!(%error, "a connection was gone before it was accepted");
@@ -64,7 +69,12 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
-async fn serve_connection(stream: TcpStream, client: ClientConnection, middleware: Middleware, mut closing: Closing) {
+async fn serve_connection(
+    stream: TcpStream,
+    client: ClientConnection,
+    middleware: Middleware,
+    mut shutdown: ShutdownSignal,
+) {
     // Frames are written whole; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
     let address = client.address();
@@ -83,7 +93,7 @@ async fn serve_connection(stream: TcpStream, client: ClientConnection, middlewar
     );
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = closing.begun() => {
+        () = shutdown.received() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -17,12 +17,12 @@ pub(crate) struct ServerContext {
     /// Who has done what how often.
     pub(crate) limiter: Limiter,
     /// Whether the server is going away.
-    closing: watch::Sender<bool>,
+    shutting_down: watch::Sender<bool>,
 }
 
 /// A part of the server that ends when the server goes away; the server waits until it is dropped.
 #[derive(Clone)]
-pub(crate) struct Closing(watch::Receiver<bool>);
+pub(crate) struct ShutdownSignal(watch::Receiver<bool>);
 
 impl ServerContext {
     /// Puts a server's parts together, with the limits as they are by default.
@@ -31,32 +31,32 @@ impl ServerContext {
             limiter: Limiter::new(Table::default(), Arc::clone(app.clock())),
             app,
             meters: Meters::new(),
-            closing: watch::Sender::new(false),
+            shutting_down: watch::Sender::new(false),
         }
     }
 
     /// Goes by these limits instead.
-    pub(crate) fn limited_by(self, table: Table) -> Self {
+    pub(crate) fn with_limits(self, table: Table) -> Self {
         let limiter = Limiter::new(table, Arc::clone(self.app.clock()));
         Self { limiter, ..self }
     }
 
     /// Returns what tells a part of the server that it shall end.
-    pub(crate) fn closing(&self) -> Closing {
-        Closing(self.closing.subscribe())
+    pub(crate) fn shutdown_signal(&self) -> ShutdownSignal {
+        ShutdownSignal(self.shutting_down.subscribe())
     }
 
     /// Tells every part of the server to end, and waits until all have.
-    pub(crate) async fn close(&self) {
-        self.closing.send_replace(true);
-        self.closing.closed().await;
+    pub(crate) async fn shut_down(&self) {
+        self.shutting_down.send_replace(true);
+        self.shutting_down.closed().await;
     }
 }
 
-impl Closing {
+impl ShutdownSignal {
     /// Waits until the server goes away.
-    pub(crate) async fn begun(&mut self) {
+    pub(crate) async fn received(&mut self) {
         // Without a sender there is no server any more.
-        let _ = self.0.wait_for(|closing| *closing).await;
+        let _ = self.0.wait_for(|shutting_down| *shutting_down).await;
     }
 }

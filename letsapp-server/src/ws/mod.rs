@@ -25,7 +25,7 @@ use crate::api::endpoint::Endpoint;
 use crate::api::reply::Answer;
 use crate::api::request_context::{RequestContext, request_context};
 use crate::client_connection::ClientConnection;
-use crate::server_context::{Closing, ServerContext};
+use crate::server_context::{ServerContext, ShutdownSignal};
 use codec::MAX_FRAME_BYTES;
 use handshake::Handshake;
 use socket::Socket;
@@ -65,8 +65,8 @@ async fn upgrade(
     let handshake = Handshake::read(&headers)?;
     let on_upgrade = on_upgrade.ok_or_else(handshake::not_a_handshake)?;
     let server = Arc::clone(context.server());
-    let closing = server.closing();
-    tokio::spawn(open(server, principal, on_upgrade, closing, client));
+    let shutdown = server.shutdown_signal();
+    tokio::spawn(open(server, principal, on_upgrade, shutdown, client));
     Ok(handshake.accept())
 }
 
@@ -75,7 +75,7 @@ async fn open(
     server: Arc<ServerContext>,
     principal: Principal,
     on_upgrade: OnUpgrade,
-    closing: Closing,
+    shutdown: ShutdownSignal,
     client: Option<ClientConnection>,
 ) {
     let Ok(upgraded) = on_upgrade.await else { return };
@@ -98,7 +98,7 @@ async fn open(
     let _ = server.app.auth().confirm(&principal).await;
     // What a client asks once it is greeted is no older than what it is told from then on.
     server.app.presence().settled(&principal).await;
-    Socket::new(server, connection, stream).run(closing).await;
+    Socket::new(server, connection, stream).run(shutdown).await;
     drop(client);
 }
 

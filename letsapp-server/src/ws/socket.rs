@@ -25,7 +25,7 @@ use super::codec::{HEARTBEAT_INTERVAL, MAX_FRAME_BYTES, MalformedFrame, SocketRe
 use super::ops::{OpHandler, PendingReply};
 use super::socket_limits::{OverLimit, SocketLimits};
 use crate::error::ApiError;
-use crate::server_context::{Closing, ServerContext};
+use crate::server_context::{ServerContext, ShutdownSignal};
 
 /// A socket that was silent for so long is dropped: two and a half heartbeats.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(75);
@@ -112,11 +112,11 @@ impl Socket {
     }
 
     /// Serves the socket until it ends, or the server goes away.
-    pub(super) async fn run(mut self, mut closing: Closing) {
+    pub(super) async fn run(mut self, mut shutdown: ShutdownSignal) {
         let server = Arc::clone(&self.handler.server);
         server.meters.sockets.increment(1.0);
         self.send_hello();
-        let end = self.serve(&mut closing).await;
+        let end = self.serve(&mut shutdown).await;
         // From here on its user is told nothing more on it.
         let Self {
             connection,
@@ -144,7 +144,7 @@ impl Socket {
             .push_back(text(serde_json::to_vec(&hello).expect("events are plain data")));
     }
 
-    async fn serve(&mut self, closing: &mut Closing) -> EndReason {
+    async fn serve(&mut self, shutdown: &mut ShutdownSignal) -> EndReason {
         let Self {
             handler,
             connection,
@@ -153,7 +153,7 @@ impl Socket {
             last_received,
             limits,
         } = self;
-        let mut closing = pin!(closing.begun());
+        let mut shutdown = pin!(shutdown.received());
         let mut next_ping = Instant::now() + HEARTBEAT_INTERVAL;
         let mut timer = pin!(sleep_until(next_ping));
         let mut events = Vec::new();
@@ -164,7 +164,7 @@ impl Socket {
             let room = if flows { MAX_IN_FLIGHT - in_flight.len() } else { 0 };
             tokio::select! {
                 biased;
-                () = &mut closing => return EndReason::GoingAway,
+                () = &mut shutdown => return EndReason::GoingAway,
                 drained = connection.drain(&mut events), if flows => match drained {
                     Ok(()) => {
                         handler.server.meters.frames_sent.increment(events.len() as u64);
@@ -316,7 +316,7 @@ impl Transport {
         if std::future::poll_fn(|poller| self.poll_write(poller)).await.is_err() {
             return;
         }
-        // Closing a connection with something unread resets it, and the goodbye might be lost with it.
+        // ShutdownSignal a connection with something unread resets it, and the goodbye might be lost with it.
         let stream = self.stream.get_mut();
         let mut ignored = [0; 1024];
         if stream.shutdown().await.is_ok() {
