@@ -39,13 +39,13 @@ use rate_limits::RequestInspector;
 use server_context::ServerContext;
 
 /// How long requests and sockets may take to end once the server goes away.
-const DRAIN: Duration = Duration::from_secs(7);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(7);
 
 /// How long the application may take to put everything away after that.
-const CLOSE: Duration = Duration::from_millis(2_500);
+const APP_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// How many connections the admin listener takes.
-const ADMIN_CONNECTIONS: usize = 64;
+const MAX_ADMIN_CONNECTIONS: usize = 64;
 
 /// Where a server listens.
 #[derive(Debug)]
@@ -135,16 +135,19 @@ pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: 
     tokio::spawn(serve::serve(
         listeners.admin,
         admin,
-        ADMIN_CONNECTIONS,
+        MAX_ADMIN_CONNECTIONS,
         server.shutdown_signal(),
     ));
 
     shutdown.await;
     tracing::info!("going away");
-    if tokio::time::timeout(DRAIN, server.shut_down()).await.is_err() {
+    if tokio::time::timeout(DRAIN_TIMEOUT, server.shut_down()).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
-    if tokio::time::timeout(CLOSE, app.shutdown()).await.is_err() {
+    if tokio::time::timeout(APP_SHUTDOWN_TIMEOUT, app.shutdown())
+        .await
+        .is_err()
+    {
         tracing::warn!("the application did not shut down in time");
     }
 }

@@ -28,7 +28,7 @@ use crate::telemetry;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id of a request that is kept.
-const MAX_REQUEST_ID: usize = 128;
+const MAX_REQUEST_ID_BYTES: usize = 128;
 
 /// The routes of a listener, behind what every request goes through.
 #[derive(Clone)]
@@ -119,7 +119,7 @@ impl Middleware {
     fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
         let kept = headers.get(X_REQUEST_ID).filter(|value| {
             let bytes = value.as_bytes();
-            (1..=MAX_REQUEST_ID).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+            (1..=MAX_REQUEST_ID_BYTES).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
         });
         kept.cloned().unwrap_or_else(|| {
             let id = self.server.app.ids().random().to_string();

@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::LogFormat;
 
 /// Times of requests fall into these, in seconds.
-const BUCKETS: &[f64] = &[
+const DURATION_BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
@@ -55,7 +55,7 @@ pub(crate) fn metrics() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
         let handle = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS)
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), DURATION_BUCKETS)
             .expect("there are buckets")
             .install_recorder()
             .expect("nothing else records metrics");

@@ -14,10 +14,10 @@ use warp::{Filter, Rejection};
 use crate::error::ApiError;
 
 /// The longest JSON body that is taken: room for the longest message with every character escaped.
-pub(crate) const MAX_BODY: usize = 1024 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A JSON body that was not read yet.
 pub(crate) struct Json {
@@ -31,7 +31,7 @@ impl Json {
     ///
     /// # Errors
     /// - `unsupported_media_type` when it says that it is not JSON;
-    /// - `payload_too_large` when it is longer than [`MAX_BODY`], before more than that is read;
+    /// - `payload_too_large` when it is longer than [`MAX_BODY_BYTES`], before more than that is read;
     /// - `invalid_request` when it is no JSON, or stops half-way;
     /// - `validation_failed` with every field at fault.
     pub(super) async fn read<T: FromFields>(self) -> Result<T, ApiError> {
@@ -65,14 +65,14 @@ impl Json {
             .content_length
             .as_ref()
             .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > MAX_BODY) {
+        if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
             return Err(too_large());
         }
         let mut body = BytesMut::new();
         let arrival = async {
             while let Some(part) = self.stream.next().await {
                 let part = part.map_err(|_| ApiError::because(Code::InvalidRequest, "the body stops half-way"))?;
-                if body.len() + part.len() > MAX_BODY {
+                if body.len() + part.len() > MAX_BODY_BYTES {
                     return Err(too_large());
                 }
                 body.extend_from_slice(&part);
@@ -80,7 +80,7 @@ impl Json {
             Ok(())
         };
         let late = |_| ApiError::because(Code::InvalidRequest, "the body took too long to arrive");
-        tokio::time::timeout(PATIENCE, arrival).await.map_err(late)??;
+        tokio::time::timeout(BODY_TIMEOUT, arrival).await.map_err(late)??;
         Ok(body.freeze())
     }
 }
@@ -118,5 +118,8 @@ fn unsupported() -> ApiError {
 }
 
 fn too_large() -> ApiError {
-    ApiError::because(Code::PayloadTooLarge, format!("a body has at most {MAX_BODY} bytes"))
+    ApiError::because(
+        Code::PayloadTooLarge,
+        format!("a body has at most {MAX_BODY_BYTES} bytes"),
+    )
 }

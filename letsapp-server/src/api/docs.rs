@@ -17,7 +17,7 @@ use crate::error::ApiError;
 use crate::{asyncapi, openapi, response};
 
 /// Swagger UI writes its styles into the page, and draws its logo from a `data:` address.
-const POLICY: HeaderValue = HeaderValue::from_static(
+const SWAGGER_CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; \
      base-uri 'none'; form-action 'none'",
 );
@@ -68,7 +68,7 @@ fn swagger(name: &str) -> Answer {
     let headers = response.headers_mut();
     let content_type = HeaderValue::from_str(&file.content_type).expect("a content type is a header's value");
     headers.insert(http::header::CONTENT_TYPE, content_type);
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(CONTENT_SECURITY_POLICY, SWAGGER_CONTENT_SECURITY_POLICY);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if file.gzpipped {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

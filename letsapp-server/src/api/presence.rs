@@ -12,7 +12,7 @@ use super::request_context::{RequestContext, request_context};
 use crate::server_context::ServerContext;
 
 /// How many can be asked about at once.
-const MOST: usize = 200;
+const MAX_USER_IDS: usize = 200;
 
 /// Returns the endpoint of this file.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
@@ -30,7 +30,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 async fn find(context: RequestContext) -> Answer {
     let principal = context.principal().await?;
     let mut query = context.query();
-    let user_ids: Vec<UserId> = query.ids("user_ids", MOST);
+    let user_ids: Vec<UserId> = query.ids("user_ids", MAX_USER_IDS);
     query.finish()?;
     reply::items(context.app().presence().find(&principal, &user_ids).await?)
 }

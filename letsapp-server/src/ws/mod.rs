@@ -31,10 +31,10 @@ use handshake::Handshake;
 use socket::Socket;
 
 /// What is read at once; idle sockets are many, and each keeps a buffer of this size.
-const READ_BUFFER: usize = 4 * 1024;
+const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// What gathers before it is written without a flush.
-const WRITE_BUFFER: usize = 32 * 1024;
+const WRITE_BUFFER_BYTES: usize = 32 * 1024;
 
 /// Returns the endpoint of the upgrade.
 pub(crate) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
@@ -84,8 +84,8 @@ async fn open(
         return;
     };
     let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_frame_size(Some(MAX_FRAME_BYTES))
         .max_message_size(Some(MAX_FRAME_BYTES));
     let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());

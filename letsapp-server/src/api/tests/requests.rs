@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::api::body::MAX_BODY;
+use crate::api::body::MAX_BODY_BYTES;
 use crate::testing::World;
 
 #[tokio::test]
@@ -46,9 +46,12 @@ async fn a_body_is_at_most_so_long() {
     let world = World::new().await;
     let padded = |length: usize| format!("{{{}}}", " ".repeat(length - 2));
     let login = || world.post("/v1/auth/login");
-    login().bytes("application/json", padded(MAX_BODY)).await.expect(422);
     login()
-        .bytes("application/json", padded(MAX_BODY + 1))
+        .bytes("application/json", padded(MAX_BODY_BYTES))
+        .await
+        .expect(422);
+    login()
+        .bytes("application/json", padded(MAX_BODY_BYTES + 1))
         .await
         .expect(413)
         .refused("payload_too_large");
