@@ -37,7 +37,7 @@ impl ApiError {
     }
 
     /// Makes an error that says what it is about this time.
-    pub(crate) fn because(code: Code, detail: impl Into<String>) -> Self {
+    pub(crate) fn with_detail(code: Code, detail: impl Into<String>) -> Self {
         Self {
             problem: Box::new(Problem::new(code).with_detail(detail)),
             cause: None,
@@ -64,7 +64,7 @@ impl ApiError {
     pub(crate) fn limited(wait: Duration) -> Self {
         let seconds = seconds(wait).max(1);
         let unit = if seconds == 1 { "second" } else { "seconds" };
-        let mut error = Self::because(
+        let mut error = Self::with_detail(
             Code::RateLimited,
             format!("too many requests: try again in {seconds} {unit}"),
         );
@@ -73,7 +73,7 @@ impl ApiError {
     }
 
     /// Hides a cause behind a code.
-    fn hiding(code: Code, cause: impl Into<BoxError>) -> Self {
+    fn with_cause(code: Code, cause: impl Into<BoxError>) -> Self {
         Self {
             problem: Box::new(Problem::new(code)),
             cause: Some(cause.into()),
@@ -127,11 +127,13 @@ impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         let detail = error.to_string();
         match error {
-            AuthError::WrongCredentials | AuthError::Unauthenticated => Self::because(Code::Unauthenticated, detail),
-            AuthError::TokenExpired => Self::because(Code::TokenExpired, detail),
-            AuthError::WrongPassword => Self::because(Code::Forbidden, detail),
-            AuthError::UsernameTaken | AuthError::EmailTaken => Self::because(Code::Conflict, detail),
-            AuthError::NotFound => Self::because(Code::NotFound, detail),
+            AuthError::WrongCredentials | AuthError::Unauthenticated => {
+                Self::with_detail(Code::Unauthenticated, detail)
+            }
+            AuthError::TokenExpired => Self::with_detail(Code::TokenExpired, detail),
+            AuthError::WrongPassword => Self::with_detail(Code::Forbidden, detail),
+            AuthError::UsernameTaken | AuthError::EmailTaken => Self::with_detail(Code::Conflict, detail),
+            AuthError::NotFound => Self::with_detail(Code::NotFound, detail),
             AuthError::Store(error) => error.into(),
         }
     }
@@ -147,8 +149,8 @@ impl From<UserError> for ApiError {
     fn from(error: UserError) -> Self {
         let detail = error.to_string();
         match error {
-            UserError::NotFound => Self::because(Code::NotFound, detail),
-            UserError::EmailTaken => Self::because(Code::Conflict, detail),
+            UserError::NotFound => Self::with_detail(Code::NotFound, detail),
+            UserError::EmailTaken => Self::with_detail(Code::Conflict, detail),
             UserError::UnknownPicture => Self::field("avatar_media_id", "not_found", detail),
             UserError::Store(error) => error.into(),
         }
@@ -159,7 +161,7 @@ impl From<ContactError> for ApiError {
     fn from(error: ContactError) -> Self {
         let detail = error.to_string();
         match error {
-            ContactError::NotFound => Self::because(Code::NotFound, detail),
+            ContactError::NotFound => Self::with_detail(Code::NotFound, detail),
             ContactError::Oneself => Self::field("user_id", "is_self", detail),
             ContactError::Store(error) => error.into(),
         }
@@ -170,9 +172,9 @@ impl From<ConversationError> for ApiError {
     fn from(error: ConversationError) -> Self {
         let detail = error.to_string();
         match error {
-            ConversationError::NotFound => Self::because(Code::NotFound, detail),
-            ConversationError::Forbidden(_) => Self::because(Code::Forbidden, detail),
-            ConversationError::Conflict => Self::because(Code::Conflict, detail),
+            ConversationError::NotFound => Self::with_detail(Code::NotFound, detail),
+            ConversationError::Forbidden(_) => Self::with_detail(Code::Forbidden, detail),
+            ConversationError::Conflict => Self::with_detail(Code::Conflict, detail),
             ConversationError::Invalid(errors) => Self::invalid(errors),
             ConversationError::Store(error) => error.into(),
         }
@@ -192,8 +194,8 @@ impl From<PresenceError> for ApiError {
 impl From<RepositoryError> for ApiError {
     fn from(error: RepositoryError) -> Self {
         match error {
-            RepositoryError::Unavailable(_) => Self::hiding(Code::Unavailable, error),
-            RepositoryError::Internal(_) => Self::hiding(Code::Internal, error),
+            RepositoryError::Unavailable(_) => Self::with_cause(Code::Unavailable, error),
+            RepositoryError::Internal(_) => Self::with_cause(Code::Internal, error),
         }
     }
 }
@@ -201,7 +203,7 @@ impl From<RepositoryError> for ApiError {
 impl From<Unreadable> for ApiError {
     fn from(error: Unreadable) -> Self {
         match error {
-            Unreadable::Syntax(error) => Self::because(Code::InvalidRequest, format!("not JSON: {error}")),
+            Unreadable::Syntax(error) => Self::with_detail(Code::InvalidRequest, format!("not JSON: {error}")),
             Unreadable::Invalid(errors) => Self::invalid(errors),
         }
     }
@@ -209,7 +211,7 @@ impl From<Unreadable> for ApiError {
 
 impl From<InvalidCursor> for ApiError {
     fn from(error: InvalidCursor) -> Self {
-        Self::because(Code::InvalidRequest, error.to_string())
+        Self::with_detail(Code::InvalidRequest, error.to_string())
     }
 }
 

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
             let _ = answer.print();
             return u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
-        Err(error) => return complain(&error, ExitCode::from(2)),
+        Err(error) => return report(&error, ExitCode::from(2)),
     };
     prepare_process(&config);
     let served = tokio::runtime::Builder::new_multi_thread()
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         .map_err(Into::into);
     match served.and_then(|runtime| runtime.block_on(serve(&config))) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&*error, ExitCode::FAILURE),
+        Err(error) => report(&*error, ExitCode::FAILURE),
     }
 }
 
@@ -49,7 +49,7 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn complain(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {
+fn report(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {
     let _ = writeln!(io::stderr(), "letsapp-server: {error}");
     code
 }

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use warp::reply::Response;
 
-use crate::api::endpoint::{Matched, Route};
+use crate::api::endpoint::{MatchedRoute, Route};
 use crate::client_connection::ClientConnection;
 use crate::error::ApiError;
 use crate::rate_limits::{RequestInspector, RequestLimits};
@@ -97,7 +97,7 @@ impl Middleware {
         };
         let route = response
             .extensions()
-            .get::<Matched>()
+            .get::<MatchedRoute>()
             .map_or("unmatched", |matched| matched.0);
         let status = response.status();
         if status == StatusCode::METHOD_NOT_ALLOWED {

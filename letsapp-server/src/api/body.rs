@@ -71,7 +71,7 @@ impl Json {
         let mut body = BytesMut::new();
         let arrival = async {
             while let Some(part) = self.stream.next().await {
-                let part = part.map_err(|_| ApiError::because(Code::InvalidRequest, "the body stops half-way"))?;
+                let part = part.map_err(|_| ApiError::with_detail(Code::InvalidRequest, "the body stops half-way"))?;
                 if body.len() + part.len() > MAX_BODY_BYTES {
                     return Err(too_large());
                 }
@@ -79,7 +79,7 @@ impl Json {
             }
             Ok(())
         };
-        let late = |_| ApiError::because(Code::InvalidRequest, "the body took too long to arrive");
+        let late = |_| ApiError::with_detail(Code::InvalidRequest, "the body took too long to arrive");
         tokio::time::timeout(BODY_TIMEOUT, arrival).await.map_err(late)??;
         Ok(body.freeze())
     }
@@ -109,16 +109,16 @@ fn is_json(content_type: &HeaderValue) -> bool {
 
 fn parse<T: FromFields>(body: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(body)
-        .map_err(|error| ApiError::because(Code::InvalidRequest, format!("not UTF-8: {error}")))?;
+        .map_err(|error| ApiError::with_detail(Code::InvalidRequest, format!("not UTF-8: {error}")))?;
     Ok(T::parse_json(text)?)
 }
 
 fn unsupported() -> ApiError {
-    ApiError::because(Code::UnsupportedMediaType, "send application/json")
+    ApiError::with_detail(Code::UnsupportedMediaType, "send application/json")
 }
 
 fn too_large() -> ApiError {
-    ApiError::because(
+    ApiError::with_detail(
         Code::PayloadTooLarge,
         format!("a body has at most {MAX_BODY_BYTES} bytes"),
     )

@@ -29,7 +29,7 @@ pub(crate) struct Endpoint {
 
 /// The template of the route that answered, left in the answer for logs and metrics.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Matched(pub(crate) &'static str);
+pub(crate) struct MatchedRoute(pub(crate) &'static str);
 
 impl Endpoint {
     /// Makes the endpoint that `P` documents: `P` is what `utoipa::path` made beside the handler.
@@ -66,7 +66,7 @@ pub(crate) fn answering(
     filter
         .map(move |answer: Answer| {
             let mut response = answer.unwrap_or_else(|error| error.into_response());
-            response.extensions_mut().insert(Matched(template));
+            response.extensions_mut().insert(MatchedRoute(template));
             response
         })
         .boxed()

@@ -88,7 +88,7 @@ impl RequestContext {
 
     fn bearer(&self) -> Result<&str, ApiError> {
         let missing = || {
-            ApiError::because(
+            ApiError::with_detail(
                 Code::Unauthenticated,
                 "an access token is needed: Authorization: Bearer …",
             )

@@ -40,7 +40,7 @@ impl Handshake {
         let others = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).any(|offered| !offered.starts_with(BEARER));
         if others && !subprotocol {
             let detail = format!("the only subprotocol is {SUBPROTOCOL}");
-            return Err(ApiError::because(Code::InvalidRequest, detail));
+            return Err(ApiError::with_detail(Code::InvalidRequest, detail));
         }
         Ok(Self {
             accept: derive_accept_key(key.as_bytes()),
@@ -71,7 +71,7 @@ pub(super) fn subprotocol_token(headers: &HeaderMap) -> Option<&str> {
 
 /// The answer to a plain request.
 pub(super) fn not_a_handshake() -> ApiError {
-    ApiError::because(Code::InvalidRequest, "this is a WebSocket: upgrade to version 13")
+    ApiError::with_detail(Code::InvalidRequest, "this is a WebSocket: upgrade to version 13")
 }
 
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
