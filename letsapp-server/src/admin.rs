@@ -1,4 +1,4 @@
-//! The admin listener: `/metrics`, and the health of the server.
+//! Routes of the admin listener: `/metrics`, `/healthz` and `/readyz`.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::response;
 use crate::server_context::ServerContext;
 use crate::telemetry;
 
-/// Returns everything that the admin listener serves.
+/// Returns the routes of the admin listener, and no documented endpoints: OpenAPI describes the public listener only.
 pub(crate) fn routes(server: &Arc<ServerContext>) -> (Route, Vec<(Method, &'static str)>) {
     let mut routes = vec![answering(
         "/metrics",

@@ -1,11 +1,12 @@
-//! Who is on the other side of a connection.
+//! The client's end of a connection: its address and its slot among the listener's connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-/// The other side of a connection. As long as a request or a socket holds one, the connection counts.
+/// The client's end of a connection. The connection counts toward the listener's maximum until the last clone is dropped:
+/// an upgraded socket holds one as long as it is open, although hyper has finished its connection by then.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientConnection {
     _slot: Arc<OwnedSemaphorePermit>,
@@ -20,7 +21,7 @@ impl ClientConnection {
         }
     }
 
-    /// Returns its address.
+    /// Returns the address of the TCP peer, which is a proxy's if there is one.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

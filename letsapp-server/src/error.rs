@@ -1,4 +1,4 @@
-//! The single table from what services say went wrong to what clients are told.
+//! Converts errors of the services into API errors: the only place that assigns error codes to them.
 
 use std::time::Duration;
 
@@ -19,16 +19,16 @@ use warp::reply::Response;
 use crate::rate_limits::seconds;
 use crate::response;
 
-/// Why a request was not done: what the client is told, and what only the log is.
+/// An error response: the problem for the client, and the cause for the log only.
 #[derive(Debug)]
 pub(crate) struct ApiError {
-    // Boxed, since every answer has room for one.
+    // Boxed to keep `Result<Response, ApiError>` small: every handler returns one.
     problem: Box<Problem>,
     cause: Option<BoxError>,
 }
 
 impl ApiError {
-    /// Makes the error that a code stands for.
+    /// Creates an error with the title of its code as detail.
     pub(crate) fn new(code: Code) -> Self {
         Self {
             problem: Box::new(Problem::new(code)),
@@ -36,7 +36,7 @@ impl ApiError {
         }
     }
 
-    /// Makes an error that says what it is about this time.
+    /// Creates an error with a detail that the client may show.
     pub(crate) fn with_detail(code: Code, detail: impl Into<String>) -> Self {
         Self {
             problem: Box::new(Problem::new(code).with_detail(detail)),
@@ -44,7 +44,7 @@ impl ApiError {
         }
     }
 
-    /// Names the fields that can't be so.
+    /// Creates a `validation_failed` error from the invalid fields.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         Self {
             problem: Box::new(Problem {
@@ -55,12 +55,12 @@ impl ApiError {
         }
     }
 
-    /// Names one field that can't be so.
+    /// Creates a `validation_failed` error for one field.
     pub(crate) fn field(name: &str, code: &str, detail: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError::new(name, code, detail)])
     }
 
-    /// Asks to come back after a while.
+    /// Creates a `rate_limited` error that asks the client to wait. The wait is rounded up to whole seconds, at least 1.
     pub(crate) fn limited(wait: Duration) -> Self {
         let seconds = seconds(wait).max(1);
         let unit = if seconds == 1 { "second" } else { "seconds" };
@@ -72,7 +72,7 @@ impl ApiError {
         error
     }
 
-    /// Hides a cause behind a code.
+    /// Creates an error whose cause is logged and hidden from the client.
     fn with_cause(code: Code, cause: impl Into<BoxError>) -> Self {
         Self {
             problem: Box::new(Problem::new(code)),
@@ -80,23 +80,23 @@ impl ApiError {
         }
     }
 
-    /// Returns what the client is told, and logs what it is not: the one place that does.
+    /// Returns the problem for the client and logs the cause. No other code logs it.
     pub(crate) fn into_problem(self) -> Problem {
         if let Some(cause) = self.cause {
             let cause = chain(&*cause);
             if self.problem.code == Code::Internal {
-                tracing::error!(cause, "a request failed");
+                tracing::error!(cause, "a request failed with an internal error");
             } else {
-                tracing::warn!(cause, "a request could not be served");
+                tracing::warn!(cause, "a request failed because the store is unavailable");
             }
         }
         *self.problem
     }
 
-    /// Answers over HTTP.
+    /// Converts the error into an HTTP response.
     pub(crate) fn into_response(self) -> Response {
         let mut problem = self.into_problem();
-        // The socket has no headers to say it in.
+        // Moves the wait from the body to the header `Retry-After`; only replies on the socket have it in the body.
         let retry_after = problem.retry_after.take();
         let status = StatusCode::from_u16(problem.status).expect("every code has an HTTP status");
         let mut response = response::json(status, "application/problem+json", &problem);
@@ -112,9 +112,21 @@ impl ApiError {
                 );
             }
             Code::Unavailable => {
+                // A store that fails over is back in seconds; clients add their own backoff.
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            _ => {}
+            Code::InvalidRequest
+            | Code::Forbidden
+            | Code::NotFound
+            | Code::MethodNotAllowed
+            | Code::Conflict
+            | Code::PayloadTooLarge
+            | Code::UnsupportedMediaType
+            | Code::RangeNotSatisfiable
+            | Code::ValidationFailed
+            | Code::Infected
+            | Code::RateLimited
+            | Code::Internal => {}
         }
         if let Some(seconds) = retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
@@ -215,7 +227,7 @@ impl From<InvalidCursor> for ApiError {
     }
 }
 
-/// Writes an error with its causes in one line.
+/// Returns an error and its causes in one line.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -226,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_store_says_stays_on_the_server() {
+    fn the_cause_of_a_store_error_is_not_sent_to_clients() {
         for (error, status) in [
             (RepositoryError::internal("row 7 is broken"), 500),
             (RepositoryError::unavailable("10.0.0.7 is down"), 503),
@@ -238,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_name_and_a_wrong_password_read_the_same() {
+    fn wrong_credentials_are_unauthenticated() {
         let problem = ApiError::from(AuthError::WrongCredentials).into_problem();
         assert_eq!((problem.code, problem.status), (Code::Unauthenticated, 401));
         assert!(
@@ -250,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_to_wait_is_told_how_long_in_whole_seconds() {
+    fn a_wait_is_sent_in_whole_seconds_rounded_up() {
         for (millis, seconds) in [(0, "1"), (1, "1"), (1_000, "1"), (4_001, "5")] {
             let response = ApiError::limited(Duration::from_millis(millis)).into_response();
             assert_eq!(

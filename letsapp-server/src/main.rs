@@ -1,4 +1,4 @@
-//! `letsapp-server`: see `--help`.
+//! The program `letsapp-server`. Exits with status 2 on a configuration error, 1 on any other error.
 
 use std::env;
 use std::io::{self, Write};
@@ -9,7 +9,8 @@ use letsapp_server::{Config, Listeners, compose, prepare_process, run};
 use mimalloc::MiMalloc;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A message is allocated by the thread that reads it and freed by the one that stored it, which this is made for.
+/// The allocator. One thread allocates a message when it reads it, another frees it once it is stored; mimalloc is made
+/// for that.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
 }
 
 async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
-    // First, so that a signal is never met by the default of dying at once.
+    // Registered before anything else: until then a signal kills the process at once, without a shutdown.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let listeners = Listeners::bind(config).await?;
     let app = compose::open(config).await?;

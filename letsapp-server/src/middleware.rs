@@ -1,4 +1,6 @@
-//! What happens to every request, whatever its route: its id, its log line, its headers, and a fault that stays its own.
+//! The steps around every route: request id, rate limits by address, log line, metrics and security headers.
+//!
+//! A handler that panics answers 500 and harms no other request on the connection.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -27,10 +29,10 @@ use crate::telemetry;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id of a request that is kept.
+/// Maximum length of a client's `X-Request-Id` in bytes. Longer ids are replaced: they go into every log line.
 const MAX_REQUEST_ID_BYTES: usize = 128;
 
-/// The routes of a listener, behind what every request goes through.
+/// The routes of a listener with the steps around them.
 #[derive(Clone)]
 pub(crate) struct Middleware {
     routes: Arc<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Response> + Send + Sync>,
@@ -40,7 +42,7 @@ pub(crate) struct Middleware {
 }
 
 impl Middleware {
-    /// Puts routes behind it; `served` are their templates, to tell what is allowed where.
+    /// Wraps routes. `served` lists the methods and path templates of the documented ones, for the header `Allow`.
     pub(crate) fn new(server: &Arc<ServerContext>, routes: Route, served: Vec<(Method, &'static str)>) -> Self {
         let service = TowerToHyperService::new(warp::service(routes));
         let routes = move |request| -> BoxFuture<'static, Response> {
@@ -55,7 +57,7 @@ impl Middleware {
         }
     }
 
-    /// Puts itself behind a inspector, which lets requests in as far as their address may ask.
+    /// Counts each request of the API against rate limits. The admin listener does without.
     pub(crate) fn with_rate_limits(self, inspector: RequestInspector) -> Self {
         Self {
             inspector: Some(Arc::new(inspector)),
@@ -63,13 +65,13 @@ impl Middleware {
         }
     }
 
-    /// Answers a request that came in from `client`.
+    /// Answers a request of `client`.
     pub(crate) async fn answer(self, mut request: Request<Incoming>, client: ClientConnection) -> Response {
         let started = Instant::now();
         let id = self.request_id(request.headers());
         let method = request.method().clone();
         if method == Method::HEAD {
-            // Answered like GET; the connection leaves the body out.
+            // Routed as GET; hyper leaves the body out of the response, since it knows the original method.
             *request.method_mut() = Method::GET;
         }
         let path = request.uri().path().to_owned();
@@ -115,7 +117,7 @@ impl Middleware {
         response
     }
 
-    /// Keeps the id that came in, if it can be one, or makes one.
+    /// Returns the client's `X-Request-Id` if it is short and printable, or a new id.
     fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
         let kept = headers.get(X_REQUEST_ID).filter(|value| {
             let bytes = value.as_bytes();
@@ -127,7 +129,7 @@ impl Middleware {
         })
     }
 
-    /// Lists the methods that a path takes.
+    /// Returns the methods that a path supports, as the header `Allow`.
     fn allowed(&self, path: &str) -> HeaderValue {
         let mut methods: Vec<_> = self
             .served
@@ -139,14 +141,14 @@ impl Middleware {
             })
             .collect();
         if methods.is_empty() {
-            // Documents and the web client's files.
+            // The path is of an undocumented route: a document or a file of the web client, all of them GET.
             methods = vec!["GET", "HEAD"];
         }
         HeaderValue::from_str(&methods.join(", ")).expect("methods are visible ASCII")
     }
 }
 
-/// Tells whether a path is one of those that a template stands for.
+/// Returns whether a path matches a template such as `/v1/users/{id}`.
 fn matches(template: &str, path: &str) -> bool {
     let (mut expected, mut found) = (template.split('/'), path.split('/'));
     loop {
@@ -158,7 +160,7 @@ fn matches(template: &str, path: &str) -> bool {
     }
 }
 
-/// Adds what keeps a browser from doing anything clever with an answer, unless the route said otherwise.
+/// Adds security headers. A route may set its own `Content-Security-Policy` and `Cache-Control`.
 fn harden(headers: &mut HeaderMap) {
     const ALWAYS: [(HeaderName, HeaderValue); 4] = [
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

@@ -1,4 +1,6 @@
-//! The accept loop: `warp::serve` has no header timeout and no cap on connections, so the connections are ours.
+//! Accepts connections and serves HTTP/1.1 on them.
+//!
+//! Replaces `warp::serve`, which has neither a timeout for request headers nor a maximum number of connections.
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
@@ -18,19 +20,21 @@ use crate::client_connection::ClientConnection;
 use crate::middleware::Middleware;
 use crate::server_context::ShutdownSignal;
 
-/// How long a client may take to send the head of a request.
+/// Time that a client has to send the head of a request. A head is one or two packets; a client that needs longer is most
+/// likely holding the connection open on purpose (Slowloris).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many headers a request may have.
+/// Maximum number of headers of a request: more than a browser behind several proxies sends.
 const MAX_HEADERS: usize = 64;
 
-/// How many bytes the head of a request may have.
+/// Maximum size of a request's head in bytes: room for a long query, and for cookies of other sites on the same host.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 
-/// How long to wait when no connection can be accepted: the cause, such as too many open files, takes time to pass.
+/// Pause after `accept` fails for a reason on this side, such as too many open files. Retrying at once would spin until
+/// another connection ends.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Serves the connections of a listener, at most `connections` at once, until the server goes away.
+/// Serves the connections of a listener, at most `connections` at once, until the server shuts down.
 pub(crate) async fn serve(
     listener: TcpListener,
     middleware: Middleware,
@@ -39,7 +43,7 @@ pub(crate) async fn serve(
 ) {
     let slots = Arc::new(Semaphore::new(connections));
     loop {
-        // Who comes when it is full waits in the kernel's queue.
+        // Waits for a slot before accepting, so that excess clients stay in the kernel's queue.
         let slot = tokio::select! {
             slot = Arc::clone(&slots).acquire_owned() => slot.expect("the semaphore is never closed"),
             () = shutdown.received() => return,
@@ -54,17 +58,17 @@ pub(crate) async fn serve(
                 tokio::spawn(serve_connection(stream, client, middleware.clone(), shutdown.clone()));
             }
             Err(error) if is_of_one_connection(&error) => {
-                tracing::debug!(%error, "a connection was gone before it was accepted");
+                tracing::debug!(%error, "a client closed its connection before it was accepted");
             }
             Err(error) => {
-                tracing::warn!(%error, "no connection could be accepted");
+                tracing::warn!(%error, "cannot accept connections; trying again");
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
 }
 
-/// Tells whether only the client that was to be accepted is concerned; the next one can be at once.
+/// Returns whether an error of `accept` concerns one connection only, so that the next can be accepted at once.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
@@ -75,7 +79,7 @@ async fn serve_connection(
     middleware: Middleware,
     mut shutdown: ShutdownSignal,
 ) {
-    // Frames are written whole; waiting for more would only delay them.
+    // Frames are written whole, so Nagle's algorithm would only delay them. Failure costs latency, not correctness.
     let _ = stream.set_nodelay(true);
     let address = client.address();
     let service = service_fn(move |request: Request<Incoming>| {
@@ -99,6 +103,6 @@ async fn serve_connection(
         }
     };
     if let Err(error) = served {
-        tracing::debug!(%address, %error, "a connection ended badly");
+        tracing::debug!(%address, %error, "a connection ended with an error");
     }
 }

@@ -1,4 +1,4 @@
-//! What every request can reach.
+//! The state that all requests share: the application, metrics, rate limits and the shutdown signal.
 
 use std::sync::Arc;
 
@@ -8,24 +8,25 @@ use tokio::sync::watch;
 
 use crate::telemetry::Meters;
 
-/// The application, and the server around it.
+/// The state that all requests share.
 pub(crate) struct ServerContext {
     /// The application.
     pub(crate) app: LetsApp,
-    /// What the server counts.
+    /// Metrics that are updated for every frame.
     pub(crate) meters: Meters,
-    /// Who has done what how often.
+    /// Counts requests per client and user against the rate limits, those of login attempts included.
     pub(crate) limiter: Limiter,
-    /// Whether the server is going away.
+    /// True once the server shuts down. Each receiver is a [`ShutdownSignal`].
     shutting_down: watch::Sender<bool>,
 }
 
-/// A part of the server that ends when the server goes away; the server waits until it is dropped.
+/// Signals to one part of the server, such as a socket, that the server shuts down. [`ServerContext::shut_down`] waits
+/// until every signal is dropped, so a part keeps its signal until it has ended.
 #[derive(Clone)]
 pub(crate) struct ShutdownSignal(watch::Receiver<bool>);
 
 impl ServerContext {
-    /// Puts a server's parts together, with the limits as they are by default.
+    /// Creates the state of a server with the default rate limits.
     pub(crate) fn new(app: LetsApp) -> Self {
         Self {
             limiter: Limiter::new(Table::default(), Arc::clone(app.clock())),
@@ -35,18 +36,18 @@ impl ServerContext {
         }
     }
 
-    /// Goes by these limits instead.
+    /// Replaces the rate limits. Counts start at zero.
     pub(crate) fn with_limits(self, table: Table) -> Self {
         let limiter = Limiter::new(table, Arc::clone(self.app.clock()));
         Self { limiter, ..self }
     }
 
-    /// Returns what tells a part of the server that it shall end.
+    /// Returns a shutdown signal for one part of the server.
     pub(crate) fn shutdown_signal(&self) -> ShutdownSignal {
         ShutdownSignal(self.shutting_down.subscribe())
     }
 
-    /// Tells every part of the server to end, and waits until all have.
+    /// Signals the shutdown to every part of the server, and waits until all have ended.
     pub(crate) async fn shut_down(&self) {
         self.shutting_down.send_replace(true);
         self.shutting_down.closed().await;
@@ -54,9 +55,9 @@ impl ServerContext {
 }
 
 impl ShutdownSignal {
-    /// Waits until the server goes away.
+    /// Waits until the server shuts down.
     pub(crate) async fn received(&mut self) {
-        // Without a sender there is no server any more.
+        // An error means that the server was dropped without a shutdown, which ends its parts as well.
         let _ = self.0.wait_for(|shutting_down| *shutting_down).await;
     }
 }

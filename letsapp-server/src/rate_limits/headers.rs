@@ -1,4 +1,4 @@
-//! `RateLimit` and `RateLimit-Policy`, as draft-ietf-httpapi-ratelimit-headers-11 describes them.
+//! The headers `RateLimit` and `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers-11.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use letsapp_core::domain::limit::{Class, Decision, Quota};
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// How a client stands with one class.
+/// The state of one limit after a request was counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LimitState {
     pub(super) class: Class,
@@ -17,8 +17,8 @@ pub(super) struct LimitState {
     pub(super) decision: Decision,
 }
 
-/// Writes how a client stands: what it may do in a window, how much of that is left, and in how many seconds there is
-/// more.
+/// Adds the headers: `RateLimit-Policy` with the quota (`q`) and window in seconds (`w`) of each limit, `RateLimit` with the
+/// remaining requests (`r`) and the seconds until there are more (`t`).
 pub(super) fn write(states: &[LimitState], headers: &mut HeaderMap) {
     if states.is_empty() {
         return;
@@ -38,7 +38,7 @@ pub(super) fn write(states: &[LimitState], headers: &mut HeaderMap) {
     }
 }
 
-/// Whole seconds, rounded up: who comes back after them is not too early.
+/// Returns whole seconds, rounded up: a client that waits for them is not too early.
 pub(crate) fn seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

@@ -1,4 +1,7 @@
-//! The gate of the public listener, and what is noted of a request that has passed it.
+//! Rate limits of one request: its class, the address it counts for, and the limits checked so far.
+//!
+//! The middleware inspects a request and counts it for its address; `RequestContext` counts it for the user once the token
+//! is verified. Login attempts are counted by address here ([`Class::Credentials`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,28 +17,30 @@ use super::{ForwardedHeader, TrustedProxies, class_of};
 use crate::client_connection::ClientConnection;
 use crate::error::ApiError;
 
-/// Lets requests in as far as their address may ask.
+/// Determines the class and the client address of requests on the public listener.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestInspector {
     proxies: TrustedProxies,
     header: ForwardedHeader,
 }
 
-/// A request at the edge: of which class it is, from where it comes, and how its client stands.
+/// The rate limits of one request.
 pub(crate) struct RequestLimits {
     class: Class,
-    /// From where, where there is a network.
+    /// The address it counts for; `None` in tests without a network.
     client: Option<Client>,
+    /// The limits checked so far, in order, for the response headers.
     states: Mutex<Vec<LimitState>>,
 }
 
 impl RequestInspector {
-    /// Makes the gate of a server behind these proxies.
+    /// Creates an inspector for a server behind trusted proxies, which name the client in `header`.
     pub(crate) fn new(proxies: TrustedProxies, header: ForwardedHeader) -> Self {
         Self { proxies, header }
     }
 
-    /// Notes a request of the API, before anything of it is read; the other pages cost nothing to speak of.
+    /// Returns the limits of a request before its body is read. `None` outside of `/v1/`: documents, health checks and the
+    /// web client's files cost too little to limit.
     pub(crate) fn inspect<B>(&self, request: &Request<B>, client: &ClientConnection) -> Option<Arc<RequestLimits>> {
         let path = request.uri().path();
         if !path.starts_with("/v1/") {
@@ -50,7 +55,7 @@ impl RequestInspector {
 }
 
 impl RequestLimits {
-    /// Notes a request.
+    /// Creates the limits of a request, none of them checked yet.
     pub(crate) fn new(method: &Method, path: &str, client: Option<Client>) -> Self {
         Self {
             class: class_of(method, path),
@@ -59,15 +64,15 @@ impl RequestLimits {
         }
     }
 
-    /// Returns from where it comes, where that is known.
+    /// Returns the client's address, if it is known.
     pub(crate) fn client(&self) -> Option<Client> {
         self.client
     }
 
-    /// Counts it for its address, whoever asks.
+    /// Counts the request for its address, before authentication.
     ///
     /// # Errors
-    /// `rate_limited`.
+    /// `rate_limited` if a limit is exhausted.
     pub(crate) fn count_client(&self, limiter: &Limiter) -> Result<(), ApiError> {
         let Some(client) = self.client.map(Subject::Client) else {
             return Ok(());
@@ -79,10 +84,10 @@ impl RequestLimits {
         }
     }
 
-    /// Counts it for the user who turned out to ask.
+    /// Counts the request for the authenticated user, if its class is limited by user.
     ///
     /// # Errors
-    /// `rate_limited`.
+    /// `rate_limited` if the limit is exhausted.
     pub(crate) fn count_user(&self, limiter: &Limiter, user_id: UserId) -> Result<(), ApiError> {
         match self.class.per() {
             Per::User => self.count(limiter, self.class, Subject::User(user_id)),
@@ -90,7 +95,7 @@ impl RequestLimits {
         }
     }
 
-    /// Says in an answer how the client stands.
+    /// Adds the `RateLimit` headers to a response.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         headers::write(&self.states.lock().unwrap_or_else(PoisonError::into_inner), headers);
     }
