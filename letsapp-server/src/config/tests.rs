@@ -55,14 +55,14 @@ impl Sources {
 }
 
 #[test]
-fn without_a_word_it_is_sqlite_in_the_data_directory_on_loopback() {
+fn the_default_is_sqlite_in_the_data_directory_on_loopback() {
     let config = sources(&[], &[], None).config();
     assert_eq!(config, Config::default());
     assert_eq!(config.store(), StoreUrl::Sqlite("./letsapp-data/letsapp.db".into()));
 }
 
 #[test]
-fn a_flag_goes_over_the_environment_over_the_file_over_the_default() {
+fn a_flag_overrides_the_environment_overrides_the_file_overrides_the_default() {
     let file = Some("listen = '1.1.1.1:1'\n[calls]\nring_timeout = '1s'\n[messages]\nedit_window = '1m'");
     assert_eq!(sources(&[], &[], file).config().listen, "1.1.1.1:1");
     let environment = [("LETSAPP_LISTEN", "2.2.2.2:2"), ("LETSAPP_CALLS_RING_TIMEOUT", "2s")];
@@ -109,7 +109,7 @@ fn every_setting_has_an_environment_name_and_a_key() {
 }
 
 #[test]
-fn the_first_line_of_a_complaint_names_what_is_wrong() {
+fn the_first_line_of_an_error_names_the_setting() {
     let cases: &[(Sources, &str)] = &[
         (sources(&["--lisen", "x"], &[], None), "--lisen"),
         (sources(&["serve"], &[], None), "serve"),
@@ -240,7 +240,7 @@ fn limits_are_turned_off_one_by_one_or_all_together() {
 }
 
 #[test]
-fn a_file_can_say_numbers_and_truths_plainly() {
+fn a_file_may_use_numbers_and_booleans() {
     let config = sources(
         &[],
         &[],
