@@ -1,4 +1,6 @@
-//! `/v1/auth`: signing up, in and out.
+//! `/v1/auth`: registration, login, token refresh, logout, passwords and sessions.
+//!
+//! Login attempts are limited by `RequestContext::prove`, and by address in `rate_limits/`.
 
 use std::sync::Arc;
 
@@ -16,14 +18,14 @@ use super::reply::{self, Answer};
 use super::request_context::{RequestContext, request_context};
 use crate::server_context::ServerContext;
 
-/// The answer to `refresh`.
+/// The response of `refresh`.
 #[derive(Serialize, utoipa::ToSchema)]
 struct Refreshed {
-    /// The new pair.
+    /// The new access token and refresh token.
     tokens: Tokens,
 }
 
-/// Returns the endpoints of this file.
+/// Returns the endpoints of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let auth = || warp::path("v1").and(warp::path("auth"));
     let at = |name: &'static str| auth().and(warp::path(name)).and(warp::path::end());
@@ -67,34 +69,34 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     ]
 }
 
-/// Makes an account and signs it in.
+/// Creates an account and signs in to it.
 #[utoipa::path(post, path = "/v1/auth/register", tag = "auth", request_body = Register,
-    responses((status = 201, body = SignedIn), (status = 409, description = "The username or the email is another's")))]
+    responses((status = 201, body = SignedIn), (status = 409, description = "The username or the email is taken")))]
 async fn register(context: RequestContext, body: Json) -> Answer {
     let request = body.read::<Register>().await?;
     let signed_in = context.app().auth().register(request).await?;
     Ok(reply::json(StatusCode::CREATED, &signed_in))
 }
 
-/// Signs in.
+/// Signs in with a username or email, and a password.
 #[utoipa::path(post, path = "/v1/auth/login", tag = "auth", request_body = Login,
-    responses((status = 200, body = SignedIn), (status = 401, description = "The name or the password is wrong")))]
+    responses((status = 200, body = SignedIn), (status = 401, description = "The username or the password is wrong")))]
 async fn login(context: RequestContext, body: Json) -> Answer {
     let request = body.read::<Login>().await?;
     let account = context.account(&request.username);
     reply::ok(&context.prove(account, context.app().auth().login(request)).await?)
 }
 
-/// Gives the next pair of tokens for a refresh token, which is good for one use.
+/// Exchanges a refresh token for new tokens; it can be used once.
 #[utoipa::path(post, path = "/v1/auth/refresh", tag = "auth", request_body = Refresh,
-    responses((status = 200, body = Refreshed), (status = 401, description = "The token is used up, or its session over")))]
+    responses((status = 200, body = Refreshed), (status = 401, description = "The token was used before, or its session has ended")))]
 async fn refresh(context: RequestContext, body: Json) -> Answer {
     let request = body.read::<Refresh>().await?;
     let tokens = context.app().auth().refresh(request.refresh_token.expose()).await?;
     reply::ok(&Refreshed { tokens })
 }
 
-/// Ends the session that asks; its sockets close.
+/// Ends the current session and closes its sockets.
 #[utoipa::path(post, path = "/v1/auth/logout", tag = "auth", responses((status = 204)), security(("bearer" = [])))]
 async fn logout(context: RequestContext) -> Answer {
     let principal = context.principal().await?;
@@ -102,7 +104,7 @@ async fn logout(context: RequestContext) -> Answer {
     reply::done()
 }
 
-/// Replaces the password and ends every other session.
+/// Changes the password and ends every other session.
 #[utoipa::path(post, path = "/v1/auth/password", tag = "auth", request_body = ChangePassword,
     responses((status = 204), (status = 403, description = "The current password is wrong")),
     security(("bearer" = [])))]
@@ -114,7 +116,7 @@ async fn password(context: RequestContext, body: Json) -> Answer {
     reply::done()
 }
 
-/// Lists the devices that are signed in.
+/// Lists the sessions of the current user, one per signed-in device.
 #[utoipa::path(get, path = "/v1/auth/sessions", tag = "auth", responses((status = 200, body = Items<SessionInfo>)),
     security(("bearer" = [])))]
 async fn sessions(context: RequestContext) -> Answer {
@@ -122,7 +124,7 @@ async fn sessions(context: RequestContext) -> Answer {
     reply::items(context.app().auth().sessions(&principal).await?)
 }
 
-/// Signs a device out.
+/// Ends a session, which signs its device out.
 #[utoipa::path(delete, path = "/v1/auth/sessions/{id}", tag = "auth", params(("id" = SessionId, Path)),
     responses((status = 204), (status = 404)), security(("bearer" = [])))]
 async fn revoke(id: SessionId, context: RequestContext) -> Answer {

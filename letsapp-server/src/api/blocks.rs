@@ -1,4 +1,4 @@
-//! `/v1/blocks`: whom one blocks.
+//! `/v1/blocks`: the users that the current user blocks.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::reply::{self, Answer};
 use super::request_context::{RequestContext, request_context};
 use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
+/// Returns the endpoints of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "blocks");
     let one = || warp::path!("v1" / "blocks" / UserId);
@@ -23,7 +23,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     ]
 }
 
-/// Lists whom one blocks, ordered by user.
+/// Lists the blocked users, ordered by id.
 #[utoipa::path(get, path = "/v1/blocks", tag = "blocks",
     params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<Block>)), security(("bearer" = [])))]
@@ -37,8 +37,10 @@ async fn list(context: RequestContext) -> Answer {
     reply::page(&context, LIST, page)
 }
 
-/// Blocks a user. Between the two nothing new is said in their direct conversation, in either direction, and neither
-/// sees whether the other is there. They are not told.
+/// Blocks a user.
+///
+/// Neither can send messages to the other in their direct conversation, or see the other's presence. The blocked user is
+/// not notified.
 #[utoipa::path(put, path = "/v1/blocks/{user_id}", tag = "blocks", params(("user_id" = UserId, Path)),
     responses((status = 204), (status = 404)), security(("bearer" = [])))]
 async fn put(user_id: UserId, context: RequestContext) -> Answer {
@@ -47,9 +49,9 @@ async fn put(user_id: UserId, context: RequestContext) -> Answer {
     reply::done()
 }
 
-/// Takes a block down.
+/// Unblocks a user.
 #[utoipa::path(delete, path = "/v1/blocks/{user_id}", tag = "blocks", params(("user_id" = UserId, Path)),
-    responses((status = 204, description = "There is none")), security(("bearer" = [])))]
+    responses((status = 204, description = "The user is not blocked any more, or never was")), security(("bearer" = [])))]
 async fn remove(user_id: UserId, context: RequestContext) -> Answer {
     let principal = context.principal().await?;
     context.app().contacts().unblock(&principal, user_id).await?;

@@ -1,4 +1,4 @@
-//! `/v1/contacts`: whom one lists.
+//! `/v1/contacts`: the contact list of the current user.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::reply::{self, Answer};
 use super::request_context::{RequestContext, request_context};
 use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
+/// Returns the endpoints of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "contacts");
     let one = || warp::path!("v1" / "contacts" / UserId);
@@ -25,7 +25,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     ]
 }
 
-/// Lists one's contacts, ordered by user.
+/// Lists the contacts of the current user, ordered by user id.
 #[utoipa::path(get, path = "/v1/contacts", tag = "contacts",
     params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<Contact>)), security(("bearer" = [])))]
@@ -39,7 +39,7 @@ async fn list(context: RequestContext) -> Answer {
     reply::page(&context, LIST, page)
 }
 
-/// Puts a user on one's list, or changes what one calls them; they are not told.
+/// Adds a user to the contacts, or changes their alias; they are not notified.
 #[utoipa::path(put, path = "/v1/contacts/{user_id}", tag = "contacts", params(("user_id" = UserId, Path)),
     request_body = Option<PutContact>, responses((status = 200, body = Contact), (status = 404)),
     security(("bearer" = [])))]
@@ -49,9 +49,9 @@ async fn put(user_id: UserId, context: RequestContext, body: Json) -> Answer {
     reply::ok(&context.app().contacts().put(&principal, user_id, request.alias).await?)
 }
 
-/// Takes a user off one's list.
+/// Removes a user from the contacts.
 #[utoipa::path(delete, path = "/v1/contacts/{user_id}", tag = "contacts", params(("user_id" = UserId, Path)),
-    responses((status = 204, description = "They are not on it")), security(("bearer" = [])))]
+    responses((status = 204, description = "The user is not a contact any more, or never was")), security(("bearer" = [])))]
 async fn remove(user_id: UserId, context: RequestContext) -> Answer {
     let principal = context.principal().await?;
     context.app().contacts().remove(&principal, user_id).await?;

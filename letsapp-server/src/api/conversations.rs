@@ -1,4 +1,4 @@
-//! `/v1/conversations`: making, listing and changing them.
+//! `/v1/conversations`: creates, lists, changes and deletes conversations.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::reply::{self, Answer};
 use super::request_context::{RequestContext, request_context};
 use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
+/// Returns the endpoints of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "conversations");
     let one = || warp::path!("v1" / "conversations" / ConversationId);
@@ -42,7 +42,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     ]
 }
 
-/// Lists one's conversations, the latest activity first.
+/// Lists the conversations of the current user, the latest activity first.
 #[utoipa::path(get, path = "/v1/conversations", tag = "conversations",
     params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<Conversation>)), security(("bearer" = [])))]
@@ -56,10 +56,10 @@ async fn list(context: RequestContext) -> Answer {
     reply::page(&context, LIST, page)
 }
 
-/// Makes a group, or the one conversation of a pair.
+/// Creates a group, or the direct conversation of two users.
 #[utoipa::path(post, path = "/v1/conversations", tag = "conversations", request_body = CreateConversation,
-    responses((status = 201, body = Conversation), (status = 200, body = Conversation, description = "It was there"),
-        (status = 409, description = "The id stands for something else")),
+    responses((status = 201, body = Conversation), (status = 200, body = Conversation, description = "It existed already"),
+        (status = 409, description = "The id belongs to another conversation")),
     security(("bearer" = [])))]
 async fn create(context: RequestContext, body: Json) -> Answer {
     let principal = context.principal().await?;
@@ -76,7 +76,7 @@ async fn find(id: ConversationId, context: RequestContext) -> Answer {
     reply::ok(&context.app().conversations().find(&principal, id).await?)
 }
 
-/// Changes a group's title, description or picture; takes an admin or the owner.
+/// Changes a group's title, description or picture; requires an admin or the owner.
 #[utoipa::path(patch, path = "/v1/conversations/{id}", tag = "conversations", params(("id" = ConversationId, Path)),
     request_body = UpdateConversation,
     responses((status = 200, body = Conversation), (status = 403), (status = 404)), security(("bearer" = [])))]
@@ -92,7 +92,7 @@ async fn update(id: ConversationId, context: RequestContext, body: Json) -> Answ
     )
 }
 
-/// Deletes a group, for all who are or were in it; takes the owner.
+/// Deletes a group for all present and former members; requires the owner.
 #[utoipa::path(delete, path = "/v1/conversations/{id}", tag = "conversations", params(("id" = ConversationId, Path)),
     responses((status = 204), (status = 403), (status = 404)), security(("bearer" = [])))]
 async fn delete(id: ConversationId, context: RequestContext) -> Answer {
@@ -101,7 +101,7 @@ async fn delete(id: ConversationId, context: RequestContext) -> Answer {
     reply::done()
 }
 
-/// Changes what one sets for oneself: muted, archived, pinned.
+/// Changes the current user's preferences for a conversation: muted, archived, pinned.
 #[utoipa::path(patch, path = "/v1/conversations/{id}/me", tag = "conversations", params(("id" = ConversationId, Path)),
     request_body = UpdateMyConversation,
     responses((status = 200, body = Conversation), (status = 403), (status = 404)), security(("bearer" = [])))]

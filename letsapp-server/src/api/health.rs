@@ -1,4 +1,4 @@
-//! `/healthz` and `/readyz`: for those who run the server.
+//! `/healthz` and `/readyz`: health checks for operators and load balancers.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use super::request_context::{RequestContext, request_context};
 use crate::error::ApiError;
 use crate::server_context::ServerContext;
 
-/// How the server is.
+/// The state of the server.
 #[derive(Serialize, utoipa::ToSchema)]
 struct Health {
-    /// Always `ok`; what is not well has another status.
+    /// Always `ok`: a server that is not well answers with an error status.
     status: &'static str,
 }
 
-/// Returns the endpoints of this file.
+/// Returns the endpoints of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let context = request_context(server);
     vec![
@@ -28,20 +28,20 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     ]
 }
 
-/// Returns the routes alone, for the admin listener.
+/// Returns the routes without their documentation, for the admin listener.
 pub(crate) fn health_routes(server: &Arc<ServerContext>) -> Vec<Route> {
     routes(server).into_iter().map(|endpoint| endpoint.route).collect()
 }
 
-/// Tells that the process is alive.
+/// Answers 200 as long as the process runs.
 #[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Health)))]
 async fn healthz() -> Answer {
     reply::ok(&Health { status: "ok" })
 }
 
-/// Tells whether the server can serve: the store is within reach, and it is not going away.
+/// Answers 200 if the server can serve requests, which is if its store answers.
 #[utoipa::path(get, path = "/readyz", tag = "operations",
-    responses((status = 200, body = Health), (status = 503, description = "Not now")))]
+    responses((status = 200, body = Health), (status = 503, description = "The store does not answer")))]
 async fn readyz(context: RequestContext) -> Answer {
     context.app().ping().await.map_err(ApiError::from)?;
     Ok(reply::json(StatusCode::OK, &Health { status: "ok" }))

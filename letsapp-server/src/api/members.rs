@@ -1,4 +1,4 @@
-//! `/v1/conversations/{id}/members`: who is in a group.
+//! `/v1/conversations/{id}/members`: the members of a conversation.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::reply::{self, Answer};
 use super::request_context::{RequestContext, request_context};
 use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
+/// Returns the endpoints of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "conversations" / ConversationId / "members");
     let one = || warp::path!("v1" / "conversations" / ConversationId / "members" / UserId);
@@ -32,7 +32,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     ]
 }
 
-/// Lists the members of a conversation, who joined first first.
+/// Lists the members of a conversation in the order in which they joined.
 #[utoipa::path(get, path = "/v1/conversations/{id}/members", tag = "members",
     params(("id" = ConversationId, Path), ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query)),
@@ -51,7 +51,7 @@ async fn list(id: ConversationId, context: RequestContext) -> Answer {
     reply::page(&context, &list, page)
 }
 
-/// Brings users into a group and returns those who were not in it; takes an admin or the owner.
+/// Adds users to a group and returns those who were not members before; requires an admin or the owner.
 #[utoipa::path(post, path = "/v1/conversations/{id}/members", tag = "members", params(("id" = ConversationId, Path)),
     request_body = AddMembers, responses((status = 200, body = Items<Member>), (status = 403), (status = 404)),
     security(("bearer" = [])))]
@@ -67,7 +67,7 @@ async fn add(id: ConversationId, context: RequestContext, body: Json) -> Answer 
     )
 }
 
-/// Gives a member another role; takes the owner. `owner` hands ownership over.
+/// Changes a member's role; requires the owner. The role `owner` transfers ownership.
 #[utoipa::path(patch, path = "/v1/conversations/{id}/members/{user_id}", tag = "members",
     params(("id" = ConversationId, Path), ("user_id" = UserId, Path)), request_body = ChangeRole,
     responses((status = 200, body = Member), (status = 403), (status = 404)), security(("bearer" = [])))]
@@ -83,7 +83,7 @@ async fn change_role(id: ConversationId, user_id: UserId, context: RequestContex
     )
 }
 
-/// Puts a member out of a group, or leaves it.
+/// Removes a member from a group; with the current user's id, leaves it.
 #[utoipa::path(delete, path = "/v1/conversations/{id}/members/{user_id}", tag = "members",
     params(("id" = ConversationId, Path), ("user_id" = UserId, Path)),
     responses((status = 204), (status = 403), (status = 404)), security(("bearer" = [])))]

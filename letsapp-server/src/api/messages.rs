@@ -1,4 +1,4 @@
-//! `/v1/conversations/{id}/messages` and `…/changes`: sending, reading, editing, deleting.
+//! `/v1/conversations/{id}/messages` and `…/changes`: sends, lists, edits and deletes messages.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::reply::{self, Answer};
 use super::request_context::{RequestContext, request_context};
 use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
+/// Returns the endpoints of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "conversations" / ConversationId / "messages");
     let one = || warp::path!("v1" / "conversations" / ConversationId / "messages" / u64);
@@ -36,11 +36,11 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     ]
 }
 
-/// Sends a message; when it is answered, it is durable.
+/// Sends a message; it is durable once the response arrives.
 #[utoipa::path(post, path = "/v1/conversations/{id}/messages", tag = "messages",
     params(("id" = ConversationId, Path)), request_body = SendMessage,
-    responses((status = 201, body = Message), (status = 200, body = Message, description = "It was sent before"),
-        (status = 403), (status = 404), (status = 409, description = "The id stands for another message")),
+    responses((status = 201, body = Message), (status = 200, body = Message, description = "It was sent already"),
+        (status = 403), (status = 404), (status = 409, description = "The id belongs to another message")),
     security(("bearer" = [])))]
 async fn send(id: ConversationId, context: RequestContext, body: Json) -> Answer {
     let principal = context.principal().await?;
@@ -49,7 +49,7 @@ async fn send(id: ConversationId, context: RequestContext, body: Json) -> Answer
     reply::made(made, &message)
 }
 
-/// Returns messages by their place, the newest first; with `after`, the oldest first.
+/// Lists messages by `seq`, the newest first; with `after`, the oldest first.
 #[utoipa::path(get, path = "/v1/conversations/{id}/messages", tag = "messages",
     params(("id" = ConversationId, Path), ("before" = Option<Seq>, Query), ("after" = Option<Seq>, Query),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
@@ -58,7 +58,7 @@ async fn history(id: ConversationId, context: RequestContext) -> Answer {
     let principal = context.principal().await?;
     let mut query = context.query();
     let (before, after, limit) = (query.number("before"), query.number("after"), query.limit());
-    // Which way a page leads on is part of the list's name: a cursor goes on as it began.
+    // The direction is part of the list's name, so that a cursor is accepted for its own direction only.
     let list = if after.is_some() {
         format!("messages:{id}:up")
     } else {
@@ -82,7 +82,7 @@ async fn find(id: ConversationId, seq: u64, context: RequestContext) -> Answer {
     reply::ok(&context.app().messages().find(&principal, id, Seq(seq)).await?)
 }
 
-/// Changes the words of one's own message, for a quarter of an hour.
+/// Edits a message of the current user, within the edit window (15 minutes by default).
 #[utoipa::path(patch, path = "/v1/conversations/{id}/messages/{seq}", tag = "messages",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path)), request_body = EditMessage,
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
@@ -98,7 +98,7 @@ async fn edit(id: ConversationId, seq: u64, context: RequestContext, body: Json)
     )
 }
 
-/// Deletes a message for everyone and returns what is left of it; takes its sender or an admin.
+/// Deletes a message for everyone and returns its placeholder; requires its sender or an admin.
 #[utoipa::path(delete, path = "/v1/conversations/{id}/messages/{seq}", tag = "messages",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
@@ -107,7 +107,7 @@ async fn delete(id: ConversationId, seq: u64, context: RequestContext) -> Answer
     reply::ok(&context.app().messages().delete(&principal, id, Seq(seq), None).await?)
 }
 
-/// Returns every message that changed since, in the order of the changes, each in its present state.
+/// Lists the messages that changed after a `rev`, in the order of the changes, each in its current state.
 #[utoipa::path(get, path = "/v1/conversations/{id}/changes", tag = "messages",
     params(("id" = ConversationId, Path), ("after" = Option<Rev>, Query),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),

@@ -1,7 +1,7 @@
-//! The HTTP routes, one file for each feature.
+//! The HTTP routes, one file per feature.
 //!
-//! A route reads path, then method, then body, and its handler answers whatever comes of it: only what no route knows
-//! is rejected, and answered in one place. No rule of the product is here; those are the services'.
+//! A route matches the path, then the method, then takes the body; its handler calls a service and answers errors itself.
+//! Requests that no route matches are answered by [`recover`]. The rules of the product are in the services.
 
 mod auth;
 mod blocks;
@@ -32,7 +32,7 @@ use std::sync::Arc;
 use crate::server_context::ServerContext;
 use crate::ws;
 
-/// Returns the documented endpoints in the order of the document.
+/// Returns the documented endpoints, in the order in which the OpenAPI document lists them.
 pub(crate) fn endpoints(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     [
         auth::routes(server),
@@ -55,7 +55,7 @@ pub(crate) fn endpoints(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     .collect()
 }
 
-/// Returns everything that the public listener serves, and what the document knows of it.
+/// Returns the routes of the public listener, and the methods and path templates of the documented ones.
 pub(crate) fn routes(server: &Arc<ServerContext>) -> (Route, Vec<(http::Method, &'static str)>) {
     let endpoints = endpoints(server);
     let served = endpoints

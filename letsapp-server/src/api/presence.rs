@@ -1,4 +1,4 @@
-//! `/v1/presence`: who is there.
+//! `/v1/presence`: which users are online.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use super::reply::{self, Answer};
 use super::request_context::{RequestContext, request_context};
 use crate::server_context::ServerContext;
 
-/// How many can be asked about at once.
+/// Maximum number of users per request: their ids have to fit into a request's head.
 const MAX_USER_IDS: usize = 200;
 
-/// Returns the endpoint of this file.
+/// Returns the endpoint of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let filter = warp::path!("v1" / "presence")
         .and(warp::get())
@@ -22,10 +22,12 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     vec![Endpoint::new::<__path_find>(filter.then(find))]
 }
 
-/// Tells which of some users are there, as far as each shows it to the one who asks: whoever does not is offline, and
-/// was never seen. Of one who is online, `last_seen_at` is now; one who does not exist is left out.
+/// Returns the presence of users.
+///
+/// A user who hides their presence from the current user is reported as offline and never seen. For a user who is online,
+/// `last_seen_at` is the present time. Users that don't exist are left out.
 #[utoipa::path(get, path = "/v1/presence", tag = "presence",
-    params(("user_ids" = String, Query, description = "At most 200 ids, with commas between them")),
+    params(("user_ids" = String, Query, description = "At most 200 user ids, separated by commas")),
     responses((status = 200, body = Items<Presence>)), security(("bearer" = [])))]
 async fn find(context: RequestContext) -> Answer {
     let principal = context.principal().await?;

@@ -1,4 +1,4 @@
-//! `/v1/conversations/{id}/messages/{seq}/reactions`.
+//! `/v1/conversations/{id}/messages/{seq}/reactions`: reactions to a message.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::request_context::{RequestContext, request_context};
 use crate::error::ApiError;
 use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
+/// Returns the endpoints of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "conversations" / ConversationId / "messages" / u64 / "reactions");
     let one = || warp::path!("v1" / "conversations" / ConversationId / "messages" / u64 / "reactions" / String);
@@ -26,7 +26,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     ]
 }
 
-/// Lists who reacted how.
+/// Lists the reactions to a message with their users.
 #[utoipa::path(get, path = "/v1/conversations/{id}/messages/{seq}/reactions", tag = "reactions",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
@@ -45,7 +45,7 @@ async fn list(id: ConversationId, seq: u64, context: RequestContext) -> Answer {
     reply::page(&context, &list, page)
 }
 
-/// Puts one's reaction on a message, in place of the one before.
+/// Sets the current user's reaction to a message; replaces an earlier one.
 #[utoipa::path(put, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
@@ -61,7 +61,7 @@ async fn react(id: ConversationId, seq: u64, emoji: String, context: RequestCont
     )
 }
 
-/// Takes one's reaction off a message, if it is this one.
+/// Removes the current user's reaction from a message, if it is this emoji.
 #[utoipa::path(delete, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
@@ -77,7 +77,7 @@ async fn unreact(id: ConversationId, seq: u64, emoji: String, context: RequestCo
     )
 }
 
-/// Reads an emoji out of an address.
+/// Parses an emoji from a percent-encoded path segment.
 fn read(segment: &str) -> Result<Emoji, ApiError> {
     let text = percent_decode_str(segment).decode_utf8();
     let text = text.map_err(|_| ApiError::field("emoji", "invalid_format", "must be UTF-8"))?;

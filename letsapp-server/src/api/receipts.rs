@@ -1,4 +1,4 @@
-//! Receipts: how far members have received and read.
+//! `/v1/conversations/{id}/receipts` and `…/messages/{seq}/receipts`: how far members have received and read.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::reply::{self, Answer};
 use super::request_context::{RequestContext, request_context};
 use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
+/// Returns the endpoints of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "conversations" / ConversationId / "receipts");
     let one = warp::path!("v1" / "conversations" / ConversationId / "messages" / u64 / "receipts");
@@ -26,7 +26,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     ]
 }
 
-/// Lists how far each member has received and read, as far as they show it.
+/// Lists how far each member has received and read, as far as their privacy settings allow.
 #[utoipa::path(get, path = "/v1/conversations/{id}/receipts", tag = "receipts",
     params(("id" = ConversationId, Path), ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query)),
@@ -45,7 +45,7 @@ async fn list(id: ConversationId, context: RequestContext) -> Answer {
     reply::page(&context, &list, page)
 }
 
-/// Says how far one has received and read; neither ever falls.
+/// Advances how far the current user has received and read; lower values change nothing.
 #[utoipa::path(post, path = "/v1/conversations/{id}/receipts", tag = "receipts",
     params(("id" = ConversationId, Path)), request_body = ReceiptRequest,
     responses((status = 200, body = protocol::Watermarks), (status = 403), (status = 404)),
@@ -56,7 +56,7 @@ async fn advance(id: ConversationId, context: RequestContext, body: Json) -> Ans
     reply::ok(&context.app().messages().advance(&principal, id, to, None).await?)
 }
 
-/// Lists how far a message has come to each member but its sender.
+/// Lists for each member but the sender whether a message was received and read.
 #[utoipa::path(get, path = "/v1/conversations/{id}/messages/{seq}/receipts", tag = "receipts",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),

@@ -1,4 +1,4 @@
-//! What a handler is told of a request: who asks, and with which query.
+//! The context of a request for its handler: authentication, the query string, and the limits on login attempts.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::error::ApiError;
 use crate::rate_limits::RequestLimits;
 use crate::server_context::ServerContext;
 
-/// A request, before anything of it is believed.
+/// The context of a request. Nothing in it is verified yet: [`principal`](Self::principal) authenticates the client.
 pub(crate) struct RequestContext {
     server: Arc<ServerContext>,
     authorization: Option<HeaderValue>,
@@ -31,12 +31,12 @@ impl RequestContext {
         &self.server.app
     }
 
-    /// Returns what every request can reach.
+    /// Returns the state that all requests share.
     pub(crate) fn server(&self) -> &Arc<ServerContext> {
         &self.server
     }
 
-    /// Tells who asks, by the token in `Authorization`, and lets them in as far as they may ask.
+    /// Authenticates the client by the token in `Authorization`, and counts the request for its user.
     ///
     /// # Errors
     /// `unauthenticated`, `token_expired` or `rate_limited`.
@@ -44,7 +44,7 @@ impl RequestContext {
         self.authenticate(self.bearer()?).await
     }
 
-    /// Tells who asks, by a token, and lets them in as far as they may ask.
+    /// Authenticates the client by an access token, and counts the request for its user.
     ///
     /// # Errors
     /// `unauthenticated`, `token_expired` or `rate_limited`.
@@ -55,15 +55,18 @@ impl RequestContext {
         Ok(principal)
     }
 
-    /// Names the account that somebody wants to sign in to.
+    /// Returns the key under which login attempts for a username or email are counted.
     pub(crate) fn account(&self, name: &str) -> Account {
         self.server.limiter.account(name)
     }
 
-    /// Finds out by `proof` whether an account is whose they say it is, unless there were too many failures already.
+    /// Runs `proof`, a login or another check of a password, unless too many login attempts for the account have failed.
+    ///
+    /// The attempt counts as failed from its beginning until `proof` says otherwise, so that parallel guesses can't get
+    /// around the limit. An attempt that fails for another reason than a wrong password is not counted.
     ///
     /// # Errors
-    /// `rate_limited`, or what `proof` says.
+    /// `rate_limited` if the client has to wait, or the error of `proof`.
     pub(crate) async fn prove<T>(
         &self,
         account: Account,
@@ -75,13 +78,20 @@ impl RequestContext {
         let proof = match &outcome {
             Ok(_) => Proof::Right,
             Err(AuthError::WrongCredentials | AuthError::WrongPassword) => Proof::Wrong,
-            Err(_) => Proof::Missing,
+            Err(
+                AuthError::Unauthenticated
+                | AuthError::TokenExpired
+                | AuthError::UsernameTaken
+                | AuthError::EmailTaken
+                | AuthError::NotFound
+                | AuthError::Store(_),
+            ) => Proof::Missing,
         };
         limiter.settle(attempt, proof);
         Ok(outcome?)
     }
 
-    /// Returns the query.
+    /// Returns the parameters of the query string.
     pub(crate) fn query(&self) -> Query<'_> {
         Query::parse(&self.query)
     }
@@ -90,7 +100,7 @@ impl RequestContext {
         let missing = || {
             ApiError::with_detail(
                 Code::Unauthenticated,
-                "an access token is needed: Authorization: Bearer …",
+                "an access token is required: Authorization: Bearer …",
             )
         };
         let header = self
@@ -105,7 +115,7 @@ impl RequestContext {
     }
 }
 
-/// Gathers what a handler is told; never rejects.
+/// Returns a filter that extracts the context. It never rejects a request.
 pub(crate) fn request_context(
     server: &Arc<ServerContext>,
 ) -> impl Filter<Extract = (RequestContext,), Error = Infallible> + Clone + use<> {
@@ -116,7 +126,7 @@ pub(crate) fn request_context(
         .and(warp::method())
         .and(warp::path::full())
         .map(|limits: Option<Arc<RequestLimits>>, method: Method, path: FullPath| {
-            // Without a gate there is no address.
+            // Without the middleware, as in tests of the routes, the address is unknown.
             limits.unwrap_or_else(|| Arc::new(RequestLimits::new(&method, path.as_str(), None)))
         });
     authorization
@@ -130,7 +140,7 @@ pub(crate) fn request_context(
         })
 }
 
-/// Makes `None` of a rejection.
+/// Turns a rejection into `None`.
 fn optional<T: Send + 'static>(
     filter: impl Filter<Extract = (T,), Error = Rejection> + Clone + Send,
 ) -> impl Filter<Extract = (Option<T>,), Error = Infallible> + Clone {

@@ -1,4 +1,4 @@
-//! `/v1/sync`: all that changed since.
+//! `/v1/sync`: brings a client up to date.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::reply::{self, Answer};
 use super::request_context::{RequestContext, request_context};
 use crate::server_context::ServerContext;
 
-/// Returns the endpoint of this file.
+/// Returns the endpoint of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let filter = warp::path!("v1" / "sync")
         .and(warp::post())
@@ -20,7 +20,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     vec![Endpoint::new::<__path_sync>(filter.then(sync))]
 }
 
-/// Returns all that changed since, for a client coming back.
+/// Returns the changes since a client was last connected.
 #[utoipa::path(post, path = "/v1/sync", tag = "sync", request_body = SyncRequest,
     responses((status = 200, body = Sync)), security(("bearer" = [])))]
 async fn sync(context: RequestContext, body: Json) -> Answer {

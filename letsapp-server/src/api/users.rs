@@ -1,4 +1,4 @@
-//! `/v1/me` and `/v1/users`: profiles, one's own and others'.
+//! `/v1/me` and `/v1/users`: the profiles of the current user and of others.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::reply::{self, Answer};
 use super::request_context::{RequestContext, request_context};
 use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
+/// Returns the endpoints of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let me = || warp::path!("v1" / "me");
     let context = request_context(server);
@@ -39,7 +39,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     ]
 }
 
-/// Returns one's own profile.
+/// Returns the profile of the current user.
 #[utoipa::path(get, path = "/v1/me", tag = "users", responses((status = 200, body = MyProfile)),
     security(("bearer" = [])))]
 async fn me(context: RequestContext) -> Answer {
@@ -47,9 +47,9 @@ async fn me(context: RequestContext) -> Answer {
     reply::ok(&context.app().users().me(&principal).await?)
 }
 
-/// Changes one's own profile.
+/// Changes the profile of the current user.
 #[utoipa::path(patch, path = "/v1/me", tag = "users", request_body = UpdateMe,
-    responses((status = 200, body = MyProfile), (status = 409, description = "The email is another's")),
+    responses((status = 200, body = MyProfile), (status = 409, description = "The email is taken")),
     security(("bearer" = [])))]
 async fn update_me(context: RequestContext, body: Json) -> Answer {
     let principal = context.principal().await?;
@@ -57,8 +57,10 @@ async fn update_me(context: RequestContext, body: Json) -> Answer {
     reply::ok(&context.app().users().update_me(&principal, patch).await?)
 }
 
-/// Erases one's own account: its sessions end, its groups are left, its username is never given out again. What it wrote
-/// stays, as from a deleted user.
+/// Deletes the account of the current user.
+///
+/// Ends all its sessions and leaves all its groups. The username is never assigned again. Its messages remain, from a
+/// deleted user.
 #[utoipa::path(delete, path = "/v1/me", tag = "users", request_body = DeleteAccount,
     responses((status = 204), (status = 403, description = "The password is wrong")), security(("bearer" = [])))]
 async fn delete_me(context: RequestContext, body: Json) -> Answer {
@@ -69,7 +71,7 @@ async fn delete_me(context: RequestContext, body: Json) -> Answer {
     reply::done()
 }
 
-/// Returns a profile.
+/// Returns the profile of a user.
 #[utoipa::path(get, path = "/v1/users/{id}", tag = "users", params(("id" = UserId, Path)),
     responses((status = 200, body = User), (status = 404)), security(("bearer" = [])))]
 async fn find(id: UserId, context: RequestContext) -> Answer {
@@ -77,7 +79,7 @@ async fn find(id: UserId, context: RequestContext) -> Answer {
     reply::ok(&context.app().users().find(&principal, id).await?)
 }
 
-/// Finds users whose username or display name begins with the query.
+/// Searches users whose username or display name begins with the query.
 #[utoipa::path(get, path = "/v1/users", tag = "users",
     params(("query" = String, Query), ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query)),

@@ -43,9 +43,9 @@ pub struct Config {
     pub max_connections: usize,
     /// Lifetimes of tokens, the time in which messages may be edited, and the timeouts of presence and typing.
     pub rules: Rules,
-    /// Time that a call rings until it is missed.
+    /// Time that a call rings until it is missed. Has no effect yet.
     pub calls_ring_timeout: Duration,
-    /// Time that a participant of a call may be without a socket until they leave it.
+    /// Time that a participant of a call may be without a socket until they leave it. Has no effect yet.
     pub calls_disconnect_grace: Duration,
 }
 
