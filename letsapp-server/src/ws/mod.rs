@@ -1,7 +1,8 @@
-//! The socket: its upgrade, its frames, and the task that serves it.
+//! The WebSocket: `handshake.rs` checks the upgrade, `codec.rs` reads and writes frames, `ops.rs` carries out requests,
+//! `socket_limits.rs` limits them, and `socket.rs` has the task that serves one socket.
 //!
-//! `warp::ws` has no setting for the read buffer and copies every text frame; so the upgrade is a route of our own, and
-//! behind it is tokio-tungstenite itself, with small buffers and frames shared by all who get them.
+//! Replaces `warp::ws`, which has no setting for the read buffer and copies every text frame. Here each idle socket keeps a
+//! small buffer, and an event's bytes are shared by all sockets that receive it.
 
 pub(crate) mod codec;
 mod handshake;
@@ -30,13 +31,14 @@ use codec::MAX_FRAME_BYTES;
 use handshake::Handshake;
 use socket::Socket;
 
-/// What is read at once; idle sockets are many, and each keeps a buffer of this size.
+/// Size of a socket's read buffer in bytes. Each idle socket keeps one, so it holds a typical frame and no more.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
-/// What gathers before it is written without a flush.
+/// Number of bytes that gather before they are written even without a flush. Replies and events of one turn leave in one
+/// system call up to this size.
 const WRITE_BUFFER_BYTES: usize = 32 * 1024;
 
-/// Returns the endpoint of the upgrade.
+/// Returns the endpoint that opens a socket.
 pub(crate) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let filter = warp::path!("v1" / "ws")
         .and(warp::get())
@@ -48,7 +50,9 @@ pub(crate) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     vec![Endpoint::new::<__path_upgrade>(filter)]
 }
 
-/// Opens the socket, which `/asyncapi.json` describes. The token comes in `Authorization`, or as a second subprotocol
+/// Opens a WebSocket.
+///
+/// `/asyncapi.json` describes its frames. The access token is sent in `Authorization`, or as a second subprotocol
 /// `bearer.<access token>`.
 #[utoipa::path(get, path = "/v1/ws", tag = "socket",
     responses((status = 101, description = "The socket is open")), security(("bearer" = [])))]
@@ -70,7 +74,8 @@ async fn upgrade(
     Ok(handshake.accept())
 }
 
-/// Serves a socket once its connection is handed over, and keeps its place among the server's connections.
+/// Serves a socket once hyper has handed its connection over. Holds `client` until the end, so that the socket counts as one
+/// of the server's connections.
 async fn open(
     server: Arc<ServerContext>,
     principal: Principal,
@@ -80,7 +85,7 @@ async fn open(
 ) {
     let Ok(upgraded) = on_upgrade.await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-        tracing::error!("an upgraded connection is not of the kind that was accepted");
+        tracing::error!("an upgraded connection is not a TCP stream; dropping it");
         return;
     };
     let config = WebSocketConfig::default()
@@ -89,14 +94,14 @@ async fn open(
         .max_frame_size(Some(MAX_FRAME_BYTES))
         .max_message_size(Some(MAX_FRAME_BYTES));
     let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
-    // Even empty, it holds on to hyper's buffer, which would stay for as long as the socket is open.
+    // Even empty, it shares hyper's buffer, which would otherwise be kept as long as the socket is open.
     drop(parts.read_buf);
     let stream = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
     let connection_id = ConnectionId::from_uuid(server.app.ids().random());
     let connection = server.app.hub().connect(principal, connection_id);
-    // The session may have ended since its token was checked; the connection is told then.
+    // The session may have ended between the check of its token and `connect`; this closes the connection then.
     let _ = server.app.auth().confirm(&principal).await;
-    // What a client asks once it is greeted is no older than what it is told from then on.
+    // Waits until the contacts' presence is subscribed: a client that reads presence after `hello` misses no change.
     server.app.presence().settled(&principal).await;
     Socket::new(server, connection, stream).run(shutdown).await;
     drop(client);

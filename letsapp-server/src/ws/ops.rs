@@ -1,4 +1,7 @@
-//! The operations of the socket: each the same service method as its HTTP route.
+//! The operations of the socket. Each calls the same service method as its HTTP route.
+//!
+//! To add an operation, add it to `Op` in the core, to [`OpHandler::handle`], to `OPERATIONS` in `asyncapi.rs` and to
+//! `class_of_op` in `rate_limits/mod.rs`.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,19 +22,24 @@ use super::codec::{self, Pinged, SocketRequest};
 use crate::error::ApiError;
 use crate::server_context::ServerContext;
 
-/// A reply that is being worked out.
+/// A future that completes with the reply to a request.
 pub(super) type PendingReply = Pin<Box<dyn Future<Output = Message> + Send>>;
 
-/// Who asks, and on which connection.
+/// Carries out the operations of one connection.
 pub(super) struct OpHandler {
+    /// State that all requests share.
     pub(super) server: Arc<ServerContext>,
+    /// User and session of the connection.
     pub(super) principal: Principal,
+    /// Connection that requests come from: events of its own changes are not sent to it, since it gets the reply.
     pub(super) connection_id: ConnectionId,
 }
 
 impl OpHandler {
-    /// Begins to answer a request. What changes a conversation has its place in the order when this returns; the
-    /// future only waits for what comes of it.
+    /// Starts an operation and returns its pending reply.
+    ///
+    /// A change to a conversation is queued before this returns; the future only waits for its outcome. So the messages of
+    /// one socket get their `seq` in the order in which they were sent, although their replies are polled concurrently.
     pub(super) fn handle(&self, request: &SocketRequest<'_>) -> PendingReply {
         let started = match request.op {
             Op::MessageSend => self.send(request),
@@ -155,7 +163,7 @@ impl OpHandler {
     }
 }
 
-/// Waits for an outcome, and makes the reply of it.
+/// Returns a reply that waits for an outcome.
 fn reply_when_done<T: Serialize, E: Into<ApiError>>(
     id: u64,
     outcome: impl Future<Output = Result<T, E>> + Send + 'static,

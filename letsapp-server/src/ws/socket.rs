@@ -1,4 +1,4 @@
-//! The task that serves one socket: reads requests, writes replies and events, keeps the heart beating.
+//! The task that serves one socket: reads requests, writes replies and events, and sends pings.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -27,13 +27,15 @@ use super::socket_limits::{OverLimit, SocketLimits};
 use crate::error::ApiError;
 use crate::server_context::{ServerContext, ShutdownSignal};
 
-/// A socket that was silent for so long is dropped: two and a half heartbeats.
+/// Time without a frame after which a socket is dropped: two and a half heartbeats, so that one lost pong is forgiven.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// How many requests of one socket are worked on at once; until one of them is answered, no more is read.
+/// Maximum number of concurrent requests of one socket. At the maximum nothing is read until one is answered, so that one
+/// client can't queue work without end. Large enough for a client that sends without waiting for replies.
 const MAX_IN_FLIGHT: usize = 64;
 
-/// How long a socket that ends may take to be told so.
+/// Time to send the last replies and the close frame of a socket that ends. Below the server's shutdown timeout of 7 s, so
+/// that a client that reads nothing does not delay the shutdown.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One open socket.
@@ -41,52 +43,56 @@ pub(super) struct Socket {
     handler: OpHandler,
     connection: Connection,
     transport: Transport,
+    /// Requests that are being carried out.
     in_flight: FuturesUnordered<PendingReply>,
+    /// Time of the last frame from the client, pongs included.
     last_received: Instant,
     limits: SocketLimits,
 }
 
-/// The stream, and what waits to be written to it.
+/// The WebSocket stream with its queues of messages.
 struct Transport {
     stream: WebSocketStream<TcpStream>,
+    /// Messages to write, in order.
     outgoing: VecDeque<Message>,
+    /// Whether messages were written to the stream's buffer since the last flush.
     unflushed: bool,
-    /// Whether the last attempt to write could not write everything.
+    /// Whether the last attempt to write could not write everything, since the client reads too slowly.
     blocked: bool,
-    /// What came in and is not taken up yet.
+    /// Messages that were read and not handled yet.
     incoming: Vec<Message>,
-    /// Why nothing more comes behind what came in.
+    /// Reason for the end of the stream, reported once `incoming` is handled.
     ended: Option<EndReason>,
 }
 
-/// Why a socket ends.
+/// The reason for the end of a socket.
 enum EndReason {
-    /// The other side is gone.
+    /// The client disconnected.
     Gone,
-    /// Nothing was last_received for too long.
+    /// Nothing was received for [`SILENCE_TIMEOUT`].
     Silent,
-    /// The client did not speak the protocol.
+    /// The client broke the protocol in this way.
     Protocol(Cow<'static, str>),
-    /// The client said too much, and went on when it was told so.
+    /// The client kept sending although its requests were refused for a rate limit.
     TooMany,
-    /// The hub closed it.
+    /// The hub closed the connection.
     Closed(Closed),
-    /// The server goes away.
+    /// The server shuts down.
     GoingAway,
 }
 
-/// What happened on the stream.
+/// An event on the stream.
 enum IoEvent {
-    /// All that waited was written.
+    /// All outgoing messages were written.
     Written,
-    /// Something came in.
+    /// Messages were read into `incoming`.
     Read,
-    /// Nothing more will.
+    /// The stream ended.
     Ended(EndReason),
 }
 
 impl Socket {
-    /// Puts a socket together.
+    /// Creates a socket from a registered connection and its stream.
     pub(super) fn new(server: Arc<ServerContext>, connection: Connection, stream: WebSocketStream<TcpStream>) -> Self {
         let principal = connection.principal();
         let connection_id = connection.connection_id();
@@ -111,13 +117,13 @@ impl Socket {
         }
     }
 
-    /// Serves the socket until it ends, or the server goes away.
+    /// Serves the socket until it ends or the server shuts down.
     pub(super) async fn run(mut self, mut shutdown: ShutdownSignal) {
         let server = Arc::clone(&self.handler.server);
         server.meters.sockets.increment(1.0);
         self.send_hello();
         let end = self.serve(&mut shutdown).await;
-        // From here on its user is told nothing more on it.
+        // Leaves the hub first: no more events are queued, and presence sees the user leave now, not after the timeout.
         let Self {
             connection,
             transport,
@@ -125,7 +131,6 @@ impl Socket {
             ..
         } = self;
         drop(connection);
-        // Nobody waits for a goodbye longer than this, nor for the answers before it.
         let _ = timeout(CLOSE_TIMEOUT, transport.end(end, in_flight)).await;
         server.meters.sockets.decrement(1.0);
     }
@@ -158,11 +163,13 @@ impl Socket {
         let mut timer = pin!(sleep_until(next_ping));
         let mut events = Vec::new();
         loop {
-            // As long as the other side takes nothing, nothing more comes: events wait in the outbox, which is bounded,
-            // replies where they are made, and requests in the kernel's buffers.
+            // Backpressure: while the client does not read, no events or replies are queued. Events wait in the outbox, which
+            // is bounded, replies in their futures, and requests in the kernel's buffers.
             let flows = !transport.blocked;
             let room = if flows { MAX_IN_FLIGHT - in_flight.len() } else { 0 };
             tokio::select! {
+                // In this order, the shutdown is noticed under load, and what is ready to send is queued before it is
+                // written, so that several messages share a flush.
                 biased;
                 () = &mut shutdown => return EndReason::GoingAway,
                 drained = connection.drain(&mut events), if flows => match drained {
@@ -208,10 +215,10 @@ impl Socket {
     }
 }
 
-/// What a queue keeps of its room after a burst.
+/// Number of messages for which a queue keeps its capacity after a burst. Idle sockets are many, so each keeps little.
 const KEPT_CAPACITY: usize = 16;
 
-/// Begins to answer what came in, if it asks for an answer.
+/// Handles a message from the client: starts the operation if it is a request, and returns the pending reply.
 fn handle_message(
     handler: &OpHandler,
     limits: &mut SocketLimits,
@@ -232,8 +239,8 @@ fn handle_message(
             },
             Err(MalformedFrame::WithoutId(why)) => Err(EndReason::Protocol(why.into())),
         },
-        Message::Binary(_) => Err(EndReason::Protocol("frames are text".into())),
-        // The stream answers a ping or a goodbye by itself when it is polled again.
+        Message::Binary(_) => Err(EndReason::Protocol("frames must be text".into())),
+        // Tungstenite answers pings and close frames itself when the stream is polled again.
         Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => match counted {
             Err(OverLimit::Disconnect) => Err(EndReason::TooMany),
             Err(OverLimit::Wait(_)) | Ok(()) => Ok(None),
@@ -246,7 +253,7 @@ fn refuse(id: u64, error: ApiError) -> Result<Option<PendingReply>, EndReason> {
     Ok(Some(Box::pin(std::future::ready(reply))))
 }
 
-/// Returns how long a client shall wait, if it is asked to once more.
+/// Returns the time that a client has to wait, or the end of its socket.
 fn wait_or_end(over_limit: OverLimit) -> Result<Duration, EndReason> {
     match over_limit {
         OverLimit::Wait(wait) => Ok(wait),
@@ -255,7 +262,7 @@ fn wait_or_end(over_limit: OverLimit) -> Result<Duration, EndReason> {
 }
 
 impl Transport {
-    /// Writes what waits, then reads what has come in, as much as there is room for.
+    /// Writes the outgoing messages, then reads up to `room` messages.
     fn poll(&mut self, poller: &mut Poller<'_>, room: usize) -> Poll<IoEvent> {
         let written = self.poll_write(poller);
         self.blocked = written.is_pending();
@@ -275,7 +282,7 @@ impl Transport {
                 Poll::Pending => break,
             }
         }
-        // What was asked before the end is taken up all the same.
+        // Requests read before the end are handled before it is reported.
         match self.ended.take_if(|_| self.incoming.is_empty()) {
             Some(end) => Poll::Ready(IoEvent::Ended(end)),
             None if self.incoming.is_empty() => Poll::Pending,
@@ -283,7 +290,7 @@ impl Transport {
         }
     }
 
-    /// Writes and flushes what waits; true if there was something.
+    /// Writes and flushes the outgoing messages. Returns true if there were any.
     fn poll_write(&mut self, poller: &mut Poller<'_>) -> Poll<Result<bool, Error>> {
         while !self.outgoing.is_empty() {
             ready!(self.stream.poll_ready_unpin(poller))?;
@@ -301,7 +308,7 @@ impl Transport {
         Poll::Ready(Ok(true))
     }
 
-    /// Says goodbye: answers what was asked before, names the reason, and lets the other side read it.
+    /// Sends the close frame and lets the client read it. On a shutdown, finishes the requests in flight first.
     async fn end(mut self, end: EndReason, mut in_flight: FuturesUnordered<PendingReply>) {
         let Some((code, reason)) = end.close_code() else { return };
         if matches!(end, EndReason::GoingAway) {
@@ -316,7 +323,8 @@ impl Transport {
         if std::future::poll_fn(|poller| self.poll_write(poller)).await.is_err() {
             return;
         }
-        // ShutdownSignal a connection with something unread resets it, and the goodbye might be lost with it.
+        // Reads until the client closes: closing a TCP connection with unread data resets it, and the client might lose the
+        // close frame.
         let stream = self.stream.get_mut();
         let mut ignored = [0; 1024];
         if stream.shutdown().await.is_ok() {
@@ -326,24 +334,24 @@ impl Transport {
 }
 
 impl EndReason {
-    /// Returns the close code and the reason; `None` where nobody is left to be told.
+    /// Returns the close code and the reason; `None` if the client is gone.
     fn close_code(&self) -> Option<(u16, String)> {
         match self {
             Self::Gone | Self::Silent => None,
             Self::Protocol(why) => Some((4000, why.clone().into_owned())),
-            Self::TooMany => Some((4003, "too many frames: come back later".to_owned())),
-            Self::Closed(Closed::SessionEnded) => Some((4001, "the session is over".to_owned())),
-            Self::Closed(Closed::TooSlow) => Some((4002, "too slow: come back and sync".to_owned())),
-            Self::GoingAway => Some((1001, "the server is going away".to_owned())),
+            Self::TooMany => Some((4003, "too many frames: reconnect later".to_owned())),
+            Self::Closed(Closed::SessionEnded) => Some((4001, "the session has ended".to_owned())),
+            Self::Closed(Closed::TooSlow) => Some((4002, "too slow: reconnect and sync".to_owned())),
+            Self::GoingAway => Some((1001, "the server is shutting down".to_owned())),
         }
     }
 }
 
 fn end_reason(error: &Error) -> EndReason {
     match error {
-        Error::Capacity(_) => EndReason::Protocol(format!("a frame has at most {MAX_FRAME_BYTES} bytes").into()),
+        Error::Capacity(_) => EndReason::Protocol(format!("a frame is longer than {MAX_FRAME_BYTES} bytes").into()),
         Error::Protocol(why) => EndReason::Protocol(why.to_string().into()),
-        Error::Utf8(_) => EndReason::Protocol("text is UTF-8".into()),
+        Error::Utf8(_) => EndReason::Protocol("text frames must be UTF-8".into()),
         _ => EndReason::Gone,
     }
 }

@@ -1,4 +1,4 @@
-//! How much one socket may say.
+//! Rate limits of one socket: frames on it, and operations of its user.
 
 use std::time::Duration;
 
@@ -11,30 +11,32 @@ use letsapp_core::{
 
 use crate::rate_limits::class_of_op;
 
-/// What a socket has said so far. It keeps its own count, so that frames wait for nobody's lock.
+/// The frames that a socket has received. Counted per socket, so that receiving a frame takes no shared lock.
 #[derive(Default)]
 pub(super) struct SocketLimits {
+    /// Frames received, against [`Class::Frames`].
     frames: Pace,
+    /// Requests refused for a limit, against [`Class::Refusals`].
     refusals: Pace,
 }
 
-/// A frame was too much.
+/// The consequence of a frame over a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OverLimit {
-    /// The client shall wait.
+    /// The request is refused; the client has to wait this long.
     Wait(Duration),
-    /// It was told to wait often enough.
+    /// The client kept sending after many refusals; the socket is closed.
     Disconnect,
 }
 
 impl SocketLimits {
-    /// Counts a frame, whatever it says.
+    /// Counts a frame of any content.
     pub(super) fn count_frame(&mut self, limiter: &Limiter) -> Result<(), OverLimit> {
         let decision = limiter.check_own(Class::Frames, &mut self.frames);
         self.decide(limiter, decision)
     }
 
-    /// Counts an operation for its user, on whichever socket or route.
+    /// Counts an operation for its user, together with those on other sockets and over HTTP.
     pub(super) fn count_op(&mut self, limiter: &Limiter, op: Op, user_id: UserId) -> Result<(), OverLimit> {
         let decision = limiter.check(class_of_op(op), Subject::User(user_id));
         self.decide(limiter, decision)
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_does_not_wait_is_told_so_a_few_times_and_then_shown_out() {
+    fn a_client_that_does_not_wait_is_refused_a_few_times_and_then_disconnected() {
         let minute = Duration::from_secs(60);
         let mut table = Table::default();
         table.set(Class::Frames, Quota::new(4, minute));

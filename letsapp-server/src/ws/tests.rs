@@ -1,4 +1,4 @@
-//! The operations without a network, each frame held against the AsyncAPI document.
+//! Tests of the operations without a network. Every frame is checked against the AsyncAPI document.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::asyncapi;
 use crate::server_context::ServerContext;
 use crate::testing::{Document, Person, World};
 
-/// A connection of somebody, without a socket.
+/// A connection of a user, without a socket.
 struct TestConnection {
     handler: OpHandler,
     connection: Connection,
@@ -45,7 +45,7 @@ impl TestConnection {
         }
     }
 
-    /// Asks for something and returns the reply, as it is described.
+    /// Sends a request and returns the reply, both checked against the document.
     async fn ask(&self, op: &str, data: Value) -> Value {
         let frame = json!({"id": 7, "op": op, "data": data}).to_string();
         let request = SocketRequest::read(&frame).ok().expect("a request");
@@ -62,8 +62,8 @@ impl TestConnection {
         reply
     }
 
-    /// Returns the events from here on up to the one that is wanted, as they are described: some are told behind the
-    /// reply to what they tell of.
+    /// Returns the next events up to the wanted one, checked against the document. Waits, since some events follow the reply
+    /// to the request that caused them.
     async fn events_until(&self, mut wanted: impl FnMut(&Value) -> bool) -> Vec<Value> {
         let mut events: Vec<Value> = Vec::new();
         while !events.iter().any(&mut wanted) {
@@ -207,7 +207,7 @@ async fn typing_and_presence_are_as_the_document_describes_them() {
 }
 
 #[tokio::test]
-async fn every_operation_is_told_all_its_fields_that_are_wrong() {
+async fn every_operation_reports_all_invalid_fields() {
     let world = World::new().await;
     let line = TestConnection::of(&world, &world.person("ana").await, 1).await;
     let messages = line.document.0["components"]["messages"]

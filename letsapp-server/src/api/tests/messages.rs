@@ -346,7 +346,7 @@ async fn changes_come_once_each_in_their_present_state() {
     changes("after=x").await.at_fault(&["after"]);
 }
 
-/// Somebody whose access token is too old by now.
+/// A user whose access token has expired.
 struct Person {
     refresh: String,
 }

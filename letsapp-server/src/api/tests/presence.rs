@@ -6,7 +6,7 @@ use crate::testing::{Person, World};
 
 const NOW: &str = "2026-11-22T09:00:00.000Z";
 
-/// Has somebody be there.
+/// Connects a user, who is then online.
 async fn connect(world: &World, person: &Person) -> Connection {
     let principal = world.app.auth().authenticate(&person.access_token).await.unwrap();
     let connection_id = ConnectionId::from_uuid(world.app.ids().random());
@@ -20,7 +20,7 @@ async fn presence(world: &World, viewer: &Person, of: &[&Person]) -> Value {
 }
 
 #[tokio::test]
-async fn one_asks_who_is_there() {
+async fn presence_is_returned_for_named_users() {
     let world = World::new().await;
     let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let _bens = connect(&world, &ben).await;

@@ -1,4 +1,4 @@
-//! What is asked of requests, whatever their route.
+//! Tests of requests to any route: content type, size, authentication and headers.
 
 use serde_json::json;
 
