@@ -27,8 +27,8 @@ const OPERATIONS: &[Operation] = &[
     ),
     Operation::new::<InConversation<SetTyping>, Nothing>(
         Op::Typing,
-        "Reports that the current user types, or has stopped. May be sent with every key: others are notified once in three \
-         seconds at most.",
+        "Reports that the current user types, or has stopped. May be sent with every key: others are notified once in \
+         three seconds at most.",
     ),
     Operation::new::<WatchPresence, Items<Presence>>(
         Op::PresenceWatch,
@@ -42,7 +42,8 @@ const OPERATIONS: &[Operation] = &[
 /// Returns the AsyncAPI document.
 pub(crate) fn document() -> Value {
     let mut schemas = Schemas::default();
-    // Added by hand: a type lists the schemas of its fields, but not those of flattened ones, which it refers to as well.
+    // Added by hand: a type lists the schemas of its fields, but not those of flattened ones, which it refers to as
+    // well.
     schemas.add::<SendMessage>();
     schemas.add::<EditMessage>();
     schemas.add::<React>();
@@ -100,7 +101,7 @@ pub(crate) fn document() -> Value {
     })
 }
 
-/// One operation of the socket.
+/// An operation of the socket.
 struct Operation {
     op: Op,
     summary: &'static str,
@@ -203,8 +204,8 @@ fn description() -> String {
     format!(
         "Each frame is a text frame with one JSON object of at most {MAX_FRAME_BYTES} bytes. The subprotocol is \
          `letsapp.v1`; the access token is sent in `Authorization`, or as a second subprotocol `bearer.<token>`. The \
-         server pings every {} ms and drops a socket on which nothing was received for two and a half times as long. Messages sent on one socket take their `seq` in the order \
-         sent; replies may come in any order. Close codes: 4000 protocol error, 4001 session ended, 4002 too slow \
+         server pings every {} ms and drops a socket on which nothing was received for two and a half times as long. \
+         Messages sent on one socket get their `seq` in the order sent; replies may arrive in any order. Close codes: 4000 protocol error, 4001 session ended, 4002 too slow \
          (reconnect and sync), 4003 too many frames, 1001 server going away.",
         HEARTBEAT_INTERVAL.as_millis()
     )

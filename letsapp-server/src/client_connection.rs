@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-/// The client's end of a connection. The connection counts toward the listener's maximum until the last clone is dropped:
-/// an upgraded socket holds one as long as it is open, although hyper has finished its connection by then.
+/// The client's end of a connection. The connection counts toward the listener's maximum until the last clone is
+/// dropped: an upgraded socket holds one as long as it is open, although hyper has finished its connection by then.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientConnection {
     _slot: Arc<OwnedSemaphorePermit>,

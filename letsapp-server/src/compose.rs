@@ -55,8 +55,8 @@ pub async fn open(config: &Config) -> Result<LetsApp, StartError> {
     builder.build().await.map_err(StartError::Store)
 }
 
-/// Opens SQLite, with the server's keys in files of their own: a stolen copy of the database alone reveals no keys. Servers
-/// that share MongoDB keep the keys there instead, since all need the same ones.
+/// Opens SQLite, with the server's keys in files of their own: a stolen copy of the database alone reveals no keys.
+/// Servers that share MongoDB keep the keys there instead, since all need the same ones.
 async fn on_sqlite(
     builder: LetsAppBuilder,
     path: std::path::PathBuf,

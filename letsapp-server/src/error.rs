@@ -60,7 +60,8 @@ impl ApiError {
         Self::invalid(vec![FieldError::new(name, code, detail)])
     }
 
-    /// Creates a `rate_limited` error that asks the client to wait. The wait is rounded up to whole seconds, at least 1.
+    /// Creates a `rate_limited` error that asks the client to wait. The wait is rounded up to whole seconds,
+    /// and at least 1.
     pub(crate) fn limited(wait: Duration) -> Self {
         let seconds = seconds(wait).max(1);
         let unit = if seconds == 1 { "second" } else { "seconds" };

@@ -13,7 +13,8 @@ use letsapp_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A directory of key files. Each purpose has a file `<purpose>.keys` with one JSON object per line, the newest key first.
+/// A directory of key files. Each purpose has a file `<purpose>.keys` with one JSON object per line, the newest key
+/// first.
 #[derive(Debug)]
 pub struct FileKeys {
     directory: PathBuf,

@@ -46,7 +46,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(7);
 /// Time that the application then has to write pending data and close its store: the rest of the 10 s, less a margin.
 const APP_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// Maximum number of concurrent connections on the admin listener: monitoring needs few, and sockets are not served there.
+/// Maximum number of concurrent connections on the admin listener: monitoring needs few, and sockets are not served
+/// there.
 const MAX_ADMIN_CONNECTIONS: usize = 64;
 
 /// The bound sockets of a server.
@@ -101,8 +102,8 @@ pub fn prepare_process(config: &Config) {
     }
 }
 
-/// Serves an application until `shutdown` completes. Then it accepts no more connections, answers the requests in flight,
-/// closes the sockets with code 1001, and shuts the application down.
+/// Serves an application until `shutdown` completes. Then it accepts no more connections, answers the requests in
+/// flight, closes the sockets with code 1001, and shuts the application down.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new()?.block_on(async {

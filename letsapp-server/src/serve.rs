@@ -20,8 +20,8 @@ use crate::client_connection::ClientConnection;
 use crate::middleware::Middleware;
 use crate::server_context::ShutdownSignal;
 
-/// Time that a client has to send the head of a request. A head is one or two packets; a client that needs longer is most
-/// likely holding the connection open on purpose (Slowloris).
+/// Time that a client has to send the head of a request. A head is one or two packets; a client that needs longer is
+/// most likely holding the connection open on purpose (Slowloris).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum number of headers of a request: more than a browser behind several proxies sends.

@@ -93,7 +93,8 @@ pub(crate) fn log(format: LogFormat) {
     };
 }
 
-/// Returns a method as a metric label. Methods that clients invent share `other`, so that they can't create metrics at will.
+/// Returns a method as a metric label. Methods that clients invent share `other`, so that they can't create metrics at
+/// will.
 fn method_word(method: &http::Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",

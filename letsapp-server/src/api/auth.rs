@@ -89,7 +89,8 @@ async fn login(context: RequestContext, body: Json) -> Answer {
 
 /// Exchanges a refresh token for new tokens; it can be used once.
 #[utoipa::path(post, path = "/v1/auth/refresh", tag = "auth", request_body = Refresh,
-    responses((status = 200, body = Refreshed), (status = 401, description = "The token was used before, or its session has ended")))]
+    responses((status = 200, body = Refreshed),
+        (status = 401, description = "The token was used before, or its session has ended")))]
 async fn refresh(context: RequestContext, body: Json) -> Answer {
     let request = body.read::<Refresh>().await?;
     let tokens = context.app().auth().refresh(request.refresh_token.expose()).await?;

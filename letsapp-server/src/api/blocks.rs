@@ -39,8 +39,8 @@ async fn list(context: RequestContext) -> Answer {
 
 /// Blocks a user.
 ///
-/// Neither can send messages to the other in their direct conversation, or see the other's presence. The blocked user is
-/// not notified.
+/// Neither can send messages to the other in their direct conversation, or see the other's presence. The blocked user
+/// is not notified.
 #[utoipa::path(put, path = "/v1/blocks/{user_id}", tag = "blocks", params(("user_id" = UserId, Path)),
     responses((status = 204), (status = 404)), security(("bearer" = [])))]
 async fn put(user_id: UserId, context: RequestContext) -> Answer {
@@ -51,7 +51,7 @@ async fn put(user_id: UserId, context: RequestContext) -> Answer {
 
 /// Unblocks a user.
 #[utoipa::path(delete, path = "/v1/blocks/{user_id}", tag = "blocks", params(("user_id" = UserId, Path)),
-    responses((status = 204, description = "The user is not blocked any more, or never was")), security(("bearer" = [])))]
+    responses((status = 204, description = "The user is not blocked")), security(("bearer" = [])))]
 async fn remove(user_id: UserId, context: RequestContext) -> Answer {
     let principal = context.principal().await?;
     context.app().contacts().unblock(&principal, user_id).await?;

@@ -61,7 +61,8 @@ impl Json {
     }
 
     async fn collect(mut self) -> Result<Bytes, ApiError> {
-        // The announced length allows to refuse a large body at once; it may be absent or wrong, so bytes are counted, too.
+        // The announced length allows to refuse a large body at once; it may be absent or wrong, so bytes are counted,
+        // too.
         let announced = self
             .content_length
             .as_ref()

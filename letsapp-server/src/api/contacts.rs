@@ -51,7 +51,7 @@ async fn put(user_id: UserId, context: RequestContext, body: Json) -> Answer {
 
 /// Removes a user from the contacts.
 #[utoipa::path(delete, path = "/v1/contacts/{user_id}", tag = "contacts", params(("user_id" = UserId, Path)),
-    responses((status = 204, description = "The user is not a contact any more, or never was")), security(("bearer" = [])))]
+    responses((status = 204, description = "The user is not a contact")), security(("bearer" = [])))]
 async fn remove(user_id: UserId, context: RequestContext) -> Answer {
     let principal = context.principal().await?;
     context.app().contacts().remove(&principal, user_id).await?;

@@ -58,7 +58,8 @@ async fn list(context: RequestContext) -> Answer {
 
 /// Creates a group, or the direct conversation of two users.
 #[utoipa::path(post, path = "/v1/conversations", tag = "conversations", request_body = CreateConversation,
-    responses((status = 201, body = Conversation), (status = 200, body = Conversation, description = "It existed already"),
+    responses((status = 201, body = Conversation),
+        (status = 200, body = Conversation, description = "It existed already"),
         (status = 409, description = "The id belongs to another conversation")),
     security(("bearer" = [])))]
 async fn create(context: RequestContext, body: Json) -> Answer {

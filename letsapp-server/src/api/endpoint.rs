@@ -27,13 +27,14 @@ pub(crate) struct Endpoint {
     pub(crate) route: Route,
 }
 
-/// The path template of the route that answered: a response extension that the middleware logs and counts. The path itself
-/// would make a metric per user.
+/// The path template of the route that answered: a response extension that the middleware logs and counts. The path
+/// itself would make a metric per user.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MatchedRoute(pub(crate) &'static str);
 
 impl Endpoint {
-    /// Creates an endpoint from `P`, the documentation that `utoipa::path` generates for a handler, and the handler's filter.
+    /// Creates an endpoint from `P`, the documentation that `utoipa::path` generates for a handler, and the handler's
+    /// filter.
     ///
     /// # Panics
     /// If the annotation of the handler does not have exactly one method.
@@ -73,8 +74,8 @@ pub(crate) fn answering(
         .boxed()
 }
 
-/// Joins routes, which are tried in order. Joins them pairwise: a chain of `or` would nest as deep as there are routes, and
-/// each level costs a call.
+/// Joins routes, which are tried in order. Joins them pairwise: a chain of `or` would nest as deep as there are routes,
+/// and each level costs a call.
 ///
 /// # Panics
 /// If `routes` is empty.

@@ -1,7 +1,7 @@
 //! The HTTP routes, one file per feature.
 //!
-//! A route matches the path, then the method, then takes the body; its handler calls a service and answers errors itself.
-//! Requests that no route matches are answered by [`recover`]. The rules of the product are in the services.
+//! A route matches the path, then the method, then takes the body; its handler calls a service and answers errors
+//! itself. Requests that no route matches are answered by [`recover`]. The rules of the product are in the services.
 
 mod auth;
 mod blocks;

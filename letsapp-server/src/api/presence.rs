@@ -24,8 +24,8 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 
 /// Returns the presence of users.
 ///
-/// A user who hides their presence from the current user is reported as offline and never seen. For a user who is online,
-/// `last_seen_at` is the present time. Users that don't exist are left out.
+/// A user who hides their presence from the current user is reported as offline and never seen. For a user who is
+/// online, `last_seen_at` is the present time. Users that don't exist are left out.
 #[utoipa::path(get, path = "/v1/presence", tag = "presence",
     params(("user_ids" = String, Query, description = "At most 200 user ids, separated by commas")),
     responses((status = 200, body = Items<Presence>)), security(("bearer" = [])))]

@@ -40,7 +40,8 @@ pub(super) fn items<T: Serialize>(items: Vec<T>) -> Answer {
     ok(&Items { items })
 }
 
-/// Responds 200 with a page of the list called `name`. The name is sealed into the cursor, so that it fits no other list.
+/// Responds 200 with a page of the list called `name`. The name is sealed into the cursor, so that it fits no other
+/// list.
 pub(super) fn page<T: Serialize, P: Serialize>(context: &RequestContext, name: &str, page: Page<T, P>) -> Answer {
     let next_cursor = page
         .next

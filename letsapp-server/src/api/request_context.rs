@@ -60,7 +60,8 @@ impl RequestContext {
         self.server.limiter.account(name)
     }
 
-    /// Runs `proof`, a login or another check of a password, unless too many login attempts for the account have failed.
+    /// Runs `proof`, a login or another check of a password, unless too many login attempts for the account have
+    /// failed.
     ///
     /// The attempt counts as failed from its beginning until `proof` says otherwise, so that parallel guesses can't get
     /// around the limit. An attempt that fails for another reason than a wrong password is not counted.

@@ -24,9 +24,9 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 
 /// Searches the messages that the current user may see, the best match first.
 ///
-/// A message matches if it contains all words of `q`, regardless of case and accents. The last word may be the beginning
-/// of a word, unless a space or a punctuation mark follows it. There are no operators. Results are ordered by `score`,
-/// then from the newest to the oldest.
+/// A message matches if it contains all words of `q`, regardless of case and accents. The last word may be the
+/// beginning of a word, unless a space or a punctuation mark follows it. There are no operators. Results are ordered by
+/// `score`, then from the newest to the oldest.
 #[utoipa::path(get, path = "/v1/search", tag = "search",
     params(("q" = String, Query, min_length = 1, max_length = 256, description = "Words to search for"),
         ("conversation_id" = Option<ConversationId>, Query, description = "Only messages of this conversation"),
@@ -35,7 +35,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
         ("after" = Option<Timestamp>, Query, description = "Only messages sent after this time"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<SearchHit>),
-        (status = 404, description = "The current user never was a member of the conversation")), security(("bearer" = [])))]
+        (status = 404, description = "The current user never was a member")), security(("bearer" = [])))]
 async fn search(context: RequestContext) -> Answer {
     let principal = context.principal().await?;
     let mut query = context.query();

@@ -32,8 +32,8 @@ pub(super) fn apply(path: &Path, config: &mut Config) -> Result<(), ConfigError>
     Ok(())
 }
 
-/// Returns the name of the setting for a key in a section. TOML allows no key and section of the same name, so in a section
-/// named like a setting the key `enabled` is that setting: `[limits] enabled = false` means `limits = "off"`.
+/// Returns the name of the setting for a key in a section. TOML allows no key and section of the same name, so in a
+/// section named like a setting the key `enabled` is that setting: `[limits] enabled = false` means `limits = "off"`.
 fn in_section(section: &str, key: &str) -> String {
     if key == "enabled" && settings::ALL.iter().any(|setting| setting.name == section) {
         return section.to_owned();

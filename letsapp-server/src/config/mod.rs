@@ -33,13 +33,15 @@ pub struct Config {
     pub limits: Limits,
     /// Quota of each class of requests, and the waits after failed logins. Ignored if `limits` is off.
     pub limit_table: Table,
-    /// Proxies that are trusted to name the client's address. Behind a proxy that isn't listed, all clients share its limits.
+    /// Proxies that are trusted to name the client's address. Behind a proxy that isn't listed, all clients share its
+    /// limits.
     pub trusted_proxies: TrustedProxies,
     /// Header in which these proxies name the client.
     pub forwarded_header: ForwardedHeader,
     /// Format of log lines.
     pub log_format: LogFormat,
-    /// Maximum number of concurrent connections for clients, from 1 to 1,000,000. Further ones wait in the kernel's queue.
+    /// Maximum number of concurrent connections for clients, from 1 to 1,000,000. Further ones wait in the kernel's
+    /// queue.
     pub max_connections: usize,
     /// Lifetimes of tokens, the time in which messages may be edited, and the timeouts of presence and typing.
     pub rules: Rules,
@@ -87,15 +89,15 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Loads the configuration from command-line arguments (the program's name first), environment variables and the file
-    /// named by `--config`.
+    /// Loads the configuration from command-line arguments (the program's name first), environment variables and the
+    /// file named by `--config`.
     ///
     /// ```
     /// # use std::ffi::OsString;
     /// # use letsapp_server::config::{Config, Invocation};
     /// let arguments = ["letsapp-server", "--listen", "127.0.0.1:9000"].map(OsString::from);
     /// let environment = |name: &str| (name == "LETSAPP_LISTEN").then(|| OsString::from("127.0.0.1:9999"));
-    /// let Ok(Invocation::Serve(config)) = Config::load(arguments, environment) else { panic!("the arguments are valid") };
+    /// let Ok(Invocation::Serve(config)) = Config::load(arguments, environment) else { panic!("no configuration") };
     /// assert_eq!(config.listen, "127.0.0.1:9000", "a flag overrides the environment");
     /// ```
     ///

@@ -1,7 +1,7 @@
 //! Parses rate limits: `100/1m` for 100 requests per minute, `5/1s/15m` for failed logins, `off` for no limit.
 //!
-//! The login limit is `LETSAPP_LIMITS_CREDENTIALS` per address; waits after failed logins are `LETSAPP_LIMITS_FAILURES` and
-//! `LETSAPP_LIMITS_ACCOUNT_FAILURES`.
+//! The login limit is `LETSAPP_LIMITS_CREDENTIALS` per address; waits after failed logins are `LETSAPP_LIMITS_FAILURES`
+//! and `LETSAPP_LIMITS_ACCOUNT_FAILURES`.
 
 use letsapp_core::domain::limit::{Class, Escalation, Quota};
 

@@ -6,8 +6,8 @@ use super::{Config, duration};
 
 /// A setting.
 pub(super) struct Setting {
-    /// Name in snake case. The environment variable is `LETSAPP_` and the name in capitals; in the file, the first word is
-    /// the section and the rest the key.
+    /// Name in snake case. The environment variable is `LETSAPP_` and the name in capitals; in the file, the first word
+    /// is the section and the rest the key.
     pub(super) name: &'static str,
     /// Command-line flag without `--`, if it has one.
     pub(super) flag: Option<&'static str>,

@@ -17,8 +17,8 @@ pub(super) struct LimitState {
     pub(super) decision: Decision,
 }
 
-/// Adds the headers: `RateLimit-Policy` with the quota (`q`) and window in seconds (`w`) of each limit, `RateLimit` with the
-/// remaining requests (`r`) and the seconds until there are more (`t`).
+/// Adds the headers: `RateLimit-Policy` with the quota (`q`) and window in seconds (`w`) of each limit, `RateLimit`
+/// with the remaining requests (`r`) and the seconds until there are more (`t`).
 pub(super) fn write(states: &[LimitState], headers: &mut HeaderMap) {
     if states.is_empty() {
         return;

@@ -1,11 +1,11 @@
 //! Rate limits for requests: assigns each route and socket operation to a class, and writes the `RateLimit` headers.
 //!
-//! Logging in, registering, changing the password and deleting the account are in [`Class::Credentials`]: the login limit
-//! is here. Failed login attempts are counted per account as well, in `api/request_context.rs`.
+//! Logging in, registering, changing the password and deleting the account are in [`Class::Credentials`]: the login
+//! limit is here. Failed login attempts are counted per account as well, in `api/request_context.rs`.
 //!
-//! Limits by address are checked before authentication, limits by user before the body is read. Quotas and counting are in
-//! [`letsapp_core::domain::limit`] and [`letsapp_core::engine::limiter`]; `config/rate_limits.rs` reads quotas from the
-//! configuration.
+//! Limits by address are checked before authentication, limits by user before the body is read. Quotas and counting are
+//! in [`letsapp_core::domain::limit`] and [`letsapp_core::engine::limiter`]; `config/rate_limits.rs` reads quotas from
+//! the configuration.
 
 mod headers;
 mod proxies;
@@ -19,8 +19,8 @@ pub(crate) use headers::seconds;
 pub use proxies::{ForwardedHeader, TrustedProxies};
 pub(crate) use request_limits::{RequestInspector, RequestLimits};
 
-/// Returns the class of a request. `login` and the other routes that check a password are [`Class::Credentials`]; a route
-/// without an entry here is a read or a write by its method.
+/// Returns the class of a request. `login` and the other routes that check a password are [`Class::Credentials`]; a
+/// route without an entry here is a read or a write by its method.
 pub(crate) fn class_of(method: &Method, path: &str) -> Class {
     // Routes accept a trailing slash, so it must not lead around a limit.
     let path = path.strip_suffix('/').unwrap_or(path);

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
-/// Addresses and networks of the proxies whose forwarding header is trusted. Empty by default: then the peer is the client.
+/// Addresses and networks of the proxies whose forwarding header is trusted. Empty by default: then the peer is the
+/// client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -24,8 +25,8 @@ pub enum ForwardedHeader {
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 impl TrustedProxies {
-    /// Returns the address of the client: the last hop that is not a trusted proxy. Only the peer's address is certain, so
-    /// the hops are read from the right, as long as they are trusted; those further left may be forged.
+    /// Returns the address of the client: the last hop that is not a trusted proxy. Only the peer's address is certain,
+    /// so the hops are read from the right, as long as they are trusted; those further left may be forged.
     pub(crate) fn client(&self, peer: IpAddr, header: ForwardedHeader, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         let mut hops = match header {

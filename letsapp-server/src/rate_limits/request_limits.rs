@@ -1,7 +1,7 @@
 //! Rate limits of one request: its class, the address it counts for, and the limits checked so far.
 //!
-//! The middleware inspects a request and counts it for its address; `RequestContext` counts it for the user once the token
-//! is verified. Login attempts are counted by address here ([`Class::Credentials`]).
+//! The middleware inspects a request and counts it for its address; `RequestContext` counts it for the user once the
+//! token is verified. Login attempts are counted by address here ([`Class::Credentials`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,8 +39,8 @@ impl RequestInspector {
         Self { proxies, header }
     }
 
-    /// Returns the limits of a request before its body is read. `None` outside of `/v1/`: documents, health checks and the
-    /// web client's files cost too little to limit.
+    /// Returns the limits of a request before its body is read. `None` outside of `/v1/`: documents, health checks and
+    /// the web client's files cost too little to limit.
     pub(crate) fn inspect<B>(&self, request: &Request<B>, client: &ClientConnection) -> Option<Arc<RequestLimits>> {
         let path = request.uri().path();
         if !path.starts_with("/v1/") {

@@ -1,8 +1,8 @@
 //! The WebSocket: `handshake.rs` checks the upgrade, `codec.rs` reads and writes frames, `ops.rs` carries out requests,
 //! `socket_limits.rs` limits them, and `socket.rs` has the task that serves one socket.
 //!
-//! Replaces `warp::ws`, which has no setting for the read buffer and copies every text frame. Here each idle socket keeps a
-//! small buffer, and an event's bytes are shared by all sockets that receive it.
+//! Replaces `warp::ws`, which has no setting for the read buffer and copies every text frame. Here each idle socket
+//! keeps a small buffer, and an event's bytes are shared by all sockets that receive it.
 
 pub(crate) mod codec;
 mod handshake;
@@ -34,8 +34,8 @@ use socket::Socket;
 /// Size of a socket's read buffer in bytes. Each idle socket keeps one, so it holds a typical frame and no more.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
-/// Number of bytes that gather before they are written even without a flush. Replies and events of one turn leave in one
-/// system call up to this size.
+/// Number of bytes that gather before they are written even without a flush. Replies and events of one turn leave in
+/// one system call up to this size.
 const WRITE_BUFFER_BYTES: usize = 32 * 1024;
 
 /// Returns the endpoint that opens a socket.
@@ -74,8 +74,8 @@ async fn upgrade(
     Ok(handshake.accept())
 }
 
-/// Serves a socket once hyper has handed its connection over. Holds `client` until the end, so that the socket counts as one
-/// of the server's connections.
+/// Serves a socket once hyper has handed its connection over. Holds `client` until the end, so that the socket counts
+/// as one of the server's connections.
 async fn open(
     server: Arc<ServerContext>,
     principal: Principal,

@@ -38,8 +38,9 @@ pub(super) struct OpHandler {
 impl OpHandler {
     /// Starts an operation and returns its pending reply.
     ///
-    /// A change to a conversation is queued before this returns; the future only waits for its outcome. So the messages of
-    /// one socket get their `seq` in the order in which they were sent, although their replies are polled concurrently.
+    /// A change to a conversation is queued before this returns; the future only waits for its outcome. So the messages
+    /// of one socket get their `seq` in the order in which they were sent, although their replies are polled
+    /// concurrently.
     pub(super) fn handle(&self, request: &SocketRequest<'_>) -> PendingReply {
         let started = match request.op {
             Op::MessageSend => self.send(request),

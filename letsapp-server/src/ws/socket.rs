@@ -30,15 +30,15 @@ use crate::server_context::{ServerContext, ShutdownSignal};
 /// Time without a frame after which a socket is dropped: two and a half heartbeats, so that one lost pong is forgiven.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// Maximum number of concurrent requests of one socket. At the maximum nothing is read until one is answered, so that one
-/// client can't queue work without end. Large enough for a client that sends without waiting for replies.
+/// Maximum number of concurrent requests of one socket. At the maximum nothing is read until one is answered, so that
+/// one client can't queue work without end. Large enough for a client that sends without waiting for replies.
 const MAX_IN_FLIGHT: usize = 64;
 
-/// Time to send the last replies and the close frame of a socket that ends. Below the server's shutdown timeout of 7 s, so
-/// that a client that reads nothing does not delay the shutdown.
+/// Time to send the last replies and the close frame of a socket that ends. Below the server's shutdown timeout of 7 s,
+/// so that a client that reads nothing does not delay the shutdown.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// One open socket.
+/// An open socket.
 pub(super) struct Socket {
     handler: OpHandler,
     connection: Connection,
@@ -163,8 +163,8 @@ impl Socket {
         let mut timer = pin!(sleep_until(next_ping));
         let mut events = Vec::new();
         loop {
-            // Backpressure: while the client does not read, no events or replies are queued. Events wait in the outbox, which
-            // is bounded, replies in their futures, and requests in the kernel's buffers.
+            // Backpressure: while the client does not read, no events or replies are queued. Events wait in the outbox,
+            // which is bounded, replies in their futures, and requests in the kernel's buffers.
             let flows = !transport.blocked;
             let room = if flows { MAX_IN_FLIGHT - in_flight.len() } else { 0 };
             tokio::select! {
@@ -323,8 +323,8 @@ impl Transport {
         if std::future::poll_fn(|poller| self.poll_write(poller)).await.is_err() {
             return;
         }
-        // Reads until the client closes: closing a TCP connection with unread data resets it, and the client might lose the
-        // close frame.
+        // Reads until the client closes: closing a TCP connection with unread data resets it, and the client might lose
+        // the close frame.
         let stream = self.stream.get_mut();
         let mut ignored = [0; 1024];
         if stream.shutdown().await.is_ok() {

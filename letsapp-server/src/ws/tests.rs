@@ -62,8 +62,8 @@ impl TestConnection {
         reply
     }
 
-    /// Returns the next events up to the wanted one, checked against the document. Waits, since some events follow the reply
-    /// to the request that caused them.
+    /// Returns the next events up to the wanted one, checked against the document. Waits, since some events follow the
+    /// reply to the request that caused them.
     async fn events_until(&self, mut wanted: impl FnMut(&Value) -> bool) -> Vec<Value> {
         let mut events: Vec<Value> = Vec::new();
         while !events.iter().any(&mut wanted) {

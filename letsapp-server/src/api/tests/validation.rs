@@ -1,5 +1,5 @@
-//! Tests that one response names every invalid field of a request. The requests are derived from the OpenAPI document, so
-//! that no route is forgotten.
+//! Tests that one response names every invalid field of a request. The requests are derived from the OpenAPI document,
+//! so that no route is forgotten.
 
 use std::collections::BTreeSet;
 
