@@ -145,6 +145,7 @@ pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: 
 
     shutdown.await;
     tracing::info!("shutting down");
+    // Connections end before the application does, since requests in flight still need its store.
     if tokio::time::timeout(DRAIN_TIMEOUT, server.shut_down()).await.is_err() {
         tracing::warn!("some connections did not end in time and are dropped");
     }

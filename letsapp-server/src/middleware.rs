@@ -80,9 +80,11 @@ impl Middleware {
             .as_ref()
             .and_then(|inspector| inspector.inspect(&request, &client));
         request.extensions_mut().insert(client);
+        // `user.id` is filled in once the token is verified, in `RequestContext::authenticate`.
         let span = tracing::info_span!(
             "request", request_id = id.to_str().unwrap_or_default(), %method, "user.id" = tracing::field::Empty
         );
+        // Counted by address before routing, so that a refused request costs nothing more.
         let count = |limits: &Arc<RequestLimits>| limits.count_client(&self.server.limiter);
         let mut response = match limits.as_ref().map_or(Ok(()), count) {
             Err(error) => error.into_response(),
@@ -107,13 +109,13 @@ impl Middleware {
         }
         harden(response.headers_mut());
         if let Some(limits) = &limits {
-            limits.write(response.headers_mut());
+            limits.write_headers(response.headers_mut());
         }
         response.headers_mut().insert(X_REQUEST_ID, id);
         let took = started.elapsed();
         telemetry::count_request(&method, route, status.as_u16(), took);
         let duration_ms = took.as_micros() as f64 / 1_000.0;
-        span.in_scope(|| tracing::info!(route, status = status.as_u16(), duration_ms, "answered"));
+        span.in_scope(|| tracing::info!(route, status = status.as_u16(), duration_ms, "request answered"));
         response
     }
 
@@ -185,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_template_stands_for_the_paths_of_its_shape() {
+    fn a_template_matches_paths_of_its_shape() {
         assert!(matches("/v1/users/{id}", "/v1/users/7"));
         assert!(!matches("/v1/users/{id}", "/v1/users"));
         assert!(!matches("/v1/users/{id}", "/v1/users/7/x"));

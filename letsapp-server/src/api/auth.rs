@@ -1,6 +1,6 @@
 //! `/v1/auth`: registration, login, token refresh, logout, passwords and sessions.
 //!
-//! Login attempts are limited by `RequestContext::prove`, and by address in `rate_limits/`.
+//! Login attempts are limited by `RequestContext::check_password`, and by address in `rate_limits/`.
 
 use std::sync::Arc;
 
@@ -84,7 +84,11 @@ async fn register(context: RequestContext, body: Json) -> Answer {
 async fn login(context: RequestContext, body: Json) -> Answer {
     let request = body.read::<Login>().await?;
     let account = context.account(&request.username);
-    reply::ok(&context.prove(account, context.app().auth().login(request)).await?)
+    reply::ok(
+        &context
+            .check_password(account, context.app().auth().login(request))
+            .await?,
+    )
 }
 
 /// Exchanges a refresh token for new tokens; it can be used once.
@@ -113,7 +117,7 @@ async fn password(context: RequestContext, body: Json) -> Answer {
     let principal = context.principal().await?;
     let request = body.read::<ChangePassword>().await?;
     let changed = context.app().auth().change_password(&principal, request);
-    context.prove(Account::of(principal.user_id), changed).await?;
+    context.check_password(Account::of(principal.user_id), changed).await?;
     reply::done()
 }
 

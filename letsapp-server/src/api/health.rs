@@ -39,9 +39,9 @@ async fn healthz() -> Answer {
     reply::ok(&Health { status: "ok" })
 }
 
-/// Answers 200 if the server can serve requests, which is if its store answers.
+/// Answers 200 if the server can serve requests, which is until it shuts down, and only if its store answers.
 #[utoipa::path(get, path = "/readyz", tag = "operations",
-    responses((status = 200, body = Health), (status = 503, description = "The store does not answer")))]
+    responses((status = 200, body = Health), (status = 503, description = "The store does not answer, or the server is shutting down")))]
 async fn readyz(context: RequestContext) -> Answer {
     context.app().ping().await.map_err(ApiError::from)?;
     Ok(reply::json(StatusCode::OK, &Health { status: "ok" }))

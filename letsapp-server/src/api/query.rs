@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_read_to_the_last_and_each_fault_is_named() {
+    fn every_invalid_id_is_named() {
         let id = UserId::from_bytes([7; 16]);
         let mut query =
             Query::parse("users=07070707-0707-0707-0707-070707070707,%2007070707070707070707070707070707,&none=");
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_leads_on_in_its_own_list_only() {
+    fn a_cursor_fits_its_own_list_only() {
         let key = CursorKey::new([3; 32]);
         let address = format!("cursor={}", key.seal("members", &7u64));
         assert_eq!(Query::parse(&address).cursor::<u64>(&key, "members").unwrap(), Some(7));

@@ -20,7 +20,9 @@ use crate::server_context::ServerContext;
 /// The context of a request. Nothing in it is verified yet: [`principal`](Self::principal) authenticates the client.
 pub(crate) struct RequestContext {
     server: Arc<ServerContext>,
+    /// Header `Authorization`, as it was sent.
     authorization: Option<HeaderValue>,
+    /// Query string without `?`; empty if there is none.
     query: String,
     limits: Arc<RequestLimits>,
 }
@@ -55,20 +57,19 @@ impl RequestContext {
         Ok(principal)
     }
 
-    /// Returns the key under which login attempts for a username or email are counted.
+    /// Returns the account for which login attempts with a username or email are counted, whether or not it exists.
     pub(crate) fn account(&self, name: &str) -> Account {
         self.server.limiter.account(name)
     }
 
-    /// Runs `proof`, a login or another check of a password, unless too many login attempts for the account have
-    /// failed.
+    /// Runs `proof`, which is a login or another check of a password, unless too many attempts for the account failed.
     ///
     /// The attempt counts as failed from its beginning until `proof` says otherwise, so that parallel guesses can't get
     /// around the limit. An attempt that fails for another reason than a wrong password is not counted.
     ///
     /// # Errors
     /// `rate_limited` if the client has to wait, or the error of `proof`.
-    pub(crate) async fn prove<T>(
+    pub(crate) async fn check_password<T>(
         &self,
         account: Account,
         proof: impl Future<Output = Result<T, AuthError>>,

@@ -67,7 +67,7 @@ async fn delete_me(context: RequestContext, body: Json) -> Answer {
     let principal = context.principal().await?;
     let request = body.read::<DeleteAccount>().await?;
     let deleted = context.app().erasure().delete_account(&principal, request);
-    context.prove(Account::of(principal.user_id), deleted).await?;
+    context.check_password(Account::of(principal.user_id), deleted).await?;
     reply::done()
 }
 

@@ -200,7 +200,7 @@ fn the_first_line_of_an_error_names_the_setting() {
 }
 
 #[test]
-fn every_limit_has_a_setting_that_sets_it_alone() {
+fn every_limit_has_its_own_setting() {
     for class in Class::ALL {
         let variable = format!("LETSAPP_LIMITS_{}", class.as_str().to_uppercase());
         let environment = |name: &str| (name == variable).then(|| OsString::from("7/9s"));

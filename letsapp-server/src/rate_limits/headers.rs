@@ -12,8 +12,11 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 /// The state of one limit after a request was counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LimitState {
+    /// Class of requests that the limit is for.
     pub(super) class: Class,
+    /// Requests per window.
     pub(super) quota: Quota,
+    /// Outcome of counting the request, with the remaining requests.
     pub(super) decision: Decision,
 }
 
@@ -51,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn standings_are_structured_fields() {
+    fn limit_states_are_structured_fields() {
         let now = Timestamp::from_millis(0);
         let state = |class: Class, cost: u32| {
             let quota = class.default_quota();

@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_the_last_hop_that_is_no_trusted_proxy() {
+    fn the_client_is_the_last_hop_that_is_not_a_trusted_proxy() {
         let cases: &[(&str, &[&'static str], &str)] = &[
             // The header of an untrusted peer is ignored.
             ("203.0.113.9", &[], "203.0.113.9"),

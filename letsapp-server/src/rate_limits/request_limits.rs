@@ -96,7 +96,7 @@ impl RequestLimits {
     }
 
     /// Adds the `RateLimit` headers to a response.
-    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
         headers::write(&self.states.lock().unwrap_or_else(PoisonError::into_inner), headers);
     }
 

@@ -37,7 +37,7 @@ async fn exactly_the_documented_routes_are_served() {
 }
 
 #[tokio::test]
-async fn what_needs_a_token_says_so() {
+async fn operations_that_need_a_token_are_documented_as_such() {
     let world = World::new().await;
     for (template, item) in world.document.0["paths"].as_object().unwrap() {
         for method in METHODS {
@@ -52,7 +52,7 @@ async fn what_needs_a_token_says_so() {
 }
 
 #[tokio::test]
-async fn every_operation_has_a_name_of_its_own_and_every_reference_leads_somewhere() {
+async fn operation_ids_are_unique_and_references_resolve() {
     let world = World::new().await;
     let document = world.get("/openapi.json").send().await.expect(200).body;
     let mut names: Vec<_> = values(&document, "operationId")
@@ -87,7 +87,7 @@ async fn codes_are_described_as_they_are_sent() {
 }
 
 #[tokio::test]
-async fn the_pages_of_the_server_are_there() {
+async fn documents_and_web_client_are_served() {
     let world = World::new().await;
     for path in [
         "/",

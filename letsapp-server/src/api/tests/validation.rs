@@ -44,7 +44,7 @@ fn named(got: &Got) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn every_body_is_told_all_its_fields_that_are_wrong() {
+async fn every_invalid_field_of_a_body_is_named() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let mut tried = 0;
@@ -64,7 +64,7 @@ async fn every_body_is_told_all_its_fields_that_are_wrong() {
 }
 
 #[tokio::test]
-async fn every_query_is_told_all_its_parameters_that_are_wrong() {
+async fn every_invalid_parameter_of_a_query_is_named() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let mut tried = 0;
@@ -106,7 +106,7 @@ async fn every_query_is_told_all_its_parameters_that_are_wrong() {
 }
 
 #[tokio::test]
-async fn what_can_be_nothings_name_names_nothing() {
+async fn invalid_ids_in_paths_are_not_found() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let mut tried = 0;
