@@ -41,7 +41,8 @@ async fn healthz() -> Answer {
 
 /// Answers 200 if the server can serve requests, which is until it shuts down, and only if its store answers.
 #[utoipa::path(get, path = "/readyz", tag = "operations",
-    responses((status = 200, body = Health), (status = 503, description = "The store does not answer, or the server is shutting down")))]
+    responses((status = 200, body = Health),
+        (status = 503, description = "The store does not answer, or the server is shutting down")))]
 async fn readyz(context: RequestContext) -> Answer {
     context.app().ping().await.map_err(ApiError::from)?;
     Ok(reply::json(StatusCode::OK, &Health { status: "ok" }))
