@@ -1,4 +1,4 @@
-//! The admin listener: `/metrics`, and the health of the server.
+//! Routes of the admin listener: `/metrics`, `/healthz` and `/readyz`.
 
 use std::sync::Arc;
 
@@ -6,18 +6,18 @@ use http::{Method, StatusCode};
 use warp::Filter;
 
 use crate::api::reply::Answer;
-use crate::api::{Route, answering, health, join, recover};
-use crate::context::Context;
+use crate::api::{Route, answering, health_routes, join, recover};
 use crate::response;
+use crate::server_context::ServerContext;
 use crate::telemetry;
 
-/// Returns everything that the admin listener serves.
-pub(crate) fn routes(context: &Arc<Context>) -> (Route, Vec<(Method, &'static str)>) {
+/// Returns the routes of the admin listener, and no documented endpoints: OpenAPI describes the public listener only.
+pub(crate) fn routes(server: &Arc<ServerContext>) -> (Route, Vec<(Method, &'static str)>) {
     let mut routes = vec![answering(
         "/metrics",
         warp::path!("metrics").and(warp::get()).map(metrics),
     )];
-    routes.extend(health(context));
+    routes.extend(health_routes(server));
     (recover(join(routes)), Vec::new())
 }
 

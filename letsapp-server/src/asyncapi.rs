@@ -1,4 +1,4 @@
-//! The AsyncAPI document of the socket, made of the same types that are sent.
+//! The AsyncAPI document of the socket, generated from the types that are sent on it.
 
 use std::collections::BTreeMap;
 
@@ -10,32 +10,40 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-use crate::ws::frame::{HEARTBEAT, MAX_FRAME, Pinged};
+use crate::ws::codec::{HEARTBEAT_INTERVAL, MAX_FRAME_BYTES, Pinged};
 
-/// Every operation, with what it takes and what it answers.
+/// Every operation with the types of its data and its result.
 const OPERATIONS: &[Operation] = &[
-    Operation::new::<InConversation<SendMessage>, Message>(Op::MessageSend, "Sends a message; answered when durable."),
-    Operation::new::<AtMessage<EditMessage>, Message>(Op::MessageEdit, "Changes the words of one's own message."),
+    Operation::new::<InConversation<SendMessage>, Message>(
+        Op::MessageSend,
+        "Sends a message; it is durable once the reply arrives.",
+    ),
+    Operation::new::<AtMessage<EditMessage>, Message>(Op::MessageEdit, "Edits a message of the current user."),
     Operation::new::<AtMessage<Nothing>, Message>(Op::MessageDelete, "Deletes a message for everyone."),
-    Operation::new::<AtMessage<React>, Message>(Op::MessageReact, "Puts a reaction on a message, or takes it off."),
-    Operation::new::<InConversation<ReceiptRequest>, Watermarks>(Op::Receipt, "Says how far one received and read."),
+    Operation::new::<AtMessage<React>, Message>(Op::MessageReact, "Sets or removes a reaction to a message."),
+    Operation::new::<InConversation<ReceiptRequest>, Watermarks>(
+        Op::Receipt,
+        "Advances how far the current user has received and read.",
+    ),
     Operation::new::<InConversation<SetTyping>, Nothing>(
         Op::Typing,
-        "Says that one types, as often as one likes, or has stopped; others are told once in three seconds at most.",
+        "Reports that the current user types, or has stopped. May be sent with every key: others are notified once in \
+         three seconds at most.",
     ),
     Operation::new::<WatchPresence, Items<Presence>>(
         Op::PresenceWatch,
-        "Tells which of some users are there, and has the socket told of them from here on, beside those whom it \
-         watches already: of all, it watches the 1,024 that it named last.",
+        "Returns the presence of users, and subscribes the socket to their presence in addition to the users that it \
+         watches already. A socket watches at most 1,024 users: those that it named last.",
     ),
-    Operation::new::<SyncRequest, Sync>(Op::Sync, "Returns all that changed since."),
-    Operation::new::<Nothing, Pinged>(Op::Ping, "Returns the server's time."),
+    Operation::new::<SyncRequest, Sync>(Op::Sync, "Returns the changes since the client was last connected."),
+    Operation::new::<Nothing, Pinged>(Op::Ping, "Returns the present time of the server's clock."),
 ];
 
-/// Describes the socket.
+/// Returns the AsyncAPI document.
 pub(crate) fn document() -> Value {
     let mut schemas = Schemas::default();
-    // What is flattened into another type is referred to by it, but not among what it lists.
+    // Added by hand: a type lists the schemas of its fields, but not those of flattened ones, which it refers to as
+    // well.
     schemas.add::<SendMessage>();
     schemas.add::<EditMessage>();
     schemas.add::<React>();
@@ -51,7 +59,7 @@ pub(crate) fn document() -> Value {
         "event".to_owned(),
         json!({
             "name": "event",
-            "summary": "What the server tells without being asked; the first is `hello`.",
+            "summary": "An event from the server; the first on a socket is `hello`.",
             "payload": schemas.add::<Event>(),
         }),
     );
@@ -59,7 +67,7 @@ pub(crate) fn document() -> Value {
         "error".to_owned(),
         json!({
             "name": "error",
-            "summary": "The reply to a request that was not done.",
+            "summary": "The reply to a request that failed.",
             "payload": object(&[("id", id()), ("error", schemas.add::<Problem>())]),
         }),
     );
@@ -93,7 +101,7 @@ pub(crate) fn document() -> Value {
     })
 }
 
-/// One operation of the socket.
+/// An operation of the socket.
 struct Operation {
     op: Op,
     summary: &'static str,
@@ -101,7 +109,7 @@ struct Operation {
     ok: fn(&mut Schemas) -> Value,
 }
 
-/// The schemas that are referred to, by name.
+/// The schemas of the document, by name.
 #[derive(Default)]
 struct Schemas(BTreeMap<String, Value>);
 
@@ -153,7 +161,7 @@ impl Operation {
 }
 
 impl Schemas {
-    /// Adds all that a type's schema refers to, and returns the schema: for types whose names say too little.
+    /// Adds the schemas that a type refers to, and returns its own: for generic types, whose names are not unique.
     fn inline<T: ToSchema>(&mut self) -> Value {
         let mut referred = Vec::new();
         T::schemas(&mut referred);
@@ -161,7 +169,7 @@ impl Schemas {
         serde_json::to_value(T::schema()).expect("schemas are plain data")
     }
 
-    /// Adds a type's schema and all that it refers to, and returns a reference to it.
+    /// Adds a type's schema and those that it refers to, and returns a reference to it.
     fn add<T: ToSchema>(&mut self) -> Value {
         let mut all = Vec::new();
         T::schemas(&mut all);
@@ -189,16 +197,17 @@ fn object(properties: &[(&str, Value)]) -> Value {
 }
 
 fn id() -> Value {
-    json!({"type": "integer", "minimum": 0, "description": "The client's name for the request."})
+    json!({"type": "integer", "minimum": 0, "description": "Id chosen by the client, repeated in the reply."})
 }
 
 fn description() -> String {
     format!(
-        "Text frames, one JSON object each, at most {MAX_FRAME} bytes. Subprotocol `letsapp.v1`; the access token in \
-         `Authorization`, or as a second subprotocol `bearer.<token>`. The server pings every {} ms and drops a socket \
-         that was silent for two and a half times that. Messages sent on one socket take their `seq` in the order \
-         sent; replies may come in any order. Close codes: 4000 protocol error, 4001 session ended, 4002 too slow \
-         (reconnect and sync), 4003 too many frames, 1001 server going away.",
-        HEARTBEAT.as_millis()
+        "Each frame is a text frame with one JSON object of at most {MAX_FRAME_BYTES} bytes. The subprotocol is \
+         `letsapp.v1`; the access token is sent in `Authorization`, or as a second subprotocol `bearer.<token>`. The \
+         server pings every {} ms and drops a socket on which nothing was received for two and a half times as long. \
+         Messages sent on one socket get their `seq` in the order sent; replies may arrive in any order. Close \
+         codes: 4000 protocol error, 4001 session ended, 4002 too slow (reconnect and sync), 4003 too many frames, \
+         1001 server shutting down.",
+        HEARTBEAT_INTERVAL.as_millis()
     )
 }

@@ -1,4 +1,7 @@
-//! Builds the application that a configuration asks for: the only place that names adapters.
+//! Builds the application that a configuration describes.
+//!
+//! No other module of the server names a store. To add one, add a variant to `StoreUrl` in `config/settings.rs` and an
+//! arm to [`open`].
 
 use std::path::Path;
 
@@ -11,34 +14,34 @@ use letsapp_core::{LetsApp, LetsAppBuilder};
 
 use crate::config::{Config, StoreUrl};
 use crate::error::chain;
-use crate::keys::{FileKeys, KeyFileError};
+use crate::file_keys::{FileKeys, KeyFileError};
 
-/// Why a server can't start, in one line.
+/// An error that keeps the server from starting. Its display is one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The SQLite file can't be used.
+    /// The SQLite file can't be opened.
     #[error("{0}")]
     Sqlite(OpenError),
-    /// MongoDB can't be used.
+    /// MongoDB can't be reached, or is not suitable.
     #[cfg(feature = "mongodb")]
     #[error("{0}")]
     MongoDb(ConnectError),
-    /// This program was built without MongoDB.
+    /// The configuration names MongoDB, but the program was built without the feature `mongodb`.
     #[cfg(not(feature = "mongodb"))]
-    #[error("this server was built without the store on MongoDB")]
+    #[error("this server was built without MongoDB support: build it with the feature `mongodb`")]
     NoMongoDb,
-    /// The server's keys can't be kept in the data directory.
+    /// The data directory can't hold the server's keys.
     #[error("{0}")]
     Keys(KeyFileError),
-    /// The store does not give what is needed to start.
+    /// The store failed while the application was built.
     #[error("{}", chain(.0))]
     Store(RepositoryError),
 }
 
-/// Opens the store that a configuration names, and builds the application over it.
+/// Opens the store of a configuration and builds the application on it.
 ///
 /// # Errors
-/// [`StartError`], in words for the person who starts the server.
+/// [`StartError`] if the store or the key files can't be opened.
 pub async fn open(config: &Config) -> Result<LetsApp, StartError> {
     let builder = LetsApp::builder().rules(config.rules);
     let builder = match config.store() {
@@ -52,7 +55,8 @@ pub async fn open(config: &Config) -> Result<LetsApp, StartError> {
     builder.build().await.map_err(StartError::Store)
 }
 
-/// A server that is alone keeps its keys in files, apart from the data: a copy of the one is no use without the other.
+/// Opens SQLite, with the server's keys in files of their own: a stolen copy of the database alone reveals no keys.
+/// Servers that share MongoDB keep the keys there instead, since all need the same ones.
 async fn on_sqlite(
     builder: LetsAppBuilder,
     path: std::path::PathBuf,

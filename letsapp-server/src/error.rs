@@ -1,4 +1,4 @@
-//! The single table from what services say went wrong to what clients are told.
+//! Converts errors of the services into API errors: the only place that assigns error codes to them.
 
 use std::time::Duration;
 
@@ -16,19 +16,19 @@ use letsapp_core::services::presence::PresenceError;
 use letsapp_core::services::users::UserError;
 use warp::reply::Response;
 
-use crate::limits::seconds;
+use crate::rate_limits::seconds;
 use crate::response;
 
-/// Why a request was not done: what the client is told, and what only the log is.
+/// An error response: the problem for the client, and the cause for the log only.
 #[derive(Debug)]
 pub(crate) struct ApiError {
-    // Boxed, since every answer has room for one.
+    // Boxed to keep `Result<Response, ApiError>` small: every handler returns one.
     problem: Box<Problem>,
     cause: Option<BoxError>,
 }
 
 impl ApiError {
-    /// Makes the error that a code stands for.
+    /// Creates an error with the title of its code as detail.
     pub(crate) fn new(code: Code) -> Self {
         Self {
             problem: Box::new(Problem::new(code)),
@@ -36,15 +36,15 @@ impl ApiError {
         }
     }
 
-    /// Makes an error that says what it is about this time.
-    pub(crate) fn because(code: Code, detail: impl Into<String>) -> Self {
+    /// Creates an error with a detail that the client may show.
+    pub(crate) fn with_detail(code: Code, detail: impl Into<String>) -> Self {
         Self {
             problem: Box::new(Problem::new(code).with_detail(detail)),
             cause: None,
         }
     }
 
-    /// Names the fields that can't be so.
+    /// Creates a `validation_failed` error from the invalid fields.
     pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
         Self {
             problem: Box::new(Problem {
@@ -55,16 +55,17 @@ impl ApiError {
         }
     }
 
-    /// Names one field that can't be so.
+    /// Creates a `validation_failed` error for one field.
     pub(crate) fn field(name: &str, code: &str, detail: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError::new(name, code, detail)])
     }
 
-    /// Asks to come back after a while.
+    /// Creates a `rate_limited` error that asks the client to wait. The wait is rounded up to whole seconds,
+    /// and at least 1.
     pub(crate) fn limited(wait: Duration) -> Self {
         let seconds = seconds(wait).max(1);
         let unit = if seconds == 1 { "second" } else { "seconds" };
-        let mut error = Self::because(
+        let mut error = Self::with_detail(
             Code::RateLimited,
             format!("too many requests: try again in {seconds} {unit}"),
         );
@@ -72,31 +73,31 @@ impl ApiError {
         error
     }
 
-    /// Hides a cause behind a code.
-    fn hiding(code: Code, cause: impl Into<BoxError>) -> Self {
+    /// Creates an error whose cause is logged and hidden from the client.
+    fn with_cause(code: Code, cause: impl Into<BoxError>) -> Self {
         Self {
             problem: Box::new(Problem::new(code)),
             cause: Some(cause.into()),
         }
     }
 
-    /// Returns what the client is told, and logs what it is not: the one place that does.
+    /// Returns the problem for the client and logs the cause. No other code logs it.
     pub(crate) fn into_problem(self) -> Problem {
         if let Some(cause) = self.cause {
             let cause = chain(&*cause);
             if self.problem.code == Code::Internal {
-                tracing::error!(cause, "a request failed");
+                tracing::error!(cause, "a request failed with an internal error");
             } else {
-                tracing::warn!(cause, "a request could not be served");
+                tracing::warn!(cause, "a request failed because the store is unavailable");
             }
         }
         *self.problem
     }
 
-    /// Answers over HTTP.
+    /// Converts the error into an HTTP response.
     pub(crate) fn into_response(self) -> Response {
         let mut problem = self.into_problem();
-        // The socket has no headers to say it in.
+        // Moves the wait from the body to the header `Retry-After`; only replies on the socket have it in the body.
         let retry_after = problem.retry_after.take();
         let status = StatusCode::from_u16(problem.status).expect("every code has an HTTP status");
         let mut response = response::json(status, "application/problem+json", &problem);
@@ -112,9 +113,21 @@ impl ApiError {
                 );
             }
             Code::Unavailable => {
+                // A store that fails over is back in seconds; clients add their own backoff.
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            _ => {}
+            Code::InvalidRequest
+            | Code::Forbidden
+            | Code::NotFound
+            | Code::MethodNotAllowed
+            | Code::Conflict
+            | Code::PayloadTooLarge
+            | Code::UnsupportedMediaType
+            | Code::RangeNotSatisfiable
+            | Code::ValidationFailed
+            | Code::Infected
+            | Code::RateLimited
+            | Code::Internal => {}
         }
         if let Some(seconds) = retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
@@ -127,11 +140,13 @@ impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         let detail = error.to_string();
         match error {
-            AuthError::WrongCredentials | AuthError::Unauthenticated => Self::because(Code::Unauthenticated, detail),
-            AuthError::TokenExpired => Self::because(Code::TokenExpired, detail),
-            AuthError::WrongPassword => Self::because(Code::Forbidden, detail),
-            AuthError::UsernameTaken | AuthError::EmailTaken => Self::because(Code::Conflict, detail),
-            AuthError::NotFound => Self::because(Code::NotFound, detail),
+            AuthError::WrongCredentials | AuthError::Unauthenticated => {
+                Self::with_detail(Code::Unauthenticated, detail)
+            }
+            AuthError::TokenExpired => Self::with_detail(Code::TokenExpired, detail),
+            AuthError::WrongPassword => Self::with_detail(Code::Forbidden, detail),
+            AuthError::UsernameTaken | AuthError::EmailTaken => Self::with_detail(Code::Conflict, detail),
+            AuthError::NotFound => Self::with_detail(Code::NotFound, detail),
             AuthError::Store(error) => error.into(),
         }
     }
@@ -147,8 +162,8 @@ impl From<UserError> for ApiError {
     fn from(error: UserError) -> Self {
         let detail = error.to_string();
         match error {
-            UserError::NotFound => Self::because(Code::NotFound, detail),
-            UserError::EmailTaken => Self::because(Code::Conflict, detail),
+            UserError::NotFound => Self::with_detail(Code::NotFound, detail),
+            UserError::EmailTaken => Self::with_detail(Code::Conflict, detail),
             UserError::UnknownPicture => Self::field("avatar_media_id", "not_found", detail),
             UserError::Store(error) => error.into(),
         }
@@ -159,7 +174,7 @@ impl From<ContactError> for ApiError {
     fn from(error: ContactError) -> Self {
         let detail = error.to_string();
         match error {
-            ContactError::NotFound => Self::because(Code::NotFound, detail),
+            ContactError::NotFound => Self::with_detail(Code::NotFound, detail),
             ContactError::Oneself => Self::field("user_id", "is_self", detail),
             ContactError::Store(error) => error.into(),
         }
@@ -170,9 +185,9 @@ impl From<ConversationError> for ApiError {
     fn from(error: ConversationError) -> Self {
         let detail = error.to_string();
         match error {
-            ConversationError::NotFound => Self::because(Code::NotFound, detail),
-            ConversationError::Forbidden(_) => Self::because(Code::Forbidden, detail),
-            ConversationError::Conflict => Self::because(Code::Conflict, detail),
+            ConversationError::NotFound => Self::with_detail(Code::NotFound, detail),
+            ConversationError::Forbidden(_) => Self::with_detail(Code::Forbidden, detail),
+            ConversationError::Conflict => Self::with_detail(Code::Conflict, detail),
             ConversationError::Invalid(errors) => Self::invalid(errors),
             ConversationError::Store(error) => error.into(),
         }
@@ -192,8 +207,8 @@ impl From<PresenceError> for ApiError {
 impl From<RepositoryError> for ApiError {
     fn from(error: RepositoryError) -> Self {
         match error {
-            RepositoryError::Unavailable(_) => Self::hiding(Code::Unavailable, error),
-            RepositoryError::Internal(_) => Self::hiding(Code::Internal, error),
+            RepositoryError::Unavailable(_) => Self::with_cause(Code::Unavailable, error),
+            RepositoryError::Internal(_) => Self::with_cause(Code::Internal, error),
         }
     }
 }
@@ -201,7 +216,7 @@ impl From<RepositoryError> for ApiError {
 impl From<Unreadable> for ApiError {
     fn from(error: Unreadable) -> Self {
         match error {
-            Unreadable::Syntax(error) => Self::because(Code::InvalidRequest, format!("not JSON: {error}")),
+            Unreadable::Syntax(error) => Self::with_detail(Code::InvalidRequest, format!("not JSON: {error}")),
             Unreadable::Invalid(errors) => Self::invalid(errors),
         }
     }
@@ -209,11 +224,11 @@ impl From<Unreadable> for ApiError {
 
 impl From<InvalidCursor> for ApiError {
     fn from(error: InvalidCursor) -> Self {
-        Self::because(Code::InvalidRequest, error.to_string())
+        Self::with_detail(Code::InvalidRequest, error.to_string())
     }
 }
 
-/// Writes an error with its causes in one line.
+/// Returns an error and its causes in one line.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -224,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_store_says_stays_on_the_server() {
+    fn the_cause_of_a_store_error_is_not_sent_to_clients() {
         for (error, status) in [
             (RepositoryError::internal("row 7 is broken"), 500),
             (RepositoryError::unavailable("10.0.0.7 is down"), 503),
@@ -236,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_name_and_a_wrong_password_read_the_same() {
+    fn wrong_credentials_are_unauthenticated() {
         let problem = ApiError::from(AuthError::WrongCredentials).into_problem();
         assert_eq!((problem.code, problem.status), (Code::Unauthenticated, 401));
         assert!(
@@ -248,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_to_wait_is_told_how_long_in_whole_seconds() {
+    fn a_wait_is_sent_in_whole_seconds_rounded_up() {
         for (millis, seconds) in [(0, "1"), (1, "1"), (1_000, "1"), (4_001, "5")] {
             let response = ApiError::limited(Duration::from_millis(millis)).into_response();
             assert_eq!(

@@ -1,22 +1,23 @@
 //! The LetsApp server: HTTP, WebSocket and a web client over [`letsapp_core`].
 //!
-//! [`run`] serves an application on listeners until it is told to stop; [`compose::open`] builds the application that a
-//! [`Config`] asks for. What is not here: rules. Routes and socket parse, call a service, and write what it returns.
+//! [`run`] serves an application on listeners until it is asked to shut down; [`compose::open`] builds the application
+//! that a [`Config`] describes. The rules of the product are in the core: routes and socket parse a request, call a
+//! service, and write the result.
 
 mod admin;
 mod api;
 mod asyncapi;
+mod client_connection;
 pub mod compose;
 pub mod config;
-mod context;
 mod error;
-mod front;
-pub mod keys;
-mod limits;
+pub mod file_keys;
+mod middleware;
 mod openapi;
-mod peer;
+mod rate_limits;
 mod response;
 mod serve;
+mod server_context;
 mod telemetry;
 #[cfg(test)]
 mod testing;
@@ -34,33 +35,35 @@ use tokio::net::TcpListener;
 
 pub use config::Config;
 use config::Limits;
-use context::Context;
-use front::Front;
-use limits::Gate;
+use middleware::Middleware;
+use rate_limits::RequestInspector;
+use server_context::ServerContext;
 
-/// How long requests and sockets may take to end once the server goes away.
-const DRAIN: Duration = Duration::from_secs(7);
+/// Time that requests and sockets have to end once the server shuts down. `docker stop` kills a process 10 s after
+/// SIGTERM; together with [`APP_SHUTDOWN_TIMEOUT`] this stays below.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(7);
 
-/// How long the application may take to put everything away after that.
-const CLOSE: Duration = Duration::from_millis(2_500);
+/// Time that the application then has to write pending data and close its store: the rest of the 10 s, less a margin.
+const APP_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// How many connections the admin listener takes.
-const ADMIN_CONNECTIONS: usize = 64;
+/// Maximum number of concurrent connections on the admin listener: monitoring needs few, and sockets are not served
+/// there.
+const MAX_ADMIN_CONNECTIONS: usize = 64;
 
-/// Where a server listens.
+/// The bound sockets of a server.
 #[derive(Debug)]
 pub struct Listeners {
-    /// For clients.
+    /// Serves the API, the socket and the web client.
     pub public: TcpListener,
-    /// For those who run the server.
+    /// Serves `/metrics` and health checks to operators.
     pub admin: TcpListener,
 }
 
 impl Listeners {
-    /// Binds the addresses that a configuration names.
+    /// Binds the addresses of a configuration.
     ///
     /// # Errors
-    /// When one can't be bound; the error names it.
+    /// If an address can't be bound; the error names it.
     pub async fn bind(config: &Config) -> io::Result<Self> {
         let bind = async |address: &str| {
             let bound = TcpListener::bind(address).await;
@@ -72,10 +75,11 @@ impl Listeners {
         })
     }
 
-    /// Returns the line that tells where the server listens.
+    /// Returns the line for standard output with the addresses that the server listens on. Scripts read the ports from
+    /// it when the configuration asks for port 0.
     ///
     /// # Errors
-    /// When the operating system does not know.
+    /// If the operating system can't report an address.
     pub fn announcement(&self) -> io::Result<String> {
         let (public, admin) = (self.public.local_addr()?, self.admin.local_addr()?);
         Ok(format!(
@@ -84,8 +88,8 @@ impl Listeners {
     }
 }
 
-/// Prepares the process for a server: it logs to standard error as a configuration says, and may open as many files as
-/// the system lets it, since every socket is one.
+/// Prepares the process for a server: starts logging to standard error and raises the soft limit of open files to the
+/// hard limit, since every socket takes a file descriptor.
 pub fn prepare_process(config: &Config) {
     telemetry::log(config.log_format);
     let limit = getrlimit(Resource::Nofile);
@@ -94,12 +98,12 @@ pub fn prepare_process(config: &Config) {
         ..limit
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "the limit of open files stays as it is");
+        tracing::warn!(%error, "cannot raise the limit of open files; continuing with the current limit");
     }
 }
 
-/// Serves an application until `shutdown` is done: then no connection is taken any more, requests in flight are
-/// answered, sockets are told, and the application is shut down.
+/// Serves an application until `shutdown` completes. Then it accepts no more connections, answers the requests in
+/// flight, closes the sockets with code 1001, and shuts the application down.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new()?.block_on(async {
@@ -120,31 +124,35 @@ pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: 
         Limits::On => config.limit_table,
         Limits::Off => Table::UNLIMITED,
     };
-    let context = Arc::new(Context::new(app.clone()).limited_by(table));
-    let (routes, served) = api::routes(&context);
-    let gate = Gate::new(config.trusted_proxies.clone(), config.forwarded_header);
-    let public = Front::new(&context, routes, served).behind(gate);
-    let (routes, served) = admin::routes(&context);
-    let admin = Front::new(&context, routes, served);
+    let server = Arc::new(ServerContext::new(app.clone()).with_limits(table));
+    let (routes, served) = api::routes(&server);
+    let inspector = RequestInspector::new(config.trusted_proxies.clone(), config.forwarded_header);
+    let public = Middleware::new(&server, routes, served).with_rate_limits(inspector);
+    let (routes, served) = admin::routes(&server);
+    let admin = Middleware::new(&server, routes, served);
     tokio::spawn(serve::serve(
         listeners.public,
         public,
         config.max_connections,
-        context.closing(),
+        server.shutdown_signal(),
     ));
     tokio::spawn(serve::serve(
         listeners.admin,
         admin,
-        ADMIN_CONNECTIONS,
-        context.closing(),
+        MAX_ADMIN_CONNECTIONS,
+        server.shutdown_signal(),
     ));
 
     shutdown.await;
-    tracing::info!("going away");
-    if tokio::time::timeout(DRAIN, context.close()).await.is_err() {
-        tracing::warn!("some connections did not end in time");
+    tracing::info!("shutting down");
+    // Connections end before the application does, since requests in flight still need its store.
+    if tokio::time::timeout(DRAIN_TIMEOUT, server.shut_down()).await.is_err() {
+        tracing::warn!("some connections did not end in time and are dropped");
     }
-    if tokio::time::timeout(CLOSE, app.shutdown()).await.is_err() {
-        tracing::warn!("the application did not shut down in time");
+    if tokio::time::timeout(APP_SHUTDOWN_TIMEOUT, app.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("the application did not shut down in time; exiting anyway");
     }
 }

@@ -1,4 +1,4 @@
-//! `letsapp-server`: see `--help`.
+//! The program `letsapp-server`. Exits with status 2 on a configuration error, 1 on any other error.
 
 use std::env;
 use std::io::{self, Write};
@@ -9,7 +9,8 @@ use letsapp_server::{Config, Listeners, compose, prepare_process, run};
 use mimalloc::MiMalloc;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A message is allocated by the thread that reads it and freed by the one that stored it, which this is made for.
+/// The allocator. One thread allocates a message when it reads it, another frees it once it is stored; mimalloc is made
+/// for that.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
             let _ = answer.print();
             return u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
-        Err(error) => return complain(&error, ExitCode::from(2)),
+        Err(error) => return report(&error, ExitCode::from(2)),
     };
     prepare_process(&config);
     let served = tokio::runtime::Builder::new_multi_thread()
@@ -29,12 +30,12 @@ fn main() -> ExitCode {
         .map_err(Into::into);
     match served.and_then(|runtime| runtime.block_on(serve(&config))) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&*error, ExitCode::FAILURE),
+        Err(error) => report(&*error, ExitCode::FAILURE),
     }
 }
 
 async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
-    // First, so that a signal is never met by the default of dying at once.
+    // Registered before anything else: until then a signal kills the process at once, without a shutdown.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let listeners = Listeners::bind(config).await?;
     let app = compose::open(config).await?;
@@ -49,7 +50,7 @@ async fn serve(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn complain(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {
+fn report(error: &dyn std::error::Error, code: ExitCode) -> ExitCode {
     let _ = writeln!(io::stderr(), "letsapp-server: {error}");
     code
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI document, made of the endpoints that are really served.
+//! The OpenAPI document, generated from the endpoints that are served.
 
 use letsapp_core::protocol::Problem;
 use utoipa::openapi::path::Operation;
@@ -11,7 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::endpoint::Endpoint;
 
-/// Describes these endpoints.
+/// Returns the OpenAPI document of endpoints.
 pub(crate) fn document(endpoints: &[Endpoint]) -> OpenApi {
     let mut components = ComponentsBuilder::new()
         .security_scheme(
@@ -51,7 +51,7 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> OpenApi {
         .build()
 }
 
-/// Gives an operation a name of its own: several features have a `list`.
+/// Prefixes an operation's id with its feature, since ids must be unique and several features have a `list`.
 fn named(mut operation: Operation) -> Operation {
     let feature = operation.tags.as_ref().and_then(|tags| tags.first());
     if let (Some(feature), Some(verb)) = (feature, &operation.operation_id) {
@@ -60,7 +60,7 @@ fn named(mut operation: Operation) -> Operation {
     operation
 }
 
-/// Adds what every operation may answer: a problem.
+/// Adds the error responses, which every operation may return.
 fn with_problems(mut operation: Operation) -> Operation {
     let problem = || {
         let content = ContentBuilder::new()
@@ -81,7 +81,7 @@ fn with_problems(mut operation: Operation) -> Operation {
     }
     let (name, content) = problem();
     let fallback = ResponseBuilder::new()
-        .description("It was not done: `code` says why.")
+        .description("The request failed; `code` has the reason.")
         .content(name, content);
     operation
         .responses
@@ -90,7 +90,7 @@ fn with_problems(mut operation: Operation) -> Operation {
     operation
 }
 
-/// Adds what every operation of the API may answer: that it is too much.
+/// Adds the response 429 and its headers, which every operation of the API may return.
 fn limited(mut operation: Operation) -> Operation {
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(Problem::name())))
@@ -98,13 +98,14 @@ fn limited(mut operation: Operation) -> Operation {
     let mut wait = Header::new(Object::with_type(Type::Integer));
     wait.description = Some("Seconds to wait.".to_owned());
     let mut policy = Header::default();
-    policy.description = Some("What may be asked in which time, of each limit that applies.".to_owned());
+    policy.description = Some("Quota (`q`) and window in seconds (`w`) of each limit that applies.".to_owned());
     policy.example = Some("\"writes\";q=1200;w=60".into());
     let mut left = Header::default();
-    left.description = Some("How much of it is left, and in how many seconds there is more.".to_owned());
+    left.description =
+        Some("Remaining requests (`r`) and seconds until there are more (`t`) of each limit.".to_owned());
     left.example = Some("\"writes\";r=0;t=5".into());
     let response = ResponseBuilder::new()
-        .description("Too much at once: come back after `Retry-After`.")
+        .description("A rate limit is exhausted: retry after `Retry-After` seconds")
         .content("application/problem+json", content)
         .header("Retry-After", wait)
         .header("RateLimit-Policy", policy)
@@ -116,11 +117,11 @@ fn limited(mut operation: Operation) -> Operation {
 
 fn describe(status: &str) -> &'static str {
     match status {
-        "200" => "It is so",
-        "201" => "It was made",
-        "204" => "It was done",
-        "403" => "Seen, but not allowed",
-        "404" => "Not there, or not to be seen",
+        "200" => "Success",
+        "201" => "Created",
+        "204" => "Done, or there was nothing to do",
+        "403" => "Not allowed",
+        "404" => "Not found, or not visible to the current user",
         _ => "",
     }
 }

@@ -1,4 +1,4 @@
-//! Logs and metrics.
+//! Logs to standard error, and Prometheus metrics.
 
 use std::io;
 use std::sync::OnceLock;
@@ -10,25 +10,26 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
 
-/// Times of requests fall into these, in seconds.
-const BUCKETS: &[f64] = &[
+/// Upper bounds of the histogram buckets for request durations, in seconds: from a cached read to a password hash under
+/// load.
+const DURATION_BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// What is counted so often that its counter is kept at hand.
+/// Metrics that are updated for every frame. Looking them up by name each time would take a hash and a lock.
 pub(crate) struct Meters {
-    /// Open sockets.
+    /// Number of open sockets.
     pub(crate) sockets: Gauge,
-    /// Frames that came in.
+    /// Number of frames received on sockets.
     pub(crate) frames_received: Counter,
-    /// Frames that went out.
+    /// Number of events and replies sent on sockets.
     pub(crate) frames_sent: Counter,
 }
 
 impl Meters {
-    /// Finds the counters.
+    /// Looks the metrics up.
     pub(crate) fn new() -> Self {
-        // What is counted before there is a recorder is counted nowhere.
+        // Installs the recorder first: a metric looked up without one discards what is counted.
         metrics();
         Self {
             sockets: gauge!("letsapp_sockets"),
@@ -38,7 +39,7 @@ impl Meters {
     }
 }
 
-/// Counts a request that was answered.
+/// Records an answered request and its duration.
 pub(crate) fn count_request(method: &http::Method, route: &'static str, status: u16, took: Duration) {
     let method = method_word(method);
     counter!("letsapp_http_requests_total", "method" => method, "route" => route, "status" => status.to_string())
@@ -47,43 +48,53 @@ pub(crate) fn count_request(method: &http::Method, route: &'static str, status: 
         .record(took.as_secs_f64());
 }
 
-/// Returns what writes the metrics down. There is one for each process, however many servers it runs.
+/// Returns the handle that renders the metrics. A process has one, however many servers it runs.
 ///
 /// # Panics
-/// If something else in the process records metrics already.
+/// If another library in the process has installed a metrics recorder.
 pub(crate) fn metrics() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
         let handle = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS)
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), DURATION_BUCKETS)
             .expect("there are buckets")
             .install_recorder()
             .expect("nothing else records metrics");
         describe_gauge!("letsapp_sockets", "Open sockets.");
-        describe_gauge!("letsapp_users_online", "Users who are online, or left a moment ago.");
-        describe_counter!("letsapp_frames_received_total", "Frames that came in on sockets.");
-        describe_counter!("letsapp_frames_sent_total", "Frames that went out on sockets.");
-        describe_counter!("letsapp_http_requests_total", "Requests answered, by route and status.");
-        describe_histogram!("letsapp_http_request_duration_seconds", "Time to answer, by route.");
+        describe_gauge!(
+            "letsapp_users_online",
+            "Users who are online, or disconnected within the presence grace period."
+        );
+        describe_counter!("letsapp_frames_received_total", "Frames received on sockets.");
+        describe_counter!("letsapp_frames_sent_total", "Frames sent on sockets.");
+        describe_counter!(
+            "letsapp_http_requests_total",
+            "HTTP requests answered, by method, route and status."
+        );
+        describe_histogram!(
+            "letsapp_http_request_duration_seconds",
+            "Time to answer an HTTP request, by method and route."
+        );
         handle
     })
 }
 
-/// Starts to write logs to standard error: what `RUST_LOG` says, else everything from `info` on.
+/// Starts logging to standard error, filtered by `RUST_LOG`, or from level `info` on if it is not set.
 pub(crate) fn log(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_target(false);
-    // In a process that logs already, it goes on as it does.
+    // Fails if the process has set up logging already, as tests do; then that setup is kept.
     let _ = match format {
         LogFormat::Text => logs.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).try_init(),
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
     };
 }
 
-/// A method as a label: whatever clients make up is one.
+/// Returns a method as a metric label. Methods that clients invent share `other`, so that they can't create metrics at
+/// will.
 fn method_word(method: &http::Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",

@@ -1,4 +1,6 @@
-//! `/v1/auth`: signing up, in and out.
+//! `/v1/auth`: registration, login, token refresh, logout, passwords and sessions.
+//!
+//! Login attempts are limited by `RequestContext::check_password`, and by address in `rate_limits/`.
 
 use std::sync::Arc;
 
@@ -11,122 +13,127 @@ use serde::Serialize;
 use warp::Filter;
 
 use super::body::{Json, json};
-use super::call::{Call, call};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
-use crate::context::Context;
+use super::request_context::{RequestContext, request_context};
+use crate::server_context::ServerContext;
 
-/// The answer to `refresh`.
+/// The response of `refresh`.
 #[derive(Serialize, utoipa::ToSchema)]
 struct Refreshed {
-    /// The new pair.
+    /// The new access token and refresh token.
     tokens: Tokens,
 }
 
-/// Returns the endpoints of this file.
-pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+/// Returns the endpoints of this module.
+pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let auth = || warp::path("v1").and(warp::path("auth"));
     let at = |name: &'static str| auth().and(warp::path(name)).and(warp::path::end());
     let session = auth()
         .and(warp::path("sessions"))
         .and(warp::path::param::<SessionId>())
         .and(warp::path::end());
-    let (call, json) = (call(context), json());
+    let (context, json) = (request_context(server), json());
     vec![
         Endpoint::new::<__path_register>(
             at("register")
                 .and(warp::post())
-                .and(call.clone())
+                .and(context.clone())
                 .and(json.clone())
                 .then(register),
         ),
         Endpoint::new::<__path_login>(
             at("login")
                 .and(warp::post())
-                .and(call.clone())
+                .and(context.clone())
                 .and(json.clone())
                 .then(login),
         ),
         Endpoint::new::<__path_refresh>(
             at("refresh")
                 .and(warp::post())
-                .and(call.clone())
+                .and(context.clone())
                 .and(json.clone())
                 .then(refresh),
         ),
-        Endpoint::new::<__path_logout>(at("logout").and(warp::post()).and(call.clone()).then(logout)),
+        Endpoint::new::<__path_logout>(at("logout").and(warp::post()).and(context.clone()).then(logout)),
         Endpoint::new::<__path_password>(
             at("password")
                 .and(warp::post())
-                .and(call.clone())
+                .and(context.clone())
                 .and(json)
                 .then(password),
         ),
-        Endpoint::new::<__path_sessions>(at("sessions").and(warp::get()).and(call.clone()).then(sessions)),
-        Endpoint::new::<__path_revoke>(session.and(warp::delete()).and(call).then(revoke)),
+        Endpoint::new::<__path_sessions>(at("sessions").and(warp::get()).and(context.clone()).then(sessions)),
+        Endpoint::new::<__path_revoke>(session.and(warp::delete()).and(context).then(revoke)),
     ]
 }
 
-/// Makes an account and signs it in.
+/// Creates an account and signs in to it.
 #[utoipa::path(post, path = "/v1/auth/register", tag = "auth", request_body = Register,
-    responses((status = 201, body = SignedIn), (status = 409, description = "The username or the email is another's")))]
-async fn register(call: Call, body: Json) -> Answer {
+    responses((status = 201, body = SignedIn), (status = 409, description = "The username or the email is taken")))]
+async fn register(context: RequestContext, body: Json) -> Answer {
     let request = body.read::<Register>().await?;
-    let signed_in = call.app().auth().register(request).await?;
+    let signed_in = context.app().auth().register(request).await?;
     Ok(reply::json(StatusCode::CREATED, &signed_in))
 }
 
-/// Signs in.
+/// Signs in with a username or email, and a password.
 #[utoipa::path(post, path = "/v1/auth/login", tag = "auth", request_body = Login,
-    responses((status = 200, body = SignedIn), (status = 401, description = "The name or the password is wrong")))]
-async fn login(call: Call, body: Json) -> Answer {
+    responses((status = 200, body = SignedIn), (status = 401, description = "The username or the password is wrong")))]
+async fn login(context: RequestContext, body: Json) -> Answer {
     let request = body.read::<Login>().await?;
-    let account = call.account(&request.username);
-    reply::ok(&call.prove(account, call.app().auth().login(request)).await?)
+    let account = context.account(&request.username);
+    reply::ok(
+        &context
+            .check_password(account, context.app().auth().login(request))
+            .await?,
+    )
 }
 
-/// Gives the next pair of tokens for a refresh token, which is good for one use.
+/// Exchanges a refresh token for new tokens; it can be used once.
 #[utoipa::path(post, path = "/v1/auth/refresh", tag = "auth", request_body = Refresh,
-    responses((status = 200, body = Refreshed), (status = 401, description = "The token is used up, or its session over")))]
-async fn refresh(call: Call, body: Json) -> Answer {
+    responses((status = 200, body = Refreshed),
+        (status = 401, description = "The token was used before, or its session has ended")))]
+async fn refresh(context: RequestContext, body: Json) -> Answer {
     let request = body.read::<Refresh>().await?;
-    let tokens = call.app().auth().refresh(request.refresh_token.expose()).await?;
+    let tokens = context.app().auth().refresh(request.refresh_token.expose()).await?;
     reply::ok(&Refreshed { tokens })
 }
 
-/// Ends the session that asks; its sockets close.
+/// Ends the current session and closes its sockets.
 #[utoipa::path(post, path = "/v1/auth/logout", tag = "auth", responses((status = 204)), security(("bearer" = [])))]
-async fn logout(call: Call) -> Answer {
-    let principal = call.principal().await?;
-    call.app().auth().logout(&principal).await?;
+async fn logout(context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    context.app().auth().logout(&principal).await?;
     reply::done()
 }
 
-/// Replaces the password and ends every other session.
+/// Changes the password and ends every other session.
 #[utoipa::path(post, path = "/v1/auth/password", tag = "auth", request_body = ChangePassword,
     responses((status = 204), (status = 403, description = "The current password is wrong")),
     security(("bearer" = [])))]
-async fn password(call: Call, body: Json) -> Answer {
-    let principal = call.principal().await?;
+async fn password(context: RequestContext, body: Json) -> Answer {
+    let principal = context.principal().await?;
     let request = body.read::<ChangePassword>().await?;
-    let changed = call.app().auth().change_password(&principal, request);
-    call.prove(Account::of(principal.user_id), changed).await?;
+    let changed = context.app().auth().change_password(&principal, request);
+    context.check_password(Account::of(principal.user_id), changed).await?;
     reply::done()
 }
 
-/// Lists the devices that are signed in.
+/// Lists the sessions of the current user, one per signed-in device.
 #[utoipa::path(get, path = "/v1/auth/sessions", tag = "auth", responses((status = 200, body = Items<SessionInfo>)),
     security(("bearer" = [])))]
-async fn sessions(call: Call) -> Answer {
-    let principal = call.principal().await?;
-    reply::items(call.app().auth().sessions(&principal).await?)
+async fn sessions(context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    reply::items(context.app().auth().sessions(&principal).await?)
 }
 
-/// Signs a device out.
+/// Ends a session, which signs its device out.
 #[utoipa::path(delete, path = "/v1/auth/sessions/{id}", tag = "auth", params(("id" = SessionId, Path)),
     responses((status = 204), (status = 404)), security(("bearer" = [])))]
-async fn revoke(id: SessionId, call: Call) -> Answer {
-    let principal = call.principal().await?;
-    call.app().auth().revoke_session(&principal, id).await?;
+async fn revoke(id: SessionId, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    context.app().auth().revoke_session(&principal, id).await?;
     reply::done()
 }

@@ -1,4 +1,4 @@
-//! `/v1/blocks`: whom one blocks.
+//! `/v1/blocks`: the users that the current user blocks.
 
 use std::sync::Arc;
 
@@ -6,52 +6,54 @@ use letsapp_core::domain::id::UserId;
 use letsapp_core::protocol::{Block, List};
 use warp::Filter;
 
-use super::call::{Call, call};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
-use crate::context::Context;
+use super::request_context::{RequestContext, request_context};
+use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
-pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+/// Returns the endpoints of this module.
+pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "blocks");
     let one = || warp::path!("v1" / "blocks" / UserId);
-    let call = call(context);
+    let context = request_context(server);
     vec![
-        Endpoint::new::<__path_list>(all().and(warp::get()).and(call.clone()).then(list)),
-        Endpoint::new::<__path_put>(one().and(warp::put()).and(call.clone()).then(put)),
-        Endpoint::new::<__path_remove>(one().and(warp::delete()).and(call).then(remove)),
+        Endpoint::new::<__path_list>(all().and(warp::get()).and(context.clone()).then(list)),
+        Endpoint::new::<__path_put>(one().and(warp::put()).and(context.clone()).then(put)),
+        Endpoint::new::<__path_remove>(one().and(warp::delete()).and(context).then(remove)),
     ]
 }
 
-/// Lists whom one blocks, ordered by user.
+/// Lists the blocked users, ordered by id.
 #[utoipa::path(get, path = "/v1/blocks", tag = "blocks",
     params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<Block>)), security(("bearer" = [])))]
-async fn list(call: Call) -> Answer {
+async fn list(context: RequestContext) -> Answer {
     const LIST: &str = "blocks";
-    let principal = call.principal().await?;
-    let mut query = call.query();
+    let principal = context.principal().await?;
+    let mut query = context.query();
     let limit = query.limit();
-    let after = query.cursor(call.app().cursor_key(), LIST)?;
-    let page = call.app().contacts().blocks(&principal, after, limit).await?;
-    reply::page(&call, LIST, page)
+    let after = query.cursor(context.app().cursor_key(), LIST)?;
+    let page = context.app().contacts().blocks(&principal, after, limit).await?;
+    reply::page(&context, LIST, page)
 }
 
-/// Blocks a user. Between the two nothing new is said in their direct conversation, in either direction, and neither
-/// sees whether the other is there. They are not told.
+/// Blocks a user.
+///
+/// Neither can send messages to the other in their direct conversation, or see the other's presence. The blocked user
+/// is not notified.
 #[utoipa::path(put, path = "/v1/blocks/{user_id}", tag = "blocks", params(("user_id" = UserId, Path)),
     responses((status = 204), (status = 404)), security(("bearer" = [])))]
-async fn put(user_id: UserId, call: Call) -> Answer {
-    let principal = call.principal().await?;
-    call.app().contacts().block(&principal, user_id).await?;
+async fn put(user_id: UserId, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    context.app().contacts().block(&principal, user_id).await?;
     reply::done()
 }
 
-/// Takes a block down.
+/// Unblocks a user.
 #[utoipa::path(delete, path = "/v1/blocks/{user_id}", tag = "blocks", params(("user_id" = UserId, Path)),
-    responses((status = 204, description = "There is none")), security(("bearer" = [])))]
-async fn remove(user_id: UserId, call: Call) -> Answer {
-    let principal = call.principal().await?;
-    call.app().contacts().unblock(&principal, user_id).await?;
+    responses((status = 204, description = "The user is not blocked")), security(("bearer" = [])))]
+async fn remove(user_id: UserId, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    context.app().contacts().unblock(&principal, user_id).await?;
     reply::done()
 }

@@ -1,4 +1,4 @@
-//! Request bodies: their type is checked and their bytes are counted before they are read.
+//! JSON request bodies. The content type and the length are checked before a body is read.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use warp::{Filter, Rejection};
 
 use crate::error::ApiError;
 
-/// The longest JSON body that is taken: room for the longest message with every character escaped.
-pub(crate) const MAX_BODY: usize = 1024 * 1024;
+/// Maximum size of a JSON body in bytes: room for the longest message with every character escaped.
+pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time that a body has to arrive: 1 MiB at 35 KB/s, which a poor mobile connection reaches.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A JSON body that was not read yet.
+/// A JSON body that has not been read yet.
 pub(crate) struct Json {
     content_type: Option<HeaderValue>,
     content_length: Option<HeaderValue>,
@@ -27,13 +27,13 @@ pub(crate) struct Json {
 }
 
 impl Json {
-    /// Reads the body as a request.
+    /// Reads and parses the body.
     ///
     /// # Errors
-    /// - `unsupported_media_type` when it says that it is not JSON;
-    /// - `payload_too_large` when it is longer than [`MAX_BODY`], before more than that is read;
-    /// - `invalid_request` when it is no JSON, or stops half-way;
-    /// - `validation_failed` with every field at fault.
+    /// - `unsupported_media_type` if the content type is not `application/json`;
+    /// - `payload_too_large` if the body is longer than [`MAX_BODY_BYTES`]; the rest is not read;
+    /// - `invalid_request` if the body is not JSON, is incomplete, or does not arrive in time;
+    /// - `validation_failed` with every invalid field.
     pub(super) async fn read<T: FromFields>(self) -> Result<T, ApiError> {
         if !self.content_type.as_ref().is_some_and(is_json) {
             return Err(unsupported());
@@ -41,7 +41,7 @@ impl Json {
         parse(&self.collect().await?)
     }
 
-    /// Reads the body as a request of which every field may be missing; so may the body.
+    /// Reads and parses a body whose fields are all optional. An empty body counts as one without fields.
     ///
     /// # Errors
     /// Those of [`read`](Self::read).
@@ -61,31 +61,33 @@ impl Json {
     }
 
     async fn collect(mut self) -> Result<Bytes, ApiError> {
+        // The announced length allows to refuse a large body at once; it may be absent or wrong, so bytes are counted,
+        // too.
         let announced = self
             .content_length
             .as_ref()
             .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > MAX_BODY) {
+        if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
             return Err(too_large());
         }
         let mut body = BytesMut::new();
         let arrival = async {
             while let Some(part) = self.stream.next().await {
-                let part = part.map_err(|_| ApiError::because(Code::InvalidRequest, "the body stops half-way"))?;
-                if body.len() + part.len() > MAX_BODY {
+                let part = part.map_err(|_| ApiError::with_detail(Code::InvalidRequest, "the body is incomplete"))?;
+                if body.len() + part.len() > MAX_BODY_BYTES {
                     return Err(too_large());
                 }
                 body.extend_from_slice(&part);
             }
             Ok(())
         };
-        let late = |_| ApiError::because(Code::InvalidRequest, "the body took too long to arrive");
-        tokio::time::timeout(PATIENCE, arrival).await.map_err(late)??;
+        let late = |_| ApiError::with_detail(Code::InvalidRequest, "the body did not arrive in time");
+        tokio::time::timeout(BODY_TIMEOUT, arrival).await.map_err(late)??;
         Ok(body.freeze())
     }
 }
 
-/// Takes the body along without reading it.
+/// Returns a filter that extracts the body without reading it, so that limits are checked first.
 pub(super) fn json() -> impl Filter<Extract = (Json,), Error = Rejection> + Clone {
     warp::header::headers_cloned()
         .and(warp::body::stream())
@@ -109,14 +111,17 @@ fn is_json(content_type: &HeaderValue) -> bool {
 
 fn parse<T: FromFields>(body: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(body)
-        .map_err(|error| ApiError::because(Code::InvalidRequest, format!("not UTF-8: {error}")))?;
+        .map_err(|error| ApiError::with_detail(Code::InvalidRequest, format!("not UTF-8: {error}")))?;
     Ok(T::parse_json(text)?)
 }
 
 fn unsupported() -> ApiError {
-    ApiError::because(Code::UnsupportedMediaType, "send application/json")
+    ApiError::with_detail(Code::UnsupportedMediaType, "the content type must be application/json")
 }
 
 fn too_large() -> ApiError {
-    ApiError::because(Code::PayloadTooLarge, format!("a body has at most {MAX_BODY} bytes"))
+    ApiError::with_detail(
+        Code::PayloadTooLarge,
+        format!("the body is longer than {MAX_BODY_BYTES} bytes"),
+    )
 }

@@ -1,4 +1,4 @@
-//! `/v1/conversations`: making, listing and changing them.
+//! `/v1/conversations`: creates, lists, changes and deletes conversations.
 
 use std::sync::Arc;
 
@@ -9,95 +9,108 @@ use letsapp_core::protocol::{Conversation, List};
 use warp::Filter;
 
 use super::body::{Json, json};
-use super::call::{Call, call};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
-use crate::context::Context;
+use super::request_context::{RequestContext, request_context};
+use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
-pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+/// Returns the endpoints of this module.
+pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "conversations");
     let one = || warp::path!("v1" / "conversations" / ConversationId);
     let mine = warp::path!("v1" / "conversations" / ConversationId / "me");
-    let (call, json) = (call(context), json());
+    let (context, json) = (request_context(server), json());
     vec![
-        Endpoint::new::<__path_list>(all().and(warp::get()).and(call.clone()).then(list)),
-        Endpoint::new::<__path_create>(all().and(warp::post()).and(call.clone()).and(json.clone()).then(create)),
-        Endpoint::new::<__path_find>(one().and(warp::get()).and(call.clone()).then(find)),
+        Endpoint::new::<__path_list>(all().and(warp::get()).and(context.clone()).then(list)),
+        Endpoint::new::<__path_create>(
+            all()
+                .and(warp::post())
+                .and(context.clone())
+                .and(json.clone())
+                .then(create),
+        ),
+        Endpoint::new::<__path_find>(one().and(warp::get()).and(context.clone()).then(find)),
         Endpoint::new::<__path_update>(
             one()
                 .and(warp::patch())
-                .and(call.clone())
+                .and(context.clone())
                 .and(json.clone())
                 .then(update),
         ),
-        Endpoint::new::<__path_delete>(one().and(warp::delete()).and(call.clone()).then(delete)),
-        Endpoint::new::<__path_update_mine>(mine.and(warp::patch()).and(call).and(json).then(update_mine)),
+        Endpoint::new::<__path_delete>(one().and(warp::delete()).and(context.clone()).then(delete)),
+        Endpoint::new::<__path_update_mine>(mine.and(warp::patch()).and(context).and(json).then(update_mine)),
     ]
 }
 
-/// Lists one's conversations, the latest activity first.
+/// Lists the conversations of the current user, the latest activity first.
 #[utoipa::path(get, path = "/v1/conversations", tag = "conversations",
     params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<Conversation>)), security(("bearer" = [])))]
-async fn list(call: Call) -> Answer {
+async fn list(context: RequestContext) -> Answer {
     const LIST: &str = "conversations";
-    let principal = call.principal().await?;
-    let mut query = call.query();
+    let principal = context.principal().await?;
+    let mut query = context.query();
     let limit = query.limit();
-    let after = query.cursor(call.app().cursor_key(), LIST)?;
-    let page = call.app().conversations().list(&principal, after, limit).await?;
-    reply::page(&call, LIST, page)
+    let after = query.cursor(context.app().cursor_key(), LIST)?;
+    let page = context.app().conversations().list(&principal, after, limit).await?;
+    reply::page(&context, LIST, page)
 }
 
-/// Makes a group, or the one conversation of a pair.
+/// Creates a group, or the direct conversation of two users.
 #[utoipa::path(post, path = "/v1/conversations", tag = "conversations", request_body = CreateConversation,
-    responses((status = 201, body = Conversation), (status = 200, body = Conversation, description = "It was there"),
-        (status = 409, description = "The id stands for something else")),
+    responses((status = 201, body = Conversation),
+        (status = 200, body = Conversation, description = "It existed already"),
+        (status = 409, description = "The id belongs to another conversation")),
     security(("bearer" = [])))]
-async fn create(call: Call, body: Json) -> Answer {
-    let principal = call.principal().await?;
+async fn create(context: RequestContext, body: Json) -> Answer {
+    let principal = context.principal().await?;
     let request = body.read::<CreateConversation>().await?;
-    let (conversation, made) = call.app().conversations().create(&principal, request, None).await?;
+    let (conversation, made) = context.app().conversations().create(&principal, request, None).await?;
     reply::made(made, &conversation)
 }
 
 /// Returns a conversation.
 #[utoipa::path(get, path = "/v1/conversations/{id}", tag = "conversations", params(("id" = ConversationId, Path)),
     responses((status = 200, body = Conversation), (status = 404)), security(("bearer" = [])))]
-async fn find(id: ConversationId, call: Call) -> Answer {
-    let principal = call.principal().await?;
-    reply::ok(&call.app().conversations().find(&principal, id).await?)
+async fn find(id: ConversationId, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    reply::ok(&context.app().conversations().find(&principal, id).await?)
 }
 
-/// Changes a group's title, description or picture; takes an admin or the owner.
+/// Changes a group's title, description or picture; requires an admin or the owner.
 #[utoipa::path(patch, path = "/v1/conversations/{id}", tag = "conversations", params(("id" = ConversationId, Path)),
     request_body = UpdateConversation,
     responses((status = 200, body = Conversation), (status = 403), (status = 404)), security(("bearer" = [])))]
-async fn update(id: ConversationId, call: Call, body: Json) -> Answer {
-    let principal = call.principal().await?;
+async fn update(id: ConversationId, context: RequestContext, body: Json) -> Answer {
+    let principal = context.principal().await?;
     let request = body.read::<UpdateConversation>().await?;
-    reply::ok(&call.app().conversations().update(&principal, id, request, None).await?)
+    reply::ok(
+        &context
+            .app()
+            .conversations()
+            .update(&principal, id, request, None)
+            .await?,
+    )
 }
 
-/// Deletes a group, for all who are or were in it; takes the owner.
+/// Deletes a group for all present and former members; requires the owner.
 #[utoipa::path(delete, path = "/v1/conversations/{id}", tag = "conversations", params(("id" = ConversationId, Path)),
     responses((status = 204), (status = 403), (status = 404)), security(("bearer" = [])))]
-async fn delete(id: ConversationId, call: Call) -> Answer {
-    let principal = call.principal().await?;
-    call.app().conversations().delete(&principal, id, None).await?;
+async fn delete(id: ConversationId, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    context.app().conversations().delete(&principal, id, None).await?;
     reply::done()
 }
 
-/// Changes what one sets for oneself: muted, archived, pinned.
+/// Changes the current user's preferences for a conversation: muted, archived, pinned.
 #[utoipa::path(patch, path = "/v1/conversations/{id}/me", tag = "conversations", params(("id" = ConversationId, Path)),
     request_body = UpdateMyConversation,
     responses((status = 200, body = Conversation), (status = 403), (status = 404)), security(("bearer" = [])))]
-async fn update_mine(id: ConversationId, call: Call, body: Json) -> Answer {
-    let principal = call.principal().await?;
+async fn update_mine(id: ConversationId, context: RequestContext, body: Json) -> Answer {
+    let principal = context.principal().await?;
     let patch = PreferencesPatch::from(body.read::<UpdateMyConversation>().await?);
     reply::ok(
-        &call
+        &context
             .app()
             .conversations()
             .update_mine(&principal, id, patch, None)

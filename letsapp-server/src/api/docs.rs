@@ -1,4 +1,4 @@
-//! `/openapi.json`, `/asyncapi.json` and `/docs`: the server's own description.
+//! `/openapi.json`, `/asyncapi.json` and `/docs`: the documentation of the API, with Swagger UI.
 
 use std::sync::{Arc, LazyLock};
 
@@ -16,13 +16,13 @@ use super::reply::Answer;
 use crate::error::ApiError;
 use crate::{asyncapi, openapi, response};
 
-/// Swagger UI writes its styles into the page, and draws its logo from a `data:` address.
-const POLICY: HeaderValue = HeaderValue::from_static(
+/// Content security policy of Swagger UI, which sets inline styles and has its logo in a `data:` URL.
+const SWAGGER_CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; \
      base-uri 'none'; form-action 'none'",
 );
 
-/// Returns the routes that describe these endpoints.
+/// Returns the routes that serve the documentation of `endpoints`. The documents are built once.
 pub(super) fn routes(endpoints: &[Endpoint]) -> Vec<Route> {
     let openapi = written(&openapi::document(endpoints));
     let asyncapi = written(&asyncapi::document());
@@ -68,7 +68,7 @@ fn swagger(name: &str) -> Answer {
     let headers = response.headers_mut();
     let content_type = HeaderValue::from_str(&file.content_type).expect("a content type is a header's value");
     headers.insert(http::header::CONTENT_TYPE, content_type);
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(CONTENT_SECURITY_POLICY, SWAGGER_CONTENT_SECURITY_POLICY);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if file.gzpipped {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -76,7 +76,7 @@ fn swagger(name: &str) -> Answer {
     Ok(response)
 }
 
-/// Lets the page find its files from `/docs` as well as from `/docs/`.
+/// Makes the page's relative links absolute, so that they work from `/docs` as well as from `/docs/`.
 fn rebased(page: &[u8]) -> Bytes {
     let page = String::from_utf8_lossy(page);
     page.replace("=\"./", "=\"/docs/")

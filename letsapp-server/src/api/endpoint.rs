@@ -1,4 +1,4 @@
-//! Endpoints: a route together with its place in the OpenAPI document, so that neither is without the other.
+//! Endpoints: routes together with their OpenAPI documentation, so that none is served without being documented.
 
 use http::{Method, StatusCode};
 use utoipa::__dev::{SchemaReferences, Tags};
@@ -10,39 +10,41 @@ use warp::{Filter, Rejection};
 
 use super::reply::Answer;
 
-/// A filter that answers.
+/// A filter that returns a response.
 pub(crate) type Route = BoxedFilter<(Response,)>;
 
-/// A route that is documented.
+/// A route with its documentation.
 pub(crate) struct Endpoint {
-    /// What it is asked with.
+    /// HTTP method.
     pub(crate) method: Method,
-    /// Where it is, with its parameters in braces.
+    /// Path with parameters in braces, such as `/v1/users/{id}`.
     pub(crate) template: &'static str,
-    /// What the document says of it.
+    /// OpenAPI operation.
     pub(crate) operation: Operation,
-    /// The schemas that it names.
+    /// Schemas that the operation refers to, by name.
     pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
-    /// What answers.
+    /// Filter that answers requests.
     pub(crate) route: Route,
 }
 
-/// The template of the route that answered, left in the answer for logs and metrics.
+/// The path template of the route that answered: a response extension that the middleware logs and counts. The path
+/// itself would make a metric per user.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Matched(pub(crate) &'static str);
+pub(crate) struct MatchedRoute(pub(crate) &'static str);
 
 impl Endpoint {
-    /// Makes the endpoint that `P` documents: `P` is what `utoipa::path` made beside the handler.
+    /// Creates an endpoint from `P`, the documentation that `utoipa::path` generates for a handler, and the handler's
+    /// filter.
     ///
     /// # Panics
-    /// If the documented operation has not exactly one method, which is a fault of its annotation.
+    /// If the annotation of the handler does not have exactly one method.
     pub(crate) fn new<P: utoipa::Path + SchemaReferences + for<'t> Tags<'t>>(
         filter: impl Filter<Extract = (Answer,), Error = Rejection> + Clone + Send + Sync + 'static,
     ) -> Self {
         let [method] = <[HttpMethod; 1]>::try_from(P::methods())
             .ok()
             .expect("an operation has one method");
-        // Made once for each route of a server, and kept as long as it lives.
+        // Leaked once per route and server: metric labels are `&'static str`.
         let template: &'static str = String::leak(P::path());
         let mut schemas = Vec::new();
         P::schemas(&mut schemas);
@@ -58,7 +60,7 @@ impl Endpoint {
     }
 }
 
-/// Makes a route of a filter whose handler may fail.
+/// Returns a route that answers the handler's errors, too, and notes its template in the response.
 pub(crate) fn answering(
     template: &'static str,
     filter: impl Filter<Extract = (Answer,), Error = Rejection> + Clone + Send + Sync + 'static,
@@ -66,16 +68,17 @@ pub(crate) fn answering(
     filter
         .map(move |answer: Answer| {
             let mut response = answer.unwrap_or_else(|error| error.into_response());
-            response.extensions_mut().insert(Matched(template));
+            response.extensions_mut().insert(MatchedRoute(template));
             response
         })
         .boxed()
 }
 
-/// Joins routes, tried in this order; none is more than a few steps deep.
+/// Joins routes, which are tried in order. Joins them pairwise: a chain of `or` would nest as deep as there are routes,
+/// and each level costs a call.
 ///
 /// # Panics
-/// If there are none.
+/// If `routes` is empty.
 pub(crate) fn join(mut routes: Vec<Route>) -> Route {
     while routes.len() > 1 {
         let mut pairs = Vec::with_capacity(routes.len().div_ceil(2));
@@ -91,7 +94,7 @@ pub(crate) fn join(mut routes: Vec<Route>) -> Route {
     routes.pop().expect("there are routes")
 }
 
-/// Answers what no route answered.
+/// Answers requests that no route has answered, with 404 or 405.
 pub(crate) fn recover(routes: Route) -> Route {
     routes
         .recover(|rejection: Rejection| async move { Ok::<_, Rejection>(refusal(&rejection)) })

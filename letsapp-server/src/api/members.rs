@@ -1,4 +1,4 @@
-//! `/v1/conversations/{id}/members`: who is in a group.
+//! `/v1/conversations/{id}/members`: the members of a conversation.
 
 use std::sync::Arc;
 
@@ -8,63 +8,74 @@ use letsapp_core::protocol::{Items, List, Member};
 use warp::Filter;
 
 use super::body::{Json, json};
-use super::call::{Call, call};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
-use crate::context::Context;
+use super::request_context::{RequestContext, request_context};
+use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
-pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+/// Returns the endpoints of this module.
+pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "conversations" / ConversationId / "members");
     let one = || warp::path!("v1" / "conversations" / ConversationId / "members" / UserId);
-    let (call, json) = (call(context), json());
+    let (context, json) = (request_context(server), json());
     vec![
-        Endpoint::new::<__path_list>(all().and(warp::get()).and(call.clone()).then(list)),
-        Endpoint::new::<__path_add>(all().and(warp::post()).and(call.clone()).and(json.clone()).then(add)),
-        Endpoint::new::<__path_change_role>(one().and(warp::patch()).and(call.clone()).and(json).then(change_role)),
-        Endpoint::new::<__path_remove>(one().and(warp::delete()).and(call).then(remove)),
+        Endpoint::new::<__path_list>(all().and(warp::get()).and(context.clone()).then(list)),
+        Endpoint::new::<__path_add>(all().and(warp::post()).and(context.clone()).and(json.clone()).then(add)),
+        Endpoint::new::<__path_change_role>(
+            one()
+                .and(warp::patch())
+                .and(context.clone())
+                .and(json)
+                .then(change_role),
+        ),
+        Endpoint::new::<__path_remove>(one().and(warp::delete()).and(context).then(remove)),
     ]
 }
 
-/// Lists the members of a conversation, who joined first first.
+/// Lists the members of a conversation in the order in which they joined.
 #[utoipa::path(get, path = "/v1/conversations/{id}/members", tag = "members",
     params(("id" = ConversationId, Path), ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<Member>), (status = 403), (status = 404)), security(("bearer" = [])))]
-async fn list(id: ConversationId, call: Call) -> Answer {
-    let principal = call.principal().await?;
+async fn list(id: ConversationId, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
     let list = format!("members:{id}");
-    let mut query = call.query();
+    let mut query = context.query();
     let limit = query.limit();
-    let after = query.cursor(call.app().cursor_key(), &list)?;
-    let page = call.app().conversations().members(&principal, id, after, limit).await?;
-    reply::page(&call, &list, page)
+    let after = query.cursor(context.app().cursor_key(), &list)?;
+    let page = context
+        .app()
+        .conversations()
+        .members(&principal, id, after, limit)
+        .await?;
+    reply::page(&context, &list, page)
 }
 
-/// Brings users into a group and returns those who were not in it; takes an admin or the owner.
+/// Adds users to a group and returns those who were not members before; requires an admin or the owner.
 #[utoipa::path(post, path = "/v1/conversations/{id}/members", tag = "members", params(("id" = ConversationId, Path)),
     request_body = AddMembers, responses((status = 200, body = Items<Member>), (status = 403), (status = 404)),
     security(("bearer" = [])))]
-async fn add(id: ConversationId, call: Call, body: Json) -> Answer {
-    let principal = call.principal().await?;
+async fn add(id: ConversationId, context: RequestContext, body: Json) -> Answer {
+    let principal = context.principal().await?;
     let request = body.read::<AddMembers>().await?;
     reply::items(
-        call.app()
+        context
+            .app()
             .conversations()
             .add_members(&principal, id, request, None)
             .await?,
     )
 }
 
-/// Gives a member another role; takes the owner. `owner` hands ownership over.
+/// Changes a member's role; requires the owner. The role `owner` transfers ownership.
 #[utoipa::path(patch, path = "/v1/conversations/{id}/members/{user_id}", tag = "members",
     params(("id" = ConversationId, Path), ("user_id" = UserId, Path)), request_body = ChangeRole,
     responses((status = 200, body = Member), (status = 403), (status = 404)), security(("bearer" = [])))]
-async fn change_role(id: ConversationId, user_id: UserId, call: Call, body: Json) -> Answer {
-    let principal = call.principal().await?;
+async fn change_role(id: ConversationId, user_id: UserId, context: RequestContext, body: Json) -> Answer {
+    let principal = context.principal().await?;
     let request = body.read::<ChangeRole>().await?;
     reply::ok(
-        &call
+        &context
             .app()
             .conversations()
             .change_role(&principal, id, user_id, request.role, None)
@@ -72,13 +83,14 @@ async fn change_role(id: ConversationId, user_id: UserId, call: Call, body: Json
     )
 }
 
-/// Puts a member out of a group, or leaves it.
+/// Removes a member from a group; with the current user's id, leaves it.
 #[utoipa::path(delete, path = "/v1/conversations/{id}/members/{user_id}", tag = "members",
     params(("id" = ConversationId, Path), ("user_id" = UserId, Path)),
     responses((status = 204), (status = 403), (status = 404)), security(("bearer" = [])))]
-async fn remove(id: ConversationId, user_id: UserId, call: Call) -> Answer {
-    let principal = call.principal().await?;
-    call.app()
+async fn remove(id: ConversationId, user_id: UserId, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    context
+        .app()
         .conversations()
         .remove_member(&principal, id, user_id, None)
         .await?;

@@ -1,4 +1,4 @@
-//! `/v1/conversations/{id}/messages` and `…/changes`: sending, reading, editing, deleting.
+//! `/v1/conversations/{id}/messages` and `…/changes`: sends, lists, edits and deletes messages.
 
 use std::sync::Arc;
 
@@ -9,82 +9,88 @@ use letsapp_core::protocol::{Changes, List, Message};
 use warp::Filter;
 
 use super::body::{Json, json};
-use super::call::{Call, call};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
-use crate::context::Context;
+use super::request_context::{RequestContext, request_context};
+use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
-pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+/// Returns the endpoints of this module.
+pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "conversations" / ConversationId / "messages");
     let one = || warp::path!("v1" / "conversations" / ConversationId / "messages" / u64);
     let since = warp::path!("v1" / "conversations" / ConversationId / "changes");
-    let (call, json) = (call(context), json());
+    let (context, json) = (request_context(server), json());
     vec![
-        Endpoint::new::<__path_send>(all().and(warp::post()).and(call.clone()).and(json.clone()).then(send)),
-        Endpoint::new::<__path_history>(all().and(warp::get()).and(call.clone()).then(history)),
-        Endpoint::new::<__path_find>(one().and(warp::get()).and(call.clone()).then(find)),
-        Endpoint::new::<__path_edit>(one().and(warp::patch()).and(call.clone()).and(json).then(edit)),
-        Endpoint::new::<__path_delete>(one().and(warp::delete()).and(call.clone()).then(delete)),
-        Endpoint::new::<__path_changes>(since.and(warp::get()).and(call).then(changes)),
+        Endpoint::new::<__path_send>(
+            all()
+                .and(warp::post())
+                .and(context.clone())
+                .and(json.clone())
+                .then(send),
+        ),
+        Endpoint::new::<__path_history>(all().and(warp::get()).and(context.clone()).then(history)),
+        Endpoint::new::<__path_find>(one().and(warp::get()).and(context.clone()).then(find)),
+        Endpoint::new::<__path_edit>(one().and(warp::patch()).and(context.clone()).and(json).then(edit)),
+        Endpoint::new::<__path_delete>(one().and(warp::delete()).and(context.clone()).then(delete)),
+        Endpoint::new::<__path_changes>(since.and(warp::get()).and(context).then(changes)),
     ]
 }
 
-/// Sends a message; when it is answered, it is durable.
+/// Sends a message; it is durable once the response arrives.
 #[utoipa::path(post, path = "/v1/conversations/{id}/messages", tag = "messages",
     params(("id" = ConversationId, Path)), request_body = SendMessage,
-    responses((status = 201, body = Message), (status = 200, body = Message, description = "It was sent before"),
-        (status = 403), (status = 404), (status = 409, description = "The id stands for another message")),
+    responses((status = 201, body = Message), (status = 200, body = Message, description = "It was sent already"),
+        (status = 403), (status = 404), (status = 409, description = "The id belongs to another message")),
     security(("bearer" = [])))]
-async fn send(id: ConversationId, call: Call, body: Json) -> Answer {
-    let principal = call.principal().await?;
+async fn send(id: ConversationId, context: RequestContext, body: Json) -> Answer {
+    let principal = context.principal().await?;
     let request = body.read::<SendMessage>().await?;
-    let (message, made) = call.app().messages().send(&principal, id, request, None).await?;
+    let (message, made) = context.app().messages().send(&principal, id, request, None).await?;
     reply::made(made, &message)
 }
 
-/// Returns messages by their place, the newest first; with `after`, the oldest first.
+/// Lists messages by `seq`, the newest first; with `after`, the oldest first.
 #[utoipa::path(get, path = "/v1/conversations/{id}/messages", tag = "messages",
     params(("id" = ConversationId, Path), ("before" = Option<Seq>, Query), ("after" = Option<Seq>, Query),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<Message>), (status = 404)), security(("bearer" = [])))]
-async fn history(id: ConversationId, call: Call) -> Answer {
-    let principal = call.principal().await?;
-    let mut query = call.query();
+async fn history(id: ConversationId, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    let mut query = context.query();
     let (before, after, limit) = (query.number("before"), query.number("after"), query.limit());
-    // Which way a page leads on is part of the list's name: a cursor goes on as it began.
+    // The direction is part of the list's name, so that a cursor is accepted for its own direction only.
     let list = if after.is_some() {
         format!("messages:{id}:up")
     } else {
         format!("messages:{id}:down")
     };
-    let next: Option<Seq> = query.cursor(call.app().cursor_key(), &list)?;
+    let next: Option<Seq> = query.cursor(context.app().cursor_key(), &list)?;
     let range = match (before, after) {
         (_, Some(after)) => Range::After(next.unwrap_or(Seq(after))),
         (before, None) => next.or(before.map(Seq)).map_or(Range::Newest, Range::Before),
     };
-    let page = call.app().messages().history(&principal, id, range, limit).await?;
-    reply::page(&call, &list, page)
+    let page = context.app().messages().history(&principal, id, range, limit).await?;
+    reply::page(&context, &list, page)
 }
 
 /// Returns one message.
 #[utoipa::path(get, path = "/v1/conversations/{id}/messages/{seq}", tag = "messages",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path)),
     responses((status = 200, body = Message), (status = 404)), security(("bearer" = [])))]
-async fn find(id: ConversationId, seq: u64, call: Call) -> Answer {
-    let principal = call.principal().await?;
-    reply::ok(&call.app().messages().find(&principal, id, Seq(seq)).await?)
+async fn find(id: ConversationId, seq: u64, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    reply::ok(&context.app().messages().find(&principal, id, Seq(seq)).await?)
 }
 
-/// Changes the words of one's own message, for a quarter of an hour.
+/// Edits a message of the current user, within the edit window (15 minutes by default).
 #[utoipa::path(patch, path = "/v1/conversations/{id}/messages/{seq}", tag = "messages",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path)), request_body = EditMessage,
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
-async fn edit(id: ConversationId, seq: u64, call: Call, body: Json) -> Answer {
-    let principal = call.principal().await?;
+async fn edit(id: ConversationId, seq: u64, context: RequestContext, body: Json) -> Answer {
+    let principal = context.principal().await?;
     let request = body.read::<EditMessage>().await?;
     reply::ok(
-        &call
+        &context
             .app()
             .messages()
             .edit(&principal, id, Seq(seq), request, None)
@@ -92,29 +98,29 @@ async fn edit(id: ConversationId, seq: u64, call: Call, body: Json) -> Answer {
     )
 }
 
-/// Deletes a message for everyone and returns what is left of it; takes its sender or an admin.
+/// Deletes a message for everyone and returns its placeholder; requires its sender or an admin.
 #[utoipa::path(delete, path = "/v1/conversations/{id}/messages/{seq}", tag = "messages",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
-async fn delete(id: ConversationId, seq: u64, call: Call) -> Answer {
-    let principal = call.principal().await?;
-    reply::ok(&call.app().messages().delete(&principal, id, Seq(seq), None).await?)
+async fn delete(id: ConversationId, seq: u64, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    reply::ok(&context.app().messages().delete(&principal, id, Seq(seq), None).await?)
 }
 
-/// Returns every message that changed since, in the order of the changes, each in its present state.
+/// Lists the messages that changed after a `rev`, in the order of the changes, each in its current state.
 #[utoipa::path(get, path = "/v1/conversations/{id}/changes", tag = "messages",
     params(("id" = ConversationId, Path), ("after" = Option<Rev>, Query),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = Changes), (status = 404)), security(("bearer" = [])))]
-async fn changes(id: ConversationId, call: Call) -> Answer {
-    let principal = call.principal().await?;
-    let mut query = call.query();
+async fn changes(id: ConversationId, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    let mut query = context.query();
     let (after, limit) = (query.number("after").map(Rev), query.limit());
     let list = format!("changes:{id}");
-    let next = query.cursor(call.app().cursor_key(), &list)?;
+    let next = query.cursor(context.app().cursor_key(), &list)?;
     let after = next.or(after).unwrap_or_default();
-    let changes = call.app().messages().changes(&principal, id, after, limit).await?;
-    let next_cursor = changes.next.map(|rev| call.app().cursor_key().seal(&list, &rev));
+    let changes = context.app().messages().changes(&principal, id, after, limit).await?;
+    let next_cursor = changes.next.map(|rev| context.app().cursor_key().seal(&list, &rev));
     reply::ok(&Changes {
         items: changes.items,
         next_cursor,

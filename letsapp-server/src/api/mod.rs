@@ -1,63 +1,63 @@
-//! The HTTP routes, one file for each feature.
+//! The HTTP routes, one file per feature.
 //!
-//! A route reads path, then method, then body, and its handler answers whatever comes of it: only what no route knows
-//! is rejected, and answered in one place. No rule of the product is here; those are the services'.
+//! A route matches the path, then the method, then takes the body; its handler calls a service and answers errors
+//! itself. Requests that no route matches are answered by [`recover`]. The rules of the product are in the services.
 
 mod auth;
 mod blocks;
 mod body;
-pub(crate) mod call;
 mod contacts;
 mod conversations;
 mod docs;
 pub(crate) mod endpoint;
+mod health;
 mod members;
 mod messages;
-mod operations;
 mod presence;
 mod query;
 mod reactions;
 mod receipts;
 pub(crate) mod reply;
+pub(crate) mod request_context;
 mod search;
-mod site;
 mod sync;
 mod users;
+mod web_client;
 
 pub(crate) use endpoint::{Endpoint, Route, answering, join, recover};
-pub(crate) use operations::health;
+pub(crate) use health::health_routes;
 
 use std::sync::Arc;
 
-use crate::context::Context;
+use crate::server_context::ServerContext;
 use crate::ws;
 
-/// Returns the documented endpoints in the order of the document.
-pub(crate) fn endpoints(context: &Arc<Context>) -> Vec<Endpoint> {
+/// Returns the documented endpoints, in the order in which the OpenAPI document lists them.
+pub(crate) fn endpoints(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     [
-        auth::routes(context),
-        users::routes(context),
-        contacts::routes(context),
-        blocks::routes(context),
-        presence::routes(context),
-        conversations::routes(context),
-        members::routes(context),
-        messages::routes(context),
-        reactions::routes(context),
-        receipts::routes(context),
-        search::routes(context),
-        sync::routes(context),
-        ws::routes(context),
-        operations::routes(context),
+        auth::routes(server),
+        users::routes(server),
+        contacts::routes(server),
+        blocks::routes(server),
+        presence::routes(server),
+        conversations::routes(server),
+        members::routes(server),
+        messages::routes(server),
+        reactions::routes(server),
+        receipts::routes(server),
+        search::routes(server),
+        sync::routes(server),
+        ws::routes(server),
+        health::routes(server),
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
-/// Returns everything that the public listener serves, and what the document knows of it.
-pub(crate) fn routes(context: &Arc<Context>) -> (Route, Vec<(http::Method, &'static str)>) {
-    let endpoints = endpoints(context);
+/// Returns the routes of the public listener, and the methods and path templates of the documented ones.
+pub(crate) fn routes(server: &Arc<ServerContext>) -> (Route, Vec<(http::Method, &'static str)>) {
+    let endpoints = endpoints(server);
     let served = endpoints
         .iter()
         .map(|endpoint| (endpoint.method.clone(), endpoint.template))
@@ -65,7 +65,7 @@ pub(crate) fn routes(context: &Arc<Context>) -> (Route, Vec<(http::Method, &'sta
     let documents = docs::routes(&endpoints);
     let mut routes: Vec<_> = endpoints.into_iter().map(|endpoint| endpoint.route).collect();
     routes.extend(documents);
-    routes.push(site::route());
+    routes.push(web_client::route());
     (recover(join(routes)), served)
 }
 

@@ -1,4 +1,4 @@
-//! Reading query strings, with every violation by name.
+//! Parses query strings and collects all invalid parameters, so that one response names every one of them.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -11,14 +11,14 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
-/// The parameters of a query string.
+/// The parameters of a query string, and the errors found so far.
 pub(crate) struct Query<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     faults: Vec<FieldError>,
 }
 
 impl<'a> Query<'a> {
-    /// Takes a query string apart.
+    /// Splits and decodes a query string.
     pub(super) fn parse(query: &'a str) -> Self {
         Self {
             pairs: form_urlencoded::parse(query.as_bytes()).collect(),
@@ -26,7 +26,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Returns a parameter as text.
+    /// Returns a parameter as text; the first one if it is repeated.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.pairs
             .iter()
@@ -34,7 +34,7 @@ impl<'a> Query<'a> {
             .map(|(_, value)| value.as_ref())
     }
 
-    /// Returns a parameter as text; missing is a fault.
+    /// Returns a parameter as text. A missing one is an error.
     pub(super) fn required(&mut self, name: &str) -> String {
         match self.text(name) {
             Some(text) => text.to_owned(),
@@ -45,7 +45,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Reads a request whose fields are the parameters, all of them text. `None` once one of them was at fault.
+    /// Parses a request whose fields are the parameters. `None` if one of them is invalid.
     pub(super) fn request<T: FromFields>(&mut self) -> Option<T> {
         let mut fields = Map::new();
         for (name, value) in &self.pairs {
@@ -55,12 +55,12 @@ impl<'a> Query<'a> {
         request.map_err(|faults| self.faults.extend(faults)).ok()
     }
 
-    /// Reads a number.
+    /// Parses a whole number.
     pub(super) fn number(&mut self, name: &str) -> Option<u64> {
-        self.read(name, "must be a whole number, not negative")
+        self.read(name, "must be a whole number that is not negative")
     }
 
-    /// Reads ids with commas between them, at most `max`; missing is a fault.
+    /// Parses at most `max` ids separated by commas. A missing parameter is an error.
     pub(super) fn ids<T: FromStr>(&mut self, name: &str, max: usize) -> Vec<T> {
         let text = self.required(name);
         let words: Vec<_> = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
@@ -78,7 +78,7 @@ impl<'a> Query<'a> {
         ids
     }
 
-    /// Reads how many items are asked for.
+    /// Parses `limit`, the number of items per page.
     pub(super) fn limit(&mut self) -> Limit {
         let asked: Option<usize> = self.read("limit", "must be a whole number from 1 to 200");
         match asked.map(Limit::new) {
@@ -95,10 +95,10 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Ends the reading, and opens the cursor of the list called `list`, if there is one.
+    /// Ends the parsing, and opens the cursor of the list called `list`, if there is one.
     ///
     /// # Errors
-    /// `validation_failed` with every fault, `invalid_request` where the only one is a cursor that is not of this list.
+    /// `validation_failed` with every invalid parameter; `invalid_request` if the only one is a cursor of another list.
     pub(super) fn cursor<P: DeserializeOwned>(mut self, key: &CursorKey, list: &str) -> Result<Option<P>, ApiError> {
         let opened = self.text("cursor").map(|cursor| key.open(list, cursor)).transpose();
         if let (Err(error), false) = (&opened, self.faults.is_empty()) {
@@ -109,10 +109,10 @@ impl<'a> Query<'a> {
         Ok(opened?)
     }
 
-    /// Ends the reading.
+    /// Ends the parsing.
     ///
     /// # Errors
-    /// `validation_failed` with every fault.
+    /// `validation_failed` with every invalid parameter.
     pub(super) fn finish(self) -> Result<(), ApiError> {
         if self.faults.is_empty() {
             Ok(())
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_read_to_the_last_and_each_fault_is_named() {
+    fn every_invalid_id_is_named() {
         let id = UserId::from_bytes([7; 16]);
         let mut query =
             Query::parse("users=07070707-0707-0707-0707-070707070707,%2007070707070707070707070707070707,&none=");
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_leads_on_in_its_own_list_only() {
+    fn a_cursor_fits_its_own_list_only() {
         let key = CursorKey::new([3; 32]);
         let address = format!("cursor={}", key.seal("members", &7u64));
         assert_eq!(Query::parse(&address).cursor::<u64>(&key, "members").unwrap(), Some(7));

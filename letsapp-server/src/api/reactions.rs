@@ -1,4 +1,4 @@
-//! `/v1/conversations/{id}/messages/{seq}/reactions`.
+//! `/v1/conversations/{id}/messages/{seq}/reactions`: reactions to a message.
 
 use std::sync::Arc;
 
@@ -8,52 +8,52 @@ use letsapp_core::protocol::{List, Message, UserReaction};
 use percent_encoding::percent_decode_str;
 use warp::Filter;
 
-use super::call::{Call, call};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
-use crate::context::Context;
+use super::request_context::{RequestContext, request_context};
 use crate::error::ApiError;
+use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
-pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+/// Returns the endpoints of this module.
+pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "conversations" / ConversationId / "messages" / u64 / "reactions");
     let one = || warp::path!("v1" / "conversations" / ConversationId / "messages" / u64 / "reactions" / String);
-    let call = call(context);
+    let context = request_context(server);
     vec![
-        Endpoint::new::<__path_list>(all().and(warp::get()).and(call.clone()).then(list)),
-        Endpoint::new::<__path_react>(one().and(warp::put()).and(call.clone()).then(react)),
-        Endpoint::new::<__path_unreact>(one().and(warp::delete()).and(call).then(unreact)),
+        Endpoint::new::<__path_list>(all().and(warp::get()).and(context.clone()).then(list)),
+        Endpoint::new::<__path_react>(one().and(warp::put()).and(context.clone()).then(react)),
+        Endpoint::new::<__path_unreact>(one().and(warp::delete()).and(context).then(unreact)),
     ]
 }
 
-/// Lists who reacted how.
+/// Lists the reactions to a message with their users.
 #[utoipa::path(get, path = "/v1/conversations/{id}/messages/{seq}/reactions", tag = "reactions",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<UserReaction>), (status = 404)), security(("bearer" = [])))]
-async fn list(id: ConversationId, seq: u64, call: Call) -> Answer {
-    let principal = call.principal().await?;
+async fn list(id: ConversationId, seq: u64, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
     let list = format!("reactions:{id}:{seq}");
-    let mut query = call.query();
+    let mut query = context.query();
     let limit = query.limit();
-    let after = query.cursor(call.app().cursor_key(), &list)?;
-    let page = call
+    let after = query.cursor(context.app().cursor_key(), &list)?;
+    let page = context
         .app()
         .messages()
         .reactions(&principal, id, Seq(seq), after, limit)
         .await?;
-    reply::page(&call, &list, page)
+    reply::page(&context, &list, page)
 }
 
-/// Puts one's reaction on a message, in place of the one before.
+/// Sets the current user's reaction to a message; replaces an earlier one.
 #[utoipa::path(put, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
-async fn react(id: ConversationId, seq: u64, emoji: String, call: Call) -> Answer {
-    let principal = call.principal().await?;
+async fn react(id: ConversationId, seq: u64, emoji: String, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
     let emoji = read(&emoji)?;
     reply::ok(
-        &call
+        &context
             .app()
             .messages()
             .react(&principal, id, Seq(seq), Some(emoji), None)
@@ -61,15 +61,15 @@ async fn react(id: ConversationId, seq: u64, emoji: String, call: Call) -> Answe
     )
 }
 
-/// Takes one's reaction off a message, if it is this one.
+/// Removes the current user's reaction from a message, if it is this emoji.
 #[utoipa::path(delete, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
-async fn unreact(id: ConversationId, seq: u64, emoji: String, call: Call) -> Answer {
-    let principal = call.principal().await?;
+async fn unreact(id: ConversationId, seq: u64, emoji: String, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
     let emoji = read(&emoji)?;
     reply::ok(
-        &call
+        &context
             .app()
             .messages()
             .unreact(&principal, id, Seq(seq), emoji, None)
@@ -77,7 +77,7 @@ async fn unreact(id: ConversationId, seq: u64, emoji: String, call: Call) -> Ans
     )
 }
 
-/// Reads an emoji out of an address.
+/// Parses an emoji from a percent-encoded path segment.
 fn read(segment: &str) -> Result<Emoji, ApiError> {
     let text = percent_decode_str(segment).decode_utf8();
     let text = text.map_err(|_| ApiError::field("emoji", "invalid_format", "must be UTF-8"))?;

@@ -1,4 +1,4 @@
-//! Answers.
+//! Builds the responses of handlers.
 
 use http::StatusCode;
 use letsapp_core::domain::page::Page;
@@ -7,19 +7,19 @@ use letsapp_core::services::Made;
 use serde::Serialize;
 use warp::reply::Response;
 
-use super::call::Call;
+use super::request_context::RequestContext;
 use crate::error::ApiError;
 use crate::response;
 
-/// What a handler comes back with.
+/// The result of a handler.
 pub(crate) type Answer = Result<Response, ApiError>;
 
-/// Answers 200.
+/// Responds 200 with a value.
 pub(super) fn ok(value: &impl Serialize) -> Answer {
     Ok(json(StatusCode::OK, value))
 }
 
-/// Answers 201 for what was made now, 200 for what a request like it made before.
+/// Responds 201 for a value that was created now, 200 if an earlier request with the same id had created it.
 pub(super) fn made(made: Made, value: &impl Serialize) -> Answer {
     let status = match made {
         Made::Now => StatusCode::CREATED,
@@ -28,28 +28,31 @@ pub(super) fn made(made: Made, value: &impl Serialize) -> Answer {
     Ok(json(status, value))
 }
 
-/// Answers 204.
+/// Responds 204 without a body.
 pub(super) fn done() -> Answer {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
 }
 
-/// Answers with a whole list.
+/// Responds 200 with a complete list.
 pub(super) fn items<T: Serialize>(items: Vec<T>) -> Answer {
     ok(&Items { items })
 }
 
-/// Answers with a part of the list called `name`.
-pub(super) fn page<T: Serialize, P: Serialize>(call: &Call, name: &str, page: Page<T, P>) -> Answer {
-    let next_cursor = page.next.map(|position| call.app().cursor_key().seal(name, &position));
+/// Responds 200 with a page of the list called `name`. The name is sealed into the cursor, so that it fits no other
+/// list.
+pub(super) fn page<T: Serialize, P: Serialize>(context: &RequestContext, name: &str, page: Page<T, P>) -> Answer {
+    let next_cursor = page
+        .next
+        .map(|position| context.app().cursor_key().seal(name, &position));
     ok(&List {
         items: page.items,
         next_cursor,
     })
 }
 
-/// Answers with JSON.
+/// Responds with a status and a value as JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response {
     response::json(status, "application/json", value)
 }

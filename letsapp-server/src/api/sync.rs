@@ -1,4 +1,4 @@
-//! `/v1/sync`: all that changed since.
+//! `/v1/sync`: brings a client up to date.
 
 use std::sync::Arc;
 
@@ -6,25 +6,25 @@ use letsapp_core::protocol::{Sync, SyncRequest};
 use warp::Filter;
 
 use super::body::{Json, json};
-use super::call::{Call, call};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
-use crate::context::Context;
+use super::request_context::{RequestContext, request_context};
+use crate::server_context::ServerContext;
 
-/// Returns the endpoint of this file.
-pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+/// Returns the endpoint of this module.
+pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let filter = warp::path!("v1" / "sync")
         .and(warp::post())
-        .and(call(context))
+        .and(request_context(server))
         .and(json());
     vec![Endpoint::new::<__path_sync>(filter.then(sync))]
 }
 
-/// Returns all that changed since, for a client coming back.
+/// Returns the changes since a client was last connected.
 #[utoipa::path(post, path = "/v1/sync", tag = "sync", request_body = SyncRequest,
     responses((status = 200, body = Sync)), security(("bearer" = [])))]
-async fn sync(call: Call, body: Json) -> Answer {
-    let principal = call.principal().await?;
+async fn sync(context: RequestContext, body: Json) -> Answer {
+    let principal = context.principal().await?;
     let request = body.read::<SyncRequest>().await?;
-    reply::ok(&call.app().conversations().sync(&principal, request).await?)
+    reply::ok(&context.app().conversations().sync(&principal, request).await?)
 }

@@ -1,4 +1,4 @@
-//! `/v1/me` and `/v1/users`: profiles, one's own and others'.
+//! `/v1/me` and `/v1/users`: the profiles of the current user and of others.
 
 use std::sync::Arc;
 
@@ -11,87 +11,94 @@ use letsapp_core::protocol::{List, MyProfile, User};
 use warp::Filter;
 
 use super::body::{Json, json};
-use super::call::{Call, call};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
-use crate::context::Context;
+use super::request_context::{RequestContext, request_context};
+use crate::server_context::ServerContext;
 
-/// Returns the endpoints of this file.
-pub(super) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+/// Returns the endpoints of this module.
+pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let me = || warp::path!("v1" / "me");
-    let call = call(context);
+    let context = request_context(server);
     vec![
-        Endpoint::new::<__path_me>(me().and(warp::get()).and(call.clone()).then(self::me)),
-        Endpoint::new::<__path_update_me>(me().and(warp::patch()).and(call.clone()).and(json()).then(update_me)),
-        Endpoint::new::<__path_delete_me>(me().and(warp::delete()).and(call.clone()).and(json()).then(delete_me)),
+        Endpoint::new::<__path_me>(me().and(warp::get()).and(context.clone()).then(self::me)),
+        Endpoint::new::<__path_update_me>(me().and(warp::patch()).and(context.clone()).and(json()).then(update_me)),
+        Endpoint::new::<__path_delete_me>(
+            me().and(warp::delete())
+                .and(context.clone())
+                .and(json())
+                .then(delete_me),
+        ),
         Endpoint::new::<__path_find>(
             warp::path!("v1" / "users" / UserId)
                 .and(warp::get())
-                .and(call.clone())
+                .and(context.clone())
                 .then(find),
         ),
-        Endpoint::new::<__path_search>(warp::path!("v1" / "users").and(warp::get()).and(call).then(search)),
+        Endpoint::new::<__path_search>(warp::path!("v1" / "users").and(warp::get()).and(context).then(search)),
     ]
 }
 
-/// Returns one's own profile.
+/// Returns the profile of the current user.
 #[utoipa::path(get, path = "/v1/me", tag = "users", responses((status = 200, body = MyProfile)),
     security(("bearer" = [])))]
-async fn me(call: Call) -> Answer {
-    let principal = call.principal().await?;
-    reply::ok(&call.app().users().me(&principal).await?)
+async fn me(context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    reply::ok(&context.app().users().me(&principal).await?)
 }
 
-/// Changes one's own profile.
+/// Changes the profile of the current user.
 #[utoipa::path(patch, path = "/v1/me", tag = "users", request_body = UpdateMe,
-    responses((status = 200, body = MyProfile), (status = 409, description = "The email is another's")),
+    responses((status = 200, body = MyProfile), (status = 409, description = "The email is taken")),
     security(("bearer" = [])))]
-async fn update_me(call: Call, body: Json) -> Answer {
-    let principal = call.principal().await?;
+async fn update_me(context: RequestContext, body: Json) -> Answer {
+    let principal = context.principal().await?;
     let patch = ProfilePatch::from(body.read::<UpdateMe>().await?);
-    reply::ok(&call.app().users().update_me(&principal, patch).await?)
+    reply::ok(&context.app().users().update_me(&principal, patch).await?)
 }
 
-/// Erases one's own account: its sessions end, its groups are left, its username is never given out again. What it wrote
-/// stays, as from a deleted user.
+/// Deletes the account of the current user.
+///
+/// Ends all its sessions and leaves all its groups. The username is never assigned again. Its messages remain, from a
+/// deleted user.
 #[utoipa::path(delete, path = "/v1/me", tag = "users", request_body = DeleteAccount,
     responses((status = 204), (status = 403, description = "The password is wrong")), security(("bearer" = [])))]
-async fn delete_me(call: Call, body: Json) -> Answer {
-    let principal = call.principal().await?;
+async fn delete_me(context: RequestContext, body: Json) -> Answer {
+    let principal = context.principal().await?;
     let request = body.read::<DeleteAccount>().await?;
-    let deleted = call.app().erasure().delete_account(&principal, request);
-    call.prove(Account::of(principal.user_id), deleted).await?;
+    let deleted = context.app().erasure().delete_account(&principal, request);
+    context.check_password(Account::of(principal.user_id), deleted).await?;
     reply::done()
 }
 
-/// Returns a profile.
+/// Returns the profile of a user.
 #[utoipa::path(get, path = "/v1/users/{id}", tag = "users", params(("id" = UserId, Path)),
     responses((status = 200, body = User), (status = 404)), security(("bearer" = [])))]
-async fn find(id: UserId, call: Call) -> Answer {
-    let principal = call.principal().await?;
-    reply::ok(&call.app().users().find(&principal, id).await?)
+async fn find(id: UserId, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    reply::ok(&context.app().users().find(&principal, id).await?)
 }
 
-/// Finds users whose username or display name begins with the query.
+/// Searches users whose username or display name begins with the query.
 #[utoipa::path(get, path = "/v1/users", tag = "users",
     params(("query" = String, Query), ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<User>)), security(("bearer" = [])))]
-async fn search(call: Call) -> Answer {
-    let principal = call.principal().await?;
-    let mut query = call.query();
+async fn search(context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    let mut query = context.query();
     let (prefix, limit) = (query.required("query"), query.limit());
     let list = format!("users:{prefix}");
-    let after: Option<String> = query.cursor(call.app().cursor_key(), &list)?;
+    let after: Option<String> = query.cursor(context.app().cursor_key(), &list)?;
     let after = after.map(Username::from_stored);
-    let page = call
+    let page = context
         .app()
         .users()
         .search(&principal, &prefix, after.as_ref(), limit)
         .await?;
     let next = page.next.as_ref().map(Username::as_str);
     reply::page(
-        &call,
+        &context,
         &list,
         Page {
             items: page.items,

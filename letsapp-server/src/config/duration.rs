@@ -1,8 +1,8 @@
-//! Durations as people write them: `500ms`, `45s`, `15m`, `2h`, `30d`.
+//! Parses durations such as `500ms`, `45s`, `15m`, `2h` and `30d`.
 
 use std::time::Duration;
 
-/// Reads a duration: a whole number and its unit.
+/// Parses a duration: a whole number and a unit, without a space.
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
     let expected = || "a duration such as 45s or 15m".to_owned();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();

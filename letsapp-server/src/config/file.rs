@@ -1,4 +1,4 @@
-//! The configuration file.
+//! Reads the configuration file, which is TOML.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::{Config, ConfigError, settings};
 
-/// Reads the file's settings into `config`.
+/// Sets the file's settings in `config`.
 pub(super) fn apply(path: &Path, config: &mut Config) -> Result<(), ConfigError> {
     let origin = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| ConfigError::new(&origin, error.to_string()))?;
@@ -32,8 +32,8 @@ pub(super) fn apply(path: &Path, config: &mut Config) -> Result<(), ConfigError>
     Ok(())
 }
 
-/// Names the setting behind a key in a section. Where a section has the name of a setting, which then can't stand beside
-/// it, `enabled` is that setting: `limits = "off"` is `[limits] enabled = false`.
+/// Returns the name of the setting for a key in a section. TOML allows no key and section of the same name, so in a
+/// section named like a setting the key `enabled` is that setting: `[limits] enabled = false` means `limits = "off"`.
 fn in_section(section: &str, key: &str) -> String {
     if key == "enabled" && settings::ALL.iter().any(|setting| setting.name == section) {
         return section.to_owned();
@@ -43,7 +43,7 @@ fn in_section(section: &str, key: &str) -> String {
 
 fn set(config: &mut Config, origin: &str, name: &str, value: &Value) -> Result<(), ConfigError> {
     let setting = settings::ALL.iter().find(|setting| setting.name == name);
-    let setting = setting.ok_or_else(|| ConfigError::new(origin, "there is no such setting"))?;
+    let setting = setting.ok_or_else(|| ConfigError::new(origin, "unknown setting"))?;
     let value = match value {
         Value::String(text) => text.clone(),
         Value::Integer(_) | Value::Boolean(_) | Value::Float(_) => value.to_string(),

@@ -1,4 +1,4 @@
-//! The command line.
+//! Parses the command line.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -7,24 +7,24 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::settings;
 
-/// The flags that were given.
+/// The flags of a command line.
 pub(super) struct Flags(ArgMatches);
 
-/// Reads the command line.
+/// Parses the command line.
 ///
 /// # Errors
-/// What clap has to say: help, the version, or a complaint.
+/// Clap's answer, which is the help, the version, or an error.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Flags, clap::Error> {
     command().try_get_matches_from(arguments).map(Flags)
 }
 
 impl Flags {
-    /// Returns the configuration file.
+    /// Returns the path of the configuration file.
     pub(super) fn config(&self) -> Option<&Path> {
         self.value("config").map(Path::new)
     }
 
-    /// Returns the value of a flag.
+    /// Returns the value of a flag, if it was given.
     pub(super) fn value(&self, flag: &str) -> Option<&OsStr> {
         self.0.get_one::<OsString>(flag).map(OsString::as_os_str)
     }
@@ -34,7 +34,7 @@ fn command() -> Command {
     let config = Arg::new("config")
         .long("config")
         .value_name("FILE.toml")
-        .help("A file of settings")
+        .help("Read settings from this file (TOML)")
         .value_parser(value_parser!(OsString));
     let flags = settings::ALL.iter().filter_map(|setting| {
         let flag = setting.flag?;
@@ -43,19 +43,20 @@ fn command() -> Command {
     });
     Command::new("letsapp-server")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("A messaging server: HTTP, WebSocket and a web client.")
+        .about("Messaging server with an HTTP API, a WebSocket and a web client.")
         .arg(config)
         .args(flags)
         .after_help(others())
 }
 
-/// Lists what can only be said by the environment or in the file.
+/// Returns the part of the help that lists the environment variables of all settings.
 fn others() -> String {
     let lines = settings::ALL
         .iter()
         .map(|setting| format!("\n  {}={}", setting.variable(), setting.form));
     format!(
-        "Every setting by its environment variable (times as 45s, 15m, 2h, 30d; limits as 100/1m, or off):{}",
+        "Environment variables (durations such as 45s, 15m, 2h, 30d; limits such as 100/1m, or off).\n\
+         Flags override environment variables, which override the configuration file:{}",
         lines.collect::<String>()
     )
 }

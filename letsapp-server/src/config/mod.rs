@@ -1,9 +1,10 @@
-//! What the server can be told: by a flag, an environment variable, or a key in a file, in this order, else by default.
+//! The server's configuration. A flag overrides an environment variable, which overrides the file, which overrides the
+//! default.
 
 mod duration;
 mod file;
 mod flags;
-mod limits;
+mod rate_limits;
 mod setting;
 mod settings;
 
@@ -14,41 +15,43 @@ use std::time::Duration;
 use letsapp_core::Rules;
 use letsapp_core::domain::limit::Table;
 
-pub use crate::limits::{ForwardedHeader, TrustedProxies};
+pub use crate::rate_limits::{ForwardedHeader, TrustedProxies};
 pub use settings::{Limits, LogFormat, StoreUrl};
 
 /// All settings of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where clients connect.
+    /// Address for clients, as `HOST:PORT`; port 0 picks a free one.
     pub listen: String,
-    /// Where `/metrics` is.
+    /// Address for operators, with `/metrics` and health checks.
     pub admin_listen: String,
-    /// Which store; SQLite in the data directory where nobody says.
+    /// Store to use; `None` for SQLite in the data directory.
     pub store: Option<StoreUrl>,
-    /// Where the server keeps its files.
+    /// Directory for the server's files: its keys, and the database unless `store` names another place.
     pub data_dir: PathBuf,
-    /// Whether requests are limited.
+    /// Switch for all rate limits, login attempts included.
     pub limits: Limits,
-    /// How much there is of what, where they are.
+    /// Quota of each class of requests, and the waits after failed logins. Ignored if `limits` is off.
     pub limit_table: Table,
-    /// Which proxies are believed when they say for whom they ask.
+    /// Proxies that are trusted to name the client's address. Behind a proxy that isn't listed, all clients share its
+    /// limits.
     pub trusted_proxies: TrustedProxies,
-    /// Where these proxies say it.
+    /// Header in which these proxies name the client.
     pub forwarded_header: ForwardedHeader,
-    /// What logs look like.
+    /// Format of log lines.
     pub log_format: LogFormat,
-    /// How many connections there may be at once.
+    /// Maximum number of concurrent connections for clients, from 1 to 1,000,000. Further ones wait in the kernel's
+    /// queue.
     pub max_connections: usize,
-    /// How long tokens are good, messages may be edited, and presence and typing last.
+    /// Lifetimes of tokens, the time in which messages may be edited, and the timeouts of presence and typing.
     pub rules: Rules,
-    /// How long a call rings.
+    /// Time that a call rings until it is missed. Has no effect yet.
     pub calls_ring_timeout: Duration,
-    /// How long somebody in a call may be without a socket.
+    /// Time that a participant of a call may be without a socket until they leave it. Has no effect yet.
     pub calls_disconnect_grace: Duration,
 }
 
-/// A setting that can't be so; its display begins with the setting's name.
+/// An invalid setting. Its display begins with the name of the setting and where it was set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{origin}: {fault}")]
 pub struct ConfigError {
@@ -56,12 +59,12 @@ pub struct ConfigError {
     fault: String,
 }
 
-/// What the command line asks for.
+/// The action that a command line asks for.
 #[derive(Debug)]
 pub enum Invocation {
-    /// To serve.
+    /// Serve with this configuration.
     Serve(Box<Config>),
-    /// Something that clap answers by itself: help, the version, or a complaint about a flag.
+    /// Print clap's answer, which is the help, the version, or an error about a flag, and exit.
     Answer(clap::Error),
 }
 
@@ -86,19 +89,20 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Puts the settings together from arguments (the program's name first) and environment variables.
+    /// Loads the configuration from command-line arguments (the program's name first), environment variables and the
+    /// file named by `--config`.
     ///
     /// ```
     /// # use std::ffi::OsString;
     /// # use letsapp_server::config::{Config, Invocation};
     /// let arguments = ["letsapp-server", "--listen", "127.0.0.1:9000"].map(OsString::from);
     /// let environment = |name: &str| (name == "LETSAPP_LISTEN").then(|| OsString::from("127.0.0.1:9999"));
-    /// let Ok(Invocation::Serve(config)) = Config::load(arguments, environment) else { panic!("it is well-formed") };
-    /// assert_eq!(config.listen, "127.0.0.1:9000", "a flag goes over the environment");
+    /// let Ok(Invocation::Serve(config)) = Config::load(arguments, environment) else { panic!("no configuration") };
+    /// assert_eq!(config.listen, "127.0.0.1:9000", "a flag overrides the environment");
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError`] when a value can't be so, or the file has a key that is no setting.
+    /// [`ConfigError`] if a value is invalid, or the file can't be read or has an unknown key.
     pub fn load(
         arguments: impl IntoIterator<Item = OsString>,
         environment: impl Fn(&str) -> Option<OsString>,
@@ -123,7 +127,7 @@ impl Config {
         Ok(Invocation::Serve(Box::new(config)))
     }
 
-    /// Returns the store to open.
+    /// Returns the store to open: `store`, or SQLite in the data directory.
     pub fn store(&self) -> StoreUrl {
         let default = || StoreUrl::Sqlite(self.data_dir.join("letsapp.db"));
         self.store.clone().unwrap_or_else(default)

@@ -1,4 +1,4 @@
-//! The table of settings: their names, and how each is read.
+//! The table of all settings, and the types of their values.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -6,45 +6,45 @@ use std::str::FromStr;
 
 use letsapp_core::domain::limit::Class;
 
-use super::limits::{escalation, limit, limit_class};
+use super::rate_limits::{escalation, limit, limit_class};
 use super::setting::{Setting, positive};
 use super::{Config, ConfigError, duration};
 
-/// Every setting.
+/// Every setting of the server.
 pub(super) const ALL: &[Setting] = &[
     Setting {
         name: "listen",
         flag: Some("listen"),
         form: "ADDR",
-        help: "Where clients connect [default: 127.0.0.1:8080]",
+        help: "Address for clients [default: 127.0.0.1:8080]",
         read: |config, value| address(value).map(|it| config.listen = it),
     },
     Setting {
         name: "admin_listen",
         flag: Some("admin-listen"),
         form: "ADDR",
-        help: "Where /metrics is [default: 127.0.0.1:8081]",
+        help: "Address for operators: /metrics and health checks [default: 127.0.0.1:8081]",
         read: |config, value| address(value).map(|it| config.admin_listen = it),
     },
     Setting {
         name: "store",
         flag: Some("store"),
         form: "URL",
-        help: "memory:, sqlite:PATH or mongodb://…/DATABASE [default: SQLite in the data directory]",
+        help: "Store: memory:, sqlite:PATH or mongodb://…/DATABASE [default: SQLite in the data directory]",
         read: |config, value| value.parse().map(|it| config.store = Some(it)),
     },
     Setting {
         name: "data_dir",
         flag: Some("data-dir"),
         form: "DIR",
-        help: "Where the server keeps its files [default: ./letsapp-data]",
+        help: "Directory for the server's files [default: ./letsapp-data]",
         read: |config, value| path(value).map(|it| config.data_dir = it),
     },
     Setting {
         name: "limits",
         flag: Some("limits"),
         form: "on|off",
-        help: "Whether requests are limited; off for load tests [default: on]",
+        help: "Rate limits; off is for load tests only [default: on]",
         read: |config, value| value.parse().map(|it| config.limits = it),
     },
     Setting {
@@ -170,44 +170,44 @@ pub(super) const ALL: &[Setting] = &[
 ];
 
 impl Setting {
-    /// Returns the environment variable's name.
+    /// Returns the name of the environment variable.
     pub(super) fn variable(&self) -> String {
         format!("LETSAPP_{}", self.name.to_uppercase())
     }
 
-    /// Reads a value that came from `origin`.
+    /// Parses a value and sets it; `origin` names its source in errors, such as `--listen`.
     pub(super) fn set(&self, config: &mut Config, origin: &str, value: &OsStr) -> Result<(), ConfigError> {
         let value = value.to_str().ok_or_else(|| ConfigError::new(origin, "is not UTF-8"))?;
         (self.read)(config, value).map_err(|expected| ConfigError::new(origin, format!("'{value}' is not {expected}")))
     }
 }
 
-/// Which store to use.
+/// The store to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
-    /// Everything in memory, gone with the process.
+    /// Keeps everything in memory, until the process ends.
     Memory,
-    /// A file.
+    /// Path of a SQLite database file.
     Sqlite(PathBuf),
-    /// A MongoDB replica set or sharded cluster.
+    /// URL of a MongoDB replica set or sharded cluster, with the name of the database.
     MongoDb(String),
 }
 
-/// Whether requests are limited.
+/// Switch for all rate limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limits {
-    /// As documented.
+    /// Limits requests by the table of limits.
     On,
-    /// Not at all, for load tests.
+    /// Limits nothing, for load tests.
     Off,
 }
 
-/// What logs look like.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// A readable line.
+    /// Text for people.
     Text,
-    /// A JSON object a line.
+    /// A JSON object per line.
     Json,
 }
 
@@ -259,7 +259,7 @@ impl FromStr for LogFormat {
     }
 }
 
-/// Checks that a value is a host and a port; whether the host has an address shows when it is bound.
+/// Checks that a value is a host and a port. The host is resolved later, when the address is bound.
 fn address(value: &str) -> Result<String, String> {
     let expected = || "an address such as 127.0.0.1:8080".to_owned();
     let (host, port) = value.rsplit_once(':').ok_or_else(expected)?;

@@ -5,21 +5,25 @@ use letsapp_core::domain::limit::{Class, Quota};
 
 use super::*;
 
-struct Told {
+struct Sources {
     arguments: Vec<&'static str>,
     environment: HashMap<&'static str, &'static str>,
     file: Option<&'static str>,
 }
 
-fn told(arguments: &[&'static str], environment: &[(&'static str, &'static str)], file: Option<&'static str>) -> Told {
-    Told {
+fn sources(
+    arguments: &[&'static str],
+    environment: &[(&'static str, &'static str)],
+    file: Option<&'static str>,
+) -> Sources {
+    Sources {
         arguments: arguments.to_vec(),
         environment: environment.iter().copied().collect(),
         file,
     }
 }
 
-impl Told {
+impl Sources {
     fn load(&self) -> Result<Invocation, ConfigError> {
         let mut written = tempfile::NamedTempFile::new().unwrap();
         let mut arguments = vec![OsString::from("letsapp-server")];
@@ -38,7 +42,7 @@ impl Told {
         }
     }
 
-    fn complaint(&self) -> String {
+    fn error_text(&self) -> String {
         match self.load() {
             Ok(Invocation::Answer(answer)) => {
                 assert_eq!(answer.exit_code(), 2);
@@ -51,23 +55,23 @@ impl Told {
 }
 
 #[test]
-fn without_a_word_it_is_sqlite_in_the_data_directory_on_loopback() {
-    let config = told(&[], &[], None).config();
+fn the_default_is_sqlite_in_the_data_directory_on_loopback() {
+    let config = sources(&[], &[], None).config();
     assert_eq!(config, Config::default());
     assert_eq!(config.store(), StoreUrl::Sqlite("./letsapp-data/letsapp.db".into()));
 }
 
 #[test]
-fn a_flag_goes_over_the_environment_over_the_file_over_the_default() {
+fn a_flag_overrides_the_environment_overrides_the_file_overrides_the_default() {
     let file = Some("listen = '1.1.1.1:1'\n[calls]\nring_timeout = '1s'\n[messages]\nedit_window = '1m'");
-    assert_eq!(told(&[], &[], file).config().listen, "1.1.1.1:1");
+    assert_eq!(sources(&[], &[], file).config().listen, "1.1.1.1:1");
     let environment = [("LETSAPP_LISTEN", "2.2.2.2:2"), ("LETSAPP_CALLS_RING_TIMEOUT", "2s")];
-    let config = told(&[], &environment, file).config();
+    let config = sources(&[], &environment, file).config();
     assert_eq!(config.listen, "2.2.2.2:2");
     assert_eq!(config.calls_ring_timeout, Duration::from_secs(2));
     assert_eq!(config.rules.edit_window, Duration::from_secs(60));
     assert_eq!(
-        told(&["--listen", "3.3.3.3:3"], &environment, file).config().listen,
+        sources(&["--listen", "3.3.3.3:3"], &environment, file).config().listen,
         "3.3.3.3:3"
     );
 }
@@ -105,98 +109,98 @@ fn every_setting_has_an_environment_name_and_a_key() {
 }
 
 #[test]
-fn the_first_line_of_a_complaint_names_what_is_wrong() {
-    let cases: &[(Told, &str)] = &[
-        (told(&["--lisen", "x"], &[], None), "--lisen"),
-        (told(&["serve"], &[], None), "serve"),
-        (told(&["--listen"], &[], None), "--listen"),
-        (told(&["--listen", "8080"], &[], None), "--listen"),
-        (told(&["--listen", "localhost:99999"], &[], None), "--listen"),
-        (told(&["--admin-listen", ":1"], &[], None), "--admin-listen"),
-        (told(&["--store", "postgres://x"], &[], None), "--store"),
-        (told(&["--store", "mongodb://localhost"], &[], None), "--store"),
+fn the_first_line_of_an_error_names_the_setting() {
+    let cases: &[(Sources, &str)] = &[
+        (sources(&["--lisen", "x"], &[], None), "--lisen"),
+        (sources(&["serve"], &[], None), "serve"),
+        (sources(&["--listen"], &[], None), "--listen"),
+        (sources(&["--listen", "8080"], &[], None), "--listen"),
+        (sources(&["--listen", "localhost:99999"], &[], None), "--listen"),
+        (sources(&["--admin-listen", ":1"], &[], None), "--admin-listen"),
+        (sources(&["--store", "postgres://x"], &[], None), "--store"),
+        (sources(&["--store", "mongodb://localhost"], &[], None), "--store"),
         (
-            told(&["--store", "mongodb://localhost/?replicaSet=rs"], &[], None),
+            sources(&["--store", "mongodb://localhost/?replicaSet=rs"], &[], None),
             "--store",
         ),
-        (told(&["--store", "sqlite:"], &[], None), "--store"),
-        (told(&["--data-dir", ""], &[], None), "--data-dir"),
-        (told(&["--limits", "some"], &[], None), "--limits"),
+        (sources(&["--store", "sqlite:"], &[], None), "--store"),
+        (sources(&["--data-dir", ""], &[], None), "--data-dir"),
+        (sources(&["--limits", "some"], &[], None), "--limits"),
         (
-            told(&["--config", "/nowhere/letsapp.toml"], &[], None),
+            sources(&["--config", "/nowhere/letsapp.toml"], &[], None),
             "/nowhere/letsapp.toml",
         ),
-        (told(&[], &[("LETSAPP_LIMITS", "")], None), "LETSAPP_LIMITS"),
+        (sources(&[], &[("LETSAPP_LIMITS", "")], None), "LETSAPP_LIMITS"),
         (
-            told(&[], &[("LETSAPP_AUTH_ACCESS_TTL", "15")], None),
+            sources(&[], &[("LETSAPP_AUTH_ACCESS_TTL", "15")], None),
             "LETSAPP_AUTH_ACCESS_TTL",
         ),
         (
-            told(&[], &[("LETSAPP_AUTH_ACCESS_TTL", "0s")], None),
+            sources(&[], &[("LETSAPP_AUTH_ACCESS_TTL", "0s")], None),
             "LETSAPP_AUTH_ACCESS_TTL",
         ),
         (
-            told(&[], &[("LETSAPP_HTTP_MAX_CONNECTIONS", "0")], None),
+            sources(&[], &[("LETSAPP_HTTP_MAX_CONNECTIONS", "0")], None),
             "LETSAPP_HTTP_MAX_CONNECTIONS",
         ),
         (
-            told(&[], &[("LETSAPP_LIMITS_WRITES", "7")], None),
+            sources(&[], &[("LETSAPP_LIMITS_WRITES", "7")], None),
             "LETSAPP_LIMITS_WRITES",
         ),
         (
-            told(&[], &[("LETSAPP_LIMITS_WRITES", "0/1s")], None),
+            sources(&[], &[("LETSAPP_LIMITS_WRITES", "0/1s")], None),
             "LETSAPP_LIMITS_WRITES",
         ),
         (
-            told(&[], &[("LETSAPP_LIMITS_WRITES", "7/0s")], None),
+            sources(&[], &[("LETSAPP_LIMITS_WRITES", "7/0s")], None),
             "LETSAPP_LIMITS_WRITES",
         ),
         (
-            told(&[], &[("LETSAPP_LIMITS_WRITES", "7/soon")], None),
+            sources(&[], &[("LETSAPP_LIMITS_WRITES", "7/soon")], None),
             "LETSAPP_LIMITS_WRITES",
         ),
         (
-            told(&[], &[("LETSAPP_LIMITS_FAILURES", "5/1s")], None),
+            sources(&[], &[("LETSAPP_LIMITS_FAILURES", "5/1s")], None),
             "LETSAPP_LIMITS_FAILURES",
         ),
         (
-            told(&[], &[("LETSAPP_LIMITS_FAILURES", "5/9s/1s")], None),
+            sources(&[], &[("LETSAPP_LIMITS_FAILURES", "5/9s/1s")], None),
             "LETSAPP_LIMITS_FAILURES",
         ),
         (
-            told(&[], &[("LETSAPP_HTTP_TRUSTED_PROXIES", "proxy")], None),
+            sources(&[], &[("LETSAPP_HTTP_TRUSTED_PROXIES", "proxy")], None),
             "LETSAPP_HTTP_TRUSTED_PROXIES",
         ),
         (
-            told(&[], &[("LETSAPP_HTTP_FORWARDED_HEADER", "via")], None),
+            sources(&[], &[("LETSAPP_HTTP_FORWARDED_HEADER", "via")], None),
             "LETSAPP_HTTP_FORWARDED_HEADER",
         ),
-        (told(&[], &[], Some("[limits]\nwrite = '1/1s'")), "[limits] write"),
-        (told(&[], &[], Some("[limits]\nenabled = 7")), "[limits] enabled"),
-        (told(&[], &[], Some("[listen]\nport = 7")), "[listen] port"),
+        (sources(&[], &[], Some("[limits]\nwrite = '1/1s'")), "[limits] write"),
+        (sources(&[], &[], Some("[limits]\nenabled = 7")), "[limits] enabled"),
+        (sources(&[], &[], Some("[listen]\nport = 7")), "[listen] port"),
         (
-            told(&[], &[], Some("limits = 'off'\n[limits]\nwrites = '1/1s'")),
+            sources(&[], &[], Some("limits = 'off'\n[limits]\nwrites = '1/1s'")),
             "letsapp",
         ),
-        (told(&[], &[], Some("colour = 'blue'")), "colour"),
-        (told(&[], &[], Some("[calls]\nring = '1s'")), "[calls] ring"),
+        (sources(&[], &[], Some("colour = 'blue'")), "colour"),
+        (sources(&[], &[], Some("[calls]\nring = '1s'")), "[calls] ring"),
         (
-            told(&[], &[], Some("[calls]\nring_timeout = 45")),
+            sources(&[], &[], Some("[calls]\nring_timeout = 45")),
             "[calls] ring_timeout",
         ),
-        (told(&[], &[], Some("listen = ['a']")), "listen"),
-        (told(&[], &[], Some("listen = ")), "letsapp"),
+        (sources(&[], &[], Some("listen = ['a']")), "listen"),
+        (sources(&[], &[], Some("listen = ")), "letsapp"),
     ];
-    for (told, named) in cases {
-        let complaint = told.complaint();
-        let first = complaint.lines().next().unwrap_or_default();
+    for (sources, named) in cases {
+        let error_text = sources.error_text();
+        let first = error_text.lines().next().unwrap_or_default();
         let named = if *named == "letsapp" { "tmp" } else { named };
         assert!(first.contains(named), "{named} is not in: {first}");
     }
 }
 
 #[test]
-fn every_limit_has_a_setting_that_sets_it_alone() {
+fn every_limit_has_its_own_setting() {
     for class in Class::ALL {
         let variable = format!("LETSAPP_LIMITS_{}", class.as_str().to_uppercase());
         let environment = |name: &str| (name == variable).then(|| OsString::from("7/9s"));
@@ -211,7 +215,7 @@ fn every_limit_has_a_setting_that_sets_it_alone() {
 
 #[test]
 fn limits_are_turned_off_one_by_one_or_all_together() {
-    let config = told(
+    let config = sources(
         &[],
         &[("LETSAPP_LIMITS_WRITES", "off"), ("LETSAPP_LIMITS_FAILURES", "off")],
         None,
@@ -223,7 +227,7 @@ fn limits_are_turned_off_one_by_one_or_all_together() {
         (None, None)
     );
     let section = Some("[limits]\nenabled = false\nwrites = '7/9s'\nfailures = '3/2s/1m'");
-    let config = told(&[], &[], section).config();
+    let config = sources(&[], &[], section).config();
     assert_eq!(config.limits, Limits::Off);
     assert_eq!(
         config.limit_table.quota(Class::Writes),
@@ -231,13 +235,13 @@ fn limits_are_turned_off_one_by_one_or_all_together() {
     );
     let failures = config.limit_table.failures.unwrap();
     assert_eq!((failures.free, failures.longest), (3, Duration::from_secs(60)));
-    let on = told(&["--limits", "on"], &[], section).config();
+    let on = sources(&["--limits", "on"], &[], section).config();
     assert_eq!(on.limits, Limits::On, "a flag goes over the file, however that says it");
 }
 
 #[test]
-fn a_file_can_say_numbers_and_truths_plainly() {
-    let config = told(
+fn a_file_may_use_numbers_and_booleans() {
+    let config = sources(
         &[],
         &[],
         Some("limits = false\n[http]\nmax_connections = 9\n[log]\nformat = 'json'"),

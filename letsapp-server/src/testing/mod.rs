@@ -1,4 +1,4 @@
-//! A server without a network for the tests of routes: every answer is held against the OpenAPI document.
+//! A server without a network for tests of routes. Every response is checked against the OpenAPI document.
 
 mod schema;
 
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use warp::test::RequestBuilder;
 
 use crate::api::{self, Route};
-use crate::context::Context;
+use crate::server_context::ServerContext;
 pub(crate) use schema::Document;
 
-/// An application in memory at a standstill, behind its routes.
+/// An application on the memory store with its routes; its clock moves only when a test moves it.
 pub(crate) struct World {
     pub(crate) app: LetsApp,
     pub(crate) clock: Arc<ManualClock>,
@@ -22,14 +22,14 @@ pub(crate) struct World {
     route: Route,
 }
 
-/// Somebody who is signed in.
+/// A registered user with tokens.
 pub(crate) struct Person {
     pub(crate) id: String,
     pub(crate) access_token: String,
     pub(crate) refresh_token: String,
 }
 
-/// A request in the making.
+/// A request that is being built.
 pub(crate) struct Ask<'a> {
     world: &'a World,
     method: Method,
@@ -37,7 +37,7 @@ pub(crate) struct Ask<'a> {
     request: RequestBuilder,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Got {
     pub(crate) status: StatusCode,
@@ -49,9 +49,9 @@ impl World {
     pub(crate) async fn new() -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
         let app = LetsApp::builder().clock(clock.clone()).build().await.unwrap();
-        let context = Arc::new(Context::new(app.clone()));
-        let document = Document::of(&api::endpoints(&context));
-        let (route, _) = api::routes(&context);
+        let server = Arc::new(ServerContext::new(app.clone()));
+        let document = Document::of(&api::endpoints(&server));
+        let (route, _) = api::routes(&server);
         Self {
             app,
             clock,
@@ -91,14 +91,14 @@ impl World {
         self.ask(Method::DELETE, path)
     }
 
-    /// Signs somebody up.
+    /// Registers a user.
     pub(crate) async fn person(&self, username: &str) -> Person {
         let account = json!({"username": username, "password": "a long password"});
         let got = self.post("/v1/auth/register").json(&account).await.expect(201);
         Person::of(&got.body)
     }
 
-    /// Signs people up, one after the other.
+    /// Registers users in this order.
     pub(crate) async fn people<const N: usize>(&self, names: [&str; N]) -> [Person; N] {
         let mut people = Vec::new();
         for name in names {
@@ -107,7 +107,7 @@ impl World {
         people.try_into().unwrap_or_else(|_| unreachable!("one for each name"))
     }
 
-    /// Brings two together and returns their conversation.
+    /// Creates a direct conversation and returns its id.
     pub(crate) async fn chat(&self, one: &Person, other: &Person) -> String {
         let request = json!({"kind": "direct", "user_id": other.id});
         self.post("/v1/conversations")
@@ -118,7 +118,7 @@ impl World {
             .text("id")
     }
 
-    /// Makes a group and returns it.
+    /// Creates a group and returns its id.
     pub(crate) async fn group(&self, owner: &Person, members: &[&Person]) -> String {
         let ids: Vec<_> = members.iter().map(|member| &member.id).collect();
         let request = json!({"kind": "group", "title": "Tea", "member_ids": ids});
@@ -130,7 +130,7 @@ impl World {
             .text("id")
     }
 
-    /// Sends some words and returns the message.
+    /// Sends a message and returns it.
     pub(crate) async fn say(&self, who: &Person, conversation: &str, body: &str) -> Value {
         let path = format!("/v1/conversations/{conversation}/messages");
         self.post(path)
@@ -187,14 +187,14 @@ impl Ask<'_> {
 }
 
 impl Got {
-    /// Insists on a status.
+    /// Asserts the status.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.body);
         self
     }
 
-    /// Insists on an error.
+    /// Asserts an error with this code.
     #[track_caller]
     pub(crate) fn refused(self, code: &str) -> Self {
         assert_eq!(self.body["code"], code, "{} {}", self.status, self.body);
@@ -203,7 +203,7 @@ impl Got {
         self
     }
 
-    /// Insists on which fields are at fault.
+    /// Asserts a validation error for exactly these fields.
     #[track_caller]
     pub(crate) fn at_fault(self, fields: &[&str]) -> Self {
         let got = self.refused("validation_failed");
@@ -224,7 +224,7 @@ impl Got {
             .to_owned()
     }
 
-    /// Returns one field of each item of a list.
+    /// Returns a field of each item of a list.
     pub(crate) fn each(&self, field: &str) -> Vec<Value> {
         let items = self.body["items"]
             .as_array()

@@ -1,7 +1,7 @@
 //! The web client's files, embedded in the binary, with the headers to serve them with.
 //!
 //! `build.rs` lists the files of `client/`. They are served byte for byte; only the page gets links that preload the modules.
-//! This module knows no HTTP framework: the routes are in `api/site.rs`.
+//! This module knows no HTTP framework: the routes are in `api/web_client.rs`.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -11,7 +11,7 @@ pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src
     img-src 'self' data: blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// One file of the client.
+/// A file of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asset {
     /// The file's bytes.

@@ -1,4 +1,4 @@
-//! The opening handshake of RFC 6455, section 4.2.
+//! The opening handshake of a WebSocket (RFC 6455, section 4.2).
 
 use http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -10,13 +10,13 @@ use warp::reply::Response;
 
 use crate::error::ApiError;
 
-/// The subprotocol that is spoken.
+/// The subprotocol of LetsApp sockets.
 pub(crate) const SUBPROTOCOL: &str = "letsapp.v1";
 
-/// What comes before the token in the subprotocol that carries it.
+/// Prefix of the subprotocol that carries the access token.
 const BEARER: &str = "bearer.";
 
-/// A good opening handshake.
+/// A valid opening handshake.
 #[derive(Debug)]
 pub(super) struct Handshake {
     accept: String,
@@ -24,10 +24,10 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    /// Reads a request's headers.
+    /// Checks a request's headers.
     ///
     /// # Errors
-    /// `invalid_request` when they open no socket, or one that speaks something else.
+    /// `invalid_request` if they don't open a WebSocket of version 13, or offer other subprotocols only.
     pub(super) fn read(headers: &HeaderMap) -> Result<Self, ApiError> {
         let opens = has_token(headers, &CONNECTION, "upgrade")
             && has_token(headers, &UPGRADE, "websocket")
@@ -39,8 +39,8 @@ impl Handshake {
         let subprotocol = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == SUBPROTOCOL);
         let others = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).any(|offered| !offered.starts_with(BEARER));
         if others && !subprotocol {
-            let detail = format!("the only subprotocol is {SUBPROTOCOL}");
-            return Err(ApiError::because(Code::InvalidRequest, detail));
+            let detail = format!("the only supported subprotocol is {SUBPROTOCOL}");
+            return Err(ApiError::with_detail(Code::InvalidRequest, detail));
         }
         Ok(Self {
             accept: derive_accept_key(key.as_bytes()),
@@ -48,7 +48,7 @@ impl Handshake {
         })
     }
 
-    /// Answers 101.
+    /// Returns the response 101, after which the connection is a socket.
     pub(super) fn accept(self) -> Response {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -64,14 +64,17 @@ impl Handshake {
     }
 }
 
-/// Returns the access token that a browser sends as a subprotocol, since it can't set `Authorization`.
+/// Returns the access token from the subprotocols: browsers can't set `Authorization` on a WebSocket.
 pub(super) fn subprotocol_token(headers: &HeaderMap) -> Option<&str> {
     tokens(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(|offered| offered.strip_prefix(BEARER))
 }
 
-/// The answer to a plain request.
+/// Returns the error for a request that is not a handshake.
 pub(super) fn not_a_handshake() -> ApiError {
-    ApiError::because(Code::InvalidRequest, "this is a WebSocket: upgrade to version 13")
+    ApiError::with_detail(
+        Code::InvalidRequest,
+        "this route is a WebSocket: send an upgrade to version 13",
+    )
 }
 
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
@@ -123,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_opens_no_socket_is_refused() {
+    fn an_incomplete_handshake_is_refused() {
         for missing in [CONNECTION, UPGRADE, SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_KEY] {
             let mut headers = opening(SUBPROTOCOL);
             headers.remove(&missing);

@@ -1,13 +1,14 @@
-//! The socket: its upgrade, its frames, and the task that serves it.
+//! The WebSocket: `handshake.rs` checks the upgrade, `codec.rs` reads and writes frames, `ops.rs` carries out requests,
+//! `socket_limits.rs` limits them, and `socket.rs` has the task that serves one socket.
 //!
-//! `warp::ws` has no setting for the read buffer and copies every text frame; so the upgrade is a route of our own, and
-//! behind it is tokio-tungstenite itself, with small buffers and frames shared by all who get them.
+//! Replaces `warp::ws`, which has no setting for the read buffer and copies every text frame. Here each idle socket
+//! keeps a small buffer, and an event's bytes are shared by all sockets that receive it.
 
-mod budget;
-pub(crate) mod frame;
+pub(crate) mod codec;
 mod handshake;
 mod ops;
 mod socket;
+mod socket_limits;
 
 use std::sync::Arc;
 
@@ -21,80 +22,89 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use warp::Filter;
 
-use crate::api::call::{Call, call};
 use crate::api::endpoint::Endpoint;
 use crate::api::reply::Answer;
-use crate::context::{Closing, Context};
-use crate::peer::Peer;
-use frame::MAX_FRAME;
+use crate::api::request_context::{RequestContext, request_context};
+use crate::client_connection::ClientConnection;
+use crate::server_context::{ServerContext, ShutdownSignal};
+use codec::MAX_FRAME_BYTES;
 use handshake::Handshake;
 use socket::Socket;
 
-/// What is read at once; idle sockets are many, and each keeps a buffer of this size.
-const READ_BUFFER: usize = 4 * 1024;
+/// Size of a socket's read buffer in bytes. Each idle socket keeps one, so it holds a typical frame and no more.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
 
-/// What gathers before it is written without a flush.
-const WRITE_BUFFER: usize = 32 * 1024;
+/// Number of bytes that gather before they are written even without a flush. Replies and events of one turn leave in
+/// one system call up to this size.
+const WRITE_BUFFER_BYTES: usize = 32 * 1024;
 
-/// Returns the endpoint of the upgrade.
-pub(crate) fn routes(context: &Arc<Context>) -> Vec<Endpoint> {
+/// Returns the endpoint that opens a socket.
+pub(crate) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let filter = warp::path!("v1" / "ws")
         .and(warp::get())
-        .and(call(context))
+        .and(request_context(server))
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<OnUpgrade>())
-        .and(warp::ext::optional::<Peer>())
+        .and(warp::ext::optional::<ClientConnection>())
         .then(upgrade);
     vec![Endpoint::new::<__path_upgrade>(filter)]
 }
 
-/// Opens the socket, which `/asyncapi.json` describes. The token comes in `Authorization`, or as a second subprotocol
+/// Opens a WebSocket.
+///
+/// `/asyncapi.json` describes its frames. The access token is sent in `Authorization`, or as a second subprotocol
 /// `bearer.<access token>`.
 #[utoipa::path(get, path = "/v1/ws", tag = "socket",
     responses((status = 101, description = "The socket is open")), security(("bearer" = [])))]
-async fn upgrade(call: Call, headers: HeaderMap, on_upgrade: Option<OnUpgrade>, peer: Option<Peer>) -> Answer {
+async fn upgrade(
+    context: RequestContext,
+    headers: HeaderMap,
+    on_upgrade: Option<OnUpgrade>,
+    client: Option<ClientConnection>,
+) -> Answer {
     let principal = match handshake::subprotocol_token(&headers) {
-        Some(token) => call.authenticate(token).await?,
-        None => call.principal().await?,
+        Some(token) => context.authenticate(token).await?,
+        None => context.principal().await?,
     };
     let handshake = Handshake::read(&headers)?;
     let on_upgrade = on_upgrade.ok_or_else(handshake::not_a_handshake)?;
-    let context = Arc::clone(call.context());
-    let closing = context.closing();
-    tokio::spawn(open(context, principal, on_upgrade, closing, peer));
+    let server = Arc::clone(context.server());
+    let shutdown = server.shutdown_signal();
+    tokio::spawn(open(server, principal, on_upgrade, shutdown, client));
     Ok(handshake.accept())
 }
 
-/// Serves a socket once its connection is handed over, and keeps its place among the server's connections.
+/// Serves a socket once hyper has handed its connection over. Holds `client` until the end, so that the socket counts
+/// as one of the server's connections.
 async fn open(
-    context: Arc<Context>,
+    server: Arc<ServerContext>,
     principal: Principal,
     on_upgrade: OnUpgrade,
-    closing: Closing,
-    peer: Option<Peer>,
+    shutdown: ShutdownSignal,
+    client: Option<ClientConnection>,
 ) {
     let Ok(upgraded) = on_upgrade.await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-        tracing::error!("an upgraded connection is not of the kind that was accepted");
+        tracing::error!("an upgraded connection is not a TCP stream; dropping it");
         return;
     };
     let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_frame_size(Some(MAX_FRAME))
-        .max_message_size(Some(MAX_FRAME));
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_frame_size(Some(MAX_FRAME_BYTES))
+        .max_message_size(Some(MAX_FRAME_BYTES));
     let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
-    // Even empty, it holds on to hyper's buffer, which would stay for as long as the socket is open.
+    // Even empty, it shares hyper's buffer, which would otherwise be kept as long as the socket is open.
     drop(parts.read_buf);
-    let link = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
-    let connection_id = ConnectionId::from_uuid(context.app.ids().random());
-    let connection = context.app.hub().connect(principal, connection_id);
-    // The session may have ended since its token was checked; the connection is told then.
-    let _ = context.app.auth().confirm(&principal).await;
-    // What a client asks once it is greeted is no older than what it is told from then on.
-    context.app.presence().settled(&principal).await;
-    Socket::new(context, connection, link).run(closing).await;
-    drop(peer);
+    let stream = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
+    let connection_id = ConnectionId::from_uuid(server.app.ids().random());
+    let connection = server.app.hub().connect(principal, connection_id);
+    // The session may have ended between the check of its token and `connect`; this closes the connection then.
+    let _ = server.app.auth().confirm(&principal).await;
+    // Waits until the contacts' presence is subscribed: a client that reads presence after `hello` misses no change.
+    server.app.presence().settled(&principal).await;
+    Socket::new(server, connection, stream).run(shutdown).await;
+    drop(client);
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
-//! The operations of the socket: each the same service method as its HTTP route.
+//! The operations of the socket. Each calls the same service method as its HTTP route.
+//!
+//! To add an operation, add it to `Op` in the core, to [`OpHandler::handle`], to `OPERATIONS` in `asyncapi.rs` and to
+//! `class_of_op` in `rate_limits/mod.rs`.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,25 +18,31 @@ use letsapp_core::protocol::{Items, Op, SyncRequest};
 use serde::Serialize;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::frame::{self, Pinged, Request};
-use crate::context::Context;
+use super::codec::{self, Pinged, SocketRequest};
 use crate::error::ApiError;
+use crate::server_context::ServerContext;
 
-/// A reply that is being worked out.
-pub(super) type Pending = Pin<Box<dyn Future<Output = Message> + Send>>;
+/// A future that completes with the reply to a request.
+pub(super) type PendingReply = Pin<Box<dyn Future<Output = Message> + Send>>;
 
-/// Who asks, and on which connection.
-pub(super) struct Asker {
-    pub(super) context: Arc<Context>,
+/// Carries out the operations of one connection.
+pub(super) struct OpHandler {
+    /// State that all requests share.
+    pub(super) server: Arc<ServerContext>,
+    /// User and session of the connection.
     pub(super) principal: Principal,
+    /// Connection that requests come from: events of its own changes are not sent to it, since it gets the reply.
     pub(super) connection_id: ConnectionId,
 }
 
-impl Asker {
-    /// Begins to answer a request. What changes a conversation has its place in the order when this returns; the
-    /// future only waits for what comes of it.
-    pub(super) fn answer(&self, request: &Request<'_>) -> Pending {
-        let begun = match request.op {
+impl OpHandler {
+    /// Starts an operation and returns its pending reply.
+    ///
+    /// A change to a conversation is queued before this returns; the future only waits for its outcome. So the messages
+    /// of one socket get their `seq` in the order in which they were sent, although their replies are polled
+    /// concurrently.
+    pub(super) fn handle(&self, request: &SocketRequest<'_>) -> PendingReply {
+        let started = match request.op {
             Op::MessageSend => self.send(request),
             Op::MessageEdit => self.edit(request),
             Op::MessageDelete => self.delete(request),
@@ -44,69 +53,69 @@ impl Asker {
             Op::Sync => self.sync(request),
             Op::Ping => Ok(self.ping(request.id)),
         };
-        begun.unwrap_or_else(|error| ready(frame::reply::<()>(request.id, Err(error))))
+        started.unwrap_or_else(|error| ready(codec::reply::<()>(request.id, Err(error))))
     }
 
-    fn send(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn send(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let InConversation {
             conversation_id,
             request: message,
         } = InConversation::<SendMessage>::parse_json(request.data())?;
-        let messages = self.context.app.messages();
+        let messages = self.server.app.messages();
         let sent = messages.send_shared(&self.principal, conversation_id, message, Some(self.connection_id));
         let id = request.id;
         Ok(Box::pin(async move {
             match sent.await {
-                Ok(sent) => frame::reply_with(id, |frame| sent.write_json(frame)),
-                Err(error) => frame::reply::<()>(id, Err(ApiError::from(error))),
+                Ok(sent) => codec::reply_with(id, |frame| sent.write_json(frame)),
+                Err(error) => codec::reply::<()>(id, Err(ApiError::from(error))),
             }
         }))
     }
 
-    fn edit(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn edit(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let AtMessage {
             conversation_id,
             seq,
             request: edit,
         } = AtMessage::<EditMessage>::parse_json(request.data())?;
-        let messages = self.context.app.messages();
+        let messages = self.server.app.messages();
         let edited = messages.edit(&self.principal, conversation_id, seq, edit, Some(self.connection_id));
-        Ok(replying(request.id, edited))
+        Ok(reply_when_done(request.id, edited))
     }
 
-    fn delete(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn delete(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let AtMessage {
             conversation_id, seq, ..
         } = AtMessage::<Nothing>::parse_json(request.data())?;
-        let messages = self.context.app.messages();
+        let messages = self.server.app.messages();
         let deleted = messages.delete(&self.principal, conversation_id, seq, Some(self.connection_id));
-        Ok(replying(request.id, deleted))
+        Ok(reply_when_done(request.id, deleted))
     }
 
-    fn react(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn react(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let AtMessage {
             conversation_id,
             seq,
             request: react,
         } = AtMessage::<React>::parse_json(request.data())?;
-        let (messages, origin) = (self.context.app.messages(), Some(self.connection_id));
+        let (messages, origin) = (self.server.app.messages(), Some(self.connection_id));
         if react.remove {
             let removed = messages.unreact(&self.principal, conversation_id, seq, react.emoji, origin);
-            return Ok(replying(request.id, removed));
+            return Ok(reply_when_done(request.id, removed));
         }
         let reacted = messages.react(&self.principal, conversation_id, seq, Some(react.emoji), origin);
-        Ok(replying(request.id, reacted))
+        Ok(reply_when_done(request.id, reacted))
     }
 
-    fn receipt(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn receipt(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let InConversation {
             conversation_id,
             request: receipt,
         } = InConversation::<ReceiptRequest>::parse_json(request.data())?;
-        let (context, principal, origin) = (Arc::clone(&self.context), self.principal, self.connection_id);
+        let (server, principal, origin) = (Arc::clone(&self.server), self.principal, self.connection_id);
         let to = Watermarks::from(receipt);
-        Ok(replying(request.id, async move {
-            context
+        Ok(reply_when_done(request.id, async move {
+            server
                 .app
                 .messages()
                 .advance(&principal, conversation_id, to, Some(origin))
@@ -114,55 +123,55 @@ impl Asker {
         }))
     }
 
-    fn typing(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn typing(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let InConversation {
             conversation_id,
             request: SetTyping { typing },
         } = InConversation::<SetTyping>::parse_json(request.data())?;
         let typing = if typing { Typing::Started } else { Typing::Stopped };
-        let (context, principal) = (Arc::clone(&self.context), self.principal);
-        Ok(replying(request.id, async move {
-            let set = context.app.typing().set(&principal, conversation_id, typing).await;
+        let (server, principal) = (Arc::clone(&self.server), self.principal);
+        Ok(reply_when_done(request.id, async move {
+            let set = server.app.typing().set(&principal, conversation_id, typing).await;
             set.map(|()| Nothing {})
         }))
     }
 
-    fn watch(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn watch(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let WatchPresence { user_ids } = WatchPresence::parse_json(request.data())?;
-        let (context, principal, connection_id) = (Arc::clone(&self.context), self.principal, self.connection_id);
-        Ok(replying(request.id, async move {
-            let presence = context.app.presence();
+        let (server, principal, connection_id) = (Arc::clone(&self.server), self.principal, self.connection_id);
+        Ok(reply_when_done(request.id, async move {
+            let presence = server.app.presence();
             let watched = presence.watch(&principal, connection_id, &user_ids).await;
             watched.map(|items| Items { items })
         }))
     }
 
-    fn sync(&self, request: &Request<'_>) -> Result<Pending, ApiError> {
+    fn sync(&self, request: &SocketRequest<'_>) -> Result<PendingReply, ApiError> {
         let held = SyncRequest::parse_json(request.data())?;
-        let (context, principal) = (Arc::clone(&self.context), self.principal);
-        Ok(replying(request.id, async move {
-            context.app.conversations().sync(&principal, held).await
+        let (server, principal) = (Arc::clone(&self.server), self.principal);
+        Ok(reply_when_done(request.id, async move {
+            server.app.conversations().sync(&principal, held).await
         }))
     }
 
-    fn ping(&self, id: u64) -> Pending {
-        ready(frame::reply(
+    fn ping(&self, id: u64) -> PendingReply {
+        ready(codec::reply(
             id,
             Ok(Pinged {
-                server_time: self.context.app.clock().now(),
+                server_time: self.server.app.clock().now(),
             }),
         ))
     }
 }
 
-/// Waits for an outcome, and makes the reply of it.
-fn replying<T: Serialize, E: Into<ApiError>>(
+/// Returns a reply that waits for an outcome.
+fn reply_when_done<T: Serialize, E: Into<ApiError>>(
     id: u64,
     outcome: impl Future<Output = Result<T, E>> + Send + 'static,
-) -> Pending {
-    Box::pin(async move { frame::reply(id, outcome.await.map_err(Into::into)) })
+) -> PendingReply {
+    Box::pin(async move { codec::reply(id, outcome.await.map_err(Into::into)) })
 }
 
-fn ready(message: Message) -> Pending {
+fn ready(message: Message) -> PendingReply {
     Box::pin(std::future::ready(message))
 }

@@ -1,4 +1,4 @@
-//! The task that serves one socket: reads requests, writes replies and events, keeps the heart beating.
+//! The task that serves one socket: reads requests, writes replies and events, and sends pings.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -21,83 +21,89 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::budget::{Budget, Excess};
-use super::frame::{HEARTBEAT, MAX_FRAME, Request, Unreadable, text};
-use super::ops::{Asker, Pending};
-use crate::context::{Closing, Context};
+use super::codec::{HEARTBEAT_INTERVAL, MAX_FRAME_BYTES, MalformedFrame, SocketRequest, text};
+use super::ops::{OpHandler, PendingReply};
+use super::socket_limits::{OverLimit, SocketLimits};
 use crate::error::ApiError;
+use crate::server_context::{ServerContext, ShutdownSignal};
 
-/// A socket that was silent for so long is dropped: two and a half heartbeats.
-const SILENCE: Duration = Duration::from_secs(75);
+/// Time without a frame after which a socket is dropped: two and a half heartbeats, so that one lost pong is forgiven.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// How many requests of one socket are worked on at once; until one of them is answered, no more is read.
-const IN_FLIGHT: usize = 64;
+/// Maximum number of concurrent requests of one socket. At the maximum nothing is read until one is answered, so that
+/// one client can't queue work without end. Large enough for a client that sends without waiting for replies.
+const MAX_IN_FLIGHT: usize = 64;
 
-/// How long a socket that ends may take to be told so.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// Time to send the last replies and the close frame of a socket that ends. Below the server's shutdown timeout of 7 s,
+/// so that a client that reads nothing does not delay the shutdown.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// One open socket.
+/// An open socket.
 pub(super) struct Socket {
-    asker: Asker,
+    handler: OpHandler,
     connection: Connection,
-    link: Link,
-    in_flight: FuturesUnordered<Pending>,
-    heard: Instant,
-    budget: Budget,
+    transport: Transport,
+    /// Requests that are being carried out.
+    in_flight: FuturesUnordered<PendingReply>,
+    /// Time of the last frame from the client, pongs included.
+    last_received: Instant,
+    limits: SocketLimits,
 }
 
-/// The stream, and what waits to be written to it.
-struct Link {
+/// The WebSocket stream with its queues of messages.
+struct Transport {
     stream: WebSocketStream<TcpStream>,
+    /// Messages to write, in order.
     outgoing: VecDeque<Message>,
+    /// Whether messages were written to the stream's buffer since the last flush.
     unflushed: bool,
-    /// Whether the last attempt to write could not write everything.
+    /// Whether the last attempt to write could not write everything, since the client reads too slowly.
     blocked: bool,
-    /// What came in and is not taken up yet.
+    /// Messages that were read and not handled yet.
     incoming: Vec<Message>,
-    /// Why nothing more comes behind what came in.
-    ended: Option<End>,
+    /// Reason for the end of the stream, reported once `incoming` is handled.
+    ended: Option<EndReason>,
 }
 
-/// Why a socket ends.
-enum End {
-    /// The other side is gone.
+/// The reason for the end of a socket.
+enum EndReason {
+    /// The client disconnected.
     Gone,
-    /// Nothing was heard for too long.
+    /// Nothing was received for [`SILENCE_TIMEOUT`].
     Silent,
-    /// The client did not speak the protocol.
+    /// The client broke the protocol in this way.
     Protocol(Cow<'static, str>),
-    /// The client said too much, and went on when it was told so.
+    /// The client kept sending although its requests were refused for a rate limit.
     TooMany,
-    /// The hub closed it.
+    /// The hub closed the connection.
     Closed(Closed),
-    /// The server goes away.
+    /// The server shuts down.
     GoingAway,
 }
 
-/// What happened on the stream.
-enum Io {
-    /// All that waited was written.
+/// An event on the stream.
+enum IoEvent {
+    /// All outgoing messages were written.
     Written,
-    /// Something came in.
+    /// Messages were read into `incoming`.
     Read,
-    /// Nothing more will.
-    Ended(End),
+    /// The stream ended.
+    Ended(EndReason),
 }
 
 impl Socket {
-    /// Puts a socket together.
-    pub(super) fn new(context: Arc<Context>, connection: Connection, stream: WebSocketStream<TcpStream>) -> Self {
+    /// Creates a socket from a registered connection and its stream.
+    pub(super) fn new(server: Arc<ServerContext>, connection: Connection, stream: WebSocketStream<TcpStream>) -> Self {
         let principal = connection.principal();
         let connection_id = connection.connection_id();
         Self {
-            asker: Asker {
-                context,
+            handler: OpHandler {
+                server,
                 principal,
                 connection_id,
             },
             connection,
-            link: Link {
+            transport: Transport {
                 stream,
                 outgoing: VecDeque::new(),
                 unflushed: false,
@@ -106,159 +112,164 @@ impl Socket {
                 ended: None,
             },
             in_flight: FuturesUnordered::new(),
-            heard: Instant::now(),
-            budget: Budget::default(),
+            last_received: Instant::now(),
+            limits: SocketLimits::default(),
         }
     }
 
-    /// Serves the socket until it ends, or the server goes away.
-    pub(super) async fn run(mut self, mut closing: Closing) {
-        let context = Arc::clone(&self.asker.context);
-        context.meters.sockets.increment(1.0);
-        self.greet();
-        let end = self.serve(&mut closing).await;
-        // From here on its user is told nothing more on it.
+    /// Serves the socket until it ends or the server shuts down.
+    pub(super) async fn run(mut self, mut shutdown: ShutdownSignal) {
+        let server = Arc::clone(&self.handler.server);
+        server.meters.sockets.increment(1.0);
+        self.send_hello();
+        let end = self.serve(&mut shutdown).await;
+        // Leaves the hub first: no more events are queued, and presence sees the user leave now, not after the timeout.
         let Self {
             connection,
-            link,
+            transport,
             in_flight,
             ..
         } = self;
         drop(connection);
-        // Nobody waits for a goodbye longer than this, nor for the answers before it.
-        let _ = timeout(FAREWELL, link.end(end, in_flight)).await;
-        context.meters.sockets.decrement(1.0);
+        let _ = timeout(CLOSE_TIMEOUT, transport.end(end, in_flight)).await;
+        server.meters.sockets.decrement(1.0);
     }
 
-    fn greet(&mut self) {
+    fn send_hello(&mut self) {
         let hello = Event::Hello(Hello {
-            connection_id: self.asker.connection_id,
-            session_id: self.asker.principal.session_id,
-            user_id: self.asker.principal.user_id,
-            server_time: self.asker.context.app.clock().now(),
-            heartbeat_ms: u64::try_from(HEARTBEAT.as_millis()).expect("a heartbeat is short"),
-            max_frame_bytes: MAX_FRAME,
+            connection_id: self.handler.connection_id,
+            session_id: self.handler.principal.session_id,
+            user_id: self.handler.principal.user_id,
+            server_time: self.handler.server.app.clock().now(),
+            heartbeat_ms: u64::try_from(HEARTBEAT_INTERVAL.as_millis()).expect("a heartbeat is short"),
+            max_frame_bytes: MAX_FRAME_BYTES,
         });
-        self.link
+        self.transport
             .outgoing
             .push_back(text(serde_json::to_vec(&hello).expect("events are plain data")));
     }
 
-    async fn serve(&mut self, closing: &mut Closing) -> End {
+    async fn serve(&mut self, shutdown: &mut ShutdownSignal) -> EndReason {
         let Self {
-            asker,
+            handler,
             connection,
-            link,
+            transport,
             in_flight,
-            heard,
-            budget,
+            last_received,
+            limits,
         } = self;
-        let mut closing = pin!(closing.begun());
-        let mut next_ping = Instant::now() + HEARTBEAT;
-        let mut beat = pin!(sleep_until(next_ping));
+        let mut shutdown = pin!(shutdown.received());
+        let mut next_ping = Instant::now() + HEARTBEAT_INTERVAL;
+        let mut timer = pin!(sleep_until(next_ping));
         let mut events = Vec::new();
         loop {
-            // As long as the other side takes nothing, nothing more comes: events wait in the outbox, which is bounded,
-            // replies where they are made, and requests in the kernel's buffers.
-            let flows = !link.blocked;
-            let room = if flows { IN_FLIGHT - in_flight.len() } else { 0 };
+            // Backpressure: while the client does not read, no events or replies are queued. Events wait in the outbox,
+            // which is bounded, replies in their futures, and requests in the kernel's buffers.
+            let flows = !transport.blocked;
+            let room = if flows { MAX_IN_FLIGHT - in_flight.len() } else { 0 };
             tokio::select! {
+                // In this order, the shutdown is noticed under load, and what is ready to send is queued before it is
+                // written, so that several messages share a flush.
                 biased;
-                () = &mut closing => return End::GoingAway,
+                () = &mut shutdown => return EndReason::GoingAway,
                 drained = connection.drain(&mut events), if flows => match drained {
                     Ok(()) => {
-                        asker.context.meters.frames_sent.increment(events.len() as u64);
-                        link.outgoing.extend(events.drain(..).map(|event| text(event.frame().clone())));
-                        events.shrink_to(KEPT);
+                        handler.server.meters.frames_sent.increment(events.len() as u64);
+                        transport.outgoing.extend(events.drain(..).map(|event| text(event.frame().clone())));
+                        events.shrink_to(KEPT_CAPACITY);
                     }
-                    Err(closed) => return End::Closed(closed),
+                    Err(closed) => return EndReason::Closed(closed),
                 },
                 Some(reply) = in_flight.next(), if flows => {
-                    asker.context.meters.frames_sent.increment(1);
-                    link.outgoing.push_back(reply);
+                    handler.server.meters.frames_sent.increment(1);
+                    transport.outgoing.push_back(reply);
                 }
-                io = std::future::poll_fn(|poller| link.poll(poller, room)) => match io {
-                    Io::Written => {}
-                    Io::Read => {
-                        *heard = Instant::now();
-                        for message in link.incoming.drain(..) {
-                            match take(asker, budget, message) {
+                io = std::future::poll_fn(|poller| transport.poll(poller, room)) => match io {
+                    IoEvent::Written => {}
+                    IoEvent::Read => {
+                        *last_received = Instant::now();
+                        for message in transport.incoming.drain(..) {
+                            match handle_message(handler, limits, message) {
                                 Ok(Some(pending)) => in_flight.push(pending),
                                 Ok(None) => {}
                                 Err(end) => return end,
                             }
                         }
-                        link.incoming.shrink_to(KEPT);
+                        transport.incoming.shrink_to(KEPT_CAPACITY);
                     }
-                    Io::Ended(end) => return end,
+                    IoEvent::Ended(end) => return end,
                 },
-                () = &mut beat => {
+                () = &mut timer => {
                     let now = Instant::now();
-                    if now >= *heard + SILENCE {
-                        return End::Silent;
+                    if now >= *last_received + SILENCE_TIMEOUT {
+                        return EndReason::Silent;
                     }
                     if now >= next_ping {
-                        link.outgoing.push_back(Message::Ping(bytes::Bytes::new()));
-                        next_ping = now + HEARTBEAT;
+                        transport.outgoing.push_back(Message::Ping(bytes::Bytes::new()));
+                        next_ping = now + HEARTBEAT_INTERVAL;
                     }
-                    beat.as_mut().reset(next_ping.min(*heard + SILENCE));
+                    timer.as_mut().reset(next_ping.min(*last_received + SILENCE_TIMEOUT));
                 }
             }
         }
     }
 }
 
-/// What a queue keeps of its room after a burst.
-const KEPT: usize = 16;
+/// Number of messages for which a queue keeps its capacity after a burst. Idle sockets are many, so each keeps little.
+const KEPT_CAPACITY: usize = 16;
 
-/// Begins to answer what came in, if it asks for an answer.
-fn take(asker: &Asker, budget: &mut Budget, message: Message) -> Result<Option<Pending>, End> {
-    asker.context.meters.frames_received.increment(1);
-    let (limiter, user_id) = (&asker.context.limiter, asker.principal.user_id);
-    let counted = budget.count_frame(limiter);
+/// Handles a message from the client: starts the operation if it is a request, and returns the pending reply.
+fn handle_message(
+    handler: &OpHandler,
+    limits: &mut SocketLimits,
+    message: Message,
+) -> Result<Option<PendingReply>, EndReason> {
+    handler.server.meters.frames_received.increment(1);
+    let (limiter, user_id) = (&handler.server.limiter, handler.principal.user_id);
+    let counted = limits.count_frame(limiter);
     match message {
-        Message::Text(text) => match Request::read(&text) {
-            Ok(request) => match counted.and_then(|()| budget.count_op(limiter, request.op, user_id)) {
-                Ok(()) => Ok(Some(asker.answer(&request))),
-                Err(excess) => refuse(request.id, ApiError::limited(patience(excess)?)),
+        Message::Text(text) => match SocketRequest::read(&text) {
+            Ok(request) => match counted.and_then(|()| limits.count_op(limiter, request.op, user_id)) {
+                Ok(()) => Ok(Some(handler.handle(&request))),
+                Err(over_limit) => refuse(request.id, ApiError::limited(wait_or_end(over_limit)?)),
             },
-            Err(Unreadable::Refused(id, error)) => match counted {
+            Err(MalformedFrame::WithId(id, error)) => match counted {
                 Ok(()) => refuse(id, error),
-                Err(excess) => refuse(id, ApiError::limited(patience(excess)?)),
+                Err(over_limit) => refuse(id, ApiError::limited(wait_or_end(over_limit)?)),
             },
-            Err(Unreadable::Broken(why)) => Err(End::Protocol(why.into())),
+            Err(MalformedFrame::WithoutId(why)) => Err(EndReason::Protocol(why.into())),
         },
-        Message::Binary(_) => Err(End::Protocol("frames are text".into())),
-        // The stream answers a ping or a goodbye by itself when it is polled again.
+        Message::Binary(_) => Err(EndReason::Protocol("frames must be text".into())),
+        // Tungstenite answers pings and close frames itself when the stream is polled again.
         Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => match counted {
-            Err(Excess::TooMany) => Err(End::TooMany),
-            Err(Excess::Wait(_)) | Ok(()) => Ok(None),
+            Err(OverLimit::Disconnect) => Err(EndReason::TooMany),
+            Err(OverLimit::Wait(_)) | Ok(()) => Ok(None),
         },
     }
 }
 
-fn refuse(id: u64, error: ApiError) -> Result<Option<Pending>, End> {
-    let reply = super::frame::reply::<()>(id, Err(error));
+fn refuse(id: u64, error: ApiError) -> Result<Option<PendingReply>, EndReason> {
+    let reply = super::codec::reply::<()>(id, Err(error));
     Ok(Some(Box::pin(std::future::ready(reply))))
 }
 
-/// Returns how long a client shall wait, if it is asked to once more.
-fn patience(excess: Excess) -> Result<Duration, End> {
-    match excess {
-        Excess::Wait(wait) => Ok(wait),
-        Excess::TooMany => Err(End::TooMany),
+/// Returns the time that a client has to wait, or the end of its socket.
+fn wait_or_end(over_limit: OverLimit) -> Result<Duration, EndReason> {
+    match over_limit {
+        OverLimit::Wait(wait) => Ok(wait),
+        OverLimit::Disconnect => Err(EndReason::TooMany),
     }
 }
 
-impl Link {
-    /// Writes what waits, then reads what has come in, as much as there is room for.
-    fn poll(&mut self, poller: &mut Poller<'_>, room: usize) -> Poll<Io> {
+impl Transport {
+    /// Writes the outgoing messages, then reads up to `room` messages.
+    fn poll(&mut self, poller: &mut Poller<'_>, room: usize) -> Poll<IoEvent> {
         let written = self.poll_write(poller);
         self.blocked = written.is_pending();
         match written {
-            Poll::Ready(Ok(true)) => return Poll::Ready(Io::Written),
+            Poll::Ready(Ok(true)) => return Poll::Ready(IoEvent::Written),
             Poll::Ready(Ok(false)) | Poll::Pending => {}
-            Poll::Ready(Err(error)) => return Poll::Ready(Io::Ended(ended(&error))),
+            Poll::Ready(Err(error)) => return Poll::Ready(IoEvent::Ended(end_reason(&error))),
         }
         if room == 0 {
             return Poll::Pending;
@@ -266,20 +277,20 @@ impl Link {
         while self.incoming.len() < room && self.ended.is_none() {
             match self.stream.poll_next_unpin(poller) {
                 Poll::Ready(Some(Ok(message))) => self.incoming.push(message),
-                Poll::Ready(Some(Err(error))) => self.ended = Some(ended(&error)),
-                Poll::Ready(None) => self.ended = Some(End::Gone),
+                Poll::Ready(Some(Err(error))) => self.ended = Some(end_reason(&error)),
+                Poll::Ready(None) => self.ended = Some(EndReason::Gone),
                 Poll::Pending => break,
             }
         }
-        // What was asked before the end is taken up all the same.
+        // Requests read before the end are handled before it is reported.
         match self.ended.take_if(|_| self.incoming.is_empty()) {
-            Some(end) => Poll::Ready(Io::Ended(end)),
+            Some(end) => Poll::Ready(IoEvent::Ended(end)),
             None if self.incoming.is_empty() => Poll::Pending,
-            None => Poll::Ready(Io::Read),
+            None => Poll::Ready(IoEvent::Read),
         }
     }
 
-    /// Writes and flushes what waits; true if there was something.
+    /// Writes and flushes the outgoing messages. Returns true if there were any.
     fn poll_write(&mut self, poller: &mut Poller<'_>) -> Poll<Result<bool, Error>> {
         while !self.outgoing.is_empty() {
             ready!(self.stream.poll_ready_unpin(poller))?;
@@ -293,14 +304,14 @@ impl Link {
         }
         ready!(self.stream.poll_flush_unpin(poller))?;
         self.unflushed = false;
-        self.outgoing.shrink_to(KEPT);
+        self.outgoing.shrink_to(KEPT_CAPACITY);
         Poll::Ready(Ok(true))
     }
 
-    /// Says goodbye: answers what was asked before, names the reason, and lets the other side read it.
-    async fn end(mut self, end: End, mut in_flight: FuturesUnordered<Pending>) {
-        let Some((code, reason)) = end.farewell() else { return };
-        if matches!(end, End::GoingAway) {
+    /// Sends the close frame and lets the client read it. On a shutdown, finishes the requests in flight first.
+    async fn end(mut self, end: EndReason, mut in_flight: FuturesUnordered<PendingReply>) {
+        let Some((code, reason)) = end.close_code() else { return };
+        if matches!(end, EndReason::GoingAway) {
             while let Some(reply) = in_flight.next().await {
                 self.outgoing.push_back(reply);
             }
@@ -312,7 +323,8 @@ impl Link {
         if std::future::poll_fn(|poller| self.poll_write(poller)).await.is_err() {
             return;
         }
-        // Closing a connection with something unread resets it, and the goodbye might be lost with it.
+        // Reads until the client closes: closing a TCP connection with unread data resets it, and the client might lose
+        // the close frame.
         let stream = self.stream.get_mut();
         let mut ignored = [0; 1024];
         if stream.shutdown().await.is_ok() {
@@ -321,25 +333,25 @@ impl Link {
     }
 }
 
-impl End {
-    /// Returns the close code and the reason; `None` where nobody is left to be told.
-    fn farewell(&self) -> Option<(u16, String)> {
+impl EndReason {
+    /// Returns the close code and the reason; `None` if the client is gone.
+    fn close_code(&self) -> Option<(u16, String)> {
         match self {
             Self::Gone | Self::Silent => None,
             Self::Protocol(why) => Some((4000, why.clone().into_owned())),
-            Self::TooMany => Some((4003, "too many frames: come back later".to_owned())),
-            Self::Closed(Closed::SessionEnded) => Some((4001, "the session is over".to_owned())),
-            Self::Closed(Closed::TooSlow) => Some((4002, "too slow: come back and sync".to_owned())),
-            Self::GoingAway => Some((1001, "the server is going away".to_owned())),
+            Self::TooMany => Some((4003, "too many frames: reconnect later".to_owned())),
+            Self::Closed(Closed::SessionEnded) => Some((4001, "the session has ended".to_owned())),
+            Self::Closed(Closed::TooSlow) => Some((4002, "too slow: reconnect and sync".to_owned())),
+            Self::GoingAway => Some((1001, "the server is shutting down".to_owned())),
         }
     }
 }
 
-fn ended(error: &Error) -> End {
+fn end_reason(error: &Error) -> EndReason {
     match error {
-        Error::Capacity(_) => End::Protocol(format!("a frame has at most {MAX_FRAME} bytes").into()),
-        Error::Protocol(why) => End::Protocol(why.to_string().into()),
-        Error::Utf8(_) => End::Protocol("text is UTF-8".into()),
-        _ => End::Gone,
+        Error::Capacity(_) => EndReason::Protocol(format!("a frame is longer than {MAX_FRAME_BYTES} bytes").into()),
+        Error::Protocol(why) => EndReason::Protocol(why.to_string().into()),
+        Error::Utf8(_) => EndReason::Protocol("text frames must be UTF-8".into()),
+        _ => EndReason::Gone,
     }
 }

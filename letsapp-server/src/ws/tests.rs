@@ -1,4 +1,4 @@
-//! The operations without a network, each frame held against the AsyncAPI document.
+//! Tests of the operations without a network. Every frame is checked against the AsyncAPI document.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,22 +9,22 @@ use letsapp_core::engine::events::Connection;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::frame::Request;
-use super::ops::Asker;
+use super::codec::SocketRequest;
+use super::ops::OpHandler;
 use crate::asyncapi;
-use crate::context::Context;
+use crate::server_context::ServerContext;
 use crate::testing::{Document, Person, World};
 
-/// A connection of somebody, without a socket.
-struct Line {
-    asker: Asker,
+/// A connection of a user, without a socket.
+struct TestConnection {
+    handler: OpHandler,
     connection: Connection,
     document: Document,
 }
 
-impl Line {
+impl TestConnection {
     async fn of(world: &World, person: &Person, number: u8) -> Self {
-        let context = Arc::new(Context::new(world.app.clone()));
+        let server = Arc::new(ServerContext::new(world.app.clone()));
         let principal = world
             .app
             .auth()
@@ -33,23 +33,23 @@ impl Line {
             .expect("a good token");
         let connection_id = ConnectionId::from_bytes([number; 16]);
         let connection = world.app.hub().connect(principal, connection_id);
-        let asker = Asker {
-            context,
+        let handler = OpHandler {
+            server,
             principal,
             connection_id,
         };
         Self {
-            asker,
+            handler,
             connection,
             document: Document(asyncapi::document()),
         }
     }
 
-    /// Asks for something and returns the reply, as it is described.
+    /// Sends a request and returns the reply, both checked against the document.
     async fn ask(&self, op: &str, data: Value) -> Value {
         let frame = json!({"id": 7, "op": op, "data": data}).to_string();
-        let request = Request::read(&frame).ok().expect("a request");
-        let reply = read(self.asker.answer(&request).await);
+        let request = SocketRequest::read(&frame).ok().expect("a request");
+        let reply = read(self.handler.handle(&request).await);
         let described = if reply.get("ok").is_some() {
             format!("{op}.reply")
         } else {
@@ -62,8 +62,8 @@ impl Line {
         reply
     }
 
-    /// Returns the events from here on up to the one that is wanted, as they are described: some are told behind the
-    /// reply to what they tell of.
+    /// Returns the next events up to the wanted one, checked against the document. Waits, since some events follow the
+    /// reply to the request that caused them.
     async fn events_until(&self, mut wanted: impl FnMut(&Value) -> bool) -> Vec<Value> {
         let mut events: Vec<Value> = Vec::new();
         while !events.iter().any(&mut wanted) {
@@ -94,7 +94,10 @@ async fn frames_are_as_the_document_describes_them() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.chat(&ana, &ben).await;
-    let (anas, bens) = (Line::of(&world, &ana, 1).await, Line::of(&world, &ben, 2).await);
+    let (anas, bens) = (
+        TestConnection::of(&world, &ana, 1).await,
+        TestConnection::of(&world, &ben, 2).await,
+    );
     let at = json!({"conversation_id": chat, "seq": 1});
     let with = |more: Value| {
         let mut data = at.clone();
@@ -161,13 +164,13 @@ async fn typing_and_presence_are_as_the_document_describes_them() {
         world.person("eve").await,
     );
     let chat = world.chat(&ana, &ben).await;
-    let anas = Line::of(&world, &ana, 1).await;
+    let anas = TestConnection::of(&world, &ana, 1).await;
     let watched = anas.ask("presence.watch", json!({"user_ids": [ben.id]})).await;
     assert_eq!(
         watched["ok"],
         json!({"items": [{"user_id": ben.id, "status": "offline", "last_seen_at": null}]})
     );
-    let bens = Line::of(&world, &ben, 2).await;
+    let bens = TestConnection::of(&world, &ben, 2).await;
     let told = anas.events_until(|event| event["event"] == "presence").await;
     assert_eq!(
         told,
@@ -186,7 +189,7 @@ async fn typing_and_presence_are_as_the_document_describes_them() {
     let told = anas.events_until(|event| *event == typing(false)).await;
     assert_eq!(told, [typing(true), typing(false)]);
 
-    let eves = Line::of(&world, &eve, 3).await;
+    let eves = TestConnection::of(&world, &eve, 3).await;
     let refused = eves
         .ask("typing", json!({"conversation_id": chat, "typing": true}))
         .await;
@@ -204,9 +207,9 @@ async fn typing_and_presence_are_as_the_document_describes_them() {
 }
 
 #[tokio::test]
-async fn every_operation_is_told_all_its_fields_that_are_wrong() {
+async fn every_operation_reports_all_invalid_fields() {
     let world = World::new().await;
-    let line = Line::of(&world, &world.person("ana").await, 1).await;
+    let line = TestConnection::of(&world, &world.person("ana").await, 1).await;
     let messages = line.document.0["components"]["messages"]
         .as_object()
         .expect("an object");

@@ -35,7 +35,7 @@ async fn a_username_is_taken_once_whatever_its_case() {
 }
 
 #[tokio::test]
-async fn every_field_that_cannot_be_so_is_named() {
+async fn every_invalid_field_is_named() {
     let world = World::new().await;
     let account = json!({"username": "a b", "password": "short", "email": 7});
     let got = world.post("/v1/auth/register").json(&account).await.expect(422);
@@ -58,7 +58,7 @@ async fn every_field_that_cannot_be_so_is_named() {
 }
 
 #[tokio::test]
-async fn a_wrong_name_and_a_wrong_password_are_answered_alike() {
+async fn a_wrong_username_and_a_wrong_password_get_the_same_error() {
     let world = World::new().await;
     world.person("ana").await;
     let login = async |username: &str, password: &str| {
@@ -81,7 +81,7 @@ async fn a_wrong_name_and_a_wrong_password_are_answered_alike() {
 }
 
 #[tokio::test]
-async fn refreshing_rotates_and_gives_the_same_successor_until_that_was_used() {
+async fn refreshing_rotates_tokens_and_returns_the_same_pair_until_it_was_used() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let refresh = async |token: &str| {

@@ -80,7 +80,7 @@ async fn a_contact_is_put_without_a_body() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_be_called_and_who_can_not_be_listed() {
+async fn invalid_aliases_and_users_are_refused() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     for alias in [
@@ -110,7 +110,7 @@ async fn what_nobody_can_be_called_and_who_can_not_be_listed() {
 }
 
 #[tokio::test]
-async fn lists_are_paged_and_their_cursors_lead_nowhere_else() {
+async fn lists_are_paged_and_a_cursor_fits_its_own_list_only() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     for n in 0..5 {
@@ -138,7 +138,7 @@ async fn lists_are_paged_and_their_cursors_lead_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_block_refuses_direct_messages_and_says_no_more_than_that() {
+async fn a_block_refuses_direct_messages_without_naming_itself() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     let (chat, group) = (world.chat(&ana, &ben).await, world.group(&ana, &[&ben]).await);

@@ -5,7 +5,7 @@ use crate::testing::World;
 const ID: &str = "8c5f1b1e-0b1d-4d6e-9a51-6b4c1f1f0a10";
 
 #[tokio::test]
-async fn a_pair_has_one_conversation_whoever_asks() {
+async fn two_users_have_one_direct_conversation() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     let id = world.chat(&ana, &ben).await;
@@ -34,7 +34,7 @@ async fn a_pair_has_one_conversation_whoever_asks() {
 }
 
 #[tokio::test]
-async fn a_group_is_made_once_by_its_id() {
+async fn a_group_is_created_once_by_its_id() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     let request = json!({"kind": "group", "id": ID, "title": "Tea", "member_ids": [ben.id]});
@@ -73,7 +73,7 @@ async fn a_group_is_made_once_by_its_id() {
 }
 
 #[tokio::test]
-async fn what_makes_no_conversation_is_named() {
+async fn invalid_conversations_are_refused_by_field() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let create = async |request: Value| world.post("/v1/conversations").by(&ana).json(&request).await;
@@ -92,7 +92,7 @@ async fn what_makes_no_conversation_is_named() {
 }
 
 #[tokio::test]
-async fn one_sees_ones_own_conversations_only_the_latest_first() {
+async fn only_the_users_conversations_are_listed_the_latest_first() {
     let world = World::new().await;
     let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let (chat, group) = (world.chat(&ana, &ben).await, world.group(&ana, &[&ben]).await);
@@ -135,7 +135,7 @@ async fn one_sees_ones_own_conversations_only_the_latest_first() {
 }
 
 #[tokio::test]
-async fn a_group_is_described_by_those_who_may() {
+async fn a_group_is_changed_by_admins_and_the_owner() {
     let world = World::new().await;
     let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let group = format!("/v1/conversations/{}", world.group(&ana, &[&ben]).await);
@@ -176,7 +176,7 @@ async fn a_group_is_described_by_those_who_may() {
 }
 
 #[tokio::test]
-async fn one_mutes_archives_and_pins_for_oneself() {
+async fn preferences_are_changed_for_the_current_user_only() {
     let world = World::new().await;
     let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let chat = world.chat(&ana, &ben).await;
@@ -346,7 +346,7 @@ async fn members_are_listed_page_by_page() {
 }
 
 #[tokio::test]
-async fn coming_back_one_gets_what_changed() {
+async fn sync_returns_the_changes_since() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;

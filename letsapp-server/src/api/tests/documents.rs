@@ -1,4 +1,4 @@
-//! The server's own description, held against what it really does.
+//! Tests that the served documents match the routes.
 
 use http::Method;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::testing::World;
 
 pub(super) const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
-/// Puts something of the right shape in the place of each parameter.
+/// Replaces each parameter of a template by a valid value.
 pub(super) fn filled(template: &str) -> String {
     let segment = |segment: &str| match segment {
         "{seq}" => "1".to_owned(),
@@ -19,7 +19,7 @@ pub(super) fn filled(template: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_is_described_is_served_and_nothing_else() {
+async fn exactly_the_documented_routes_are_served() {
     let world = World::new().await;
     let paths = world.document.0["paths"].as_object().unwrap();
     assert!(paths.len() > 20, "only {} paths are described", paths.len());
@@ -37,7 +37,7 @@ async fn what_is_described_is_served_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_needs_a_token_says_so() {
+async fn operations_that_need_a_token_are_documented_as_such() {
     let world = World::new().await;
     for (template, item) in world.document.0["paths"].as_object().unwrap() {
         for method in METHODS {
@@ -52,7 +52,7 @@ async fn what_needs_a_token_says_so() {
 }
 
 #[tokio::test]
-async fn every_operation_has_a_name_of_its_own_and_every_reference_leads_somewhere() {
+async fn operation_ids_are_unique_and_references_resolve() {
     let world = World::new().await;
     let document = world.get("/openapi.json").send().await.expect(200).body;
     let mut names: Vec<_> = values(&document, "operationId")
@@ -87,7 +87,7 @@ async fn codes_are_described_as_they_are_sent() {
 }
 
 #[tokio::test]
-async fn the_pages_of_the_server_are_there() {
+async fn documents_and_web_client_are_served() {
     let world = World::new().await;
     for path in [
         "/",
@@ -122,7 +122,7 @@ async fn the_pages_of_the_server_are_there() {
         .expect(200);
 }
 
-/// Collects the values under a key, wherever it is.
+/// Collects the texts under a key at any depth.
 fn values<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
     match value {
         Value::Object(object) => object

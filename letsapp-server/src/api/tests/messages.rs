@@ -56,7 +56,7 @@ async fn a_message_is_sent_once_by_its_id() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_named() {
+async fn invalid_messages_are_refused_by_field() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     let messages = format!("/v1/conversations/{}/messages", world.chat(&ana, &ben).await);
@@ -308,7 +308,7 @@ async fn receipts_only_rise() {
 }
 
 #[tokio::test]
-async fn changes_come_once_each_in_their_present_state() {
+async fn changed_messages_are_listed_once_in_their_current_state() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;
@@ -346,7 +346,7 @@ async fn changes_come_once_each_in_their_present_state() {
     changes("after=x").await.at_fault(&["after"]);
 }
 
-/// Somebody whose access token is too old by now.
+/// A user whose access token has expired.
 struct Person {
     refresh: String,
 }

@@ -1,4 +1,4 @@
-//! The routes, without a network, on the store in memory.
+//! Tests of the routes without a network, on the memory store.
 
 mod auth;
 mod contacts;

@@ -6,7 +6,7 @@ use crate::testing::{Person, World};
 
 const NOW: &str = "2026-11-22T09:00:00.000Z";
 
-/// Has somebody be there.
+/// Connects a user, who is then online.
 async fn connect(world: &World, person: &Person) -> Connection {
     let principal = world.app.auth().authenticate(&person.access_token).await.unwrap();
     let connection_id = ConnectionId::from_uuid(world.app.ids().random());
@@ -20,7 +20,7 @@ async fn presence(world: &World, viewer: &Person, of: &[&Person]) -> Value {
 }
 
 #[tokio::test]
-async fn one_asks_who_is_there() {
+async fn presence_is_returned_for_named_users() {
     let world = World::new().await;
     let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let _bens = connect(&world, &ben).await;
@@ -39,7 +39,7 @@ async fn one_asks_who_is_there() {
 }
 
 #[tokio::test]
-async fn who_shows_nothing_is_offline_and_was_never_seen() {
+async fn a_hidden_user_is_offline_and_never_seen() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     let _bens = connect(&world, &ben).await;
@@ -67,7 +67,7 @@ async fn who_shows_nothing_is_offline_and_was_never_seen() {
 }
 
 #[tokio::test]
-async fn ids_that_are_none_are_named_and_there_are_not_too_many() {
+async fn invalid_ids_and_too_many_ids_are_refused() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let ask = async |query: &str| world.get(format!("/v1/presence{query}")).by(&ana).send().await;

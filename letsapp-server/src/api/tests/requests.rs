@@ -1,8 +1,8 @@
-//! What is asked of requests, whatever their route.
+//! Tests of requests to any route: content type, size, authentication and headers.
 
 use serde_json::json;
 
-use crate::api::body::MAX_BODY;
+use crate::api::body::MAX_BODY_BYTES;
 use crate::testing::World;
 
 #[tokio::test]
@@ -42,20 +42,23 @@ async fn a_body_is_json_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_body_is_at_most_so_long() {
+async fn a_body_over_the_maximum_is_refused() {
     let world = World::new().await;
     let padded = |length: usize| format!("{{{}}}", " ".repeat(length - 2));
     let login = || world.post("/v1/auth/login");
-    login().bytes("application/json", padded(MAX_BODY)).await.expect(422);
     login()
-        .bytes("application/json", padded(MAX_BODY + 1))
+        .bytes("application/json", padded(MAX_BODY_BYTES))
+        .await
+        .expect(422);
+    login()
+        .bytes("application/json", padded(MAX_BODY_BYTES + 1))
         .await
         .expect(413)
         .refused("payload_too_large");
 }
 
 #[tokio::test]
-async fn who_asks_matters_before_what_is_asked() {
+async fn authentication_is_checked_before_the_request() {
     let world = World::new().await;
     world
         .patch("/v1/me")
@@ -98,7 +101,7 @@ async fn an_unknown_path_and_an_unknown_method_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_said_to_be() {
+async fn an_unavailable_store_is_reported() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;

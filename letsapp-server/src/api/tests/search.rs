@@ -16,7 +16,7 @@ fn seqs(got: &Got) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn what_was_said_is_found_and_marked() {
+async fn messages_are_found_and_marked() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;
@@ -40,7 +40,7 @@ async fn what_was_said_is_found_and_marked() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_searched_is_named() {
+async fn invalid_searches_are_refused_by_field() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     search(&world, &ana, "").await.at_fault(&["q"]);
@@ -97,7 +97,7 @@ async fn hits_come_page_by_page() {
 }
 
 #[tokio::test]
-async fn one_searches_what_one_may_see() {
+async fn only_visible_messages_are_found() {
     let world = World::new().await;
     let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let chat = world.chat(&ana, &ben).await;
@@ -132,7 +132,7 @@ async fn one_searches_what_one_may_see() {
 }
 
 #[tokio::test]
-async fn times_cut_what_is_found() {
+async fn results_are_limited_by_time() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     let chat = world.chat(&ana, &ben).await;

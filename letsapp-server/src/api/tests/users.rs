@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::testing::World;
 
 #[tokio::test]
-async fn ones_profile_is_changed_field_by_field() {
+async fn the_own_profile_is_changed_field_by_field() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let patch = async |request: serde_json::Value| world.patch("/v1/me").by(&ana).json(&request).await;
@@ -39,7 +39,7 @@ async fn ones_profile_is_changed_field_by_field() {
 }
 
 #[tokio::test]
-async fn an_address_belongs_to_one() {
+async fn an_email_belongs_to_one_user() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     let request = json!({"email": "tea@example.org"});
@@ -54,7 +54,7 @@ async fn an_address_belongs_to_one() {
 }
 
 #[tokio::test]
-async fn others_see_no_address() {
+async fn emails_are_hidden_from_other_users() {
     let world = World::new().await;
     let [ana, ben] = world.people(["ana", "ben"]).await;
     world
@@ -173,7 +173,7 @@ async fn users_are_found_by_prefix_page_by_page() {
 }
 
 #[tokio::test]
-async fn nobody_is_listed_without_a_query() {
+async fn a_user_search_requires_a_query() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     world.get("/v1/users").by(&ana).send().await.at_fault(&["query"]);

@@ -1,5 +1,5 @@
-//! That whatever is asked wrongly is told everything that is wrong with it, in one answer. What is tried is what the
-//! document describes, so that no route is forgotten.
+//! Tests that one response names every invalid field of a request. The requests are derived from the OpenAPI document,
+//! so that no route is forgotten.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::documents::{METHODS, filled};
 use crate::testing::{Got, World};
 
-/// Every operation that the document describes.
+/// Returns every operation of the document.
 fn operations(world: &World) -> Vec<(Method, &str, &Value)> {
     let paths = world.document.0["paths"].as_object().unwrap();
     let mut operations = Vec::new();
@@ -23,13 +23,13 @@ fn operations(world: &World) -> Vec<(Method, &str, &Value)> {
     operations
 }
 
-/// Returns the parameters of an operation that stand in its path, or its query.
+/// Returns the parameters of an operation in its `path` or its `query`.
 fn parameters<'a>(operation: &'a Value, place: &str) -> Vec<&'a Value> {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     parameters.filter(|parameter| parameter["in"] == place).collect()
 }
 
-/// Returns the fields at fault, of those inside others the outermost.
+/// Returns the outermost names of the invalid fields.
 fn named(got: &Got) -> BTreeSet<String> {
     let errors = got.body["errors"].as_array().unwrap();
     let outermost = |error: &Value| error["field"].as_str().unwrap().split('.').next().unwrap().to_owned();
@@ -44,7 +44,7 @@ fn named(got: &Got) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn every_body_is_told_all_its_fields_that_are_wrong() {
+async fn every_invalid_field_of_a_body_is_named() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let mut tried = 0;
@@ -64,7 +64,7 @@ async fn every_body_is_told_all_its_fields_that_are_wrong() {
 }
 
 #[tokio::test]
-async fn every_query_is_told_all_its_parameters_that_are_wrong() {
+async fn every_invalid_parameter_of_a_query_is_named() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let mut tried = 0;
@@ -106,7 +106,7 @@ async fn every_query_is_told_all_its_parameters_that_are_wrong() {
 }
 
 #[tokio::test]
-async fn what_can_be_nothings_name_names_nothing() {
+async fn invalid_ids_in_paths_are_not_found() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let mut tried = 0;

@@ -1,4 +1,4 @@
-//! `/`: the web client.
+//! `/`: serves the files of the web client.
 
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -10,7 +10,7 @@ use super::endpoint::{Route, answering};
 use super::reply::Answer;
 use crate::web::{self, Asset};
 
-/// Returns the route of all the client's files.
+/// Returns the route for all files of the web client.
 pub(super) fn route() -> Route {
     let asset = warp::path::full()
         .and_then(|path: FullPath| async move { web::asset(path.as_str()).ok_or_else(warp::reject::not_found) });
@@ -46,7 +46,7 @@ fn serve(asset: Asset, headers: &HeaderMap) -> Answer {
     Ok(response)
 }
 
-/// Tells whether a list of tags holds one, weak or strong (RFC 9110, section 13.1.2).
+/// Returns whether a list of entity tags contains one, weak or strong (RFC 9110, section 13.1.2).
 fn holds(tags: &HeaderValue, etag: &str) -> bool {
     let tags = tags.to_str().unwrap_or_default().split(',').map(str::trim);
     tags.into_iter()

@@ -1,23 +1,28 @@
-//! Limits at the edge: which class a request is of, who it is counted for, and what clients are told of it.
+//! Rate limits for requests: assigns each route and socket operation to a class, and writes the `RateLimit` headers.
 //!
-//! What is counted by address is counted before anything of a request is read; what is counted by user, before its body
-//! is. The rules and the numbers are [`letsapp_core::engine::limiter`]'s.
+//! Logging in, registering, changing the password and deleting the account are in [`Class::Credentials`]: the login
+//! limit is here. Failed login attempts are counted per account as well, in `api/request_context.rs`.
+//!
+//! Limits by address are checked before authentication, limits by user before the body is read. Quotas and counting are
+//! in [`letsapp_core::domain::limit`] and [`letsapp_core::engine::limiter`]; `config/rate_limits.rs` reads quotas from
+//! the configuration.
 
-mod fields;
-mod gate;
+mod headers;
 mod proxies;
+mod request_limits;
 
 use http::Method;
 use letsapp_core::domain::limit::Class;
 use letsapp_core::protocol::Op;
 
-pub(crate) use fields::seconds;
-pub(crate) use gate::{Gate, Visit};
+pub(crate) use headers::seconds;
 pub use proxies::{ForwardedHeader, TrustedProxies};
+pub(crate) use request_limits::{RequestInspector, RequestLimits};
 
-/// Tells which class a request is of. What is not named here is a read or a write by its method.
+/// Returns the class of a request. `login` and the other routes that check a password are [`Class::Credentials`]; a
+/// route without an entry here is a read or a write by its method.
 pub(crate) fn class_of(method: &Method, path: &str) -> Class {
-    // The routes take a path with a slash at its end, too.
+    // Routes accept a trailing slash, so it must not lead around a limit.
     let path = path.strip_suffix('/').unwrap_or(path);
     match (method.as_str(), path) {
         ("POST", "/v1/auth/register" | "/v1/auth/login" | "/v1/auth/password") | ("DELETE", "/v1/me") => {
@@ -33,7 +38,7 @@ pub(crate) fn class_of(method: &Method, path: &str) -> Class {
     }
 }
 
-/// Tells which class an operation of the socket is of: the same as its route.
+/// Returns the class of a socket operation: that of the HTTP route for the same thing.
 pub(crate) fn class_of_op(op: Op) -> Class {
     match op {
         Op::MessageSend | Op::MessageEdit | Op::MessageDelete | Op::MessageReact => Class::Writes,
@@ -48,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_special_is_so_with_a_slash_at_its_end() {
+    fn a_trailing_slash_does_not_change_the_class() {
         for (method, path, class) in [
             (Method::POST, "/v1/auth/login", Class::Credentials),
             (Method::POST, "/v1/auth/login/", Class::Credentials),

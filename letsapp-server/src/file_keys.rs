@@ -1,4 +1,4 @@
-//! The server's keys in files that nobody else may read, one for each purpose.
+//! The server's secret keys in files, one per purpose, readable by the server's user only.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -13,13 +13,14 @@ use letsapp_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Keeps keys in a directory: of each purpose a file, a JSON object a line, the newest first.
+/// A directory of key files. Each purpose has a file `<purpose>.keys` with one JSON object per line, the newest key
+/// first.
 #[derive(Debug)]
 pub struct FileKeys {
     directory: PathBuf,
 }
 
-/// A directory that can't keep keys.
+/// An error that makes a directory unusable for keys.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to {}: {cause}", .directory.display())]
 pub struct KeyFileError {
@@ -28,7 +29,7 @@ pub struct KeyFileError {
     cause: io::Error,
 }
 
-/// A key as a line of a file.
+/// A key as one line of a file.
 #[derive(Serialize, Deserialize)]
 struct Line {
     kid: String,
@@ -37,10 +38,10 @@ struct Line {
 }
 
 impl FileKeys {
-    /// Makes the directory where it is missing.
+    /// Opens a directory, and creates it if it is missing.
     ///
     /// # Errors
-    /// [`KeyFileError`] when it can't be made or written to.
+    /// [`KeyFileError`] if the directory can't be created or written to.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, KeyFileError> {
         let directory = directory.into();
         let failed = |cause| KeyFileError {
@@ -52,6 +53,7 @@ impl FileKeys {
             .mode(0o700)
             .create(&directory)
             .map_err(failed)?;
+        // Writes a file now, so that a read-only directory is reported at startup and not at the first login.
         let probe = directory.join(".probe");
         create(&probe, b"")
             .and_then(|()| fs::remove_file(&probe))
@@ -73,7 +75,8 @@ impl KeyRepository for FileKeys {
                 return Ok(keys);
             }
             offer(&path, &candidate)?;
-            read(&path, purpose)?.ok_or_else(|| io::Error::other(format!("{} is gone again", path.display())))
+            read(&path, purpose)?
+                .ok_or_else(|| io::Error::other(format!("{} was deleted while it was in use", path.display())))
         };
         let kept: Result<io::Result<_>, _> = tokio::task::spawn_blocking(keep).await;
         kept.map_err(RepositoryError::internal)?
@@ -81,7 +84,7 @@ impl KeyRepository for FileKeys {
     }
 }
 
-/// Makes a file of one key, unless there is one: whoever comes first stays.
+/// Creates a key file with one key, unless there is a file already.
 fn offer(path: &Path, key: &Key) -> io::Result<()> {
     let line = Line {
         kid: key.kid.0.clone(),
@@ -92,12 +95,15 @@ fn offer(path: &Path, key: &Key) -> io::Result<()> {
     text.push(b'\n');
     let draft = path.with_extension(format!("{}.draft", key.kid.0));
     create(&draft, &text)?;
+    // A hard link either creates the whole file or fails because there is one: of two servers that start at once, both
+    // end up with the keys of the first. Renaming would replace them.
     let linked = match fs::hard_link(&draft, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         linked => linked,
     };
     fs::remove_file(&draft)?;
     linked?;
+    // Syncs the directory, too: without its entry the file would be lost in a power failure, and all sessions with it.
     File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
@@ -133,7 +139,7 @@ fn read(path: &Path, purpose: KeyPurpose) -> io::Result<Option<Vec<Key>>> {
         })
     };
     let keys: Option<Vec<_>> = text.lines().map(key).collect();
-    keys.map(Some).ok_or_else(|| named(path, "is damaged"))
+    keys.map(Some).ok_or_else(|| named(path, "the file is damaged"))
 }
 
 fn named(path: &Path, fault: &str) -> io::Error {

@@ -1,4 +1,4 @@
-//! From where a request really comes, when it comes through proxies.
+//! The client's address behind trusted proxies, from `X-Forwarded-For` or `Forwarded`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -6,26 +6,27 @@ use std::str::FromStr;
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
-/// The proxies that are believed when they say for whom they ask.
+/// Addresses and networks of the proxies whose forwarding header is trusted. Empty by default: then the peer is the
+/// client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// In which header proxies say for whom they ask. Only one is read: a proxy sets the one that it knows, and passes on
-/// the other as whoever asks has written it.
+/// The header in which the trusted proxies name their client. Only one is read: a proxy sets the one that it knows, and
+/// passes the other on as the client sent it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ForwardedHeader {
-    /// `X-Forwarded-For`: addresses, each proxy adding its client's at the end.
+    /// `X-Forwarded-For`: a list of addresses. Each proxy appends its client's.
     #[default]
     XForwardedFor,
-    /// `Forwarded`, RFC 7239: the same, as `for=` among other parameters.
+    /// `Forwarded` (RFC 7239): the same list, with the address in the parameter `for` of each element.
     Forwarded,
 }
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 impl TrustedProxies {
-    /// Returns the address of the client: the last hop that is no trusted proxy, counted from the peer, which alone is
-    /// known for certain. What stands to the left of it, anybody may have made up.
+    /// Returns the address of the client: the last hop that is not a trusted proxy. Only the peer's address is certain,
+    /// so the hops are read from the right, as long as they are trusted; those further left may be forged.
     pub(crate) fn client(&self, peer: IpAddr, header: ForwardedHeader, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
         let mut hops = match header {
@@ -35,7 +36,7 @@ impl TrustedProxies {
         while self.trusts(client) {
             match hops.pop().flatten() {
                 Some(hop) => client = hop,
-                // It came from the last proxy that is known, or that one does not say.
+                // The request began at the last trusted proxy, or that proxy doesn't name its client.
                 None => break,
             }
         }
@@ -78,32 +79,32 @@ impl FromStr for ForwardedHeader {
     }
 }
 
-/// A hop; `None` for one that can't be read.
+/// The address of a hop; `None` if it can't be parsed.
 type Hop = Option<IpAddr>;
 
-/// Returns the hops of all lines of a header, in order.
+/// Returns the hops of all lines of a header, in order: a header that is repeated is one list.
 fn hops(headers: &HeaderMap, name: &HeaderName, of_line: fn(&str) -> Vec<Hop>) -> Vec<Hop> {
     let lines = headers.get_all(name).iter();
-    // What is no text is the fault of its own hop alone.
+    // Replaces invalid UTF-8, so that a client's bytes can't hide the hops that proxies append.
     let hops = lines.flat_map(|line| of_line(&String::from_utf8_lossy(line.as_bytes())));
     hops.collect()
 }
 
-/// Reads a line of `X-Forwarded-For`.
+/// Parses a line of `X-Forwarded-For`.
 fn addresses(line: &str) -> Vec<Hop> {
     line.split(',').map(address).collect()
 }
 
-/// Reads a line of `Forwarded`.
+/// Parses a line of `Forwarded`.
 fn elements(line: &str) -> Vec<Hop> {
     match unquoted(line, ',') {
         Some(elements) => elements.into_iter().map(node_for).collect(),
-        // Which of its commas are a proxy's, and which the client's, can't be told.
+        // With unbalanced quotes the client's commas can't be told from the proxy's: trust nothing in the line.
         None => vec![None],
     }
 }
 
-/// Finds `for=` among the parameters of one element.
+/// Returns the address in the parameter `for` of one element.
 fn node_for(element: &str) -> Hop {
     let parameters = unquoted(element, ';')?.into_iter();
     let mut named = parameters.filter_map(|parameter| parameter.split_once('='));
@@ -111,7 +112,7 @@ fn node_for(element: &str) -> Hop {
     address(value.trim().trim_matches('"'))
 }
 
-/// Splits at a separator, but not within quotation marks; `None` where these don't stand around whole values.
+/// Splits at a separator outside of quotation marks; `None` if these don't enclose whole values.
 fn unquoted(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut parts, mut begin) = (Vec::new(), 0);
     let (mut quoted, mut escaped) = (false, false);
@@ -141,7 +142,7 @@ fn unquoted(text: &str, separator: char) -> Option<Vec<&str>> {
     (!quoted).then_some(parts)
 }
 
-/// Reads an address, with or without a port, an IPv6 one in brackets or not.
+/// Parses an address with or without a port; IPv6 with or without brackets.
 fn address(node: &str) -> Option<IpAddr> {
     let node = node.trim();
     let bare = node
@@ -160,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    /// Asks from `peer`, with these lines of the header, who the client is.
+    /// Returns the client of a request from `peer` with these header lines.
     fn client(header: ForwardedHeader, peer: &str, lines: &[&'static str]) -> String {
         let trusted: TrustedProxies = "10.0.0.0/8, 192.0.2.7, fd00::/8".parse().unwrap();
         let name = match header {
@@ -175,19 +176,19 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_the_last_hop_that_is_no_trusted_proxy() {
+    fn the_client_is_the_last_hop_that_is_not_a_trusted_proxy() {
         let cases: &[(&str, &[&'static str], &str)] = &[
-            // Nobody who is not trusted is believed.
+            // The header of an untrusted peer is ignored.
             ("203.0.113.9", &[], "203.0.113.9"),
             ("203.0.113.9", &["198.51.100.1"], "203.0.113.9"),
             ("192.0.2.8", &["198.51.100.1"], "192.0.2.8"),
-            // A trusted proxy says for whom it asks.
+            // A trusted proxy names its client.
             ("10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
             ("192.0.2.7", &["198.51.100.1"], "198.51.100.1"),
             ("::ffff:10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
             ("fd00::1", &["2001:db8::1"], "2001:db8::1"),
             ("10.0.0.1", &["::ffff:198.51.100.1"], "198.51.100.1"),
-            // What the client made up stands to the left of what the proxy added.
+            // Hops left of the one that the proxy appended may be forged.
             ("10.0.0.1", &["1.1.1.1, 198.51.100.1"], "198.51.100.1"),
             ("10.0.0.1", &["10.0.0.2, 198.51.100.1"], "198.51.100.1"),
             ("10.0.0.1", &["nonsense, 198.51.100.1"], "198.51.100.1"),
@@ -197,16 +198,16 @@ mod tests {
             ("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.0.0.2"], "198.51.100.1"),
             ("10.0.0.1", &["198.51.100.1,10.0.0.3", "10.0.0.2"], "198.51.100.1"),
             ("10.0.0.1", &["198.51.100.1, 203.0.113.9, 10.0.0.2"], "203.0.113.9"),
-            // Whose last word can't be read is the client itself.
+            // A proxy without a readable client is the client.
             ("10.0.0.1", &[], "10.0.0.1"),
             ("10.0.0.1", &[""], "10.0.0.1"),
             ("10.0.0.1", &["unknown"], "10.0.0.1"),
             ("10.0.0.1", &["198.51.100.1, nonsense"], "10.0.0.1"),
             ("10.0.0.1", &["198.51.100.1, é"], "10.0.0.1"),
             ("10.0.0.1", &["198.51.100.1, nonsense, 10.0.0.2"], "10.0.0.2"),
-            // Somebody inside asks through them.
+            // The client is in a trusted network itself.
             ("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
-            // Some add ports.
+            // Some proxies append ports.
             ("10.0.0.1", &["198.51.100.1:4711"], "198.51.100.1"),
             ("10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1"),
             ("10.0.0.1", &["[2001:db8::1]"], "2001:db8::1"),
@@ -240,7 +241,7 @@ mod tests {
             ("10.0.0.1", &["for=_hidden, for=10.0.0.2"], "10.0.0.2"),
             ("10.0.0.1", &["by=198.51.100.1"], "10.0.0.1"),
             ("10.0.0.1", &["nonsense, for=198.51.100.1"], "198.51.100.1"),
-            // What a client has called the host, a proxy passes on within quotation marks.
+            // A proxy passes the client's Host on within quotation marks.
             ("10.0.0.1", &["for=198.51.100.1;host=\"a,for=1.1.1.1\""], "198.51.100.1"),
             ("10.0.0.1", &["host=\"a;for=1.1.1.1\";for=198.51.100.1"], "198.51.100.1"),
             (
@@ -248,7 +249,7 @@ mod tests {
                 &["host=\"a\\\",for=1.1.1.1\";for=198.51.100.1"],
                 "198.51.100.1",
             ),
-            // Marks that a client left open turn those of the proxy inside out.
+            // A quotation mark that a client leaves open swaps inside and outside for the rest of the line.
             ("10.0.0.1", &["for=198.51.100.1;host=\"a"], "10.0.0.1"),
             ("10.0.0.1", &["for=\"1.1.1.1, for=198.51.100.1"], "10.0.0.1"),
             (

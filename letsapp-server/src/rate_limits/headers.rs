@@ -1,4 +1,4 @@
-//! `RateLimit` and `RateLimit-Policy`, as draft-ietf-httpapi-ratelimit-headers-11 describes them.
+//! The headers `RateLimit` and `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers-11.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -9,23 +9,26 @@ use letsapp_core::domain::limit::{Class, Decision, Quota};
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// How a client stands with one class.
+/// The state of one limit after a request was counted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Standing {
+pub(super) struct LimitState {
+    /// Class of requests that the limit is for.
     pub(super) class: Class,
+    /// Requests per window.
     pub(super) quota: Quota,
+    /// Outcome of counting the request, with the remaining requests.
     pub(super) decision: Decision,
 }
 
-/// Writes how a client stands: what it may do in a window, how much of that is left, and in how many seconds there is
-/// more.
-pub(super) fn write(standings: &[Standing], headers: &mut HeaderMap) {
-    if standings.is_empty() {
+/// Adds the headers: `RateLimit-Policy` with the quota (`q`) and window in seconds (`w`) of each limit, `RateLimit`
+/// with the remaining requests (`r`) and the seconds until there are more (`t`).
+pub(super) fn write(states: &[LimitState], headers: &mut HeaderMap) {
+    if states.is_empty() {
         return;
     }
     let (mut policy, mut left) = (String::with_capacity(64), String::with_capacity(48));
-    for (place, standing) in standings.iter().enumerate() {
-        let Standing { class, quota, decision } = standing;
+    for (place, state) in states.iter().enumerate() {
+        let LimitState { class, quota, decision } = state;
         let comma = if place == 0 { "" } else { ", " };
         let (name, amount, window) = (class.as_str(), quota.amount(), seconds(quota.window()).max(1));
         let more = seconds(decision.retry_after);
@@ -38,7 +41,7 @@ pub(super) fn write(standings: &[Standing], headers: &mut HeaderMap) {
     }
 }
 
-/// Whole seconds, rounded up: who comes back after them is not too early.
+/// Returns whole seconds, rounded up: a client that waits for them is not too early.
 pub(crate) fn seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
@@ -51,18 +54,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn standings_are_structured_fields() {
+    fn limit_states_are_structured_fields() {
         let now = Timestamp::from_millis(0);
-        let standing = |class: Class, cost: u32| {
+        let state = |class: Class, cost: u32| {
             let quota = class.default_quota();
             let (_, decision) = Pace::default().step(quota, cost, now);
-            Standing { class, quota, decision }
+            LimitState { class, quota, decision }
         };
         let mut headers = HeaderMap::new();
         write(&[], &mut headers);
         assert!(headers.is_empty());
         write(
-            &[standing(Class::Requests, 1), standing(Class::Credentials, 60)],
+            &[state(Class::Requests, 1), state(Class::Credentials, 60)],
             &mut headers,
         );
         assert_eq!(

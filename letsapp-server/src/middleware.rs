@@ -1,4 +1,6 @@
-//! What happens to every request, whatever its route: its id, its log line, its headers, and a fault that stays its own.
+//! The steps around every route: request id, rate limits by address, log line, metrics and security headers.
+//!
+//! A handler that panics answers 500 and harms no other request on the connection.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -18,30 +20,30 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use warp::reply::Response;
 
-use crate::api::endpoint::{Matched, Route};
-use crate::context::Context;
+use crate::api::endpoint::{MatchedRoute, Route};
+use crate::client_connection::ClientConnection;
 use crate::error::ApiError;
-use crate::limits::{Gate, Visit};
-use crate::peer::Peer;
+use crate::rate_limits::{RequestInspector, RequestLimits};
+use crate::server_context::ServerContext;
 use crate::telemetry;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id of a request that is kept.
-const MAX_REQUEST_ID: usize = 128;
+/// Maximum length of a client's `X-Request-Id` in bytes. Longer ids are replaced: they go into every log line.
+const MAX_REQUEST_ID_BYTES: usize = 128;
 
-/// The routes of a listener, behind what every request goes through.
+/// The routes of a listener with the steps around them.
 #[derive(Clone)]
-pub(crate) struct Front {
+pub(crate) struct Middleware {
     routes: Arc<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Response> + Send + Sync>,
     served: Arc<[(Method, &'static str)]>,
-    context: Arc<Context>,
-    gate: Option<Arc<Gate>>,
+    server: Arc<ServerContext>,
+    inspector: Option<Arc<RequestInspector>>,
 }
 
-impl Front {
-    /// Puts routes behind it; `served` are their templates, to tell what is allowed where.
-    pub(crate) fn new(context: &Arc<Context>, routes: Route, served: Vec<(Method, &'static str)>) -> Self {
+impl Middleware {
+    /// Wraps routes. `served` lists the methods and path templates of the documented ones, for the header `Allow`.
+    pub(crate) fn new(server: &Arc<ServerContext>, routes: Route, served: Vec<(Method, &'static str)>) -> Self {
         let service = TowerToHyperService::new(warp::service(routes));
         let routes = move |request| -> BoxFuture<'static, Response> {
             let answer = service.call(request);
@@ -50,40 +52,45 @@ impl Front {
         Self {
             routes: Arc::new(routes),
             served: served.into(),
-            context: Arc::clone(context),
-            gate: None,
+            server: Arc::clone(server),
+            inspector: None,
         }
     }
 
-    /// Puts itself behind a gate, which lets requests in as far as their address may ask.
-    pub(crate) fn behind(self, gate: Gate) -> Self {
+    /// Counts each request of the API against rate limits. The admin listener does without.
+    pub(crate) fn with_rate_limits(self, inspector: RequestInspector) -> Self {
         Self {
-            gate: Some(Arc::new(gate)),
+            inspector: Some(Arc::new(inspector)),
             ..self
         }
     }
 
-    /// Answers a request that came in from `peer`.
-    pub(crate) async fn answer(self, mut request: Request<Incoming>, peer: Peer) -> Response {
+    /// Answers a request of `client`.
+    pub(crate) async fn answer(self, mut request: Request<Incoming>, client: ClientConnection) -> Response {
         let started = Instant::now();
         let id = self.request_id(request.headers());
         let method = request.method().clone();
         if method == Method::HEAD {
-            // Answered like GET; the connection leaves the body out.
+            // Routed as GET; hyper leaves the body out of the response, since it knows the original method.
             *request.method_mut() = Method::GET;
         }
         let path = request.uri().path().to_owned();
-        let visit = self.gate.as_ref().and_then(|gate| gate.meet(&request, &peer));
-        request.extensions_mut().insert(peer);
+        let limits = self
+            .inspector
+            .as_ref()
+            .and_then(|inspector| inspector.inspect(&request, &client));
+        request.extensions_mut().insert(client);
+        // `user.id` is filled in once the token is verified, in `RequestContext::authenticate`.
         let span = tracing::info_span!(
             "request", request_id = id.to_str().unwrap_or_default(), %method, "user.id" = tracing::field::Empty
         );
-        let count = |visit: &Arc<Visit>| visit.count_client(&self.context.limiter);
-        let mut response = match visit.as_ref().map_or(Ok(()), count) {
+        // Counted by address before routing, so that a refused request costs nothing more.
+        let count = |limits: &Arc<RequestLimits>| limits.count_client(&self.server.limiter);
+        let mut response = match limits.as_ref().map_or(Ok(()), count) {
             Err(error) => error.into_response(),
             Ok(()) => {
-                if let Some(visit) = &visit {
-                    request.extensions_mut().insert(Arc::clone(visit));
+                if let Some(limits) = &limits {
+                    request.extensions_mut().insert(Arc::clone(limits));
                 }
                 let answer = AssertUnwindSafe((self.routes)(request))
                     .catch_unwind()
@@ -94,37 +101,37 @@ impl Front {
         };
         let route = response
             .extensions()
-            .get::<Matched>()
+            .get::<MatchedRoute>()
             .map_or("unmatched", |matched| matched.0);
         let status = response.status();
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(ALLOW, self.allowed(&path));
         }
         harden(response.headers_mut());
-        if let Some(visit) = &visit {
-            visit.write(response.headers_mut());
+        if let Some(limits) = &limits {
+            limits.write_headers(response.headers_mut());
         }
         response.headers_mut().insert(X_REQUEST_ID, id);
         let took = started.elapsed();
         telemetry::count_request(&method, route, status.as_u16(), took);
         let duration_ms = took.as_micros() as f64 / 1_000.0;
-        span.in_scope(|| tracing::info!(route, status = status.as_u16(), duration_ms, "answered"));
+        span.in_scope(|| tracing::info!(route, status = status.as_u16(), duration_ms, "request answered"));
         response
     }
 
-    /// Keeps the id that came in, if it can be one, or makes one.
+    /// Returns the client's `X-Request-Id` if it is short and printable, or a new id.
     fn request_id(&self, headers: &HeaderMap) -> HeaderValue {
         let kept = headers.get(X_REQUEST_ID).filter(|value| {
             let bytes = value.as_bytes();
-            (1..=MAX_REQUEST_ID).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+            (1..=MAX_REQUEST_ID_BYTES).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
         });
         kept.cloned().unwrap_or_else(|| {
-            let id = self.context.app.ids().random().to_string();
+            let id = self.server.app.ids().random().to_string();
             HeaderValue::from_str(&id).expect("a UUID is visible ASCII")
         })
     }
 
-    /// Lists the methods that a path takes.
+    /// Returns the methods that a path supports, as the header `Allow`.
     fn allowed(&self, path: &str) -> HeaderValue {
         let mut methods: Vec<_> = self
             .served
@@ -136,14 +143,14 @@ impl Front {
             })
             .collect();
         if methods.is_empty() {
-            // Documents and the web client's files.
+            // The path is of an undocumented route: a document or a file of the web client, all of them GET.
             methods = vec!["GET", "HEAD"];
         }
         HeaderValue::from_str(&methods.join(", ")).expect("methods are visible ASCII")
     }
 }
 
-/// Tells whether a path is one of those that a template stands for.
+/// Returns whether a path matches a template such as `/v1/users/{id}`.
 fn matches(template: &str, path: &str) -> bool {
     let (mut expected, mut found) = (template.split('/'), path.split('/'));
     loop {
@@ -155,7 +162,7 @@ fn matches(template: &str, path: &str) -> bool {
     }
 }
 
-/// Adds what keeps a browser from doing anything clever with an answer, unless the route said otherwise.
+/// Adds security headers. A route may set its own `Content-Security-Policy` and `Cache-Control`.
 fn harden(headers: &mut HeaderMap) {
     const ALWAYS: [(HeaderName, HeaderValue); 4] = [
         (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -180,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_template_stands_for_the_paths_of_its_shape() {
+    fn a_template_matches_paths_of_its_shape() {
         assert!(matches("/v1/users/{id}", "/v1/users/7"));
         assert!(!matches("/v1/users/{id}", "/v1/users"));
         assert!(!matches("/v1/users/{id}", "/v1/users/7/x"));

@@ -1,4 +1,4 @@
-//! How much one socket may say.
+//! Rate limits of one socket: frames on it, and operations of its user.
 
 use std::time::Duration;
 
@@ -9,45 +9,47 @@ use letsapp_core::{
     engine::limiter::{Limiter, Subject},
 };
 
-use crate::limits::class_of_op;
+use crate::rate_limits::class_of_op;
 
-/// What a socket has said so far. It keeps its own count, so that frames wait for nobody's lock.
+/// The frames that a socket has received. Counted per socket, so that receiving a frame takes no shared lock.
 #[derive(Default)]
-pub(super) struct Budget {
+pub(super) struct SocketLimits {
+    /// Frames received, against [`Class::Frames`].
     frames: Pace,
+    /// Requests refused for a limit, against [`Class::Refusals`].
     refusals: Pace,
 }
 
-/// A frame was too much.
+/// The consequence of a frame over a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Excess {
-    /// The client shall wait.
+pub(super) enum OverLimit {
+    /// The request is refused; the client has to wait this long.
     Wait(Duration),
-    /// It was told to wait often enough.
-    TooMany,
+    /// The client kept sending after many refusals; the socket is closed.
+    Disconnect,
 }
 
-impl Budget {
-    /// Counts a frame, whatever it says.
-    pub(super) fn count_frame(&mut self, limiter: &Limiter) -> Result<(), Excess> {
+impl SocketLimits {
+    /// Counts a frame of any content.
+    pub(super) fn count_frame(&mut self, limiter: &Limiter) -> Result<(), OverLimit> {
         let decision = limiter.check_own(Class::Frames, &mut self.frames);
-        self.weigh(limiter, decision)
+        self.decide(limiter, decision)
     }
 
-    /// Counts an operation for its user, on whichever socket or route.
-    pub(super) fn count_op(&mut self, limiter: &Limiter, op: Op, user_id: UserId) -> Result<(), Excess> {
+    /// Counts an operation for its user, together with those on other sockets and over HTTP.
+    pub(super) fn count_op(&mut self, limiter: &Limiter, op: Op, user_id: UserId) -> Result<(), OverLimit> {
         let decision = limiter.check(class_of_op(op), Subject::User(user_id));
-        self.weigh(limiter, decision)
+        self.decide(limiter, decision)
     }
 
-    fn weigh(&mut self, limiter: &Limiter, decision: Option<Decision>) -> Result<(), Excess> {
+    fn decide(&mut self, limiter: &Limiter, decision: Option<Decision>) -> Result<(), OverLimit> {
         let denied = |decision: &Decision| decision.verdict == Verdict::Denied;
         let Some(Decision { retry_after, .. }) = decision.filter(denied) else {
             return Ok(());
         };
         match limiter.check_own(Class::Refusals, &mut self.refusals).filter(denied) {
-            Some(_) => Err(Excess::TooMany),
-            None => Err(Excess::Wait(retry_after)),
+            Some(_) => Err(OverLimit::Disconnect),
+            None => Err(OverLimit::Wait(retry_after)),
         }
     }
 }
@@ -62,24 +64,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_does_not_wait_is_told_so_a_few_times_and_then_shown_out() {
+    fn a_client_that_does_not_wait_is_refused_a_few_times_and_then_disconnected() {
         let minute = Duration::from_secs(60);
         let mut table = Table::default();
         table.set(Class::Frames, Quota::new(4, minute));
         table.set(Class::Refusals, Quota::new(2, minute));
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(0)));
         let limiter = Limiter::new(table, clock.clone());
-        let mut budget = Budget::default();
+        let mut limits = SocketLimits::default();
         let mut outcomes = Vec::new();
         for _ in 0..8 {
-            outcomes.push(budget.count_frame(&limiter));
+            outcomes.push(limits.count_frame(&limiter));
         }
-        let wait = Err(Excess::Wait(Duration::from_secs(15)));
-        let over = Err(Excess::TooMany);
+        let wait = Err(OverLimit::Wait(Duration::from_secs(15)));
+        let over = Err(OverLimit::Disconnect);
         assert_eq!(outcomes, [Ok(()), Ok(()), Ok(()), Ok(()), wait, wait, over, over]);
         clock.advance(Duration::from_secs(15));
-        assert_eq!(budget.count_frame(&limiter), Ok(()));
-        assert_eq!(Budget::default().count_frame(&limiter), Ok(()), "another socket");
+        assert_eq!(limits.count_frame(&limiter), Ok(()));
+        assert_eq!(SocketLimits::default().count_frame(&limiter), Ok(()), "another socket");
     }
 
     #[test]
@@ -88,12 +90,12 @@ mod tests {
         table.set(Class::Writes, Quota::new(2, Duration::from_secs(60)));
         let limiter = Limiter::new(table, Arc::new(ManualClock::at(Timestamp::from_millis(0))));
         let ana = UserId::from_bytes([1; 16]);
-        let (mut phone, mut tablet) = (Budget::default(), Budget::default());
+        let (mut phone, mut tablet) = (SocketLimits::default(), SocketLimits::default());
         assert_eq!(phone.count_op(&limiter, Op::MessageSend, ana), Ok(()));
         assert_eq!(tablet.count_op(&limiter, Op::MessageReact, ana), Ok(()));
         assert_eq!(
             phone.count_op(&limiter, Op::MessageEdit, ana),
-            Err(Excess::Wait(Duration::from_secs(30)))
+            Err(OverLimit::Wait(Duration::from_secs(30)))
         );
         assert_eq!(phone.count_op(&limiter, Op::Receipt, ana), Ok(()), "that is no write");
         let ben = UserId::from_bytes([2; 16]);

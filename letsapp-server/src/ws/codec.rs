@@ -1,4 +1,4 @@
-//! Frames: what a client sent, and what it is sent.
+//! Parses requests from frames, and writes replies and events as frames.
 
 use std::time::Duration;
 
@@ -14,77 +14,78 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::error::ApiError;
 
-/// The longest frame that is taken: room for the longest message with every character escaped.
-pub(crate) const MAX_FRAME: usize = 512 * 1024;
+/// Maximum size of a client's frame in bytes: room for the longest message with every character escaped.
+pub(crate) const MAX_FRAME_BYTES: usize = 512 * 1024;
 
-/// How often the server pings.
-pub(crate) const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Interval between the server's pings. Short enough for NAT gateways and proxies, many of which drop connections that
+/// are idle for a minute.
+pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A request, its data not read yet.
+/// A request on the socket. Its data is parsed later, by the operation.
 #[derive(Debug, Deserialize)]
-pub(super) struct Request<'a> {
-    /// The client's name for it.
+pub(super) struct SocketRequest<'a> {
+    /// Id chosen by the client, repeated in the reply.
     pub(super) id: u64,
-    /// What is asked.
+    /// Operation to carry out.
     pub(super) op: Op,
     #[serde(borrow, default)]
     data: Option<&'a RawValue>,
 }
 
-/// The reply to `ping`.
+/// The result of `ping`.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Pinged {
-    /// The server's time.
+    /// Present time of the server's clock.
     pub(super) server_time: Timestamp,
 }
 
-/// Why a frame is no request.
-pub(super) enum Unreadable {
-    /// It has an id, under which this is answered.
-    Refused(u64, ApiError),
-    /// It has none: there is nothing to answer to.
-    Broken(&'static str),
+/// A frame that is not a valid request.
+pub(super) enum MalformedFrame {
+    /// The frame has an id: the error is sent as its reply.
+    WithId(u64, ApiError),
+    /// The frame has no id to reply to: the socket is closed with this reason.
+    WithoutId(&'static str),
 }
 
-impl<'a> Request<'a> {
-    /// Reads a frame.
-    pub(super) fn read(text: &'a str) -> Result<Self, Unreadable> {
-        serde_json::from_str(text).map_err(|_| Unreadable::diagnose(text))
+impl<'a> SocketRequest<'a> {
+    /// Parses a text frame.
+    pub(super) fn read(text: &'a str) -> Result<Self, MalformedFrame> {
+        serde_json::from_str(text).map_err(|_| MalformedFrame::diagnose(text))
     }
 
-    /// Returns the request's data as JSON; an empty object where there is none.
+    /// Returns the request's data as JSON; an empty object if it is missing.
     pub(super) fn data(&self) -> &'a str {
         self.data.map_or("{}", RawValue::get)
     }
 }
 
-impl Unreadable {
-    /// Finds out, the slow way, what is wrong with a frame.
+impl MalformedFrame {
+    /// Finds out what is wrong with a frame. Parses it again as generic JSON, which valid frames are spared.
     fn diagnose(text: &str) -> Self {
         let Ok(Value::Object(frame)) = serde_json::from_str(text) else {
-            return Self::Broken("a frame is one JSON object");
+            return Self::WithoutId("a frame must be one JSON object");
         };
         let Some(id) = frame.get("id").and_then(Value::as_u64) else {
-            return Self::Broken("a request has an id, a whole number");
+            return Self::WithoutId("a request must have an id that is a whole number");
         };
         let fault = match frame.get("op") {
             None => FieldError::new("op", "required", "is missing"),
-            Some(Value::String(op)) => FieldError::new("op", "invalid_value", format!("there is no {op:?}")),
+            Some(Value::String(op)) => FieldError::new("op", "invalid_value", format!("unknown operation {op:?}")),
             Some(_) => FieldError::new("op", "invalid_type", "must be text"),
         };
-        Self::Refused(id, ApiError::invalid(vec![fault]))
+        Self::WithId(id, ApiError::invalid(vec![fault]))
     }
 }
 
-/// Makes a text frame of bytes that are known to be UTF-8, without looking at them again or copying them.
+/// Creates a text frame from bytes that are known to be UTF-8, without checking or copying them.
 pub(super) fn text(bytes: impl Into<Bytes>) -> Message {
     Message::Frame(Frame::message(bytes, OpCode::Data(Data::Text), true))
 }
 
-/// Room for most replies, so that a frame does not move while it is written.
-const REPLY: usize = 768;
+/// Initial capacity of a reply in bytes: most replies fit, so that they are not moved while they are written.
+const REPLY_CAPACITY: usize = 768;
 
-/// Makes the reply to a request.
+/// Creates the reply to a request.
 pub(super) fn reply<T: Serialize>(id: u64, outcome: Result<T, ApiError>) -> Message {
     match outcome {
         Ok(value) => reply_with(id, |frame| serde_json::to_writer(frame, &value)),
@@ -92,14 +93,14 @@ pub(super) fn reply<T: Serialize>(id: u64, outcome: Result<T, ApiError>) -> Mess
     }
 }
 
-/// Makes the reply to a request that went well, with the JSON that is written into it.
+/// Creates the reply to a request that succeeded; `write` appends its result as JSON.
 pub(super) fn reply_with(id: u64, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Message {
     framed(id, "ok", write)
 }
 
-/// Writes `{"id":…,"…":…}` by hand: a flattened struct would go through a map.
+/// Writes `{"id":…,"…":…}` by hand: serde serializes a flattened struct through a map, which is slower.
 fn framed(id: u64, name: &str, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Message {
-    let mut frame = Vec::with_capacity(REPLY);
+    let mut frame = Vec::with_capacity(REPLY_CAPACITY);
     frame.extend_from_slice(b"{\"id\":");
     let written = serde_json::to_writer(&mut frame, &id).and_then(|()| {
         frame.extend_from_slice(b",\"");
@@ -111,7 +112,7 @@ fn framed(id: u64, name: &str, write: impl FnOnce(&mut Vec<u8>) -> serde_json::R
     match written {
         Ok(()) => text(frame),
         Err(cause) => {
-            tracing::error!(%cause, "a reply could not be written");
+            tracing::error!(%cause, "cannot serialize a reply; sending an internal error instead");
             reply::<()>(id, Err(ApiError::new(Code::Internal)))
         }
     }
@@ -130,24 +131,27 @@ mod tests {
 
     #[test]
     fn a_request_is_read_whatever_the_order_of_its_fields() {
-        let request = Request::read(r#"{"data": {"a": [1]}, "op": "message.send", "id": 7, "x": 1}"#)
+        let request = SocketRequest::read(r#"{"data": {"a": [1]}, "op": "message.send", "id": 7, "x": 1}"#)
             .ok()
             .unwrap();
         assert_eq!(
             (request.id, request.op, request.data()),
             (7, Op::MessageSend, r#"{"a": [1]}"#)
         );
-        assert_eq!(Request::read(r#"{"op": "ping", "id": 7}"#).ok().unwrap().data(), "{}");
+        assert_eq!(
+            SocketRequest::read(r#"{"op": "ping", "id": 7}"#).ok().unwrap().data(),
+            "{}"
+        );
     }
 
     #[test]
-    fn what_has_an_id_is_answered_and_what_has_none_is_not() {
+    fn a_malformed_frame_with_an_id_gets_a_reply() {
         for (frame, field) in [
             (r#"{"id": 7}"#, "required"),
             (r#"{"id": 7, "op": "message.sing"}"#, "invalid_value"),
             (r#"{"id": 7, "op": 7}"#, "invalid_type"),
         ] {
-            let Err(Unreadable::Refused(7, error)) = Request::read(frame) else {
+            let Err(MalformedFrame::WithId(7, error)) = SocketRequest::read(frame) else {
                 panic!("{frame}")
             };
             assert_eq!(error.into_problem().errors[0].code, field);
@@ -161,7 +165,10 @@ mod tests {
             r#"{"id": "7", "op": "ping"}"#,
             r#"{"id": -1}"#,
         ] {
-            assert!(matches!(Request::read(frame), Err(Unreadable::Broken(_))), "{frame}");
+            assert!(
+                matches!(SocketRequest::read(frame), Err(MalformedFrame::WithoutId(_))),
+                "{frame}"
+            );
         }
     }
 

@@ -1,11 +1,14 @@
-//! How limits are written: `100/1m` for so many in so long, `5/1s/15m` for failures, `off` for none.
+//! Parses rate limits: `100/1m` for 100 requests per minute, `5/1s/15m` for failed logins, `off` for no limit.
+//!
+//! The login limit is `LETSAPP_LIMITS_CREDENTIALS` per address; waits after failed logins are `LETSAPP_LIMITS_FAILURES`
+//! and `LETSAPP_LIMITS_ACCOUNT_FAILURES`.
 
 use letsapp_core::domain::limit::{Class, Escalation, Quota};
 
 use super::setting::{Setting, positive};
 use super::{Config, duration};
 
-/// One limit of the table, such as `100/1m`: so many in so long.
+/// Returns the setting for the limit of one class, such as `100/1m`.
 pub(super) const fn limit(name: &'static str, read: fn(&mut Config, &str) -> Result<(), String>) -> Setting {
     Setting {
         name,
@@ -16,7 +19,7 @@ pub(super) const fn limit(name: &'static str, read: fn(&mut Config, &str) -> Res
     }
 }
 
-/// Reads a limit of a class.
+/// Parses the limit of a class and sets it in `config`.
 pub(super) fn limit_class(config: &mut Config, class: Class, value: &str) -> Result<(), String> {
     let expected = || "a limit such as 100/1m, or off".to_owned();
     let quota = match value {
@@ -31,9 +34,9 @@ pub(super) fn limit_class(config: &mut Config, class: Class, value: &str) -> Res
     Ok(())
 }
 
-/// Reads how many failures are free, how long the first wait is, and how long the longest.
+/// Parses the rule for failed logins: the number of failures without a wait, the first wait, and the longest.
 pub(super) fn escalation(value: &str) -> Result<Option<Escalation>, String> {
-    let expected = || "failures that are free, the first wait and the longest, such as 5/1s/15m, or off".to_owned();
+    let expected = || "failures without a wait, first wait and longest wait, such as 5/1s/15m, or off".to_owned();
     if value == "off" {
         return Ok(None);
     }

@@ -1,0 +1,63 @@
+//! The state that all requests share: the application, metrics, rate limits and the shutdown signal.
+
+use std::sync::Arc;
+
+use letsapp_core::LetsApp;
+use letsapp_core::{domain::limit::Table, engine::limiter::Limiter};
+use tokio::sync::watch;
+
+use crate::telemetry::Meters;
+
+/// The state that all requests share.
+pub(crate) struct ServerContext {
+    /// The application.
+    pub(crate) app: LetsApp,
+    /// Metrics that are updated for every frame.
+    pub(crate) meters: Meters,
+    /// Counts requests per client and user against the rate limits, those of login attempts included.
+    pub(crate) limiter: Limiter,
+    /// True once the server shuts down. Each receiver is a [`ShutdownSignal`].
+    shutting_down: watch::Sender<bool>,
+}
+
+/// Signals to one part of the server, such as a socket, that the server shuts down. [`ServerContext::shut_down`] waits
+/// until every signal is dropped, so a part keeps its signal until it has ended.
+#[derive(Clone)]
+pub(crate) struct ShutdownSignal(watch::Receiver<bool>);
+
+impl ServerContext {
+    /// Creates the state of a server with the default rate limits.
+    pub(crate) fn new(app: LetsApp) -> Self {
+        Self {
+            limiter: Limiter::new(Table::default(), Arc::clone(app.clock())),
+            app,
+            meters: Meters::new(),
+            shutting_down: watch::Sender::new(false),
+        }
+    }
+
+    /// Replaces the rate limits. Counts start at zero.
+    pub(crate) fn with_limits(self, table: Table) -> Self {
+        let limiter = Limiter::new(table, Arc::clone(self.app.clock()));
+        Self { limiter, ..self }
+    }
+
+    /// Returns a shutdown signal for one part of the server.
+    pub(crate) fn shutdown_signal(&self) -> ShutdownSignal {
+        ShutdownSignal(self.shutting_down.subscribe())
+    }
+
+    /// Signals the shutdown to every part of the server, and waits until all have ended.
+    pub(crate) async fn shut_down(&self) {
+        self.shutting_down.send_replace(true);
+        self.shutting_down.closed().await;
+    }
+}
+
+impl ShutdownSignal {
+    /// Waits until the server shuts down.
+    pub(crate) async fn received(&mut self) {
+        // An error means that the server was dropped without a shutdown, which ends its parts as well.
+        let _ = self.0.wait_for(|shutting_down| *shutting_down).await;
+    }
+}
