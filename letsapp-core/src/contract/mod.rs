@@ -38,9 +38,9 @@
 
 mod actions;
 mod fixtures;
+mod message_search_fixtures;
 mod model;
 mod script;
-mod searches;
 mod stage;
 mod steps;
 mod suite;
@@ -54,13 +54,9 @@ pub mod contacts;
 #[doc(hidden)]
 pub mod conversations;
 #[doc(hidden)]
-pub mod dissolution;
-#[doc(hidden)]
 pub mod erasure;
 #[doc(hidden)]
-pub mod extremes;
-#[doc(hidden)]
-pub mod finding;
+pub mod group_deletion;
 #[doc(hidden)]
 pub mod groups;
 #[doc(hidden)]
@@ -68,13 +64,17 @@ pub mod history;
 #[doc(hidden)]
 pub mod hostile;
 #[doc(hidden)]
+pub mod last_seen;
+#[doc(hidden)]
+pub mod message_search;
+#[doc(hidden)]
+pub mod message_search_order;
+#[doc(hidden)]
 pub mod messages;
 #[doc(hidden)]
 pub mod properties;
 #[doc(hidden)]
 pub mod races;
-#[doc(hidden)]
-pub mod ranking;
 #[doc(hidden)]
 pub mod readers;
 #[doc(hidden)]
@@ -82,15 +82,15 @@ pub mod receipts;
 #[doc(hidden)]
 pub mod restart;
 #[doc(hidden)]
-pub mod search;
-#[doc(hidden)]
-pub mod seen;
-#[doc(hidden)]
 pub mod sessions;
 #[doc(hidden)]
 pub mod succession;
 #[doc(hidden)]
+pub mod user_search;
+#[doc(hidden)]
 pub mod users;
+#[doc(hidden)]
+pub mod value_limits;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use super::fixtures::{
     at, deleted, direct, generation, in_the_far_future, key, password, session, session_id, text, token, user, user_id,
     user_in_full,
 };
-use super::searches::search;
+use super::message_search_fixtures::search;
 use super::steps::{ALL, append, at_once, duplicate, position, revise};
 use crate::domain::id::Seq;
 use crate::domain::key::KeyPurpose;

@@ -37,13 +37,13 @@ macro_rules! contract_cases {
                 a_credential_is_found_by_username_address_and_id,
                 a_password_is_replaced_by_whoever_knew_the_present_one,
             }
-            search: {
+            user_search: {
                 search_finds_beginnings_of_usernames_and_of_folded_names,
                 search_goes_on_to_the_last_page,
                 search_goes_by_the_present_name,
                 search_takes_every_character_for_itself,
             }
-            seen: {
+            last_seen: {
                 a_user_was_last_seen_at_the_latest_time_noted,
                 many_are_seen_in_one_call_each_at_their_time,
                 of_times_of_one_user_in_one_call_the_latest_stays,
@@ -158,7 +158,7 @@ macro_rules! contract_cases {
                 an_unknown_or_empty_conversation_has_nothing_to_read,
                 what_a_member_reads_ends_with_their_leaving,
             }
-            finding: {
+            message_search: {
                 every_term_must_be_there,
                 only_an_unfinished_last_word_finds_longer_ones,
                 every_script_and_emoji_is_found,
@@ -168,7 +168,7 @@ macro_rules! contract_cases {
                 what_is_committed_is_found_at_once_and_after_a_restart,
                 words_of_any_length_and_number_are_found,
             }
-            ranking: {
+            message_search_order: {
                 whole_words_come_before_beginnings_and_bodies_before_names,
                 of_equals_the_later_one_comes_first,
                 pages_lead_to_the_last_hit_and_repeat_none,
@@ -187,7 +187,7 @@ macro_rules! contract_cases {
                 accounts_are_listed_until_their_erasing_is_finished,
                 an_erasing_that_was_begun_outlives_a_restart,
             }
-            dissolution: {
+            group_deletion: {
                 with_a_group_go_all_who_are_or_were_in_it,
                 a_deleted_group_leaves_what_tells_a_retry_from_another_request,
                 nothing_lands_behind_the_end_of_a_group,
@@ -228,7 +228,7 @@ macro_rules! contract_cases {
                 names_that_differ_in_bytes_are_different,
                 credentials_are_never_found_by_a_pattern,
             }
-            extremes: {
+            value_limits: {
                 a_message_may_carry_a_thousand_mentions_and_reactions,
                 ids_of_any_bits_are_ids,
                 numbers_that_are_asked_for_may_be_anything,

@@ -1,9 +1,9 @@
 //! What members may do with conversations.
 
 mod creation;
-mod reading;
+mod reads;
 
-pub use reading::{ListPosition, MemberPosition};
+pub use reads::{ListPosition, MemberPosition};
 
 use std::sync::Arc;
 

@@ -1,13 +1,13 @@
 //! What members may do with messages.
 
 mod draft;
-mod reading;
-mod searching;
+mod history;
+mod search;
 mod sent;
 #[cfg(test)]
 mod tests;
 
-pub use reading::ChangesPage;
+pub use history::ChangesPage;
 pub use sent::Sent;
 
 use std::sync::Arc;

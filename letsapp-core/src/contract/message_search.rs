@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Trial;
 use super::fixtures::{deleted, edited, text, user_id};
-use super::searches::{carrying, saying, search, under};
+use super::message_search_fixtures::{carrying, saying, search, under};
 use super::steps::{ALL, append, revise};
 use crate::domain::emoji::Emoji;
 use crate::domain::id::{Rev, Seq};

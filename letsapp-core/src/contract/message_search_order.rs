@@ -2,7 +2,7 @@
 
 use super::Trial;
 use super::fixtures::{at, text, user_id};
-use super::searches::{carrying, saying, search, under};
+use super::message_search_fixtures::{carrying, saying, search, under};
 use super::steps::{ALL, append};
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::member::MemberChange;
