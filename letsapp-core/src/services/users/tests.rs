@@ -1,4 +1,4 @@
-//! Everywhere a user is shown, when they were last seen is shown to those alone who may see it.
+//! Every method that returns users hides the last-seen time from callers who may not see it.
 
 use crate::adapters::memory::MemoryStore;
 use crate::app::LetsApp;
@@ -22,7 +22,7 @@ use crate::services::users::*;
 
 const SEEN: Timestamp = Timestamp::from_millis(77);
 
-/// An application with people who were all seen once, and show that to their contacts.
+/// An application whose users have a last-seen time and show it to their contacts.
 struct World {
     app: LetsApp,
     store: MemoryStore,
@@ -72,7 +72,7 @@ impl World {
         group
     }
 
-    /// Returns `whom` as `viewer` sees them, in each place where users are shown.
+    /// Returns `whom` as `viewer` sees them, once for each method that returns users.
     async fn everywhere(&self, viewer: &Principal, whom: UserId) -> Vec<(&'static str, protocol::User)> {
         let (conversations, users, contacts) = (self.app.conversations(), self.app.users(), self.app.contacts());
         let all = Limit::default();
