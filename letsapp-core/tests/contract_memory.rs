@@ -1,4 +1,4 @@
-//! The contract suite on the store in memory.
+//! The contract suite on the in-memory store.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use letsapp_core::adapters::memory::MemoryStore;
 use letsapp_core::contract::Subject;
 use letsapp_core::ports::Repositories;
 
-/// Data in memory, kept by an instance that is never closed.
+/// A subject in memory. An instance that is never closed keeps the data.
 #[derive(Default)]
 struct Memory(MemoryStore);
 

@@ -9,10 +9,10 @@ use letsapp_core::contract::Subject;
 use letsapp_core::ports::Repositories;
 use mongodb::Client;
 
-/// A database that goes when the case is over.
+/// A subject with its own database, which is dropped after the case.
 enum Mongo {
     Database(String),
-    /// There is no MongoDB to be had, which the test kit has said loudly; the cases then run in memory.
+    /// MongoDB is not available, of which the test kit has warned. The case runs in memory instead.
     Absent(MemoryStore),
 }
 
@@ -29,7 +29,7 @@ impl Mongo {
 impl Subject for Mongo {
     async fn open(&self) -> Arc<dyn Repositories> {
         match self {
-            Self::Database(uri) => Arc::new(MongoStore::connect(uri).await.expect("the replica set takes us")),
+            Self::Database(uri) => Arc::new(MongoStore::connect(uri).await.expect("the replica set accepts connections")),
             Self::Absent(store) => Arc::new(store.another()),
         }
     }
@@ -41,8 +41,8 @@ impl Subject for Mongo {
     async fn discard(&self) {
         if let Self::Database(uri) = self {
             let client = Client::with_uri_str(uri).await.expect("the address is valid");
-            let database = client.default_database().expect("the address names one");
-            database.drop().await.expect("the database is ours to drop");
+            let database = client.default_database().expect("the address names a database");
+            database.drop().await.expect("the database can be dropped");
         }
     }
 }

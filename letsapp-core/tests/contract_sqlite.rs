@@ -8,19 +8,19 @@ use letsapp_core::contract::Subject;
 use letsapp_core::ports::Repositories;
 use tempfile::TempDir;
 
-/// A file in a directory that goes when the case is over.
+/// A subject with a file in a temporary directory, which is removed after the case.
 struct Sqlite(TempDir);
 
 impl Sqlite {
     fn new() -> Self {
-        Self(tempfile::tempdir().expect("the system has a place for temporary files"))
+        Self(tempfile::tempdir().expect("a temporary directory can be created"))
     }
 }
 
 #[async_trait]
 impl Subject for Sqlite {
     async fn open(&self) -> Arc<dyn Repositories> {
-        Arc::new(SqliteStore::open(self.0.path().join("letsapp.db")).expect("a file of our own can be opened"))
+        Arc::new(SqliteStore::open(self.0.path().join("letsapp.db")).expect("a new file can be opened"))
     }
 }
 

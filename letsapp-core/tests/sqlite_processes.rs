@@ -1,11 +1,11 @@
-//! What a SQLite file must survive from processes: one that is killed at any moment, and a second one beside the first.
+//! SQLite files and processes: a process that is killed at any moment, and a second process on the same file.
 //!
-//! The processes are this test binary, started again in a role.
+//! The processes are this test binary, started again with environment variables that give it a role.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a panic is a finding, and the counts are what the test is for"
+    reason = "a panic is a failed test, and the counts belong in the log"
 )]
 
 use std::collections::HashMap;
@@ -28,19 +28,22 @@ use letsapp_core::{
     ports::{Change, MessageRepository, Outcome, Range, TermsChange},
 };
 
-/// The variable that tells a process its role.
+/// Environment variable with the role of a process.
 const ROLE: &str = "LETSAPP_TEST_SQLITE_ROLE";
 
-/// The variable that tells a process its file.
+/// Environment variable with the path of the file.
 const FILE: &str = "LETSAPP_TEST_SQLITE_FILE";
 
-/// How often a process is killed.
+/// Number of processes that are killed, one after the other.
 const ROUNDS: u64 = 8;
 
+/// Number of tasks that send at the same time, so that transactions contain several messages.
 const SENDERS: u64 = 16;
+
+/// Number of conversations, fewer than the senders, so that several send to the same one.
 const CONVERSATIONS: u64 = 4;
 
-/// Acts in a role, if this process was started for one; as a test of its own it does nothing.
+/// The entry point of the processes. Does nothing in a normal test run, where no role is set.
 #[test]
 fn role() {
     let (Ok(role), Ok(file)) = (std::env::var(ROLE), std::env::var(FILE)) else {
@@ -67,7 +70,7 @@ fn nothing_acknowledged_is_lost_or_doubled_when_the_process_is_killed() {
         let mut child = start(&round.to_string(), &file);
         let mut lines = lines(&mut child);
         let mut note = |line: String| match line.split(' ').collect::<Vec<_>>()[..] {
-            // The full stop tells a whole line from one that the kill cut off.
+            // The full stop marks a complete line: the kill may cut off the last one.
             ["sent", id, conversation, seq, "."] => {
                 let place = (conversation.parse().unwrap(), Seq(seq.parse().unwrap()));
                 acknowledged.insert(id.parse().unwrap(), place);
@@ -75,7 +78,8 @@ fn nothing_acknowledged_is_lost_or_doubled_when_the_process_is_killed() {
             ["edited", id, "."] => edited.push(id.parse().unwrap()),
             _ => {}
         };
-        // Killed after another number of acknowledgements each time, so at another place in a transaction.
+        // Each process is killed after a different number of acknowledgements, and so at a different point of a
+        // transaction.
         let wanted = usize::try_from(200 + round * 137).unwrap();
         lines.by_ref().take(wanted).for_each(&mut note);
         child.kill().unwrap();
@@ -109,7 +113,7 @@ fn a_second_process_is_refused_while_the_first_lives_and_no_longer() {
     let mut at_work = lines(&mut first);
     assert!(at_work.any(|line| line.starts_with("sent ")), "the first is at work");
 
-    // Read to the end, or the process would find nobody listening.
+    // Reads all output, as the process would fail to print to a closed pipe.
     let answer = |child: &mut Child| {
         let answers = lines(child).filter(|line| line.starts_with("opened") || line.starts_with("refused"));
         answers.last()
@@ -129,7 +133,7 @@ fn a_second_process_is_refused_while_the_first_lives_and_no_longer() {
     third.wait().unwrap();
 }
 
-/// Starts this binary in a role.
+/// Starts this binary as a process with a role.
 fn start(role: &str, file: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "role", "--nocapture", "--test-threads=1"])
@@ -140,13 +144,13 @@ fn start(role: &str, file: &Path) -> Child {
         .unwrap()
 }
 
-/// What a process prints, until it ends. Its test runner's words come first, without a line break.
+/// Returns the lines that a process prints. The test runner's output precedes the first one on the same line.
 fn lines(child: &mut Child) -> impl Iterator<Item = String> + use<> {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     lines.map(|line| line.unwrap().rsplit("... ").next().unwrap_or_default().to_owned())
 }
 
-/// Sends and edits from many tasks at once, and tells of each only when the store has answered.
+/// Sends and edits messages from many tasks, and prints a line for each after the store has acknowledged it.
 async fn send_for_ever(file: &Path, round: u64) {
     let store = SqliteStore::open(file).unwrap();
     let mut senders = tokio::task::JoinSet::new();
@@ -193,7 +197,7 @@ async fn send(messages: &Arc<dyn MessageRepository>, message: Message) {
     }
 }
 
-/// Opens the file, and returns every message, and how many are there twice. That no number is missing is checked here.
+/// Reads all messages of the file, and counts duplicates. Panics if a number is missing.
 async fn read_all(file: &Path) -> (HashMap<MessageId, Message>, usize) {
     let store = SqliteStore::open(file).unwrap();
     let ids: Vec<_> = (0..CONVERSATIONS).map(|n| conversation(n).id).collect();

@@ -138,8 +138,8 @@ impl LetsAppBuilder {
     }
 }
 
-/// Reads the keys of a purpose. A store that has none yet keeps the new random key that it is offered; of several servers
-/// that start at once, all get the same.
+/// Reads the keys of a purpose. A store that has none yet keeps the new random key that it is offered; servers that
+/// start at the same time all get the same.
 async fn load_keys(
     keys: &dyn KeyRepository,
     purpose: KeyPurpose,

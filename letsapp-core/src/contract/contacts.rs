@@ -1,4 +1,4 @@
-//! Contacts and blocks.
+//! Contacts and blocks: adding, removing, listing and looking up.
 
 use super::Trial;
 use super::fixtures::{at, user_id};

@@ -1,4 +1,4 @@
-//! Conversations, their members, and what members set for themselves.
+//! Conversations, rosters, heads and members.
 
 use super::Trial;
 use super::fixtures::{at, conversation_id, direct, group, system, text, user_id};
@@ -16,7 +16,7 @@ pub async fn a_direct_conversation_is_made_once(trial: Trial) {
     let first = direct(ana, ben);
     let made = trial.conversations().create_direct(first.clone(), at(1)).await.unwrap();
     assert_eq!(made, Creation::Created(first.clone()));
-    // The other one asks later.
+    // The other user of the pair asks later, in the other order.
     let again = trial
         .conversations()
         .create_direct(direct(ben, ana), at(2))
@@ -252,7 +252,7 @@ pub async fn memberships_are_all_that_a_user_has_or_had(trial: Trial) {
 }
 
 impl Trial {
-    /// Commits a system message, the `n`th message fixture, that carries out a change of members under a fence.
+    /// Commits a change of members under a fence. Its system message is the `n`th message fixture; returns its place.
     pub(super) async fn tell(&self, id: ConversationId, n: u64, members: &[MemberChange], fence: u64) -> Seq {
         let user_ids = members.iter().map(MemberChange::user_id).collect();
         let message = system(id, n, user_id(1), SystemEvent::MembersAdded { user_ids });

@@ -1,4 +1,4 @@
-//! The end of accounts: marked in one step, carried out in others, and noted when all is done.
+//! Erasing accounts: marking them in one atomic step, listing those whose cleanup is unfinished, and finishing it.
 
 use super::Trial;
 use super::fixtures::{at, email, password, user, user_id, user_in_full};

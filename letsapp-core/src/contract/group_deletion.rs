@@ -1,4 +1,4 @@
-//! The end of groups: in one step nobody is in any more, and in others all that is left is removed.
+//! Deleting groups: one atomic step removes all members, and later steps purge the messages.
 
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ pub async fn nothing_lands_behind_the_end_of_a_group(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     let first = trial.store(append(text(id, 2, ben), Seq(1))).await;
-    // The other instance knows where the group stands, too.
+    // A commit through the other instance, so that it has the state of the group in its caches.
     another.store(append(text(id, 3, ben), Seq(1))).await;
     trial.dissolve(id, 4, &[ana, ben], 1).await;
     let head = trial.head(id).await;
@@ -236,7 +236,7 @@ pub async fn what_is_not_deleted_is_not_purged(trial: Trial) {
     let chat = trial.direct(ana, ben).await;
     let mut expected = Vec::new();
     for (id, fence) in [(kept, Seq(1)), (chat, Seq::ZERO)] {
-        // Under the same id as one of the group that goes.
+        // With the same message id as in the group that is deleted.
         trial.store(append(text(id, 50, ana), fence)).await;
         trial.store(append(text(id, 51, ben), fence)).await;
         expected.push((id, trial.everything(id).await, trial.member(id, ben).await));
@@ -292,7 +292,7 @@ pub async fn the_end_of_a_group_outlives_a_restart(mut trial: Trial) {
     assert!(matches!(exists, Outcome::Exists(_)), "{exists:?}");
 }
 
-/// The end of a group, of which these are the members.
+/// Makes the change that deletes a group with these members.
 fn end(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Change {
     let message = system(id, n, members[0], SystemEvent::GroupDeleted);
     let conversation = Conversation {
@@ -309,7 +309,7 @@ fn end(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Change {
 }
 
 impl Trial {
-    /// Ends a group, at the moment of its system message's number.
+    /// Deletes a group. `n` is the number of its system message, and the time of the deletion.
     async fn dissolve(&self, id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Message {
         let change = end(id, n, members, fence);
         let message = Message::clone(change.message());

@@ -1,4 +1,4 @@
-//! Making groups and governing them: what system messages carry out.
+//! Creating and changing groups: a system message and the change that it describes are one step.
 
 use std::sync::Arc;
 
@@ -328,7 +328,7 @@ pub async fn what_is_behind_a_duplicate_goes_by_the_newest_fence(trial: Trial) {
     let another = trial.another().await;
     let id = another.group(1, &[ana, ben]).await;
     let told = trial.tell(id, 2, &[], 1).await;
-    // The instance that made the group has not heard of the second system message.
+    // The instance that created the group may still have the fence before the second system message in its cache.
     let again = append(text(id, 2, ana), Seq(1));
     let new = append(text(id, 3, ana), Seq(2));
     let ahead = append(text(id, 4, ana), Seq(4));

@@ -1,4 +1,4 @@
-//! The reads: history, changes, tallies, senders, through windows with gaps and to the last page.
+//! Reading messages: history, changes, counts and senders, through windows with gaps and to the last page.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::domain::role::Role;
 use crate::domain::window::{Span, Window};
 use crate::ports::Range;
 
-/// What members who came and went may read of a conversation of a hundred messages.
+/// Windows of members who joined and left a conversation of a hundred messages.
 const WINDOWS: [&[(u64, Option<u64>)]; 6] = [
     &[(1, None)],
     &[(1, Some(1))],
@@ -125,7 +125,7 @@ pub async fn changes_begin_behind_what_is_known(trial: Trial) {
         let expected: Vec<_> = all.iter().filter(|message| message.rev.0 > after).cloned().collect();
         assert_eq!(trial.changes(id, after).await, expected, "after {after}");
     }
-    // What changes while one pages is found again at its new place.
+    // A message that changes between two pages comes again on a later page, with its new `rev`.
     let page = trial.messages().changes(id, ALL, Rev::ZERO, 10).await.unwrap();
     trial.edit(&page[3], "once more", trial.head(id).await.fence).await;
     let rest = trial.changes(id, page[9].rev.0).await;
@@ -190,7 +190,7 @@ pub async fn a_tally_follows_deletions_and_nothing_else(trial: Trial) {
     assert_eq!(tally().await, [3]);
     let third = trial.store(revise(deleted(&third, 9), Seq::ZERO)).await;
     assert_eq!(tally().await, [2]);
-    // A tombstone that changes once more is still one tombstone.
+    // A deleted message that changes once more is not subtracted twice.
     trial.store(revise(deleted(&third, 10), Seq::ZERO)).await;
     assert_eq!(tally().await, [2]);
     for outside in [&messages[0], &messages[4]] {
@@ -282,7 +282,7 @@ fn to_windows(pairs: &[(u64, Option<u64>)]) -> Vec<Window> {
     pairs.iter().map(window).collect()
 }
 
-/// Returns what the windows show of a hundred messages.
+/// Returns the `seq` of the messages, of a hundred, that lie in the windows.
 fn visible(windows: &[Window]) -> Vec<u64> {
     let shown = |seq: &u64| windows.iter().any(|window| window.contains(Seq(*seq)));
     (1..=100).filter(shown).collect()
@@ -297,7 +297,8 @@ fn span(conversation_id: ConversationId, after: u64, through: u64) -> Span {
 }
 
 impl Trial {
-    /// Makes a group with a hundred messages of several users, some of them edited, some deleted, some of the system.
+    /// Creates a group with a hundred messages of several users. Some are edited, some are deleted, and some are system
+    /// messages.
     async fn long_conversation(&self) -> ConversationId {
         let users: Vec<_> = (1..=4).map(user_id).collect();
         let id = self.group(1, &users).await;

@@ -1,4 +1,4 @@
-//! When users were last seen.
+//! The last-seen times of users.
 
 use super::Trial;
 use super::fixtures::{at, user, user_id, user_in_full};
@@ -7,7 +7,7 @@ use crate::domain::id::UserId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{About, ProfilePatch, User};
 
-/// Returns when a user was last seen.
+/// Returns the last-seen time of a user.
 async fn last_seen(trial: &Trial, id: UserId) -> Option<Timestamp> {
     trial.users().find(&[id]).await.unwrap()[0].last_seen_at
 }
@@ -86,7 +86,7 @@ pub async fn of_times_noted_at_once_the_latest_stays(trial: Trial) {
     trial.sign_up(&user(2, "ben")).await;
     at_once((0..40).map(|n| {
         let users = if n % 2 == 0 { trial.users() } else { another.users() };
-        // Two servers name the same two in another order.
+        // Two servers name the same users in different orders, which may make a store deadlock.
         let mut times = [(user_id(1), at(n * 7 % 40)), (user_id(2), at(n * 11 % 40))];
         if n % 2 == 0 {
             times.reverse();

@@ -1,4 +1,4 @@
-//! Finding messages by their words: which words find which message, at any time of its life.
+//! Searching messages by their words: which queries match, also after edits and deletions.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The order of what is found, page by page, and where one may look.
+//! The order, pages and filters of message search, and its limits to windows of membership.
 
 use super::Trial;
 use super::fixtures::{at, text, user_id};
@@ -31,7 +31,7 @@ pub async fn whole_words_come_before_beginnings_and_bodies_before_names(trial: T
     assert_eq!(trial.scored(id, "plan").await, expected);
     assert_eq!(trial.scored(id, "plan ").await, expected[..4]);
 
-    // The term that is answered worst decides.
+    // The term with the worst match decides the score.
     trial
         .store(carrying(text(id, 8, ana), "budget plan", "planet.png"))
         .await;
@@ -47,7 +47,7 @@ pub async fn of_equals_the_later_one_comes_first(trial: Trial) {
     let (ana, ben, cem) = (user_id(1), user_id(2), user_id(3));
     let (one, other) = (trial.direct(ana, ben).await, trial.direct(ana, cem).await);
     let (low, high) = (one.min(other), one.max(other));
-    // Not in the order of the places, since the clocks of several servers differ; and twice at the same time.
+    // Times are not in the order of `seq`, as the clocks of servers differ, and two messages have the same time.
     let sent = [(low, 50), (low, 10), (high, 30), (high, 10), (low, 10), (high, 60)];
     for (n, (id, millis)) in (1..).zip(sent) {
         let message = Message {
@@ -74,7 +74,7 @@ pub async fn pages_lead_to_the_last_hit_and_repeat_none(trial: Trial) {
     for n in 0..60_u64 {
         let (id, fence) = if n % 3 == 0 { (pair, Seq::ZERO) } else { (group, Seq(1)) };
         let message = Message {
-            // Many at the same time, and not in the order of their places.
+            // Many messages have the same time, and times are not in the order of `seq`.
             sent_at: at(i64::try_from(n * 7 % 20).expect("it is small")),
             ..text(id, 100 + n, ana)
         };

@@ -1,4 +1,4 @@
-//! The one way in: appends, revisions, duplicates, fences, batches.
+//! Committing single messages: appends, revisions, duplicates and fences.
 
 use std::sync::Arc;
 
@@ -193,7 +193,7 @@ pub async fn the_same_message_again_is_a_duplicate(trial: Trial) {
     for outcome in [&outcomes[1], &outcomes[3]] {
         assert_eq!(duplicate(outcome.clone()), stored);
     }
-    // Whether it is the same request is not for the store to say.
+    // A store compares ids only. The engine compares the fingerprints of the requests.
     let other = Message {
         content: Content::Text("other words".to_owned()),
         ..text(id, 1, user_id(2))
@@ -309,7 +309,7 @@ pub async fn what_is_committed_is_seen_everywhere_at_once(trial: Trial) {
     }
 }
 
-/// Returns a message with everything that there may be.
+/// Returns a message with every optional field.
 fn message_in_full(message: &Message) -> Message {
     let picture = Attachment {
         id: media_id(1),

@@ -1,4 +1,4 @@
-//! Many who write to the same conversations at once, through one instance and through two.
+//! Concurrent writes to the same conversations, through one instance and through two.
 
 use super::Trial;
 use super::fixtures::{edited, system, text, user_id};
@@ -48,7 +48,7 @@ pub async fn two_instances_share_conversations_without_a_hole(trial: Trial) {
         let trial = if task % 2 == 0 { trial.clone() } else { another.clone() };
         let ids = ids.clone();
         async move {
-            // Batches over all conversations, of messages and of edits of one's own.
+            // Each batch has messages to all conversations, and edits of the task's earlier messages.
             let mut mine: Vec<Message> = Vec::new();
             for round in 0..6 {
                 let new = (0..9).map(|n| {
@@ -108,7 +108,7 @@ pub async fn a_message_offered_many_times_at_once_is_one(trial: Trial) {
     for round in 0..8 {
         let outcomes = at_once((0..10).map(|n| {
             let trial = if n % 2 == 0 { trial.clone() } else { another.clone() };
-            // Some offer it in front of, some behind a message of their own.
+            // The shared message is the first of some batches and the second of others.
             let mut changes = vec![append(text(id, 1_000 * round + n, user_id(1)), Seq::ZERO)];
             changes.insert(
                 usize::from(n % 3 == 0),
@@ -195,7 +195,7 @@ pub async fn of_system_messages_at_once_under_one_fence_one_lands(trial: Trial) 
     }
     let messages = trial.audit(id).await;
     for message in &messages[1..] {
-        // Whoever won is the only one of that round whose record changed.
+        // Only the change that won its round has changed a membership.
         let windows = trial.member(id, message.sender_id).await.windows;
         let edges = windows.iter().flat_map(|window| [Some(window.from), window.to]);
         assert!(
@@ -287,7 +287,7 @@ pub async fn nobodys_message_follows_their_own_removal(trial: Trial) {
     }
 }
 
-/// Checks that one of the outcomes is committed and the others tell of that message, which is returned.
+/// Checks that one outcome is a commit and all others are duplicates of its message. Returns the message.
 async fn one_and_duplicates(
     outcomes: impl Future<Output = Vec<Outcome>>,
     trial: &Trial,

@@ -1,4 +1,4 @@
-//! Watermarks and preferences: what members change of their own records.
+//! Watermarks and preferences, which members change in their own records.
 
 use super::Trial;
 use super::fixtures::{at, conversation_id, user_id};
@@ -89,7 +89,7 @@ pub async fn a_record_changes_its_time_where_a_number_did(trial: Trial) {
     assert_eq!(trial.member(id, ana).await, expected);
     let listed = trial.conversations().memberships(ana).await.unwrap();
     assert_eq!(listed, [expected.clone()], "wherever it is kept");
-    // Dated before, stored behind: in another call, and in the same.
+    // An earlier time stored after a later one, in another call and in the same.
     trial.advance(vec![advance(id, ana, (5, 4), 9)]).await;
     let expected = Member {
         watermarks: marks((5, 4)),

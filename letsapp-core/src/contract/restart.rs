@@ -1,4 +1,4 @@
-//! What outlives the process: everything that was acknowledged.
+//! Restarts: everything that was acknowledged is there afterwards.
 
 use super::Trial;
 use super::fixtures::{

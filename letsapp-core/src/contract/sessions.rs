@@ -1,4 +1,4 @@
-//! Sessions and the server's keys.
+//! Sessions, refresh tokens and the keys of the server.
 
 use super::Trial;
 use super::fixtures::{at, generation, in_the_far_future, key, session, session_id, token, user_id};

@@ -1,4 +1,4 @@
-//! An owner who leaves, and who takes over: two system messages in one step.
+//! Owners who leave: the departure and the new owner are two system messages in one step.
 
 use std::sync::Arc;
 
@@ -69,8 +69,8 @@ pub async fn a_succession_again_carries_nothing_out(trial: Trial) {
     assert_eq!(trial.audit(id).await.len(), 4);
 }
 
-/// The first user leaves a group, and it is the second's from then on; the messages that tell of it have these numbers,
-/// the succession first.
+/// Makes the change by which user 1, the owner, leaves a group and user 2 becomes its owner. The messages have these
+/// numbers, that about the new owner first.
 fn leave(id: ConversationId, [succession, n]: [u64; 2], fence: u64) -> Change {
     let (ana, ben) = (user_id(1), user_id(2));
     Change::UpdateGroup {

@@ -1,8 +1,9 @@
-//! The list of all cases, and the macro that makes a test of each.
+//! The list of all cases, and the macros that make a test of each.
 
-/// Emits a module of tests, one for each case of the contract, that run on the store which an expression opens.
+/// Makes a module of tests, one for each case of the contract.
 ///
-/// The expression makes a [`Subject`](crate::contract::Subject); it is evaluated once for each case, in an async block.
+/// The first argument names the module. The second is an expression whose value implements
+/// [`Subject`](crate::contract::Subject). It is evaluated once for each case, in an async block.
 #[macro_export]
 macro_rules! contract_suite {
     ($store:ident, $subject:expr $(,)?) => {
@@ -15,7 +16,7 @@ macro_rules! contract_suite {
     };
 }
 
-/// Hands the list of all cases, by file, to another macro.
+/// Passes the list of all cases, by file, to another macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_cases {
@@ -248,7 +249,7 @@ macro_rules! contract_cases {
 #[macro_export]
 macro_rules! contract_tests {
     ([$subject:expr] $($file:ident: { $($case:ident,)* })*) => {
-        /// How many cases there are.
+        /// Number of cases.
         pub const CASES: usize = [$($(stringify!($case),)*)*].len();
 
         $(
@@ -283,7 +284,7 @@ macro_rules! contract_names {
 /// The cases by file.
 pub(super) const NAMES: &[(&str, &[&str])] = crate::contract_cases!(contract_names);
 
-/// Prints how many cases a suite has, and checks that it is all of them.
+/// Prints the number of cases of a suite, and checks that none is missing.
 #[doc(hidden)]
 pub fn report(suite: &str, cases: usize) {
     println!("{suite}: {cases} cases");

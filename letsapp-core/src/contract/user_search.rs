@@ -1,4 +1,4 @@
-//! Finding users by the beginnings of their names.
+//! Searching users by the beginnings of their usernames and display names.
 
 use super::Trial;
 use super::fixtures::{display_name, user, user_id};
@@ -24,7 +24,7 @@ pub async fn search_finds_beginnings_of_usernames_and_of_folded_names(trial: Tri
 }
 
 pub async fn search_goes_on_to_the_last_page(trial: Trial) {
-    // Found by the name, by what is shown, and by both; each comes once.
+    // Some match by the username, some by the display name, and some by both; each is found once.
     let mut expected = Vec::new();
     for n in 0..25 {
         let found = match n % 3 {

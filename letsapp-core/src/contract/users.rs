@@ -1,4 +1,4 @@
-//! Users: claims of names and addresses, profiles, search, credentials.
+//! Users: unique names and addresses, profiles and credentials.
 
 use super::Trial;
 use super::fixtures::{at, display_name, email, media_id, password, user, user_id, user_in_full, username};
@@ -90,7 +90,7 @@ pub async fn of_many_claims_of_an_address_one_is_done(trial: Trial) {
     for n in 0..6 {
         trial.sign_up(&user(n, &format!("old_{n}"))).await;
     }
-    // Half of them sign up with it, half of them change to it.
+    // Half of the tasks sign up with the address, the others change to it.
     let claims = at_once((0..12).map(|n| {
         let users = if n % 4 < 2 { trial.users() } else { another.users() };
         let claimant = User {
@@ -206,7 +206,7 @@ pub async fn an_address_is_free_once_its_user_has_another(trial: Trial) {
     let ben = users.find(&[user_id(2)]).await.unwrap().remove(0);
     assert_eq!(ben, user_in_full(2, "ben"), "nothing was changed");
 
-    // One's own address, and another spelling of it, is not another's.
+    // The user who has the address may set it again, also in another spelling.
     assert!(matches!(
         users.update(user_id(1), to_anas()).await.unwrap(),
         Update::Done(_)
@@ -359,7 +359,7 @@ fn patch_email(to: Option<&str>) -> ProfilePatch {
 }
 
 impl Trial {
-    /// Adds a user whose password is their username.
+    /// Creates a user whose password is their username.
     pub(super) async fn sign_up(&self, user: &User) {
         let password = password(user.username.as_str());
         let claim = self.users().create(user.clone(), password).await;

@@ -1,4 +1,4 @@
-//! Ids, numbers, times and sizes at the ends of what there can be.
+//! Ids, numbers, times and sizes at the limits of their types.
 
 use std::sync::Arc;
 
@@ -221,7 +221,7 @@ pub async fn a_page_of_the_largest_messages_is_read_whole(trial: Trial) {
         content: Content::Text("🦄".repeat(16 * 1024)),
         ..text(id, n, ana)
     };
-    // 200 of 64 KiB: more than one command or one document of some stores may hold.
+    // 200 messages of 64 KiB are more than some stores take in one command or one document.
     let outcomes = trial
         .commit((1..=200).map(|n| append(large(n), Seq::ZERO)).collect())
         .await;

@@ -1,4 +1,4 @@
-//! What can be wrong at the start, and the one line that says so.
+//! Errors while connecting, each with a one-line message.
 
 use letsapp_core::adapters::mongodb::{ConnectError, MongoStore};
 use letsapp_testkit::free_port;

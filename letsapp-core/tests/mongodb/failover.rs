@@ -1,4 +1,4 @@
-//! The primary is killed while all are writing.
+//! Failover: the primary is killed during writes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,10 +18,12 @@ use tokio::task::JoinSet;
 
 use crate::world::{append, audit, close, commit_one, direct, edit, text, two};
 
+/// Number of conversations, each with one writer.
 const CONVERSATIONS: u64 = 6;
+/// Number of times that the primary is killed. Each election takes seconds.
 const KILLS: usize = 2;
 
-/// How far a writer has come.
+/// Progress of the writers, and their signal to stop.
 #[derive(Default)]
 struct Progress {
     stop: AtomicBool,
@@ -83,7 +85,7 @@ async fn what_is_acknowledged_outlives_the_primary_and_nothing_is_there_twice() 
     close(stores).await;
 }
 
-/// Sends one message after the other, each until it is acknowledged, and edits every third.
+/// Sends messages one after the other, repeating each until it is acknowledged, and edits every third.
 async fn write(store: Arc<MongoStore>, id: ConversationId, progress: Arc<Progress>) -> Vec<(MessageId, Position)> {
     let mut acknowledged = Vec::new();
     while !progress.stop.load(Ordering::SeqCst) {
@@ -103,7 +105,7 @@ async fn write(store: Arc<MongoStore>, id: ConversationId, progress: Arc<Progres
     acknowledged
 }
 
-/// Offers a message until it is acknowledged, as a client does.
+/// Commits a message, repeating it with its id until it is acknowledged, as a client does.
 async fn persist(store: &MongoStore, message: &Message) -> Message {
     loop {
         match commit_one(store, append(message.clone(), Seq::ZERO)).await {
@@ -115,7 +117,7 @@ async fn persist(store: &MongoStore, message: &Message) -> Message {
     }
 }
 
-/// Offers an edit until the message has it.
+/// Commits an edit, repeating it until the message has it.
 async fn revise(store: &MongoStore, mut message: Message) {
     loop {
         match commit_one(store, edit(&message, "edited", Seq::ZERO)).await {

@@ -1,4 +1,4 @@
-//! Two servers that write to the same conversations.
+//! Two servers that write to the same conversations concurrently.
 
 use std::sync::Arc;
 
@@ -12,13 +12,15 @@ use tokio::task::JoinSet;
 
 use crate::world::{addition, append, audit, close, commit_one, create_group, direct, edit, head, text, two, user_id};
 
+/// Number of tasks that write at the same time.
 const WRITERS: u64 = 3;
+/// Number of batches of each writer.
 const ROUNDS: u64 = 12;
 const CONVERSATIONS: u64 = 5;
-/// Messages of one writer in one conversation in one batch.
-const BURST: u64 = 3;
+/// Number of messages in each conversation in one batch.
+const BATCH_MESSAGES: u64 = 3;
 
-/// What one writer was told is committed.
+/// The changes of one writer that were acknowledged.
 #[derive(Default)]
 struct Ledger {
     messages: Vec<Message>,
@@ -63,13 +65,13 @@ async fn of_two_servers_messages_and_edits_nothing_is_lost_doubled_or_left_out()
     close(stores).await;
 }
 
-/// Writes to all conversations in each batch, and edits what it has written before.
+/// Sends messages to all conversations in each batch, and edits earlier messages of the same writer.
 async fn write(store: Arc<MongoStore>, conversations: Vec<ConversationId>, writer: u64) -> Ledger {
     let mut ledger = Ledger::default();
     for round in 0..ROUNDS {
         let mut changes = Vec::new();
         for id in &conversations {
-            let burst = (0..BURST).map(|n| append(text(*id, writer, &format!("{round} {n}")), Seq::ZERO));
+            let burst = (0..BATCH_MESSAGES).map(|n| append(text(*id, writer, &format!("{round} {n}")), Seq::ZERO));
             changes.extend(burst);
         }
         let appended = changes.len();
@@ -149,7 +151,7 @@ async fn of_two_servers_changes_of_members_each_is_carried_out_once_and_whole() 
     close(stores).await;
 }
 
-/// Adds members one after the other, and decides again whenever somebody else was quicker.
+/// Adds members one after the other, with a new fence whenever another change was faster.
 async fn add(store: Arc<MongoStore>, id: ConversationId, newcomers: Vec<u64>) -> Vec<(ConversationId, u64, Seq)> {
     let mut joined = Vec::new();
     for newcomer in newcomers {
@@ -166,7 +168,7 @@ async fn add(store: Arc<MongoStore>, id: ConversationId, newcomers: Vec<u64>) ->
     joined
 }
 
-/// Sends messages meanwhile.
+/// Sends messages during the changes of members.
 async fn talk(store: Arc<MongoStore>, id: ConversationId) -> Vec<(ConversationId, u64, Seq)> {
     for n in 0..20 {
         let message = text(id, 0, &format!("message {n}"));

@@ -1,6 +1,6 @@
-//! What only the MongoDB store promises, tried out on real replica sets.
+//! Tests of promises that only the MongoDB store makes, on real replica sets and a sharded cluster.
 
-#![allow(clippy::print_stdout, reason = "the counts of a run are for whoever reads the log")]
+#![allow(clippy::print_stdout, reason = "the counts of a run belong in the log")]
 
 mod connect;
 mod failover;

@@ -1,4 +1,4 @@
-//! A change of membership, cut off at any point.
+//! A change of membership that is interrupted at any point is carried out completely or not at all.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,7 +40,7 @@ async fn a_change_of_members_that_is_cut_off_anywhere_is_done_wholly_or_not_at_a
         }
         store.close().await;
     }
-    // Another one gets through, whatever was left behind.
+    // The next change succeeds, even if an interrupted one has left documents behind.
     let fence = head(&watcher, group).await.fence;
     commit_one(&watcher, addition(group, 99, fence))
         .await

@@ -1,4 +1,4 @@
-//! MongoDB is away for a while.
+//! A temporary outage of MongoDB.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn a_silent_server_is_unavailable_and_all_goes_on_when_it_is_back() {
 
     mongodb.resume(node);
     until(Duration::from_secs(30), async || store.ping().await.is_ok()).await;
-    // The server may have found the command in its socket, and carried it out.
+    // The paused server may have found the command in its socket and carried it out.
     let again = commit_one(&store, append(meanwhile.clone(), Seq::ZERO)).await;
     assert!(
         matches!(again, Ok(Outcome::Committed(_) | Outcome::Duplicate(_))),

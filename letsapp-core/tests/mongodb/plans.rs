@@ -1,4 +1,4 @@
-//! How the server finds what is asked for.
+//! Query plans: the indexes that MongoDB uses, and the number of keys and documents that it examines.
 
 use std::sync::{Arc, Mutex};
 
@@ -56,7 +56,8 @@ async fn a_search_looks_at_what_has_its_longest_word_in_the_conversations_that_i
         let changes = (0..50).map(|n| append(text(id, 1, words(n)), Seq::ZERO));
         let outcomes = store.messages().commit(changes.collect()).await;
         assert!(outcomes.iter().all(Result::is_ok));
-        // Of half of them the first message is not seen, which must not lead the server away from the words.
+        // In half of them the first message is not visible. That condition must not make the server choose another
+        // index than that of the words.
         within.push(Scope {
             conversation_id: id,
             windows: vec![Window {
@@ -93,7 +94,7 @@ async fn a_search_looks_at_what_has_its_longest_word_in_the_conversations_that_i
     store.close().await;
 }
 
-/// Opens the store, and keeps the last aggregation that it asks for.
+/// Opens the store, and records the last aggregation that it sends.
 async fn overheard(uri: &str) -> (MongoStore, Arc<Mutex<Option<Document>>>) {
     let heard: Arc<Mutex<Option<Document>>> = Arc::default();
     let hear = Arc::clone(&heard);
@@ -107,7 +108,7 @@ async fn overheard(uri: &str) -> (MongoStore, Arc<Mutex<Option<Document>>>) {
     (store.await, heard)
 }
 
-/// Returns how the server carries out an aggregation of messages that it was asked for.
+/// Returns the plan and the execution statistics of an aggregation of messages.
 async fn explained(uri: &str, asked: &Document) -> Bson {
     let mut query = doc! {"aggregate": "messages", "cursor": {}};
     for field in ["pipeline", "hint"] {

@@ -1,4 +1,4 @@
-//! A retry that comes in through another server while the first attempt is still under way.
+//! A retry that arrives at another server while the first attempt is still running.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ async fn a_retry_waits_for_a_first_attempt_that_no_majority_has_yet() {
 
     let primary = mongodb.await_primary().await;
     let secondaries: Vec<Node> = mongodb.nodes().into_iter().filter(|node| *node != primary).collect();
-    // The primary would step down after a second without them, so they come back before that.
+    // The primary steps down after a second without the secondaries, so they are resumed before that.
     secondaries.iter().for_each(|node| mongodb.pause(*node));
     let first = tokio::spawn({
         let (here, message) = (Arc::clone(&here), message.clone());

@@ -1,4 +1,4 @@
-//! On a sharded cluster, what does not name its shard key asks every shard.
+//! Sharded clusters: frequent queries name their shard key, as the router sends others to every shard.
 
 use std::sync::{Arc, Mutex};
 
@@ -24,7 +24,7 @@ use crate::world::{
     addition, append, at, commit_one, create_group, direct, edit, head, land, open_with, text, user_id,
 };
 
-/// The field that says where a document lives.
+/// Returns the shard key of a collection: the field that decides on which shard a document is.
 fn shard_key(collection: &str) -> Option<&'static str> {
     match collection {
         "messages" | "members" => Some("conversation_id"),
@@ -59,7 +59,7 @@ async fn every_query_on_the_hot_path_names_its_shard_key() {
     store.close().await;
 }
 
-/// Goes all ways that are gone often.
+/// Calls all methods that are used often.
 async fn walk(store: &MongoStore) {
     let (group, chat) = (create_group(store, 1).await, direct(store, 1, 2).await);
     let first = land(store, append(text(chat, 1, "first"), Seq::ZERO)).await;
@@ -177,7 +177,7 @@ async fn walk(store: &MongoStore) {
         .expect("the store is there");
 }
 
-/// Lists and blocks, and looks both up.
+/// Calls all methods of contacts and blocks.
 async fn edge(store: &MongoStore) {
     let contacts = store.contacts();
     let (owner_id, user_id) = (user_id(1), user_id(2));
@@ -206,7 +206,7 @@ async fn edge(store: &MongoStore) {
     contacts.forget(owner_id).await.expect("the store is there");
 }
 
-/// Returns the parts of a command that do not say on which shard they are to be carried out.
+/// Returns the parts of a command that do not name the shard key.
 fn scattered(command: &Document, judged: &mut usize) -> Vec<Bson> {
     let Some((name, Bson::String(collection))) = command.iter().next() else {
         return Vec::new();
@@ -229,7 +229,7 @@ fn scattered(command: &Document, judged: &mut usize) -> Vec<Bson> {
     filters.into_iter().filter(|filter| !names(filter, key)).collect()
 }
 
-/// Tells whether a filter holds the field to one value, or to some; each of its branches, if it has several.
+/// Tells whether a filter restricts the field to one or several values, in each of its branches.
 fn names(filter: &Bson, key: &str) -> bool {
     let Bson::Document(filter) = filter else { return false };
     let pinned = match filter.get(key) {

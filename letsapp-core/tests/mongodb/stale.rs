@@ -1,4 +1,4 @@
-//! A server that remembers what is no longer so.
+//! A server whose cached state of a conversation is outdated.
 
 use letsapp_core::domain::id::{Rev, Seq};
 use letsapp_core::ports::Outcome;
@@ -14,7 +14,7 @@ async fn a_number_that_a_message_has_moved_on_from_is_never_given_out_again() {
     let [here, there] = &stores;
     let id = direct(here, 1, 2).await;
     let first = land(here, append(text(id, 1, "first"), Seq::ZERO)).await;
-    // From here on this server remembers that the conversation stands at rev 2.
+    // From here on, the cache of this server has the conversation at rev 2.
     let second = land(there, append(text(id, 1, "second"), Seq::ZERO)).await;
 
     let mut moving = first;

@@ -1,4 +1,4 @@
-//! Stores, people and messages to try things on, and the check that a conversation is whole.
+//! Stores, users and messages for the tests, and a check of the consistency of a conversation.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +34,7 @@ pub(crate) async fn open(uri: &str) -> MongoStore {
     MongoStore::connect(uri).await.expect("the replica set takes us")
 }
 
-/// Opens the store, and hears of every command that it sends and of every answer.
+/// Opens the store with a callback for every command that it sends and every answer.
 pub(crate) async fn open_with(uri: &str, hear: impl Fn(CommandEvent) + Send + Sync + 'static) -> MongoStore {
     let mut options = ClientOptions::parse(uri).await.expect("the kit's addresses are valid");
     options.command_event_handler = Some(EventHandler::callback(hear));
@@ -43,7 +43,7 @@ pub(crate) async fn open_with(uri: &str, hear: impl Fn(CommandEvent) + Send + Sy
         .expect("the replica set takes us")
 }
 
-/// Returns the documents themselves, as the driver sees them.
+/// Returns a collection as the driver sees it, for reading its documents directly.
 pub(crate) async fn documents(uri: &str, collection: &str) -> Collection<Document> {
     let client = Client::with_uri_str(uri).await.expect("the kit's addresses are valid");
     let database = client.default_database().expect("the address names a database");
@@ -64,7 +64,7 @@ pub(crate) fn group_id(n: u64) -> ConversationId {
     ConversationId::from_uuid(scattered(n, 3))
 }
 
-/// Makes the direct conversation of two.
+/// Creates the direct conversation of two users.
 pub(crate) async fn direct(store: &MongoStore, a: u64, b: u64) -> ConversationId {
     let (low, high) = (user_id(a).min(user_id(b)), user_id(a).max(user_id(b)));
     let conversation = Conversation {
@@ -84,7 +84,7 @@ pub(crate) async fn direct(store: &MongoStore, a: u64, b: u64) -> ConversationId
     id
 }
 
-/// Makes a group of user 0 as its owner.
+/// Creates a group with user 0 as its owner.
 pub(crate) async fn create_group(store: &MongoStore, n: u64) -> ConversationId {
     let message = Message {
         content: Content::System(SystemEvent::GroupCreated {
@@ -117,7 +117,7 @@ fn group(n: u64) -> Conversation {
     }
 }
 
-/// Makes a message with an id of its own.
+/// Makes a message with a new id.
 pub(crate) fn text(conversation_id: ConversationId, sender: u64, body: &str) -> Message {
     Message {
         conversation_id,
@@ -147,7 +147,7 @@ pub(crate) fn append(message: Message, fence: Seq) -> Change {
     Change::Append { message, fence }
 }
 
-/// Makes an edit of a message as it stands.
+/// Makes a change that edits a message in its present state.
 pub(crate) fn edit(message: &Message, body: &str, fence: Seq) -> Change {
     Change::Revise {
         message: Arc::new(Message {
@@ -160,7 +160,7 @@ pub(crate) fn edit(message: &Message, body: &str, fence: Seq) -> Change {
     }
 }
 
-/// Makes the addition of a member to a group.
+/// Makes a change that adds a member to a group.
 pub(crate) fn addition(conversation_id: ConversationId, newcomer: u64, fence: Seq) -> Change {
     let message = Message {
         content: Content::System(SystemEvent::MembersAdded {
@@ -183,7 +183,7 @@ pub(crate) async fn commit_one(store: &MongoStore, change: Change) -> Result<Out
     outcomes.remove(0)
 }
 
-/// Commits a change that nothing stands against, and returns its message where it landed.
+/// Commits a change, and returns its message with its position. Panics if it is not committed.
 pub(crate) async fn land(store: &MongoStore, change: Change) -> Message {
     let message = Message::clone(change.message());
     match commit_one(store, change).await {
@@ -197,8 +197,8 @@ pub(crate) async fn head(store: &MongoStore, id: ConversationId) -> Head {
     heads.first().map(|(_, head)| *head).unwrap_or_default()
 }
 
-/// Reads a whole conversation, and checks that it is whole: `seq` without a gap, each `ordinal` right, the head at the
-/// end of both counts, and every `rev` taken by exactly one message, for ever.
+/// Reads a whole conversation and checks its consistency: `seq` has no gaps, each `ordinal` is right, the head has the
+/// last `seq` and `rev`, and every `rev` was given to exactly one change.
 pub(crate) async fn audit(store: &MongoStore, uri: &str, id: ConversationId) -> Vec<Message> {
     let messages = store.messages();
     let everything = [Window::WHOLE];
@@ -231,7 +231,7 @@ pub(crate) async fn audit(store: &MongoStore, uri: &str, id: ConversationId) -> 
     history
 }
 
-/// Returns all numbers that changes of a conversation ever had.
+/// Returns every `rev` that a change of a conversation ever had.
 async fn revs(uri: &str, id: ConversationId) -> Vec<u64> {
     let messages = documents(uri, "messages").await;
     let filter = doc! {"conversation_id": mongodb::bson::Uuid::from_bytes(*id.as_bytes())};
@@ -250,7 +250,7 @@ pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_795_338_000_000 + millis)
 }
 
-/// Two stores on one database, as two servers have them.
+/// Opens two stores on one database, as two servers do.
 pub(crate) async fn two(uri: &str) -> [Arc<MongoStore>; 2] {
     [Arc::new(open(uri).await), Arc::new(open(uri).await)]
 }
@@ -261,7 +261,7 @@ pub(crate) async fn close(stores: impl IntoIterator<Item = Arc<MongoStore>>) {
     }
 }
 
-/// Makes an id that says nothing of its neighbours.
+/// Makes an id from a number. Ids of successive numbers are not close to each other.
 fn scattered(n: u64, kind: u64) -> Uuid {
     Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ kind, (kind << 48) | n)
 }

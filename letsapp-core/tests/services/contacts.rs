@@ -12,7 +12,7 @@ use letsapp_core::{
 
 use crate::world::{World, limit, message_id};
 
-/// Why something was forbidden.
+/// Returns the reason of a [`ConversationError::Forbidden`]. Panics for any other outcome.
 #[track_caller]
 fn forbidden<T: std::fmt::Debug>(outcome: Result<T, ConversationError>) -> Forbidden {
     match outcome {

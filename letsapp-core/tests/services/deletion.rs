@@ -1,4 +1,4 @@
-//! The end of a group: for everybody, on every way, at once.
+//! Deleted groups: every method answers every user at once as if the group did not exist.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,7 +33,7 @@ async fn delete(app: &LetsApp, who: &Principal, id: ConversationId) -> Result<()
     app.conversations().delete(who, id, None).await
 }
 
-/// Tries whatever can be tried in a group in which the first message of a user is at seq 2.
+/// Checks that every method fails in a deleted group whose first message of a user was at seq 2.
 async fn nothing_is_there(app: &LetsApp, who: &Principal, id: ConversationId, of: &str) {
     let (conversations, messages, seq) = (app.conversations(), app.messages(), Seq(2));
     let text = || SendMessage::text("hello?").unwrap();
@@ -134,7 +134,7 @@ async fn a_deleted_group_is_gone_for_all_who_are_or_were_in_it() {
     let chat = world.direct(&ana, &ben).await;
     world.say(&ben, group, "hello").await;
     world.remove(&ana, group, cem.user_id).await.unwrap();
-    // The other server remembers who is in.
+    // Fills the other server's cached roster before the group is deleted.
     let request = SendMessage::text("from there").unwrap();
     there.messages().send(&ben, group, request, None).await.unwrap();
     world.until_told(&ana, group).await;

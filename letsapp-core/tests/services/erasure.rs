@@ -1,4 +1,4 @@
-//! The end of an account: its name and what it wrote are all that is left.
+//! Erased accounts: only the username and the messages are left.
 
 use std::collections::BTreeMap;
 

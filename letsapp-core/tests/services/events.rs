@@ -80,7 +80,7 @@ async fn events_of_a_conversation_come_in_order_of_rev_while_edits_and_appends_r
     while rev < head.0 {
         let next = listener
             .until(|event| match event {
-                // What was answered before may be told a moment later.
+                // Events of changes before the listener connected may still come, as replies do not wait for events.
                 Event::MessageCreated(message) | Event::MessageUpdated(message) if message.rev.0 > 10 => {
                     Some(message.rev.0)
                 }
@@ -110,7 +110,7 @@ async fn a_member_who_may_not_see_a_change_learns_its_number() {
         .edit(&ana, group, early.seq, request, None)
         .await
         .unwrap();
-    // What was answered before listening may be told a moment later.
+    // Events of changes before the listener connected may still come, as replies do not wait for events.
     let told = listener
         .until(|event| match event {
             Event::ConversationCreated(_) | Event::MessageCreated(_) => None,
@@ -250,7 +250,7 @@ async fn one_who_is_put_out_hears_of_it_last_of_all() {
     let (mut gone, mut stays) = (world.listen(&ben), world.listen(&ana));
     let messages = world.app.messages();
     let say = |words| messages.send(&ana, group, SendMessage::text(words).unwrap(), None);
-    // All of this waits in the lane at once.
+    // All submitted before the first is carried out, so that they are likely to share a batch.
     let before = say("before");
     let (removed, before, after) = tokio::join!(world.remove(&ana, group, ben.user_id), before, async {
         say("after").await
@@ -261,7 +261,7 @@ async fn one_who_is_put_out_hears_of_it_last_of_all() {
     let mut heard = Vec::new();
     loop {
         match gone.next().await {
-            // The making of the group was answered before, and may be told a moment later.
+            // Events of the group's creation may still come, as replies do not wait for events.
             Event::ConversationCreated(_) => (),
             Event::MessageCreated(message) if message.seq == Seq(1) => (),
             Event::MessageCreated(message) => heard.push(message.seq),

@@ -1,4 +1,4 @@
-//! Groups that many change at once, by way of two servers where the store allows it.
+//! Concurrent changes of groups, through two servers if the store allows it.
 
 use letsapp_core::LetsApp;
 use letsapp_core::domain::id::{ConversationId, Seq, UserId};
@@ -15,7 +15,7 @@ use letsapp_core::{
 
 use crate::world::{World, limit};
 
-/// How often each race is run.
+/// Number of repetitions of each race, as a single run may not hit the interesting order.
 const RACES: usize = 5;
 
 fn is_role(outcome: &Result<impl Sized, ConversationError>) -> bool {
@@ -26,7 +26,7 @@ fn is_out(outcome: &Result<impl Sized, ConversationError>) -> bool {
     matches!(outcome, Err(ConversationError::Forbidden(Forbidden::NotAMember)))
 }
 
-/// Returns what the system has told in a group since it was made.
+/// Returns the system messages of a group after the first, which tells of its creation.
 async fn told(world: &World, who: &Principal, id: ConversationId) -> Vec<SystemEvent> {
     let history = world.app.messages().history(who, id, Range::After(Seq(1)), limit(200));
     let items = history.await.unwrap().items;

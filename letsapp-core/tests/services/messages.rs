@@ -169,7 +169,7 @@ async fn messages_submitted_one_after_the_other_keep_that_order() {
                 .send(&ana, chat, SendMessage::text(n.to_string()).unwrap(), None)
         })
         .collect();
-    // Waiting in another order changes nothing.
+    // The order was fixed by the calls, so waiting in the opposite order gives the same numbers.
     for (n, pending) in pending.into_iter().enumerate().rev() {
         assert_eq!(pending.await.unwrap().0.seq, Seq(n as u64 + 1));
     }
@@ -560,7 +560,7 @@ async fn a_mention_survives_an_edit_only_if_it_is_still_named() {
         };
         world.app.messages().edit(&ana, group, sent.seq, request, None).await
     };
-    // Who was named may have left since.
+    // An edit may keep the mention of a user who has left since, but not add it again.
     world.remove(&ana, group, cem.user_id).await.unwrap();
     assert_eq!(edit("coffee?", &both).await.unwrap().mentions, both);
     assert_eq!(edit("coffee?", &[ben.user_id]).await.unwrap().mentions, [ben.user_id]);

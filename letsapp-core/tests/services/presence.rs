@@ -8,9 +8,10 @@ use letsapp_core::protocol::{Presence, PresenceStatus};
 
 use crate::world::{Listener, World};
 
-const GRACE: Duration = Duration::from_secs(10);
+/// The default of [`Rules::presence_grace`](letsapp_core::Rules::presence_grace).
+const PRESENCE_GRACE: Duration = Duration::from_secs(10);
 
-/// Returns the next that is told of anybody's presence.
+/// Returns the next presence event.
 async fn told(listener: &mut Listener) -> Presence {
     let presence = |event: &Event| match event {
         Event::Presence(presence) => Some(*presence),
@@ -31,7 +32,7 @@ async fn contacts_hear_who_comes_and_goes_and_the_store_when_they_were_seen() {
     assert_eq!(told(&mut anas).await, Presence::online(ben.user_id, came_at));
     world.clock.advance(Duration::from_secs(30));
     drop(bens);
-    world.clock.advance(GRACE);
+    world.clock.advance(PRESENCE_GRACE);
     let left_at = came_at.plus(Duration::from_secs(30));
     assert_eq!(told(&mut anas).await, Presence::offline(ben.user_id, Some(left_at)));
     world.app.shutdown().await;
@@ -98,7 +99,7 @@ async fn typing_is_told_to_those_who_are_members_then() {
     assert_eq!(bens.until(typing).await, (ana.user_id, false));
 }
 
-/// Returns what is told next, in a word.
+/// Returns the next typing or message event as a short text.
 async fn hear(listener: &mut Listener) -> String {
     match listener.next().await {
         Event::Typing { typing, .. } => format!("typing: {typing}"),

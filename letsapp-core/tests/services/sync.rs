@@ -182,7 +182,7 @@ async fn what_one_sets_for_oneself_is_synced_to_ones_other_devices() {
         archived: Some(true),
         ..PreferencesPatch::default()
     };
-    // In the very millisecond of the sync.
+    // In the same millisecond as the sync, because the clock stands still.
     conversations.update_mine(&ana, chat, patch, None).await.unwrap();
     let request = SyncRequest {
         conversations: first.positions,

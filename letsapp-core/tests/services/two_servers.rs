@@ -1,4 +1,4 @@
-//! Two servers on one store, that know of each other only by it.
+//! Two servers on one store, without a connection between them: each learns of the other's changes from the store.
 
 use std::sync::Arc;
 
@@ -204,7 +204,7 @@ async fn what_a_server_has_left_undone_the_next_one_finishes_when_it_starts() {
     say(&first, &ben, deleted, "to be forgotten").await.unwrap();
     first.conversations().delete(&ben, deleted, None).await.unwrap();
     first.shutdown().await;
-    // It stops when the account is marked, and nothing more is done.
+    // As if the server had stopped after marking the account as erased, before the cleanup.
     let users = store.users();
     let credential = users.credential(&Login::Id(ana.user_id)).await.unwrap().unwrap();
     assert!(
