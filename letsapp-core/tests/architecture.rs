@@ -1,7 +1,7 @@
 //! The layers of this crate: a file imports only what its layer may import, and no files import each other in a cycle.
 //!
-//! The test reads the source files. An import through a re-export counts as an import of the file that defines the name.
-//! A `pub use` is no import, unless its file uses the name itself. Code for tests is exempt.
+//! The test reads the source files. An import through a re-export counts as an import of the file that defines the
+//! name. A `pub use` is no import, unless its file uses the name itself. Code for tests is exempt.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -29,7 +29,7 @@ fn every_import_is_one_that_its_layer_allows() {
 }
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
+fn no_files_import_each_other_in_a_cycle() {
     assert_eq!(Imports::of(&sources()).cycles(), Vec::<Vec<String>>::new());
 }
 
@@ -358,7 +358,7 @@ impl Resolver<'_> {
 
     /// Follows re-exports, and returns the file that defines the item of an absolute path.
     fn definition(&self, path: &[String], depth: usize) -> Option<String> {
-        assert!(depth < 16, "re-exports go round in a circle: {path:?}");
+        assert!(depth < 16, "re-exports form a cycle: {path:?}");
         let is_module = |length: &usize| self.modules.contains(path[..*length].join("::").as_str());
         let length = (1..=path.len()).take_while(is_module).last()?;
         let module = path[..length].join("::");

@@ -60,7 +60,7 @@ fn role() {
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_or_doubled_when_the_process_is_killed() {
+fn nothing_acknowledged_is_lost_or_duplicated_when_the_process_is_killed() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("letsapp.db");
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -106,7 +106,7 @@ fn nothing_acknowledged_is_lost_or_doubled_when_the_process_is_killed() {
 }
 
 #[test]
-fn a_second_process_is_refused_while_the_first_lives_and_no_longer() {
+fn a_second_process_is_refused_only_while_the_first_is_running() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("letsapp.db");
     let mut first = start("0", &file);

@@ -83,7 +83,7 @@ pub async fn a_batch_serves_many_conversations_each_in_order(trial: Trial) {
     assert_eq!(trial.commit(Vec::new()).await, []);
 }
 
-pub async fn a_system_message_outdates_what_stands_behind_it_in_its_batch(trial: Trial) {
+pub async fn a_system_message_outdates_later_changes_of_its_batch(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     let other = trial.direct(ana, ben).await;
@@ -114,7 +114,7 @@ pub async fn a_system_message_outdates_what_stands_behind_it_in_its_batch(trial:
     trial.audit(id).await;
 }
 
-pub async fn a_change_that_fails_takes_no_other_with_it(trial: Trial) {
+pub async fn a_change_that_fails_leaves_the_others_of_its_batch(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let (one, two) = (trial.direct(ana, ben).await, trial.group(1, &[ana, ben]).await);
     let kept = trial.store(append(text(two, 2, ana), Seq(1))).await;

@@ -13,7 +13,7 @@ use crate::domain::role::Role;
 use crate::domain::window::{Span, Window};
 use crate::ports::{Advance, Change, Outcome, Range};
 
-pub async fn with_a_group_go_all_who_are_or_were_in_it(trial: Trial) {
+pub async fn deleting_a_group_removes_members_and_former_members(trial: Trial) {
     let users: Vec<_> = (1..=3).map(user_id).collect();
     let (ana, ben, cem) = (users[0], users[1], users[2]);
     let id = trial.group(1, &users).await;
@@ -60,7 +60,7 @@ pub async fn with_a_group_go_all_who_are_or_were_in_it(trial: Trial) {
     assert_eq!(still, kept, "of another group nothing is changed");
 }
 
-pub async fn a_deleted_group_leaves_what_tells_a_retry_from_another_request(trial: Trial) {
+pub async fn a_deleted_group_keeps_the_fingerprint_of_its_creation(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     trial.dissolve(id, 10, &[ana, ben], 1).await;
@@ -79,7 +79,7 @@ pub async fn a_deleted_group_leaves_what_tells_a_retry_from_another_request(tria
     assert_eq!(trial.roster(id).await.members, []);
 }
 
-pub async fn nothing_lands_behind_the_end_of_a_group(trial: Trial) {
+pub async fn nothing_is_committed_after_the_deletion_of_a_group(trial: Trial) {
     let another = trial.another().await;
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
@@ -124,7 +124,7 @@ pub async fn nothing_lands_behind_the_end_of_a_group(trial: Trial) {
     assert_eq!(trial.head(id).await, head);
 }
 
-pub async fn a_message_sent_while_its_group_is_deleted_is_before_its_end_or_nowhere(trial: Trial) {
+pub async fn a_message_sent_during_the_deletion_precedes_it_or_is_not_stored(trial: Trial) {
     let another = trial.another().await;
     let (ana, ben) = (user_id(1), user_id(2));
     for round in 1..6 {
@@ -145,7 +145,7 @@ pub async fn a_message_sent_while_its_group_is_deleted_is_before_its_end_or_nowh
     }
 }
 
-pub async fn of_those_who_delete_a_group_at_once_one_does(trial: Trial) {
+pub async fn of_concurrent_deletions_of_a_group_one_succeeds(trial: Trial) {
     let another = trial.another().await;
     let ana = user_id(1);
     let id = trial.group(1, &[ana]).await;
@@ -160,7 +160,7 @@ pub async fn of_those_who_delete_a_group_at_once_one_does(trial: Trial) {
     assert_eq!(trial.conversations().deleted(at(1_000), 10).await.unwrap(), [id]);
 }
 
-pub async fn a_deleted_group_is_purged_a_part_at_a_time(trial: Trial) {
+pub async fn a_deleted_group_is_purged_in_parts(trial: Trial) {
     let users: Vec<_> = (1..=7).map(user_id).collect();
     let id = trial.group(1, &users).await;
     trial.tell(id, 2, &[MemberChange::Left(users[6])], 1).await;
@@ -207,7 +207,7 @@ pub async fn a_deleted_group_is_purged_a_part_at_a_time(trial: Trial) {
     assert_eq!(trial.head(id).await, before);
 }
 
-pub async fn many_may_purge_at_once_and_again(trial: Trial) {
+pub async fn a_group_may_be_purged_concurrently_and_again(trial: Trial) {
     let another = trial.another().await;
     let users: Vec<_> = (1..=20).map(user_id).collect();
     let id = trial.group(1, &users).await;
@@ -230,7 +230,7 @@ pub async fn many_may_purge_at_once_and_again(trial: Trial) {
     assert_eq!(trial.conversations().deleted(at(1_000), 10).await.unwrap(), []);
 }
 
-pub async fn what_is_not_deleted_is_not_purged(trial: Trial) {
+pub async fn only_deleted_groups_are_purged(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let (kept, gone) = (trial.group(1, &[ana, ben]).await, trial.group(2, &[ana, ben]).await);
     let chat = trial.direct(ana, ben).await;
@@ -271,7 +271,7 @@ pub async fn groups_are_listed_until_they_are_purged(trial: Trial) {
     assert_eq!(deleted(100, 10).await, [id(3), id(1)]);
 }
 
-pub async fn the_end_of_a_group_outlives_a_restart(mut trial: Trial) {
+pub async fn the_deletion_of_a_group_survives_a_restart(mut trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     trial.store(append(text(id, 2, ana), Seq(1))).await;

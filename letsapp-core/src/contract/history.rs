@@ -89,7 +89,7 @@ pub async fn history_starts_anywhere(trial: Trial) {
     }
 }
 
-pub async fn changes_come_each_once_by_rev_in_the_present_state(trial: Trial) {
+pub async fn changes_come_once_each_in_order_of_rev(trial: Trial) {
     let id = trial.long_conversation().await;
     for windows in WINDOWS.map(to_windows) {
         let visible: BTreeSet<_> = visible(&windows).into_iter().collect();
@@ -113,7 +113,7 @@ pub async fn changes_come_each_once_by_rev_in_the_present_state(trial: Trial) {
     }
 }
 
-pub async fn changes_begin_behind_what_is_known(trial: Trial) {
+pub async fn changes_begin_after_the_given_rev(trial: Trial) {
     let id = trial.long_conversation().await;
     let all = trial.changes(id, 0).await;
     let head = trial.head(id).await.rev.0;
@@ -136,7 +136,7 @@ pub async fn changes_begin_behind_what_is_known(trial: Trial) {
     );
 }
 
-pub async fn tallies_count_users_messages_that_are_not_deleted(trial: Trial) {
+pub async fn unread_counts_skip_system_messages_and_deleted_ones(trial: Trial) {
     let id = trial.long_conversation().await;
     let all = trial.everything(id).await;
     let mut spans = Vec::new();
@@ -158,7 +158,7 @@ pub async fn tallies_count_users_messages_that_are_not_deleted(trial: Trial) {
     assert_eq!(trial.messages().count_unread(&[]).await.unwrap(), [0; 0]);
 }
 
-pub async fn tallies_answer_each_span_in_order(trial: Trial) {
+pub async fn unread_counts_come_in_the_order_of_the_spans(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let (long, short) = (trial.long_conversation().await, trial.direct(ana, ben).await);
     trial.store(append(text(short, 1, ana), Seq::ZERO)).await;
@@ -177,7 +177,7 @@ pub async fn tallies_answer_each_span_in_order(trial: Trial) {
     assert_eq!(trial.messages().count_unread(&spans).await.unwrap(), [2, 0, 0, 2, 0]);
 }
 
-pub async fn a_tally_follows_deletions_and_nothing_else(trial: Trial) {
+pub async fn unread_counts_follow_deletions_and_nothing_else(trial: Trial) {
     let ana = user_id(1);
     let id = trial.direct(ana, user_id(2)).await;
     let mut messages = Vec::new();
@@ -258,7 +258,7 @@ pub async fn an_unknown_or_empty_conversation_has_nothing_to_read(trial: Trial) 
     }
 }
 
-pub async fn what_a_member_reads_ends_with_their_leaving(trial: Trial) {
+pub async fn a_window_ends_with_the_message_about_leaving(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     trial.store(append(text(id, 2, ana), Seq(1))).await;

@@ -184,7 +184,7 @@ pub async fn names_that_differ_in_bytes_are_different(trial: Trial) {
     }
 }
 
-pub async fn credentials_are_never_found_by_a_pattern(trial: Trial) {
+pub async fn credentials_are_found_only_by_the_exact_login(trial: Trial) {
     let ana = User {
         email: Some(email("ana@example.org")),
         ..user(1, "ana")

@@ -23,7 +23,7 @@ const SCRIPTS: u32 = 64;
 /// Milliseconds for which a failing script may be shrunk. Below the timeout of a case, so that the failure is reported.
 const SHRINK_MILLIS: u32 = 60_000;
 
-pub async fn random_operations_are_answered_as_by_a_naive_model(trial: Trial) {
+pub async fn random_operations_have_the_results_of_a_naive_model(trial: Trial) {
     let cases = env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     let config = Config {
         cases: cases.unwrap_or(SCRIPTS),

@@ -11,7 +11,7 @@ use crate::domain::member::MemberChange;
 use crate::domain::role::Role;
 use crate::ports::Range;
 
-pub async fn readers_never_see_a_hole(trial: Trial) {
+pub async fn readers_never_see_a_gap(trial: Trial) {
     let another = trial.another().await;
     let id = trial.direct(user_id(1), user_id(2)).await;
     let done = Arc::new(AtomicBool::new(false));

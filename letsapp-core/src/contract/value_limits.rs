@@ -100,7 +100,7 @@ pub async fn ids_of_any_bits_are_ids(trial: Trial) {
     }
 }
 
-pub async fn numbers_that_are_asked_for_may_be_anything(trial: Trial) {
+pub async fn arguments_may_be_any_number(trial: Trial) {
     let ana = user_id(1);
     let id = trial.direct(ana, user_id(2)).await;
     for n in 1..=3 {

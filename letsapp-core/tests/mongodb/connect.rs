@@ -19,7 +19,7 @@ async fn refusal(uri: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_no_replica_set_is_refused_with_the_commands_that_make_it_one() {
+async fn a_standalone_server_is_refused_with_the_commands_that_make_it_a_replica_set() {
     let Some(server) = Standalone::start() else { return };
     let line = refusal(&server.uri().unique_database_uri()).await;
     assert!(
@@ -29,14 +29,14 @@ async fn a_server_that_is_no_replica_set_is_refused_with_the_commands_that_make_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_there_is_told_in_one_line() {
+async fn an_unreachable_server_is_reported_in_one_line() {
     let host = format!("127.0.0.1:{}", free_port());
     let line = refusal(&format!("mongodb://{host}/letsapp?replicaSet=letsapp")).await;
     assert!(line.contains(&host), "{line}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_is_none_is_told_in_one_line() {
+async fn an_invalid_address_is_reported_in_one_line() {
     refusal("mongodb://").await;
 }
 
@@ -74,7 +74,7 @@ async fn servers_that_start_at_the_same_time_make_one_schema() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_that_is_not_as_it_should_be_is_refused_by_the_server() {
+async fn the_server_refuses_a_document_that_violates_the_schema() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     open(&uri).await.close().await;

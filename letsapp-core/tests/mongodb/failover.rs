@@ -31,7 +31,7 @@ struct Progress {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_is_acknowledged_outlives_the_primary_and_nothing_is_there_twice() {
+async fn acknowledged_changes_survive_a_failover_and_nothing_is_duplicated() {
     let Some(mongodb) = ReplicaSet::of(3) else { return };
     let uri = mongodb.uri().unique_database_uri();
     let stores = two(&uri).await;

@@ -28,7 +28,7 @@ struct Ledger {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_servers_messages_and_edits_nothing_is_lost_doubled_or_left_out() {
+async fn concurrent_messages_and_edits_by_two_servers_are_each_stored_once() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let stores = two(&uri).await;
@@ -88,7 +88,7 @@ async fn write(store: Arc<MongoStore>, conversations: Vec<ConversationId>, write
         let outcomes = store.messages().commit(changes).await;
         for (n, (change, outcome)) in offered.iter().zip(outcomes).enumerate() {
             let Ok(Outcome::Committed(position)) = outcome else {
-                panic!("nobody else touches this one's messages: {outcome:?}");
+                panic!("no other writer changes these messages: {outcome:?}");
             };
             let message = Message::clone(change.message()).at(position);
             match n.checked_sub(appended) {
@@ -104,7 +104,7 @@ async fn write(store: Arc<MongoStore>, conversations: Vec<ConversationId>, write
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_servers_changes_of_members_each_is_carried_out_once_and_whole() {
+async fn concurrent_changes_of_members_by_two_servers_are_each_carried_out_once() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let stores = two(&uri).await;

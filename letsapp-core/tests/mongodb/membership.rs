@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::world::{addition, audit, commit_one, create_group, head, open, open_with, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_members_that_is_cut_off_anywhere_is_done_wholly_or_not_at_all() {
+async fn an_interrupted_change_of_members_is_done_completely_or_not_at_all() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let watcher = open(&uri).await;

@@ -11,7 +11,7 @@ use letsapp_testkit::until;
 use crate::world::{append, audit, commit_one, direct, land, open, text};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silent_server_is_unavailable_and_all_goes_on_when_it_is_back() {
+async fn a_server_that_stops_answering_is_unavailable_until_it_is_back() {
     let Some(mongodb) = ReplicaSet::of(1) else { return };
     let uri = mongodb.uri().unique_database_uri();
     let store = open(&uri).await;

@@ -15,7 +15,7 @@ use mongodb::event::command::CommandEvent;
 use crate::world::{append, direct, open_with, text};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn heads_of_many_conversations_take_one_look_at_the_index_each() {
+async fn heads_of_many_conversations_examine_one_index_key_each() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let (store, heard) = overheard(&uri).await;
@@ -45,7 +45,7 @@ async fn heads_of_many_conversations_take_one_look_at_the_index_each() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_looks_at_what_has_its_longest_word_in_the_conversations_that_it_names() {
+async fn a_search_examines_only_messages_with_its_longest_word_in_the_given_conversations() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let (store, heard) = overheard(&uri).await;

@@ -13,7 +13,7 @@ use mongodb::bson::doc;
 use crate::world::{append, audit, commit_one, direct, documents, open, text};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_retry_waits_for_a_first_attempt_that_no_majority_has_yet() {
+async fn a_retry_waits_until_a_majority_has_the_first_attempt() {
     let Some(mongodb) = ReplicaSet::of(3) else { return };
     let uri = mongodb.uri().unique_database_uri();
     let here = Arc::new(open(&uri).await);
@@ -39,7 +39,7 @@ async fn a_retry_waits_for_a_first_attempt_that_no_majority_has_yet() {
         async move { commit_one(&there, append(message, Seq::ZERO)).await }
     });
     let early = tokio::time::timeout(Duration::from_millis(300), &mut second).await;
-    assert!(early.is_err(), "nobody can know yet: {early:?}");
+    assert!(early.is_err(), "the retry can't be answered yet: {early:?}");
     secondaries.iter().for_each(|node| mongodb.resume(*node));
 
     let first = first.await.expect("it does not panic");

@@ -7,7 +7,7 @@ use letsapp_testkit::mongodb::shared;
 use crate::world::{append, audit, close, commit_one, direct, edit, land, text, two};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_number_that_a_message_has_moved_on_from_is_never_given_out_again() {
+async fn a_former_rev_of_a_message_is_never_given_out_again() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
     let stores = two(&uri).await;

@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 /// Opens the store on a database.
 pub(crate) async fn open(uri: &str) -> MongoStore {
-    MongoStore::connect(uri).await.expect("the replica set takes us")
+    MongoStore::connect(uri).await.expect("the replica set answers")
 }
 
 /// Opens the store with a callback for every command that it sends and every answer.
@@ -40,7 +40,7 @@ pub(crate) async fn open_with(uri: &str, hear: impl Fn(CommandEvent) + Send + Sy
     options.command_event_handler = Some(EventHandler::callback(hear));
     MongoStore::with_options(options)
         .await
-        .expect("the replica set takes us")
+        .expect("the replica set answers")
 }
 
 /// Returns a collection as the driver sees it, for reading its documents directly.

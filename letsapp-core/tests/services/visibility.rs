@@ -46,7 +46,7 @@ fn seqs(messages: &[Message]) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn one_reads_what_lies_in_a_window_of_ones_membership_and_nothing_else() {
+async fn members_read_the_messages_in_their_windows_and_no_others() {
     let world = World::new().await;
     let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let id = world.group(&ana, &[]).await;

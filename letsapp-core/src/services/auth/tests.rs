@@ -165,7 +165,7 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_while_its_use_is_noted_stays_ended() {
+async fn a_session_that_ends_while_its_use_is_stored_stays_ended() {
     let bench = bench();
     let (principal, tokens) = bench.sign_in().await;
     bench.clock.advance(Duration::from_secs(61));
@@ -176,7 +176,7 @@ async fn a_session_that_ends_while_its_use_is_noted_stays_ended() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_behind_its_reading_stays_ended() {
+async fn a_session_that_ends_after_it_was_read_stays_ended() {
     let bench = bench();
     let (principal, tokens) = bench.sign_in().await;
     bench.clock.advance(Duration::from_secs(5));
@@ -187,7 +187,7 @@ async fn a_session_that_ends_behind_its_reading_stays_ended() {
 }
 
 #[tokio::test]
-async fn a_session_that_another_server_ends_is_believed_for_five_seconds_however_it_is_used() {
+async fn a_session_that_another_server_ends_is_accepted_for_five_seconds_at_most_however_often_it_is_used() {
     let bench = bench();
     let (_, tokens) = bench.sign_in().await;
     bench.clock.advance(Duration::from_secs(57));
@@ -202,7 +202,7 @@ async fn a_session_that_another_server_ends_is_believed_for_five_seconds_however
 }
 
 #[tokio::test]
-async fn a_session_is_read_once_in_five_seconds_and_its_use_noted_once_a_minute() {
+async fn a_session_is_read_every_five_seconds_and_its_use_stored_every_minute() {
     let bench = bench();
     let (_, tokens) = bench.sign_in().await;
     let (finds, used) = (bench.finds.load(Ordering::SeqCst), bench.used.load(Ordering::SeqCst));
@@ -215,7 +215,7 @@ async fn a_session_is_read_once_in_five_seconds_and_its_use_noted_once_a_minute(
 }
 
 #[tokio::test]
-async fn the_first_use_of_a_successor_made_elsewhere_is_noted_though_its_predecessor_is_remembered() {
+async fn the_first_use_of_a_token_rotated_elsewhere_is_stored_although_the_cache_has_its_predecessor() {
     let bench = bench();
     let (_, first) = bench.sign_in().await;
     let before = bench.row.lock().unwrap().clone();
@@ -292,7 +292,7 @@ async fn a_login_that_checked_the_old_password_does_not_outlive_its_change() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_no_reason_to_call_a_token_wrong() {
+async fn an_unavailable_store_does_not_make_a_token_invalid() {
     let mut sessions = MockSessionRepository::new();
     sessions.expect_create().returning(|_| Ok(()));
     sessions

@@ -73,7 +73,7 @@ impl ContactRepository for Slow {
 }
 
 #[tokio::test]
-async fn a_block_counts_although_whoever_asked_for_it_did_not_wait() {
+async fn a_block_takes_effect_although_its_request_was_cancelled() {
     let chat = ConversationId::of_pair(ANA, BEN);
     let contacts = Arc::new(Slow {
         inner: MemoryStore::new().contacts(),

@@ -34,7 +34,7 @@ pub(super) async fn create_direct(
 ) -> Result<(ConversationId, Made), ConversationError> {
     let me = principal.user_id;
     if peer == me {
-        let detail = "a direct conversation takes somebody else";
+        let detail = "a direct conversation needs another user";
         return Err(ConversationError::invalid("user_id", "is_self", detail));
     }
     let id = ConversationId::of_pair(me, peer);
@@ -182,7 +182,8 @@ fn is_same(found: &Conversation, by: UserId, fingerprint: [u8; 32]) -> bool {
     found.created_by == by && found.fingerprint == Some(fingerprint)
 }
 
-/// Computes the fingerprint of a request, by which a retry is told from another request with the same id.
+/// Computes the fingerprint of a request, which differs between requests with the same id unless one
+/// is a retry of the other.
 fn fingerprint(title: &str, about: Option<&About>, user_ids: &[UserId]) -> [u8; 32] {
     let mut hash = Sha256::new();
     // Each text is preceded by its length, so that no two requests hash the same bytes.

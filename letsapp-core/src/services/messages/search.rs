@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn words_and_names_of_files_are_marked_by_code_points() {
+    fn highlights_count_code_points_in_text_and_file_names() {
         let message = Message {
             content: Content::Text("👩‍👩‍👧 Zoë's report".to_owned()),
             attachments: vec![file("photo.png"), file("report.pdf")],
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_after_a_removal_is_not_shown_although_it_was_found() {
+    fn hits_sent_after_a_removal_are_not_returned() {
         let hit = |seq| Hit {
             message: message(ANA, seq),
             score: Score::BodyWord,
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_message_that_is_all_matches_the_first_hundred_are_marked() {
+    fn a_message_has_at_most_a_hundred_highlights() {
         let message = Message {
             content: Content::Text("ha ".repeat(1_000)),
             ..message(ANA, 1)

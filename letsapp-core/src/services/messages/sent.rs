@@ -142,7 +142,7 @@ mod tests {
     use crate::protocol::Event;
 
     #[test]
-    fn what_is_written_is_the_message_whenever_it_was_sent() {
+    fn the_json_of_a_sent_message_equals_the_message() {
         let message = Message {
             content: Content::Text(r#"{"event":"message.created","data":{}} "}"#.to_owned()),
             ..message(ANA, 3)

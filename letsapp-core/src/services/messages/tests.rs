@@ -80,7 +80,7 @@ fn service(asked: &Arc<Asked>, hub: &Arc<Hub>) -> (MessageService, Arc<Receipts>
 }
 
 #[tokio::test]
-async fn a_message_to_a_thousand_is_one_write_and_one_frame_and_no_question_for_each() {
+async fn a_message_to_a_thousand_connections_is_one_write_and_one_frame_without_a_read_for_each() {
     let (asked, hub) = (Arc::new(Asked::default()), Arc::new(Hub::default()));
     let (messages, receipts) = service(&asked, &hub);
     let principal = |number| Principal {
