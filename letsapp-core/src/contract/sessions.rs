@@ -164,7 +164,11 @@ pub async fn only_a_users_own_sessions_are_revoked(trial: Trial) {
         revoked
     };
     assert_eq!(revoke(1, Revoke::One(session_id(5))).await, [], "another's");
-    assert_eq!(revoke(1, Revoke::One(session_id(9))).await, [], "a session that does not exist");
+    assert_eq!(
+        revoke(1, Revoke::One(session_id(9))).await,
+        [],
+        "a session that does not exist"
+    );
     assert_eq!(trial.remaining(1).await, sorted([1, 2, 3, 4]));
     assert_eq!(revoke(1, Revoke::One(session_id(3))).await, sorted([3]));
     assert_eq!(revoke(1, Revoke::One(session_id(3))).await, [], "it is gone already");

@@ -63,7 +63,11 @@ async fn presence_follows_settings_contacts_and_blocks() {
     users.update_me(&ben, show_to(Audience::Everyone)).await.unwrap();
     assert_eq!(told(&mut anas).await.status, PresenceStatus::Online);
     contacts.block(&ana, ben.user_id).await.unwrap();
-    assert_eq!(told(&mut anas).await, nothing, "a block also hides the blocked user from the blocking one");
+    assert_eq!(
+        told(&mut anas).await,
+        nothing,
+        "a block also hides the blocked user from the blocking one"
+    );
     contacts.unblock(&ana, ben.user_id).await.unwrap();
     assert_eq!(told(&mut anas).await.status, PresenceStatus::Online);
     assert_eq!(
