@@ -1,7 +1,7 @@
-//! The layers of this crate: a file imports only what its layer may import, and no files import each other in a circle.
+//! The layers of this crate: a file imports only what its layer may import, and no files import each other in a cycle.
 //!
-//! The sources are read as they stand. An import through a re-export counts as an import of the file that defines the
-//! name. A `pub use` alone is no import, unless its file uses the name itself. Code for tests is exempt.
+//! The test reads the source files. An import through a re-export counts as an import of the file that defines the
+//! name. A `pub use` is no import, unless its file uses the name itself. Code for tests is exempt.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::Path;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, UseTree, Visibility};
 
-/// The layers, and the modules from which each may import. `app` and the crate's root may import everything.
+/// The layers, and the modules from which each may import. `app`, `prelude` and the crate's root may import everything.
 const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &["domain"]),
     ("protocol", &["protocol", "domain"]),
@@ -29,7 +29,7 @@ fn every_import_is_one_that_its_layer_allows() {
 }
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
+fn no_files_import_each_other_in_a_cycle() {
     assert_eq!(Imports::of(&sources()).cycles(), Vec::<Vec<String>>::new());
 }
 
@@ -90,7 +90,7 @@ fn code_for_tests_is_exempt() {
     assert!(!imports.0.contains_key("domain::fixtures"));
 }
 
-/// Each module that is a file, by its path in the crate; the root has an empty one.
+/// Each module that is a file, by its path in the crate. The path of the root is empty.
 type Sources = BTreeMap<String, syn::File>;
 
 fn sources() -> Sources {
@@ -137,7 +137,7 @@ fn join(module: &str, name: &str) -> String {
     }
 }
 
-/// For each file, the files that it imports.
+/// The files that each file imports.
 struct Imports(BTreeMap<String, BTreeSet<String>>);
 
 impl Imports {
@@ -175,7 +175,7 @@ impl Imports {
         forbidden
     }
 
-    /// Returns the groups of files of which each can be reached from each other.
+    /// Returns the groups of files that import each other, directly or through other files.
     fn cycles(&self) -> Vec<Vec<String>> {
         let reachable: BTreeMap<_, _> = self.0.keys().map(|module| (module, self.reachable(module))).collect();
         let circle = |module: &String| -> Vec<String> {
@@ -204,7 +204,7 @@ fn is_within(module: &str, layer: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// Returns the modules that are compiled for tests only, with all that is below them.
+/// Returns the modules that are compiled for tests only, and their submodules.
 fn for_tests(sources: &Sources) -> BTreeSet<String> {
     let mut tests = BTreeSet::new();
     for (module, file) in sources {
@@ -233,11 +233,11 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
 /// The paths in one file.
 #[derive(Default)]
 struct Scan {
-    /// Imported, or written out in the code.
+    /// Paths of `use` declarations, and paths with several segments in the code.
     imports: Vec<Vec<String>>,
-    /// Re-exported: the path behind each name.
+    /// The path behind each re-exported name.
     exports: BTreeMap<String, Vec<String>>,
-    /// First names of all paths in the code.
+    /// First segments of all paths in the code.
     mentioned: BTreeSet<String>,
 }
 
@@ -307,7 +307,7 @@ impl<'ast> Visit<'ast> for Scan {
     }
 
     fn visit_visibility(&mut self, _: &'ast Visibility) {
-        // `pub(in crate::…)` names a module, and imports nothing from it.
+        // `pub(in crate::…)` names a module without importing from it.
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -315,7 +315,7 @@ impl<'ast> Visit<'ast> for Scan {
         if let Some(first) = names.first() {
             self.mentioned.insert(first.clone());
             if names.len() > 1 {
-                // Of another crate, or of a name imported above, unless it begins at a module of this crate.
+                // Paths into other crates, and paths that begin with an imported name, are dropped by the resolver.
                 self.imports.push(names);
             }
         }
@@ -329,7 +329,7 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// Returns a path from the crate's root; `None` if it leads to another crate.
+    /// Returns the absolute path, from the crate's root; `None` if it leads to another crate.
     fn absolute(&self, module: &str, path: &[String]) -> Option<Vec<String>> {
         let mut base: Vec<String> = module
             .split("::")
@@ -356,9 +356,9 @@ impl Resolver<'_> {
         Some(base)
     }
 
-    /// Returns the file that defines what a path from the root names, through all re-exports.
+    /// Follows re-exports, and returns the file that defines the item of an absolute path.
     fn definition(&self, path: &[String], depth: usize) -> Option<String> {
-        assert!(depth < 16, "re-exports go round in a circle: {path:?}");
+        assert!(depth < 16, "re-exports form a cycle: {path:?}");
         let is_module = |length: &usize| self.modules.contains(path[..*length].join("::").as_str());
         let length = (1..=path.len()).take_while(is_module).last()?;
         let module = path[..length].join("::");

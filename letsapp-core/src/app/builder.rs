@@ -1,4 +1,4 @@
-//! Puts a [`LetsApp`] together.
+//! Building a [`LetsApp`]: the store, clock, ids, hub and rules that it runs on.
 
 use std::sync::{Arc, Weak};
 
@@ -16,7 +16,10 @@ use crate::ports::{
     Clock, IdSource, KeyRepository, Repositories, RepositoryError, Runtime, Stores, SystemClock, SystemIds,
 };
 
-/// Puts a [`LetsApp`] together. What is not said is as in the server: the store in memory, the computer's clock.
+/// A builder for [`LetsApp`].
+///
+/// Everything is optional: by default, data is kept in memory, the time is the computer's, and the [`Rules`] are those
+/// of the server.
 #[derive(Default)]
 pub struct LetsAppBuilder {
     store: Option<Arc<dyn Repositories>>,
@@ -28,77 +31,77 @@ pub struct LetsAppBuilder {
 }
 
 impl LetsApp {
-    /// Starts to build one.
+    /// Returns a builder with the default parts.
     pub fn builder() -> LetsAppBuilder {
         LetsAppBuilder::default()
     }
 
-    /// Builds one in memory, with everything else as it is by default.
+    /// Builds an application with the default parts, which keeps its data in memory.
     ///
     /// # Errors
-    /// None in practice: the store in memory does not fail.
+    /// None in practice: the in-memory store does not fail.
     pub async fn in_memory() -> Result<Self, RepositoryError> {
         Self::builder().build().await
     }
 }
 
 impl LetsAppBuilder {
-    /// Keeps everything in this store.
+    /// Sets the store for all data.
     #[must_use]
     pub fn store(mut self, store: impl Repositories + 'static) -> Self {
         self.store = Some(Arc::new(store));
         self
     }
 
-    /// Keeps everything in this store, which others hold too.
+    /// Sets the store for all data, where the program needs it as well. [`LetsApp::shutdown`] closes it.
     #[must_use]
     pub fn shared_store(mut self, store: Arc<dyn Repositories>) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// Keeps the server's keys here instead of in the store.
+    /// Sets a separate place for the keys that sign tokens and seal cursors. By default they are kept in the store.
     #[must_use]
     pub fn keys(mut self, keys: impl KeyRepository + 'static) -> Self {
         self.keys = Some(Arc::new(keys));
         self
     }
 
-    /// Takes the time from this clock.
+    /// Sets the clock. Tests use it to advance time by hand.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// Takes randomness from this source.
+    /// Sets the source of ids, salts and keys. It must be unpredictable, except in tests.
     #[must_use]
     pub fn ids(mut self, ids: Arc<dyn IdSource>) -> Self {
         self.ids = Some(ids);
         self
     }
 
-    /// Delivers events through this hub.
+    /// Sets the hub that delivers events to connections.
     #[must_use]
     pub fn hub(mut self, hub: Hub) -> Self {
         self.hub = Some(Arc::new(hub));
         self
     }
 
-    /// Goes by these rules.
+    /// Sets the lifetimes of tokens and the other limits in [`Rules`].
     #[must_use]
     pub fn rules(mut self, rules: Rules) -> Self {
         self.rules = rules;
         self
     }
 
-    /// Builds it, and starts its tasks on the present tokio runtime.
+    /// Builds the application and starts its tasks on the current tokio runtime.
     ///
     /// # Errors
-    /// [`RepositoryError`] when the store can't give the server's keys.
+    /// [`RepositoryError`] when the keys can't be read or created.
     ///
     /// # Panics
-    /// Outside a tokio runtime.
+    /// Panics outside a tokio runtime.
     pub async fn build(self) -> Result<LetsApp, RepositoryError> {
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
@@ -123,6 +126,7 @@ impl LetsAppBuilder {
         };
         let sessions = Sessions::new(stores.clone(), runtime.clone(), settings);
         let engine = Arc::new(Engine::start(stores, runtime, sessions, &self.rules));
+        // Weak, because the registry holds the hub as its event bus: two strong references would never be freed.
         let observer: Weak<PresenceRegistry> = Arc::downgrade(&engine.presence);
         hub.observe(observer);
         let tasks = vec![
@@ -134,6 +138,8 @@ impl LetsAppBuilder {
     }
 }
 
+/// Reads the keys of a purpose. A store that has none yet keeps the new random key that it is offered; servers that
+/// start at the same time all get the same.
 async fn load_keys(
     keys: &dyn KeyRepository,
     purpose: KeyPurpose,

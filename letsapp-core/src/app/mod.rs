@@ -1,4 +1,4 @@
-//! The one place where services meet their ports.
+//! The application: wires the services to their engine, store and runtime.
 
 mod builder;
 
@@ -27,21 +27,22 @@ use crate::services::presence::PresenceService;
 use crate::services::typing::TypingService;
 use crate::services::users::UserService;
 
-/// A messaging engine: the services over a store.
+/// A messaging application: all services over one store. Clones share it.
 ///
-/// It runs tasks on the tokio runtime in which it was built, and ends them by [`shutdown`](Self::shutdown).
+/// Background tasks run on the tokio runtime on which the application was built. [`shutdown`](Self::shutdown) ends them
+/// and waits until everything is stored; dropping the last clone ends them without waiting.
 #[derive(Clone)]
 pub struct LetsApp {
     parts: Arc<Parts>,
 }
 
-/// Why an account was not made by [`LetsApp::sign_up`].
+/// The reason why [`LetsApp::sign_up`] has created no account.
 #[derive(Debug, thiserror::Error)]
 pub enum SignUpError {
-    /// This can be nobody's username.
+    /// The username is not valid.
     #[error("the username {0}")]
     Username(#[from] TextError),
-    /// This can be nobody's password.
+    /// The password is not valid.
     #[error("the password {0}")]
     Password(#[from] Fault),
     /// The username is taken, or the store failed.
@@ -62,7 +63,7 @@ struct Parts {
     hub: Arc<Hub>,
     engine: Arc<Engine>,
     cursor_key: CursorKey,
-    /// Those that end when they are aborted.
+    /// Background tasks that hold no unsaved data, so that aborting them is safe. Empty after shutdown.
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -93,77 +94,78 @@ impl LetsApp {
         }
     }
 
-    /// Returns the service of accounts and sessions.
+    /// Returns the service for accounts and sessions.
     pub fn auth(&self) -> &AuthService {
         &self.parts.auth
     }
 
-    /// Returns the service of profiles.
+    /// Returns the service for profiles.
     pub fn users(&self) -> &UserService {
         &self.parts.users
     }
 
-    /// Returns the service of contacts and blocks.
+    /// Returns the service for contacts and blocks.
     pub fn contacts(&self) -> &ContactService {
         &self.parts.contacts
     }
 
-    /// Returns the service of conversations.
+    /// Returns the service for conversations and their members.
     pub fn conversations(&self) -> &ConversationService {
         &self.parts.conversations
     }
 
-    /// Returns the service of messages.
+    /// Returns the service for messages.
     pub fn messages(&self) -> &MessageService {
         &self.parts.messages
     }
 
-    /// Returns the service of who is there.
+    /// Returns the service for presence.
     pub fn presence(&self) -> &PresenceService {
         &self.parts.presence
     }
 
-    /// Returns the service of who types.
+    /// Returns the service for typing indicators.
     pub fn typing(&self) -> &TypingService {
         &self.parts.typing
     }
 
-    /// Returns the service of the end of accounts.
+    /// Returns the service for deleting accounts.
     pub fn erasure(&self) -> &ErasureService {
         &self.parts.erasure
     }
 
-    /// Returns the hub at which to listen for events.
+    /// Returns the hub that delivers events. [`Hub::connect`] adds a connection.
     pub fn hub(&self) -> &Arc<Hub> {
         &self.parts.hub
     }
 
-    /// Returns the clock.
+    /// Returns the clock that all services use.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.parts.engine.runtime.clock
     }
 
-    /// Returns the source of ids.
+    /// Returns the source of ids and randomness.
     pub fn ids(&self) -> &Arc<dyn IdSource> {
         &self.parts.engine.runtime.ids
     }
 
-    /// Returns the key that seals cursors.
+    /// Returns the key that seals the cursors of lists.
     pub fn cursor_key(&self) -> &CursorKey {
         &self.parts.cursor_key
     }
 
-    /// Makes an account in a program that embeds LetsApp.
+    /// Creates an account and returns the principal of its first session: a short form of
+    /// [`AuthService::register`] for programs that embed LetsApp.
     ///
     /// # Errors
-    /// [`SignUpError`] when the username or password can't be so, the username is taken, or the store fails.
+    /// [`SignUpError`] when the username or the password is not valid, the username is taken, or the store fails.
     pub async fn sign_up(&self, username: &str, password: &str) -> Result<Principal, SignUpError> {
         let request = Register::new(Username::parse(username)?, Password::parse(password)?);
         let signed_in = self.auth().register(request).await?;
         Ok(self.auth().authenticate(&signed_in.tokens.access_token).await?)
     }
 
-    /// Asks the store whether it can serve.
+    /// Checks that the store can serve requests.
     ///
     /// # Errors
     /// [`RepositoryError::Unavailable`] when it can't.
@@ -171,8 +173,10 @@ impl LetsApp {
         self.parts.store.ping().await
     }
 
-    /// Takes nothing more, finishes what was taken, and closes the store: everything acknowledged is on disk then.
+    /// Refuses new changes, finishes those under way, and closes the store. Afterwards everything acknowledged is
+    /// durable.
     pub async fn shutdown(&self) {
+        // In this order: the tasks cause changes, and changes need the store.
         self.parts.end_tasks();
         self.parts.engine.close().await;
         self.parts.store.close().await;
@@ -180,6 +184,7 @@ impl LetsApp {
 }
 
 impl Parts {
+    /// Aborts the background tasks. Does nothing the second time.
     fn end_tasks(&self) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.drain(..).for_each(|task| task.abort());

@@ -1,4 +1,4 @@
-//! What can be asked of a store's conversations and messages, and its answers in a form that can be compared.
+//! Calls of the methods of a store's conversations and messages, and their results in a form that can be compared.
 
 use crate::domain::conversation::{Conversation, Head, Roster};
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
@@ -9,7 +9,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::window::{Span, Window};
 use crate::ports::{Advance, Advanced, Change, Creation, Outcome, Range, Repositories, RepositoryError};
 
-/// One call of a method.
+/// A call of a method with its arguments.
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     CreateDirect(Conversation, Timestamp),
@@ -31,7 +31,7 @@ pub(super) enum Action {
     Senders(Span),
 }
 
-/// What it returned, brought into an order where none is promised.
+/// The result of a call, sorted where the traits promise no order.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Answer {
     Creation(Creation),
@@ -50,7 +50,7 @@ pub(super) enum Answer {
 }
 
 impl Action {
-    /// Makes the call.
+    /// Makes the call on a store.
     pub(super) async fn ask(self, store: &dyn Repositories) -> Result<Answer, RepositoryError> {
         let (conversations, messages) = (store.conversations(), store.messages());
         Ok(match self {
@@ -98,14 +98,14 @@ impl Answer {
         Self::Rosters(rosters)
     }
 
-    /// An empty conversation may be left out.
+    /// Removes the heads of empty conversations, which a store may leave out, and sorts the others.
     pub(super) fn heads(mut heads: Vec<(ConversationId, Head)>) -> Self {
         heads.retain(|(_, head)| *head != Head::default());
         heads.sort_by_key(|(id, _)| *id);
         Self::Heads(heads)
     }
 
-    /// An unknown conversation may be left out.
+    /// Removes zero counts, which a store may leave out, and sorts the others.
     pub(super) fn counts(mut counts: Vec<(ConversationId, usize)>) -> Self {
         counts.retain(|(_, count)| *count > 0);
         counts.sort_unstable();

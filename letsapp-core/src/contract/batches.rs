@@ -1,4 +1,4 @@
-//! Many changes in one commit: in order, each for itself, and a system message in between.
+//! Commits of many changes: their order, their independence, and system messages among them.
 
 use super::Trial;
 use super::fixtures::{edited, system, text, user_id};
@@ -63,7 +63,7 @@ pub async fn a_batch_serves_many_conversations_each_in_order(trial: Trial) {
     for user in &users[1..] {
         ids.push(trial.direct(users[0], *user).await);
     }
-    // More than a store is likely to take in one command.
+    // More than most databases take in one command, so that a store has to split the batch.
     let changes = (0..1_500).map(|n: u64| append(text(ids[scramble(n)], n, users[0]), Seq::ZERO));
     let outcomes = trial.commit(changes.collect()).await;
     let mut lengths = [0; 5];
@@ -83,7 +83,7 @@ pub async fn a_batch_serves_many_conversations_each_in_order(trial: Trial) {
     assert_eq!(trial.commit(Vec::new()).await, []);
 }
 
-pub async fn a_system_message_outdates_what_stands_behind_it_in_its_batch(trial: Trial) {
+pub async fn a_system_message_outdates_later_changes_of_its_batch(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     let other = trial.direct(ana, ben).await;
@@ -114,7 +114,7 @@ pub async fn a_system_message_outdates_what_stands_behind_it_in_its_batch(trial:
     trial.audit(id).await;
 }
 
-pub async fn a_change_that_fails_takes_no_other_with_it(trial: Trial) {
+pub async fn a_change_that_fails_leaves_the_others_of_its_batch(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let (one, two) = (trial.direct(ana, ben).await, trial.group(1, &[ana, ben]).await);
     let kept = trial.store(append(text(two, 2, ana), Seq(1))).await;
@@ -144,7 +144,8 @@ pub async fn a_change_that_fails_takes_no_other_with_it(trial: Trial) {
     assert_eq!(trial.audit(two).await.len(), 52);
 }
 
-/// Spreads numbers over five places, without a pattern that a store could follow by chance.
+/// Maps numbers to five places in an irregular order, so that a store can't pass by handling one conversation after
+/// another.
 fn scramble(n: u64) -> usize {
     usize::try_from(n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33).expect("31 bits fit") % 5
 }

@@ -1,4 +1,4 @@
-//! Contacts and blocks.
+//! Contacts and blocks: adding, removing, listing and looking up.
 
 use super::Trial;
 use super::fixtures::{at, user_id};
@@ -37,7 +37,7 @@ pub async fn a_contact_that_was_removed_comes_back_anew(trial: Trial) {
     let contacts = trial.contacts();
     contacts.put(called(1, 2, 5, "Two")).await.unwrap();
     assert!(!contacts.remove(edge(2, 1)).await.unwrap(), "the other way round");
-    assert!(!contacts.remove(edge(1, 3)).await.unwrap(), "somebody else");
+    assert!(!contacts.remove(edge(1, 3)).await.unwrap(), "another user");
     assert!(contacts.remove(edge(1, 2)).await.unwrap());
     assert!(!contacts.remove(edge(1, 2)).await.unwrap(), "it is gone already");
     assert_eq!(trial.contacts_of(1).await, []);
@@ -45,7 +45,7 @@ pub async fn a_contact_that_was_removed_comes_back_anew(trial: Trial) {
     assert_eq!(trial.contacts_of(1).await, [contact(1, 2, 9)]);
 }
 
-pub async fn a_block_is_found_as_it_was_put_up_first(trial: Trial) {
+pub async fn a_block_keeps_its_first_time(trial: Trial) {
     let contacts = trial.contacts();
     assert_eq!(contacts.block(block(1, 2, 5)).await.unwrap(), block(1, 2, 5));
     assert_eq!(contacts.block(block(1, 2, 9)).await.unwrap(), block(1, 2, 5));
@@ -53,18 +53,18 @@ pub async fn a_block_is_found_as_it_was_put_up_first(trial: Trial) {
     assert_eq!(trial.blocks_of(2).await, [], "it is its owner's alone");
 }
 
-pub async fn a_block_that_was_taken_down_comes_back_anew(trial: Trial) {
+pub async fn a_block_that_was_removed_comes_back_anew(trial: Trial) {
     let contacts = trial.contacts();
     contacts.block(block(1, 2, 5)).await.unwrap();
     assert!(!contacts.unblock(edge(2, 1)).await.unwrap(), "the other way round");
-    assert!(!contacts.unblock(edge(1, 3)).await.unwrap(), "somebody else");
+    assert!(!contacts.unblock(edge(1, 3)).await.unwrap(), "another user");
     assert!(contacts.unblock(edge(1, 2)).await.unwrap());
     assert!(!contacts.unblock(edge(1, 2)).await.unwrap(), "it is down already");
     assert_eq!(trial.blocks_of(1).await, []);
     assert_eq!(contacts.block(block(1, 2, 9)).await.unwrap(), block(1, 2, 9));
 }
 
-pub async fn contacts_and_blocks_know_nothing_of_each_other(trial: Trial) {
+pub async fn contacts_and_blocks_are_independent(trial: Trial) {
     let contacts = trial.contacts();
     contacts.put(contact(1, 2, 5)).await.unwrap();
     contacts.block(block(1, 2, 6)).await.unwrap();
@@ -118,7 +118,7 @@ pub async fn lists_go_on_to_the_last_page_each_in_order(trial: Trial) {
     assert_eq!(contacts.contacts(user_id(1), None, usize::MAX).await.unwrap().len(), 25);
 }
 
-pub async fn ties_are_looked_up_in_their_direction(trial: Trial) {
+pub async fn edges_are_looked_up_in_their_direction(trial: Trial) {
     let contacts = trial.contacts();
     contacts.put(contact(1, 2, 5)).await.unwrap();
     contacts.put(contact(1, 1, 5)).await.unwrap();
@@ -142,7 +142,7 @@ pub async fn ties_are_looked_up_in_their_direction(trial: Trial) {
     assert_eq!(contacts.blocked(&[]).await.unwrap(), []);
 }
 
-pub async fn hundreds_of_ties_are_looked_up_at_once(trial: Trial) {
+pub async fn hundreds_of_edges_are_looked_up_in_one_call(trial: Trial) {
     let contacts = trial.contacts();
     for n in 0..60 {
         contacts.put(contact(n, 1_000, 5)).await.unwrap();
@@ -163,7 +163,7 @@ pub async fn hundreds_of_ties_are_looked_up_at_once(trial: Trial) {
     assert_eq!(blocked, expected);
 }
 
-pub async fn of_many_who_put_one_contact_the_first_time_stays(trial: Trial) {
+pub async fn a_contact_put_concurrently_keeps_one_time(trial: Trial) {
     let another = trial.another().await;
     for round in 1..6 {
         let put = at_once((0..12).map(|n| {
@@ -185,7 +185,7 @@ pub async fn of_many_who_put_one_contact_the_first_time_stays(trial: Trial) {
     }
 }
 
-pub async fn of_many_who_put_up_one_block_the_first_time_stays(trial: Trial) {
+pub async fn a_block_put_concurrently_keeps_one_time(trial: Trial) {
     let another = trial.another().await;
     for round in 1..6 {
         let put = at_once((0..12).map(|n| {
@@ -202,7 +202,7 @@ pub async fn of_many_who_put_up_one_block_the_first_time_stays(trial: Trial) {
     }
 }
 
-pub async fn of_many_who_remove_one_exactly_one_does(trial: Trial) {
+pub async fn of_concurrent_removals_exactly_one_reports_success(trial: Trial) {
     let another = trial.another().await;
     for round in 1..6 {
         trial.contacts().put(contact(round, 100, 5)).await.unwrap();
@@ -227,7 +227,7 @@ pub async fn of_many_who_remove_one_exactly_one_does(trial: Trial) {
     }
 }
 
-pub async fn putting_and_removing_at_once_leaves_one_or_none(trial: Trial) {
+pub async fn concurrent_putting_and_removing_leaves_one_or_none(trial: Trial) {
     let another = trial.another().await;
     for round in 1..6 {
         at_once((0..12).map(|n| {
@@ -254,7 +254,7 @@ pub async fn putting_and_removing_at_once_leaves_one_or_none(trial: Trial) {
     }
 }
 
-pub async fn who_is_forgotten_owns_nothing_and_others_keep_what_they_have(trial: Trial) {
+pub async fn forgetting_a_user_removes_only_what_they_own(trial: Trial) {
     let contacts = trial.contacts();
     for n in 2..12 {
         contacts.put(contact(1, n, 5)).await.unwrap();
@@ -281,7 +281,7 @@ pub async fn aliases_are_kept_to_the_byte(trial: Trial) {
     }
 }
 
-pub async fn contacts_and_blocks_outlive_a_restart(mut trial: Trial) {
+pub async fn contacts_and_blocks_survive_a_restart(mut trial: Trial) {
     trial.contacts().put(called(1, 2, 5, "Two")).await.unwrap();
     trial.contacts().put(contact(1, 3, 6)).await.unwrap();
     trial.contacts().remove(edge(1, 3)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Conversations, their members, and what members set for themselves.
+//! Conversations, rosters, heads and members.
 
 use super::Trial;
 use super::fixtures::{at, conversation_id, direct, group, system, text, user_id};
@@ -16,7 +16,7 @@ pub async fn a_direct_conversation_is_made_once(trial: Trial) {
     let first = direct(ana, ben);
     let made = trial.conversations().create_direct(first.clone(), at(1)).await.unwrap();
     assert_eq!(made, Creation::Created(first.clone()));
-    // The other one asks later.
+    // The other user of the pair asks later, in the other order.
     let again = trial
         .conversations()
         .create_direct(direct(ben, ana), at(2))
@@ -32,7 +32,7 @@ pub async fn a_direct_conversation_is_made_once(trial: Trial) {
     );
 }
 
-pub async fn of_many_who_start_the_same_chat_one_makes_it(trial: Trial) {
+pub async fn of_concurrent_creations_of_a_direct_conversation_one_succeeds(trial: Trial) {
     let another = trial.another().await;
     for round in 0..5 {
         let (ana, ben) = (user_id(10 * round), user_id(10 * round + 1));
@@ -61,7 +61,7 @@ pub async fn of_many_who_start_the_same_chat_one_makes_it(trial: Trial) {
     }
 }
 
-pub async fn both_of_a_pair_are_in_from_the_start(trial: Trial) {
+pub async fn both_users_of_a_pair_are_members_from_the_start(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.direct(ana, ben).await;
     let roster = trial.roster(id).await;
@@ -88,7 +88,7 @@ pub async fn conversations_are_found_as_stored(trial: Trial) {
     assert_eq!(trial.conversations().rosters(&[]).await.unwrap(), []);
 }
 
-pub async fn a_roster_lists_those_who_are_in_by_joining_and_then_by_id(trial: Trial) {
+pub async fn a_roster_lists_present_members_by_joining_and_then_by_id(trial: Trial) {
     let users: Vec<_> = (1..=5).map(user_id).collect();
     let id = trial.group(1, &users[..3]).await;
     let join = |user| MemberChange::Joined(user, Role::Member);
@@ -135,7 +135,7 @@ pub async fn rosters_of_many_conversations_come_each_with_its_own_members(trial:
     }
 }
 
-pub async fn heads_tell_where_conversations_stand(trial: Trial) {
+pub async fn heads_have_the_last_numbers_of_conversations(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let empty = trial.direct(ana, ben).await;
     let busy = trial.group(1, &[ana, ben]).await;
@@ -186,7 +186,7 @@ pub async fn heads_of_hundreds_of_conversations_come_at_once(trial: Trial) {
     }
 }
 
-pub async fn those_who_are_in_are_counted(trial: Trial) {
+pub async fn present_members_are_counted(trial: Trial) {
     let users: Vec<_> = (1..=4).map(user_id).collect();
     let four = trial.group(1, &users).await;
     let left = trial.group(2, &users).await;
@@ -204,7 +204,7 @@ pub async fn those_who_are_in_are_counted(trial: Trial) {
     assert_eq!(trial.conversations().member_counts(&[]).await.unwrap(), []);
 }
 
-pub async fn members_are_found_when_they_have_left_too(trial: Trial) {
+pub async fn former_members_are_found(trial: Trial) {
     let users: Vec<_> = (1..=3).map(user_id).collect();
     let (one, two) = (trial.group(1, &users).await, trial.group(2, &users[..2]).await);
     trial.tell(one, 3, &[MemberChange::Left(users[1])], 1).await;
@@ -229,7 +229,7 @@ pub async fn members_are_found_when_they_have_left_too(trial: Trial) {
     assert_eq!(trial.conversations().members(&[]).await.unwrap(), []);
 }
 
-pub async fn memberships_are_all_that_a_user_has_or_had(trial: Trial) {
+pub async fn memberships_include_former_ones(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let one = trial.group(1, &[ana, ben]).await;
     let two = trial.group(2, &[ben, ana]).await;
@@ -252,7 +252,7 @@ pub async fn memberships_are_all_that_a_user_has_or_had(trial: Trial) {
 }
 
 impl Trial {
-    /// Commits a system message, the `n`th message fixture, that carries out a change of members under a fence.
+    /// Commits a change of members under a fence. Its system message is the `n`th message fixture; returns its place.
     pub(super) async fn tell(&self, id: ConversationId, n: u64, members: &[MemberChange], fence: u64) -> Seq {
         let user_ids = members.iter().map(MemberChange::user_id).collect();
         let message = system(id, n, user_id(1), SystemEvent::MembersAdded { user_ids });

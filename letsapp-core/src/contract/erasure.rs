@@ -1,4 +1,4 @@
-//! The end of accounts: marked in one step, carried out in others, and noted when all is done.
+//! Erasing accounts: marking them in one atomic step, listing those whose cleanup is unfinished, and finishing it.
 
 use super::Trial;
 use super::fixtures::{at, email, password, user, user_id, user_in_full};
@@ -51,25 +51,25 @@ pub async fn an_erased_account_leaves_its_name_and_nothing_else(trial: Trial) {
     assert_eq!(ben, [user_in_full(2, "ben")]);
 }
 
-pub async fn an_account_is_erased_by_whoever_knew_the_password(trial: Trial) {
+pub async fn an_account_is_erased_only_if_the_expected_hash_is_stored(trial: Trial) {
     let users = trial.users();
     let ana = user_in_full(1, "ana");
     trial.sign_up(&ana).await;
     let erase = async |id, proven: &str, millis| users.erase(user_id(id), &password(proven), at(millis)).await.unwrap();
     assert!(!erase(1, "wrong", 5).await);
-    assert!(!erase(2, "ana", 5).await, "there is nobody of that id");
+    assert!(!erase(2, "ana", 5).await, "no user has this id");
     assert_eq!(users.find(&[ana.id]).await.unwrap(), [ana.clone()]);
     assert_eq!(users.erasing(at(100), 10).await.unwrap(), []);
 
     assert!(erase(1, "ana", 6).await);
     for proven in ["ana", ""] {
-        assert!(!erase(1, proven, 7).await, "nobody is erased twice");
+        assert!(!erase(1, proven, 7).await, "an erased user is not erased again");
     }
     let erased = users.find(&[ana.id]).await.unwrap().remove(0);
     assert_eq!(erased.deleted_at, Some(at(6)));
 }
 
-pub async fn of_many_who_erase_an_account_one_does(trial: Trial) {
+pub async fn of_concurrent_erasures_of_an_account_one_succeeds(trial: Trial) {
     let another = trial.another().await;
     trial.sign_up(&user_in_full(1, "ana")).await;
     let erased = at_once((0..10).map(|n| {
@@ -83,7 +83,7 @@ pub async fn of_many_who_erase_an_account_one_does(trial: Trial) {
     assert_eq!(gone.deleted_at, Some(at(winners[0])));
 }
 
-pub async fn what_races_with_an_erasure_brings_nothing_back(trial: Trial) {
+pub async fn concurrent_changes_do_not_bring_back_an_erased_account(trial: Trial) {
     let another = trial.another().await;
     for round in 0..12 {
         let name = format!("ana{round}");
@@ -128,7 +128,7 @@ pub async fn what_races_with_an_erasure_brings_nothing_back(trial: Trial) {
     }
 }
 
-pub async fn accounts_are_listed_until_their_erasing_is_finished(trial: Trial) {
+pub async fn accounts_are_listed_until_their_erasure_is_finished(trial: Trial) {
     let users = trial.users();
     for (n, millis) in [(1, 30), (2, 10), (3, 20), (4, 40)] {
         trial.sign_up(&user(n, &format!("user{n}"))).await;
@@ -150,7 +150,7 @@ pub async fn accounts_are_listed_until_their_erasing_is_finished(trial: Trial) {
     assert_eq!(claim, Claim::UsernameTaken);
 }
 
-pub async fn an_erasing_that_was_begun_outlives_a_restart(mut trial: Trial) {
+pub async fn an_unfinished_erasure_survives_a_restart(mut trial: Trial) {
     trial.sign_up(&user_in_full(1, "ana")).await;
     assert!(trial.users().erase(user_id(1), &password("ana"), at(5)).await.unwrap());
     trial.restart().await;

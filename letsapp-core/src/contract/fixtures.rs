@@ -1,4 +1,4 @@
-//! Users, sessions, conversations and messages to try things on.
+//! Users, sessions, conversations and messages for the cases.
 
 use uuid::{Builder, Uuid};
 
@@ -12,7 +12,8 @@ use crate::domain::text::Title;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{About, Audience, DisplayName, Email, Settings, User, Username};
 
-/// Returns the same id for the same number, and ids that do not sort as their numbers do.
+/// Derives 16 bytes of an id from a number. The ids do not sort in the order of their numbers, so that a case which
+/// confuses the two orders fails.
 fn scattered(kind: u8, n: u64) -> Uuid {
     let mut bytes = [kind; 16];
     bytes[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
@@ -40,17 +41,17 @@ pub(super) fn media_id(n: u64) -> MediaId {
     MediaId::from_uuid(scattered(5, n))
 }
 
-/// Returns a moment that many milliseconds after one in 2026.
+/// Returns the time `millis` after a fixed moment in 2026.
 pub(super) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_795_338_000_000 + millis)
 }
 
-/// Returns a moment that a store which drops what has expired does not see pass.
+/// Returns a time so late that a store which removes expired data does not remove it during the test.
 pub(super) fn in_the_far_future(millis: i64) -> Timestamp {
     Timestamp::from_millis(4_000_000_000_000 + millis)
 }
 
-/// Makes a user with nothing but what there must be.
+/// Makes a user with the required fields only.
 pub(super) fn user(n: u64, name: &str) -> User {
     let username = username(name);
     User {
@@ -67,7 +68,7 @@ pub(super) fn user(n: u64, name: &str) -> User {
     }
 }
 
-/// Makes a user with everything that there may be.
+/// Makes a user with every optional field.
 pub(super) fn user_in_full(n: u64, name: &str) -> User {
     User {
         display_name: display_name("Zoë 🦄 Müller"),
@@ -153,7 +154,7 @@ pub(super) fn direct(a: UserId, b: UserId) -> Conversation {
     }
 }
 
-/// Makes a group, without members yet.
+/// Makes the record of a group; members are added by the change that creates it.
 pub(super) fn group(n: u64, owner: UserId) -> Conversation {
     Conversation {
         id: conversation_id(n),
@@ -169,7 +170,7 @@ pub(super) fn group(n: u64, owner: UserId) -> Conversation {
     }
 }
 
-/// Makes a message as a sender makes it: without a place.
+/// Makes a message before its commit: without `seq`, `rev` and `ordinal`.
 pub(super) fn text(conversation_id: ConversationId, n: u64, sender_id: UserId) -> Message {
     Message {
         conversation_id,
@@ -194,7 +195,7 @@ pub(super) fn text(conversation_id: ConversationId, n: u64, sender_id: UserId) -
     }
 }
 
-/// Makes a system message, without a place.
+/// Makes a system message before its commit.
 pub(super) fn system(conversation_id: ConversationId, n: u64, actor: UserId, event: SystemEvent) -> Message {
     Message {
         content: Content::System(event),
@@ -203,7 +204,7 @@ pub(super) fn system(conversation_id: ConversationId, n: u64, actor: UserId, eve
     }
 }
 
-/// Returns the state of a message after its words were changed.
+/// Returns a message as it is after an edit.
 pub(super) fn edited(message: &Message, body: &str, millis: i64) -> Message {
     Message {
         content: Content::Text(body.to_owned()),
@@ -212,7 +213,7 @@ pub(super) fn edited(message: &Message, body: &str, millis: i64) -> Message {
     }
 }
 
-/// Returns the state of a message after it was deleted.
+/// Returns a message as it is after its deletion.
 pub(super) fn deleted(message: &Message, millis: i64) -> Message {
     Message {
         content: Content::Text(String::new()),

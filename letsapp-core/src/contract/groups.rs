@@ -1,4 +1,4 @@
-//! Making groups and governing them: what system messages carry out.
+//! Creating and changing groups: a system message and the change that it describes are one step.
 
 use std::sync::Arc;
 
@@ -127,7 +127,7 @@ pub async fn a_group_takes_hundreds_of_members(trial: Trial) {
     );
 }
 
-pub async fn a_system_message_changes_the_conversation_that_it_tells_of(trial: Trial) {
+pub async fn a_system_message_and_its_change_are_one_step(trial: Trial) {
     let ana = user_id(1);
     let id = trial.group(1, &[ana]).await;
     let mut expected = group(1, ana);
@@ -160,7 +160,7 @@ pub async fn a_system_message_changes_the_conversation_that_it_tells_of(trial: T
     );
 }
 
-pub async fn whoever_joins_reads_from_the_message_that_tells_of_it(trial: Trial) {
+pub async fn a_window_begins_with_the_message_about_joining(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana]).await;
     trial.store(append(text(id, 2, ana), Seq(1))).await;
@@ -174,7 +174,7 @@ pub async fn whoever_joins_reads_from_the_message_that_tells_of_it(trial: Trial)
     assert_eq!(trial.conversations().memberships(ben).await.unwrap(), [expected]);
 }
 
-pub async fn whoever_comes_back_has_another_window_and_keeps_the_rest(trial: Trial) {
+pub async fn a_returning_member_gets_another_window(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     let patch = PreferencesPatch {
@@ -250,7 +250,7 @@ pub async fn several_members_change_in_one_step(trial: Trial) {
     );
 }
 
-pub async fn changes_of_members_that_come_to_nothing_change_nothing(trial: Trial) {
+pub async fn changes_of_members_without_effect_change_nothing(trial: Trial) {
     let users: Vec<_> = (1..=3).map(user_id).collect();
     let id = trial.group(1, &users[..2]).await;
     trial.tell(id, 2, &[MemberChange::Left(users[1])], 1).await;
@@ -270,7 +270,7 @@ pub async fn changes_of_members_that_come_to_nothing_change_nothing(trial: Trial
     assert_eq!(trial.audit(id).await.len(), 3, "the message itself is there");
 }
 
-pub async fn a_system_message_again_carries_nothing_out_again(trial: Trial) {
+pub async fn a_repeated_system_message_is_not_carried_out_again(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     let left = system(id, 2, ana, SystemEvent::MemberLeft { user_id: ben });
@@ -300,7 +300,7 @@ pub async fn a_system_message_again_carries_nothing_out_again(trial: Trial) {
     assert_eq!(trial.audit(id).await.len(), 3);
 }
 
-pub async fn an_outdated_system_message_carries_nothing_out(trial: Trial) {
+pub async fn an_outdated_system_message_is_not_carried_out(trial: Trial) {
     let users: Vec<_> = (1..=3).map(user_id).collect();
     let id = trial.group(1, &users[..2]).await;
     trial.tell(id, 2, &[], 1).await;
@@ -323,12 +323,12 @@ pub async fn an_outdated_system_message_carries_nothing_out(trial: Trial) {
     assert_eq!(trial.conversations().members(&[(id, users[2])]).await.unwrap(), []);
 }
 
-pub async fn what_is_behind_a_duplicate_goes_by_the_newest_fence(trial: Trial) {
+pub async fn a_change_after_a_duplicate_needs_the_newest_fence(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let another = trial.another().await;
     let id = another.group(1, &[ana, ben]).await;
     let told = trial.tell(id, 2, &[], 1).await;
-    // The instance that made the group has not heard of the second system message.
+    // The instance that created the group may still have the fence before the second system message in its cache.
     let again = append(text(id, 2, ana), Seq(1));
     let new = append(text(id, 3, ana), Seq(2));
     let ahead = append(text(id, 4, ana), Seq(4));

@@ -1,4 +1,4 @@
-//! The reads: history, changes, tallies, senders, through windows with gaps and to the last page.
+//! Reading messages: history, changes, counts and senders, through windows with gaps and to the last page.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::domain::role::Role;
 use crate::domain::window::{Span, Window};
 use crate::ports::Range;
 
-/// What members who came and went may read of a conversation of a hundred messages.
+/// Windows of members who joined and left a conversation of a hundred messages.
 const WINDOWS: [&[(u64, Option<u64>)]; 6] = [
     &[(1, None)],
     &[(1, Some(1))],
@@ -89,7 +89,7 @@ pub async fn history_starts_anywhere(trial: Trial) {
     }
 }
 
-pub async fn changes_come_each_once_by_rev_in_the_present_state(trial: Trial) {
+pub async fn changes_come_once_each_in_order_of_rev(trial: Trial) {
     let id = trial.long_conversation().await;
     for windows in WINDOWS.map(to_windows) {
         let visible: BTreeSet<_> = visible(&windows).into_iter().collect();
@@ -113,7 +113,7 @@ pub async fn changes_come_each_once_by_rev_in_the_present_state(trial: Trial) {
     }
 }
 
-pub async fn changes_begin_behind_what_is_known(trial: Trial) {
+pub async fn changes_begin_after_the_given_rev(trial: Trial) {
     let id = trial.long_conversation().await;
     let all = trial.changes(id, 0).await;
     let head = trial.head(id).await.rev.0;
@@ -125,7 +125,7 @@ pub async fn changes_begin_behind_what_is_known(trial: Trial) {
         let expected: Vec<_> = all.iter().filter(|message| message.rev.0 > after).cloned().collect();
         assert_eq!(trial.changes(id, after).await, expected, "after {after}");
     }
-    // What changes while one pages is found again at its new place.
+    // A message that changes between two pages comes again on a later page, with its new `rev`.
     let page = trial.messages().changes(id, ALL, Rev::ZERO, 10).await.unwrap();
     trial.edit(&page[3], "once more", trial.head(id).await.fence).await;
     let rest = trial.changes(id, page[9].rev.0).await;
@@ -136,7 +136,7 @@ pub async fn changes_begin_behind_what_is_known(trial: Trial) {
     );
 }
 
-pub async fn tallies_count_users_messages_that_are_not_deleted(trial: Trial) {
+pub async fn unread_counts_skip_system_messages_and_deleted_ones(trial: Trial) {
     let id = trial.long_conversation().await;
     let all = trial.everything(id).await;
     let mut spans = Vec::new();
@@ -158,7 +158,7 @@ pub async fn tallies_count_users_messages_that_are_not_deleted(trial: Trial) {
     assert_eq!(trial.messages().count_unread(&[]).await.unwrap(), [0; 0]);
 }
 
-pub async fn tallies_answer_each_span_in_order(trial: Trial) {
+pub async fn unread_counts_come_in_the_order_of_the_spans(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let (long, short) = (trial.long_conversation().await, trial.direct(ana, ben).await);
     trial.store(append(text(short, 1, ana), Seq::ZERO)).await;
@@ -177,7 +177,7 @@ pub async fn tallies_answer_each_span_in_order(trial: Trial) {
     assert_eq!(trial.messages().count_unread(&spans).await.unwrap(), [2, 0, 0, 2, 0]);
 }
 
-pub async fn a_tally_follows_deletions_and_nothing_else(trial: Trial) {
+pub async fn unread_counts_follow_deletions_and_nothing_else(trial: Trial) {
     let ana = user_id(1);
     let id = trial.direct(ana, user_id(2)).await;
     let mut messages = Vec::new();
@@ -190,7 +190,7 @@ pub async fn a_tally_follows_deletions_and_nothing_else(trial: Trial) {
     assert_eq!(tally().await, [3]);
     let third = trial.store(revise(deleted(&third, 9), Seq::ZERO)).await;
     assert_eq!(tally().await, [2]);
-    // A tombstone that changes once more is still one tombstone.
+    // A deleted message that changes once more is not subtracted twice.
     trial.store(revise(deleted(&third, 10), Seq::ZERO)).await;
     assert_eq!(tally().await, [2]);
     for outside in [&messages[0], &messages[4]] {
@@ -258,7 +258,7 @@ pub async fn an_unknown_or_empty_conversation_has_nothing_to_read(trial: Trial) 
     }
 }
 
-pub async fn what_a_member_reads_ends_with_their_leaving(trial: Trial) {
+pub async fn a_window_ends_with_the_message_about_leaving(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     trial.store(append(text(id, 2, ana), Seq(1))).await;
@@ -282,7 +282,7 @@ fn to_windows(pairs: &[(u64, Option<u64>)]) -> Vec<Window> {
     pairs.iter().map(window).collect()
 }
 
-/// Returns what the windows show of a hundred messages.
+/// Returns the `seq` of the messages, of a hundred, that lie in the windows.
 fn visible(windows: &[Window]) -> Vec<u64> {
     let shown = |seq: &u64| windows.iter().any(|window| window.contains(Seq(*seq)));
     (1..=100).filter(shown).collect()
@@ -297,7 +297,8 @@ fn span(conversation_id: ConversationId, after: u64, through: u64) -> Span {
 }
 
 impl Trial {
-    /// Makes a group with a hundred messages of several users, some of them edited, some deleted, some of the system.
+    /// Creates a group with a hundred messages of several users. Some are edited, some are deleted, and some are system
+    /// messages.
     async fn long_conversation(&self) -> ConversationId {
         let users: Vec<_> = (1..=4).map(user_id).collect();
         let id = self.group(1, &users).await;

@@ -1,4 +1,4 @@
-//! Input as an enemy sends it: whatever a database might take for something else.
+//! Hostile input: values that a database might take for syntax, normalize or truncate.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::domain::text::Title;
 use crate::domain::user::{About, Email, User, Username};
 use crate::ports::{Change, Login};
 
-/// Texts that a careless store trips over.
+/// Texts that a careless store changes, refuses or executes.
 pub(super) fn texts() -> Vec<String> {
     let mut texts: Vec<String> = [
         "",
@@ -160,7 +160,7 @@ pub async fn attachments_and_reactions_are_kept_to_the_byte(trial: Trial) {
 }
 
 pub async fn names_that_differ_in_bytes_are_different(trial: Trial) {
-    // NUL, case and accents: a collation or a C string would take them for one.
+    // A collation ignores case, accents or trailing blanks, and a C string ends at NUL.
     let names = ["ana", "ANA", "ana\0", "ana\0b", "aná", "ana\u{301}", "ana "];
     for (n, name) in (1..).zip(names) {
         let user = User {
@@ -184,7 +184,7 @@ pub async fn names_that_differ_in_bytes_are_different(trial: Trial) {
     }
 }
 
-pub async fn credentials_are_never_found_by_a_pattern(trial: Trial) {
+pub async fn credentials_are_found_only_by_the_exact_login(trial: Trial) {
     let ana = User {
         email: Some(email("ana@example.org")),
         ..user(1, "ana")

@@ -1,4 +1,4 @@
-//! The one way in: appends, revisions, duplicates, fences, batches.
+//! Committing single messages: appends, revisions, duplicates and fences.
 
 use std::sync::Arc;
 
@@ -138,7 +138,7 @@ pub async fn a_revision_takes_the_next_rev_and_keeps_its_place(trial: Trial) {
     trial.audit(id).await;
 }
 
-pub async fn a_revision_of_what_has_changed_is_outdated(trial: Trial) {
+pub async fn a_revision_of_an_older_state_is_outdated(trial: Trial) {
     let ana = user_id(1);
     let id = trial.direct(ana, user_id(2)).await;
     let first = trial.store(append(text(id, 1, ana), Seq::ZERO)).await;
@@ -193,7 +193,7 @@ pub async fn the_same_message_again_is_a_duplicate(trial: Trial) {
     for outcome in [&outcomes[1], &outcomes[3]] {
         assert_eq!(duplicate(outcome.clone()), stored);
     }
-    // Whether it is the same request is not for the store to say.
+    // A store compares ids only. The engine compares the fingerprints of the requests.
     let other = Message {
         content: Content::Text("other words".to_owned()),
         ..text(id, 1, user_id(2))
@@ -203,7 +203,7 @@ pub async fn the_same_message_again_is_a_duplicate(trial: Trial) {
     assert_eq!(trial.audit(id).await.len(), 2);
 }
 
-pub async fn a_duplicate_is_answered_with_the_message_as_it_stands(trial: Trial) {
+pub async fn a_duplicate_returns_the_message_in_its_present_state(trial: Trial) {
     let ana = user_id(1);
     let id = trial.direct(ana, user_id(2)).await;
     let sent = text(id, 1, ana);
@@ -222,7 +222,7 @@ pub async fn a_duplicate_is_answered_with_the_message_as_it_stands(trial: Trial)
     assert_eq!(trial.head(id).await, head);
 }
 
-pub async fn a_duplicate_is_one_whatever_its_fence(trial: Trial) {
+pub async fn a_duplicate_is_found_under_any_fence(trial: Trial) {
     let ana = user_id(1);
     let id = trial.group(1, &[ana, user_id(2)]).await;
     let sent = text(id, 2, ana);
@@ -262,7 +262,7 @@ pub async fn an_id_belongs_to_its_conversation(trial: Trial) {
     assert_eq!(trial.message_by_id(three, text(three, 1, ana).id).await, None);
 }
 
-pub async fn what_was_decided_under_another_fence_is_outdated(trial: Trial) {
+pub async fn a_change_under_another_fence_is_outdated(trial: Trial) {
     let ana = user_id(1);
     let id = trial.group(1, &[ana, user_id(2)]).await;
     let message = trial.store(append(text(id, 2, ana), Seq(1))).await;
@@ -291,7 +291,7 @@ pub async fn what_was_decided_under_another_fence_is_outdated(trial: Trial) {
     assert_eq!(trial.audit(id).await.len(), 4);
 }
 
-pub async fn what_is_committed_is_seen_everywhere_at_once(trial: Trial) {
+pub async fn a_commit_is_visible_through_every_instance_at_once(trial: Trial) {
     let another = trial.another().await;
     let ana = user_id(1);
     let id = trial.group(1, &[ana, user_id(2)]).await;
@@ -309,7 +309,7 @@ pub async fn what_is_committed_is_seen_everywhere_at_once(trial: Trial) {
     }
 }
 
-/// Returns a message with everything that there may be.
+/// Returns a message with every optional field.
 fn message_in_full(message: &Message) -> Message {
     let picture = Attachment {
         id: media_id(1),

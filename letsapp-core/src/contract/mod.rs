@@ -1,6 +1,7 @@
-//! The suite that every store must pass, ours or yours: each sentence of the repository traits, tried out.
+//! The test suite that every store must pass: one case for each promise in the documentation of the repository traits.
 //!
-//! A test file names what opens the store, and gets one `#[test]` for each case:
+//! A test file implements [`Subject`], which opens the store, and calls [`contract_suite`](crate::contract_suite),
+//! which makes one `#[test]` of each case:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -10,7 +11,7 @@
 //! use letsapp_core::contract::Subject;
 //! use letsapp_core::ports::Repositories;
 //!
-//! /// Data in memory; of a real store, a directory or the name of a database.
+//! /// Data in memory. A real store has a directory or the name of a database here.
 //! #[derive(Default)]
 //! struct Memory(MemoryStore);
 //!
@@ -24,8 +25,7 @@
 //! letsapp_core::contract_suite!(memory, Memory::default());
 //! ```
 //!
-//! What is not here: tests of the services, which are the same on every store, and tests of what only one store
-//! promises.
+//! Tests of the services, and of what only one store promises, are in the folder `tests` of this crate.
 
 #![allow(
     missing_docs,
@@ -33,14 +33,14 @@
     clippy::cloned_ref_to_slice_refs,
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "the suite is tests: the names of the cases say what they check, and a panic is a finding"
+    reason = "the suite is tests: the names of the cases say what they check, and a panic is a failed test"
 )]
 
 mod actions;
 mod fixtures;
+mod message_search_fixtures;
 mod model;
 mod script;
-mod searches;
 mod stage;
 mod steps;
 mod suite;
@@ -54,13 +54,9 @@ pub mod contacts;
 #[doc(hidden)]
 pub mod conversations;
 #[doc(hidden)]
-pub mod dissolution;
-#[doc(hidden)]
 pub mod erasure;
 #[doc(hidden)]
-pub mod extremes;
-#[doc(hidden)]
-pub mod finding;
+pub mod group_deletion;
 #[doc(hidden)]
 pub mod groups;
 #[doc(hidden)]
@@ -68,13 +64,17 @@ pub mod history;
 #[doc(hidden)]
 pub mod hostile;
 #[doc(hidden)]
+pub mod last_seen;
+#[doc(hidden)]
+pub mod message_search;
+#[doc(hidden)]
+pub mod message_search_order;
+#[doc(hidden)]
 pub mod messages;
 #[doc(hidden)]
 pub mod properties;
 #[doc(hidden)]
 pub mod races;
-#[doc(hidden)]
-pub mod ranking;
 #[doc(hidden)]
 pub mod readers;
 #[doc(hidden)]
@@ -82,15 +82,15 @@ pub mod receipts;
 #[doc(hidden)]
 pub mod restart;
 #[doc(hidden)]
-pub mod search;
-#[doc(hidden)]
-pub mod seen;
-#[doc(hidden)]
 pub mod sessions;
 #[doc(hidden)]
 pub mod succession;
 #[doc(hidden)]
+pub mod user_search;
+#[doc(hidden)]
 pub mod users;
+#[doc(hidden)]
+pub mod value_limits;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,24 +105,25 @@ use crate::ports::{
 #[doc(hidden)]
 pub use suite::report;
 
-/// The store under test, as the suite sees it: data of its own for each case, and how to open it.
+/// A store under test. The suite creates one subject for each case, and each has its own data.
 #[async_trait]
 pub trait Subject: Send + Sync {
-    /// Opens the store on this subject's data, which is empty the first time, and, once what was opened before is
-    /// closed, holds all that was written to it.
+    /// Opens the store on the data of this subject.
+    ///
+    /// The data is empty the first time. After the store was closed, the next call opens it with all that was written.
     async fn open(&self) -> Arc<dyn Repositories>;
 
-    /// Opens another instance on the same data while the first is open, as another server would; `None` where the
+    /// Opens a second instance on the same data while the first is open, as a second server does. Returns `None` if the
     /// data can be open only once.
     async fn open_another(&self) -> Option<Arc<dyn Repositories>> {
         None
     }
 
-    /// Throws the data away, where dropping the subject doesn't.
+    /// Deletes the data after the case. Needed only if dropping the subject does not.
     async fn discard(&self) {}
 }
 
-/// A subject whose stores stand behind a decorator, so that the suite can be run on the decorated ones too.
+/// A subject whose stores are wrapped in a decorator, so that the suite tests the decorator as well.
 #[derive(Debug)]
 pub struct Decorated<S, D> {
     subject: S,
@@ -134,7 +135,7 @@ where
     S: Subject,
     D: Fn(Arc<dyn Repositories>) -> Arc<dyn Repositories> + Send + Sync,
 {
-    /// Puts `decorate` around every store that `subject` opens.
+    /// Wraps every store that `subject` opens with `decorate`.
     pub const fn new(subject: S, decorate: D) -> Self {
         Self { subject, decorate }
     }
@@ -159,7 +160,7 @@ where
     }
 }
 
-/// One case's subject and the store that is open on it.
+/// The subject of one case, and the store that is open on it.
 #[doc(hidden)]
 #[derive(Clone)]
 pub struct Trial {
@@ -192,13 +193,13 @@ impl Trial {
         self.store.keys()
     }
 
-    /// Closes the store and opens it again.
+    /// Closes the store and opens it again, as a restart of the server does.
     async fn restart(&mut self) {
         self.store.close().await;
         self.store = self.subject.open().await;
     }
 
-    /// Opens another instance on the same data; the same one where there can be only one.
+    /// Opens a second instance on the same data, or returns the same one if the data can be open only once.
     async fn another(&self) -> Self {
         let another = self.subject.open_another().await;
         Self {
@@ -208,10 +209,10 @@ impl Trial {
     }
 }
 
-/// How long one case may take before it counts as hanging; generous, because many run at once on slow machines.
-const DEADLINE: Duration = Duration::from_secs(240);
+/// Time after which a case counts as hanging. Generous, because many cases run at once on slow machines.
+const CASE_TIMEOUT: Duration = Duration::from_secs(240);
 
-/// Runs one case on a fresh subject, on a runtime of its own.
+/// Runs one case on a new subject and a new runtime.
 #[doc(hidden)]
 pub fn run<S: Subject + 'static>(subject: impl AsyncFnOnce() -> S, case: impl AsyncFnOnce(Trial)) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -230,7 +231,7 @@ pub fn run<S: Subject + 'static>(subject: impl AsyncFnOnce() -> S, case: impl As
         store.close().await;
         subject.discard().await;
     };
-    let outcome = runtime.block_on(async { tokio::time::timeout(DEADLINE, trial).await });
+    let outcome = runtime.block_on(async { tokio::time::timeout(CASE_TIMEOUT, trial).await });
     runtime.shutdown_background();
-    assert!(outcome.is_ok(), "the case hangs: it took longer than {DEADLINE:?}");
+    assert!(outcome.is_ok(), "the case hangs: it took longer than {CASE_TIMEOUT:?}");
 }

@@ -1,5 +1,7 @@
-//! A store so naive that it can be checked against the traits' sentences by reading it: lists, searched from end to
-//! end. Random operations are tried on it, on the store in memory and on the store under test side by side.
+//! A naive store that keeps lists and searches them from end to end.
+//!
+//! The code is so simple that it can be compared with the documentation of the traits by reading. Random operations run
+//! on the model, the in-memory store and the store under test, and must have the same results.
 
 use std::cmp::Reverse;
 
@@ -12,7 +14,7 @@ use crate::domain::search::{Hit, IndexTerms, Search};
 use crate::domain::window::{Span, Window};
 use crate::ports::{Advance, Advanced, Change, Creation, Outcome, Range};
 
-/// All there is, in the order in which it came to be.
+/// All data, in the order of creation.
 #[derive(Debug, Default)]
 pub(super) struct Model {
     conversations: Vec<Conversation>,

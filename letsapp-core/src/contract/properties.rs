@@ -1,4 +1,4 @@
-//! Random operations, side by side on a naive model, on the store in memory, and on the store under test.
+//! Random operations on the naive model, the in-memory store and the store under test, compared one by one.
 
 use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,13 +16,14 @@ use super::stage::Stage;
 use crate::adapters::memory::MemoryStore;
 use crate::ports::Repositories;
 
-/// How many scripts are played, unless `PROPTEST_CASES` says otherwise.
+/// Number of random scripts, unless `PROPTEST_CASES` sets another. A compromise: enough to find most faults in every
+/// run, and few enough for a store behind a network.
 const SCRIPTS: u32 = 64;
 
-/// How long a failing script may be made smaller.
+/// Milliseconds for which a failing script may be shrunk. Below the timeout of a case, so that the failure is reported.
 const SHRINK_MILLIS: u32 = 60_000;
 
-pub async fn random_operations_are_answered_as_by_a_naive_model(trial: Trial) {
+pub async fn random_operations_have_the_results_of_a_naive_model(trial: Trial) {
     let cases = env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     let config = Config {
         cases: cases.unwrap_or(SCRIPTS),
@@ -39,7 +40,7 @@ pub async fn random_operations_are_answered_as_by_a_naive_model(trial: Trial) {
     });
 }
 
-/// The store under test and the store in memory, on which one script is played after the other.
+/// The store under test and the in-memory store, on which all scripts run one after the other.
 struct Theatre {
     instances: Mutex<(Trial, Trial)>,
     memory: MemoryStore,
@@ -86,7 +87,7 @@ impl Theatre {
         Ok(())
     }
 
-    /// Asks all three, and fails where they differ.
+    /// Carries out an action on the model and both stores, and fails if a result differs from the model's.
     async fn compare(&self, model: &mut Model, subject: &Trial, action: Action) -> Result<(), TestCaseError> {
         let expected = model.carry_out(&action);
         let failed = |error| TestCaseError::fail(format!("{error:?} for {action:?}"));

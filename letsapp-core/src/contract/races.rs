@@ -1,4 +1,4 @@
-//! Many who write to the same conversations at once, through one instance and through two.
+//! Concurrent writes to the same conversations, through one instance and through two.
 
 use super::Trial;
 use super::fixtures::{edited, system, text, user_id};
@@ -9,7 +9,7 @@ use crate::domain::message::{Message, SystemEvent};
 use crate::domain::role::Role;
 use crate::ports::Outcome;
 
-pub async fn appends_at_once_are_all_in_and_dense(trial: Trial) {
+pub async fn concurrent_appends_are_all_stored_without_gaps(trial: Trial) {
     let id = trial.direct(user_id(1), user_id(2)).await;
     let positions = at_once((0..16).map(|task| {
         let trial = trial.clone();
@@ -38,7 +38,7 @@ pub async fn appends_at_once_are_all_in_and_dense(trial: Trial) {
     }
 }
 
-pub async fn two_instances_share_conversations_without_a_hole(trial: Trial) {
+pub async fn two_instances_write_to_the_same_conversations_without_gaps(trial: Trial) {
     let another = trial.another().await;
     let mut ids = Vec::new();
     for peer in 2..5 {
@@ -48,7 +48,7 @@ pub async fn two_instances_share_conversations_without_a_hole(trial: Trial) {
         let trial = if task % 2 == 0 { trial.clone() } else { another.clone() };
         let ids = ids.clone();
         async move {
-            // Batches over all conversations, of messages and of edits of one's own.
+            // Each batch has messages to all conversations, and edits of the task's earlier messages.
             let mut mine: Vec<Message> = Vec::new();
             for round in 0..6 {
                 let new = (0..9).map(|n| {
@@ -102,13 +102,13 @@ pub async fn two_instances_share_conversations_without_a_hole(trial: Trial) {
     );
 }
 
-pub async fn a_message_offered_many_times_at_once_is_one(trial: Trial) {
+pub async fn a_message_committed_concurrently_is_stored_once(trial: Trial) {
     let another = trial.another().await;
     let id = trial.direct(user_id(1), user_id(2)).await;
     for round in 0..8 {
         let outcomes = at_once((0..10).map(|n| {
             let trial = if n % 2 == 0 { trial.clone() } else { another.clone() };
-            // Some offer it in front of, some behind a message of their own.
+            // The shared message is the first of some batches and the second of others.
             let mut changes = vec![append(text(id, 1_000 * round + n, user_id(1)), Seq::ZERO)];
             changes.insert(
                 usize::from(n % 3 == 0),
@@ -135,7 +135,7 @@ pub async fn a_message_offered_many_times_at_once_is_one(trial: Trial) {
     assert_eq!(trial.audit(id).await.len(), 8 * 11);
 }
 
-pub async fn of_revisions_at_once_from_one_state_one_lands(trial: Trial) {
+pub async fn of_concurrent_revisions_of_one_state_one_succeeds(trial: Trial) {
     let another = trial.another().await;
     let id = trial.direct(user_id(1), user_id(2)).await;
     let mut message = trial.store(append(text(id, 1, user_id(1)), Seq::ZERO)).await;
@@ -159,7 +159,7 @@ pub async fn of_revisions_at_once_from_one_state_one_lands(trial: Trial) {
     trial.audit(id).await;
 }
 
-pub async fn of_system_messages_at_once_under_one_fence_one_lands(trial: Trial) {
+pub async fn of_concurrent_system_messages_under_one_fence_one_succeeds(trial: Trial) {
     let another = trial.another().await;
     let users: Vec<_> = (0..10).map(user_id).collect();
     let id = trial.group(1, &users[..1]).await;
@@ -195,7 +195,7 @@ pub async fn of_system_messages_at_once_under_one_fence_one_lands(trial: Trial) 
     }
     let messages = trial.audit(id).await;
     for message in &messages[1..] {
-        // Whoever won is the only one of that round whose record changed.
+        // Only the change that won its round has changed a membership.
         let windows = trial.member(id, message.sender_id).await.windows;
         let edges = windows.iter().flat_map(|window| [Some(window.from), window.to]);
         assert!(
@@ -205,7 +205,7 @@ pub async fn of_system_messages_at_once_under_one_fence_one_lands(trial: Trial) 
     }
 }
 
-pub async fn a_system_message_offered_many_times_at_once_is_one(trial: Trial) {
+pub async fn a_system_message_committed_concurrently_is_carried_out_once(trial: Trial) {
     let another = trial.another().await;
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana]).await;
@@ -222,7 +222,7 @@ pub async fn a_system_message_offered_many_times_at_once_is_one(trial: Trial) {
     assert_eq!(trial.audit(id).await.len(), 2);
 }
 
-pub async fn of_groups_made_at_once_under_one_id_one_is(trial: Trial) {
+pub async fn of_concurrent_creations_under_one_id_one_succeeds(trial: Trial) {
     let another = trial.another().await;
     for round in 1..6 {
         let outcomes = at_once((0..8).map(|n| {
@@ -255,7 +255,7 @@ pub async fn of_groups_made_at_once_under_one_id_one_is(trial: Trial) {
     }
 }
 
-pub async fn nobodys_message_follows_their_own_removal(trial: Trial) {
+pub async fn no_message_of_a_member_follows_their_removal(trial: Trial) {
     let another = trial.another().await;
     let (ana, ben) = (user_id(1), user_id(2));
     for round in 1..6 {
@@ -287,7 +287,7 @@ pub async fn nobodys_message_follows_their_own_removal(trial: Trial) {
     }
 }
 
-/// Checks that one of the outcomes is committed and the others tell of that message, which is returned.
+/// Checks that one outcome is a commit and all others are duplicates of its message. Returns the message.
 async fn one_and_duplicates(
     outcomes: impl Future<Output = Vec<Outcome>>,
     trial: &Trial,

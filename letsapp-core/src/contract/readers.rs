@@ -1,4 +1,4 @@
-//! What is read while others write, through one instance and through two.
+//! Reads during concurrent writes, through one instance and through two.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use crate::domain::member::MemberChange;
 use crate::domain::role::Role;
 use crate::ports::Range;
 
-pub async fn readers_never_see_a_hole(trial: Trial) {
+pub async fn readers_never_see_a_gap(trial: Trial) {
     let another = trial.another().await;
     let id = trial.direct(user_id(1), user_id(2)).await;
     let done = Arc::new(AtomicBool::new(false));
@@ -66,7 +66,7 @@ pub async fn a_roster_is_never_older_than_its_fence(trial: Trial) {
         async move {
             while !done.load(Ordering::Acquire) {
                 let roster = trial.roster(id).await;
-                // The message at seq n + 1 brought in the nth user.
+                // The message at seq n + 1 has added user n.
                 for n in 0..roster.fence.0 {
                     assert!(
                         roster.member(user_id(n)).is_some(),

@@ -1,4 +1,4 @@
-//! Watermarks and preferences: what members change of their own records.
+//! Watermarks and preferences, which members change in their own records.
 
 use super::Trial;
 use super::fixtures::{at, conversation_id, user_id};
@@ -30,7 +30,7 @@ pub async fn watermarks_only_rise(trial: Trial) {
     );
 }
 
-pub async fn reading_is_receiving_too(trial: Trial) {
+pub async fn reading_raises_the_delivered_watermark(trial: Trial) {
     let ana = user_id(1);
     let id = trial.direct(ana, user_id(2)).await;
     trial.advance(vec![advance(id, ana, (2, 0), 1)]).await;
@@ -40,7 +40,7 @@ pub async fn reading_is_receiving_too(trial: Trial) {
     assert_eq!(advanced, [Some(advanced_from((7, 7), (8, 8)))]);
 }
 
-pub async fn a_member_who_comes_twice_in_one_call_rises_twice(trial: Trial) {
+pub async fn several_advances_of_a_member_in_one_call_all_count(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let (one, two) = (trial.direct(ana, ben).await, trial.group(1, &[ana, ben]).await);
     let advanced = trial.advance(vec![
@@ -69,12 +69,12 @@ pub async fn a_member_who_comes_twice_in_one_call_rises_twice(trial: Trial) {
     assert_eq!(
         trial.conversations().members(&[(one, user_id(3))]).await.unwrap(),
         [],
-        "nobody was made up"
+        "no member was created"
     );
     assert_eq!(trial.advance(Vec::new()).await, []);
 }
 
-pub async fn a_record_changes_its_time_where_a_number_did(trial: Trial) {
+pub async fn an_advance_changes_the_time_only_if_it_raises_a_watermark(trial: Trial) {
     let ana = user_id(1);
     let id = trial.direct(ana, user_id(2)).await;
     let before = trial.member(id, ana).await;
@@ -89,7 +89,7 @@ pub async fn a_record_changes_its_time_where_a_number_did(trial: Trial) {
     assert_eq!(trial.member(id, ana).await, expected);
     let listed = trial.conversations().memberships(ana).await.unwrap();
     assert_eq!(listed, [expected.clone()], "wherever it is kept");
-    // Dated before, stored behind: in another call, and in the same.
+    // An earlier time stored after a later one, in another call and in the same.
     trial.advance(vec![advance(id, ana, (5, 4), 9)]).await;
     let expected = Member {
         watermarks: marks((5, 4)),
@@ -131,7 +131,7 @@ pub async fn former_members_have_watermarks_too(trial: Trial) {
     assert!(!trial.member(id, ben).await.is_in());
 }
 
-pub async fn of_advances_at_once_the_highest_stays(trial: Trial) {
+pub async fn of_concurrent_advances_the_highest_stays(trial: Trial) {
     let another = trial.another().await;
     let users: Vec<_> = (1..=3).map(user_id).collect();
     let id = trial.group(1, &users).await;
@@ -163,7 +163,7 @@ pub async fn of_advances_at_once_the_highest_stays(trial: Trial) {
     }
 }
 
-pub async fn preferences_change_by_what_is_named(trial: Trial) {
+pub async fn preferences_change_only_in_the_given_fields(trial: Trial) {
     let ana = user_id(1);
     let id = trial.direct(ana, user_id(2)).await;
     let patches = [
@@ -207,7 +207,7 @@ pub async fn preferences_change_by_what_is_named(trial: Trial) {
     assert_eq!(trial.conversations().members(&[(id, user_id(3))]).await.unwrap(), []);
 }
 
-pub async fn changes_of_one_record_at_once_all_stay(trial: Trial) {
+pub async fn concurrent_changes_of_one_record_all_stay(trial: Trial) {
     let another = trial.another().await;
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;

@@ -1,11 +1,11 @@
-//! What outlives the process: everything that was acknowledged.
+//! Restarts: everything that was acknowledged is there afterwards.
 
 use super::Trial;
 use super::fixtures::{
     at, deleted, direct, generation, in_the_far_future, key, password, session, session_id, text, token, user, user_id,
     user_in_full,
 };
-use super::searches::search;
+use super::message_search_fixtures::search;
 use super::steps::{ALL, append, at_once, duplicate, position, revise};
 use crate::domain::id::Seq;
 use crate::domain::key::KeyPurpose;
@@ -15,7 +15,7 @@ use crate::domain::user::ProfilePatch;
 use crate::domain::window::Span;
 use crate::ports::{Advance, Claim, Creation, Login, Outcome, RepositoryError, Revoke};
 
-pub async fn accounts_outlive_a_restart(mut trial: Trial) {
+pub async fn accounts_survive_a_restart(mut trial: Trial) {
     trial.sign_up(&user_in_full(1, "ana")).await;
     trial.sign_up(&user(2, "ben")).await;
     let patch = ProfilePatch {
@@ -39,7 +39,7 @@ pub async fn accounts_outlive_a_restart(mut trial: Trial) {
     trial.sign_up(&user_in_full(4, "ana2")).await;
 }
 
-pub async fn sessions_and_keys_outlive_a_restart(mut trial: Trial) {
+pub async fn sessions_and_keys_survive_a_restart(mut trial: Trial) {
     let keys = trial
         .keys()
         .keys(KeyPurpose::Refresh, key("first", KeyPurpose::Refresh))
@@ -70,7 +70,7 @@ pub async fn sessions_and_keys_outlive_a_restart(mut trial: Trial) {
     assert_eq!(again.unwrap(), keys);
 }
 
-pub async fn conversations_outlive_a_restart(mut trial: Trial) {
+pub async fn conversations_survive_a_restart(mut trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let pair = trial.direct(ana, ben).await;
     let group = trial.group(1, &[ana, ben]).await;
@@ -147,7 +147,7 @@ pub async fn numbers_go_on_after_a_restart(mut trial: Trial) {
     assert!(matches!(made, Creation::Existing(_)));
 }
 
-pub async fn what_many_committed_at_once_outlives_a_restart(mut trial: Trial) {
+pub async fn concurrent_commits_survive_a_restart(mut trial: Trial) {
     let id = trial.direct(user_id(1), user_id(2)).await;
     for round in 0..3 {
         at_once((0..8).map(|task| {
@@ -167,7 +167,7 @@ pub async fn what_many_committed_at_once_outlives_a_restart(mut trial: Trial) {
     }
 }
 
-pub async fn a_closed_store_says_so(mut trial: Trial) {
+pub async fn a_closed_store_returns_errors(mut trial: Trial) {
     let id = trial.direct(user_id(1), user_id(2)).await;
     let closed = trial.clone();
     trial.restart().await;

@@ -1,4 +1,4 @@
-//! Random scripts for the side-by-side test: what is generated and shrunk.
+//! Random scripts for the comparison with the naive model, and their generators.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -11,20 +11,22 @@ use crate::domain::search::Score;
 /// A line of a script.
 #[derive(Clone, Debug)]
 pub(super) enum Line {
-    /// Asks the one or the other instance.
+    /// Carries out an action through one of the two instances.
     Ask(Instance, Question),
-    /// Closes the instances and opens them again.
+    /// Closes both instances and opens them again.
     Restart,
 }
 
-/// Through which instance.
+/// The instance through which an action is carried out.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Instance {
     First,
     Second,
 }
 
-/// An action in terms that do not depend on what was done before, so that a script can be shrunk.
+/// An action whose arguments do not depend on earlier lines, so that lines can be removed when a script is shrunk.
+///
+/// [`Stage`](super::stage::Stage) turns it into an action with ids and positions of the present state.
 #[derive(Clone, Debug)]
 pub(super) enum Question {
     CreateDirect(Chat),
@@ -52,13 +54,13 @@ pub(super) enum Question {
     Senders(Chat, Index, Index),
 }
 
-/// A change that somebody wishes for.
+/// A change to commit.
 #[derive(Clone, Debug)]
 pub(super) enum Wish {
     Create(Chat, Vec<Person>),
     Append(Chat, Person, u64, Staleness),
     Revise(Chat, Index, Revision, Staleness, Staleness),
-    /// With the numbers of its message and of its succession.
+    /// The pair has the number of its message, and that of the message about a new owner.
     UpdateGroup(
         Chat,
         Vec<(Person, Membership)>,
@@ -89,19 +91,20 @@ pub(super) enum Membership {
     Role(Role),
 }
 
-/// How far a number is from the right one; mostly, it is not.
+/// Difference between a number and the right one, in either direction. Mostly zero.
 pub(super) type Staleness = i64;
 
-/// The first are groups, the others pairs of people.
+/// Number of a conversation: first the groups, then the pairs.
 pub(super) type Chat = u64;
 
 pub(super) type Person = u64;
 
+// Few conversations and people, so that the actions of a short script affect each other.
 pub(super) const GROUPS: u64 = 2;
 pub(super) const PAIRS: [(Person, Person); 2] = [(0, 1), (2, 1)];
 pub(super) const PEOPLE: u64 = 4;
 
-/// Generates scripts.
+/// Generates scripts. The numbers are relative frequencies.
 pub(super) fn scripts() -> impl Strategy<Value = Vec<Line>> {
     let instance = prop_oneof![Just(Instance::First), Just(Instance::Second)];
     let line = prop_oneof![

@@ -1,4 +1,4 @@
-//! Sessions and the server's keys.
+//! Sessions, refresh tokens and the keys of the server.
 
 use super::Trial;
 use super::fixtures::{at, generation, in_the_far_future, key, session, session_id, token, user_id};
@@ -84,7 +84,7 @@ pub async fn rotation_from_any_other_token_changes_nothing(trial: Trial) {
     assert_eq!(trial.session(1).await, rotated);
 }
 
-pub async fn of_many_rotations_from_one_token_one_is_done(trial: Trial) {
+pub async fn of_concurrent_rotations_from_one_token_one_succeeds(trial: Trial) {
     let another = trial.another().await;
     for round in 1..6 {
         trial.sign_in(&session(round, user_id(1))).await;
@@ -114,7 +114,7 @@ pub async fn of_many_rotations_from_one_token_one_is_done(trial: Trial) {
     }
 }
 
-pub async fn use_is_noted_and_only_rises(trial: Trial) {
+pub async fn the_time_of_last_use_only_rises(trial: Trial) {
     let mut expected = session(1, user_id(1));
     trial.sign_in(&expected).await;
     let used = async |number, millis| trial.sessions().used(session_id(1), number, at(millis)).await.unwrap();
@@ -164,7 +164,11 @@ pub async fn only_a_users_own_sessions_are_revoked(trial: Trial) {
         revoked
     };
     assert_eq!(revoke(1, Revoke::One(session_id(5))).await, [], "another's");
-    assert_eq!(revoke(1, Revoke::One(session_id(9))).await, [], "nobody's");
+    assert_eq!(
+        revoke(1, Revoke::One(session_id(9))).await,
+        [],
+        "a session that does not exist"
+    );
     assert_eq!(trial.remaining(1).await, sorted([1, 2, 3, 4]));
     assert_eq!(revoke(1, Revoke::One(session_id(3))).await, sorted([3]));
     assert_eq!(revoke(1, Revoke::One(session_id(3))).await, [], "it is gone already");
@@ -228,7 +232,7 @@ pub async fn the_first_key_of_a_purpose_is_kept(trial: Trial) {
     }
 }
 
-pub async fn of_many_who_find_no_key_all_get_the_same(trial: Trial) {
+pub async fn concurrent_first_reads_of_a_key_get_the_same_key(trial: Trial) {
     let another = trial.another().await;
     for purpose in KeyPurpose::ALL {
         let found = at_once((0..12).map(|n| {

@@ -1,4 +1,4 @@
-//! Where a script is played: what its lines come to as things stand there.
+//! The translation of a script's lines into actions on the present state.
 
 use std::sync::Arc;
 
@@ -20,11 +20,11 @@ use crate::domain::text::Title;
 use crate::domain::window::{Span, Window};
 use crate::ports::{Advance, Change, Range, TermsChange};
 
-/// Where a script is played: ids of its own, and the state that its questions are about.
+/// Translates the lines of one script, with ids of its own, by the state of the model.
 pub(super) struct Stage<'a> {
-    /// Sets the ids of one play apart from those of the others on the same store.
+    /// Number of the script, a part of all its ids, because all scripts run on the same store.
     play: u64,
-    /// Counts the lines, as a clock.
+    /// Number of the line, used as the time in milliseconds.
     now: i64,
     model: &'a Model,
 }
@@ -34,14 +34,14 @@ impl<'a> Stage<'a> {
         Self { play, now, model }
     }
 
-    /// What is asked first, so that there is something to talk about.
+    /// Returns the actions before the first line, which create a group and direct conversations.
     pub(super) fn opening(&self) -> Vec<Action> {
         let people: Vec<_> = (0..PEOPLE).map(|person| self.user(person)).collect();
         let commit = Action::Commit(vec![self.creation(0, &people[..2])]);
         vec![commit, Action::CreateDirect(self.pair(GROUPS), at(0))]
     }
 
-    /// What is asked last: everything.
+    /// Returns the actions after the last line, which read everything.
     pub(super) fn finale(&self) -> Vec<Action> {
         let chats: Vec<_> = (0..GROUPS + PAIRS.len() as u64).map(|chat| self.chat(chat)).collect();
         let whole = || vec![Window::WHOLE];
@@ -59,7 +59,7 @@ impl<'a> Stage<'a> {
         actions
     }
 
-    /// Returns what a question comes to as things stand.
+    /// Returns the action of a line in the present state.
     pub(super) fn action(&self, question: Question) -> Action {
         let chats = |chats: Vec<Chat>| {
             let mut ids: Vec<_> = chats.into_iter().map(|chat| self.chat(chat)).collect();
@@ -139,7 +139,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Returns the change that is wished for; `None` for one of a conversation that there is not yet.
+    /// Returns the change of a line; `None` if its conversation or message does not exist yet.
     fn change(&self, wish: Wish) -> Option<Change> {
         match wish {
             Wish::Create(chat, people) => {
@@ -207,7 +207,7 @@ impl<'a> Stage<'a> {
 
     fn revision(&self, message: Message, revision: Revision, fence: Seq) -> Change {
         match revision {
-            // What the system tells has no words to change.
+            // System messages have no text to edit.
             Revision::Edit(n) if message.is_from_user() => {
                 revise(edited(&message, &format!("edit {n}"), self.now), fence)
             }
@@ -280,13 +280,13 @@ impl<'a> Stage<'a> {
             .saturating_add_signed(staleness))
     }
 
-    /// Returns a place from before the first message to behind the last.
+    /// Returns a `seq` between 0 and one past the last message.
     fn place(&self, chat: Chat, place: Index) -> Seq {
         let length = usize::try_from(self.model.head(self.chat(chat)).seq.0).expect("scripts are short");
         Seq(place.index(length + 2) as u64)
     }
 
-    /// Returns where a message would stand with this score; `None` if there is no message at that place.
+    /// Returns the rank of a message with this score; `None` if there is no message at that place.
     fn rank(&self, chat: Chat, place: Index, score: Score) -> Option<Rank> {
         let message = self.model.message(self.chat(chat), self.place(chat, place))?;
         Some(Rank::of(message, score))
@@ -303,7 +303,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Makes windows of their edges: the first opens one, the second closes it, and so on.
+/// Makes windows from a list of edges: the first edge opens a window, the second closes it, and so on.
 fn windows(mut edges: Vec<u64>) -> Vec<Window> {
     edges.sort_unstable();
     edges.dedup();

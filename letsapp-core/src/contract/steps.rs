@@ -1,4 +1,4 @@
-//! What cases do again and again, in one word each.
+//! Steps that many cases share.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::domain::role::Role;
 use crate::domain::window::Window;
 use crate::ports::{Change, Creation, Outcome, Range, TermsChange};
 
-/// Everything.
+/// A window that shows every message.
 pub(super) const ALL: &[Window] = &[Window::WHOLE];
 
 pub(super) fn append(message: Message, fence: Seq) -> Change {
@@ -41,7 +41,8 @@ pub(super) fn update_group(members: &[MemberChange], message: Message, fence: Se
     }
 }
 
-/// A group with these members, the first of them its owner; its system message has the number of the group as its own.
+/// Makes the change that creates a group with these members, the first of them its owner. Its system message has the
+/// number of the group.
 pub(super) fn creation(n: u64, users: &[UserId]) -> Change {
     let conversation = group(n, users[0]);
     let role = |user_id| if user_id == users[0] { Role::Owner } else { Role::Member };
@@ -63,7 +64,7 @@ pub(super) fn position(seq: u64, rev: u64, ordinal: u64) -> Outcome {
     })
 }
 
-/// Returns where a change landed.
+/// Returns the position of a committed change. Panics for any other outcome.
 #[track_caller]
 pub(super) fn committed(outcome: Outcome) -> Position {
     match outcome {
@@ -72,7 +73,7 @@ pub(super) fn committed(outcome: Outcome) -> Position {
     }
 }
 
-/// Returns the first message that an outcome tells of.
+/// Returns the stored message of a duplicate. Panics for any other outcome.
 #[track_caller]
 pub(super) fn duplicate(outcome: Outcome) -> Message {
     match outcome {
@@ -89,7 +90,7 @@ pub(super) fn revs(messages: &[Message]) -> Vec<u64> {
     messages.iter().map(|message| message.rev.0).collect()
 }
 
-/// Runs all of them at once, and returns what came of each, in order.
+/// Runs tasks concurrently, and returns their results in the order of the tasks.
 pub(super) async fn at_once<T, F>(tasks: impl IntoIterator<Item = F>) -> Vec<T>
 where
     T: Send + 'static,
@@ -119,25 +120,25 @@ impl Trial {
         self.commit(vec![change]).await.remove(0)
     }
 
-    /// Commits a change that must land, and returns the message where it landed.
+    /// Commits a change, and returns its message with its position. Panics if it is not committed.
     pub(super) async fn store(&self, change: Change) -> Message {
         let message = Message::clone(change.message());
         message.at(committed(self.commit_one(change).await))
     }
 
-    /// Changes a message's words, and returns it as it is then.
+    /// Edits a message, and returns it as it is afterwards.
     pub(super) async fn edit(&self, message: &Message, body: &str, fence: Seq) -> Message {
         self.store(revise(edited(message, body, 1_000), fence)).await
     }
 
-    /// Makes the direct conversation of two users.
+    /// Creates the direct conversation of two users.
     pub(super) async fn direct(&self, a: UserId, b: UserId) -> ConversationId {
         match self.conversations().create_direct(direct(a, b), at(0)).await.unwrap() {
             Creation::Created(conversation) | Creation::Existing(conversation) => conversation.id,
         }
     }
 
-    /// Makes a group of these users, the first of them its owner.
+    /// Creates a group of these users, the first of them its owner.
     pub(super) async fn group(&self, n: u64, users: &[UserId]) -> ConversationId {
         self.store(creation(n, users)).await.conversation_id
     }
@@ -149,8 +150,8 @@ impl Trial {
         }
     }
 
-    /// Has a member send 120 messages, four at a time, through this instance and another, decided at fence 1; returns
-    /// what came of them.
+    /// Sends 120 messages of a member under fence 1, four at a time, through this instance and another. Returns their
+    /// outcomes.
     pub(super) async fn chatter(&self, another: &Self, id: ConversationId, sender_id: UserId) -> Vec<Outcome> {
         let sending = |sender: u64| {
             let trial = if sender.is_multiple_of(2) {
@@ -209,8 +210,8 @@ impl Trial {
         self.messages().changes(id, ALL, Rev(after), 100_000).await.unwrap()
     }
 
-    /// Checks that a conversation's numbers are dense and unique, and that its head, its messages and its changes tell
-    /// the same; returns its messages, the oldest first.
+    /// Checks that the numbers of a conversation are dense and unique, and that its head, its messages and its changes
+    /// agree. Returns its messages, the oldest first.
     pub(super) async fn audit(&self, id: ConversationId) -> Vec<Message> {
         let all = self.everything(id).await;
         let head = self.head(id).await;

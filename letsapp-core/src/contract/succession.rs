@@ -1,4 +1,4 @@
-//! An owner who leaves, and who takes over: two system messages in one step.
+//! Owners who leave: the departure and the new owner are two system messages in one step.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::domain::message::{Content, SystemEvent};
 use crate::domain::role::Role;
 use crate::ports::{Change, Outcome};
 
-pub async fn an_owner_goes_and_another_takes_over_in_one_step(trial: Trial) {
+pub async fn an_owner_leaves_and_another_follows_in_one_step(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     trial.store(append(text(id, 2, ben), Seq(1))).await;
@@ -29,13 +29,13 @@ pub async fn an_owner_goes_and_another_takes_over_in_one_step(trial: Trial) {
         .collect();
     assert_eq!((roles, roster.fence), (vec![(ben, Role::Owner)], Seq(4)));
     let gone = trial.member(id, ana).await;
-    assert_eq!(gone.role, Role::Member, "whoever is out owns nothing");
-    assert_eq!(gone.windows[0].to, Some(Seq(4)), "both messages are theirs to read");
+    assert_eq!(gone.role, Role::Member, "a former member is no owner");
+    assert_eq!(gone.windows[0].to, Some(Seq(4)), "the window includes both messages");
     assert_eq!(trial.head(id).await.seq, Seq(4));
     assert_eq!(trial.commit_one(behind(4)).await, position(5, 5, 2));
 }
 
-pub async fn a_succession_again_carries_nothing_out(trial: Trial) {
+pub async fn a_repeated_succession_is_not_carried_out_again(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     assert_eq!(trial.commit_one(leave(id, [3, 4], 0)).await, Outcome::Outdated);
@@ -69,8 +69,8 @@ pub async fn a_succession_again_carries_nothing_out(trial: Trial) {
     assert_eq!(trial.audit(id).await.len(), 4);
 }
 
-/// The first user leaves a group, and it is the second's from then on; the messages that tell of it have these numbers,
-/// the succession first.
+/// Makes the change by which user 1, the owner, leaves a group and user 2 becomes its owner. The messages have these
+/// numbers, that about the new owner first.
 fn leave(id: ConversationId, [succession, n]: [u64; 2], fence: u64) -> Change {
     let (ana, ben) = (user_id(1), user_id(2));
     Change::UpdateGroup {

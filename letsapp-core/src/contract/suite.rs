@@ -1,8 +1,9 @@
-//! The list of all cases, and the macro that makes a test of each.
+//! The list of all cases, and the macros that make a test of each.
 
-/// Emits a module of tests, one for each case of the contract, that run on the store which an expression opens.
+/// Makes a module of tests, one for each case of the contract.
 ///
-/// The expression makes a [`Subject`](crate::contract::Subject); it is evaluated once for each case, in an async block.
+/// The first argument names the module. The second is an expression whose value implements
+/// [`Subject`](crate::contract::Subject). It is evaluated once for each case, in an async block.
 #[macro_export]
 macro_rules! contract_suite {
     ($store:ident, $subject:expr $(,)?) => {
@@ -15,7 +16,7 @@ macro_rules! contract_suite {
     };
 }
 
-/// Hands the list of all cases, by file, to another macro.
+/// Passes the list of all cases, by file, to another macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_cases {
@@ -27,217 +28,217 @@ macro_rules! contract_cases {
                 an_address_is_kept_as_it_was_spelt,
                 a_username_is_claimed_once,
                 an_address_is_claimed_once_whatever_its_case,
-                of_many_claims_of_a_username_one_is_done,
-                of_many_claims_of_an_address_one_is_done,
+                of_concurrent_claims_of_a_username_one_succeeds,
+                of_concurrent_claims_of_an_address_one_succeeds,
                 a_patch_changes_what_it_names_and_nothing_else,
                 patches_of_different_fields_at_once_all_stay,
                 an_address_is_free_once_its_user_has_another,
-                nobody_unknown_or_erased_is_updated,
+                unknown_and_erased_users_are_not_updated,
                 an_erased_user_is_found_by_id_alone,
                 a_credential_is_found_by_username_address_and_id,
-                a_password_is_replaced_by_whoever_knew_the_present_one,
+                a_password_is_replaced_only_if_the_expected_hash_is_stored,
             }
-            search: {
+            user_search: {
                 search_finds_beginnings_of_usernames_and_of_folded_names,
                 search_goes_on_to_the_last_page,
                 search_goes_by_the_present_name,
-                search_takes_every_character_for_itself,
+                search_treats_no_character_as_a_wildcard,
             }
-            seen: {
-                a_user_was_last_seen_at_the_latest_time_noted,
-                many_are_seen_in_one_call_each_at_their_time,
-                of_times_of_one_user_in_one_call_the_latest_stays,
-                nobody_unknown_or_erased_is_seen,
-                being_seen_changes_nothing_else,
-                of_times_noted_at_once_the_latest_stays,
+            last_seen: {
+                last_seen_is_the_latest_time_stored,
+                one_call_stores_the_times_of_many_users,
+                of_several_times_of_a_user_in_one_call_the_latest_stays,
+                unknown_and_erased_users_get_no_last_seen_time,
+                storing_last_seen_changes_nothing_else,
+                of_times_stored_concurrently_the_latest_stays,
             }
             sessions: {
                 a_session_is_found_as_stored,
                 sessions_of_a_user_come_newest_first,
                 rotation_replaces_the_refresh_token,
                 rotation_from_any_other_token_changes_nothing,
-                of_many_rotations_from_one_token_one_is_done,
-                use_is_noted_and_only_rises,
+                of_concurrent_rotations_from_one_token_one_succeeds,
+                the_time_of_last_use_only_rises,
                 only_a_users_own_sessions_are_revoked,
                 a_revoked_session_stays_gone,
                 revoking_while_others_rotate_and_use_leaves_nothing,
                 the_first_key_of_a_purpose_is_kept,
-                of_many_who_find_no_key_all_get_the_same,
+                concurrent_first_reads_of_a_key_get_the_same_key,
             }
             contacts: {
                 a_contact_is_found_as_it_was_put,
                 a_contact_put_again_takes_the_new_alias_and_keeps_its_time,
                 a_contact_that_was_removed_comes_back_anew,
-                a_block_is_found_as_it_was_put_up_first,
-                a_block_that_was_taken_down_comes_back_anew,
-                contacts_and_blocks_know_nothing_of_each_other,
+                a_block_keeps_its_first_time,
+                a_block_that_was_removed_comes_back_anew,
+                contacts_and_blocks_are_independent,
                 lists_go_on_to_the_last_page_each_in_order,
-                ties_are_looked_up_in_their_direction,
-                hundreds_of_ties_are_looked_up_at_once,
-                of_many_who_put_one_contact_the_first_time_stays,
-                of_many_who_put_up_one_block_the_first_time_stays,
-                of_many_who_remove_one_exactly_one_does,
-                putting_and_removing_at_once_leaves_one_or_none,
-                who_is_forgotten_owns_nothing_and_others_keep_what_they_have,
+                edges_are_looked_up_in_their_direction,
+                hundreds_of_edges_are_looked_up_in_one_call,
+                a_contact_put_concurrently_keeps_one_time,
+                a_block_put_concurrently_keeps_one_time,
+                of_concurrent_removals_exactly_one_reports_success,
+                concurrent_putting_and_removing_leaves_one_or_none,
+                forgetting_a_user_removes_only_what_they_own,
                 aliases_are_kept_to_the_byte,
-                contacts_and_blocks_outlive_a_restart,
+                contacts_and_blocks_survive_a_restart,
             }
             conversations: {
                 a_direct_conversation_is_made_once,
-                of_many_who_start_the_same_chat_one_makes_it,
-                both_of_a_pair_are_in_from_the_start,
+                of_concurrent_creations_of_a_direct_conversation_one_succeeds,
+                both_users_of_a_pair_are_members_from_the_start,
                 conversations_are_found_as_stored,
-                a_roster_lists_those_who_are_in_by_joining_and_then_by_id,
+                a_roster_lists_present_members_by_joining_and_then_by_id,
                 rosters_of_many_conversations_come_each_with_its_own_members,
-                heads_tell_where_conversations_stand,
+                heads_have_the_last_numbers_of_conversations,
                 heads_of_hundreds_of_conversations_come_at_once,
-                those_who_are_in_are_counted,
-                members_are_found_when_they_have_left_too,
-                memberships_are_all_that_a_user_has_or_had,
+                present_members_are_counted,
+                former_members_are_found,
+                memberships_include_former_ones,
             }
             receipts: {
                 watermarks_only_rise,
-                reading_is_receiving_too,
-                a_member_who_comes_twice_in_one_call_rises_twice,
-                a_record_changes_its_time_where_a_number_did,
+                reading_raises_the_delivered_watermark,
+                several_advances_of_a_member_in_one_call_all_count,
+                an_advance_changes_the_time_only_if_it_raises_a_watermark,
                 former_members_have_watermarks_too,
-                of_advances_at_once_the_highest_stays,
-                preferences_change_by_what_is_named,
-                changes_of_one_record_at_once_all_stay,
+                of_concurrent_advances_the_highest_stays,
+                preferences_change_only_in_the_given_fields,
+                concurrent_changes_of_one_record_all_stay,
             }
             messages: {
                 appends_take_the_next_seq_and_the_next_rev,
                 a_message_is_read_as_it_was_written,
                 system_messages_of_every_kind_are_read_as_written,
                 a_revision_takes_the_next_rev_and_keeps_its_place,
-                a_revision_of_what_has_changed_is_outdated,
+                a_revision_of_an_older_state_is_outdated,
                 the_same_message_again_is_a_duplicate,
-                a_duplicate_is_answered_with_the_message_as_it_stands,
-                a_duplicate_is_one_whatever_its_fence,
+                a_duplicate_returns_the_message_in_its_present_state,
+                a_duplicate_is_found_under_any_fence,
                 an_id_belongs_to_its_conversation,
-                what_was_decided_under_another_fence_is_outdated,
-                what_is_committed_is_seen_everywhere_at_once,
+                a_change_under_another_fence_is_outdated,
+                a_commit_is_visible_through_every_instance_at_once,
             }
             batches: {
                 a_batch_is_carried_out_in_order,
                 a_batch_may_revise_what_it_appended,
                 a_batch_serves_many_conversations_each_in_order,
-                a_system_message_outdates_what_stands_behind_it_in_its_batch,
-                a_change_that_fails_takes_no_other_with_it,
+                a_system_message_outdates_later_changes_of_its_batch,
+                a_change_that_fails_leaves_the_others_of_its_batch,
             }
             groups: {
                 a_group_is_made_with_its_members_and_first_message,
                 a_group_that_exists_is_not_made_again,
                 a_group_is_made_and_used_in_one_batch,
                 a_group_takes_hundreds_of_members,
-                a_system_message_changes_the_conversation_that_it_tells_of,
-                whoever_joins_reads_from_the_message_that_tells_of_it,
-                whoever_comes_back_has_another_window_and_keeps_the_rest,
+                a_system_message_and_its_change_are_one_step,
+                a_window_begins_with_the_message_about_joining,
+                a_returning_member_gets_another_window,
                 several_members_change_in_one_step,
-                changes_of_members_that_come_to_nothing_change_nothing,
-                a_system_message_again_carries_nothing_out_again,
-                an_outdated_system_message_carries_nothing_out,
-                what_is_behind_a_duplicate_goes_by_the_newest_fence,
+                changes_of_members_without_effect_change_nothing,
+                a_repeated_system_message_is_not_carried_out_again,
+                an_outdated_system_message_is_not_carried_out,
+                a_change_after_a_duplicate_needs_the_newest_fence,
                 revisions_do_not_move_the_fence,
             }
             succession: {
-                an_owner_goes_and_another_takes_over_in_one_step,
-                a_succession_again_carries_nothing_out,
+                an_owner_leaves_and_another_follows_in_one_step,
+                a_repeated_succession_is_not_carried_out_again,
             }
             history: {
                 history_is_paged_from_the_newest_to_the_first,
                 history_is_paged_from_the_first_to_the_newest,
                 history_starts_anywhere,
-                changes_come_each_once_by_rev_in_the_present_state,
-                changes_begin_behind_what_is_known,
-                tallies_count_users_messages_that_are_not_deleted,
-                tallies_answer_each_span_in_order,
-                a_tally_follows_deletions_and_nothing_else,
+                changes_come_once_each_in_order_of_rev,
+                changes_begin_after_the_given_rev,
+                unread_counts_skip_system_messages_and_deleted_ones,
+                unread_counts_come_in_the_order_of_the_spans,
+                unread_counts_follow_deletions_and_nothing_else,
                 senders_of_a_span_come_each_once,
                 messages_are_found_by_place_and_by_id,
                 an_unknown_or_empty_conversation_has_nothing_to_read,
-                what_a_member_reads_ends_with_their_leaving,
+                a_window_ends_with_the_message_about_leaving,
             }
-            finding: {
-                every_term_must_be_there,
+            message_search: {
+                every_term_must_match,
                 only_an_unfinished_last_word_finds_longer_ones,
                 every_script_and_emoji_is_found,
                 operators_of_any_store_are_words,
-                an_edited_message_is_found_by_its_words_of_now,
-                what_was_deleted_and_what_the_system_says_is_not_found,
-                what_is_committed_is_found_at_once_and_after_a_restart,
+                an_edited_message_is_found_by_its_present_words,
+                deleted_and_system_messages_are_not_found,
+                committed_messages_are_found_at_once_and_after_a_restart,
                 words_of_any_length_and_number_are_found,
             }
-            ranking: {
+            message_search_order: {
                 whole_words_come_before_beginnings_and_bodies_before_names,
-                of_equals_the_later_one_comes_first,
-                pages_lead_to_the_last_hit_and_repeat_none,
-                a_page_goes_on_from_what_is_not_there,
-                only_what_lies_in_the_windows_is_found,
-                other_conversations_are_not_looked_into,
-                whoever_left_and_came_back_finds_what_they_saw,
-                hits_are_those_of_a_sender_and_a_time,
+                of_equal_scores_the_later_message_comes_first,
+                pages_lead_to_the_last_hit_without_repetitions,
+                a_page_continues_from_a_hit_that_no_longer_exists,
+                only_messages_in_the_windows_are_found,
+                other_conversations_are_not_searched,
+                a_returning_member_finds_the_messages_of_all_windows,
+                hits_are_filtered_by_sender_and_time,
                 hundreds_of_conversations_are_searched_at_once,
             }
             erasure: {
                 an_erased_account_leaves_its_name_and_nothing_else,
-                an_account_is_erased_by_whoever_knew_the_password,
-                of_many_who_erase_an_account_one_does,
-                what_races_with_an_erasure_brings_nothing_back,
-                accounts_are_listed_until_their_erasing_is_finished,
-                an_erasing_that_was_begun_outlives_a_restart,
+                an_account_is_erased_only_if_the_expected_hash_is_stored,
+                of_concurrent_erasures_of_an_account_one_succeeds,
+                concurrent_changes_do_not_bring_back_an_erased_account,
+                accounts_are_listed_until_their_erasure_is_finished,
+                an_unfinished_erasure_survives_a_restart,
             }
-            dissolution: {
-                with_a_group_go_all_who_are_or_were_in_it,
-                a_deleted_group_leaves_what_tells_a_retry_from_another_request,
-                nothing_lands_behind_the_end_of_a_group,
-                a_message_sent_while_its_group_is_deleted_is_before_its_end_or_nowhere,
-                of_those_who_delete_a_group_at_once_one_does,
-                a_deleted_group_is_purged_a_part_at_a_time,
-                many_may_purge_at_once_and_again,
-                what_is_not_deleted_is_not_purged,
+            group_deletion: {
+                deleting_a_group_removes_members_and_former_members,
+                a_deleted_group_keeps_the_fingerprint_of_its_creation,
+                nothing_is_committed_after_the_deletion_of_a_group,
+                a_message_sent_during_the_deletion_precedes_it_or_is_not_stored,
+                of_concurrent_deletions_of_a_group_one_succeeds,
+                a_deleted_group_is_purged_in_parts,
+                a_group_may_be_purged_concurrently_and_again,
+                only_deleted_groups_are_purged,
                 groups_are_listed_until_they_are_purged,
-                the_end_of_a_group_outlives_a_restart,
+                the_deletion_of_a_group_survives_a_restart,
             }
             races: {
-                appends_at_once_are_all_in_and_dense,
-                two_instances_share_conversations_without_a_hole,
-                a_message_offered_many_times_at_once_is_one,
-                of_revisions_at_once_from_one_state_one_lands,
-                of_system_messages_at_once_under_one_fence_one_lands,
-                a_system_message_offered_many_times_at_once_is_one,
-                of_groups_made_at_once_under_one_id_one_is,
-                nobodys_message_follows_their_own_removal,
+                concurrent_appends_are_all_stored_without_gaps,
+                two_instances_write_to_the_same_conversations_without_gaps,
+                a_message_committed_concurrently_is_stored_once,
+                of_concurrent_revisions_of_one_state_one_succeeds,
+                of_concurrent_system_messages_under_one_fence_one_succeeds,
+                a_system_message_committed_concurrently_is_carried_out_once,
+                of_concurrent_creations_under_one_id_one_succeeds,
+                no_message_of_a_member_follows_their_removal,
             }
             readers: {
-                readers_never_see_a_hole,
+                readers_never_see_a_gap,
                 a_roster_is_never_older_than_its_fence,
             }
             restart: {
-                accounts_outlive_a_restart,
-                sessions_and_keys_outlive_a_restart,
-                conversations_outlive_a_restart,
+                accounts_survive_a_restart,
+                sessions_and_keys_survive_a_restart,
+                conversations_survive_a_restart,
                 numbers_go_on_after_a_restart,
-                what_many_committed_at_once_outlives_a_restart,
-                a_closed_store_says_so,
+                concurrent_commits_survive_a_restart,
+                a_closed_store_returns_errors,
             }
             hostile: {
                 bodies_are_kept_to_the_byte,
                 names_and_titles_are_kept_to_the_byte,
                 attachments_and_reactions_are_kept_to_the_byte,
                 names_that_differ_in_bytes_are_different,
-                credentials_are_never_found_by_a_pattern,
+                credentials_are_found_only_by_the_exact_login,
             }
-            extremes: {
+            value_limits: {
                 a_message_may_carry_a_thousand_mentions_and_reactions,
                 ids_of_any_bits_are_ids,
-                numbers_that_are_asked_for_may_be_anything,
+                arguments_may_be_any_number,
                 numbers_of_63_bits_are_kept,
                 times_of_any_age_are_kept,
                 a_page_of_the_largest_messages_is_read_whole,
             }
             properties: {
-                random_operations_are_answered_as_by_a_naive_model,
+                random_operations_have_the_results_of_a_naive_model,
             }
         }
     };
@@ -248,7 +249,7 @@ macro_rules! contract_cases {
 #[macro_export]
 macro_rules! contract_tests {
     ([$subject:expr] $($file:ident: { $($case:ident,)* })*) => {
-        /// How many cases there are.
+        /// Number of cases.
         pub const CASES: usize = [$($(stringify!($case),)*)*].len();
 
         $(
@@ -283,7 +284,7 @@ macro_rules! contract_names {
 /// The cases by file.
 pub(super) const NAMES: &[(&str, &[&str])] = crate::contract_cases!(contract_names);
 
-/// Prints how many cases a suite has, and checks that it is all of them.
+/// Prints the number of cases of a suite, and checks that none is missing.
 #[doc(hidden)]
 pub fn report(suite: &str, cases: usize) {
     println!("{suite}: {cases} cases");

@@ -37,7 +37,7 @@ async fn every_store_that_is_opened_is_decorated() {
     assert_eq!(decorated.load(Ordering::Relaxed), 2);
 }
 
-/// Data in memory that can be open twice.
+/// A subject in memory that can be open twice.
 struct Twofold(MemoryStore);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Users: claims of names and addresses, profiles, search, credentials.
+//! Users: unique names and addresses, profiles and credentials.
 
 use super::Trial;
 use super::fixtures::{at, display_name, email, media_id, password, user, user_id, user_in_full, username};
@@ -62,7 +62,7 @@ pub async fn an_address_is_claimed_once_whatever_its_case(trial: Trial) {
     trial.sign_up(&User { email: None, ..second }).await;
 }
 
-pub async fn of_many_claims_of_a_username_one_is_done(trial: Trial) {
+pub async fn of_concurrent_claims_of_a_username_one_succeeds(trial: Trial) {
     let another = trial.another().await;
     for round in 0..5 {
         let claims = at_once((0..12).map(|n| {
@@ -85,12 +85,12 @@ pub async fn of_many_claims_of_a_username_one_is_done(trial: Trial) {
     }
 }
 
-pub async fn of_many_claims_of_an_address_one_is_done(trial: Trial) {
+pub async fn of_concurrent_claims_of_an_address_one_succeeds(trial: Trial) {
     let another = trial.another().await;
     for n in 0..6 {
         trial.sign_up(&user(n, &format!("old_{n}"))).await;
     }
-    // Half of them sign up with it, half of them change to it.
+    // Half of the tasks sign up with the address, the others change to it.
     let claims = at_once((0..12).map(|n| {
         let users = if n % 4 < 2 { trial.users() } else { another.users() };
         let claimant = User {
@@ -206,7 +206,7 @@ pub async fn an_address_is_free_once_its_user_has_another(trial: Trial) {
     let ben = users.find(&[user_id(2)]).await.unwrap().remove(0);
     assert_eq!(ben, user_in_full(2, "ben"), "nothing was changed");
 
-    // One's own address, and another spelling of it, is not another's.
+    // The user who has the address may set it again, also in another spelling.
     assert!(matches!(
         users.update(user_id(1), to_anas()).await.unwrap(),
         Update::Done(_)
@@ -252,7 +252,7 @@ pub async fn an_address_is_free_once_its_user_has_another(trial: Trial) {
     trial.sign_up(&newcomer).await;
 }
 
-pub async fn nobody_unknown_or_erased_is_updated(trial: Trial) {
+pub async fn unknown_and_erased_users_are_not_updated(trial: Trial) {
     let users = trial.users();
     let erased = User {
         deleted_at: Some(at(5)),
@@ -314,7 +314,7 @@ pub async fn a_credential_is_found_by_username_address_and_id(trial: Trial) {
     }
 }
 
-pub async fn a_password_is_replaced_by_whoever_knew_the_present_one(trial: Trial) {
+pub async fn a_password_is_replaced_only_if_the_expected_hash_is_stored(trial: Trial) {
     let users = trial.users();
     trial.sign_up(&user(1, "ana")).await;
     let replace = async |id, from: &str, to: &str| {
@@ -323,7 +323,7 @@ pub async fn a_password_is_replaced_by_whoever_knew_the_present_one(trial: Trial
     };
     assert!(replace(1, "ana", "second").await);
     assert!(!replace(1, "ana", "third").await, "it is not the first any more");
-    assert!(!replace(2, "ana", "third").await, "there is nobody of that id");
+    assert!(!replace(2, "ana", "third").await, "no user has this id");
     let present = async || {
         users
             .credential(&Login::Id(user_id(1)))
@@ -359,7 +359,7 @@ fn patch_email(to: Option<&str>) -> ProfilePatch {
 }
 
 impl Trial {
-    /// Adds a user whose password is their username.
+    /// Creates a user whose password is their username.
     pub(super) async fn sign_up(&self, user: &User) {
         let password = password(user.username.as_str());
         let claim = self.users().create(user.clone(), password).await;

@@ -1,4 +1,4 @@
-//! Erasing one's own account.
+//! Deleting accounts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::engine::jobs::erasure;
 use crate::ports::Login;
 use crate::protocol::requests::DeleteAccount;
 
-/// The end of accounts.
+/// The service for deleting accounts.
 ///
 /// ```
 /// # use letsapp_core::{LetsApp, protocol::requests::{DeleteAccount, Password}};
@@ -29,21 +29,24 @@ pub struct ErasureService {
     engine: Arc<Engine>,
 }
 
-/// How long somebody who deletes their account waits for what follows from it; the rest goes on without them.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait of [`ErasureService::delete_account`] for sessions to end and groups to be left. The account is erased
+/// before that, so a longer wait would only delay the reply; the work goes on in the background.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl ErasureService {
     pub(crate) const fn new(engine: Arc<Engine>) -> Self {
         Self { engine }
     }
 
-    /// Erases one's own account. Once this is done, nobody signs in to it any more and its profile is gone; its
-    /// username is never given out again, and what it wrote stays as from a deleted user. Its sessions end and its
-    /// groups are left at once, or as soon as the store allows it.
+    /// Erases the account of the caller.
+    ///
+    /// When the future is ready, the profile is gone and no one can sign in any more. The username is never given out
+    /// again. Messages of the account stay, as from a deleted user. Ending its sessions and leaving its groups takes a
+    /// few more steps, which are finished later if the store fails in between.
     ///
     /// # Errors
-    /// [`AuthError::WrongPassword`] when the password is not right; [`AuthError::Unauthenticated`] when the account is
-    /// erased already.
+    /// [`AuthError::WrongPassword`] when the password is wrong, [`AuthError::Unauthenticated`] when the account is
+    /// already erased.
     pub async fn delete_account(&self, principal: &Principal, request: DeleteAccount) -> Result<(), AuthError> {
         let user_id = principal.user_id;
         let credential = self.engine.sessions.proven(user_id, request.password).await?;
@@ -51,29 +54,30 @@ impl ErasureService {
         let erase = async move {
             let at = engine.runtime.clock.now();
             let erased = engine.stores.users.erase(user_id, &credential.password, at).await;
-            // Nobody sees any more whether they are there; perhaps, where the store did not say.
+            // The presence of an erased user is hidden. Also after an error, because the store may have erased the
+            // account before it failed.
             engine.presence.settings_changed(user_id);
             if !erased? {
                 return Err(not_erased(&engine, user_id).await);
             }
             let begun = tokio::spawn(async move {
                 if let Err(error) = erasure::carry_out(&engine, user_id).await {
-                    tracing::warn!(%error, user.id = %user_id, "an account is erased, but not all that follows; it is tried again");
+                    tracing::warn!(%error, user.id = %user_id, "account erased, but not all cleanup done; will retry");
                 }
             });
-            let _late = tokio::time::timeout(PATIENCE, begun).await;
+            let _late = tokio::time::timeout(CLEANUP_TIMEOUT, begun).await;
             Ok(())
         };
         run_detached(erase).await
     }
 }
 
-/// Says why an account was not erased that was proven a moment ago.
+/// Finds the reason why an account was not erased although its password was right a moment ago.
 async fn not_erased(engine: &Engine, user_id: UserId) -> AuthError {
     match engine.stores.users.credential(&Login::Id(user_id)).await {
-        // Its password has been replaced in between.
+        // Another device has changed the password since.
         Ok(Some(_)) => AuthError::WrongPassword,
-        // Another device has erased it.
+        // Another device has erased the account.
         Ok(None) => AuthError::Unauthenticated,
         Err(error) => error.into(),
     }

@@ -1,10 +1,10 @@
-//! Whether a request to create something found it already made.
+//! The answer to whether a request has created its object or found it.
 
-/// Whether something was made now or was there.
+/// Whether an object was created by this request or existed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Made {
-    /// Now.
+    /// Created by this request.
     Now,
-    /// Before, by the same request.
+    /// Created before: by an earlier attempt of the same request or, for a direct conversation, by either user.
     Before,
 }

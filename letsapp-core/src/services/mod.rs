@@ -1,7 +1,11 @@
-//! The application services: what a signed-in user can do.
+//! The application services: every operation that a user can perform, by feature.
 //!
-//! HTTP routes, socket operations and embedding programs call the same methods, so there is one set of rules. A service
-//! never calls another; all share the running parts in [`engine`](crate::engine).
+//! HTTP routes, socket operations and embedding programs call the same methods, so that all follow the same rules.
+//! A service never calls another; all share the running parts in [`engine`](crate::engine).
+//!
+//! Most methods take a [`Principal`](crate::domain::principal::Principal). In their documentation, *the caller* is the
+//! user whom it names. Methods that change something also take `origin`, the connection over which the request came: it
+//! gets no event for the change, as it already gets the reply. `None` sends the event to all connections of the caller.
 
 pub mod auth;
 pub mod contacts;

@@ -1,4 +1,4 @@
-//! Asking who is there.
+//! Reading and watching the presence of users.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,12 +15,13 @@ use crate::engine::presence::PresenceRegistry;
 use crate::ports::RepositoryError;
 use crate::protocol::Presence;
 
-/// Who is there, as far as each user's settings let others see.
+/// The service for presence: which users are online, as far as their settings let the caller see.
 ///
-/// A user is there while a connection of theirs is in the [`Hub`](crate::engine::events::Hub), and for the grace after the last
-/// one, so that a reconnect makes no flicker. The connected are told of those whom they list as contacts, and of those
-/// whom they [`watch`](Self::watch), by [`Event::Presence`](crate::protocol::Event::Presence): when one of them comes or
-/// goes, and when one begins or ceases to let them see it.
+/// A user is online while the [`Hub`](crate::engine::events::Hub) has a connection of theirs, and for
+/// [`Rules::presence_grace`](crate::Rules::presence_grace) after the last one closes, so that a reconnect causes no
+/// events. Connected users get an [`Event::Presence`](crate::protocol::Event::Presence) for each contact, and for each
+/// user whom they [`watch`](Self::watch): when that user comes online or goes offline, and when that user's settings or
+/// a block change whether they may see it.
 ///
 /// ```
 /// # use letsapp_core::{LetsApp, domain::id::ConnectionId, protocol::PresenceStatus};
@@ -37,14 +38,15 @@ pub struct PresenceService {
     engine: Arc<Engine>,
 }
 
-/// How long [`PresenceService::settled`] waits for a store that does not answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait of [`PresenceService::settled`] for the store. A new connection should not hang for longer because of
+/// presence alone; it gets the state by events as soon as the store answers.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Why it was not told who is there.
+/// The reason why presence was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum PresenceError {
-    /// So many can't be watched at once.
-    #[error("at most {MAX_WATCHED} users can be watched")]
+    /// The request names more than [`MAX_WATCHED`] users.
+    #[error("at most {MAX_WATCHED} users can be watched at once")]
     TooMany,
     /// The store failed.
     #[error(transparent)]
@@ -56,8 +58,10 @@ impl PresenceService {
         Self { engine }
     }
 
-    /// Tells which of some users are there, in the order in which they are named first. Whoever shows nothing to the
-    /// one who asks is offline, and was never seen; one who does not exist is left out.
+    /// Returns the presence of each user, in the order of `user_ids` and without repetitions.
+    ///
+    /// A user who hides their presence from the caller is returned as offline, without a last-seen time. An unknown
+    /// user is left out.
     ///
     /// # Errors
     /// [`PresenceError::TooMany`] above [`MAX_WATCHED`], [`PresenceError::Store`] when the store fails.
@@ -73,13 +77,15 @@ impl PresenceService {
         Ok(found.collect())
     }
 
-    /// Has a connection told of some users, beside those whom it watches already, for as long as it lasts; and tells
-    /// which of them are there now, as [`find`](Self::find) does. It watches the [`MAX_WATCHED`] whom it named last.
-    /// What happens to them from here on is in its outbox. Other connections of its user are told it, too.
+    /// Adds users to those that a connection watches, and returns their present state as [`find`](Self::find) does.
+    ///
+    /// Later changes arrive as events in the outbox of the connection, and of the caller's other connections. Watching
+    /// ends with the connection. A connection watches at most [`MAX_WATCHED`] users; further ones replace those that it
+    /// named longest ago.
     ///
     /// # Errors
-    /// [`PresenceError::TooMany`] above [`MAX_WATCHED`], [`PresenceError::Store`] when the store fails: they may be
-    /// watched all the same.
+    /// [`PresenceError::TooMany`] for more than [`MAX_WATCHED`] users, [`PresenceError::Store`] when the store fails;
+    /// the users may be watched nevertheless.
     pub async fn watch(
         &self,
         principal: &Principal,
@@ -88,7 +94,7 @@ impl PresenceService {
     ) -> Result<Vec<Presence>, PresenceError> {
         let pairs = pairs(principal.user_id, user_ids)?;
         let Some((in_doubt, check)) = self.engine.presence.watch(principal.user_id, connection_id, &pairs) else {
-            // It is gone, or its session is over: there is nobody to be told.
+            // The connection is closed, so there is nothing to watch for.
             return self.find(principal, user_ids).await;
         };
         let mut doubts = Doubts {
@@ -96,7 +102,8 @@ impl PresenceService {
             pairs: in_doubt,
         };
         let sights = self.engine.presence.sights(&pairs, &doubts.pairs).await?;
-        // From here on nothing is waited for: what is answered is no older than what was told before.
+        // No `await` from here on: the lock keeps events from being published between this reading and the reply, so
+        // that the reply is never older than an event that the client has already.
         let now = self.engine.runtime.clock.now();
         let mut here = self.engine.presence.lock();
         let in_doubt = std::mem::take(&mut doubts.pairs);
@@ -109,8 +116,9 @@ impl PresenceService {
         Ok(found.collect())
     }
 
-    /// Waits until somebody who has just connected is told of their contacts, but not for long. Whoever asks for the
-    /// present state after that misses nothing.
+    /// Waits, for two seconds at most, until the contacts of a newly connected user are watched.
+    ///
+    /// A client that reads the present state after this gets every later change as an event.
     pub async fn settled(&self, principal: &Principal) {
         let settled = {
             let mut here = self.engine.presence.lock();
@@ -121,12 +129,15 @@ impl PresenceService {
             person.waiting.push(waiting);
             settled
         };
-        // It never says anything: it ends.
-        let _ended = tokio::time::timeout(PATIENCE, settled).await;
+        // Nothing is ever sent: the registry drops the sender when the contacts are watched.
+        let _ended = tokio::time::timeout(SETTLE_TIMEOUT, settled).await;
     }
 }
 
-/// Watches that are in doubt until the store has answered: somebody else sees to it if the one who asked gives up.
+/// Watched users whose visibility is unknown until the store answers.
+///
+/// If the request is cancelled or fails before that, dropping this hands the check to the registry's background task,
+/// so that no pair stays unknown forever.
 struct Doubts<'a> {
     registry: &'a PresenceRegistry,
     pairs: Vec<ViewerPair>,
@@ -140,7 +151,7 @@ impl Drop for Doubts<'_> {
     }
 }
 
-/// Pairs the one who asks with each who is named, once.
+/// Pairs the viewer with each distinct user of `user_ids`, in their order.
 fn pairs(viewer: UserId, user_ids: &[UserId]) -> Result<Vec<ViewerPair>, PresenceError> {
     if user_ids.len() > MAX_WATCHED {
         return Err(PresenceError::TooMany);

@@ -1,4 +1,4 @@
-//! Saying that one types.
+//! Typing indicators.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use crate::engine::Engine;
 use crate::engine::commit::Refusal;
 use crate::engine::error::ConversationError;
 
-/// Typing, as the members of a conversation see it.
+/// The service for typing indicators.
 ///
-/// A client says it with every key press, if it likes; the others are told once in three seconds at most, and that it
-/// has stopped at once. It ends by itself some seconds after it was last said, and with the message that was typed.
+/// A client may report every key press. The other members get at most one event in three seconds while a user types,
+/// and one at once when the user stops. An indicator also ends when the user sends a message, and by itself
+/// [`Rules::typing_timeout`](crate::Rules::typing_timeout) after the last report.
 ///
 /// ```
 /// # use letsapp_core::{LetsApp, domain::{id::ConnectionId, typing::Typing}, protocol::{Event, requests::CreateConversation}};
@@ -38,10 +39,14 @@ impl TypingService {
         Self { engine }
     }
 
-    /// Says that one types, or has stopped. Where a block stands between two, nobody is told, and nobody learns of it.
+    /// Reports that the caller types in a conversation, or has stopped.
+    ///
+    /// In a direct conversation with a block between the two users the report is dropped without an error, so that the
+    /// caller does not learn of the block.
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] and [`ConversationError::Forbidden`] when one is not in the conversation.
+    /// [`ConversationError::NotFound`] when the caller never was a member of the conversation,
+    /// [`ConversationError::Forbidden`] when they have left it.
     pub async fn set(
         &self,
         principal: &Principal,

@@ -20,7 +20,7 @@ fn login(username: &str, text: &str) -> Login {
 }
 
 #[tokio::test]
-async fn a_name_is_given_out_once() {
+async fn a_username_is_given_out_once() {
     let world = World::new().await;
     world.person("ana").await;
     let again = Register::new(Username::parse("ANA").unwrap(), password("another password"));
@@ -148,7 +148,7 @@ async fn two_refreshes_at_once_get_the_same_successor() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_revoked_stops_at_once_and_its_connections_are_told() {
+async fn revoking_a_session_ends_it_at_once_and_closes_its_connections() {
     let world = World::new().await;
     let phone = world.person("ana").await;
     let auth = world.app.auth();
@@ -208,7 +208,7 @@ async fn a_new_password_ends_every_other_session() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_before_its_connection_is_there_is_told_once_it_is() {
+async fn confirm_closes_a_connection_whose_session_ended_before_it_connected() {
     use letsapp_core::domain::id::ConnectionId;
     use letsapp_core::engine::events::Closed;
     let world = World::new().await;

@@ -12,7 +12,7 @@ use letsapp_core::{
 
 use crate::world::{World, limit, message_id};
 
-/// Why something was forbidden.
+/// Returns the reason of a [`ConversationError::Forbidden`]. Panics for any other outcome.
 #[track_caller]
 fn forbidden<T: std::fmt::Debug>(outcome: Result<T, ConversationError>) -> Forbidden {
     match outcome {
@@ -52,7 +52,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_list_of_contacts_is_ones_own_and_goes_to_its_end() {
+async fn contacts_are_private_and_listed_to_the_last_page() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let mut friends = Vec::new();
@@ -96,7 +96,7 @@ async fn a_list_of_contacts_is_ones_own_and_goes_to_its_end() {
 }
 
 #[tokio::test]
-async fn nobody_lists_or_blocks_themselves_or_who_is_not_there() {
+async fn adding_or_blocking_oneself_or_an_unknown_user_fails() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let (contacts, nobody) = (world.app.contacts(), UserId::from_bytes([9; 16]));
@@ -121,7 +121,7 @@ async fn nobody_lists_or_blocks_themselves_or_who_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_block_stops_what_two_say_to_each_other_and_nothing_else() {
+async fn a_block_stops_new_messages_between_two_users_and_nothing_else() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -164,7 +164,7 @@ async fn a_block_stops_what_two_say_to_each_other_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn while_both_block_each_takes_down_their_own() {
+async fn of_two_users_who_block_each_other_each_removes_only_their_own_block() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -240,7 +240,7 @@ async fn a_retry_of_what_was_sent_before_the_block_is_answered_with_that_message
 }
 
 #[tokio::test]
-async fn nothing_of_a_blocked_user_reaches_the_one_who_blocks() {
+async fn no_event_of_a_blocked_user_reaches_the_blocking_user() {
     let world = World::new().await;
     let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let (chat, other) = (world.direct(&ana, &ben).await, world.direct(&ana, &cem).await);
@@ -260,7 +260,7 @@ async fn nothing_of_a_blocked_user_reaches_the_one_who_blocks() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_of_a_conversation_that_a_blocked_user_begins() {
+async fn a_blocked_users_new_conversation_causes_no_event() {
     let world = World::new().await;
     let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     world.block(&ana, &ben).await;
@@ -276,12 +276,12 @@ async fn nobody_is_told_of_a_conversation_that_a_blocked_user_begins() {
     assert_eq!(
         world.view(&ana, silent).await.id,
         silent,
-        "whoever looks for it finds it"
+        "the blocking user can still read it"
     );
 }
 
 #[tokio::test]
-async fn messages_sent_at_once_with_a_block_are_sent_or_refused_and_none_after_it_is_sent() {
+async fn messages_sent_during_a_block_are_sent_or_refused_and_later_ones_refused() {
     let world = std::sync::Arc::new(World::new().await);
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;

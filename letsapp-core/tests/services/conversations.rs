@@ -32,7 +32,7 @@ async fn two_people_have_one_direct_conversation() {
 }
 
 #[tokio::test]
-async fn a_group_asked_for_twice_is_one_group() {
+async fn a_group_requested_twice_is_created_once() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let id = Some(ConversationId::from_uuid(ids().random()));
@@ -58,7 +58,7 @@ async fn a_group_asked_for_twice_is_one_group() {
 }
 
 #[tokio::test]
-async fn a_removed_member_reads_nothing_newer_and_one_who_comes_back_misses_what_was_between() {
+async fn a_removed_member_sees_no_newer_messages_and_a_returning_one_misses_those_in_between() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let group = world.group(&ana, &[]).await;
@@ -99,7 +99,7 @@ async fn a_removed_member_reads_nothing_newer_and_one_who_comes_back_misses_what
 }
 
 #[tokio::test]
-async fn a_leaving_owner_hands_on_to_the_admin_who_joined_first() {
+async fn when_the_owner_leaves_the_admin_who_joined_first_becomes_owner() {
     let world = World::new().await;
     let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let group = world.group(&ana, &[&ben, &cem]).await;
@@ -191,7 +191,7 @@ async fn roles_decide_who_may_change_a_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobodys_message_follows_their_own_removal() {
+async fn no_message_of_a_member_follows_their_removal() {
     let world = std::sync::Arc::new(World::new().await);
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let group = world.group(&ana, &[&ben]).await;
@@ -274,7 +274,7 @@ async fn leaving_and_removing_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn a_group_asked_for_again_by_one_who_left_it_is_still_theirs() {
+async fn a_retried_creation_returns_the_group_although_its_creator_has_left() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let request = CreateConversation::Group {
@@ -291,7 +291,7 @@ async fn a_group_asked_for_again_by_one_who_left_it_is_still_theirs() {
 }
 
 #[tokio::test]
-async fn a_picture_that_there_is_not_is_refused_to_those_who_may_know_the_group() {
+async fn an_unknown_picture_is_refused_for_members_and_the_group_hidden_from_others() {
     use letsapp_core::domain::id::MediaId;
     let world = World::new().await;
     let (ana, eve) = (world.person("ana").await, world.person("eve").await);
@@ -373,7 +373,7 @@ async fn members_and_receipts_are_listed_to_the_last_page() {
         .await
         .unwrap();
     let own = own.items.iter().find(|item| item.user_id == others[2].user_id);
-    assert_eq!(own.unwrap().watermarks.read_seq, seq, "one's own are shown to oneself");
+    assert_eq!(own.unwrap().watermarks.read_seq, seq, "users see their own watermarks");
 
     let (mut listed, mut after) = (Vec::new(), None);
     loop {

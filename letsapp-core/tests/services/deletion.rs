@@ -1,4 +1,4 @@
-//! The end of a group: for everybody, on every way, at once.
+//! Deleted groups: every method answers every user at once as if the group did not exist.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,7 +33,7 @@ async fn delete(app: &LetsApp, who: &Principal, id: ConversationId) -> Result<()
     app.conversations().delete(who, id, None).await
 }
 
-/// Tries whatever can be tried in a group in which the first message of a user is at seq 2.
+/// Checks that every method fails in a deleted group whose first message of a user was at seq 2.
 async fn nothing_is_there(app: &LetsApp, who: &Principal, id: ConversationId, of: &str) {
     let (conversations, messages, seq) = (app.conversations(), app.messages(), Seq(2));
     let text = || SendMessage::text("hello?").unwrap();
@@ -127,14 +127,14 @@ async fn nothing_is_there(app: &LetsApp, who: &Principal, id: ConversationId, of
 }
 
 #[tokio::test]
-async fn a_deleted_group_is_gone_for_all_who_are_or_were_in_it() {
+async fn a_deleted_group_is_gone_for_members_and_former_members() {
     let (world, there) = World::with_another_server().await;
     let [ana, ben, cem, eve] = world.people(["ana", "ben", "cem", "eve"]).await;
     let group = world.group(&ana, &[&ben, &cem]).await;
     let chat = world.direct(&ana, &ben).await;
     world.say(&ben, group, "hello").await;
     world.remove(&ana, group, cem.user_id).await.unwrap();
-    // The other server remembers who is in.
+    // Fills the other server's cached roster before the group is deleted.
     let request = SendMessage::text("from there").unwrap();
     there.messages().send(&ben, group, request, None).await.unwrap();
     world.until_told(&ana, group).await;
@@ -200,7 +200,7 @@ async fn only_the_owner_deletes_a_group_and_nobody_a_direct_conversation() {
 }
 
 #[tokio::test]
-async fn what_was_asked_for_before_a_group_went_is_not_there_when_it_is_asked_for_again() {
+async fn retries_of_earlier_requests_fail_after_a_group_was_deleted() {
     let (world, there) = World::with_another_server().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let id = ConversationId::from_uuid(ids().random());
@@ -235,7 +235,7 @@ async fn what_was_asked_for_before_a_group_went_is_not_there_when_it_is_asked_fo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_sent_while_its_group_is_deleted_is_sent_before_or_refused() {
+async fn a_message_sent_during_the_deletion_of_its_group_precedes_it_or_is_refused() {
     let (world, there) = World::with_another_server().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     for _ in 0..5 {

@@ -1,4 +1,4 @@
-//! The end of an account: its name and what it wrote are all that is left.
+//! Erased accounts: only the username and the messages are left.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ async fn erase(world: &World, who: &Principal) {
 }
 
 #[tokio::test]
-async fn an_account_goes_with_its_password_only_and_once() {
+async fn an_account_is_erased_once_and_only_with_its_password() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let wrong = DeleteAccount {
@@ -61,7 +61,7 @@ async fn an_account_goes_with_its_password_only_and_once() {
 }
 
 #[tokio::test]
-async fn nobody_signs_in_to_an_erased_account_and_nobody_gets_its_name() {
+async fn an_erased_account_has_no_sign_in_and_its_username_stays_taken() {
     let world = World::new().await;
     let ben = world.person("ben").await;
     let address = || Email::parse("ana@example.org").unwrap();
@@ -124,7 +124,7 @@ async fn nobody_signs_in_to_an_erased_account_and_nobody_gets_its_name() {
 }
 
 #[tokio::test]
-async fn an_erased_account_leaves_its_groups_to_others_and_its_words_to_all() {
+async fn an_erased_account_leaves_its_groups_and_keeps_its_messages() {
     let world = World::new().await;
     let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let owned = world.group(&ana, &[&ben, &cem]).await;
@@ -181,7 +181,7 @@ async fn an_erased_account_leaves_its_groups_to_others_and_its_words_to_all() {
 }
 
 #[tokio::test]
-async fn a_peer_learns_what_became_of_the_other_at_once_or_when_they_come_back() {
+async fn a_peer_learns_of_an_erased_account_by_an_event_or_the_next_sync() {
     let world = World::new().await;
     let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let (chat, other) = (world.direct(&ana, &ben).await, world.direct(&ben, &cem).await);
@@ -238,7 +238,7 @@ async fn a_peer_learns_what_became_of_the_other_at_once_or_when_they_come_back()
 }
 
 #[tokio::test]
-async fn of_two_devices_that_erase_an_account_at_once_one_does() {
+async fn of_two_concurrent_erasures_one_succeeds() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let erase = async || {

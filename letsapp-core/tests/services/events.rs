@@ -7,7 +7,7 @@ use letsapp_core::protocol::requests::{EditMessage, SendMessage};
 use crate::world::World;
 
 #[tokio::test]
-async fn everyone_but_the_sending_connection_is_told() {
+async fn everyone_but_the_sending_connection_gets_the_event() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -80,7 +80,7 @@ async fn events_of_a_conversation_come_in_order_of_rev_while_edits_and_appends_r
     while rev < head.0 {
         let next = listener
             .until(|event| match event {
-                // What was answered before may be told a moment later.
+                // Events of changes before the listener connected may still come, as replies do not wait for events.
                 Event::MessageCreated(message) | Event::MessageUpdated(message) if message.rev.0 > 10 => {
                     Some(message.rev.0)
                 }
@@ -93,7 +93,7 @@ async fn events_of_a_conversation_come_in_order_of_rev_while_edits_and_appends_r
 }
 
 #[tokio::test]
-async fn a_member_who_may_not_see_a_change_learns_its_number() {
+async fn a_member_who_may_not_see_a_change_gets_its_rev() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let group = world.group(&ana, &[]).await;
@@ -110,7 +110,7 @@ async fn a_member_who_may_not_see_a_change_learns_its_number() {
         .edit(&ana, group, early.seq, request, None)
         .await
         .unwrap();
-    // What was answered before listening may be told a moment later.
+    // Events of changes before the listener connected may still come, as replies do not wait for events.
     let told = listener
         .until(|event| match event {
             Event::ConversationCreated(_) | Event::MessageCreated(_) => None,
@@ -127,7 +127,7 @@ async fn a_member_who_may_not_see_a_change_learns_its_number() {
 }
 
 #[tokio::test]
-async fn who_comes_into_a_group_is_shown_it_and_who_is_put_out_is_told() {
+async fn added_members_get_the_conversation_and_removed_members_get_its_removal() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let group = world.group(&ana, &[]).await;
@@ -144,7 +144,7 @@ async fn who_comes_into_a_group_is_shown_it_and_who_is_put_out_is_told() {
 }
 
 #[tokio::test]
-async fn a_receipt_is_told_to_the_peer_and_to_ones_own_other_devices() {
+async fn a_receipt_goes_to_the_peer_and_to_the_readers_other_devices() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -190,7 +190,7 @@ async fn in_a_group_receipts_go_to_the_senders_of_what_was_read() {
     world.say(&ana, group, "thank you").await;
     bystander
         .until(|event| match event {
-            Event::ReceiptUpdated { .. } => panic!("a receipt told to somebody who sent nothing: {event:?}"),
+            Event::ReceiptUpdated { .. } => panic!("a receipt for a member who sent nothing: {event:?}"),
             Event::MessageCreated(message) => (message.body == "thank you").then_some(()),
             _ => None,
         })
@@ -198,7 +198,7 @@ async fn in_a_group_receipts_go_to_the_senders_of_what_was_read() {
 }
 
 #[tokio::test]
-async fn a_reader_who_is_too_slow_is_cut_off() {
+async fn a_connection_that_reads_too_slowly_is_closed() {
     use letsapp_core::LetsApp;
     use letsapp_core::domain::id::ConnectionId;
     use letsapp_core::engine::events::{Closed, Hub};
@@ -218,7 +218,7 @@ async fn a_reader_who_is_too_slow_is_cut_off() {
 }
 
 #[tokio::test]
-async fn what_one_sets_for_oneself_is_told_to_ones_own_other_sockets_alone() {
+async fn preference_events_go_only_to_the_users_other_connections() {
     use letsapp_core::domain::member::PreferencesPatch;
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
@@ -243,14 +243,14 @@ async fn what_one_sets_for_oneself_is_told_to_ones_own_other_sockets_alone() {
 }
 
 #[tokio::test]
-async fn one_who_is_put_out_hears_of_it_last_of_all() {
+async fn a_removed_member_gets_the_removal_as_the_last_event() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let group = world.group(&ana, &[&ben]).await;
     let (mut gone, mut stays) = (world.listen(&ben), world.listen(&ana));
     let messages = world.app.messages();
     let say = |words| messages.send(&ana, group, SendMessage::text(words).unwrap(), None);
-    // All of this waits in the lane at once.
+    // All submitted before the first is carried out, so that they are likely to share a batch.
     let before = say("before");
     let (removed, before, after) = tokio::join!(world.remove(&ana, group, ben.user_id), before, async {
         say("after").await
@@ -261,7 +261,7 @@ async fn one_who_is_put_out_hears_of_it_last_of_all() {
     let mut heard = Vec::new();
     loop {
         match gone.next().await {
-            // The making of the group was answered before, and may be told a moment later.
+            // Events of the group's creation may still come, as replies do not wait for events.
             Event::ConversationCreated(_) => (),
             Event::MessageCreated(message) if message.seq == Seq(1) => (),
             Event::MessageCreated(message) => heard.push(message.seq),
@@ -288,7 +288,7 @@ async fn one_who_is_put_out_hears_of_it_last_of_all() {
 }
 
 #[tokio::test]
-async fn a_new_role_is_shown_to_those_whose_it_is() {
+async fn a_new_role_is_in_the_conversation_of_its_member() {
     use letsapp_core::domain::role::Role;
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);

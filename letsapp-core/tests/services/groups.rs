@@ -1,4 +1,4 @@
-//! Groups that many change at once, by way of two servers where the store allows it.
+//! Concurrent changes of groups, through two servers if the store allows it.
 
 use letsapp_core::LetsApp;
 use letsapp_core::domain::id::{ConversationId, Seq, UserId};
@@ -15,7 +15,7 @@ use letsapp_core::{
 
 use crate::world::{World, limit};
 
-/// How often each race is run.
+/// Number of repetitions of each race, as a single run may not hit the interesting order.
 const RACES: usize = 5;
 
 fn is_role(outcome: &Result<impl Sized, ConversationError>) -> bool {
@@ -26,7 +26,7 @@ fn is_out(outcome: &Result<impl Sized, ConversationError>) -> bool {
     matches!(outcome, Err(ConversationError::Forbidden(Forbidden::NotAMember)))
 }
 
-/// Returns what the system has told in a group since it was made.
+/// Returns the system messages of a group after the first, which tells of its creation.
 async fn told(world: &World, who: &Principal, id: ConversationId) -> Vec<SystemEvent> {
     let history = world.app.messages().history(who, id, Range::After(Seq(1)), limit(200));
     let items = history.await.unwrap().items;
@@ -61,7 +61,7 @@ fn owners(roles: &[(UserId, Role)]) -> Vec<UserId> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_admin_who_is_made_a_member_while_another_removes_them_is_out_or_stays_as_a_member() {
+async fn an_admin_demoted_and_removed_at_once_is_removed_or_stays_as_a_member() {
     let (world, there) = World::with_another_server().await;
     let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     for _ in 0..RACES {
@@ -89,7 +89,7 @@ async fn an_admin_who_is_made_a_member_while_another_removes_them_is_out_or_stay
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_added_twice_at_once_comes_in_once() {
+async fn a_user_added_twice_at_once_joins_once() {
     let (world, there) = World::with_another_server().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     for _ in 0..RACES {
@@ -114,7 +114,7 @@ async fn whoever_is_added_twice_at_once_comes_in_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_two_may_leave_at_once() {
+async fn the_last_two_members_may_leave_at_once() {
     let (world, there) = World::with_another_server().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     for _ in 0..RACES {
@@ -138,7 +138,7 @@ async fn the_last_two_may_leave_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_who_are_handed_the_group_at_once_one_owns_it() {
+async fn of_two_concurrent_transfers_one_makes_an_owner() {
     let (world, there) = World::with_another_server().await;
     let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     for _ in 0..RACES {
@@ -164,7 +164,7 @@ async fn of_two_who_are_handed_the_group_at_once_one_owns_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_owner_who_leaves_while_handing_over_leaves_one_owner_behind() {
+async fn an_owner_who_leaves_during_a_transfer_leaves_exactly_one_owner() {
     let (world, there) = World::with_another_server().await;
     let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     for _ in 0..RACES {
@@ -181,7 +181,7 @@ async fn an_owner_who_leaves_while_handing_over_leaves_one_owner_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_sent_while_its_sender_is_removed_is_before_that_or_refused() {
+async fn a_message_sent_during_the_removal_of_its_sender_precedes_it_or_is_refused() {
     let (world, there) = World::with_another_server().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     for _ in 0..RACES {

@@ -1,4 +1,4 @@
-//! What people rely on, through the services, on the store in memory and in virtual time.
+//! The service tests on the in-memory store.
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is a finding")]
 
 mod accounts;
@@ -19,12 +19,12 @@ mod world;
 use letsapp_core::LetsAppBuilder;
 use letsapp_core::adapters::memory::MemoryStore;
 
-/// Puts the store in memory under an application; nothing has to be kept for it.
+/// Sets an in-memory store, which needs no value to be kept.
 async fn store(builder: LetsAppBuilder) -> (LetsAppBuilder, world::Kept) {
     (builder, Box::new(()))
 }
 
-/// Puts one store under two applications, as under two servers.
+/// Sets one store for two applications, which act as two servers.
 async fn shared(here: LetsAppBuilder, there: LetsAppBuilder) -> (LetsAppBuilder, Option<LetsAppBuilder>, world::Kept) {
     let store = MemoryStore::new();
     let another = store.another();

@@ -100,7 +100,7 @@ async fn a_retry_is_answered_after_the_sender_was_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_senders_at_once_make_one_dense_order() {
+async fn concurrent_senders_get_dense_numbers() {
     let world = std::sync::Arc::new(World::new().await);
     let ana = world.person("ana").await;
     let mut others = Vec::new();
@@ -126,7 +126,7 @@ async fn many_senders_at_once_make_one_dense_order() {
         let mine = sender.await.unwrap();
         assert!(
             mine.is_sorted_by_key(|message| message.seq),
-            "one's own messages keep their order"
+            "the messages of each sender keep their order"
         );
         all.extend(mine);
     }
@@ -157,7 +157,7 @@ async fn many_senders_at_once_make_one_dense_order() {
 }
 
 #[tokio::test]
-async fn messages_submitted_one_after_the_other_keep_that_order() {
+async fn messages_are_sent_in_the_order_of_the_calls() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -169,14 +169,14 @@ async fn messages_submitted_one_after_the_other_keep_that_order() {
                 .send(&ana, chat, SendMessage::text(n.to_string()).unwrap(), None)
         })
         .collect();
-    // Waiting in another order changes nothing.
+    // The order was fixed by the calls, so waiting in the opposite order gives the same numbers.
     for (n, pending) in pending.into_iter().enumerate().rev() {
         assert_eq!(pending.await.unwrap().0.seq, Seq(n as u64 + 1));
     }
 }
 
 #[tokio::test]
-async fn a_send_that_nobody_waits_for_is_sent() {
+async fn dropping_the_future_of_a_send_does_not_cancel_it() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -191,7 +191,7 @@ async fn a_send_that_nobody_waits_for_is_sent() {
 }
 
 #[tokio::test]
-async fn what_changes_nothing_takes_no_rev() {
+async fn a_change_without_effect_takes_no_rev() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -242,7 +242,7 @@ async fn a_tombstone_keeps_its_place_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn words_are_changed_by_their_sender_and_in_time() {
+async fn a_message_is_edited_only_by_its_sender_and_in_time() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -266,7 +266,7 @@ async fn words_are_changed_by_their_sender_and_in_time() {
 }
 
 #[tokio::test]
-async fn reactions_that_wait_on_one_message_are_all_there() {
+async fn concurrent_reactions_to_one_message_are_all_kept() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -317,7 +317,7 @@ async fn a_message_takes_at_most_32_different_reactions() {
 }
 
 #[tokio::test]
-async fn unread_is_what_others_said_and_one_has_not_read() {
+async fn unread_counts_messages_of_others_after_the_read_watermark() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -325,7 +325,7 @@ async fn unread_is_what_others_said_and_one_has_not_read() {
         world.say(&ana, chat, &n.to_string()).await;
     }
     assert_eq!(world.view(&ben, chat).await.me.unread, 5);
-    assert_eq!(world.view(&ana, chat).await.me.unread, 0, "one's own are not unread");
+    assert_eq!(world.view(&ana, chat).await.me.unread, 0, "own messages are not unread");
     world.app.messages().delete(&ana, chat, Seq(4), None).await.unwrap();
     assert_eq!(world.view(&ben, chat).await.me.unread, 4, "deleted ones are not either");
     let to = Watermarks {
@@ -350,7 +350,7 @@ async fn unread_is_what_others_said_and_one_has_not_read() {
 }
 
 #[tokio::test]
-async fn ticks_follow_the_watermarks() {
+async fn message_status_follows_the_watermarks() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -380,7 +380,7 @@ async fn ticks_follow_the_watermarks() {
 }
 
 #[tokio::test]
-async fn an_answer_names_a_message_that_is_there() {
+async fn a_reply_must_name_an_existing_message() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -405,7 +405,7 @@ async fn an_answer_names_a_message_that_is_there() {
 }
 
 #[tokio::test]
-async fn a_stranger_finds_nothing() {
+async fn a_stranger_gets_not_found_from_every_method() {
     let world = World::new().await;
     let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let chat = world.direct(&ana, &ben).await;
@@ -439,7 +439,7 @@ async fn a_stranger_finds_nothing() {
 }
 
 #[tokio::test]
-async fn taking_a_reaction_off_leaves_the_one_that_replaced_it() {
+async fn removing_a_reaction_keeps_the_one_that_replaced_it() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -485,7 +485,7 @@ async fn reactions_are_listed_to_the_last_page() {
 }
 
 #[tokio::test]
-async fn changes_are_listed_to_the_last_page_and_say_where_to_go_on() {
+async fn changes_are_listed_to_the_last_page_with_the_next_position() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let group = world.group(&ana, &[]).await;
@@ -538,7 +538,7 @@ async fn an_admin_deletes_no_message_that_they_may_not_see() {
 }
 
 #[tokio::test]
-async fn a_mention_survives_an_edit_only_if_it_is_still_named() {
+async fn an_edit_keeps_only_the_mentions_that_it_repeats() {
     let world = World::new().await;
     let [ana, ben, cem, eve] = world.people(["ana", "ben", "cem", "eve"]).await;
     let group = world.group(&ana, &[&ben, &cem]).await;
@@ -560,7 +560,7 @@ async fn a_mention_survives_an_edit_only_if_it_is_still_named() {
         };
         world.app.messages().edit(&ana, group, sent.seq, request, None).await
     };
-    // Who was named may have left since.
+    // An edit may keep the mention of a user who has left since, but not add it again.
     world.remove(&ana, group, cem.user_id).await.unwrap();
     assert_eq!(edit("coffee?", &both).await.unwrap().mentions, both);
     assert_eq!(edit("coffee?", &[ben.user_id]).await.unwrap().mentions, [ben.user_id]);

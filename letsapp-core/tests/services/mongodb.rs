@@ -1,5 +1,4 @@
-//! What people rely on, through the services, on MongoDB and in virtual time. Where there is no MongoDB to be had,
-//! which the test kit says loudly, they run in memory.
+//! The service tests on MongoDB. Without MongoDB, of which the test kit warns, they run in memory.
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is a finding")]
 
 mod accounts;
@@ -19,7 +18,7 @@ mod world;
 use letsapp_core::LetsAppBuilder;
 use letsapp_core::adapters::mongodb::MongoStore;
 
-/// Puts a database of its own under an application.
+/// Sets a store on a new database.
 async fn store(builder: LetsAppBuilder) -> (LetsAppBuilder, world::Kept) {
     match letsapp_testkit::mongodb::shared() {
         Some(uri) => {
@@ -30,7 +29,7 @@ async fn store(builder: LetsAppBuilder) -> (LetsAppBuilder, world::Kept) {
     }
 }
 
-/// Puts one database under two applications, as under two servers.
+/// Sets stores on one new database for two applications, which act as two servers.
 async fn shared(here: LetsAppBuilder, there: LetsAppBuilder) -> (LetsAppBuilder, Option<LetsAppBuilder>, world::Kept) {
     match letsapp_testkit::mongodb::shared() {
         Some(server) => {

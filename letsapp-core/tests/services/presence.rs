@@ -8,9 +8,10 @@ use letsapp_core::protocol::{Presence, PresenceStatus};
 
 use crate::world::{Listener, World};
 
-const GRACE: Duration = Duration::from_secs(10);
+/// The default of [`Rules::presence_grace`](letsapp_core::Rules::presence_grace).
+const PRESENCE_GRACE: Duration = Duration::from_secs(10);
 
-/// Returns the next that is told of anybody's presence.
+/// Returns the next presence event.
 async fn told(listener: &mut Listener) -> Presence {
     let presence = |event: &Event| match event {
         Event::Presence(presence) => Some(*presence),
@@ -20,7 +21,7 @@ async fn told(listener: &mut Listener) -> Presence {
 }
 
 #[tokio::test]
-async fn contacts_hear_who_comes_and_goes_and_the_store_when_they_were_seen() {
+async fn contacts_get_presence_events_and_the_store_gets_last_seen_times() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     world.app.contacts().put(&ana, ben.user_id, None).await.unwrap();
@@ -31,14 +32,14 @@ async fn contacts_hear_who_comes_and_goes_and_the_store_when_they_were_seen() {
     assert_eq!(told(&mut anas).await, Presence::online(ben.user_id, came_at));
     world.clock.advance(Duration::from_secs(30));
     drop(bens);
-    world.clock.advance(GRACE);
+    world.clock.advance(PRESENCE_GRACE);
     let left_at = came_at.plus(Duration::from_secs(30));
     assert_eq!(told(&mut anas).await, Presence::offline(ben.user_id, Some(left_at)));
     world.app.shutdown().await;
 }
 
 #[tokio::test]
-async fn what_is_shown_follows_settings_lists_and_blocks() {
+async fn presence_follows_settings_contacts_and_blocks() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let (mut anas, _bens) = (world.listen(&ana), world.listen(&ben));
@@ -62,7 +63,11 @@ async fn what_is_shown_follows_settings_lists_and_blocks() {
     users.update_me(&ben, show_to(Audience::Everyone)).await.unwrap();
     assert_eq!(told(&mut anas).await.status, PresenceStatus::Online);
     contacts.block(&ana, ben.user_id).await.unwrap();
-    assert_eq!(told(&mut anas).await, nothing, "one's own block hides, too");
+    assert_eq!(
+        told(&mut anas).await,
+        nothing,
+        "a block also hides the blocked user from the blocking one"
+    );
     contacts.unblock(&ana, ben.user_id).await.unwrap();
     assert_eq!(told(&mut anas).await.status, PresenceStatus::Online);
     assert_eq!(
@@ -72,7 +77,7 @@ async fn what_is_shown_follows_settings_lists_and_blocks() {
 }
 
 #[tokio::test]
-async fn typing_is_told_to_those_who_are_members_then() {
+async fn typing_events_go_to_the_members_at_that_moment() {
     let world = World::new().await;
     let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let group = world.group(&ana, &[&ben, &cem]).await;
@@ -98,7 +103,7 @@ async fn typing_is_told_to_those_who_are_members_then() {
     assert_eq!(bens.until(typing).await, (ana.user_id, false));
 }
 
-/// Returns what is told next, in a word.
+/// Returns the next typing or message event as a short text.
 async fn hear(listener: &mut Listener) -> String {
     match listener.next().await {
         Event::Typing { typing, .. } => format!("typing: {typing}"),
@@ -108,7 +113,7 @@ async fn hear(listener: &mut Listener) -> String {
 }
 
 #[tokio::test]
-async fn a_message_ends_the_typing_of_it() {
+async fn sending_a_message_ends_typing() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;

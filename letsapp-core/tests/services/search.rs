@@ -32,7 +32,7 @@ async fn found(world: &World, who: &Principal, request: SearchMessages) -> Vec<S
 }
 
 #[tokio::test]
-async fn one_finds_what_one_may_see_in_all_conversations() {
+async fn a_search_finds_visible_messages_in_all_conversations() {
     let world = World::new().await;
     let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     let (ours, theirs) = (world.direct(&ana, &ben).await, world.direct(&ben, &cem).await);
@@ -70,7 +70,7 @@ async fn one_finds_what_one_may_see_in_all_conversations() {
 }
 
 #[tokio::test]
-async fn whoever_left_finds_what_they_saw() {
+async fn former_members_find_the_messages_they_could_see() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let group = world.group(&ana, &[]).await;
@@ -107,7 +107,7 @@ async fn an_edit_is_found_and_a_deletion_is_not() {
 }
 
 #[tokio::test]
-async fn pages_lead_on_while_more_is_said() {
+async fn pages_of_a_search_continue_while_messages_are_sent() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;

@@ -7,7 +7,7 @@ use letsapp_core::protocol::SyncRequest;
 use crate::world::World;
 
 #[tokio::test]
-async fn a_client_that_comes_back_learns_all_that_changed_and_only_that() {
+async fn a_sync_returns_all_changes_since_the_last_one_and_only_those() {
     let world = World::new().await;
     let ana = world.person("ana").await;
     let mut chats = Vec::new();
@@ -96,7 +96,7 @@ async fn a_receipt_of_the_peer_is_a_change_of_the_conversation() {
 }
 
 #[tokio::test]
-async fn what_one_has_left_or_never_saw_is_removed_with_the_changes_up_to_leaving() {
+async fn a_sync_removes_left_and_unknown_conversations_with_the_changes_up_to_leaving() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let group = world.group(&ana, &[&ben]).await;
@@ -136,7 +136,7 @@ async fn what_one_has_left_or_never_saw_is_removed_with_the_changes_up_to_leavin
 }
 
 #[tokio::test]
-async fn more_than_a_thousand_changes_are_a_reset() {
+async fn a_sync_resets_after_more_than_a_thousand_changes() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -157,7 +157,7 @@ async fn more_than_a_thousand_changes_are_a_reset() {
 }
 
 #[tokio::test]
-async fn ones_own_messages_are_never_unread_whenever_one_looks() {
+async fn own_messages_are_never_unread() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -170,7 +170,7 @@ async fn ones_own_messages_are_never_unread_whenever_one_looks() {
 }
 
 #[tokio::test]
-async fn what_one_sets_for_oneself_is_synced_to_ones_other_devices() {
+async fn preferences_are_synced_to_the_users_other_devices() {
     use letsapp_core::domain::member::PreferencesPatch;
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
@@ -182,7 +182,7 @@ async fn what_one_sets_for_oneself_is_synced_to_ones_other_devices() {
         archived: Some(true),
         ..PreferencesPatch::default()
     };
-    // In the very millisecond of the sync.
+    // In the same millisecond as the sync, because the clock stands still.
     conversations.update_mine(&ana, chat, patch, None).await.unwrap();
     let request = SyncRequest {
         conversations: first.positions,

@@ -1,4 +1,4 @@
-//! Two servers on one store, that know of each other only by it.
+//! Two servers on one store, without a connection between them: each learns of the other's changes from the store.
 
 use std::sync::Arc;
 
@@ -70,7 +70,7 @@ async fn add(app: &LetsApp, who: &Principal, id: ConversationId, user_id: UserId
 }
 
 #[tokio::test]
-async fn a_member_brought_in_there_talks_here_at_once() {
+async fn a_member_added_on_one_server_can_send_on_the_other_at_once() {
     let servers = Servers::start().await;
     let (ana, ben) = (servers.person("ana").await, servers.person("ben").await);
     let id = group(&servers.here, &ana, &[]).await;
@@ -84,7 +84,7 @@ async fn a_member_brought_in_there_talks_here_at_once() {
 }
 
 #[tokio::test]
-async fn a_member_put_out_there_is_refused_here_at_once_but_for_a_retry() {
+async fn a_member_removed_on_one_server_is_refused_on_the_other_at_once_except_for_a_retry() {
     let servers = Servers::start().await;
     let (ana, ben) = (servers.person("ana").await, servers.person("ben").await);
     let id = group(&servers.here, &ana, &[ben.user_id]).await;
@@ -121,7 +121,7 @@ async fn a_member_put_out_there_is_refused_here_at_once_but_for_a_retry() {
 }
 
 #[tokio::test]
-async fn a_role_given_there_counts_here_at_once() {
+async fn a_role_changed_on_one_server_counts_on_the_other_at_once() {
     let servers = Servers::start().await;
     let (ana, ben) = (servers.person("ana").await, servers.person("ben").await);
     let id = group(&servers.here, &ana, &[ben.user_id]).await;
@@ -137,7 +137,7 @@ async fn a_role_given_there_counts_here_at_once() {
 }
 
 #[tokio::test]
-async fn a_title_changed_there_can_be_changed_back_here() {
+async fn a_title_changed_on_one_server_can_be_changed_back_on_the_other() {
     let servers = Servers::start().await;
     let ana = servers.person("ana").await;
     let id = group(&servers.here, &ana, &[]).await;
@@ -162,7 +162,7 @@ async fn a_title_changed_there_can_be_changed_back_here() {
 }
 
 #[tokio::test]
-async fn both_write_to_one_group_and_its_order_is_dense() {
+async fn two_servers_that_write_to_one_group_leave_no_gaps() {
     let servers = Arc::new(Servers::start().await);
     let (ana, ben) = (servers.person("ana").await, servers.person("ben").await);
     let id = group(&servers.here, &ana, &[ben.user_id]).await;
@@ -192,7 +192,7 @@ async fn both_write_to_one_group_and_its_order_is_dense() {
 }
 
 #[tokio::test]
-async fn what_a_server_has_left_undone_the_next_one_finishes_when_it_starts() {
+async fn unfinished_cleanup_is_finished_by_the_next_server_that_starts() {
     let store = MemoryStore::new();
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
     let start = || LetsApp::builder().clock(clock.clone()).store(store.another()).build();
@@ -204,7 +204,7 @@ async fn what_a_server_has_left_undone_the_next_one_finishes_when_it_starts() {
     say(&first, &ben, deleted, "to be forgotten").await.unwrap();
     first.conversations().delete(&ben, deleted, None).await.unwrap();
     first.shutdown().await;
-    // It stops when the account is marked, and nothing more is done.
+    // As if the server had stopped after marking the account as erased, before the cleanup.
     let users = store.users();
     let credential = users.credential(&Login::Id(ana.user_id)).await.unwrap().unwrap();
     assert!(
@@ -237,7 +237,7 @@ async fn what_a_server_has_left_undone_the_next_one_finishes_when_it_starts() {
 }
 
 #[tokio::test]
-async fn a_session_ended_there_is_believed_here_for_five_seconds() {
+async fn a_session_ended_on_one_server_is_accepted_on_the_other_for_five_seconds_at_most() {
     use letsapp_core::protocol::requests::{Login, Password};
     let servers = Servers::start().await;
     let phone = servers.person("ana").await;
@@ -260,7 +260,7 @@ async fn a_session_ended_there_is_believed_here_for_five_seconds() {
 }
 
 #[tokio::test]
-async fn a_block_put_up_there_is_believed_not_to_be_here_for_five_seconds_and_one_taken_down_at_once() {
+async fn a_block_on_one_server_reaches_the_other_within_five_seconds_and_its_removal_at_once() {
     let servers = Servers::start().await;
     let (ana, ben) = (servers.person("ana").await, servers.person("ben").await);
     let direct = CreateConversation::Direct { user_id: ben.user_id };

@@ -1,4 +1,4 @@
-//! What each may read of a group, on every way there is to read it: nothing but what lies in a window of membership.
+//! Every method that reads a group shows a member the messages in their windows of membership and no others.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use letsapp_core::{
 
 use crate::world::{World, limit};
 
-/// How somebody stands to a group when it is looked at.
+/// The relation of a user to a group: member, former member, or neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     In,
@@ -22,7 +22,7 @@ enum Standing {
     Never,
 }
 
-/// What is tried, and what comes of it for messages that one may see and for those that one may not.
+/// The outcome of a method for a message that the user may or may not see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Shown,
@@ -46,7 +46,7 @@ fn seqs(messages: &[Message]) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn one_reads_what_lies_in_a_window_of_ones_membership_and_nothing_else() {
+async fn members_read_the_messages_in_their_windows_and_no_others() {
     let world = World::new().await;
     let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
     let id = world.group(&ana, &[]).await;
@@ -70,7 +70,7 @@ async fn one_reads_what_lies_in_a_window_of_ones_membership_and_nothing_else() {
 
     world.remove(&ana, id, ben.user_id).await.unwrap(); // 6
     say(&ana).await; // 7
-    // Whoever has left sees what they saw, as it now stands.
+    // A former member still sees the messages of their windows, in their present state.
     edit(4).await;
     edit(7).await;
     look(&world, &ben, id, Standing::Out, &[3, 4, 5, 6]).await;
@@ -87,7 +87,7 @@ async fn one_reads_what_lies_in_a_window_of_ones_membership_and_nothing_else() {
     look(&world, &eve, id, Standing::Never, &[]).await;
 }
 
-/// Goes every way on which something of a group is read.
+/// Checks every method that reads a group.
 async fn look(world: &World, who: &Principal, id: ConversationId, standing: Standing, visible: &[u64]) {
     let at = format!("{standing:?} with {visible:?}");
     pages(world, who, id, standing, visible, &at).await;
@@ -162,7 +162,7 @@ async fn single_messages(
 ) {
     let messages = world.app.messages();
     let thumb = || Emoji::parse("👍").unwrap();
-    // One that there is not is one that may not be seen.
+    // Beyond both ends: a message that does not exist gets the same answer as one that may not be seen.
     for seq in (0..=13).map(Seq) {
         let seen = visible.contains(&seq.0);
         let shown = if seen { Verdict::Shown } else { Verdict::NotFound };

@@ -1,4 +1,4 @@
-//! A small world to try things in: an application, a clock that is moved by hand, and people.
+//! The fixture of the service tests: an application, a clock that the test moves, and users.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) struct World {
     _kept: Kept,
 }
 
-/// What must live as long as the store does.
+/// A value that must live as long as the store, such as its temporary directory.
 pub(crate) type Kept = Box<dyn std::any::Any + Send + Sync>;
 
 impl World {
@@ -42,7 +42,7 @@ impl World {
         }
     }
 
-    /// Makes a world, and another server on the same store: the same one, where there can be only one.
+    /// Makes a world, and a second server on the same store. Stores that can be open only once give the same server.
     pub(crate) async fn with_another_server() -> (Self, LetsApp) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
         let builder = || LetsApp::builder().clock(clock.clone());
@@ -64,7 +64,7 @@ impl World {
         self.app.sign_up(name, "a long password").await.unwrap()
     }
 
-    /// Signs people up, one after the other.
+    /// Signs users up, one after the other.
     pub(crate) async fn people<const N: usize>(&self, names: [&str; N]) -> [Principal; N] {
         let mut people = Vec::new();
         for name in names {
@@ -116,8 +116,9 @@ impl World {
         Ok(())
     }
 
-    /// Waits until everything that was done in a group is told, so that whoever listens from now on hears only of what
-    /// comes later: a reply does not wait for that, but the next wish in the group does, even one that is refused.
+    /// Waits until all events of earlier changes in a group are published, so that a new listener gets only later ones.
+    ///
+    /// Replies do not wait for the events. The next submission to the lane of the group does, even if it is refused.
     pub(crate) async fn until_told(&self, who: &Principal, id: ConversationId) {
         let refused = self.app.messages().delete(who, id, Seq::ZERO, None).await;
         refused.expect_err("messages are numbered from one");
@@ -158,7 +159,7 @@ impl World {
     }
 }
 
-/// Hears what one connection is told.
+/// A connection that reads its events one by one.
 pub(crate) struct Listener {
     connection: Connection,
     waiting: Vec<Event>,
@@ -169,7 +170,7 @@ impl Listener {
         self.connection.connection_id()
     }
 
-    /// Returns the next event; panics if there is none for a long time.
+    /// Returns the next event. Panics if none comes within 30 seconds.
     pub(crate) async fn next(&mut self) -> Event {
         while self.waiting.is_empty() {
             let mut events = Vec::new();
@@ -182,7 +183,7 @@ impl Listener {
         self.waiting.pop().expect("there is one")
     }
 
-    /// Waits for the end of the connection, passing over events, and returns why it ended.
+    /// Waits until the connection is closed, ignoring events, and returns the reason.
     pub(crate) async fn end(&mut self) -> Closed {
         let ended = async {
             loop {
@@ -195,7 +196,7 @@ impl Listener {
         ended.expect("an end within half a minute")
     }
 
-    /// Returns the next event that `wanted` picks something from, passing over others.
+    /// Returns the first value that `wanted` takes from an event, ignoring other events.
     pub(crate) async fn until<T>(&mut self, mut wanted: impl FnMut(&Event) -> Option<T>) -> T {
         loop {
             if let Some(found) = wanted(&self.next().await) {

@@ -1,4 +1,4 @@
-//! Who may sign up and in, and how long that lasts.
+//! Signing up and in, and the sessions and tokens that result.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,11 @@ use crate::protocol::requests::{ChangePassword, Login, Register};
 use crate::protocol::{LastSeen, SessionInfo, SignedIn, Tokens};
 use crate::{ports, protocol};
 
-/// Accounts and sessions.
+/// The service for accounts, passwords and sessions.
+///
+/// Each sign-in starts one session, which belongs to one device. A session has a short-lived access token, which
+/// [`authenticate`](Self::authenticate) checks, and a refresh token, which [`refresh`](Self::refresh) replaces at each
+/// use.
 ///
 /// ```
 /// # use letsapp_core::{LetsApp, domain::user::Username, protocol::requests::{Password, Register}};
@@ -36,18 +40,20 @@ pub struct AuthService {
     engine: Arc<Engine>,
 }
 
-/// How long a replaced refresh token still gets its successor once that has been used: a phone loses replies.
-const GRACE: Duration = Duration::from_secs(10);
+/// Time for which a replaced refresh token is still accepted after its successor was first used.
+///
+/// A phone that loses the reply to a refresh tries again within seconds; a thief rarely comes that soon.
+const REFRESH_GRACE: Duration = Duration::from_secs(10);
 
 impl AuthService {
     pub(crate) const fn new(engine: Arc<Engine>) -> Self {
         Self { engine }
     }
 
-    /// Makes an account and signs it in.
+    /// Creates an account and starts its first session.
     ///
     /// # Errors
-    /// [`AuthError::UsernameTaken`], [`AuthError::EmailTaken`].
+    /// [`AuthError::UsernameTaken`] or [`AuthError::EmailTaken`] when another account has the name or the address.
     pub async fn register(&self, request: Register) -> Result<SignedIn, AuthError> {
         let Register {
             username,
@@ -82,10 +88,12 @@ impl AuthService {
         }
     }
 
-    /// Signs in with a username or an address, and a password. It takes the same time whichever of them is wrong.
+    /// Starts a session for a username or an email address, and a password.
+    ///
+    /// An unknown name takes as long as a wrong password, so that the time does not tell which names exist.
     ///
     /// # Errors
-    /// [`AuthError::WrongCredentials`].
+    /// [`AuthError::WrongCredentials`] when the name or the password is wrong.
     pub async fn login(&self, request: Login) -> Result<SignedIn, AuthError> {
         let Login {
             username,
@@ -104,7 +112,8 @@ impl AuthService {
         let user = self.engine.stores.users.find(&[credential.user_id]).await?.pop();
         let user = user.ok_or(AuthError::WrongCredentials)?;
         let (session_id, signed_in) = self.start(&user, device_name).await?;
-        // A change of the password ends the sessions that it finds; this one, it may have just missed.
+        // A change of the password ends the sessions that it finds. If it ran between the check of the old password and
+        // the start of this session, it has missed this one, so read the password once more.
         let now = self.engine.stores.users.credential(&ports::Login::Id(user.id)).await?;
         if now.is_none_or(|now| now.password != credential.password) {
             self.engine
@@ -116,11 +125,14 @@ impl AuthService {
         Ok(signed_in)
     }
 
-    /// Takes a refresh token for the next pair of tokens. The token just replaced gets the same successor again until
-    /// that has been used, and for ten seconds after; then its use revokes the session, as does that of any older one.
+    /// Exchanges a refresh token for a new access token and a new refresh token.
+    ///
+    /// A client may lose the reply and repeat the request, so the token that was replaced last still gets the same
+    /// successor until that successor is used, and for ten seconds after. Later uses of it, and any use of an older
+    /// token, mean that the token was stolen, and revoke the session.
     ///
     /// # Errors
-    /// [`AuthError::Unauthenticated`].
+    /// [`AuthError::Unauthenticated`] when the token is not valid, or its session has ended.
     pub async fn refresh(&self, token: &str) -> Result<Tokens, AuthError> {
         let Engine { runtime, sessions, .. } = &*self.engine;
         let presented = Refreshing::read(token, &sessions.settings.refresh_keys).ok_or(AuthError::Unauthenticated)?;
@@ -130,22 +142,24 @@ impl AuthService {
             if let Some(rotated) = self.engine.sessions.rotate(&session, token, now).await? {
                 return Ok(self.engine.sessions.issue(&rotated, rotated.refresh.number, now));
             }
-            // Somebody else presented the same token a moment ago; they and we get the same successor.
+            // Another request with the same token was faster. Both get the same successor.
             session = self.engine.sessions.session(presented.session_id, now).await?;
         }
         let successor = presented.number.saturating_add(1);
+        // Tokens are numbered by rotation: a difference of one is the token that was replaced last. A difference of two
+        // occurs when the successor has itself just been replaced.
         let in_grace = match session.refresh.number.checked_sub(presented.number) {
             Some(1) => session
                 .refresh
                 .used_at
-                .is_none_or(|used_at| now.since(used_at) <= GRACE),
-            Some(2) => now.since(session.refresh.issued_at) <= GRACE,
+                .is_none_or(|used_at| now.since(used_at) <= REFRESH_GRACE),
+            Some(2) => now.since(session.refresh.issued_at) <= REFRESH_GRACE,
             _ => false,
         };
         if in_grace {
             return Ok(self.engine.sessions.issue(&session, successor, now));
         }
-        tracing::warn!(user.id = %session.user_id, session.id = %session.id, "a spent refresh token was used again");
+        tracing::warn!(user.id = %session.user_id, session.id = %session.id, "old refresh token reused; revoking session");
         self.engine
             .sessions
             .end(session.user_id, Revoke::One(session.id), "refresh_token_reused")
@@ -153,7 +167,7 @@ impl AuthService {
         Err(AuthError::Unauthenticated)
     }
 
-    /// Ends the session that asks.
+    /// Ends the session of the caller.
     ///
     /// # Errors
     /// [`AuthError::Store`] when the store fails.
@@ -165,10 +179,10 @@ impl AuthService {
             .map(drop)
     }
 
-    /// Replaces one's password and ends every other session.
+    /// Replaces the password of the caller and ends all their other sessions.
     ///
     /// # Errors
-    /// [`AuthError::WrongPassword`] when the current one is not right.
+    /// [`AuthError::WrongPassword`] when the current password is wrong, or another device has changed it meanwhile.
     pub async fn change_password(&self, principal: &Principal, request: ChangePassword) -> Result<(), AuthError> {
         let credential = self
             .engine
@@ -184,20 +198,21 @@ impl AuthService {
         let (engine, user_id) = (Arc::clone(&self.engine), principal.user_id);
         let others = Revoke::AllBut(principal.session_id);
         let change = async move {
-            // Sessions first: should we stop in between, nobody who knew the old password stays signed in.
+            // Sessions first: if the process stops between the two steps, no device that signed in with the old
+            // password stays signed in.
             engine.sessions.end(user_id, others, "password_changed").await?;
             let users = &engine.stores.users;
             if !users.replace_password(user_id, &credential.password, hash).await? {
                 return Err(AuthError::WrongPassword);
             }
-            // Whoever signed in with the old password in between is out as well.
+            // Again, for sessions that were started with the old password between the two steps.
             engine.sessions.end(user_id, others, "password_changed").await?;
             Ok(())
         };
         run_detached(change).await
     }
 
-    /// Returns the devices that one is signed in with, the newest first.
+    /// Returns the sessions of the caller that have not expired, the newest first.
     ///
     /// # Errors
     /// [`AuthError::Store`] when the store fails.
@@ -216,10 +231,10 @@ impl AuthService {
             .collect())
     }
 
-    /// Ends one of one's own sessions.
+    /// Ends a session of the caller.
     ///
     /// # Errors
-    /// [`AuthError::NotFound`] when there is no such session of one's own.
+    /// [`AuthError::NotFound`] when the caller has no such session.
     pub async fn revoke_session(&self, principal: &Principal, id: SessionId) -> Result<(), AuthError> {
         let ended = self
             .engine
@@ -233,11 +248,11 @@ impl AuthService {
         }
     }
 
-    /// Tells who presents an access token.
+    /// Returns the user and the session to which an access token belongs.
     ///
     /// # Errors
-    /// [`AuthError::TokenExpired`] when it is too old, [`AuthError::Unauthenticated`] when it is not ours or its
-    /// session is over.
+    /// [`AuthError::TokenExpired`] when the token is too old; [`AuthError::Unauthenticated`] when it was not
+    /// signed with a key of this server, or its session has ended.
     pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthError> {
         let now = self.engine.runtime.clock.now();
         let claims = self.engine.sessions.tokens.check(token, now)?;
@@ -252,12 +267,14 @@ impl AuthService {
         })
     }
 
-    /// Tells the connections of a session if it is over: one that ended after it was authenticated, and before the
-    /// connection was in the [`Hub`](crate::engine::events::Hub), was told in vain. To be called behind
-    /// [`connect`](crate::engine::events::Hub::connect).
+    /// Checks once more that a session has not ended, and closes its connections if it has.
+    ///
+    /// Call this after [`connect`](crate::engine::events::Hub::connect). A session that ends between
+    /// [`authenticate`](Self::authenticate) and `connect` closes only the connections that the
+    /// [`Hub`](crate::engine::events::Hub) has at that moment, and the new one is not among them.
     ///
     /// # Errors
-    /// [`AuthError::Unauthenticated`] when it is over, [`AuthError::Store`] when the store fails.
+    /// [`AuthError::Unauthenticated`] when the session has ended, [`AuthError::Store`] when the store fails.
     pub async fn confirm(&self, principal: &Principal) -> Result<(), AuthError> {
         let now = self.engine.runtime.clock.now();
         match self.engine.sessions.recent(principal.session_id, 0, now).await {
@@ -271,7 +288,7 @@ impl AuthService {
         }
     }
 
-    /// Starts a session.
+    /// Creates a session and its first pair of tokens.
     async fn start(&self, user: &User, device_name: Option<String>) -> Result<(SessionId, SignedIn), AuthError> {
         let Engine {
             stores,
@@ -300,7 +317,7 @@ impl AuthService {
     }
 }
 
-/// Reads what somebody signs in with; `None` if it can be neither a username nor an address.
+/// Reads the name of a sign-in: an email address if it contains `@`, else a username. Returns `None` if it is neither.
 fn login(text: &str) -> Option<ports::Login> {
     if text.contains('@') {
         Email::parse(text).ok().map(ports::Login::Email)

@@ -1,4 +1,4 @@
-//! Races between what is remembered of a session and what becomes of it, on stores that change at the worst moment.
+//! Races between the cached state of a session and its state in the store, which changes at the worst moment.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use crate::protocol::Tokens;
 use crate::protocol::requests::{ChangePassword, Login, Password, Register};
 use crate::services::auth::*;
 
-/// Takes whatever is told.
+/// An event bus that drops all events.
 struct Silence;
 
 impl EventBus for Silence {
@@ -42,13 +42,13 @@ fn register() -> Register {
     Register::new(Username::parse("ana").unwrap(), password("a long password"))
 }
 
-/// The one session that there is, if it is not revoked.
+/// The only session in the store; `None` once it is revoked.
 type Row = Arc<Mutex<Option<Session>>>;
 
-/// What another does while the store is at work: it runs once, in the middle of the next call of that method.
+/// An action of another client, run once in the middle of the next call of a store method.
 type Meanwhile = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
 
-/// A service over one row, and what it takes to disturb it.
+/// A service over a store with one session, with hooks into its methods.
 struct Bench {
     auth: AuthService,
     clock: Arc<ManualClock>,
@@ -146,11 +146,11 @@ impl Bench {
         (self.auth.authenticate(&tokens.access_token).await.unwrap(), tokens)
     }
 
-    /// Lets this session be ended here, in the middle of what the store does next.
+    /// Ends the session of `principal` in the middle of the next call of the store method to which `meanwhile` belongs.
     fn log_out_during(&self, meanwhile: &Meanwhile, principal: Principal) {
         let auth = self.auth.clone();
         *meanwhile.lock().unwrap() = Some(Box::new(move || {
-            // On a runtime of its own: this one is held up here.
+            // On a runtime of its own, because this closure blocks the present one.
             let logout = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
                 runtime.block_on(auth.logout(&principal))
@@ -165,7 +165,7 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_while_its_use_is_noted_stays_ended() {
+async fn a_session_that_ends_while_its_use_is_stored_stays_ended() {
     let bench = bench();
     let (principal, tokens) = bench.sign_in().await;
     bench.clock.advance(Duration::from_secs(61));
@@ -176,7 +176,7 @@ async fn a_session_that_ends_while_its_use_is_noted_stays_ended() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_behind_its_reading_stays_ended() {
+async fn a_session_that_ends_after_it_was_read_stays_ended() {
     let bench = bench();
     let (principal, tokens) = bench.sign_in().await;
     bench.clock.advance(Duration::from_secs(5));
@@ -187,7 +187,7 @@ async fn a_session_that_ends_behind_its_reading_stays_ended() {
 }
 
 #[tokio::test]
-async fn a_session_that_another_server_ends_is_believed_for_five_seconds_however_it_is_used() {
+async fn a_session_that_another_server_ends_is_accepted_for_five_seconds_at_most_however_often_it_is_used() {
     let bench = bench();
     let (_, tokens) = bench.sign_in().await;
     bench.clock.advance(Duration::from_secs(57));
@@ -202,7 +202,7 @@ async fn a_session_that_another_server_ends_is_believed_for_five_seconds_however
 }
 
 #[tokio::test]
-async fn a_session_is_read_once_in_five_seconds_and_its_use_noted_once_a_minute() {
+async fn a_session_is_read_every_five_seconds_and_its_use_stored_every_minute() {
     let bench = bench();
     let (_, tokens) = bench.sign_in().await;
     let (finds, used) = (bench.finds.load(Ordering::SeqCst), bench.used.load(Ordering::SeqCst));
@@ -215,13 +215,13 @@ async fn a_session_is_read_once_in_five_seconds_and_its_use_noted_once_a_minute(
 }
 
 #[tokio::test]
-async fn the_first_use_of_a_successor_made_elsewhere_is_noted_though_its_predecessor_is_remembered() {
+async fn the_first_use_of_a_token_rotated_elsewhere_is_stored_although_the_cache_has_its_predecessor() {
     let bench = bench();
     let (_, first) = bench.sign_in().await;
     let before = bench.row.lock().unwrap().clone();
     let elsewhere = bench.auth.refresh(&first.refresh_token).await.unwrap();
     let rotated = bench.row.lock().unwrap().clone();
-    // As if it was rotated by another server, while this one remembers it as it was before.
+    // As if another server had rotated the token, while this one still has the state before in its cache.
     *bench.row.lock().unwrap() = before;
     assert!(bench.is_in(&first).await);
     *bench.row.lock().unwrap() = rotated;
@@ -264,7 +264,7 @@ async fn a_login_that_checked_the_old_password_does_not_outlive_its_change() {
     sessions.expect_create().returning({
         let (started, changed) = (started.clone(), changed.clone());
         move |session: Session| {
-            // The change has replaced the password and ended the sessions that it found; this one comes behind.
+            // The change of the password has already ended the sessions that it found. This one is created after that.
             changed.store(true, Ordering::SeqCst);
             started.lock().unwrap().push(session.id);
             Ok(())
@@ -292,7 +292,7 @@ async fn a_login_that_checked_the_old_password_does_not_outlive_its_change() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_no_reason_to_call_a_token_wrong() {
+async fn an_unavailable_store_does_not_make_a_token_invalid() {
     let mut sessions = MockSessionRepository::new();
     sessions.expect_create().returning(|_| Ok(()));
     sessions

@@ -1,4 +1,4 @@
-//! Listing people, and blocking them.
+//! Contacts and blocks.
 
 #[cfg(test)]
 mod tests;
@@ -17,13 +17,13 @@ use crate::engine::presence::Listing;
 use crate::ports::RepositoryError;
 use crate::protocol;
 
-/// Contacts and blocks. Nobody is told that they are listed, or blocked.
+/// The service for contacts and blocks. Users are not notified when someone adds them as a contact or blocks them.
 ///
-/// Between two of whom one blocks the other, neither sees when the other was last connected, nor whether they are now,
-/// and in their direct conversation neither says anything new: sending, editing and reacting is
-/// [`Forbidden`](crate::engine::error::ConversationError::Forbidden) to both. The one who blocks is told to take the
-/// block down first; the other learns no more than somebody who writes to a deleted account. All that was said before
-/// stays readable, can be deleted, and is what a retry is answered with. In groups a block changes nothing.
+/// While one of two users blocks the other, neither sees the presence or the last-seen time of the other. In their
+/// direct conversation sending, editing and reacting are
+/// [`Forbidden`](crate::engine::error::ConversationError::Forbidden) for both. The error tells the blocking user to
+/// remove the block first; the blocked user gets the same error as for a deleted account. Earlier messages stay
+/// readable and can be deleted, and a retry of an earlier send still returns its message. Groups are not affected.
 ///
 /// ```
 /// # use letsapp_core::{LetsApp, domain::contact::Alias, protocol::requests::{CreateConversation, SendMessage}};
@@ -45,16 +45,16 @@ pub struct ContactService {
     engine: Arc<Engine>,
 }
 
-/// Why somebody was not listed or blocked.
+/// The reason why a contact or block was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ContactError {
-    /// There is no such user, or not any more.
+    /// No user has this id, or the account was erased.
     #[error("there is no such user")]
     NotFound,
-    /// It takes somebody else.
-    #[error("one can neither list nor block oneself")]
+    /// The user is the caller.
+    #[error("you can't add yourself as a contact or block yourself")]
     Oneself,
-    /// The store failed.
+    /// The store failed; the change may or may not have been made.
     #[error(transparent)]
     Store(#[from] RepositoryError),
 }
@@ -64,7 +64,8 @@ impl ContactService {
         Self { engine }
     }
 
-    /// Returns one's contacts, ordered by user; erased accounts among them as such.
+    /// Returns the contacts of the caller, ordered by user id, including erased accounts. `after` is where the previous
+    /// page ended.
     ///
     /// # Errors
     /// [`ContactError::Store`] when the store fails.
@@ -95,10 +96,10 @@ impl ContactService {
         })
     }
 
-    /// Lists somebody, or changes what one calls them; `None` takes the alias away.
+    /// Adds a user to the caller's contacts, or changes the alias of an existing contact. `None` removes the alias.
     ///
     /// # Errors
-    /// [`ContactError::NotFound`] when there is no such user, [`ContactError::Oneself`] for oneself.
+    /// [`ContactError::NotFound`] for an unknown or erased user, [`ContactError::Oneself`] for the caller.
     pub async fn put(
         &self,
         principal: &Principal,
@@ -116,6 +117,7 @@ impl ContactService {
         let put = async move {
             let edge = ContactEdge::new(contact.owner_id, contact.user_id);
             let put = engine.stores.contacts.put(contact).await;
+            // After an error it is unknown whether the store has made the change, so the registry has to ask it.
             listed(
                 &engine,
                 edge,
@@ -129,7 +131,7 @@ impl ContactService {
         Ok(protocol::Contact::new(contact, user))
     }
 
-    /// Takes somebody off one's list, where they may not have been.
+    /// Removes a user from the caller's contacts. Succeeds as well if the user is not a contact.
     ///
     /// # Errors
     /// [`ContactError::Store`] when the store fails.
@@ -148,7 +150,8 @@ impl ContactService {
         Ok(())
     }
 
-    /// Returns one's blocks, ordered by user; erased accounts among them as such.
+    /// Returns the users whom the caller blocks, ordered by user id, including erased accounts. `after` is where the
+    /// previous page ended.
     ///
     /// # Errors
     /// [`ContactError::Store`] when the store fails.
@@ -181,10 +184,11 @@ impl ContactService {
         })
     }
 
-    /// Blocks somebody: on this server from when it is done, on others within a few seconds.
+    /// Blocks a user. On this server the block holds as soon as the future is ready, on other servers a few seconds
+    /// later, when their cached rosters expire.
     ///
     /// # Errors
-    /// [`ContactError::NotFound`] when there is no such user, [`ContactError::Oneself`] for oneself.
+    /// [`ContactError::NotFound`] for an unknown or erased user, [`ContactError::Oneself`] for the caller.
     pub async fn block(&self, principal: &Principal, user_id: UserId) -> Result<(), ContactError> {
         self.somebody_else(principal, user_id).await?;
         let block = Block {
@@ -202,7 +206,7 @@ impl ContactService {
         Ok(())
     }
 
-    /// Takes a block down, where there may have been none.
+    /// Removes a block. Succeeds as well if there is none.
     ///
     /// # Errors
     /// [`ContactError::Store`] when the store fails.
@@ -217,6 +221,7 @@ impl ContactService {
         Ok(())
     }
 
+    /// Reads a user who is neither the caller nor erased.
     async fn somebody_else(&self, principal: &Principal, user_id: UserId) -> Result<User, ContactError> {
         if user_id == principal.user_id {
             return Err(ContactError::Oneself);
@@ -227,7 +232,7 @@ impl ContactService {
             .ok_or(ContactError::NotFound)
     }
 
-    /// Returns these users as one sees them.
+    /// Returns users by id, with the last-seen times that the caller may see.
     async fn shown(
         &self,
         principal: &Principal,
@@ -240,14 +245,15 @@ impl ContactService {
     }
 }
 
-/// Reads anew what is between two users, also where it is unknown whether the store changed it.
+/// Drops cached state that depends on a block between two users. Called after errors too, because the store may have
+/// made the change before it failed.
 fn renew(engine: &Engine, edge: ContactEdge) {
     let chat = ConversationId::of_pair(edge.owner_id, edge.user_id);
     engine.rosters.forget(chat);
     engine.presence.block_changed(edge.owner_id, edge.user_id);
 }
 
-/// Checks anew which of the two users sees the other.
+/// Tells the presence registry that a contact was added or removed, as settings may show presence to contacts only.
 fn listed(engine: &Engine, edge: ContactEdge, listing: Listing) {
     engine.presence.contact_changed(edge.owner_id, edge.user_id, listing);
 }

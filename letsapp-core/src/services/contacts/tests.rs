@@ -1,4 +1,4 @@
-//! What follows from a change when whoever asks for it is gone before the store has answered.
+//! Changes whose request is cancelled before the store answers: caches must be updated nevertheless.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::ports::Stores;
 use crate::ports::{ContactRepository, ManualClock, MockConversationRepository, Repositories as _, RepositoryError};
 use crate::services::contacts::*;
 
-/// A store that takes its time over blocks.
+/// A store whose `block` and `unblock` wait until the test lets them go on.
 struct Slow {
     inner: Arc<dyn ContactRepository>,
     go: Notify,
@@ -73,7 +73,7 @@ impl ContactRepository for Slow {
 }
 
 #[tokio::test]
-async fn a_block_counts_although_whoever_asked_for_it_did_not_wait() {
+async fn a_block_takes_effect_although_its_request_was_cancelled() {
     let chat = ConversationId::of_pair(ANA, BEN);
     let contacts = Arc::new(Slow {
         inner: MemoryStore::new().contacts(),

@@ -1,4 +1,4 @@
-//! How conversations come about.
+//! Creating direct conversations and groups.
 
 use std::collections::HashSet;
 
@@ -16,16 +16,16 @@ use crate::ports::{Creation, Envelope};
 use crate::protocol::Event;
 use crate::services::made::Made;
 
-/// A group that is asked for.
+/// A request to create a group.
 pub(super) struct Group {
-    /// The client's choice.
+    /// Chosen by the client, so that a retry finds the group; `None` has the server choose one.
     pub(super) id: Option<ConversationId>,
     pub(super) title: Title,
     pub(super) about: Option<About>,
     pub(super) member_ids: Vec<UserId>,
 }
 
-/// Makes the conversation of a pair, or finds it.
+/// Creates the direct conversation of the caller and `peer`, or finds it.
 pub(super) async fn create_direct(
     engine: &Engine,
     principal: &Principal,
@@ -34,13 +34,13 @@ pub(super) async fn create_direct(
 ) -> Result<(ConversationId, Made), ConversationError> {
     let me = principal.user_id;
     if peer == me {
-        let detail = "a direct conversation takes somebody else";
+        let detail = "a direct conversation needs another user";
         return Err(ConversationError::invalid("user_id", "is_self", detail));
     }
     let id = ConversationId::of_pair(me, peer);
     let pair = if me < peer { (me, peer) } else { (peer, me) };
     if let Err(error) = check_users(engine, "user_id", &[peer]).await {
-        // With somebody who is gone nothing is begun, but what there was with them stays.
+        // No conversation can be started with an erased user, but an existing one stays.
         let found = engine.stores.conversations.find(&[id]).await?;
         return match found.first() {
             Some(found) if is_of(found, pair) => Ok((id, Made::Before)),
@@ -63,7 +63,7 @@ pub(super) async fn create_direct(
     match engine.stores.conversations.create_direct(conversation, now).await? {
         Creation::Created(_) => {
             let mut of = vec![(id, me)];
-            // Who blocks somebody hears nothing of what they begin.
+            // A peer who blocks the caller gets no event, so that a blocked user can't draw attention to themselves.
             let known = engine.rosters.load([id].into_iter()).await?;
             if known
                 .get(&id)
@@ -83,7 +83,7 @@ pub(super) async fn create_direct(
     }
 }
 
-/// Makes a group of its creator and others, or finds the one that the same request made.
+/// Creates a group, or finds the one that an earlier attempt of the same request has created.
 pub(super) async fn create_group(
     engine: &Engine,
     principal: &Principal,
@@ -106,7 +106,7 @@ pub(super) async fn create_group(
     }
     let fingerprint = fingerprint(title.as_str(), about.as_ref(), &user_ids);
     if let Err(error) = check_users(engine, "member_ids", &user_ids).await {
-        // Who was there when it was made may be gone when the request is repeated.
+        // A retry still finds the group when a member's account was erased since it was created.
         return match chosen {
             Some(id) if was_made(engine, id, principal.user_id, fingerprint).await? => Ok((id, Made::Before)),
             _ => Err(error),
@@ -146,7 +146,7 @@ pub(super) async fn create_group(
     }
 }
 
-/// Checks that all of these users exist.
+/// Checks that all users exist and are not erased; `field` names the field of the request in the error.
 pub(super) async fn check_users(engine: &Engine, field: &str, ids: &[UserId]) -> Result<(), ConversationError> {
     let users = engine.stores.users.find(ids).await?;
     let known: HashSet<_> = users
@@ -182,9 +182,11 @@ fn is_same(found: &Conversation, by: UserId, fingerprint: [u8; 32]) -> bool {
     found.created_by == by && found.fingerprint == Some(fingerprint)
 }
 
-/// Tells a retry of the request that made a group from another request with its id.
+/// Computes the fingerprint of a request, which differs between requests with the same id unless one
+/// is a retry of the other.
 fn fingerprint(title: &str, about: Option<&About>, user_ids: &[UserId]) -> [u8; 32] {
     let mut hash = Sha256::new();
+    // Each text is preceded by its length, so that no two requests hash the same bytes.
     for text in [title, about.map_or("", About::as_str)] {
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text.as_bytes());

@@ -1,9 +1,9 @@
-//! What members may do with conversations.
+//! Creating, changing, leaving and deleting conversations.
 
 mod creation;
-mod reading;
+mod reads;
 
-pub use reading::{ListPosition, MemberPosition};
+pub use reads::{ListPosition, MemberPosition};
 
 use std::sync::Arc;
 
@@ -23,7 +23,9 @@ use crate::protocol::requests::{AddMembers, CreateConversation, UpdateConversati
 use crate::services::conversations::creation::{Group, check_users, create_direct, create_group};
 use crate::services::made::Made;
 
-/// Conversations, as their members handle them.
+/// The service for conversations and their members.
+///
+/// Changes of a group are carried out by its lane in the engine, one at a time, and each appends a system message.
 ///
 /// ```
 /// # use letsapp_core::{LetsApp, protocol::requests::CreateConversation};
@@ -45,12 +47,14 @@ impl ConversationService {
         Self { engine }
     }
 
-    /// Makes a conversation, or finds the one that the same request made before: the one of a pair, or a group by its
-    /// id.
+    /// Creates a conversation, or returns the existing one.
+    ///
+    /// Two users have only one direct conversation. A group whose request carries an `id` is created once, however
+    /// often the request is repeated.
     ///
     /// # Errors
-    /// - [`ConversationError::Invalid`] for a conversation with oneself, unknown users, or too many of them;
-    /// - [`ConversationError::Conflict`] when the id stands for something else.
+    /// - [`ConversationError::Invalid`] for a direct conversation with the caller, unknown users, or too many members;
+    /// - [`ConversationError::Conflict`] when the id already belongs to another conversation.
     pub async fn create(
         &self,
         principal: &Principal,
@@ -78,11 +82,11 @@ impl ConversationService {
         Ok((self.find(principal, id).await?, made))
     }
 
-    /// Changes a group's title, description or picture, each told by a system message.
+    /// Changes the title, description and picture of a group, with a system message for each.
     ///
     /// # Errors
-    /// [`ConversationError::Forbidden`] unless one is an admin or the owner; [`ConversationError::Invalid`] for a picture
-    /// that there is not.
+    /// [`ConversationError::Forbidden`] unless the caller is an admin or the owner; [`ConversationError::Invalid`] for
+    /// an unknown picture.
     pub async fn update(
         &self,
         principal: &Principal,
@@ -96,6 +100,8 @@ impl ConversationService {
             avatar_media_id,
         } = request;
         self.engine.access.participant(id, principal.user_id).await?;
+        // Nothing can be uploaded yet, so no id can name a picture. Checked after membership, so that strangers get the
+        // same answer as for a conversation that does not exist.
         if matches!(avatar_media_id, Some(Some(_))) {
             let detail = "there is no such picture";
             return Err(ConversationError::invalid("avatar_media_id", "not_found", detail));
@@ -111,10 +117,11 @@ impl ConversationService {
         self.find(principal, id).await
     }
 
-    /// Changes what one has set for oneself in a conversation.
+    /// Changes the preferences of the caller in a conversation, such as muting or archiving it.
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] when one never was in it, [`ConversationError::Forbidden`] when one is not now.
+    /// [`ConversationError::NotFound`] when the caller never was a member, [`ConversationError::Forbidden`] when they
+    /// have left.
     pub async fn update_mine(
         &self,
         principal: &Principal,
@@ -132,7 +139,8 @@ impl ConversationService {
                 .update_preferences(id, user_id, patch, write.at)
                 .await
         };
-        // Should whoever asks give up, no sync passes over what is still being stored all the same.
+        // Detached, because a sync must not pass over a write that is still under way: the pending write has to live
+        // until the store has answered, even if the request is cancelled.
         let member = run_detached(update).await?;
         let member = member.ok_or(ConversationError::NotFound)?;
         let view = self.engine.views.of(vec![member]).await?.pop();
@@ -145,11 +153,11 @@ impl ConversationService {
         Ok(view)
     }
 
-    /// Brings users into a group and returns those who were not in it.
+    /// Adds users to a group and returns the new members. Users who are members already are skipped.
     ///
     /// # Errors
-    /// [`ConversationError::Forbidden`] unless one is an admin or the owner; [`ConversationError::Invalid`] for
-    /// unknown users, or too many of them.
+    /// [`ConversationError::Forbidden`] unless the caller is an admin or the owner; [`ConversationError::Invalid`] for
+    /// unknown users, or more members than a group may have.
     pub async fn add_members(
         &self,
         principal: &Principal,
@@ -182,12 +190,14 @@ impl ConversationService {
         Ok(joined.collect())
     }
 
-    /// Puts a member out of a group, or leaves it; a leaving owner hands on to the admin who joined first, else to the
-    /// member who did. Who is out already is left out, so that it can be repeated.
+    /// Removes a member from a group, or leaves it if `user_id` is the caller.
+    ///
+    /// If the owner leaves, the admin who joined first becomes the owner or, without admins, the member who joined
+    /// first. Removing a user who has left already succeeds, so that the request can be repeated.
     ///
     /// # Errors
-    /// [`ConversationError::Forbidden`] when one's role does not allow it, [`ConversationError::NotFound`] when the
-    /// user never was in.
+    /// [`ConversationError::Forbidden`] when the caller's role does not allow it, [`ConversationError::NotFound`] when
+    /// the user never was a member.
     pub async fn remove_member(
         &self,
         principal: &Principal,
@@ -202,7 +212,7 @@ impl ConversationService {
         {
             Err(ConversationError::Forbidden(Forbidden::NotAMember)) if leaving => Ok(()),
             Err(ConversationError::NotFound) if !leaving => match self.engine.access.reader(id, user_id).await {
-                // Only who may put somebody out gets here, and they know who was in.
+                // The user is a former member. Only callers who may remove members get here, and they may know that.
                 Ok(_) if self.engine.access.participant(id, principal.user_id).await.is_ok() => Ok(()),
                 Ok(_) => Err(ConversationError::NotFound),
                 Err(error) => Err(error),
@@ -211,11 +221,11 @@ impl ConversationService {
         }
     }
 
-    /// Gives a member another role; [`Role::Owner`] hands ownership over.
+    /// Changes the role of a member. [`Role::Owner`] transfers the ownership, and the caller becomes an admin.
     ///
     /// # Errors
-    /// [`ConversationError::Forbidden`] unless one is the owner, [`ConversationError::NotFound`] when the user is not
-    /// in.
+    /// [`ConversationError::Forbidden`] unless the caller is the owner, [`ConversationError::NotFound`] when the user
+    /// is not a member.
     pub async fn change_role(
         &self,
         principal: &Principal,
@@ -236,10 +246,11 @@ impl ConversationService {
         })
     }
 
-    /// Deletes a group, for all who are or were in it: from here on there is no such group.
+    /// Deletes a group for all present and former members. Afterwards its methods fail with
+    /// [`ConversationError::NotFound`].
     ///
     /// # Errors
-    /// [`ConversationError::Forbidden`] unless one is its owner.
+    /// [`ConversationError::Forbidden`] unless the caller is the owner.
     pub async fn delete(
         &self,
         principal: &Principal,
@@ -251,7 +262,7 @@ impl ConversationService {
             .map(drop)
     }
 
-    /// Carries out a change of a group, and returns the system message that tells of it, if anything changed.
+    /// Submits a change to the lane of a group. Returns its system message, or `None` if there was nothing to change.
     async fn update_group(
         &self,
         principal: &Principal,

@@ -1,4 +1,4 @@
-//! From a request to the message that it asks for.
+//! Building a message, and its submission to the commit path, from a request.
 
 use crate::domain::fingerprint::Fingerprinted;
 use crate::domain::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
@@ -10,7 +10,7 @@ use crate::engine::commit::{Command, Submission};
 use crate::engine::error::ConversationError;
 use crate::protocol::requests::SendMessage;
 
-/// Makes the message that a request asks for.
+/// Builds the message of a request to send. Its `seq`, `rev` and `ordinal` are assigned when it is committed.
 pub(super) fn message(
     engine: &Engine,
     sender_id: UserId,
@@ -26,6 +26,7 @@ pub(super) fn message(
         mentions,
         attachments,
     } = request;
+    // Nothing can be uploaded yet, so no id can name a file.
     if !attachments.is_empty() {
         return Err(ConversationError::invalid(
             "attachments",
@@ -70,6 +71,7 @@ pub(super) fn message(
     })
 }
 
+/// Builds the submission of a command of the caller.
 pub(super) fn submission(
     principal: &Principal,
     conversation_id: ConversationId,
@@ -82,12 +84,13 @@ pub(super) fn submission(
         actor: principal.user_id,
         origin,
         at,
+        // Only system messages derive their ids from it.
         operation: [0; 16],
         command,
     }
 }
 
-/// Names each user once, in order.
+/// Sorts ids and removes duplicates, so that repetitions of a request have the same fingerprint.
 pub(super) fn sorted(mut ids: Vec<UserId>) -> Vec<UserId> {
     ids.sort_unstable();
     ids.dedup();

@@ -1,13 +1,13 @@
-//! What members may do with messages.
+//! Sending, changing and reading messages, and marking them as read.
 
 mod draft;
-mod reading;
-mod searching;
+mod history;
+mod search;
 mod sent;
 #[cfg(test)]
 mod tests;
 
-pub use reading::ChangesPage;
+pub use history::ChangesPage;
 pub use sent::Sent;
 
 use std::sync::Arc;
@@ -24,11 +24,12 @@ use crate::protocol::requests::{EditMessage, SendMessage};
 use crate::services::made::Made;
 use crate::services::messages::draft::{sorted, submission};
 
-/// Messages, as members handle them.
+/// The service for messages.
 ///
-/// What changes a conversation ([`send`](Self::send), [`edit`](Self::edit), [`delete`](Self::delete),
-/// [`react`](Self::react)) takes its place in the order when the method is called; the future only waits for what
-/// comes of it, and dropping it cancels nothing.
+/// The methods that change a conversation ([`send`](Self::send), [`edit`](Self::edit), [`delete`](Self::delete),
+/// [`react`](Self::react), [`unreact`](Self::unreact)) are not `async`: calling them puts the change into the queue of
+/// the conversation, so that changes are carried out in the order of the calls. The returned future waits for the
+/// result; dropping it does not cancel the change.
 ///
 /// ```
 /// # use letsapp_core::{LetsApp, ports::Range, protocol::requests::{CreateConversation, SendMessage}};
@@ -52,14 +53,18 @@ impl MessageService {
         Self { engine }
     }
 
-    /// Sends a message: when the future is done, it is durable. The same request with the same id again returns that
-    /// one message, as it now stands.
+    /// Sends a message. It is durable when the future is ready.
+    ///
+    /// Repeating a request with the same id does not send the message again, but returns it in its present state.
     ///
     /// # Errors
-    /// - [`ConversationError::NotFound`] and [`ConversationError::Forbidden`] when one is not in the conversation;
-    /// - [`ConversationError::Conflict`] when the id stands for another message;
-    /// - [`ConversationError::Invalid`] when it answers or names what can't be answered or named;
-    /// - [`ConversationError::Store`] when the store fails: it may have been sent; sending it again with its id is safe.
+    /// - [`ConversationError::NotFound`] when the caller never was a member of the conversation,
+    ///   [`ConversationError::Forbidden`] when they have left it or a block or an erased account prevents the message;
+    /// - [`ConversationError::Conflict`] when the id already belongs to another message;
+    /// - [`ConversationError::Invalid`] when the message is empty, replies to a message that it can't reply to, or
+    ///   mentions a user who is not a member;
+    /// - [`ConversationError::Store`] when the store fails. The message may have been sent; repeat the request with its
+    ///   id.
     pub fn send(
         &self,
         principal: &Principal,
@@ -71,11 +76,11 @@ impl MessageService {
         async move { sent.await.map(|sent| (sent.message(), sent.made())) }
     }
 
-    /// Sends a message as [`send`](Self::send) does, for a reply in JSON: what its event says already is not written
-    /// again.
+    /// Sends a message as [`send`](Self::send) does, and returns it in a form that is cheap to write as JSON: the bytes
+    /// of the event for the other members are reused.
     ///
     /// # Errors
-    /// Those of [`send`](Self::send).
+    /// As for [`send`](Self::send).
     pub fn send_shared(
         &self,
         principal: &Principal,
@@ -99,15 +104,17 @@ impl MessageService {
                 engine.typing.sent(conversation_id, sender);
                 return Ok(Sent::now(event));
             }
-            // Thousands wait in the line above, and few come here: boxed, this makes none of them larger.
+            // Boxed, because this branch is rare: the size of its future would otherwise be part of each of the
+            // thousands of futures that wait above.
             Box::pin(sent::answer(&engine, outcome, conversation_id, sender, id, fingerprint)).await
         }
     }
 
-    /// Changes the words of one's own message.
+    /// Replaces the text and the mentions of a message of the caller.
     ///
     /// # Errors
-    /// [`ConversationError::Forbidden`] when it is another's, too old, or deleted.
+    /// [`ConversationError::Forbidden`] when another user has sent the message, it is older than
+    /// [`Rules::edit_window`](crate::Rules::edit_window), or it was deleted.
     pub fn edit(
         &self,
         principal: &Principal,
@@ -125,10 +132,10 @@ impl MessageService {
         self.revise(principal, conversation_id, command, origin)
     }
 
-    /// Deletes a message for everyone; a tombstone is left.
+    /// Deletes a message for all members. An empty message marked as deleted, a tombstone, stays in its place.
     ///
     /// # Errors
-    /// [`ConversationError::Forbidden`] unless one sent it or is an admin.
+    /// [`ConversationError::Forbidden`] unless the caller has sent the message, or is an admin or the owner.
     pub fn delete(
         &self,
         principal: &Principal,
@@ -139,10 +146,10 @@ impl MessageService {
         self.revise(principal, conversation_id, Command::Delete { seq }, origin)
     }
 
-    /// Puts one's reaction on a message in place of the one before, or with `None` takes it off.
+    /// Sets the caller's reaction to a message, replacing an earlier one. `None` removes it.
     ///
     /// # Errors
-    /// [`ConversationError::Invalid`] when the message has too many different ones.
+    /// [`ConversationError::Invalid`] when the message already has the largest number of different reactions.
     pub fn react(
         &self,
         principal: &Principal,
@@ -158,10 +165,11 @@ impl MessageService {
         self.revise(principal, conversation_id, command, origin)
     }
 
-    /// Takes one's reaction off a message, if it is this emoji; another that replaced it since stays.
+    /// Removes the caller's reaction to a message if it is `emoji`. A different reaction, set since by another device,
+    /// stays.
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] when one may not see the message.
+    /// [`ConversationError::NotFound`] when the caller may not see the message.
     pub fn unreact(
         &self,
         principal: &Principal,
@@ -174,10 +182,13 @@ impl MessageService {
         self.revise(principal, conversation_id, Command::Unreact { seq, emoji }, origin)
     }
 
-    /// Says how far one has received and read; what was said before never falls.
+    /// Raises the caller's watermarks: the last message received and the last message read. Returns the resulting
+    /// watermarks, which never go down.
     ///
     /// # Errors
-    /// [`ConversationError::Invalid`] past the newest message.
+    /// - [`ConversationError::NotFound`] when the caller never was a member, [`ConversationError::Forbidden`] when they
+    ///   have left;
+    /// - [`ConversationError::Invalid`] past the newest message.
     pub async fn advance(
         &self,
         principal: &Principal,
@@ -195,6 +206,8 @@ impl MessageService {
                 .await);
         };
         let highest = to.delivered.max(to.read);
+        // The store is asked for the newest message only if this server has not seen one so new: another server may
+        // have stored it.
         if !known.has_reached(highest) {
             let head = self.engine.stores.conversations.heads(&[conversation_id]).await?.pop();
             let reached = head.map_or(Seq::ZERO, |(_, head)| head.seq);
@@ -213,6 +226,7 @@ impl MessageService {
         Ok(watermarks.into())
     }
 
+    /// Submits a change of a message, and returns the message as the caller sees it afterwards.
     fn revise(
         &self,
         principal: &Principal,

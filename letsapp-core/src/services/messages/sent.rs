@@ -1,4 +1,4 @@
-//! What comes of a send.
+//! The result of sending a message.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::engine::events::EncodedEvent;
 use crate::protocol;
 use crate::services::made::Made;
 
-/// A message that was sent, as its sender is shown it.
+/// A sent message as its sender sees it.
 ///
 /// ```
 /// # use letsapp_core::{LetsApp, protocol::{self, requests::{CreateConversation, SendMessage}}};
@@ -32,19 +32,19 @@ pub struct Sent(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    /// Just now, as this event tells.
+    /// Sent by this request; the event that the other members get.
     Now(Arc<EncodedEvent>),
-    /// Before, under its id.
+    /// Sent by an earlier attempt with the same id.
     Before(Box<protocol::Message>),
 }
 
 impl Sent {
-    /// Shows a message that was sent just now.
+    /// Wraps the event of a message that this request has sent.
     pub(super) const fn now(event: Arc<EncodedEvent>) -> Self {
         Self(Kind::Now(event))
     }
 
-    /// Shows a message that was sent before, to its sender.
+    /// Wraps a message that an earlier attempt has sent, in its present state.
     pub(super) fn before(message: &Message) -> Self {
         let shown = protocol::Message::seen_by(message, message.sender_id);
         Self(Kind::Before(Box::new(shown)))
@@ -53,19 +53,19 @@ impl Sent {
     /// Returns the message.
     ///
     /// # Panics
-    /// Never: the event of a new message tells of it.
+    /// Never: the event of a new message contains the message.
     pub fn message(&self) -> protocol::Message {
         match &self.0 {
             Kind::Now(event) => protocol::Message {
-                // Nobody has reacted to what was sent just now.
+                // The event leaves this field out, as it differs by recipient. A new message has no reactions.
                 my_reaction: Some(None),
-                ..event.message().expect("it tells of a message").clone()
+                ..event.message().expect("the event of a new message contains it").clone()
             },
             Kind::Before(message) => protocol::Message::clone(message),
         }
     }
 
-    /// Tells whether it was sent now, or before under its id.
+    /// Tells whether this request or an earlier attempt has sent the message.
     pub const fn made(&self) -> Made {
         match &self.0 {
             Kind::Now(_) => Made::Now,
@@ -76,10 +76,11 @@ impl Sent {
     /// Writes the message as JSON.
     ///
     /// # Errors
-    /// When it can't be written, which is a fault of its type.
+    /// None in practice: messages can always be written as JSON.
     pub fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         match &self.0 {
             Kind::Now(event) => match event.message_json().and_then(|json| json.strip_suffix(b"}")) {
+                // The event's JSON of the message, up to its closing brace, then the one field that it lacks.
                 Some(fields) => {
                     out.extend_from_slice(fields);
                     out.extend_from_slice(br#","my_reaction":null}"#);
@@ -92,7 +93,7 @@ impl Sent {
     }
 }
 
-/// Answers a send, whatever came of it.
+/// Turns the outcome of a send into its reply.
 pub(super) async fn answer(
     engine: &Engine,
     outcome: Result<CommitReply, Refusal>,
@@ -107,7 +108,8 @@ pub(super) async fn answer(
             Ok(Sent::now(event))
         }
         Ok(CommitReply::Unchanged(message) | CommitReply::Changed(message)) => {
-            // Another server may have deleted the group without the lane's having heard of it.
+            // Check the membership in the store: another server may have deleted the group, and this server's lane may
+            // not know of it yet.
             engine.access.reader(conversation_id, sender).await?;
             engine.typing.sent(conversation_id, sender);
             Ok(Sent::before(&message))
@@ -119,7 +121,7 @@ pub(super) async fn answer(
             if matches!(refused, ConversationError::NotFound) {
                 return Err(refused);
             }
-            // What was sent before a check began to fail is still the answer to its retry.
+            // A retry of a message that was sent before the reason for the refusal, such as a block, still succeeds.
             let before = engine.stores.messages.find_by_id(conversation_id, id).await?;
             match before.filter(|message| message.sender_id == sender) {
                 Some(message) if message.fingerprint.matches(&fingerprint) => Ok(Sent::before(&message)),
@@ -140,7 +142,7 @@ mod tests {
     use crate::protocol::Event;
 
     #[test]
-    fn what_is_written_is_the_message_whenever_it_was_sent() {
+    fn the_json_of_a_sent_message_equals_the_message() {
         let message = Message {
             content: Content::Text(r#"{"event":"message.created","data":{}} "}"#.to_owned()),
             ..message(ANA, 3)

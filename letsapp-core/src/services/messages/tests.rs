@@ -1,4 +1,4 @@
-//! What sending asks of the store, whoever listens.
+//! The number of store calls that a send makes, however many members and connections the group has.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ fn member(number: u16) -> UserId {
     UserId::from_bytes(u128::from(number + 1).to_be_bytes())
 }
 
-/// What the store was asked. Whatever is not counted here, it is not asked: a mock refuses it.
+/// Counters of the calls of each store method. Methods without a counter are not called: the mocks refuse them.
 #[derive(Default)]
 struct Asked {
     commits: AtomicUsize,
@@ -80,7 +80,7 @@ fn service(asked: &Arc<Asked>, hub: &Arc<Hub>) -> (MessageService, Arc<Receipts>
 }
 
 #[tokio::test]
-async fn a_message_to_a_thousand_is_one_write_and_one_frame_and_no_question_for_each() {
+async fn a_message_to_a_thousand_connections_is_one_write_and_one_frame_without_a_read_for_each() {
     let (asked, hub) = (Arc::new(Asked::default()), Arc::new(Hub::default()));
     let (messages, receipts) = service(&asked, &hub);
     let principal = |number| Principal {
@@ -109,7 +109,7 @@ async fn a_message_to_a_thousand_is_one_write_and_one_frame_and_no_question_for_
             "encoded once"
         );
     }
-    // The sender's own watermark follows by itself; of nobody else is there anything to write.
+    // Sending raises the sender's own watermark, in up to three batches. No other watermark changes.
     receipts.close().await;
     let raised = asked.watermarks.load(Ordering::SeqCst);
     assert!((1..=3).contains(&raised), "{raised} rises for three messages");

@@ -1,4 +1,4 @@
-//! Profiles, and finding one another.
+//! Reading, changing and searching user profiles.
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +16,7 @@ use crate::ports::{RepositoryError, Update};
 use crate::protocol;
 use crate::protocol::MyProfile;
 
-/// Users, as they find one another and show themselves.
+/// The service for user profiles.
 ///
 /// ```
 /// # use letsapp_core::LetsApp;
@@ -32,19 +32,19 @@ pub struct UserService {
     engine: Arc<Engine>,
 }
 
-/// Why a profile was not shown or changed.
+/// The reason why a profile was not read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum UserError {
-    /// There is no such user.
+    /// No user has this id, or the account to be changed was erased.
     #[error("there is no such user")]
     NotFound,
-    /// The address is another's.
+    /// Another account has the email address.
     #[error("this email address belongs to another account")]
     EmailTaken,
-    /// The picture is none of one's own.
+    /// The caller has uploaded no picture with this id.
     #[error("there is no such picture")]
     UnknownPicture,
-    /// The store failed.
+    /// The store failed; the change may or may not have been made.
     #[error(transparent)]
     Store(#[from] RepositoryError),
 }
@@ -54,20 +54,23 @@ impl UserService {
         Self { engine }
     }
 
-    /// Returns one's own profile.
+    /// Returns the profile of the caller, with its private fields.
     ///
     /// # Errors
-    /// [`UserError::NotFound`] when the account is gone.
+    /// [`UserError::NotFound`] when there is no such account.
     pub async fn me(&self, principal: &Principal) -> Result<MyProfile, UserError> {
         let user = self.engine.stores.users.find(&[principal.user_id]).await?.pop();
         user.as_ref().map(MyProfile::from).ok_or(UserError::NotFound)
     }
 
-    /// Changes one's own profile and returns it.
+    /// Changes the profile of the caller and returns it. Fields that `patch` leaves out keep their values.
     ///
     /// # Errors
-    /// [`UserError::EmailTaken`] when the address is another's.
+    /// - [`UserError::EmailTaken`] when another account has the address;
+    /// - [`UserError::UnknownPicture`] when the patch sets a picture;
+    /// - [`UserError::NotFound`] when the account was erased.
     pub async fn update_me(&self, principal: &Principal, patch: ProfilePatch) -> Result<MyProfile, UserError> {
+        // Nothing can be uploaded yet, so no id can name a picture. Removing a picture is allowed.
         if matches!(patch.avatar_media_id, Some(Some(_))) {
             return Err(UserError::UnknownPicture);
         }
@@ -75,6 +78,7 @@ impl UserService {
         let update = async move {
             let shows_otherwise = patch.last_seen.is_some();
             let updated = engine.stores.users.update(user_id, patch).await;
+            // Also after an error, because the store may have made the change before it failed.
             if shows_otherwise {
                 engine.presence.settings_changed(user_id);
             }
@@ -87,18 +91,20 @@ impl UserService {
         }
     }
 
-    /// Returns one profile.
+    /// Returns the profile of a user, with the last-seen time only if the caller may see it.
     ///
     /// # Errors
-    /// [`UserError::NotFound`] when there is no such user.
+    /// [`UserError::NotFound`] when no user has this id.
     pub async fn find(&self, principal: &Principal, id: UserId) -> Result<protocol::User, UserError> {
         let found = self.engine.stores.users.find(&[id]).await?;
         let mut shown = self.engine.visibility.show(principal.user_id, &found).await?;
         shown.pop().ok_or(UserError::NotFound)
     }
 
-    /// Returns users whose username or display name begins with the query, ordered by username; nobody for an empty
-    /// one.
+    /// Returns users whose username or display name begins with `query`, ordered by username. Case and accents are
+    /// ignored. An empty query matches no one.
+    ///
+    /// `after` is the username at which the previous page ended.
     ///
     /// # Errors
     /// [`UserError::Store`] when the store fails.

@@ -1,4 +1,4 @@
-//! Everywhere a user is shown, when they were last seen is shown to those alone who may see it.
+//! Every method that returns users hides the last-seen time from callers who may not see it.
 
 use crate::adapters::memory::MemoryStore;
 use crate::app::LetsApp;
@@ -22,7 +22,7 @@ use crate::services::users::*;
 
 const SEEN: Timestamp = Timestamp::from_millis(77);
 
-/// An application with people who were all seen once, and show that to their contacts.
+/// An application whose users have a last-seen time and show it to their contacts.
 struct World {
     app: LetsApp,
     store: MemoryStore,
@@ -52,7 +52,7 @@ impl World {
             last_seen_at: Some(SEEN),
             deleted_at: None,
         };
-        let password = PasswordHash::from_phc("nobody signs in");
+        let password = PasswordHash::from_phc("not used to sign in");
         let claim = self.store.users().create(user, password).await.unwrap();
         assert_eq!(claim, Claim::Done);
         Principal {
@@ -72,7 +72,7 @@ impl World {
         group
     }
 
-    /// Returns `whom` as `viewer` sees them, in each place where users are shown.
+    /// Returns `whom` as `viewer` sees them, once for each method that returns users.
     async fn everywhere(&self, viewer: &Principal, whom: UserId) -> Vec<(&'static str, protocol::User)> {
         let (conversations, users, contacts) = (self.app.conversations(), self.app.users(), self.app.contacts());
         let all = Limit::default();
@@ -132,7 +132,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn last_seen_goes_by_settings_and_blocks_wherever_a_user_is_shown() {
+async fn last_seen_follows_settings_and_blocks_in_every_method() {
     let world = World::new().await;
     let (ana, ben) = (world.person(1).await, world.person(2).await);
     let shown = async |expected: bool, when: &str| {
@@ -159,10 +159,10 @@ async fn last_seen_goes_by_settings_and_blocks_wherever_a_user_is_shown() {
     shown(false, "to a contact who is blocked").await;
     contacts.unblock(&ben, ana.user_id).await.unwrap();
     audience(Audience::Nobody).await;
-    shown(false, "to a contact, of one who shows it to nobody").await;
+    shown(false, "to a contact, with the audience nobody").await;
     contacts.remove(&ben, ana.user_id).await.unwrap();
     audience(Audience::Everyone).await;
-    shown(true, "to a stranger, of one who shows it to everyone").await;
+    shown(true, "to a stranger, with the audience everyone").await;
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_list_of_blocks_shows_no_presence() {
 }
 
 #[tokio::test]
-async fn one_always_sees_oneself() {
+async fn users_see_their_own_last_seen_time() {
     let world = World::new().await;
     let ana = world.person(1).await;
     let group = world.group(&ana, Vec::new()).await.id;

@@ -1,4 +1,4 @@
-//! What members may read of conversations.
+//! Reading conversations: the list, single ones, members, receipts, and synchronization.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -17,16 +17,16 @@ use crate::protocol;
 use crate::protocol::Receipt;
 use crate::services::conversations::ConversationService;
 
-/// A place in the list of one's conversations: the latest activity first.
+/// A position in the list of a user's conversations, which begins with the latest activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ListPosition(Timestamp, ConversationId);
 
-/// A place in the list of a group's members: who joined first comes first.
+/// A position in the list of a conversation's members, which begins with the member who joined first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MemberPosition(Timestamp, UserId);
 
 impl ConversationService {
-    /// Returns one's conversations, the latest activity first.
+    /// Returns the conversations of the caller, the latest activity first. `after` is where the previous page ended.
     ///
     /// # Errors
     /// [`ConversationError::Store`] when the store fails.
@@ -39,6 +39,8 @@ impl ConversationService {
         let engine = &*self.engine;
         let mut members = engine.stores.conversations.memberships(principal.user_id).await?;
         members.retain(Member::is_in);
+        // The order depends on messages, which stores do not keep next to memberships, so the whole list is sorted here
+        // for each page. Only the conversations of the page are read in full.
         let latest = engine.views.latest(&members).await?;
         let place = |member: &Member, at| ListPosition(at, member.conversation_id);
         let mut listed: Vec<_> = members
@@ -58,10 +60,10 @@ impl ConversationService {
         })
     }
 
-    /// Returns a conversation that one is or was in.
+    /// Returns a conversation of which the caller is or was a member.
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] when one never was.
+    /// [`ConversationError::NotFound`] when the caller never was a member, or the group was deleted.
     pub async fn find(
         &self,
         principal: &Principal,
@@ -72,10 +74,11 @@ impl ConversationService {
         view.map(|(_, view)| view).ok_or(ConversationError::NotFound)
     }
 
-    /// Returns the members of a conversation that one is in, who joined first first.
+    /// Returns the members of a conversation in the order of joining. `after` is where the previous page ended.
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] when one never was in it, [`ConversationError::Forbidden`] when one is not now.
+    /// [`ConversationError::NotFound`] when the caller never was a member, [`ConversationError::Forbidden`] when they
+    /// have left.
     pub async fn members(
         &self,
         principal: &Principal,
@@ -113,10 +116,13 @@ impl ConversationService {
         })
     }
 
-    /// Returns how far the members of a conversation that one is in have received and read, as far as they show it.
+    /// Returns the watermarks of the members of a conversation, ordered by user: the last message that each has
+    /// received, and the last that each has read. Members who have turned read receipts off are left out, except for
+    /// the caller.
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] when one never was in it, [`ConversationError::Forbidden`] when one is not now.
+    /// [`ConversationError::NotFound`] when the caller never was a member, [`ConversationError::Forbidden`] when they
+    /// have left.
     pub async fn receipts(
         &self,
         principal: &Principal,
@@ -134,6 +140,7 @@ impl ConversationService {
             .pop()
             .ok_or(ConversationError::NotFound)?;
         let mut members = roster.members;
+        // Watermarks are stored in batches; those still in memory are newer than the store's.
         self.engine.receipts.overlay(&mut members);
         let users = self.users(members.iter().map(|member| member.user_id)).await?;
         let shows = |user_id| users.get(&user_id).is_some_and(|user| user.settings.read_receipts);
@@ -147,7 +154,7 @@ impl ConversationService {
         }))
     }
 
-    /// Returns all that changed since the client last looked.
+    /// Returns everything that has changed since the position in `request`, which an earlier sync returned.
     ///
     /// # Errors
     /// [`ConversationError::Store`] when the store fails.
@@ -162,11 +169,12 @@ impl ConversationService {
             receipts: &engine.receipts,
             views: &engine.views,
         };
+        // Not simply the present time: a write with an earlier time may still be under way, and would be missed.
         let now = engine.pending_writes.settled_until(&*engine.runtime.clock);
         syncing.sync(principal.user_id, request, now).await
     }
 
-    /// Returns these users as one sees them.
+    /// Returns users by id, with the last-seen times that the caller may see.
     pub(super) async fn shown(
         &self,
         principal: &Principal,

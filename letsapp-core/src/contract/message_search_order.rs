@@ -1,8 +1,8 @@
-//! The order of what is found, page by page, and where one may look.
+//! The order, pages and filters of message search, and its limits to windows of membership.
 
 use super::Trial;
 use super::fixtures::{at, text, user_id};
-use super::searches::{carrying, saying, search, under};
+use super::message_search_fixtures::{carrying, saying, search, under};
 use super::steps::{ALL, append};
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::member::MemberChange;
@@ -31,7 +31,7 @@ pub async fn whole_words_come_before_beginnings_and_bodies_before_names(trial: T
     assert_eq!(trial.scored(id, "plan").await, expected);
     assert_eq!(trial.scored(id, "plan ").await, expected[..4]);
 
-    // The term that is answered worst decides.
+    // The term with the worst match decides the score.
     trial
         .store(carrying(text(id, 8, ana), "budget plan", "planet.png"))
         .await;
@@ -43,11 +43,11 @@ pub async fn whole_words_come_before_beginnings_and_bodies_before_names(trial: T
     assert_eq!(trial.scored(id, "budget plan ").await, expected[..2]);
 }
 
-pub async fn of_equals_the_later_one_comes_first(trial: Trial) {
+pub async fn of_equal_scores_the_later_message_comes_first(trial: Trial) {
     let (ana, ben, cem) = (user_id(1), user_id(2), user_id(3));
     let (one, other) = (trial.direct(ana, ben).await, trial.direct(ana, cem).await);
     let (low, high) = (one.min(other), one.max(other));
-    // Not in the order of the places, since the clocks of several servers differ; and twice at the same time.
+    // Times are not in the order of `seq`, as the clocks of servers differ, and two messages have the same time.
     let sent = [(low, 50), (low, 10), (high, 30), (high, 10), (low, 10), (high, 60)];
     for (n, (id, millis)) in (1..).zip(sent) {
         let message = Message {
@@ -66,7 +66,7 @@ pub async fn of_equals_the_later_one_comes_first(trial: Trial) {
     assert_eq!(found, expected);
 }
 
-pub async fn pages_lead_to_the_last_hit_and_repeat_none(trial: Trial) {
+pub async fn pages_lead_to_the_last_hit_without_repetitions(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let group = trial.group(1, &[ana, ben]).await;
     let pair = trial.direct(ana, ben).await;
@@ -74,7 +74,7 @@ pub async fn pages_lead_to_the_last_hit_and_repeat_none(trial: Trial) {
     for n in 0..60_u64 {
         let (id, fence) = if n % 3 == 0 { (pair, Seq::ZERO) } else { (group, Seq(1)) };
         let message = Message {
-            // Many at the same time, and not in the order of their places.
+            // Many messages have the same time, and times are not in the order of `seq`.
             sent_at: at(i64::try_from(n * 7 % 20).expect("it is small")),
             ..text(id, 100 + n, ana)
         };
@@ -116,7 +116,7 @@ pub async fn pages_lead_to_the_last_hit_and_repeat_none(trial: Trial) {
     assert_eq!(trial.hits(nothing).await, []);
 }
 
-pub async fn a_page_goes_on_from_what_is_not_there(trial: Trial) {
+pub async fn a_page_continues_from_a_hit_that_no_longer_exists(trial: Trial) {
     let id = trial.talk(&["tea", "teapot", "tea", "tea"]).await;
     let past = |score, millis, conversation_id, seq| {
         Some(Rank {
@@ -147,7 +147,7 @@ pub async fn a_page_goes_on_from_what_is_not_there(trial: Trial) {
     assert_eq!(seen(past(Score::NameStart, 9, greatest, u64::MAX)).await, [0; 0]);
 }
 
-pub async fn only_what_lies_in_the_windows_is_found(trial: Trial) {
+pub async fn only_messages_in_the_windows_are_found(trial: Trial) {
     let words: Vec<_> = (1..=20).map(|n| format!("tea number{n}")).collect();
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     let id = trial.talk(&words).await;
@@ -178,7 +178,7 @@ pub async fn only_what_lies_in_the_windows_is_found(trial: Trial) {
     }
 }
 
-pub async fn other_conversations_are_not_looked_into(trial: Trial) {
+pub async fn other_conversations_are_not_searched(trial: Trial) {
     let (ana, ben, cem) = (user_id(1), user_id(2), user_id(3));
     let (mine, theirs) = (trial.direct(ana, ben).await, trial.direct(ben, cem).await);
     let empty = trial.direct(ana, cem).await;
@@ -196,7 +196,7 @@ pub async fn other_conversations_are_not_looked_into(trial: Trial) {
     }
 }
 
-pub async fn whoever_left_and_came_back_finds_what_they_saw(trial: Trial) {
+pub async fn a_returning_member_finds_the_messages_of_all_windows(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     trial.store(append(saying(id, 2, ana, "first tea"), Seq(1))).await;
@@ -216,7 +216,7 @@ pub async fn whoever_left_and_came_back_finds_what_they_saw(trial: Trial) {
     assert_eq!(found().await, [6, 2]);
 }
 
-pub async fn hits_are_those_of_a_sender_and_a_time(trial: Trial) {
+pub async fn hits_are_filtered_by_sender_and_time(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.direct(ana, ben).await;
     for n in 1..=6 {

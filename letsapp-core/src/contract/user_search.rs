@@ -1,4 +1,4 @@
-//! Finding users by the beginnings of their names.
+//! Searching users by the beginnings of their usernames and display names.
 
 use super::Trial;
 use super::fixtures::{display_name, user, user_id};
@@ -24,7 +24,7 @@ pub async fn search_finds_beginnings_of_usernames_and_of_folded_names(trial: Tri
 }
 
 pub async fn search_goes_on_to_the_last_page(trial: Trial) {
-    // Found by the name, by what is shown, and by both; each comes once.
+    // Some match by the username, some by the display name, and some by both; each is found once.
     let mut expected = Vec::new();
     for n in 0..25 {
         let found = match n % 3 {
@@ -79,7 +79,7 @@ pub async fn search_goes_by_the_present_name(trial: Trial) {
     assert_eq!(trial.found("ana").await, ["ana"], "the username stays");
 }
 
-pub async fn search_takes_every_character_for_itself(trial: Trial) {
+pub async fn search_treats_no_character_as_a_wildcard(trial: Trial) {
     for (n, name) in (1..).zip(["a_b", "a.b", "axb", "a__", "abc"]) {
         trial.sign_up(&user(n, name)).await;
     }

@@ -1,4 +1,4 @@
-//! Finding messages again.
+//! Searching messages.
 
 use std::collections::HashMap;
 
@@ -14,18 +14,20 @@ use crate::protocol::requests::SearchMessages;
 use crate::protocol::{Highlight, SearchHit};
 use crate::services::messages::MessageService;
 
-/// The most stretches of one message that are marked.
-const HIGHLIGHTS: usize = 100;
+/// Most highlights of one hit. A message of 64 KiB may match thousands of times, and a client shows only a few of them.
+const MAX_HIGHLIGHTS: usize = 100;
 
 impl MessageService {
-    /// Finds messages among those that one may see, the best first: see [`Score`](crate::domain::search::Score) for
-    /// what is better, and [`Rank`] for the order. Words of which nothing can be looked for (`?!`) find nothing.
+    /// Searches the messages that the caller may see, and returns the best hits first.
     ///
-    /// With `past`, it goes on behind that hit: pages neither repeat nor leave out a message that did not change
+    /// [`Score`](crate::domain::search::Score) rates a hit, and [`Rank`] orders hits of the same score. A query without
+    /// words, such as `?!`, finds nothing.
+    ///
+    /// `past` is the rank at which the previous page ended. Pages neither repeat nor skip a message that is not changed
     /// between them.
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] when it is to look into one conversation, and one never was in that.
+    /// [`ConversationError::NotFound`] when the request names a conversation of which the caller never was a member.
     ///
     /// # Examples
     ///
@@ -76,8 +78,10 @@ impl MessageService {
         }))
     }
 
-    /// Looks at the memberships once more: what was sent after a removal may have been found by a membership that was
-    /// read before it.
+    /// Removes hits that the caller may not see by their present memberships.
+    ///
+    /// The search used memberships that were read before it. If the caller was removed from a group in between, it may
+    /// have found messages that were sent after the removal.
     async fn look_again(&self, principal: &Principal, hits: &mut Vec<Hit>) -> Result<(), ConversationError> {
         let mut ids: Vec<ConversationId> = hits.iter().map(|hit| hit.message.conversation_id).collect();
         ids.sort_unstable();
@@ -106,14 +110,14 @@ fn scope(member: Member) -> Scope {
     }
 }
 
-/// Marks where a message answers, in its words and in the names of its files.
+/// Returns the places in the text and the file names of a message that match the query, at most [`MAX_HIGHLIGHTS`].
 fn highlights(query: &Query, message: &Message) -> Vec<Highlight> {
     let names = message.attachments.iter().enumerate();
     let names = names.map(|(place, file)| (format!("attachments.{place}.file_name"), file.file_name.as_str()));
     let texts = std::iter::once(("body".to_owned(), message.body())).chain(names);
     texts
         .flat_map(|(field, text)| Highlight::of(field, text, query.highlights(text)))
-        .take(HIGHLIGHTS)
+        .take(MAX_HIGHLIGHTS)
         .collect()
 }
 
@@ -149,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn words_and_names_of_files_are_marked_by_code_points() {
+    fn highlights_count_code_points_in_text_and_file_names() {
         let message = Message {
             content: Content::Text("👩‍👩‍👧 Zoë's report".to_owned()),
             attachments: vec![file("photo.png"), file("report.pdf")],
@@ -162,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_after_a_removal_is_not_shown_although_it_was_found() {
+    fn hits_sent_after_a_removal_are_not_returned() {
         let hit = |seq| Hit {
             message: message(ANA, seq),
             score: Score::BodyWord,
@@ -178,13 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_message_that_is_all_matches_the_first_hundred_are_marked() {
+    fn a_message_has_at_most_a_hundred_highlights() {
         let message = Message {
             content: Content::Text("ha ".repeat(1_000)),
             ..message(ANA, 1)
         };
         let marks = marked("ha", &message);
-        assert_eq!(marks.len(), HIGHLIGHTS);
+        assert_eq!(marks.len(), MAX_HIGHLIGHTS);
         assert_eq!(marks[99], ("body".to_owned(), 297, 299));
     }
 }

@@ -1,4 +1,4 @@
-//! What members may read.
+//! Reading messages: history, changes, single messages, reactions and receipts.
 
 use std::collections::HashSet;
 
@@ -15,22 +15,22 @@ use crate::protocol;
 use crate::protocol::{MessageReceipt, ReceiptStatus, UserReaction};
 use crate::services::messages::MessageService;
 
-/// The messages of a conversation that changed since.
+/// A page of the messages of a conversation that changed after a `rev`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangesPage {
     /// Each changed message once, in its present state, in order of `rev`.
     pub items: Vec<protocol::Message>,
-    /// Where the next part begins; `None` on the last.
+    /// The `after` of the next page; `None` on the last.
     pub next: Option<Rev>,
-    /// What to ask after next time.
+    /// The `after` of the next request. On the last page, later changes have a higher `rev`.
     pub rev: Rev,
 }
 
 impl MessageService {
-    /// Returns messages that one may see, in the order and from the place that `range` says.
+    /// Returns messages that the caller may see, in the order and from the place that `range` gives.
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] when one never was in the conversation.
+    /// [`ConversationError::NotFound`] when the caller never was a member of the conversation.
     pub async fn history(
         &self,
         principal: &Principal,
@@ -53,7 +53,7 @@ impl MessageService {
     /// Returns one message.
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] when one may not see it.
+    /// [`ConversationError::NotFound`] when the caller may not see it.
     pub async fn find(
         &self,
         principal: &Principal,
@@ -64,10 +64,10 @@ impl MessageService {
         Ok(protocol::Message::seen_by(&message, principal.user_id))
     }
 
-    /// Returns the messages that were changed after `after`, in order of `rev`.
+    /// Returns the messages that were sent or changed after the revision `after`, in order of `rev`.
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] when one never was in the conversation.
+    /// [`ConversationError::NotFound`] when the caller never was a member of the conversation.
     pub async fn changes(
         &self,
         principal: &Principal,
@@ -76,7 +76,8 @@ impl MessageService {
         limit: Limit,
     ) -> Result<ChangesPage, ConversationError> {
         let engine = &*self.engine;
-        // The head before the membership: whatever it counts, a window that is open then lets the member see.
+        // The head is read before the membership: a member whose window is still open afterwards may see every message
+        // that the head counts.
         let head = engine.stores.conversations.heads(&[conversation_id]).await?.pop();
         let head = head.map_or_else(Head::default, |(_, head)| head);
         let Granted(member) = engine.access.reader(conversation_id, principal.user_id).await?;
@@ -89,7 +90,8 @@ impl MessageService {
         if member.is_in()
             && let Some(newer) = changes.iter().position(|message| message.seq > head.seq)
         {
-            // Membership may have ended before these were sent; who asks again is told.
+            // These were sent after the head was read, and the membership may have ended in between. The client gets
+            // them by its next request, if it may see them.
             changes.truncate(newer);
         }
         let page = Page::cut(changes, limit, |message| message.rev);
@@ -106,10 +108,10 @@ impl MessageService {
         })
     }
 
-    /// Returns who reacted how to a message, ordered by user.
+    /// Returns the reactions to a message, ordered by user.
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] when one may not see it.
+    /// [`ConversationError::NotFound`] when the caller may not see it.
     pub async fn reactions(
         &self,
         principal: &Principal,
@@ -129,10 +131,12 @@ impl MessageService {
         }))
     }
 
-    /// Returns how far a message has come to each member who may see it, ordered by user.
+    /// Returns the delivery status of a message for each member who may see it except its sender, ordered by user.
+    /// Other members who have turned read receipts off count as [`ReceiptStatus::Sent`].
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] when one may not see it.
+    /// [`ConversationError::NotFound`] when the caller may not see the message, [`ConversationError::Forbidden`] when
+    /// they have left the conversation.
     pub async fn message_receipts(
         &self,
         principal: &Principal,
@@ -153,6 +157,7 @@ impl MessageService {
             .await?
             .pop();
         let mut members = roster.ok_or(ConversationError::NotFound)?.members;
+        // Watermarks are stored in batches; those still in memory are newer than the store's.
         self.engine.receipts.overlay(&mut members);
         members.retain(|member| member.user_id != message.sender_id && member.sees(seq));
         members.sort_unstable_by_key(|member| member.user_id);
@@ -176,6 +181,7 @@ impl MessageService {
         }))
     }
 
+    /// Returns a message that the caller may see, and their membership.
     async fn visible(
         &self,
         principal: &Principal,

@@ -1,4 +1,4 @@
-//! Ids, numbers, times and sizes at the ends of what there can be.
+//! Ids, numbers, times and sizes at the limits of their types.
 
 use std::sync::Arc;
 
@@ -100,7 +100,7 @@ pub async fn ids_of_any_bits_are_ids(trial: Trial) {
     }
 }
 
-pub async fn numbers_that_are_asked_for_may_be_anything(trial: Trial) {
+pub async fn arguments_may_be_any_number(trial: Trial) {
     let ana = user_id(1);
     let id = trial.direct(ana, user_id(2)).await;
     for n in 1..=3 {
@@ -221,7 +221,7 @@ pub async fn a_page_of_the_largest_messages_is_read_whole(trial: Trial) {
         content: Content::Text("🦄".repeat(16 * 1024)),
         ..text(id, n, ana)
     };
-    // 200 of 64 KiB: more than one command or one document of some stores may hold.
+    // 200 messages of 64 KiB are more than some stores take in one command or one document.
     let outcomes = trial
         .commit((1..=200).map(|n| append(large(n), Seq::ZERO)).collect())
         .await;

@@ -1,17 +1,17 @@
-//! Finding messages by their words: which words find which message, at any time of its life.
+//! Searching messages by their words: which queries match, also after edits and deletions.
 
 use std::sync::Arc;
 
 use super::Trial;
 use super::fixtures::{deleted, edited, text, user_id};
-use super::searches::{carrying, saying, search, under};
+use super::message_search_fixtures::{carrying, saying, search, under};
 use super::steps::{ALL, append, revise};
 use crate::domain::emoji::Emoji;
 use crate::domain::id::{Rev, Seq};
 use crate::domain::message::{Message, Reaction};
 use crate::ports::{Change, TermsChange};
 
-pub async fn every_term_must_be_there(trial: Trial) {
+pub async fn every_term_must_match(trial: Trial) {
     let id = trial
         .talk(&["red apple", "red pear", "apple, red apple!", "green apple"])
         .await;
@@ -108,7 +108,7 @@ pub async fn operators_of_any_store_are_words(trial: Trial) {
     }
 }
 
-pub async fn an_edited_message_is_found_by_its_words_of_now(trial: Trial) {
+pub async fn an_edited_message_is_found_by_its_present_words(trial: Trial) {
     let (ana, id) = (user_id(1), trial.direct(user_id(1), user_id(2)).await);
     let message = trial.store(append(saying(id, 1, ana, "tea at noon"), Seq::ZERO)).await;
     let message = trial.edit(&message, "coffee at noon", Seq::ZERO).await;
@@ -151,7 +151,7 @@ pub async fn an_edited_message_is_found_by_its_words_of_now(trial: Trial) {
     assert_eq!(trial.seen(id, "tea").await, [1]);
 }
 
-pub async fn what_was_deleted_and_what_the_system_says_is_not_found(trial: Trial) {
+pub async fn deleted_and_system_messages_are_not_found(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     let message = trial
@@ -167,7 +167,7 @@ pub async fn what_was_deleted_and_what_the_system_says_is_not_found(trial: Trial
     }
 }
 
-pub async fn what_is_committed_is_found_at_once_and_after_a_restart(mut trial: Trial) {
+pub async fn committed_messages_are_found_at_once_and_after_a_restart(mut trial: Trial) {
     let id = trial.talk(&["tea", "more tea"]).await;
     let another = trial.another().await;
     let message = trial

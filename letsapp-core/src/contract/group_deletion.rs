@@ -1,4 +1,4 @@
-//! The end of groups: in one step nobody is in any more, and in others all that is left is removed.
+//! Deleting groups: one atomic step removes all members, and later steps purge the messages.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::domain::role::Role;
 use crate::domain::window::{Span, Window};
 use crate::ports::{Advance, Change, Outcome, Range};
 
-pub async fn with_a_group_go_all_who_are_or_were_in_it(trial: Trial) {
+pub async fn deleting_a_group_removes_members_and_former_members(trial: Trial) {
     let users: Vec<_> = (1..=3).map(user_id).collect();
     let (ana, ben, cem) = (users[0], users[1], users[2]);
     let id = trial.group(1, &users).await;
@@ -60,7 +60,7 @@ pub async fn with_a_group_go_all_who_are_or_were_in_it(trial: Trial) {
     assert_eq!(still, kept, "of another group nothing is changed");
 }
 
-pub async fn a_deleted_group_leaves_what_tells_a_retry_from_another_request(trial: Trial) {
+pub async fn a_deleted_group_keeps_the_fingerprint_of_its_creation(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     trial.dissolve(id, 10, &[ana, ben], 1).await;
@@ -79,12 +79,12 @@ pub async fn a_deleted_group_leaves_what_tells_a_retry_from_another_request(tria
     assert_eq!(trial.roster(id).await.members, []);
 }
 
-pub async fn nothing_lands_behind_the_end_of_a_group(trial: Trial) {
+pub async fn nothing_is_committed_after_the_deletion_of_a_group(trial: Trial) {
     let another = trial.another().await;
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     let first = trial.store(append(text(id, 2, ben), Seq(1))).await;
-    // The other instance knows where the group stands, too.
+    // A commit through the other instance, so that it has the state of the group in its caches.
     another.store(append(text(id, 3, ben), Seq(1))).await;
     trial.dissolve(id, 4, &[ana, ben], 1).await;
     let head = trial.head(id).await;
@@ -124,7 +124,7 @@ pub async fn nothing_lands_behind_the_end_of_a_group(trial: Trial) {
     assert_eq!(trial.head(id).await, head);
 }
 
-pub async fn a_message_sent_while_its_group_is_deleted_is_before_its_end_or_nowhere(trial: Trial) {
+pub async fn a_message_sent_during_the_deletion_precedes_it_or_is_not_stored(trial: Trial) {
     let another = trial.another().await;
     let (ana, ben) = (user_id(1), user_id(2));
     for round in 1..6 {
@@ -145,7 +145,7 @@ pub async fn a_message_sent_while_its_group_is_deleted_is_before_its_end_or_nowh
     }
 }
 
-pub async fn of_those_who_delete_a_group_at_once_one_does(trial: Trial) {
+pub async fn of_concurrent_deletions_of_a_group_one_succeeds(trial: Trial) {
     let another = trial.another().await;
     let ana = user_id(1);
     let id = trial.group(1, &[ana]).await;
@@ -160,7 +160,7 @@ pub async fn of_those_who_delete_a_group_at_once_one_does(trial: Trial) {
     assert_eq!(trial.conversations().deleted(at(1_000), 10).await.unwrap(), [id]);
 }
 
-pub async fn a_deleted_group_is_purged_a_part_at_a_time(trial: Trial) {
+pub async fn a_deleted_group_is_purged_in_parts(trial: Trial) {
     let users: Vec<_> = (1..=7).map(user_id).collect();
     let id = trial.group(1, &users).await;
     trial.tell(id, 2, &[MemberChange::Left(users[6])], 1).await;
@@ -207,7 +207,7 @@ pub async fn a_deleted_group_is_purged_a_part_at_a_time(trial: Trial) {
     assert_eq!(trial.head(id).await, before);
 }
 
-pub async fn many_may_purge_at_once_and_again(trial: Trial) {
+pub async fn a_group_may_be_purged_concurrently_and_again(trial: Trial) {
     let another = trial.another().await;
     let users: Vec<_> = (1..=20).map(user_id).collect();
     let id = trial.group(1, &users).await;
@@ -230,13 +230,13 @@ pub async fn many_may_purge_at_once_and_again(trial: Trial) {
     assert_eq!(trial.conversations().deleted(at(1_000), 10).await.unwrap(), []);
 }
 
-pub async fn what_is_not_deleted_is_not_purged(trial: Trial) {
+pub async fn only_deleted_groups_are_purged(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let (kept, gone) = (trial.group(1, &[ana, ben]).await, trial.group(2, &[ana, ben]).await);
     let chat = trial.direct(ana, ben).await;
     let mut expected = Vec::new();
     for (id, fence) in [(kept, Seq(1)), (chat, Seq::ZERO)] {
-        // Under the same id as one of the group that goes.
+        // With the same message id as in the group that is deleted.
         trial.store(append(text(id, 50, ana), fence)).await;
         trial.store(append(text(id, 51, ben), fence)).await;
         expected.push((id, trial.everything(id).await, trial.member(id, ben).await));
@@ -271,7 +271,7 @@ pub async fn groups_are_listed_until_they_are_purged(trial: Trial) {
     assert_eq!(deleted(100, 10).await, [id(3), id(1)]);
 }
 
-pub async fn the_end_of_a_group_outlives_a_restart(mut trial: Trial) {
+pub async fn the_deletion_of_a_group_survives_a_restart(mut trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
     trial.store(append(text(id, 2, ana), Seq(1))).await;
@@ -292,7 +292,7 @@ pub async fn the_end_of_a_group_outlives_a_restart(mut trial: Trial) {
     assert!(matches!(exists, Outcome::Exists(_)), "{exists:?}");
 }
 
-/// The end of a group, of which these are the members.
+/// Makes the change that deletes a group with these members.
 fn end(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Change {
     let message = system(id, n, members[0], SystemEvent::GroupDeleted);
     let conversation = Conversation {
@@ -309,7 +309,7 @@ fn end(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Change {
 }
 
 impl Trial {
-    /// Ends a group, at the moment of its system message's number.
+    /// Deletes a group. `n` is the number of its system message, and the time of the deletion.
     async fn dissolve(&self, id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Message {
         let change = end(id, n, members, fence);
         let message = Message::clone(change.message());

@@ -1,4 +1,4 @@
-//! When users were last seen.
+//! The last-seen times of users.
 
 use super::Trial;
 use super::fixtures::{at, user, user_id, user_in_full};
@@ -7,12 +7,12 @@ use crate::domain::id::UserId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{About, ProfilePatch, User};
 
-/// Returns when a user was last seen.
+/// Returns the last-seen time of a user.
 async fn last_seen(trial: &Trial, id: UserId) -> Option<Timestamp> {
     trial.users().find(&[id]).await.unwrap()[0].last_seen_at
 }
 
-pub async fn a_user_was_last_seen_at_the_latest_time_noted(trial: Trial) {
+pub async fn last_seen_is_the_latest_time_stored(trial: Trial) {
     let users = trial.users();
     trial.sign_up(&user(1, "ana")).await;
     assert_eq!(last_seen(&trial, user_id(1)).await, None);
@@ -22,7 +22,7 @@ pub async fn a_user_was_last_seen_at_the_latest_time_noted(trial: Trial) {
     }
 }
 
-pub async fn many_are_seen_in_one_call_each_at_their_time(trial: Trial) {
+pub async fn one_call_stores_the_times_of_many_users(trial: Trial) {
     let users = trial.users();
     for n in 0..50 {
         trial.sign_up(&user(n, &format!("user_{n}"))).await;
@@ -40,14 +40,14 @@ pub async fn many_are_seen_in_one_call_each_at_their_time(trial: Trial) {
     }
 }
 
-pub async fn of_times_of_one_user_in_one_call_the_latest_stays(trial: Trial) {
+pub async fn of_several_times_of_a_user_in_one_call_the_latest_stays(trial: Trial) {
     trial.sign_up(&user(1, "ana")).await;
     let times = [3, 9, 5].map(|millis| (user_id(1), at(millis)));
     trial.users().seen(&times).await.unwrap();
     assert_eq!(last_seen(&trial, user_id(1)).await, Some(at(9)));
 }
 
-pub async fn nobody_unknown_or_erased_is_seen(trial: Trial) {
+pub async fn unknown_and_erased_users_get_no_last_seen_time(trial: Trial) {
     let users = trial.users();
     let erased = User {
         deleted_at: Some(at(5)),
@@ -61,7 +61,7 @@ pub async fn nobody_unknown_or_erased_is_seen(trial: Trial) {
     assert_eq!(last_seen(&trial, user_id(2)).await, Some(at(9)), "others are");
 }
 
-pub async fn being_seen_changes_nothing_else(trial: Trial) {
+pub async fn storing_last_seen_changes_nothing_else(trial: Trial) {
     let users = trial.users();
     let ana = user_in_full(1, "ana");
     trial.sign_up(&ana).await;
@@ -80,13 +80,13 @@ pub async fn being_seen_changes_nothing_else(trial: Trial) {
     assert_eq!(users.find(&[ana.id]).await.unwrap(), [User { about, ..seen }]);
 }
 
-pub async fn of_times_noted_at_once_the_latest_stays(trial: Trial) {
+pub async fn of_times_stored_concurrently_the_latest_stays(trial: Trial) {
     let another = trial.another().await;
     trial.sign_up(&user(1, "ana")).await;
     trial.sign_up(&user(2, "ben")).await;
     at_once((0..40).map(|n| {
         let users = if n % 2 == 0 { trial.users() } else { another.users() };
-        // Two servers name the same two in another order.
+        // Two servers name the same users in different orders, which may make a store deadlock.
         let mut times = [(user_id(1), at(n * 7 % 40)), (user_id(2), at(n * 11 % 40))];
         if n % 2 == 0 {
             times.reverse();

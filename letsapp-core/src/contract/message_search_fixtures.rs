@@ -1,4 +1,4 @@
-//! What the cases of finding and ranking look for, and in what.
+//! Queries and messages for the cases of message search.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::domain::search::{Hit, Query, Scope, Score, Search};
 use crate::domain::window::Window;
 use crate::ports::Change;
 
-/// Makes the search for some words, from the first hit to the last.
+/// Makes a search for words in some windows, with a limit that no case reaches.
 pub(super) fn search(words: &str, within: &[(ConversationId, &[Window])]) -> Search {
     let scope = |(conversation_id, windows): &(ConversationId, &[Window])| Scope {
         conversation_id: *conversation_id,
@@ -29,7 +29,7 @@ pub(super) fn search(words: &str, within: &[(ConversationId, &[Window])]) -> Sea
     }
 }
 
-/// Makes a message that says this.
+/// Makes a message with these words.
 pub(super) fn saying(id: ConversationId, n: u64, sender_id: UserId, words: &str) -> Message {
     Message {
         content: Content::Text(words.to_owned()),
@@ -37,7 +37,7 @@ pub(super) fn saying(id: ConversationId, n: u64, sender_id: UserId, words: &str)
     }
 }
 
-/// Adds a message with a file, or without one where its name is empty.
+/// Makes a change that appends a message with a file. An empty `name` leaves the file out.
 pub(super) fn carrying(message: Message, body: &str, name: &str) -> Change {
     let attachment = |name: &str| Attachment {
         id: media_id(1),
@@ -64,7 +64,7 @@ pub(super) fn carrying(message: Message, body: &str, name: &str) -> Change {
     }
 }
 
-/// Puts an append under another fence.
+/// Replaces the fence of an append.
 pub(super) fn under(mut change: Change, other: Seq) -> Change {
     if let Change::Append { fence, .. } = &mut change {
         *fence = other;
@@ -73,7 +73,7 @@ pub(super) fn under(mut change: Change, other: Seq) -> Change {
 }
 
 impl Trial {
-    /// Makes a conversation in which this was said.
+    /// Creates a direct conversation with these messages.
     pub(super) async fn talk(&self, said: &[&str]) -> ConversationId {
         let ana = user_id(1);
         let id = self.direct(ana, user_id(2)).await;
@@ -87,7 +87,7 @@ impl Trial {
         self.messages().search(search).await.unwrap()
     }
 
-    /// Returns the places of what is found in a conversation.
+    /// Returns the `seq` of each hit in a conversation, the best first.
     pub(super) async fn seen(&self, id: ConversationId, words: &str) -> Vec<u64> {
         let hits = self.hits(search(words, &[(id, ALL)])).await;
         hits.iter().map(|hit| hit.message.seq.0).collect()
