@@ -29,7 +29,11 @@ impl Mongo {
 impl Subject for Mongo {
     async fn open(&self) -> Arc<dyn Repositories> {
         match self {
-            Self::Database(uri) => Arc::new(MongoStore::connect(uri).await.expect("the replica set accepts connections")),
+            Self::Database(uri) => Arc::new(
+                MongoStore::connect(uri)
+                    .await
+                    .expect("the replica set accepts connections"),
+            ),
             Self::Absent(store) => Arc::new(store.another()),
         }
     }

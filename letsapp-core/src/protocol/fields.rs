@@ -20,7 +20,7 @@ use crate::protocol::problem::FieldError;
 /// A request that can be read from JSON.
 ///
 /// ```
-/// # use letsapp_core::protocol::FromFields;
+/// # use letsapp_core::protocol::fields::FromFields;
 /// # use letsapp_core::protocol::requests::Register;
 /// let faults = Register::parse(&serde_json::json!({"username": 7, "password": "short"})).unwrap_err();
 /// let named: Vec<_> = faults.iter().map(|fault| (fault.field.as_str(), fault.code.as_str())).collect();

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 /// A site gets at least 64 bits of IPv6 addresses (RFC 6177) and could otherwise evade a limit by changing its address.
 ///
 /// ```
-/// # use letsapp_core::domain::limit::client::Client;
+/// # use letsapp_core::domain::limit::Client;
 /// let client = |address: &str| Client::at(address.parse().unwrap());
 /// assert_eq!(client("2001:db8:0:1::1"), client("2001:db8:0:1:ffff::2"));
 /// assert_ne!(client("2001:db8:0:1::1"), client("2001:db8:0:2::1"));

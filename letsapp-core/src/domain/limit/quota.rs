@@ -16,7 +16,7 @@ use crate::domain::timestamp::Timestamp;
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use letsapp_core::engine::limiter::{Pace, Quota, Verdict};
+/// # use letsapp_core::domain::limit::{Pace, Quota, Verdict};
 /// # use letsapp_core::domain::timestamp::Timestamp;
 /// let quota = Quota::new(2, Duration::from_secs(60)).expect("a sensible quota");
 /// let now = Timestamp::from_millis(0);

@@ -83,7 +83,7 @@ pub enum Per {
 /// Rate limits of an installation.
 ///
 /// ```
-/// # use letsapp_core::engine::limiter::{Class, Table};
+/// # use letsapp_core::domain::limit::{Class, Table};
 /// let mut table = Table::default();
 /// assert_eq!(table.quota(Class::Writes), Some(Class::Writes.default_quota()));
 /// table.set(Class::Writes, None);

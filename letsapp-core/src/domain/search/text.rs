@@ -12,7 +12,7 @@ use crate::domain::text::{TextError, fitting, is_invisible, text_type};
 /// # Examples
 ///
 /// ```
-/// use letsapp_core::domain::search::text::SearchText;
+/// use letsapp_core::domain::search::SearchText;
 ///
 /// assert_eq!(SearchText::parse("tea at ")?.as_str(), "tea at ");
 /// assert_eq!(SearchText::parse("  ").unwrap_err().code(), "too_short");

@@ -14,7 +14,7 @@ use crate::domain::text::{TextError, fold, has_control, many_lines, one_line, te
 /// # Examples
 ///
 /// ```
-/// use letsapp_core::domain::user::names::Username;
+/// use letsapp_core::domain::user::Username;
 ///
 /// assert_eq!(Username::parse("Ada.Lovelace")?.as_str(), "ada.lovelace");
 /// assert_eq!(Username::parse("al").unwrap_err().code(), "too_short");
@@ -60,7 +60,7 @@ text_type!(Username);
 /// # Examples
 ///
 /// ```
-/// use letsapp_core::domain::user::names::DisplayName;
+/// use letsapp_core::domain::user::DisplayName;
 ///
 /// let name = DisplayName::parse(" Zoë 🦄 ")?;
 /// assert_eq!(name.as_str(), "Zoë 🦄");
@@ -105,7 +105,7 @@ impl From<&Username> for DisplayName {
 /// # Examples
 ///
 /// ```
-/// use letsapp_core::domain::user::names::About;
+/// use letsapp_core::domain::user::About;
 ///
 /// assert_eq!(About::parse("At the beach 🏖️\nBack on Monday ")?.as_str(), "At the beach 🏖️\nBack on Monday");
 /// assert_eq!(About::parse("")?, About::default());
@@ -138,7 +138,7 @@ text_type!(About);
 /// # Examples
 ///
 /// ```
-/// use letsapp_core::domain::user::names::Email;
+/// use letsapp_core::domain::user::Email;
 ///
 /// let email = Email::parse("Ada@Example.ORG")?;
 /// assert_eq!(email.as_str(), "Ada@example.org");

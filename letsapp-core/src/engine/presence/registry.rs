@@ -97,7 +97,7 @@ impl PresenceRegistry {
             grace,
             waker,
             tasks: Handle::current(),
-            /// Wakes tasks that wait to try again, when the registry closes.
+            // Wakes tasks that wait to try again, when the registry closes.
             closing: Notify::new(),
             me: Weak::clone(me),
             state: Mutex::default(),

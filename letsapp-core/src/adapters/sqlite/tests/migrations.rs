@@ -8,8 +8,14 @@ use super::{new_store, user_id};
 use crate::adapters::sqlite::SqliteStore;
 use crate::adapters::sqlite::schema::{APPLICATION_ID, MIGRATIONS, VERSION};
 use crate::domain::contact::{Block, ContactEdge};
+use crate::domain::emoji::Emoji;
+use crate::domain::id::{ConversationId, Seq};
+use crate::domain::message::{Content, Message, SystemEvent};
+use crate::domain::role::Role;
 use crate::domain::timestamp::Timestamp;
-use crate::ports::Repositories as _;
+use crate::domain::user::User;
+use crate::domain::window::Window;
+use crate::ports::{Range, Repositories as _};
 
 /// Makes a file as the program of that version made it, with a user in it.
 fn write(path: &Path, version: usize) {
@@ -66,5 +72,133 @@ async fn a_file_of_any_older_version_is_brought_up_to_date_with_what_is_in_it() 
             .await;
         assert_eq!(blocked.unwrap().len(), 1, "it is migrated once");
         store.close().await;
+    }
+}
+
+/// One file for each version of the schema, made by the program that wrote this version: see `golden/README.md`.
+const GOLDEN: [&[u8]; VERSION] = [
+    include_bytes!("golden/version-1.db"),
+    include_bytes!("golden/version-2.db"),
+    include_bytes!("golden/version-3.db"),
+];
+
+/// Opens a copy of a golden file.
+fn open_golden(file: &[u8]) -> (tempfile::TempDir, SqliteStore) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("letsapp.db");
+    std::fs::write(&path, file).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    (directory, store)
+}
+
+async fn user_named(store: &SqliteStore, name: &str) -> User {
+    let found = store.users().search(name, None, 9).await.unwrap();
+    found.into_iter().find(|user| user.username.as_str() == name).unwrap()
+}
+
+async fn all_messages(store: &SqliteStore, id: ConversationId) -> Vec<Message> {
+    let windows = [Window::WHOLE];
+    store
+        .messages()
+        .history(id, &windows, Range::After(Seq::ZERO), 99)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_direct_conversation_of_every_golden_file_is_read_as_it_was_written() {
+    for (version, file) in (1..).zip(GOLDEN) {
+        let (_directory, store) = open_golden(file);
+        let (ana, ben) = (user_named(&store, "ana").await, user_named(&store, "ben").await);
+        let chat = ConversationId::of_pair(ana.id, ben.id);
+        let messages = all_messages(&store, chat).await;
+        let bodies: Vec<_> = messages.iter().map(Message::body).collect();
+        let expected = ["Grüße 👩‍👩‍👧", "An answer", "Edited", "", "Forwarded"];
+        assert_eq!(bodies, expected, "version {version}");
+        let revs: Vec<_> = messages.iter().map(|message| message.rev.0).collect();
+        assert_eq!(revs, [8, 2, 6, 7, 5], "version {version}");
+        assert_eq!(messages[0].reactions.len(), 1);
+        assert_eq!(messages[0].reactions[0].emoji, Emoji::parse("❤️").unwrap());
+        assert_eq!(
+            (messages[1].reply_to, &messages[1].mentions),
+            (Some(Seq(1)), &vec![ana.id])
+        );
+        assert!(messages[2].edited_at.is_some() && messages[3].deleted_at.is_some() && messages[4].forwarded);
+        let file = &messages[4].attachments[0];
+        assert_eq!(
+            (file.file_name.as_str(), file.size, file.width),
+            ("photo.jpg", 1_000, Some(40))
+        );
+        assert_eq!(file.thumbnail.as_ref().map(|thumbnail| thumbnail.width), Some(4));
+
+        let member = store
+            .conversations()
+            .members(&[(chat, ben.id)])
+            .await
+            .unwrap()
+            .remove(0);
+        assert_eq!((member.watermarks.delivered, member.watermarks.read), (Seq(5), Seq(3)));
+        assert!(member.preferences.pinned, "version {version}");
+        assert_eq!(store.sessions().of_user(ana.id).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_group_of_every_golden_file_is_read_as_it_was_written() {
+    for (version, file) in (1..).zip(GOLDEN) {
+        let (_directory, store) = open_golden(file);
+        let id = ConversationId::from_uuid(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_00aa));
+        let (ana, ben) = (user_named(&store, "ana").await, user_named(&store, "ben").await);
+        let cem = user_named(&store, "cem").await;
+        let messages = all_messages(&store, id).await;
+        let contents: Vec<_> = messages.into_iter().map(|message| message.content).collect();
+        let role = |user_id, role| Content::System(SystemEvent::RoleChanged { user_id, role });
+        let expected = [
+            Content::System(SystemEvent::GroupCreated {
+                user_ids: vec![ana.id, ben.id],
+            }),
+            Content::System(SystemEvent::TitleChanged {
+                title: "Another title".to_owned(),
+            }),
+            Content::System(SystemEvent::AboutChanged {
+                about: "What it is about".to_owned(),
+            }),
+            Content::System(SystemEvent::MembersAdded { user_ids: vec![cem.id] }),
+            role(cem.id, Role::Admin),
+            Content::Text("Hello, group".to_owned()),
+            Content::System(SystemEvent::MemberRemoved { user_id: ben.id }),
+            role(cem.id, Role::Owner),
+            Content::System(SystemEvent::MemberLeft { user_id: ana.id }),
+        ];
+        assert_eq!(contents, expected, "version {version}");
+        let roster = store.conversations().rosters(&[id]).await.unwrap().remove(0);
+        assert_eq!(
+            roster.conversation.title.as_ref().map(|title| title.as_str()),
+            Some("Another title")
+        );
+        let members: Vec<_> = roster
+            .members
+            .iter()
+            .map(|member| (member.user_id, member.role))
+            .collect();
+        assert_eq!(members, [(cem.id, Role::Owner)], "version {version}");
+    }
+}
+
+#[tokio::test]
+async fn contacts_and_blocks_are_in_the_golden_files_since_version_2() {
+    for (version, file) in (1..).zip(GOLDEN) {
+        let (_directory, store) = open_golden(file);
+        let (ana, ben) = (user_named(&store, "ana").await, user_named(&store, "ben").await);
+        let cem = user_named(&store, "cem").await;
+        let contacts = store.contacts().contacts(ana.id, None, 9).await.unwrap();
+        let aliases: Vec<_> = contacts.iter().filter_map(|contact| contact.alias.as_ref()).collect();
+        let blocked = store
+            .contacts()
+            .blocked(&[ContactEdge::new(cem.id, ben.id)])
+            .await
+            .unwrap();
+        let expected = if version == 1 { (0, 0) } else { (1, 1) };
+        assert_eq!((aliases.len(), blocked.len()), expected, "version {version}");
     }
 }
