@@ -19,14 +19,14 @@ mod world;
 use letsapp_core::LetsAppBuilder;
 use letsapp_core::adapters::memory::MemoryStore;
 
-/// Sets an in-memory store, which needs no value to be kept.
-async fn store(builder: LetsAppBuilder) -> (LetsAppBuilder, world::Kept) {
-    (builder, Box::new(()))
+/// Leaves the store as it is by default: in memory.
+async fn store(builder: LetsAppBuilder) -> LetsAppBuilder {
+    builder
 }
 
 /// Sets one store for two applications, which act as two servers.
-async fn shared(here: LetsAppBuilder, there: LetsAppBuilder) -> (LetsAppBuilder, Option<LetsAppBuilder>, world::Kept) {
+async fn shared(here: LetsAppBuilder, there: LetsAppBuilder) -> (LetsAppBuilder, LetsAppBuilder) {
     let store = MemoryStore::new();
     let another = store.another();
-    (here.store(store), Some(there.store(another)), Box::new(()))
+    (here.store(store), there.store(another))
 }

@@ -21,7 +21,7 @@ use letsapp_core::{
     ports::{Clock as _, ManualClock},
 };
 
-use crate::world::message_id;
+use crate::world::{World, message_id};
 
 struct Servers {
     here: LetsApp,
@@ -31,12 +31,9 @@ struct Servers {
 
 impl Servers {
     async fn start() -> Self {
-        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
-        let store = MemoryStore::new();
-        let on = |store| LetsApp::builder().clock(clock.clone()).store(store).build();
-        let there = on(store.another()).await.unwrap();
+        let (World { app, clock }, there) = World::with_another_server().await;
         Self {
-            here: on(store).await.unwrap(),
+            here: app,
             there,
             clock,
         }

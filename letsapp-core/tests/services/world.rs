@@ -24,40 +24,23 @@ use letsapp_core::{services::ConversationError, services::Made};
 pub(crate) struct World {
     pub(crate) app: LetsApp,
     pub(crate) clock: Arc<ManualClock>,
-    _kept: Kept,
 }
-
-/// A value that must live as long as the store, such as its temporary directory.
-pub(crate) type Kept = Box<dyn std::any::Any + Send + Sync>;
 
 impl World {
     pub(crate) async fn new() -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
-        let (builder, kept) = crate::store(LetsApp::builder().clock(clock.clone())).await;
+        let builder = crate::store(LetsApp::builder().clock(clock.clone())).await;
         let app = builder.build().await.unwrap();
-        Self {
-            app,
-            clock,
-            _kept: kept,
-        }
+        Self { app, clock }
     }
 
-    /// Makes a world, and a second server on the same store. Stores that can be open only once give the same server.
+    /// Makes a world, and a second server on the same store.
     pub(crate) async fn with_another_server() -> (Self, LetsApp) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
         let builder = || LetsApp::builder().clock(clock.clone());
-        let (here, there, kept) = crate::shared(builder(), builder()).await;
-        let app = here.build().await.unwrap();
-        let there = match there {
-            Some(there) => there.build().await.unwrap(),
-            None => app.clone(),
-        };
-        let world = Self {
-            app,
-            clock,
-            _kept: kept,
-        };
-        (world, there)
+        let (here, there) = crate::shared(builder(), builder()).await;
+        let (app, there) = (here.build().await.unwrap(), there.build().await.unwrap());
+        (Self { app, clock }, there)
     }
 
     pub(crate) async fn person(&self, name: &str) -> Principal {
