@@ -1,7 +1,7 @@
 //! Deciding a submission from the roster and the message that it is about. Pure: no store, no clock.
 
 mod decision;
-mod revise;
+mod update_message;
 #[cfg(test)]
 mod tests;
 mod update_group;
@@ -17,7 +17,7 @@ use crate::domain::role::Role;
 use crate::engine::commit::command::{Command, QueuedSubmission, Refusal};
 pub(super) use crate::engine::commit::decide::decision::Decision;
 use crate::engine::commit::decide::decision::{check_mentions, system};
-use crate::engine::commit::decide::revise::revise;
+use crate::engine::commit::decide::update_message::revise;
 use crate::engine::commit::decide::update_group::update_group;
 use crate::engine::error::ConversationError;
 use crate::engine::rosters::CachedRoster;
