@@ -156,7 +156,7 @@ fn is_unavailable(outcome: &Result<CommitReply, Refusal>) -> bool {
 
 fn seq(outcome: &Result<CommitReply, Refusal>) -> u64 {
     match outcome {
-        Ok(CommitReply::Sent(event)) => event.message().expect("it tells of a message").seq.0,
+        Ok(CommitReply::Sent(event)) => event.sent_message().expect("it tells of a message").seq.0,
         Ok(CommitReply::Changed(message)) => message.seq.0,
         other => panic!("{other:?}"),
     }

@@ -56,19 +56,31 @@ impl EncodedEvent {
         &self.event
     }
 
-    /// Returns the new message that the event announces; `None` for other events.
-    pub(crate) const fn message(&self) -> Option<&protocol::Message> {
+    /// Returns the new message that the event announces, as its sender sees it; `None` for other events.
+    pub(crate) fn sent_message(&self) -> Option<protocol::Message> {
         match &self.event {
-            Event::MessageCreated(message) => Some(message),
+            Event::MessageCreated(message) => Some(protocol::Message {
+                // The event leaves this field out, as it differs by recipient. A new message has no reactions.
+                my_reaction: Some(None),
+                ..message.clone()
+            }),
             _ => None,
         }
     }
 
-    /// Returns the JSON of the new message that the event announces, cut from the frame; `None` for other events. A
-    /// reply copies it instead of encoding the message again.
-    pub(crate) fn message_json(&self) -> Option<&[u8]> {
+    /// Writes the JSON of [`sent_message`](Self::sent_message), copied from the frame instead of encoded again. Writes
+    /// nothing and returns false for other events.
+    pub(crate) fn write_sent_message(&self, out: &mut Vec<u8>) -> bool {
         const BEFORE: &[u8] = br#"{"event":"message.created","data":"#;
-        self.frame().strip_prefix(BEFORE)?.strip_suffix(b"}")
+        let fields = self
+            .frame()
+            .strip_prefix(BEFORE)
+            .and_then(|rest| rest.strip_suffix(b"}}"));
+        if let Some(fields) = fields {
+            out.extend_from_slice(fields);
+            out.extend_from_slice(br#","my_reaction":null}"#);
+        }
+        fields.is_some()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests of clients: one type per request body and socket operation, with fields of domain types.
 //!
-//! Servers read them with [`FromFields`](crate::protocol::FromFields); clients write them with serde.
+//! Servers read them with [`FromFields`](crate::protocol::fields::FromFields); clients write them with serde.
 
 mod auth;
 mod contacts;

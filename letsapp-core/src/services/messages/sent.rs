@@ -56,11 +56,7 @@ impl Sent {
     /// Never: the event of a new message contains the message.
     pub fn message(&self) -> protocol::Message {
         match &self.0 {
-            Kind::Now(event) => protocol::Message {
-                // The event leaves this field out, as it differs by recipient. A new message has no reactions.
-                my_reaction: Some(None),
-                ..event.message().expect("the event of a new message contains it").clone()
-            },
+            Kind::Now(event) => event.sent_message().expect("the event of a new message contains it"),
             Kind::Before(message) => protocol::Message::clone(message),
         }
     }
@@ -79,15 +75,8 @@ impl Sent {
     /// None in practice: messages can always be written as JSON.
     pub fn write_json(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         match &self.0 {
-            Kind::Now(event) => match event.message_json().and_then(|json| json.strip_suffix(b"}")) {
-                // The event's JSON of the message, up to its closing brace, then the one field that it lacks.
-                Some(fields) => {
-                    out.extend_from_slice(fields);
-                    out.extend_from_slice(br#","my_reaction":null}"#);
-                    Ok(())
-                }
-                None => serde_json::to_writer(out, &self.message()),
-            },
+            Kind::Now(event) if event.write_sent_message(out) => Ok(()),
+            Kind::Now(_) => serde_json::to_writer(out, &self.message()),
             Kind::Before(message) => serde_json::to_writer(out, message),
         }
     }
@@ -153,7 +142,10 @@ mod tests {
             (Sent::now(Arc::clone(&event)), Made::Now),
             (Sent::before(&message), Made::Before),
         ];
-        assert!(event.message_json().is_some(), "the first is written from its event");
+        assert!(
+            event.write_sent_message(&mut Vec::new()),
+            "the first is written from its event"
+        );
         for (sent, made) in table {
             let mut json = b"> ".to_vec();
             sent.write_json(&mut json).unwrap();

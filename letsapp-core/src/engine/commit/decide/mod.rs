@@ -1,10 +1,10 @@
 //! Deciding a submission from the roster and the message that it is about. Pure: no store, no clock.
 
 mod decision;
-mod update_message;
 #[cfg(test)]
 mod tests;
 mod update_group;
+mod update_message;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::domain::role::Role;
 use crate::engine::commit::command::{Command, QueuedSubmission, Refusal};
 pub(super) use crate::engine::commit::decide::decision::Decision;
 use crate::engine::commit::decide::decision::{check_mentions, system};
-use crate::engine::commit::decide::update_message::revise;
 use crate::engine::commit::decide::update_group::update_group;
+use crate::engine::commit::decide::update_message::revise;
 use crate::engine::error::ConversationError;
 use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
