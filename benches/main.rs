@@ -68,7 +68,7 @@ fn list(subjects: &[&Subject]) -> io::Result<()> {
 
 fn measure(subject: &Subject, arguments: &Arguments) -> Result<(), BoxError> {
     (subject.run)(Run {
-        scale: arguments.scale(),
+        scale: arguments.scale().for_this_build(),
         mongodb_history: arguments.million.then_some(1_000_000),
         report: Report::create(subject.name)?,
     })

@@ -141,11 +141,10 @@ impl Report {
     /// Writes an entry with the subject and the ratio added, for other programs that read the file.
     fn keep(&mut self, entry: &Entry) -> io::Result<()> {
         let mut line = serde_json::to_value(entry)?;
-        line["row"]["ratio"] = match entry {
-            Entry::Row(row) => row.ratio().into(),
-            Entry::Note(_) => return writeln!(self.file, "{line}"),
-        };
-        line["row"]["subject"] = self.subject.into();
+        if let Entry::Row(row) = entry {
+            line["row"]["subject"] = self.subject.into();
+            line["row"]["ratio"] = row.ratio().into();
+        }
         writeln!(self.file, "{line}")
     }
 

@@ -5,26 +5,42 @@ use std::time::Duration;
 /// Thoroughness of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// One second per measurement, on smaller stores. Shows that everything works, and ratios that are roughly right.
+    /// A fifth of a second per measurement, on the smallest stores. Shows only that everything works.
+    Check,
+    /// One second per measurement, on smaller stores. Shows ratios that are roughly right.
     Quick,
     /// Five seconds per measurement, on stores of full size.
     Full,
 }
 
 impl Scale {
+    /// Returns this scale in an optimised build, and otherwise [`Scale::Check`], as the times would mean nothing.
+    pub fn for_this_build(self) -> Self {
+        if cfg!(debug_assertions) { Self::Check } else { self }
+    }
+
     /// Returns the length of one measurement.
     pub fn measure(self) -> Duration {
-        self.pick(Duration::from_secs(1), Duration::from_secs(5))
+        match self {
+            Self::Check => Duration::from_millis(200),
+            Self::Quick => Duration::from_secs(1),
+            Self::Full => Duration::from_secs(5),
+        }
     }
 
     /// Returns how long a load runs before it is measured.
     pub fn warm_up(self) -> Duration {
-        self.pick(Duration::from_millis(300), Duration::from_secs(2))
+        match self {
+            Self::Check => Duration::from_millis(50),
+            Self::Quick => Duration::from_millis(300),
+            Self::Full => Duration::from_secs(2),
+        }
     }
 
-    /// Returns the value for this scale.
-    pub fn pick<T>(self, quick: T, full: T) -> T {
+    /// Returns the number of messages to store, out of those for a quick and a full run.
+    pub fn messages(self, quick: u64, full: u64) -> u64 {
         match self {
+            Self::Check => quick / 5,
             Self::Quick => quick,
             Self::Full => full,
         }

@@ -41,10 +41,10 @@ fn run(run: Run) -> Result<(), BoxError> {
         &mut report,
         scale,
         &Store::Sqlite,
-        scale.pick(50_000, 1_000_000),
+        scale.messages(50_000, 1_000_000),
     )?;
     // A million takes a minute to store, which `--million` asks for.
-    let on_mongodb = run.mongodb_history.unwrap_or(scale.pick(20_000, 200_000));
+    let on_mongodb = run.mongodb_history.unwrap_or(scale.messages(20_000, 200_000));
     match letsapp_testkit::mongodb::shared() {
         Some(mongodb) => {
             let store = Store::MongoDb(mongodb.unique_database_uri());

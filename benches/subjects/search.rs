@@ -54,7 +54,7 @@ const GOAL: Goal = Goal::RatioAtMost(3.0);
 
 fn run(Run { scale, mut report, .. }: Run) -> Result<(), BoxError> {
     let runtime = Runtime::new()?;
-    let count = scale.pick(100_000, 1_000_000);
+    let count = scale.messages(100_000, 1_000_000);
     sqlite(&runtime, &mut report, scale, count)?;
     match letsapp_testkit::mongodb::shared() {
         Some(server) => mongodb(&runtime, &mut report, scale, count, &server.unique_database_uri()),
