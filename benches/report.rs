@@ -18,7 +18,7 @@ pub struct Report {
     file: File,
 }
 
-/// One measurement of LetsApp, of its baseline, or of both.
+/// A measurement of LetsApp, of its baseline, or of both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// Label: store, load, and what it is compared to.

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub enum Scale {
     /// A fifth of a second per measurement, on the smallest stores. Shows only that everything works.
     Check,
-    /// One second per measurement, on smaller stores. Shows ratios that are roughly right.
+    /// A second per measurement, on smaller stores. Shows ratios that are roughly right.
     Quick,
     /// Five seconds per measurement, on stores of full size.
     Full,

@@ -40,9 +40,9 @@ struct Bench {
 /// Conversations that the senders send to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Conversations {
-    /// One for each sender.
+    /// A conversation for each sender.
     Own,
-    /// One for all.
+    /// A single group for all senders.
     One,
 }
 

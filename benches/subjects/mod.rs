@@ -37,7 +37,7 @@ pub enum Server {
     Needed,
 }
 
-/// One run of a subject.
+/// A run of a subject.
 #[derive(Debug)]
 pub struct Run {
     /// Thoroughness of the run.

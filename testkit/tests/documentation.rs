@@ -74,9 +74,22 @@ fn documentation_begins_with_the_thing_or_a_verb() {
 
 #[test]
 fn openings_are_found_in_headers_and_documentation_alone() {
-    let text = "//! What is here.\n//! Who reads it.\n\n/// A user.\n///\n/// How it works.\nstruct User;\n// It is a comment.\n    \
-                /// Which one.\n    id: u8,\n/// Whether it is whole.\nfn f() { let text = \"/// What\"; }\n";
-    let found: Vec<_> = refused_openings(text).collect();
+    let text = [
+        "//! What is here.",
+        "//! Who reads it.",
+        "",
+        "/// A user.",
+        "///",
+        "/// How it works.",
+        "struct User;",
+        "// It is a comment.",
+        "    /// Which one.",
+        "    id: u8,",
+        "/// Whether it is whole.",
+        "fn f() { let text = \"/// What\"; }",
+    ]
+    .join("\n");
+    let found: Vec<_> = refused_openings(&text).collect();
     assert_eq!(found, [(1, "What is here."), (9, "Which one.")]);
 }
 

@@ -17,7 +17,7 @@ const LOCAL: u8 = 5;
 pub(super) enum Failure {
     /// An error of the client.
     Client(ClientError),
-    /// Nobody is signed in at this server.
+    /// No account is signed in at this server.
     SignedOut(Server),
     /// The arguments are not valid together, or not in this situation.
     Usage(String),

@@ -1,4 +1,4 @@
-//! One WebSocket connection: opening it, sending and receiving frames, and the reason for its end.
+//! A WebSocket connection: opening it, sending and receiving frames, and the reason for its end.
 
 use std::time::Duration;
 

@@ -26,7 +26,7 @@ pub(super) struct Writer {
 /// The most steps that go into one transaction, so that the first of them does not wait without end.
 const MAX_STEPS: usize = 1024;
 
-/// How many conversations' heads the writer remembers, at 64 bytes each and up to twice as many.
+/// Number of conversation heads that the writer remembers, at 64 bytes each and up to twice as many.
 const HEADS: usize = 16 * 1024;
 
 impl Writer {
@@ -106,7 +106,7 @@ impl Drop for Writer {
     }
 }
 
-/// One caller's step.
+/// A caller's step.
 trait Step: Send {
     /// Carries it out and keeps the outcome.
     fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()>;
@@ -153,7 +153,7 @@ where
     }
 }
 
-/// What the thread holds.
+/// State that the thread holds.
 struct Worker {
     /// Dropped when the thread ends, however it ends, so that nobody waits for a thread that panicked.
     steps: mpsc::Receiver<Box<dyn Step>>,

@@ -75,7 +75,7 @@ async fn a_file_of_any_older_version_is_brought_up_to_date_with_what_is_in_it() 
     }
 }
 
-/// One file for each version of the schema, made by the program that wrote this version: see `golden/README.md`.
+/// A file for each version of the schema, made by the program that wrote this version: see `golden/README.md`.
 const GOLDEN: [&[u8]; VERSION] = [
     include_bytes!("golden/version-1.db"),
     include_bytes!("golden/version-2.db"),
