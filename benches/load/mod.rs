@@ -1,8 +1,8 @@
 //! Load client that costs as little as possible, as it shares the machine with the server that it measures.
 //!
-//! It has one thread and a WebSocket client written by hand; frames are put together from prepared parts, and read by
-//! looking for the few fields that matter. It is no client to imitate, but it checks what it counts: an error, or a
-//! message that is out of order, missing or duplicated, ends the run.
+//! The generator has one thread and a WebSocket client written by hand; frames are put together from prepared parts,
+//! and read by looking for the few fields that matter. It is no client to imitate, but it checks what it counts: an
+//! error, or a message that is out of order, missing or duplicated, ends the run.
 
 mod frame;
 mod group;

@@ -15,7 +15,7 @@ use super::Pace;
 
 /// Announces to each pair when its messages are due.
 ///
-/// It runs on a thread of its own, as the runtime's timer has a resolution of a millisecond.
+/// The schedule runs on a thread of its own, as the runtime's timer has a resolution of a millisecond.
 pub(super) struct Schedule {
     /// Time between two messages of all pairs together.
     interval: Duration,

@@ -40,7 +40,7 @@ impl ErasureService {
 
     /// Erases the account of the caller.
     ///
-    /// When the future is ready, the profile is gone and no one can sign in any more. The username is never given out
+    /// The profile is gone and no one can sign in any more once the future is ready. The username is never given out
     /// again. Messages of the account stay, as from a deleted user. Ending its sessions and leaving its groups takes a
     /// few more steps, which are finished later if the store fails in between.
     ///

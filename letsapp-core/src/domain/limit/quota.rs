@@ -2,7 +2,7 @@
 //!
 //! The algorithm comes from telephone networks (ITU-T I.371, annex A, "virtual scheduling"); the `governor` crate made
 //! it known for servers. Its only state is one point in time: the end of everything used so far, at the allowed rate.
-//! It is as exact as a token bucket, but needs no refilling.
+//! The algorithm is as exact as a token bucket, but needs no refilling.
 //!
 //! The state of each client is kept by the caller.
 
