@@ -14,6 +14,7 @@
 
 mod abandoned_transactions;
 mod command;
+mod connect_error;
 mod connection;
 mod contacts;
 mod conversations;
@@ -32,7 +33,7 @@ use async_trait::async_trait;
 use mongodb::bson::doc;
 use mongodb::options::ClientOptions;
 
-pub use self::connection::ConnectError;
+pub use self::connect_error::ConnectError;
 use self::connection::{Connection, Session};
 use self::contacts::MongoContacts;
 use self::conversations::MongoConversations;

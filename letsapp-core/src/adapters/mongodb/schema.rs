@@ -8,7 +8,8 @@ use mongodb::bson::{Document, doc};
 use mongodb::error::{Error, ErrorKind, Result as DriverResult};
 use mongodb::options::IndexOptions;
 
-use super::connection::{ConnectError, Connection, timed};
+use super::connect_error::ConnectError;
+use super::connection::{Connection, timed};
 use futures_util::TryStreamExt;
 
 pub(super) const USERS: &str = "users";
