@@ -1,4 +1,4 @@
-//! The first word of documentation: it is the thing itself or a verb, never a question word or a pronoun.
+//! The first word of each paragraph of documentation: the thing itself or a verb, never a question word or a pronoun.
 //!
 //! "What somebody wants" has to be read twice; "A request to change a group" does not.
 
@@ -90,15 +90,19 @@ fn openings_are_found_in_headers_and_documentation_alone() {
     ]
     .join("\n");
     let found: Vec<_> = refused_openings(&text).collect();
-    assert_eq!(found, [(1, "What is here."), (9, "Which one.")]);
+    assert_eq!(
+        found,
+        [(1, "What is here."), (6, "How it works."), (9, "Which one.")]
+    );
 }
 
-/// Returns the number and the text of each line that begins documentation with a refused word.
+/// Returns the number and the text of each line that begins a paragraph of documentation with a refused word.
 fn refused_openings(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let before = std::iter::once("").chain(text.lines());
     let lines = text.lines().zip(before).enumerate();
     lines.filter_map(|(place, (line, before))| {
-        let sentence = documentation(line).filter(|_| documentation(before).is_none())?;
+        let begins = documentation(before).is_none_or(str::is_empty);
+        let sentence = documentation(line).filter(|_| begins)?;
         let word = sentence.split([' ', ',', ':', '.', ';']).next()?;
         REFUSED.contains(&word).then_some((place + 1, sentence))
     })

@@ -1,6 +1,6 @@
 //! Table of conversations with their members and messages, shared by the conversation and message repositories.
 //!
-//! One lock guards all of it: a change of a group writes the conversation, its members and a system message, and
+//! A single lock guards all of it: a change of a group writes the conversation, its members and a system message, and
 //! readers must see either all of that or nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

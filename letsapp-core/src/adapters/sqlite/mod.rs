@@ -1,10 +1,10 @@
 //! Embedded store that keeps everything in one SQLite file.
 //!
-//! One thread writes. Steps that arrive while it waits for the disk go into its next transaction, so many callers
+//! A single thread writes. Steps that arrive while it waits for the disk go into its next transaction, so many callers
 //! share one sync. Callers are answered after the sync, when their data is durable. A few other threads read at the
 //! same time, each from a snapshot.
 //!
-//! One process at a time can use a file; opening it in a second one fails with [`OpenError::InUse`].
+//! A file belongs to one process at a time; opening it in a second one fails with [`OpenError::InUse`].
 
 mod checkpoint;
 mod contacts;
