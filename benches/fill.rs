@@ -37,8 +37,9 @@ pub async fn fill(letsapp: &Embedded, participants: &[Participant], count: u64) 
     while left > 0 {
         let batch = rows.by_ref().take(left.min(BATCH)).zip(participants.by_ref());
         let changes: Vec<_> = batch.map(|(row, participant)| append(row, participant)).collect();
-        left -= changes.len();
-        for outcome in messages.commit(changes).await {
+        let count = changes.len();
+        left -= count;
+        for outcome in messages.commit(changes).in_order(count).await {
             if !matches!(outcome?, Outcome::Committed(_)) {
                 return Err("a message was not stored".into());
             }

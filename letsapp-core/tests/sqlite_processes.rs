@@ -176,7 +176,7 @@ async fn send(messages: &Arc<dyn MessageRepository>, message: Message) {
         message: Arc::new(message),
         fence: Seq::ZERO,
     };
-    let Outcome::Committed(position) = messages.commit(vec![change]).await.remove(0).unwrap() else {
+    let Outcome::Committed(position) = messages.commit(vec![change]).in_order(1).await.remove(0).unwrap() else {
         panic!("a new message is committed");
     };
     println!("sent {id} {conversation_id} {} .", position.seq);
@@ -191,7 +191,7 @@ async fn send(messages: &Arc<dyn MessageRepository>, message: Message) {
             terms: TermsChange::Replace,
             fence: Seq::ZERO,
         };
-        let outcome = messages.commit(vec![change]).await.remove(0).unwrap();
+        let outcome = messages.commit(vec![change]).in_order(1).await.remove(0).unwrap();
         assert!(matches!(outcome, Outcome::Committed(_)));
         println!("edited {id} .");
     }

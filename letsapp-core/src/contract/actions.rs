@@ -58,7 +58,9 @@ impl Action {
                 Answer::Creation(conversations.create_direct(conversation, at).await?)
             }
             Self::Commit(changes) => {
-                Answer::Outcomes(messages.commit(changes).await.into_iter().collect::<Result<_, _>>()?)
+                let count = changes.len();
+                let outcomes = messages.commit(changes).in_order(count).await;
+                Answer::Outcomes(outcomes.into_iter().collect::<Result<_, _>>()?)
             }
             Self::Advance(advances) => Answer::Advanced(conversations.advance(advances).await?),
             Self::Prefer(id, user_id, patch, at) => {

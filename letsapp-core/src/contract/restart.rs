@@ -228,8 +228,7 @@ pub async fn a_closed_store_returns_errors(mut trial: Trial) {
         append(text(id, 1, user_id(1)), Seq::ZERO),
         append(text(id, 2, user_id(1)), Seq::ZERO),
     ]);
-    let outcomes = outcomes.await;
-    assert_eq!(outcomes.len(), 2, "one result for each change");
+    let outcomes = outcomes.in_order(2).await;
     assert!(
         outcomes
             .into_iter()

@@ -108,8 +108,7 @@ where
 impl Trial {
     pub(super) async fn commit(&self, changes: Vec<Change>) -> Vec<Outcome> {
         let expected = changes.len();
-        let outcomes = self.messages().commit(changes).await;
-        assert_eq!(outcomes.len(), expected, "one result for each change");
+        let outcomes = self.messages().commit(changes).in_order(expected).await;
         outcomes
             .into_iter()
             .map(|outcome| outcome.expect("the store works"))

@@ -147,7 +147,7 @@ pub(crate) fn everybody() -> MockUserRepository {
 /// none).
 pub(crate) fn stores() -> Stores {
     let mut messages = MockMessageRepository::new();
-    messages.expect_lanes().return_const(1_usize);
+    messages.expect_concurrent_commits().return_const(1_usize);
     Stores {
         users: Arc::new(everybody()),
         sessions: Arc::new(MockSessionRepository::new()),

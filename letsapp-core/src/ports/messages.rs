@@ -1,8 +1,13 @@
 //! The store of messages: every change goes through [`MessageRepository::commit`]; all other methods read.
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use async_trait::async_trait;
+use futures_util::stream;
+use futures_util::stream::{BoxStream, Stream, StreamExt as _};
 
 use crate::domain::conversation::Conversation;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
@@ -16,12 +21,16 @@ use crate::ports::error::RepositoryError;
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait MessageRepository: Send + Sync {
-    /// Returns how many concurrent [`commit`](Self::commit)s serve this store best.
-    fn lanes(&self) -> usize;
+    /// Returns how many concurrent [`commit`](Self::commit)s serve this store best, at least 1.
+    fn concurrent_commits(&self) -> usize;
 
-    /// Carries out changes and returns the result of each, in order. When it returns, everything committed is durable
-    /// and visible to every read.
+    /// Carries out changes, and returns the outcome of each as soon as it is known, with the index of its change. Once
+    /// an outcome is returned, its change is durable and visible to every read.
     ///
+    /// - Every change has exactly one outcome. Those of one conversation are returned in the order of their changes.
+    /// - A conversation whose changes can't be carried out for a while delays its own outcomes, and those of other
+    ///   conversations by at most a moment.
+    /// - Concurrent commits are of different conversations.
     /// - Changes of one conversation are carried out in the order given. Each is carried out wholly or not at all,
     ///   regardless of the others and of any failure, a crash included. Every change except [`Change::Create`] is of a
     ///   conversation that exists.
@@ -42,7 +51,7 @@ pub trait MessageRepository: Send + Sync {
     ///   no longer by those of its former state.
     /// - [`RepositoryError::Unavailable`] for a change means that it may or may not have been carried out. Repeating it
     ///   is safe: an append is recognised by its id, a revision by its `rev`.
-    async fn commit(&self, changes: Vec<Change>) -> Vec<Result<Outcome, RepositoryError>>;
+    fn commit(&self, changes: Vec<Change>) -> Outcomes;
 
     /// Returns those of the messages that exist, in any order.
     ///
@@ -207,6 +216,63 @@ pub enum Outcome {
     Exists(Box<Conversation>),
     /// The change was decided from outdated data: the caller reads again and decides again.
     Outdated,
+}
+
+/// The outcomes of a [`commit`](MessageRepository::commit): a stream that returns the outcome of each change with the
+/// index of the change.
+///
+/// The commit makes progress while the stream is polled. If the stream is dropped before its end, the changes without
+/// an outcome may or may not be carried out.
+pub struct Outcomes(BoxStream<'static, Settled>);
+
+/// A change's index in its commit, and its outcome.
+pub type Settled = (usize, Result<Outcome, RepositoryError>);
+
+impl Outcomes {
+    /// Returns outcomes from a stream.
+    pub fn new(stream: impl Stream<Item = Settled> + Send + 'static) -> Self {
+        Self(stream.boxed())
+    }
+
+    /// Returns outcomes that are known already, in the order of their changes.
+    pub fn ready(outcomes: Vec<Result<Outcome, RepositoryError>>) -> Self {
+        Self::new(stream::iter(outcomes.into_iter().enumerate()))
+    }
+
+    /// Returns the outcomes of a store that settles all changes of a commit at the same time.
+    pub fn together(commit: impl Future<Output = Vec<Result<Outcome, RepositoryError>>> + Send + 'static) -> Self {
+        Self::new(stream::once(commit).flat_map(|outcomes| stream::iter(outcomes.into_iter().enumerate())))
+    }
+
+    /// Waits for all outcomes, and returns them in the order of their changes.
+    ///
+    /// # Panics
+    /// Panics unless there is exactly one outcome for each of the `changes`, which the store promises.
+    pub async fn in_order(mut self, changes: usize) -> Vec<Result<Outcome, RepositoryError>> {
+        let mut outcomes: Vec<_> = (0..changes).map(|_| None).collect();
+        while let Some((index, outcome)) = self.next().await {
+            let before = outcomes[index].replace(outcome);
+            assert!(before.is_none(), "change {index} has two outcomes");
+        }
+        let settled = outcomes.into_iter().enumerate();
+        settled
+            .map(|(index, outcome)| outcome.unwrap_or_else(|| panic!("change {index} has no outcome")))
+            .collect()
+    }
+}
+
+impl Stream for Outcomes {
+    type Item = Settled;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Settled>> {
+        self.0.poll_next_unpin(context)
+    }
+}
+
+impl fmt::Debug for Outcomes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcomes").finish_non_exhaustive()
+    }
 }
 
 /// A position in a history and the direction to read in.

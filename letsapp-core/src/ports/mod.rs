@@ -38,7 +38,7 @@ pub use conversations::{Advance, Advanced, ConversationRepository, Creation};
 pub use error::{BoxError, RepositoryError};
 pub use ids::{IdSource, SystemIds};
 pub use keys::KeyRepository;
-pub use messages::{Change, MessageRepository, Outcome, Range, TermsChange};
+pub use messages::{Change, MessageRepository, Outcome, Outcomes, Range, Settled, TermsChange};
 pub(crate) use runtime::Runtime;
 pub use sessions::{Revoke, SessionRepository};
 pub use store::Repositories;

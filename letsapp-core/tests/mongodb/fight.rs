@@ -88,7 +88,7 @@ async fn write(store: Arc<MongoStore>, conversations: Vec<ConversationId>, write
         );
 
         let offered = changes.clone();
-        let outcomes = store.messages().commit(changes).await;
+        let outcomes = store.messages().commit(changes).in_order(offered.len()).await;
         for (n, (change, outcome)) in offered.iter().zip(outcomes).enumerate() {
             let Ok(Outcome::Committed(position)) = outcome else {
                 panic!("no other writer changes these messages: {outcome:?}");

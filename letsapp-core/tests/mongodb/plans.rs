@@ -27,6 +27,7 @@ async fn reading_heads_looks_at_one_index_entry_per_conversation() {
             store
                 .messages()
                 .commit(messages.collect())
+                .in_order(20)
                 .await
                 .iter()
                 .all(Result::is_ok)
@@ -54,7 +55,7 @@ async fn a_search_reads_only_the_messages_with_its_longest_word_in_its_conversat
         let id = direct(&store, 2 * n, 2 * n + 1).await;
         let words = |n: u64| if n.is_multiple_of(10) { "rarely so" } else { "often so" };
         let changes = (0..50).map(|n| append(text(id, 1, words(n)), Seq::ZERO));
-        let outcomes = store.messages().commit(changes.collect()).await;
+        let outcomes = store.messages().commit(changes.collect()).in_order(50).await;
         assert!(outcomes.iter().all(Result::is_ok));
         // In half of the conversations the first message is hidden. Such a window must not make the server use another
         // index than that of the tokens.

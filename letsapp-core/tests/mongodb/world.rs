@@ -183,7 +183,7 @@ pub(crate) fn addition(conversation_id: ConversationId, newcomer: u64, fence: Se
 
 /// Commits one change and returns its outcome.
 pub(crate) async fn commit_one(store: &MongoStore, change: Change) -> Result<Outcome, RepositoryError> {
-    let mut outcomes = store.messages().commit(vec![change]).await;
+    let mut outcomes = store.messages().commit(vec![change]).in_order(1).await;
     assert_eq!(outcomes.len(), 1, "one outcome for one change");
     outcomes.remove(0)
 }

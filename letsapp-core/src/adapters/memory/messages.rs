@@ -11,7 +11,7 @@ use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
 use crate::domain::search::{Hit, Search};
 use crate::domain::window::{Span, Window};
-use crate::ports::{Change, MessageRepository, Outcome, Range, RepositoryError};
+use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError};
 
 #[derive(Debug)]
 pub(super) struct MemoryMessages {
@@ -20,23 +20,23 @@ pub(super) struct MemoryMessages {
 }
 
 /// Number of commits that run at once: while one publishes its events, another holds the lock. All commits need the
-/// same lock, so more lanes would only wait for it.
-const LANES: usize = 2;
+/// same lock, so more of them would only wait for it.
+const CONCURRENT_COMMITS: usize = 2;
 
 #[async_trait]
 impl MessageRepository for MemoryMessages {
-    fn lanes(&self) -> usize {
-        LANES
+    fn concurrent_commits(&self) -> usize {
+        CONCURRENT_COMMITS
     }
 
-    async fn commit(&self, changes: Vec<Change>) -> Vec<Result<Outcome, RepositoryError>> {
+    fn commit(&self, changes: Vec<Change>) -> Outcomes {
         // One lock for the whole batch. The gate is checked for each change, so that closing the store stops a batch.
         let mut table = write(&self.table);
         let mut carry_out = |change| {
             self.gate.pass()?;
             Ok(table.carry_out(change))
         };
-        changes.into_iter().map(&mut carry_out).collect()
+        Outcomes::ready(changes.into_iter().map(&mut carry_out).collect())
     }
 
     async fn find(&self, at: &[(ConversationId, Seq)]) -> Result<Vec<Message>, RepositoryError> {

@@ -64,7 +64,7 @@ impl Lanes {
     pub(crate) fn start(turn: Turn) -> Self {
         let turn = Arc::new(turn);
         let (mut inboxes, mut tasks) = (Vec::new(), Vec::new());
-        for _ in 0..turn.messages.lanes().max(1) {
+        for _ in 0..turn.messages.concurrent_commits().max(1) {
             let (inbox, waiting) = mpsc::channel(LANE_CAPACITY);
             inboxes.push(inbox);
             tasks.push(tokio::spawn(run(Arc::clone(&turn), waiting)));

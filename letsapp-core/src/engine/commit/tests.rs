@@ -12,12 +12,14 @@ use crate::engine::commit::*;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group, message, message_id};
 use crate::ports::Stores;
-use crate::ports::{Change, ManualClock, MockConversationRepository, MockMessageRepository, Outcome, TermsChange};
+use crate::ports::{
+    Change, ManualClock, MockConversationRepository, MockMessageRepository, Outcome, Outcomes, TermsChange,
+};
 use crate::protocol::Event;
 
 const CEM: UserId = UserId::from_bytes([3; 16]);
 
-type Outcomes = Vec<Result<Outcome, RepositoryError>>;
+type Settlements = Vec<Result<Outcome, RepositoryError>>;
 
 /// A lane over a mock store, with records of its commits and events.
 struct Bench {
@@ -31,7 +33,7 @@ struct Bench {
 /// counted from 0, by `commit`.
 fn bench(
     roster: impl Fn(usize) -> Roster + Send + Sync + 'static,
-    commit: impl Fn(usize, &[Change]) -> Outcomes + Send + Sync + 'static,
+    commit: impl Fn(usize, &[Change]) -> Settlements + Send + Sync + 'static,
 ) -> Bench {
     bench_on(MockMessageRepository::new(), roster, commit)
 }
@@ -44,13 +46,13 @@ fn once(first: Roster, then: Roster) -> impl Fn(usize) -> Roster + Send + Sync +
 fn bench_on(
     mut messages: MockMessageRepository,
     roster: impl Fn(usize) -> Roster + Send + Sync + 'static,
-    commit: impl Fn(usize, &[Change]) -> Outcomes + Send + Sync + 'static,
+    commit: impl Fn(usize, &[Change]) -> Settlements + Send + Sync + 'static,
 ) -> Bench {
     let bus = Arc::new(Recorder::default());
     let batches = Arc::new(Mutex::new(Vec::new()));
     let rosters_read = Arc::new(AtomicUsize::new(0));
     let clock = Arc::new(ManualClock::at(NOW));
-    messages.expect_lanes().return_const(1usize);
+    messages.expect_concurrent_commits().return_const(1usize);
     messages
         .expect_find()
         .returning(|at| Ok(at.iter().map(|(_, seq)| message(ANA, seq.0)).collect()));
@@ -62,7 +64,7 @@ fn bench_on(
                 assert!(bus.take().is_empty(), "nothing is told before it is committed");
             }
             batches.push(changes.clone());
-            commit(batches.len() - 1, &changes)
+            Outcomes::ready(commit(batches.len() - 1, &changes))
         }
     });
     let mut conversations = MockConversationRepository::new();
@@ -122,7 +124,7 @@ fn send(n: u64) -> Command {
 }
 
 /// Commits a batch, its first message at this `seq`.
-fn committed(changes: &[Change], from: u64) -> Outcomes {
+fn committed(changes: &[Change], from: u64) -> Settlements {
     let position = |n| Position {
         seq: Seq(n),
         rev: Rev(n),
@@ -136,12 +138,12 @@ fn committed(changes: &[Change], from: u64) -> Outcomes {
         .collect()
 }
 
-fn unavailable(changes: &[Change]) -> Outcomes {
+fn unavailable(changes: &[Change]) -> Settlements {
     let fail = |_| Err(RepositoryError::unavailable("out for lunch"));
     changes.iter().map(fail).collect()
 }
 
-fn outdated(changes: &[Change]) -> Outcomes {
+fn outdated(changes: &[Change]) -> Settlements {
     changes.iter().map(|_| Ok(Outcome::Outdated)).collect()
 }
 

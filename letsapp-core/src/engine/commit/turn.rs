@@ -61,7 +61,7 @@ impl Turn {
         let drafts: Vec<Draft> = changes.iter().map(Draft::of).collect();
         metrics::histogram!("letsapp_lane_batch").record(u32::try_from(changes.len()).unwrap_or(u32::MAX));
         let stopwatch = Stopwatch::start();
-        let outcomes = self.messages.commit(changes).await;
+        let outcomes = self.messages.commit(changes).in_order(drafts.len()).await;
         metrics::histogram!("letsapp_commit_seconds").record(stopwatch.elapsed());
         let mut again = self.finish(&known, drafts, outcomes, waiting).await;
         again.extend(later);

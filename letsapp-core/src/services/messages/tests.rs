@@ -10,8 +10,9 @@ use crate::engine::events::Hub;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{CHAT, NOW, group};
 use crate::engine::receipts::Receipts;
-use crate::ports::Stores;
-use crate::ports::{ManualClock, MockConversationRepository, MockMessageRepository, MockUserRepository, Outcome};
+use crate::ports::{
+    ManualClock, MockConversationRepository, MockMessageRepository, MockUserRepository, Outcome, Outcomes, Stores,
+};
 use crate::protocol::requests::SendMessage;
 use crate::services::messages::MessageService;
 
@@ -32,7 +33,7 @@ struct Asked {
 
 fn messages(asked: &Arc<Asked>) -> MockMessageRepository {
     let mut messages = MockMessageRepository::new();
-    messages.expect_lanes().return_const(1_usize);
+    messages.expect_concurrent_commits().return_const(1_usize);
     let asked = Arc::clone(asked);
     messages.expect_commit().returning(move |changes| {
         assert_eq!(changes.len(), 1);
@@ -42,7 +43,7 @@ fn messages(asked: &Arc<Asked>) -> MockMessageRepository {
             rev: Rev(seq),
             ordinal: seq,
         };
-        vec![Ok(Outcome::Committed(position))]
+        Outcomes::ready(vec![Ok(Outcome::Committed(position))])
     });
     messages
 }

@@ -26,46 +26,49 @@ use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
 use crate::domain::search::{Hit, Search};
 use crate::domain::window::{Span, Window};
-use crate::ports::{Change, MessageRepository, Outcome, Range, RepositoryError};
+use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError};
 
 /// Message repository on the collection `messages`.
 #[derive(Debug)]
 pub(super) struct MongoMessages {
     connection: Arc<Connection>,
     /// Newest known head of each conversation that this server writes to.
-    heads: Heads,
+    heads: Arc<Heads>,
 }
 
 /// Number of commits under way at once. While the server writes one batch, the next one fills; a third only makes the
 /// batches smaller.
-const LANES: usize = 2;
+const CONCURRENT_COMMITS: usize = 2;
 
 impl MongoMessages {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         Self {
             connection,
-            heads: Heads::default(),
+            heads: Arc::default(),
         }
     }
 }
 
 #[async_trait]
 impl MessageRepository for MongoMessages {
-    fn lanes(&self) -> usize {
-        LANES
+    fn concurrent_commits(&self) -> usize {
+        CONCURRENT_COMMITS
     }
 
-    async fn commit(&self, changes: Vec<Change>) -> Vec<Result<Outcome, RepositoryError>> {
-        match self.connection.admit().await {
-            Ok(connection) => Commit::new(&connection, &self.heads, changes).run().await,
-            Err(closed) => {
-                let closed = closed.to_string();
-                changes
-                    .iter()
-                    .map(|_| Err(RepositoryError::unavailable(closed.clone())))
-                    .collect()
+    fn commit(&self, changes: Vec<Change>) -> Outcomes {
+        let (connection, heads) = (Arc::clone(&self.connection), Arc::clone(&self.heads));
+        Outcomes::together(async move {
+            match connection.admit().await {
+                Ok(connection) => Commit::new(&connection, &heads, changes).run().await,
+                Err(closed) => {
+                    let closed = closed.to_string();
+                    changes
+                        .iter()
+                        .map(|_| Err(RepositoryError::unavailable(closed.clone())))
+                        .collect()
+                }
             }
-        }
+        })
     }
 
     async fn find(&self, at: &[(ConversationId, Seq)]) -> Result<Vec<Message>, RepositoryError> {

@@ -18,12 +18,12 @@ use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
 use crate::domain::search::{Hit, Search};
 use crate::domain::window::{Span, Window};
-use crate::ports::{Change, MessageRepository, Outcome, Range, RepositoryError};
+use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError};
 
 pub(super) struct SqliteMessages(pub(super) Arc<Database>);
 
 /// Number of commits that run at once. There is one writer thread, and changes that wait for it form the next batch.
-const LANES: usize = 1;
+const CONCURRENT_COMMITS: usize = 1;
 
 const NEWEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC LIMIT ?4");
 const OLDEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq LIMIT ?4");
@@ -145,24 +145,27 @@ fn senders(connection: &Connection, span: &Span) -> rusqlite::Result<Vec<UserId>
 
 #[async_trait]
 impl MessageRepository for SqliteMessages {
-    fn lanes(&self) -> usize {
-        LANES
+    fn concurrent_commits(&self) -> usize {
+        CONCURRENT_COMMITS
     }
 
-    async fn commit(&self, changes: Vec<Change>) -> Vec<Result<Outcome, RepositoryError>> {
-        if changes.is_empty() {
-            return Vec::new();
-        }
-        let count = changes.len();
-        let committed = self
-            .0
-            .writer
-            .write(move |transaction| commit::carry_out(transaction, &changes))
-            .await;
-        match committed {
-            Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(error::of)).collect(),
-            Err(error) => error::repeat(error, count).into_iter().map(Err).collect(),
-        }
+    fn commit(&self, changes: Vec<Change>) -> Outcomes {
+        let database = Arc::clone(&self.0);
+        // One transaction has one sync of the disk, so all of its changes become durable at once.
+        Outcomes::together(async move {
+            if changes.is_empty() {
+                return Vec::new();
+            }
+            let count = changes.len();
+            let committed = database
+                .writer
+                .write(move |transaction| commit::carry_out(transaction, &changes))
+                .await;
+            match committed {
+                Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(error::of)).collect(),
+                Err(error) => error::repeat(error, count).into_iter().map(Err).collect(),
+            }
+        })
     }
 
     async fn find(&self, at: &[(ConversationId, Seq)]) -> Result<Vec<Message>, RepositoryError> {

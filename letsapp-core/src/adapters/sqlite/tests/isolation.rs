@@ -70,7 +70,13 @@ async fn waiting_steps_share_one_transaction() {
     let mut running = JoinSet::new();
     for n in 0..100 {
         let messages = store.messages();
-        running.spawn(async move { messages.commit(vec![append(message(id, n, "hello"))]).await.remove(0) });
+        running.spawn(async move {
+            messages
+                .commit(vec![append(message(id, n, "hello"))])
+                .in_order(1)
+                .await
+                .remove(0)
+        });
     }
     letsapp_testkit::until(std::time::Duration::from_secs(30), async || {
         store.database.writer.waiting() == 100
@@ -115,7 +121,16 @@ async fn a_failed_step_leaves_the_others_of_its_transaction_alone() {
     for n in 0..30 {
         let messages = store.messages();
         let body = if n % 3 == 0 { "poison" } else { "food" };
-        running.spawn(async move { (n, messages.commit(vec![append(message(id, n, body))]).await.remove(0)) });
+        running.spawn(async move {
+            (
+                n,
+                messages
+                    .commit(vec![append(message(id, n, body))])
+                    .in_order(1)
+                    .await
+                    .remove(0),
+            )
+        });
     }
     letsapp_testkit::until(std::time::Duration::from_secs(30), async || {
         store.database.writer.waiting() == 30
@@ -148,7 +163,12 @@ async fn a_caller_that_stops_waiting_cancels_nothing() {
     let id = conversation(&store, 1).await;
     let held_up = hold_up(&store).await;
     let messages = store.messages();
-    let sent = tokio::spawn(async move { messages.commit(vec![append(message(id, 1, "still sent"))]).await });
+    let sent = tokio::spawn(async move {
+        messages
+            .commit(vec![append(message(id, 1, "still sent"))])
+            .in_order(1)
+            .await
+    });
     letsapp_testkit::until(std::time::Duration::from_secs(30), async || {
         store.database.writer.waiting() == 1
     })

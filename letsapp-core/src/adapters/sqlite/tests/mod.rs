@@ -88,7 +88,8 @@ fn append(message: Message) -> Change {
 }
 
 async fn commit(store: &SqliteStore, changes: Vec<Change>) -> Vec<Result<Outcome, crate::ports::RepositoryError>> {
-    store.messages().commit(changes).await
+    let count = changes.len();
+    store.messages().commit(changes).in_order(count).await
 }
 
 /// Returns the `seq` of a committed change; `None` if the change failed.

@@ -19,10 +19,9 @@ use crate::domain::text::Title;
 use crate::engine::Engine;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, NOW, Recorder, user};
-use crate::ports::Stores;
 use crate::ports::{
     Clock, ManualClock, MockConversationRepository, MockMessageRepository, MockSessionRepository, MockUserRepository,
-    Repositories, RepositoryError,
+    Outcomes, Repositories, RepositoryError, Stores,
 };
 use crate::protocol::requests::CreateConversation;
 
@@ -226,16 +225,16 @@ fn conversations(store: &MemoryStore, gate: &Arc<Gate>) -> MockConversationRepos
 
 fn messages(store: &MemoryStore, gate: &Arc<Gate>) -> MockMessageRepository {
     let (mut mock, inner) = (MockMessageRepository::new(), &store.messages());
-    mock.expect_lanes().return_const(1usize);
+    mock.expect_concurrent_commits().return_const(1usize);
     behind!(gate, inner, mock.expect_find, |at| find);
     behind!(gate, inner, mock.expect_count_unread, |spans| count_unread);
     let (gate, inner) = (Arc::clone(gate), Arc::clone(inner));
     mock.expect_commit().returning(move |changes| {
         let count = changes.len();
-        let committed = gate.call(async { Ok(inner.commit(changes).await) });
+        let committed = gate.call(async { Ok(inner.commit(changes)) });
         committed.unwrap_or_else(|_| {
             let lost = |_| Err(RepositoryError::unavailable("out for lunch"));
-            (0..count).map(lost).collect()
+            Outcomes::ready((0..count).map(lost).collect())
         })
     });
     mock

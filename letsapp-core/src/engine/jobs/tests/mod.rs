@@ -187,7 +187,14 @@ async fn a_group_that_the_account_was_just_added_to_is_left_too() {
         }),
         fence: roster[0].fence,
     };
-    let outcome = bench.store.messages().commit(vec![late]).await.remove(0).unwrap();
+    let outcome = bench
+        .store
+        .messages()
+        .commit(vec![late])
+        .in_order(1)
+        .await
+        .remove(0)
+        .unwrap();
     assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
 
     cleanup::round(&bench.engine).await.unwrap();
