@@ -12,16 +12,27 @@ use std::hash::Hash;
 pub(crate) struct Cache<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
+    /// Sum of the weights of the young generation.
+    weight: usize,
     capacity: usize,
+    weigh: fn(&V) -> usize,
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// Creates a cache of at most `2 * capacity` entries.
     pub(crate) fn new(capacity: usize) -> Self {
+        Self::weighing(capacity, |_| 1)
+    }
+
+    /// Creates a cache whose entries have at most the weight `2 * capacity` in all, but for the last one inserted,
+    /// which is kept whatever it weighs.
+    pub(crate) fn weighing(capacity: usize, weigh: fn(&V) -> usize) -> Self {
         Self {
             young: HashMap::new(),
             old: HashMap::new(),
+            weight: 0,
             capacity: capacity.max(1),
+            weigh,
         }
     }
 
@@ -38,16 +49,23 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
 
     /// Stores `value` under `key`, replacing an earlier value.
     pub(crate) fn insert(&mut self, key: K, value: V) {
-        if self.young.len() >= self.capacity && !self.young.contains_key(&key) {
+        let weight = (self.weigh)(&value);
+        if self.weight + weight > self.capacity && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);
+            self.weight = 0;
         }
+        self.weight += weight;
         // An older value in the old generation is hidden, since lookups ask the young generation first.
-        self.young.insert(key, value);
+        if let Some(before) = self.young.insert(key, value) {
+            self.weight -= (self.weigh)(&before);
+        }
     }
 
     /// Removes the value stored under `key`.
     pub(crate) fn forget(&mut self, key: &K) {
-        self.young.remove(key);
+        if let Some(before) = self.young.remove(key) {
+            self.weight -= (self.weigh)(&before);
+        }
         self.old.remove(key);
     }
 
@@ -61,6 +79,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
                 generation.shrink_to(2 * generation.len());
             }
         }
+        self.weight = self.young.values().map(self.weigh).sum();
     }
 
     /// Returns the number of entries, including hidden ones.
@@ -92,6 +111,21 @@ mod tests {
         assert!(cache.len() <= 4);
         cache.forget(&1);
         assert_eq!(cache.lookup(&1), None);
+    }
+
+    #[test]
+    fn heavy_entries_leave_room_for_fewer() {
+        let mut cache = Cache::weighing(100, String::len);
+        for n in 0..100 {
+            cache.insert(n, "x".repeat(30));
+            cache.insert(n, "x".repeat(40));
+        }
+        assert!((2..=5).contains(&cache.len()), "{}", cache.len());
+        cache.insert(100, "x".repeat(1_000));
+        assert_eq!(cache.lookup(&100).map(|text| text.len()), Some(1_000));
+        cache.insert(101, "light".to_owned());
+        cache.insert(102, "light".to_owned());
+        assert_eq!(cache.lookup(&101).as_deref(), Some("light"));
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::Member;
-use crate::engine::commit::Refusal;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::ports::{ConversationRepository, RepositoryError};
 
@@ -53,21 +52,12 @@ impl Access {
         }
     }
 
-    /// Turns a refusal by a lane into the error that the user may see: a user who never was a member does not learn
+    /// Returns the error for a user whom a cached roster does not list: a user who never was a member does not learn
     /// that the conversation exists.
-    pub(crate) async fn explain(
-        &self,
-        refusal: Refusal,
-        conversation_id: ConversationId,
-        user_id: UserId,
-    ) -> ConversationError {
-        match refusal {
-            Refusal::Error(error) => error,
-            Refusal::Outsider => match self.member(conversation_id, user_id).await {
-                Ok(Some(_)) => ConversationError::Forbidden(Forbidden::NotAMember),
-                Ok(None) => ConversationError::NotFound,
-                Err(error) => ConversationError::Store(error),
-            },
+    pub(crate) async fn outsider(&self, conversation_id: ConversationId, user_id: UserId) -> ConversationError {
+        match self.reader(conversation_id, user_id).await {
+            Ok(_) => ConversationError::Forbidden(Forbidden::NotAMember),
+            Err(error) => error,
         }
     }
 

@@ -194,6 +194,10 @@ impl EventBus for Recorder {
     fn publish(&self, envelope: Envelope) {
         self.0.lock().unwrap().push(envelope);
     }
+
+    fn connected(&self, ids: &[UserId]) -> Vec<UserId> {
+        ids.to_vec()
+    }
 }
 
 impl Recorder {
@@ -205,7 +209,9 @@ impl Recorder {
             let event = serde_json::from_slice(envelope.payload.frame()).unwrap();
             match envelope.audience {
                 Audience::Users { ids, except } => (ids.to_vec(), except, event),
-                Audience::EndOfSession { user_id, .. } => (vec![user_id], None, event),
+                Audience::Connection { user_id, .. } | Audience::EndOfSession { user_id, .. } => {
+                    (vec![user_id], None, event)
+                }
             }
         });
         told.collect()

@@ -32,7 +32,7 @@ use tokio::task::JoinHandle;
 
 use crate::domain::rules::Rules;
 use crate::engine::access::Access;
-use crate::engine::commit::{Lanes, Publisher, Turn};
+use crate::engine::commit::{Committer, Publisher};
 use crate::engine::driver::{DriverWaker, Timed};
 use crate::engine::pending_writes::PendingWrites;
 use crate::engine::presence::PresenceRegistry;
@@ -54,7 +54,7 @@ pub(crate) struct Engine {
     pub(crate) rosters: Arc<Rosters>,
     pub(crate) receipts: Arc<Receipts>,
     pub(crate) views: Arc<Views>,
-    pub(crate) lanes: Lanes,
+    pub(crate) committer: Arc<Committer>,
     pub(crate) pending_writes: PendingWrites,
     pub(crate) presence: Arc<PresenceRegistry>,
     pub(crate) typing: Arc<TypingTracker>,
@@ -67,16 +67,8 @@ impl Engine {
         let rosters = Arc::new(Rosters::new(&stores, runtime.clock.clone()));
         let receipts = Receipts::start(stores.clone(), runtime.clone(), rosters.clone());
         let views = Arc::new(Views::new(stores.clone(), receipts.clone()));
-        let lanes = Lanes::start(Turn {
-            messages: stores.messages.clone(),
-            rosters: rosters.clone(),
-            receipts: receipts.clone(),
-            publisher: Publisher {
-                bus: runtime.bus.clone(),
-                views: views.clone(),
-            },
-            edit_window: rules.edit_window,
-        });
+        let publisher = Publisher::new(&stores, runtime.bus.clone(), views.clone(), rosters.clone());
+        let committer = Committer::new(&stores, rosters.clone(), publisher, rules.edit_window);
         let waker = DriverWaker::default();
         let presence = PresenceRegistry::start(stores.clone(), runtime.clone(), rules.presence_grace, waker.clone());
         let typing = TypingTracker::new(runtime.clone(), rosters.clone(), rules.typing_timeout, waker.clone());
@@ -89,7 +81,7 @@ impl Engine {
             rosters,
             receipts,
             views,
-            lanes,
+            committer,
             pending_writes: PendingWrites::default(),
             presence,
             typing: Arc::new(typing),
@@ -105,10 +97,10 @@ impl Engine {
         driver::start(self.runtime.clock.clone(), self.waker.clone(), timed)
     }
 
-    /// Accepts no more work, and waits until all accepted work is stored. The lanes close first, because their last
-    /// changes raise watermarks.
+    /// Accepts no more work, and waits until all accepted work is stored. The commit path closes first, because
+    /// its last changes raise watermarks.
     pub(crate) async fn close(&self) {
-        self.lanes.close().await;
+        self.committer.close().await;
         self.receipts.close().await;
         self.presence.close().await;
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::conversation::{Conversation, Head};
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::member::{Member, Watermarks};
 use crate::domain::message::Message;
@@ -44,18 +44,6 @@ impl Views {
             receipts,
             visibility,
         }
-    }
-
-    /// Returns a group as each of these users sees it, from a roster that was just read. Users who are not members are
-    /// left out.
-    pub(crate) async fn of_group(
-        &self,
-        roster: &Roster,
-        viewers: &[UserId],
-    ) -> Result<Vec<(UserId, protocol::Conversation)>, RepositoryError> {
-        let viewers: HashSet<_> = viewers.iter().collect();
-        let members = roster.members.iter().filter(|member| viewers.contains(&member.user_id));
-        self.of(members.cloned().collect()).await
     }
 
     /// Returns the conversations of these member records, each as its member sees it, in the order given.

@@ -12,6 +12,10 @@ pub trait EventBus: Send + Sync {
     /// Publishes an event without waiting for its delivery. Events published one after the other reach each connection
     /// of this server in that order.
     fn publish(&self, envelope: Envelope);
+
+    /// Returns those of the users who have a connection to this server, in the order given. Events that have to be made
+    /// for each user are made for these alone.
+    fn connected(&self, ids: &[UserId]) -> Vec<UserId>;
 }
 
 /// An event as bytes, shared by all connections that receive it.
@@ -44,6 +48,13 @@ pub enum Audience {
         ids: Arc<[UserId]>,
         /// The connection that gets no event, because the reply to its own request tells it the same.
         except: Option<ConnectionId>,
+    },
+    /// A single connection.
+    Connection {
+        /// The user that the connection belongs to.
+        user_id: UserId,
+        /// The connection.
+        connection_id: ConnectionId,
     },
     /// The connections of a session that has ended. The bus closes them after this event.
     EndOfSession {

@@ -6,7 +6,6 @@ use crate::domain::id::ConversationId;
 use crate::domain::principal::Principal;
 use crate::domain::typing::Typing;
 use crate::engine::Engine;
-use crate::engine::commit::Refusal;
 use crate::engine::error::ConversationError;
 
 /// The service for typing indicators.
@@ -57,7 +56,7 @@ impl TypingService {
         let known = self.engine.rosters.recent(conversation_id).await?;
         let Some(known) = known.filter(|known| known.member(user_id).is_some()) else {
             let access = &self.engine.access;
-            return Err(access.explain(Refusal::Outsider, conversation_id, user_id).await);
+            return Err(access.outsider(conversation_id, user_id).await);
         };
         if known.direct_policy.check(user_id).is_ok() {
             self.engine.typing.on_input(&known, user_id, typing);

@@ -1,4 +1,4 @@
-//! The batch of one turn of a lane: its changes, and the submissions that wait for each.
+//! The batch of one turn: its changes, and the submissions that wait for each.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,38 +8,56 @@ use crate::domain::id::{ConversationId, Seq};
 use crate::domain::message::Message;
 use crate::engine::commit::command::{Command, CommitReply, QueuedSubmission};
 use crate::engine::commit::decide::{Decision, decide};
+use crate::engine::error::ConversationError;
 use crate::engine::rosters::{CachedRoster, Moment};
 use crate::ports::{Change, TermsChange};
 
-/// The changes to commit in one turn, and the submissions left for the next.
+/// The changes to commit in one turn, and the submissions that can't be carried out in it.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) changes: Vec<Change>,
+    /// The submissions that wait for the outcome of each change.
     pub(super) waiting: Vec<Waiting>,
-    /// Submissions left for the next turn, in order.
+    /// Answers that no commit checks against the store, although another server may have changed what they were decided
+    /// from.
+    pub(super) doubtful: Vec<Doubtful>,
+    /// Submissions left for the next turn.
     pub(super) later: Vec<QueuedSubmission>,
-    /// Conversations whose rosters have to be read again before the next turn.
-    pub(super) doubtful: Vec<ConversationId>,
     /// Index in `changes` of the revision of a message. Further submissions for the same message are merged into it.
     revisions: HashMap<(ConversationId, Seq), usize>,
-    /// Conversations whose further submissions wait for the next turn: submissions for one conversation keep their
+    /// Conversations whose further submissions are left for the next turn: submissions for one conversation keep their
     /// order.
     held: HashSet<ConversationId>,
 }
 
-/// A submission that waits for the outcome of a change.
+/// The submissions that wait for one change; mostly one.
 pub(super) struct Waiting {
-    /// Index of the change in [`Batch::changes`].
-    pub(super) place: usize,
+    pub(super) first: QueuedSubmission,
+    /// Those that were merged into the same change.
+    pub(super) merged: Vec<QueuedSubmission>,
+}
+
+/// An answer to a submission that holds only if its roster is still the newest.
+pub(super) struct Doubtful {
     pub(super) submission: QueuedSubmission,
+    pub(super) answer: Result<CommitReply, ConversationError>,
+    pub(super) roster: Arc<CachedRoster>,
 }
 
 /// The data that submissions are decided from.
 pub(super) struct Known {
     pub(super) rosters: HashMap<ConversationId, Arc<CachedRoster>>,
     pub(super) messages: HashMap<(ConversationId, Seq), Message>,
-    /// Moment at which this turn began to read.
-    pub(super) since: Moment,
+    /// Moment at which this turn began to read; `None` if no other server writes to the store, so that a cached roster
+    /// is never outdated.
+    pub(super) since: Option<Moment>,
+}
+
+impl Known {
+    /// Tells whether another server may have changed a roster since it was read.
+    fn is_doubtful(&self, roster: &CachedRoster) -> bool {
+        self.since.is_some_and(|since| !roster.is_newer(since))
+    }
 }
 
 impl Batch {
@@ -60,7 +78,10 @@ impl Batch {
             self.later.push(submission);
             return;
         }
-        let roster = known.rosters.get(&id).map(AsRef::as_ref);
+        if matches!(submission.command, Command::Barrier) {
+            return self.add_barrier(submission);
+        }
+        let roster = known.rosters.get(&id);
         let target = submission.command.target().map(|seq| (id, seq));
         let joined = match submission.command {
             // A reply only names its target and does not change it.
@@ -72,59 +93,56 @@ impl Batch {
             Some(place) => Some(&**self.changes[place].message()),
             None => target.and_then(|target| known.messages.get(&target)),
         };
-        let decision = decide(&submission, roster, present, edit_window);
-        match (decision, joined) {
-            (Ok(Decision::Commit(change)), _) => self.push(change, submission),
+        let decision = decide(&submission, roster.map(AsRef::as_ref), present, edit_window);
+        let answer = match (decision, joined) {
+            (Ok(Decision::Commit(change)), _) => return self.push(change, submission),
             // The message may be in this state only because of a change in this batch: the answer waits for that
             // change.
-            (Ok(Decision::Unchanged(_)), Some(place)) => self.wait(place, submission),
+            (Ok(Decision::Unchanged(_)), Some(place)) => return self.waiting[place].merged.push(submission),
             // A refusal could rest on a change in this batch that is not committed yet.
-            (Err(_), Some(_)) => self.hold(submission),
-            // No commit checks these answers against the store, so they need a roster that was read after this turn
-            // began.
-            _ if roster.is_some_and(|roster| !roster.is_newer(known.since)) => {
-                self.doubtful.push(id);
-                self.hold(submission);
+            (Err(_), Some(_)) => return self.hold(submission),
+            (Ok(Decision::Unchanged(message)), None) => Ok(CommitReply::Unchanged(message)),
+            (Ok(Decision::Nothing), _) => Ok(CommitReply::Nothing),
+            (Err(refusal), None) => Err(refusal),
+        };
+        match roster.filter(|roster| known.is_doubtful(roster)) {
+            None => submission.answer(answer),
+            Some(roster) => {
+                self.held.insert(id);
+                self.doubtful.push(Doubtful {
+                    submission,
+                    answer,
+                    roster: Arc::clone(roster),
+                });
             }
-            (Ok(Decision::Unchanged(message)), None) => submission.answer(Ok(CommitReply::Unchanged(message))),
-            (Ok(Decision::Nothing), _) => submission.answer(Ok(CommitReply::Nothing)),
-            (Err(refusal), None) => submission.answer(Err(refusal)),
+        }
+    }
+
+    /// Answers a barrier, or leaves it for the next turn if this batch has a change of its conversation.
+    fn add_barrier(&mut self, barrier: QueuedSubmission) {
+        let id = barrier.conversation_id;
+        if self.changes.iter().any(|change| change.message().conversation_id == id) {
+            self.hold(barrier);
+        } else {
+            barrier.answer(Ok(CommitReply::Nothing));
         }
     }
 
     fn push(&mut self, change: Change, submission: QueuedSubmission) {
-        let id = submission.conversation_id;
-        let place = match &change {
-            Change::Create { .. } | Change::UpdateGroup { .. } => {
-                self.held.insert(id);
-                self.append(change)
+        if let Change::Revise { message, .. } = &change {
+            let at = (submission.conversation_id, message.seq);
+            if let Some(place) = self.revisions.get(&at).copied() {
+                self.changes[place] = merge(&self.changes[place], change);
+                self.waiting[place].merged.push(submission);
+                return;
             }
-            Change::Append { .. } => self.append(change),
-            Change::Revise { message, .. } => {
-                let at = (id, message.seq);
-                match self.revisions.get(&at) {
-                    Some(place) => {
-                        self.changes[*place] = merge(&self.changes[*place], change);
-                        *place
-                    }
-                    None => {
-                        let place = self.append(change);
-                        self.revisions.insert(at, place);
-                        place
-                    }
-                }
-            }
-        };
-        self.wait(place, submission);
-    }
-
-    fn append(&mut self, change: Change) -> usize {
+            self.revisions.insert(at, self.changes.len());
+        }
         self.changes.push(change);
-        self.changes.len() - 1
-    }
-
-    fn wait(&mut self, place: usize, submission: QueuedSubmission) {
-        self.waiting.push(Waiting { place, submission });
+        self.waiting.push(Waiting {
+            first: submission,
+            merged: Vec::new(),
+        });
     }
 
     fn hold(&mut self, submission: QueuedSubmission) {

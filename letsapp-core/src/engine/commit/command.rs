@@ -1,5 +1,6 @@
-//! Submissions to a conversation's lane, and the replies to them.
+//! Submissions to a conversation's queue, and the replies to them.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -15,22 +16,37 @@ use crate::domain::user::About;
 use crate::engine::error::ConversationError;
 use crate::engine::events::EncodedEvent;
 
-/// A submission that waits in a lane for its turn.
-pub(crate) struct QueuedSubmission {
+/// A request to change a conversation, before it is put into the conversation's queue.
+pub(crate) struct Submission {
     pub(crate) conversation_id: ConversationId,
     /// The user who requests the change.
     pub(crate) actor: UserId,
     /// The connection that gets no event, because the reply tells it of the change; `None` over HTTP.
     pub(crate) origin: Option<ConnectionId>,
-    /// Time of the submission by the server's clock; the time of the resulting message or change.
+    /// Time of the request by the server's clock; the time of the resulting message or change.
     pub(crate) at: Timestamp,
-    pub(crate) command: Command,
     /// Identifies the requested operation. The id of its system message is derived from it, so that carrying it out
     /// twice adds one message.
     pub(crate) operation: [u8; 16],
+    pub(crate) command: Command,
+}
+
+/// A submission that waits in a queue for its turn.
+pub(crate) struct QueuedSubmission {
+    pub(super) submission: Submission,
+    /// Place in the order in which all submissions were accepted.
+    pub(super) order: u64,
     /// Number of times that the submission was decided from data that turned out to be outdated.
     pub(super) attempts: u32,
-    pub(super) reply: oneshot::Sender<Result<CommitReply, Refusal>>,
+    pub(super) reply: oneshot::Sender<Result<CommitReply, ConversationError>>,
+}
+
+impl Deref for QueuedSubmission {
+    type Target = Submission;
+
+    fn deref(&self) -> &Submission {
+        &self.submission
+    }
 }
 
 /// The requested change.
@@ -57,6 +73,8 @@ pub(crate) enum Command {
     Unreact { seq: Seq, emoji: Option<Emoji> },
     /// Changes the group itself.
     UpdateGroup(GroupChange),
+    /// Changes nothing, and is answered once everything submitted before is carried out.
+    Barrier,
 }
 
 /// A change of the group itself: its description, its members or their roles.
@@ -93,22 +111,6 @@ pub(crate) enum CommitReply {
     Exists(Box<Conversation>),
 }
 
-/// The reason why a submission was refused.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// The actor is not a member. The service finds out whether the actor ever was one, see
-    /// [`Access::explain`](crate::engine::access::Access::explain).
-    Outsider,
-    /// Any other reason.
-    Error(ConversationError),
-}
-
-impl From<ConversationError> for Refusal {
-    fn from(error: ConversationError) -> Self {
-        Self::Error(error)
-    }
-}
-
 impl Command {
     /// Returns the message that has to be read before the command can be decided.
     pub(super) fn target(&self) -> Option<Seq> {
@@ -117,7 +119,64 @@ impl Command {
                 Some(*seq)
             }
             Self::Send(message) => message.reply_to,
-            Self::Create { .. } | Self::UpdateGroup(_) => None,
+            Self::Create { .. } | Self::UpdateGroup(_) | Self::Barrier => None,
         }
+    }
+
+    /// Returns true if the command changes a group rather than a message. Submissions behind it are decided from the
+    /// group that results.
+    pub(super) const fn changes_group(&self) -> bool {
+        matches!(self, Self::Create { .. } | Self::UpdateGroup(_))
+    }
+
+    /// Returns true if only members may submit the command.
+    pub(super) const fn needs_membership(&self) -> bool {
+        !matches!(self, Self::Create { .. } | Self::Barrier)
+    }
+
+    /// Returns the memory that the command takes beside its own size, in bytes.
+    fn heap_size(&self) -> usize {
+        match self {
+            Self::Create { user_ids, .. } => size_of::<Conversation>() + size_of_val(user_ids.as_slice()),
+            Self::Send(message) => {
+                size_of::<Message>() + message.body().len() + size_of_val(message.mentions.as_slice())
+            }
+            Self::Edit { body, mentions, .. } => body.len() + size_of_val(mentions.as_slice()),
+            Self::UpdateGroup(GroupChange::AddMembers(user_ids)) => size_of_val(user_ids.as_slice()),
+            Self::UpdateGroup(_)
+            | Self::Delete { .. }
+            | Self::React { .. }
+            | Self::Unreact { .. }
+            | Self::Barrier => 0,
+        }
+    }
+}
+
+impl QueuedSubmission {
+    /// Wraps a submission, and returns where its reply arrives.
+    pub(super) fn new(submission: Submission) -> (Self, oneshot::Receiver<Result<CommitReply, ConversationError>>) {
+        let (reply, answer) = oneshot::channel();
+        let queued = Self {
+            submission,
+            order: 0,
+            attempts: 0,
+            reply,
+        };
+        (queued, answer)
+    }
+
+    /// Returns the memory that the submission takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        size_of::<Self>() + self.command.heap_size()
+    }
+
+    /// Answers the caller, who may be gone; the change is made all the same.
+    pub(super) fn answer(self, result: Result<CommitReply, ConversationError>) {
+        let _ = self.reply.send(result);
+    }
+
+    /// Answers the caller with an error.
+    pub(super) fn refuse(self, error: impl Into<ConversationError>) {
+        self.answer(Err(error.into()));
     }
 }

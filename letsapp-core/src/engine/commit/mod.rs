@@ -1,179 +1,234 @@
-//! Lanes: the only way to change a conversation.
+//! The commit path: the only way to change a conversation.
 //!
-//! Conversations are hashed to lanes. A lane is a task that takes all submissions that wait for it, decides each, makes
-//! one [`commit`](crate::ports::MessageRepository::commit) of the resulting changes, replies, and publishes the events,
-//! so that events leave in commit order. While one commit is in flight the next batch gathers; there is no timer. A
-//! caller who goes away does not cancel what its lane has taken.
+//! Each conversation has a queue of submissions, and at most one commit in flight. A turn takes what waits in as many
+//! conversations as are ready, decides each submission, makes one
+//! [`commit`](crate::ports::MessageRepository::commit) of the resulting changes, and replies and publishes as each
+//! conversation settles, so that the replies and events of a conversation leave in commit order. While a turn is under
+//! way, the next batch gathers; there is no timer. A conversation that is stuck in the store delays only itself. A
+//! caller who goes away does not cancel what it has submitted.
 //!
-//! A lane is not a lock: other servers commit to the same conversations. The store guarantees the order then, and a
+//! A queue is not a lock: other servers commit to the same conversations. The store guarantees the order then, and a
 //! change that was decided from an outdated roster is decided again.
 
 mod batch;
 mod command;
 mod decide;
+mod draft;
 mod publish;
+mod queues;
+mod read;
+mod recipients;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod unknown;
 
-pub(crate) use crate::engine::commit::command::{Command, CommitReply, GroupChange, QueuedSubmission, Refusal};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use crate::domain::id::ConversationId;
+pub(crate) use crate::engine::commit::command::{Command, CommitReply, GroupChange, Submission};
+use crate::engine::commit::command::QueuedSubmission;
 pub(crate) use crate::engine::commit::publish::Publisher;
-pub(crate) use crate::engine::commit::turn::Turn;
-
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
-
-use crate::domain::id::{ConnectionId, ConversationId, UserId};
-use crate::domain::timestamp::Timestamp;
+use crate::engine::commit::queues::{Full, Queues, Taken};
+use crate::engine::commit::turn::Turn;
+use crate::engine::commit::unknown::UnknownChanges;
 use crate::engine::error::ConversationError;
 use crate::engine::panics::{Panic, catch_panic};
-use crate::ports::RepositoryError;
+use crate::engine::rosters::Rosters;
+use crate::ports::{ConversationRepository, MessageRepository, RepositoryError, Stores};
 
-/// Maximum number of submissions in one batch of a lane: enough to make the cost of a commit small for each of them,
-/// and few enough to keep a transaction short.
-const MAX_BATCH_CHANGES: usize = 512;
+/// Time after which a turn no longer counts among the [concurrent](MessageRepository::concurrent_commits) ones. By then
+/// it waits for a conversation that is stuck, and the others go on without it.
+const SLOW_TURN: Duration = Duration::from_millis(100);
 
-/// Maximum number of submissions that wait for a lane. If the store stops accepting commits, further submissions are
-/// refused instead of filling the memory.
-const LANE_CAPACITY: usize = 16_384;
+/// Pause before changes with an unknown outcome are looked up again. The store has been tried for seconds before.
+const LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// All lanes of one store.
-pub(crate) struct Lanes {
-    /// The inbox of each lane; empty once closed.
-    inboxes: Mutex<Vec<mpsc::Sender<QueuedSubmission>>>,
-    tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
+/// The commit path of one store.
+pub(crate) struct Committer {
+    messages: Arc<dyn MessageRepository>,
+    conversations: Arc<dyn ConversationRepository>,
+    rosters: Arc<Rosters>,
+    publisher: Publisher,
+    /// Time after sending in which a message can be edited.
+    edit_window: Duration,
+    /// True if other servers write to the same store.
+    shared: bool,
+    runtime: Handle,
+    state: Mutex<State>,
+    /// Wakes those who close the commit path.
+    idle: Notify,
 }
 
-/// A request to change a conversation, before it is put into its lane.
-pub(crate) struct Submission {
-    pub(crate) conversation_id: ConversationId,
-    pub(crate) actor: UserId,
-    /// The connection that the request came from, if any; it gets no event.
-    pub(crate) origin: Option<ConnectionId>,
-    /// Time of the request by the server's clock.
-    pub(crate) at: Timestamp,
-    /// Identifies the operation: the id of its system message is derived from it.
-    pub(crate) operation: [u8; 16],
-    pub(crate) command: Command,
+#[derive(Default)]
+struct State {
+    queues: Queues,
+    /// Number of turns that count among the concurrent ones.
+    running: usize,
+    closed: bool,
 }
 
-impl Lanes {
-    /// Starts as many lanes as the store asks for, as tasks of the current runtime.
-    pub(crate) fn start(turn: Turn) -> Self {
-        let turn = Arc::new(turn);
-        let (mut inboxes, mut tasks) = (Vec::new(), Vec::new());
-        for _ in 0..turn.messages.concurrent_commits().max(1) {
-            let (inbox, waiting) = mpsc::channel(LANE_CAPACITY);
-            inboxes.push(inbox);
-            tasks.push(tokio::spawn(run(Arc::clone(&turn), waiting)));
-        }
-        Self {
-            inboxes: Mutex::new(inboxes),
-            tasks: tokio::sync::Mutex::new(tasks),
-        }
+impl Committer {
+    /// Creates the commit path. Its turns run on the current tokio runtime.
+    pub(crate) fn new(stores: &Stores, rosters: Arc<Rosters>, publisher: Publisher, edit_window: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            messages: stores.messages.clone(),
+            conversations: stores.conversations.clone(),
+            rosters,
+            publisher,
+            edit_window,
+            shared: stores.shared,
+            runtime: Handle::current(),
+            state: Mutex::default(),
+            idle: Notify::new(),
+        })
     }
 
-    /// Puts a submission into its lane immediately; the returned future only waits for the reply. Submissions for one
+    /// Puts a submission into its queue immediately; the returned future only waits for the reply. Submissions for one
     /// conversation are decided in the order of the calls.
     pub(crate) fn submit(
-        &self,
+        self: &Arc<Self>,
         submission: Submission,
-    ) -> impl Future<Output = Result<CommitReply, Refusal>> + Send + 'static + use<> {
-        let (reply, outcome) = oneshot::channel();
-        let Submission {
-            conversation_id,
-            actor,
-            origin,
-            at,
-            operation,
-            command,
-        } = submission;
-        let submission = QueuedSubmission {
-            conversation_id,
-            actor,
-            origin,
-            at,
-            command,
-            operation,
-            attempts: 0,
-            reply,
-        };
+    ) -> impl Future<Output = Result<CommitReply, ConversationError>> + Send + 'static + use<> {
+        let (submission, answer) = QueuedSubmission::new(submission);
         let refused = self.put(submission).err();
         async move {
-            match (outcome.await, refused) {
-                (Ok(outcome), _) => outcome,
-                (Err(_), Some(why)) => Err(failure(why)),
-                (Err(_), None) => Err(failure("an error of the server; the change may have been made")),
+            match (answer.await, refused) {
+                (Ok(answer), _) => answer,
+                (Err(_), Some(why)) => Err(RepositoryError::unavailable(why).into()),
+                (Err(_), None) => {
+                    let why = "an error of the server; the change may have been made";
+                    Err(RepositoryError::unavailable(why).into())
+                }
             }
         }
     }
 
     /// Accepts no more submissions, and waits until all accepted ones are carried out.
     pub(crate) async fn close(&self) {
-        self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let mut tasks = self.tasks.lock().await;
-        while let Some(task) = tasks.last_mut() {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a commit lane did not end cleanly");
-            }
-            tasks.pop();
-        }
-    }
-
-    /// Puts a submission into its lane, or returns why it can't.
-    fn put(&self, submission: QueuedSubmission) -> Result<(), &'static str> {
-        let inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
-        if inboxes.is_empty() {
-            return Err("the application is shutting down");
-        }
-        let lane = lane_of(submission.conversation_id, inboxes.len());
-        inboxes[lane]
-            .try_send(submission)
-            .map_err(|_| "too many requests are waiting for this conversation")
-    }
-}
-
-/// Runs the turns of one lane until its inbox is closed. Submissions that have to be decided again go before those that
-/// arrived since, so that each conversation keeps its order.
-async fn run(turn: Arc<Turn>, mut inbox: mpsc::Receiver<QueuedSubmission>) {
-    let mut waiting = Vec::with_capacity(MAX_BATCH_CHANGES);
-    loop {
-        if waiting.is_empty() {
-            if inbox.recv_many(&mut waiting, MAX_BATCH_CHANGES).await == 0 {
+        self.lock().closed = true;
+        loop {
+            let mut idle = pin!(self.idle.notified());
+            // Registered before the state is looked at, so that no notification is missed in between.
+            idle.as_mut().enable();
+            if self.lock().is_idle() {
                 return;
             }
-        } else {
-            while waiting.len() < MAX_BATCH_CHANGES
-                && let Ok(submission) = inbox.try_recv()
-            {
-                waiting.push(submission);
+            idle.await;
+        }
+    }
+
+    /// Puts a submission into its queue, or returns the reason for which it can't.
+    fn put(self: &Arc<Self>, submission: QueuedSubmission) -> Result<(), &'static str> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err("the application is shutting down");
+        }
+        state.queues.push(submission).map_err(|full| match full {
+            Full::Conversation => "too many requests are waiting for this conversation",
+            Full::Total => "too many requests are waiting",
+        })?;
+        self.start(&mut state);
+        Ok(())
+    }
+
+    /// Starts a turn if there is something to do and the store serves one more.
+    fn start(self: &Arc<Self>, state: &mut State) {
+        if state.queues.is_ready() && state.running < self.messages.concurrent_commits().max(1) {
+            state.running += 1;
+            self.runtime.spawn(Arc::clone(self).run());
+        }
+    }
+
+    /// Runs turns until there is nothing to do, or until one is slow; others take over then.
+    async fn run(self: Arc<Self>) {
+        loop {
+            let batch = {
+                let mut state = self.lock();
+                let batch = state.queues.take();
+                if batch.is_empty() {
+                    return self.stop(&mut state);
+                }
+                batch
+            };
+            let mut turn = pin!(self.turn(batch));
+            let slow = tokio::time::timeout(SLOW_TURN, &mut turn).await.is_err();
+            if slow {
+                self.stop(&mut self.lock());
+                return turn.await;
             }
         }
-        waiting = match catch_panic(turn.round(waiting)).await {
-            Ok(later) => later,
-            Err(Panic(panic)) => {
-                metrics::counter!("letsapp_lane_faults_total").increment(1);
-                tracing::error!(
-                    panic,
-                    "a turn of a commit lane panicked; its submissions were answered with an error"
-                );
-                // The panic may have come between a commit and the update of the cache.
-                turn.rosters.forget_all();
-                Vec::new()
+    }
+
+    /// Counts a turn no longer, and starts another if there is something to do.
+    fn stop(self: &Arc<Self>, state: &mut State) {
+        state.running -= 1;
+        self.start(state);
+        if state.is_idle() {
+            self.idle.notify_waiters();
+        }
+    }
+
+    async fn turn(self: &Arc<Self>, batch: Vec<Taken>) {
+        let mut turn = Turn::new(self, &batch);
+        if let Err(Panic(panic)) = catch_panic(turn.carry_out(batch)).await {
+            metrics::counter!("letsapp_commit_panics_total").increment(1);
+            tracing::error!(panic, "a turn of the commit path panicked; its submissions were answered with an error");
+            // The panic may have come between a commit and the update of the cache.
+            turn.unfinished().for_each(|id| self.rosters.forget(id));
+        }
+    }
+
+    /// Gives a conversation back to its queue after its turn.
+    fn release(self: &Arc<Self>, id: ConversationId, again: Vec<QueuedSubmission>, unknown: UnknownChanges) {
+        if !unknown.is_empty() {
+            self.wake_later(id);
+        }
+        let mut state = self.lock();
+        state.queues.release(id, again, unknown);
+        self.start(&mut state);
+        if state.is_idle() {
+            self.idle.notify_waiters();
+        }
+    }
+
+    /// Has the unknown changes of a conversation looked up after a pause, unless a submission does so before.
+    fn wake_later(self: &Arc<Self>, id: ConversationId) {
+        let committer = Arc::downgrade(self);
+        self.runtime.spawn(async move {
+            tokio::time::sleep(LOOKUP_INTERVAL).await;
+            if let Some(committer) = committer.upgrade() {
+                let mut state = committer.lock();
+                if !state.closed {
+                    state.queues.wake(id);
+                    committer.start(&mut state);
+                }
             }
-        };
+        });
+    }
+
+    /// Runs the rest of a turn that nobody else waits for.
+    fn spawn(&self, rest: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(async move {
+            if let Err(Panic(panic)) = catch_panic(rest).await {
+                metrics::counter!("letsapp_commit_panics_total").increment(1);
+                tracing::error!(panic, "publishing a change of a group panicked");
+            }
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Returns the lane of a conversation. Its first two bytes suffice: random ids differ in any byte, and so do the ids of
-/// pairs, which are hashes.
-fn lane_of(id: ConversationId, lanes: usize) -> usize {
-    let bytes = id.as_bytes();
-    usize::from(u16::from_be_bytes([bytes[0], bytes[1]])) % lanes
-}
-
-fn failure(why: &str) -> Refusal {
-    Refusal::Error(ConversationError::Store(RepositoryError::unavailable(why)))
+impl State {
+    fn is_idle(&self) -> bool {
+        self.running == 0 && self.queues.is_idle()
+    }
 }

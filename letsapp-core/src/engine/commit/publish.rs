@@ -1,15 +1,18 @@
 //! Publishing committed changes: which users receive which events.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::conversation::Roster;
-use crate::domain::id::{ConversationId, Rev, UserId};
-use crate::domain::message::{Content, Message, Position, SystemEvent};
-use crate::domain::role::Role;
+use tokio::sync::Semaphore;
+
+use crate::domain::cache::Cache;
+use crate::domain::id::{ConversationId, MessageId, Rev, UserId};
+use crate::domain::member::Member;
+use crate::domain::message::{Content, Message, SystemEvent};
+use crate::engine::commit::recipients::Recipients;
 use crate::engine::events::{EncodedEvent, ExcludedConnection};
 use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::engine::views::Views;
-use crate::ports::{Audience, Envelope, EventBus, RepositoryError};
+use crate::ports::{Audience, ConversationRepository, Envelope, EventBus, RepositoryError, Stores};
 use crate::protocol;
 use crate::protocol::Event;
 
@@ -17,19 +20,12 @@ use crate::protocol::Event;
 pub(super) struct Publication {
     pub(super) update: Update,
     conversation_id: ConversationId,
+    message_id: MessageId,
     rev: Rev,
     /// The roster that the change was decided from; for a change of membership, the one before the change.
     known: Option<Arc<CachedRoster>>,
     /// The connections that learn of the change by a reply.
     pub(super) excluded: ExcludedConnection,
-}
-
-/// The kind of a change, which decides who receives which events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum UpdateKind {
-    Appended,
-    Revised,
-    GroupUpdated,
 }
 
 /// A committed change with its content.
@@ -38,37 +34,50 @@ pub(super) enum Update {
     Appended(Arc<EncodedEvent>),
     /// An edited or deleted message, or one with other reactions, in its new state.
     Revised(Arc<Message>),
-    /// A change of the group, described by this system message.
-    GroupUpdated(Arc<Message>),
+    /// A new or changed group.
+    GroupUpdated {
+        /// The system message that describes the change.
+        message: Arc<Message>,
+        /// The roster after the change; `None` if it has to be read.
+        after: Option<Arc<CachedRoster>>,
+    },
 }
 
 impl Publication {
-    /// Makes the publication of a change that was committed at this position.
-    pub(super) fn new(
+    /// Makes the publication of a user's new message.
+    pub(super) fn appended(message: &Message, known: Option<&Arc<CachedRoster>>) -> Self {
+        let created = Event::MessageCreated(protocol::Message::from(message));
+        Self::new(message, Update::Appended(Arc::new(EncodedEvent::new(created))), known)
+    }
+
+    /// Makes the publication of a message that was changed.
+    pub(super) fn revised(message: Arc<Message>, known: Option<&Arc<CachedRoster>>) -> Self {
+        Self::new(&Arc::clone(&message), Update::Revised(message), known)
+    }
+
+    /// Makes the publication of a new or changed group.
+    pub(super) fn group_updated(
         message: Arc<Message>,
-        at: Position,
-        kind: UpdateKind,
         known: Option<&Arc<CachedRoster>>,
+        after: Option<Arc<CachedRoster>>,
     ) -> Self {
-        let landed = |message: Arc<Message>| Arc::new(Arc::unwrap_or_clone(message).at(at));
+        Self::new(&Arc::clone(&message), Update::GroupUpdated { message, after }, known)
+    }
+
+    fn new(message: &Message, update: Update, known: Option<&Arc<CachedRoster>>) -> Self {
         Self {
+            update,
             conversation_id: message.conversation_id,
-            rev: at.rev,
-            update: match kind {
-                UpdateKind::Appended => {
-                    let created = protocol::Message {
-                        seq: at.seq,
-                        rev: at.rev,
-                        ..protocol::Message::from(&*message)
-                    };
-                    Update::Appended(Arc::new(EncodedEvent::new(Event::MessageCreated(created))))
-                }
-                UpdateKind::Revised => Update::Revised(landed(message)),
-                UpdateKind::GroupUpdated => Update::GroupUpdated(landed(message)),
-            },
+            message_id: message.id,
+            rev: message.rev,
             known: known.cloned(),
             excluded: ExcludedConnection::default(),
         }
+    }
+
+    /// Tells whether publishing it may have to read from the store.
+    pub(super) const fn reads(&self) -> bool {
+        matches!(self.update, Update::GroupUpdated { .. })
     }
 
     /// Addresses an event to all members of the roster, except the connection that learns of it by a reply.
@@ -85,32 +94,92 @@ impl Publication {
 
 /// Publishes committed changes to the connected users.
 pub(crate) struct Publisher {
-    pub(crate) bus: Arc<dyn EventBus>,
-    pub(crate) views: Arc<Views>,
+    bus: Arc<dyn EventBus>,
+    conversations: Arc<dyn ConversationRepository>,
+    views: Arc<Views>,
+    rosters: Arc<Rosters>,
+    /// The last `rev` of messages that this server has published.
+    published: Mutex<Cache<(ConversationId, MessageId), Rev>>,
+    /// Bounds how many publications read from the store at once, so that many changes of groups don't keep it from
+    /// others.
+    reading: Semaphore,
 }
 
+/// Capacity of each generation of the cache of published messages; it holds at most twice as many, at 80 bytes each. A
+/// message that has left it may be published again on a late retry, which clients ignore.
+const PUBLISHED_MESSAGES: usize = 16_384;
+
+/// Maximum number of publications that read from the store at the same time.
+const CONCURRENT_READS: usize = 4;
+
 impl Publisher {
-    /// Publishes the changes of one commit, those of each conversation in order of `rev`.
-    pub(super) async fn publish(&self, mut publications: Vec<Publication>, rosters: &Rosters) {
-        publications.sort_by_key(|publication| publication.rev);
-        for publication in publications {
-            match &publication.update {
-                Update::Appended(event) => {
-                    if let Some(known) = &publication.known {
-                        self.bus.publish(publication.to_everyone(known, Arc::clone(event)));
-                    }
-                }
-                Update::Revised(message) => self.revised(&publication, message),
-                Update::GroupUpdated(message) => {
-                    if let Err(error) = self.group_updated(&publication, message, rosters).await {
-                        let conversation = publication.conversation_id;
-                        tracing::warn!(%error, conversation.id = %conversation, "a group change was not published");
-                        // Clients that miss the event would show an outdated group, so they are asked to sync.
-                        self.unsettle(&publication, message);
-                    }
+    pub(crate) fn new(stores: &Stores, bus: Arc<dyn EventBus>, views: Arc<Views>, rosters: Arc<Rosters>) -> Self {
+        Self {
+            bus,
+            conversations: stores.conversations.clone(),
+            views,
+            rosters,
+            published: Mutex::new(Cache::new(PUBLISHED_MESSAGES)),
+            reading: Semaphore::new(CONCURRENT_READS),
+        }
+    }
+
+    /// Tells whether this server has published a message in this state or a later one.
+    pub(super) fn has_published(&self, message: &Message) -> bool {
+        let published = self.lock().lookup(&(message.conversation_id, message.id));
+        published.is_some_and(|rev| rev >= message.rev)
+    }
+
+    /// Publishes a change that needs nothing from the store: a new or changed message.
+    pub(super) fn publish(&self, publication: &Publication) {
+        self.note(publication);
+        match &publication.update {
+            Update::Appended(event) => {
+                if let Some(known) = &publication.known {
+                    self.bus.publish(publication.to_everyone(known, Arc::clone(event)));
                 }
             }
+            Update::Revised(message) => self.revised(publication, message),
+            Update::GroupUpdated { .. } => debug_assert!(false, "publishing a change of a group may read"),
         }
+    }
+
+    /// Publishes a change of a group, after reading from the store what the connected members need.
+    pub(super) async fn publish_group(&self, publication: &Publication) {
+        let Update::GroupUpdated { message, after } = &publication.update else {
+            return self.publish(publication);
+        };
+        self.note(publication);
+        let _permit = self.reading.acquire().await.expect("the semaphore is never closed");
+        if let Err(error) = self.group_updated(publication, message, after.clone()).await {
+            let conversation = publication.conversation_id;
+            tracing::warn!(%error, conversation.id = %conversation, "a group change was not published");
+            // Clients that miss the event would show an outdated group, so they are asked to sync.
+            self.request_resync(publication, message);
+        }
+    }
+
+    /// Asks all members to sync, because too many changes of a conversation have an unknown outcome.
+    pub(super) fn publish_resync(&self, known: &CachedRoster) {
+        self.bus
+            .publish(Envelope::to_users(Arc::clone(&known.member_ids), None, Event::Resync {}));
+    }
+
+    /// Keeps changes of groups from being published until the permits are dropped.
+    #[cfg(test)]
+    pub(super) async fn hold_reads(&self) -> tokio::sync::SemaphorePermit<'_> {
+        let all = u32::try_from(CONCURRENT_READS).expect("it is small");
+        self.reading.acquire_many(all).await.expect("the semaphore is never closed")
+    }
+
+    /// Notes that a message was published.
+    fn note(&self, publication: &Publication) {
+        let key = (publication.conversation_id, publication.message_id);
+        self.lock().insert(key, publication.rev);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cache<(ConversationId, MessageId), Rev>> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn revised(&self, publication: &Publication, message: &Message) {
@@ -122,7 +191,7 @@ impl Publisher {
                 .publish(publication.to_everyone(known, Arc::new(EncodedEvent::new(event))));
             return;
         }
-        let ids = |members: Vec<&crate::domain::member::Member>| -> Vec<UserId> {
+        let ids = |members: Vec<&Member>| -> Vec<UserId> {
             members.into_iter().map(|member| member.user_id).collect()
         };
         self.bus
@@ -135,33 +204,32 @@ impl Publisher {
         self.bus.publish(Envelope::to_users(ids(blind), None, rev));
     }
 
-    /// Publishes a change of a group: the system message to all who see it, and the resulting conversation to each user
-    /// whom the change adds, removes or shows something new.
+    /// Publishes a change of a group: the system message to all who see it, and the resulting conversation to each
+    /// connected user whom the change adds, removes or shows something new.
     async fn group_updated(
         &self,
         publication: &Publication,
         message: &Message,
-        rosters: &Rosters,
+        after: Option<Arc<CachedRoster>>,
     ) -> Result<(), RepositoryError> {
         let Content::System(event) = &message.content else {
             return Ok(());
         };
         if *event == SystemEvent::GroupDeleted {
             // No roster can be read of a deleted group.
-            self.ended(publication);
+            self.group_deleted(publication);
             return Ok(());
         }
-        let Some(known) = rosters.reload(message.conversation_id).await? else {
-            return Ok(());
+        let known = match after {
+            Some(known) => known,
+            None => match self.rosters.reload(message.conversation_id).await? {
+                Some(known) => known,
+                None => return Ok(()),
+            },
         };
         let recipients = Recipients::of(event, message.sender_id, &known.roster);
-        self.show(
-            &known.roster,
-            &recipients.newcomers,
-            publication,
-            Event::ConversationCreated,
-        )
-        .await?;
+        self.show(&recipients.newcomers, publication, Event::ConversationCreated)
+            .await?;
         // The members when the change was decided, whatever happened to them since, and the new members.
         let before = publication.known.as_ref().map_or(&[][..], |known| &known.member_ids);
         let newcomers = recipients.newcomers.iter().filter(|user_id| !before.contains(user_id));
@@ -169,13 +237,8 @@ impl Publisher {
         let created = Event::MessageCreated(protocol::Message::from(message));
         self.bus
             .publish(Envelope::to_users(audience, publication.excluded.except(), created));
-        self.show(
-            &known.roster,
-            &recipients.others,
-            publication,
-            Event::ConversationUpdated,
-        )
-        .await?;
+        self.show(&recipients.others, publication, Event::ConversationUpdated)
+            .await?;
         if let Some(gone) = recipients.gone {
             let removed = Event::ConversationRemoved {
                 id: message.conversation_id,
@@ -186,9 +249,9 @@ impl Publisher {
         Ok(())
     }
 
-    /// Tells all members that the group is deleted. Its last system message is not published, since nobody can read the
-    /// group any more.
-    fn ended(&self, publication: &Publication) {
+    /// Notifies all members that the group is deleted. Its last system message is not published, since nobody can read
+    /// the group any more.
+    fn group_deleted(&self, publication: &Publication) {
         let Some(known) = &publication.known else { return };
         let removed = Event::ConversationRemoved {
             id: publication.conversation_id,
@@ -198,7 +261,7 @@ impl Publisher {
     }
 
     /// Asks the clients concerned to sync, because the change could not be published.
-    fn unsettle(&self, publication: &Publication, message: &Message) {
+    fn request_resync(&self, publication: &Publication, message: &Message) {
         let mut audience = publication
             .known
             .as_ref()
@@ -211,14 +274,25 @@ impl Publisher {
         self.bus.publish(Envelope::to_users(audience, None, Event::Resync {}));
     }
 
+    /// Publishes the conversation to each of these users who is connected, as that user sees it.
     async fn show(
         &self,
-        roster: &Roster,
         viewers: &[UserId],
         publication: &Publication,
         event: impl Fn(Box<protocol::Conversation>) -> Event,
     ) -> Result<(), RepositoryError> {
-        for (viewer, conversation) in self.views.of_group(roster, viewers).await? {
+        let connected = self.bus.connected(viewers);
+        if connected.is_empty() {
+            return Ok(());
+        }
+        // Read again, because rosters are cached without regard to receipts and preferences.
+        let records: Vec<_> = connected
+            .into_iter()
+            .map(|user_id| (publication.conversation_id, user_id))
+            .collect();
+        let members = self.conversations.members(&records).await?;
+        let members = members.into_iter().filter(Member::is_in).collect();
+        for (viewer, conversation) in self.views.of(members).await? {
             self.bus.publish(Envelope::to_users(
                 [viewer],
                 publication.excluded.except(),
@@ -226,50 +300,5 @@ impl Publisher {
             ));
         }
         Ok(())
-    }
-}
-
-/// The users concerned by a change of a group, beyond the readers of its system message.
-struct Recipients {
-    /// The users for whom the conversation is new.
-    newcomers: Vec<UserId>,
-    /// The users who receive the conversation in its new state.
-    others: Vec<UserId>,
-    /// The user for whom the conversation ends.
-    gone: Option<UserId>,
-}
-
-impl Recipients {
-    fn of(event: &SystemEvent, actor: UserId, roster: &Roster) -> Self {
-        let nobody = Self {
-            newcomers: Vec::new(),
-            others: Vec::new(),
-            gone: None,
-        };
-        match event {
-            SystemEvent::GroupCreated { user_ids } | SystemEvent::MembersAdded { user_ids } => Self {
-                newcomers: user_ids.clone(),
-                ..nobody
-            },
-            SystemEvent::MemberRemoved { user_id } | SystemEvent::MemberLeft { user_id } => Self {
-                gone: Some(*user_id),
-                ..nobody
-            },
-            // When ownership is handed over, the actor's role changes too.
-            SystemEvent::RoleChanged { user_id, role } => Self {
-                others: match role {
-                    Role::Owner => vec![*user_id, actor],
-                    Role::Admin | Role::Member => vec![*user_id],
-                },
-                ..nobody
-            },
-            SystemEvent::TitleChanged { .. }
-            | SystemEvent::AboutChanged { .. }
-            | SystemEvent::PictureChanged { .. } => Self {
-                others: roster.members.iter().map(|member| member.user_id).collect(),
-                ..nobody
-            },
-            SystemEvent::GroupDeleted | SystemEvent::Call { .. } => nobody,
-        }
     }
 }

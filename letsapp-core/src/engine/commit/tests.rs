@@ -1,14 +1,19 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use futures_util::stream;
 
-use crate::domain::conversation::Roster;
+use crate::domain::conversation::{Head, Roster};
 use crate::domain::emoji::Emoji;
-use crate::domain::id::{Rev, Seq};
+use crate::domain::id::{Rev, Seq, UserId};
+use crate::domain::member::Member;
 use crate::domain::message::{Content, Message, Position};
 use crate::domain::role::Role;
 use crate::engine::Engine;
+use crate::engine::commit::queues::MAX_BATCH_SUBMISSIONS;
 use crate::engine::commit::*;
+use crate::engine::error::Forbidden;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group, message, message_id};
 use crate::ports::Stores;
@@ -18,19 +23,21 @@ use crate::ports::{
 use crate::protocol::Event;
 
 const CEM: UserId = UserId::from_bytes([3; 16]);
+const ELSEWHERE: ConversationId = ConversationId::from_bytes([7; 16]);
 
 type Settlements = Vec<Result<Outcome, RepositoryError>>;
 
-/// A lane over a mock store, with records of its commits and events.
+/// A commit path over a mock store, with records of its commits and events.
 struct Bench {
     engine: Engine,
     bus: Arc<Recorder>,
     batches: Arc<Mutex<Vec<Vec<Change>>>>,
     rosters_read: Arc<AtomicUsize>,
+    memberships_read: Arc<AtomicUsize>,
 }
 
-/// Starts a lane over a store whose rosters are `roster(n)` at the `n`th reading and which answers the `n`th batch,
-/// counted from 0, by `commit`.
+/// Starts a commit path over a store whose rosters are `roster(n)` at the `n`th reading and which answers the `n`th
+/// batch, counted from 0, by `commit`. What it tells of members and heads is what the next reading of the roster would.
 fn bench(
     roster: impl Fn(usize) -> Roster + Send + Sync + 'static,
     commit: impl Fn(usize, &[Change]) -> Settlements + Send + Sync + 'static,
@@ -51,6 +58,8 @@ fn bench_on(
     let bus = Arc::new(Recorder::default());
     let batches = Arc::new(Mutex::new(Vec::new()));
     let rosters_read = Arc::new(AtomicUsize::new(0));
+    let memberships_read = Arc::new(AtomicUsize::new(0));
+    let roster = Arc::new(roster);
     let clock = Arc::new(ManualClock::at(NOW));
     messages.expect_concurrent_commits().return_const(1usize);
     messages
@@ -67,7 +76,31 @@ fn bench_on(
             Outcomes::ready(commit(batches.len() - 1, &changes))
         }
     });
+    messages.expect_find_by_id().returning(|_, _| Ok(None));
     let mut conversations = MockConversationRepository::new();
+    conversations.expect_members().returning({
+        let (rosters_read, memberships_read) = (rosters_read.clone(), memberships_read.clone());
+        let roster = roster.clone();
+        move |of| {
+            memberships_read.fetch_add(1, Ordering::SeqCst);
+            let now = rosters_read.load(Ordering::SeqCst);
+            let record = |(_, user_id): &(ConversationId, UserId)| {
+                let is_in = roster(now).member(*user_id).cloned();
+                is_in.or_else(|| (0..now).find_map(|n| roster(n).member(*user_id).map(former)))
+            };
+            Ok(of.iter().filter_map(record).collect())
+        }
+    });
+    conversations.expect_heads().returning({
+        let (rosters_read, roster) = (rosters_read.clone(), roster.clone());
+        move |ids| {
+            let head = Head {
+                fence: roster(rosters_read.load(Ordering::SeqCst)).fence,
+                ..Head::default()
+            };
+            Ok(ids.iter().map(|id| (*id, head)).collect())
+        }
+    });
     conversations
         .expect_advance()
         .returning(|advances| Ok(vec![None; advances.len()]));
@@ -81,6 +114,7 @@ fn bench_on(
     let stores = Stores {
         conversations: Arc::new(conversations),
         messages: Arc::new(messages),
+        shared: true,
         ..fixtures::stores()
     };
     Bench {
@@ -88,12 +122,20 @@ fn bench_on(
         bus,
         batches,
         rosters_read,
+        memberships_read,
     }
 }
 
+/// Returns the record of a member who has left.
+fn former(member: &Member) -> Member {
+    let mut member = member.clone();
+    member.windows[0].to = Some(Seq(9));
+    member
+}
+
 impl Bench {
-    fn submit(&self, actor: UserId, command: Command) -> impl Future<Output = Result<CommitReply, Refusal>> + use<> {
-        self.engine.lanes.submit(Submission {
+    fn submit(&self, actor: UserId, command: Command) -> impl Future<Output = Result<CommitReply, ConversationError>> + use<> {
+        self.engine.committer.submit(Submission {
             conversation_id: CHAT,
             actor,
             origin: None,
@@ -103,7 +145,7 @@ impl Bench {
         })
     }
 
-    fn send(&self, n: u64) -> impl Future<Output = Result<CommitReply, Refusal>> + use<> {
+    fn send(&self, n: u64) -> impl Future<Output = Result<CommitReply, ConversationError>> + use<> {
         self.submit(ANA, send(n))
     }
 
@@ -147,16 +189,14 @@ fn outdated(changes: &[Change]) -> Settlements {
     changes.iter().map(|_| Ok(Outcome::Outdated)).collect()
 }
 
-fn is_unavailable(outcome: &Result<CommitReply, Refusal>) -> bool {
+fn is_unavailable(outcome: &Result<CommitReply, ConversationError>) -> bool {
     matches!(
         outcome,
-        Err(Refusal::Error(ConversationError::Store(RepositoryError::Unavailable(
-            _
-        ))))
+        Err(ConversationError::Store(RepositoryError::Unavailable(_)))
     )
 }
 
-fn seq(outcome: &Result<CommitReply, Refusal>) -> u64 {
+fn seq(outcome: &Result<CommitReply, ConversationError>) -> u64 {
     match outcome {
         Ok(CommitReply::Sent(event)) => event.sent_message().expect("it tells of a message").seq.0,
         Ok(CommitReply::Changed(message)) => message.seq.0,
@@ -250,7 +290,11 @@ async fn no_message_follows_its_senders_removal_by_another_server() {
     let bench = bench(once(group(&[BEN, ANA], 1), group(&[BEN], 7)), |_, changes| {
         outdated(changes)
     });
-    assert!(matches!(bench.send(1).await, Err(Refusal::Outsider)));
+    let refused = bench.send(1).await;
+    assert!(matches!(
+        refused,
+        Err(ConversationError::Forbidden(Forbidden::NotAMember))
+    ));
     assert_eq!(bench.batches.lock().unwrap().len(), 1);
 }
 
@@ -266,11 +310,18 @@ async fn a_member_added_by_another_server_is_not_refused() {
     );
     assert_eq!(seq(&bench.send(2).await), 8);
     assert_eq!(bench.rosters_read.load(Ordering::SeqCst), 2);
-    assert!(matches!(bench.submit(CEM, send(3)).await, Err(Refusal::Outsider)));
+    let memberships_read = bench.memberships_read.load(Ordering::SeqCst);
+    let refused = bench.submit(CEM, send(3)).await;
+    assert!(matches!(refused, Err(ConversationError::NotFound)));
+    assert_eq!(
+        bench.memberships_read.load(Ordering::SeqCst),
+        memberships_read + 1,
+        "a refusal costs one membership read"
+    );
     assert_eq!(
         bench.rosters_read.load(Ordering::SeqCst),
-        3,
-        "nor was Cem brought in since"
+        2,
+        "and no reading of rosters"
     );
 }
 
@@ -416,8 +467,14 @@ async fn a_retry_is_answered_with_the_first_message_and_another_request_with_its
         },
     );
     let (mine, theirs) = tokio::join!(bench.send(1), bench.submit(BEN, by_ben(2)));
+    let published = bench.bus.next().await;
+    assert!(
+        matches!(&published[..], [(_, _, Event::MessageCreated(message))] if message.body == "edited since"),
+        "nobody here was notified before: {published:?}"
+    );
     assert!(matches!(mine, Ok(CommitReply::Unchanged(message)) if message.body() == "edited since"));
-    assert!(matches!(theirs, Err(Refusal::Error(ConversationError::Conflict))));
+    assert!(matches!(theirs, Err(ConversationError::Conflict)));
+    assert!(matches!(bench.send(1).await, Ok(CommitReply::Unchanged(_))));
     tokio::task::yield_now().await;
     assert!(bench.bus.take().is_empty());
 }
@@ -444,7 +501,7 @@ async fn members_receive_the_succession_and_then_the_owners_leaving() {
         .await;
     assert_eq!(seq(&left), 3);
     assert_eq!(bench.batches.lock().unwrap().len(), 1);
-    bench.engine.lanes.close().await;
+    bench.engine.committer.close().await;
     let told = bench.bus.take().into_iter().filter_map(|(ids, _, event)| match event {
         Event::MessageCreated(message) => Some((ids, message.seq.0, message.rev.0)),
         _ => None,
@@ -457,7 +514,7 @@ async fn members_receive_the_succession_and_then_the_owners_leaving() {
 async fn closing_carries_out_accepted_submissions_and_accepts_no_more() {
     let bench = bench(|_| direct(), |_, changes| committed(changes, 1));
     let taken: Vec<_> = (1..=3).map(|n| bench.send(n)).collect();
-    tokio::join!(bench.engine.lanes.close(), bench.engine.lanes.close());
+    tokio::join!(bench.engine.committer.close(), bench.engine.committer.close());
     assert_eq!(bench.batch(0), [1, 2, 3], "before either of those who close goes on");
     for taken in join_all(taken).await {
         assert!(taken.is_ok());
@@ -466,14 +523,22 @@ async fn closing_carries_out_accepted_submissions_and_accepts_no_more() {
 }
 
 #[tokio::test]
-async fn a_full_lane_refuses_submissions_at_once() {
+async fn a_full_queue_refuses_submissions_at_once() {
     let bench = bench(
         |_| direct(),
-        |n, changes| committed(changes, (n * MAX_BATCH_CHANGES) as u64 + 1),
+        |n, changes| committed(changes, (n * MAX_BATCH_SUBMISSIONS) as u64 + 1),
     );
-    let taken: Vec<_> = (0..LANE_CAPACITY).map(|n| bench.send(n as u64)).collect();
-    assert!(is_unavailable(&bench.send(0).await));
-    for (n, done) in (1..).zip(join_all(taken).await) {
+    let mut accepted = Vec::new();
+    let refused = loop {
+        let mut sent = Box::pin(bench.send(accepted.len() as u64));
+        match (&mut sent).now_or_never() {
+            Some(refused) => break refused,
+            None => accepted.push(sent),
+        }
+    };
+    assert!(is_unavailable(&refused));
+    assert!(accepted.len() > 1_000, "{}", accepted.len());
+    for (n, done) in (1..).zip(join_all(accepted).await) {
         assert_eq!(seq(&done), n);
     }
 }
@@ -482,7 +547,7 @@ async fn a_full_lane_refuses_submissions_at_once() {
 async fn roles_are_read_again_before_a_refusal() {
     let bench = bench(
         |n| {
-            let mut roster = group(&[ANA, BEN], 1);
+            let mut roster = group(&[ANA, BEN], n as u64 + 1);
             if n > 0 {
                 roster.members[1].role = Role::Admin;
             }
@@ -494,4 +559,193 @@ async fn roles_are_read_again_before_a_refusal() {
     let title = crate::domain::text::Title::parse("Ben's").unwrap();
     let by_ben = bench.submit(BEN, Command::UpdateGroup(GroupChange::Title(title))).await;
     assert!(by_ben.is_ok(), "another server made Ben an admin: {by_ben:?}");
+}
+
+/// Sends a message in another direct conversation of the same users.
+fn send_elsewhere(bench: &Bench, n: u64) -> impl Future<Output = Result<CommitReply, ConversationError>> + use<> {
+    let message = Message {
+        conversation_id: ELSEWHERE,
+        id: message_id(n),
+        ..message(ANA, 0)
+    };
+    bench.engine.committer.submit(Submission {
+        conversation_id: ELSEWHERE,
+        actor: ANA,
+        origin: None,
+        at: NOW,
+        operation: [0; 16],
+        command: Command::Send(Arc::new(message)),
+    })
+}
+
+/// The rosters of both conversations.
+fn in_both(roster: impl Fn() -> Roster + Send + Sync + 'static) -> MockConversationRepository {
+    let mut conversations = MockConversationRepository::new();
+    let of = move |id: &ConversationId| {
+        let mut roster = roster();
+        roster.conversation.id = *id;
+        roster
+    };
+    let of = Arc::new(of);
+    conversations.expect_rosters().returning({
+        let of = of.clone();
+        move |ids| Ok(ids.iter().map(|id| of(id)).collect())
+    });
+    conversations.expect_members().returning(move |asked| {
+        let record = |(id, user_id): &(ConversationId, UserId)| {
+            let member = of(id).member(*user_id).cloned()?;
+            Some(Member {
+                conversation_id: *id,
+                ..member
+            })
+        };
+        Ok(asked.iter().filter_map(record).collect())
+    });
+    conversations
+}
+
+/// Commits each change at seq 1, but for those of the first conversation, which are stuck for ever.
+fn stuck(changes: &[Change]) -> Outcomes {
+    let position = Position {
+        seq: Seq(1),
+        rev: Rev(1),
+        ordinal: 1,
+    };
+    let settled: Vec<_> = changes
+        .iter()
+        .enumerate()
+        .filter(|(_, change)| change.message().conversation_id != CHAT)
+        .map(|(index, _)| (index, Ok(Outcome::Committed(position))))
+        .collect();
+    if settled.len() == changes.len() {
+        Outcomes::new(stream::iter(settled))
+    } else {
+        Outcomes::new(stream::iter(settled).chain(stream::pending()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_that_is_stuck_delays_no_other() {
+    let mut messages = MockMessageRepository::new();
+    messages.expect_concurrent_commits().return_const(1_usize);
+    messages.expect_commit().returning(|changes| stuck(&changes));
+    let stores = Stores {
+        conversations: Arc::new(in_both(direct)),
+        messages: Arc::new(messages),
+        ..fixtures::stores()
+    };
+    let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
+    let bench = Bench {
+        engine: fixtures::engine(stores, bus.clone(), clock),
+        bus,
+        batches: Arc::default(),
+        rosters_read: Arc::default(),
+        memberships_read: Arc::default(),
+    };
+    let begin = tokio::time::Instant::now();
+    let stuck = bench.send(1);
+    assert_eq!(seq(&send_elsewhere(&bench, 2).await), 1, "in the same batch");
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+    assert_eq!(seq(&send_elsewhere(&bench, 3).await), 1, "in the next one");
+    assert_eq!(begin.elapsed(), SLOW_TURN, "the store serves one commit at a time");
+    assert_eq!(seq(&send_elsewhere(&bench, 4).await), 1, "and from then on");
+    assert_eq!(begin.elapsed(), SLOW_TURN);
+    assert!(stuck.now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn a_change_that_is_slow_to_publish_delays_no_other_conversation() {
+    let mut messages = MockMessageRepository::new();
+    messages.expect_concurrent_commits().return_const(1_usize);
+    messages
+        .expect_commit()
+        .returning(|changes| Outcomes::ready(committed(&changes, 2)));
+    let mut conversations = in_both(|| group(&[ANA, BEN], 1));
+    conversations
+        .expect_find()
+        .returning(|_| Err(RepositoryError::unavailable("no views today")));
+    let stores = Stores {
+        conversations: Arc::new(conversations),
+        messages: Arc::new(messages),
+        ..fixtures::stores()
+    };
+    let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
+    let engine = fixtures::engine(stores, bus, clock);
+    let permits = engine.committer.publisher.hold_reads().await;
+    let submit = |id, command| {
+        engine.committer.submit(Submission {
+            conversation_id: id,
+            actor: ANA,
+            origin: None,
+            at: NOW,
+            operation: [0; 16],
+            command,
+        })
+    };
+    let title = crate::domain::text::Title::parse("Slow").unwrap();
+    let renamed = submit(CHAT, Command::UpdateGroup(GroupChange::Title(title))).await;
+    assert_eq!(seq(&renamed), 2, "the caller does not wait either");
+    let behind = submit(CHAT, send(1));
+    let bench_message = Message {
+        conversation_id: ELSEWHERE,
+        ..message(ANA, 0)
+    };
+    let elsewhere = submit(ELSEWHERE, Command::Send(Arc::new(bench_message))).await;
+    assert_eq!(seq(&elsewhere), 2);
+    let mut behind = Box::pin(behind);
+    assert!((&mut behind).now_or_never().is_none(), "its own events keep their order");
+    drop(permits);
+    assert_eq!(seq(&behind.await), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_with_an_unknown_outcome_is_published_once_the_store_knows_it() {
+    let mut messages = MockMessageRepository::new();
+    messages.expect_concurrent_commits().return_const(1_usize);
+    messages.expect_commit().returning(|changes| {
+        Outcomes::ready(unavailable(&changes))
+    });
+    let lookups = Arc::new(AtomicUsize::new(0));
+    messages.expect_find_by_id().returning({
+        let lookups = lookups.clone();
+        move |_, id| match lookups.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(RepositoryError::unavailable("still out for lunch")),
+            _ => Ok(Some(Message { id, ..message(ANA, 7) })),
+        }
+    });
+    let stores = Stores {
+        conversations: Arc::new(in_both(direct)),
+        messages: Arc::new(messages),
+        ..fixtures::stores()
+    };
+    let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
+    let engine = fixtures::engine(stores, bus.clone(), clock);
+    let refused = engine.committer.submit(Submission {
+        conversation_id: CHAT,
+        actor: ANA,
+        origin: None,
+        at: NOW,
+        operation: [0; 16],
+        command: send(1),
+    });
+    assert!(is_unavailable(&refused.await));
+    tokio::time::sleep(3 * LOOKUP_INTERVAL).await;
+    let published = bus.take();
+    assert!(
+        matches!(&published[..], [(_, _, Event::MessageCreated(message))] if message.seq == Seq(7)),
+        "{published:?}"
+    );
+    tokio::time::sleep(10 * LOOKUP_INTERVAL).await;
+    assert!(bus.take().is_empty(), "at most once");
+    assert_eq!(lookups.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_barrier_is_answered_after_everything_before_it() {
+    let bench = bench(|_| direct(), |_, changes| committed(changes, 1));
+    let sent = bench.send(1);
+    let barrier = bench.submit(CEM, Command::Barrier);
+    assert!(matches!(barrier.await, Ok(CommitReply::Nothing)));
+    assert_eq!(sent.now_or_never().map(|sent| seq(&sent)), Some(1));
+    assert!(matches!(bench.submit(CEM, Command::Barrier).await, Ok(CommitReply::Nothing)));
 }

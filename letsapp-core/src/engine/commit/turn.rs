@@ -1,237 +1,423 @@
-//! A turn of a lane: from the waiting submissions to their replies and events.
+//! A turn: carries out a batch, from the taken submissions to their replies and events.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::domain::conversation::Conversation;
-use crate::domain::id::{Rev, Seq};
+use futures_util::StreamExt as _;
+
+use crate::domain::conversation::{Conversation, Kind};
+use crate::domain::id::{ConversationId, Rev, Seq};
 use crate::domain::message::{Message, Position};
-use crate::engine::commit::batch::{Batch, Known, Waiting};
-use crate::engine::commit::command::{Command, CommitReply, QueuedSubmission, Refusal};
-use crate::engine::commit::publish::{Publication, Publisher, Update, UpdateKind};
+use crate::engine::commit::Committer;
+use crate::engine::commit::batch::{Batch, Doubtful, Known, Waiting};
+use crate::engine::commit::command::{CommitReply, QueuedSubmission};
+use crate::engine::commit::draft::{Draft, DraftKind};
+use crate::engine::commit::publish::{Publication, Update};
+use crate::engine::commit::queues::Taken;
+use crate::engine::commit::unknown::UnknownChanges;
 use crate::engine::error::ConversationError;
-use crate::engine::receipts::Receipts;
-use crate::engine::rosters::Rosters;
-use crate::ports::{Change, MessageRepository, Outcome, Payload as _, RepositoryError, Stopwatch};
-
-/// The stores and parts that a lane works with.
-pub(crate) struct Turn {
-    pub(crate) messages: Arc<dyn MessageRepository>,
-    pub(crate) rosters: Arc<Rosters>,
-    pub(crate) receipts: Arc<Receipts>,
-    pub(crate) publisher: Publisher,
-    /// Time after sending in which a message can be edited.
-    pub(crate) edit_window: Duration,
-}
+use crate::ports::{Outcome, Payload as _, RepositoryError, Stopwatch};
 
 /// Maximum number of times that a submission is decided again because other servers changed the data that it was
 /// decided from. So many conflicts in a row mean that the conversation is busier than this server can follow.
-const MAX_ATTEMPTS: u32 = 32;
+pub(super) const MAX_ATTEMPTS: u32 = 32;
+
+/// A turn under way.
+pub(super) struct Turn {
+    committer: Arc<Committer>,
+    /// The conversations of the turn that are not finished.
+    held: HashMap<ConversationId, Held>,
+}
+
+/// A conversation while a turn carries out its submissions. Dropping it gives the conversation back to its queue, also
+/// after a panic.
+struct Held {
+    committer: Arc<Committer>,
+    id: ConversationId,
+    /// Number of its changes without an outcome.
+    open: usize,
+    /// Submissions to be carried out by the next turn.
+    again: Vec<QueuedSubmission>,
+    /// Changes to be looked up by the next turn.
+    unknown: UnknownChanges,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let (again, unknown) = (std::mem::take(&mut self.again), std::mem::take(&mut self.unknown));
+        self.committer.release(self.id, again, unknown);
+    }
+}
+
+/// The outcome of a change, for all submissions that wait for it.
+enum Resolution {
+    /// The change is durable. Its publications come in order; the last one is of its own message.
+    Committed(Vec<Publication>),
+    /// The change had been carried out before; this is its message, with its publication unless this server has
+    /// published it.
+    Known(Arc<Message>, Option<Publication>),
+    /// The group exists already, with its publication unless this server has published it.
+    Exists(Box<Conversation>, Option<Publication>),
+    Conflict,
+    Outdated,
+    Failed(RepositoryError),
+}
 
 impl Turn {
-    /// Decides, commits, replies and publishes once; returns the submissions that have to be decided again, in order.
-    pub(super) async fn round(&self, waiting: Vec<QueuedSubmission>) -> Vec<QueuedSubmission> {
-        let known = match self.read(&waiting).await {
-            Ok(known) => known,
+    /// Takes charge of the conversations of a batch.
+    pub(super) fn new(committer: &Arc<Committer>, batch: &[Taken]) -> Self {
+        let held = batch.iter().map(|taken| {
+            let held = Held {
+                committer: Arc::clone(committer),
+                id: taken.id,
+                open: 0,
+                again: Vec::new(),
+                unknown: UnknownChanges::None,
+            };
+            (taken.id, held)
+        });
+        Self {
+            committer: Arc::clone(committer),
+            held: held.collect(),
+        }
+    }
+
+    /// Returns the conversations of the turn that are not finished.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = ConversationId> {
+        self.held.keys().copied()
+    }
+
+    /// Carries out the batch: looks up what is unknown, decides, commits, replies and publishes.
+    pub(super) async fn carry_out(&mut self, batch: Vec<Taken>) {
+        let mut submissions = Vec::with_capacity(batch.iter().map(|taken| taken.submissions.len()).sum());
+        let mut unknown = Vec::new();
+        for taken in batch {
+            submissions.extend(taken.submissions);
+            if !taken.unknown.is_empty() {
+                unknown.push((taken.id, taken.unknown));
+            }
+        }
+        let read = self.committer.read(submissions, unknown.iter().map(|(id, _)| *id)).await;
+        let (known, submissions) = match read {
+            Ok(read) => read,
             Err(error) => {
-                waiting
-                    .into_iter()
-                    .for_each(|submission| submission.refuse(again(&error).into()));
-                return Vec::new();
+                for (id, changes) in unknown {
+                    self.keep(id, changes);
+                }
+                return tracing::debug!(%error, "a batch was refused, because the store can't be read");
             }
         };
-        let mut batch = Batch::with_capacity(waiting.len());
-        for submission in waiting {
-            batch.add(submission, &known, self.edit_window);
+        let submissions = self.look_up(unknown, &known, submissions).await;
+        let mut batch = Batch::with_capacity(submissions.len());
+        for submission in submissions {
+            batch.add(submission, &known, self.committer.edit_window);
         }
-        let Batch {
-            changes,
-            waiting,
-            later,
-            doubtful,
-            ..
-        } = batch;
-        for id in doubtful {
-            self.rosters.forget(id);
+        self.check(std::mem::take(&mut batch.doubtful)).await;
+        for submission in batch.later.drain(..) {
+            self.again(submission);
         }
-        if changes.is_empty() {
-            return later;
-        }
-        let drafts: Vec<Draft> = changes.iter().map(Draft::of).collect();
-        metrics::histogram!("letsapp_lane_batch").record(u32::try_from(changes.len()).unwrap_or(u32::MAX));
-        let stopwatch = Stopwatch::start();
-        let outcomes = self.messages.commit(changes).in_order(drafts.len()).await;
-        metrics::histogram!("letsapp_commit_seconds").record(stopwatch.elapsed());
-        let mut again = self.finish(&known, drafts, outcomes, waiting).await;
-        again.extend(later);
-        again
+        self.commit(batch, &known).await;
     }
 
-    async fn read(&self, waiting: &[QueuedSubmission]) -> Result<Known, RepositoryError> {
-        let since = self.rosters.now();
-        let existing = waiting
+    /// Answers the doubtful submissions whose rosters are still the newest, and leaves the others to the next turn.
+    async fn check(&mut self, doubtful: Vec<Doubtful>) {
+        // The fence says nothing of blocks, so direct conversations are always read again.
+        let groups: Vec<_> = doubtful
             .iter()
-            .filter(|submission| !matches!(submission.command, Command::Create { .. }));
-        let rosters = self
-            .rosters
-            .load(existing.clone().map(|submission| submission.conversation_id))
-            .await?;
-        let mut targets: Vec<_> = existing
-            .filter_map(|submission| {
-                let seq = submission.command.target()?;
-                let id = submission.conversation_id;
-                // A reply only needs its target to exist, which is known of every `seq` that the conversation has
-                // reached.
-                let only_named = matches!(submission.command, Command::Send(_));
-                let exists = only_named && rosters.get(&id).is_some_and(|known| known.has_reached(seq));
-                (!exists).then_some((id, seq))
-            })
+            .filter(|doubtful| doubtful.roster.roster.conversation.kind == Kind::Group)
+            .map(|doubtful| doubtful.submission.conversation_id)
             .collect();
-        let mut messages = HashMap::new();
-        if !targets.is_empty() {
-            targets.sort_unstable();
-            targets.dedup();
-            let found = self.messages.find(&targets).await?;
-            messages.extend(
-                found
-                    .into_iter()
-                    .map(|message| ((message.conversation_id, message.seq), message)),
-            );
-        }
-        Ok(Known {
-            rosters,
-            messages,
-            since,
-        })
-    }
-
-    /// Replies to the submissions whose changes were committed, publishes the changes, and returns the submissions to
-    /// be decided again.
-    async fn finish(
-        &self,
-        known: &Known,
-        drafts: Vec<Draft>,
-        outcomes: Vec<Result<Outcome, RepositoryError>>,
-        waiting: Vec<Waiting>,
-    ) -> Vec<QueuedSubmission> {
-        let mut results = Vec::with_capacity(drafts.len());
-        let mut publications = Vec::with_capacity(drafts.len());
-        for (draft, outcome) in drafts.into_iter().zip(outcomes) {
-            results.push(self.resolve(known, draft, outcome, &mut publications));
-        }
-        let mut again_first = Vec::new();
-        for Waiting { place, mut submission } in waiting {
-            match &results[place] {
-                Resolution::Outdated => {
-                    submission.attempts += 1;
-                    if submission.attempts < MAX_ATTEMPTS {
-                        again_first.push(submission);
-                    } else {
-                        let busy = RepositoryError::unavailable("too many servers change this conversation at once");
-                        submission.refuse(busy.into());
+        let mut fences = HashMap::new();
+        if !groups.is_empty() {
+            match self.committer.conversations.heads(&groups).await {
+                Ok(heads) => fences.extend(heads.into_iter().map(|(id, head)| (id, head.fence))),
+                Err(error) => {
+                    for doubtful in doubtful {
+                        doubtful.submission.refuse(copy(&error));
                     }
+                    return;
                 }
-                Resolution::Committed(publication) => {
-                    let publication = &mut publications[*publication];
-                    publication.excluded.add(submission.origin);
-                    let done = match &publication.update {
-                        Update::Appended(event) => {
-                            if submission.origin.is_some() {
-                                // A submission from a connection is answered by a frame that contains the same JSON,
-                                // perhaps written on another thread. Encoding it now means that the other thread finds
-                                // it encoded.
-                                event.frame();
-                            }
-                            CommitReply::Sent(Arc::clone(event))
-                        }
-                        Update::Revised(message) | Update::GroupUpdated(message) => {
-                            CommitReply::Changed(Arc::clone(message))
-                        }
-                    };
-                    submission.answer(Ok(done));
-                }
-                Resolution::Known(message) => {
-                    submission.answer(Ok(CommitReply::Unchanged(Arc::clone(message))));
-                }
-                Resolution::Exists(conversation) => submission.answer(Ok(CommitReply::Exists(conversation.clone()))),
-                Resolution::Conflict => submission.refuse(ConversationError::Conflict),
-                Resolution::Failed(error) => submission.refuse(again(error).into()),
             }
         }
-        self.publisher.publish(publications, &self.rosters).await;
-        again_first
+        for doubtful in doubtful {
+            let id = doubtful.submission.conversation_id;
+            if fences.get(&id) == Some(&doubtful.roster.roster.fence) {
+                doubtful.submission.answer(doubtful.answer);
+            } else {
+                self.committer.rosters.forget(id);
+                self.again(doubtful.submission);
+            }
+        }
     }
 
-    /// Updates the caches by the outcome of a change, before anything is replied or published.
-    fn resolve(
-        &self,
-        known: &Known,
-        draft: Draft,
-        outcome: Result<Outcome, RepositoryError>,
-        publications: &mut Vec<Publication>,
-    ) -> Resolution {
-        let Draft {
-            succession,
-            message,
-            kind,
-        } = draft;
-        let id = message.conversation_id;
-        // The cached roster is outdated if the change failed, which its fence may have caused, or if it changed the
-        // group.
-        let stands = matches!(outcome, Ok(Outcome::Committed(_) | Outcome::Duplicate(_)));
-        if !stands || kind == UpdateKind::GroupUpdated {
-            self.rosters.forget(id);
+    /// Commits the changes, and settles each as soon as its outcome is known.
+    async fn commit(&mut self, batch: Batch, known: &Known) {
+        let Batch { changes, waiting, .. } = batch;
+        let mut open: Vec<_> = changes
+            .iter()
+            .zip(waiting)
+            .map(|(change, waiting)| Some((Draft::of(change), waiting)))
+            .collect();
+        for (draft, _) in open.iter().flatten() {
+            if let Some(held) = self.held.get_mut(&draft.conversation_id()) {
+                held.open += 1;
+            }
         }
+        // The others are finished, and don't wait for the store.
+        self.held.retain(|_, held| held.open > 0);
+        if changes.is_empty() {
+            return;
+        }
+        metrics::histogram!("letsapp_commit_batch").record(u32::try_from(changes.len()).unwrap_or(u32::MAX));
+        let stopwatch = Stopwatch::start();
+        let mut outcomes = self.committer.messages.commit(changes);
+        while let Some((index, outcome)) = outcomes.next().await {
+            if let Some((draft, waiting)) = open.get_mut(index).and_then(Option::take) {
+                self.settle(known, draft, waiting, outcome);
+            }
+        }
+        metrics::histogram!("letsapp_commit_seconds").record(stopwatch.elapsed());
+        for (draft, waiting) in open.into_iter().flatten() {
+            let lost = RepositoryError::internal("the store returned no outcome for a change");
+            self.settle(known, draft, waiting, Err(lost));
+        }
+    }
+
+    /// Replies to the submissions that wait for a change, publishes it, and finishes its conversation with its last
+    /// change.
+    fn settle(&mut self, known: &Known, draft: Draft, waiting: Waiting, outcome: Result<Outcome, RepositoryError>) {
+        let id = draft.conversation_id();
+        let resolution = self.committer.resolve(known, &draft, outcome);
+        if matches!(resolution, Resolution::Failed(RepositoryError::Unavailable(_)))
+            && let Some(held) = self.held.get_mut(&id)
+        {
+            held.unknown.add(draft);
+        }
+        let publications = self.answer(resolution, waiting);
+        let mut slow = Vec::new();
+        for publication in publications {
+            if publication.reads() {
+                slow.push(publication);
+            } else {
+                self.committer.publisher.publish(&publication);
+            }
+        }
+        let Some(held) = self.held.get_mut(&id) else { return };
+        held.open = held.open.saturating_sub(1);
+        if held.open == 0
+            && let Some(held) = self.held.remove(&id)
+            && !slow.is_empty()
+        {
+            // The conversation stays taken until its events are published, so that they keep their order. Nobody else
+            // waits for it.
+            self.committer.spawn(publish_groups(held, slow));
+        }
+    }
+
+    /// Answers the submissions that wait for a change, or leaves them to the next turn; returns what is to be
+    /// published.
+    fn answer(&mut self, resolution: Resolution, waiting: Waiting) -> Vec<Publication> {
+        let submissions = std::iter::once(waiting.first).chain(waiting.merged);
+        match resolution {
+            Resolution::Committed(mut publications) => {
+                if let Some(own) = publications.last_mut() {
+                    for submission in submissions {
+                        own.excluded.add(submission.origin);
+                        let reply = committed(own, &submission);
+                        submission.answer(Ok(reply));
+                    }
+                }
+                publications
+            }
+            Resolution::Known(message, mut publication) => {
+                for submission in submissions {
+                    if let Some(publication) = &mut publication {
+                        publication.excluded.add(submission.origin);
+                    }
+                    submission.answer(Ok(CommitReply::Unchanged(Arc::clone(&message))));
+                }
+                publication.into_iter().collect()
+            }
+            Resolution::Exists(conversation, mut publication) => {
+                for submission in submissions {
+                    if let Some(publication) = &mut publication {
+                        publication.excluded.add(submission.origin);
+                    }
+                    submission.answer(Ok(CommitReply::Exists(conversation.clone())));
+                }
+                publication.into_iter().collect()
+            }
+            Resolution::Conflict => {
+                submissions.for_each(|submission| submission.refuse(ConversationError::Conflict));
+                Vec::new()
+            }
+            Resolution::Failed(error) => {
+                submissions.for_each(|submission| submission.refuse(copy(&error)));
+                Vec::new()
+            }
+            Resolution::Outdated => {
+                for mut submission in submissions {
+                    submission.attempts += 1;
+                    if submission.attempts < MAX_ATTEMPTS {
+                        self.again(submission);
+                    } else {
+                        let busy = "too many servers change this conversation at once";
+                        submission.refuse(RepositoryError::unavailable(busy));
+                    }
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Looks up the changes whose outcome is unknown, and publishes those that were carried out. If the store fails, it
+    /// keeps them for later and refuses the submissions behind them; returns the other submissions.
+    async fn look_up(
+        &mut self,
+        unknown: Vec<(ConversationId, UnknownChanges)>,
+        known: &Known,
+        mut submissions: Vec<QueuedSubmission>,
+    ) -> Vec<QueuedSubmission> {
+        for (id, changes) in unknown {
+            if let Err(error) = self.committer.publish_unknown(id, &changes, known).await {
+                self.keep(id, changes);
+                let (behind, others) = submissions
+                    .into_iter()
+                    .partition(|submission| submission.conversation_id == id);
+                submissions = others;
+                Vec::<QueuedSubmission>::from(behind)
+                    .into_iter()
+                    .for_each(|submission| submission.refuse(copy(&error)));
+            }
+        }
+        submissions
+    }
+
+    fn again(&mut self, submission: QueuedSubmission) {
+        if let Some(held) = self.held.get_mut(&submission.conversation_id) {
+            held.again.push(submission);
+        }
+    }
+
+    fn keep(&mut self, id: ConversationId, changes: UnknownChanges) {
+        if let Some(held) = self.held.get_mut(&id) {
+            held.unknown = changes;
+        }
+    }
+}
+
+/// Publishes changes of one conversation that read from the store, and then gives the conversation back.
+async fn publish_groups(held: Held, publications: Vec<Publication>) {
+    for publication in publications {
+        held.committer.publisher.publish_group(&publication).await;
+    }
+}
+
+/// Makes the reply to a submission whose change was committed.
+fn committed(publication: &Publication, submission: &QueuedSubmission) -> CommitReply {
+    match &publication.update {
+        Update::Appended(event) => {
+            if submission.origin.is_some() {
+                // A submission from a connection is answered by a frame that contains the same JSON, perhaps written on
+                // another thread. Encoding it now means that the other thread finds it encoded.
+                event.frame();
+            }
+            CommitReply::Sent(Arc::clone(event))
+        }
+        Update::Revised(message) | Update::GroupUpdated { message, .. } => CommitReply::Changed(Arc::clone(message)),
+    }
+}
+
+impl Committer {
+    /// Updates the caches by the outcome of a change, before anything is replied or published.
+    fn resolve(&self, known: &Known, draft: &Draft, outcome: Result<Outcome, RepositoryError>) -> Resolution {
+        let id = draft.conversation_id();
+        let roster = known.rosters.get(&id);
         match outcome {
             Ok(Outcome::Committed(position)) => {
-                let roster = known.rosters.get(&id);
                 if let Some(roster) = roster {
                     roster.reach(position.seq);
                 }
-                if kind == UpdateKind::Appended {
-                    self.receipts.sent(id, message.sender_id, position.seq);
-                }
-                if let Some(succession) = succession {
-                    publications.push(Publication::new(succession, right_before(position), kind, roster));
-                }
-                publications.push(Publication::new(message, position, kind, roster));
-                Resolution::Committed(publications.len() - 1)
+                Resolution::Committed(self.publications(draft, position, known))
             }
-            Ok(Outcome::Duplicate(existing)) if is_retry(&message, &existing) => {
-                if kind == UpdateKind::Appended {
-                    // A crash after the first attempt may have lost everything but the message itself.
-                    self.receipts.sent(id, existing.sender_id, existing.seq);
-                }
-                Resolution::Known(Arc::new(*existing))
+            Ok(Outcome::Duplicate(existing)) if is_retry(&draft.message, &existing) => {
+                let existing = Arc::new(*existing);
+                // A server that failed between the commit and the publication may have notified nobody.
+                let publication = (!self.publisher.has_published(&existing)).then(|| {
+                    if draft.is_of_group() {
+                        self.rosters.forget(id);
+                        Publication::group_updated(Arc::clone(&existing), roster, None)
+                    } else if existing.edited_at.is_some() || existing.deleted_at.is_some() {
+                        Publication::revised(Arc::clone(&existing), roster)
+                    } else {
+                        Publication::appended(&existing, roster)
+                    }
+                });
+                Resolution::Known(existing, publication)
             }
             Ok(Outcome::Duplicate(_)) => Resolution::Conflict,
-            Ok(Outcome::Exists(conversation)) => Resolution::Exists(conversation),
-            Ok(Outcome::Outdated) => Resolution::Outdated,
-            Err(error) => Resolution::Failed(error),
+            Ok(Outcome::Exists(conversation)) => {
+                let publication = self.publication_of_existing(draft, &conversation);
+                Resolution::Exists(conversation, publication)
+            }
+            Ok(Outcome::Outdated) => {
+                self.rosters.forget(id);
+                Resolution::Outdated
+            }
+            Err(error) => {
+                self.rosters.forget(id);
+                Resolution::Failed(error)
+            }
         }
     }
-}
 
-/// The part of a change that is kept while the store has the change.
-struct Draft {
-    succession: Option<Arc<Message>>,
-    message: Arc<Message>,
-    kind: UpdateKind,
-}
-
-impl Draft {
-    fn of(change: &Change) -> Self {
-        let kind = match change {
-            Change::Append { .. } => UpdateKind::Appended,
-            Change::Revise { .. } => UpdateKind::Revised,
-            Change::Create { .. } | Change::UpdateGroup { .. } => UpdateKind::GroupUpdated,
-        };
-        Self {
-            succession: change.succession().cloned(),
-            message: Arc::clone(change.message()),
-            kind,
+    /// Makes the publications of a committed change, and caches the roster that it leads to.
+    fn publications(&self, draft: &Draft, position: Position, known: &Known) -> Vec<Publication> {
+        let id = draft.conversation_id();
+        let roster = known.rosters.get(&id);
+        let message = Message::clone(&draft.message).at(position);
+        match &draft.kind {
+            DraftKind::Append => vec![Publication::appended(&message, roster)],
+            DraftKind::Revise => vec![Publication::revised(Arc::new(message), roster)],
+            DraftKind::Create(_) => {
+                self.rosters.forget(id);
+                vec![Publication::group_updated(Arc::new(message), None, None)]
+            }
+            DraftKind::UpdateGroup { succession, update } => {
+                let after = roster.and_then(|roster| {
+                    self.rosters
+                        .update(roster, update, position.seq, draft.message.sent_at)
+                });
+                if after.is_none() {
+                    self.rosters.forget(id);
+                }
+                let first = succession.as_ref().map(|succession| {
+                    let message = Message::clone(succession).at(right_before(position));
+                    Publication::group_updated(Arc::new(message), roster, after.clone())
+                });
+                let own = Publication::group_updated(Arc::new(message), roster, after.clone());
+                first.into_iter().chain([own]).collect()
+            }
         }
+    }
+
+    /// Makes the publication of a group that an earlier attempt of the same request has created, unless this server has
+    /// published it.
+    fn publication_of_existing(&self, draft: &Draft, found: &Conversation) -> Option<Publication> {
+        let DraftKind::Create(offered) = &draft.kind else {
+            return None;
+        };
+        let is_retry = found.created_by == offered.created_by
+            && found.fingerprint == offered.fingerprint
+            && found.deleted_at.is_none();
+        let first = Position {
+            seq: Seq(1),
+            rev: Rev(1),
+            ordinal: 0,
+        };
+        let message = Message::clone(&draft.message).at(first);
+        (is_retry && !self.publisher.has_published(&message))
+            .then(|| Publication::group_updated(Arc::new(message), None, None))
     }
 }
 
@@ -250,31 +436,8 @@ fn is_retry(offered: &Message, existing: &Message) -> bool {
         && offered.fingerprint.matches(&existing.fingerprint)
 }
 
-/// The outcome of a change, for all submissions that wait for it.
-enum Resolution {
-    /// The change is durable; this is the index of its publication.
-    Committed(usize),
-    /// The change had been carried out before; this is its message.
-    Known(Arc<Message>),
-    Exists(Box<Conversation>),
-    Conflict,
-    Outdated,
-    Failed(RepositoryError),
-}
-
-impl QueuedSubmission {
-    pub(super) fn answer(self, result: Result<CommitReply, Refusal>) {
-        // The caller may be gone; the change is made all the same.
-        let _ = self.reply.send(result);
-    }
-
-    fn refuse(self, error: ConversationError) {
-        self.answer(Err(Refusal::Error(error)));
-    }
-}
-
 /// Copies an error, because several submissions wait for one step.
-fn again(error: &RepositoryError) -> RepositoryError {
+pub(super) fn copy(error: &RepositoryError) -> RepositoryError {
     match error {
         RepositoryError::Unavailable(cause) => RepositoryError::unavailable(cause.to_string()),
         RepositoryError::Internal(cause) => RepositoryError::internal(cause.to_string()),

@@ -1,7 +1,7 @@
 //! The connections of this server, and the event bus of a single server.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::principal::Principal;
@@ -24,7 +24,7 @@ pub(crate) trait ConnectionObserver: Send + Sync {
 pub struct Hub {
     shards: Vec<RwLock<HashMap<UserId, Vec<Arc<Outbox>>>>>,
     capacity: usize,
-    observer: OnceLock<Weak<dyn ConnectionObserver>>,
+    observers: RwLock<Vec<Weak<dyn ConnectionObserver>>>,
 }
 
 /// Number of shards. Opening and closing connections contends with delivery only within a shard.
@@ -45,14 +45,14 @@ impl Hub {
         Self {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             capacity,
-            observer: OnceLock::new(),
+            observers: RwLock::default(),
         }
     }
 
-    /// Sets the observer of connections. Only the first call has an effect.
+    /// Adds an observer of connections. Observers are notified in the order in which they were added.
     pub(crate) fn observe(&self, observer: Weak<dyn ConnectionObserver>) {
-        // A hub belongs to one application, so there is no second observer.
-        let _ = self.observer.set(observer);
+        let mut observers = self.observers.write().unwrap_or_else(PoisonError::into_inner);
+        observers.push(observer);
     }
 
     /// Adds a connection. From now on, events for its user are queued in its outbox, and the user is online. The
@@ -97,10 +97,11 @@ impl Hub {
         principals
     }
 
-    /// Notifies the observer. Never call it while a shard is locked: the observer may publish events, which lock
+    /// Notifies the observers. Never call it while a shard is locked: an observer may publish events, which lock
     /// shards.
-    fn tell(&self, news: impl FnOnce(&dyn ConnectionObserver)) {
-        if let Some(observer) = self.observer.get().and_then(Weak::upgrade) {
+    fn tell(&self, news: impl Fn(&dyn ConnectionObserver)) {
+        let observers = self.observers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for observer in observers.iter().filter_map(Weak::upgrade) {
             news(&*observer);
         }
     }
@@ -133,6 +134,13 @@ impl EventBus for Hub {
                     });
                 }
             }
+            Audience::Connection { user_id, connection_id } => {
+                self.for_each(user_id, |outbox| {
+                    if outbox.connection_id() == connection_id {
+                        outbox.push(event.clone());
+                    }
+                });
+            }
             Audience::EndOfSession { user_id, session_id } => {
                 let mut ended = Vec::new();
                 self.for_each(user_id, |outbox| {
@@ -149,6 +157,14 @@ impl EventBus for Hub {
                 }
             }
         }
+    }
+
+    fn connected(&self, ids: &[UserId]) -> Vec<UserId> {
+        let is_here = |id: &UserId| {
+            let shard = self.shard(*id).read().unwrap_or_else(PoisonError::into_inner);
+            shard.contains_key(id)
+        };
+        ids.iter().copied().filter(is_here).collect()
     }
 }
 

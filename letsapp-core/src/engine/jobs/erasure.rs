@@ -4,8 +4,8 @@ use crate::domain::conversation::Kind;
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::{Member, Preferences, PreferencesPatch};
 use crate::engine::Engine;
-use crate::engine::commit::{Command, GroupChange, Refusal, Submission};
-use crate::engine::error::{AuthError, ConversationError};
+use crate::engine::commit::{Command, GroupChange, Submission};
+use crate::engine::error::{ConversationError, Forbidden};
 use crate::ports::{Envelope, RepositoryError, Revoke};
 use crate::protocol::Event;
 
@@ -51,14 +51,15 @@ async fn leave_groups(engine: &Engine, user_id: UserId) -> Result<(), Repository
         groups.retain(|conversation| conversation.kind == Kind::Group);
         let leaving: Vec<_> = groups
             .iter()
-            .map(|group| engine.lanes.submit(leave(engine, group.id, user_id)))
+            .map(|group| engine.committer.submit(leave(engine, group.id, user_id)))
             .collect();
         for left in leaving {
             match left.await {
                 // A user who is no longer a member has nothing to leave.
-                Ok(_) | Err(Refusal::Outsider) => {}
-                Err(Refusal::Error(ConversationError::Store(error))) => return Err(error),
-                Err(Refusal::Error(error)) => return Err(RepositoryError::internal(error)),
+                Ok(_)
+                | Err(ConversationError::NotFound | ConversationError::Forbidden(Forbidden::NotAMember)) => {}
+                Err(ConversationError::Store(error)) => return Err(error),
+                Err(error) => return Err(RepositoryError::internal(error)),
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Rosters: the members of conversations, cached between changes.
 
 mod direct_policy;
+mod group_update;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,16 +16,18 @@ use crate::domain::conversation::Roster;
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::member::Member;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::window::Window;
 use crate::ports::{Clock, ConversationRepository, RepositoryError, Stores};
 use direct_policy::DirectPolicies;
 pub(crate) use direct_policy::DirectPolicy;
+pub(crate) use group_update::GroupUpdate;
 
 /// A cache of rosters.
 ///
 /// Three ways keep an outdated roster from misleading anyone. A change is decided from any cached roster and committed
 /// under its fence: if the roster is outdated, the store refuses the commit. A refusal is not checked by a commit, so
-/// it needs a roster that was read [since](Rosters::now) the submission was taken. Everything else asks for a
-/// [recent](Rosters::recent) roster.
+/// where other servers write too, it needs a roster that was read [since](Rosters::now) the submission was taken, or
+/// whose fence is still the newest. Everything else asks for a [recent](Rosters::recent) roster.
 ///
 /// The fence does not cover the [`DirectPolicy`]. A change of it by this server drops the roster at once; a change by
 /// another server is noticed within [`ROSTER_TTL`].
@@ -40,9 +44,17 @@ struct RosterCache {
     rosters: Cache<ConversationId, Arc<CachedRoster>>,
     /// Current moment, advanced by each reading and each removal.
     moment: Moment,
-    /// Moment of the last removal. A roster whose reading began before it is not cached: it could be the one that was
-    /// removed.
-    forgot: Moment,
+    /// The conversations whose rosters are being read.
+    reading: HashMap<ConversationId, Reading>,
+}
+
+/// The readings of one roster that are under way.
+#[derive(Default)]
+struct Reading {
+    readers: usize,
+    /// Moment of the last removal or replacement. A roster whose reading began before it is not cached: it may be the
+    /// outdated one.
+    outdated: Moment,
 }
 
 /// A position in the order of readings and removals. A counter is used instead of a clock, since two events in the same
@@ -73,8 +85,9 @@ pub(crate) struct CachedRoster {
     renewing: AtomicBool,
 }
 
-/// Capacity of each generation of the roster cache; it holds at most twice as many.
-const CACHED_ROSTERS: usize = 8_192;
+/// Capacity of each generation of the roster cache, in bytes: 32 MiB, or about 40,000 direct conversations, or 80 of
+/// the largest groups. The cache holds at most twice as much.
+const ROSTER_CACHE_BYTES: usize = 32 << 20;
 
 /// Time for which a roster is used where no fence protects the decision: bounds how long a change by another server
 /// goes unnoticed, at one query per active conversation in that time.
@@ -88,9 +101,9 @@ impl Rosters {
             clock,
             shared: stores.shared,
             known: Mutex::new(RosterCache {
-                rosters: Cache::new(CACHED_ROSTERS),
+                rosters: Cache::weighing(ROSTER_CACHE_BYTES, |roster| roster.size()),
                 moment: Moment::default(),
-                forgot: Moment::default(),
+                reading: HashMap::new(),
             }),
         }
     }
@@ -145,7 +158,7 @@ impl Rosters {
         stale: HashMap<ConversationId, Arc<CachedRoster>>,
     ) -> Result<Vec<(ConversationId, Arc<CachedRoster>)>, RepositoryError> {
         let read_at = self.clock.now();
-        let since = self.lock().tick();
+        let reading = self.begin(stale.keys().copied());
         let conversations = stale.values().map(|known| &known.roster.conversation);
         let mut direct_policies = self.direct_policies.between(conversations).await?;
         let refreshed: Vec<_> = stale
@@ -155,7 +168,7 @@ impl Rosters {
                 (id, Arc::new(known.with_policy(direct_policy, read_at)))
             })
             .collect();
-        self.remember(since, &refreshed);
+        self.remember(&reading, &refreshed);
         Ok(refreshed)
     }
 
@@ -183,20 +196,41 @@ impl Rosters {
     /// Removes a roster that may be outdated from the cache.
     pub(crate) fn forget(&self, id: ConversationId) {
         let mut known = self.lock();
-        known.forgot = known.tick();
+        known.outdate(id);
         known.rosters.forget(&id);
     }
 
-    /// Removes all rosters from the cache, after a panic that may have left any of them outdated.
-    pub(crate) fn forget_all(&self) {
+    /// Caches the roster that results from a committed change of a group, whose system message became the fence, and
+    /// returns it. `None` if it can't be derived, and has to be read: the records of users who join again hold more
+    /// than the change.
+    pub(crate) fn update(
+        &self,
+        before: &CachedRoster,
+        update: &GroupUpdate,
+        fence: Seq,
+        at: Timestamp,
+    ) -> Option<Arc<CachedRoster>> {
+        let id = before.roster.conversation.id;
+        let after = update.apply(&before.roster, fence, at);
         let mut known = self.lock();
-        known.forgot = known.tick();
-        known.rosters = Cache::new(CACHED_ROSTERS);
+        let since = known.outdate(id);
+        let Some(after) = after else {
+            known.rosters.forget(&id);
+            return None;
+        };
+        let after = Arc::new(CachedRoster::new(
+            after,
+            before.direct_policy.clone(),
+            self.clock.now(),
+            since,
+        ));
+        known.rosters.insert(id, Arc::clone(&after));
+        Some(after)
     }
 
     async fn read(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Arc<CachedRoster>)>, RepositoryError> {
         let read_at = self.clock.now();
-        let since = self.lock().tick();
+        let reading = self.begin(ids.iter().copied());
         let rosters = self.store.rosters(ids).await?;
         let conversations = rosters.iter().map(|roster| &roster.conversation);
         let mut direct_policies = self.direct_policies.between(conversations).await?;
@@ -205,22 +239,39 @@ impl Rosters {
             .map(|roster| {
                 let id = roster.conversation.id;
                 let direct_policy = direct_policies.remove(&id).unwrap_or_default();
-                (id, Arc::new(CachedRoster::new(roster, direct_policy, read_at, since)))
+                (
+                    id,
+                    Arc::new(CachedRoster::new(roster, direct_policy, read_at, reading.since)),
+                )
             })
             .collect();
-        self.remember(since, &read);
+        self.remember(&reading, &read);
         Ok(read)
     }
 
-    /// Caches rosters whose reading began at `since`, unless anything was removed from the cache in the meantime.
-    fn remember(&self, since: Moment, read: &[(ConversationId, Arc<CachedRoster>)]) {
+    /// Begins to read the rosters of these conversations.
+    fn begin(&self, ids: impl Iterator<Item = ConversationId>) -> ReadingGuard<'_> {
         let mut known = self.lock();
-        if known.forgot > since {
-            return;
+        let since = known.tick();
+        let ids: Vec<_> = ids.collect();
+        for id in &ids {
+            known.reading.entry(*id).or_default().readers += 1;
         }
+        ReadingGuard {
+            rosters: self,
+            since,
+            ids,
+        }
+    }
+
+    /// Caches the rosters that were read, except those that were removed from the cache or replaced in the meantime.
+    fn remember(&self, reading: &ReadingGuard<'_>, read: &[(ConversationId, Arc<CachedRoster>)]) {
+        let mut known = self.lock();
         for (id, roster) in read {
+            let outdated = known.reading.get(id).is_some_and(|other| other.outdated > reading.since);
             // A slow reading must not replace the result of one that began later.
-            if known.rosters.lookup(id).is_none_or(|other| !other.is_newer(since)) {
+            let newer = known.rosters.lookup(id).is_some_and(|other| other.is_newer(reading.since));
+            if !outdated && !newer {
                 known.rosters.insert(*id, Arc::clone(roster));
             }
         }
@@ -235,6 +286,37 @@ impl RosterCache {
     fn tick(&mut self) -> Moment {
         self.moment.0 += 1;
         self.moment
+    }
+
+    /// Keeps the readings of a roster that are under way from being cached, and returns the present moment.
+    fn outdate(&mut self, id: ConversationId) -> Moment {
+        let now = self.tick();
+        if let Some(reading) = self.reading.get_mut(&id) {
+            reading.outdated = now;
+        }
+        now
+    }
+}
+
+/// A reading of rosters. Dropping it ends the reading, also after an error or when the caller goes away.
+struct ReadingGuard<'a> {
+    rosters: &'a Rosters,
+    /// Moment at which the reading began.
+    since: Moment,
+    ids: Vec<ConversationId>,
+}
+
+impl Drop for ReadingGuard<'_> {
+    fn drop(&mut self) {
+        let mut known = self.rosters.lock();
+        for id in &self.ids {
+            if let Entry::Occupied(mut reading) = known.reading.entry(*id) {
+                reading.get_mut().readers -= 1;
+                if reading.get().readers == 0 {
+                    reading.remove();
+                }
+            }
+        }
     }
 }
 
@@ -268,6 +350,13 @@ impl CachedRoster {
             reached: AtomicU64::new(self.reached.load(Ordering::Relaxed)),
             ..Self::new(self.roster.clone(), direct_policy, self.read_at, self.since)
         }
+    }
+
+    /// Returns the memory that the roster takes, in bytes, about.
+    fn size(&self) -> usize {
+        // A member with a window, its place in the index, and its id in the list of ids.
+        const MEMBER: usize = size_of::<Member>() + size_of::<Window>() + 2 * size_of::<(UserId, usize)>();
+        size_of::<Self>() + self.roster.members.len() * MEMBER
     }
 
     /// Returns true if its reading began after `moment`.

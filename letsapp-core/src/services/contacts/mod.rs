@@ -12,7 +12,9 @@ use crate::domain::page::{Limit, Page};
 use crate::domain::principal::Principal;
 use crate::domain::user::User;
 use crate::engine::Engine;
+use crate::engine::commit::{Command, Submission};
 use crate::engine::detached::run_detached;
+use crate::engine::error::ConversationError;
 use crate::engine::presence::Listing;
 use crate::ports::RepositoryError;
 use crate::protocol;
@@ -200,7 +202,21 @@ impl ContactService {
         let put_up = async move {
             let blocked = engine.stores.contacts.block(block).await;
             renew(&engine, block.edge());
-            blocked
+            blocked?;
+            // A message that was decided before the block may not be committed yet. Once the barrier is answered, none
+            // follows.
+            let barrier = Submission {
+                conversation_id: ConversationId::of_pair(block.owner_id, block.user_id),
+                actor: block.owner_id,
+                origin: None,
+                at: block.blocked_at,
+                operation: [0; 16],
+                command: Command::Barrier,
+            };
+            if let Err(ConversationError::Store(error)) = engine.committer.submit(barrier).await {
+                return Err(error);
+            }
+            Ok(())
         };
         run_detached(put_up).await?;
         Ok(())

@@ -7,12 +7,15 @@ use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 
 use crate::adapters::memory::MemoryStore;
-use crate::domain::id::{ConversationId, SessionId, UserId};
+use crate::domain::id::{ConversationId, Rev, Seq, SessionId, UserId};
+use crate::domain::message::{Message, Position};
 use crate::domain::principal::Principal;
 use crate::engine::fixtures;
-use crate::engine::fixtures::{ANA, BEN, NOW, Recorder, direct};
-use crate::ports::Stores;
-use crate::ports::{ContactRepository, ManualClock, MockConversationRepository, Repositories as _, RepositoryError};
+use crate::engine::fixtures::{ANA, BEN, NOW, Recorder, direct, message};
+use crate::ports::{
+    ContactRepository, ManualClock, MockConversationRepository, MockMessageRepository, Outcome, Outcomes,
+    Repositories as _, RepositoryError, Stores,
+};
 use crate::services::contacts::*;
 
 /// A store whose `block` and `unblock` wait until the test lets them go on.
@@ -113,4 +116,75 @@ async fn a_block_takes_effect_although_its_request_was_cancelled() {
         }
         assert_eq!(may_write().await, open);
     }
+}
+
+#[tokio::test]
+async fn a_block_waits_for_the_messages_that_were_decided_before_it() {
+    let chat = ConversationId::of_pair(ANA, BEN);
+    let mut conversations = MockConversationRepository::new();
+    conversations.expect_rosters().returning(move |_| {
+        let mut roster = direct();
+        roster.conversation.id = chat;
+        Ok(vec![roster])
+    });
+    conversations.expect_members().returning(|asked| {
+        let record = |(_, user_id): &(ConversationId, UserId)| direct().member(*user_id).cloned();
+        let record = |key: &(ConversationId, UserId)| {
+            record(key).map(|member| crate::domain::member::Member {
+                conversation_id: key.0,
+                ..member
+            })
+        };
+        Ok(asked.iter().filter_map(record).collect())
+    });
+    let (mut messages, go) = (MockMessageRepository::new(), Arc::new(Notify::new()));
+    messages.expect_concurrent_commits().return_const(1_usize);
+    messages.expect_commit().returning({
+        let go = go.clone();
+        move |_| {
+            let go = go.clone();
+            let position = Position {
+                seq: Seq(1),
+                rev: Rev(1),
+                ordinal: 1,
+            };
+            Outcomes::together(async move {
+                go.notified().await;
+                vec![Ok(Outcome::Committed(position))]
+            })
+        }
+    });
+    let stores = Stores {
+        contacts: MemoryStore::new().contacts(),
+        conversations: Arc::new(conversations),
+        messages: Arc::new(messages),
+        ..fixtures::stores()
+    };
+    let clock = Arc::new(ManualClock::at(NOW));
+    let engine = Arc::new(fixtures::engine(stores, Arc::new(Recorder::default()), clock));
+    let message = Message {
+        conversation_id: chat,
+        ..message(BEN, 0)
+    };
+    let sent = engine.committer.submit(Submission {
+        conversation_id: chat,
+        actor: BEN,
+        origin: None,
+        at: NOW,
+        operation: [0; 16],
+        command: Command::Send(Arc::new(message)),
+    });
+    let ana = Principal {
+        user_id: ANA,
+        session_id: SessionId::from_bytes([9; 16]),
+    };
+    let service = ContactService::new(engine.clone());
+    let mut block = service.block(&ana, BEN).boxed();
+    for _ in 0..9 {
+        assert!((&mut block).now_or_never().is_none(), "Ben's message is still on its way");
+        tokio::task::yield_now().await;
+    }
+    go.notify_one();
+    block.await.unwrap();
+    assert!(sent.now_or_never().is_some_and(|sent| sent.is_ok()), "it came before the block");
 }

@@ -137,12 +137,12 @@ pub(super) async fn create_group(
             user_ids,
         },
     };
-    match engine.lanes.submit(submission).await {
+    match engine.committer.submit(submission).await {
         Ok(CommitReply::Exists(found)) if is_same(&found, principal.user_id, fingerprint) => Ok((id, Made::Before)),
         Ok(CommitReply::Exists(_)) => Err(ConversationError::Conflict),
         Ok(CommitReply::Changed(_) | CommitReply::Sent(_)) => Ok((id, Made::Now)),
         Ok(CommitReply::Unchanged(_) | CommitReply::Nothing) => Ok((id, Made::Before)),
-        Err(refusal) => Err(engine.access.explain(refusal, id, principal.user_id).await),
+        Err(error) => Err(error),
     }
 }
 

@@ -280,10 +280,10 @@ impl ConversationService {
             operation,
             command: Command::UpdateGroup(change),
         };
-        match self.engine.lanes.submit(submission).await {
+        match self.engine.committer.submit(submission).await {
             Ok(CommitReply::Changed(message) | CommitReply::Unchanged(message)) => Ok(Some(message)),
             Ok(CommitReply::Nothing | CommitReply::Exists(_) | CommitReply::Sent(_)) => Ok(None),
-            Err(refusal) => Err(self.engine.access.explain(refusal, id, principal.user_id).await),
+            Err(error) => Err(error),
         }
     }
 }

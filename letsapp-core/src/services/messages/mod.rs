@@ -17,7 +17,7 @@ use crate::domain::id::{ConnectionId, ConversationId, Seq};
 use crate::domain::member::Watermarks;
 use crate::domain::principal::Principal;
 use crate::engine::Engine;
-use crate::engine::commit::{Command, CommitReply, Refusal};
+use crate::engine::commit::{Command, CommitReply};
 use crate::engine::error::ConversationError;
 use crate::protocol;
 use crate::protocol::requests::{EditMessage, SendMessage};
@@ -95,7 +95,7 @@ impl MessageService {
             let (id, fingerprint) = (message.id, message.fingerprint);
             let send = Command::Send(Arc::new(message));
             let submission = submission(principal, conversation_id, origin, now, send);
-            (engine.lanes.submit(submission), id, fingerprint)
+            (engine.committer.submit(submission), id, fingerprint)
         });
         async move {
             let (outcome, id, fingerprint) = submitted?;
@@ -199,11 +199,7 @@ impl MessageService {
         let user_id = principal.user_id;
         let known = self.engine.rosters.recent(conversation_id).await?;
         let Some(known) = known.filter(|known| known.member(user_id).is_some()) else {
-            return Err(self
-                .engine
-                .access
-                .explain(Refusal::Outsider, conversation_id, user_id)
-                .await);
+            return Err(self.engine.access.outsider(conversation_id, user_id).await);
         };
         let highest = to.delivered.max(to.read);
         // The store is asked for the newest message only if this server has not seen one so new: another server may
@@ -236,7 +232,7 @@ impl MessageService {
     ) -> impl Future<Output = Result<protocol::Message, ConversationError>> + Send + 'static + use<> {
         let engine = Arc::clone(&self.engine);
         let actor = principal.user_id;
-        let outcome = engine.lanes.submit(submission(
+        let outcome = engine.committer.submit(submission(
             principal,
             conversation_id,
             origin,
@@ -251,7 +247,7 @@ impl MessageService {
                 Ok(CommitReply::Sent(_) | CommitReply::Nothing | CommitReply::Exists(_)) => {
                     Err(ConversationError::NotFound)
                 }
-                Err(refusal) => Err(engine.access.explain(refusal, conversation_id, actor).await),
+                Err(error) => Err(error),
             }
         }
     }

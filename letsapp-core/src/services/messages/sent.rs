@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::id::{ConversationId, MessageId, UserId};
 use crate::domain::message::{Fingerprint, Message};
 use crate::engine::Engine;
-use crate::engine::commit::{CommitReply, Refusal};
+use crate::engine::commit::CommitReply;
 use crate::engine::error::ConversationError;
 use crate::engine::events::EncodedEvent;
 use crate::protocol;
@@ -85,17 +85,13 @@ impl Sent {
 /// Turns the outcome of a send into its reply.
 pub(super) async fn answer(
     engine: &Engine,
-    outcome: Result<CommitReply, Refusal>,
+    outcome: Result<CommitReply, ConversationError>,
     conversation_id: ConversationId,
     sender: UserId,
     id: MessageId,
     fingerprint: Fingerprint,
 ) -> Result<Sent, ConversationError> {
     match outcome {
-        Ok(CommitReply::Sent(event)) => {
-            engine.typing.sent(conversation_id, sender);
-            Ok(Sent::now(event))
-        }
         Ok(CommitReply::Unchanged(message) | CommitReply::Changed(message)) => {
             // Check the membership in the store: another server may have deleted the group, and this server's lane may
             // not know of it yet.
@@ -103,13 +99,11 @@ pub(super) async fn answer(
             engine.typing.sent(conversation_id, sender);
             Ok(Sent::before(&message))
         }
-        Ok(CommitReply::Nothing | CommitReply::Exists(_)) => Err(ConversationError::NotFound),
-        Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
-        Err(refusal) => {
-            let refused = engine.access.explain(refusal, conversation_id, sender).await;
-            if matches!(refused, ConversationError::NotFound) {
-                return Err(refused);
-            }
+        Ok(CommitReply::Sent(_) | CommitReply::Nothing | CommitReply::Exists(_)) => Err(ConversationError::NotFound),
+        Err(error @ (ConversationError::NotFound | ConversationError::Conflict | ConversationError::Store(_))) => {
+            Err(error)
+        }
+        Err(refused) => {
             // A retry of a message that was sent before the reason for the refusal, such as a block, still succeeds.
             let before = engine.stores.messages.find_by_id(conversation_id, id).await?;
             match before.filter(|message| message.sender_id == sender) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::id::{MessageId, Rev, Seq, UserId};
 use crate::domain::message::{Content, Fingerprint, Message, SystemEvent};
-use crate::engine::commit::command::QueuedSubmission;
+use crate::engine::commit::command::Submission;
 use crate::engine::error::ConversationError;
 use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
@@ -40,7 +40,7 @@ pub(super) fn check_mentions(
 
 /// Makes the system message of one step of an operation. Its id is derived from both, so that a repeated operation is
 /// recognised by the store.
-pub(super) fn system(submission: &QueuedSubmission, step: &[u8], event: SystemEvent) -> Arc<Message> {
+pub(super) fn system(submission: &Submission, step: &[u8], event: SystemEvent) -> Arc<Message> {
     let conversation_id = submission.conversation_id;
     let operation = [submission.operation.as_slice(), step].concat();
     Arc::new(Message {

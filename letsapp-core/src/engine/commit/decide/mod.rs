@@ -14,30 +14,31 @@ use crate::domain::id::{Seq, UserId};
 use crate::domain::member::{Member, MemberChange};
 use crate::domain::message::{Message, SystemEvent};
 use crate::domain::role::Role;
-use crate::engine::commit::command::{Command, QueuedSubmission, Refusal};
+use crate::engine::commit::command::{Command, Submission};
 pub(super) use crate::engine::commit::decide::decision::Decision;
 use crate::engine::commit::decide::decision::{check_mentions, system};
 use crate::engine::commit::decide::update_group::update_group;
 use crate::engine::commit::decide::update_message::revise;
-use crate::engine::error::ConversationError;
+use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
 
 /// Decides a submission. `target` is the message that [`Command::target`] names, in its current state, if it exists.
 pub(super) fn decide(
-    submission: &QueuedSubmission,
+    submission: &Submission,
     known: Option<&CachedRoster>,
     target: Option<&Message>,
     edit_window: Duration,
-) -> Result<Decision, Refusal> {
+) -> Result<Decision, ConversationError> {
     if let Command::Create { conversation, user_ids } = &submission.command {
         return Ok(Decision::Commit(create(submission, conversation, user_ids)));
     }
-    let known = known.ok_or(Refusal::Outsider)?;
-    let actor = known.member(submission.actor).ok_or(Refusal::Outsider)?;
+    let known = known.ok_or(ConversationError::Forbidden(Forbidden::NotAMember))?;
+    let actor = known.member(submission.actor).ok_or(ConversationError::Forbidden(Forbidden::NotAMember))?;
     let fence = known.roster.fence;
     match &submission.command {
         Command::Create { .. } => unreachable!("decided above"),
+        Command::Barrier => Ok(Decision::Nothing),
         Command::Send(message) => {
             known.direct_policy.check(actor.user_id)?;
             check_reply(known, actor, message.reply_to, target)?;
@@ -78,7 +79,7 @@ fn check_reply(
     }
 }
 
-fn create(submission: &QueuedSubmission, conversation: &Conversation, user_ids: &[UserId]) -> Change {
+fn create(submission: &Submission, conversation: &Conversation, user_ids: &[UserId]) -> Change {
     let role = |user_id| {
         if user_id == submission.actor {
             Role::Owner

@@ -1,7 +1,5 @@
 //! Tests of every command in every situation.
 
-use tokio::sync::oneshot;
-
 use crate::domain::conversation::{Kind, Roster};
 use crate::domain::emoji::Emoji;
 use crate::domain::id::MediaId;
@@ -55,16 +53,14 @@ fn direct() -> CachedRoster {
     known(conversation, members)
 }
 
-fn submission(actor: UserId, command: Command) -> QueuedSubmission {
-    QueuedSubmission {
+fn submission(actor: UserId, command: Command) -> Submission {
+    Submission {
         conversation_id: CHAT,
         actor,
         origin: None,
         at: NOW,
         command,
         operation: [5; 16],
-        attempts: 0,
-        reply: oneshot::channel().0,
     }
 }
 
@@ -81,19 +77,19 @@ fn try_decide(
     command: Command,
     known: Option<&CachedRoster>,
     target: Option<&Message>,
-) -> Result<Decision, Refusal> {
+) -> Result<Decision, ConversationError> {
     decide(&submission(actor, command), known, target, WINDOW)
 }
 
 /// Returns a decision in one word.
-fn word(decision: &Result<Decision, Refusal>) -> String {
+fn word(decision: &Result<Decision, ConversationError>) -> String {
     match decision {
         Ok(Decision::Commit(_)) => "commit".to_owned(),
         Ok(Decision::Unchanged(_)) => "unchanged".to_owned(),
         Ok(Decision::Nothing) => "nothing".to_owned(),
-        Err(Refusal::Outsider) => "outsider".to_owned(),
-        Err(Refusal::Error(ConversationError::NotFound)) => "not found".to_owned(),
-        Err(Refusal::Error(ConversationError::Forbidden(why))) => match why {
+        Err(ConversationError::Forbidden(Forbidden::NotAMember)) => "outsider".to_owned(),
+        Err(ConversationError::NotFound) => "not found".to_owned(),
+        Err(ConversationError::Forbidden(why)) => match why {
             Forbidden::Role => "role",
             Forbidden::Direct => "direct",
             Forbidden::NotTheSender => "not yours",
@@ -105,7 +101,7 @@ fn word(decision: &Result<Decision, Refusal>) -> String {
             Forbidden::Unreachable => "unreachable",
         }
         .to_owned(),
-        Err(Refusal::Error(ConversationError::Invalid(fields))) => format!("{}: {}", fields[0].field, fields[0].code),
+        Err(ConversationError::Invalid(fields)) => format!("{}: {}", fields[0].field, fields[0].code),
         Err(other) => format!("{other:?}"),
     }
 }
@@ -330,7 +326,7 @@ fn a_mentioned_user_may_have_left_when_the_text_is_edited() {
         };
         try_decide(MEMBER, command, Some(&group()), Some(&before))
     };
-    let mentioned = |decision: Result<Decision, Refusal>| match decision {
+    let mentioned = |decision: Result<Decision, ConversationError>| match decision {
         Ok(Decision::Commit(change)) => change.message().mentions.clone(),
         other => panic!("{}", word(&other)),
     };
@@ -440,7 +436,7 @@ fn a_leaving_owner_hands_over_to_the_admin_who_joined_first() {
             None,
         )
     };
-    let heir = |decision: Result<Decision, Refusal>| match decision {
+    let heir = |decision: Result<Decision, ConversationError>| match decision {
         Ok(Decision::Commit(Change::UpdateGroup {
             members,
             succession,

@@ -7,18 +7,18 @@ use crate::domain::message::SystemEvent;
 use crate::domain::permission::{Action, allows};
 use crate::domain::role::Role;
 use crate::domain::text::Title;
-use crate::engine::commit::command::{GroupChange, QueuedSubmission, Refusal};
+use crate::engine::commit::command::{GroupChange, Submission};
 use crate::engine::commit::decide::decision::{Decision, system};
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
 
 pub(super) fn update_group(
-    submission: &QueuedSubmission,
+    submission: &Submission,
     known: &CachedRoster,
     actor: &Member,
     change: &GroupChange,
-) -> Result<Decision, Refusal> {
+) -> Result<Decision, ConversationError> {
     let conversation = &known.roster.conversation;
     let may = |action| match conversation.kind {
         Kind::Direct => Err(ConversationError::Forbidden(Forbidden::Direct)),
@@ -181,7 +181,7 @@ fn heir(known: &CachedRoster, leaving: &Member) -> Option<UserId> {
 
 /// Makes the change by which a member leaves. If it is the owner, another member becomes the owner in the same step:
 /// the group is never without an owner, and two members who leave at the same time can't hand it to each other.
-fn leave(submission: &QueuedSubmission, known: &CachedRoster, leaving: &Member) -> Change {
+fn leave(submission: &Submission, known: &CachedRoster, leaving: &Member) -> Change {
     let user_id = leaving.user_id;
     let heir = heir(known, leaving);
     let mut members = vec![MemberChange::Left(user_id)];

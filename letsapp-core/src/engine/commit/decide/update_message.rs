@@ -9,7 +9,7 @@ use crate::domain::member::Member;
 use crate::domain::message::{Content, Message, Reaction};
 use crate::domain::permission::{Action, allows};
 use crate::domain::timestamp::Timestamp;
-use crate::engine::commit::command::{Command, QueuedSubmission};
+use crate::engine::commit::command::{Command, Submission};
 use crate::engine::commit::decide::decision::check_mentions;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::CachedRoster;
@@ -20,7 +20,7 @@ const MAX_REACTIONS: usize = 32;
 
 /// Computes the new state of a message and the effect on its index terms; `None` if nothing changes.
 pub(super) fn revise(
-    submission: &QueuedSubmission,
+    submission: &Submission,
     known: &CachedRoster,
     actor: &Member,
     message: &Message,
@@ -72,7 +72,9 @@ pub(super) fn revise(
             message.reactions.retain(|reaction| !is_meant(reaction));
             Ok(Some((message, TermsChange::Keep)))
         }
-        Command::Create { .. } | Command::Send(_) | Command::UpdateGroup(_) => unreachable!("these revise no message"),
+        Command::Create { .. } | Command::Send(_) | Command::UpdateGroup(_) | Command::Barrier => {
+            unreachable!("these revise no message")
+        }
     }
 }
 

@@ -218,7 +218,7 @@ async fn nothing_of_a_deleted_group_is_removed_while_a_server_may_cache_it() {
         operation: [7; 16],
         command: Command::UpdateGroup(GroupChange::Delete),
     };
-    bench.engine.lanes.submit(submission).await.unwrap();
+    bench.engine.committer.submit(submission).await.unwrap();
     let left = async || {
         let windows = [Window::WHOLE];
         let messages = bench.store.messages();

@@ -1,0 +1,70 @@
+//! The parts of a change that are kept while the store has the change, to reply and publish afterwards.
+
+use std::sync::Arc;
+
+use crate::domain::conversation::Conversation;
+use crate::domain::id::ConversationId;
+use crate::domain::member::MemberChange;
+use crate::domain::message::Message;
+use crate::engine::rosters::GroupUpdate;
+use crate::ports::Change;
+
+/// The parts of a change that are needed once its outcome is known.
+#[derive(Clone)]
+pub(super) struct Draft {
+    /// The message that the change adds or replaces; if it adds two, the last one.
+    pub(super) message: Arc<Message>,
+    pub(super) kind: DraftKind,
+}
+
+/// The kind of a change, which decides who receives which events.
+#[derive(Clone)]
+pub(super) enum DraftKind {
+    /// A user's new message.
+    Append,
+    /// An edited or deleted message, or one with other reactions.
+    Revise,
+    /// A new group.
+    Create(Arc<Conversation>),
+    /// A changed group.
+    UpdateGroup {
+        /// The system message about a new owner, right before the other message.
+        succession: Option<Arc<Message>>,
+        update: Arc<GroupUpdate>,
+    },
+}
+
+impl Draft {
+    pub(super) fn of(change: &Change) -> Self {
+        let kind = match change {
+            Change::Append { .. } => DraftKind::Append,
+            Change::Revise { .. } => DraftKind::Revise,
+            Change::Create { conversation, .. } => DraftKind::Create(Arc::new(Conversation::clone(conversation))),
+            Change::UpdateGroup {
+                conversation,
+                members,
+                succession,
+                ..
+            } => DraftKind::UpdateGroup {
+                succession: succession.clone(),
+                update: Arc::new(GroupUpdate {
+                    conversation: conversation.as_deref().cloned(),
+                    members: Vec::<MemberChange>::clone(members),
+                }),
+            },
+        };
+        Self {
+            message: Arc::clone(change.message()),
+            kind,
+        }
+    }
+
+    pub(super) fn conversation_id(&self) -> ConversationId {
+        self.message.conversation_id
+    }
+
+    /// Tells whether the change concerns the group itself, so that its cached roster is outdated afterwards.
+    pub(super) const fn is_of_group(&self) -> bool {
+        matches!(self.kind, DraftKind::Create(_) | DraftKind::UpdateGroup { .. })
+    }
+}
