@@ -143,11 +143,7 @@ impl Command {
             }
             Self::Edit { body, mentions, .. } => body.len() + size_of_val(mentions.as_slice()),
             Self::UpdateGroup(GroupChange::AddMembers(user_ids)) => size_of_val(user_ids.as_slice()),
-            Self::UpdateGroup(_)
-            | Self::Delete { .. }
-            | Self::React { .. }
-            | Self::Unreact { .. }
-            | Self::Barrier => 0,
+            Self::UpdateGroup(_) | Self::Delete { .. } | Self::React { .. } | Self::Unreact { .. } | Self::Barrier => 0,
         }
     }
 }

@@ -18,6 +18,7 @@ mod publish;
 mod queues;
 mod read;
 mod recipients;
+mod resolve;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -31,8 +32,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::domain::id::ConversationId;
-pub(crate) use crate::engine::commit::command::{Command, CommitReply, GroupChange, Submission};
 use crate::engine::commit::command::QueuedSubmission;
+pub(crate) use crate::engine::commit::command::{Command, CommitReply, GroupChange, Submission};
 pub(crate) use crate::engine::commit::publish::Publisher;
 use crate::engine::commit::queues::{Full, Queues, Taken};
 use crate::engine::commit::turn::Turn;
@@ -75,7 +76,12 @@ struct State {
 
 impl Committer {
     /// Creates the commit path. Its turns run on the current tokio runtime.
-    pub(crate) fn new(stores: &Stores, rosters: Arc<Rosters>, publisher: Publisher, edit_window: Duration) -> Arc<Self> {
+    pub(crate) fn new(
+        stores: &Stores,
+        rosters: Arc<Rosters>,
+        publisher: Publisher,
+        edit_window: Duration,
+    ) -> Arc<Self> {
         Arc::new(Self {
             messages: stores.messages.clone(),
             conversations: stores.conversations.clone(),
@@ -178,7 +184,10 @@ impl Committer {
         let mut turn = Turn::new(self, &batch);
         if let Err(Panic(panic)) = catch_panic(turn.carry_out(batch)).await {
             metrics::counter!("letsapp_commit_panics_total").increment(1);
-            tracing::error!(panic, "a turn of the commit path panicked; its submissions were answered with an error");
+            tracing::error!(
+                panic,
+                "a turn of the commit path panicked; its submissions were answered with an error"
+            );
             // The panic may have come between a commit and the update of the cache.
             turn.unfinished().for_each(|id| self.rosters.forget(id));
         }

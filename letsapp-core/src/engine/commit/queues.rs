@@ -289,7 +289,10 @@ mod tests {
         queues.push(submission(2, 1)).unwrap();
         release(&mut queues, 2);
         release(&mut queues, 1);
-        let order: Vec<_> = take(&mut queues).iter().map(|(conversation, _)| *conversation).collect();
+        let order: Vec<_> = take(&mut queues)
+            .iter()
+            .map(|(conversation, _)| *conversation)
+            .collect();
         assert_eq!(order, [2, 1]);
     }
 

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt as _;
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
 
@@ -134,7 +135,11 @@ fn former(member: &Member) -> Member {
 }
 
 impl Bench {
-    fn submit(&self, actor: UserId, command: Command) -> impl Future<Output = Result<CommitReply, ConversationError>> + use<> {
+    fn submit(
+        &self,
+        actor: UserId,
+        command: Command,
+    ) -> impl Future<Output = Result<CommitReply, ConversationError>> + use<> {
         self.engine.committer.submit(Submission {
             conversation_id: CHAT,
             actor,
@@ -190,10 +195,7 @@ fn outdated(changes: &[Change]) -> Settlements {
 }
 
 fn is_unavailable(outcome: &Result<CommitReply, ConversationError>) -> bool {
-    matches!(
-        outcome,
-        Err(ConversationError::Store(RepositoryError::Unavailable(_)))
-    )
+    matches!(outcome, Err(ConversationError::Store(RepositoryError::Unavailable(_))))
 }
 
 fn seq(outcome: &Result<CommitReply, ConversationError>) -> u64 {
@@ -693,7 +695,10 @@ async fn a_change_that_is_slow_to_publish_delays_no_other_conversation() {
     let elsewhere = submit(ELSEWHERE, Command::Send(Arc::new(bench_message))).await;
     assert_eq!(seq(&elsewhere), 2);
     let mut behind = Box::pin(behind);
-    assert!((&mut behind).now_or_never().is_none(), "its own events keep their order");
+    assert!(
+        (&mut behind).now_or_never().is_none(),
+        "its own events keep their order"
+    );
     drop(permits);
     assert_eq!(seq(&behind.await), 2);
 }
@@ -702,9 +707,9 @@ async fn a_change_that_is_slow_to_publish_delays_no_other_conversation() {
 async fn a_change_with_an_unknown_outcome_is_published_once_the_store_knows_it() {
     let mut messages = MockMessageRepository::new();
     messages.expect_concurrent_commits().return_const(1_usize);
-    messages.expect_commit().returning(|changes| {
-        Outcomes::ready(unavailable(&changes))
-    });
+    messages
+        .expect_commit()
+        .returning(|changes| Outcomes::ready(unavailable(&changes)));
     let lookups = Arc::new(AtomicUsize::new(0));
     messages.expect_find_by_id().returning({
         let lookups = lookups.clone();
@@ -747,5 +752,8 @@ async fn a_barrier_is_answered_after_everything_before_it() {
     let barrier = bench.submit(CEM, Command::Barrier);
     assert!(matches!(barrier.await, Ok(CommitReply::Nothing)));
     assert_eq!(sent.now_or_never().map(|sent| seq(&sent)), Some(1));
-    assert!(matches!(bench.submit(CEM, Command::Barrier).await, Ok(CommitReply::Nothing)));
+    assert!(matches!(
+        bench.submit(CEM, Command::Barrier).await,
+        Ok(CommitReply::Nothing)
+    ));
 }
