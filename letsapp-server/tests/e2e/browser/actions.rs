@@ -58,7 +58,7 @@ impl Page {
         self.tap(&format!("{} [data-testid=member-menu]", member(username)))
             .await;
         self.picture("member menu").await;
-        self.tap(&format!("[data-testid=member-steps] [data-testid={action}]"))
+        self.tap(&format!("[data-testid=member-actions] [data-testid={action}]"))
             .await;
         if action == "remove" || action == "hand-over" {
             self.click("confirm-yes").await;
