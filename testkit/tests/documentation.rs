@@ -90,10 +90,7 @@ fn openings_are_found_in_headers_and_documentation_alone() {
     ]
     .join("\n");
     let found: Vec<_> = refused_openings(&text).collect();
-    assert_eq!(
-        found,
-        [(1, "What is here."), (6, "How it works."), (9, "Which one.")]
-    );
+    assert_eq!(found, [(1, "What is here."), (6, "How it works."), (9, "Which one.")]);
 }
 
 /// Returns the number and the text of each line that begins a paragraph of documentation with a refused word.
