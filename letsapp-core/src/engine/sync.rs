@@ -26,7 +26,7 @@ const MAX_CHANGES_PER_ANSWER: usize = 5_000;
 /// behind.
 const SHARED_STORE_OVERLAP: Duration = Duration::from_secs(10);
 
-/// The stores that a sync reads.
+/// The stores and parts that a sync reads.
 pub(crate) struct Syncing<'a> {
     pub(crate) stores: &'a Stores,
     pub(crate) receipts: &'a Receipts,

@@ -32,6 +32,7 @@ pub(crate) struct Claims {
     pub(crate) exp: i64,
 }
 
+/// The claims as they are signed, together with the issuer and the audience.
 #[derive(Serialize, Deserialize)]
 struct Pinned<'a> {
     #[serde(flatten)]

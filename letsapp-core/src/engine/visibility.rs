@@ -1,5 +1,5 @@
-//! Deciding who may see a user's presence: whether the user is online, and when they were last seen. No other module
-//! decides it.
+//! Looking up who may see a user's presence: whether the user is online, and when they were last seen. The rule itself
+//! is [`domain::visibility`](crate::domain::visibility).
 
 use std::collections::HashSet;
 use std::sync::Arc;

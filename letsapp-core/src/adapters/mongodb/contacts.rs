@@ -84,7 +84,7 @@ impl MongoContacts {
         }
     }
 
-    /// Deletes the documents that a filter selects, and tells whether there were any.
+    /// Deletes the documents that a filter selects, and reports whether there were any.
     async fn delete(&self, collection: &str, filter: Document) -> Result<bool, RepositoryError> {
         let mut session = self.connection.session().await?;
         let collection = self.connection.collection::<Document>(collection);

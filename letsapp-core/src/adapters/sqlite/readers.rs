@@ -1,4 +1,4 @@
-//! A few threads that read, each with a connection of its own, while the writer writes.
+//! Reader threads, each with a connection of its own, which read while the writer writes.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use super::error;
 use super::error::closed;
 use crate::ports::RepositoryError;
 
-/// Hands reads to the threads.
+/// Pool of reader threads.
 pub(super) struct Readers {
     /// `None` once the readers are finished.
     queue: Mutex<Option<mpsc::UnboundedSender<Read>>>,
@@ -39,7 +39,7 @@ impl Readers {
         Ok(readers)
     }
 
-    /// Reads. All that `read` asks for is of one moment, whatever is written meanwhile.
+    /// Runs `read` on one of the threads. All its queries see the same snapshot, whatever is written meanwhile.
     pub(super) async fn read<T, F>(&self, read: F) -> Result<T, RepositoryError>
     where
         T: Send + 'static,
@@ -48,7 +48,7 @@ impl Readers {
         let (reply, answer) = oneshot::channel();
         let job: Read = Box::new(move |connection| {
             if !reply.is_closed() {
-                // A caller that stopped waiting meanwhile is not told.
+                // Fails only if the caller has stopped waiting.
                 let _gone = reply.send(snapshot(connection, read).map_err(error::of));
             }
         });
@@ -60,7 +60,7 @@ impl Readers {
         answer.await.map_err(|_| closed())?
     }
 
-    /// Lets the threads finish what they were given, and waits for their end.
+    /// Closes the queue, and waits until the threads have carried out the queued reads and ended.
     pub(super) fn finish(&self) {
         drop(self.queue().take());
         let threads = std::mem::take(&mut *self.threads());

@@ -68,6 +68,7 @@ pub enum Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Account(Proven);
 
+/// The key under which the attempts at an account are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Proven {
     /// Hash of the login name. Names without an account are counted too, so that a lock-out does not reveal which

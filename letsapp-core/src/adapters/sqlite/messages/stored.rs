@@ -107,7 +107,7 @@ pub(super) struct StoredAttachment {
     id: MediaId,
     file_name: String,
     content_type: String,
-    /// Bytes.
+    /// Size in bytes.
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     width: Option<u32>,

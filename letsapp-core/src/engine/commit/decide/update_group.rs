@@ -13,6 +13,7 @@ use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
 
+/// Decides a change of the group itself, by the role of the actor.
 pub(super) fn update_group(
     submission: &QueuedSubmission,
     known: &CachedRoster,
