@@ -161,7 +161,7 @@ impl Listener {
             drained
                 .expect("an event within half a minute")
                 .expect("the connection is open");
-            self.waiting = events.iter().rev().map(|event| event.event().clone()).collect();
+            self.waiting = events.iter().rev().map(|event| event.event().unwrap()).collect();
         }
         self.waiting.pop().expect("there is one")
     }

@@ -191,7 +191,7 @@ impl Device {
 
     /// Returns the next presence event, of any user.
     async fn told(&self) -> Presence {
-        let presence = |event: &Delivery| match event.event() {
+        let presence = |event: &Delivery| match event.event().unwrap() {
             Event::Presence(presence) => presence,
             other => panic!("not of presence: {other:?}"),
         };
