@@ -82,7 +82,7 @@ impl Sent {
     }
 }
 
-/// Turns the outcome of a send into its reply.
+/// Turns the outcome of a send into its reply, unless the outcome is [`CommitReply::Sent`].
 pub(super) async fn answer(
     engine: &Engine,
     outcome: Result<CommitReply, Refusal>,
@@ -92,10 +92,6 @@ pub(super) async fn answer(
     fingerprint: Fingerprint,
 ) -> Result<Sent, ConversationError> {
     match outcome {
-        Ok(CommitReply::Sent(event)) => {
-            engine.typing.sent(conversation_id, sender);
-            Ok(Sent::now(event))
-        }
         Ok(CommitReply::Unchanged(message) | CommitReply::Changed(message)) => {
             // Check the membership in the store: another server may have deleted the group, and this server's lane may
             // not know of it yet.
@@ -103,7 +99,7 @@ pub(super) async fn answer(
             engine.typing.sent(conversation_id, sender);
             Ok(Sent::before(&message))
         }
-        Ok(CommitReply::Nothing | CommitReply::Exists(_)) => Err(ConversationError::NotFound),
+        Ok(CommitReply::Sent(_) | CommitReply::Nothing | CommitReply::Exists(_)) => Err(ConversationError::NotFound),
         Err(Refusal::Error(error @ (ConversationError::Conflict | ConversationError::Store(_)))) => Err(error),
         Err(refusal) => {
             let refused = engine.access.explain(refusal, conversation_id, sender).await;
