@@ -95,10 +95,14 @@ fn work(connection: &Connection, reads: &Mutex<mpsc::UnboundedReceiver<Read>>) {
     }
 }
 
+/// Runs a read in a transaction, which ends with the read, also if it panics.
 fn snapshot<T>(connection: &Connection, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
     let execute = |sql| connection.prepare_cached(sql)?.execute([]);
     execute("BEGIN")?;
-    let result = read(connection);
+    let result = error::catch_panic(|| read(connection)).unwrap_or_else(|panic| {
+        tracing::error!(panic, "a read panicked; its caller was answered with an error");
+        Err(error::panicked(&panic))
+    });
     if !connection.is_autocommit() {
         execute("ROLLBACK")?;
     }

@@ -53,7 +53,8 @@ impl Writer {
     }
 
     /// Runs a step in a transaction, which it may share with other steps, and returns when it is durable. The step runs
-    /// a second time if the first transaction is rolled back. A caller that stops waiting cancels nothing.
+    /// a second time if the first transaction is rolled back, unless it has panicked. A caller that stops waiting
+    /// cancels nothing.
     pub(super) async fn write<T, F>(&self, run: F) -> Result<T, RepositoryError>
     where
         T: Send + 'static,
@@ -62,6 +63,7 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let step = Box::new(Task {
             run,
+            panic: None,
             outcome: None,
             reply,
         });
@@ -123,6 +125,8 @@ trait Step: Send {
 
 struct Task<T, F> {
     run: F,
+    /// Message of the panic in `run`, after one. It is not run again then, as its state is unknown.
+    panic: Option<String>,
     outcome: Option<rusqlite::Result<T>>,
     reply: oneshot::Sender<Result<T, RepositoryError>>,
 }
@@ -133,7 +137,21 @@ where
     F: FnMut(&mut Transaction<'_>) -> rusqlite::Result<T> + Send,
 {
     fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()> {
-        self.outcome = Some(Ok((self.run)(transaction)?));
+        if let Some(panic) = &self.panic {
+            return Err(error::panicked(panic));
+        }
+        match error::catch_panic(|| (self.run)(transaction)) {
+            Ok(result) => self.outcome = Some(Ok(result?)),
+            Err(panic) => {
+                tracing::error!(
+                    panic,
+                    "a step of the writer panicked; its caller is answered with an error"
+                );
+                let error = error::panicked(&panic);
+                self.panic = Some(panic);
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
