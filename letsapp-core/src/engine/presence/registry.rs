@@ -88,12 +88,18 @@ struct ConnectionWatches {
 
 impl PresenceRegistry {
     /// Starts an empty registry. Its tasks run on the current runtime.
-    pub(crate) fn start(stores: Stores, runtime: Runtime, grace: Duration, waker: DriverWaker) -> Arc<Self> {
+    pub(crate) fn start(
+        stores: Stores,
+        runtime: Runtime,
+        visibility: VisibilityChecker,
+        grace: Duration,
+        waker: DriverWaker,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             seen: LastSeenWriter::start(Arc::clone(&stores.users)),
-            visibility: VisibilityChecker::new(stores.contacts.clone()),
             stores,
             runtime,
+            visibility,
             grace,
             waker,
             tasks: Handle::current(),

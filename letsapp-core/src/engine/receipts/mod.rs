@@ -13,11 +13,11 @@ use tokio::task::JoinHandle;
 
 use crate::domain::cache::Cache;
 use crate::domain::id::{ConnectionId, ConversationId, Seq, UserId};
-use crate::domain::member::{Member, Watermarks};
+use crate::domain::member::{Member, MemberKey, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::events::ExcludedConnection;
 use crate::engine::panics::{Panic, catch_panic};
-use crate::engine::receipts::notifier::{MemberKey, Notifier, ReceiptUpdate};
+use crate::engine::receipts::notifier::{Notifier, ReceiptUpdate};
 use crate::engine::rosters::Rosters;
 use crate::ports::{Advance, RepositoryError, Runtime, Stores};
 

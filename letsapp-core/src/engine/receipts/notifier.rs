@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::domain::cache::Cache;
 use crate::domain::conversation::Kind;
 use crate::domain::id::{ConversationId, Seq, UserId};
-use crate::domain::member::Watermarks;
+use crate::domain::member::{MemberKey, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::window::Span;
 use crate::engine::events::ExcludedConnection;
@@ -15,9 +15,6 @@ use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::ports::{Advanced, Envelope, RepositoryError, Runtime, Stores};
 use crate::protocol;
 use crate::protocol::{Event, Receipt};
-
-/// A member of a conversation, as a key.
-pub(super) type MemberKey = (ConversationId, UserId);
 
 /// A stored advance that is to be published.
 pub(super) struct ReceiptUpdate {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::domain::id::{ConversationId, UserId};
+use crate::domain::member::MemberKey;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::typing::{Input, Output, State, Typing};
 use crate::engine::driver::{Deadlines, DriverWaker, Timed};
@@ -24,8 +25,6 @@ pub(crate) struct TypingTracker {
     waker: DriverWaker,
     state: Mutex<TrackerState>,
 }
-
-type MemberKey = (ConversationId, UserId);
 
 /// The state of the tracker, behind one lock.
 #[derive(Default)]
