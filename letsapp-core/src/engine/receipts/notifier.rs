@@ -57,13 +57,13 @@ impl Notifier {
         }
     }
 
-    pub(super) fn has_news(&self) -> bool {
+    pub(super) fn has_pending(&self) -> bool {
         !self.groups.is_empty()
     }
 
     /// Publishes advances to the reader's own other connections and, if the reader shows receipts, to the peer of a
-    /// direct conversation. Advances in groups are collected for [`tell_groups`](Self::tell_groups).
-    pub(super) async fn tell(&mut self, updates: Vec<ReceiptUpdate>) {
+    /// direct conversation. Advances in groups are collected for [`notify_groups`](Self::notify_groups).
+    pub(super) async fn notify(&mut self, updates: Vec<ReceiptUpdate>) {
         if updates.is_empty() {
             return;
         }
@@ -98,7 +98,7 @@ impl Notifier {
     }
 
     /// Publishes the collected advances in groups to the senders of the newly covered messages.
-    pub(super) async fn tell_groups(&mut self) {
+    pub(super) async fn notify_groups(&mut self) {
         let groups = std::mem::take(&mut self.groups);
         if groups.is_empty() {
             return;
