@@ -129,7 +129,7 @@ pub(super) fn update_group(
             let target = known.member(*user_id);
             let present = target.map_or(Role::Member, |target| target.role);
             may(match role {
-                Role::Owner => Action::HandOver(present),
+                Role::Owner => Action::TransferOwnership(present),
                 Role::Admin | Role::Member => Action::Assign(present),
             })?;
             let target = target.ok_or(ConversationError::NotFound)?;
@@ -154,7 +154,7 @@ pub(super) fn update_group(
             commit(None, vec![MemberChange::Role(*user_id, *role)], event)
         }
         GroupChange::Delete => {
-            may(Action::Dissolve)?;
+            may(Action::DeleteGroup)?;
             let departures = known.member_ids.iter().map(|user_id| MemberChange::Left(*user_id));
             commit(
                 Some(conversation.deleted(submission.at)),
