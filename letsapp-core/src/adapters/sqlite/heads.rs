@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_rolled_back_is_read_again() {
+    fn forgotten_heads_are_read_from_the_file_again() {
         let (connection, mut heads) = (empty(), Heads::with_capacity(8));
         heads.set(id(1), at(1));
         heads.settle();
