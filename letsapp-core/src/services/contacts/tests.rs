@@ -11,8 +11,9 @@ use crate::domain::id::{ConversationId, SessionId, UserId};
 use crate::domain::principal::Principal;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, NOW, Recorder, direct};
-use crate::ports::Stores;
-use crate::ports::{ContactRepository, ManualClock, MockConversationRepository, Repositories as _, RepositoryError};
+use crate::ports::{
+    ContactRepository, ManualClock, MockConversationRepository, Repositories as _, RepositoryError, Stores,
+};
 use crate::services::contacts::*;
 
 /// A store whose `block` and `unblock` wait until the test lets them go on.

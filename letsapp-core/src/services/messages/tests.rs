@@ -10,8 +10,9 @@ use crate::engine::events::Hub;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{CHAT, NOW, group};
 use crate::engine::receipts::Receipts;
-use crate::ports::Stores;
-use crate::ports::{ManualClock, MockConversationRepository, MockMessageRepository, MockUserRepository, Outcome};
+use crate::ports::{
+    ManualClock, MockConversationRepository, MockMessageRepository, MockUserRepository, Outcome, Stores,
+};
 use crate::protocol::requests::SendMessage;
 use crate::services::messages::MessageService;
 
