@@ -16,7 +16,7 @@ use crate::ports::error::RepositoryError;
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait MessageRepository: Send + Sync {
-    /// Returns how many concurrent [`commit`](Self::commit)s serve this store best.
+    /// Returns the number of lanes that serve this store best. Each lane makes one [`commit`](Self::commit) at a time.
     fn lanes(&self) -> usize;
 
     /// Carries out changes and returns the result of each, in order. When it returns, everything committed is durable
