@@ -27,7 +27,7 @@ impl From<Error> for RepositoryError {
     }
 }
 
-/// Tells whether the same operation may succeed later. A write that fails so may have been carried out nevertheless.
+/// Reports whether the same operation may succeed later. A write that fails so may have been carried out nevertheless.
 pub(super) fn is_passing(error: &Error) -> bool {
     match &*error.kind {
         ErrorKind::Io(_)
@@ -45,7 +45,7 @@ pub(super) fn is_passing(error: &Error) -> bool {
     }
 }
 
-/// Tells whether the server has refused a command as a whole and would refuse it again.
+/// Reports whether the server has refused a command as a whole and would refuse it again.
 pub(super) fn is_refusal(error: &Error) -> bool {
     let answered = matches!(
         &*error.kind,

@@ -36,7 +36,7 @@ impl Deadline {
         Self(now() + duration)
     }
 
-    /// Tells whether the deadline is reached.
+    /// Reports whether the deadline is reached.
     pub(super) fn has_passed(self) -> bool {
         now() >= self.0
     }

@@ -85,13 +85,15 @@ struct AttachmentDocument {
     id: Uuid,
     file_name: String,
     content_type: String,
-    /// Bytes.
+    /// Size in bytes.
     size: i64,
-    /// Pixels, as `height`.
+    /// Width in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     width: Option<i64>,
+    /// Height in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     height: Option<i64>,
+    /// Duration in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     duration: Option<i64>,
     /// Preview of an image or a video.
@@ -367,7 +369,7 @@ impl From<ReactionDocument> for Reaction {
     }
 }
 
-/// Tells whether a flag is left out of the document.
+/// Reports whether a flag is left out of the document.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(flag: &bool) -> bool {
     !flag

@@ -187,7 +187,7 @@ impl Found {
 }
 
 impl Pending {
-    /// Tells whether this change made the stored message: it has a `rev` that was offered without a reply, and is
+    /// Reports whether this change made the stored message: it has a `rev` that was offered without a reply, and is
     /// otherwise equal.
     fn made(&self, found: &Message) -> bool {
         self.doubts.contains(&found.rev) && *found == Message::clone(self.change.message()).at(place(found))

@@ -125,7 +125,7 @@ impl Line {
             })
     }
 
-    /// Tells whether the next change was decided under a newer fence, or computed from a newer `rev`, than the known
+    /// Reports whether the next change was decided under a newer fence, or computed from a newer `rev`, than the known
     /// head's.
     pub(super) fn is_behind(&self) -> bool {
         match (self.standing, self.queue.front()) {
@@ -157,7 +157,7 @@ impl Line {
         self.unseen = None;
     }
 
-    /// Tells whether the wait has lasted [`VISIBILITY_TIMEOUT`].
+    /// Reports whether the wait has lasted [`VISIBILITY_TIMEOUT`].
     pub(super) fn has_waited_enough(&self) -> bool {
         self.unseen.is_some_and(Deadline::has_passed)
     }
@@ -208,7 +208,7 @@ impl Pending {
         }
     }
 
-    /// Tells whether the change adds a system message, which becomes the new fence.
+    /// Reports whether the change adds a system message, which becomes the new fence.
     const fn moves_fence(&self) -> bool {
         matches!(self.change, Change::UpdateGroup { .. } | Change::Create { .. })
     }

@@ -16,9 +16,8 @@ use crate::domain::principal::Principal;
 use crate::domain::role::Role;
 use crate::domain::session::{Generation, Session, TokenHash};
 use crate::domain::text::Title;
-use crate::engine::Engine;
-use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, NOW, Recorder, user};
+use crate::engine::{Engine, fixtures};
 use crate::ports::{
     Clock, ManualClock, MockConversationRepository, MockMessageRepository, MockSessionRepository, MockUserRepository,
     Outcomes, Repositories, RepositoryError, Stores,
