@@ -208,9 +208,10 @@ impl Pending {
         }
     }
 
-    /// Tells whether the change adds a system message, which becomes the new fence.
-    const fn moves_fence(&self) -> bool {
-        matches!(self.change, Change::UpdateGroup { .. } | Change::Create { .. })
+    /// Tells whether the change adds a system message that becomes the new fence.
+    fn moves_fence(&self) -> bool {
+        let added = matches!(self.change, Change::UpdateGroup { .. } | Change::Create { .. });
+        added && self.change.message().moves_fence()
     }
 
     /// Returns the head after the change, for a conversation whose head is `head`.
