@@ -38,9 +38,9 @@ pub trait MessageRepository: Send + Sync {
     ///   conversation at the same time, no number is used twice, none is left out, and no read returns a number without
     ///   those before it.
     /// - A system message with a succession takes the second next `seq` and `rev`, and the succession those before it.
-    /// - A change whose `fence` is no longer the conversation's newest system message is [`Outcome::Outdated`]. A
-    ///   [`Change::UpdateGroup`] in the batch itself moves the fence of its conversation, so that later changes of that
-    ///   conversation in the same batch are outdated too.
+    /// - A change whose `fence` is no longer the [fence](crate::domain::conversation::Head::fence) of its conversation
+    ///   is [`Outcome::Outdated`]. A [`Change::UpdateGroup`] in the batch itself moves the fence, unless its message
+    ///   reports a call, so that later changes of that conversation in the same batch are outdated too.
     /// - An append or a system message whose id exists in its conversation already is [`Outcome::Duplicate`], with the
     ///   message in its current state, whatever its fence. So is a system message whose succession exists already, and
     ///   then with that succession.
@@ -156,7 +156,8 @@ pub enum Change {
         fence: Seq,
     },
     /// Adds a system message and applies the change that it announces (membership, roles, title, description or
-    /// picture; nothing further for a call), all in one step. The system message becomes the conversation's fence.
+    /// picture; nothing further for a call), all in one step. The system message becomes the conversation's fence,
+    /// unless it reports a call.
     UpdateGroup {
         /// The new state of the conversation; `None` if it stays the same. If it is
         /// [deleted](Conversation::deleted_at), all of its members leave with it, and no records of its members exist
