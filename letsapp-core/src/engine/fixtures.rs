@@ -26,7 +26,7 @@ use crate::ports::MockSessionRepository;
 use crate::ports::Runtime;
 use crate::ports::Stores;
 use crate::ports::SystemIds;
-use crate::ports::{Audience, Clock, Envelope, EventBus, MockContactRepository, MockUserRepository};
+use crate::ports::{Audience, Clock, Connections, Envelope, EventBus, MockContactRepository, MockUserRepository};
 use crate::protocol::Event;
 
 pub(crate) const CHAT: ConversationId = ConversationId::from_bytes([0; 16]);
@@ -183,6 +183,16 @@ pub(crate) fn runtime(bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Runtime 
         clock,
         ids: Arc::new(SystemIds),
         bus,
+        connections: Arc::new(Everyone),
+    }
+}
+
+/// Connections of every user.
+struct Everyone;
+
+impl Connections for Everyone {
+    fn connected(&self, user_ids: &[UserId]) -> Vec<UserId> {
+        user_ids.to_vec()
     }
 }
 

@@ -70,7 +70,6 @@ impl Engine {
         let lanes = Lanes::start(Turn {
             messages: stores.messages.clone(),
             rosters: rosters.clone(),
-            receipts: receipts.clone(),
             publisher: Publisher {
                 bus: runtime.bus.clone(),
                 views: views.clone(),
@@ -105,8 +104,7 @@ impl Engine {
         driver::start(self.runtime.clock.clone(), self.waker.clone(), timed)
     }
 
-    /// Accepts no more work, and waits until all accepted work is stored. The lanes close first, because their last
-    /// changes raise watermarks.
+    /// Accepts no more work, and waits until all accepted work is stored.
     pub(crate) async fn close(&self) {
         self.lanes.close().await;
         self.receipts.close().await;

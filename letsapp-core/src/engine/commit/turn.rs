@@ -11,7 +11,6 @@ use crate::engine::commit::batch::{Batch, Known, Waiting};
 use crate::engine::commit::command::{Command, CommitReply, QueuedSubmission, Refusal};
 use crate::engine::commit::publish::{Publication, Publisher, Update, UpdateKind};
 use crate::engine::error::ConversationError;
-use crate::engine::receipts::Receipts;
 use crate::engine::rosters::Rosters;
 use crate::ports::{Change, MessageRepository, Outcome, Payload as _, RepositoryError, Stopwatch};
 
@@ -19,7 +18,6 @@ use crate::ports::{Change, MessageRepository, Outcome, Payload as _, RepositoryE
 pub(crate) struct Turn {
     pub(crate) messages: Arc<dyn MessageRepository>,
     pub(crate) rosters: Arc<Rosters>,
-    pub(crate) receipts: Arc<Receipts>,
     pub(crate) publisher: Publisher,
     /// Time after sending in which a message can be edited.
     pub(crate) edit_window: Duration,
@@ -189,22 +187,13 @@ impl Turn {
                 if let Some(roster) = roster {
                     roster.reach(position.seq);
                 }
-                if kind == UpdateKind::Appended {
-                    self.receipts.sent(id, message.sender_id, position.seq);
-                }
                 if let Some(succession) = succession {
                     publications.push(Publication::new(succession, right_before(position), kind, roster));
                 }
                 publications.push(Publication::new(message, position, kind, roster));
                 Resolution::Committed(publications.len() - 1)
             }
-            Ok(Outcome::Duplicate(existing)) if is_retry(&message, &existing) => {
-                if kind == UpdateKind::Appended {
-                    // A crash after the first attempt may have lost everything but the message itself.
-                    self.receipts.sent(id, existing.sender_id, existing.seq);
-                }
-                Resolution::Known(Arc::new(*existing))
-            }
+            Ok(Outcome::Duplicate(existing)) if is_retry(&message, &existing) => Resolution::Known(Arc::new(*existing)),
             Ok(Outcome::Duplicate(_)) => Resolution::Conflict,
             Ok(Outcome::Exists(conversation)) => Resolution::Exists(conversation),
             Ok(Outcome::Outdated) => Resolution::Outdated,

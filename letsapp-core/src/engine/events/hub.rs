@@ -7,7 +7,7 @@ use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::principal::Principal;
 use crate::engine::events::encoded::Delivery;
 use crate::engine::events::outbox::{Closed, Outbox};
-use crate::ports::{Audience, Envelope, EventBus};
+use crate::ports::{Audience, Connections, Envelope, EventBus};
 
 /// Is notified of connections as they open and close.
 pub(crate) trait ConnectionObserver: Send + Sync {
@@ -149,6 +149,16 @@ impl EventBus for Hub {
                 }
             }
         }
+    }
+}
+
+impl Connections for Hub {
+    fn connected(&self, user_ids: &[UserId]) -> Vec<UserId> {
+        let is_connected = |user_id: &&UserId| {
+            let shard = self.shard(**user_id).read().unwrap_or_else(PoisonError::into_inner);
+            shard.contains_key(*user_id)
+        };
+        user_ids.iter().filter(is_connected).copied().collect()
     }
 }
 
