@@ -118,12 +118,34 @@ pub trait MessageRepository: Send + Sync {
     /// [`RepositoryError`] when the store fails.
     async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError>;
 
-    /// Returns the senders of the messages in the span that users sent, including deleted messages, each sender once,
-    /// in any order.
+    /// Returns the `seq` of the newest message that each of the users `(conversation, user)` has sent in the
+    /// conversation, in any order. Deleted messages count, system messages do not; users who have sent none are left
+    /// out. Each pair is asked about once. The cost grows with the number of pairs, but not with the number of messages
+    /// of users.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError>;
+    async fn last_sent(
+        &self,
+        of: &[(ConversationId, UserId)],
+    ) -> Result<Vec<((ConversationId, UserId), Seq)>, RepositoryError>;
+
+    /// Returns for each query those of its users who sent a message in its span, each once, in any order. Deleted
+    /// messages count, system messages do not. The cost grows with the number of users asked about, but not with the
+    /// length of a span.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn senders(&self, asked: &[SenderQuery]) -> Result<Vec<Vec<UserId>>, RepositoryError>;
+}
+
+/// A question which of some users sent messages in a span.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SenderQuery {
+    /// The messages in question.
+    pub span: Span,
+    /// The users in question, each once.
+    pub among: Vec<UserId>,
 }
 
 /// A change of one conversation.
