@@ -18,8 +18,8 @@ use crate::domain::window::Window;
 use crate::engine::Engine;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
-    Audience, Clock, Connections, Envelope, EventBus, MockContactRepository, MockConversationRepository, MockMessageRepository,
-    MockSessionRepository, MockUserRepository, Runtime, Stores, SystemIds,
+    Audience, Clock, Connections, Envelope, EventBus, MockContactRepository, MockConversationRepository,
+    MockMessageRepository, MockSessionRepository, MockUserRepository, Runtime, Stores, SystemIds,
 };
 use crate::protocol::Event;
 

@@ -99,7 +99,7 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::{ConnectionId, Seq};
+    use crate::domain::id::{ConnectionId, Seq, UserId};
     use crate::domain::member::Watermarks;
     use crate::engine::fixtures::CHAT;
 
