@@ -29,7 +29,7 @@ pub struct Member {
 }
 
 /// Key of a member's record.
-pub(crate) type MemberKey = (ConversationId, UserId);
+pub type MemberKey = (ConversationId, UserId);
 
 impl Member {
     /// Returns the record of one of the users of a new direct conversation.

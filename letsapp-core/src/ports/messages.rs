@@ -11,7 +11,7 @@ use futures_util::stream::{BoxStream, Stream, StreamExt as _};
 
 use crate::domain::conversation::Conversation;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::domain::member::MemberChange;
+use crate::domain::member::{MemberChange, MemberKey};
 use crate::domain::message::{Message, Position};
 use crate::domain::search::{Hit, Search};
 use crate::domain::window::{Span, Window};
@@ -125,10 +125,7 @@ pub trait MessageRepository: Send + Sync {
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    async fn last_sent(
-        &self,
-        of: &[(ConversationId, UserId)],
-    ) -> Result<Vec<((ConversationId, UserId), Seq)>, RepositoryError>;
+    async fn last_sent(&self, of: &[MemberKey]) -> Result<Vec<(MemberKey, Seq)>, RepositoryError>;
 
     /// Returns for each query those of its users who sent a message in its span, each once, in any order. Deleted
     /// messages count, system messages do not. The cost grows with the number of users asked about, but not with the

@@ -37,7 +37,11 @@ async fn reading_heads_looks_at_one_index_entry_per_conversation() {
     let heads = store.conversations().heads(&ids).await.expect("the store is there");
     assert_eq!(heads.len(), ids.len());
 
-    let asked = heard.lock().unwrap().take().expect("heads are an aggregation");
+    let asked = heard
+        .lock()
+        .expect("nothing panics while it holds the lock")
+        .take()
+        .expect("heads are an aggregation");
     let plan = explained(&uri, &asked).await;
     assert!(holds(&plan, "stage", &"DISTINCT_SCAN".into()), "{plan}");
     let looked_at = number(&plan, "totalKeysExamined").expect("the plan was executed");
@@ -131,7 +135,11 @@ async fn what_users_have_sent_is_found_without_reading_the_messages_around_it() 
 
 /// Checks that the last aggregation looks at two entries of an index at most for each user asked about.
 async fn seeks_only(uri: &str, heard: &Mutex<Option<Document>>, users: usize) {
-    let asked = heard.lock().unwrap().take().expect("it is an aggregation");
+    let asked = heard
+        .lock()
+        .expect("nothing panics while it holds the lock")
+        .take()
+        .expect("it is an aggregation");
     let plan = explained(uri, &asked).await;
     assert!(holds(&plan, "stage", &"DISTINCT_SCAN".into()), "{plan}");
     for scan in ["IXSCAN", "COLLSCAN", "FETCH", "SORT"] {

@@ -194,6 +194,10 @@ impl Committer {
     }
 
     /// Has the unknown changes of a conversation looked up after a pause, unless a submission does so before.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "waits for the store to recover; nothing is decided by the time"
+    )]
     fn wake_later(self: &Arc<Self>, id: ConversationId) {
         let committer = Arc::downgrade(self);
         self.runtime.spawn(async move {

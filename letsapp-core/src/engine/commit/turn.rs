@@ -273,11 +273,11 @@ impl Turn {
         for (id, changes) in unknown {
             if let Err(error) = self.context.publish_unknown(id, &changes, known).await {
                 self.keep(id, changes);
-                let (behind, others) = submissions
+                let (behind, others): (Vec<_>, Vec<_>) = submissions
                     .into_iter()
                     .partition(|submission| submission.conversation_id == id);
                 submissions = others;
-                Vec::<QueuedSubmission>::from(behind)
+                behind
                     .into_iter()
                     .for_each(|submission| submission.refuse(copy(&error)));
             }

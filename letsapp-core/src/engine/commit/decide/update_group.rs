@@ -101,7 +101,7 @@ pub(super) fn update_group(
             }
             if known.member_ids.len() + new.len() > MAX_MEMBERS {
                 let detail = format!("a group holds at most {MAX_MEMBERS} members");
-                return Err(ConversationError::invalid("user_ids", "too_many", detail).into());
+                return Err(ConversationError::invalid("user_ids", "too_many", detail));
             }
             let joins = new
                 .iter()
@@ -116,7 +116,7 @@ pub(super) fn update_group(
         GroupChange::RemoveMember(user_id) => {
             let Some(target) = known.member(*user_id) else {
                 may(Action::Remove(Role::Member))?;
-                return Err(ConversationError::NotFound.into());
+                return Err(ConversationError::NotFound);
             };
             may(Action::Remove(target.role))?;
             commit(
@@ -138,7 +138,7 @@ pub(super) fn update_group(
             }
             if target.role == Role::Owner {
                 let detail = "a group has one owner: transfer ownership to another member instead";
-                return Err(ConversationError::invalid("role", "owner_required", detail).into());
+                return Err(ConversationError::invalid("role", "owner_required", detail));
             }
             if *role == Role::Owner {
                 let members = vec![

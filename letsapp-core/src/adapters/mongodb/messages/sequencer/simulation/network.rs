@@ -210,7 +210,7 @@ impl Simulation {
             if self.now < free_at {
                 if matches!(running.request, Request::Transaction { .. }) {
                     let cause = RefusalCause::Conflict("another transaction".to_owned());
-                    return self.answer(running, Some(cause));
+                    return self.answer(&running, Some(cause));
                 }
                 if free_at < limit {
                     self.replicate(before);
@@ -235,12 +235,12 @@ impl Simulation {
             };
             if let Err(cause) = carried_out {
                 self.replicate(before);
-                return self.answer(running, Some(cause));
+                return self.answer(&running, Some(cause));
             }
             running.done += 1;
         }
         self.replicate(before);
-        self.answer(running, None);
+        self.answer(&running, None);
     }
 
     /// Lets a majority have what was written behind a position of the log, after a while.
@@ -253,8 +253,8 @@ impl Simulation {
     }
 
     /// Answers a write once a majority has everything that it depends on.
-    fn answer(&mut self, running: Running, refused: Option<RefusalCause>) {
-        let Running {
+    fn answer(&mut self, running: &Running, refused: Option<RefusalCause>) {
+        let &Running {
             commit,
             id,
             sent,
