@@ -33,7 +33,7 @@ pub(super) struct Batch {
 /// The submissions that wait for one change; mostly one.
 pub(super) struct Waiting {
     pub(super) first: QueuedSubmission,
-    /// Those that were merged into the same change.
+    /// Submissions that were merged into the same change.
     pub(super) merged: Vec<QueuedSubmission>,
 }
 

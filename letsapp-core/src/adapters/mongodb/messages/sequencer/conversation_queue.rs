@@ -72,7 +72,7 @@ pub(super) enum Activity {
 /// Next step of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
-    /// Its head has to be read.
+    /// Waits until its head is read.
     Head,
     /// The first changes have to be looked up.
     LookUp,

@@ -23,17 +23,17 @@ pub(crate) enum Request {
         messages: Vec<(ConversationId, MessageId)>,
         conversations: Vec<ConversationId>,
     },
-    /// One ordered `insert`. Answered by [`Reply::Write`](super::Reply::Write), as all writes are.
+    /// An ordered `insert`. Answered by [`Reply::Write`](super::Reply::Write), as all writes are.
     Insert {
         messages: Vec<NewMessage>,
         isolation: Isolation,
     },
-    /// One ordered `update`.
+    /// An ordered `update`.
     Update {
         revisions: Vec<Revision>,
         isolation: Isolation,
     },
-    /// One transaction. `before` is the conversation's head before the change.
+    /// A transaction. `before` is the conversation's head before the change.
     Transaction { change: Change, before: Head },
     /// End of the transactions that dead servers have left open. Answered by [`Reply::Ended`](super::Reply::Ended).
     EndAbandonedTransactions,

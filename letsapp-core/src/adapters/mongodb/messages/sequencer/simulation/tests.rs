@@ -1,4 +1,4 @@
-//! What holds in every schedule, and what a conversation that is stuck costs the others.
+//! Invariants of every schedule, and the cost of a stuck conversation for the others.
 
 use std::time::Duration;
 
