@@ -1,21 +1,20 @@
-//! Driver of the [`Sequencer`]: sends its requests to the database, hands it the replies, and returns the outcomes.
+//! Commits of this server: each has a [`Sequencer`] of its own, and all share what was learned.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, FuturesUnordered};
+use futures_util::stream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
+use super::driver::{Database, Driver};
 use super::head_cache::HeadCache;
 use super::isolated::IsolatedConversations;
 use super::requests;
-use super::sequencer::{Isolation, Learned, MAX_COMMAND_DOCUMENTS, Recalled, Reply, Request, RequestId, Sequencer};
+use super::sequencer::{Isolation, Learned, MAX_COMMAND_DOCUMENTS, Recalled, Reply, Request, Sequencer};
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::retry;
 use crate::ports::{Change, Outcomes, RepositoryError, Settled};
 
 /// State that the commits of this server share.
@@ -33,14 +32,11 @@ pub(super) struct Committer {
     stuck: Semaphore,
 }
 
-/// A commit under way.
-struct Commit {
+/// Database as one commit uses it, with what this server remembers.
+struct CommitDatabase {
     committer: Arc<Committer>,
     /// Connection that keeps the store open until the commit has ended.
     connection: Arc<Connection>,
-    sequencer: Sequencer,
-    began: Instant,
-    in_flight: FuturesUnordered<BoxFuture<'static, (RequestId, Reply)>>,
 }
 
 impl Committer {
@@ -59,7 +55,7 @@ impl Committer {
     pub(super) fn commit(self: &Arc<Self>, changes: Vec<Change>) -> Outcomes {
         let begin = Self::begin(Arc::clone(self), changes);
         Outcomes::new(stream::once(begin).flat_map(|begun| match begun {
-            Ok(commit) => stream::unfold(commit, Commit::next).boxed(),
+            Ok(driver) => stream::unfold(driver, async |mut driver| Some((driver.next().await?, driver))).boxed(),
             Err(refused) => refused.boxed(),
         }))
     }
@@ -67,7 +63,7 @@ impl Committer {
     async fn begin(
         self: Arc<Self>,
         changes: Vec<Change>,
-    ) -> Result<Box<Commit>, impl stream::Stream<Item = Settled> + Send> {
+    ) -> Result<Box<Driver<CommitDatabase>>, impl stream::Stream<Item = Settled> + Send> {
         let connection = match self.connection.admit().await {
             Ok(connection) => connection,
             Err(closed) => {
@@ -83,13 +79,11 @@ impl Committer {
         let command_documents = self.command_documents.load(Ordering::Relaxed);
         let topology = connection.topology();
         let sequencer = Sequencer::new(changes, topology, command_documents, recall, Duration::ZERO);
-        Ok(Box::new(Commit {
+        let database = CommitDatabase {
             committer: self,
             connection,
-            sequencer,
-            began: retry::now(),
-            in_flight: FuturesUnordered::new(),
-        }))
+        };
+        Ok(Box::new(Driver::new(database, sequencer)))
     }
 
     /// Keeps knowledge for later commits.
@@ -124,45 +118,17 @@ impl Committer {
     }
 }
 
-impl Commit {
-    /// Returns the next outcome, and the commit to go on with; `None` after the last one.
-    async fn next(mut self: Box<Self>) -> Option<(Settled, Box<Self>)> {
-        loop {
-            if let Some(settled) = self.sequencer.next_settled() {
-                return Some((settled, self));
-            }
-            if self.sequencer.is_done() {
-                return None;
-            }
-            self.step().await;
-        }
+impl Database for CommitDatabase {
+    fn answer(&self, request: Request) -> BoxFuture<'static, Reply> {
+        let (committer, connection) = (Arc::clone(&self.committer), Arc::clone(&self.connection));
+        async move { committer.answer(&connection, request).await }.boxed()
     }
 
-    /// Sends what is due, and waits for a reply or the next deadline.
-    async fn step(&mut self) {
-        for (id, request) in self.sequencer.poll(self.began.elapsed()) {
-            let (committer, connection) = (Arc::clone(&self.committer), Arc::clone(&self.connection));
-            let answer = async move { (id, committer.answer(&connection, request).await) };
-            self.in_flight.push(answer.boxed());
-        }
-        let deadline = self.sequencer.deadline().map(|deadline| self.began + deadline);
-        tokio::select! {
-            Some((id, reply)) = self.in_flight.next() => self.handle(id, reply),
-            () = retry::until(deadline) => {}
-        }
-    }
-
-    /// Hands over a reply, and those that have arrived with it, so that what follows goes out together.
-    fn handle(&mut self, id: RequestId, reply: Reply) {
-        let now = self.began.elapsed();
-        self.sequencer.handle(id, reply, now);
-        while let Some(Some((id, reply))) = self.in_flight.next().now_or_never() {
-            self.sequencer.handle(id, reply, now);
-        }
-        for learned in self.sequencer.take_learned() {
+    fn learn(&self, sequencer: &mut Sequencer) {
+        for learned in sequencer.take_learned() {
             self.committer.learn(learned);
         }
-        let documents = self.sequencer.command_documents();
+        let documents = sequencer.command_documents();
         self.committer.command_documents.store(documents, Ordering::Relaxed);
     }
 }

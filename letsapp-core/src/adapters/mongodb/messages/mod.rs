@@ -3,6 +3,7 @@
 mod commit;
 mod content;
 mod documents;
+mod driver;
 mod group_update;
 pub(super) mod head;
 mod head_cache;

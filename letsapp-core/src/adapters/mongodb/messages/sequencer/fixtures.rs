@@ -14,20 +14,20 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::About;
 use crate::ports::{Change, TermsChange};
 
-pub(super) const USER: UserId = UserId::from_bytes([3; 16]);
+pub(in crate::adapters::mongodb::messages) const USER: UserId = UserId::from_bytes([3; 16]);
 
 /// Returns the id of the n-th conversation. Ids ascend.
-pub(super) fn conversation_id(n: u64) -> ConversationId {
+pub(in crate::adapters::mongodb::messages) fn conversation_id(n: u64) -> ConversationId {
     ConversationId::from_uuid(Uuid::from_u64_pair(n, 1))
 }
 
 /// Returns the n-th message id.
-pub(super) fn message_id(n: u64) -> MessageId {
+pub(in crate::adapters::mongodb::messages) fn message_id(n: u64) -> MessageId {
     MessageId::from_uuid(Uuid::from_u64_pair(n, 2))
 }
 
 /// Returns the n-th message of a user; its text is its number.
-pub(super) fn text(conversation_id: ConversationId, n: u64) -> Message {
+pub(in crate::adapters::mongodb::messages) fn text(conversation_id: ConversationId, n: u64) -> Message {
     Message {
         conversation_id,
         id: message_id(n),
@@ -52,14 +52,14 @@ pub(super) fn text(conversation_id: ConversationId, n: u64) -> Message {
 }
 
 /// Returns the n-th message, as a system message.
-pub(super) fn system(conversation_id: ConversationId, n: u64) -> Arc<Message> {
+pub(in crate::adapters::mongodb::messages) fn system(conversation_id: ConversationId, n: u64) -> Arc<Message> {
     Arc::new(Message {
         content: Content::System(SystemEvent::MemberLeft { user_id: USER }),
         ..text(conversation_id, n)
     })
 }
 
-pub(super) fn append(message: Message, fence: u64) -> Change {
+pub(in crate::adapters::mongodb::messages) fn append(message: Message, fence: u64) -> Change {
     Change::Append {
         message: Arc::new(message),
         fence: Seq(fence),
@@ -67,7 +67,7 @@ pub(super) fn append(message: Message, fence: u64) -> Change {
 }
 
 /// Returns the change of a message's text to a number.
-pub(super) fn revise(message: &Message, n: u64, fence: u64) -> Change {
+pub(in crate::adapters::mongodb::messages) fn revise(message: &Message, n: u64, fence: u64) -> Change {
     Change::Revise {
         message: Arc::new(Message {
             content: Content::Text(n.to_string()),
@@ -79,7 +79,7 @@ pub(super) fn revise(message: &Message, n: u64, fence: u64) -> Change {
 }
 
 /// Returns the change that adds the n-th message as a note about nothing stored.
-pub(super) fn note(conversation_id: ConversationId, n: u64, fence: u64) -> Change {
+pub(in crate::adapters::mongodb::messages) fn note(conversation_id: ConversationId, n: u64, fence: u64) -> Change {
     Change::UpdateGroup {
         conversation: None,
         members: vec![],
@@ -90,7 +90,7 @@ pub(super) fn note(conversation_id: ConversationId, n: u64, fence: u64) -> Chang
 }
 
 /// Returns the change that removes a member, announced by the n-th message.
-pub(super) fn removal(conversation_id: ConversationId, n: u64, fence: u64) -> Change {
+pub(in crate::adapters::mongodb::messages) fn removal(conversation_id: ConversationId, n: u64, fence: u64) -> Change {
     Change::UpdateGroup {
         conversation: None,
         members: vec![MemberChange::Left(USER)],
@@ -101,7 +101,7 @@ pub(super) fn removal(conversation_id: ConversationId, n: u64, fence: u64) -> Ch
 }
 
 /// Returns the creation of a group, announced by the n-th message.
-pub(super) fn create(conversation_id: ConversationId, n: u64) -> Change {
+pub(in crate::adapters::mongodb::messages) fn create(conversation_id: ConversationId, n: u64) -> Change {
     Change::Create {
         conversation: Box::new(group(conversation_id, n)),
         members: vec![MemberChange::Joined(USER, Role::Owner)],
@@ -110,7 +110,7 @@ pub(super) fn create(conversation_id: ConversationId, n: u64) -> Change {
 }
 
 /// Returns a group; its title is a number.
-pub(super) fn group(id: ConversationId, n: u64) -> Conversation {
+pub(in crate::adapters::mongodb::messages) fn group(id: ConversationId, n: u64) -> Conversation {
     Conversation {
         id,
         kind: Kind::Group,
@@ -125,7 +125,7 @@ pub(super) fn group(id: ConversationId, n: u64) -> Conversation {
     }
 }
 
-pub(super) const fn head(seq: u64, rev: u64, ordinal: u64, fence: u64) -> Head {
+pub(in crate::adapters::mongodb::messages) const fn head(seq: u64, rev: u64, ordinal: u64, fence: u64) -> Head {
     Head {
         seq: Seq(seq),
         rev: Rev(rev),

@@ -18,7 +18,7 @@
 
 mod conversation_queue;
 #[cfg(test)]
-mod fixtures;
+pub(super) mod fixtures;
 mod lookup;
 mod pending_change;
 mod planning;
@@ -153,7 +153,7 @@ impl Sequencer {
         }
     }
 
-    /// Returns the requests that are due. To be called at the beginning, after each reply, and at the
+    /// Returns the requests that are due, and settles the changes that have been tried for too long. To be called at the beginning, after each reply, and at the
     /// [`deadline`](Self::deadline).
     pub(crate) fn poll(&mut self, now: Duration) -> Vec<(RequestId, Request)> {
         for queue in &mut self.queues {
@@ -216,6 +216,11 @@ impl Sequencer {
     /// Takes the next outcome, with the index of its change.
     pub(crate) fn next_settled(&mut self) -> Option<Settled> {
         self.results.settled.pop_front()
+    }
+
+    /// Tells whether [`next_settled`](Self::next_settled) has an outcome.
+    pub(crate) fn has_settled(&self) -> bool {
+        !self.results.settled.is_empty()
     }
 
     /// Takes the knowledge that holds beyond the commit.
