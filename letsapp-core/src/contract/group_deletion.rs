@@ -302,7 +302,7 @@ fn end(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Change {
     Change::UpdateGroup {
         conversation: Some(Box::new(conversation.deleted(message.sent_at))),
         members: members.iter().map(|user_id| MemberChange::Left(*user_id)).collect(),
-        succession: None,
+        preceding: Vec::new(),
         message: Arc::new(message),
         fence: Seq(fence),
     }

@@ -4,6 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use crate::domain::conversation::{Conversation, Kind, Roster};
 use crate::domain::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::key::Key;
@@ -18,6 +20,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{About, DisplayName, Settings, User, Username};
 use crate::domain::window::Window;
 use crate::engine::Engine;
+use crate::engine::keyring::Keyring;
 use crate::engine::sessions::SessionSettings;
 use crate::engine::sessions::Sessions;
 use crate::ports::MockConversationRepository;
@@ -26,7 +29,7 @@ use crate::ports::MockSessionRepository;
 use crate::ports::Runtime;
 use crate::ports::Stores;
 use crate::ports::SystemIds;
-use crate::ports::{Audience, Clock, Envelope, EventBus, MockContactRepository, MockUserRepository};
+use crate::ports::{Audience, Clock, Envelope, EventBus, MockContactRepository, MockKeyRepository, MockUserRepository};
 use crate::protocol::Event;
 
 pub(crate) const CHAT: ConversationId = ConversationId::from_bytes([0; 16]);
@@ -162,19 +165,22 @@ pub(crate) fn stores() -> Stores {
 pub(crate) fn engine(stores: Stores, bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Engine {
     let runtime = runtime(bus, clock);
     let rules = Rules::default();
-    let key = |purpose| Key {
-        kid: Kid("a".to_owned()),
-        purpose,
-        secret: [1; 32],
-        created_at: NOW,
-    };
+    let mut keys = MockKeyRepository::new();
+    keys.expect_keys().returning(|purpose, _| {
+        Ok(vec![Key {
+            kid: Kid("a".to_owned()),
+            purpose,
+            secret: [1; 32],
+            created_at: NOW,
+        }])
+    });
+    let keyring = Keyring::read(Arc::new(keys), runtime.ids.clone(), runtime.clock.clone());
+    let keyring = keyring.now_or_never().expect("the keys are there").unwrap();
     let settings = SessionSettings {
-        access_keys: vec![key(KeyPurpose::Access)],
-        refresh_keys: vec![key(KeyPurpose::Refresh)],
         access_ttl: rules.access_ttl,
         refresh_ttl: Duration::from_secs(86_400),
     };
-    let sessions = Sessions::new(stores.clone(), runtime.clone(), settings);
+    let sessions = Sessions::new(stores.clone(), runtime.clone(), keyring, settings);
     Engine::start(stores, runtime, sessions, &rules)
 }
 

@@ -73,6 +73,18 @@ impl Backoff {
     }
 }
 
+/// Waits until a point in time; for ever without one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waits for the database, which has no clock to inject"
+)]
+pub(super) async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Reads the monotonic clock that deadlines are measured with.
 #[expect(clippy::disallowed_methods, reason = "measures how long the database takes")]
 pub(super) fn now() -> Instant {

@@ -7,12 +7,14 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::admission::{Admission, Queue};
 use super::error;
 use super::error::closed;
 use crate::ports::RepositoryError;
 
 /// Hands reads to the threads.
 pub(super) struct Readers {
+    admission: Admission,
     /// `None` once the readers are finished.
     queue: Mutex<Option<mpsc::UnboundedSender<Read>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -26,6 +28,7 @@ impl Readers {
         let (queue, reads) = mpsc::unbounded_channel();
         let reads = Arc::new(Mutex::new(reads));
         let readers = Self {
+            admission: Admission::new(Queue::Readers),
             queue: Mutex::new(Some(queue)),
             threads: Mutex::default(),
         };
@@ -45,8 +48,10 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        let place = self.admission.admit(size_of::<F>())?;
         let (reply, answer) = oneshot::channel();
         let job: Read = Box::new(move |connection| {
+            let _place = place;
             if !reply.is_closed() {
                 // A caller that stopped waiting meanwhile is not told.
                 let _gone = reply.send(snapshot(connection, read).map_err(error::of));

@@ -31,8 +31,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::domain::id::ConversationId;
-pub(crate) use crate::engine::commit::command::{Command, CommitReply, GroupChange, Submission};
 use crate::engine::commit::command::QueuedSubmission;
+pub(crate) use crate::engine::commit::command::{Command, CommitReply, Description, GroupChange, Submission};
 pub(crate) use crate::engine::commit::publish::Publisher;
 use crate::engine::commit::queues::{Full, Queues, Taken};
 use crate::engine::commit::turn::Turn;
@@ -75,7 +75,12 @@ struct State {
 
 impl Committer {
     /// Creates the commit path. Its turns run on the current tokio runtime.
-    pub(crate) fn new(stores: &Stores, rosters: Arc<Rosters>, publisher: Publisher, edit_window: Duration) -> Arc<Self> {
+    pub(crate) fn new(
+        stores: &Stores,
+        rosters: Arc<Rosters>,
+        publisher: Publisher,
+        edit_window: Duration,
+    ) -> Arc<Self> {
         Arc::new(Self {
             messages: stores.messages.clone(),
             conversations: stores.conversations.clone(),
@@ -129,9 +134,12 @@ impl Committer {
         if state.closed {
             return Err("the application is shutting down");
         }
-        state.queues.push(submission).map_err(|full| match full {
-            Full::Conversation => "too many requests are waiting for this conversation",
-            Full::Total => "too many requests are waiting",
+        state.queues.push(submission).map_err(|full| {
+            metrics::counter!("letsapp_commit_refused_total").increment(1);
+            match full {
+                Full::Conversation => "too many requests are waiting for this conversation",
+                Full::Total => "too many requests are waiting",
+            }
         })?;
         self.start(&mut state);
         Ok(())
@@ -150,6 +158,9 @@ impl Committer {
         loop {
             let batch = {
                 let mut state = self.lock();
+                // Once for each batch, since every submission passes here.
+                let bytes = u32::try_from(state.queues.bytes()).unwrap_or(u32::MAX);
+                metrics::gauge!("letsapp_commit_waiting_bytes").set(bytes);
                 let batch = state.queues.take();
                 if batch.is_empty() {
                     return self.stop(&mut state);
@@ -178,7 +189,10 @@ impl Committer {
         let mut turn = Turn::new(self, &batch);
         if let Err(Panic(panic)) = catch_panic(turn.carry_out(batch)).await {
             metrics::counter!("letsapp_commit_panics_total").increment(1);
-            tracing::error!(panic, "a turn of the commit path panicked; its submissions were answered with an error");
+            tracing::error!(
+                panic,
+                "a turn of the commit path panicked; its submissions were answered with an error"
+            );
             // The panic may have come between a commit and the update of the cache.
             turn.unfinished().for_each(|id| self.rosters.forget(id));
         }

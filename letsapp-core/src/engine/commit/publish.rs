@@ -161,15 +161,21 @@ impl Publisher {
 
     /// Asks all members to sync, because too many changes of a conversation have an unknown outcome.
     pub(super) fn publish_resync(&self, known: &CachedRoster) {
-        self.bus
-            .publish(Envelope::to_users(Arc::clone(&known.member_ids), None, Event::Resync {}));
+        self.bus.publish(Envelope::to_users(
+            Arc::clone(&known.member_ids),
+            None,
+            Event::Resync {},
+        ));
     }
 
     /// Keeps changes of groups from being published until the permits are dropped.
     #[cfg(test)]
     pub(super) async fn hold_reads(&self) -> tokio::sync::SemaphorePermit<'_> {
         let all = u32::try_from(CONCURRENT_READS).expect("it is small");
-        self.reading.acquire_many(all).await.expect("the semaphore is never closed")
+        self.reading
+            .acquire_many(all)
+            .await
+            .expect("the semaphore is never closed")
     }
 
     /// Notes that a message was published.
@@ -191,9 +197,7 @@ impl Publisher {
                 .publish(publication.to_everyone(known, Arc::new(EncodedEvent::new(event))));
             return;
         }
-        let ids = |members: Vec<&Member>| -> Vec<UserId> {
-            members.into_iter().map(|member| member.user_id).collect()
-        };
+        let ids = |members: Vec<&Member>| -> Vec<UserId> { members.into_iter().map(|member| member.user_id).collect() };
         self.bus
             .publish(Envelope::to_users(ids(see), publication.excluded.except(), event));
         // Members who may not see the message still get its `rev`: without it they would take the next one for a gap.

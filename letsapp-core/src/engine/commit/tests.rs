@@ -134,7 +134,11 @@ fn former(member: &Member) -> Member {
 }
 
 impl Bench {
-    fn submit(&self, actor: UserId, command: Command) -> impl Future<Output = Result<CommitReply, ConversationError>> + use<> {
+    fn submit(
+        &self,
+        actor: UserId,
+        command: Command,
+    ) -> impl Future<Output = Result<CommitReply, ConversationError>> + use<> {
         self.engine.committer.submit(Submission {
             conversation_id: CHAT,
             actor,
@@ -190,10 +194,7 @@ fn outdated(changes: &[Change]) -> Settlements {
 }
 
 fn is_unavailable(outcome: &Result<CommitReply, ConversationError>) -> bool {
-    matches!(
-        outcome,
-        Err(ConversationError::Store(RepositoryError::Unavailable(_)))
-    )
+    matches!(outcome, Err(ConversationError::Store(RepositoryError::Unavailable(_))))
 }
 
 fn seq(outcome: &Result<CommitReply, ConversationError>) -> u64 {
@@ -360,7 +361,7 @@ async fn any_number_of_changes_of_one_group_can_wait() {
     );
     let titles = (0..100).map(|n| {
         let title = crate::domain::text::Title::parse(format!("Title {n}")).unwrap();
-        bench.submit(ANA, Command::UpdateGroup(GroupChange::Title(title)))
+        bench.submit(ANA, Command::UpdateGroup(GroupChange::title(title)))
     });
     for (place, done) in join_all(titles).await.iter().enumerate() {
         assert_eq!(seq(done), place as u64 + 2);
@@ -557,7 +558,7 @@ async fn roles_are_read_again_before_a_refusal() {
     );
     bench.send(1).await.unwrap();
     let title = crate::domain::text::Title::parse("Ben's").unwrap();
-    let by_ben = bench.submit(BEN, Command::UpdateGroup(GroupChange::Title(title))).await;
+    let by_ben = bench.submit(BEN, Command::UpdateGroup(GroupChange::title(title))).await;
     assert!(by_ben.is_ok(), "another server made Ben an admin: {by_ben:?}");
 }
 
@@ -683,7 +684,7 @@ async fn a_change_that_is_slow_to_publish_delays_no_other_conversation() {
         })
     };
     let title = crate::domain::text::Title::parse("Slow").unwrap();
-    let renamed = submit(CHAT, Command::UpdateGroup(GroupChange::Title(title))).await;
+    let renamed = submit(CHAT, Command::UpdateGroup(GroupChange::title(title))).await;
     assert_eq!(seq(&renamed), 2, "the caller does not wait either");
     let behind = submit(CHAT, send(1));
     let bench_message = Message {
@@ -693,7 +694,10 @@ async fn a_change_that_is_slow_to_publish_delays_no_other_conversation() {
     let elsewhere = submit(ELSEWHERE, Command::Send(Arc::new(bench_message))).await;
     assert_eq!(seq(&elsewhere), 2);
     let mut behind = Box::pin(behind);
-    assert!((&mut behind).now_or_never().is_none(), "its own events keep their order");
+    assert!(
+        (&mut behind).now_or_never().is_none(),
+        "its own events keep their order"
+    );
     drop(permits);
     assert_eq!(seq(&behind.await), 2);
 }
@@ -702,9 +706,9 @@ async fn a_change_that_is_slow_to_publish_delays_no_other_conversation() {
 async fn a_change_with_an_unknown_outcome_is_published_once_the_store_knows_it() {
     let mut messages = MockMessageRepository::new();
     messages.expect_concurrent_commits().return_const(1_usize);
-    messages.expect_commit().returning(|changes| {
-        Outcomes::ready(unavailable(&changes))
-    });
+    messages
+        .expect_commit()
+        .returning(|changes| Outcomes::ready(unavailable(&changes)));
     let lookups = Arc::new(AtomicUsize::new(0));
     messages.expect_find_by_id().returning({
         let lookups = lookups.clone();
@@ -747,5 +751,8 @@ async fn a_barrier_is_answered_after_everything_before_it() {
     let barrier = bench.submit(CEM, Command::Barrier);
     assert!(matches!(barrier.await, Ok(CommitReply::Nothing)));
     assert_eq!(sent.now_or_never().map(|sent| seq(&sent)), Some(1));
-    assert!(matches!(bench.submit(CEM, Command::Barrier).await, Ok(CommitReply::Nothing)));
+    assert!(matches!(
+        bench.submit(CEM, Command::Barrier).await,
+        Ok(CommitReply::Nothing)
+    ));
 }

@@ -97,7 +97,10 @@ impl Turn {
                 unknown.push((taken.id, taken.unknown));
             }
         }
-        let read = self.committer.read(submissions, unknown.iter().map(|(id, _)| *id)).await;
+        let read = self
+            .committer
+            .read(submissions, unknown.iter().map(|(id, _)| *id))
+            .await;
         let (known, submissions) = match read {
             Ok(read) => read,
             Err(error) => {
@@ -383,20 +386,19 @@ impl Committer {
                 self.rosters.forget(id);
                 vec![Publication::group_updated(Arc::new(message), None, None)]
             }
-            DraftKind::UpdateGroup { succession, update } => {
-                let after = roster.and_then(|roster| {
-                    self.rosters
-                        .update(roster, update, position.seq, draft.message.sent_at)
-                });
+            DraftKind::UpdateGroup { preceding, update } => {
+                let after =
+                    roster.and_then(|roster| self.rosters.update(roster, update, position.seq, draft.message.sent_at));
                 if after.is_none() {
                     self.rosters.forget(id);
                 }
-                let first = succession.as_ref().map(|succession| {
-                    let message = Message::clone(succession).at(right_before(position));
-                    Publication::group_updated(Arc::new(message), roster, after.clone())
-                });
-                let own = Publication::group_updated(Arc::new(message), roster, after.clone());
-                first.into_iter().chain([own]).collect()
+                let mut publications = Vec::with_capacity(preceding.len() + 1);
+                for (message, distance) in preceding.iter().zip((1..=preceding.len() as u64).rev()) {
+                    let message = Message::clone(message).at(before(position, distance));
+                    publications.push(Publication::group_updated(Arc::new(message), roster, after.clone()));
+                }
+                publications.push(Publication::group_updated(Arc::new(message), roster, after.clone()));
+                publications
             }
         }
     }
@@ -421,11 +423,11 @@ impl Committer {
     }
 }
 
-/// Returns the position of the system message that was stored right before this position, together with it.
-const fn right_before(position: Position) -> Position {
+/// Returns the position of the system message that was stored `distance` places before this position, together with it.
+const fn before(position: Position, distance: u64) -> Position {
     Position {
-        seq: Seq(position.seq.0 - 1),
-        rev: Rev(position.rev.0 - 1),
+        seq: Seq(position.seq.0 - distance),
+        rev: Rev(position.rev.0 - distance),
         ordinal: position.ordinal,
     }
 }

@@ -56,8 +56,7 @@ async fn leave_groups(engine: &Engine, user_id: UserId) -> Result<(), Repository
         for left in leaving {
             match left.await {
                 // A user who is no longer a member has nothing to leave.
-                Ok(_)
-                | Err(ConversationError::NotFound | ConversationError::Forbidden(Forbidden::NotAMember)) => {}
+                Ok(_) | Err(ConversationError::NotFound | ConversationError::Forbidden(Forbidden::NotAMember)) => {}
                 Err(ConversationError::Store(error)) => return Err(error),
                 Err(error) => return Err(RepositoryError::internal(error)),
             }

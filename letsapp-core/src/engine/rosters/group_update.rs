@@ -60,7 +60,11 @@ mod tests {
         };
         let after = update.apply(&before, Seq(7), NOW).unwrap();
         assert_eq!((after.conversation, after.fence), (renamed, Seq(7)));
-        let members: Vec<_> = after.members.iter().map(|member| (member.user_id, member.role)).collect();
+        let members: Vec<_> = after
+            .members
+            .iter()
+            .map(|member| (member.user_id, member.role))
+            .collect();
         assert_eq!(members, [(BEN, Role::Owner)]);
     }
 

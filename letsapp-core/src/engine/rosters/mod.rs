@@ -268,9 +268,15 @@ impl Rosters {
     fn remember(&self, reading: &ReadingGuard<'_>, read: &[(ConversationId, Arc<CachedRoster>)]) {
         let mut known = self.lock();
         for (id, roster) in read {
-            let outdated = known.reading.get(id).is_some_and(|other| other.outdated > reading.since);
+            let outdated = known
+                .reading
+                .get(id)
+                .is_some_and(|other| other.outdated > reading.since);
             // A slow reading must not replace the result of one that began later.
-            let newer = known.rosters.lookup(id).is_some_and(|other| other.is_newer(reading.since));
+            let newer = known
+                .rosters
+                .lookup(id)
+                .is_some_and(|other| other.is_newer(reading.since));
             if !outdated && !newer {
                 known.rosters.insert(*id, Arc::clone(roster));
             }

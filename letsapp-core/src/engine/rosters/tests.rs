@@ -88,7 +88,10 @@ async fn removing_one_roster_leaves_the_reading_of_others_alone() {
     rosters.remember(&reading, &[(CHAT, Arc::new(read))]);
     drop(reading);
     assert_eq!(loaded(&rosters).await.roster.fence, Seq(20));
-    assert!(rosters.lock().reading.is_empty(), "nothing is kept of readings that have ended");
+    assert!(
+        rosters.lock().reading.is_empty(),
+        "nothing is kept of readings that have ended"
+    );
 }
 
 #[tokio::test]

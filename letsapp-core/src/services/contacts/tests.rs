@@ -181,10 +181,16 @@ async fn a_block_waits_for_the_messages_that_were_decided_before_it() {
     let service = ContactService::new(engine.clone());
     let mut block = service.block(&ana, BEN).boxed();
     for _ in 0..9 {
-        assert!((&mut block).now_or_never().is_none(), "Ben's message is still on its way");
+        assert!(
+            (&mut block).now_or_never().is_none(),
+            "Ben's message is still on its way"
+        );
         tokio::task::yield_now().await;
     }
     go.notify_one();
     block.await.unwrap();
-    assert!(sent.now_or_never().is_some_and(|sent| sent.is_ok()), "it came before the block");
+    assert!(
+        sent.now_or_never().is_some_and(|sent| sent.is_ok()),
+        "it came before the block"
+    );
 }

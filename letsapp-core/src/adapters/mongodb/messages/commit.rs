@@ -316,12 +316,14 @@ async fn carry_out(
 /// Describes the transaction for a change. `before` is the conversation's head before it. `None` if the change needs no
 /// transaction.
 fn deed(pending: &Pending, before: Head) -> Option<Deed<'_>> {
-    let succession = pending
-        .change
-        .succession()
-        .map(|message| Placed::behind(before, message));
-    let before = succession.as_ref().map_or(before, |first| first.head);
-    let message = Placed::behind(before, pending.change.message());
+    let mut head = before;
+    let messages = pending.change.preceding().iter().chain([pending.change.message()]);
+    let messages = messages.map(|message| {
+        let placed = Placed::behind(head, message);
+        head = placed.head;
+        placed
+    });
+    let messages = messages.collect();
     let (conversation, members) = match &pending.change {
         Change::Create {
             conversation, members, ..
@@ -339,8 +341,7 @@ fn deed(pending: &Pending, before: Head) -> Option<Deed<'_>> {
     Some(Deed {
         conversation,
         members,
-        succession,
-        message,
+        messages,
     })
 }
 

@@ -49,7 +49,7 @@ impl Commit<'_> {
                 match &pending.change {
                     Change::Create { .. } => creations.push(line.id),
                     change => {
-                        keys.extend(change.succession().map(|message| MessageKey::of(message)));
+                        keys.extend(change.preceding().iter().map(|message| MessageKey::of(message)));
                         keys.push(MessageKey::of(change.message()));
                     }
                 }
@@ -155,7 +155,8 @@ impl Found {
     fn verdict(&self, pending: &Pending, state: State) -> Verdict {
         let message = pending.change.message();
         let there = |message: &Message| self.messages.get(&MessageKey::of(message));
-        let found = there(message).or_else(|| pending.change.succession().and_then(|first| there(first)));
+        let preceding = pending.change.preceding();
+        let found = there(message).or_else(|| preceding.iter().find_map(|first| there(first)));
         let settled = |outcome| Verdict::Settled(Ok(outcome));
         match (&pending.change, found) {
             (Change::Create { conversation, .. }, _) => match self.conversations.get(&message.conversation_id) {

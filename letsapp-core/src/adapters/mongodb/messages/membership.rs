@@ -21,10 +21,8 @@ pub(super) struct Deed<'a> {
     pub(super) conversation: ConversationWrite<'a>,
     /// Changes of members.
     pub(super) members: &'a [MemberChange],
-    /// System message about a new owner, right before `message`.
-    pub(super) succession: Option<Placed>,
-    /// System message about the change.
-    pub(super) message: Placed,
+    /// System messages about the change, at least one, in order.
+    pub(super) messages: Vec<Placed>,
 }
 
 /// A new message with its numbers assigned.
@@ -49,8 +47,8 @@ pub(super) async fn carry_out(connection: &Arc<Connection>, deed: &Deed<'_>) -> 
 /// early whether another server was faster.
 async fn tell(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<(), TransactionError> {
     transaction.write_conversation(&deed.conversation).await?;
-    let told = deed.succession.iter().chain([&deed.message]);
-    let documents = told
+    let documents = deed.messages.iter();
+    let documents = documents
         .map(|told| serialize_to_raw_document_buf(&MessageDocument::new(&told.message, told.head)))
         .collect::<Result<Vec<_>, _>>()?;
     transaction.write(command::insert(MESSAGES, documents)).await?;
@@ -61,7 +59,8 @@ async fn tell(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<(), 
 /// Works out the new records of the members that the change concerns. Changes without effect, such as removing a former
 /// member, are left out.
 async fn members_after(transaction: &mut Transaction<'_>, deed: &Deed<'_>) -> Result<Vec<Member>, TransactionError> {
-    let message = &deed.message.message;
+    let last = deed.messages.last().expect("every change has a system message");
+    let message = &last.message;
     let conversation_id = message.conversation_id;
     let users: Vec<UserId> = deed.members.iter().map(MemberChange::user_id).collect();
     let mut records = transaction.records(conversation_id, &users).await?;

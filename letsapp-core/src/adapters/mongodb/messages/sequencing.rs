@@ -183,9 +183,9 @@ impl Pending {
             Change::UpdateGroup {
                 conversation: None,
                 members,
-                succession: None,
+                preceding,
                 ..
-            } if members.is_empty() => CommandKind::Insert,
+            } if members.is_empty() && preceding.is_empty() => CommandKind::Insert,
             Change::UpdateGroup { .. } | Change::Create { .. } => CommandKind::Transaction,
         }
     }
@@ -219,8 +219,11 @@ impl Pending {
         match &self.change {
             Change::Revise { .. } => Head { rev, ..head },
             change => {
-                let head = change.succession().map_or(head, |first| head.after(first));
-                head.after(change.message())
+                let before = change
+                    .preceding()
+                    .iter()
+                    .fold(head, |head, message| head.after(message));
+                before.after(change.message())
             }
         }
     }
@@ -294,7 +297,7 @@ mod tests {
         Change::UpdateGroup {
             conversation: None,
             members: vec![],
-            succession: None,
+            preceding: vec![],
             message: Arc::new(message(Content::System(SystemEvent::MemberLeft { user_id }))),
             fence: Seq(fence),
         }

@@ -4,7 +4,7 @@ mod commit;
 mod reactions;
 mod row;
 mod search;
-mod stored;
+pub(super) mod stored;
 
 use std::sync::Arc;
 
@@ -143,6 +143,20 @@ fn senders(connection: &Connection, span: &Span) -> rusqlite::Result<Vec<UserId>
         .collect()
 }
 
+/// Returns the memory that changes take, in bytes, as far as it grows with what users wrote.
+fn size(changes: &[Change]) -> usize {
+    let message = |message: &Message| size_of::<Message>() + message.body().len();
+    let change = |change: &Change| {
+        let preceding = change
+            .preceding()
+            .iter()
+            .map(|preceding| message(preceding))
+            .sum::<usize>();
+        size_of::<Change>() + message(change.message()) + preceding
+    };
+    changes.iter().map(change).sum()
+}
+
 #[async_trait]
 impl MessageRepository for SqliteMessages {
     fn concurrent_commits(&self) -> usize {
@@ -159,7 +173,9 @@ impl MessageRepository for SqliteMessages {
             let count = changes.len();
             let committed = database
                 .writer
-                .write(move |transaction| commit::carry_out(transaction, &changes))
+                .write_sized(size(&changes), move |transaction| {
+                    commit::carry_out(transaction, &changes)
+                })
                 .await;
             match committed {
                 Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(error::of)).collect(),

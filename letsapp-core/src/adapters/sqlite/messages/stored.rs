@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::values::Json;
 use crate::domain::id::{CallId, MediaId, UserId};
 use crate::domain::media::{Attachment, Thumbnail};
 use crate::domain::message::SystemEvent;
@@ -103,7 +104,7 @@ impl From<StoredSystemEvent> for SystemEvent {
 
 /// Element of the column `attachments`.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StoredAttachment {
+pub(in crate::adapters::sqlite) struct StoredAttachment {
     id: MediaId,
     file_name: String,
     content_type: String,
@@ -125,6 +126,12 @@ struct StoredThumbnail {
     width: u32,
     height: u32,
     blurhash: String,
+}
+
+/// Reads the column `attachments`.
+pub(in crate::adapters::sqlite) fn attachments(column: Option<Json<Vec<StoredAttachment>>>) -> Vec<Attachment> {
+    let stored = column.map_or_else(Vec::new, |list| list.0);
+    stored.into_iter().map(Attachment::from).collect()
 }
 
 impl From<Attachment> for StoredAttachment {

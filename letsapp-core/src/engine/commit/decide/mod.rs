@@ -34,7 +34,9 @@ pub(super) fn decide(
         return Ok(Decision::Commit(create(submission, conversation, user_ids)));
     }
     let known = known.ok_or(ConversationError::Forbidden(Forbidden::NotAMember))?;
-    let actor = known.member(submission.actor).ok_or(ConversationError::Forbidden(Forbidden::NotAMember))?;
+    let actor = known
+        .member(submission.actor)
+        .ok_or(ConversationError::Forbidden(Forbidden::NotAMember))?;
     let fence = known.roster.fence;
     match &submission.command {
         Command::Create { .. } => unreachable!("decided above"),
