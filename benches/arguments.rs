@@ -55,6 +55,10 @@ impl Arguments {
 }
 
 #[cfg(test)]
+#[allow(
+    dead_code,
+    reason = "cargo sets `cfg(test)` for `main.rs` too, where no harness runs the tests"
+)]
 mod tests {
     use clap::error::ErrorKind;
 

@@ -17,6 +17,7 @@ use letsapp_core::{
         id::{ConversationId, SessionId, UserId},
         principal::Principal,
         text::Title,
+        timestamp::Timestamp,
         user::{About, DisplayName, Settings, User, Username},
     },
     ports::{BoxError, Repositories},
@@ -175,29 +176,10 @@ impl Embedded {
         self.app.shutdown().await;
     }
 
-    /// Creates a user without a password: none is needed in here, and hashing one takes as long as a thousand messages.
     async fn create_user(&self) -> Result<Principal, BoxError> {
         let number = self.users.fetch_add(1, Ordering::Relaxed);
         let mut random = SplitMix::new(unix_milliseconds().wrapping_mul(4_096) + number);
-        let username = Username::parse(format!("user_{number}"))?;
-        let user = User {
-            id: UserId::from_uuid(random.uuid_v4()),
-            display_name: DisplayName::from(&username),
-            username,
-            about: About::parse("")?,
-            email: None,
-            avatar_media_id: None,
-            settings: Settings::default(),
-            created_at: self.app.clock().now(),
-            last_seen_at: None,
-            deleted_at: None,
-        };
-        let principal = Principal {
-            user_id: user.id,
-            session_id: SessionId::from_uuid(random.uuid_v4()),
-        };
-        self.store.users().create(user, PasswordHash::from_phc("")).await?;
-        Ok(principal)
+        create_user(&*self.store, &mut random, number, self.app.clock().now()).await
     }
 
     async fn participant(&self, principal: Principal, request: CreateConversation) -> Result<Participant, BoxError> {
@@ -207,4 +189,37 @@ impl Embedded {
             conversation: conversation.id,
         })
     }
+}
+
+/// Creates the user `user_<number>`, with the id of a session that isn't stored.
+///
+/// The user has no password: none is needed in here, and hashing one takes as long as a thousand messages.
+///
+/// # Errors
+/// Fails if the store does.
+pub async fn create_user(
+    store: &dyn Repositories,
+    random: &mut SplitMix,
+    number: u64,
+    now: Timestamp,
+) -> Result<Principal, BoxError> {
+    let username = Username::parse(format!("user_{number}"))?;
+    let user = User {
+        id: UserId::from_uuid(random.uuid_v4()),
+        display_name: DisplayName::from(&username),
+        username,
+        about: About::default(),
+        email: None,
+        avatar_media_id: None,
+        settings: Settings::default(),
+        created_at: now,
+        last_seen_at: None,
+        deleted_at: None,
+    };
+    let principal = Principal {
+        user_id: user.id,
+        session_id: SessionId::from_uuid(random.uuid_v4()),
+    };
+    store.users().create(user, PasswordHash::from_phc("")).await?;
+    Ok(principal)
 }

@@ -6,22 +6,25 @@
 
 #![allow(
     unused_imports,
-    dead_code,
     reason = "cargo sets `cfg(test)` for benches too, where the tests of the modules are left without a harness"
 )]
+#![allow(
+    unreachable_pub,
+    reason = "the modules are private here, so that the compiler finds what nothing uses, and public in `tests.rs`"
+)]
 
-pub mod arguments;
-pub mod baseline;
-pub mod compare;
-pub mod embedded;
-pub mod fill;
-pub mod load;
-pub mod process;
-pub mod report;
-pub mod sample;
-pub mod scale;
-pub mod subjects;
-pub mod target;
+mod arguments;
+mod baseline;
+mod compare;
+mod embedded;
+mod fill;
+mod load;
+mod process;
+mod report;
+mod sample;
+mod scale;
+mod subjects;
+mod target;
 
 use std::{
     env,

@@ -321,6 +321,10 @@ fn number(value: Option<f64>) -> String {
 }
 
 #[cfg(test)]
+#[allow(
+    dead_code,
+    reason = "cargo sets `cfg(test)` for `main.rs` too, where no harness runs the tests"
+)]
 mod tests {
     use super::*;
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::load::Span;
+
 /// Thoroughness of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
@@ -34,6 +36,14 @@ impl Scale {
             Self::Check => Duration::from_millis(50),
             Self::Quick => Duration::from_millis(300),
             Self::Full => Duration::from_secs(2),
+        }
+    }
+
+    /// Returns the phases of a load.
+    pub fn span(self) -> Span {
+        Span {
+            warm_up: self.warm_up(),
+            measure: self.measure(),
         }
     }
 

@@ -12,18 +12,12 @@ use async_trait::async_trait;
 use letsapp_core::LetsApp;
 use letsapp_core::adapters::memory::MemoryStore;
 use letsapp_core::domain::id::{SessionId, UserId};
+use letsapp_core::domain::key::Kid;
+use letsapp_core::domain::session::{Generation, Session, TokenHash};
 use letsapp_core::domain::timestamp::Timestamp;
-use letsapp_core::ports::ContactRepository;
-use letsapp_core::ports::ConversationRepository;
-use letsapp_core::ports::MessageRepository;
-use letsapp_core::ports::UserRepository;
-use letsapp_core::ports::{Repositories, RepositoryError};
-use letsapp_core::{
-    domain::{
-        key::Kid,
-        session::{Generation, Session, TokenHash},
-    },
-    ports::{KeyRepository, Revoke, SessionRepository},
+use letsapp_core::ports::{
+    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, Repositories, RepositoryError, Revoke,
+    SessionRepository, UserRepository,
 };
 use serde_json::{Value, json};
 

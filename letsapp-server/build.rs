@@ -30,14 +30,22 @@ fn collect(folder: &Path, prefix: &str, names: &mut Vec<String>) -> io::Result<(
             .file_name()
             .into_string()
             .expect("the client's file names are UTF-8");
+        if is_ignored(&name) {
+            continue;
+        }
         if entry.file_type()?.is_dir() {
             collect(&entry.path(), &format!("{prefix}{name}/"), names)?;
-        } else if !name.ends_with(".d.ts") {
-            // Type declarations are for the type checker only.
+        } else {
             names.push(format!("{prefix}{name}"));
         }
     }
     Ok(())
+}
+
+/// Returns `true` for files that are not part of the client: type declarations, which are for the type checker only, and the
+/// hidden files and backups that editors and file managers leave behind.
+fn is_ignored(name: &str) -> bool {
+    name.ends_with(".d.ts") || name.starts_with('.') || name.ends_with('~')
 }
 
 /// Returns the client's page with the links in place of their marker.

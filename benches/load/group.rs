@@ -12,7 +12,7 @@ use futures_util::future::{Either, select, try_join_all};
 use tokio::{task::unconstrained, time::timeout, try_join};
 
 use super::{
-    Endpoint, Outcome, Socket, Span,
+    DRAIN_TIMEOUT, Endpoint, FIRST_REQUEST, Outcome, Socket, Span,
     frame::{Incoming, ten_digits},
     meter::Meter,
 };
@@ -20,12 +20,6 @@ use crate::{
     process::Process,
     sample::{Sample, unix_milliseconds, uuid_v7},
 };
-
-/// Time that messages in flight have to arrive after the measured phase: far more than a server needs that works.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Number of the first request, the smallest of ten digits, so that all frames have one length.
-const FIRST_REQUEST: u64 = 1_000_000_000;
 
 /// Group conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,15 +157,11 @@ impl GroupSender<'_> {
     fn handle_replies(&mut self) -> io::Result<()> {
         while let Some(incoming) = self.socket.next_incoming()? {
             let Incoming::Ok(request) = incoming else { continue };
-            let sent = self
-                .shared
-                .sent
-                .borrow()
-                .get(request.wrapping_sub(FIRST_REQUEST) as usize)
-                .copied();
-            let sent = sent.ok_or_else(|| io::Error::other(format!("request {request} was never made")))?;
+            if request.wrapping_sub(FIRST_REQUEST) >= self.sent() {
+                return Err(io::Error::other(format!("request {request} was never made")));
+            }
             self.acknowledged += 1;
-            self.shared.meter.acknowledged(sent.elapsed());
+            self.shared.meter.acknowledged();
         }
         Ok(())
     }

@@ -37,8 +37,6 @@ pub struct Outcome {
     pub delivered: u64,
     /// Receipts that were acknowledged.
     pub receipts: u64,
-    /// Latencies in microseconds, from when a message was due to its acknowledgement.
-    pub to_acknowledgement: Histogram<u64>,
     /// Latencies in microseconds, from when a message was due to its arrival.
     pub to_delivery: Histogram<u64>,
     /// CPU time of the server, all threads.
@@ -52,7 +50,6 @@ pub struct Outcome {
 pub(crate) struct Meter {
     phase: Cell<Phase>,
     counts: Cell<Counts>,
-    to_acknowledgement: RefCell<Histogram<u64>>,
     to_delivery: RefCell<Histogram<u64>>,
 }
 
@@ -120,7 +117,6 @@ impl Meter {
             acknowledged: self.counts.get().acknowledged - counts.acknowledged,
             delivered: self.counts.get().delivered - counts.delivered,
             receipts: self.counts.get().receipts - counts.receipts,
-            to_acknowledgement: self.to_acknowledgement.replace(histogram()),
             to_delivery: self.to_delivery.replace(histogram()),
             server_cpu: server.cpu()? - server_cpu,
             client_cpu: Process::current().cpu()? - client_cpu,
@@ -131,13 +127,12 @@ impl Meter {
         self.phase.get() == Phase::Draining
     }
 
-    pub(crate) fn acknowledged(&self, latency: Duration) {
+    pub(crate) fn acknowledged(&self) {
         let counts = self.counts.get();
         self.counts.set(Counts {
             acknowledged: counts.acknowledged + 1,
             ..counts
         });
-        self.record(&self.to_acknowledgement, latency);
     }
 
     pub(crate) fn delivered(&self, latency: Duration) {
@@ -146,7 +141,10 @@ impl Meter {
             delivered: counts.delivered + 1,
             ..counts
         });
-        self.record(&self.to_delivery, latency);
+        if self.phase.get() == Phase::Measuring {
+            let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+            self.to_delivery.borrow_mut().saturating_record(micros);
+        }
     }
 
     pub(crate) fn receipted(&self) {
@@ -156,13 +154,6 @@ impl Meter {
             ..counts
         });
     }
-
-    fn record(&self, histogram: &RefCell<Histogram<u64>>, latency: Duration) {
-        if self.phase.get() == Phase::Measuring {
-            let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-            histogram.borrow_mut().saturating_record(micros);
-        }
-    }
 }
 
 impl Default for Meter {
@@ -170,7 +161,6 @@ impl Default for Meter {
         Self {
             phase: Cell::default(),
             counts: Cell::default(),
-            to_acknowledgement: RefCell::new(histogram()),
             to_delivery: RefCell::new(histogram()),
         }
     }

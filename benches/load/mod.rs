@@ -12,7 +12,13 @@ mod pairs;
 mod schedule;
 mod socket;
 #[cfg(test)]
+#[allow(
+    dead_code,
+    reason = "cargo sets `cfg(test)` for `main.rs` too, where no harness runs the tests"
+)]
 mod tests;
+
+use std::time::Duration;
 
 pub use self::{
     group::{Group, GroupLoad},
@@ -21,3 +27,9 @@ pub use self::{
     pairs::{Pace, Pair, PairLoad, Receipts},
     socket::{Endpoint, Socket},
 };
+
+/// Time that messages in flight have to arrive after the measured phase: far more than a server needs that works.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Number of the first request, the smallest of ten digits, so that all frames have one length.
+const FIRST_REQUEST: u64 = 1_000_000_000;

@@ -4,14 +4,14 @@ use std::{
     collections::VecDeque,
     io,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use futures_util::future::try_join_all;
 use tokio::{sync::mpsc::UnboundedReceiver, task::unconstrained, time::timeout, try_join};
 
 use super::{
-    Endpoint, Outcome, Socket, Span,
+    DRAIN_TIMEOUT, Endpoint, FIRST_REQUEST, Outcome, Socket, Span,
     frame::{Incoming, ten_digits},
     meter::Meter,
     schedule::Schedule,
@@ -20,12 +20,6 @@ use crate::{
     process::Process,
     sample::{Sample, unix_milliseconds, uuid_v7},
 };
-
-/// Time that messages in flight have to arrive after the measured phase: far more than a server needs that works.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Number of the first request, the smallest of ten digits, so that all frames have one length.
-const FIRST_REQUEST: u64 = 1_000_000_000;
 
 /// Two users and their conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,14 +225,13 @@ impl<'a> PairTask<'a> {
     }
 
     fn handle_replies(&mut self) -> io::Result<()> {
-        let now = Instant::now();
         while let Some(incoming) = self.sender.next_incoming()? {
             let Incoming::Ok(request) = incoming else { continue };
             let index = request.checked_sub(FIRST_REQUEST + self.settled).unwrap_or(u64::MAX) as usize;
             match self.sent.get_mut(index) {
                 Some(sent) if !sent.is_acknowledged => {
                     sent.is_acknowledged = true;
-                    self.meter.acknowledged(now - sent.due);
+                    self.meter.acknowledged();
                 }
                 _ => {
                     return Err(io::Error::other(format!(

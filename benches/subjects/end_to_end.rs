@@ -13,7 +13,7 @@ use crate::{
         mongodb::{InFlight, Messages},
         sqlite::Database,
     },
-    load::{Group, GroupLoad, Outcome, Pace, Pair, PairLoad, Receipts, Span},
+    load::{Group, GroupLoad, Outcome, Pace, Pair, PairLoad, Receipts},
     report::{Goal, Report, Row},
     sample::{Rows, Sample},
     scale::Scale,
@@ -212,7 +212,7 @@ impl Bench {
     }
 
     fn pairs(&self, target: &Target, pairs: &[Pair], pace: Pace, receipts: Receipts) -> io::Result<Outcome> {
-        let (span, sample, server) = (self.span(), &self.sample, target.process());
+        let (span, sample, server) = (self.scale.span(), &self.sample, target.process());
         self.runtime.block_on(
             PairLoad {
                 pairs,
@@ -227,7 +227,7 @@ impl Bench {
     }
 
     fn group(&self, target: &Target, group: &Group) -> io::Result<Outcome> {
-        let (span, sample, server) = (self.span(), &self.sample, target.process());
+        let (span, sample, server) = (self.scale.span(), &self.sample, target.process());
         self.runtime.block_on(
             GroupLoad {
                 group,
@@ -238,12 +238,5 @@ impl Bench {
             }
             .run(),
         )
-    }
-
-    fn span(&self) -> Span {
-        Span {
-            warm_up: self.scale.warm_up(),
-            measure: self.scale.measure(),
-        }
     }
 }

@@ -10,7 +10,7 @@ use letsapp_core::ports::BoxError;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    load::{Group, GroupLoad, Outcome, Span},
+    load::{Group, GroupLoad, Outcome},
     report::{Goal, Row},
     sample::Sample,
     scale::Scale,
@@ -85,11 +85,7 @@ impl Bench {
     }
 
     fn run(&self, target: &Target, group: &Group, in_flight: u64) -> io::Result<Outcome> {
-        let span = Span {
-            warm_up: self.scale.warm_up(),
-            measure: self.scale.measure(),
-        };
-        let (sample, server) = (&self.sample, target.process());
+        let (span, sample, server) = (self.scale.span(), &self.sample, target.process());
         self.runtime.block_on(
             GroupLoad {
                 group,

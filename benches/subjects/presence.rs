@@ -17,13 +17,11 @@ use letsapp_core::{
     LetsApp, Rules,
     adapters::memory::MemoryStore,
     domain::{
-        credential::PasswordHash,
-        id::{ConnectionId, SessionId, UserId},
+        id::ConnectionId,
         key::Kid,
         principal::Principal,
         session::{Generation, Session, TokenHash},
         timestamp::Timestamp,
-        user::{About, DisplayName, Settings, User, Username},
     },
     engine::events::{Connection, Delivery, Hub},
     ports::{BoxError, Repositories},
@@ -33,6 +31,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     compare::{Costs, compare_costs},
+    embedded::create_user,
     report::Row,
     sample::{SplitMix, unix_milliseconds},
     scale::Scale,
@@ -119,7 +118,7 @@ impl Fixture {
             .await?;
         let mut random = SplitMix::new(1);
         let mut all = Vec::with_capacity(USERS + watchers);
-        for number in 0..USERS + watchers {
+        for number in 0..(USERS + watchers) as u64 {
             all.push(sign_up(&*store, &mut random, number).await?);
         }
         let users = all.split_off(watchers);
@@ -168,25 +167,13 @@ fn connect(hub: &Arc<Hub>, principal: Principal) -> Connection {
     hub.connect(principal, ConnectionId::from_bytes(*principal.session_id.as_bytes()))
 }
 
-/// Creates a user who is signed in, without a password: hashing one takes as long as a thousand changes.
-async fn sign_up(store: &dyn Repositories, random: &mut SplitMix, number: usize) -> Result<Principal, BoxError> {
-    let username = Username::parse(format!("user_{number}"))?;
+/// Creates a user who is signed in.
+async fn sign_up(store: &dyn Repositories, random: &mut SplitMix, number: u64) -> Result<Principal, BoxError> {
     let now = Timestamp::from_millis(i64::try_from(unix_milliseconds())?);
-    let user = User {
-        id: UserId::from_uuid(random.uuid_v4()),
-        display_name: DisplayName::from(&username),
-        username,
-        about: About::default(),
-        email: None,
-        avatar_media_id: None,
-        settings: Settings::default(),
-        created_at: now,
-        last_seen_at: None,
-        deleted_at: None,
-    };
+    let principal = create_user(store, random, number, now).await?;
     let session = Session {
-        id: SessionId::from_uuid(random.uuid_v4()),
-        user_id: user.id,
+        id: principal.session_id,
+        user_id: principal.user_id,
         device_name: None,
         created_at: now,
         last_used_at: now,
@@ -200,11 +187,6 @@ async fn sign_up(store: &dyn Repositories, random: &mut SplitMix, number: usize)
         },
         previous: None,
     };
-    let principal = Principal {
-        user_id: user.id,
-        session_id: session.id,
-    };
-    store.users().create(user, PasswordHash::from_phc("")).await?;
     store.sessions().create(session).await?;
     Ok(principal)
 }

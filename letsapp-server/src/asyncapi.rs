@@ -7,37 +7,10 @@ use letsapp_core::protocol::requests::{
 };
 use letsapp_core::protocol::{Event, Items, Message, Op, Presence, Problem, Sync, SyncRequest, Watermarks};
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::ws::codec::{HEARTBEAT_INTERVAL, MAX_FRAME_BYTES, Pinged};
-
-/// Every operation with the types of its data and its result.
-const OPERATIONS: &[Operation] = &[
-    Operation::new::<InConversation<SendMessage>, Message>(
-        Op::MessageSend,
-        "Sends a message; it is durable once the reply arrives.",
-    ),
-    Operation::new::<AtMessage<EditMessage>, Message>(Op::MessageEdit, "Edits a message of the current user."),
-    Operation::new::<AtMessage<Nothing>, Message>(Op::MessageDelete, "Deletes a message for everyone."),
-    Operation::new::<AtMessage<React>, Message>(Op::MessageReact, "Sets or removes a reaction to a message."),
-    Operation::new::<InConversation<ReceiptRequest>, Watermarks>(
-        Op::Receipt,
-        "Advances how far the current user has received and read.",
-    ),
-    Operation::new::<InConversation<SetTyping>, Nothing>(
-        Op::Typing,
-        "Reports that the current user types, or has stopped. May be sent with every key: others are notified once in \
-         three seconds at most.",
-    ),
-    Operation::new::<WatchPresence, Items<Presence>>(
-        Op::PresenceWatch,
-        "Returns the presence of users, and subscribes the socket to their presence in addition to the users that it \
-         watches already. A socket watches at most 1,024 users: those that it named last.",
-    ),
-    Operation::new::<SyncRequest, Sync>(Op::Sync, "Returns the changes since the client was last connected."),
-    Operation::new::<Nothing, Pinged>(Op::Ping, "Returns the present time of the server's clock."),
-];
 
 /// Returns the AsyncAPI document.
 pub(crate) fn document() -> Value {
@@ -52,8 +25,8 @@ pub(crate) fn document() -> Value {
     schemas.add::<Nothing>();
     let mut messages = Map::new();
     let mut operations = Map::new();
-    for operation in OPERATIONS {
-        operation.describe(&mut schemas, &mut messages, &mut operations);
+    for op in all_operations() {
+        Operation::of(op).describe(&mut schemas, &mut messages, &mut operations);
     }
     messages.insert(
         "event".to_owned(),
@@ -101,7 +74,13 @@ pub(crate) fn document() -> Value {
     })
 }
 
-/// An operation of the socket.
+/// Returns every operation. The schema of [`Op`] lists them, as it is derived from the enum.
+fn all_operations() -> Vec<Op> {
+    let mut schema = serde_json::to_value(Op::schema()).expect("schemas are plain data");
+    serde_json::from_value(schema["enum"].take()).expect("the schema lists the names of the operations")
+}
+
+/// An operation of the socket, with the types of its data and its result.
 struct Operation {
     op: Op,
     summary: &'static str,
@@ -114,7 +93,37 @@ struct Operation {
 struct Schemas(BTreeMap<String, Value>);
 
 impl Operation {
-    const fn new<D: ToSchema, T: ToSchema>(op: Op, summary: &'static str) -> Self {
+    /// Returns the description of an operation.
+    fn of(op: Op) -> Self {
+        // Without a wildcard, so that an operation that isn't described is a compile error.
+        match op {
+            Op::MessageSend => Self::new::<InConversation<SendMessage>, Message>(
+                op,
+                "Sends a message; it is durable once the reply arrives.",
+            ),
+            Op::MessageEdit => Self::new::<AtMessage<EditMessage>, Message>(op, "Edits a message of the current user."),
+            Op::MessageDelete => Self::new::<AtMessage<Nothing>, Message>(op, "Deletes a message for everyone."),
+            Op::MessageReact => Self::new::<AtMessage<React>, Message>(op, "Sets or removes a reaction to a message."),
+            Op::Receipt => Self::new::<InConversation<ReceiptRequest>, Watermarks>(
+                op,
+                "Advances how far the current user has received and read.",
+            ),
+            Op::Typing => Self::new::<InConversation<SetTyping>, Nothing>(
+                op,
+                "Reports that the current user types, or has stopped. May be sent with every key: others are notified \
+                 once in three seconds at most.",
+            ),
+            Op::PresenceWatch => Self::new::<WatchPresence, Items<Presence>>(
+                op,
+                "Returns the presence of users, and subscribes the socket to their presence in addition to the users \
+                 that it watches already. A socket watches at most 1,024 users: those that it named last.",
+            ),
+            Op::Sync => Self::new::<SyncRequest, Sync>(op, "Returns the changes since the client was last connected."),
+            Op::Ping => Self::new::<Nothing, Pinged>(op, "Returns the present time of the server's clock."),
+        }
+    }
+
+    fn new<D: ToSchema, T: ToSchema>(op: Op, summary: &'static str) -> Self {
         Self {
             op,
             summary,
@@ -210,4 +219,21 @@ fn description() -> String {
          1001 server shutting down.",
         HEARTBEAT_INTERVAL.as_millis()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_described() {
+        let all = all_operations();
+        assert!(all.contains(&Op::MessageSend) && all.contains(&Op::Ping), "{all:?}");
+        let document = document();
+        for op in all {
+            let name = serde_json::to_value(op).unwrap();
+            let name = name.as_str().unwrap();
+            assert!(document["operations"][name].is_object(), "{name} is described");
+        }
+    }
 }

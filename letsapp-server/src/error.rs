@@ -9,11 +9,10 @@ use letsapp_core::domain::page::InvalidCursor;
 use letsapp_core::ports::{BoxError, RepositoryError};
 use letsapp_core::protocol::fields::Unreadable;
 use letsapp_core::protocol::{Code, FieldError, Problem};
-use letsapp_core::services::AuthError;
-use letsapp_core::services::ConversationError;
 use letsapp_core::services::contacts::ContactError;
 use letsapp_core::services::presence::PresenceError;
 use letsapp_core::services::users::UserError;
+use letsapp_core::services::{AuthError, ConversationError};
 use warp::reply::Response;
 
 use crate::rate_limits::seconds;

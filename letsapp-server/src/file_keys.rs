@@ -5,12 +5,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use letsapp_core::domain::key::{Key, KeyPurpose, Kid};
 use letsapp_core::domain::timestamp::Timestamp;
-use letsapp_core::ports::RepositoryError;
-use letsapp_core::{
-    domain::key::{Key, KeyPurpose, Kid},
-    ports::KeyRepository,
-};
+use letsapp_core::ports::{KeyRepository, RepositoryError};
 use serde::{Deserialize, Serialize};
 
 /// A directory of key files. Each purpose has a file `<purpose>.keys` with one JSON object per line, the newest key

@@ -74,7 +74,16 @@ impl PresenceView {
                         .status(&context.output.colours().apply(Style::Error, &line))?;
                 }
                 Some(Update::SignedOut { .. }) => return Err(Failure::SignedOut(context.client.server().clone())),
-                Some(_) => {}
+                Some(
+                    Update::CaughtUp
+                    | Update::Message(_)
+                    | Update::MessageChanged(_)
+                    | Update::Receipts { .. }
+                    | Update::Conversation(_)
+                    | Update::ConversationRemoved(_)
+                    | Update::Reset(_)
+                    | Update::Typing { .. },
+                ) => {}
                 None => break,
             }
         }

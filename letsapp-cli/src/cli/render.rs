@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
 use letsapp_core::domain::id::UserId;
-use letsapp_core::protocol::SystemEvent;
-use letsapp_core::protocol::{Conversation, Message, MessageKind, Presence, PresenceStatus, ReceiptStatus, User};
-use letsapp_core::{
-    domain::timestamp::Timestamp,
-    ports::{Clock, SystemClock},
+use letsapp_core::domain::timestamp::Timestamp;
+use letsapp_core::ports::{Clock, SystemClock};
+use letsapp_core::protocol::{
+    Conversation, Message, MessageKind, Presence, PresenceStatus, ReceiptStatus, SystemEvent, User,
 };
 
 use super::output::{Colours, Style};

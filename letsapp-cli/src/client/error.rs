@@ -109,11 +109,11 @@ pub(crate) fn is_temporary(problem: &Problem) -> bool {
 
 /// Formats a problem as one line: the detail or the title, then each invalid field.
 fn problem_line(problem: &Problem) -> String {
-    let mut problem_line = problem.detail.clone().unwrap_or_else(|| problem.title.clone());
+    let mut line = problem.detail.clone().unwrap_or_else(|| problem.title.clone());
     for error in &problem.errors {
-        problem_line.push_str(&format!("; {} {}", error.field, error.detail));
+        line.push_str(&format!("; {} {}", error.field, error.detail));
     }
-    problem_line
+    line
 }
 
 /// Returns the innermost cause. The outer ones only say that an HTTP request failed, which the user knows already.

@@ -12,8 +12,7 @@ mod token_store;
 
 use std::sync::Arc;
 
-use letsapp_core::ports::{Clock, SystemClock};
-use letsapp_core::ports::{IdSource, SystemIds};
+use letsapp_core::ports::{Clock, IdSource, SystemClock, SystemIds};
 use uuid::Uuid;
 
 pub use error::ClientError;

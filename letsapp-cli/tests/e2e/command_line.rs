@@ -193,11 +193,8 @@ async fn messages_are_searched() {
         hits[0]["highlights"][1],
         serde_json::json!({"field": "body", "start": 11, "end": 15})
     );
-    let ben_chat = ana.json(&["search", "tea", "--from", "ben", "--in", "The Club"]).await;
-    assert_eq!(
-        (ben_chat.len(), &ben_chat[0]["message"]["body"]),
-        (1, &"no tea today".into())
-    );
+    let hits = ana.json(&["search", "tea", "--from", "ben", "--in", "The Club"]).await;
+    assert_eq!((hits.len(), &hits[0]["message"]["body"]), (1, &"no tea today".into()));
     assert_eq!(ana.json(&["search", "tea", "--limit", "1"]).await.len(), 1);
     assert_eq!(
         ana.json(&["search", "tea", "--before", "2000-01-01T00:00:00Z"])
@@ -370,12 +367,12 @@ async fn presence_is_shown_and_watched() {
     );
     let mut watching = ana.start(&["presence", "--watch", "@ben", "--json"]);
     watching.shows(r#""status":"offline""#).await;
-    let ben_chat = ben.start(&["listen"]);
+    let listening = ben.start(&["listen"]);
     watching.shows(r#""status":"online""#).await;
     assert_eq!(ana.json(&["presence", "ben"]).await[0]["status"], "online");
     watching.interrupt();
     assert_eq!(watching.end().await, 0);
-    ben_chat.interrupt();
+    listening.interrupt();
     let ended = ana.run(&["presence", "nobody"], "").await;
     assert_eq!(
         (ended.code, ended.stderr.as_str()),

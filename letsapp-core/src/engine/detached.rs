@@ -1,6 +1,6 @@
 //! Running work to its end even if its caller goes away: a server drops the future of a request whose client hangs up.
 //!
-//! Changes of conversations don't need this, since their lanes finish every submission that they have taken.
+//! Changes of conversations don't need this, since the commit path finishes every submission that it has accepted.
 
 use tracing::Instrument as _;
 

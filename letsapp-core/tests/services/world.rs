@@ -101,7 +101,7 @@ impl World {
 
     /// Waits until all events of earlier changes in a group are published, so that a new listener gets only later ones.
     ///
-    /// Replies do not wait for the events. The next submission to the lane of the group does, even if it is refused.
+    /// Replies do not wait for the events. The next submission to the queue of the group does, even if it is refused.
     pub(crate) async fn until_told(&self, who: &Principal, id: ConversationId) {
         let refused = self.app.messages().delete(who, id, Seq::ZERO, None).await;
         refused.expect_err("messages are numbered from one");

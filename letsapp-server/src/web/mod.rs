@@ -152,10 +152,15 @@ mod tests {
 
     fn collect(root: &Path, folder: &Path, names: &mut BTreeSet<String>) {
         for entry in fs::read_dir(folder).expect("the folder can be read") {
-            let path = entry.expect("the entry can be read").path();
+            let entry = entry.expect("the entry can be read");
+            let (path, name) = (entry.path(), entry.file_name());
+            let name = name.to_str().expect("it is UTF-8");
+            if name.starts_with('.') || name.ends_with('~') || name.ends_with(".d.ts") {
+                continue;
+            }
             if path.is_dir() {
                 collect(root, &path, names);
-            } else if !path.to_string_lossy().ends_with(".d.ts") {
+            } else {
                 let name = path.strip_prefix(root).expect("it lies in the folder");
                 names.insert(name.to_str().expect("it is UTF-8").replace('\\', "/"));
             }

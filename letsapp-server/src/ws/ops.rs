@@ -1,7 +1,7 @@
 //! The operations of the socket. Each calls the same service method as its HTTP route.
 //!
-//! To add an operation, add it to `Op` in the core, to [`OpHandler::handle`], to `OPERATIONS` in `asyncapi.rs` and to
-//! `class_of_op` in `rate_limits/mod.rs`.
+//! To add an operation, add it to `Op` in the core, to [`OpHandler::handle`], to `Operation::of` in `asyncapi.rs` and to
+//! `class_of_op` in `rate_limits/mod.rs`. The compiler asks for all of them.
 
 use std::pin::Pin;
 use std::sync::Arc;

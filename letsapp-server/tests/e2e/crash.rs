@@ -5,13 +5,13 @@ use letsapp_testkit::server::Binary;
 
 use crate::http::Http;
 use crate::load::Load;
-use crate::{chance, server, verdict};
+use crate::{random, server, verdict};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_server_on_sqlite_keeps_every_acknowledged_message() {
     let directory = tempfile::tempdir().unwrap();
-    let holes = kill_again_and_again("kill -9, SQLite", &server::at_one_address(directory.path()), 20).await;
-    assert_eq!(holes, 0, "live events leave nothing out");
+    let gaps = kill_repeatedly("kill -9, SQLite", &server::at_one_address(directory.path()), 20).await;
+    assert_eq!(gaps, 0, "live events leave nothing out");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -19,17 +19,17 @@ async fn a_killed_server_on_mongodb_keeps_every_acknowledged_message() {
     let Some(mongodb) = mongodb::shared() else { return };
     let directory = tempfile::tempdir().unwrap();
     let binary = server::at_one_address(directory.path()).args(["--store", &mongodb.unique_database_uri()]);
-    kill_again_and_again("kill -9, MongoDB", &binary, 6).await;
+    kill_repeatedly("kill -9, MongoDB", &binary, 6).await;
 }
 
 /// Kills the server this many times under load, and checks that no acknowledged message is lost. Returns the number of
 /// gaps that a listener found in its live events.
-async fn kill_again_and_again(run: &str, binary: &Binary, times: u32) -> u64 {
+async fn kill_repeatedly(run: &str, binary: &Binary, times: u32) -> u64 {
     let mut server = binary.start().await;
     let mut load = Load::start(&Http::new(server.url())).await;
     for _ in 0..times {
-        load.progress(50 + chance::below(150)).await;
-        chance::moment().await;
+        load.progress(50 + random::below(150)).await;
+        random::pause().await;
         server.kill9();
         server = binary.start().await;
     }
@@ -39,5 +39,5 @@ async fn kill_again_and_again(run: &str, binary: &Binary, times: u32) -> u64 {
     assert!(acknowledged > 50 * times as usize, "there was a load");
     assert!(followed.live > 0, "there were live events");
     assert!(server.terminate().await.success());
-    followed.holes
+    followed.gaps
 }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::chance;
 use crate::http::number;
-use crate::people::{Person, Room};
+use crate::people::{ConversationId, Person};
+use crate::random;
 use crate::socket::{Events, Failure, Socket};
 
 /// A running listener.
@@ -21,11 +21,11 @@ pub(crate) struct Follower {
 /// Result of a listener.
 pub(crate) struct Followed {
     pub(crate) person: Person,
-    pub(crate) room: Room,
+    pub(crate) conversation: ConversationId,
     /// Newest known state of every message, by `seq`.
     pub(crate) messages: BTreeMap<u64, Value>,
     /// Number of live events whose `rev` showed that earlier ones were missed.
-    pub(crate) holes: u64,
+    pub(crate) gaps: u64,
     /// Number of messages received as live events and not by a sync.
     pub(crate) live: u64,
 }
@@ -38,14 +38,14 @@ struct Copy {
 }
 
 impl Follower {
-    pub(crate) fn start(person: Person, room: Room) -> Self {
+    pub(crate) fn start(person: Person, conversation: ConversationId) -> Self {
         let (stop, stopping) = watch::channel(false);
         let copy = Copy {
             followed: Followed {
                 person,
-                room,
+                conversation,
                 messages: BTreeMap::new(),
-                holes: 0,
+                gaps: 0,
                 live: 0,
             },
             rev: 0,
@@ -69,7 +69,7 @@ impl Copy {
     async fn follow(mut self, mut stop: watch::Receiver<bool>) -> Self {
         while !*stop.borrow() {
             let Ok((socket, mut events)) = Socket::open(&self.followed.person).await else {
-                chance::moment().await;
+                random::pause().await;
                 continue;
             };
             tokio::select! {
@@ -86,14 +86,14 @@ impl Copy {
         self.sync(socket).await?;
         while let Some(mut event) = events.next().await {
             let data = event["data"].take();
-            if data["conversation_id"] != *self.followed.room {
+            if data["conversation_id"] != *self.followed.conversation {
                 continue;
             }
             match event["event"].as_str() {
                 Some("message.created" | "message.updated") => {
                     let rev = number(&data["rev"]);
                     if rev > self.rev + 1 {
-                        self.followed.holes += 1;
+                        self.followed.gaps += 1;
                         self.sync(socket).await?;
                     }
                     if rev == self.rev + 1 {
@@ -111,24 +111,24 @@ impl Copy {
 
     async fn sync(&mut self, socket: &Socket) -> Result<(), Failure> {
         loop {
-            let held = json!({"conversations": {&self.followed.room: self.rev}});
+            let held = json!({"conversations": {&self.followed.conversation: self.rev}});
             let mut answer = match socket.ask("sync", &held).await {
                 Err(Failure::Refused(code)) if code == "unavailable" => {
-                    chance::moment().await;
+                    random::pause().await;
                     continue;
                 }
                 answer => answer?,
             };
-            if answer["reset"][0] == *self.followed.room {
+            if answer["reset"][0] == *self.followed.conversation {
                 // More was missed than the server replays, so the copy starts again.
-                for message in self.followed.person.history(&self.followed.room).await {
+                for message in self.followed.person.history(&self.followed.conversation).await {
                     self.take(message);
                 }
             }
             for message in answer["changes"].as_array_mut().expect("it is a list") {
                 self.take(message.take());
             }
-            self.rev = self.rev.max(number(&answer["positions"][&self.followed.room]));
+            self.rev = self.rev.max(number(&answer["positions"][&self.followed.conversation]));
             if answer["more"] == false {
                 return Ok(());
             }

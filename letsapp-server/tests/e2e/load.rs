@@ -12,10 +12,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::chance;
 use crate::follower::{Followed, Follower};
 use crate::http::Http;
-use crate::people::{Person, Room};
+use crate::people::{ConversationId, Person};
+use crate::random;
 use crate::socket::{Events, Failure, Socket};
 
 /// Maximum number of requests that a writer has in flight.
@@ -38,9 +38,9 @@ pub(crate) struct Ledger {
     /// Acknowledged messages, by the id that the writer chose.
     pub(crate) messages: HashMap<String, Acknowledged>,
     /// Number of acknowledged edits, reactions and deletions in each conversation.
-    pub(crate) changes: HashMap<Room, u64>,
+    pub(crate) changes: HashMap<ConversationId, u64>,
     /// The `seq` up to which the writer's read receipts were acknowledged.
-    pub(crate) read: HashMap<Room, u64>,
+    pub(crate) read: HashMap<ConversationId, u64>,
     /// Refused requests. There should be none, but they are reported only after the check for lost messages, which is
     /// the more important finding.
     pub(crate) refused: Vec<String>,
@@ -49,7 +49,7 @@ pub(crate) struct Ledger {
 /// A message that the server has acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Acknowledged {
-    pub(crate) room: Room,
+    pub(crate) conversation: ConversationId,
     pub(crate) seq: u64,
     /// Text after the last acknowledged change.
     pub(crate) body: String,
@@ -58,12 +58,12 @@ pub(crate) struct Acknowledged {
 /// State of one writer.
 struct Writer {
     name: String,
-    rooms: Vec<Room>,
+    conversations: Vec<ConversationId>,
     ledger: Ledger,
     pending: VecDeque<Request>,
     /// Last acknowledged message. Sent again after a reconnect, as if its reply had been lost.
     last: Option<Request>,
-    seen: HashMap<Room, u64>,
+    seen: HashMap<ConversationId, u64>,
     written: u64,
     acknowledged: Arc<AtomicU64>,
     stop: watch::Receiver<bool>,
@@ -72,11 +72,25 @@ struct Writer {
 /// A request to the server. All of them are idempotent, so a repetition has no further effect.
 #[derive(Clone, Debug)]
 enum Request {
-    Send { room: Room, id: String, body: String },
-    Edit { id: String, body: String },
-    React { id: String },
-    Delete { id: String },
-    Read { room: Room, seq: u64 },
+    Send {
+        conversation: ConversationId,
+        id: String,
+        body: String,
+    },
+    Edit {
+        id: String,
+        body: String,
+    },
+    React {
+        id: String,
+    },
+    Delete {
+        id: String,
+    },
+    Read {
+        conversation: ConversationId,
+        seq: u64,
+    },
 }
 
 impl Load {
@@ -98,8 +112,8 @@ impl Load {
             };
             let direct = first.talk_to(second).await;
             for (name, person) in pair {
-                let rooms = vec![group.clone(), direct.clone()];
-                let writer = Writer::new(name, person, rooms, &acknowledged, stopping.clone());
+                let conversations = vec![group.clone(), direct.clone()];
+                let writer = Writer::new(name, person, conversations, &acknowledged, stopping.clone());
                 writers.spawn(writer.work());
             }
         }
@@ -157,13 +171,13 @@ impl Writer {
     fn new(
         name: &str,
         person: &Person,
-        rooms: Vec<Room>,
+        conversations: Vec<ConversationId>,
         acknowledged: &Arc<AtomicU64>,
         stop: watch::Receiver<bool>,
     ) -> Self {
         Self {
             name: name.to_owned(),
-            rooms,
+            conversations,
             ledger: Ledger::new(person.clone()),
             pending: VecDeque::new(),
             last: None,
@@ -177,7 +191,7 @@ impl Writer {
     async fn work(mut self) -> Ledger {
         while !self.is_done() {
             let Ok((socket, mut events)) = Socket::open(&self.ledger.person).await else {
-                chance::moment().await;
+                random::pause().await;
                 continue;
             };
             self.pending.extend(self.last.clone());
@@ -216,7 +230,7 @@ impl Writer {
             }
         }
         if refused {
-            chance::moment().await;
+            random::pause().await;
         }
         !lost
     }
@@ -224,39 +238,39 @@ impl Writer {
     fn next_message(&mut self) -> Request {
         self.written += 1;
         Request::Send {
-            room: self.rooms[usize::from(chance::below(3) == 0)].clone(),
-            id: chance::fresh_id().to_string(),
+            conversation: self.conversations[usize::from(random::below(3) == 0)].clone(),
+            id: random::fresh_id().to_string(),
             body: format!("{} writes {}", self.name, self.written),
         }
     }
 
     async fn ask(&self, socket: &Socket, request: &Request) -> Result<Value, Failure> {
         let place = |id: &str| {
-            let Acknowledged { room, seq, .. } = &self.ledger.messages[id];
-            (room, seq)
+            let Acknowledged { conversation, seq, .. } = &self.ledger.messages[id];
+            (conversation, seq)
         };
         match request {
-            Request::Send { room, id, body } => {
-                let message = json!({"conversation_id": room, "id": id, "body": body});
+            Request::Send { conversation, id, body } => {
+                let message = json!({"conversation_id": conversation, "id": id, "body": body});
                 socket.ask("message.send", &message).await
             }
             Request::Edit { id, body } => {
-                let (room, seq) = place(id);
-                let edit = json!({"conversation_id": room, "seq": seq, "body": body});
+                let (conversation, seq) = place(id);
+                let edit = json!({"conversation_id": conversation, "seq": seq, "body": body});
                 socket.ask("message.edit", &edit).await
             }
             Request::React { id } => {
-                let (room, seq) = place(id);
-                let reaction = json!({"conversation_id": room, "seq": seq, "emoji": "🎉"});
+                let (conversation, seq) = place(id);
+                let reaction = json!({"conversation_id": conversation, "seq": seq, "emoji": "🎉"});
                 socket.ask("message.react", &reaction).await
             }
             Request::Delete { id } => {
-                let (room, seq) = place(id);
-                let message = json!({"conversation_id": room, "seq": seq});
+                let (conversation, seq) = place(id);
+                let message = json!({"conversation_id": conversation, "seq": seq});
                 socket.ask("message.delete", &message).await
             }
-            Request::Read { room, seq } => {
-                let receipt = json!({"conversation_id": room, "read": seq});
+            Request::Read { conversation, seq } => {
+                let receipt = json!({"conversation_id": conversation, "read": seq});
                 socket.ask("receipt", &receipt).await
             }
         }
@@ -264,7 +278,7 @@ impl Writer {
 
     fn acknowledge(&mut self, request: Request, answer: &Value) {
         match &request {
-            Request::Send { room, id, body } => {
+            Request::Send { conversation, id, body } => {
                 assert_eq!(answer["id"], **id, "the answer is to another message");
                 let seq = answer["seq"].as_u64().expect("a message has its place");
                 if let Some(first) = self.ledger.messages.get(id) {
@@ -273,8 +287,12 @@ impl Writer {
                     }
                     return;
                 }
-                let (room, body) = (room.clone(), body.clone());
-                let message = Acknowledged { room, seq, body };
+                let (conversation, body) = (conversation.clone(), body.clone());
+                let message = Acknowledged {
+                    conversation,
+                    seq,
+                    body,
+                };
                 self.ledger.messages.insert(id.clone(), message);
                 self.acknowledged.fetch_add(1, Ordering::Relaxed);
                 self.follow_up(id);
@@ -286,8 +304,8 @@ impl Writer {
                 let body = self.ledger.messages[id].body.clone();
                 self.changed(id, &body);
             }
-            Request::Read { room, seq } => {
-                let read = self.ledger.read.entry(room.clone()).or_default();
+            Request::Read { conversation, seq } => {
+                let read = self.ledger.read.entry(conversation.clone()).or_default();
                 *read = (*read).max(*seq);
             }
         }
@@ -297,7 +315,7 @@ impl Writer {
     /// be hidden by a later one.
     fn follow_up(&mut self, id: &str) {
         let id = id.to_owned();
-        let change = match chance::below(8) {
+        let change = match random::below(8) {
             0 => Request::Edit {
                 body: format!("{} changes {id}", self.name),
                 id,
@@ -316,22 +334,23 @@ impl Writer {
             .get_mut(id)
             .expect("only what was taken is changed");
         body.clone_into(&mut message.body);
-        *self.ledger.changes.entry(message.room.clone()).or_default() += 1;
+        *self.ledger.changes.entry(message.conversation.clone()).or_default() += 1;
     }
 
     /// Notes new messages of others, and occasionally marks them as read.
     fn notice(&mut self, events: &mut Events) {
         while let Some(event) = events.waiting() {
             if event["event"] == "message.created" {
-                let (room, seq) = (&event["data"]["conversation_id"], &event["data"]["seq"]);
-                let room = room.as_str().expect("a message has a conversation").to_owned();
-                self.seen.insert(room, seq.as_u64().expect("a message has its place"));
+                let (conversation, seq) = (&event["data"]["conversation_id"], &event["data"]["seq"]);
+                let conversation = conversation.as_str().expect("a message has a conversation").to_owned();
+                self.seen
+                    .insert(conversation, seq.as_u64().expect("a message has its place"));
             }
         }
-        let rooms: HashSet<_> = self.seen.keys().filter(|_| chance::below(4) == 0).cloned().collect();
-        for room in rooms {
-            let seq = self.seen.remove(&room).expect("it is one of them");
-            self.pending.push_back(Request::Read { room, seq });
+        let conversations: HashSet<_> = self.seen.keys().filter(|_| random::below(4) == 0).cloned().collect();
+        for conversation in conversations {
+            let seq = self.seen.remove(&conversation).expect("it is one of them");
+            self.pending.push_back(Request::Read { conversation, seq });
         }
     }
 }

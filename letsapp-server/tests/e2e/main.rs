@@ -5,13 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 
 mod browser;
-mod chance;
 mod crash;
 mod follower;
 mod http;
 mod load;
 mod mongodb;
 mod people;
+mod random;
 mod server;
 mod socket;
 mod start;

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use crate::http::Http;
 use crate::load::Load;
-use crate::people::{Person, Room};
+use crate::people::{ConversationId, Person};
 use crate::socket::{End, Failure, Socket};
-use crate::{chance, server, verdict};
+use crate::{random, server, verdict};
 
 /// Time limit within which a session that was ended on one server must end on the others.
 const REVOCATION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,8 +27,8 @@ async fn a_replica_set_that_loses_its_primary_loses_nothing() {
     let mut server = binary.start().await;
     let mut load = Load::start(&Http::new(server.url())).await;
     for _ in 0..2 {
-        load.progress(100 + chance::below(100)).await;
-        chance::moment().await;
+        load.progress(100 + random::below(100)).await;
+        random::pause().await;
         let killed = mongodb.kill_primary().await;
         load.progress(100).await;
         mongodb.restart(killed).await;
@@ -38,11 +38,16 @@ async fn a_replica_set_that_loses_its_primary_loses_nothing() {
     let acknowledged = verdict::settle("MongoDB primary killed", &ledgers, &followed).await;
     assert!(acknowledged > 450, "there was a load");
 
-    a_database_that_is_away_is_waited_for(&mongodb, &server, &ledgers[0].person, &followed.room).await;
+    a_database_that_is_away_is_waited_for(&mongodb, &server, &ledgers[0].person, &followed.conversation).await;
     assert!(server.terminate().await.success());
 }
 
-async fn a_database_that_is_away_is_waited_for(mongodb: &ReplicaSet, server: &Running, person: &Person, room: &Room) {
+async fn a_database_that_is_away_is_waited_for(
+    mongodb: &ReplicaSet,
+    server: &Running,
+    person: &Person,
+    conversation: &ConversationId,
+) {
     let ready = async || {
         let answer = person.http.ask(Method::GET, "/readyz", None, None).await;
         answer.expect("the server is there").status
@@ -52,8 +57,8 @@ async fn a_database_that_is_away_is_waited_for(mongodb: &ReplicaSet, server: &Ru
         mongodb.pause(node);
     }
     let (message, history) = (
-        json!({"id": chance::fresh_id(), "body": "Is anybody there?"}),
-        messages(room),
+        json!({"id": random::fresh_id(), "body": "Is anybody there?"}),
+        messages(conversation),
     );
     let send = async || {
         person
@@ -81,7 +86,7 @@ async fn a_database_that_is_away_is_waited_for(mongodb: &ReplicaSet, server: &Ru
         (answer.status != 503).then_some(answer)
     });
     let sent = sent.await.good();
-    let history = person.history(room).await;
+    let history = person.history(conversation).await;
     let there: Vec<_> = history.iter().filter(|found| found["id"] == message["id"]).collect();
     assert_eq!((there.len(), &there[0]["seq"]), (1, &sent["seq"]));
 }
@@ -96,24 +101,31 @@ async fn two_servers_on_one_database_are_one_messenger() {
     let (ana, ben) = (Person::sign_up(&http, "ana").await, Person::sign_up(&http, "ben").await);
     // Both servers accept each other's tokens, because the keys are in the database.
     let ben = ben.through(&other);
-    let room = ana.talk_to(&ben).await;
+    let conversation = ana.talk_to(&ben).await;
     let mut sent = Vec::new();
     for turn in 0..6 {
         let writer = if turn % 2 == 0 { &ana } else { &ben };
         sent.push(
             writer
-                .post(&messages(&room), json!({"body": format!("turn {turn}")}))
+                .post(&messages(&conversation), json!({"body": format!("turn {turn}")}))
                 .await,
         );
-        assert_eq!(bodies(&ana.history(&room).await), bodies(&sent));
-        assert_eq!(bodies(&ben.history(&room).await), bodies(&sent));
+        assert_eq!(bodies(&ana.history(&conversation).await), bodies(&sent));
+        assert_eq!(bodies(&ben.history(&conversation).await), bodies(&sent));
     }
-    assert_eq!(ben.talk_to(&ana).await, room, "there is one conversation of the two");
+    assert_eq!(
+        ben.talk_to(&ana).await,
+        conversation,
+        "there is one conversation of the two"
+    );
 
     // A receipt sent to one server updates clients of the other.
-    ana.post(&format!("/v1/conversations/{room}/receipts"), json!({"read": 6}))
-        .await;
-    let seen = ben.get(&format!("/v1/conversations/{room}")).await;
+    ana.post(
+        &format!("/v1/conversations/{conversation}/receipts"),
+        json!({"read": 6}),
+    )
+    .await;
+    let seen = ben.get(&format!("/v1/conversations/{conversation}")).await;
     assert_eq!(seen["peer_receipt"], json!({"delivered_seq": 6, "read_seq": 6}));
 }
 
@@ -127,21 +139,21 @@ async fn a_member_removed_through_another_server_writes_nothing_after_the_remova
     let owner = Person::sign_up(&http, "owner").await;
     for round in 0..3 {
         let member = Person::sign_up(&http, &format!("member{round}")).await.through(&other);
-        let room = owner.gather(std::slice::from_ref(&member)).await;
+        let conversation = owner.gather(std::slice::from_ref(&member)).await;
         let (socket, _events) = Socket::open(&member).await.unwrap();
-        let writing = tokio::spawn(write_until_refused(socket, room.clone()));
-        let written = format!("/v1/conversations/{room}");
+        let writing = tokio::spawn(write_until_refused(socket, conversation.clone()));
+        let written = format!("/v1/conversations/{conversation}");
         until(Duration::from_secs(20), async || {
             owner.get(&written).await["head"]["seq"].as_u64() > Some(20)
         })
         .await;
-        chance::moment().await;
-        let removal = format!("/v1/conversations/{room}/members/{}", member.id);
+        random::pause().await;
+        let removal = format!("/v1/conversations/{conversation}/members/{}", member.id);
         assert_eq!(owner.ask(Method::DELETE, &removal, None).await.unwrap().status, 204);
 
         let (acknowledged, code) = writing.await.unwrap();
         assert_eq!(code, "forbidden");
-        let history = owner.history(&room).await;
+        let history = owner.history(&conversation).await;
         let last = history.last().unwrap();
         assert_eq!(last["system"]["type"], "member_removed", "nothing follows: {last}");
         let found: HashSet<_> = history
@@ -154,7 +166,7 @@ async fn a_member_removed_through_another_server_writes_nothing_after_the_remova
             acknowledged.iter().collect(),
             "what came before the removal is there"
         );
-        let theirs = member.history(&room).await;
+        let theirs = member.history(&conversation).await;
         assert_eq!(
             theirs.last().unwrap()["id"],
             last["id"],
@@ -212,10 +224,10 @@ fn two_binaries() -> Option<([tempfile::TempDir; 2], [Binary; 2])> {
 }
 
 /// Sends messages until one is refused. Returns the ids of the acknowledged ones, and the error code.
-async fn write_until_refused(socket: Socket, room: Room) -> (Vec<Value>, String) {
+async fn write_until_refused(socket: Socket, conversation: ConversationId) -> (Vec<Value>, String) {
     let mut acknowledged = Vec::new();
     loop {
-        let message = json!({"conversation_id": room, "id": chance::fresh_id(), "body": "Still here"});
+        let message = json!({"conversation_id": conversation, "id": random::fresh_id(), "body": "Still here"});
         match socket.ask("message.send", &message).await {
             Ok(message) => acknowledged.push(message["id"].clone()),
             Err(Failure::Refused(code)) => return (acknowledged, code),
@@ -224,8 +236,8 @@ async fn write_until_refused(socket: Socket, room: Room) -> (Vec<Value>, String)
     }
 }
 
-fn messages(room: &str) -> String {
-    format!("/v1/conversations/{room}/messages")
+fn messages(conversation: &str) -> String {
+    format!("/v1/conversations/{conversation}/messages")
 }
 
 fn bodies(messages: &[Value]) -> Vec<&str> {

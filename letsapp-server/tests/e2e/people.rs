@@ -15,7 +15,7 @@ pub(crate) struct Person {
 }
 
 /// Id of a conversation.
-pub(crate) type Room = String;
+pub(crate) type ConversationId = String;
 
 impl Person {
     /// Creates an account, with the password from [`password`].
@@ -79,29 +79,29 @@ impl Person {
     }
 
     /// Opens the direct conversation with another user.
-    pub(crate) async fn talk_to(&self, other: &Self) -> Room {
+    pub(crate) async fn talk_to(&self, other: &Self) -> ConversationId {
         let direct = json!({"kind": "direct", "user_id": other.id});
-        room(&self.post("/v1/conversations", direct).await)
+        id_of(&self.post("/v1/conversations", direct).await)
     }
 
     /// Creates a group.
-    pub(crate) async fn gather(&self, others: &[Self]) -> Room {
+    pub(crate) async fn gather(&self, others: &[Self]) -> ConversationId {
         let members: Vec<_> = others.iter().map(|other| &other.id).collect();
         let group = json!({"kind": "group", "title": "All of us", "member_ids": members});
-        room(&self.post("/v1/conversations", group).await)
+        id_of(&self.post("/v1/conversations", group).await)
     }
 
     /// Returns all messages that this user may read in a conversation, oldest first.
-    pub(crate) async fn history(&self, room: &str) -> Vec<Value> {
-        let path = format!("/v1/conversations/{room}/messages?limit=200");
+    pub(crate) async fn history(&self, conversation: &str) -> Vec<Value> {
+        let path = format!("/v1/conversations/{conversation}/messages?limit=200");
         let mut messages = self.pages(&path).await;
         messages.reverse();
         messages
     }
 
     /// Returns the current state of every message in a conversation, in order of `rev`.
-    pub(crate) async fn changes(&self, room: &str) -> Vec<Value> {
-        self.pages(&format!("/v1/conversations/{room}/changes?after=0&limit=200"))
+    pub(crate) async fn changes(&self, conversation: &str) -> Vec<Value> {
+        self.pages(&format!("/v1/conversations/{conversation}/changes?after=0&limit=200"))
             .await
     }
 
@@ -123,7 +123,7 @@ pub(crate) fn password(username: &str) -> String {
     format!("the password of {username}")
 }
 
-fn room(conversation: &Value) -> Room {
+fn id_of(conversation: &Value) -> ConversationId {
     conversation["id"]
         .as_str()
         .expect("a conversation has an id")

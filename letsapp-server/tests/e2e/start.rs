@@ -18,7 +18,7 @@ use crate::http::Http;
 use crate::load::Load;
 use crate::people::{Person, password};
 use crate::socket::{End, Socket};
-use crate::{chance, server, verdict};
+use crate::{random, server, verdict};
 
 /// Time limit for a shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -258,7 +258,7 @@ async fn a_terminated_server_closes_its_sockets_and_has_everything_on_disk() {
     let idle = Person::sign_up(&http, "idle").await;
     for _ in 0..3 {
         let (mut socket, _events) = Socket::open(&idle).await.unwrap();
-        load.progress(50 + chance::below(50)).await;
+        load.progress(50 + random::below(50)).await;
         let since = Instant::now();
         assert_eq!(server.terminate().await.code(), Some(0));
         assert!(since.elapsed() < SHUTDOWN_TIMEOUT, "it took {:?}", since.elapsed());
@@ -268,9 +268,9 @@ async fn a_terminated_server_closes_its_sockets_and_has_everything_on_disk() {
     }
     let (ledgers, followed) = load.finish().await;
     verdict::settle("SIGTERM, SQLite", &ledgers, &followed).await;
-    assert_eq!(followed.holes, 0, "live events leave nothing out");
+    assert_eq!(followed.gaps, 0, "live events leave nothing out");
     let message = json!({"body": "Good morning"});
-    let path = format!("/v1/conversations/{}/messages", followed.room);
+    let path = format!("/v1/conversations/{}/messages", followed.conversation);
     followed.person.post(&path, message).await;
     assert!(server.terminate().await.success());
 }

@@ -25,18 +25,21 @@ struct Counts {
 /// # Panics
 /// If a message is missing, stored twice, at another `seq`, or in another state.
 pub(crate) async fn settle(run: &str, ledgers: &[Ledger], followed: &Followed) -> usize {
-    let mut rooms = BTreeMap::<&str, Vec<(&String, &Acknowledged)>>::new();
+    let mut conversations = BTreeMap::<&str, Vec<(&String, &Acknowledged)>>::new();
     for (id, message) in ledgers.iter().flat_map(|ledger| &ledger.messages) {
-        rooms.entry(&message.room).or_default().push((id, message));
+        conversations
+            .entry(&message.conversation)
+            .or_default()
+            .push((id, message));
     }
     let mut counts = Counts::default();
     let mut histories = HashMap::new();
-    for (&room, expected) in &rooms {
-        let reader = ledgers.iter().find(|ledger| ledger.changes.contains_key(room));
+    for (&conversation, expected) in &conversations {
+        let reader = ledgers.iter().find(|ledger| ledger.changes.contains_key(conversation));
         let reader = &reader.expect("whoever wrote so much has changed something").person;
-        let history = reader.history(room).await;
+        let history = reader.history(conversation).await;
         count(&mut counts, expected, &history);
-        histories.insert(room, history);
+        histories.insert(conversation, history);
     }
     let Counts {
         acknowledged,
@@ -55,21 +58,27 @@ pub(crate) async fn settle(run: &str, ledgers: &[Ledger], followed: &Followed) -
     );
     assert!(refused.is_empty(), "{refused:#?}");
 
-    for (room, expected) in &rooms {
-        let history = &histories[room];
+    for (conversation, expected) in &conversations {
+        let history = &histories[conversation];
         every_message_is_as_it_was_left(expected, history);
-        let changes = ledgers.iter().filter_map(|ledger| ledger.changes.get(*room)).sum();
+        let changes = ledgers
+            .iter()
+            .filter_map(|ledger| ledger.changes.get(*conversation))
+            .sum();
         let members: Vec<_> = ledgers
             .iter()
-            .filter(|ledger| ledger.changes.contains_key(*room))
+            .filter(|ledger| ledger.changes.contains_key(*conversation))
             .collect();
-        numbers_are_dense(&members[0].person, room, history, changes).await;
+        numbers_are_dense(&members[0].person, conversation, history, changes).await;
         for ledger in members {
-            watermarks_are_plausible(ledger, room, history).await;
+            watermarks_are_plausible(ledger, conversation, history).await;
         }
     }
     let theirs: Vec<_> = followed.messages.values().map(without_own_view).collect();
-    let truth: Vec<_> = histories[&*followed.room].iter().map(without_own_view).collect();
+    let truth: Vec<_> = histories[&*followed.conversation]
+        .iter()
+        .map(without_own_view)
+        .collect();
     assert_eq!(theirs, truth, "who only listened knows the same");
     acknowledged
 }
@@ -107,12 +116,12 @@ fn every_message_is_as_it_was_left(expected: &[(&String, &Acknowledged)], histor
     assert_eq!(distinct.len(), written, "nothing is there twice under another id");
 }
 
-async fn numbers_are_dense(reader: &Person, room: &str, history: &[Value], changes: u64) {
+async fn numbers_are_dense(reader: &Person, conversation: &str, history: &[Value], changes: u64) {
     let seqs: Vec<_> = history.iter().map(|message| number(&message["seq"])).collect();
     let total = u64::try_from(history.len()).expect("it is counted");
     assert!(seqs.iter().copied().eq(1..=total), "seq is dense: {seqs:?}");
 
-    let head = &reader.get(&format!("/v1/conversations/{room}")).await["head"];
+    let head = &reader.get(&format!("/v1/conversations/{conversation}")).await["head"];
     assert_eq!(number(&head["seq"]), total, "the head is the last message");
     assert_eq!(
         number(&head["rev"]),
@@ -124,7 +133,7 @@ async fn numbers_are_dense(reader: &Person, room: &str, history: &[Value], chang
         without_own_view(history.last().expect("there are some"))
     );
 
-    let changed = reader.changes(room).await;
+    let changed = reader.changes(conversation).await;
     let revs: Vec<_> = changed.iter().map(|message| number(&message["rev"])).collect();
     assert!(revs.is_sorted_by(|one, next| one < next), "changes come in order");
     assert_eq!(revs.last(), Some(&(total + changes)), "the last change is the head");
@@ -134,12 +143,12 @@ async fn numbers_are_dense(reader: &Person, room: &str, history: &[Value], chang
     assert_eq!(by_seq, history, "changes tell the same as history");
 }
 
-async fn watermarks_are_plausible(ledger: &Ledger, room: &str, history: &[Value]) {
-    let me = &ledger.person.get(&format!("/v1/conversations/{room}")).await["me"];
+async fn watermarks_are_plausible(ledger: &Ledger, conversation: &str, history: &[Value]) {
+    let me = &ledger.person.get(&format!("/v1/conversations/{conversation}")).await["me"];
     let (read, delivered) = (number(&me["read_seq"]), number(&me["delivered_seq"]));
     let own = |message: &&Value| message["sender_id"] == *ledger.person.id;
     let last_own = history.iter().rfind(own).map_or(0, |message| number(&message["seq"]));
-    let told = ledger.read.get(room).copied().unwrap_or_default().max(last_own);
+    let told = ledger.read.get(conversation).copied().unwrap_or_default().max(last_own);
     assert!(read >= told, "read up to {read}, but {told} was acknowledged");
     let total = u64::try_from(history.len()).expect("it is counted");
     assert!(

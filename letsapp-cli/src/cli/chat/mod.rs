@@ -60,7 +60,17 @@ async fn caught_up(context: &Context, updates: &mut Updates) -> Result<(), Failu
             Some(Update::SignedOut { .. }) | None => {
                 return Err(Failure::SignedOut(context.client.server().clone()));
             }
-            Some(_) => {}
+            Some(
+                Update::Connected(_)
+                | Update::Message(_)
+                | Update::MessageChanged(_)
+                | Update::Receipts { .. }
+                | Update::Conversation(_)
+                | Update::ConversationRemoved(_)
+                | Update::Reset(_)
+                | Update::Typing { .. }
+                | Update::Presence(_),
+            ) => {}
         }
     }
 }

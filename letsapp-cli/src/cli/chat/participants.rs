@@ -61,7 +61,16 @@ impl Participants {
                 self.watch();
                 None
             }
-            _ => None,
+            Update::CaughtUp
+            | Update::Message(_)
+            | Update::MessageChanged(_)
+            | Update::Receipts { .. }
+            | Update::Conversation(_)
+            | Update::ConversationRemoved(_)
+            | Update::Reset(_)
+            | Update::Typing { .. }
+            | Update::Presence(_)
+            | Update::SignedOut { .. } => None,
         };
         line.filter(|_| self.echo == Echo::On)
     }

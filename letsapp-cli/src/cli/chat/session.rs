@@ -222,7 +222,19 @@ impl<'a> ChatSession<'a> {
                 self.outage = Outage::None;
                 self.show([self.view.notice("connected again")])?;
             }
-            _ => {}
+            // Listed one by one, so that a new kind of update doesn't compile before it is decided whether to show it.
+            Update::Connected(_)
+            | Update::CaughtUp
+            | Update::Disconnected { .. }
+            | Update::Message(_)
+            | Update::MessageChanged(_)
+            | Update::Receipts { .. }
+            | Update::Conversation(_)
+            | Update::ConversationRemoved(_)
+            | Update::Reset(_)
+            | Update::Typing { .. }
+            | Update::Presence(_)
+            | Update::SignedOut { .. } => {}
         }
         Ok(())
     }

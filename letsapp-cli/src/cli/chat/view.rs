@@ -114,13 +114,13 @@ impl View {
     /// Returns the latest message that the user has sent and not deleted.
     pub(super) fn latest_own_message(&self) -> Option<&Message> {
         let mut latest = self.messages.values().rev();
-        latest.find(|message| self.names.is_me(message.sender_id) && is_user_message(message))
+        latest.find(|message| self.names.is_me(message.sender_id) && is_undeleted_user_message(message))
     }
 
     /// Returns the latest message of another member that is not deleted.
     pub(super) fn latest_other_message(&self) -> Option<&Message> {
         let mut latest = self.messages.values().rev();
-        latest.find(|message| !self.names.is_me(message.sender_id) && is_user_message(message))
+        latest.find(|message| !self.names.is_me(message.sender_id) && is_undeleted_user_message(message))
     }
 
     pub(super) fn find(&self, seq: Seq) -> Option<&Message> {
@@ -141,7 +141,7 @@ impl View {
 
     /// Returns the lowest status of an own message among the other members.
     fn status(&self, message: &Message) -> Option<ReceiptStatus> {
-        if !self.names.is_me(message.sender_id) || !is_user_message(message) {
+        if !self.names.is_me(message.sender_id) || !is_undeleted_user_message(message) {
             return None;
         }
         let of = |marks: &Watermarks| match message.seq {
@@ -190,7 +190,7 @@ impl View {
     }
 }
 
-fn is_user_message(message: &Message) -> bool {
+fn is_undeleted_user_message(message: &Message) -> bool {
     message.kind == MessageKind::User && message.deleted_at.is_none()
 }
 

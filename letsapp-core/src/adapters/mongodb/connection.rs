@@ -58,7 +58,7 @@ impl Connection {
     /// [`ConnectError`] if the options are not valid, no server answers, or the server is standalone.
     pub(super) async fn open(mut options: ClientOptions, default_database: &str) -> Result<Self, ConnectError> {
         options.app_name = Some(APP_NAME.to_owned());
-        // Enough for the parallel commands of the commit lanes and for reads beside them; the driver's default of 10
+        // Enough for the parallel commands of commits and for reads beside them; the driver's default of 10
         // would make reads queue behind commits. An address may set another size.
         options.max_pool_size.get_or_insert(64);
         options.connect_timeout = Some(retry::SERVER_SELECTION_TIMEOUT);

@@ -18,6 +18,7 @@ mod publish;
 mod queues;
 mod read;
 mod recipients;
+mod resolve;
 #[cfg(test)]
 mod tests;
 mod turn;

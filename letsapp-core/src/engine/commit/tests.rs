@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt as _;
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
 

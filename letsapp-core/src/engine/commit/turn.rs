@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 
-use crate::domain::conversation::{Conversation, Kind};
-use crate::domain::id::{ConversationId, Rev, Seq};
-use crate::domain::message::{Message, Position};
+use crate::domain::conversation::Kind;
+use crate::domain::id::ConversationId;
 use crate::engine::commit::Committer;
 use crate::engine::commit::batch::{Batch, Doubtful, Known, Waiting};
 use crate::engine::commit::command::{CommitReply, QueuedSubmission};
-use crate::engine::commit::draft::{Draft, DraftKind};
+use crate::engine::commit::draft::Draft;
 use crate::engine::commit::publish::{Publication, Update};
 use crate::engine::commit::queues::Taken;
+use crate::engine::commit::resolve::Resolution;
 use crate::engine::commit::unknown::UnknownChanges;
 use crate::engine::error::ConversationError;
 use crate::ports::{Outcome, Payload as _, RepositoryError, Stopwatch};
@@ -47,20 +47,6 @@ impl Drop for Held {
         let (again, unknown) = (std::mem::take(&mut self.again), std::mem::take(&mut self.unknown));
         self.committer.release(self.id, again, unknown);
     }
-}
-
-/// The outcome of a change, for all submissions that wait for it.
-enum Resolution {
-    /// The change is durable. Its publications come in order; the last one is of its own message.
-    Committed(Vec<Publication>),
-    /// The change had been carried out before; this is its message, with its publication unless this server has
-    /// published it.
-    Known(Arc<Message>, Option<Publication>),
-    /// The group exists already, with its publication unless this server has published it.
-    Exists(Box<Conversation>, Option<Publication>),
-    Conflict,
-    Outdated,
-    Failed(RepositoryError),
 }
 
 impl Turn {
@@ -232,21 +218,12 @@ impl Turn {
                 }
                 publications
             }
-            Resolution::Known(message, mut publication) => {
+            Resolution::Known(reply, mut publication) => {
                 for submission in submissions {
                     if let Some(publication) = &mut publication {
                         publication.excluded.add(submission.origin);
                     }
-                    submission.answer(Ok(CommitReply::Unchanged(Arc::clone(&message))));
-                }
-                publication.into_iter().collect()
-            }
-            Resolution::Exists(conversation, mut publication) => {
-                for submission in submissions {
-                    if let Some(publication) = &mut publication {
-                        publication.excluded.add(submission.origin);
-                    }
-                    submission.answer(Ok(CommitReply::Exists(conversation.clone())));
+                    submission.answer(Ok(reply.clone()));
                 }
                 publication.into_iter().collect()
             }
@@ -329,113 +306,6 @@ fn committed(publication: &Publication, submission: &QueuedSubmission) -> Commit
         }
         Update::Revised(message) | Update::GroupUpdated { message, .. } => CommitReply::Changed(Arc::clone(message)),
     }
-}
-
-impl Committer {
-    /// Updates the caches by the outcome of a change, before anything is replied or published.
-    fn resolve(&self, known: &Known, draft: &Draft, outcome: Result<Outcome, RepositoryError>) -> Resolution {
-        let id = draft.conversation_id();
-        let roster = known.rosters.get(&id);
-        match outcome {
-            Ok(Outcome::Committed(position)) => {
-                if let Some(roster) = roster {
-                    roster.reach(position.seq);
-                }
-                Resolution::Committed(self.publications(draft, position, known))
-            }
-            Ok(Outcome::Duplicate(existing)) if is_retry(&draft.message, &existing) => {
-                let existing = Arc::new(*existing);
-                // A server that failed between the commit and the publication may have notified nobody.
-                let publication = (!self.publisher.has_published(&existing)).then(|| {
-                    if draft.is_of_group() {
-                        self.rosters.forget(id);
-                        Publication::group_updated(Arc::clone(&existing), roster, None)
-                    } else if existing.edited_at.is_some() || existing.deleted_at.is_some() {
-                        Publication::revised(Arc::clone(&existing), roster)
-                    } else {
-                        Publication::appended(&existing, roster)
-                    }
-                });
-                Resolution::Known(existing, publication)
-            }
-            Ok(Outcome::Duplicate(_)) => Resolution::Conflict,
-            Ok(Outcome::Exists(conversation)) => {
-                let publication = self.publication_of_existing(draft, &conversation);
-                Resolution::Exists(conversation, publication)
-            }
-            Ok(Outcome::Outdated) => {
-                self.rosters.forget(id);
-                Resolution::Outdated
-            }
-            Err(error) => {
-                self.rosters.forget(id);
-                Resolution::Failed(error)
-            }
-        }
-    }
-
-    /// Makes the publications of a committed change, and caches the roster that it leads to.
-    fn publications(&self, draft: &Draft, position: Position, known: &Known) -> Vec<Publication> {
-        let id = draft.conversation_id();
-        let roster = known.rosters.get(&id);
-        let message = Message::clone(&draft.message).at(position);
-        match &draft.kind {
-            DraftKind::Append => vec![Publication::appended(&message, roster)],
-            DraftKind::Revise => vec![Publication::revised(Arc::new(message), roster)],
-            DraftKind::Create(_) => {
-                self.rosters.forget(id);
-                vec![Publication::group_updated(Arc::new(message), None, None)]
-            }
-            DraftKind::UpdateGroup { preceding, update } => {
-                let after =
-                    roster.and_then(|roster| self.rosters.update(roster, update, position.seq, draft.message.sent_at));
-                if after.is_none() {
-                    self.rosters.forget(id);
-                }
-                let mut publications = Vec::with_capacity(preceding.len() + 1);
-                for (message, distance) in preceding.iter().zip((1..=preceding.len() as u64).rev()) {
-                    let message = Message::clone(message).at(before(position, distance));
-                    publications.push(Publication::group_updated(Arc::new(message), roster, after.clone()));
-                }
-                publications.push(Publication::group_updated(Arc::new(message), roster, after.clone()));
-                publications
-            }
-        }
-    }
-
-    /// Makes the publication of a group that an earlier attempt of the same request has created, unless this server has
-    /// published it.
-    fn publication_of_existing(&self, draft: &Draft, found: &Conversation) -> Option<Publication> {
-        let DraftKind::Create(offered) = &draft.kind else {
-            return None;
-        };
-        let is_retry = found.created_by == offered.created_by
-            && found.fingerprint == offered.fingerprint
-            && found.deleted_at.is_none();
-        let first = Position {
-            seq: Seq(1),
-            rev: Rev(1),
-            ordinal: 0,
-        };
-        let message = Message::clone(&draft.message).at(first);
-        (is_retry && !self.publisher.has_published(&message))
-            .then(|| Publication::group_updated(Arc::new(message), None, None))
-    }
-}
-
-/// Returns the position of the system message that was stored `distance` places before this position, together with it.
-const fn before(position: Position, distance: u64) -> Position {
-    Position {
-        seq: Seq(position.seq.0 - distance),
-        rev: Rev(position.rev.0 - distance),
-        ordinal: position.ordinal,
-    }
-}
-
-fn is_retry(offered: &Message, existing: &Message) -> bool {
-    offered.id == existing.id
-        && offered.sender_id == existing.sender_id
-        && offered.fingerprint.matches(&existing.fingerprint)
 }
 
 /// Copies an error, because several submissions wait for one step.

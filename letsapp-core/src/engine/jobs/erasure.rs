@@ -5,11 +5,11 @@ use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::{Member, Preferences, PreferencesPatch};
 use crate::engine::Engine;
 use crate::engine::commit::{Command, GroupChange, Submission};
-use crate::engine::error::{ConversationError, Forbidden};
+use crate::engine::error::{AuthError, ConversationError, Forbidden};
 use crate::ports::{Envelope, RepositoryError, Revoke};
 use crate::protocol::Event;
 
-/// Maximum number of conversations handled at once: bounds the size of the queries, and how much of the lanes one
+/// Maximum number of conversations handled at once: bounds the size of the queries, and how much of the commit path one
 /// erasure occupies.
 const CONVERSATION_BATCH: usize = 64;
 
@@ -24,7 +24,7 @@ pub(crate) async fn carry_out(engine: &Engine, user_id: UserId) -> Result<(), Re
     Ok(())
 }
 
-/// Makes this server's lanes notice at once that nobody can write to the user any more, by dropping the cached rosters.
+/// Makes this server's commit path notice at once that nobody can write to the user any more, by dropping the cached rosters.
 async fn bar_peers(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
     for member in engine.stores.conversations.memberships(user_id).await? {
         engine.rosters.forget(member.conversation_id);

@@ -23,6 +23,10 @@ struct Silence;
 
 impl EventBus for Silence {
     fn publish(&self, _: Envelope) {}
+
+    fn connected(&self, _: &[UserId]) -> Vec<UserId> {
+        Vec::new()
+    }
 }
 
 fn service(users: MockUserRepository, sessions: MockSessionRepository, clock: Arc<ManualClock>) -> AuthService {

@@ -25,7 +25,7 @@ use crate::services::made::Made;
 
 /// The service for conversations and their members.
 ///
-/// Changes of a group are carried out by its lane in the engine, one at a time, and each appends a system message.
+/// Changes of a group are carried out from its commit queue, one at a time, and each appends a system message.
 ///
 /// ```
 /// # use letsapp_core::{LetsApp, protocol::requests::CreateConversation};
@@ -263,7 +263,7 @@ impl ConversationService {
             .map(drop)
     }
 
-    /// Submits a change to the lane of a group. Returns its system message, or `None` if there was nothing to change.
+    /// Submits a change to the queue of a group. Returns its system message, or `None` if there was nothing to change.
     async fn update_group(
         &self,
         principal: &Principal,

@@ -93,7 +93,7 @@ pub(super) async fn answer(
 ) -> Result<Sent, ConversationError> {
     match outcome {
         Ok(CommitReply::Unchanged(message) | CommitReply::Changed(message)) => {
-            // Check the membership in the store: another server may have deleted the group, and this server's lane may
+            // Check the membership in the store: another server may have deleted the group, and this server may
             // not know of it yet.
             engine.access.reader(conversation_id, sender).await?;
             engine.typing.sent(conversation_id, sender);

@@ -62,3 +62,58 @@ test("every module is type-checked and begins with a comment about what it provi
   const bare = [...IMPORTS.keys()].filter((file) => !/^\/\/ @ts-check\n\/\/ [A-Z]/.test(readFileSync(join(ROOT, file), "utf8")));
   assert.deepEqual(bare, []);
 });
+
+/** Words that no documentation begins with: question words and pronouns. */
+const REFUSED_OPENINGS = new Set(
+  "What Who Which Where When Why How It They He She We You That This These Those There One Somebody Someone Nobody".split(" "),
+);
+
+test("documentation begins with the thing or a verb", () => {
+  const refused = documentedFiles().flatMap((file) =>
+    openings(readFileSync(file, "utf8"))
+      .filter((opening) => REFUSED_OPENINGS.has(opening.match(/^\w+/)?.[0]))
+      .map((opening) => `${relative(ROOT, file)}: ${opening}`),
+  );
+  assert.deepEqual(refused, []);
+});
+
+test("openings are found in headers and JSDoc alone", () => {
+  const source = [
+    "// @ts-check",
+    "// The header.",
+    "// Who reads it.",
+    "/** What it is. */",
+    "const a = 1;",
+    "// Which is no documentation.",
+    "  /**",
+    "   * How it works,",
+    "   * When it does.",
+    "   *",
+    "   * Where it is.",
+    "   * @param {string} it",
+    "   */",
+    "/** @type {string} */",
+  ].join("\n");
+  assert.deepEqual(openings(source), ["The header.", "What it is.", "How it works,", "Where it is."]);
+});
+
+/** Returns the paths of the client's own modules and of the declarations of its types. */
+function documentedFiles() {
+  return ["../client", "../types"].flatMap((folder) => {
+    const root = fileURLToPath(new URL(folder, import.meta.url));
+    return readdirSync(root, { recursive: true, encoding: "utf8" })
+      .filter((file) => /\.[jt]s$/.test(file) && !file.startsWith("vendor"))
+      .map((file) => join(root, file));
+  });
+}
+
+/**
+ * Returns the first line of each paragraph of a file's header and JSDoc.
+ * @param {string} source
+ */
+function openings(source) {
+  const header = source.match(/^(?:\/\/ @ts-check\n)?\/\/ (.*)/)?.slice(1) ?? [];
+  const comments = [...source.matchAll(/\/\*\*(.*?)\*\//gs)].map(([, comment]) => comment.replace(/^ *\* ?/gm, "").trim());
+  const paragraphs = comments.flatMap((comment) => comment.split(/\n\s*\n/)).map((paragraph) => paragraph.trim().split("\n")[0]);
+  return [...header, ...paragraphs].filter((opening) => opening && !opening.startsWith("@"));
+}

@@ -23,11 +23,11 @@ async fn an_account_is_described_guarded_and_ended_in_the_settings() {
     friend.await_presence("online").await;
 
     the_profile_is_changed(&desk, &friend).await;
-    nobody_sees_who_is_there(&desk, &friend).await;
-    a_friend_gets_a_name_of_ones_own(&desk).await;
+    presence_is_hidden_and_shown(&desk, &friend).await;
+    a_contact_gets_an_alias(&desk).await;
     a_device_is_signed_out(&desk, &phone).await;
     the_account_is_deleted(&desk, &friend).await;
-    friend.complains_of_nothing().await;
+    friend.assert_console_is_clean().await;
     assert!(server.terminate().await.success());
 }
 
@@ -43,7 +43,7 @@ async fn the_profile_is_changed(desk: &Page, friend: &Page) {
     friend.await_listed("Ana Oliveira").await;
 }
 
-async fn nobody_sees_who_is_there(desk: &Page, friend: &Page) {
+async fn presence_is_hidden_and_shown(desk: &Page, friend: &Page) {
     desk.open_settings("privacy").await;
     a_refused_change_is_not_shown(desk).await;
     desk.click("last-seen-nobody").await;
@@ -77,7 +77,7 @@ async fn a_refused_change_is_not_shown(desk: &Page) {
     );
 }
 
-async fn a_friend_gets_a_name_of_ones_own(desk: &Page) {
+async fn a_contact_gets_an_alias(desk: &Page) {
     desk.open_chat("Ben Okafor").await;
     desk.click("profile").await;
     desk.click("keep-contact").await;

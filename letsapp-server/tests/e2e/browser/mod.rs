@@ -1,7 +1,7 @@
 //! Web client in real browsers: two users on a desktop and a phone screen, then three users in a group.
 
 mod account;
-mod deeds;
+mod actions;
 mod page;
 mod three;
 
@@ -27,30 +27,30 @@ async fn two_people_talk_through_two_restarts_and_see_the_same() {
     ben.sign_up("ben", "Ben Okafor").await;
     a_message_is_sent_then_delivered_then_read(&ana, &ben, &server).await;
     messages_are_edited_reacted_to_and_deleted(&ana, &ben).await;
-    ana.complains_of_nothing().await;
-    ben.complains_of_nothing().await;
+    ana.assert_console_is_clean().await;
+    ben.assert_console_is_clean().await;
 
     assert!(server.terminate().await.success());
-    what_is_written_meanwhile(&ana, &ben, "while it restarts").await;
+    messages_written_offline_are_queued(&ana, &ben, "while it restarts").await;
     server = binary.start().await;
-    arrives_afterwards(&ana, &ben, "while it restarts").await;
+    queued_messages_arrive(&ana, &ben, "while it restarts").await;
 
     server.kill9();
-    what_is_written_meanwhile(&ana, &ben, "while it is dead").await;
+    messages_written_offline_are_queued(&ana, &ben, "while it is dead").await;
     server = binary.start().await;
-    arrives_afterwards(&ana, &ben, "while it is dead").await;
+    queued_messages_arrive(&ana, &ben, "while it is dead").await;
 
-    ana.complains_of_lost_connections_only().await;
-    ben.complains_of_lost_connections_only().await;
+    ana.assert_console_shows_only_lost_connections().await;
+    ben.assert_console_shows_only_lost_connections().await;
     both_see_what_the_server_has(&ana, &ben, &server).await;
     for page in [&ana, &ben] {
         page.reload().await;
     }
     both_see_what_the_server_has(&ana, &ben, &server).await;
-    long_stories_are_read_from_the_start(&ana, &server).await;
+    a_long_history_is_loaded_up_to_its_start(&ana, &server).await;
     a_group_is_shown(&ana, &ben, &server).await;
-    ana.complains_of_nothing().await;
-    ben.complains_of_nothing().await;
+    ana.assert_console_is_clean().await;
+    ben.assert_console_is_clean().await;
     assert!(server.terminate().await.success());
 }
 
@@ -110,7 +110,7 @@ async fn messages_are_edited_reacted_to_and_deleted(ana: &Page, ben: &Page) {
     }
 }
 
-async fn what_is_written_meanwhile(ana: &Page, ben: &Page, when: &str) {
+async fn messages_written_offline_are_queued(ana: &Page, ben: &Page, when: &str) {
     for page in [ana, ben] {
         page.await_connection("offline").await;
         for part in ["one", "two"] {
@@ -122,7 +122,7 @@ async fn what_is_written_meanwhile(ana: &Page, ben: &Page, when: &str) {
     }
 }
 
-async fn arrives_afterwards(ana: &Page, ben: &Page, when: &str) {
+async fn queued_messages_arrive(ana: &Page, ben: &Page, when: &str) {
     for page in [ana, ben] {
         page.await_connection("online").await;
     }
@@ -170,17 +170,17 @@ fn seen(message: &Value) -> Seen {
     }
 }
 
-async fn long_stories_are_read_from_the_start(ana: &Page, server: &Running) {
+async fn a_long_history_is_loaded_up_to_its_start(ana: &Page, server: &Running) {
     let http = Http::new(server.url());
     let (teller, listener) = (
         Person::sign_up(&http, "teller").await,
         Person::sign_in(&http, "ana").await,
     );
-    let room = teller.talk_to(&listener).await;
+    let conversation = teller.talk_to(&listener).await;
     for chapter in 1..=180 {
         let message = serde_json::json!({"body": format!("Chapter {chapter}")});
         teller
-            .post(&format!("/v1/conversations/{room}/messages"), message)
+            .post(&format!("/v1/conversations/{conversation}/messages"), message)
             .await;
     }
     ana.await_unread("teller", Some("180")).await;
@@ -197,7 +197,7 @@ async fn a_group_is_shown(ana: &Page, ben: &Page, server: &Running) {
     let http = Http::new(server.url());
     let (first, second) = (Person::sign_in(&http, "ana").await, Person::sign_in(&http, "ben").await);
     let third = Person::sign_up(&http, "cleo").await;
-    let room = first.gather(&[second.clone(), third.clone()]).await;
+    let conversation = first.gather(&[second.clone(), third.clone()]).await;
     for (writer, body) in [
         (&first, "Who brings what?"),
         (&second, "Salad"),
@@ -207,7 +207,7 @@ async fn a_group_is_shown(ana: &Page, ben: &Page, server: &Running) {
     ] {
         writer
             .post(
-                &format!("/v1/conversations/{room}/messages"),
+                &format!("/v1/conversations/{conversation}/messages"),
                 serde_json::json!({"body": body}),
             )
             .await;

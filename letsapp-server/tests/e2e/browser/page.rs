@@ -261,19 +261,28 @@ impl Page {
     }
 
     /// Checks that the browser's console shows no errors or warnings since the last check.
-    pub(super) async fn complains_of_nothing(&self) {
-        let complaints = self.complaints().await;
-        assert!(complaints.is_empty(), "on the {}: {complaints:#?}", self.device);
+    pub(super) async fn assert_console_is_clean(&self) {
+        let console_problems = self.console_problems().await;
+        assert!(
+            console_problems.is_empty(),
+            "on the {}: {console_problems:#?}",
+            self.device
+        );
     }
 
-    /// Like [`Page::complains_of_nothing`], but allows errors about lost connections, as after a restart of the server.
-    pub(super) async fn complains_of_lost_connections_only(&self) {
-        let mut complaints = self.complaints().await;
-        complaints.retain(|line| !line.contains("net::ERR_CONNECTION_"));
-        assert!(complaints.is_empty(), "on the {}: {complaints:#?}", self.device);
+    /// Like [`Page::assert_console_is_clean`], but allows errors about lost connections, as after a restart of the
+    /// server.
+    pub(super) async fn assert_console_shows_only_lost_connections(&self) {
+        let mut console_problems = self.console_problems().await;
+        console_problems.retain(|line| !line.contains("net::ERR_CONNECTION_"));
+        assert!(
+            console_problems.is_empty(),
+            "on the {}: {console_problems:#?}",
+            self.device
+        );
     }
 
-    async fn complaints(&self) -> Vec<String> {
+    async fn console_problems(&self) -> Vec<String> {
         let mut lines = self.window.console().await;
         lines.retain(|line| line.starts_with("SEVERE") || line.starts_with("WARNING"));
         lines

@@ -25,16 +25,16 @@ async fn three_people_live_in_a_group_and_see_the_same() {
     cleo.sign_up("cleo", "Cleo Dubois").await;
 
     a_group_is_made_and_managed(&ana, &ben, &cleo).await;
-    they_answer_name_and_react(&ana, &ben, &cleo).await;
-    what_is_begun_outlasts_what_comes_between(&ana, &ben).await;
-    one_is_out_for_a_while(&ana, &ben, &cleo).await;
-    who_writes_and_who_is_there_is_seen(&ana, &ben, &cleo).await;
+    members_reply_mention_and_react(&ana, &ben, &cleo).await;
+    a_reply_and_a_form_are_kept_until_cancelled(&ana, &ben).await;
+    a_removed_member_misses_messages_until_added_again(&ana, &ben, &cleo).await;
+    typing_and_presence_are_shown(&ana, &ben, &cleo).await;
     all_windows_show_what_the_server_has(&[&ana, &ben, &cleo], &server).await;
-    the_past_is_searched(&ana, &ben, &server).await;
+    the_history_is_searched(&ana, &ben, &server).await;
     a_block_refuses_a_direct_message(&ben, &cleo).await;
-    one_leaves_and_sees_nothing_newer(&ana, &ben, &cleo, &server).await;
+    a_member_leaves_and_sees_nothing_newer(&ana, &ben, &cleo, &server).await;
     for page in [&ana, &ben, &cleo] {
-        page.complains_of_nothing().await;
+        page.assert_console_is_clean().await;
     }
     assert!(server.terminate().await.success());
 }
@@ -48,7 +48,7 @@ async fn a_group_is_made_and_managed(ana: &Page, ben: &Page, cleo: &Page) {
     cleo.await_told("Ana Oliveira added you").await;
     ben.await_told("Ana Oliveira added Cleo Dubois").await;
 
-    ana.step("ben", "promote").await;
+    ana.choose_for_member("ben", "promote").await;
     ben.await_told("Ana Oliveira made you an admin").await;
     ben.rename_group("Porto in May", "Trains, beds, pastéis").await;
     cleo.await_listed("Porto in May").await;
@@ -68,7 +68,7 @@ async fn a_group_is_made_and_managed(ana: &Page, ben: &Page, cleo: &Page) {
     }
 }
 
-async fn they_answer_name_and_react(ana: &Page, ben: &Page, cleo: &Page) {
+async fn members_reply_mention_and_react(ana: &Page, ben: &Page, cleo: &Page) {
     ana.write("Who books the train?").await;
     ben.await_body("Who books the train?").await;
     ben.reply("Who books the train?", "I can, on Friday").await;
@@ -102,7 +102,7 @@ async fn they_answer_name_and_react(ana: &Page, ben: &Page, cleo: &Page) {
     ana.click("dialog-close").await;
 }
 
-async fn what_is_begun_outlasts_what_comes_between(ana: &Page, ben: &Page) {
+async fn a_reply_and_a_form_are_kept_until_cancelled(ana: &Page, ben: &Page) {
     ana.tool("I can, on Friday", "reply").await;
     ana.find("replying").await;
     ana.choose("🍕 first", "reactions").await;
@@ -123,8 +123,8 @@ async fn what_is_begun_outlasts_what_comes_between(ana: &Page, ben: &Page) {
 }
 
 /// Checks that a removed member sees no messages from the time of their absence, and new ones after their return.
-async fn one_is_out_for_a_while(ana: &Page, ben: &Page, cleo: &Page) {
-    ben.step("cleo", "remove").await;
+async fn a_removed_member_misses_messages_until_added_again(ana: &Page, ben: &Page, cleo: &Page) {
+    ben.choose_for_member("cleo", "remove").await;
     cleo.find("left").await;
     cleo.picture("removed").await;
     ana.write("Let us surprise Cleo").await;
@@ -138,7 +138,7 @@ async fn one_is_out_for_a_while(ana: &Page, ben: &Page, cleo: &Page) {
     assert!(!bodies.iter().any(|body| body == "Let us surprise Cleo"), "{bodies:?}");
 }
 
-async fn who_writes_and_who_is_there_is_seen(ana: &Page, ben: &Page, cleo: &Page) {
+async fn typing_and_presence_are_shown(ana: &Page, ben: &Page, cleo: &Page) {
     ben.begin_to_write("Hm, ").await;
     ana.await_typing(Some("Ben Okafor is typing…")).await;
     cleo.await_typing(Some("Ben Okafor is typing…")).await;
@@ -172,7 +172,7 @@ async fn all_windows_show_what_the_server_has(pages: &[&Page], server: &Running)
     assert_eq!(pages[0].seen().await, pages[1].seen().await);
 }
 
-async fn the_past_is_searched(ana: &Page, ben: &Page, server: &Running) {
+async fn the_history_is_searched(ana: &Page, ben: &Page, server: &Running) {
     let person = Person::sign_in(&Http::new(server.url()), "ben").await;
     let path = format!("/v1/conversations/{}/messages", group_of(&person).await);
     for day in 1..=260 {
@@ -210,7 +210,7 @@ async fn a_block_refuses_a_direct_message(ben: &Page, cleo: &Page) {
     ben.await_body("Are you still there?").await;
 }
 
-async fn one_leaves_and_sees_nothing_newer(ana: &Page, ben: &Page, cleo: &Page, server: &Running) {
+async fn a_member_leaves_and_sees_nothing_newer(ana: &Page, ben: &Page, cleo: &Page, server: &Running) {
     cleo.open_chat(GROUP).await;
     cleo.await_body("Diary, day 260").await;
     cleo.leave_group().await;

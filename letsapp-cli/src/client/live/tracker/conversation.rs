@@ -55,7 +55,7 @@ impl Tracked {
         if message.rev <= position.rev {
             return;
         }
-        let news = self.joined_at.is_none_or(|joined_at| message.sent_at >= joined_at);
+        let is_after_joining = self.joined_at.is_none_or(|joined_at| message.sent_at >= joined_at);
         let is_new = message.seq > base_seq;
         *position = Position {
             rev: message.rev,
@@ -67,7 +67,7 @@ impl Tracked {
         } else {
             Update::MessageChanged(message)
         };
-        let update = news.then_some(update);
+        let update = is_after_joining.then_some(update);
         deliveries.push_back(Delivery {
             update,
             position_change,

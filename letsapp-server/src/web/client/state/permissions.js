@@ -2,6 +2,8 @@
 // The permissions of a group's roles, as the server enforces them: the views offer nothing that would be refused. Pure.
 /** @import {Role} from "../../types/protocol.d.ts" */
 
+/** @typedef {"promote" | "demote" | "hand over" | "remove"} MemberAction */
+
 /** @type {Record<Role, number>} */
 const RANK = { owner: 0, admin: 1, member: 2 };
 
@@ -22,10 +24,10 @@ export function isAllowed(role, action) {
 }
 
 /**
- * Returns what a role may do to a member with the role `other`.
+ * Returns the actions of a role on a member with the role `other`.
  * @param {Role} role
  * @param {Role} other
- * @returns {("promote" | "demote" | "hand over" | "remove")[]}
+ * @returns {MemberAction[]}
  */
 export function memberActions(role, other) {
   if (role === "owner") return [other === "admin" ? "demote" : "promote", "hand over", "remove"];

@@ -2,6 +2,7 @@
 // The members of a group with their roles, and the actions on each.
 /** @import {Member, Role, User} from "../../types/protocol.d.ts" */
 /** @import {KnownConversation} from "../../types/state.d.ts" */
+/** @import {MemberAction} from "../state/permissions.js" */
 import { byRank, memberActions } from "../state/permissions.js";
 import { nameOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
@@ -16,20 +17,19 @@ const ROLES = { owner: "Owner", admin: "Admin" };
 /** The most members whose presence is followed: as many as anybody looks at in a large group. */
 const MAX_WATCHED = 50;
 
-/** @typedef {ReturnType<typeof memberActions>[number]} Step */
 /**
  * An action on a member. One with a `title` asks for confirmation; one with a `role` gives it to the member, the other removes them.
- * @typedef {object} StepInfo
+ * @typedef {object} ActionInfo
  * @property {string} icon
  * @property {string} label
  * @property {Role} [role]
  * @property {boolean} [danger]
  * @property {(name: string) => string} [title]
  * @property {string} [text]
- * @property {string} [action]
+ * @property {string} [confirmLabel]
  */
-/** @type {Record<Step, StepInfo>} */
-const STEPS = {
+/** @type {Record<MemberAction, ActionInfo>} */
+const ACTIONS = {
   promote: { icon: "shield", label: "Make an admin", role: "admin" },
   demote: { icon: "shield-off", label: "No longer an admin", role: "member" },
   "hand over": {
@@ -38,7 +38,7 @@ const STEPS = {
     role: "owner",
     title: (name) => `Hand the group over to ${name}?`,
     text: "They become the owner, and you an admin.",
-    action: "Hand over",
+    confirmLabel: "Hand over",
   },
   remove: {
     icon: "person-remove",
@@ -46,7 +46,7 @@ const STEPS = {
     danger: true,
     title: (name) => `Remove ${name}?`,
     text: "They keep what they have read so far, and see nothing new.",
-    action: "Remove",
+    confirmLabel: "Remove",
   },
 };
 
@@ -58,7 +58,7 @@ export function MemberList({ conversation, members }) {
   const users = useSelected((state) => state.users);
   const presence = useSelected((state) => state.presence);
   /** The action that is to be confirmed. */
-  const [asking, setAsking] = useState(/** @type {{step: Step, person: User} | null} */ (null));
+  const [asking, setAsking] = useState(/** @type {{action: MemberAction, person: User} | null} */ (null));
   const people = members.map((member) => ({ ...member, user: users[member.user.id] ?? member.user }));
   const sorted = people.sort((a, b) => byRank(a, b) || nameOf(a.user).localeCompare(nameOf(b.user)));
   usePresence(
@@ -68,16 +68,16 @@ export function MemberList({ conversation, members }) {
       .filter((user) => user !== mine),
   );
 
-  const run = (/** @type {Step} */ step, /** @type {User} */ person) => {
+  const run = (/** @type {MemberAction} */ action, /** @type {User} */ person) => {
     setAsking(null);
-    const { role } = STEPS[step];
+    const { role } = ACTIONS[action];
     client.attempt(() => (role ? client.groups.changeRole(id, person.id, role) : client.groups.removeMember(id, person.id)), {
       forbidden: "You may not do that in this group.",
     });
   };
-  const choose = (/** @type {Step} */ step, /** @type {User} */ person) =>
-    STEPS[step].title ? setAsking({ step, person }) : run(step, person);
-  const { title, text, action } = asking ? STEPS[asking.step] : {};
+  const choose = (/** @type {MemberAction} */ action, /** @type {User} */ person) =>
+    ACTIONS[action].title ? setAsking({ action, person }) : run(action, person);
+  const { title, text, confirmLabel } = asking ? ACTIONS[asking.action] : {};
 
   return html`<ul class="rows" data-testid="members" onKeyDown=${(event) => moveFocus(event, "a.row")}>
       ${sorted.map(
@@ -91,32 +91,32 @@ export function MemberList({ conversation, members }) {
             />
             ${ROLES[member.role] && html`<span class="role">${ROLES[member.role]}</span>`}
           </a>
-          <${Steps} steps=${member.user.id === mine ? [] : memberActions(me.role, member.role)} person=${member.user} onChoose=${choose} />
+          <${MemberMenu} actions=${member.user.id === mine ? [] : memberActions(me.role, member.role)} person=${member.user} onChoose=${choose} />
         </li>`,
       )}
     </ul>
     ${
       asking &&
       html`<${Confirm}
-      title=${title?.(nameOf(asking.person))} text=${text} action=${action} onConfirm=${() => run(asking.step, asking.person)} onClose=${() => setAsking(null)}
+      title=${title?.(nameOf(asking.person))} text=${text} action=${confirmLabel} onConfirm=${() => run(asking.action, asking.person)} onClose=${() => setAsking(null)}
     />`
     }`;
 }
 
 /**
  * The menu of actions on a member.
- * @param {{steps: Step[], person: User, onChoose(step: Step, person: User): void}} props
+ * @param {{actions: MemberAction[], person: User, onChoose(action: MemberAction, person: User): void}} props
  */
-function Steps({ steps, person, onChoose }) {
+function MemberMenu({ actions, person, onChoose }) {
   const [anchor, setAnchor] = useState(/** @type {HTMLElement | null} */ (null));
-  if (steps.length === 0) return null;
-  const items = steps.map((step) => ({
-    ...STEPS[step],
-    testid: step.replace(" ", "-"),
-    onSelect: () => onChoose(step, person),
+  if (actions.length === 0) return null;
+  const items = actions.map((action) => ({
+    ...ACTIONS[action],
+    testid: action.replace(" ", "-"),
+    onSelect: () => onChoose(action, person),
   }));
   return html`<${IconButton}
       icon="more" label="What to do with ${nameOf(person)}" testid="member-menu" aria-haspopup="menu" onClick=${(event) => setAnchor(event.currentTarget)}
     />
-    ${anchor && html`<${Menu} anchor=${anchor} label=${nameOf(person)} testid="member-steps" items=${items} onClose=${() => setAnchor(null)} />`}`;
+    ${anchor && html`<${Menu} anchor=${anchor} label=${nameOf(person)} testid="member-actions" items=${items} onClose=${() => setAnchor(null)} />`}`;
 }

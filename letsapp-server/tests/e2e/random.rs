@@ -20,6 +20,6 @@ pub(crate) fn below(bound: u64) -> u64 {
 
 /// Sleeps for a random time, so that the next action hits a different point of the work in progress in each run. Not a
 /// wait for anything.
-pub(crate) async fn moment() {
+pub(crate) async fn pause() {
     tokio::time::sleep(Duration::from_micros(below(20_000))).await;
 }

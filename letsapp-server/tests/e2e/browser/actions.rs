@@ -53,14 +53,14 @@ impl Page {
     }
 
     /// Chooses an action for a member in the list of members: `promote`, `demote`, `hand-over` or `remove`.
-    pub(super) async fn step(&self, username: &str, step: &str) {
+    pub(super) async fn choose_for_member(&self, username: &str, action: &str) {
         self.show_members().await;
         self.tap(&format!("{} [data-testid=member-menu]", member(username)))
             .await;
         self.picture("member menu").await;
-        self.tap(&format!("[data-testid=member-steps] [data-testid={step}]"))
+        self.tap(&format!("[data-testid=member-actions] [data-testid={action}]"))
             .await;
-        if step == "remove" || step == "hand-over" {
+        if action == "remove" || action == "hand-over" {
             self.click("confirm-yes").await;
         }
         self.click("panel-close").await;
