@@ -9,7 +9,6 @@ use futures_util::FutureExt as _;
 use crate::domain::conversation::{Conversation, Kind, Roster};
 use crate::domain::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::key::Key;
-use crate::domain::key::KeyPurpose;
 use crate::domain::key::Kid;
 use crate::domain::member::Member;
 use crate::domain::message::{Content, Fingerprint, Message};

@@ -59,14 +59,18 @@ pub(super) fn origin(connection: &Connection) -> rusqlite::Result<Origin> {
 ///
 /// The version is written in the same transaction, so an interrupted migration starts again where it stopped.
 pub(super) fn migrate(connection: &Connection, version: usize) -> rusqlite::Result<()> {
-    for (migration, version) in MIGRATIONS.iter().zip(1..).skip(version) {
+    for (migration, version) in MIGRATIONS.iter().zip(1_usize..).skip(version) {
         let transaction = connection.unchecked_transaction()?;
         transaction.execute_batch(migration)?;
         if version == WIPING {
             terms::add_all(&transaction)?;
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", version)?;
+        transaction.pragma_update(
+            None,
+            "user_version",
+            i32::try_from(version).expect("migrations are few"),
+        )?;
         transaction.commit()?;
     }
     Ok(())

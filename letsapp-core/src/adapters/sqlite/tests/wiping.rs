@@ -52,6 +52,12 @@ async fn until_gone(directory: &TempDir, text: &str) {
     letsapp_testkit::until(Duration::from_secs(30), gone).await;
 }
 
+/// Waits until a file contains the text. It may be on its way from the log to the database, where one look misses it.
+async fn until_there(directory: &TempDir, text: &str) {
+    let there = async || !containing(directory.path(), text).is_empty();
+    letsapp_testkit::until(Duration::from_secs(30), there).await;
+}
+
 /// Closes the store and checks that no file contains any of the texts.
 async fn check_closed(directory: &TempDir, store: SqliteStore, texts: &[&str]) {
     store.close().await;
@@ -90,7 +96,7 @@ async fn a_deleted_and_an_edited_message_leave_the_files_of_an_open_store() {
     for (n, body) in (1..).zip(bodies) {
         commit(&store, vec![append(message(id, n, body))]).await;
     }
-    assert!(!containing(directory.path(), "Zanzibarqx1").is_empty());
+    until_there(&directory, "Zanzibarqx1").await;
     revise(&store, deleted(stored(&store, id, 2).await)).await;
     until_gone(&directory, "Zanzibarqx1").await;
     let edited = Message {
@@ -99,7 +105,7 @@ async fn a_deleted_and_an_edited_message_leave_the_files_of_an_open_store() {
     };
     revise(&store, edited).await;
     until_gone(&directory, "Zanzibarqx2").await;
-    assert!(!containing(directory.path(), "between").is_empty(), "the others stay");
+    until_there(&directory, "between").await;
     check_closed(&directory, store, &["Zanzibarqx1", "Zanzibarqx2"]).await;
 }
 
@@ -186,7 +192,7 @@ async fn an_erased_account_leaves_no_address_and_no_profile() {
         .await
         .unwrap();
     for text in texts {
-        assert!(!containing(directory.path(), text).is_empty(), "{text}");
+        until_there(&directory, text).await;
     }
     assert!(
         store
