@@ -7,7 +7,7 @@ use crate::domain::key::{Key, KeyPurpose, Kid};
 use crate::domain::page::CursorKey;
 use crate::domain::timestamp::Timestamp;
 use crate::engine::error::AuthError;
-use crate::engine::tokens::{AccessTokens, Claims, Refreshing, TokenFault};
+use crate::engine::tokens::{AccessTokens, Claims, RefreshToken, TokenFault};
 use crate::ports::{Clock, IdSource, KeyRepository, RepositoryError};
 
 /// The keys of the server, kept up to date with those in the store.
@@ -91,13 +91,13 @@ impl Keyring {
     ///
     /// # Errors
     /// [`AuthError::Unauthenticated`] if it was not, [`AuthError::Store`] if the keys can't be read to find out.
-    pub(crate) async fn decode(&self, token: &str) -> Result<Refreshing, AuthError> {
+    pub(crate) async fn decode(&self, token: &str) -> Result<RefreshToken, AuthError> {
         let keys = self.current();
         // A refresh token does not name its key.
-        let decoded = match Refreshing::read(token, &keys.refresh) {
-            None if Refreshing::is_one(token) => {
+        let decoded = match RefreshToken::read(token, &keys.refresh) {
+            None if RefreshToken::is_one(token) => {
                 let keys = self.newer_than(&keys).await?;
-                keys.and_then(|keys| Refreshing::read(token, &keys.refresh))
+                keys.and_then(|keys| RefreshToken::read(token, &keys.refresh))
             }
             decoded => decoded,
         };
@@ -108,7 +108,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`AuthError::Unauthenticated`] if that key is gone, [`AuthError::Store`] if the keys can't be read.
-    pub(crate) async fn derive(&self, token: Refreshing, kid: &Kid) -> Result<String, AuthError> {
+    pub(crate) async fn derive(&self, token: RefreshToken, kid: &Kid) -> Result<String, AuthError> {
         let keys = self.current();
         if let Some(key) = keys.refresh_key(kid) {
             return Ok(token.token(key));
@@ -279,7 +279,7 @@ mod tests {
         })
     }
 
-    const REFRESHING: Refreshing = Refreshing {
+    const REFRESHING: RefreshToken = RefreshToken {
         session_id: SessionId::from_bytes([2; 16]),
         number: 3,
     };

@@ -15,7 +15,7 @@ use crate::engine::detached::run_detached;
 use crate::engine::error::AuthError;
 use crate::engine::keyring::Keyring;
 use crate::engine::passwords::Hasher;
-use crate::engine::tokens::{Claims, Refreshing};
+use crate::engine::tokens::{Claims, RefreshToken};
 use crate::ports::{Envelope, Login, Revoke, Runtime, Stores};
 use crate::protocol::requests::Password;
 use crate::protocol::{TokenType, Tokens};
@@ -42,7 +42,7 @@ struct Known {
     /// Sessions by id, as they were read from the store.
     sessions: Cache<SessionId, CachedSession>,
     /// Number of times that a session was dropped from the cache.
-    forgettings: u64,
+    removals: u64,
 }
 
 /// A session as it was read from the store.
@@ -51,8 +51,8 @@ pub(crate) struct CachedSession {
     session: Session,
     /// Time of the reading.
     at: Timestamp,
-    /// Value of [`Known::forgettings`] when the reading began.
-    forgettings: u64,
+    /// Value of [`Known::removals`] when the reading began.
+    removals: u64,
 }
 
 impl Deref for CachedSession {
@@ -81,7 +81,7 @@ impl Sessions {
             keyring,
             known: Mutex::new(Known {
                 sessions: Cache::new(CACHED_SESSIONS),
-                forgettings: 0,
+                removals: 0,
             }),
             stores,
             runtime,
@@ -95,7 +95,7 @@ impl Sessions {
     /// [`AuthError::Unauthenticated`] if there is no such session or it has expired.
     pub(crate) async fn session(&self, id: SessionId, now: Timestamp) -> Result<CachedSession, AuthError> {
         // Taken before the query: a session that is dropped while it is read must not be cached in its old state.
-        let forgettings = self.lock().forgettings;
+        let removals = self.lock().removals;
         let session = self
             .stores
             .sessions
@@ -107,7 +107,7 @@ impl Sessions {
         let read = CachedSession {
             session,
             at: now,
-            forgettings,
+            removals,
         };
         self.lock().remember(read.clone());
         Ok(read)
@@ -183,7 +183,7 @@ impl Sessions {
     pub(crate) fn generation(&self, session_id: SessionId, number: u32, now: Timestamp) -> Generation {
         let keys = self.keyring.current();
         let key = keys.newest_refresh_key();
-        let token = Refreshing { session_id, number }.token(key);
+        let token = RefreshToken { session_id, number }.token(key);
         Generation {
             number,
             hash: TokenHash::of(&token),
@@ -198,7 +198,7 @@ impl Sessions {
     /// # Errors
     /// [`AuthError::Unauthenticated`] if the key of the refresh token is gone, [`AuthError::Store`] if it can't be read.
     pub(crate) async fn issue(&self, session: &Session, number: u32, now: Timestamp) -> Result<Tokens, AuthError> {
-        let refreshing = Refreshing {
+        let refreshing = RefreshToken {
             session_id: session.id,
             number,
         };
@@ -223,7 +223,7 @@ impl Sessions {
     ///
     /// # Errors
     /// [`AuthError::WrongPassword`] if it is wrong, [`AuthError::Unauthenticated`] if the account is gone.
-    pub(crate) async fn proven(&self, user_id: UserId, password: Password) -> Result<Credential, AuthError> {
+    pub(crate) async fn check_password(&self, user_id: UserId, password: Password) -> Result<Credential, AuthError> {
         let login = Login::Id(user_id);
         let credential = self.stores.users.credential(&login).await?;
         let credential = credential.ok_or(AuthError::Unauthenticated)?;
@@ -282,7 +282,7 @@ impl Sessions {
     /// Removes a session from the cache, because it changed or ended.
     pub(crate) fn forget(&self, id: SessionId) {
         let mut known = self.lock();
-        known.forgettings += 1;
+        known.removals += 1;
         known.sessions.forget(&id);
     }
 
@@ -301,14 +301,14 @@ impl Known {
     /// Returns a cached session. It counts as read now: it was not dropped since, whatever other sessions were.
     fn lookup(&mut self, id: SessionId) -> Option<CachedSession> {
         let mut read = self.sessions.lookup(&id)?;
-        read.forgettings = self.forgettings;
+        read.removals = self.removals;
         Some(read)
     }
 
     /// Caches a session that was read, unless any session was dropped since the reading began: it could be this one, in
     /// its old state.
     fn remember(&mut self, read: CachedSession) {
-        if read.forgettings == self.forgettings {
+        if read.removals == self.removals {
             self.sessions.insert(read.session.id, read);
         }
     }

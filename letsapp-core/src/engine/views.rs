@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::conversation::{Conversation, Head};
 use crate::domain::id::{ConversationId, Seq, UserId};
-use crate::domain::member::{Member, Watermarks};
+use crate::domain::member::{Member, MemberKey, Watermarks};
 use crate::domain::message::Message;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::User;
@@ -33,12 +33,11 @@ struct Gathered {
     users: HashMap<UserId, User>,
     /// Pairs whose viewer may see the peer's presence.
     seen: HashSet<ViewerPair>,
-    members: HashMap<(ConversationId, UserId), Member>,
+    members: HashMap<MemberKey, Member>,
 }
 
 impl Views {
-    pub(crate) fn new(stores: Stores, receipts: Arc<Receipts>) -> Self {
-        let visibility = VisibilityChecker::new(stores.contacts.clone());
+    pub(crate) const fn new(stores: Stores, receipts: Arc<Receipts>, visibility: VisibilityChecker) -> Self {
         Self {
             stores,
             receipts,

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use letsapp_core::domain::id::Seq;
 use letsapp_core::domain::member::PreferencesPatch;
-use letsapp_core::ports::Outcome;
-use letsapp_core::ports::{Repositories, RepositoryError, Revoke};
+use letsapp_core::ports::{Outcome, Repositories, RepositoryError, Revoke};
 use letsapp_testkit::mongodb::ReplicaSet;
 use letsapp_testkit::until;
 use tokio::task::JoinSet;

@@ -27,6 +27,7 @@ mod messages;
 mod retry;
 mod schema;
 mod sessions;
+mod topology;
 mod users;
 
 use std::sync::Arc;

@@ -36,7 +36,7 @@ impl Deadline {
         Self(now() + duration)
     }
 
-    /// Tells whether the deadline is reached.
+    /// Reports whether the deadline is reached.
     pub(super) fn has_passed(self) -> bool {
         now() >= self.0
     }
@@ -55,11 +55,6 @@ impl Backoff {
     /// Returns a backoff that begins with the shortest pause.
     pub(super) const fn new() -> Self {
         Self(Self::FIRST_PAUSE)
-    }
-
-    /// Returns to the shortest pause, after progress.
-    pub(super) const fn reset(&mut self) {
-        self.0 = Self::FIRST_PAUSE;
     }
 
     /// Sleeps, and doubles the next pause up to the longest.

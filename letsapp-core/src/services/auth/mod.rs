@@ -186,7 +186,7 @@ impl AuthService {
         let credential = self
             .engine
             .sessions
-            .proven(principal.user_id, request.current_password)
+            .check_password(principal.user_id, request.current_password)
             .await?;
         let hash = self
             .engine
