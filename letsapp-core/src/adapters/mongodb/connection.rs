@@ -318,7 +318,7 @@ impl Connection {
     /// Closes the store: waits for operations under way, then closes the driver's connections. Later operations fail. A
     /// second call waits until the first is done.
     pub(super) async fn close(&self) {
-        let end = async || {
+        let end = || async {
             self.gate.close().await;
             self.client.clone().shutdown().immediate(true).await;
         };

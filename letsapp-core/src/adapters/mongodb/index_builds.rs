@@ -60,20 +60,14 @@ struct Steps {
 pub(super) async fn create(connection: &Connection, collection: &str, indexes: Vec<IndexModel>) -> DriverResult<()> {
     let documents = connection.collection::<Document>(collection);
     let build = async { documents.create_indexes(indexes).await.map(drop) };
-    let look = async || {
-        let look = look(connection, collection).await;
-        if let Look::Progress(builds) = &look {
-            for (phase, done, total) in builds {
-                tracing::info!(collection, done, total, "waiting for an index to be built: {phase}");
-            }
-        }
-        look
-    };
-    wait(build, look).await
+    wait(build, || look(connection, collection)).await
 }
 
 /// Waits for a build, and looks at its progress at an interval.
-async fn wait<T>(build: impl Future<Output = DriverResult<T>>, look: impl AsyncFn() -> Look) -> DriverResult<T> {
+async fn wait<T, L: Future<Output = Look>>(
+    build: impl Future<Output = DriverResult<T>>,
+    look: impl Fn() -> L,
+) -> DriverResult<T> {
     let mut build = pin!(build);
     let (mut last, mut deadline) = (Look::Silent, retry::now() + STALL_TIMEOUT);
     loop {
@@ -107,7 +101,7 @@ fn deadline_after(last: &Look, seen: &Look, deadline: Instant) -> Instant {
     }
 }
 
-/// Looks up the progress of the builds on a collection.
+/// Looks up the progress of the builds on a collection, and logs it.
 async fn look(connection: &Connection, collection: &str) -> Look {
     let pipeline = [
         doc! {"$currentOp": {"allUsers": true}},
@@ -129,6 +123,9 @@ async fn look(connection: &Connection, collection: &str) -> Look {
                 .collect();
             // The order is the server's; only a change of the numbers is progress.
             builds.sort_unstable();
+            for (phase, done, total) in &builds {
+                tracing::info!(collection, done, total, "waiting for an index to be built: {phase}");
+            }
             Look::Progress(builds)
         }
         Err(error) if is_unauthorized(&error) => Look::Hidden,
@@ -155,9 +152,9 @@ mod tests {
             retry::until(Some(retry::now() + length)).await;
             Ok(())
         };
-        let look = async || {
+        let look = || {
             looks.set(looks.get() + 1);
-            look(looks.get())
+            std::future::ready(look(looks.get()))
         };
         let ended = wait(build, look).await.is_ok();
         (ended, begun.elapsed())
