@@ -136,7 +136,7 @@ impl Model {
             ordinal: self.of(id).filter(|message| message.is_from_user()).count() as u64,
             fence: self
                 .of(id)
-                .filter(|message| !message.is_from_user())
+                .filter(|message| message.moves_fence())
                 .map(|message| message.seq)
                 .max()
                 .unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::sample::Index;
 
 use super::actions::Action;
-use super::fixtures::{at, conversation_id, deleted, direct, edited, group, message_id, system, text, user_id};
+use super::fixtures::{at, call, conversation_id, deleted, direct, edited, group, message_id, system, text, user_id};
 use super::model::Model;
 use super::script::{
     Chat, Direction, GROUPS, Membership, PAIRS, PEOPLE, Person, Proposal, Question, Revision, Staleness,
@@ -180,10 +180,15 @@ impl<'a> Stage<'a> {
                     }
                 });
                 let event = SystemEvent::AboutChanged { about: n.to_string() };
-                let message = |n| {
+                let message = |n: u64| {
+                    let message = if n % 3 == 2 {
+                        call(id, n, self.user(0))
+                    } else {
+                        system(id, n, self.user(0), event.clone())
+                    };
                     Arc::new(Message {
                         sent_at: at(self.now),
-                        ..system(id, n, self.user(0), event.clone())
+                        ..message
                     })
                 };
                 Some(Change::UpdateGroup {

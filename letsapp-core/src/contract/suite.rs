@@ -140,6 +140,7 @@ macro_rules! contract_cases {
                 a_repeated_system_message_is_not_carried_out_again,
                 an_outdated_system_message_is_not_carried_out,
                 a_change_after_a_duplicate_needs_the_newest_fence,
+                a_call_note_does_not_move_the_fence,
                 revisions_do_not_move_the_fence,
             }
             succession: {

@@ -39,9 +39,9 @@ pub trait MessageRepository: Send + Sync {
     ///   those before it.
     /// - The system messages of one change take consecutive `seq`s and `rev`s: the preceding ones in their order, and
     ///   then the last one.
-    /// - A change whose `fence` is no longer the conversation's newest system message is [`Outcome::Outdated`]. A
-    ///   [`Change::UpdateGroup`] in the batch itself moves the fence of its conversation, so that later changes of that
-    ///   conversation in the same batch are outdated too.
+    /// - A change whose `fence` is no longer the [fence](crate::domain::conversation::Head::fence) of its conversation
+    ///   is [`Outcome::Outdated`]. A [`Change::UpdateGroup`] in the batch itself moves the fence, unless its message
+    ///   reports a call, so that later changes of that conversation in the same batch are outdated too.
     /// - An append or a system message whose id exists in its conversation already is [`Outcome::Duplicate`], with the
     ///   message in its current state, whatever its fence. So is a change of a group if only preceding messages exist
     ///   already, and then with the first of these.
@@ -158,7 +158,7 @@ pub enum Change {
     },
     /// Adds one or more system messages and applies the change that they announce (membership, roles, title,
     /// description or picture; nothing further for a call), all in one step. The last of these messages becomes the
-    /// conversation's fence.
+    /// conversation's fence, unless it reports a call.
     UpdateGroup {
         /// The new state of the conversation; `None` if it stays the same. If it is
         /// [deleted](Conversation::deleted_at), all of its members leave with it, and no records of its members exist

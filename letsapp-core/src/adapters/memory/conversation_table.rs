@@ -255,8 +255,8 @@ impl ConversationEntry {
         }
         for message in update.preceding {
             match self.log.append(message, fence) {
-                // A system message moves the fence, so the next append has to expect this one's `seq`.
-                Outcome::Committed(position) => fence = position.seq,
+                // A system message may move the fence, which the next append has to expect.
+                Outcome::Committed(_) => fence = self.log.head().fence,
                 other => return other,
             }
         }

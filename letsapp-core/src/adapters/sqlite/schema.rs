@@ -10,7 +10,8 @@ pub const SCHEMA: &str = concat!(
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_contacts.sql"),
     include_str!("migrations/0003_erasure.sql"),
-    include_str!("migrations/0004_wiping.sql"),
+    include_str!("migrations/0004_senders.sql"),
+    include_str!("migrations/0005_wiping.sql"),
 );
 
 /// Migrations in order: the one at index `n` leads from version `n` to `n + 1`. Released migrations are never changed,
@@ -19,14 +20,15 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_contacts.sql"),
     include_str!("migrations/0003_erasure.sql"),
-    include_str!("migrations/0004_wiping.sql"),
+    include_str!("migrations/0004_senders.sql"),
+    include_str!("migrations/0005_wiping.sql"),
 ];
 
 /// Schema version that this program writes, stored in the file as `user_version`.
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
 /// First version that leaves no deleted text in the file. Its migration makes the full-text index anew, empty.
-pub(super) const WIPING: usize = 4;
+pub(super) const WIPING: usize = 5;
 
 /// SQLite's `application_id` of LetsApp's files: the bytes `LApp`.
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"LApp");

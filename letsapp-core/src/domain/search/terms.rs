@@ -18,7 +18,11 @@ impl IndexTerms {
     ///
     /// Stores call this when they write a message.
     pub fn of(message: &Message) -> Self {
-        Self::of_text(message.body(), &message.attachments)
+        if message.is_from_user() {
+            Self::of_text(message.body(), &message.attachments)
+        } else {
+            Self::default()
+        }
     }
 
     /// Returns the terms of a user's message with this body and these attachments.

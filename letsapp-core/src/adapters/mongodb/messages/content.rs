@@ -20,8 +20,9 @@ pub(super) struct ContentDocument {
 }
 
 /// Type of the text of a user.
-pub(super) const TEXT: &str = "text";
-const SYSTEM: &str = "system";
+const TEXT: &str = "text";
+/// Type of a system message. Every other type is of a message from a user.
+pub(super) const SYSTEM: &str = "system";
 
 /// An event of the conversation, tagged with its type.
 #[derive(Debug, Serialize, Deserialize)]

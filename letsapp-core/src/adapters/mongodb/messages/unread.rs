@@ -10,7 +10,7 @@ use mongodb::bson::{Document, Uuid, doc};
 use mongodb::options::{AggregateOptions, FindOptions};
 use serde::Deserialize;
 
-use super::content::TEXT;
+use super::content::SYSTEM;
 use super::history::{hint, places};
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, Keyed, count, long};
@@ -68,7 +68,7 @@ pub(super) async fn count_unread(connection: &Arc<Connection>, spans: &[Span]) -
 /// [`RepositoryError`] if the query fails.
 pub(super) async fn senders(connection: &Arc<Connection>, span: Span) -> Result<Vec<UserId>, RepositoryError> {
     let mut within = within(&span);
-    within.insert("content.type", TEXT);
+    within.insert("content.type", doc! {"$ne": SYSTEM});
     let pipeline = vec![doc! {"$match": within}, doc! {"$group": {"_id": "$sender_id"}}];
     let senders: Vec<Keyed<Uuid>> = connection
         .aggregate(MESSAGES, pipeline, AggregateOptions::default())
@@ -104,8 +104,7 @@ async fn ordinals(
     Ok(found.into_iter().map(pair).collect())
 }
 
-/// Reads the `seq` of the deleted messages in the spans, in order. System messages are never deleted, so all of them
-/// are messages of users.
+/// Reads the `seq` of the deleted messages of users in the spans, in order.
 async fn deleted(
     connection: &Arc<Connection>,
     spans: &[&Span],
@@ -119,6 +118,7 @@ async fn deleted(
         .map(|span| {
             let mut within = within(span);
             within.insert("deleted_at", doc! {"$exists": true});
+            within.insert("content.type", doc! {"$ne": SYSTEM});
             within
         })
         .collect();

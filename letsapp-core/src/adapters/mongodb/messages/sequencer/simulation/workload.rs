@@ -1,6 +1,5 @@
 //! Random batches of changes, as servers decide them from what they last read.
 
-
 use super::super::fixtures::{append, conversation_id, create, group, note, removal, revise, system, text};
 use super::database::Documents;
 use super::random::Random;
