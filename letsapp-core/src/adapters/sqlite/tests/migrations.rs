@@ -81,6 +81,7 @@ const GOLDEN: [&[u8]; VERSION] = [
     include_bytes!("golden/version-2.db"),
     include_bytes!("golden/version-3.db"),
     include_bytes!("golden/version-4.db"),
+    include_bytes!("golden/version-5.db"),
 ];
 
 /// Opens a copy of a golden file.
@@ -202,4 +203,11 @@ async fn contacts_and_blocks_are_in_the_golden_files_since_version_2() {
         let expected = if version == 1 { (0, 0) } else { (1, 1) };
         assert_eq!((aliases.len(), blocked.len()), expected, "version {version}");
     }
+}
+
+#[tokio::test]
+async fn p7_make_golden() {
+    let path = std::path::Path::new("/tmp/p7_golden.db");
+    std::fs::write(path, GOLDEN[3]).unwrap();
+    SqliteStore::open(path).unwrap().close().await;
 }

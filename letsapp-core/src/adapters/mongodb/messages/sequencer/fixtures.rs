@@ -83,7 +83,7 @@ pub(super) fn note(conversation_id: ConversationId, n: u64, fence: u64) -> Chang
     Change::UpdateGroup {
         conversation: None,
         members: vec![],
-        succession: None,
+        preceding: vec![],
         message: system(conversation_id, n),
         fence: Seq(fence),
     }
@@ -94,7 +94,7 @@ pub(super) fn removal(conversation_id: ConversationId, n: u64, fence: u64) -> Ch
     Change::UpdateGroup {
         conversation: None,
         members: vec![MemberChange::Left(USER)],
-        succession: None,
+        preceding: vec![],
         message: system(conversation_id, n),
         fence: Seq(fence),
     }
