@@ -210,6 +210,19 @@ impl SessionRepository for SessionFile {
             gone
         })
     }
+
+    async fn remove_expired(&self, before: Timestamp, limit: usize) -> Result<bool, RepositoryError> {
+        self.change(|sessions| {
+            // Those that ended first come first.
+            sessions.sort_by_key(|session| session.expires_at);
+            let expired = sessions
+                .iter()
+                .take_while(|session| session.expires_at < before)
+                .count();
+            sessions.drain(..expired.min(limit));
+            expired <= limit
+        })
+    }
 }
 
 fn write(session: &Session) -> Value {

@@ -65,6 +65,22 @@ pub(crate) fn metrics() -> &'static PrometheusHandle {
             "letsapp_users_online",
             "Users who are online, or disconnected within the presence grace period."
         );
+        describe_gauge!(
+            "letsapp_commit_waiting_bytes",
+            "Size of the changes of conversations that wait or are being carried out."
+        );
+        describe_counter!(
+            "letsapp_commit_refused_total",
+            "Changes of conversations refused because too many were waiting."
+        );
+        describe_gauge!(
+            "letsapp_sqlite_waiting_bytes",
+            "Size of the work that waits for SQLite's writer and readers or is being carried out, by queue."
+        );
+        describe_counter!(
+            "letsapp_sqlite_refused_total",
+            "Work refused because too much was waiting for SQLite, by queue."
+        );
         describe_counter!("letsapp_frames_received_total", "Frames received on sockets.");
         describe_counter!("letsapp_frames_sent_total", "Frames sent on sockets.");
         describe_counter!(

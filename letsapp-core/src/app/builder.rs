@@ -4,12 +4,11 @@ use std::sync::{Arc, Weak};
 
 use super::LetsApp;
 use crate::adapters::memory::MemoryStore;
-use crate::domain::key::{Key, KeyPurpose, Kid};
-use crate::domain::page::CursorKey;
 use crate::domain::rules::Rules;
 use crate::engine::Engine;
 use crate::engine::events::Hub;
-use crate::engine::jobs::{cleanup, session_recheck};
+use crate::engine::jobs::{cleanup, key_reload, session_recheck};
+use crate::engine::keyring::Keyring;
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
@@ -108,9 +107,7 @@ impl LetsAppBuilder {
         let ids = self.ids.unwrap_or_else(|| Arc::new(SystemIds));
         let hub = self.hub.unwrap_or_default();
         let keys = self.keys.unwrap_or_else(|| store.keys());
-        let key_of = |purpose| load_keys(&*keys, purpose, &*ids, &*clock);
-        let (access_keys, refresh_keys) = (key_of(KeyPurpose::Access).await?, key_of(KeyPurpose::Refresh).await?);
-        let cursor_key = key_of(KeyPurpose::Cursor).await?.remove(0).secret;
+        let keyring = Keyring::read(keys, ids.clone(), clock.clone()).await?;
 
         let stores = Stores::of(&*store);
         let runtime = Runtime {
@@ -120,12 +117,10 @@ impl LetsAppBuilder {
             connections: hub.clone(),
         };
         let settings = SessionSettings {
-            access_keys,
-            refresh_keys,
             access_ttl: self.rules.access_ttl,
             refresh_ttl: self.rules.refresh_ttl,
         };
-        let sessions = Sessions::new(stores.clone(), runtime.clone(), settings);
+        let sessions = Sessions::new(stores.clone(), runtime.clone(), keyring, settings);
         let engine = Arc::new(Engine::start(stores, runtime, sessions, &self.rules));
         // Weak, because the registry holds the hub as its event bus: two strong references would never be freed.
         let observer: Weak<PresenceRegistry> = Arc::downgrade(&engine.presence);
@@ -134,33 +129,8 @@ impl LetsAppBuilder {
             engine.start_driver(),
             tokio::spawn(session_recheck::recheck(engine.sessions.clone(), hub.clone())),
             tokio::spawn(cleanup::run(engine.clone())),
+            tokio::spawn(key_reload::reload(engine.sessions.clone())),
         ];
-        Ok(LetsApp::new(store, hub, engine, CursorKey::new(cursor_key), tasks))
+        Ok(LetsApp::new(store, hub, engine, tasks))
     }
-}
-
-/// Reads the keys of a purpose. A store that has none yet keeps the new random key that it is offered; servers that
-/// start at the same time all get the same.
-async fn load_keys(
-    keys: &dyn KeyRepository,
-    purpose: KeyPurpose,
-    ids: &dyn IdSource,
-    clock: &dyn Clock,
-) -> Result<Vec<Key>, RepositoryError> {
-    let mut secret = [0; 32];
-    ids.fill(&mut secret);
-    let candidate = Key {
-        kid: Kid(ids.random().simple().to_string()),
-        purpose,
-        secret,
-        created_at: clock.now(),
-    };
-    let keys = keys.keys(purpose, candidate).await?;
-    if keys.is_empty() {
-        return Err(RepositoryError::internal(format!(
-            "the store has no {} key",
-            purpose.as_str()
-        )));
-    }
-    Ok(keys)
 }

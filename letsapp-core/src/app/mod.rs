@@ -62,19 +62,12 @@ struct Parts {
     store: Arc<dyn Repositories>,
     hub: Arc<Hub>,
     engine: Arc<Engine>,
-    cursor_key: CursorKey,
     /// Background tasks that hold no unsaved data, so that aborting them is safe. Empty after shutdown.
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl LetsApp {
-    fn new(
-        store: Arc<dyn Repositories>,
-        hub: Arc<Hub>,
-        engine: Arc<Engine>,
-        cursor_key: CursorKey,
-        tasks: Vec<JoinHandle<()>>,
-    ) -> Self {
+    fn new(store: Arc<dyn Repositories>, hub: Arc<Hub>, engine: Arc<Engine>, tasks: Vec<JoinHandle<()>>) -> Self {
         Self {
             parts: Arc::new(Parts {
                 auth: AuthService::new(engine.clone()),
@@ -88,7 +81,6 @@ impl LetsApp {
                 store,
                 hub,
                 engine,
-                cursor_key,
                 tasks: Mutex::new(tasks),
             }),
         }
@@ -149,9 +141,9 @@ impl LetsApp {
         &self.parts.engine.runtime.ids
     }
 
-    /// Returns the key that seals the cursors of lists.
-    pub fn cursor_key(&self) -> &CursorKey {
-        &self.parts.cursor_key
+    /// Returns the key that seals the cursors of lists, as it is now: keys can be rotated.
+    pub fn cursor_key(&self) -> Arc<CursorKey> {
+        Arc::clone(&self.parts.engine.sessions.keyring.current().cursor)
     }
 
     /// Creates an account and returns the principal of its first session: a short form of

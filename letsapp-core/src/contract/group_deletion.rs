@@ -308,7 +308,7 @@ fn deletion(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Chang
     Change::UpdateGroup {
         conversation: Some(Box::new(conversation.deleted(message.sent_at))),
         members: members.iter().map(|user_id| MemberChange::Left(*user_id)).collect(),
-        succession: None,
+        preceding: Vec::new(),
         message: Arc::new(message),
         fence: Seq(fence),
     }

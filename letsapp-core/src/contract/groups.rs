@@ -143,7 +143,7 @@ pub async fn a_system_message_and_its_change_are_one_step(trial: Trial) {
         let change = Change::UpdateGroup {
             conversation: Some(Box::new(expected.clone())),
             members: Vec::new(),
-            succession: None,
+            preceding: Vec::new(),
             message: Arc::new(system(id, 10 + fence, ana, event)),
             fence: Seq(fence),
         };
@@ -291,7 +291,7 @@ pub async fn a_repeated_system_message_is_not_carried_out_again(trial: Trial) {
             ..group(1, ana)
         })),
         members,
-        succession: None,
+        preceding: Vec::new(),
         message,
         fence: Seq(3),
     };
@@ -317,7 +317,7 @@ pub async fn an_outdated_system_message_is_not_carried_out(trial: Trial) {
             MemberChange::Left(users[1]),
             MemberChange::Joined(users[2], Role::Member),
         ],
-        succession: None,
+        preceding: Vec::new(),
         message: Arc::new(system(id, 3, users[0], SystemEvent::MemberLeft { user_id: users[1] })),
         fence: Seq(1),
     };

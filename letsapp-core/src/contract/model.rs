@@ -165,9 +165,9 @@ impl Model {
                 return Outcome::Exists(Box::new(existing.clone()));
             }
         } else if !matches!(change, Change::Revise { .. })
-            && let Some(existing) = [Some(change.message()), change.succession()]
+            && let Some(existing) = [change.message()]
                 .into_iter()
-                .flatten()
+                .chain(change.preceding())
                 .find_map(|new| self.of(id).find(|message| message.id == new.id))
         {
             return Outcome::Duplicate(Box::new(existing.clone()));
@@ -191,7 +191,7 @@ impl Model {
             Change::UpdateGroup {
                 conversation,
                 members,
-                succession,
+                preceding,
                 message,
                 ..
             } => {
@@ -199,8 +199,8 @@ impl Model {
                     self.conversations.retain(|old| old.id != id);
                     self.conversations.push(Conversation::clone(new));
                 }
-                if let Some(succession) = succession {
-                    self.tell(succession, &[]);
+                for message in preceding {
+                    self.tell(message, &[]);
                 }
                 self.tell(message, members)
             }

@@ -61,14 +61,8 @@ pub(super) enum Proposal {
     Create(Chat, Vec<Person>),
     Append(Chat, Person, u64, Staleness),
     Revise(Chat, Index, Revision, Staleness, Staleness),
-    /// The pair has the number of its message, and that of the message about a new owner.
-    UpdateGroup(
-        Chat,
-        Vec<(Person, Membership)>,
-        Option<u8>,
-        (u64, Option<u64>),
-        Staleness,
-    ),
+    /// The pair has the number of its message, and those of the messages before it.
+    UpdateGroup(Chat, Vec<(Person, Membership)>, Option<u8>, (u64, Vec<u64>), Staleness),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -191,6 +185,13 @@ fn proposals() -> impl Strategy<Value = Proposal> {
             1 => Just(Membership::Role(Role::Owner)),
         ]
     };
+    // Numbers that no other message has, each once in a change, and repeated by others.
+    let preceding = || {
+        prop_oneof![
+            7 => Just(Vec::new()),
+            3 => prop::sample::subsequence((60..80_u64).collect::<Vec<_>>(), 1..=3),
+        ]
+    };
     let people = || prop::collection::btree_map(person(), membership(), 0..3);
     prop_oneof![
         2 => (0..GROUPS, prop::collection::btree_set(person(), 1..4))
@@ -199,7 +200,7 @@ fn proposals() -> impl Strategy<Value = Proposal> {
             .prop_map(|(chat, person, n, fence)| Proposal::Append(chat, person, n, fence)),
         10 => (chat(), any::<Index>(), revision, stale(), stale())
             .prop_map(|(chat, message, revision, rev, fence)| Proposal::Revise(chat, message, revision, rev, fence)),
-        3 => (0..GROUPS, people(), any::<Option<u8>>(), (0..60_u64, prop::option::weighted(0.3, 60..80_u64)), stale())
+        3 => (0..GROUPS, people(), any::<Option<u8>>(), (0..60_u64, preceding()), stale())
             .prop_map(|(group, people, title, numbers, fence)| {
                 Proposal::UpdateGroup(group, people.into_iter().collect(), title, numbers, fence)
             }),

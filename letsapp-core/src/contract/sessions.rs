@@ -222,6 +222,43 @@ pub async fn revoking_while_others_rotate_and_use_leaves_nothing(trial: Trial) {
     }
 }
 
+pub async fn expired_sessions_are_removed_those_that_ended_first(trial: Trial) {
+    // Far ahead, because a store may remove sessions that have ended by its own clock.
+    for n in 1..=6 {
+        let expires_at = in_the_far_future(i64::try_from(7 - n).expect("it is small"));
+        trial
+            .sign_in(&Session {
+                expires_at,
+                ..session(n, user_id(n % 2))
+            })
+            .await;
+    }
+    let sessions = trial.sessions();
+    let before = in_the_far_future(5);
+    assert!(!sessions.remove_expired(before, 2).await.unwrap(), "there are more");
+    assert_eq!(trial.remaining(0).await, sorted([2, 4]));
+    assert_eq!(trial.remaining(1).await, sorted([1, 3]));
+    while !sessions.remove_expired(before, 2).await.unwrap() {}
+    assert_eq!(
+        trial.remaining(0).await,
+        sorted([2]),
+        "one that ends at that time stays"
+    );
+    assert_eq!(trial.remaining(1).await, sorted([1]));
+    let rotated = sessions
+        .rotate(
+            session_id(2),
+            session(2, user_id(0)).refresh.hash,
+            generation(2, 50),
+            in_the_far_future(9),
+        )
+        .await;
+    assert!(rotated.unwrap(), "the others are as they were");
+    assert!(sessions.remove_expired(in_the_far_future(9), 2).await.unwrap());
+    assert_eq!(trial.remaining(0).await, sorted([2]), "what was refreshed ends later");
+    assert_eq!(trial.remaining(1).await, sorted([]));
+}
+
 pub async fn the_first_key_of_a_purpose_is_kept(trial: Trial) {
     let keys = trial.keys();
     for purpose in KeyPurpose::ALL {

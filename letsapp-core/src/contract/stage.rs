@@ -170,7 +170,7 @@ impl<'a> Stage<'a> {
                 let message = Message { rev, ..message.clone() };
                 Some(self.revision(message, revision, self.fence(chat, fence)))
             }
-            Proposal::UpdateGroup(chat, people, title, (n, succession), fence) => {
+            Proposal::UpdateGroup(chat, people, title, (n, preceding), fence) => {
                 let id = self.known(chat)?;
                 let members = people.into_iter().map(|(person, membership)| {
                     let user_id = self.user(person);
@@ -200,7 +200,7 @@ impl<'a> Stage<'a> {
                         })
                     }),
                     members: members.collect(),
-                    succession: succession.map(message),
+                    preceding: preceding.into_iter().map(message).collect(),
                     message: message(n),
                     fence: self.fence(chat, fence),
                 })

@@ -35,7 +35,7 @@ pub(super) fn update_group(members: &[MemberChange], message: Message, fence: Se
     Change::UpdateGroup {
         conversation: None,
         members: members.to_vec(),
-        succession: None,
+        preceding: Vec::new(),
         message: Arc::new(message),
         fence,
     }

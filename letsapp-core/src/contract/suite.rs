@@ -62,6 +62,7 @@ macro_rules! contract_cases {
                 only_a_users_own_sessions_are_revoked,
                 a_revoked_session_stays_gone,
                 revoking_while_others_rotate_and_use_leaves_nothing,
+                expired_sessions_are_removed_those_that_ended_first,
                 the_first_key_of_a_purpose_is_kept,
                 concurrent_first_reads_of_a_key_get_the_same_key,
             }
@@ -145,6 +146,8 @@ macro_rules! contract_cases {
             succession: {
                 an_owner_leaves_and_another_follows_in_one_step,
                 a_repeated_succession_is_not_carried_out_again,
+                several_system_messages_and_their_change_are_one_step,
+                a_change_with_a_known_preceding_message_is_not_carried_out,
             }
             history: {
                 history_is_paged_from_the_newest_to_the_first,

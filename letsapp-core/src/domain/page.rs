@@ -78,7 +78,11 @@ impl<T, P> Page<T, P> {
 /// assert!(key.open::<String>("messages", &cursor).is_err(), "a cursor belongs to its list");
 /// ```
 #[derive(Clone)]
-pub struct CursorKey([u8; 32]);
+pub struct CursorKey {
+    secret: [u8; 32],
+    /// Secrets of former keys, whose cursors are still opened.
+    former: Vec<[u8; 32]>,
+}
 
 /// Error for a cursor that was not sealed by this key for this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,7 +96,18 @@ const TAG_BYTES: usize = 16;
 impl CursorKey {
     /// Returns the key with these 32 secret bytes.
     pub const fn new(secret: [u8; 32]) -> Self {
-        Self(secret)
+        Self {
+            secret,
+            former: Vec::new(),
+        }
+    }
+
+    /// Returns the key with the secrets of former keys, whose cursors it opens as well, so that a rotation does not break
+    /// lists that are being read.
+    #[must_use]
+    pub fn also_opening(mut self, former: impl IntoIterator<Item = [u8; 32]>) -> Self {
+        self.former.extend(former);
+        self
     }
 
     /// Seals a position in the list named `list`.
@@ -101,7 +116,7 @@ impl CursorKey {
     /// Panics if the position cannot be written as JSON, which is a bug in its type.
     pub fn seal<P: Serialize + ?Sized>(&self, list: &str, position: &P) -> String {
         let payload = serde_json::to_vec(position).expect("positions are plain data");
-        let mut bytes = self.mac(list, &payload).finalize().into_bytes()[..TAG_BYTES].to_vec();
+        let mut bytes = mac(&self.secret, list, &payload).finalize().into_bytes()[..TAG_BYTES].to_vec();
         bytes.extend_from_slice(&payload);
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -113,21 +128,22 @@ impl CursorKey {
     pub fn open<P: DeserializeOwned>(&self, list: &str, cursor: &str) -> Result<P, InvalidCursor> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| InvalidCursor)?;
         let (tag, payload) = bytes.split_at_checked(TAG_BYTES).ok_or(InvalidCursor)?;
-        self.mac(list, payload)
-            // Compares in constant time.
-            .verify_truncated_left(tag)
-            .map_err(|_| InvalidCursor)?;
+        // Compares in constant time.
+        let made_with = |secret| mac(secret, list, payload).verify_truncated_left(tag).is_ok();
+        if ![&self.secret].into_iter().chain(&self.former).any(made_with) {
+            return Err(InvalidCursor);
+        }
         serde_json::from_slice(payload).map_err(|_| InvalidCursor)
     }
+}
 
-    fn mac(&self, list: &str, payload: &[u8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
-        mac.update(list.as_bytes());
-        // Separates the name from the payload, so that no other name and payload have the same bytes.
-        mac.update(&[0]);
-        mac.update(payload);
-        mac
-    }
+fn mac(secret: &[u8; 32], list: &str, payload: &[u8]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
+    mac.update(list.as_bytes());
+    // Separates the name from the payload, so that no other name and payload have the same bytes.
+    mac.update(&[0]);
+    mac.update(payload);
+    mac
 }
 
 impl fmt::Debug for CursorKey {

@@ -4,9 +4,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use crate::domain::conversation::{Conversation, Kind, Roster};
 use crate::domain::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
-use crate::domain::key::{Key, KeyPurpose, Kid};
+use crate::domain::key::{Key, Kid};
 use crate::domain::member::Member;
 use crate::domain::message::{Content, Fingerprint, Message};
 use crate::domain::role::Role;
@@ -16,10 +18,11 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{About, DisplayName, Settings, User, Username};
 use crate::domain::window::Window;
 use crate::engine::Engine;
+use crate::engine::keyring::Keyring;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
     Audience, Clock, Connections, Envelope, EventBus, MockContactRepository, MockConversationRepository,
-    MockMessageRepository, MockSessionRepository, MockUserRepository, Runtime, Stores, SystemIds,
+    MockKeyRepository, MockMessageRepository, MockSessionRepository, MockUserRepository, Runtime, Stores, SystemIds,
 };
 use crate::protocol::Event;
 
@@ -156,19 +159,22 @@ pub(crate) fn stores() -> Stores {
 pub(crate) fn engine(stores: Stores, bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Engine {
     let runtime = runtime(bus, clock);
     let rules = Rules::default();
-    let key = |purpose| Key {
-        kid: Kid("a".to_owned()),
-        purpose,
-        secret: [1; 32],
-        created_at: NOW,
-    };
+    let mut keys = MockKeyRepository::new();
+    keys.expect_keys().returning(|purpose, _| {
+        Ok(vec![Key {
+            kid: Kid("a".to_owned()),
+            purpose,
+            secret: [1; 32],
+            created_at: NOW,
+        }])
+    });
+    let keyring = Keyring::read(Arc::new(keys), runtime.ids.clone(), runtime.clock.clone());
+    let keyring = keyring.now_or_never().expect("the keys are there").unwrap();
     let settings = SessionSettings {
-        access_keys: vec![key(KeyPurpose::Access)],
-        refresh_keys: vec![key(KeyPurpose::Refresh)],
         access_ttl: rules.access_ttl,
         refresh_ttl: Duration::from_secs(86_400),
     };
-    let sessions = Sessions::new(stores.clone(), runtime.clone(), settings);
+    let sessions = Sessions::new(stores.clone(), runtime.clone(), keyring, settings);
     Engine::start(stores, runtime, sessions, &rules)
 }
 

@@ -12,6 +12,7 @@ pub mod events;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub(crate) mod jobs;
+pub(crate) mod keyring;
 pub mod limiter;
 pub(crate) mod panics;
 pub(crate) mod passwords;

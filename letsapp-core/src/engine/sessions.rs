@@ -8,14 +8,14 @@ use std::time::Duration;
 use crate::domain::cache::Cache;
 use crate::domain::credential::Credential;
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::key::Key;
 use crate::domain::principal::Principal;
 use crate::domain::session::{Generation, Session, TokenHash};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::detached::run_detached;
 use crate::engine::error::AuthError;
+use crate::engine::keyring::Keyring;
 use crate::engine::passwords::Hasher;
-use crate::engine::tokens::{AccessTokens, Claims, RefreshToken};
+use crate::engine::tokens::{Claims, RefreshToken};
 use crate::ports::{Envelope, Login, Revoke, Runtime, Stores};
 use crate::protocol::requests::Password;
 use crate::protocol::{TokenType, Tokens};
@@ -26,16 +26,12 @@ pub(crate) struct Sessions {
     pub(crate) runtime: Runtime,
     pub(crate) settings: SessionSettings,
     pub(crate) hasher: Hasher,
-    pub(crate) tokens: AccessTokens,
+    pub(crate) keyring: Keyring,
     known: Mutex<Known>,
 }
 
-/// The keys and the lifetimes of tokens.
+/// The lifetimes of tokens.
 pub(crate) struct SessionSettings {
-    /// Keys that sign access tokens, the newest first.
-    pub(crate) access_keys: Vec<Key>,
-    /// Keys that derive refresh tokens, the newest first.
-    pub(crate) refresh_keys: Vec<Key>,
     /// Lifetime of an access token.
     pub(crate) access_ttl: Duration,
     /// Time after which a session ends unless it is refreshed.
@@ -79,10 +75,10 @@ const CACHED_SESSIONS: usize = 16_384;
 const USE_RESOLUTION: Duration = Duration::from_secs(60);
 
 impl Sessions {
-    pub(crate) fn new(stores: Stores, runtime: Runtime, settings: SessionSettings) -> Self {
+    pub(crate) fn new(stores: Stores, runtime: Runtime, keyring: Keyring, settings: SessionSettings) -> Self {
         Self {
             hasher: Hasher::new(),
-            tokens: AccessTokens::new(&settings.access_keys),
+            keyring,
             known: Mutex::new(Known {
                 sessions: Cache::new(CACHED_SESSIONS),
                 removals: 0,
@@ -185,7 +181,8 @@ impl Sessions {
     }
 
     pub(crate) fn generation(&self, session_id: SessionId, number: u32, now: Timestamp) -> Generation {
-        let key = self.newest_refresh_key();
+        let keys = self.keyring.current();
+        let key = keys.newest_refresh_key();
         let token = RefreshToken { session_id, number }.token(key);
         Generation {
             number,
@@ -197,12 +194,15 @@ impl Sessions {
     }
 
     /// Creates the access and refresh token of one of a session's generations: the current one or the previous one.
-    pub(crate) fn issue(&self, session: &Session, number: u32, now: Timestamp) -> Tokens {
-        let keys = &self.settings.refresh_keys;
-        let key = keys
-            .iter()
-            .find(|key| key.kid == session.refresh.kid)
-            .unwrap_or(self.newest_refresh_key());
+    ///
+    /// # Errors
+    /// [`AuthError::Unauthenticated`] if the key of the refresh token is gone, [`AuthError::Store`] if it can't be read.
+    pub(crate) async fn issue(&self, session: &Session, number: u32, now: Timestamp) -> Result<Tokens, AuthError> {
+        let refreshing = RefreshToken {
+            session_id: session.id,
+            number,
+        };
+        let refresh_token = self.keyring.derive(refreshing, &session.refresh.kid).await?;
         let expires_in = self.settings.access_ttl.as_secs();
         let exp = now.plus(self.settings.access_ttl).as_millis() / 1_000;
         let claims = Claims {
@@ -211,16 +211,12 @@ impl Sessions {
             generation: number,
             exp,
         };
-        Tokens {
-            access_token: self.tokens.sign(claims),
-            refresh_token: RefreshToken {
-                session_id: session.id,
-                number,
-            }
-            .token(key),
+        Ok(Tokens {
+            access_token: self.keyring.current().access.sign(claims),
+            refresh_token,
             token_type: TokenType::Bearer,
             expires_in,
-        }
+        })
     }
 
     /// Returns the credential of a signed-in user who proves the password again.
@@ -288,13 +284,6 @@ impl Sessions {
         let mut known = self.lock();
         known.removals += 1;
         known.sessions.forget(&id);
-    }
-
-    fn newest_refresh_key(&self) -> &Key {
-        self.settings
-            .refresh_keys
-            .first()
-            .expect("a store has at least one key of each purpose")
     }
 
     pub(crate) fn salt(&self) -> [u8; 16] {

@@ -87,21 +87,42 @@ impl AccessTokens {
     /// Checks the signature and the expiry of a token and returns its claims.
     ///
     /// # Errors
-    /// [`AuthError::TokenExpired`] if only the time is wrong, [`AuthError::Unauthenticated`] otherwise.
-    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<Claims, AuthError> {
-        let header = jsonwebtoken::decode_header(token).map_err(|_| AuthError::Unauthenticated)?;
+    /// The [`TokenFault`] for which the token is not valid.
+    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Result<Claims, TokenFault> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| TokenFault::Invalid)?;
+        let kid = header.kid.ok_or(TokenFault::Invalid)?;
         let (_, key) = self
             .checking
             .iter()
-            .find(|(kid, _)| Some(&kid.0) == header.kid.as_ref())
-            .ok_or(AuthError::Unauthenticated)?;
+            .find(|(known, _)| known.0 == kid)
+            .ok_or(TokenFault::UnknownKey)?;
         let signed: jsonwebtoken::TokenData<SignedClaims<'static>> =
-            jsonwebtoken::decode(token, key, &self.validation).map_err(|_| AuthError::Unauthenticated)?;
+            jsonwebtoken::decode(token, key, &self.validation).map_err(|_| TokenFault::Invalid)?;
         let claims = signed.claims.claims;
         if now.as_millis() >= claims.exp.saturating_mul(1_000) {
-            return Err(AuthError::TokenExpired);
+            return Err(TokenFault::Expired);
         }
         Ok(claims)
+    }
+}
+
+/// The reason why an access token is not valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenFault {
+    /// The token names a key that is not known. It may have been made on another server, with a newer key.
+    UnknownKey,
+    /// Only the time is wrong.
+    Expired,
+    /// The token is no token of this installation.
+    Invalid,
+}
+
+impl From<TokenFault> for AuthError {
+    fn from(fault: TokenFault) -> Self {
+        match fault {
+            TokenFault::Expired => Self::TokenExpired,
+            TokenFault::UnknownKey | TokenFault::Invalid => Self::Unauthenticated,
+        }
     }
 }
 
@@ -124,6 +145,19 @@ impl RefreshToken {
 
     /// Decodes a token that was derived from one of these keys; `None` if it was not.
     pub(crate) fn read(token: &str, keys: &[Key]) -> Option<Self> {
+        let (read, proof) = Self::parse(token)?;
+        keys.iter()
+            .any(|key| read.mac(key).verify_slice(&proof).is_ok())
+            .then_some(read)
+    }
+
+    /// Tells whether a text has the form of a token, whatever key it was derived from.
+    pub(crate) fn is_one(token: &str) -> bool {
+        Self::parse(token).is_some()
+    }
+
+    /// Splits a token into its parts; the last one is the proof.
+    fn parse(token: &str) -> Option<(Self, [u8; 32])> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (session_id, rest) = bytes.split_first_chunk::<16>()?;
         let (number, proof) = rest.split_first_chunk::<4>()?;
@@ -131,9 +165,7 @@ impl RefreshToken {
             session_id: SessionId::from_bytes(*session_id),
             number: u32::from_be_bytes(*number),
         };
-        keys.iter()
-            .any(|key| read.mac(key).verify_slice(proof).is_ok())
-            .then_some(read)
+        Some((read, proof.try_into().ok()?))
     }
 
     fn named(self) -> [u8; 20] {
@@ -186,7 +218,7 @@ mod tests {
         let token = tokens.sign(claims());
         assert_eq!(tokens.check(&token, Timestamp::from_millis(999_999)).unwrap(), claims());
         let late = tokens.check(&token, Timestamp::from_millis(1_000_000));
-        assert!(matches!(late, Err(AuthError::TokenExpired)));
+        assert_eq!(late, Err(TokenFault::Expired));
     }
 
     #[test]
@@ -198,7 +230,10 @@ mod tests {
                 .check(&token, now)
                 .is_ok()
         );
-        assert!(AccessTokens::new(&[key("new", 2)]).check(&token, now).is_err());
+        assert_eq!(
+            AccessTokens::new(&[key("new", 2)]).check(&token, now),
+            Err(TokenFault::UnknownKey)
+        );
         assert!(
             AccessTokens::new(&[key("old", 2)]).check(&token, now).is_err(),
             "same name, another secret"

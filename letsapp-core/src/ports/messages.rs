@@ -37,13 +37,14 @@ pub trait MessageRepository: Send + Sync {
     /// - An append takes the next `seq` and the next `rev`, a revision the next `rev`. While others commit to the same
     ///   conversation at the same time, no number is used twice, none is left out, and no read returns a number without
     ///   those before it.
-    /// - A system message with a succession takes the second next `seq` and `rev`, and the succession those before it.
+    /// - The system messages of one change take consecutive `seq`s and `rev`s: the preceding ones in their order, and
+    ///   then the last one.
     /// - A change whose `fence` is no longer the [fence](crate::domain::conversation::Head::fence) of its conversation
     ///   is [`Outcome::Outdated`]. A [`Change::UpdateGroup`] in the batch itself moves the fence, unless its message
     ///   reports a call, so that later changes of that conversation in the same batch are outdated too.
     /// - An append or a system message whose id exists in its conversation already is [`Outcome::Duplicate`], with the
-    ///   message in its current state, whatever its fence. So is a system message whose succession exists already, and
-    ///   then with that succession.
+    ///   message in its current state, whatever its fence. So is a change of a group if only preceding messages exist
+    ///   already, and then with the first of these.
     /// - A revision of a message whose `rev` is not `message.rev`, or of a message that does not exist, is
     ///   [`Outcome::Outdated`].
     /// - A create whose conversation exists is [`Outcome::Exists`].
@@ -174,9 +175,9 @@ pub enum Change {
         /// The fence of the roster from which the change was decided.
         fence: Seq,
     },
-    /// Adds a system message and applies the change that it announces (membership, roles, title, description or
-    /// picture; nothing further for a call), all in one step. The system message becomes the conversation's fence,
-    /// unless it reports a call.
+    /// Adds one or more system messages and applies the change that they announce (membership, roles, title,
+    /// description or picture; nothing further for a call), all in one step. The last of these messages becomes the
+    /// conversation's fence, unless it reports a call.
     UpdateGroup {
         /// The new state of the conversation; `None` if it stays the same. If it is
         /// [deleted](Conversation::deleted_at), all of its members leave with it, and no records of its members exist
@@ -185,10 +186,10 @@ pub enum Change {
         /// The users who join, leave or get another role at the time when the message was sent, each at most once; see
         /// [`MemberChange::apply`]. A change that has no effect is skipped, and the others are applied.
         members: Vec<MemberChange>,
-        /// If an owner leaves, the system message that announces the new owner. It is placed right before the other
-        /// message.
-        succession: Option<Arc<Message>>,
-        /// The system message.
+        /// If the change needs several system messages, all but the last one, in order: for example, the one that
+        /// announces the new owner when an owner leaves. They are placed right before the last one.
+        preceding: Vec<Arc<Message>>,
+        /// The system message, or the last one.
         message: Arc<Message>,
         /// The fence of the roster from which the change was decided.
         fence: Seq,
@@ -196,7 +197,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// Returns the message that the change adds or replaces; if it adds two, the last one.
+    /// Returns the message that the change adds or replaces; if it adds several, the last one.
     pub const fn message(&self) -> &Arc<Message> {
         match self {
             Self::Create { message, .. }
@@ -206,11 +207,11 @@ impl Change {
         }
     }
 
-    /// Returns the message that the change adds right before the other one, if it adds two.
-    pub const fn succession(&self) -> Option<&Arc<Message>> {
+    /// Returns the messages that the change adds right before [its last one](Self::message), in order; mostly none.
+    pub const fn preceding(&self) -> &[Arc<Message>] {
         match self {
-            Self::UpdateGroup { succession, .. } => succession.as_ref(),
-            Self::Create { .. } | Self::Append { .. } | Self::Revise { .. } => None,
+            Self::UpdateGroup { preceding, .. } => preceding.as_slice(),
+            Self::Create { .. } | Self::Append { .. } | Self::Revise { .. } => &[],
         }
     }
 }

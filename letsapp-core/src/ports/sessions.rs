@@ -7,7 +7,8 @@ use crate::domain::session::{Generation, Session, TokenHash};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::error::RepositoryError;
 
-/// Stores sessions. A revoked session is removed; an expired one may be.
+/// Stores sessions. A revoked session is removed at once, an expired one by [`remove_expired`](Self::remove_expired) or
+/// before.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send + Sync {
@@ -57,6 +58,14 @@ pub trait SessionRepository: Send + Sync {
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn revoke(&self, user_id: UserId, which: Revoke) -> Result<Vec<SessionId>, RepositoryError>;
+
+    /// Removes at most `limit` sessions that ended before `before`, those that ended longest ago first. Returns true
+    /// once there are no more. Repeating the call, also concurrently, is safe. The cost does not depend on the number
+    /// of other sessions.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails. Some sessions may have been removed.
+    async fn remove_expired(&self, before: Timestamp, limit: usize) -> Result<bool, RepositoryError>;
 }
 
 /// A selection of a user's sessions to revoke.

@@ -6,8 +6,9 @@ use letsapp_testkit::mongodb::{Standalone, shared};
 use mongodb::IndexModel;
 use mongodb::bson::doc;
 
-use crate::world::{documents, open};
-use letsapp_core::ports::Repositories;
+use crate::world::{append, direct, documents, land, open, text, user_id};
+use letsapp_core::domain::id::Seq;
+use letsapp_core::ports::{Repositories, RepositoryError};
 
 /// Connects, expects an error, and returns its text after checking that it is one line.
 async fn refusal(uri: &str) -> String {
@@ -61,6 +62,74 @@ async fn a_database_with_another_index_of_the_same_name_is_refused() {
         .expect_err("it would not keep the order");
     assert!(matches!(refused, ConnectError::Schema { .. }), "{refused}");
     assert!(refused.to_string().contains("conversation_seq"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_a_newer_version_is_refused_and_stays_as_it_is() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    open(&uri).await.close().await;
+    let client = mongodb::Client::with_uri_str(&uri)
+        .await
+        .expect("the kit's addresses are valid");
+    let database = client.default_database().expect("the address names a database");
+    let newer = doc! {"$jsonSchema": {
+        "title": "LetsApp schema 9000", "bsonType": "object", "required": ["v", "something_new"],
+    }};
+    let change = doc! {"collMod": "memberships", "validator": newer.clone()};
+    database.run_command(change).await.expect("a validator can be changed");
+    documents(&uri, "users")
+        .await
+        .drop_index("folded")
+        .await
+        .expect("it was made");
+
+    let line = refusal(&uri).await;
+    assert!(line.contains("9000") && line.contains("up to 1)"), "{line}");
+    let mut collections = database
+        .list_collections()
+        .filter(doc! {"name": "memberships"})
+        .await
+        .expect("the server is there");
+    assert!(collections.advance().await.expect("the server is there"), "it exists");
+    let there = collections.deserialize_current().expect("it is a description");
+    assert_eq!(there.options.validator, Some(newer));
+    let indexes = documents(&uri, "users").await.list_index_names().await;
+    let indexes = indexes.expect("the server is there");
+    assert!(
+        !indexes.contains(&"folded".to_owned()),
+        "nor are indexes made: {indexes:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_of_a_newer_version_is_an_error_that_names_both_versions() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    let store = open(&uri).await;
+    let id = direct(&store, 1, 2).await;
+    let message = land(&store, append(text(id, 1, "hello"), Seq::ZERO)).await;
+    for collection in ["messages", "conversations", "memberships"] {
+        let collection = documents(&uri, collection).await;
+        let newer = collection.update_many(doc! {}, doc! {"$set": {"v": 2}}).await;
+        assert!(newer.expect("the server is there").modified_count > 0);
+    }
+    let conversations = store.conversations();
+    let failures = [
+        store.messages().find(&[(id, message.seq)]).await.map(drop),
+        conversations.find(&[id]).await.map(drop),
+        conversations.members(&[(id, user_id(1))]).await.map(drop),
+        conversations.memberships(user_id(1)).await.map(drop),
+        conversations.rosters(&[id]).await.map(drop),
+    ];
+    for failure in failures {
+        let Err(RepositoryError::Internal(cause)) = failure else {
+            panic!("{failure:?}");
+        };
+        let cause = cause.to_string();
+        assert!(cause.contains("version 2") && cause.contains("up to 1"), "{cause}");
+    }
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,17 @@
 //! Outages: MongoDB does not answer for a while, or the store is closed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use letsapp_core::domain::id::Seq;
-use letsapp_core::ports::{Outcome, Repositories, RepositoryError};
+use letsapp_core::domain::member::PreferencesPatch;
+use letsapp_core::ports::{Outcome, Repositories, RepositoryError, Revoke};
 use letsapp_testkit::mongodb::ReplicaSet;
 use letsapp_testkit::until;
+use tokio::task::JoinSet;
 
-use crate::world::{append, audit, commit_one, direct, land, open, text};
+use crate::world::{addition, append, at, audit, commit_one, create_group, direct, head, land, open, text, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_fail_while_the_server_is_silent_and_succeed_when_it_answers_again() {
@@ -59,4 +63,52 @@ async fn operations_on_a_closed_store_fail_as_unavailable() {
     assert!(matches!(commit, Err(RepositoryError::Unavailable(_))), "{commit:?}");
     assert!(matches!(store.ping().await, Err(RepositoryError::Unavailable(_))));
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_waits_for_operations_under_way_and_not_for_ever() {
+    let Some(server) = letsapp_testkit::mongodb::shared() else {
+        return;
+    };
+    let uri = server.unique_database_uri();
+    for _ in 0..5 {
+        let store = Arc::new(open(&uri).await);
+        let id = direct(&store, 1, 2).await;
+        let group = create_group(&store, 7).await;
+        let done = Arc::new(AtomicUsize::new(0));
+        let mut running = JoinSet::new();
+        for n in 0..16 {
+            let (store, done) = (Arc::clone(&store), Arc::clone(&done));
+            running.spawn(async move {
+                loop {
+                    let pinned = PreferencesPatch {
+                        pinned: Some(true),
+                        ..PreferencesPatch::default()
+                    };
+                    // Operations of several steps, one of them with a transaction.
+                    let outcome = match n % 3 {
+                        0 => commit_one(&store, addition(group, n, head(&store, group).await.fence))
+                            .await
+                            .map(drop),
+                        1 => store.sessions().revoke(user_id(n), Revoke::All).await.map(drop),
+                        _ => {
+                            let conversations = store.conversations();
+                            let updated = conversations.update_preferences(id, user_id(1), pinned, at(1));
+                            updated.await.map(drop)
+                        }
+                    };
+                    match outcome {
+                        Ok(()) => done.fetch_add(1, Ordering::Relaxed),
+                        Err(RepositoryError::Unavailable(_)) => return,
+                        Err(error) => panic!("{error:?}"),
+                    };
+                }
+            });
+        }
+        until(Duration::from_secs(30), async || done.load(Ordering::Relaxed) > 100).await;
+        tokio::time::timeout(Duration::from_secs(30), store.close())
+            .await
+            .expect("closing ends as soon as the operations do");
+        running.join_all().await;
+    }
 }

@@ -153,7 +153,7 @@ async fn walk(store: &MongoStore) {
         Change::UpdateGroup { message, fence, .. } => Change::UpdateGroup {
             conversation: Some(Box::new(group.deleted(at(6)))),
             members: vec![MemberChange::Left(user_id(0))],
-            succession: None,
+            preceding: Vec::new(),
             message,
             fence,
         },

@@ -167,7 +167,7 @@ pub(crate) fn addition(conversation_id: ConversationId, newcomer: u64, fence: Se
     Change::UpdateGroup {
         conversation: None,
         members: vec![MemberChange::Joined(user_id(newcomer), Role::Member)],
-        succession: None,
+        preceding: Vec::new(),
         message: Arc::new(message),
         fence,
     }

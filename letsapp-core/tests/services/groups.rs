@@ -6,8 +6,9 @@ use letsapp_core::domain::id::{ConversationId, Seq, UserId};
 use letsapp_core::domain::principal::Principal;
 use letsapp_core::domain::role::Role;
 use letsapp_core::domain::text::Title;
+use letsapp_core::domain::user::About;
 use letsapp_core::ports::Range;
-use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage};
+use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage, UpdateConversation};
 use letsapp_core::protocol::{Member, SystemEvent};
 use letsapp_core::services::{ConversationError, Forbidden};
 
@@ -208,6 +209,38 @@ async fn a_message_sent_during_the_removal_of_its_sender_precedes_it_or_is_refus
         }
         let head = world.view(&ana, group).await.head.seq;
         assert_eq!((head, head.0), (end, sent + 2), "its making, the messages, the removal");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_title_and_a_description_set_together_are_changed_together() {
+    let (world, there) = World::with_another_server().await;
+    let [ana, ben] = world.people(["ana", "ben"]).await;
+    let group = world.group(&ana, &[&ben]).await;
+    change_role(&world.app, &ana, group, &ben, Role::Admin).await.unwrap();
+    let describe = async |app: &LetsApp, who: &Principal, name: String| {
+        let request = UpdateConversation {
+            title: Some(Title::parse(&*name).unwrap()),
+            about: Some(About::parse(&*name).unwrap()),
+            avatar_media_id: None,
+        };
+        app.conversations().update(who, group, request, None).await.unwrap();
+    };
+    for n in 0..4 * RACES {
+        tokio::join!(
+            describe(&world.app, &ana, format!("Ana's {n}")),
+            describe(&there, &ben, format!("Ben's {n}")),
+        );
+        let view = world.view(&ana, group).await;
+        assert_eq!(view.title.as_deref(), Some(&*view.about), "both by the same user");
+    }
+    let told = told(&world, &ana, group).await.split_off(1);
+    assert_eq!(told.len(), 16 * RACES);
+    for pair in told.chunks(2) {
+        let [SystemEvent::TitleChanged { title }, SystemEvent::AboutChanged { about }] = pair else {
+            panic!("{pair:?}");
+        };
+        assert_eq!(title, about);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Parses query strings and collects all invalid parameters, so that one response names every one of them.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::str::FromStr;
 
 use letsapp_core::domain::page::{CursorKey, Limit};
@@ -99,8 +99,15 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// `validation_failed` with every invalid parameter; `invalid_request` if the only one is a cursor of another list.
-    pub(super) fn cursor<P: DeserializeOwned>(mut self, key: &CursorKey, list: &str) -> Result<Option<P>, ApiError> {
-        let opened = self.text("cursor").map(|cursor| key.open(list, cursor)).transpose();
+    pub(super) fn cursor<P: DeserializeOwned>(
+        mut self,
+        key: impl Borrow<CursorKey>,
+        list: &str,
+    ) -> Result<Option<P>, ApiError> {
+        let opened = self
+            .text("cursor")
+            .map(|cursor| key.borrow().open(list, cursor))
+            .transpose();
         if let (Err(error), false) = (&opened, self.faults.is_empty()) {
             self.faults
                 .push(FieldError::new("cursor", "invalid_cursor", error.to_string()));

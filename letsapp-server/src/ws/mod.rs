@@ -9,6 +9,7 @@ mod handshake;
 mod ops;
 mod socket;
 mod socket_limits;
+mod transport;
 
 use std::sync::Arc;
 

@@ -1,38 +1,25 @@
 //! The task that serves one socket: reads requests, writes replies and events, and sends pings.
 
-use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context as Poller, Poll, ready};
 use std::time::Duration;
 
-use futures_util::stream::FuturesUnordered;
-use futures_util::{SinkExt, StreamExt};
 use letsapp_core::protocol::Hello;
-use letsapp_core::{
-    engine::events::{Closed, Connection},
-    protocol::Event,
-};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use letsapp_core::{engine::events::Connection, protocol::Event};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::codec::{HEARTBEAT_INTERVAL, MAX_FRAME_BYTES, MalformedFrame, SocketRequest, text};
 use super::ops::{OpHandler, PendingReply};
 use super::socket_limits::{OverLimit, SocketLimits};
+use super::transport::{EndReason, InFlight, IoEvent, KEPT_CAPACITY, MAX_OUTGOING_BYTES, Room, Transport};
 use crate::error::ApiError;
 use crate::server_context::{ServerContext, ShutdownSignal};
 
 /// Time without a frame after which a socket is dropped: two and a half heartbeats, so that one lost pong is forgiven.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(75);
-
-/// Maximum number of concurrent requests of one socket. At the maximum nothing is read until one is answered, so that
-/// one client can't queue work without end. Large enough for a client that sends without waiting for replies.
-const MAX_IN_FLIGHT: usize = 64;
 
 /// Time to send the last replies and the close frame of a socket that ends. Below the server's shutdown timeout of 7 s,
 /// so that a client that reads nothing does not delay the shutdown.
@@ -43,52 +30,10 @@ pub(super) struct Socket {
     handler: OpHandler,
     connection: Connection,
     transport: Transport,
-    /// Requests that are being carried out.
-    in_flight: FuturesUnordered<PendingReply>,
+    in_flight: InFlight,
     /// Time of the last frame from the client, pongs included.
     last_received: Instant,
     limits: SocketLimits,
-}
-
-/// The WebSocket stream with its queues of messages.
-struct Transport {
-    stream: WebSocketStream<TcpStream>,
-    /// Messages to write, in order.
-    outgoing: VecDeque<Message>,
-    /// Whether messages were written to the stream's buffer since the last flush.
-    unflushed: bool,
-    /// Whether the last attempt to write could not write everything, since the client reads too slowly.
-    blocked: bool,
-    /// Messages that were read and not handled yet.
-    incoming: Vec<Message>,
-    /// Reason for the end of the stream, reported once `incoming` is handled.
-    ended: Option<EndReason>,
-}
-
-/// The reason for the end of a socket.
-enum EndReason {
-    /// The client disconnected.
-    Gone,
-    /// Nothing was received for [`SILENCE_TIMEOUT`].
-    Silent,
-    /// The client broke the protocol in this way.
-    Protocol(Cow<'static, str>),
-    /// The client kept sending although its requests were refused for a rate limit.
-    TooMany,
-    /// The hub closed the connection.
-    Closed(Closed),
-    /// The server shuts down.
-    GoingAway,
-}
-
-/// An event on the stream.
-enum IoEvent {
-    /// All outgoing messages were written.
-    Written,
-    /// Messages were read into `incoming`.
-    Read,
-    /// The stream ended.
-    Ended(EndReason),
 }
 
 impl Socket {
@@ -103,15 +48,8 @@ impl Socket {
                 connection_id,
             },
             connection,
-            transport: Transport {
-                stream,
-                outgoing: VecDeque::new(),
-                unflushed: false,
-                blocked: false,
-                incoming: Vec::new(),
-                ended: None,
-            },
-            in_flight: FuturesUnordered::new(),
+            transport: Transport::new(stream),
+            in_flight: InFlight::default(),
             last_received: Instant::now(),
             limits: SocketLimits::default(),
         }
@@ -145,8 +83,7 @@ impl Socket {
             max_frame_bytes: MAX_FRAME_BYTES,
         });
         self.transport
-            .outgoing
-            .push_back(text(serde_json::to_vec(&hello).expect("events are plain data")));
+            .queue(text(serde_json::to_vec(&hello).expect("events are plain data")));
     }
 
     async fn serve(&mut self, shutdown: &mut ShutdownSignal) -> EndReason {
@@ -165,8 +102,8 @@ impl Socket {
         loop {
             // Backpressure: while the client does not read, no events or replies are queued. Events wait in the outbox,
             // which is bounded, replies in their futures, and requests in the kernel's buffers.
-            let flows = !transport.blocked;
-            let room = if flows { MAX_IN_FLIGHT - in_flight.len() } else { 0 };
+            let flows = !transport.blocked && transport.outgoing_bytes < MAX_OUTGOING_BYTES;
+            let room = if flows { in_flight.room() } else { Room::default() };
             tokio::select! {
                 // In this order, the shutdown is noticed under load, and what is ready to send is queued before it is
                 // written, so that several messages share a flush.
@@ -175,22 +112,25 @@ impl Socket {
                 drained = connection.drain(&mut events), if flows => match drained {
                     Ok(()) => {
                         handler.server.meters.frames_sent.increment(events.len() as u64);
-                        transport.outgoing.extend(events.drain(..).map(|event| text(event.frame().clone())));
+                        for event in events.drain(..) {
+                            transport.queue(text(event.frame().clone()));
+                        }
                         events.shrink_to(KEPT_CAPACITY);
                     }
                     Err(closed) => return EndReason::Closed(closed),
                 },
                 Some(reply) = in_flight.next(), if flows => {
                     handler.server.meters.frames_sent.increment(1);
-                    transport.outgoing.push_back(reply);
+                    transport.queue(reply);
                 }
                 io = std::future::poll_fn(|poller| transport.poll(poller, room)) => match io {
                     IoEvent::Written => {}
                     IoEvent::Read => {
                         *last_received = Instant::now();
                         for message in transport.incoming.drain(..) {
+                            let bytes = message.len();
                             match handle_message(handler, limits, message) {
-                                Ok(Some(pending)) => in_flight.push(pending),
+                                Ok(Some(pending)) => in_flight.push(pending, bytes),
                                 Ok(None) => {}
                                 Err(end) => return end,
                             }
@@ -205,7 +145,7 @@ impl Socket {
                         return EndReason::Silent;
                     }
                     if now >= next_ping {
-                        transport.outgoing.push_back(Message::Ping(bytes::Bytes::new()));
+                        transport.queue(Message::Ping(bytes::Bytes::new()));
                         next_ping = now + HEARTBEAT_INTERVAL;
                     }
                     timer.as_mut().reset(next_ping.min(*last_received + SILENCE_TIMEOUT));
@@ -214,9 +154,6 @@ impl Socket {
         }
     }
 }
-
-/// Number of messages for which a queue keeps its capacity after a burst. Idle sockets are many, so each keeps little.
-const KEPT_CAPACITY: usize = 16;
 
 /// Handles a message from the client: starts the operation if it is a request, and returns the pending reply.
 fn handle_message(
@@ -258,100 +195,5 @@ fn wait_or_end(over_limit: OverLimit) -> Result<Duration, EndReason> {
     match over_limit {
         OverLimit::Wait(wait) => Ok(wait),
         OverLimit::Disconnect => Err(EndReason::TooMany),
-    }
-}
-
-impl Transport {
-    /// Writes the outgoing messages, then reads up to `room` messages.
-    fn poll(&mut self, poller: &mut Poller<'_>, room: usize) -> Poll<IoEvent> {
-        let written = self.poll_write(poller);
-        self.blocked = written.is_pending();
-        match written {
-            Poll::Ready(Ok(true)) => return Poll::Ready(IoEvent::Written),
-            Poll::Ready(Ok(false)) | Poll::Pending => {}
-            Poll::Ready(Err(error)) => return Poll::Ready(IoEvent::Ended(end_reason(&error))),
-        }
-        if room == 0 {
-            return Poll::Pending;
-        }
-        while self.incoming.len() < room && self.ended.is_none() {
-            match self.stream.poll_next_unpin(poller) {
-                Poll::Ready(Some(Ok(message))) => self.incoming.push(message),
-                Poll::Ready(Some(Err(error))) => self.ended = Some(end_reason(&error)),
-                Poll::Ready(None) => self.ended = Some(EndReason::Gone),
-                Poll::Pending => break,
-            }
-        }
-        // Requests read before the end are handled before it is reported.
-        match self.ended.take_if(|_| self.incoming.is_empty()) {
-            Some(end) => Poll::Ready(IoEvent::Ended(end)),
-            None if self.incoming.is_empty() => Poll::Pending,
-            None => Poll::Ready(IoEvent::Read),
-        }
-    }
-
-    /// Writes and flushes the outgoing messages. Returns true if there were any.
-    fn poll_write(&mut self, poller: &mut Poller<'_>) -> Poll<Result<bool, Error>> {
-        while !self.outgoing.is_empty() {
-            ready!(self.stream.poll_ready_unpin(poller))?;
-            if let Some(message) = self.outgoing.pop_front() {
-                self.stream.start_send_unpin(message)?;
-                self.unflushed = true;
-            }
-        }
-        if !self.unflushed {
-            return Poll::Ready(Ok(false));
-        }
-        ready!(self.stream.poll_flush_unpin(poller))?;
-        self.unflushed = false;
-        self.outgoing.shrink_to(KEPT_CAPACITY);
-        Poll::Ready(Ok(true))
-    }
-
-    /// Sends the close frame and lets the client read it. On a shutdown, finishes the requests in flight first.
-    async fn end(mut self, end: EndReason, mut in_flight: FuturesUnordered<PendingReply>) {
-        let Some((code, reason)) = end.close_code() else { return };
-        if matches!(end, EndReason::GoingAway) {
-            while let Some(reply) = in_flight.next().await {
-                self.outgoing.push_back(reply);
-            }
-        }
-        self.outgoing.push_back(Message::Close(Some(CloseFrame {
-            code: code.into(),
-            reason: reason.into(),
-        })));
-        if std::future::poll_fn(|poller| self.poll_write(poller)).await.is_err() {
-            return;
-        }
-        // Reads until the client closes: closing a TCP connection with unread data resets it, and the client might lose
-        // the close frame.
-        let stream = self.stream.get_mut();
-        let mut ignored = [0; 1024];
-        if stream.shutdown().await.is_ok() {
-            while matches!(stream.read(&mut ignored).await, Ok(read) if read > 0) {}
-        }
-    }
-}
-
-impl EndReason {
-    /// Returns the close code and the reason; `None` if the client is gone.
-    fn close_code(&self) -> Option<(u16, String)> {
-        match self {
-            Self::Gone | Self::Silent => None,
-            Self::Protocol(why) => Some((4000, why.clone().into_owned())),
-            Self::TooMany => Some((4003, "too many frames: reconnect later".to_owned())),
-            Self::Closed(Closed::SessionEnded) => Some((4001, "the session has ended".to_owned())),
-            Self::Closed(Closed::TooSlow) => Some((4002, "too slow: reconnect and sync".to_owned())),
-            Self::GoingAway => Some((1001, "the server is shutting down".to_owned())),
-        }
-    }
-}
-
-fn end_reason(error: &Error) -> EndReason {
-    match error {
-        Error::Capacity(_) => EndReason::Protocol(format!("a frame is longer than {MAX_FRAME_BYTES} bytes").into()),
-        Error::Protocol(why) => EndReason::Protocol(why.to_string().into()),
-        Error::Utf8(_) => EndReason::Protocol("text frames must be UTF-8".into()),
-        _ => EndReason::Gone,
     }
 }

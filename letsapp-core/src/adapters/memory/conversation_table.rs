@@ -45,11 +45,11 @@ pub(super) struct ConversationEntry {
     pub(super) log: Log,
 }
 
-/// A change of a group: the system message that announces it, and the changes of its members.
+/// A change of a group: the system messages that announce it, and the changes of its members.
 #[derive(Clone, Copy)]
 struct GroupUpdate<'a> {
-    /// System message that names the new owner when the owner leaves, appended right before `message`.
-    succession: Option<&'a Message>,
+    /// System messages appended right before `message`.
+    preceding: &'a [Arc<Message>],
     message: &'a Message,
     members: &'a [MemberChange],
 }
@@ -134,12 +134,12 @@ impl ConversationTable {
             Change::UpdateGroup {
                 conversation,
                 members,
-                succession,
+                preceding,
                 message,
                 fence,
             } => {
                 let update = GroupUpdate {
-                    succession: succession.as_deref(),
+                    preceding: &preceding,
                     message: &message,
                     members: &members,
                 };
@@ -158,7 +158,7 @@ impl ConversationTable {
             members: BTreeMap::new(),
         };
         let update = GroupUpdate {
-            succession: None,
+            preceding: &[],
             message,
             members,
         };
@@ -244,13 +244,18 @@ impl ConversationEntry {
     ///
     /// Nothing changes if an id is taken or the fence has moved.
     fn apply_group_update(&mut self, update: GroupUpdate<'_>, mut fence: Seq) -> Outcome {
-        if let Some(succession) = update.succession {
-            // Checked before the succession is appended: a repeated update must not append it a second time.
-            if let Some(first) = self.log.find_by_id(update.message.id) {
-                return Outcome::Duplicate(Box::new(first));
+        if !update.preceding.is_empty() {
+            // Checked before anything is appended: a repeated update must append none of its messages a second time.
+            let mut all = [update.message]
+                .into_iter()
+                .chain(update.preceding.iter().map(|first| &**first));
+            if let Some(existing) = all.find_map(|message| self.log.find_by_id(message.id)) {
+                return Outcome::Duplicate(Box::new(existing));
             }
-            match self.log.append(succession, fence) {
-                // The succession may have moved the fence, which the second append has to expect.
+        }
+        for message in update.preceding {
+            match self.log.append(message, fence) {
+                // A system message may move the fence, which the next append has to expect.
                 Outcome::Committed(_) => fence = self.log.head().fence,
                 other => return other,
             }

@@ -101,4 +101,23 @@ impl SessionRepository for MemorySessions {
         }
         Ok(gone)
     }
+
+    async fn remove_expired(&self, before: Timestamp, limit: usize) -> Result<bool, RepositoryError> {
+        self.gate.pass()?;
+        let mut table = lock(&self.table);
+        let table = &mut *table;
+        let sessions = table.by_id.values().filter(|session| session.expires_at < before);
+        let mut expired: Vec<_> = sessions
+            .map(|session| (session.expires_at, session.id, session.user_id))
+            .collect();
+        expired.sort_unstable();
+        let done = expired.len() <= limit;
+        for (_, id, user_id) in expired.into_iter().take(limit) {
+            table.by_id.remove(&id);
+            if let Some(ids) = table.by_user.get_mut(&user_id) {
+                ids.remove(&id);
+            }
+        }
+        Ok(done)
+    }
 }

@@ -37,9 +37,31 @@ pub enum ConnectError {
         #[source]
         cause: BoxError,
     },
+    /// The database is in use by a newer version of LetsApp.
+    #[error(
+        "the MongoDB database `{database}` is used by a newer version of LetsApp (schema version {found}; this one \
+         supports up to {known})"
+    )]
+    Newer {
+        /// Name of the database.
+        database: String,
+        /// Schema version of the database.
+        found: i64,
+        /// Newest schema version that this program supports.
+        known: i64,
+    },
 }
 
 impl ConnectError {
+    /// Reports a database whose collections are of a newer version than this program's.
+    pub(super) fn newer(database: &str, found: i64, known: i64) -> Self {
+        Self::Newer {
+            database: database.to_owned(),
+            found,
+            known,
+        }
+    }
+
     /// Wraps the driver's error about an address or its options.
     pub(super) fn address(cause: Error) -> Self {
         Self::Address(cause.into())

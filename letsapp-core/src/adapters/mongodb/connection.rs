@@ -19,10 +19,11 @@ use mongodb::options::{
 use mongodb::{Client, ClientSession, Collection, Database};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+use tokio::sync::OnceCell;
 
 use super::connect_error::ConnectError;
 use super::error::{Fault, Key, Reply, is_passing};
+use super::gate::{Gate, Pass};
 use super::retry;
 use super::retry::{Backoff, Deadline};
 use super::topology::Topology;
@@ -37,14 +38,13 @@ pub(super) struct Connection {
     /// Newest operation time in any reply of the server, packed by [`pack`]; 0 before the first. Reads ask for nothing
     /// older, so that after a failover the new primary does not show less than the old one has acknowledged.
     seen: Arc<AtomicU64>,
-    /// Whether the store is closed. Readers are operations under way, so that taking the write lock waits for them.
-    closed: Arc<RwLock<bool>>,
+    /// Gate through which operations pass until the store is closed.
+    gate: Arc<Gate>,
+    /// Set once the driver's connections are closed.
+    ended: Arc<OnceCell<()>>,
     /// Pass of an [admitted](Self::admit) connection, shared by all its steps.
     pass: Option<Arc<Pass>>,
 }
-
-/// Keeps the store open while held: a read lock on `Connection::closed`.
-type Pass = OwnedRwLockReadGuard<bool>;
 
 /// A causally consistent session of the driver, which keeps the store open while it lives.
 pub(super) struct Session {
@@ -105,7 +105,8 @@ impl Connection {
             client,
             topology,
             seen: Arc::default(),
-            closed: Arc::default(),
+            gate: Arc::default(),
+            ended: Arc::default(),
             pass: None,
         })
     }
@@ -137,7 +138,7 @@ impl Connection {
     /// # Errors
     /// [`RepositoryError::Unavailable`] if the store is closed.
     pub(super) async fn admit(&self) -> Result<Arc<Self>, RepositoryError> {
-        let pass = self.pass().await?;
+        let pass = self.pass()?;
         Ok(Arc::new(Self {
             pass: Some(pass),
             ..self.clone()
@@ -145,15 +146,13 @@ impl Connection {
     }
 
     /// Returns a pass: the connection's own if it has one, else a new one unless the store is closed.
-    async fn pass(&self) -> Result<Arc<Pass>, RepositoryError> {
+    fn pass(&self) -> Result<Arc<Pass>, RepositoryError> {
         if let Some(pass) = &self.pass {
-            // A second read lock would deadlock with a close that waits in between: tokio's lock queues fairly.
+            // Not a second one, which a closing store refuses: a task that has begun is carried out as a whole.
             return Ok(Arc::clone(pass));
         }
-        let pass = Arc::clone(&self.closed).read_owned().await;
-        if *pass {
-            return Err(RepositoryError::unavailable("the store is closed"));
-        }
+        let pass = self.gate.enter();
+        let pass = pass.ok_or_else(|| RepositoryError::unavailable("the store is closed"))?;
         Ok(Arc::new(pass))
     }
 
@@ -163,7 +162,7 @@ impl Connection {
     /// # Errors
     /// [`RepositoryError::Unavailable`] if the store is closed or no server is found.
     pub(super) async fn session(&self) -> Result<Session, RepositoryError> {
-        let pass = self.pass().await?;
+        let pass = self.pass()?;
         let mut session = self.client.start_session().causal_consistency(true).await?;
         if let Some(seen) = unpack(self.seen.load(Ordering::Acquire)) {
             session.advance_operation_time(seen);
@@ -316,13 +315,14 @@ impl Connection {
         }
     }
 
-    /// Closes the store: waits for operations under way, then closes the driver's connections. Later operations fail.
+    /// Closes the store: waits for operations under way, then closes the driver's connections. Later operations fail. A
+    /// second call waits until the first is done.
     pub(super) async fn close(&self) {
-        let mut closed = self.closed.write().await;
-        if !*closed {
-            *closed = true;
+        let end = || async {
+            self.gate.close().await;
             self.client.clone().shutdown().immediate(true).await;
-        }
+        };
+        self.ended.get_or_init(end).await;
     }
 }
 
@@ -382,15 +382,15 @@ pub(super) fn write_concern() -> WriteConcern {
 /// Runs a step with a time limit. A step that is given up may have been carried out nevertheless; the driver closes
 /// its connection.
 pub(super) async fn timed<T>(limit: Duration, step: impl IntoFuture<Output = DriverResult<T>>) -> DriverResult<T> {
-    let silence = || {
-        Error::from(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the server did not answer in time",
-        ))
-    };
     tokio::time::timeout(limit, step.into_future())
         .await
         .unwrap_or_else(|_| Err(silence()))
+}
+
+/// Returns the error of a step that took too long.
+pub(super) fn silence() -> Error {
+    let cause = io::Error::new(io::ErrorKind::TimedOut, "the server did not answer in time");
+    Error::from(cause)
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::connection::{Connection, Session};
 use super::error::duplicate_of;
-use super::fields::{Id, Keyed, VERSION, date, limited, moment};
+use super::fields::{DocumentVersion, Id, Keyed, VERSION, date, limited, moment};
 use super::retry::{Backoff, Deadline, VISIBILITY_TIMEOUT};
 use super::schema::{BLOCKS, CONTACTS};
 use crate::domain::contact::{Alias, Block, Contact, ContactEdge};
@@ -37,6 +37,8 @@ struct EdgeKey {
 struct ContactDocument {
     #[serde(rename = "_id")]
     key: EdgeKey,
+    #[serde(rename = "v")]
+    _v: DocumentVersion,
     #[serde(default)]
     alias: Option<String>,
     added_at: DateTime,
@@ -47,6 +49,8 @@ struct ContactDocument {
 struct BlockDocument {
     #[serde(rename = "_id")]
     key: EdgeKey,
+    #[serde(rename = "v")]
+    _v: DocumentVersion,
     blocked_at: DateTime,
 }
 

@@ -1,15 +1,41 @@
 //! Conversion of ids, counters, timestamps, hashes and enum words to and from BSON.
 
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, DateTime, Uuid};
-use serde::Deserialize;
+use mongodb::bson::{Binary, Bson, DateTime, Uuid};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::id::{CallId, ConversationId, MediaId, MessageId, SessionId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::RepositoryError;
 
 /// Version of the documents that this code writes; each document carries it as `v`.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: DocumentVersion = DocumentVersion(1);
+
+/// Version of a document, at most [`VERSION`]. Reading a newer document is an error: this program would misunderstand
+/// it, or lose a part of it when it writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct DocumentVersion(i32);
+
+impl<'de> Deserialize<'de> for DocumentVersion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let version = i32::deserialize(deserializer)?;
+        if version <= VERSION.0 {
+            return Ok(Self(version));
+        }
+        Err(D::Error::custom(format_args!(
+            "the document was written by a newer version of LetsApp (version {version}; this one reads up to {})",
+            VERSION.0
+        )))
+    }
+}
+
+impl From<DocumentVersion> for Bson {
+    fn from(version: DocumentVersion) -> Self {
+        Self::Int32(version.0)
+    }
+}
 
 /// An id of the domain, stored as Binary of subtype 4 (UUID).
 pub(super) trait Id: Copy {

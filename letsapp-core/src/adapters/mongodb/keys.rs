@@ -8,7 +8,7 @@ use mongodb::options::FindOptions;
 use serde::{Deserialize, Serialize};
 
 use super::connection::Connection;
-use super::fields::{VERSION, array, binary, date, moment, word};
+use super::fields::{DocumentVersion, VERSION, array, binary, date, moment, word};
 use super::retry::{Backoff, Deadline, VISIBILITY_TIMEOUT};
 use super::schema::KEYS;
 use crate::domain::key::{Key, KeyPurpose, Kid};
@@ -25,7 +25,7 @@ pub(super) struct MongoKeys {
 struct KeyDocument {
     #[serde(rename = "_id")]
     kid: String,
-    v: i32,
+    v: DocumentVersion,
     purpose: String,
     secret: Binary,
     created_at: DateTime,

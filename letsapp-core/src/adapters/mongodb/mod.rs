@@ -20,6 +20,8 @@ mod contacts;
 mod conversations;
 mod error;
 mod fields;
+mod gate;
+mod index_builds;
 mod keys;
 mod messages;
 mod retry;

@@ -10,6 +10,7 @@ use mongodb::options::IndexOptions;
 
 use super::connect_error::ConnectError;
 use super::connection::{Connection, timed};
+use super::index_builds;
 use futures_util::TryStreamExt;
 
 pub(super) const USERS: &str = "users";
@@ -39,14 +40,24 @@ pub(super) const DELETED: &str = "conversation_deleted";
 /// every shard, and looks through the conversations of other users too.
 pub(super) const TOKENS: &str = "conversation_tokens";
 
+/// Index of sessions by their end, by which MongoDB removes them.
+pub(super) const EXPIRY: &str = "expiry";
 /// Partial index of deleted conversations whose members and messages are not all removed yet.
 pub(super) const REMAINS: &str = "remains";
 /// Partial index of users whose data is being erased.
 pub(super) const ERASING: &str = "erasing";
 
-/// Time limit for all collections and indexes together. Ten minutes, because a new index on a large collection is built
-/// before the server starts.
-const SCHEMA_TIMEOUT: Duration = Duration::from_secs(600);
+/// Version of the collections and their validators that this code creates. To be raised with every change of a
+/// validator: a server of an older version refuses to start then, instead of putting its own validators in place of the
+/// newer ones.
+pub(super) const SCHEMA_VERSION: i64 = 1;
+
+/// Beginning of the title of a validator, followed by its version.
+const TITLE: &str = "LetsApp schema ";
+
+/// Time limit for each step other than building an index. Changing a validator waits for all operations on the
+/// collection.
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 /// Error code of creating a collection that exists.
 const NAMESPACE_EXISTS: i32 = 48;
 
@@ -57,63 +68,107 @@ struct Blueprint {
     indexes: Vec<IndexModel>,
 }
 
-/// Creates missing collections and indexes, and updates validators that differ.
+/// Whether a collection exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Missing,
+    Present,
+}
+
+/// Creates missing collections and indexes, and updates validators that differ. Waits for new indexes to be built.
 ///
 /// # Errors
-/// [`ConnectError::Schema`] if an index of the same name has other keys or options, or the server refuses a step.
+/// [`ConnectError::Newer`] if a newer version has been here; [`ConnectError::Schema`] if an index of the same name has
+/// other keys or options, or the server refuses a step.
 pub(super) async fn prepare(connection: &Arc<Connection>) -> Result<(), ConnectError> {
-    let prepared = timed(SCHEMA_TIMEOUT, async {
-        let present = validators(connection).await?;
-        for blueprint in blueprints() {
-            prepare_one(connection, blueprint, &present).await?;
-        }
-        Ok(())
-    });
-    prepared.await.map_err(|cause| ConnectError::Schema {
+    let failed = |cause: Error| ConnectError::Schema {
         database: connection.database().name().to_owned(),
         cause: cause.into(),
-    })
-}
-
-/// Returns the existing collections with their validators.
-async fn validators(connection: &Connection) -> DriverResult<Vec<(String, Option<Document>)>> {
-    let collections = connection.database().list_collections().await?;
-    collections
-        .map_ok(|collection| (collection.name, collection.options.validator))
-        .try_collect()
-        .await
-}
-
-/// Creates or checks one collection.
-async fn prepare_one(
-    connection: &Connection,
-    blueprint: Blueprint,
-    present: &[(String, Option<Document>)],
-) -> DriverResult<()> {
-    let Blueprint {
-        name,
-        validator,
-        indexes,
-    } = blueprint;
-    let database = connection.database();
-    match present.iter().find(|(present, _)| present == name) {
-        // Left alone if equal, because `collMod` takes an exclusive lock, which would hold up servers that are running.
-        Some((_, Some(there))) if *there == validator => {}
-        Some(_) => {
-            let change = doc! {"collMod": name, "validator": validator, "validationLevel": "strict"};
-            database.run_command(change).await?;
+    };
+    // All before the first change, so that a database of a newer version stays as it is.
+    let present = validators(connection, doc! {}).await.map_err(failed)?;
+    check_version(connection, &present)?;
+    for blueprint in blueprints() {
+        let Blueprint {
+            name,
+            validator,
+            indexes,
+        } = blueprint;
+        if !present
+            .iter()
+            .any(|(present, there)| present == name && there.as_ref() == Some(&validator))
+        {
+            // Once more: a newer version may be starting at the same time, and its validator must stay.
+            let present = validators(connection, doc! {"name": name}).await.map_err(failed)?;
+            check_version(connection, &present)?;
+            let presence = if present.is_empty() {
+                Presence::Missing
+            } else {
+                Presence::Present
+            };
+            put_validator(connection, name, validator, presence)
+                .await
+                .map_err(failed)?;
         }
-        None => {
-            let made = database.create_collection(name).validator(validator).await;
-            made.or_else(|error| if exists(&error) { Ok(()) } else { Err(error) })?;
+        if !indexes.is_empty() {
+            index_builds::create(connection, name, indexes).await.map_err(failed)?;
         }
-    }
-    if !indexes.is_empty() {
-        // Existing indexes are left alone by the server. One of the same name with other keys is an error, which names
-        // both.
-        connection.collection::<Document>(name).create_indexes(indexes).await?;
     }
     Ok(())
+}
+
+/// Returns the collections that a filter selects, with their validators.
+async fn validators(connection: &Connection, filter: Document) -> DriverResult<Vec<(String, Option<Document>)>> {
+    let list = async {
+        let collections = connection.database().list_collections().filter(filter).await?;
+        collections
+            .map_ok(|collection| (collection.name, collection.options.validator))
+            .try_collect()
+            .await
+    };
+    timed(STEP_TIMEOUT, list).await
+}
+
+/// Refuses collections of a newer version.
+fn check_version(connection: &Connection, present: &[(String, Option<Document>)]) -> Result<(), ConnectError> {
+    let versions = present
+        .iter()
+        .filter_map(|(_, validator)| version_of(validator.as_ref()?));
+    match versions.max() {
+        Some(found) if found > SCHEMA_VERSION => {
+            Err(ConnectError::newer(connection.database().name(), found, SCHEMA_VERSION))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the version in the title of a validator; `None` for one of another program, or from before there were
+/// versions.
+fn version_of(validator: &Document) -> Option<i64> {
+    let schema = validator.get_document("$jsonSchema").ok()?;
+    schema.get_str("title").ok()?.strip_prefix(TITLE)?.parse().ok()
+}
+
+/// Creates a collection, or changes its validator.
+async fn put_validator(
+    connection: &Connection,
+    name: &str,
+    validator: Document,
+    presence: Presence,
+) -> DriverResult<()> {
+    let database = connection.database();
+    match presence {
+        // Only where it differs, because `collMod` takes an exclusive lock, which would hold up servers that are
+        // running.
+        Presence::Present => {
+            let change = doc! {"collMod": name, "validator": validator, "validationLevel": "strict"};
+            timed(STEP_TIMEOUT, database.run_command(change)).await.map(drop)
+        }
+        Presence::Missing => {
+            let made = timed(STEP_TIMEOUT, database.create_collection(name).validator(validator)).await;
+            made.or_else(|error| if exists(&error) { Ok(()) } else { Err(error) })
+        }
+    }
 }
 
 /// Reports whether another server, which starts at the same time, has created the collection first.
@@ -161,7 +216,7 @@ fn blueprints() -> Vec<Blueprint> {
                     .keys(doc! {"expires_at": 1})
                     .options(
                         IndexOptions::builder()
-                            .name("expiry".to_owned())
+                            .name(EXPIRY.to_owned())
                             // Counted from `expires_at`, so no further time is added.
                             .expire_after(Duration::ZERO)
                             .build(),
@@ -274,7 +329,8 @@ fn validator(fields: Document) -> Document {
             None => properties.insert(field, kind),
         };
     }
-    doc! {"$jsonSchema": {"bsonType": "object", "required": required, "properties": properties}}
+    let title = format!("{TITLE}{SCHEMA_VERSION}");
+    doc! {"$jsonSchema": {"title": title, "bsonType": "object", "required": required, "properties": properties}}
 }
 
 /// Adds optional fields with their types to a validator.

@@ -1,16 +1,17 @@
-//! Login sessions, one document each. MongoDB removes a session some time after it expires, by a TTL index.
+//! Login sessions, one document each. MongoDB removes a session within minutes of its end, by a TTL index.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use mongodb::Collection;
 use mongodb::bson::{Binary, DateTime, Document, Uuid, doc, serialize_to_document};
-use mongodb::options::FindOptions;
+use mongodb::options::{FindOptions, Hint};
 use serde::{Deserialize, Serialize};
 
+use super::command;
 use super::connection::{Connection, Session as Ask};
-use super::fields::{Id, Keyed, VERSION, array, binary, date, ids, moment, uuids};
-use super::schema::SESSIONS;
+use super::fields::{DocumentVersion, Id, Keyed, VERSION, array, binary, date, ids, limited, moment, uuids};
+use super::schema::{EXPIRY, SESSIONS};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::key::Kid;
 use crate::domain::session::{Generation, Session, TokenHash};
@@ -28,7 +29,7 @@ pub(super) struct MongoSessions {
 struct SessionDocument {
     #[serde(rename = "_id")]
     id: Uuid,
-    v: i32,
+    v: DocumentVersion,
     user_id: Uuid,
     /// Name that the client gave its device at login.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,16 +138,17 @@ impl SessionRepository for MongoSessions {
             Revoke::AllBut(id) => _ = filter.insert("_id", doc! {"$ne": id.to_bson()}),
             Revoke::All => {}
         }
+        let connection = self.connection.admit().await?;
         let mut revoked = Vec::new();
         // Repeats until none is found, so that a session that begins meanwhile is revoked too.
         loop {
             let options = FindOptions::builder().projection(doc! {"_id": 1}).build();
-            let found: Vec<Keyed<Uuid>> = self.connection.find(SESSIONS, filter.clone(), options).await?;
+            let found: Vec<Keyed<Uuid>> = connection.find(SESSIONS, filter.clone(), options).await?;
             if found.is_empty() {
                 return Ok(ids(revoked));
             }
             let found: Vec<Uuid> = found.into_iter().map(|found| found.key).collect();
-            let mut ask = self.connection.session().await?;
+            let mut ask = connection.session().await?;
             let collection = self.collection();
             let delete = collection
                 .delete_many(doc! {"_id": {"$in": &found}, "user_id": user_id.to_bson()})
@@ -154,6 +156,32 @@ impl SessionRepository for MongoSessions {
             Ask::step(delete).await?;
             revoked.extend(found);
         }
+    }
+
+    async fn remove_expired(&self, before: Timestamp, limit: usize) -> Result<bool, RepositoryError> {
+        if limit == 0 {
+            return Ok(false);
+        }
+        // Mostly finds nothing, because MongoDB has been faster.
+        let options = FindOptions::builder()
+            .projection(doc! {"_id": 1})
+            .sort(doc! {"expires_at": 1})
+            .limit(limited(limit))
+            .hint(Hint::Name(EXPIRY.to_owned()))
+            .build();
+        let filter = doc! {"expires_at": {"$lt": date(before)}};
+        let connection = self.connection.admit().await?;
+        let found: Vec<Keyed<Uuid>> = connection.find(SESSIONS, filter, options).await?;
+        if found.is_empty() {
+            return Ok(true);
+        }
+        let count = found.len();
+        let ids: Vec<_> = found.into_iter().map(|found| found.key).collect();
+        // With the end once more: a session that is refreshed meanwhile stays.
+        let those = doc! {"_id": {"$in": ids}, "expires_at": {"$lt": date(before)}};
+        let command = command::delete(SESSIONS, &those).map_err(RepositoryError::internal)?;
+        connection.persist(command).await?;
+        Ok(count < limit)
     }
 }
 

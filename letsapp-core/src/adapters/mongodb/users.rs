@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::command;
 use super::connection::{Connection, Session};
 use super::error::{Key, duplicate_of};
-use super::fields::{Id, Keyed, VERSION, date, limited, moment, uuids, word};
+use super::fields::{DocumentVersion, Id, Keyed, VERSION, date, limited, moment, uuids, word};
 use super::schema::{ERASING, USERS};
 use crate::domain::credential::{Credential, PasswordHash};
 use crate::domain::id::UserId;
@@ -30,7 +30,7 @@ pub(super) struct MongoUsers {
 struct UserDocument {
     #[serde(rename = "_id")]
     id: Uuid,
-    v: i32,
+    v: DocumentVersion,
     /// Unique, in lower case.
     username: String,
     display_name: String,
@@ -332,11 +332,13 @@ fn changes(patch: &ProfilePatch) -> Document {
     if let Some(read_receipts) = patch.read_receipts {
         set.insert("settings.read_receipts", read_receipts);
     }
-    // MongoDB refuses an empty `$set`, which an empty patch would make; the version is always safe to set.
-    set.insert("v", VERSION);
-    let mut changes = doc! {"$set": set};
-    if !unset.is_empty() {
-        changes.insert("$unset", unset);
+    // Keeps an empty patch from making an empty update, which MongoDB refuses. Never lowers the version: a server of a
+    // later version may have written the rest of the document.
+    let mut changes = doc! {"$max": {"v": VERSION}};
+    for (operator, fields) in [("$set", set), ("$unset", unset)] {
+        if !fields.is_empty() {
+            changes.insert(operator, fields);
+        }
     }
     changes
 }

@@ -3,13 +3,16 @@
 //! A commit is appended to the log; a checkpoint copies the log's pages into the database file. SQLite would do that
 //! inside a commit every 1000 pages, which makes that one commit slow. Here the writer only looks at the length of the
 //! log and wakes a thread that copies.
+//!
+//! The log also holds what the copied pages contained before: text that was deleted since. So the thread empties the log
+//! at an interval, which is how long deleted text can stay in the files.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -22,10 +25,20 @@ pub(super) struct Checkpointer {
     /// Wakes the thread. `None` once the thread was told to end.
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// True from waking the thread until its checkpoint is done.
-    copying: Arc<AtomicBool>,
+    flags: Arc<Flags>,
     /// Length of the log, in pages, from which the writer restarts it.
     restart_at: u32,
+}
+
+/// State that the writer and the thread share.
+#[derive(Default)]
+struct Flags {
+    /// True from waking the thread until its checkpoint is done.
+    copying: AtomicBool,
+    /// True if the log may hold anything.
+    filled: AtomicBool,
+    /// True if the writer is to empty the log after its next commit, because the thread could not.
+    to_empty: AtomicBool,
 }
 
 /// Pages not yet copied that make a checkpoint worthwhile: 4 MiB at SQLite's page size of 4 KiB. A checkpoint syncs
@@ -40,23 +53,36 @@ const RESTART_THRESHOLD_PAGES: u32 = 16 * 1024;
 /// shell, can hold one; after this time the step fails as unavailable.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Time that the writer waits for readers when it restarts the log. Every write waits meanwhile, so this is far shorter
-/// than [`BUSY_TIMEOUT`]; a restart that fails is tried again later.
+/// Time to wait for readers when the log is restarted or emptied. Every write waits meanwhile, so this is far shorter
+/// than [`BUSY_TIMEOUT`]; an attempt that fails is repeated later.
 const RESTART_TIMEOUT: Duration = Duration::from_millis(50);
 
+/// Default interval at which the log is emptied: long enough that its cost does not show, a checkpoint a minute.
+pub(super) const DEFAULT_WIPE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Pause before the log is emptied again after a long read has prevented it.
+const WIPE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
 impl Checkpointer {
-    /// Starts the thread, which makes its checkpoints on `connection`.
-    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+    /// Starts the thread, which makes its checkpoints on `connection` and empties the log at each `wipe_interval`.
+    pub(super) fn start(connection: Connection, wipe_interval: Duration) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
-        let copying = Arc::new(AtomicBool::new(false));
-        let copies = Arc::clone(&copying);
+        let flags = Arc::new(Flags::default());
+        // A program that crashed may have left a log with deleted text.
+        flags.filled.store(true, Ordering::Release);
+        let worker = Worker {
+            connection,
+            woken,
+            flags: Arc::clone(&flags),
+            wipe_interval,
+        };
         let thread = thread::Builder::new()
             .name("letsapp-sqlite-checkpoint".to_owned())
-            .spawn(move || work(&connection, &woken, &copies))?;
+            .spawn(move || worker.work())?;
         Ok(Self {
             wake: Some(wake),
             thread: Some(thread),
-            copying,
+            flags,
             restart_at: RESTART_THRESHOLD_PAGES,
         })
     }
@@ -64,15 +90,19 @@ impl Checkpointer {
     /// Checks the length of the log after a commit, and starts a checkpoint if one is worthwhile. `connection` is the
     /// writer's.
     pub(super) fn after_commit(&mut self, connection: &Connection) {
-        if self.copying.load(Ordering::Acquire) {
+        self.flags.filled.store(true, Ordering::Release);
+        if self.flags.copying.load(Ordering::Acquire) {
             // SQLite allows one checkpoint at a time, and after the running one little will be left to copy.
             return;
         }
         let Ok(log) = checkpoint(connection, Mode::Noop) else {
             return;
         };
-        if log.pages >= self.restart_at {
-            let emptied = restart(connection).is_ok_and(|log| !log.busy);
+        if self.flags.to_empty.swap(false, Ordering::AcqRel) {
+            // Without an answer: the thread tries again if the log is not empty afterwards.
+            let _busy = restart(connection, Mode::Truncate);
+        } else if log.pages >= self.restart_at {
+            let emptied = restart(connection, Mode::Restart).is_ok_and(|log| !log.busy);
             // A long read prevents the restart. Trying again after each commit would pause the writer every time, so
             // wait until the log has grown by another 64 MiB.
             self.restart_at = if emptied {
@@ -83,7 +113,7 @@ impl Checkpointer {
         } else if log.pages.saturating_sub(log.copied) >= COPY_THRESHOLD_PAGES
             && let Some(wake) = &self.wake
         {
-            self.copying.store(true, Ordering::Release);
+            self.flags.copying.store(true, Ordering::Release);
             // Fails only if the thread has ended or a wake-up is pending; neither needs an answer.
             let _ended = wake.try_send(());
         }
@@ -113,22 +143,75 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Makes a checkpoint each time it is woken, until the sender is dropped.
-fn work(connection: &Connection, woken: &Receiver<()>, copying: &AtomicBool) {
-    while woken.recv().is_ok() {
-        if let Err(error) = checkpoint(connection, Mode::Passive) {
-            tracing::warn!(%error, "a checkpoint failed; it is tried again after a later commit");
+/// State of the thread.
+struct Worker {
+    connection: Connection,
+    woken: Receiver<()>,
+    flags: Arc<Flags>,
+    wipe_interval: Duration,
+}
+
+impl Worker {
+    /// Makes a checkpoint each time it is woken, and empties the log at each interval, until the sender is dropped.
+    fn work(self) {
+        let mut due = now() + self.wipe_interval;
+        loop {
+            match self.woken.recv_timeout(due.saturating_duration_since(now())) {
+                Ok(()) => {
+                    if let Err(error) = checkpoint(&self.connection, Mode::Passive) {
+                        tracing::warn!(%error, "a checkpoint failed; it is tried again after a later commit");
+                    }
+                    self.flags.copying.store(false, Ordering::Release);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let wait = if self.empty() {
+                        self.wipe_interval
+                    } else {
+                        WIPE_RETRY_INTERVAL
+                    };
+                    due = now() + wait.min(self.wipe_interval);
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
         }
-        copying.store(false, Ordering::Release);
+    }
+
+    /// Empties the log if it may hold anything. Returns false if it could not.
+    fn empty(&self) -> bool {
+        if !self.flags.filled.swap(false, Ordering::AcqRel) {
+            return true;
+        }
+        // Until the end the writer starts no checkpoint of its own.
+        self.flags.copying.store(true, Ordering::Release);
+        // Passive first, beside the writer: little is left to be copied while it waits.
+        let emptied =
+            checkpoint(&self.connection, Mode::Passive).and_then(|_| restart(&self.connection, Mode::Truncate));
+        self.flags.copying.store(false, Ordering::Release);
+        match emptied {
+            Ok(log) if !log.busy => return true,
+            // A writer without a pause keeps its lock; it does it itself then.
+            Ok(_) => self.flags.to_empty.store(true, Ordering::Release),
+            Err(error) => tracing::warn!(%error, "the write-ahead log was not emptied; it is tried again soon"),
+        }
+        self.flags.filled.store(true, Ordering::Release);
+        false
     }
 }
 
-/// Copies the rest of the log and makes the next commit start at its beginning.
-fn restart(connection: &Connection) -> rusqlite::Result<Log> {
+/// Copies the rest of the log, and makes the next commit start at its beginning or truncates it, as `mode` says.
+fn restart(connection: &Connection, mode: Mode) -> rusqlite::Result<Log> {
     connection.busy_timeout(RESTART_TIMEOUT)?;
-    let log = checkpoint(connection, Mode::Restart);
+    let log = checkpoint(connection, mode);
     connection.busy_timeout(BUSY_TIMEOUT)?;
     log
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures how long the log has held something, on a thread without a runtime; nothing of it is stored"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Modes of SQLite's `wal_checkpoint`, by how much they get in the way of others.

@@ -6,6 +6,7 @@
 //!
 //! A file belongs to one process at a time; opening it in a second one fails with [`OpenError::InUse`].
 
+mod admission;
 mod checkpoint;
 mod contacts;
 mod conversations;
@@ -20,11 +21,13 @@ mod purge;
 mod readers;
 mod schema;
 mod sessions;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod transaction;
 mod users;
 mod values;
+mod wiping;
 mod writer;
 
 use std::path::Path;

@@ -5,14 +5,16 @@ use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::checkpoint::{BUSY_TIMEOUT, Checkpointer};
+use super::checkpoint::{BUSY_TIMEOUT, Checkpointer, DEFAULT_WIPE_INTERVAL};
 use super::database::Database;
 use super::readers::Readers;
 use super::schema;
 use super::schema::{Origin, VERSION};
+use super::wiping;
 use super::writer::Writer;
 
 /// Reason why a file could not be opened. The message is a single line that names the file.
@@ -88,6 +90,8 @@ pub struct SqliteOptions {
     readers: NonZero<usize>,
     /// Page cache of the writer, in KiB.
     cache_kib: u32,
+    /// Maximum time for which text can stay in the write-ahead log after it was deleted, unless a read goes on longer.
+    wipe_interval: Duration,
 }
 
 /// Default page cache of the writer, in KiB: 32 MiB hold the upper levels of all indexes, and busy indexes whole.
@@ -106,6 +110,7 @@ impl Default for SqliteOptions {
         Self {
             readers: NonZero::new(processors.clamp(2, MAX_READERS)).expect("two is not zero"),
             cache_kib: DEFAULT_CACHE_KIB,
+            wipe_interval: DEFAULT_WIPE_INTERVAL,
         }
     }
 }
@@ -130,6 +135,17 @@ impl SqliteOptions {
         self
     }
 
+    /// Sets the interval at which the write-ahead log is emptied, by default a minute. What is deleted is overwritten in
+    /// the database file, and the log contains it until it is emptied; so this bounds how long deleted text can be found
+    /// in the files. It takes longer only under a read that does.
+    ///
+    /// SQLite rarely leaves a copy of a row in the free part of a page that it has rebuilt; `VACUUM` removes these.
+    #[must_use]
+    pub const fn wipe_interval(mut self, wipe_interval: Duration) -> Self {
+        self.wipe_interval = wipe_interval;
+        self
+    }
+
     /// Opens the file, or creates it, and starts the threads.
     pub(super) fn open_database(&self, path: &Path) -> Result<Database, OpenError> {
         // Locked before SQLite opens the file: even recovery must not run in two processes at once.
@@ -149,7 +165,7 @@ impl SqliteOptions {
         let copier = connect(&path, self.cache_kib / 8).map_err(explain)?;
 
         let readers = Readers::start(readers.map_err(explain)?).map_err(failed)?;
-        let checkpointer = Checkpointer::start(copier).map_err(failed)?;
+        let checkpointer = Checkpointer::start(copier, self.wipe_interval).map_err(failed)?;
         let writer = Writer::start(writer, checkpointer).map_err(failed)?;
         Ok(Database::new(writer, readers, lock))
     }
@@ -212,6 +228,8 @@ fn connect(path: &Path, cache_kib: u32) -> rusqlite::Result<Connection> {
     // On macOS a plain fsync does not reach the disk. These have no effect elsewhere.
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+    // Overwrites what is deleted with zeros. The default leaves it in the file until something else is stored there.
+    connection.pragma_update(None, "secure_delete", true)?;
     rusqlite::vtab::array::load_module(&connection)?;
     Ok(connection)
 }
@@ -243,6 +261,9 @@ fn inspect(path: &Path, connection: &Connection) -> Result<(), OpenError> {
                 cause: finding.replace('\n', " "),
             });
         }
+    }
+    if (1..schema::WIPING).contains(&version) {
+        wiping::wipe(path, connection);
     }
     schema::migrate(connection, version).map_err(explain)
 }

@@ -4,6 +4,7 @@
 
 use rusqlite::params;
 
+use super::terms;
 use super::transaction::Transaction;
 use super::values::integer;
 use crate::domain::id::ConversationId;
@@ -15,9 +16,6 @@ const THROUGH: &str = "
         (SELECT min(seq) FROM messages WHERE conversation_id = ?1) + ?2,
         (SELECT max(seq) FROM messages WHERE conversation_id = ?1)
     ) - 1";
-const TERMS: &str = "
-    DELETE FROM message_terms
-    WHERE rowid IN (SELECT docid FROM messages WHERE conversation_id = ?1 AND seq <= ?2)";
 const REACTIONS: &str = "DELETE FROM reactions WHERE conversation_id = ?1 AND seq <= ?2";
 const MESSAGES: &str = "DELETE FROM messages WHERE conversation_id = ?1 AND seq <= ?2";
 const MEMBERS: &str = "
@@ -44,8 +42,9 @@ pub(super) fn step(transaction: &Transaction<'_>, id: ConversationId, limit: usi
     let through: Option<i64> = transaction
         .prepare(THROUGH)?
         .query_row(params![id, limit], |row| row.get(0))?;
-    // The messages go last: the statement for the terms finds their row ids in them.
-    for sql in [TERMS, REACTIONS, MESSAGES] {
+    // The messages go last: their entries in the full-text index are found by their text.
+    terms::remove_until(transaction, id, through)?;
+    for sql in [REACTIONS, MESSAGES] {
         transaction.prepare(sql)?.execute(params![id, through])?;
     }
     // Null if the conversation has no messages: min and max are null then.

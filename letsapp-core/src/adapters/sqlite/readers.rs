@@ -8,12 +8,14 @@ use crossbeam_channel::{Receiver, Sender};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::admission::{Admission, Queue};
 use super::error;
 use super::error::closed;
 use crate::ports::RepositoryError;
 
 /// Pool of reader threads.
 pub(super) struct Readers {
+    admission: Admission,
     /// `None` once the readers are finished.
     queue: Mutex<Option<Sender<Read>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -26,6 +28,7 @@ impl Readers {
     pub(super) fn start(connections: Vec<Connection>) -> io::Result<Self> {
         let (queue, reads) = crossbeam_channel::unbounded();
         let readers = Self {
+            admission: Admission::new(Queue::Readers),
             queue: Mutex::new(Some(queue)),
             threads: Mutex::default(),
         };
@@ -45,8 +48,10 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        let place = self.admission.admit(size_of::<F>())?;
         let (reply, answer) = oneshot::channel();
         let job: Read = Box::new(move |connection| {
+            let _place = place;
             if !reply.is_closed() {
                 // Fails only if the caller has stopped waiting.
                 let _gone = reply.send(snapshot(connection, read).map_err(error::of));

@@ -2,6 +2,8 @@
 
 use rusqlite::Connection;
 
+use super::terms;
+
 /// SQL statements that create the tables and indexes of a new file, in the newest version. Public so that tools can
 /// compare a file with it.
 pub const SCHEMA: &str = concat!(
@@ -9,6 +11,7 @@ pub const SCHEMA: &str = concat!(
     include_str!("migrations/0002_contacts.sql"),
     include_str!("migrations/0003_erasure.sql"),
     include_str!("migrations/0004_senders.sql"),
+    include_str!("migrations/0005_wiping.sql"),
 );
 
 /// Migrations in order: the one at index `n` leads from version `n` to `n + 1`. Released migrations are never changed,
@@ -18,10 +21,14 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_contacts.sql"),
     include_str!("migrations/0003_erasure.sql"),
     include_str!("migrations/0004_senders.sql"),
+    include_str!("migrations/0005_wiping.sql"),
 ];
 
 /// Schema version that this program writes, stored in the file as `user_version`.
 pub(super) const VERSION: usize = MIGRATIONS.len();
+
+/// First version that leaves no deleted text in the file. Its migration makes the full-text index anew, empty.
+pub(super) const WIPING: usize = 5;
 
 /// SQLite's `application_id` of LetsApp's files: the bytes `LApp`.
 pub(super) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"LApp");
@@ -54,11 +61,18 @@ pub(super) fn origin(connection: &Connection) -> rusqlite::Result<Origin> {
 ///
 /// The version is written in the same transaction, so an interrupted migration starts again where it stopped.
 pub(super) fn migrate(connection: &Connection, version: usize) -> rusqlite::Result<()> {
-    for (migration, version) in MIGRATIONS.iter().zip(1..).skip(version) {
+    for (migration, version) in MIGRATIONS.iter().zip(1_usize..).skip(version) {
         let transaction = connection.unchecked_transaction()?;
         transaction.execute_batch(migration)?;
+        if version == WIPING {
+            terms::add_all(&transaction)?;
+        }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", version)?;
+        transaction.pragma_update(
+            None,
+            "user_version",
+            i32::try_from(version).expect("migrations are few"),
+        )?;
         transaction.commit()?;
     }
     Ok(())

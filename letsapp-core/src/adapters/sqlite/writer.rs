@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::admission::{Admission, Place, Queue};
 use super::checkpoint::Checkpointer;
 use super::error;
 use super::error::closed;
@@ -17,6 +18,7 @@ use crate::ports::RepositoryError;
 
 /// Handle of the writer thread.
 pub(super) struct Writer {
+    admission: Admission,
     /// `None` once the writer is finished.
     queue: Mutex<Option<mpsc::Sender<Box<dyn Step>>>>,
     transactions: Arc<AtomicU64>,
@@ -32,7 +34,7 @@ const HEADS: usize = 16 * 1024;
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(connection: Connection, checkpointer: Checkpointer) -> io::Result<Self> {
-        // In effect unbounded: a caller waits for its answer, so the queue grows only with the number of callers.
+        // Bounded by the admission, in bytes.
         let (queue, steps) = mpsc::channel(Semaphore::MAX_PERMITS);
         let transactions = Arc::new(AtomicU64::new(0));
         let worker = Worker {
@@ -46,6 +48,7 @@ impl Writer {
             .name("letsapp-sqlite-writer".to_owned())
             .spawn(move || worker.work())?;
         Ok(Self {
+            admission: Admission::new(Queue::Writer),
             queue: Mutex::new(Some(queue)),
             transactions,
             thread: Mutex::new(Some(thread)),
@@ -60,12 +63,23 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
+        self.write_sized(0, run).await
+    }
+
+    /// Carries out a step like [`write`](Self::write). `bytes` is the memory that the step holds beside its own size.
+    pub(super) async fn write_sized<T, F>(&self, bytes: usize, run: F) -> Result<T, RepositoryError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let place = self.admission.admit(size_of::<F>().saturating_add(bytes))?;
         let (reply, answer) = oneshot::channel();
         let step = Box::new(Task {
             run,
             panic: None,
             outcome: None,
             reply,
+            _place: place,
         });
         self.queue()
             .as_ref()
@@ -129,6 +143,7 @@ struct Task<T, F> {
     panic: Option<String>,
     outcome: Option<rusqlite::Result<T>>,
     reply: oneshot::Sender<Result<T, RepositoryError>>,
+    _place: Place,
 }
 
 impl<T, F> Step for Task<T, F>

@@ -1,5 +1,6 @@
 //! Index terms of a message.
 
+use crate::domain::media::Attachment;
 use crate::domain::message::Message;
 use crate::domain::search::index_terms;
 
@@ -17,10 +18,16 @@ impl IndexTerms {
     ///
     /// Stores call this when they write a message.
     pub fn of(message: &Message) -> Self {
-        if !message.is_from_user() {
-            return Self::default();
+        if message.is_from_user() {
+            Self::of_text(message.body(), &message.attachments)
+        } else {
+            Self::default()
         }
-        let attachments = match message.attachments.as_slice() {
+    }
+
+    /// Returns the terms of a user's message with this body and these attachments.
+    pub fn of_text(body: &str, attachments: &[Attachment]) -> Self {
+        let attachments = match attachments {
             [] => String::new(),
             files => {
                 let names: Vec<_> = files.iter().map(|file| file.file_name.as_str()).collect();
@@ -28,7 +35,7 @@ impl IndexTerms {
             }
         };
         Self {
-            body: index_terms(message.body()),
+            body: index_terms(body),
             attachments,
         }
     }

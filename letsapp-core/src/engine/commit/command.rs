@@ -80,12 +80,8 @@ pub(crate) enum Command {
 /// A change of the group itself: its description, its members or their roles.
 #[derive(Clone, Debug)]
 pub(crate) enum GroupChange {
-    /// Sets the title.
-    Title(Title),
-    /// Sets the description.
-    About(About),
-    /// Sets the picture, or removes it.
-    Picture(Option<MediaId>),
+    /// Sets the title, the description, the picture, or several of these in one step.
+    Describe(Description),
     /// Adds these users as members.
     AddMembers(Vec<UserId>),
     /// Removes a member. If it is the actor, the actor leaves.
@@ -94,6 +90,17 @@ pub(crate) enum GroupChange {
     ChangeRole(UserId, Role),
     /// Deletes the group.
     Delete,
+}
+
+/// The parts of a group's description that a change sets.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Description {
+    /// The new title; `None` keeps the present one.
+    pub(crate) title: Option<Title>,
+    /// The new description; `None` keeps the present one.
+    pub(crate) about: Option<About>,
+    /// The new picture, or `Some(None)` to remove it; `None` keeps the present one.
+    pub(crate) avatar_media_id: Option<Option<MediaId>>,
 }
 
 /// The reply to a submission that was not refused.
@@ -143,8 +150,32 @@ impl Command {
             }
             Self::Edit { body, mentions, .. } => body.len() + size_of_val(mentions.as_slice()),
             Self::UpdateGroup(GroupChange::AddMembers(user_ids)) => size_of_val(user_ids.as_slice()),
+            Self::UpdateGroup(GroupChange::Describe(description)) => description.heap_size(),
             Self::UpdateGroup(_) | Self::Delete { .. } | Self::React { .. } | Self::Unreact { .. } | Self::Barrier => 0,
         }
+    }
+}
+
+impl Description {
+    /// Returns true if nothing is set.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.title.is_none() && self.about.is_none() && self.avatar_media_id.is_none()
+    }
+
+    fn heap_size(&self) -> usize {
+        let title = self.title.as_ref().map_or(0, |title| title.as_str().len());
+        title + self.about.as_ref().map_or(0, |about| about.as_str().len())
+    }
+}
+
+#[cfg(test)]
+impl GroupChange {
+    /// Makes a change of the title alone.
+    pub(crate) fn title(title: Title) -> Self {
+        Self::Describe(Description {
+            title: Some(title),
+            ..Description::default()
+        })
     }
 }
 

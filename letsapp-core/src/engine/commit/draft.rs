@@ -12,7 +12,7 @@ use crate::ports::Change;
 /// The parts of a change that are needed once its outcome is known.
 #[derive(Clone)]
 pub(super) struct Draft {
-    /// The message that the change adds or replaces; if it adds two, the last one.
+    /// The message that the change adds or replaces; if it adds several, the last one.
     pub(super) message: Arc<Message>,
     pub(super) kind: DraftKind,
 }
@@ -28,8 +28,8 @@ pub(super) enum DraftKind {
     Create(Arc<Conversation>),
     /// A changed group.
     UpdateGroup {
-        /// The system message about a new owner, right before the other message.
-        succession: Option<Arc<Message>>,
+        /// The system messages right before the last one, in order.
+        preceding: Vec<Arc<Message>>,
         update: Arc<GroupUpdate>,
     },
 }
@@ -43,10 +43,10 @@ impl Draft {
             Change::UpdateGroup {
                 conversation,
                 members,
-                succession,
+                preceding,
                 ..
             } => DraftKind::UpdateGroup {
-                succession: succession.clone(),
+                preceding: Vec::<Arc<Message>>::clone(preceding),
                 update: Arc::new(GroupUpdate {
                     conversation: conversation.as_deref().cloned(),
                     members: Vec::<MemberChange>::clone(members),

@@ -35,7 +35,7 @@ use tokio::sync::Notify;
 
 use crate::domain::id::ConversationId;
 use crate::engine::commit::command::QueuedSubmission;
-pub(crate) use crate::engine::commit::command::{Command, CommitReply, GroupChange, Submission};
+pub(crate) use crate::engine::commit::command::{Command, CommitReply, Description, GroupChange, Submission};
 use crate::engine::commit::context::CommitContext;
 pub(crate) use crate::engine::commit::publish::Publisher;
 use crate::engine::commit::queues::{Full, Queues, Taken};
@@ -134,9 +134,12 @@ impl Committer {
         if state.closed {
             return Err("the application is shutting down");
         }
-        state.queues.push(submission).map_err(|full| match full {
-            Full::Conversation => "too many requests are waiting for this conversation",
-            Full::Total => "too many requests are waiting",
+        state.queues.push(submission).map_err(|full| {
+            metrics::counter!("letsapp_commit_refused_total").increment(1);
+            match full {
+                Full::Conversation => "too many requests are waiting for this conversation",
+                Full::Total => "too many requests are waiting",
+            }
         })?;
         self.start(&mut state);
         Ok(())
@@ -155,6 +158,9 @@ impl Committer {
         loop {
             let batch = {
                 let mut state = self.lock();
+                // Once for each batch, since every submission passes here.
+                let bytes = u32::try_from(state.queues.bytes()).unwrap_or(u32::MAX);
+                metrics::gauge!("letsapp_commit_waiting_bytes").set(bytes);
                 let batch = state.queues.take();
                 if batch.is_empty() {
                     return self.stop(&mut state);

@@ -155,6 +155,11 @@ impl Queues {
         !self.ready.is_empty()
     }
 
+    /// Returns the size of all submissions, waiting or being carried out, in bytes.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Tells whether nothing waits and nothing is being carried out. Unknown changes alone don't count.
     pub(super) fn is_idle(&self) -> bool {
         self.bytes == 0 && self.queues.values().all(|queue| queue.state == State::Idle)
@@ -299,7 +304,7 @@ mod tests {
     #[test]
     fn a_group_change_ends_its_part_of_a_batch() {
         let mut queues = Queues::default();
-        let title = GroupChange::Title(Title::parse("A title").unwrap());
+        let title = GroupChange::title(Title::parse("A title").unwrap());
         queues.push(submission(1, 1)).unwrap();
         queues.push(queued(1, 2, Command::UpdateGroup(title))).unwrap();
         queues.push(submission(1, 3)).unwrap();

@@ -85,18 +85,19 @@ impl CommitContext {
                 self.rosters.forget(id);
                 vec![Publication::group_updated(Arc::new(message), None, None)]
             }
-            DraftKind::UpdateGroup { succession, update } => {
+            DraftKind::UpdateGroup { preceding, update } => {
                 let after =
                     roster.and_then(|roster| self.rosters.update(roster, update, position.seq, draft.message.sent_at));
                 if after.is_none() {
                     self.rosters.forget(id);
                 }
-                let first = succession.as_ref().map(|succession| {
-                    let message = Message::clone(succession).at(right_before(position));
-                    Publication::group_updated(Arc::new(message), roster, after.clone())
-                });
-                let own = Publication::group_updated(Arc::new(message), roster, after.clone());
-                first.into_iter().chain([own]).collect()
+                let mut publications = Vec::with_capacity(preceding.len() + 1);
+                for (message, distance) in preceding.iter().zip((1..=preceding.len() as u64).rev()) {
+                    let message = Message::clone(message).at(before(position, distance));
+                    publications.push(Publication::group_updated(Arc::new(message), roster, after.clone()));
+                }
+                publications.push(Publication::group_updated(Arc::new(message), roster, after.clone()));
+                publications
             }
         }
     }
@@ -121,11 +122,11 @@ impl CommitContext {
     }
 }
 
-/// Returns the position of the system message that was stored right before this position, together with it.
-const fn right_before(position: Position) -> Position {
+/// Returns the position of the system message that was stored `distance` places before this position, together with it.
+const fn before(position: Position, distance: u64) -> Position {
     Position {
-        seq: Seq(position.seq.0 - 1),
-        rev: Rev(position.rev.0 - 1),
+        seq: Seq(position.seq.0 - distance),
+        rev: Rev(position.rev.0 - distance),
         ordinal: position.ordinal,
     }
 }

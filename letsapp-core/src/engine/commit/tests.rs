@@ -362,7 +362,7 @@ async fn any_number_of_changes_of_one_group_can_wait() {
     );
     let titles = (0..100).map(|n| {
         let title = crate::domain::text::Title::parse(format!("Title {n}")).unwrap();
-        bench.submit(ANA, Command::UpdateGroup(GroupChange::Title(title)))
+        bench.submit(ANA, Command::UpdateGroup(GroupChange::title(title)))
     });
     for (place, done) in join_all(titles).await.iter().enumerate() {
         assert_eq!(seq(done), place as u64 + 2);
@@ -559,7 +559,7 @@ async fn roles_are_read_again_before_a_refusal() {
     );
     bench.send(1).await.unwrap();
     let title = crate::domain::text::Title::parse("Ben's").unwrap();
-    let by_ben = bench.submit(BEN, Command::UpdateGroup(GroupChange::Title(title))).await;
+    let by_ben = bench.submit(BEN, Command::UpdateGroup(GroupChange::title(title))).await;
     assert!(by_ben.is_ok(), "another server made Ben an admin: {by_ben:?}");
 }
 
@@ -686,7 +686,7 @@ async fn a_change_that_is_slow_to_publish_delays_no_other_conversation() {
         })
     };
     let title = crate::domain::text::Title::parse("Slow").unwrap();
-    let renamed = submit(CHAT, Command::UpdateGroup(GroupChange::Title(title))).await;
+    let renamed = submit(CHAT, Command::UpdateGroup(GroupChange::title(title))).await;
     assert_eq!(seq(&renamed), 2, "the caller does not wait either");
     let behind = submit(CHAT, send(1));
     let bench_message = Message {

@@ -1,10 +1,11 @@
 //! The cleanup job: finishes erasing accounts and deleting groups that a request of this or another server began, after
-//! a crash or an error.
+//! a crash or an error, and removes sessions that have expired.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::id::{ConversationId, UserId};
+use crate::domain::timestamp::Timestamp;
 use crate::engine::Engine;
 use crate::engine::jobs::erasure;
 use crate::engine::panics::{Panic, catch_panic};
@@ -24,6 +25,11 @@ const ACCOUNT_SETTLE_TIME: Duration = Duration::from_secs(30);
 /// Time after which a deleted group is purged: far longer than the minute for which any server caches the head of a
 /// conversation.
 const GROUP_SETTLE_TIME: Duration = Duration::from_secs(300);
+
+/// Time after which an expired session is removed. Longer than the clocks of several servers differ, so that none of
+/// them takes a session for alive that another one has removed. Nothing is lost by the removal: the tokens of an expired
+/// session are refused, whether they were used before or not.
+const SESSION_SETTLE_TIME: Duration = Duration::from_secs(3600);
 
 /// Maximum number of accounts, and of groups, handled in one round.
 const MAX_PER_ROUND: usize = 100;
@@ -45,13 +51,13 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         match catch_panic(round(&engine)).await {
             Ok(Ok(())) => pauses = Pauses::default(),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "cleaning up deleted accounts and groups failed; it is tried again later");
+                tracing::warn!(%error, "cleaning up deleted accounts, groups and sessions failed; it is tried again later");
                 pauses.lengthen();
             }
             Err(Panic(panic)) => {
                 tracing::error!(
                     panic,
-                    "cleaning up deleted accounts and groups panicked; it is tried again later"
+                    "cleaning up deleted accounts, groups and sessions panicked; it is tried again later"
                 );
                 pauses.lengthen();
             }
@@ -82,7 +88,19 @@ pub(crate) async fn round(engine: &Engine) -> Result<(), RepositoryError> {
     {
         outcome = purge(engine, id).await.and(outcome);
     }
-    outcome
+    remove_sessions(engine, now.minus(SESSION_SETTLE_TIME))
+        .await
+        .and(outcome)
+}
+
+/// Removes the sessions that ended before a time, at most some thousand in a round.
+async fn remove_sessions(engine: &Engine, before: Timestamp) -> Result<(), RepositoryError> {
+    for _ in 0..MAX_PER_ROUND {
+        if engine.stores.sessions.remove_expired(before, PURGE_BATCH).await? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn finish_account(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod cleanup;
 pub(crate) mod erasure;
+pub(crate) mod key_reload;
 pub(crate) mod session_recheck;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,6 @@ use crate::domain::user::{About, DisplayName, Email, Settings, User, Username};
 use crate::engine::Engine;
 use crate::engine::detached::run_detached;
 use crate::engine::error::AuthError;
-use crate::engine::tokens::RefreshToken;
 use crate::ports::{Claim, Envelope, Revoke};
 use crate::protocol::requests::{ChangePassword, Login, Register};
 use crate::protocol::{LastSeen, SessionInfo, SignedIn, Tokens};
@@ -135,12 +134,12 @@ impl AuthService {
     /// [`AuthError::Unauthenticated`] when the token is not valid, or its session has ended.
     pub async fn refresh(&self, token: &str) -> Result<Tokens, AuthError> {
         let Engine { runtime, sessions, .. } = &*self.engine;
-        let presented = RefreshToken::read(token, &sessions.settings.refresh_keys).ok_or(AuthError::Unauthenticated)?;
+        let presented = sessions.keyring.decode(token).await?;
         let now = runtime.clock.now();
         let mut session = self.engine.sessions.session(presented.session_id, now).await?;
         if presented.number == session.refresh.number {
             if let Some(rotated) = self.engine.sessions.rotate(&session, token, now).await? {
-                return Ok(self.engine.sessions.issue(&rotated, rotated.refresh.number, now));
+                return self.engine.sessions.issue(&rotated, rotated.refresh.number, now).await;
             }
             // Another request with the same token was faster. Both get the same successor.
             session = self.engine.sessions.session(presented.session_id, now).await?;
@@ -157,7 +156,7 @@ impl AuthService {
             _ => false,
         };
         if in_grace {
-            return Ok(self.engine.sessions.issue(&session, successor, now));
+            return self.engine.sessions.issue(&session, successor, now).await;
         }
         tracing::warn!(user.id = %session.user_id, session.id = %session.id, "old refresh token reused; revoking session");
         self.engine
@@ -255,7 +254,7 @@ impl AuthService {
     /// signed with a key of this server, or its session has ended.
     pub async fn authenticate(&self, token: &str) -> Result<Principal, AuthError> {
         let now = self.engine.runtime.clock.now();
-        let claims = self.engine.sessions.tokens.check(token, now)?;
+        let claims = self.engine.sessions.keyring.check(token, now).await?;
         let session = self.engine.sessions.recent(claims.sid, claims.generation, now).await?;
         if session.user_id != claims.sub {
             return Err(AuthError::Unauthenticated);
@@ -311,7 +310,7 @@ impl AuthService {
         stores.sessions.create(session.clone()).await?;
         let signed_in = SignedIn {
             user: protocol::User::new(user, LastSeen::Shown),
-            tokens: self.engine.sessions.issue(&session, 1, now),
+            tokens: self.engine.sessions.issue(&session, 1, now).await?,
         };
         Ok((id, signed_in))
     }

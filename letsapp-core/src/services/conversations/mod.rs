@@ -13,7 +13,7 @@ use crate::domain::message::{Content, Message, SystemEvent};
 use crate::domain::principal::Principal;
 use crate::domain::role::Role;
 use crate::engine::Engine;
-use crate::engine::commit::{Command, CommitReply, GroupChange, Submission};
+use crate::engine::commit::{Command, CommitReply, Description, GroupChange, Submission};
 use crate::engine::detached::run_detached;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::ports::Envelope;
@@ -82,7 +82,7 @@ impl ConversationService {
         Ok((self.find(principal, id).await?, made))
     }
 
-    /// Changes the title, description and picture of a group, with a system message for each.
+    /// Changes the title, description and picture of a group in one step, with a system message for each.
     ///
     /// # Errors
     /// [`ConversationError::Forbidden`] unless the caller is an admin or the owner; [`ConversationError::Invalid`] for
@@ -106,13 +106,14 @@ impl ConversationService {
             let detail = "there is no such picture";
             return Err(ConversationError::invalid("avatar_media_id", "not_found", detail));
         }
-        let changes = [
-            title.map(GroupChange::Title),
-            about.map(GroupChange::About),
-            avatar_media_id.map(GroupChange::Picture),
-        ];
-        for change in changes.into_iter().flatten() {
-            self.update_group(principal, id, change, origin).await?;
+        let description = Description {
+            title,
+            about,
+            avatar_media_id,
+        };
+        if !description.is_empty() {
+            self.update_group(principal, id, GroupChange::Describe(description), origin)
+                .await?;
         }
         self.find(principal, id).await
     }

@@ -3,7 +3,7 @@
 use mongodb::bson::{Binary, DateTime, Document, Uuid, doc};
 use serde::{Deserialize, Serialize};
 
-use crate::adapters::mongodb::fields::{Id, VERSION, array, binary, count, date, long, moment, word};
+use crate::adapters::mongodb::fields::{DocumentVersion, Id, VERSION, array, binary, count, date, long, moment, word};
 use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::member::{Member, Preferences, Watermarks};
@@ -18,7 +18,7 @@ use crate::ports::RepositoryError;
 pub(in crate::adapters::mongodb) struct ConversationDocument {
     #[serde(rename = "_id")]
     id: Uuid,
-    v: i32,
+    v: DocumentVersion,
     /// Word of the [`Kind`].
     kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,7 +54,7 @@ pub(in crate::adapters::mongodb) struct MemberKey {
 pub(in crate::adapters::mongodb) struct MemberDocument {
     #[serde(rename = "_id")]
     key: MemberKey,
-    v: i32,
+    v: DocumentVersion,
     conversation_id: Uuid,
     pub(in crate::adapters::mongodb) user_id: Uuid,
     /// Word of the [`Role`].
@@ -77,7 +77,7 @@ pub(in crate::adapters::mongodb) struct MembershipKey {
 pub(in crate::adapters::mongodb) struct MembershipDocument {
     #[serde(rename = "_id")]
     key: MembershipKey,
-    v: i32,
+    v: DocumentVersion,
     user_id: Uuid,
     conversation_id: Uuid,
     role: String,

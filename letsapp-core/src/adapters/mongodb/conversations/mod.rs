@@ -123,16 +123,18 @@ impl ConversationRepository for MongoConversations {
         patch: PreferencesPatch,
         at: Timestamp,
     ) -> Result<Option<Member>, RepositoryError> {
-        let mut session = self.connection.session().await?;
+        // Admitted, because it takes several steps.
+        let connection = self.connection.admit().await?;
+        let mut session = connection.session().await?;
         let key = MembershipKey::new(conversation_id, user_id);
-        let collection = self.connection.collection::<MembershipDocument>(MEMBERSHIPS);
+        let collection = connection.collection::<MembershipDocument>(MEMBERSHIPS);
         let update = collection
             .find_one_and_update(doc! {"_id": key, "user_id": key.user}, changes(patch, at))
             .return_document(ReturnDocument::After)
             .session(&mut *session);
         let changed = Session::step(update).await?;
         let changed = changed.map(MembershipDocument::into_member).transpose()?;
-        Ok(living(&self.connection, changed.into_iter().collect()).await?.pop())
+        Ok(living(&connection, changed.into_iter().collect()).await?.pop())
     }
 
     async fn deleted(&self, before: Timestamp, limit: usize) -> Result<Vec<ConversationId>, RepositoryError> {

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::content::ContentDocument;
 use super::tokens::tokens;
-use crate::adapters::mongodb::fields::{Id, VERSION, array, binary, count, date, ids, long, moment, uuids};
+use crate::adapters::mongodb::fields::{
+    DocumentVersion, Id, VERSION, array, binary, count, date, ids, long, moment, uuids,
+};
 use crate::domain::conversation::Head;
 use crate::domain::emoji::Emoji;
 use crate::domain::id::{ConversationId, MediaId, MessageId, Rev, Seq, UserId};
@@ -20,7 +22,7 @@ use crate::ports::{RepositoryError, TermsChange};
 pub(super) struct MessageDocument {
     #[serde(rename = "_id")]
     key: MessageKey,
-    v: i32,
+    v: DocumentVersion,
     conversation_id: Uuid,
     /// Place in the history; never changes.
     seq: i64,

@@ -22,9 +22,9 @@ struct GroupUpdate<'a> {
     conversation: ConversationWrite<'a>,
     /// Changes of members.
     members: &'a [MemberChange],
-    /// System message about a new owner, right before `message`.
-    succession: Option<Numbered<'a>>,
-    /// System message about the change.
+    /// System messages about the change except the last one, in order.
+    preceding: Vec<Numbered<'a>>,
+    /// Last system message about the change.
     message: Numbered<'a>,
 }
 
@@ -54,8 +54,13 @@ pub(super) async fn carry_out(
 impl<'a> GroupUpdate<'a> {
     /// Describes the transaction for a change.
     fn new(change: &'a Change, before: Head) -> Self {
-        let succession = change.succession().map(|message| Numbered::behind(before, message));
-        let before = succession.as_ref().map_or(before, |first| first.head);
+        let mut before = before;
+        let preceding = change.preceding().iter().map(|message| {
+            let numbered = Numbered::behind(before, message);
+            before = numbered.head;
+            numbered
+        });
+        let preceding = preceding.collect();
         let message = Numbered::behind(before, change.message());
         let (conversation, members): (_, &[MemberChange]) = match change {
             Change::Create {
@@ -74,7 +79,7 @@ impl<'a> GroupUpdate<'a> {
         Self {
             conversation,
             members,
-            succession,
+            preceding,
             message,
         }
     }
@@ -83,7 +88,7 @@ impl<'a> GroupUpdate<'a> {
     /// decide early whether another server was faster.
     async fn write(&self, transaction: &mut Transaction<'_>) -> Result<(), TransactionError> {
         transaction.write_conversation(&self.conversation).await?;
-        let messages = self.succession.iter().chain([&self.message]);
+        let messages = self.preceding.iter().chain([&self.message]);
         let documents = messages
             .map(|new| serialize_to_raw_document_buf(&MessageDocument::new(new.message, new.head)))
             .collect::<Result<Vec<_>, _>>()?;

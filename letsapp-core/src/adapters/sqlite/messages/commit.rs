@@ -1,8 +1,12 @@
 //! Applies changes to conversations and assigns their `seq`, `rev` and `ordinal`.
 
+use std::sync::Arc;
+
+use rusqlite::params;
+
+use super::super::terms::DocId;
 use super::super::transaction::Transaction;
-use super::super::{conversations, members};
-use super::row::DocId;
+use super::super::{conversations, members, terms as index};
 use super::row::by_id;
 use super::{reactions, row};
 use crate::domain::conversation::{Conversation, Head};
@@ -37,12 +41,12 @@ fn one(transaction: &mut Transaction<'_>, change: &Change) -> rusqlite::Result<O
         Change::UpdateGroup {
             conversation,
             members,
-            succession,
+            preceding,
             message,
             fence,
         } => {
             let update = GroupUpdate {
-                succession: succession.as_deref(),
+                preceding,
                 message,
                 members,
             };
@@ -51,11 +55,11 @@ fn one(transaction: &mut Transaction<'_>, change: &Change) -> rusqlite::Result<O
     }
 }
 
-/// A change of a group: the system message that announces it, and the changes of its members.
+/// A change of a group: the system messages that announce it, and the changes of its members.
 #[derive(Clone, Copy)]
 struct GroupUpdate<'a> {
-    /// System message that names the new owner when the owner leaves, appended right before `message`.
-    succession: Option<&'a Message>,
+    /// System messages appended right before `message`.
+    preceding: &'a [Arc<Message>],
     message: &'a Message,
     members: &'a [MemberChange],
 }
@@ -71,7 +75,7 @@ fn create(
         return Ok(Outcome::Exists(Box::new(existing)));
     }
     let update = GroupUpdate {
-        succession: None,
+        preceding: &[],
         message,
         members,
     };
@@ -89,7 +93,7 @@ fn append(transaction: &mut Transaction<'_>, message: &Message, fence: Seq) -> r
     let Some(docid) = add(transaction, message, position)? else {
         return refused(transaction, message);
     };
-    row::index(transaction, docid, message)?;
+    index::add(transaction, docid, message)?;
     transaction.moved(message.conversation_id, head);
     Ok(Outcome::Committed(position))
 }
@@ -104,13 +108,22 @@ fn revise(
         return Ok(Outcome::Outdated);
     };
     let rev = head.rev.next();
+    // Read before they are replaced: the index removes a message by its former terms.
+    let former = match terms {
+        TermsChange::Replace => row::one(
+            transaction.connection(),
+            row::BY_SEQ,
+            params![message.conversation_id, message.seq],
+        )?,
+        TermsChange::Keep => None,
+    };
     let Some((docid, ordinal)) = row::update(transaction, message, rev)? else {
         return Ok(Outcome::Outdated);
     };
     reactions::replace(transaction, message, message.seq)?;
-    if terms == TermsChange::Replace {
-        row::forget(transaction, docid)?;
-        row::index(transaction, docid, message)?;
+    if let Some(former) = former {
+        index::remove(transaction, docid, &former)?;
+        index::add(transaction, docid, message)?;
     }
     transaction.moved(message.conversation_id, Head { rev, ..head });
     let seq = message.seq;
@@ -128,12 +141,12 @@ fn update_group(
         None => None,
     };
     let Some(outcome) = outcome else {
-        // The id of the succession may be the one that is taken. Outdated would be the wrong answer then: no newer
+        // The id of a preceding message may be the one that is taken. Outdated would be the wrong answer then: no newer
         // state of the conversation makes the change succeed.
-        return match (refused(transaction, update.message)?, update.succession) {
-            (Outcome::Outdated, Some(succession)) => refused(transaction, succession),
-            (outcome, _) => Ok(outcome),
-        };
+        return Ok(match taken(transaction, update)? {
+            Some(existing) => Outcome::Duplicate(Box::new(existing)),
+            None => Outcome::Outdated,
+        });
     };
     if let Some(conversation) = conversation {
         conversations::update(transaction, conversation)?;
@@ -154,6 +167,19 @@ fn refused(transaction: &Transaction<'_>, message: &Message) -> rusqlite::Result
     Ok(first.map_or(Outcome::Outdated, |first| Outcome::Duplicate(Box::new(first))))
 }
 
+/// Returns the first message of an update whose id is taken, in its current state: the last message if it is there, or
+/// else the first of the preceding ones.
+fn taken(transaction: &Transaction<'_>, update: GroupUpdate<'_>) -> rusqlite::Result<Option<Message>> {
+    let preceding = update.preceding.iter().map(|message| &**message);
+    for message in [update.message].into_iter().chain(preceding) {
+        let existing = by_id(transaction.connection(), message.conversation_id, message.id)?;
+        if existing.is_some() {
+            return Ok(existing);
+        }
+    }
+    Ok(None)
+}
+
 /// Appends the system messages of a group update and applies the changes of its members. Returns `None`, and changes
 /// nothing, if one of the ids is taken.
 fn apply_group_update(
@@ -162,13 +188,13 @@ fn apply_group_update(
     update: GroupUpdate<'_>,
 ) -> rusqlite::Result<Option<Outcome>> {
     let message = update.message;
-    if let Some(succession) = update.succession {
-        head = head.after(succession);
-        // Looked up before the succession is inserted: nothing is rolled back here, so all ids must be free before the
-        // first insert.
-        if by_id(transaction.connection(), message.conversation_id, message.id)?.is_some()
-            || add(transaction, succession, head.position())?.is_none()
-        {
+    // Looked up before the first insert: nothing is rolled back here, so all ids must be free before.
+    if !update.preceding.is_empty() && taken(transaction, update)?.is_some() {
+        return Ok(None);
+    }
+    for message in update.preceding {
+        head = head.after(message);
+        if add(transaction, message, head.position())?.is_none() {
             return Ok(None);
         }
     }

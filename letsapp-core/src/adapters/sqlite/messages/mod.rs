@@ -5,7 +5,7 @@ mod reactions;
 mod row;
 mod search;
 mod senders;
-mod stored;
+pub(super) mod stored;
 
 use std::sync::Arc;
 
@@ -134,6 +134,20 @@ fn count_unread(connection: &Connection, span: &Span) -> rusqlite::Result<u64> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
+/// Returns the memory that changes take, in bytes, as far as it grows with what users wrote.
+fn size(changes: &[Change]) -> usize {
+    let message = |message: &Message| size_of::<Message>() + message.body().len();
+    let change = |change: &Change| {
+        let preceding = change
+            .preceding()
+            .iter()
+            .map(|preceding| message(preceding))
+            .sum::<usize>();
+        size_of::<Change>() + message(change.message()) + preceding
+    };
+    changes.iter().map(change).sum()
+}
+
 #[async_trait]
 impl MessageRepository for SqliteMessages {
     fn concurrent_commits(&self) -> usize {
@@ -150,7 +164,9 @@ impl MessageRepository for SqliteMessages {
             let count = changes.len();
             let committed = database
                 .writer
-                .write(move |transaction| commit::carry_out(transaction, &changes))
+                .write_sized(size(&changes), move |transaction| {
+                    commit::carry_out(transaction, &changes)
+                })
                 .await;
             match committed {
                 Ok(outcomes) => outcomes.into_iter().map(|outcome| outcome.map_err(error::of)).collect(),

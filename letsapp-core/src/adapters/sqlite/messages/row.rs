@@ -1,15 +1,14 @@
-//! Rows of the table `messages`: reading, writing, and the full-text index of their terms.
+//! Rows of the table `messages`: reading and writing.
 
 use rusqlite::{Connection, Params, Row, params};
 
+use super::super::terms::DocId;
 use super::super::transaction::Transaction;
 use super::super::values::{Json, integer, list};
 use super::reactions;
-use super::stored::{StoredAttachment, StoredSystemEvent};
+use super::stored::{StoredAttachment, StoredSystemEvent, attachments};
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq};
-use crate::domain::media::Attachment;
 use crate::domain::message::{Content, Fingerprint, Message, Position};
-use crate::domain::search::IndexTerms;
 
 /// Makes a SELECT of all columns that [`message`] reads.
 macro_rules! select {
@@ -41,12 +40,6 @@ const UPDATE: &str = "
         fingerprint = ?17
     WHERE conversation_id = ?1 AND id = ?2 AND seq = ?3 AND rev = ?4
     RETURNING docid, ordinal";
-const INSERT_TERMS: &str = "INSERT INTO message_terms (rowid, body, attachments) VALUES (?1, ?2, ?3)";
-const DELETE_TERMS: &str = "DELETE FROM message_terms WHERE rowid = ?1";
-
-/// Row id of a message, under which the full-text index stores its terms.
-#[derive(Clone, Copy)]
-pub(super) struct DocId(i64);
 
 /// Reads a message, without its reactions, from a row of a SELECT made by [`select`].
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
@@ -181,34 +174,12 @@ pub(super) fn update(
     Ok(Some((DocId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))
 }
 
-/// Adds a message's terms to the full-text index. Messages without terms get no entry.
-pub(super) fn index(transaction: &Transaction<'_>, id: DocId, message: &Message) -> rusqlite::Result<()> {
-    let terms = IndexTerms::of(message);
-    if !terms.is_empty() {
-        transaction
-            .prepare(INSERT_TERMS)?
-            .execute(params![id.0, terms.body, terms.attachments])?;
-    }
-    Ok(())
-}
-
-/// Removes a message from the full-text index, if it is there.
-pub(super) fn forget(transaction: &Transaction<'_>, id: DocId) -> rusqlite::Result<()> {
-    transaction.prepare(DELETE_TERMS)?.execute([id.0]).map(|_| ())
-}
-
 /// Returns the values of the columns `body` and `system`, one of which is always null.
 fn columns(content: &Content) -> (Option<&str>, Option<Json<StoredSystemEvent>>) {
     match content {
         Content::Text(body) => (Some(body), None),
         Content::System(event) => (None, Some(Json(event.clone().into()))),
     }
-}
-
-/// Reads the column `attachments`.
-fn attachments(column: Option<Json<Vec<StoredAttachment>>>) -> Vec<Attachment> {
-    let stored = column.map_or_else(Vec::new, |list| list.0);
-    stored.into_iter().map(Attachment::from).collect()
 }
 
 /// Returns the value of the column `attachments`.

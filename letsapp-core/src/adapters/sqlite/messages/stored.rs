@@ -5,7 +5,7 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::super::values::UnknownWord;
+use super::super::values::{Json, UnknownWord};
 use crate::domain::id::{CallId, MediaId, UserId};
 use crate::domain::media::{Attachment, Thumbnail};
 use crate::domain::message::SystemEvent;
@@ -106,7 +106,7 @@ impl From<StoredSystemEvent> for SystemEvent {
 
 /// Element of the column `attachments`.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StoredAttachment {
+pub(in crate::adapters::sqlite) struct StoredAttachment {
     id: MediaId,
     file_name: String,
     content_type: String,
@@ -128,6 +128,12 @@ struct StoredThumbnail {
     width: u32,
     height: u32,
     blurhash: String,
+}
+
+/// Reads the column `attachments`.
+pub(in crate::adapters::sqlite) fn attachments(column: Option<Json<Vec<StoredAttachment>>>) -> Vec<Attachment> {
+    let stored = column.map_or_else(Vec::new, |list| list.0);
+    stored.into_iter().map(Attachment::from).collect()
 }
 
 impl From<Attachment> for StoredAttachment {

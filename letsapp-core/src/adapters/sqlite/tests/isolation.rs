@@ -1,13 +1,16 @@
 //! Steps that share a transaction, and their isolation from each other's failures.
 
+use std::num::NonZero;
+use std::pin::Pin;
 use std::sync::mpsc;
 
+use futures_util::FutureExt as _;
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
 use super::{append, commit, conversation, message, new_store, place};
-use crate::adapters::sqlite::SqliteStore;
 use crate::adapters::sqlite::transaction::Transaction;
+use crate::adapters::sqlite::{SqliteOptions, SqliteStore};
 use crate::domain::conversation::Head;
 use crate::domain::id::{ConversationId, Rev, Seq};
 use crate::domain::window::Window;
@@ -229,6 +232,52 @@ async fn a_panic_in_a_read_fails_it_alone_and_the_readers_go_on() {
             "a read after it sees what is new"
         );
     }
+}
+
+#[tokio::test]
+async fn steps_are_refused_while_too_much_waits_for_the_writer() {
+    const MIB: usize = 1024 * 1024;
+    let (_directory, store) = new_store();
+    let held_up = hold_up(&store).await;
+    let step = async |mib: usize| store.database.writer.write_sized(mib * MIB, |_| Ok(())).await;
+    let mut waiting = Box::pin(step(60));
+    assert!((&mut waiting).now_or_never().is_none(), "it waits for the writer");
+    let refused = step(10).now_or_never();
+    assert!(
+        matches!(refused, Some(Err(RepositoryError::Unavailable(_)))),
+        "{refused:?}"
+    );
+    drop(held_up);
+    waiting.await.unwrap();
+    step(10).await.unwrap();
+}
+
+#[tokio::test]
+async fn reads_are_refused_while_too_many_wait_for_a_reader() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new().readers(NonZero::new(1).unwrap());
+    let store = options.open(directory.path().join("letsapp.db")).unwrap();
+    let (release, released) = mpsc::channel::<()>();
+    let blocked = store.database.readers.read(move |_| {
+        let _released = released.recv();
+        Ok(())
+    });
+    let mut waiting = vec![Box::pin(blocked) as Pin<Box<dyn Future<Output = Result<(), RepositoryError>>>>];
+    let refused = loop {
+        let last = waiting.last_mut().expect("there is one");
+        if let Some(refused) = last.now_or_never() {
+            break refused;
+        }
+        waiting.push(Box::pin(store.database.readers.read(|_| Ok(()))));
+    };
+    waiting.pop();
+    assert!(matches!(refused, Err(RepositoryError::Unavailable(_))));
+    assert!((1_000..100_000).contains(&waiting.len()), "{}", waiting.len());
+    drop(release);
+    for read in waiting {
+        read.await.unwrap();
+    }
+    store.database.readers.read(|_| Ok(())).await.unwrap();
 }
 
 #[tokio::test]

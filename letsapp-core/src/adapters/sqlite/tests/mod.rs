@@ -8,6 +8,7 @@ mod migrations;
 mod plans;
 mod refusals;
 mod terms;
+mod wiping;
 
 use std::sync::Arc;
 

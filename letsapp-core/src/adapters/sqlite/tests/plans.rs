@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use crate::adapters::sqlite::schema::SCHEMA;
-use crate::adapters::sqlite::{contacts, conversations, heads, members, messages, purge, sessions, users};
+use crate::adapters::sqlite::{contacts, conversations, heads, members, messages, purge, sessions, terms, users};
 
 /// Returns the plan of a query, one line per step.
 fn plan(sql: &str) -> Vec<String> {
@@ -26,6 +26,7 @@ fn no_query_scans_a_table() {
         heads::READS,
         messages::READS,
         purge::READS,
+        terms::READS,
     ];
     for sql in all.concat() {
         let plan = plan(sql);
@@ -47,6 +48,7 @@ fn pages_and_heads_need_no_sorting() {
         contacts::PAGES,
         users::PAGES,
         conversations::PAGES,
+        sessions::PAGES,
     ]
     .concat()
     {

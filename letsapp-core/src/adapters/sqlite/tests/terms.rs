@@ -153,7 +153,7 @@ async fn purging_removes_terms_and_reactions() {
     let end = Change::UpdateGroup {
         conversation: Some(Box::new(conversation.deleted(Timestamp::from_millis(9)))),
         members: [0, 1].map(|n| MemberChange::Left(user_id(n))).to_vec(),
-        succession: None,
+        preceding: Vec::new(),
         message: Arc::new(Message {
             content: Content::System(SystemEvent::GroupDeleted),
             ..message(id, 2, "")

@@ -7,7 +7,7 @@ use crate::domain::message::{Content, Reaction};
 use crate::domain::search::IndexTerms;
 use crate::domain::text::Title;
 use crate::domain::user::About;
-use crate::engine::commit::command::GroupChange;
+use crate::engine::commit::command::{Description, GroupChange};
 use crate::engine::commit::decide::*;
 use crate::engine::error::Forbidden;
 use crate::engine::fixtures;
@@ -343,9 +343,21 @@ fn a_mentioned_user_may_have_left_when_the_text_is_edited() {
 
 #[test]
 fn which_roles_may_change_a_group() {
-    let title = |text: &str| GroupChange::Title(Title::parse(text).unwrap());
+    let title = |text: &str| GroupChange::title(Title::parse(text).unwrap());
+    let about = |about| {
+        GroupChange::Describe(Description {
+            about: Some(about),
+            ..Description::default()
+        })
+    };
+    let picture = |avatar_media_id| {
+        GroupChange::Describe(Description {
+            avatar_media_id: Some(avatar_media_id),
+            ..Description::default()
+        })
+    };
     let assign = |user_id, role| GroupChange::ChangeRole(user_id, role);
-    let picture = Some(MediaId::from_bytes([6; 16]));
+    let some_picture = Some(MediaId::from_bytes([6; 16]));
     let crowd: Vec<_> = (0..1_020u32)
         .map(|n| UserId::from_bytes(u128::from(n + 1_000).to_be_bytes()))
         .collect();
@@ -360,10 +372,10 @@ fn which_roles_may_change_a_group() {
         // change                                         by a member  an admin               the owner
         (title("Another"),                           ["role",      "commit",              "commit"]),
         (title("A group"),                           ["role",      "nothing",             "nothing"]),
-        (GroupChange::About(About::parse("x").unwrap()),  ["role",      "commit",              "commit"]),
-        (GroupChange::About(About::default()),            ["role",      "nothing",             "nothing"]),
-        (GroupChange::Picture(picture),                      ["role",      "commit",              "commit"]),
-        (GroupChange::Picture(None),                         ["role",      "nothing",             "nothing"]),
+        (about(About::parse("x").unwrap()),               ["role",      "commit",              "commit"]),
+        (about(About::default()),                         ["role",      "nothing",             "nothing"]),
+        (picture(some_picture),                              ["role",      "commit",              "commit"]),
+        (picture(None),                                      ["role",      "nothing",             "nothing"]),
         (GroupChange::AddMembers(vec![STRANGER]),                   ["role",      "commit",              "commit"]),
         (GroupChange::AddMembers(vec![MEMBER, ADMIN]),              ["role",      "nothing",             "nothing"]),
         (GroupChange::AddMembers(crowd),                            ["role",      "user_ids: too_many",  "user_ids: too_many"]),
@@ -401,16 +413,65 @@ fn which_roles_may_change_a_group() {
 }
 
 #[test]
+fn a_title_a_description_and_a_picture_change_in_one_step() {
+    let describe = |description| {
+        let command = Command::UpdateGroup(GroupChange::Describe(description));
+        match try_decide(ADMIN, command, Some(&group()), None) {
+            Ok(Decision::Commit(Change::UpdateGroup {
+                conversation: Some(after),
+                preceding,
+                message,
+                ..
+            })) => {
+                let all = preceding.into_iter().chain([message]);
+                (*after, all.map(|message| message.content.clone()).collect::<Vec<_>>())
+            }
+            other => panic!("{}", word(&other)),
+        }
+    };
+    let (title, about) = (Title::parse("New").unwrap(), About::parse("All of it").unwrap());
+    let avatar_media_id = Some(MediaId::from_bytes([6; 16]));
+    let events = [
+        SystemEvent::TitleChanged {
+            title: title.to_string(),
+        },
+        SystemEvent::AboutChanged {
+            about: about.to_string(),
+        },
+        SystemEvent::PictureChanged { avatar_media_id },
+    ];
+    let (after, told) = describe(Description {
+        title: Some(title.clone()),
+        about: Some(about.clone()),
+        avatar_media_id: Some(avatar_media_id),
+    });
+    assert_eq!(told, events.map(Content::System));
+    assert_eq!(
+        (after.title, after.about, after.avatar_media_id),
+        (Some(title), about.clone(), avatar_media_id)
+    );
+    let before = group().roster.conversation;
+    let (after, told) = describe(Description {
+        title: before.title.clone(),
+        about: Some(about),
+        avatar_media_id: Some(before.avatar_media_id),
+    });
+    assert_eq!(told.len(), 1, "what stays the same is not announced");
+    assert_eq!(after.title, before.title);
+}
+
+#[test]
 fn deleting_a_group_removes_its_members_and_its_description() {
     let group = group();
     match try_decide(OWNER, Command::UpdateGroup(GroupChange::Delete), Some(&group), None) {
         Ok(Decision::Commit(Change::UpdateGroup {
             conversation: Some(left),
             members,
-            succession: None,
+            preceding,
             message,
             fence,
         })) => {
+            assert!(preceding.is_empty());
             assert_eq!((left.title, left.deleted_at), (None, Some(NOW)));
             assert_eq!(
                 (left.id, left.created_by, left.fingerprint),
@@ -439,12 +500,16 @@ fn a_leaving_owner_hands_over_to_the_admin_who_joined_first() {
     let heir = |decision: Result<Decision, ConversationError>| match decision {
         Ok(Decision::Commit(Change::UpdateGroup {
             members,
-            succession,
+            preceding,
             message,
             ..
         })) => match members.as_slice() {
             [MemberChange::Left(OWNER), MemberChange::Role(heir, Role::Owner)] => {
-                let told = [succession.expect("it is told"), message].map(|message| message.content.clone());
+                let told: Vec<_> = preceding
+                    .iter()
+                    .chain([&message])
+                    .map(|message| message.content.clone())
+                    .collect();
                 let (user_id, role) = (*heir, Role::Owner);
                 let events = [
                     SystemEvent::RoleChanged { user_id, role },
@@ -476,7 +541,7 @@ fn a_leaving_owner_hands_over_to_the_admin_who_joined_first() {
     ];
     assert_eq!(heir(leave(members)), MEMBER);
     match leave(vec![owner()]) {
-        Ok(Decision::Commit(change)) => assert!(change.succession().is_none(), "nobody is left to hand over to"),
+        Ok(Decision::Commit(change)) => assert!(change.preceding().is_empty(), "nobody is left to hand over to"),
         other => panic!("{}", word(&other)),
     }
     let direct = try_decide(
@@ -507,7 +572,7 @@ fn the_same_submission_decided_again_makes_the_same_messages() {
             Some(&known),
             None,
         ) {
-            Ok(Decision::Commit(change)) => [change.succession().expect("there is an heir").id, change.message().id],
+            Ok(Decision::Commit(change)) => [change.preceding()[0].id, change.message().id],
             other => panic!("{}", word(&other)),
         }
     };

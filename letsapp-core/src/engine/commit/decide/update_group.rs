@@ -6,8 +6,7 @@ use crate::domain::member::{Member, MemberChange};
 use crate::domain::message::SystemEvent;
 use crate::domain::permission::{Action, allows};
 use crate::domain::role::Role;
-use crate::domain::text::Title;
-use crate::engine::commit::command::{GroupChange, Submission};
+use crate::engine::commit::command::{Description, GroupChange, Submission};
 use crate::engine::commit::decide::decision::{Decision, system};
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::CachedRoster;
@@ -31,63 +30,15 @@ pub(super) fn update_group(
         Ok(Decision::Commit(Change::UpdateGroup {
             conversation: conversation.map(Box::new),
             members,
-            succession: None,
+            preceding: Vec::new(),
             message,
             fence: known.roster.fence,
         }))
     };
     match change {
-        GroupChange::Title(title) => {
+        GroupChange::Describe(description) => {
             may(Action::Describe)?;
-            if conversation.title.as_ref() == Some(title) {
-                return Ok(Decision::Nothing);
-            }
-            let event = SystemEvent::TitleChanged {
-                title: title.to_string(),
-            };
-            commit(
-                Some(Conversation {
-                    title: Some(Title::clone(title)),
-                    ..conversation.clone()
-                }),
-                Vec::new(),
-                event,
-            )
-        }
-        GroupChange::About(about) => {
-            may(Action::Describe)?;
-            if conversation.about == *about {
-                return Ok(Decision::Nothing);
-            }
-            let event = SystemEvent::AboutChanged {
-                about: about.to_string(),
-            };
-            commit(
-                Some(Conversation {
-                    about: about.clone(),
-                    ..conversation.clone()
-                }),
-                Vec::new(),
-                event,
-            )
-        }
-        GroupChange::Picture(avatar_media_id) => {
-            may(Action::Describe)?;
-            if conversation.avatar_media_id == *avatar_media_id {
-                return Ok(Decision::Nothing);
-            }
-            let event = SystemEvent::PictureChanged {
-                avatar_media_id: *avatar_media_id,
-            };
-            let avatar_media_id = *avatar_media_id;
-            commit(
-                Some(Conversation {
-                    avatar_media_id,
-                    ..conversation.clone()
-                }),
-                Vec::new(),
-                event,
-            )
+            Ok(describe(submission, known, description))
         }
         GroupChange::AddMembers(user_ids) => {
             may(Action::Add)?;
@@ -165,6 +116,48 @@ pub(super) fn update_group(
     }
 }
 
+/// Makes the change that sets the title, the description and the picture, with a system message for each of them that
+/// becomes another one. All of it is one step: nobody sees the new title with the old description.
+fn describe(submission: &Submission, known: &CachedRoster, description: &Description) -> Decision {
+    let before = &known.roster.conversation;
+    let mut after = before.clone();
+    let mut messages = Vec::new();
+    if let Some(title) = &description.title
+        && before.title.as_ref() != Some(title)
+    {
+        after.title = Some(title.clone());
+        let title = title.to_string();
+        messages.push(system(submission, b"title", SystemEvent::TitleChanged { title }));
+    }
+    if let Some(about) = &description.about
+        && before.about != *about
+    {
+        after.about = about.clone();
+        let about = about.to_string();
+        messages.push(system(submission, b"about", SystemEvent::AboutChanged { about }));
+    }
+    if let Some(avatar_media_id) = description.avatar_media_id
+        && before.avatar_media_id != avatar_media_id
+    {
+        after.avatar_media_id = avatar_media_id;
+        messages.push(system(
+            submission,
+            b"picture",
+            SystemEvent::PictureChanged { avatar_media_id },
+        ));
+    }
+    let Some(message) = messages.pop() else {
+        return Decision::Nothing;
+    };
+    Decision::Commit(Change::UpdateGroup {
+        conversation: Some(Box::new(after)),
+        members: Vec::new(),
+        preceding: messages,
+        message,
+        fence: known.roster.fence,
+    })
+}
+
 /// Returns the next owner when the owner leaves: the admin who joined first, or else the member who joined first.
 fn heir(known: &CachedRoster, leaving: &Member) -> Option<UserId> {
     if leaving.role != Role::Owner {
@@ -190,7 +183,7 @@ fn leave(submission: &Submission, known: &CachedRoster, leaving: &Member) -> Cha
     Change::UpdateGroup {
         conversation: None,
         members,
-        succession: heir.map(|heir| system(submission, b"succession", owned_by(heir))),
+        preceding: Vec::from_iter(heir.map(|heir| system(submission, b"succession", owned_by(heir)))),
         message: system(submission, b"", SystemEvent::MemberLeft { user_id }),
         fence: known.roster.fence,
     }

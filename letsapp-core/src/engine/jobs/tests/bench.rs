@@ -202,6 +202,7 @@ fn users(store: &MemoryStore, gate: &Arc<Gate>) -> MockUserRepository {
 fn sessions(store: &MemoryStore, gate: &Arc<Gate>) -> MockSessionRepository {
     let (mut mock, inner) = (MockSessionRepository::new(), &store.sessions());
     behind!(gate, inner, mock.expect_revoke, |user_id, which| revoke);
+    behind!(gate, inner, mock.expect_remove_expired, |before, limit| remove_expired);
     mock
 }
 

@@ -9,10 +9,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::domain::conversation::Kind;
-use crate::domain::id::{ConversationId, Seq};
+use crate::domain::id::{ConversationId, Seq, SessionId};
 use crate::domain::member::{Member, MemberChange, Preferences, Watermarks};
 use crate::domain::message::{Content, Message, SystemEvent};
 use crate::domain::role::Role;
+use crate::domain::session::Session;
 use crate::domain::window::Window;
 use crate::engine::commit::{Command, GroupChange, Submission};
 use crate::engine::fixtures::{ANA, BEN, NOW, message};
@@ -179,7 +180,7 @@ async fn a_group_that_the_account_was_just_added_to_is_left_too() {
     let late = Change::UpdateGroup {
         conversation: None,
         members: vec![MemberChange::Joined(ANA, Role::Member)],
-        succession: None,
+        preceding: Vec::new(),
         message: Arc::new(Message {
             conversation_id: bench.joined,
             content: Content::System(added.clone()),
@@ -239,4 +240,29 @@ async fn nothing_of_a_deleted_group_is_removed_while_a_server_may_cache_it() {
     assert_eq!(left().await, 1);
     let now = bench.clock.now();
     assert_eq!(bench.store.conversations().deleted(now, 9).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn expired_sessions_are_removed_an_hour_after_their_end() {
+    let bench = bench(usize::MAX, Fault::Refused).await;
+    let session = bench.store.sessions().of_user(ANA).await.unwrap().remove(0);
+    // Somebody who never comes back: no sign-in of theirs would clear it up.
+    for n in 0..1_200_u16 {
+        let mut id = [9; 16];
+        id[..2].copy_from_slice(&n.to_be_bytes());
+        let other = Session {
+            id: SessionId::from_bytes(id),
+            user_id: BEN,
+            ..session.clone()
+        };
+        bench.store.sessions().create(other).await.unwrap();
+    }
+    let left = async || bench.store.sessions().of_user(BEN).await.unwrap().len();
+    let end = session.expires_at.since(bench.clock.now());
+    bench.clock.advance(end + Duration::from_secs(3_600));
+    cleanup::round(&bench.engine).await.unwrap();
+    assert_eq!(left().await, 1_200);
+    bench.clock.advance(Duration::from_millis(1));
+    cleanup::round(&bench.engine).await.unwrap();
+    assert_eq!(left().await, 0);
 }

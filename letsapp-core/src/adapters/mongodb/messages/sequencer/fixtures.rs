@@ -83,7 +83,7 @@ pub(in crate::adapters::mongodb::messages) fn note(conversation_id: Conversation
     Change::UpdateGroup {
         conversation: None,
         members: vec![],
-        succession: None,
+        preceding: vec![],
         message: system(conversation_id, n),
         fence: Seq(fence),
     }
@@ -94,7 +94,7 @@ pub(in crate::adapters::mongodb::messages) fn removal(conversation_id: Conversat
     Change::UpdateGroup {
         conversation: None,
         members: vec![MemberChange::Left(USER)],
-        succession: None,
+        preceding: vec![],
         message: system(conversation_id, n),
         fence: Seq(fence),
     }

@@ -37,7 +37,7 @@ impl Wanted {
             match &pending.change {
                 Change::Create { .. } => self.conversations.push(queue.id),
                 change => {
-                    let messages = change.succession().into_iter().chain([change.message()]);
+                    let messages = change.preceding().iter().chain([change.message()]);
                     self.messages.extend(messages.map(|message| key(message)));
                 }
             }
@@ -94,7 +94,8 @@ impl ConversationQueue {
 fn verdict(pending: &PendingChange, state: ChangeState, found: &Found) -> Verdict {
     let message = pending.change.message();
     let there = |message: &Message| found.messages.get(&key(message));
-    let stored = there(message).or_else(|| pending.change.succession().and_then(|first| there(first)));
+    let preceding = pending.change.preceding();
+    let stored = there(message).or_else(|| preceding.iter().find_map(|message| there(message)));
     let settled = |outcome| Verdict::Settled(Ok(outcome));
     match (&pending.change, stored) {
         (Change::Create { conversation, .. }, _) => match found.conversations.get(&message.conversation_id) {

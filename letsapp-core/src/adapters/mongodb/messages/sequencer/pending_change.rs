@@ -55,9 +55,9 @@ impl PendingChange {
             Change::UpdateGroup {
                 conversation: None,
                 members,
-                succession: None,
+                preceding,
                 ..
-            } if members.is_empty() => CommandKind::Insert,
+            } if members.is_empty() && preceding.is_empty() => CommandKind::Insert,
             Change::UpdateGroup { .. } | Change::Create { .. } => CommandKind::Transaction,
         }
     }
@@ -97,8 +97,11 @@ impl PendingChange {
         match &self.change {
             Change::Revise { .. } => Head { rev, ..head },
             change => {
-                let head = change.succession().map_or(head, |first| head.after(first));
-                head.after(change.message())
+                let before = change
+                    .preceding()
+                    .iter()
+                    .fold(head, |head, message| head.after(message));
+                before.after(change.message())
             }
         }
     }

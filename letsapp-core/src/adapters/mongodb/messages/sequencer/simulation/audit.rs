@@ -18,7 +18,7 @@ pub(super) fn check_outcome(decided: &Decided, outcome: &Result<Outcome, Reposit
             assert_eq!(found.message.seq, position.seq);
             assert_eq!(found.message.ordinal, position.ordinal);
             assert!(found.revs.contains(&position.rev), "{position:?} of {:?}", found.revs);
-            if let Some(first) = decided.change.succession() {
+            for first in decided.change.preceding() {
                 assert!(stored.messages.contains_key(&(first.conversation_id, first.id)));
             }
         }

@@ -160,7 +160,7 @@ impl Database {
             write.conversation = Some(Conversation::clone(conversation));
         }
         let mut head = before;
-        for message in change.succession().into_iter().chain([change.message()]) {
+        for message in change.preceding().iter().chain([change.message()]) {
             head = head.after(message);
             write.messages.push(self.local.accept(message, head)?);
         }

@@ -1,7 +1,5 @@
 //! Random batches of changes, as servers decide them from what they last read.
 
-use std::sync::Arc;
-
 use super::super::fixtures::{append, conversation_id, create, group, note, removal, revise, system, text};
 use super::database::Documents;
 use super::random::Random;
@@ -73,7 +71,10 @@ impl Workload {
                         ..head
                     },
                     change => {
-                        let before = change.succession().map_or(head, |first| head.after(first));
+                        let before = change
+                            .preceding()
+                            .iter()
+                            .fold(head, |head, message| head.after(message));
                         let after = before.after(change.message());
                         foreseen.push(Message::clone(change.message()).at(after.position()));
                         after
@@ -130,9 +131,8 @@ impl Workload {
             10 => return unique(removal(id, self.number(), fence)),
             _ => {
                 let mut change = removal(id, self.number(), fence);
-                let first = system(id, self.number());
-                if let Change::UpdateGroup { succession, .. } = &mut change {
-                    *succession = Some(Arc::clone(&first));
+                if let Change::UpdateGroup { preceding, .. } = &mut change {
+                    preceding.extend((0..=random.below(3)).map(|_| system(id, self.number())));
                 }
                 return unique(change);
             }
