@@ -82,7 +82,7 @@ impl Action {
             Self::Changes(id, windows, after, limit) => {
                 Answer::Messages(messages.changes(id, &windows, after, limit).await?)
             }
-            Self::Search(search) => Answer::Hits(messages.search(search).await?),
+            Self::Search(search) => Answer::Hits(messages.search(search).await?.hits),
             Self::Tally(spans) => Answer::Tally(messages.count_unread(&spans).await?),
             Self::Senders(span) => Answer::senders_once(messages.senders(span).await?),
         })

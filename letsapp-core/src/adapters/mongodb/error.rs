@@ -54,6 +54,18 @@ pub(super) fn is_refusal(error: &Error) -> bool {
     answered && !is_passing(error)
 }
 
+/// Error code of an operation that took longer than its `maxTimeMS`.
+const OUT_OF_TIME: i32 = 50;
+
+/// Tells whether the server ended an operation because of its `maxTimeMS`.
+pub(super) fn is_out_of_time(error: &RepositoryError) -> bool {
+    let RepositoryError::Unavailable(cause) = error else {
+        return false;
+    };
+    let error = cause.downcast_ref::<Error>();
+    error.is_some_and(|error| matches!(&*error.kind, ErrorKind::Command(command) if command.code == OUT_OF_TIME))
+}
+
 /// Returns the unique key that refused a write of a single document, if that is the error.
 pub(super) fn duplicate_of(error: &Error) -> Option<Key> {
     match &*error.kind {

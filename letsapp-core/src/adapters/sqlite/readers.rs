@@ -21,8 +21,8 @@ pub(super) struct Readers {
 type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 impl Readers {
-    /// Starts a thread for each connection.
-    pub(super) fn start(connections: Vec<Connection>) -> io::Result<Self> {
+    /// Starts a thread of this name for each connection.
+    pub(super) fn start(name: &str, connections: Vec<Connection>) -> io::Result<Self> {
         let (queue, reads) = mpsc::unbounded_channel();
         let reads = Arc::new(Mutex::new(reads));
         let readers = Self {
@@ -32,7 +32,7 @@ impl Readers {
         for connection in connections {
             let reads = Arc::clone(&reads);
             let thread = thread::Builder::new()
-                .name("letsapp-sqlite-reader".to_owned())
+                .name(name.to_owned())
                 .spawn(move || work(&connection, &reads))?;
             readers.threads().push(thread);
         }

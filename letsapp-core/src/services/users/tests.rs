@@ -13,6 +13,7 @@ use crate::domain::user::Audience;
 use crate::domain::user::DisplayName;
 use crate::domain::user::Settings;
 use crate::domain::user::User;
+use crate::domain::user::Username;
 use crate::ports::Claim;
 use crate::ports::Repositories;
 use crate::protocol;

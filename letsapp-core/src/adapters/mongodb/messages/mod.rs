@@ -20,11 +20,12 @@ use async_trait::async_trait;
 
 use self::commit::Commit;
 use self::documents::MessageKey;
+use self::search::Searcher;
 use self::standing::Heads;
 use super::connection::Connection;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
-use crate::domain::search::{Hit, Search};
+use crate::domain::search::{Found, Search};
 use crate::domain::window::{Span, Window};
 use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError};
 
@@ -34,6 +35,7 @@ pub(super) struct MongoMessages {
     connection: Arc<Connection>,
     /// Newest known head of each conversation that this server writes to.
     heads: Arc<Heads>,
+    searcher: Searcher,
 }
 
 /// Number of commits under way at once. While the server writes one batch, the next one fills; a third only makes the
@@ -43,6 +45,7 @@ const CONCURRENT_COMMITS: usize = 2;
 impl MongoMessages {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         Self {
+            searcher: Searcher::new(Arc::clone(&connection)),
             connection,
             heads: Arc::default(),
         }
@@ -105,8 +108,8 @@ impl MessageRepository for MongoMessages {
         history::changes(&self.connection, conversation_id, windows, after, limit).await
     }
 
-    async fn search(&self, search: Search) -> Result<Vec<Hit>, RepositoryError> {
-        search::search(&self.connection, &search).await
+    async fn search(&self, search: Search) -> Result<Found, RepositoryError> {
+        self.searcher.search(&search).await
     }
 
     async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
