@@ -24,7 +24,7 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// Tells whether the deadline is reached.
+    /// Reports whether the deadline is reached.
     pub(super) fn has_passed(self) -> bool {
         self.left().is_zero()
     }

@@ -7,7 +7,7 @@ use crate::domain::message::Message;
 use crate::domain::search::{Hit, Search};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::window::{Span, Window};
-use crate::ports::{Advance, Advanced, Change, Creation, Outcome, Range, Repositories, RepositoryError};
+use crate::ports::{Advance, Advanced, Change, Creation, Outcome, Range, Repositories, RepositoryError, SenderQuery};
 
 /// A call of a method with its arguments.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub(super) enum Action {
     CreateDirect(Conversation, Timestamp),
     Commit(Vec<Change>),
     Advance(Vec<Advance>),
-    Prefer(ConversationId, UserId, PreferencesPatch, Timestamp),
+    UpdatePreferences(ConversationId, UserId, PreferencesPatch, Timestamp),
     Conversations(Vec<ConversationId>),
     Rosters(Vec<ConversationId>),
     Heads(Vec<ConversationId>),
@@ -27,8 +27,9 @@ pub(super) enum Action {
     History(ConversationId, Vec<Window>, Range, usize),
     Changes(ConversationId, Vec<Window>, Rev, usize),
     Search(Search),
-    Tally(Vec<Span>),
-    Senders(Span),
+    CountUnread(Vec<Span>),
+    Senders(Vec<SenderQuery>),
+    LastSent(Vec<(ConversationId, UserId)>),
 }
 
 /// The result of a call, sorted where the traits promise no order.
@@ -45,8 +46,9 @@ pub(super) enum Answer {
     Members(Vec<Member>),
     Messages(Vec<Message>),
     Hits(Vec<Hit>),
-    Tally(Vec<u64>),
-    Senders(Vec<UserId>),
+    CountUnread(Vec<u64>),
+    Senders(Vec<Vec<UserId>>),
+    LastSent(Vec<((ConversationId, UserId), Seq)>),
 }
 
 impl Action {
@@ -63,7 +65,7 @@ impl Action {
                 Answer::Outcomes(outcomes.into_iter().collect::<Result<_, _>>()?)
             }
             Self::Advance(advances) => Answer::Advanced(conversations.advance(advances).await?),
-            Self::Prefer(id, user_id, patch, at) => {
+            Self::UpdatePreferences(id, user_id, patch, at) => {
                 Answer::Member(conversations.update_preferences(id, user_id, patch, at).await?)
             }
             Self::Conversations(ids) => Answer::conversations(conversations.find(&ids).await?),
@@ -83,8 +85,9 @@ impl Action {
                 Answer::Messages(messages.changes(id, &windows, after, limit).await?)
             }
             Self::Search(search) => Answer::Hits(messages.search(search).await?.hits),
-            Self::Tally(spans) => Answer::Tally(messages.count_unread(&spans).await?),
-            Self::Senders(span) => Answer::senders_once(messages.senders(span).await?),
+            Self::CountUnread(spans) => Answer::CountUnread(messages.count_unread(&spans).await?),
+            Self::Senders(asked) => Answer::senders(messages.senders(&asked).await?),
+            Self::LastSent(of) => Answer::last_sent(messages.last_sent(&of).await?),
         })
     }
 }
@@ -124,14 +127,13 @@ impl Answer {
         Self::Messages(messages)
     }
 
-    pub(super) fn senders(mut senders: Vec<UserId>) -> Self {
-        senders.sort_unstable();
-        senders.dedup();
+    pub(super) fn senders(mut senders: Vec<Vec<UserId>>) -> Self {
+        senders.iter_mut().for_each(|senders| senders.sort_unstable());
         Self::Senders(senders)
     }
 
-    fn senders_once(mut senders: Vec<UserId>) -> Self {
-        senders.sort_unstable();
-        Self::Senders(senders)
+    pub(super) fn last_sent(mut last_sent: Vec<((ConversationId, UserId), Seq)>) -> Self {
+        last_sent.sort_unstable();
+        Self::LastSent(last_sent)
     }
 }

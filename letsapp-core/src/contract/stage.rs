@@ -6,9 +6,11 @@ use std::time::Duration;
 use proptest::sample::Index;
 
 use super::actions::Action;
-use super::fixtures::{at, conversation_id, deleted, direct, edited, group, message_id, system, text, user_id};
+use super::fixtures::{at, call, conversation_id, deleted, direct, edited, group, message_id, system, text, user_id};
 use super::model::Model;
-use super::script::{Chat, Direction, GROUPS, Membership, PAIRS, PEOPLE, Person, Question, Revision, Staleness, Wish};
+use super::script::{
+    Chat, Direction, GROUPS, Membership, PAIRS, PEOPLE, Person, Proposal, Question, Revision, Staleness,
+};
 use super::steps::{append, creation, revise};
 use crate::domain::conversation::Conversation;
 use crate::domain::emoji::Emoji;
@@ -19,7 +21,7 @@ use crate::domain::role::Role;
 use crate::domain::search::{Query, Rank, Scope, Score, Search};
 use crate::domain::text::Title;
 use crate::domain::window::{Span, Window};
-use crate::ports::{Advance, Change, Range, TermsChange};
+use crate::ports::{Advance, Change, Range, SenderQuery, TermsChange};
 
 /// Translates the lines of one script, with ids of its own, by the state of the model.
 pub(super) struct Stage<'a> {
@@ -70,26 +72,21 @@ impl<'a> Stage<'a> {
         };
         match question {
             Question::CreateDirect(chat) => Action::CreateDirect(self.pair(chat), at(self.now)),
-            Question::Commit(wishes) => {
-                Action::Commit(wishes.into_iter().filter_map(|wish| self.change(wish)).collect())
-            }
+            Question::Commit(proposals) => Action::Commit(
+                proposals
+                    .into_iter()
+                    .filter_map(|proposal| self.change(proposal))
+                    .collect(),
+            ),
             Question::Advance(rises) => Action::Advance(rises.into_iter().map(|rise| self.advance(rise)).collect()),
-            Question::Prefer(chat, person, patch) => {
-                Action::Prefer(self.chat(chat), self.user(person), patch, at(self.now))
+            Question::UpdatePreferences(chat, person, patch) => {
+                Action::UpdatePreferences(self.chat(chat), self.user(person), patch, at(self.now))
             }
             Question::Conversations(ids) => Action::Conversations(chats(ids)),
             Question::Rosters(ids) => Action::Rosters(chats(ids)),
             Question::Heads(ids) => Action::Heads(chats(ids)),
             Question::MemberCounts(ids) => Action::MemberCounts(chats(ids)),
-            Question::Members(of) => {
-                let mut of: Vec<_> = of
-                    .into_iter()
-                    .map(|(chat, person)| (self.chat(chat), self.user(person)))
-                    .collect();
-                of.sort_unstable();
-                of.dedup();
-                Action::Members(of)
-            }
+            Question::Members(of) => Action::Members(self.distinct(of)),
             Question::Memberships(person) => Action::Memberships(self.user(person)),
             Question::Messages(at) => {
                 let mut at: Vec<_> = at
@@ -131,31 +128,40 @@ impl<'a> Stage<'a> {
                     budget: Duration::from_secs(60),
                 })
             }
-            Question::Tally(spans) => Action::Tally(
+            Question::CountUnread(spans) => Action::CountUnread(
                 spans
                     .into_iter()
                     .map(|(chat, from, to)| self.span(chat, from, to))
                     .collect(),
             ),
-            Question::Senders(chat, from, to) => Action::Senders(self.span(chat, from, to)),
+            Question::Senders(asked) => Action::Senders(
+                asked
+                    .into_iter()
+                    .map(|(chat, from, to, people)| SenderQuery {
+                        span: self.span(chat, from, to),
+                        among: people.into_iter().map(|person| self.user(person)).collect(),
+                    })
+                    .collect(),
+            ),
+            Question::LastSent(of) => Action::LastSent(self.distinct(of)),
         }
     }
 
     /// Returns the change of a line; `None` if its conversation or message does not exist yet.
-    fn change(&self, wish: Wish) -> Option<Change> {
-        match wish {
-            Wish::Create(chat, people) => {
+    fn change(&self, proposal: Proposal) -> Option<Change> {
+        match proposal {
+            Proposal::Create(chat, people) => {
                 let people: Vec<_> = people.into_iter().map(|person| self.user(person)).collect();
                 Some(self.creation(chat, &people))
             }
-            Wish::Append(chat, person, n, staleness) => {
+            Proposal::Append(chat, person, n, staleness) => {
                 let message = Message {
                     sent_at: at(self.now),
                     ..text(self.known(chat)?, n, self.user(person))
                 };
                 Some(append(message, self.fence(chat, staleness)))
             }
-            Wish::Revise(chat, place, revision, rev, fence) => {
+            Proposal::Revise(chat, place, revision, rev, fence) => {
                 let id = self.known(chat)?;
                 let length = usize::try_from(self.model.head(id).seq.0).expect("scripts are short");
                 if length == 0 {
@@ -166,7 +172,7 @@ impl<'a> Stage<'a> {
                 let message = Message { rev, ..message.clone() };
                 Some(self.revision(message, revision, self.fence(chat, fence)))
             }
-            Wish::UpdateGroup(chat, people, title, (n, succession), fence) => {
+            Proposal::UpdateGroup(chat, people, title, (n, succession), fence) => {
                 let id = self.known(chat)?;
                 let members = people.into_iter().map(|(person, membership)| {
                     let user_id = self.user(person);
@@ -177,10 +183,15 @@ impl<'a> Stage<'a> {
                     }
                 });
                 let event = SystemEvent::AboutChanged { about: n.to_string() };
-                let message = |n| {
+                let message = |n: u64| {
+                    let message = if n % 3 == 2 {
+                        call(id, n, self.user(0))
+                    } else {
+                        system(id, n, self.user(0), event.clone())
+                    };
                     Arc::new(Message {
                         sent_at: at(self.now),
-                        ..system(id, n, self.user(0), event.clone())
+                        ..message
                     })
                 };
                 Some(Change::UpdateGroup {
@@ -267,6 +278,17 @@ impl<'a> Stage<'a> {
         } else {
             self.pair(chat).id
         }
+    }
+
+    /// Returns the members of a list, each once.
+    fn distinct(&self, of: Vec<(Chat, Person)>) -> Vec<(ConversationId, UserId)> {
+        let mut of: Vec<_> = of
+            .into_iter()
+            .map(|(chat, person)| (self.chat(chat), self.user(person)))
+            .collect();
+        of.sort_unstable();
+        of.dedup();
+        of
     }
 
     fn known(&self, chat: Chat) -> Option<ConversationId> {

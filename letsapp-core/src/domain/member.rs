@@ -19,13 +19,17 @@ pub struct Member {
     pub joined_at: Timestamp,
     /// Ranges of messages that the user may read, oldest first. The last one is open while the user is a member.
     pub windows: Vec<Window>,
-    /// Seqs up to which the user has received and read messages.
+    /// Seqs up to which the user has received and read messages, as receipts have raised them. Own messages imply more
+    /// than is stored here: their sender has received and read everything before them.
     pub watermarks: Watermarks,
     /// Preferences that the user set for this conversation.
     pub preferences: Preferences,
     /// Time of the last change to this record, set by the server's clock.
     pub changed_at: Timestamp,
 }
+
+/// Key of a member's record.
+pub type MemberKey = (ConversationId, UserId);
 
 impl Member {
     /// Returns the record of one of the users of a new direct conversation.

@@ -3,22 +3,23 @@
 //! Each file is named after the thing that it defines, and the layers above use the same names.
 
 pub(crate) mod cache;
+pub(crate) mod fingerprint;
+pub(crate) mod machine;
+pub(crate) mod permission;
+pub(crate) mod visibility;
 
 pub mod body;
 pub mod contact;
 pub mod conversation;
 pub mod credential;
 pub mod emoji;
-pub mod fingerprint;
 pub mod id;
 pub mod key;
 pub mod limit;
-pub mod machine;
 pub mod media;
 pub mod member;
 pub mod message;
 pub mod page;
-pub mod permission;
 pub mod presence;
 pub mod principal;
 pub mod role;
@@ -29,5 +30,4 @@ pub mod text;
 pub mod timestamp;
 pub mod typing;
 pub mod user;
-pub mod visibility;
 pub mod window;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use letsapp_core::adapters::mongodb::MongoStore;
 use letsapp_core::domain::credential::PasswordHash;
-use letsapp_core::domain::id::Seq;
+use letsapp_core::domain::id::{ConversationId, Seq};
 use letsapp_core::domain::search::{Query, Scope, Search};
 use letsapp_core::domain::user::{About, DisplayName, NamePosition, Settings, User, Username};
-use letsapp_core::domain::window::Window;
-use letsapp_core::ports::{Claim, Repositories};
+use letsapp_core::domain::window::{Span, Window};
+use letsapp_core::ports::{Claim, Repositories, SenderQuery};
 use letsapp_testkit::mongodb::shared;
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
@@ -40,7 +40,11 @@ async fn reading_heads_looks_at_one_index_entry_per_conversation() {
     let heads = store.conversations().heads(&ids).await.expect("the store is there");
     assert_eq!(heads.len(), ids.len());
 
-    let asked = heard.lock().unwrap().take().expect("heads are an aggregation");
+    let asked = heard
+        .lock()
+        .expect("nothing panics while it holds the lock")
+        .take()
+        .expect("heads are an aggregation");
     let plan = explained(&uri, &asked).await;
     assert!(holds(&plan, "stage", &"DISTINCT_SCAN".into()), "{plan}");
     let looked_at = number(&plan, "totalKeysExamined").expect("the plan was executed");
@@ -188,6 +192,59 @@ fn account(n: u64, username: &str, display_name: &str) -> User {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_users_have_sent_is_found_without_reading_the_messages_around_it() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    let (store, heard) = overheard(&uri).await;
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        let id = direct(&store, 0, n + 1).await;
+        let messages = (0..100).map(|k| append(text(id, if k % 2 == 0 { 0 } else { n + 1 }, "hello"), Seq::ZERO));
+        let outcomes = store.messages().commit(messages.collect()).in_order(100).await;
+        assert!(outcomes.iter().all(Result::is_ok));
+        ids.push(id);
+    }
+    let peers = ids.iter().zip(1..).map(|(id, n)| (*id, user_id(n)));
+    let pairs: Vec<_> = ids.iter().map(|id| (*id, user_id(0))).chain(peers).collect();
+    let last_sent = store.messages().last_sent(&pairs).await.expect("the store is there");
+    assert_eq!(last_sent.len(), pairs.len());
+    seeks_only(&uri, &heard, pairs.len()).await;
+
+    let query = |id: &ConversationId| SenderQuery {
+        span: Span {
+            conversation_id: *id,
+            after: Seq(10),
+            through: Seq(90),
+        },
+        among: (0..11).map(user_id).collect(),
+    };
+    let asked: Vec<_> = ids.iter().map(query).collect();
+    let senders = store.messages().senders(&asked).await.expect("the store is there");
+    assert!(senders.iter().all(|senders| senders.len() == 2), "{senders:?}");
+    seeks_only(&uri, &heard, asked.len() * 11).await;
+    store.close().await;
+}
+
+/// Checks that the last aggregation looks at two entries of an index at most for each user asked about.
+async fn seeks_only(uri: &str, heard: &Mutex<Option<Document>>, users: usize) {
+    let asked = heard
+        .lock()
+        .expect("nothing panics while it holds the lock")
+        .take()
+        .expect("it is an aggregation");
+    let plan = explained(uri, &asked).await;
+    assert!(holds(&plan, "stage", &"DISTINCT_SCAN".into()), "{plan}");
+    for scan in ["IXSCAN", "COLLSCAN", "FETCH", "SORT"] {
+        assert!(!holds(&plan, "stage", &scan.into()), "{plan}");
+    }
+    let looked_at = sum(&plan, "keysExamined");
+    assert!(
+        (1..=2 * users).contains(&looked_at),
+        "{looked_at} entries for {users} users: {plan}"
+    );
+}
+
 /// Opens the store, and records the last aggregation that it sends.
 async fn overheard(uri: &str) -> (MongoStore, Arc<Mutex<Option<Document>>>) {
     let heard: Arc<Mutex<Option<Document>>> = Arc::default();
@@ -249,5 +306,21 @@ fn number(plan: &Bson, field: &str) -> Option<i64> {
         }
         Bson::Array(array) => array.iter().find_map(|inner| number(inner, field)),
         _ => None,
+    }
+}
+
+/// Returns the sum of the numbers under a field's name, at any depth.
+fn sum(plan: &Bson, field: &str) -> usize {
+    let number = |value: &Bson| value.as_i64().or(value.as_i32().map(i64::from));
+    match plan {
+        Bson::Document(document) => document
+            .iter()
+            .map(|(name, value)| match number(value) {
+                Some(here) if name == field => usize::try_from(here).expect("it counts"),
+                _ => sum(value, field),
+            })
+            .sum(),
+        Bson::Array(array) => array.iter().map(|inner| sum(inner, field)).sum(),
+        _ => 0,
     }
 }

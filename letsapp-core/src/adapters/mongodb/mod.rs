@@ -25,6 +25,7 @@ mod messages;
 mod retry;
 mod schema;
 mod sessions;
+mod topology;
 mod users;
 
 use std::sync::Arc;

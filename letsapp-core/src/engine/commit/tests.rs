@@ -627,6 +627,7 @@ fn stuck(changes: &[Change]) -> Outcomes {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "tokio's time is virtual here")]
 async fn a_conversation_that_is_stuck_delays_no_other() {
     let mut messages = MockMessageRepository::new();
     messages.expect_concurrent_commits().return_const(1_usize);
@@ -673,7 +674,7 @@ async fn a_change_that_is_slow_to_publish_delays_no_other_conversation() {
     };
     let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
     let engine = fixtures::engine(stores, bus, clock);
-    let permits = engine.committer.publisher.hold_reads().await;
+    let permits = engine.committer.context.publisher.hold_reads().await;
     let submit = |id, command| {
         engine.committer.submit(Submission {
             conversation_id: id,
@@ -704,6 +705,7 @@ async fn a_change_that_is_slow_to_publish_delays_no_other_conversation() {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "tokio's time is virtual here")]
 async fn a_change_with_an_unknown_outcome_is_published_once_the_store_knows_it() {
     let mut messages = MockMessageRepository::new();
     messages.expect_concurrent_commits().return_const(1_usize);

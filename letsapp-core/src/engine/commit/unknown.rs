@@ -1,6 +1,6 @@
 //! Changes whose outcome is unknown: the store failed, and may have carried them out nevertheless.
 //!
-//! Their callers were answered with an error and will repeat the request, but nobody else would hear of a change that
+//! Callers were answered with an error and will repeat the request, but nobody else would hear of a change that
 //! was carried out. So each is looked up once the store answers again, and published if it is there.
 
 use crate::engine::commit::draft::Draft;
@@ -15,7 +15,7 @@ pub(super) enum UnknownChanges {
     /// None.
     #[default]
     None,
-    /// These, in the order in which they were submitted.
+    /// Changes, in the order in which they were submitted.
     Some(Vec<Draft>),
     /// More than are kept.
     TooMany,

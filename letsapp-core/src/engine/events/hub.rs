@@ -7,7 +7,7 @@ use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::principal::Principal;
 use crate::engine::events::encoded::Delivery;
 use crate::engine::events::outbox::{Closed, Outbox};
-use crate::ports::{Audience, Envelope, EventBus};
+use crate::ports::{Audience, Connections, Envelope, EventBus};
 
 /// Is notified of connections as they open and close.
 pub(crate) trait ConnectionObserver: Send + Sync {
@@ -60,7 +60,7 @@ impl Hub {
     pub fn connect(self: &Arc<Self>, principal: Principal, connection_id: ConnectionId) -> Connection {
         // The observer is notified before the connection is registered. An end of its session that is published in
         // between finds no connection here, but `disconnected` is never called before `connected`.
-        self.tell(|observer| observer.connected(principal, connection_id));
+        self.notify(|observer| observer.connected(principal, connection_id));
         let outbox = Arc::new(Outbox::new(principal, connection_id, self.capacity));
         let mut shard = self
             .shard(principal.user_id)
@@ -99,10 +99,10 @@ impl Hub {
 
     /// Notifies the observers. Never call it while a shard is locked: an observer may publish events, which lock
     /// shards.
-    fn tell(&self, news: impl Fn(&dyn ConnectionObserver)) {
+    fn notify(&self, notification: impl Fn(&dyn ConnectionObserver)) {
         let observers = self.observers.read().unwrap_or_else(PoisonError::into_inner).clone();
         for observer in observers.iter().filter_map(Weak::upgrade) {
-            news(&*observer);
+            notification(&*observer);
         }
     }
 
@@ -153,18 +153,20 @@ impl EventBus for Hub {
                 // The task that serves such a connection may take long to notice the end, so the observer is notified
                 // now.
                 for outbox in ended {
-                    self.tell(|observer| observer.disconnected(outbox.connection_id()));
+                    self.notify(|observer| observer.disconnected(outbox.connection_id()));
                 }
             }
         }
     }
+}
 
-    fn connected(&self, ids: &[UserId]) -> Vec<UserId> {
-        let is_here = |id: &UserId| {
-            let shard = self.shard(*id).read().unwrap_or_else(PoisonError::into_inner);
-            shard.contains_key(id)
+impl Connections for Hub {
+    fn connected(&self, user_ids: &[UserId]) -> Vec<UserId> {
+        let is_connected = |user_id: &&UserId| {
+            let shard = self.shard(**user_id).read().unwrap_or_else(PoisonError::into_inner);
+            shard.contains_key(*user_id)
         };
-        ids.iter().copied().filter(is_here).collect()
+        user_ids.iter().filter(is_connected).copied().collect()
     }
 }
 
@@ -194,6 +196,6 @@ impl Drop for Connection {
         }
         drop(shard);
         self.hub
-            .tell(|observer| observer.disconnected(self.outbox.connection_id()));
+            .notify(|observer| observer.disconnected(self.outbox.connection_id()));
     }
 }

@@ -3,7 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::contact::{Alias, Block, Contact, ContactEdge};
@@ -85,7 +84,8 @@ impl ContactService {
             .contacts(principal.user_id, after, more)
             .await?;
         let mut users = self
-            .shown(principal, contacts.iter().map(|contact| contact.user_id))
+            .engine
+            .shown(principal.user_id, contacts.iter().map(|contact| contact.user_id))
             .await?;
         let shown = contacts.into_iter().map(|contact| {
             let user = users.remove(&contact.user_id);
@@ -166,7 +166,10 @@ impl ContactService {
             .contacts
             .blocks(principal.user_id, after, more)
             .await?;
-        let mut users = self.shown(principal, blocks.iter().map(|block| block.user_id)).await?;
+        let mut users = self
+            .engine
+            .shown(principal.user_id, blocks.iter().map(|block| block.user_id))
+            .await?;
         let shown = blocks.into_iter().map(|block| {
             let blocked_at = block.blocked_at;
             let user = users.remove(&block.user_id);
@@ -188,7 +191,7 @@ impl ContactService {
             blocked_at: self.engine.runtime.clock.now(),
         };
         let engine = Arc::clone(&self.engine);
-        let put_up = async move {
+        let block = async move {
             let blocked = engine.stores.contacts.block(block).await;
             renew(&engine, block.edge());
             blocked?;
@@ -207,7 +210,7 @@ impl ContactService {
             }
             Ok(())
         };
-        run_detached(put_up).await?;
+        run_detached(block).await?;
         Ok(())
     }
 
@@ -217,12 +220,12 @@ impl ContactService {
     /// [`ContactError::Store`] when the store fails.
     pub async fn unblock(&self, principal: &Principal, user_id: UserId) -> Result<(), ContactError> {
         let (engine, edge) = (Arc::clone(&self.engine), ContactEdge::new(principal.user_id, user_id));
-        let take_down = async move {
+        let unblock = async move {
             let unblocked = engine.stores.contacts.unblock(edge).await;
             renew(&engine, edge);
             unblocked
         };
-        run_detached(take_down).await?;
+        run_detached(unblock).await?;
         Ok(())
     }
 
@@ -235,18 +238,6 @@ impl ContactService {
         found
             .filter(|user| user.deleted_at.is_none())
             .ok_or(ContactError::NotFound)
-    }
-
-    /// Returns users by id, with the last-seen times that the caller may see.
-    async fn shown(
-        &self,
-        principal: &Principal,
-        ids: impl Iterator<Item = UserId>,
-    ) -> Result<HashMap<UserId, protocol::User>, ContactError> {
-        let ids: Vec<_> = ids.collect();
-        let users = self.engine.stores.users.find(&ids).await?;
-        let shown = self.engine.visibility.show(principal.user_id, &users).await?;
-        Ok(shown.into_iter().map(|user| (user.id, user)).collect())
     }
 }
 

@@ -104,7 +104,8 @@ impl ConversationService {
         members.retain(|member| after.is_none_or(|after| place(member) > after));
         members.truncate(limit.get() + 1);
         let mut users = self
-            .shown(principal, members.iter().map(|member| member.user_id))
+            .engine
+            .shown(principal.user_id, members.iter().map(|member| member.user_id))
             .await?;
         let shown = members.into_iter().map(|member| {
             let user = users.remove(&member.user_id);
@@ -142,13 +143,13 @@ impl ConversationService {
             .pop()
             .ok_or(ConversationError::NotFound)?;
         let mut members = roster.members;
-        // Watermarks are stored in batches; those still in memory are newer than the store's.
-        self.engine.receipts.overlay(&mut members);
         let users = self.users(members.iter().map(|member| member.user_id)).await?;
         let shows = |user_id| users.get(&user_id).is_some_and(|user| user.settings.read_receipts);
         members.retain(|member| member.user_id == principal.user_id || shows(member.user_id));
         members.sort_unstable_by_key(|member| member.user_id);
         members.retain(|member| after.is_none_or(|after| member.user_id > after));
+        members.truncate(limit.get() + 1);
+        self.engine.receipts.lift(members.iter_mut().collect()).await?;
         let receipts = members.into_iter().map(|member| {
             let receipt = Receipt {
                 user_id: member.user_id,
@@ -177,18 +178,6 @@ impl ConversationService {
         // Not simply the present time: a write with an earlier time may still be under way, and would be missed.
         let now = engine.pending_writes.settled_until(&*engine.runtime.clock);
         syncing.sync(principal.user_id, request, now).await
-    }
-
-    /// Returns users by id, with the last-seen times that the caller may see.
-    pub(super) async fn shown(
-        &self,
-        principal: &Principal,
-        ids: impl Iterator<Item = UserId>,
-    ) -> Result<HashMap<UserId, protocol::User>, ConversationError> {
-        let ids: Vec<_> = ids.collect();
-        let users = self.engine.stores.users.find(&ids).await?;
-        let shown = self.engine.visibility.show(principal.user_id, &users).await?;
-        Ok(shown.into_iter().map(|user| (user.id, user)).collect())
     }
 
     async fn users(&self, ids: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, User>, ConversationError> {

@@ -155,12 +155,11 @@ impl MessageService {
             .await?
             .pop();
         let mut members = roster.ok_or(ConversationError::NotFound)?.members;
-        // Watermarks are stored in batches; those still in memory are newer than the store's.
-        self.engine.receipts.overlay(&mut members);
         members.retain(|member| member.user_id != message.sender_id && member.sees(seq));
         members.sort_unstable_by_key(|member| member.user_id);
         members.retain(|member| after.is_none_or(|after| member.user_id > after));
         members.truncate(limit.get() + 1);
+        self.engine.receipts.lift(members.iter_mut().collect()).await?;
         let ids: Vec<_> = members.iter().map(|member| member.user_id).collect();
         let users = self.engine.stores.users.find(&ids).await?;
         let showing: HashSet<_> = users

@@ -101,7 +101,7 @@ struct WindowDocument {
 
 /// Watermarks, embedded in a membership.
 #[derive(Debug, Serialize, Deserialize)]
-struct WatermarksDocument {
+pub(super) struct WatermarksDocument {
     /// Highest `seq` delivered to the user.
     delivered: i64,
     /// Highest `seq` read by the user.
@@ -261,10 +261,7 @@ impl MembershipDocument {
             role: word(&self.role, Role::from_word)?,
             joined_at: moment(self.joined_at),
             windows: self.windows.into_iter().map(Window::from).collect(),
-            watermarks: Watermarks {
-                delivered: Seq(count(self.watermarks.delivered)),
-                read: Seq(count(self.watermarks.read)),
-            },
+            watermarks: self.watermarks.into(),
             preferences: Preferences {
                 muted_until: self.preferences.muted_until.map(moment),
                 archived: self.preferences.archived,
@@ -287,6 +284,15 @@ impl MembershipDocument {
         all.remove("_id");
         all.remove("changed_at");
         Ok(doc! {"$set": set, "$max": {"changed_at": self.changed_at}, "$setOnInsert": all})
+    }
+}
+
+impl From<WatermarksDocument> for Watermarks {
+    fn from(watermarks: WatermarksDocument) -> Self {
+        Self {
+            delivered: Seq(count(watermarks.delivered)),
+            read: Seq(count(watermarks.read)),
+        }
     }
 }
 

@@ -1,16 +1,18 @@
 //! Messages, on the collection `messages`: all writes go through [`commit`]; the other modules read.
 
-mod command_replies;
 mod commit;
 mod content;
 mod documents;
+mod group_update;
 pub(super) mod head;
+mod head_cache;
 mod history;
+mod isolated;
 mod lookups;
-pub(super) mod membership;
+mod requests;
 mod search;
-mod sequencing;
-mod standing;
+mod senders;
+mod sequencer;
 mod tokens;
 mod unread;
 
@@ -18,23 +20,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use self::commit::Commit;
-use self::documents::MessageKey;
+use self::commit::Committer;
 use self::search::Searcher;
-use self::standing::Heads;
 use super::connection::Connection;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
 use crate::domain::search::{Found, Search};
 use crate::domain::window::{Span, Window};
-use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError};
+use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError, SenderQuery};
 
 /// Message repository on the collection `messages`.
 #[derive(Debug)]
 pub(super) struct MongoMessages {
     connection: Arc<Connection>,
-    /// Newest known head of each conversation that this server writes to.
-    heads: Arc<Heads>,
+    committer: Arc<Committer>,
     searcher: Searcher,
 }
 
@@ -45,9 +44,9 @@ const CONCURRENT_COMMITS: usize = 2;
 impl MongoMessages {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         Self {
+            committer: Arc::new(Committer::new(Arc::clone(&connection))),
             searcher: Searcher::new(Arc::clone(&connection)),
             connection,
-            heads: Arc::default(),
         }
     }
 }
@@ -59,19 +58,7 @@ impl MessageRepository for MongoMessages {
     }
 
     fn commit(&self, changes: Vec<Change>) -> Outcomes {
-        let (connection, heads) = (Arc::clone(&self.connection), Arc::clone(&self.heads));
-        Outcomes::together(async move {
-            match connection.admit().await {
-                Ok(connection) => Commit::new(&connection, &heads, changes).run().await,
-                Err(closed) => {
-                    let closed = closed.to_string();
-                    changes
-                        .iter()
-                        .map(|_| Err(RepositoryError::unavailable(closed.clone())))
-                        .collect()
-                }
-            }
-        })
+        self.committer.commit(changes)
     }
 
     async fn find(&self, at: &[(ConversationId, Seq)]) -> Result<Vec<Message>, RepositoryError> {
@@ -83,8 +70,7 @@ impl MessageRepository for MongoMessages {
         conversation_id: ConversationId,
         id: MessageId,
     ) -> Result<Option<Message>, RepositoryError> {
-        let key = MessageKey::new(conversation_id, id);
-        let found = lookups::by_key(&self.connection, &[key]).await?;
+        let found = lookups::by_id(&self.connection, &[(conversation_id, id)]).await?;
         Ok(found.into_values().next())
     }
 
@@ -116,7 +102,14 @@ impl MessageRepository for MongoMessages {
         unread::count_unread(&self.connection, spans).await
     }
 
-    async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError> {
-        unread::senders(&self.connection, span).await
+    async fn last_sent(
+        &self,
+        of: &[(ConversationId, UserId)],
+    ) -> Result<Vec<((ConversationId, UserId), Seq)>, RepositoryError> {
+        senders::last_sent(&self.connection, of).await
+    }
+
+    async fn senders(&self, asked: &[SenderQuery]) -> Result<Vec<Vec<UserId>>, RepositoryError> {
+        senders::senders(&self.connection, asked).await
     }
 }

@@ -13,6 +13,7 @@ use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
 
+/// Decides a change of the group itself, by the role of the actor.
 pub(super) fn update_group(
     submission: &Submission,
     known: &CachedRoster,
@@ -100,7 +101,7 @@ pub(super) fn update_group(
             }
             if known.member_ids.len() + new.len() > MAX_MEMBERS {
                 let detail = format!("a group holds at most {MAX_MEMBERS} members");
-                return Err(ConversationError::invalid("user_ids", "too_many", detail).into());
+                return Err(ConversationError::invalid("user_ids", "too_many", detail));
             }
             let joins = new
                 .iter()
@@ -115,7 +116,7 @@ pub(super) fn update_group(
         GroupChange::RemoveMember(user_id) => {
             let Some(target) = known.member(*user_id) else {
                 may(Action::Remove(Role::Member))?;
-                return Err(ConversationError::NotFound.into());
+                return Err(ConversationError::NotFound);
             };
             may(Action::Remove(target.role))?;
             commit(
@@ -128,7 +129,7 @@ pub(super) fn update_group(
             let target = known.member(*user_id);
             let present = target.map_or(Role::Member, |target| target.role);
             may(match role {
-                Role::Owner => Action::HandOver(present),
+                Role::Owner => Action::TransferOwnership(present),
                 Role::Admin | Role::Member => Action::Assign(present),
             })?;
             let target = target.ok_or(ConversationError::NotFound)?;
@@ -137,7 +138,7 @@ pub(super) fn update_group(
             }
             if target.role == Role::Owner {
                 let detail = "a group has one owner: transfer ownership to another member instead";
-                return Err(ConversationError::invalid("role", "owner_required", detail).into());
+                return Err(ConversationError::invalid("role", "owner_required", detail));
             }
             if *role == Role::Owner {
                 let members = vec![
@@ -153,7 +154,7 @@ pub(super) fn update_group(
             commit(None, vec![MemberChange::Role(*user_id, *role)], event)
         }
         GroupChange::Delete => {
-            may(Action::Dissolve)?;
+            may(Action::DeleteGroup)?;
             let departures = known.member_ids.iter().map(|user_id| MemberChange::Left(*user_id));
             commit(
                 Some(conversation.deleted(submission.at)),
