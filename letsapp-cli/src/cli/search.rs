@@ -7,7 +7,7 @@ use clap::Args;
 use letsapp_core::domain::id::ConversationId;
 use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::protocol::requests::SearchMessages;
-use letsapp_core::protocol::{Highlight, SearchHit};
+use letsapp_core::protocol::{Highlight, SearchHit, SearchResults};
 
 use super::context::Context;
 use super::failure::Failure;
@@ -50,7 +50,9 @@ impl Search {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let request = self.request(context).await?;
-        let hits = read_hits(context, &request, limit).await?;
+        let SearchResults {
+            items: hits, partial, ..
+        } = read_hits(context, &request, limit).await?;
         let mut labels = match context.output.format() {
             Format::Json => HitLabels::default(),
             Format::Text => HitLabels::new(context).await?,
@@ -63,6 +65,9 @@ impl Search {
         }
         if hits.is_empty() {
             context.output.status("no messages found")?;
+        }
+        if partial {
+            context.output.status("not all messages could be searched in time")?;
         }
         Ok(())
     }
@@ -122,20 +127,27 @@ impl HitLabels {
     }
 }
 
-async fn read_hits(context: &Context, request: &SearchMessages, limit: usize) -> Result<Vec<SearchHit>, Failure> {
-    let mut hits = Vec::new();
+/// Reads the best `limit` hits, page by page; partial if one of the pages is.
+async fn read_hits(context: &Context, request: &SearchMessages, limit: usize) -> Result<SearchResults, Failure> {
+    let (mut items, mut partial) = (Vec::new(), false);
     let mut page = Page::of(limit.min(200));
     loop {
         let part = context.client.search(request, page.clone()).await;
         let part = part.map_err(|error| context.explain(error))?;
-        hits.extend(part.items);
+        items.extend(part.items);
+        partial |= part.partial;
         match part.next_cursor {
-            Some(cursor) if hits.len() < limit => page = page.after(cursor),
-            _ => break,
+            Some(cursor) if items.len() < limit => page = page.after(cursor),
+            next_cursor => {
+                items.truncate(limit);
+                return Ok(SearchResults {
+                    items,
+                    next_cursor,
+                    partial,
+                });
+            }
         }
     }
-    hits.truncate(limit);
-    Ok(hits)
 }
 
 /// Formats a hit on one line: conversation, time, sender, and the text around the first match.

@@ -6,6 +6,7 @@
 //! Stores contain no business rules. They carry out one atomic operation at a time; permissions are checked before a
 //! store is called.
 
+mod deadline;
 pub mod memory;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;

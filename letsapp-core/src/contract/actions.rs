@@ -84,7 +84,7 @@ impl Action {
             Self::Changes(id, windows, after, limit) => {
                 Answer::Messages(messages.changes(id, &windows, after, limit).await?)
             }
-            Self::Search(search) => Answer::Hits(messages.search(search).await?),
+            Self::Search(search) => Answer::Hits(messages.search(search).await?.hits),
             Self::CountUnread(spans) => Answer::CountUnread(messages.count_unread(&spans).await?),
             Self::Senders(asked) => Answer::senders(messages.senders(&asked).await?),
             Self::LastSent(of) => Answer::last_sent(messages.last_sent(&of).await?),

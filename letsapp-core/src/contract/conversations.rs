@@ -1,12 +1,14 @@
 //! Conversations, rosters, heads and members.
 
+use std::collections::HashMap;
+
 use super::Trial;
 use super::fixtures::{at, conversation_id, direct, group, system, text, user_id};
 use super::steps::{append, at_once, creation, update_group};
 use crate::domain::conversation::Head;
 use crate::domain::id::{ConversationId, Rev, Seq};
 use crate::domain::member::{Member, MemberChange};
-use crate::domain::message::SystemEvent;
+use crate::domain::message::{Message, SystemEvent};
 use crate::domain::role::Role;
 use crate::domain::window::Window;
 use crate::ports::Creation;
@@ -184,6 +186,35 @@ pub async fn heads_of_hundreds_of_conversations_come_at_once(trial: Trial) {
         let length = if n % 3 == 1 { 2 } else { 1 };
         assert_eq!((head.seq, head.rev, head.fence), (Seq(length), Rev(length), Seq(1)));
     }
+}
+
+pub async fn activity_is_the_time_of_the_newest_message(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let sent = |id, n, time| Message {
+        sent_at: at(time),
+        ..text(id, n, ana)
+    };
+    let empty = trial.direct(ana, ben).await;
+    let busy = trial.group(1, &[ana, ben]).await;
+    let first = trial.store(append(sent(busy, 2, 50), Seq(1))).await;
+    trial.store(append(sent(busy, 3, 70), Seq(1))).await;
+    trial.edit(&first, "edited", Seq(1)).await;
+    let mut ids = vec![empty, busy, conversation_id(999)];
+    let latest = trial.conversations().activity(&ids).await.unwrap();
+    assert_eq!(latest, [(busy, at(70))], "an edit moves nothing");
+    // More of them at once than a query takes parameters.
+    let made: Vec<_> = (100..700).map(|n| creation(n, &[ana])).collect();
+    trial.commit(made).await;
+    ids.extend((100..700).map(conversation_id));
+    let latest: HashMap<_, _> = trial
+        .conversations()
+        .activity(&ids)
+        .await
+        .unwrap()
+        .into_iter()
+        .collect();
+    assert_eq!(latest.len(), 601);
+    assert_eq!(latest[&conversation_id(345)], at(345), "that of the only message");
 }
 
 pub async fn present_members_are_counted(trial: Trial) {

@@ -1,14 +1,16 @@
 //! The order, pages and filters of message search, and its limits to windows of membership.
 
+use std::time::Duration;
+
 use super::Trial;
-use super::fixtures::{at, text, user_id};
+use super::fixtures::{at, conversation_id, text, user_id};
 use super::message_search_fixtures::{carrying, saying, search, under};
-use super::steps::{ALL, append};
+use super::steps::{ALL, append, creation};
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::member::MemberChange;
 use crate::domain::message::{Content, Message};
 use crate::domain::role::Role;
-use crate::domain::search::{Hit, Rank, Score, Search};
+use crate::domain::search::{Found, Hit, Rank, Score, Search};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::window::Window;
 
@@ -263,4 +265,64 @@ pub async fn hundreds_of_conversations_are_searched_at_once(trial: Trial) {
     let found = trial.hits(search("cup te", &within)).await;
     assert_eq!(found.len(), 10);
     assert!(found.is_sorted_by(|a, b| a.message.sent_at > b.message.sent_at));
+}
+
+pub async fn a_member_of_hundreds_of_groups_finds_what_they_may_see(trial: Trial) {
+    let ana = user_id(1);
+    // As many as fit into one search with its limit.
+    let windows: Vec<_> = (1..=560).map(|n| (conversation_id(n), joined_late(n))).collect();
+    let mut changes: Vec<_> = (1..=560).map(|n| creation(n, &[ana])).collect();
+    for (n, (id, _)) in (1..).zip(&windows) {
+        changes.extend((2..=4).map(|seq| append(saying(*id, 10 * n + seq, ana, "tea"), Seq(1))));
+    }
+    trial.commit(changes).await;
+    let within: Vec<_> = windows.iter().map(|(id, windows)| (*id, &windows[..])).collect();
+    let mut found: Vec<_> = trial
+        .hits(search("tea", &within))
+        .await
+        .into_iter()
+        .map(|hit| (hit.message.conversation_id, hit.message.seq))
+        .collect();
+    found.sort_unstable();
+    let mut expected = Vec::new();
+    for (id, windows) in &windows {
+        let seen = (2..=4)
+            .map(Seq)
+            .filter(|seq| windows.iter().any(|window| window.contains(*seq)));
+        expected.extend(seen.map(|seq| (*id, seq)));
+    }
+    expected.sort_unstable();
+    assert_eq!(found.len(), expected.len());
+    assert!(found == expected, "others are found");
+}
+
+/// Returns the windows in the n-th group of a user who has seen another part of each.
+fn joined_late(n: u64) -> Vec<Window> {
+    let window = |from, to: Option<u64>| Window {
+        from: Seq(from),
+        to: to.map(Seq),
+    };
+    match n % 4 {
+        0 => vec![window(1, None)],
+        1 => vec![window(4, None)],
+        2 => vec![window(1, Some(2)), window(4, None)],
+        _ => vec![window(3, Some(3))],
+    }
+}
+
+pub async fn a_search_whose_time_is_up_is_partial(trial: Trial) {
+    let id = trial.talk(&["tea", "more tea"]).await;
+    let search = Search {
+        budget: Duration::ZERO,
+        ..search("tea", &[(id, ALL)])
+    };
+    let found = trial.messages().search(search.clone()).await.expect("it is no failure");
+    assert!(found.partial);
+    let nowhere = Search {
+        within: Vec::new(),
+        ..search
+    };
+    let found = trial.messages().search(nowhere).await.expect("it is no failure");
+    assert_eq!(found, Found::default(), "nothing is left to look at");
+    assert_eq!(trial.seen(id, "tea").await, [2, 1], "the next one has its own time");
 }

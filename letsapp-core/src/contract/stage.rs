@@ -1,6 +1,7 @@
 //! The translation of a script's lines into actions on the present state.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::sample::Index;
 
@@ -124,6 +125,7 @@ impl<'a> Stage<'a> {
                     past: past.and_then(|(chat, place, score)| self.rank(chat, place, score)),
                     within: within.into_iter().map(scope).collect(),
                     limit,
+                    budget: Duration::from_secs(60),
                 })
             }
             Question::CountUnread(spans) => Action::CountUnread(

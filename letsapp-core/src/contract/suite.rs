@@ -41,6 +41,7 @@ macro_rules! contract_cases {
             user_search: {
                 search_finds_beginnings_of_usernames_and_of_folded_names,
                 search_goes_on_to_the_last_page,
+                search_lists_each_user_once_by_the_first_name_found,
                 search_goes_by_the_present_name,
                 search_treats_no_character_as_a_wildcard,
             }
@@ -93,6 +94,7 @@ macro_rules! contract_cases {
                 rosters_of_many_conversations_come_each_with_its_own_members,
                 heads_have_the_last_numbers_of_conversations,
                 heads_of_hundreds_of_conversations_come_at_once,
+                activity_is_the_time_of_the_newest_message,
                 present_members_are_counted,
                 former_members_are_found,
                 memberships_include_former_ones,
@@ -187,6 +189,8 @@ macro_rules! contract_cases {
                 a_returning_member_finds_the_messages_of_all_windows,
                 hits_are_filtered_by_sender_and_time,
                 hundreds_of_conversations_are_searched_at_once,
+                a_member_of_hundreds_of_groups_finds_what_they_may_see,
+                a_search_whose_time_is_up_is_partial,
             }
             erasure: {
                 an_erased_account_leaves_its_name_and_nothing_else,

@@ -1,8 +1,8 @@
 //! Searching users by the beginnings of their usernames and display names.
 
 use super::Trial;
-use super::fixtures::{display_name, user, user_id};
-use crate::domain::user::{ProfilePatch, User, Username};
+use super::fixtures::{at, display_name, password, user, user_id};
+use crate::domain::user::{NamePosition, ProfilePatch, User};
 
 pub async fn search_finds_beginnings_of_usernames_and_of_folded_names(trial: Trial) {
     let named = |n, name: &str, shown: &str| User {
@@ -25,7 +25,7 @@ pub async fn search_finds_beginnings_of_usernames_and_of_folded_names(trial: Tri
 
 pub async fn search_goes_on_to_the_last_page(trial: Trial) {
     // Some match by the username, some by the display name, and some by both; each is found once.
-    let mut expected = Vec::new();
+    let mut expected: Vec<NamePosition> = Vec::new();
     for n in 0..25 {
         let found = match n % 3 {
             0 => user(n, &format!("page{}", 97 - n)),
@@ -40,24 +40,42 @@ pub async fn search_goes_on_to_the_last_page(trial: Trial) {
         };
         trial.sign_up(&found).await;
         trial.sign_up(&user(100 + n, &format!("other{n}"))).await;
-        expected.push(found.username.as_str().to_owned());
+        expected.extend(NamePosition::of(&found, "page"));
     }
     expected.sort();
     for limit in [1, 7, 25, 26] {
-        let mut found: Vec<Username> = Vec::new();
-        loop {
-            let page = trial.users().search("page", found.last(), limit).await.unwrap();
-            assert!(page.len() <= limit);
-            if page.is_empty() {
-                break;
-            }
-            found.extend(page.into_iter().map(|user| user.username));
-        }
-        assert_eq!(
-            found.iter().map(Username::as_str).collect::<Vec<_>>(),
-            expected,
-            "by {limit}"
-        );
+        assert_eq!(trial.paged("page", limit).await, expected, "by {limit}");
+    }
+}
+
+pub async fn search_lists_each_user_once_by_the_first_name_found(trial: Trial) {
+    let all = [
+        ("an", "zoe.a", "An"),
+        ("an a", "ana.an", "An A"),
+        ("ana", "aaaa", "Ana"),
+        ("ana", "ana", "Anabel"),
+        ("ana", "ana2", "Ana"),
+        ("ana", "zoe.b", "Ana"),
+        ("ana.b", "ana.b", "Ana.b"),
+        ("ana3", "ana3", "Zoe"),
+        ("anna", "anna", "Anna Z"),
+        ("annb", "zoe.c", "Annb"),
+    ];
+    for (n, (_, username, shown)) in (1..).zip(all) {
+        let user = User {
+            display_name: display_name(shown),
+            ..user(n, username)
+        };
+        trial.sign_up(&user).await;
+    }
+    trial.sign_up(&user(50, "anb")).await;
+    assert!(trial.users().erase(user_id(50), &password("anb"), at(1)).await.unwrap());
+    let expected = all.map(|(name, username, _)| NamePosition {
+        name: name.to_owned(),
+        username: username.to_owned(),
+    });
+    for limit in [1, 2, 3, 10, 11] {
+        assert_eq!(trial.paged("an", limit).await, expected, "by {limit}");
     }
 }
 
@@ -102,7 +120,7 @@ pub async fn search_treats_no_character_as_a_wildcard(trial: Trial) {
     assert_eq!(trial.found("a_").await, ["a__", "a_b"]);
     assert_eq!(trial.found("a.").await, ["a.b"]);
     assert_eq!(trial.found("100%").await, ["zz11"]);
-    assert_eq!(trial.found("100").await, ["zz11", "zz12"]);
+    assert_eq!(trial.found("100").await, ["zz12", "zz11"]);
     assert_eq!(trial.found("\\d").await, ["zz13"]);
     assert_eq!(trial.found("[a").await, ["zz14"]);
     assert_eq!(trial.found("\"quo").await, ["zz15"]);
@@ -127,6 +145,22 @@ pub async fn search_treats_no_character_as_a_wildcard(trial: Trial) {
 }
 
 impl Trial {
+    /// Returns the positions of all users that a search finds, read page by page.
+    async fn paged(&self, prefix: &str, limit: usize) -> Vec<NamePosition> {
+        let mut found: Vec<NamePosition> = Vec::new();
+        loop {
+            let page = self.users().search(prefix, found.last(), limit).await.unwrap();
+            assert!(page.len() <= limit);
+            if page.is_empty() {
+                return found;
+            }
+            found.extend(
+                page.iter()
+                    .map(|user| NamePosition::of(user, prefix).expect("it was found")),
+            );
+        }
+    }
+
     /// Returns the usernames that a search finds.
     pub(super) async fn found(&self, prefix: &str) -> Vec<String> {
         let found = self.users().search(prefix, None, 100).await.unwrap();

@@ -18,6 +18,9 @@ pub struct Rules {
     /// Time after which a typing indicator expires unless the client repeats it; 6 s by default. Not to be confused
     /// with the minimum interval between notifications, see [`typing`](crate::domain::typing).
     pub typing_timeout: Duration,
+    /// Time that a store may spend on a search; 2 s by default: long enough for what an index can answer, and short
+    /// enough that a person is still waiting for it.
+    pub search_budget: Duration,
 }
 
 impl Default for Rules {
@@ -28,6 +31,7 @@ impl Default for Rules {
             edit_window: Duration::from_secs(15 * 60),
             presence_grace: Duration::from_secs(10),
             typing_timeout: Duration::from_secs(6),
+            search_budget: Duration::from_secs(2),
         }
     }
 }

@@ -29,6 +29,7 @@ pub(crate) mod visibility;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
@@ -62,6 +63,8 @@ pub(crate) struct Engine {
     pub(crate) pending_writes: PendingWrites,
     pub(crate) presence: Arc<PresenceRegistry>,
     pub(crate) typing: Arc<TypingTracker>,
+    /// Time that a store may spend on a search.
+    pub(crate) search_budget: Duration,
     waker: DriverWaker,
 }
 
@@ -96,6 +99,7 @@ impl Engine {
             pending_writes: PendingWrites::default(),
             presence,
             typing: Arc::new(typing),
+            search_budget: rules.search_budget,
             waker,
             stores,
             runtime,

@@ -8,7 +8,6 @@ use crate::domain::conversation::{Conversation, Head};
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::member::{Member, MemberKey, Watermarks};
 use crate::domain::message::Message;
-use crate::domain::timestamp::Timestamp;
 use crate::domain::user::User;
 use crate::domain::visibility::ViewerPair;
 use crate::engine::receipts::Receipts;
@@ -79,19 +78,6 @@ impl Views {
             Some((member.user_id, view))
         });
         Ok(views.collect())
-    }
-
-    /// Returns the time of the latest activity in the conversations of these member records, in the order given: the
-    /// time of the newest message that the member sees, or else of joining.
-    pub(crate) async fn latest(&self, members: &[Member]) -> Result<Vec<Timestamp>, RepositoryError> {
-        let ids = distinct(members.iter().map(|member| member.conversation_id));
-        let heads = self.stores.conversations.heads(&ids).await?.into_iter().collect();
-        let newest = self.newest(members, &heads).await?;
-        let latest = members.iter().map(|member| {
-            let message = newest.get(&(member.conversation_id, newest_seq(member, &heads)));
-            message.map_or(member.joined_at, |message| message.sent_at)
-        });
-        Ok(latest.collect())
     }
 
     async fn newest(

@@ -13,7 +13,7 @@ use crate::domain::conversation::Conversation;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::member::{MemberChange, MemberKey};
 use crate::domain::message::{Message, Position};
-use crate::domain::search::{Hit, Search};
+use crate::domain::search::{Found, Search};
 use crate::domain::window::{Span, Window};
 use crate::ports::error::RepositoryError;
 
@@ -107,10 +107,12 @@ pub trait MessageRepository: Send + Sync {
     /// - The score is the one that [`Query::score`](crate::domain::search::Query::score) returns.
     /// - The cost grows with the number of messages that have these terms, or with the number that lie in the windows,
     ///   but not with the number of all messages.
+    /// - A search that takes longer than its budget ends soon after it, and returns [`Found::partial`] and the best of
+    ///   those hits that were found until then. However many searches there are, other calls don't wait for them.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    async fn search(&self, search: Search) -> Result<Vec<Hit>, RepositoryError>;
+    async fn search(&self, search: Search) -> Result<Found, RepositoryError>;
 
     /// Counts, for each span, the messages in it that users sent and that are not deleted. The cost does not depend on
     /// the length of a span, except for the deleted messages in it.

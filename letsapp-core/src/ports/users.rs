@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::domain::credential::{Credential, PasswordHash};
 use crate::domain::id::UserId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{Email, ProfilePatch, User, Username};
+use crate::domain::user::{Email, NamePosition, ProfilePatch, User, Username};
 use crate::ports::error::RepositoryError;
 
 /// Stores users and their password hashes. A username stays claimed for ever, an email address as long as its user has
@@ -26,16 +26,17 @@ pub trait UserRepository: Send + Sync {
     /// [`RepositoryError`] when the store fails.
     async fn find(&self, ids: &[UserId]) -> Result<Vec<User>, RepositoryError>;
 
-    /// Returns at most `limit` users, ordered by username, only those after `after`, who are not erased and whose
-    /// username, or whose display name folded by [`text::fold`](crate::domain::text::fold), begins with `prefix`. The
-    /// caller has folded `prefix` already.
+    /// Returns at most `limit` users, ordered by [`NamePosition`], only those after `after`, who are not erased and
+    /// whose username, or whose display name folded by [`text::fold`](crate::domain::text::fold), begins with `prefix`.
+    /// The caller has folded `prefix` already. The cost does not depend on the number of users whom the prefix finds:
+    /// see [`NameSearch`](crate::domain::user::NameSearch).
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn search<'a>(
         &self,
         prefix: &'a str,
-        after: Option<&'a Username>,
+        after: Option<&'a NamePosition>,
         limit: usize,
     ) -> Result<Vec<User>, RepositoryError>;
 

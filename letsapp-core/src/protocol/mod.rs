@@ -33,7 +33,7 @@ pub use requests::{
     Login, Nothing, Password, PutContact, React, ReceiptRequest, Refresh, RefreshToken, Register, SearchMessages,
     SendMessage, SetTyping, SettingsPatch, UpdateConversation, UpdateMe, UpdateMyConversation, WatchPresence,
 };
-pub use search::{Highlight, SearchHit};
+pub use search::{Highlight, SearchHit, SearchResults};
 pub use session::{SessionInfo, SignedIn, TokenType, Tokens};
 pub use sync::{Changes, Sync, SyncRequest};
 pub use system::SystemEvent;

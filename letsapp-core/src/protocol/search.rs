@@ -6,6 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::message::Message;
 
+/// A page of the messages that a search found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SearchResults {
+    /// Hits, the best first.
+    pub items: Vec<SearchHit>,
+    /// Value of the parameter `cursor` for the next page; null on the last page.
+    pub next_cursor: Option<String>,
+    /// Whether not everything could be looked at in time, so that hits may be missing; omitted if nothing is missing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+}
+
 /// A message that was found, with the matching parts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

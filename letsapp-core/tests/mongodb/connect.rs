@@ -80,7 +80,7 @@ async fn a_database_of_a_newer_version_is_refused_and_stays_as_it_is() {
     database.run_command(change).await.expect("a validator can be changed");
     documents(&uri, "users")
         .await
-        .drop_index("folded")
+        .drop_index("folded_username")
         .await
         .expect("it was made");
 
@@ -97,7 +97,7 @@ async fn a_database_of_a_newer_version_is_refused_and_stays_as_it_is() {
     let indexes = documents(&uri, "users").await.list_index_names().await;
     let indexes = indexes.expect("the server is there");
     assert!(
-        !indexes.contains(&"folded".to_owned()),
+        !indexes.contains(&"folded_username".to_owned()),
         "nor are indexes made: {indexes:?}"
     );
 }

@@ -11,7 +11,7 @@ use letsapp_testkit::mongodb::ReplicaSet;
 use letsapp_testkit::until;
 use tokio::task::JoinSet;
 
-use crate::world::{addition, append, at, audit, commit_one, create_group, direct, head, land, open, text, user_id};
+use crate::world::{addition, append, at, audit, commit_one, create_group, direct, land, open, text, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_fail_while_the_server_is_silent_and_succeed_when_it_answers_again() {
@@ -70,8 +70,8 @@ async fn closing_waits_for_operations_under_way_and_not_for_ever() {
     let Some(server) = letsapp_testkit::mongodb::shared() else {
         return;
     };
-    let uri = server.unique_database_uri();
     for _ in 0..5 {
+        let uri = server.unique_database_uri();
         let store = Arc::new(open(&uri).await);
         let id = direct(&store, 1, 2).await;
         let group = create_group(&store, 7).await;
@@ -87,9 +87,13 @@ async fn closing_waits_for_operations_under_way_and_not_for_ever() {
                     };
                     // Operations of several steps, one of them with a transaction.
                     let outcome = match n % 3 {
-                        0 => commit_one(&store, addition(group, n, head(&store, group).await.fence))
-                            .await
-                            .map(drop),
+                        0 => match store.conversations().heads(&[group]).await {
+                            Ok(heads) => {
+                                let fence = heads.first().expect("the group has messages").1.fence;
+                                commit_one(&store, addition(group, n, fence)).await.map(drop)
+                            }
+                            Err(error) => Err(error),
+                        },
                         1 => store.sessions().revoke(user_id(n), Revoke::All).await.map(drop),
                         _ => {
                             let conversations = store.conversations();

@@ -1,18 +1,21 @@
 //! Query plans: the store's queries use the indexes as intended.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use letsapp_core::adapters::mongodb::MongoStore;
+use letsapp_core::domain::credential::PasswordHash;
 use letsapp_core::domain::id::{ConversationId, Seq};
 use letsapp_core::domain::search::{Query, Scope, Search};
+use letsapp_core::domain::user::{About, DisplayName, NamePosition, Settings, User, Username};
 use letsapp_core::domain::window::{Span, Window};
-use letsapp_core::ports::{Repositories, SenderQuery};
+use letsapp_core::ports::{Claim, Repositories, SenderQuery};
 use letsapp_testkit::mongodb::shared;
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::event::command::CommandEvent;
 
-use crate::world::{append, direct, open_with, text, user_id};
+use crate::world::{append, at, direct, open_with, text, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_heads_looks_at_one_index_entry_per_conversation() {
@@ -50,6 +53,79 @@ async fn reading_heads_looks_at_one_index_entry_per_conversation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn reading_activity_looks_at_one_index_entry_per_conversation() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    let (store, heard) = overheard(&uri).await;
+    let mut ids = Vec::new();
+    for n in 0..20 {
+        let id = direct(&store, 2 * n, 2 * n + 1).await;
+        let messages = (0..20).map(|n| append(text(id, 1, &format!("message {n}")), Seq::ZERO));
+        let outcomes = store.messages().commit(messages.collect()).in_order(20).await;
+        assert!(outcomes.iter().all(Result::is_ok));
+        ids.push(id);
+    }
+    let latest = store.conversations().activity(&ids).await.expect("the store is there");
+    assert_eq!(latest.len(), ids.len());
+
+    let asked = heard.lock().unwrap().take().expect("activity is an aggregation");
+    let plan = explained(&uri, &asked).await;
+    assert!(holds(&plan, "stage", &"DISTINCT_SCAN".into()), "{plan}");
+    let looked_at = number(&plan, "totalKeysExamined").expect("the plan was executed");
+    assert!(looked_at <= 2 * 20 + 1, "{looked_at} entries for 20 conversations");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_for_users_reads_no_more_of_either_index_than_a_page() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    let queries: Arc<Mutex<Vec<Document>>> = Arc::default();
+    let hear = Arc::clone(&queries);
+    let store = open_with(&uri, move |event| {
+        if let CommandEvent::Started(event) = event
+            && event.command_name == "find"
+        {
+            hear.lock().expect("nothing panics with it").push(event.command);
+        }
+    });
+    let store = store.await;
+    for n in 0..300 {
+        // A hundred are found by the username, and two hundred by display names, which are all the same.
+        let username = if n % 3 == 0 {
+            format!("ana{n:03}")
+        } else {
+            format!("user{n:03}")
+        };
+        let claim = store
+            .users()
+            .create(account(n, &username, "Ana"), PasswordHash::from_phc("x"))
+            .await;
+        assert!(matches!(claim, Ok(Claim::Done)));
+    }
+    let mut after: Option<NamePosition> = None;
+    for _ in 0..10 {
+        queries.lock().unwrap().clear();
+        let page = store
+            .users()
+            .search("an", after.as_ref(), 20)
+            .await
+            .expect("the store is there");
+        assert_eq!(page.len(), 20);
+        after = page.last().and_then(|user| NamePosition::of(user, "an"));
+        let asked = std::mem::take(&mut *queries.lock().unwrap());
+        assert_eq!(asked.len(), 2, "one for each index");
+        for query in asked {
+            let plan = explained(&uri, &query).await;
+            assert!(!holds(&plan, "stage", &"SORT".into()), "{plan}");
+            let looked_at = number(&plan, "totalKeysExamined").expect("the plan was executed");
+            assert!(looked_at <= 52, "{looked_at} entries for a page of 20: {plan}");
+        }
+    }
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_search_reads_only_the_messages_with_its_longest_word_in_its_conversations() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();
@@ -80,9 +156,10 @@ async fn a_search_reads_only_the_messages_with_its_longest_word_in_its_conversat
         before: None,
         past: None,
         limit: 20,
+        budget: Duration::from_secs(60),
     };
-    let hits = store.messages().search(search).await.expect("the store is there");
-    assert_eq!(hits.len(), 20);
+    let found = store.messages().search(search).await.expect("the store is there");
+    assert_eq!((found.hits.len(), found.partial), (20, false));
 
     let asked = heard.lock().unwrap().take().expect("a search is an aggregation");
     assert!(asked.contains_key("hint"), "a search says which index to take: {asked}");
@@ -97,6 +174,22 @@ async fn a_search_reads_only_the_messages_with_its_longest_word_in_its_conversat
         "{looked_at} messages for the 50 that have the longer word: {plan}"
     );
     store.close().await;
+}
+
+/// Makes a user, without storing it.
+fn account(n: u64, username: &str, display_name: &str) -> User {
+    User {
+        id: user_id(n),
+        username: Username::from_stored(username),
+        display_name: DisplayName::from_stored(display_name),
+        about: About::from_stored(""),
+        email: None,
+        avatar_media_id: None,
+        settings: Settings::default(),
+        created_at: at(0),
+        last_seen_at: None,
+        deleted_at: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,10 +259,21 @@ async fn overheard(uri: &str) -> (MongoStore, Arc<Mutex<Option<Document>>>) {
     (store.await, heard)
 }
 
-/// Returns the server's execution statistics for a recorded aggregation on `messages`.
+/// Returns the server's execution statistics for a recorded query.
 async fn explained(uri: &str, asked: &Document) -> Bson {
-    let mut query = doc! {"aggregate": "messages", "cursor": {}};
-    for field in ["pipeline", "hint"] {
+    let mut query = doc! {};
+    for field in [
+        "aggregate",
+        "pipeline",
+        "cursor",
+        "find",
+        "filter",
+        "sort",
+        "limit",
+        "min",
+        "max",
+        "hint",
+    ] {
         if let Some(value) = asked.get(field) {
             query.insert(field, value);
         }

@@ -1,6 +1,7 @@
 //! Sharding: queries and writes name their shard key, because without it a sharded cluster asks every shard.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use letsapp_core::adapters::mongodb::MongoStore;
 use letsapp_core::domain::contact::{Block, Contact};
@@ -127,6 +128,7 @@ async fn walk(store: &MongoStore) {
         before: Some(at(9)),
         past: Some(Rank::of(&first, Score::BodyWord)),
         limit: 10,
+        budget: Duration::from_secs(60),
     };
     messages.search(search).await.expect("the store is there");
     messages

@@ -155,7 +155,7 @@ async fn revoking_a_session_ends_it_at_once_and_closes_its_connections() {
     let desk_tokens = auth.login(login("ana", "a long password")).await.unwrap().tokens;
     let desk = auth.authenticate(&desk_tokens.access_token).await.unwrap();
     let mut listener = world.listen(&desk);
-    assert_eq!(auth.sessions(&phone).await.unwrap().len(), 2);
+    assert_eq!(auth.sessions(&phone, None).await.unwrap().items.len(), 2);
     auth.revoke_session(&phone, desk.session_id).await.unwrap();
     assert!(matches!(
         auth.authenticate(&desk_tokens.access_token).await,
@@ -196,9 +196,10 @@ async fn a_new_password_ends_every_other_session() {
     auth.change_password(&phone, change("a long password")).await.unwrap();
     assert!(auth.authenticate(&desk.access_token).await.is_err());
     let left: Vec<_> = auth
-        .sessions(&phone)
+        .sessions(&phone, None)
         .await
         .unwrap()
+        .items
         .into_iter()
         .map(|session| session.id)
         .collect();

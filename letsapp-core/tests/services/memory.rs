@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is a finding")]
 
 mod accounts;
+mod answers;
 mod contacts;
 mod conversations;
 mod deletion;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use letsapp_core::LetsApp;
 use letsapp_core::domain::id::{ConnectionId, ConversationId, MessageId, Seq, UserId};
 use letsapp_core::domain::page::Limit;
 use letsapp_core::domain::principal::Principal;
@@ -14,6 +13,15 @@ use letsapp_core::ports::{IdSource, ManualClock, Range, SystemIds};
 use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage};
 use letsapp_core::protocol::{Conversation, Event, Message};
 use letsapp_core::services::{ConversationError, Made};
+use letsapp_core::{LetsApp, Rules};
+
+/// Returns rules under which no search is cut short, however busy the machine is.
+fn patient() -> Rules {
+    Rules {
+        search_budget: Duration::from_secs(600),
+        ..Rules::default()
+    }
+}
 
 pub(crate) struct World {
     pub(crate) app: LetsApp,
@@ -23,7 +31,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
-        let builder = crate::store(LetsApp::builder().clock(clock.clone())).await;
+        let builder = crate::store(LetsApp::builder().clock(clock.clone()).rules(patient())).await;
         let app = builder.build().await.unwrap();
         Self { app, clock }
     }

@@ -8,7 +8,7 @@ use http::StatusCode;
 use letsapp_core::domain::id::SessionId;
 use letsapp_core::engine::limiter::Account;
 use letsapp_core::protocol::requests::{ChangePassword, Login, Refresh, Register};
-use letsapp_core::protocol::{Items, SessionInfo, SignedIn, Tokens};
+use letsapp_core::protocol::{List, SessionInfo, SignedIn, Tokens};
 use serde::Serialize;
 use warp::Filter;
 
@@ -121,12 +121,16 @@ async fn password(context: RequestContext, body: Json) -> Answer {
     reply::done()
 }
 
-/// Lists the sessions of the current user, one per signed-in device.
-#[utoipa::path(get, path = "/v1/auth/sessions", tag = "auth", responses((status = 200, body = Items<SessionInfo>)),
-    security(("bearer" = [])))]
+/// Lists the sessions of the current user, one per signed-in device: all of them, unless these are more than an answer
+/// can hold.
+#[utoipa::path(get, path = "/v1/auth/sessions", tag = "auth", params(("cursor" = Option<String>, Query)),
+    responses((status = 200, body = List<SessionInfo>)), security(("bearer" = [])))]
 async fn sessions(context: RequestContext) -> Answer {
+    const LIST: &str = "sessions";
     let principal = context.principal().await?;
-    reply::items(context.app().auth().sessions(&principal).await?)
+    let after = context.query().cursor(context.app().cursor_key(), LIST)?;
+    let page = context.app().auth().sessions(&principal, after).await?;
+    reply::page(&context, LIST, page)
 }
 
 /// Ends a session, which signs its device out.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use letsapp_core::domain::id::{ConversationId, UserId};
 use letsapp_core::domain::search::Rank;
 use letsapp_core::domain::timestamp::Timestamp;
+use letsapp_core::protocol::SearchResults;
 use letsapp_core::protocol::requests::SearchMessages;
-use letsapp_core::protocol::{List, SearchHit};
 use warp::Filter;
 
 use super::endpoint::Endpoint;
@@ -26,7 +26,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 ///
 /// A message matches if it contains all words of `q`, regardless of case and accents. The last word may be the
 /// beginning of a word, unless a space or a punctuation mark follows it. There are no operators. Results are ordered by
-/// `score`, then from the newest to the oldest.
+/// `score`, then from the newest to the oldest. The answer is `partial` if not all could be looked at in time.
 #[utoipa::path(get, path = "/v1/search", tag = "search",
     params(("q" = String, Query, min_length = 1, max_length = 256, description = "Words to search for"),
         ("conversation_id" = Option<ConversationId>, Query, description = "Only messages of this conversation"),
@@ -34,7 +34,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
         ("before" = Option<Timestamp>, Query, description = "Only messages sent before this time"),
         ("after" = Option<Timestamp>, Query, description = "Only messages sent after this time"),
         ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
-    responses((status = 200, body = List<SearchHit>),
+    responses((status = 200, body = SearchResults),
         (status = 404, description = "The current user never was a member")), security(("bearer" = [])))]
 async fn search(context: RequestContext) -> Answer {
     let principal = context.principal().await?;
@@ -49,5 +49,10 @@ async fn search(context: RequestContext) -> Answer {
         .messages()
         .search(&principal, request, past, limit)
         .await?;
-    reply::page(&context, &list, page)
+    let key = context.app().cursor_key();
+    reply::ok(&SearchResults {
+        items: page.items,
+        next_cursor: page.next.map(|position| key.seal(&list, &position)),
+        partial: page.partial,
+    })
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use letsapp_core::domain::id::UserId;
-use letsapp_core::domain::page::Page;
-use letsapp_core::domain::user::{ProfilePatch, Username};
+use letsapp_core::domain::user::{NamePosition, ProfilePatch};
 use letsapp_core::engine::limiter::Account;
 use letsapp_core::protocol::requests::{DeleteAccount, UpdateMe};
 use letsapp_core::protocol::{List, MyProfile, User};
@@ -89,20 +88,11 @@ async fn search(context: RequestContext) -> Answer {
     let mut query = context.query();
     let (prefix, limit) = (query.required("query"), query.limit());
     let list = format!("users:{prefix}");
-    let after: Option<String> = query.cursor(context.app().cursor_key(), &list)?;
-    let after = after.map(Username::from_stored);
+    let after: Option<NamePosition> = query.cursor(context.app().cursor_key(), &list)?;
     let page = context
         .app()
         .users()
         .search(&principal, &prefix, after.as_ref(), limit)
         .await?;
-    let next = page.next.as_ref().map(Username::as_str);
-    reply::page(
-        &context,
-        &list,
-        Page {
-            items: page.items,
-            next,
-        },
-    )
+    reply::page(&context, &list, page)
 }

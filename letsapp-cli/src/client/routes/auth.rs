@@ -2,10 +2,10 @@
 
 use letsapp_core::domain::id::SessionId;
 use letsapp_core::protocol::requests::{ChangePassword, DeleteAccount, Login, Register};
-use letsapp_core::protocol::{Items, SessionInfo, SignedIn, User};
+use letsapp_core::protocol::{SessionInfo, SignedIn, User};
 use reqwest::Method;
 
-use crate::{Client, ClientError};
+use crate::{Client, ClientError, collect_pages};
 
 impl Client {
     /// Creates an account and signs in.
@@ -70,8 +70,7 @@ impl Client {
     /// # Errors
     /// Only those common to all requests.
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>, ClientError> {
-        let list: Items<_> = self.http.get(&["auth", "sessions"]).reply().await?;
-        Ok(list.items)
+        collect_pages(|page| page.apply_to(self.http.get(&["auth", "sessions"])).reply()).await
     }
 
     /// Ends a session, which signs its device out.

@@ -1,12 +1,13 @@
 //! Route of the message search.
 
+use letsapp_core::protocol::SearchResults;
 use letsapp_core::protocol::requests::SearchMessages;
-use letsapp_core::protocol::{List, SearchHit};
 
 use crate::{Client, ClientError, Page};
 
 impl Client {
-    /// Searches all messages that the user may see. The best matches come first.
+    /// Searches all messages that the user may see. The best matches come first. The results are `partial` if the
+    /// server could not look at everything in time.
     ///
     /// ```no_run
     /// # use letsapp_cli::{Client, ClientError, Page, requests::SearchMessages};
@@ -20,7 +21,7 @@ impl Client {
     ///
     /// # Errors
     /// `not_found` if the request names a conversation that the user was never a member of.
-    pub async fn search(&self, request: &SearchMessages, page: Page) -> Result<List<SearchHit>, ClientError> {
+    pub async fn search(&self, request: &SearchMessages, page: Page) -> Result<SearchResults, ClientError> {
         let SearchMessages {
             q,
             conversation_id,

@@ -45,6 +45,13 @@ impl ConversationRepository for MemoryConversations {
         Ok(found.map(|entry| (entry.conversation.id, entry.log.head())).collect())
     }
 
+    async fn activity(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Timestamp)>, RepositoryError> {
+        self.gate.pass()?;
+        let table = read(&self.table);
+        let found = ids.iter().filter_map(|id| Some((*id, table.entry(*id)?.log.latest()?)));
+        Ok(found.collect())
+    }
+
     async fn member_counts(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, usize)>, RepositoryError> {
         self.gate.pass()?;
         let table = read(&self.table);

@@ -13,6 +13,7 @@ use crate::domain::conversation::Head;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::{Message, Position};
 use crate::domain::search::{Hit, IndexTerms, Search};
+use crate::domain::timestamp::Timestamp;
 use crate::domain::window::{Span, Window};
 use crate::ports::{Outcome, Range};
 
@@ -174,18 +175,41 @@ impl Log {
         })
     }
 
-    /// Returns all messages in the windows that match a search, in no particular order.
-    pub(super) fn hits<'a>(&'a self, windows: &'a [Window], search: &'a Search) -> impl Iterator<Item = Hit> {
-        let visible = windows.iter().flat_map(move |window| {
-            let before = Seq(window.from.0.saturating_sub(1));
-            self.between(before, window.to.unwrap_or(Seq(u64::MAX)))
+    /// Returns the time at which the newest message was sent.
+    pub(super) fn latest(&self) -> Option<Timestamp> {
+        self.records.last().map(|record| record.sent_at)
+    }
+
+    /// Looks at no more than `count` of the messages in the windows before a place, the newest first. Returns those
+    /// that match a search, and the place from which to go on; `None` at the end.
+    pub(super) fn hits(
+        &self,
+        windows: &[Window],
+        before: Seq,
+        count: usize,
+        search: &Search,
+    ) -> (Vec<Hit>, Option<Seq>) {
+        let visible = windows.iter().rev().flat_map(|window| {
+            let through = window.to.unwrap_or(Seq(u64::MAX)).min(Seq(before.0.saturating_sub(1)));
+            self.between(Seq(window.from.0.saturating_sub(1)), through).iter().rev()
         });
-        let wanted = visible.filter(|record| search.passes(record.sender_id, record.sent_at));
-        wanted.filter_map(|record| {
+        let mut hits = Vec::new();
+        for (looked_at, record) in visible.enumerate() {
+            if looked_at == count {
+                return (hits, Some(Seq(record.seq.0 + 1)));
+            }
+            if !search.passes(record.sender_id, record.sent_at) {
+                continue;
+            }
             let message = self.message(record);
-            let score = search.query.score(&IndexTerms::of(&message))?;
-            Some(Hit { message, score })
-        })
+            if let Some(score) = search.query.score(&IndexTerms::of(&message)) {
+                let hit = Hit { message, score };
+                if search.past.is_none_or(|past| hit.rank() < past) {
+                    hits.push(hit);
+                }
+            }
+        }
+        (hits, None)
     }
 
     /// Counts the messages of users in a span, without deleted ones.

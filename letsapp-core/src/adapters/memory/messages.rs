@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use super::conversation_table;
 use super::conversation_table::{read, write};
 use super::gate::Gate;
+use crate::adapters::deadline::Deadline;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
-use crate::domain::search::{Hit, Search};
+use crate::domain::search::{Found, Hit, Scope, Search};
 use crate::domain::window::{Span, Window};
 use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError, SenderQuery};
 
@@ -22,6 +23,35 @@ pub(super) struct MemoryMessages {
 /// Number of commits that run at once: while one publishes its events, another holds the lock. All commits need the
 /// same lock, so more of them would only wait for it.
 const CONCURRENT_COMMITS: usize = 2;
+
+/// Number of messages that a search analyses under one lock: well below a millisecond.
+const SEARCHED_PER_STEP: usize = 128;
+
+impl MemoryMessages {
+    /// Looks at a few messages of a conversation before a place, merges those that match into the best hits, and
+    /// returns the place from which to go on; `None` at the beginning of the conversation.
+    fn look(
+        &self,
+        scope: &Scope,
+        before: Seq,
+        search: &Search,
+        best: &mut Vec<Hit>,
+    ) -> Result<Option<Seq>, RepositoryError> {
+        self.gate.pass()?;
+        let table = read(&self.table);
+        let Some(entry) = table.entry(scope.conversation_id) else {
+            return Ok(None);
+        };
+        let (hits, next) = entry.log.hits(&scope.windows, before, SEARCHED_PER_STEP, search);
+        drop(table);
+        if !hits.is_empty() {
+            best.extend(hits);
+            best.sort_unstable_by_key(|hit| Reverse(hit.rank()));
+            best.truncate(search.limit);
+        }
+        Ok(next)
+    }
+}
 
 #[async_trait]
 impl MessageRepository for MemoryMessages {
@@ -82,18 +112,23 @@ impl MessageRepository for MemoryMessages {
         Ok(entry.map_or_else(Vec::new, |entry| entry.log.changes(windows, after, limit)))
     }
 
-    async fn search(&self, search: Search) -> Result<Vec<Hit>, RepositoryError> {
+    async fn search(&self, search: Search) -> Result<Found, RepositoryError> {
         self.gate.pass()?;
-        let table = read(&self.table);
-        let within = search.within.iter();
-        let logs = within.filter_map(|scope| Some((&table.entry(scope.conversation_id)?.log, &scope.windows)));
-        let mut hits: Vec<_> = logs
-            .flat_map(|(log, windows)| log.hits(windows, &search))
-            .filter(|hit| search.past.is_none_or(|past| hit.rank() < past))
-            .collect();
-        hits.sort_unstable_by_key(|hit| Reverse(hit.rank()));
-        hits.truncate(search.limit);
-        Ok(hits)
+        let deadline = Deadline::after(search.budget);
+        let mut found = Found::default();
+        'search: for scope in &search.within {
+            let mut before = Some(Seq(u64::MAX));
+            while let Some(next) = before {
+                if deadline.has_passed() {
+                    found.partial = true;
+                    break 'search;
+                }
+                before = self.look(scope, next, &search, &mut found.hits)?;
+                // Others get their turn between two steps.
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(found)
     }
 
     async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {

@@ -10,7 +10,7 @@ use super::gate::{Gate, lock};
 use crate::domain::credential::{Credential, PasswordHash};
 use crate::domain::id::UserId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{ProfilePatch, User, Username};
+use crate::domain::user::{NamePosition, NameSearch, ProfilePatch, User};
 use crate::ports::{Claim, Login, RepositoryError, Update, UserRepository};
 
 pub(super) type Shared = Arc<Mutex<Accounts>>;
@@ -29,8 +29,8 @@ pub(super) struct Accounts {
     by_username: BTreeMap<String, UserId>,
     /// Keyed by [`Email::key`](crate::domain::user::Email::key), which ignores case.
     by_email: HashMap<String, UserId>,
-    /// Folded display names: without case and accents.
-    by_display_name: BTreeSet<(String, UserId)>,
+    /// Folded display names (without case and accents), with usernames.
+    by_display_name: BTreeMap<NamePosition, UserId>,
     /// Erased users whose data elsewhere is not all removed yet, by time of erasure.
     erasing: BTreeSet<(Timestamp, UserId)>,
 }
@@ -61,11 +61,11 @@ impl UserRepository for MemoryUsers {
     async fn search<'a>(
         &self,
         prefix: &'a str,
-        after: Option<&'a Username>,
+        after: Option<&'a NamePosition>,
         limit: usize,
     ) -> Result<Vec<User>, RepositoryError> {
         self.gate.pass()?;
-        Ok(lock(&self.accounts).search(prefix, after.map(Username::as_str), limit))
+        Ok(lock(&self.accounts).search(prefix, after, limit))
     }
 
     async fn update(&self, id: UserId, patch: ProfilePatch) -> Result<Update, RepositoryError> {
@@ -159,36 +159,33 @@ impl Accounts {
             self.by_email.insert(email.key(), user.id);
         }
         self.by_username.insert(user.username.as_str().to_owned(), user.id);
-        self.by_display_name.insert(display_key(&user));
+        self.by_display_name
+            .insert(NamePosition::by_display_name(&user), user.id);
         self.by_id.insert(user.id, Account { user, password });
         Claim::Done
     }
 
-    /// Returns users whose username or display name starts with `prefix`, in order of username, after `after`.
-    fn search(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<User> {
-        let start = (Bound::Included(prefix), Bound::Unbounded);
-        let named = self
-            .by_username
-            .range::<str, _>(start)
-            .take_while(|(username, _)| username.starts_with(prefix))
-            .map(|(_, id)| id);
-        let called = self
-            .by_display_name
-            .range((prefix.to_owned(), UserId::from_bytes([0; 16]))..)
-            .take_while(|(name, _)| name.starts_with(prefix))
-            .map(|(_, id)| id);
-        let found: BTreeMap<&str, &User> = named
-            .chain(called)
-            .filter_map(|id| Some(&self.by_id.get(id)?.user))
-            .filter(|user| user.deleted_at.is_none())
-            .map(|user| (user.username.as_str(), user))
-            .collect();
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        found
-            .range::<str, _>((start, Bound::Unbounded))
-            .take(limit)
-            .map(|(_, user)| (*user).clone())
-            .collect()
+    /// Returns users whose username or display name starts with `prefix`, after `after`.
+    fn search(&self, prefix: &str, after: Option<&NamePosition>, limit: usize) -> Vec<User> {
+        let user = |id| self.by_id.get(id).map(|account| account.user.clone());
+        let present = |user: &User| user.deleted_at.is_none();
+        let mut search = NameSearch::new(prefix, after, limit);
+        while let Some((after, count)) = search.next_read() {
+            let named = self
+                .by_username
+                .range::<str, _>((Bound::Included(&*after.name), Bound::Unbounded))
+                .take_while(|(username, _)| username.starts_with(prefix))
+                .filter(|(username, _)| (*username, *username) > (&after.name, &after.username))
+                .filter_map(|(_, id)| user(id));
+            let called = self
+                .by_display_name
+                .range((Bound::Excluded(after), Bound::Unbounded))
+                .take_while(|(position, _)| position.name.starts_with(prefix))
+                .filter_map(|(_, id)| user(id));
+            let (named, called) = (named.filter(present).take(count), called.filter(present).take(count));
+            search.add(named.collect(), called.collect());
+        }
+        search.into_users()
     }
 
     /// Applies a patch and updates the indexes.
@@ -208,12 +205,12 @@ impl Accounts {
         if let Some(email) = &user.email {
             self.by_email.remove(&email.key());
         }
-        self.by_display_name.remove(&display_key(user));
+        self.by_display_name.remove(&NamePosition::by_display_name(user));
         patch.apply(user);
         if let Some(email) = &user.email {
             self.by_email.insert(email.key(), id);
         }
-        self.by_display_name.insert(display_key(user));
+        self.by_display_name.insert(NamePosition::by_display_name(user), id);
         Update::Done(user.clone())
     }
 
@@ -225,16 +222,12 @@ impl Accounts {
         if let Some(email) = &account.user.email {
             self.by_email.remove(&email.key());
         }
-        self.by_display_name.remove(&display_key(&account.user));
+        self.by_display_name
+            .remove(&NamePosition::by_display_name(&account.user));
         account.user.erase(at);
         // No password verifies against an empty hash.
         account.password = PasswordHash::from_phc("");
         self.erasing.insert((at, id));
         true
     }
-}
-
-/// Returns the key of a user in the index of display names.
-fn display_key(user: &User) -> (String, UserId) {
-    (user.display_name.folded(), user.id)
 }

@@ -66,6 +66,14 @@ pub(super) fn is_timeout(error: &Error) -> bool {
     }
 }
 
+/// Reports whether a read ended because a time limit was reached.
+pub(super) fn is_out_of_time(error: &RepositoryError) -> bool {
+    match error {
+        RepositoryError::Unavailable(cause) => cause.downcast_ref().is_some_and(is_timeout),
+        RepositoryError::Internal(_) => false,
+    }
+}
+
 /// Returns the unique key that refused a write of a single document, if that is the error.
 pub(super) fn duplicate_of(error: &Error) -> Option<Key> {
     match &*error.kind {

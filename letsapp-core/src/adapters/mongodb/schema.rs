@@ -44,6 +44,10 @@ pub(super) const TOKENS: &str = "conversation_tokens";
 pub(super) const EXPIRY: &str = "expiry";
 /// Partial index of deleted conversations whose members and messages are not all removed yet.
 pub(super) const REMAINS: &str = "remains";
+/// Unique index of usernames, and an order of users for searches.
+pub(super) const USERNAME: &str = "username";
+/// Index of users by their folded display names, the other order for searches.
+pub(super) const FOLDED: &str = "folded_username";
 /// Partial index of users whose data is being erased.
 pub(super) const ERASING: &str = "erasing";
 
@@ -189,7 +193,7 @@ fn blueprints() -> Vec<Blueprint> {
                 doc! {"password": TEXT, "deleted_at": DATE, "erasing": TRUTH},
             ),
             indexes: vec![
-                unique("username", doc! {"username": 1}),
+                unique(USERNAME, doc! {"username": 1}),
                 IndexModel::builder()
                     .keys(doc! {"email_key": 1})
                     .options(
@@ -200,7 +204,7 @@ fn blueprints() -> Vec<Blueprint> {
                             .build(),
                     )
                     .build(),
-                index("folded", doc! {"folded": 1}),
+                index(FOLDED, doc! {"folded": 1, "username": 1}),
                 partial(ERASING, doc! {"deleted_at": 1, "_id": 1}, doc! {"erasing": true}),
             ],
         },

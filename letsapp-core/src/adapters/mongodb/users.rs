@@ -12,11 +12,13 @@ use super::command;
 use super::connection::{Connection, Session};
 use super::error::{Key, duplicate_of};
 use super::fields::{DocumentVersion, Id, Keyed, VERSION, date, limited, moment, uuids, word};
-use super::schema::{ERASING, USERS};
+use super::schema::{ERASING, FOLDED, USERNAME, USERS};
 use crate::domain::credential::{Credential, PasswordHash};
 use crate::domain::id::UserId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{About, Audience, DisplayName, Email, ProfilePatch, Settings, User, Username};
+use crate::domain::user::{
+    About, Audience, DisplayName, Email, NamePosition, NameSearch, ProfilePatch, Settings, User, Username,
+};
 use crate::ports::{Claim, Login, RepositoryError, Update, UserRepository};
 
 /// User repository on the collection `users`.
@@ -102,27 +104,18 @@ impl UserRepository for MongoUsers {
     async fn search<'a>(
         &self,
         prefix: &'a str,
-        after: Option<&'a Username>,
+        after: Option<&'a NamePosition>,
         limit: usize,
     ) -> Result<Vec<User>, RepositoryError> {
-        // No name contains the last code point, so this range holds exactly the names that begin with the prefix. A
-        // range uses the index without escaping, which a regular expression would need.
-        let begins = doc! {"$gte": prefix, "$lt": format!("{prefix}{}", char::MAX)};
-        if limit == 0 {
-            return Ok(Vec::new());
+        let mut search = NameSearch::new(prefix, after, limit);
+        while let Some((after, count)) = search.next_read() {
+            let (named, called) = tokio::try_join!(
+                self.by_username(prefix, after, count),
+                self.by_display_name(prefix, after, count),
+            )?;
+            search.add(named, called);
         }
-        let mut filter = doc! {
-            "$or": [{"username": &begins}, {"folded": &begins}],
-            "deleted_at": {"$exists": false},
-        };
-        if let Some(after) = after {
-            filter.insert("username", doc! {"$gt": after.as_str()});
-        }
-        let options = FindOptions::builder()
-            .sort(doc! {"username": 1})
-            .limit(limited(limit))
-            .build();
-        self.read(filter, options).await
+        Ok(search.into_users())
     }
 
     async fn update(&self, id: UserId, patch: ProfilePatch) -> Result<Update, RepositoryError> {
@@ -227,6 +220,51 @@ impl UserRepository for MongoUsers {
 }
 
 impl MongoUsers {
+    /// Returns at most `count` users whose username begins with a prefix, in the order of usernames after a position.
+    async fn by_username(
+        &self,
+        prefix: &str,
+        after: &NamePosition,
+        count: usize,
+    ) -> Result<Vec<User>, RepositoryError> {
+        // The position may be that of a user whose display name is another's username; then their usernames decide.
+        let past = if after.username < after.name { "$gte" } else { "$gt" };
+        let filter = doc! {
+            "username": {past: &after.name, "$lt": end(prefix)},
+            "deleted_at": {"$exists": false},
+        };
+        let options = FindOptions::builder()
+            .sort(doc! {"username": 1})
+            .limit(limited(count))
+            .hint(Hint::Name(USERNAME.to_owned()))
+            .build();
+        self.read(filter, options).await
+    }
+
+    /// Returns at most `count` users whose display name begins with a prefix, in the order of the folded display names
+    /// after a position.
+    async fn by_display_name(
+        &self,
+        prefix: &str,
+        after: &NamePosition,
+        count: usize,
+    ) -> Result<Vec<User>, RepositoryError> {
+        let filter = doc! {
+            "$or": [{"folded": {"$gt": &after.name}}, {"username": {"$gt": &after.username}}],
+            "deleted_at": {"$exists": false},
+        };
+        // The range is given by the bounds, since a filter would make the server go through all users with the name of
+        // the position. The lower bound is included, which the filter corrects.
+        let options = FindOptions::builder()
+            .min(doc! {"folded": &after.name, "username": &after.username})
+            .max(doc! {"folded": end(prefix), "username": ""})
+            .sort(doc! {"folded": 1, "username": 1})
+            .limit(limited(count))
+            .hint(Hint::Name(FOLDED.to_owned()))
+            .build();
+        self.read(filter, options).await
+    }
+
     /// Reads users, without their password hashes.
     async fn read(&self, filter: Document, mut options: FindOptions) -> Result<Vec<User>, RepositoryError> {
         options.projection = Some(without_password());
@@ -276,6 +314,12 @@ impl UserDocument {
             deleted_at: self.deleted_at.map(moment),
         })
     }
+}
+
+/// Returns the end of the range of names that begin with a prefix. No name contains the last code point. A range uses
+/// the index without escaping, which a regular expression would need.
+fn end(prefix: &str) -> String {
+    format!("{prefix}{}", char::MAX)
 }
 
 /// Builds the update that does what [`User::erase`] does, removes the password, and marks the user as being erased. The

@@ -33,13 +33,18 @@ const UPDATE: &str = "
 // `remains` is set with `deleted_at` and cleared by the last purge, so that a purged conversation is not found again.
 const DELETED: &str = "SELECT id FROM conversations WHERE remains AND deleted_at < ?1 ORDER BY deleted_at, id LIMIT ?2";
 
+const ACTIVITY: &str = "
+    SELECT ids.value, (
+        SELECT sent_at FROM messages WHERE conversation_id = ids.value ORDER BY seq DESC LIMIT 1
+    ) FROM rarray(?1) AS ids";
+
 /// Statements whose query plans are tested.
 #[cfg(test)]
-pub(super) const READS: &[&str] = &[FIND, DELETED];
+pub(super) const READS: &[&str] = &[FIND, ACTIVITY, DELETED];
 
 /// Statements with a LIMIT, which must get their order from an index.
 #[cfg(test)]
-pub(super) const PAGES: &[&str] = &[DELETED];
+pub(super) const PAGES: &[&str] = &[ACTIVITY, DELETED];
 
 fn conversation(row: &Row<'_>) -> rusqlite::Result<Conversation> {
     let pair: (Option<UserId>, Option<UserId>) = (row.get(7)?, row.get(8)?);
@@ -122,6 +127,15 @@ fn heads(connection: &Connection, ids: &[ConversationId]) -> rusqlite::Result<Ve
         .collect()
 }
 
+/// Returns the time of the newest message of each conversation that has any.
+fn activity(connection: &Connection, ids: &[ConversationId]) -> rusqlite::Result<Vec<(ConversationId, Timestamp)>> {
+    let ids = array(ids.iter().map(|id| *id.as_bytes()));
+    let mut statement = connection.prepare_cached(ACTIVITY)?;
+    let rows = statement.query_map([ids], |row| Ok((row.get(0)?, row.get::<_, Option<_>>(1)?)))?;
+    rows.filter_map(|row| row.map(|(id, at)| Some((id, at?))).transpose())
+        .collect()
+}
+
 /// Returns conversations with their current members and the fence, all from the same snapshot.
 fn rosters(connection: &Connection, ids: &[ConversationId]) -> rusqlite::Result<Vec<Roster>> {
     let fences: std::collections::HashMap<_, _> = heads(connection, ids)?.into_iter().collect();
@@ -157,6 +171,11 @@ impl ConversationRepository for SqliteConversations {
     async fn heads(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Head)>, RepositoryError> {
         let ids = ids.to_vec();
         self.0.readers.read(move |connection| heads(connection, &ids)).await
+    }
+
+    async fn activity(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Timestamp)>, RepositoryError> {
+        let ids = ids.to_vec();
+        self.0.readers.read(move |connection| activity(connection, &ids)).await
     }
 
     async fn member_counts(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, usize)>, RepositoryError> {

@@ -10,16 +10,19 @@ use super::writer::Writer;
 pub(super) struct Database {
     pub(super) writer: Writer,
     pub(super) readers: Readers,
+    /// Readers for searches alone, so that no other read waits for one.
+    pub(super) searchers: Readers,
     /// Locked file beside the database; `None` once the store is closed.
     lock: Mutex<Option<File>>,
 }
 
 impl Database {
     /// Combines the parts of an open file.
-    pub(super) fn new(writer: Writer, readers: Readers, lock: File) -> Self {
+    pub(super) fn new(writer: Writer, readers: Readers, searchers: Readers, lock: File) -> Self {
         Self {
             writer,
             readers,
+            searchers,
             lock: Mutex::new(Some(lock)),
         }
     }
@@ -30,6 +33,7 @@ impl Database {
         // The readers end first: an open read would keep the writer's last checkpoint from emptying the log. The lock
         // is released last, when nothing of this process touches the file any more.
         self.readers.finish();
+        self.searchers.finish();
         self.writer.finish();
         *lock = None;
     }

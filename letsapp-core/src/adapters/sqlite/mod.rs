@@ -2,7 +2,7 @@
 //!
 //! A single thread writes. Steps that arrive while it waits for the disk go into its next transaction, so many callers
 //! share one sync. Callers are answered after the sync, when their data is durable. A few other threads read at the
-//! same time, each from a snapshot.
+//! same time, each from a snapshot. Searches have threads of their own, since one may take as long as a thousand reads.
 //!
 //! A file belongs to one process at a time; opening it in a second one fails with [`OpenError::InUse`].
 
@@ -13,6 +13,7 @@ mod conversations;
 mod database;
 mod error;
 mod heads;
+mod interruption;
 mod keys;
 mod members;
 mod messages;

@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::checkpoint::{BUSY_TIMEOUT, Checkpointer, DEFAULT_WIPE_INTERVAL};
 use super::database::Database;
+use super::interruption;
 use super::readers::Readers;
 use super::schema;
 use super::schema::{Origin, VERSION};
@@ -104,6 +105,10 @@ const MAX_CHECKED_BYTES: u64 = 32 * 1024 * 1024;
 /// Maximum default number of reader threads: more would only wait for the disk and the processors.
 const MAX_READERS: usize = 4;
 
+/// Number of threads that search. With one, a long search would hold up all others; with many, searches would take the
+/// processors from everything else.
+pub(super) const SEARCHERS: usize = 2;
+
 impl Default for SqliteOptions {
     fn default() -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
@@ -164,10 +169,18 @@ impl SqliteOptions {
         let readers = (0..self.readers.get()).map(|_| reader()).collect::<Result<_, _>>();
         let copier = connect(&path, self.cache_kib / 8).map_err(explain)?;
 
-        let readers = Readers::start(readers.map_err(explain)?).map_err(failed)?;
+        let searcher = || {
+            let mut connection = reader()?;
+            interruption::enable(&mut connection)?;
+            Ok(connection)
+        };
+        let searchers = (0..SEARCHERS).map(|_| searcher()).collect::<Result<_, _>>();
+
+        let readers = Readers::start("letsapp-sqlite-reader", readers.map_err(explain)?).map_err(failed)?;
+        let searchers = Readers::start("letsapp-sqlite-search", searchers.map_err(explain)?).map_err(failed)?;
         let checkpointer = Checkpointer::start(copier, self.wipe_interval).map_err(failed)?;
         let writer = Writer::start(writer, checkpointer).map_err(failed)?;
-        Ok(Database::new(writer, readers, lock))
+        Ok(Database::new(writer, readers, searchers, lock))
     }
 }
 

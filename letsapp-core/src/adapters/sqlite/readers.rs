@@ -24,8 +24,8 @@ pub(super) struct Readers {
 type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 impl Readers {
-    /// Starts a thread for each connection.
-    pub(super) fn start(connections: Vec<Connection>) -> io::Result<Self> {
+    /// Starts a thread of this name for each connection.
+    pub(super) fn start(name: &str, connections: Vec<Connection>) -> io::Result<Self> {
         let (queue, reads) = crossbeam_channel::unbounded();
         let readers = Self {
             admission: Admission::new(Queue::Readers),
@@ -35,7 +35,7 @@ impl Readers {
         for connection in connections {
             let reads = reads.clone();
             let thread = thread::Builder::new()
-                .name("letsapp-sqlite-reader".to_owned())
+                .name(name.to_owned())
                 .spawn(move || work(&connection, &reads))?;
             readers.threads().push(thread);
         }

@@ -12,7 +12,7 @@ use super::values::{array, integer};
 use crate::domain::credential::{Credential, PasswordHash};
 use crate::domain::id::UserId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{Email, ProfilePatch, Settings, User, Username};
+use crate::domain::user::{Email, NamePosition, NameSearch, ProfilePatch, Settings, User};
 use crate::ports::{Claim, Login, RepositoryError, Update, UserRepository};
 
 pub(super) struct SqliteUsers(pub(super) Arc<Database>);
@@ -39,11 +39,15 @@ macro_rules! credential {
 }
 
 const FIND: &str = select!("id IN rarray(?1)");
-// Comparisons with both ends of the prefix's range use the indexes; LIKE would not, as it ignores case.
-const SEARCH: &str = select!(
-    "deleted_at IS NULL AND username > ?3
-        AND (username >= ?1 AND username < ?2 OR display_name_folded >= ?1 AND display_name_folded < ?2)
+// Users after the position (?1, ?2) in the index of usernames, up to the end ?3 of a prefix's range. Comparisons with
+// both ends of the range use the index; LIKE would not, as it ignores case.
+const BY_USERNAME: &str = select!(
+    "deleted_at IS NULL AND username >= ?1 AND username < ?3 AND (username > ?1 OR username > ?2)
     ORDER BY username LIMIT ?4"
+);
+const BY_DISPLAY_NAME: &str = select!(
+    "deleted_at IS NULL AND (display_name_folded, username) > (?1, ?2) AND display_name_folded < ?3
+    ORDER BY display_name_folded, username LIMIT ?4"
 );
 const INSERT: &str = "
     INSERT INTO users (
@@ -74,7 +78,8 @@ const FINISH_ERASING: &str = "UPDATE users SET erasing = 0 WHERE id = ?1";
 #[cfg(test)]
 pub(super) const READS: &[&str] = &[
     FIND,
-    SEARCH,
+    BY_USERNAME,
+    BY_DISPLAY_NAME,
     IS_TAKEN,
     CREDENTIAL_BY_USERNAME,
     CREDENTIAL_BY_EMAIL,
@@ -84,7 +89,7 @@ pub(super) const READS: &[&str] = &[
 
 /// Statements with a LIMIT, which must get their order from an index.
 #[cfg(test)]
-pub(super) const PAGES: &[&str] = &[ERASING];
+pub(super) const PAGES: &[&str] = &[BY_USERNAME, BY_DISPLAY_NAME, ERASING];
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
@@ -108,6 +113,27 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
 fn users(connection: &Connection, ids: &[UserId]) -> rusqlite::Result<Vec<User>> {
     let ids = array(ids.iter().map(|id| *id.as_bytes()));
     connection.prepare_cached(FIND)?.query_map([ids], user)?.collect()
+}
+
+/// Returns at most `limit` users after a position whose username or folded display name starts with `prefix`.
+fn search(
+    connection: &Connection,
+    prefix: &str,
+    after: Option<&NamePosition>,
+    limit: usize,
+) -> rusqlite::Result<Vec<User>> {
+    let past = past(prefix);
+    let mut search = NameSearch::new(prefix, after, limit);
+    while let Some((after, count)) = search.next_read() {
+        let read = |sql| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let page = params![after.name, after.username, past, integer(count as u64)];
+            statement.query_map(page, user)?.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let (named, called) = (read(BY_USERNAME)?, read(BY_DISPLAY_NAME)?);
+        search.add(named, called);
+    }
+    Ok(search.into_users())
 }
 
 /// Inserts a user, or returns which of the unique names is taken.
@@ -219,20 +245,13 @@ impl UserRepository for SqliteUsers {
     async fn search<'a>(
         &self,
         prefix: &'a str,
-        after: Option<&'a Username>,
+        after: Option<&'a NamePosition>,
         limit: usize,
     ) -> Result<Vec<User>, RepositoryError> {
-        let (prefix, past) = (prefix.to_owned(), past(prefix));
-        let after = after.map_or_else(String::new, |after| after.as_str().to_owned());
-        let limit = integer(limit as u64);
+        let (prefix, after) = (prefix.to_owned(), after.cloned());
         self.0
             .readers
-            .read(move |connection| {
-                connection
-                    .prepare_cached(SEARCH)?
-                    .query_map(params![prefix, past, after, limit], user)?
-                    .collect()
-            })
+            .read(move |connection| search(connection, &prefix, after.as_ref(), limit))
             .await
     }
 

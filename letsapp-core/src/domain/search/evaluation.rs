@@ -1,5 +1,7 @@
 //! Evaluation of a query: matching, scoring and ordering of messages, the same for all stores.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{ConversationId, Seq, UserId};
@@ -26,6 +28,8 @@ pub struct Search {
     pub past: Option<Rank>,
     /// Maximum number of messages.
     pub limit: usize,
+    /// Time that the store may spend on the search, waiting included.
+    pub budget: Duration,
 }
 
 /// A conversation, with the messages in it that may be found.
@@ -35,6 +39,15 @@ pub struct Scope {
     pub conversation_id: ConversationId,
     /// Windows of messages, without overlaps, oldest first.
     pub windows: Vec<Window>,
+}
+
+/// Result of a search.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Hits, the best first.
+    pub hits: Vec<Hit>,
+    /// Whether the time ended before everything was looked at, so that hits may be missing.
+    pub partial: bool,
 }
 
 /// A message that was found.
@@ -173,22 +186,22 @@ impl QueryTerm {
         // A whole word in an attachment's name scores higher than the beginning of a word in the body.
         let in_body = self.found_in(&terms.body, &wanted);
         match (in_body, self.found_in(&terms.attachments, &wanted)) {
-            (Some(Found::Whole), _) => Some(Score::BodyWord),
-            (_, Some(Found::Whole)) => Some(Score::NameWord),
-            (Some(Found::Start), _) => Some(Score::BodyStart),
-            (None, Some(Found::Start)) => Some(Score::NameStart),
+            (Some(Occurrence::Whole), _) => Some(Score::BodyWord),
+            (_, Some(Occurrence::Whole)) => Some(Score::NameWord),
+            (Some(Occurrence::Start), _) => Some(Score::BodyStart),
+            (None, Some(Occurrence::Start)) => Some(Score::NameStart),
             (None, None) => None,
         }
     }
 
-    fn found_in(&self, terms: &str, wanted: &str) -> Option<Found> {
+    fn found_in(&self, terms: &str, wanted: &str) -> Option<Occurrence> {
         let mut found = None;
         for term in terms.split(' ') {
             if term == wanted {
-                return Some(Found::Whole);
+                return Some(Occurrence::Whole);
             }
             if self.prefix && term.starts_with(wanted) {
-                found = Some(Found::Start);
+                found = Some(Occurrence::Start);
             }
         }
         found
@@ -197,7 +210,7 @@ impl QueryTerm {
 
 /// Kind of an occurrence of a term.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum Occurrence {
     Whole,
     Start,
 }

@@ -19,7 +19,7 @@ use std::ops::{ControlFlow, Range};
 
 use crate::domain::search::analysis::{Kind, tokenize};
 
-pub use evaluation::{Hit, Rank, Scope, Score, Search};
+pub use evaluation::{Found, Hit, Rank, Scope, Score, Search};
 pub use terms::IndexTerms;
 pub use text::SearchText;
 

@@ -1,8 +1,10 @@
 //! Users, their privacy settings and profile changes.
 
 mod names;
+mod search;
 
 pub use names::{About, DisplayName, Email, Username};
+pub use search::{NamePosition, NameSearch};
 
 use crate::domain::id::{MediaId, UserId};
 use crate::domain::timestamp::Timestamp;

@@ -9,7 +9,7 @@ use crate::domain::conversation::Roster;
 use crate::domain::id::{MessageId, Rev};
 use crate::domain::message::Message;
 use crate::domain::role::Role;
-use crate::domain::search::{Hit, Search};
+use crate::domain::search::{Found, Search};
 use crate::domain::window::{Span, Window};
 use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group, member, user};
@@ -426,7 +426,7 @@ impl MessageRepository for Silent {
         unreachable!("receipts read no messages")
     }
 
-    async fn search(&self, _: Search) -> Result<Vec<Hit>, RepositoryError> {
+    async fn search(&self, _: Search) -> Result<Found, RepositoryError> {
         unreachable!("receipts read no messages")
     }
 

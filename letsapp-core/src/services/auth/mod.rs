@@ -3,12 +3,17 @@
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::page::Page;
 use crate::domain::principal::Principal;
 use crate::domain::session::Session;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{About, DisplayName, Email, Settings, User, Username};
 use crate::engine::Engine;
 use crate::engine::detached::run_detached;
@@ -38,6 +43,10 @@ use crate::{ports, protocol};
 pub struct AuthService {
     engine: Arc<Engine>,
 }
+
+/// A position in the list of a user's sessions, which begins with the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SessionPosition(Timestamp, SessionId);
 
 /// Time for which a replaced refresh token is still accepted after its successor was first used.
 ///
@@ -211,23 +220,33 @@ impl AuthService {
         run_detached(change).await
     }
 
-    /// Returns the sessions of the caller that have not expired, the newest first.
+    /// Returns the sessions of the caller that have not expired, the newest first: all of them, unless these are more
+    /// than an answer can hold. `after` is where the previous page ended.
     ///
     /// # Errors
     /// [`AuthError::Store`] when the store fails.
-    pub async fn sessions(&self, principal: &Principal) -> Result<Vec<SessionInfo>, AuthError> {
+    pub async fn sessions(
+        &self,
+        principal: &Principal,
+        after: Option<SessionPosition>,
+    ) -> Result<Page<SessionInfo, SessionPosition>, AuthError> {
         let now = self.engine.runtime.clock.now();
-        let sessions = self.engine.stores.sessions.of_user(principal.user_id).await?;
-        let alive = sessions.into_iter().filter(|session| session.expires_at > now);
-        Ok(alive
-            .map(|session| SessionInfo {
+        let mut sessions = self.engine.stores.sessions.of_user(principal.user_id).await?;
+        let place = |session: &Session| SessionPosition(session.created_at, session.id);
+        sessions.sort_unstable_by_key(|session| Reverse(place(session)));
+        sessions.retain(|session| session.expires_at > now && after.is_none_or(|after| place(session) < after));
+        let shown = sessions.into_iter().map(|session| {
+            let position = place(&session);
+            let info = SessionInfo {
                 id: session.id,
                 device_name: session.device_name,
                 created_at: session.created_at,
                 last_used_at: session.last_used_at,
                 current: session.id == principal.session_id,
-            })
-            .collect())
+            };
+            (position, info)
+        });
+        Ok(Page::fit(shown))
     }
 
     /// Ends a session of the caller.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::domain::credential::Credential;
 use crate::domain::id::{SessionId, UserId};
+use crate::domain::key::Kid;
+use crate::domain::session::{Generation, TokenHash};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{User, Username};
 use crate::engine::fixtures;
@@ -326,4 +328,54 @@ async fn an_unavailable_store_does_not_make_a_token_invalid() {
             "{refusal:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_list_of_very_many_sessions_goes_on_to_the_last_page() {
+    const MANY: u32 = 30_000;
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000)));
+    let mut sessions = MockSessionRepository::new();
+    sessions.expect_of_user().returning(|user_id| {
+        let session = |n: u32| {
+            let mut id = [0; 16];
+            id[..4].copy_from_slice(&n.to_be_bytes());
+            Session {
+                id: SessionId::from_bytes(id),
+                user_id,
+                device_name: Some("a device with a long name".repeat(4)),
+                // Every two began at the same time.
+                created_at: Timestamp::from_millis(i64::from(n / 2)),
+                last_used_at: Timestamp::from_millis(0),
+                expires_at: Timestamp::from_millis(2_000),
+                refresh: Generation {
+                    number: 1,
+                    hash: TokenHash([0; 32]),
+                    kid: Kid("k".to_owned()),
+                    issued_at: Timestamp::from_millis(0),
+                    used_at: None,
+                },
+                previous: None,
+            }
+        };
+        Ok((0..MANY).rev().map(session).collect())
+    });
+    let service = service(MockUserRepository::new(), sessions, clock);
+    let principal = Principal {
+        user_id: UserId::from_bytes([1; 16]),
+        session_id: SessionId::from_bytes([0; 16]),
+    };
+    let (mut after, mut listed, mut pages) = (None, Vec::new(), 0);
+    loop {
+        let page = service.sessions(&principal, after).await.unwrap();
+        assert!(crate::domain::page::json_bytes(&page.items) <= crate::domain::page::MAX_ANSWER_BYTES);
+        listed.extend(page.items.into_iter().map(|session| session.id));
+        pages += 1;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let number = |id: &SessionId| u32::from_be_bytes(id.as_bytes()[..4].try_into().unwrap());
+    assert!(listed.iter().map(number).eq((0..MANY).rev()));
+    assert!(pages > 1);
 }

@@ -83,19 +83,15 @@ impl ContactService {
             .contacts
             .contacts(principal.user_id, after, more)
             .await?;
-        let page = Page::cut(contacts, limit, |contact| contact.user_id);
         let mut users = self
             .engine
-            .shown(principal.user_id, page.items.iter().map(|contact| contact.user_id))
+            .shown(principal.user_id, contacts.iter().map(|contact| contact.user_id))
             .await?;
-        let items = page.items.into_iter().filter_map(|contact| {
-            let user = users.remove(&contact.user_id)?;
-            Some(protocol::Contact::new(contact, user))
+        let shown = contacts.into_iter().map(|contact| {
+            let user = users.remove(&contact.user_id);
+            (contact.user_id, user.map(|user| protocol::Contact::new(contact, user)))
         });
-        Ok(Page {
-            items: items.collect(),
-            next: page.next,
-        })
+        Ok(Page::cut(shown, limit).flatten())
     }
 
     /// Adds a user to the caller's contacts, or changes the alias of an existing contact. `None` removes the alias.
@@ -170,21 +166,16 @@ impl ContactService {
             .contacts
             .blocks(principal.user_id, after, more)
             .await?;
-        let page = Page::cut(blocks, limit, |block| block.user_id);
         let mut users = self
             .engine
-            .shown(principal.user_id, page.items.iter().map(|block| block.user_id))
+            .shown(principal.user_id, blocks.iter().map(|block| block.user_id))
             .await?;
-        let items = page.items.into_iter().filter_map(|block| {
-            Some(protocol::Block {
-                user: users.remove(&block.user_id)?,
-                blocked_at: block.blocked_at,
-            })
+        let shown = blocks.into_iter().map(|block| {
+            let blocked_at = block.blocked_at;
+            let user = users.remove(&block.user_id);
+            (block.user_id, user.map(|user| protocol::Block { user, blocked_at }))
         });
-        Ok(Page {
-            items: items.collect(),
-            next: page.next,
-        })
+        Ok(Page::cut(shown, limit).flatten())
     }
 
     /// Blocks a user. On this server the block holds as soon as the future is ready, on other servers a few seconds

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::domain::id::{ConnectionId, ConversationId, UserId};
 use crate::domain::member::PreferencesPatch;
 use crate::domain::message::{Content, Message, SystemEvent};
+use crate::domain::page::Page;
 use crate::domain::principal::Principal;
 use crate::domain::role::Role;
 use crate::engine::Engine;
@@ -182,13 +183,15 @@ impl ConversationService {
         };
         let mut users = self.engine.shown(principal.user_id, user_ids.iter().copied()).await?;
         let joined = user_ids.iter().filter_map(|user_id| {
-            Some(protocol::Member {
+            let member = protocol::Member {
                 user: users.remove(user_id)?,
                 role: Role::Member,
                 joined_at: message.sent_at,
-            })
+            };
+            Some((*user_id, member))
         });
-        Ok(joined.collect())
+        // A thousand of the longest profiles don't fit into an answer. The list of members has the others.
+        Ok(Page::fit(joined).items)
     }
 
     /// Removes a member from a group, or leaves it if `user_id` is the caller.

@@ -41,23 +41,26 @@ impl ConversationService {
         members.retain(Member::is_in);
         // The order depends on messages, which stores do not keep next to memberships, so the whole list is sorted here
         // for each page. Only the conversations of the page are read in full.
-        let latest = engine.views.latest(&members).await?;
-        let place = |member: &Member, at| ListPosition(at, member.conversation_id);
+        let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
+        let latest: HashMap<_, _> = engine.stores.conversations.activity(&ids).await?.into_iter().collect();
+        let place = |member: &Member| {
+            let at = latest.get(&member.conversation_id).copied();
+            ListPosition(at.unwrap_or(member.joined_at), member.conversation_id)
+        };
         let mut listed: Vec<_> = members
             .into_iter()
-            .zip(latest)
-            .map(|(member, at)| (place(&member, at), member))
+            .map(|member| (place(&member), member))
             .filter(|(at, _)| after.is_none_or(|after| *at < after))
             .collect();
         listed.sort_unstable_by_key(|(at, _)| Reverse(*at));
         listed.truncate(limit.get() + 1);
-        let page = Page::cut(listed, limit, |(at, _)| *at);
-        let members = page.items.into_iter().map(|(_, member)| member).collect();
-        let views = engine.views.of(members).await?;
-        Ok(Page {
-            items: views.into_iter().map(|(_, view)| view).collect(),
-            next: page.next,
-        })
+        let (places, mut members): (Vec<_>, Vec<_>) = listed.into_iter().unzip();
+        // The extra one only shows that there are more.
+        members.truncate(limit.get());
+        let views = engine.views.of(members).await?.into_iter();
+        let mut views: HashMap<_, _> = views.map(|(_, view)| (view.id, view)).collect();
+        let shown = places.into_iter().map(|place| (place, views.remove(&place.1)));
+        Ok(Page::cut(shown, limit).flatten())
     }
 
     /// Returns a conversation of which the caller is or was a member.
@@ -99,22 +102,21 @@ impl ConversationService {
         let place = |member: &Member| MemberPosition(member.joined_at, member.user_id);
         members.sort_unstable_by_key(place);
         members.retain(|member| after.is_none_or(|after| place(member) > after));
-        let page = Page::cut(members, limit, place);
+        members.truncate(limit.get() + 1);
         let mut users = self
             .engine
-            .shown(principal.user_id, page.items.iter().map(|member| member.user_id))
+            .shown(principal.user_id, members.iter().map(|member| member.user_id))
             .await?;
-        let items = page.items.into_iter().filter_map(|member| {
-            Some(protocol::Member {
-                user: users.remove(&member.user_id)?,
+        let shown = members.into_iter().map(|member| {
+            let user = users.remove(&member.user_id);
+            let shown = user.map(|user| protocol::Member {
+                user,
                 role: member.role,
                 joined_at: member.joined_at,
-            })
+            });
+            (place(&member), shown)
         });
-        Ok(Page {
-            items: items.collect(),
-            next: page.next,
-        })
+        Ok(Page::cut(shown, limit).flatten())
     }
 
     /// Returns the watermarks of the members of a conversation, ordered by user: the last message that each has
@@ -146,12 +148,16 @@ impl ConversationService {
         members.retain(|member| member.user_id == principal.user_id || shows(member.user_id));
         members.sort_unstable_by_key(|member| member.user_id);
         members.retain(|member| after.is_none_or(|after| member.user_id > after));
-        let mut page = Page::cut(members, limit, |member| member.user_id);
-        self.engine.receipts.lift(page.items.iter_mut().collect()).await?;
-        Ok(page.map(|member| Receipt {
-            user_id: member.user_id,
-            watermarks: member.watermarks.into(),
-        }))
+        members.truncate(limit.get() + 1);
+        self.engine.receipts.lift(members.iter_mut().collect()).await?;
+        let receipts = members.into_iter().map(|member| {
+            let receipt = Receipt {
+                user_id: member.user_id,
+                watermarks: member.watermarks.into(),
+            };
+            (member.user_id, receipt)
+        });
+        Ok(Page::cut(receipts, limit))
     }
 
     /// Returns everything that has changed since the position in `request`, which an earlier sync returned.

@@ -46,8 +46,10 @@ impl MessageService {
             .messages
             .history(conversation_id, &member.windows, range, more)
             .await?;
-        let page = Page::cut(messages, limit, |message| message.seq);
-        Ok(page.map(|message| protocol::Message::seen_by(&message, principal.user_id)))
+        let seen = messages
+            .iter()
+            .map(|message| (message.seq, protocol::Message::seen_by(message, principal.user_id)));
+        Ok(Page::cut(seen, limit))
     }
 
     /// Returns one message.
@@ -94,18 +96,13 @@ impl MessageService {
             // them by its next request, if it may see them.
             changes.truncate(newer);
         }
-        let page = Page::cut(changes, limit, |message| message.rev);
-        let last = page.items.last().map_or(after, |message| message.rev);
-        let rev = page.next.unwrap_or_else(|| last.max(head.rev));
-        let seen = page
-            .items
+        let seen = changes
             .iter()
-            .map(|message| protocol::Message::seen_by(message, principal.user_id));
-        Ok(ChangesPage {
-            items: seen.collect(),
-            next: page.next,
-            rev,
-        })
+            .map(|message| (message.rev, protocol::Message::seen_by(message, principal.user_id)));
+        let Page { items, next, .. } = Page::cut(seen, limit);
+        let last = items.last().map_or(after, |message| message.rev);
+        let rev = next.unwrap_or_else(|| last.max(head.rev));
+        Ok(ChangesPage { items, next, rev })
     }
 
     /// Returns the reactions to a message, ordered by user.
@@ -124,11 +121,12 @@ impl MessageService {
         let mut reactions = message.reactions;
         reactions.sort_unstable_by_key(|reaction| reaction.user_id);
         reactions.retain(|reaction| after.is_none_or(|after| reaction.user_id > after));
-        let page = Page::cut(reactions, limit, |reaction| reaction.user_id);
-        Ok(page.map(|reaction| UserReaction {
-            user_id: reaction.user_id,
-            emoji: reaction.emoji.to_string(),
-        }))
+        let listed = reactions.into_iter().map(|reaction| {
+            let emoji = reaction.emoji.to_string();
+            let user_id = reaction.user_id;
+            (user_id, UserReaction { user_id, emoji })
+        });
+        Ok(Page::cut(listed, limit))
     }
 
     /// Returns the delivery status of a message for each member who may see it except its sender, ordered by user.
@@ -160,9 +158,9 @@ impl MessageService {
         members.retain(|member| member.user_id != message.sender_id && member.sees(seq));
         members.sort_unstable_by_key(|member| member.user_id);
         members.retain(|member| after.is_none_or(|after| member.user_id > after));
-        let mut page = Page::cut(members, limit, |member| member.user_id);
-        self.engine.receipts.lift(page.items.iter_mut().collect()).await?;
-        let ids: Vec<_> = page.items.iter().map(|member| member.user_id).collect();
+        members.truncate(limit.get() + 1);
+        self.engine.receipts.lift(members.iter_mut().collect()).await?;
+        let ids: Vec<_> = members.iter().map(|member| member.user_id).collect();
         let users = self.engine.stores.users.find(&ids).await?;
         let showing: HashSet<_> = users
             .iter()
@@ -170,14 +168,16 @@ impl MessageService {
             .map(|user| user.id)
             .collect();
         let shows = |user_id| user_id == principal.user_id || showing.contains(&user_id);
-        Ok(page.map(|member| MessageReceipt {
-            user_id: member.user_id,
-            status: if shows(member.user_id) {
+        let receipts = members.into_iter().map(|member| {
+            let status = if shows(member.user_id) {
                 status(member.watermarks, seq)
             } else {
                 ReceiptStatus::Sent
-            },
-        }))
+            };
+            let user_id = member.user_id;
+            (user_id, MessageReceipt { user_id, status })
+        });
+        Ok(Page::cut(receipts, limit))
     }
 
     /// Returns a message that the caller may see, and their membership.

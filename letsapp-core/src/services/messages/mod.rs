@@ -8,6 +8,7 @@ mod sent;
 mod tests;
 
 pub use history::ChangesPage;
+pub use search::SearchPage;
 pub use sent::Sent;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use crate::domain::member::Member;
 use crate::domain::message::Message;
 use crate::domain::page::{Limit, Page};
 use crate::domain::principal::Principal;
-use crate::domain::search::{Hit, Query, Rank, Scope, Search};
+use crate::domain::search::{Found, Hit, Query, Rank, Scope, Search};
 use crate::engine::error::ConversationError;
 use crate::protocol;
 use crate::protocol::requests::SearchMessages;
@@ -17,6 +17,17 @@ use crate::services::messages::MessageService;
 /// Maximum number of highlights of one hit. A message of 64 KiB may match thousands of times, and a client shows only a
 /// few of them.
 const MAX_HIGHLIGHTS: usize = 100;
+
+/// A page of the messages that a search found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchPage {
+    /// Hits, the best first.
+    pub items: Vec<SearchHit>,
+    /// The `past` of the next page; `None` on the last.
+    pub next: Option<Rank>,
+    /// Whether not everything could be looked at in time, so that hits may be missing.
+    pub partial: bool,
+}
 
 impl MessageService {
     /// Searches the messages that the caller may see, and returns the best hits first.
@@ -53,7 +64,7 @@ impl MessageService {
         request: SearchMessages,
         past: Option<Rank>,
         limit: Limit,
-    ) -> Result<Page<SearchHit, Rank>, ConversationError> {
+    ) -> Result<SearchPage, ConversationError> {
         let engine = &*self.engine;
         let members = match request.conversation_id {
             Some(id) => vec![engine.access.reader(id, principal.user_id).await?.0],
@@ -67,41 +78,47 @@ impl MessageService {
             before: request.before,
             past,
             limit: limit.get() + 1,
+            budget: engine.search_budget,
         };
         let query = search.query.clone();
-        let hits = engine.stores.messages.search(search).await?;
-        let mut page = Page::cut(hits, limit, Hit::rank);
-        self.look_again(principal, &mut page.items).await?;
-        Ok(page.map(|hit| SearchHit {
-            message: protocol::Message::seen_by(&hit.message, principal.user_id),
-            score: hit.score.points(),
-            highlights: highlights(&query, &hit.message),
-        }))
+        let Found { hits, partial } = engine.stores.messages.search(search).await?;
+        let members = self.look_again(principal, &hits).await?;
+        let shown = hits.iter().map(|hit| {
+            let shown = is_visible(hit, &members).then(|| SearchHit {
+                message: protocol::Message::seen_by(&hit.message, principal.user_id),
+                score: hit.score.points(),
+                highlights: highlights(&query, &hit.message),
+            });
+            (hit.rank(), shown)
+        });
+        let Page { items, next, .. } = Page::cut(shown, limit).flatten();
+        Ok(SearchPage { items, next, partial })
     }
 
-    /// Removes hits that the caller may not see by their present memberships.
+    /// Returns the caller's present memberships in the conversations of the hits.
     ///
     /// The search used memberships that were read before it. If the caller was removed from a group in between, it may
     /// have found messages that were sent after the removal.
-    async fn look_again(&self, principal: &Principal, hits: &mut Vec<Hit>) -> Result<(), ConversationError> {
+    async fn look_again(
+        &self,
+        principal: &Principal,
+        hits: &[Hit],
+    ) -> Result<HashMap<ConversationId, Member>, ConversationError> {
         let mut ids: Vec<ConversationId> = hits.iter().map(|hit| hit.message.conversation_id).collect();
         ids.sort_unstable();
         ids.dedup();
         if ids.is_empty() {
-            return Ok(());
+            return Ok(HashMap::new());
         }
         let of: Vec<_> = ids.into_iter().map(|id| (id, principal.user_id)).collect();
-        retain_visible(hits, &self.engine.stores.conversations.members(&of).await?);
-        Ok(())
+        let members = self.engine.stores.conversations.members(&of).await?.into_iter();
+        Ok(members.map(|member| (member.conversation_id, member)).collect())
     }
 }
 
-fn retain_visible(hits: &mut Vec<Hit>, members: &[Member]) {
-    let members: HashMap<_, _> = members.iter().map(|member| (member.conversation_id, member)).collect();
-    hits.retain(|Hit { message, .. }| {
-        let member = members.get(&message.conversation_id);
-        member.is_some_and(|member| member.sees(message.seq))
-    });
+fn is_visible(hit: &Hit, members: &HashMap<ConversationId, Member>) -> bool {
+    let member = members.get(&hit.message.conversation_id);
+    member.is_some_and(|member| member.sees(hit.message.seq))
 }
 
 fn scope(member: Member) -> Scope {
@@ -174,12 +191,10 @@ mod tests {
         };
         let mut removed = member(BEN, Role::Member, 2);
         removed.windows[0].to = Some(Seq(4));
-        let mut hits: Vec<_> = (1..=6).map(hit).collect();
-        retain_visible(&mut hits, &[removed]);
-        let seqs: Vec<_> = hits.iter().map(|hit| hit.message.seq.0).collect();
-        assert_eq!(seqs, [2, 3, 4]);
-        retain_visible(&mut hits, &[]);
-        assert_eq!(hits, []);
+        let members = HashMap::from([(removed.conversation_id, removed)]);
+        let visible = |members| (1..=6).filter(move |seq| is_visible(&hit(*seq), members));
+        assert_eq!(visible(&members).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(visible(&HashMap::new()).count(), 0);
     }
 
     #[test]

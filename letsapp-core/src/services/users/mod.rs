@@ -9,7 +9,7 @@ use crate::domain::id::UserId;
 use crate::domain::page::{Limit, Page};
 use crate::domain::principal::Principal;
 use crate::domain::text;
-use crate::domain::user::{ProfilePatch, Username};
+use crate::domain::user::{NamePosition, ProfilePatch};
 use crate::engine::Engine;
 use crate::engine::detached::run_detached;
 use crate::ports::{RepositoryError, Update};
@@ -101,10 +101,10 @@ impl UserService {
         shown.pop().ok_or(UserError::NotFound)
     }
 
-    /// Returns users whose username or display name begins with `query`, ordered by username. Case and accents are
-    /// ignored. An empty query matches no one.
+    /// Returns users whose username or display name begins with `query`, ordered by the name that does. Case and
+    /// accents are ignored. An empty query matches no one.
     ///
-    /// `after` is the username at which the previous page ended.
+    /// `after` is the position at which the previous page of the same query ended.
     ///
     /// # Errors
     /// [`UserError::Store`] when the store fails.
@@ -112,21 +112,18 @@ impl UserService {
         &self,
         principal: &Principal,
         query: &str,
-        after: Option<&Username>,
+        after: Option<&NamePosition>,
         limit: Limit,
-    ) -> Result<Page<protocol::User, Username>, UserError> {
+    ) -> Result<Page<protocol::User, NamePosition>, UserError> {
         let prefix = text::fold(query.trim());
         if prefix.is_empty() {
-            return Ok(Page {
-                items: Vec::new(),
-                next: None,
-            });
+            return Ok(Page::empty());
         }
         let found = self.engine.stores.users.search(&prefix, after, limit.get() + 1).await?;
-        let page = Page::cut(found, limit, |user| user.username.clone());
-        Ok(Page {
-            items: self.engine.visibility.show(principal.user_id, &page.items).await?,
-            next: page.next,
-        })
+        let positions = found
+            .iter()
+            .map(|user| NamePosition::of(user, &prefix).unwrap_or_else(|| NamePosition::by_username(user)));
+        let shown = self.engine.visibility.show(principal.user_id, &found).await?;
+        Ok(Page::cut(positions.zip(shown), limit))
     }
 }

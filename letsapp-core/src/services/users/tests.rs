@@ -8,7 +8,7 @@ use crate::domain::page::Limit;
 use crate::domain::principal::Principal;
 use crate::domain::text::Title;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{About, Audience, DisplayName, Settings, User};
+use crate::domain::user::{About, Audience, DisplayName, Settings, User, Username};
 use crate::ports::{Claim, Repositories};
 use crate::protocol;
 use crate::protocol::SyncRequest;

@@ -272,6 +272,11 @@ export interface SearchHit {
   highlights: Highlight[];
 }
 
+export interface SearchResults extends Page<SearchHit> {
+  /** Not everything could be looked at in time. */
+  partial?: boolean;
+}
+
 export interface SearchQuery {
   q: string;
   conversation_id?: Id;

@@ -1,5 +1,6 @@
 //! Conversations and their members, on the collections `conversations`, `members` and `memberships`.
 
+mod activity;
 pub(super) mod documents;
 mod pair;
 mod purge;
@@ -77,6 +78,10 @@ impl ConversationRepository for MongoConversations {
 
     async fn heads(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Head)>, RepositoryError> {
         head::read(&self.connection, ids).await
+    }
+
+    async fn activity(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Timestamp)>, RepositoryError> {
+        activity::read(&self.connection, ids).await
     }
 
     async fn member_counts(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, usize)>, RepositoryError> {

@@ -22,10 +22,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::commit::Committer;
+use self::search::Searcher;
 use super::connection::Connection;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
-use crate::domain::search::{Hit, Search};
+use crate::domain::search::{Found, Search};
 use crate::domain::window::{Span, Window};
 use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError, SenderQuery};
 
@@ -34,6 +35,7 @@ use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError, 
 pub(super) struct MongoMessages {
     connection: Arc<Connection>,
     committer: Arc<Committer>,
+    searcher: Searcher,
 }
 
 /// Number of commits under way at once. While the server writes one batch, the next one fills; a third only makes the
@@ -44,6 +46,7 @@ impl MongoMessages {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         Self {
             committer: Arc::new(Committer::new(Arc::clone(&connection))),
+            searcher: Searcher::new(Arc::clone(&connection)),
             connection,
         }
     }
@@ -92,8 +95,8 @@ impl MessageRepository for MongoMessages {
         history::changes(&self.connection, conversation_id, windows, after, limit).await
     }
 
-    async fn search(&self, search: Search) -> Result<Vec<Hit>, RepositoryError> {
-        search::search(&self.connection, &search).await
+    async fn search(&self, search: Search) -> Result<Found, RepositoryError> {
+        self.searcher.search(&search).await
     }
 
     async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {

@@ -15,9 +15,10 @@ use rusqlite::{Connection, params};
 use super::database::Database;
 use super::error;
 use super::values::integer;
+use crate::adapters::deadline::Deadline;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
-use crate::domain::search::{Hit, Search};
+use crate::domain::search::{Found, Search};
 use crate::domain::window::{Span, Window};
 use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError, SenderQuery};
 
@@ -226,10 +227,12 @@ impl MessageRepository for SqliteMessages {
             .await
     }
 
-    async fn search(&self, search: Search) -> Result<Vec<Hit>, RepositoryError> {
+    async fn search(&self, search: Search) -> Result<Found, RepositoryError> {
+        // Begins now, so that a search that waited for its thread until its time was up costs nothing more.
+        let deadline = Deadline::after(search.budget);
         self.0
-            .readers
-            .read(move |connection| search::search(connection, &search))
+            .searchers
+            .read(move |connection| search::search(connection, &search, deadline))
             .await
     }
 

@@ -9,9 +9,11 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Row, params};
 
+use super::super::interruption::until;
 use super::row;
+use crate::adapters::deadline::Deadline;
 use crate::domain::id::{ConversationId, Seq, UserId};
-use crate::domain::search::{Hit, Query, QueryTerm, Rank, Scope, Score, Search};
+use crate::domain::search::{Found, Hit, Query, QueryTerm, Rank, Scope, Score, Search};
 use crate::domain::timestamp::Timestamp;
 
 /// Row ids that match an expression, ascending.
@@ -25,12 +27,26 @@ pub(super) const PLACE: &str = "SELECT conversation_id, seq, sender_id, sent_at 
 /// Number of rows of an index that can be scanned in the time of looking up one message.
 const SCANNED_ROWS_PER_LOOKUP: usize = 10;
 
-/// Returns at most `search.limit` hits, best first.
-pub(super) fn search(connection: &Connection, search: &Search) -> rusqlite::Result<Vec<Hit>> {
+/// Returns at most `search.limit` hits, best first: those that were found until the deadline.
+pub(super) fn search(connection: &Connection, search: &Search, deadline: Deadline) -> rusqlite::Result<Found> {
+    let mut ranks = Vec::new();
+    let partial = !search.query.is_empty()
+        && !search.within.is_empty()
+        && (deadline.has_passed() || until(deadline, || rank_best(connection, search, &mut ranks))?.is_none());
+    ranks.sort_unstable_by_key(|rank| Reverse(*rank));
+    ranks.truncate(search.limit);
     let mut hits = Vec::new();
-    if search.query.is_empty() || search.within.is_empty() {
-        return Ok(hits);
+    // After the deadline too: the messages of one page take a moment only.
+    for rank in ranks {
+        let message = row::one(connection, row::BY_SEQ, params![rank.conversation_id, rank.seq])?;
+        let score = rank.score;
+        hits.extend(message.map(|message| Hit { message, score }));
     }
+    Ok(Found { hits, partial })
+}
+
+/// Adds the ranks of the hits, those of the best score first, until there are enough for the search.
+fn rank_best(connection: &Connection, search: &Search, ranks: &mut Vec<Rank>) -> rusqlite::Result<()> {
     let mut better = None;
     for score in search.query.scores() {
         let expression = expression(&search.query, *score);
@@ -44,23 +60,22 @@ pub(super) fn search(connection: &Connection, search: &Search) -> rusqlite::Resu
         if search.past.is_some_and(|past| past.score < *score) {
             continue;
         }
-        let wanted = search.limit - hits.len();
-        if wanted == 0 {
+        if ranks.len() >= search.limit {
             break;
         }
-        let mut ranks = ranks(connection, search, *score, &left)?;
-        ranks.sort_unstable_by_key(|rank| Reverse(*rank));
-        ranks.truncate(wanted);
-        for rank in ranks {
-            let message = row::one(connection, row::BY_SEQ, params![rank.conversation_id, rank.seq])?;
-            hits.extend(message.map(|message| Hit { message, score: *score }));
-        }
+        rank_matches(connection, search, *score, &left, ranks)?;
     }
-    Ok(hits)
+    Ok(())
 }
 
-/// Returns the ranks of the messages that match an expression and pass the search's filters, in any order.
-fn ranks(connection: &Connection, search: &Search, score: Score, expression: &str) -> rusqlite::Result<Vec<Rank>> {
+/// Adds the ranks of the messages that match an expression and pass the search's filters, those stored last first.
+fn rank_matches(
+    connection: &Connection,
+    search: &Search,
+    score: Score,
+    expression: &str,
+    ranks: &mut Vec<Rank>,
+) -> rusqlite::Result<()> {
     let scopes: HashMap<_, _> = search
         .within
         .iter()
@@ -69,8 +84,7 @@ fn ranks(connection: &Connection, search: &Search, score: Score, expression: &st
     let matches = matches(connection, expression)?;
     let candidates = among_visible(connection, &search.within, &matches)?.unwrap_or(matches);
     let mut statement = connection.prepare_cached(PLACE)?;
-    let mut ranks = Vec::new();
-    for docid in candidates {
+    for docid in candidates.into_iter().rev() {
         let place = statement.query_row([docid], place)?;
         let visible = scopes
             .get(&place.conversation_id)
@@ -82,7 +96,7 @@ fn ranks(connection: &Connection, search: &Search, score: Score, expression: &st
             }
         }
     }
-    Ok(ranks)
+    Ok(())
 }
 
 /// Returns the row ids of all messages that match an expression, ascending.

@@ -82,6 +82,7 @@ const GOLDEN: [&[u8]; VERSION] = [
     include_bytes!("golden/version-3.db"),
     include_bytes!("golden/version-4.db"),
     include_bytes!("golden/version-5.db"),
+    include_bytes!("golden/version-6.db"),
 ];
 
 /// Opens a copy of a golden file.

@@ -7,6 +7,7 @@ mod log;
 mod migrations;
 mod plans;
 mod refusals;
+mod searches;
 mod terms;
 mod wiping;
 

@@ -3,7 +3,7 @@
 /**
  * @import {
  *   Block, Contact, Conversation, Credentials, DeviceSession, GroupChanges, HistoryQuery, Id, Member, MembershipChanges, Message,
- *   Page, Profile, ProfileChanges, Receipt, Registration, Role, SearchHit, SearchQuery, SignedIn, SyncReply, SyncRequest, User,
+ *   Page, Profile, ProfileChanges, Receipt, Registration, Role, SearchQuery, SearchResults, SignedIn, SyncReply, SyncRequest, User,
  *   UserReaction
  * } from "../../types/protocol.d.ts"
  * @import {Session} from "./session.js"
@@ -274,7 +274,7 @@ export class Api {
   /**
    * Returns a page of the messages that a search finds.
    * @param {SearchQuery} query
-   * @returns {Promise<Page<SearchHit>>}
+   * @returns {Promise<SearchResults>}
    */
   search(query) {
     const given = Object.entries(query).filter(([, value]) => value);

@@ -12,8 +12,8 @@ import { chatAddress } from "./route.js";
 
 /** The pause in typing after which the server is asked, so that not every letter is a request. */
 const TYPING_PAUSE_MS = 250;
-/** @type {{query: string, items: SearchHit[], cursor: string | null}} */
-const NOTHING = { query: "", items: [], cursor: null };
+/** @type {{query: string, items: SearchHit[], cursor: string | null, partial: boolean}} */
+const NOTHING = { query: "", items: [], cursor: null, partial: false };
 
 /**
  * Searches for messages, everywhere or in one conversation. `more` fetches the next page; null where there is none.
@@ -34,9 +34,9 @@ export function useMessageSearch(query, conversationId) {
     const search = async () => {
       const page = await ask().catch((problem) => {
         if (current) client.toast(explain(problem));
-        return { items: [], next_cursor: null };
+        return { items: [], next_cursor: null, partial: false };
       });
-      if (current) setFound({ query: wanted, items: page.items, cursor: page.next_cursor });
+      if (current) setFound({ query: wanted, items: page.items, cursor: page.next_cursor, partial: !!page.partial });
     };
     const timer = setTimeout(search, TYPING_PAUSE_MS);
     return () => {
@@ -50,9 +50,9 @@ export function useMessageSearch(query, conversationId) {
     await client.attempt(async () => {
       const page = await ask(found.cursor);
       // Another query may have been typed meanwhile.
-      setFound((held) =>
-        held === found ? { ...found, items: [...found.items, ...page.items], cursor: page.next_cursor } : held,
-      );
+      const items = [...found.items, ...page.items];
+      const partial = found.partial || !!page.partial;
+      setFound((held) => (held === found ? { ...found, items, cursor: page.next_cursor, partial } : held));
     });
     setBusy(false);
   };
@@ -60,6 +60,7 @@ export function useMessageSearch(query, conversationId) {
     items: wanted ? found.items : [],
     searching: wanted !== "" && found.query !== wanted,
     more: found.cursor && !busy ? more : null,
+    partial: wanted !== "" && found.partial,
   };
 }
 
@@ -77,7 +78,8 @@ export function MessageResults({ search, everywhere = false }) {
           html`<li key=${hit.message.id}><${MessageResult} hit=${hit} sender=${users[hit.message.sender_id]} everywhere=${everywhere} /></li>`,
       )}
     </ul>
-    ${search.more && html`<button type="button" class="link more-found" data-testid="more-found" onClick=${search.more}>More</button>`}`;
+    ${search.more && html`<button type="button" class="link more-found" data-testid="more-found" onClick=${search.more}>More</button>`}
+    ${search.partial && html`<p class="hint" data-testid="partial-results">Not all messages could be searched in time.</p>`}`;
 }
 
 /** @param {{hit: SearchHit, sender: Person | undefined, everywhere: boolean}} props */
