@@ -54,6 +54,8 @@ pub mod contacts;
 #[doc(hidden)]
 pub mod conversations;
 #[doc(hidden)]
+pub mod departures;
+#[doc(hidden)]
 pub mod erasure;
 #[doc(hidden)]
 pub mod group_deletion;

@@ -2,12 +2,14 @@
 //!
 //! Each file is named after the thing that it defines, and the layers above use the same names.
 
+pub(crate) mod adding;
 pub(crate) mod cache;
 
 pub mod body;
 pub mod contact;
 pub mod conversation;
 pub mod credential;
+pub mod departure;
 pub mod emoji;
 pub mod fingerprint;
 pub mod id;
@@ -21,6 +23,7 @@ pub mod page;
 pub mod permission;
 pub mod presence;
 pub mod principal;
+pub mod replay;
 pub mod role;
 pub mod rules;
 pub mod search;

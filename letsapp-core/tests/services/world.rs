@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use letsapp_core::LetsApp;
+use letsapp_core::domain::limit::Table;
 use letsapp_core::domain::page::Limit;
 use letsapp_core::domain::principal::Principal;
 use letsapp_core::domain::text::Title;
@@ -28,8 +29,12 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_limits(Table::UNLIMITED).await
+    }
+
+    pub(crate) async fn with_limits(table: Table) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
-        let builder = crate::store(LetsApp::builder().clock(clock.clone())).await;
+        let builder = crate::store(LetsApp::builder().clock(clock.clone()).limits(table)).await;
         let app = builder.build().await.unwrap();
         Self { app, clock }
     }

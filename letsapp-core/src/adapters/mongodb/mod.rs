@@ -22,6 +22,7 @@ mod error;
 mod fields;
 mod keys;
 mod messages;
+mod migrations;
 mod retry;
 mod schema;
 mod sessions;
@@ -91,6 +92,7 @@ impl MongoStore {
     pub async fn with_options(options: ClientOptions) -> Result<Self, ConnectError> {
         let connection = Arc::new(Connection::open(options, Self::DEFAULT_DATABASE).await?);
         schema::prepare(&connection).await?;
+        migrations::run(&connection).await?;
         Ok(Self {
             users: Arc::new(MongoUsers::new(Arc::clone(&connection))),
             sessions: Arc::new(MongoSessions::new(Arc::clone(&connection))),

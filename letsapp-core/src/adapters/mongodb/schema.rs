@@ -17,10 +17,12 @@ pub(super) const SESSIONS: &str = "sessions";
 pub(super) const CONTACTS: &str = "contacts";
 pub(super) const BLOCKS: &str = "blocks";
 pub(super) const CONVERSATIONS: &str = "conversations";
+pub(super) const PAIRS: &str = "pairs";
 pub(super) const MEMBERS: &str = "members";
 pub(super) const MEMBERSHIPS: &str = "memberships";
 pub(super) const MESSAGES: &str = "messages";
 pub(super) const KEYS: &str = "keys";
+pub(super) const MIGRATIONS: &str = "migrations";
 
 /// Unique index that assigns each `seq` to one message, and the order in which histories are read.
 pub(super) const BY_SEQ: &str = "conversation_seq";
@@ -43,7 +45,7 @@ pub(super) const ERASING: &str = "erasing";
 
 /// Time limit for all collections and indexes together. Ten minutes, because a new index on a large collection is built
 /// before the server starts.
-const SCHEMA_TIMEOUT: Duration = Duration::from_secs(600);
+pub(super) const SCHEMA_TIMEOUT: Duration = Duration::from_secs(600);
 /// Error code of creating a collection that exists.
 const NAMESPACE_EXISTS: i32 = 48;
 
@@ -189,6 +191,11 @@ fn blueprints() -> Vec<Blueprint> {
             )],
         },
         Blueprint {
+            name: PAIRS,
+            validator: validator(doc! {"_id": OBJECT, "conversation_id": ID}),
+            indexes: Vec::new(),
+        },
+        Blueprint {
             name: MEMBERS,
             validator: validator(doc! {
                 "_id": OBJECT, "conversation_id": ID, "user_id": ID, "role": TEXT, "joined_at": DATE,
@@ -198,10 +205,13 @@ fn blueprints() -> Vec<Blueprint> {
         },
         Blueprint {
             name: MEMBERSHIPS,
-            validator: validator(doc! {
-                "_id": OBJECT, "user_id": ID, "conversation_id": ID, "role": TEXT, "joined_at": DATE,
-                "windows": ARRAY, "watermarks": OBJECT, "preferences": OBJECT, "changed_at": DATE,
-            }),
+            validator: with_options(
+                validator(doc! {
+                    "_id": OBJECT, "user_id": ID, "conversation_id": ID, "role": TEXT, "joined_at": DATE,
+                    "windows": ARRAY, "watermarks": OBJECT, "preferences": OBJECT, "changed_at": DATE,
+                }),
+                doc! {"departure": OBJECT},
+            ),
             indexes: vec![index("user_changed", doc! {"user_id": 1, "changed_at": 1})],
         },
         Blueprint {
@@ -225,6 +235,11 @@ fn blueprints() -> Vec<Blueprint> {
                     .build(),
                 index(TOKENS, doc! {"conversation_id": 1, "tokens": 1}),
             ],
+        },
+        Blueprint {
+            name: MIGRATIONS,
+            validator: validator(doc! {"_id": TEXT, "finished_at": DATE}),
+            indexes: Vec::new(),
         },
         Blueprint {
             name: KEYS,

@@ -16,7 +16,7 @@ use super::schema::{ERASING, USERS};
 use crate::domain::credential::{Credential, PasswordHash};
 use crate::domain::id::UserId;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{About, Audience, DisplayName, Email, ProfilePatch, Settings, User, Username};
+use crate::domain::user::{About, Adders, Audience, DisplayName, Email, ProfilePatch, Settings, User, Username};
 use crate::ports::{Claim, Login, RepositoryError, Update, UserRepository};
 
 /// User repository on the collection `users`.
@@ -61,6 +61,9 @@ struct SettingsDocument {
     /// Word of the [`Audience`] that sees when the user was last online.
     last_seen: String,
     read_receipts: bool,
+    /// Word of the [`Adders`]; absent in documents of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    groups: Option<String>,
 }
 
 /// A document of `users`, read for a login.
@@ -251,6 +254,7 @@ impl UserDocument {
             settings: SettingsDocument {
                 last_seen: user.settings.last_seen.as_str().to_owned(),
                 read_receipts: user.settings.read_receipts,
+                groups: Some(user.settings.groups.as_str().to_owned()),
             },
             created_at: date(user.created_at),
             last_seen_at: user.last_seen_at.map(date),
@@ -270,6 +274,10 @@ impl UserDocument {
             settings: Settings {
                 last_seen: word(&self.settings.last_seen, Audience::from_word)?,
                 read_receipts: self.settings.read_receipts,
+                groups: match &self.settings.groups {
+                    Some(groups) => word(groups, Adders::from_word)?,
+                    None => Settings::default().groups,
+                },
             },
             created_at: moment(self.created_at),
             last_seen_at: self.last_seen_at.map(moment),
@@ -331,6 +339,9 @@ fn changes(patch: &ProfilePatch) -> Document {
     }
     if let Some(read_receipts) = patch.read_receipts {
         set.insert("settings.read_receipts", read_receipts);
+    }
+    if let Some(groups) = patch.groups {
+        set.insert("settings.groups", groups.as_str());
     }
     // MongoDB refuses an empty `$set`, which an empty patch would make; the version is always safe to set.
     set.insert("v", VERSION);

@@ -10,6 +10,7 @@ mod checkpoint;
 mod contacts;
 mod conversations;
 mod database;
+mod departure;
 mod error;
 mod heads;
 mod keys;

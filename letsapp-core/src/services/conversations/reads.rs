@@ -13,6 +13,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::User;
 use crate::engine::error::ConversationError;
 use crate::engine::sync::Syncing;
+use crate::engine::unopened;
 use crate::protocol;
 use crate::protocol::Receipt;
 use crate::services::conversations::ConversationService;
@@ -26,7 +27,8 @@ pub struct ListPosition(Timestamp, ConversationId);
 pub struct MemberPosition(Timestamp, UserId);
 
 impl ConversationService {
-    /// Returns the conversations of the caller, the latest activity first. `after` is where the previous page ended.
+    /// Returns the conversations of the caller, the latest activity first, with those that the caller has left. `after`
+    /// is where the previous page ended.
     ///
     /// # Errors
     /// [`ConversationError::Store`] when the store fails.
@@ -37,8 +39,14 @@ impl ConversationService {
         limit: Limit,
     ) -> Result<Page<protocol::Conversation, ListPosition>, ConversationError> {
         let engine = &*self.engine;
-        let mut members = engine.stores.conversations.memberships(principal.user_id).await?;
-        members.retain(Member::is_in);
+        let store = &*engine.stores.conversations;
+        let mut members = store.memberships(principal.user_id).await?;
+        members.retain(Member::is_listed);
+        let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
+        let heads: HashMap<_, _> = store.heads(&ids).await?.into_iter().collect();
+        let heads = ids.iter().map(|id| (*id, heads.get(id).copied().unwrap_or_default()));
+        let unopened = unopened::hidden(store, principal.user_id, heads).await?;
+        members.retain(|member| !unopened.contains(&member.conversation_id));
         // The order depends on messages, which stores do not keep next to memberships, so the whole list is sorted here
         // for each page. Only the conversations of the page are read in full.
         let latest = engine.views.latest(&members).await?;
@@ -60,7 +68,7 @@ impl ConversationService {
         })
     }
 
-    /// Returns a conversation of which the caller is or was a member.
+    /// Returns a conversation of which the caller is a member, or one of which they were a member, as it was then.
     ///
     /// # Errors
     /// [`ConversationError::NotFound`] when the caller never was a member, or the group was deleted.

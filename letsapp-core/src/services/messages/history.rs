@@ -76,11 +76,14 @@ impl MessageService {
         limit: Limit,
     ) -> Result<ChangesPage, ConversationError> {
         let engine = &*self.engine;
+        // Strangers are refused before anything else is read, so that the time of the answer tells them nothing.
+        engine.access.reader(conversation_id, principal.user_id).await?;
         // The head is read before the membership: a member whose window is still open afterwards may see every message
         // that the head counts.
         let head = engine.stores.conversations.heads(&[conversation_id]).await?.pop();
         let head = head.map_or_else(Head::default, |(_, head)| head);
         let Granted(member) = engine.access.reader(conversation_id, principal.user_id).await?;
+        let end = engine.views.head_seen(&member, head).await?.rev;
         let more = limit.get() + 1;
         let mut changes = engine
             .stores
@@ -96,7 +99,7 @@ impl MessageService {
         }
         let page = Page::cut(changes, limit, |message| message.rev);
         let last = page.items.last().map_or(after, |message| message.rev);
-        let rev = page.next.unwrap_or_else(|| last.max(head.rev));
+        let rev = page.next.unwrap_or_else(|| last.max(end));
         let seen = page
             .items
             .iter()

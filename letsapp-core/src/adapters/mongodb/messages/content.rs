@@ -21,7 +21,8 @@ pub(super) struct ContentDocument {
 
 /// Type of the text of a user.
 pub(super) const TEXT: &str = "text";
-const SYSTEM: &str = "system";
+/// Type of an event of the conversation.
+pub(super) const SYSTEM: &str = "system";
 
 /// An event of the conversation, tagged with its type.
 #[derive(Debug, Serialize, Deserialize)]
