@@ -81,8 +81,8 @@ pub(crate) fn read(bytes: &[u8]) -> io::Result<Option<(Frame<'_>, usize)>> {
 
 /// Parses a text frame.
 ///
-/// With the fields in the order in which the servers write them, the first bytes distinguish replies from events. In any other
-/// order the frame is parsed as JSON, so that the order stays the server's choice.
+/// With the fields in the order in which the servers write them, the first bytes distinguish replies from events. In
+/// any other order the frame is parsed as JSON, so that the order stays the server's choice.
 ///
 /// # Errors
 /// Fails if the frame is neither a reply nor an event.

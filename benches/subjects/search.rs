@@ -1,8 +1,8 @@
 //! First page of a search, beside the store's own full-text query over the same messages.
 //!
-//! LetsApp searches by `MessageService::search`, for a user who sees one message in a hundred: membership is checked,
-//! the matches are ranked and marked. The baseline asks for the same words among all messages, ranked by the store, and
-//! reads 50 bodies: FTS5 with bm25 on the same SQLite file, a text index on the same MongoDB collection.
+//! LetsApp searches by `MessageService::search`, for a user who sees a small part of the messages: membership is
+//! checked, the matches are ranked and marked. The baseline asks for the same words among all messages, ranked by the
+//! store, and reads 50 bodies: FTS5 with bm25 on the same SQLite file, a text index on the same MongoDB collection.
 
 use std::{
     collections::HashMap,

@@ -18,7 +18,7 @@
 //!
 //! let mut events = Vec::new();
 //! phone.drain(&mut events).await.unwrap();
-//! assert!(matches!(events[0].event(), Event::ConversationCreated(_)));
+//! assert!(matches!(events[0].event()?, Event::ConversationCreated(_)));
 //! # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
 //! ```
 

@@ -1,7 +1,8 @@
 //! The layers of this crate: a file imports only what its layer may import, and no files import each other in a cycle.
 //!
 //! The test reads the source files. An import through a re-export counts as an import of the file that defines the
-//! name. A `pub use` is no import, unless its file uses the name itself. Code for tests is exempt.
+//! name. A `pub use` is no import, unless its file uses the name itself. Code for tests is exempt. Paths inside the
+//! arguments of macros are not seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

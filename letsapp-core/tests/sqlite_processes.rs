@@ -15,18 +15,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use letsapp_core::adapters::sqlite::SqliteStore;
+use letsapp_core::domain::conversation::{Conversation, Kind};
 use letsapp_core::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use letsapp_core::domain::message::{Content, Fingerprint, Message};
 use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::domain::user::About;
-use letsapp_core::domain::{
-    conversation::{Conversation, Kind},
-    window::Window,
-};
-use letsapp_core::ports::Repositories;
-use letsapp_core::{
-    domain::message::{Content, Fingerprint, Message},
-    ports::{Change, MessageRepository, Outcome, Range, TermsChange},
-};
+use letsapp_core::domain::window::Window;
+use letsapp_core::ports::{Change, MessageRepository, Outcome, Range, Repositories, TermsChange};
 
 /// Environment variable with the role of a child process: `open`, or the number of a round of sending.
 const ROLE: &str = "LETSAPP_TEST_SQLITE_ROLE";

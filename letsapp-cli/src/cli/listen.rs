@@ -166,7 +166,7 @@ fn to_line(
             Style::Error,
             &format!("— no connection ({}); trying again", super::sanitize::one_line(reason)),
         ),
-        // Not shown as text: these are so frequent that they would drown the messages.
+        // Not shown as text: the state of the connection, and events so frequent that they would drown the messages.
         Update::Connected(_)
         | Update::Receipts { .. }
         | Update::Conversation(_)

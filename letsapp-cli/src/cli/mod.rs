@@ -90,7 +90,7 @@ enum Command {
     Group(groups::Group),
     /// List and change your contacts
     Contacts(contacts::Contacts),
-    /// Block a user: you receive no more messages from them, and they are not notified
+    /// Block a user: neither of you can write in your direct chat, and they are not notified
     Block(contacts::UserArgument),
     /// Remove a block
     Unblock(contacts::UserArgument),

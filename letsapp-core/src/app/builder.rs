@@ -154,7 +154,7 @@ impl LetsAppBuilder {
         let tasks = vec![
             engine.start_driver(),
             tokio::spawn(session_recheck::recheck(engine.sessions.clone(), hub.clone())),
-            tokio::spawn(cleanup::finish(engine.clone())),
+            tokio::spawn(cleanup::run(engine.clone())),
         ];
         Ok(LetsApp::new(store, hub, engine, CursorKey::new(cursor_key), tasks))
     }

@@ -15,7 +15,7 @@ pub(super) enum Action {
     CreateDirect(Conversation, Timestamp),
     Commit(Vec<Change>),
     Advance(Vec<Advance>),
-    Prefer(ConversationId, UserId, PreferencesPatch, Timestamp),
+    UpdatePreferences(ConversationId, UserId, PreferencesPatch, Timestamp),
     Conversations(Vec<ConversationId>),
     Rosters(Vec<ConversationId>),
     Heads(Vec<ConversationId>),
@@ -27,7 +27,7 @@ pub(super) enum Action {
     History(ConversationId, Vec<Window>, Range, usize),
     Changes(ConversationId, Vec<Window>, Rev, usize),
     Search(Search),
-    Tally(Vec<Span>),
+    CountUnread(Vec<Span>),
     Senders(Span),
 }
 
@@ -45,7 +45,7 @@ pub(super) enum Answer {
     Members(Vec<Member>),
     Messages(Vec<Message>),
     Hits(Vec<Hit>),
-    Tally(Vec<u64>),
+    CountUnread(Vec<u64>),
     Senders(Vec<UserId>),
 }
 
@@ -63,7 +63,7 @@ impl Action {
                 Answer::Outcomes(outcomes.into_iter().collect::<Result<_, _>>()?)
             }
             Self::Advance(advances) => Answer::Advanced(conversations.advance(advances).await?),
-            Self::Prefer(id, user_id, patch, at) => {
+            Self::UpdatePreferences(id, user_id, patch, at) => {
                 Answer::Member(conversations.update_preferences(id, user_id, patch, at).await?)
             }
             Self::Conversations(ids) => Answer::conversations(conversations.find(&ids).await?),
@@ -83,7 +83,7 @@ impl Action {
                 Answer::Messages(messages.changes(id, &windows, after, limit).await?)
             }
             Self::Search(search) => Answer::Hits(messages.search(search).await?),
-            Self::Tally(spans) => Answer::Tally(messages.count_unread(&spans).await?),
+            Self::CountUnread(spans) => Answer::CountUnread(messages.count_unread(&spans).await?),
             Self::Senders(span) => Answer::senders_once(messages.senders(span).await?),
         })
     }

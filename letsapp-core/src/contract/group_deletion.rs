@@ -22,7 +22,7 @@ pub async fn deleting_a_group_removes_members_and_former_members(trial: Trial) {
     trial.tell(other, 10, &[MemberChange::Left(cem)], 1).await;
     let kept = [trial.member(other, ana).await, trial.member(other, cem).await];
 
-    trial.dissolve(id, 11, &[ana, ben], 2).await;
+    trial.delete_group(id, 11, &[ana, ben], 2).await;
     let conversations = trial.conversations();
     let of: Vec<_> = users.iter().map(|user_id| (id, *user_id)).collect();
     assert_eq!(conversations.members(&of).await.unwrap(), [], "former members too");
@@ -63,7 +63,7 @@ pub async fn deleting_a_group_removes_members_and_former_members(trial: Trial) {
 pub async fn a_deleted_group_keeps_the_fingerprint_of_its_creation(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let id = trial.group(1, &[ana, ben]).await;
-    trial.dissolve(id, 10, &[ana, ben], 1).await;
+    trial.delete_group(id, 10, &[ana, ben], 1).await;
     let left = group(1, ana).deleted(at(10));
     assert_eq!(trial.conversation(id).await, left);
     assert_eq!(
@@ -86,7 +86,7 @@ pub async fn nothing_is_committed_after_the_deletion_of_a_group(trial: Trial) {
     let first = trial.store(append(text(id, 2, ben), Seq(1))).await;
     // A commit through the other instance, so that it has the state of the group in its caches.
     another.store(append(text(id, 3, ben), Seq(1))).await;
-    trial.dissolve(id, 4, &[ana, ben], 1).await;
+    trial.delete_group(id, 4, &[ana, ben], 1).await;
     let head = trial.head(id).await;
     assert_eq!((head.seq, head.fence), (Seq(4), Seq(4)));
     for trial in [&trial, &another] {
@@ -133,7 +133,7 @@ pub async fn a_message_sent_during_the_deletion_precedes_it_or_is_not_stored(tri
             let trial = trial.clone();
             async move {
                 trial.reach(id, 10).await;
-                trial.dissolve(id, 9_999, &[ana, ben], 1).await.seq
+                trial.delete_group(id, 9_999, &[ana, ben], 1).await.seq
             }
         };
         let (end, outcomes) = tokio::join!(end, trial.chatter(&another, id, ben));
@@ -151,7 +151,7 @@ pub async fn of_concurrent_deletions_of_a_group_one_succeeds(trial: Trial) {
     let id = trial.group(1, &[ana]).await;
     let outcomes = at_once((0..8).map(|n| {
         let trial = if n % 2 == 0 { trial.clone() } else { another.clone() };
-        async move { trial.commit_one(end(id, 100 + n, &[ana], 1)).await }
+        async move { trial.commit_one(deletion(id, 100 + n, &[ana], 1)).await }
     }));
     let outcomes = outcomes.await;
     let ended = outcomes.iter().filter(|outcome| **outcome != Outcome::Outdated).count();
@@ -170,7 +170,7 @@ pub async fn a_deleted_group_is_purged_in_parts(trial: Trial) {
             trial.store(revise(deleted(&message, 9), Seq(2))).await;
         }
     }
-    trial.dissolve(id, 13, &users[..6], 2).await;
+    trial.delete_group(id, 13, &users[..6], 2).await;
     let before = trial.head(id).await;
     let mut left = vec![13];
     while !trial.conversations().purge(id, 3).await.unwrap() {
@@ -214,7 +214,7 @@ pub async fn a_group_may_be_purged_concurrently_and_again(trial: Trial) {
     for n in 2..=40 {
         trial.store(append(text(id, n, users[0]), Seq(1))).await;
     }
-    trial.dissolve(id, 41, &users, 1).await;
+    trial.delete_group(id, 41, &users, 1).await;
     let steps = at_once((0..6).map(|n| {
         let trial = if n % 2 == 0 { trial.clone() } else { another.clone() };
         async move {
@@ -242,7 +242,7 @@ pub async fn only_deleted_groups_are_purged(trial: Trial) {
         expected.push((id, trial.everything(id).await, trial.member(id, ben).await));
     }
     trial.store(append(text(gone, 50, ana), Seq(1))).await;
-    trial.dissolve(gone, 52, &[ana, ben], 1).await;
+    trial.delete_group(gone, 52, &[ana, ben], 1).await;
     for id in [kept, chat, group(9, ana).id, gone] {
         while !trial.conversations().purge(id, 100).await.unwrap() {}
     }
@@ -258,7 +258,7 @@ pub async fn groups_are_listed_until_they_are_purged(trial: Trial) {
     let ana = user_id(1);
     for (n, millis) in [(1, 30), (2, 10), (3, 20)] {
         let id = trial.group(n, &[ana]).await;
-        trial.dissolve(id, millis, &[ana], 1).await;
+        trial.delete_group(id, millis, &[ana], 1).await;
     }
     trial.group(4, &[ana]).await;
     let conversations = trial.conversations();
@@ -276,7 +276,7 @@ pub async fn the_deletion_of_a_group_survives_a_restart(mut trial: Trial) {
     let id = trial.group(1, &[ana, ben]).await;
     trial.store(append(text(id, 2, ana), Seq(1))).await;
     trial.store(append(text(id, 3, ana), Seq(1))).await;
-    trial.dissolve(id, 6, &[ana, ben], 1).await;
+    trial.delete_group(id, 6, &[ana, ben], 1).await;
     assert!(!trial.conversations().purge(id, 1).await.unwrap());
     trial.restart().await;
     assert_eq!(trial.conversations().deleted(at(100), 10).await.unwrap(), [id]);
@@ -293,7 +293,7 @@ pub async fn the_deletion_of_a_group_survives_a_restart(mut trial: Trial) {
 }
 
 /// Makes the change that deletes a group with these members.
-fn end(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Change {
+fn deletion(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Change {
     let message = system(id, n, members[0], SystemEvent::GroupDeleted);
     let conversation = Conversation {
         id,
@@ -310,8 +310,8 @@ fn end(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Change {
 
 impl Trial {
     /// Deletes a group. `n` is the number of its system message, and the time of the deletion.
-    async fn dissolve(&self, id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Message {
-        let change = end(id, n, members, fence);
+    async fn delete_group(&self, id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Message {
+        let change = deletion(id, n, members, fence);
         let message = Message::clone(change.message());
         message.at(committed(self.commit_one(change).await))
     }

@@ -231,7 +231,10 @@ pub async fn a_returning_member_gets_another_window(trial: Trial) {
         [window(1, Some(3)), window(4, Some(5)), window(6, None)]
     );
     assert!(expected.preferences.pinned);
-    assert_eq!(expected.changed_at, late, "what is dated before does not date it back");
+    assert_eq!(
+        expected.changed_at, late,
+        "a change with an earlier time does not lower it"
+    );
     assert_eq!(expected.watermarks, Watermarks::read(Seq(1)));
 }
 

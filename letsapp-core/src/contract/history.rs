@@ -184,21 +184,21 @@ pub async fn unread_counts_follow_deletions_and_nothing_else(trial: Trial) {
     for n in 1..=5 {
         messages.push(trial.store(append(text(id, n, ana), Seq::ZERO)).await);
     }
-    let tally = async || trial.messages().count_unread(&[span(id, 1, 4)]).await.unwrap();
-    assert_eq!(tally().await, [3]);
+    let unread = async || trial.messages().count_unread(&[span(id, 1, 4)]).await.unwrap();
+    assert_eq!(unread().await, [3]);
     let third = trial.edit(&messages[2], "edited", Seq::ZERO).await;
-    assert_eq!(tally().await, [3]);
+    assert_eq!(unread().await, [3]);
     let third = trial.store(revise(deleted(&third, 9), Seq::ZERO)).await;
-    assert_eq!(tally().await, [2]);
+    assert_eq!(unread().await, [2]);
     // A deleted message that changes once more is not subtracted twice.
     trial.store(revise(deleted(&third, 10), Seq::ZERO)).await;
-    assert_eq!(tally().await, [2]);
+    assert_eq!(unread().await, [2]);
     for outside in [&messages[0], &messages[4]] {
         trial.store(revise(deleted(outside, 11), Seq::ZERO)).await;
-        assert_eq!(tally().await, [2]);
+        assert_eq!(unread().await, [2]);
     }
     trial.store(revise(deleted(&messages[3], 12), Seq::ZERO)).await;
-    assert_eq!(tally().await, [1]);
+    assert_eq!(unread().await, [1]);
 }
 
 pub async fn senders_of_a_span_come_each_once(trial: Trial) {

@@ -25,7 +25,8 @@
 //! letsapp_core::contract_suite!(memory, Memory::default());
 //! ```
 //!
-//! Tests of the services, and of what only one store promises, are in the folder `tests` of this crate.
+//! Tests of the services are in the folder `tests` of this crate; tests of what only one store promises are there or
+//! beside the store.
 
 #![allow(
     missing_docs,

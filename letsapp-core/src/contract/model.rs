@@ -40,7 +40,7 @@ impl Model {
             Action::Advance(advances) => {
                 Answer::Advanced(advances.iter().map(|advance| self.advance(advance)).collect())
             }
-            Action::Prefer(id, user_id, patch, at) => {
+            Action::UpdatePreferences(id, user_id, patch, at) => {
                 let member = self.member_mut(*id, *user_id);
                 Answer::Member(member.map(|member| {
                     patch.apply(&mut member.preferences);
@@ -106,9 +106,9 @@ impl Model {
                 Answer::Messages(messages)
             }
             Action::Search(search) => Answer::Hits(self.search(search)),
-            Action::Tally(spans) => {
+            Action::CountUnread(spans) => {
                 let counted = |message: &&Message| message.deleted_at.is_none();
-                Answer::Tally(
+                Answer::CountUnread(
                     spans
                         .iter()
                         .map(|span| self.within(*span).filter(counted).count() as u64)
@@ -116,7 +116,7 @@ impl Model {
                 )
             }
             Action::Senders(span) => Answer::senders(self.within(*span).map(|message| message.sender_id).collect()),
-            Action::CreateDirect(..) | Action::Commit(_) | Action::Advance(_) | Action::Prefer(..) => {
+            Action::CreateDirect(..) | Action::Commit(_) | Action::Advance(_) | Action::UpdatePreferences(..) => {
                 unreachable!("these are no reads")
             }
         }

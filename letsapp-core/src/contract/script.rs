@@ -30,9 +30,9 @@ pub(super) enum Instance {
 #[derive(Clone, Debug)]
 pub(super) enum Question {
     CreateDirect(Chat),
-    Commit(Vec<Wish>),
+    Commit(Vec<Proposal>),
     Advance(Vec<(Chat, Person, u64, u64)>),
-    Prefer(Chat, Person, PreferencesPatch),
+    UpdatePreferences(Chat, Person, PreferencesPatch),
     Conversations(Vec<Chat>),
     Rosters(Vec<Chat>),
     Heads(Vec<Chat>),
@@ -50,13 +50,13 @@ pub(super) enum Question {
         Option<(Chat, Index, Score)>,
         usize,
     ),
-    Tally(Vec<(Chat, Index, Index)>),
+    CountUnread(Vec<(Chat, Index, Index)>),
     Senders(Chat, Index, Index),
 }
 
 /// A change to commit.
 #[derive(Clone, Debug)]
-pub(super) enum Wish {
+pub(super) enum Proposal {
     Create(Chat, Vec<Person>),
     Append(Chat, Person, u64, Staleness),
     Revise(Chat, Index, Revision, Staleness, Staleness),
@@ -145,10 +145,11 @@ fn questions() -> impl Strategy<Value = Question> {
         pinned,
     });
     prop_oneof![
-        20 => prop::collection::vec(wishes(), 1..8).prop_map(Question::Commit),
+        20 => prop::collection::vec(proposals(), 1..8).prop_map(Question::Commit),
         2 => (GROUPS..GROUPS + PAIRS.len() as u64).prop_map(Question::CreateDirect),
         5 => prop::collection::vec((chat(), person(), 0..8_u64, 0..8_u64), 0..5).prop_map(Question::Advance),
-        2 => (chat(), person(), patch).prop_map(|(chat, person, patch)| Question::Prefer(chat, person, patch)),
+        2 => (chat(), person(), patch)
+            .prop_map(|(chat, person, patch)| Question::UpdatePreferences(chat, person, patch)),
         1 => chats().prop_map(Question::Conversations),
         2 => chats().prop_map(Question::Rosters),
         2 => chats().prop_map(Question::Heads),
@@ -165,12 +166,12 @@ fn questions() -> impl Strategy<Value = Question> {
             .prop_map(|(within, words, from, past, limit)| {
                 Question::Search(within.into_iter().collect(), words, from, past, limit)
             }),
-        3 => prop::collection::vec((chat(), index(), index()), 0..5).prop_map(Question::Tally),
+        3 => prop::collection::vec((chat(), index(), index()), 0..5).prop_map(Question::CountUnread),
         1 => (chat(), index(), index()).prop_map(|(chat, from, to)| Question::Senders(chat, from, to)),
     ]
 }
 
-fn wishes() -> impl Strategy<Value = Wish> {
+fn proposals() -> impl Strategy<Value = Proposal> {
     let chat = || 0..GROUPS + PAIRS.len() as u64;
     let person = || 0..PEOPLE;
     let stale = || prop_oneof![12 => Just(0_i64), 1 => -2..=3_i64];
@@ -190,14 +191,14 @@ fn wishes() -> impl Strategy<Value = Wish> {
     let people = || prop::collection::btree_map(person(), membership(), 0..3);
     prop_oneof![
         2 => (0..GROUPS, prop::collection::btree_set(person(), 1..4))
-            .prop_map(|(group, people)| Wish::Create(group, people.into_iter().collect())),
+            .prop_map(|(group, people)| Proposal::Create(group, people.into_iter().collect())),
         20 => (chat(), person(), 0..60_u64, stale())
-            .prop_map(|(chat, person, n, fence)| Wish::Append(chat, person, n, fence)),
+            .prop_map(|(chat, person, n, fence)| Proposal::Append(chat, person, n, fence)),
         10 => (chat(), any::<Index>(), revision, stale(), stale())
-            .prop_map(|(chat, message, revision, rev, fence)| Wish::Revise(chat, message, revision, rev, fence)),
+            .prop_map(|(chat, message, revision, rev, fence)| Proposal::Revise(chat, message, revision, rev, fence)),
         3 => (0..GROUPS, people(), any::<Option<u8>>(), (0..60_u64, prop::option::weighted(0.3, 60..80_u64)), stale())
             .prop_map(|(group, people, title, numbers, fence)| {
-                Wish::UpdateGroup(group, people.into_iter().collect(), title, numbers, fence)
+                Proposal::UpdateGroup(group, people.into_iter().collect(), title, numbers, fence)
             }),
     ]
 }

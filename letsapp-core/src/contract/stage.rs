@@ -7,7 +7,9 @@ use proptest::sample::Index;
 use super::actions::Action;
 use super::fixtures::{at, conversation_id, deleted, direct, edited, group, message_id, system, text, user_id};
 use super::model::Model;
-use super::script::{Chat, Direction, GROUPS, Membership, PAIRS, PEOPLE, Person, Question, Revision, Staleness, Wish};
+use super::script::{
+    Chat, Direction, GROUPS, Membership, PAIRS, PEOPLE, Person, Proposal, Question, Revision, Staleness,
+};
 use super::steps::{append, creation, revise};
 use crate::domain::conversation::Conversation;
 use crate::domain::emoji::Emoji;
@@ -69,12 +71,15 @@ impl<'a> Stage<'a> {
         };
         match question {
             Question::CreateDirect(chat) => Action::CreateDirect(self.pair(chat), at(self.now)),
-            Question::Commit(wishes) => {
-                Action::Commit(wishes.into_iter().filter_map(|wish| self.change(wish)).collect())
-            }
+            Question::Commit(proposals) => Action::Commit(
+                proposals
+                    .into_iter()
+                    .filter_map(|proposal| self.change(proposal))
+                    .collect(),
+            ),
             Question::Advance(rises) => Action::Advance(rises.into_iter().map(|rise| self.advance(rise)).collect()),
-            Question::Prefer(chat, person, patch) => {
-                Action::Prefer(self.chat(chat), self.user(person), patch, at(self.now))
+            Question::UpdatePreferences(chat, person, patch) => {
+                Action::UpdatePreferences(self.chat(chat), self.user(person), patch, at(self.now))
             }
             Question::Conversations(ids) => Action::Conversations(chats(ids)),
             Question::Rosters(ids) => Action::Rosters(chats(ids)),
@@ -129,7 +134,7 @@ impl<'a> Stage<'a> {
                     limit,
                 })
             }
-            Question::Tally(spans) => Action::Tally(
+            Question::CountUnread(spans) => Action::CountUnread(
                 spans
                     .into_iter()
                     .map(|(chat, from, to)| self.span(chat, from, to))
@@ -140,20 +145,20 @@ impl<'a> Stage<'a> {
     }
 
     /// Returns the change of a line; `None` if its conversation or message does not exist yet.
-    fn change(&self, wish: Wish) -> Option<Change> {
-        match wish {
-            Wish::Create(chat, people) => {
+    fn change(&self, proposal: Proposal) -> Option<Change> {
+        match proposal {
+            Proposal::Create(chat, people) => {
                 let people: Vec<_> = people.into_iter().map(|person| self.user(person)).collect();
                 Some(self.creation(chat, &people))
             }
-            Wish::Append(chat, person, n, staleness) => {
+            Proposal::Append(chat, person, n, staleness) => {
                 let message = Message {
                     sent_at: at(self.now),
                     ..text(self.known(chat)?, n, self.user(person))
                 };
                 Some(append(message, self.fence(chat, staleness)))
             }
-            Wish::Revise(chat, place, revision, rev, fence) => {
+            Proposal::Revise(chat, place, revision, rev, fence) => {
                 let id = self.known(chat)?;
                 let length = usize::try_from(self.model.head(id).seq.0).expect("scripts are short");
                 if length == 0 {
@@ -164,7 +169,7 @@ impl<'a> Stage<'a> {
                 let message = Message { rev, ..message.clone() };
                 Some(self.revision(message, revision, self.fence(chat, fence)))
             }
-            Wish::UpdateGroup(chat, people, title, (n, succession), fence) => {
+            Proposal::UpdateGroup(chat, people, title, (n, succession), fence) => {
                 let id = self.known(chat)?;
                 let members = people.into_iter().map(|(person, membership)| {
                     let user_id = self.user(person);

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_a_plain_string_in_json() {
+    fn a_body_is_a_plain_string_in_json() {
         assert_eq!(
             serde_json::to_string(&Body::from_stored("a\nb")).expect("a string"),
             r#""a\nb""#
@@ -163,7 +163,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_kept_byte_for_byte(text in "\\PC{0,300}") {
+        fn an_accepted_body_is_kept_byte_for_byte(text in "\\PC{0,300}") {
             if let Ok(body) = Body::parse(text.clone()) {
                 prop_assert_eq!(body.as_str(), text);
             }

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_used_stays_and_the_rest_is_forgotten() {
+    fn used_entries_stay_and_the_others_are_dropped() {
         let mut cache = Cache::new(2);
         cache.insert(1, "one");
         for n in 2..10 {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_leaves_no_room_behind() {
+    fn retaining_a_few_entries_frees_the_memory_of_the_others() {
         let mut cache = Cache::new(1_000);
         for n in 0..1_500 {
             cache.insert(n, n);

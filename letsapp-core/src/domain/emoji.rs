@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_emoji_is_refused() {
+    fn a_text_other_than_one_emoji_is_refused() {
         for text in [
             "",
             " ",
@@ -351,7 +351,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_accepted_is_one_cluster_and_so_is_its_key(text in "[😀👍❤👩🏽🇩🇪1#\u{200D}\u{FE0F}\u{20E3}]{1,5}") {
+        fn an_accepted_emoji_and_its_key_are_one_cluster(text in "[😀👍❤👩🏽🇩🇪1#\u{200D}\u{FE0F}\u{20E3}]{1,5}") {
             if let Ok(emoji) = Emoji::parse(&text) {
                 prop_assert_eq!(text.graphemes(true).count(), 1);
                 prop_assert_eq!(Emoji::parse(&emoji.key()), Ok(emoji));

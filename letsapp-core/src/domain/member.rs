@@ -31,6 +31,9 @@ pub struct Member {
     pub changed_at: Timestamp,
 }
 
+/// Key of a member's record.
+pub(crate) type MemberKey = (ConversationId, UserId);
+
 impl Member {
     /// Returns the record of one of the users of a new direct conversation.
     pub fn of_pair(conversation_id: ConversationId, user_id: UserId, at: Timestamp) -> Self {

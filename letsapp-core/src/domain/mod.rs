@@ -4,6 +4,10 @@
 
 pub(crate) mod adding;
 pub(crate) mod cache;
+pub(crate) mod fingerprint;
+pub(crate) mod machine;
+pub(crate) mod permission;
+pub(crate) mod visibility;
 
 pub mod body;
 pub mod contact;
@@ -11,16 +15,13 @@ pub mod conversation;
 pub mod credential;
 pub mod departure;
 pub mod emoji;
-pub mod fingerprint;
 pub mod id;
 pub mod key;
 pub mod limit;
-pub mod machine;
 pub mod media;
 pub mod member;
 pub mod message;
 pub mod page;
-pub mod permission;
 pub mod presence;
 pub mod principal;
 pub mod replay;
@@ -32,5 +33,4 @@ pub mod text;
 pub mod timestamp;
 pub mod typing;
 pub mod user;
-pub mod visibility;
 pub mod window;

@@ -16,11 +16,11 @@ pub(crate) enum Action {
     /// Change the role of a member with this role.
     Assign(Role),
     /// Transfer ownership to a member with this role.
-    HandOver(Role),
+    TransferOwnership(Role),
     /// Delete another user's message for all members.
     DeleteMessage,
     /// Delete the group.
-    Dissolve,
+    DeleteGroup,
 }
 
 /// Reports whether a member with the role `actor` may carry out `action`.
@@ -29,7 +29,7 @@ pub(crate) const fn allows(actor: Role, action: Action) -> bool {
         (Role::Owner, _) | (_, Action::Leave) => true,
         (Role::Admin, Action::Describe | Action::Add | Action::DeleteMessage | Action::Remove(Role::Member)) => true,
         (Role::Admin, Action::Remove(Role::Admin | Role::Owner)) => false,
-        (Role::Admin, Action::Assign(_) | Action::HandOver(_) | Action::Dissolve) => false,
+        (Role::Admin, Action::Assign(_) | Action::TransferOwnership(_) | Action::DeleteGroup) => false,
         (Role::Member, _) => false,
     }
 }
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn the_table_of_who_may_do_what() {
-        use Action::{Add, Assign, DeleteMessage, Describe, Dissolve, HandOver, Leave, Remove};
+        use Action::{Add, Assign, DeleteGroup, DeleteMessage, Describe, Leave, Remove, TransferOwnership};
         use Role::{Admin, Member, Owner};
         let table = [
             // action              member  admin  owner
@@ -53,11 +53,11 @@ mod tests {
             (Assign(Member), [false, false, true]),
             (Assign(Admin), [false, false, true]),
             (Assign(Owner), [false, false, true]),
-            (HandOver(Member), [false, false, true]),
-            (HandOver(Admin), [false, false, true]),
-            (HandOver(Owner), [false, false, true]),
+            (TransferOwnership(Member), [false, false, true]),
+            (TransferOwnership(Admin), [false, false, true]),
+            (TransferOwnership(Owner), [false, false, true]),
             (DeleteMessage, [false, true, true]),
-            (Dissolve, [false, false, true]),
+            (DeleteGroup, [false, false, true]),
         ];
         for (action, expected) in table {
             for (actor, expected) in [Member, Admin, Owner].into_iter().zip(expected) {

@@ -16,7 +16,7 @@ pub(crate) struct ViewerPair {
 
 /// Visibility of a user's presence to a viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sight {
+pub(crate) enum Visibility {
     /// The actual presence is shown.
     Visible,
     /// The user is shown as offline, without a time.
@@ -32,16 +32,18 @@ pub(crate) struct Relation {
     pub(crate) blocked: bool,
 }
 
-/// Decides whether a viewer with this relation sees what the user shows to `audience`. A block in either direction
-/// overrides the audience.
-pub(crate) const fn sight(audience: Audience, relation: Relation) -> Sight {
-    let visible = !relation.blocked
-        && match audience {
-            Audience::Everyone => true,
-            Audience::Contacts => relation.listed,
-            Audience::Nobody => false,
-        };
-    if visible { Sight::Visible } else { Sight::Hidden }
+impl Visibility {
+    /// Decides whether a viewer with this relation sees what the user shows to `audience`. A block in either direction
+    /// overrides the audience.
+    pub(crate) const fn of(audience: Audience, relation: Relation) -> Self {
+        let visible = !relation.blocked
+            && match audience {
+                Audience::Everyone => true,
+                Audience::Contacts => relation.listed,
+                Audience::Nobody => false,
+            };
+        if visible { Self::Visible } else { Self::Hidden }
+    }
 }
 
 #[cfg(test)]
@@ -61,7 +63,7 @@ mod tests {
         for (audience, expected) in table {
             for ((listed, blocked), expected) in relations.into_iter().zip(expected) {
                 let relation = Relation { listed, blocked };
-                let visible = sight(audience, relation) == Sight::Visible;
+                let visible = Visibility::of(audience, relation) == Visibility::Visible;
                 assert_eq!(visible, expected, "{audience:?} {relation:?}");
             }
         }

@@ -1,12 +1,10 @@
 //! Ranges of messages: windows that a member may read, and spans in which messages are counted.
 
-use serde::{Deserialize, Serialize};
-
 use crate::domain::id::{ConversationId, Seq};
 
 /// Range of messages that a member may read, both ends included. A member who leaves and is added again has one window
 /// for each stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// First message: the system message that reports the member's joining; 1 in a direct conversation.
     pub from: Seq,

@@ -48,12 +48,12 @@ pub(crate) fn start(clock: Arc<dyn Clock>, waker: DriverWaker, timed: Vec<Arc<dy
                 next = next.into_iter().chain(deadline).min();
             }
             // A wake-up while the machines were stepped above is not lost: `Notify` stores one permit.
-            let rung = waker.0.notified();
+            let woken = waker.0.notified();
             match next {
-                None => rung.await,
+                None => woken.await,
                 Some(deadline) => {
                     let pause = deadline.since(now).clamp(MIN_SLEEP, MAX_SLEEP);
-                    let _elapsed = tokio::time::timeout(pause, rung).await;
+                    let _elapsed = tokio::time::timeout(pause, woken).await;
                 }
             }
         }

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use crate::domain::conversation::{Conversation, Kind, Roster};
 use crate::domain::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
-use crate::domain::key::Key;
-use crate::domain::key::KeyPurpose;
-use crate::domain::key::Kid;
+use crate::domain::key::{Key, KeyPurpose, Kid};
 use crate::domain::limit::Table;
 use crate::domain::member::Member;
 use crate::domain::message::{Content, Fingerprint, Message};
@@ -19,15 +17,11 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{About, DisplayName, Settings, User, Username};
 use crate::domain::window::Window;
 use crate::engine::Engine;
-use crate::engine::sessions::SessionSettings;
-use crate::engine::sessions::Sessions;
-use crate::ports::MockConversationRepository;
-use crate::ports::MockMessageRepository;
-use crate::ports::MockSessionRepository;
-use crate::ports::Runtime;
-use crate::ports::Stores;
-use crate::ports::SystemIds;
-use crate::ports::{Audience, Clock, Envelope, EventBus, MockContactRepository, MockUserRepository};
+use crate::engine::sessions::{SessionSettings, Sessions};
+use crate::ports::{
+    Audience, Clock, Envelope, EventBus, MockContactRepository, MockConversationRepository, MockMessageRepository,
+    MockSessionRepository, MockUserRepository, Runtime, Stores, SystemIds,
+};
 use crate::protocol::Event;
 
 pub(crate) const CHAT: ConversationId = ConversationId::from_bytes([0; 16]);
@@ -128,7 +122,7 @@ pub(crate) fn user(id: UserId, read_receipts: bool) -> User {
 }
 
 /// A store without contacts and blocks.
-pub(crate) fn no_edges() -> Arc<MockContactRepository> {
+fn no_edges() -> Arc<MockContactRepository> {
     let mut contacts = MockContactRepository::new();
     contacts.expect_listed().returning(|_| Ok(Vec::new()));
     contacts.expect_blocked().returning(|_| Ok(Vec::new()));
@@ -136,7 +130,7 @@ pub(crate) fn no_edges() -> Arc<MockContactRepository> {
 }
 
 /// A store in which every user exists and shows read receipts.
-pub(crate) fn everybody() -> MockUserRepository {
+fn everybody() -> MockUserRepository {
     let mut users = MockUserRepository::new();
     users
         .expect_find()
@@ -205,8 +199,8 @@ impl Recorder {
     /// Returns the events published since the last call: the users they were sent to, the excluded connection, and the
     /// event.
     pub(crate) fn take(&self) -> Vec<(Vec<UserId>, Option<ConnectionId>, Event)> {
-        let published = std::mem::take(&mut *self.0.lock().unwrap());
-        let told = published.into_iter().map(|envelope| {
+        let envelopes = std::mem::take(&mut *self.0.lock().unwrap());
+        let published = envelopes.into_iter().map(|envelope| {
             let event = serde_json::from_slice(envelope.payload.frame()).unwrap();
             match envelope.audience {
                 Audience::Users { ids, except } => (ids.to_vec(), except, event),
@@ -215,15 +209,15 @@ impl Recorder {
                 }
             }
         });
-        told.collect()
+        published.collect()
     }
 
     /// Waits until at least one event was published, and returns the events.
     pub(crate) async fn next(self: &Arc<Self>) -> Vec<(Vec<UserId>, Option<ConnectionId>, Event)> {
         loop {
-            let told = self.take();
-            if !told.is_empty() {
-                return told;
+            let published = self.take();
+            if !published.is_empty() {
+                return published;
             }
             tokio::task::yield_now().await;
         }

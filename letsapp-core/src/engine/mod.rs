@@ -29,10 +29,12 @@ pub(crate) mod unopened;
 pub(crate) mod views;
 pub(crate) mod visibility;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
+use crate::domain::id::UserId;
 use crate::domain::limit::Table;
 use crate::domain::rules::Rules;
 use crate::engine::access::Access;
@@ -48,7 +50,8 @@ use crate::engine::sessions::Sessions;
 use crate::engine::typing::TypingTracker;
 use crate::engine::views::Views;
 use crate::engine::visibility::VisibilityChecker;
-use crate::ports::{Runtime, Stores};
+use crate::ports::{RepositoryError, Runtime, Stores};
+use crate::protocol;
 
 /// All running parts of one application, connected to one store. Services share it.
 pub(crate) struct Engine {
@@ -73,15 +76,22 @@ impl Engine {
     pub(crate) fn start(stores: Stores, runtime: Runtime, sessions: Sessions, rules: &Rules, limits: Table) -> Self {
         let rosters = Arc::new(Rosters::new(&stores, runtime.clock.clone()));
         let receipts = Receipts::start(stores.clone(), runtime.clone(), rosters.clone());
-        let views = Arc::new(Views::new(stores.clone(), receipts.clone()));
+        let visibility = VisibilityChecker::new(stores.contacts.clone());
+        let views = Arc::new(Views::new(stores.clone(), receipts.clone(), visibility.clone()));
         let publisher = Publisher::new(&stores, runtime.bus.clone(), views.clone(), rosters.clone());
         let committer = Committer::new(&stores, rosters.clone(), publisher, rules.edit_window);
         let waker = DriverWaker::default();
-        let presence = PresenceRegistry::start(stores.clone(), runtime.clone(), rules.presence_grace, waker.clone());
+        let presence = PresenceRegistry::start(
+            stores.clone(),
+            runtime.clone(),
+            visibility.clone(),
+            rules.presence_grace,
+            waker.clone(),
+        );
         let typing = TypingTracker::new(runtime.clone(), rosters.clone(), rules.typing_timeout, waker.clone());
         Self {
             sessions: Arc::new(sessions),
-            visibility: VisibilityChecker::new(stores.contacts.clone()),
+            visibility,
             access: Access {
                 conversations: stores.conversations.clone(),
                 rosters: rosters.clone(),
@@ -98,6 +108,18 @@ impl Engine {
             stores,
             runtime,
         }
+    }
+
+    /// Returns users by id, with the last-seen times that the viewer may see.
+    pub(crate) async fn shown(
+        &self,
+        viewer: UserId,
+        ids: impl Iterator<Item = UserId>,
+    ) -> Result<HashMap<UserId, protocol::User>, RepositoryError> {
+        let ids: Vec<_> = ids.collect();
+        let users = self.stores.users.find(&ids).await?;
+        let shown = self.visibility.show(viewer, &users).await?;
+        Ok(shown.into_iter().map(|user| (user.id, user)).collect())
     }
 
     /// Starts the task that passes time to presence and typing. It runs until it is aborted.

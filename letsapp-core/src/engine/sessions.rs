@@ -15,7 +15,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::engine::detached::run_detached;
 use crate::engine::error::AuthError;
 use crate::engine::passwords::Hasher;
-use crate::engine::tokens::{AccessTokens, Claims, Refreshing};
+use crate::engine::tokens::{AccessTokens, Claims, RefreshToken};
 use crate::ports::{Envelope, Login, Revoke, Runtime, Stores};
 use crate::protocol::requests::Password;
 use crate::protocol::{TokenType, Tokens};
@@ -46,7 +46,7 @@ struct Known {
     /// Sessions by id, as they were read from the store.
     sessions: Cache<SessionId, CachedSession>,
     /// Number of times that a session was dropped from the cache.
-    forgettings: u64,
+    removals: u64,
 }
 
 /// A session as it was read from the store.
@@ -55,8 +55,8 @@ pub(crate) struct CachedSession {
     session: Session,
     /// Time of the reading.
     at: Timestamp,
-    /// Value of [`Known::forgettings`] when the reading began.
-    forgettings: u64,
+    /// Value of [`Known::removals`] when the reading began.
+    removals: u64,
 }
 
 impl Deref for CachedSession {
@@ -85,7 +85,7 @@ impl Sessions {
             tokens: AccessTokens::new(&settings.access_keys),
             known: Mutex::new(Known {
                 sessions: Cache::new(CACHED_SESSIONS),
-                forgettings: 0,
+                removals: 0,
             }),
             stores,
             runtime,
@@ -99,7 +99,7 @@ impl Sessions {
     /// [`AuthError::Unauthenticated`] if there is no such session or it has expired.
     pub(crate) async fn session(&self, id: SessionId, now: Timestamp) -> Result<CachedSession, AuthError> {
         // Taken before the query: a session that is dropped while it is read must not be cached in its old state.
-        let forgettings = self.lock().forgettings;
+        let removals = self.lock().removals;
         let session = self
             .stores
             .sessions
@@ -111,7 +111,7 @@ impl Sessions {
         let read = CachedSession {
             session,
             at: now,
-            forgettings,
+            removals,
         };
         self.lock().remember(read.clone());
         Ok(read)
@@ -186,7 +186,7 @@ impl Sessions {
 
     pub(crate) fn generation(&self, session_id: SessionId, number: u32, now: Timestamp) -> Generation {
         let key = self.newest_refresh_key();
-        let token = Refreshing { session_id, number }.token(key);
+        let token = RefreshToken { session_id, number }.token(key);
         Generation {
             number,
             hash: TokenHash::of(&token),
@@ -213,7 +213,7 @@ impl Sessions {
         };
         Tokens {
             access_token: self.tokens.sign(claims),
-            refresh_token: Refreshing {
+            refresh_token: RefreshToken {
                 session_id: session.id,
                 number,
             }
@@ -227,7 +227,7 @@ impl Sessions {
     ///
     /// # Errors
     /// [`AuthError::WrongPassword`] if it is wrong, [`AuthError::Unauthenticated`] if the account is gone.
-    pub(crate) async fn proven(&self, user_id: UserId, password: Password) -> Result<Credential, AuthError> {
+    pub(crate) async fn check_password(&self, user_id: UserId, password: Password) -> Result<Credential, AuthError> {
         let login = Login::Id(user_id);
         let credential = self.stores.users.credential(&login).await?;
         let credential = credential.ok_or(AuthError::Unauthenticated)?;
@@ -286,7 +286,7 @@ impl Sessions {
     /// Removes a session from the cache, because it changed or ended.
     pub(crate) fn forget(&self, id: SessionId) {
         let mut known = self.lock();
-        known.forgettings += 1;
+        known.removals += 1;
         known.sessions.forget(&id);
     }
 
@@ -312,14 +312,14 @@ impl Known {
     /// Returns a cached session. It counts as read now: it was not dropped since, whatever other sessions were.
     fn lookup(&mut self, id: SessionId) -> Option<CachedSession> {
         let mut read = self.sessions.lookup(&id)?;
-        read.forgettings = self.forgettings;
+        read.removals = self.removals;
         Some(read)
     }
 
     /// Caches a session that was read, unless any session was dropped since the reading began: it could be this one, in
     /// its old state.
     fn remember(&mut self, read: CachedSession) {
-        if read.forgettings == self.forgettings {
+        if read.removals == self.removals {
             self.sessions.insert(read.session.id, read);
         }
     }

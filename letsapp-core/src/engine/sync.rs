@@ -27,7 +27,7 @@ const MAX_CHANGES_PER_ANSWER: usize = 5_000;
 /// behind.
 const SHARED_STORE_OVERLAP: Duration = Duration::from_secs(10);
 
-/// The stores that a sync reads.
+/// The stores and parts that a sync reads.
 pub(crate) struct Syncing<'a> {
     pub(crate) stores: &'a Stores,
     pub(crate) receipts: &'a Receipts,
@@ -192,6 +192,7 @@ mod tests {
     use crate::engine::fixtures;
     use crate::engine::fixtures::{ANA, NOW, Recorder, conversation, message};
     use crate::engine::rosters::Rosters;
+    use crate::engine::visibility::VisibilityChecker;
     use crate::ports::{ManualClock, MockConversationRepository, MockMessageRepository, MockUserRepository};
 
     const CONVERSATIONS: u8 = 250;
@@ -284,7 +285,8 @@ mod tests {
         let rosters = Arc::new(Rosters::new(&stores, clock.clone()));
         let runtime = fixtures::runtime(Arc::new(Recorder::default()), clock);
         let receipts = Receipts::start(stores.clone(), runtime, rosters);
-        let views = Views::new(stores.clone(), receipts.clone());
+        let visibility = VisibilityChecker::new(stores.contacts.clone());
+        let views = Views::new(stores.clone(), receipts.clone(), visibility);
         let syncing = Syncing {
             stores: &stores,
             receipts: &receipts,

@@ -32,8 +32,9 @@ pub(crate) struct Claims {
     pub(crate) exp: i64,
 }
 
+/// The claims as they are signed, together with the issuer and the audience.
 #[derive(Serialize, Deserialize)]
-struct Pinned<'a> {
+struct SignedClaims<'a> {
     #[serde(flatten)]
     claims: Claims,
     iss: std::borrow::Cow<'a, str>,
@@ -75,12 +76,12 @@ impl AccessTokens {
             kid: Some(kid.0.clone()),
             ..Header::new(Algorithm::HS256)
         };
-        let pinned = Pinned {
+        let signed = SignedClaims {
             claims,
             iss: ISSUER.into(),
             aud: AUDIENCE.into(),
         };
-        jsonwebtoken::encode(&header, &pinned, key).expect("claims are plain data")
+        jsonwebtoken::encode(&header, &signed, key).expect("claims are plain data")
     }
 
     /// Checks the signature and the expiry of a token and returns its claims.
@@ -94,9 +95,9 @@ impl AccessTokens {
             .iter()
             .find(|(kid, _)| Some(&kid.0) == header.kid.as_ref())
             .ok_or(AuthError::Unauthenticated)?;
-        let pinned: jsonwebtoken::TokenData<Pinned<'static>> =
+        let signed: jsonwebtoken::TokenData<SignedClaims<'static>> =
             jsonwebtoken::decode(token, key, &self.validation).map_err(|_| AuthError::Unauthenticated)?;
-        let claims = pinned.claims.claims;
+        let claims = signed.claims.claims;
         if now.as_millis() >= claims.exp.saturating_mul(1_000) {
             return Err(AuthError::TokenExpired);
         }
@@ -108,12 +109,12 @@ impl AccessTokens {
 /// Only a hash of the token is stored; the token itself can be derived again from the key, to answer a client that lost
 /// the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refreshing {
+pub(crate) struct RefreshToken {
     pub(crate) session_id: SessionId,
     pub(crate) number: u32,
 }
 
-impl Refreshing {
+impl RefreshToken {
     /// Derives the token from a key.
     pub(crate) fn token(self, key: &Key) -> String {
         let mut bytes = self.named().to_vec();
@@ -212,15 +213,15 @@ mod tests {
             kid: Some("a".to_owned()),
             ..Header::new(algorithm)
         };
-        let pinned = |iss: &'static str, aud: &'static str| Pinned {
+        let signed = |iss: &'static str, aud: &'static str| SignedClaims {
             claims: claims(),
             iss: iss.into(),
             aud: aud.into(),
         };
         let forged = [
-            jsonwebtoken::encode(&header(Algorithm::HS256), &pinned("else", AUDIENCE), &signing).unwrap(),
-            jsonwebtoken::encode(&header(Algorithm::HS256), &pinned(ISSUER, "else"), &signing).unwrap(),
-            jsonwebtoken::encode(&header(Algorithm::HS512), &pinned(ISSUER, AUDIENCE), &signing).unwrap(),
+            jsonwebtoken::encode(&header(Algorithm::HS256), &signed("else", AUDIENCE), &signing).unwrap(),
+            jsonwebtoken::encode(&header(Algorithm::HS256), &signed(ISSUER, "else"), &signing).unwrap(),
+            jsonwebtoken::encode(&header(Algorithm::HS512), &signed(ISSUER, AUDIENCE), &signing).unwrap(),
             jsonwebtoken::encode(&header(Algorithm::HS256), &claims(), &signing).unwrap(),
             "not a token".to_owned(),
         ];
@@ -231,14 +232,14 @@ mod tests {
 
     #[test]
     fn a_refresh_token_can_be_derived_again_but_not_forged() {
-        let read = Refreshing {
+        let read = RefreshToken {
             session_id: SessionId::from_bytes([5; 16]),
             number: 7,
         };
         let token = read.token(&key("a", 1));
         assert_eq!(token, read.token(&key("a", 1)));
-        assert_eq!(Refreshing::read(&token, &[key("b", 2), key("a", 1)]), Some(read));
-        assert_eq!(Refreshing::read(&token, &[key("b", 2)]), None);
-        assert_eq!(Refreshing::read("", &[key("a", 1)]), None);
+        assert_eq!(RefreshToken::read(&token, &[key("b", 2), key("a", 1)]), Some(read));
+        assert_eq!(RefreshToken::read(&token, &[key("b", 2)]), None);
+        assert_eq!(RefreshToken::read("", &[key("a", 1)]), None);
     }
 }

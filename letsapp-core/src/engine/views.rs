@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::domain::conversation::{Conversation, Head};
 use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, Seq, UserId};
-use crate::domain::member::{Member, Watermarks};
+use crate::domain::member::{Member, MemberKey, Watermarks};
 use crate::domain::message::Message;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::User;
@@ -36,16 +36,16 @@ struct Gathered {
     users: HashMap<UserId, User>,
     /// Pairs whose viewer may see the peer's presence.
     seen: HashSet<ViewerPair>,
-    members: HashMap<(ConversationId, UserId), Member>,
+    members: HashMap<MemberKey, Member>,
 }
 
 impl Views {
-    pub(crate) fn new(stores: Stores, receipts: Arc<Receipts>) -> Self {
+    pub(crate) fn new(stores: Stores, receipts: Arc<Receipts>, visibility: VisibilityChecker) -> Self {
         Self {
-            visibility: VisibilityChecker::new(stores.contacts.clone()),
             departures: Departures::new(&stores),
             stores,
             receipts,
+            visibility,
         }
     }
 

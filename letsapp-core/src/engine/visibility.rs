@@ -1,5 +1,5 @@
-//! Deciding who may see a user's presence: whether the user is online, and when they were last seen. No other module
-//! decides it.
+//! Looking up who may see a user's presence: whether the user is online, and when they were last seen. The rule itself
+//! is [`domain::visibility`](crate::domain::visibility).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,8 +7,7 @@ use std::sync::Arc;
 use crate::domain::contact::ContactEdge;
 use crate::domain::id::UserId;
 use crate::domain::user::{Audience, User};
-use crate::domain::visibility;
-use crate::domain::visibility::{Relation, Sight, ViewerPair};
+use crate::domain::visibility::{Relation, ViewerPair, Visibility};
 use crate::ports::{ContactRepository, RepositoryError};
 use crate::protocol;
 use crate::protocol::LastSeen;
@@ -78,7 +77,7 @@ impl VisibilityChecker {
                 listed: listed.contains(&edge),
                 blocked: blocks.contains(&edge) || blocks.contains(&edge.reversed()),
             };
-            visibility::sight(*audience, relation) == Sight::Visible
+            Visibility::of(*audience, relation) == Visibility::Visible
         };
         seen.extend(open.into_iter().filter(may_see).map(|(pair, _)| pair));
         Ok(seen)

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn minted_ids_carry_their_version() {
+    fn random_ids_have_version_4_and_timed_ids_version_7_in_order() {
         let ids: &dyn IdSource = &SystemIds;
         assert_eq!(ids.random().get_version_num(), 4);
         let (early, late) = (

@@ -33,7 +33,7 @@ pub trait Repositories: Send + Sync {
     /// Returns the store of the server's own keys.
     fn keys(&self) -> Arc<dyn KeyRepository>;
 
-    /// Returns whether other servers may write to the same data at the same time.
+    /// Reports whether other servers may write to the same data at the same time.
     fn is_shared(&self) -> bool {
         false
     }

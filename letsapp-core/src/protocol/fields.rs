@@ -282,7 +282,7 @@ impl<T: Field> Field for Vec<T> {
 
 /// Maximum number of conversations in a sync request. Larger than what fits into the longest request that the server
 /// accepts, so it only protects programs that read requests without a limit of their own.
-const CONVERSATIONS_MAX: usize = 25_000;
+const MAX_CONVERSATIONS: usize = 25_000;
 
 impl Field for BTreeMap<ConversationId, Rev> {
     fn read(value: &Value, path: &str, faults: &mut Vec<FieldError>) -> Option<Self> {
@@ -290,8 +290,8 @@ impl Field for BTreeMap<ConversationId, Rev> {
             faults.push(Fault::Type("an object").at(path));
             return None;
         };
-        if entries.len() > CONVERSATIONS_MAX {
-            faults.push(Fault::TooMany(CONVERSATIONS_MAX).at(path));
+        if entries.len() > MAX_CONVERSATIONS {
+            faults.push(Fault::TooMany(MAX_CONVERSATIONS).at(path));
             return None;
         }
         let entries: Vec<_> = (entries.iter())

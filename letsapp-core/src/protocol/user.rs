@@ -6,7 +6,7 @@ use crate::domain::id::{MediaId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user;
 
-/// A user, as others see them. Only the id remains of a deleted account.
+/// A user, as others see them. Of a deleted account, only the id and the time of registration remain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {

@@ -49,7 +49,7 @@ impl ErasureService {
     /// already erased.
     pub async fn delete_account(&self, principal: &Principal, request: DeleteAccount) -> Result<(), AuthError> {
         let user_id = principal.user_id;
-        let credential = self.engine.sessions.proven(user_id, request.password).await?;
+        let credential = self.engine.sessions.check_password(user_id, request.password).await?;
         let engine = Arc::clone(&self.engine);
         let erase = async move {
             let at = engine.runtime.clock.now();

@@ -4,8 +4,9 @@
 //! A service never calls another; all share the running parts in [`engine`](crate::engine).
 //!
 //! Most methods take a [`Principal`](crate::domain::principal::Principal). In their documentation, *the caller* is the
-//! user whom it names. Methods that change something also take `origin`, the connection over which the request came: it
-//! gets no event for the change, as it already gets the reply. `None` sends the event to all connections of the caller.
+//! user whom it names. Methods that change a conversation or its messages also take `origin`, the connection over which
+//! the request came: it gets no event for the change, as it already gets the reply. `None` sends the event to all
+//! connections of the caller.
 
 pub mod auth;
 pub mod contacts;

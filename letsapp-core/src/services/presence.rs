@@ -67,12 +67,12 @@ impl PresenceService {
     /// [`PresenceError::TooMany`] above [`MAX_WATCHED`], [`PresenceError::Store`] when the store fails.
     pub async fn find(&self, principal: &Principal, user_ids: &[UserId]) -> Result<Vec<Presence>, PresenceError> {
         let pairs = pairs(principal.user_id, user_ids)?;
-        let sights = self.engine.presence.sights(&pairs, &pairs).await?;
+        let visibilities = self.engine.presence.visibilities(&pairs, &pairs).await?;
         let now = self.engine.runtime.clock.now();
-        let here = self.engine.presence.lock();
+        let state = self.engine.presence.lock();
         let found = pairs.iter().filter_map(|pair| {
-            let user = sights.users.get(&pair.user_id)?;
-            Some(shown(sights.of(*pair), here.present(user.id, user.last_seen_at, now)).into())
+            let user = visibilities.users.get(&pair.user_id)?;
+            Some(shown(visibilities.of(*pair), state.present(user.id, user.last_seen_at, now)).into())
         });
         Ok(found.collect())
     }
@@ -93,25 +93,25 @@ impl PresenceService {
         user_ids: &[UserId],
     ) -> Result<Vec<Presence>, PresenceError> {
         let pairs = pairs(principal.user_id, user_ids)?;
-        let Some((in_doubt, check)) = self.engine.presence.watch(principal.user_id, connection_id, &pairs) else {
+        let Some((pending, check)) = self.engine.presence.watch(principal.user_id, connection_id, &pairs) else {
             // The connection is closed, so there is nothing to watch for.
             return self.find(principal, user_ids).await;
         };
-        let mut doubts = Doubts {
+        let mut checks = PendingChecks {
             registry: &self.engine.presence,
-            pairs: in_doubt,
+            pairs: pending,
         };
-        let sights = self.engine.presence.sights(&pairs, &doubts.pairs).await?;
+        let visibilities = self.engine.presence.visibilities(&pairs, &checks.pairs).await?;
         // No `await` from here on: the lock keeps events from being published between this reading and the reply, so
         // that the reply is never older than an event that the client has already.
         let now = self.engine.runtime.clock.now();
-        let mut here = self.engine.presence.lock();
-        let in_doubt = std::mem::take(&mut doubts.pairs);
-        self.engine.presence.settle(&mut here, &in_doubt, check, &sights);
+        let mut state = self.engine.presence.lock();
+        let pending = std::mem::take(&mut checks.pairs);
+        self.engine.presence.settle(&mut state, &pending, check, &visibilities);
         let found = pairs.iter().filter_map(|pair| {
-            let user = sights.users.get(&pair.user_id)?;
-            let present = here.present(user.id, user.last_seen_at, now);
-            Some(here.watchers.answer(*pair, present).into())
+            let user = visibilities.users.get(&pair.user_id)?;
+            let present = state.present(user.id, user.last_seen_at, now);
+            Some(state.watchers.answer(*pair, present).into())
         });
         Ok(found.collect())
     }
@@ -121,8 +121,8 @@ impl PresenceService {
     /// A client that reads the present state after this gets every later change as an event.
     pub async fn settled(&self, principal: &Principal) {
         let settled = {
-            let mut here = self.engine.presence.lock();
-            let Some(person) = here.person(principal.user_id).filter(|person| !person.is_ready) else {
+            let mut state = self.engine.presence.lock();
+            let Some(person) = state.person(principal.user_id).filter(|person| !person.is_ready) else {
                 return;
             };
             let (waiting, settled) = oneshot::channel();
@@ -138,15 +138,15 @@ impl PresenceService {
 ///
 /// If the request is cancelled or fails before that, dropping this hands the check to the registry's background task,
 /// so that no pair stays unknown forever.
-struct Doubts<'a> {
+struct PendingChecks<'a> {
     registry: &'a PresenceRegistry,
     pairs: Vec<ViewerPair>,
 }
 
-impl Drop for Doubts<'_> {
+impl Drop for PendingChecks<'_> {
     fn drop(&mut self) {
         if !self.pairs.is_empty() {
-            self.registry.inquire_later(std::mem::take(&mut self.pairs));
+            self.registry.check_later(std::mem::take(&mut self.pairs));
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::engine::error::ConversationError;
 /// app.typing().set(&ana, chat.id, Typing::Started).await?;
 /// let mut events = Vec::new();
 /// phone.drain(&mut events).await.unwrap();
-/// assert!(matches!(events[0].event(), Event::Typing { typing: true, .. }));
+/// assert!(matches!(events[0].event()?, Event::Typing { typing: true, .. }));
 /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
 /// ```
 #[derive(Clone)]

@@ -9,11 +9,8 @@ use std::time::Duration;
 
 use letsapp_core::adapters::mongodb::MongoStore;
 use letsapp_core::domain::id::{ConversationId, MessageId, Seq};
-use letsapp_core::ports::{Repositories, RepositoryError};
-use letsapp_core::{
-    domain::message::{Message, Position},
-    ports::Outcome,
-};
+use letsapp_core::domain::message::{Message, Position};
+use letsapp_core::ports::{Outcome, Repositories, RepositoryError};
 use letsapp_testkit::mongodb::ReplicaSet;
 use letsapp_testkit::until;
 use tokio::task::JoinSet;

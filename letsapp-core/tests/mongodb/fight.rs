@@ -5,8 +5,8 @@ use std::sync::Arc;
 use letsapp_core::adapters::mongodb::MongoStore;
 use letsapp_core::domain::id::{ConversationId, Seq};
 use letsapp_core::domain::member::Member;
-use letsapp_core::ports::Repositories;
-use letsapp_core::{domain::message::Message, ports::Outcome};
+use letsapp_core::domain::message::Message;
+use letsapp_core::ports::{Outcome, Repositories};
 use letsapp_testkit::mongodb::shared;
 use tokio::task::JoinSet;
 

@@ -12,4 +12,5 @@ mod plans;
 mod retry;
 mod shards;
 mod stale;
+mod stuck;
 mod world;

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use letsapp_core::domain::id::Seq;
-use letsapp_core::ports::Outcome;
-use letsapp_core::ports::{Repositories, RepositoryError};
+use letsapp_core::ports::{Outcome, Repositories, RepositoryError};
 use letsapp_testkit::mongodb::ReplicaSet;
 use letsapp_testkit::until;
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use letsapp_core::domain::id::Seq;
-use letsapp_core::ports::Outcome;
-use letsapp_core::ports::Repositories;
+use letsapp_core::ports::{Outcome, Repositories};
 use letsapp_testkit::mongodb::{Node, ReplicaSet};
 use letsapp_testkit::until;
 use mongodb::bson::doc;

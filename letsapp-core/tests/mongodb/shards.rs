@@ -7,16 +7,10 @@ use letsapp_core::domain::contact::{Block, Contact};
 use letsapp_core::domain::conversation::Conversation;
 use letsapp_core::domain::credential::PasswordHash;
 use letsapp_core::domain::id::{ConversationId, Rev, Seq, SessionId};
+use letsapp_core::domain::member::{MemberChange, PreferencesPatch, Watermarks};
 use letsapp_core::domain::search::{Query, Rank, Scope, Score, Search};
-use letsapp_core::ports::Repositories;
-use letsapp_core::ports::{Change, Range};
-use letsapp_core::{
-    domain::{
-        member::{MemberChange, PreferencesPatch, Watermarks},
-        window::{Span, Window},
-    },
-    ports::Advance,
-};
+use letsapp_core::domain::window::{Span, Window};
+use letsapp_core::ports::{Advance, Change, Range, Repositories};
 use letsapp_testkit::mongodb::shared;
 use mongodb::bson::{Bson, Document};
 use mongodb::event::command::CommandEvent;
@@ -164,7 +158,7 @@ async fn walk(store: &MongoStore) {
         .await
         .expect("the store is there");
     messages.senders(span(chat)).await.expect("the store is there");
-    edge(store).await;
+    contacts(store).await;
     let gone = create_group(store, 2).await;
     let group = conversations.find(&[gone]).await.expect("the store is there").remove(0);
     let fence = head(store, gone).await.fence;
@@ -216,7 +210,7 @@ fn leaving(id: ConversationId, n: u64, fence: Seq) -> Change {
 }
 
 /// Adds, blocks and looks up a contact.
-async fn edge(store: &MongoStore) {
+async fn contacts(store: &MongoStore) {
     let contacts = store.contacts();
     let (owner_id, user_id) = (user_id(1), user_id(2));
     let contact = Contact {

@@ -4,24 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use letsapp_core::adapters::mongodb::MongoStore;
+use letsapp_core::domain::conversation::{Conversation, Head, Kind};
 use letsapp_core::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use letsapp_core::domain::member::MemberChange;
+use letsapp_core::domain::message::{Content, Fingerprint, Message, SystemEvent};
+use letsapp_core::domain::role::Role;
 use letsapp_core::domain::text::Title;
 use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::domain::user::About;
-use letsapp_core::ports::{Repositories, RepositoryError};
-use letsapp_core::{
-    domain::message::{Content, Fingerprint, Message, SystemEvent},
-    ports::{Change, Outcome, Range, TermsChange},
-};
-use letsapp_core::{
-    domain::{
-        conversation::{Conversation, Head, Kind},
-        member::MemberChange,
-        role::Role,
-        window::Window,
-    },
-    ports::Creation,
-};
+use letsapp_core::domain::window::Window;
+use letsapp_core::ports::{Change, Creation, Outcome, Range, Repositories, RepositoryError, TermsChange};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;

@@ -1,14 +1,13 @@
+use letsapp_core::domain::contact::Alias;
+use letsapp_core::domain::emoji::Emoji;
 use letsapp_core::domain::id::{ConversationId, Seq, UserId};
+use letsapp_core::domain::member::Watermarks;
 use letsapp_core::domain::principal::Principal;
+use letsapp_core::ports::Range;
 use letsapp_core::protocol::Event;
 use letsapp_core::protocol::requests::{EditMessage, SendMessage};
-use letsapp_core::{domain::contact::Alias, services::contacts::ContactError};
-use letsapp_core::{domain::emoji::Emoji, ports::Range};
-use letsapp_core::{
-    domain::member::Watermarks,
-    services::Made,
-    services::{ConversationError, Forbidden},
-};
+use letsapp_core::services::contacts::ContactError;
+use letsapp_core::services::{ConversationError, Forbidden, Made};
 
 use crate::world::{World, limit, message_id};
 

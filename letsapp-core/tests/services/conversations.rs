@@ -1,15 +1,11 @@
 use letsapp_core::domain::id::{ConversationId, Rev, Seq};
+use letsapp_core::domain::member::Watermarks;
+use letsapp_core::domain::role::Role;
 use letsapp_core::domain::text::Title;
 use letsapp_core::domain::user::ProfilePatch;
-use letsapp_core::protocol::Event;
-use letsapp_core::protocol::ReceiptStatus;
-use letsapp_core::protocol::SystemEvent;
 use letsapp_core::protocol::requests::{CreateConversation, UpdateConversation};
-use letsapp_core::{
-    domain::{member::Watermarks, role::Role},
-    services::Made,
-    services::{ConversationError, Forbidden},
-};
+use letsapp_core::protocol::{Event, ReceiptStatus, SystemEvent};
+use letsapp_core::services::{ConversationError, Forbidden, Made};
 
 use crate::world::{World, ids, limit};
 

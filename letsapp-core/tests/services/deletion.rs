@@ -4,24 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use letsapp_core::LetsApp;
+use letsapp_core::domain::body::Body;
+use letsapp_core::domain::emoji::Emoji;
 use letsapp_core::domain::id::{ConversationId, Rev, Seq};
+use letsapp_core::domain::member::{PreferencesPatch, Watermarks};
 use letsapp_core::domain::principal::Principal;
+use letsapp_core::domain::role::Role;
 use letsapp_core::domain::text::Title;
-use letsapp_core::protocol::Event;
-use letsapp_core::protocol::SyncRequest;
+use letsapp_core::ports::Range;
 use letsapp_core::protocol::requests::{AddMembers, CreateConversation, EditMessage, SendMessage, UpdateConversation};
-use letsapp_core::{
-    domain::{body::Body, emoji::Emoji},
-    ports::Range,
-};
-use letsapp_core::{
-    domain::{
-        member::{PreferencesPatch, Watermarks},
-        role::Role,
-    },
-    services::Made,
-    services::{ConversationError, Forbidden},
-};
+use letsapp_core::protocol::{Event, SyncRequest};
+use letsapp_core::services::{ConversationError, Forbidden, Made};
 
 use crate::world::{World, ids, limit, message_id};
 

@@ -3,23 +3,18 @@
 use std::collections::BTreeMap;
 
 use letsapp_core::domain::id::Rev;
+use letsapp_core::domain::member::Watermarks;
+use letsapp_core::domain::principal::Principal;
+use letsapp_core::domain::role::Role;
 use letsapp_core::domain::text::Title;
-use letsapp_core::protocol::SyncRequest;
-use letsapp_core::protocol::SystemEvent;
+use letsapp_core::domain::user::{DisplayName, Email, ProfilePatch, Username};
+use letsapp_core::engine::events::Closed;
 use letsapp_core::protocol::requests::{
     AddMembers, CreateConversation, DeleteAccount, Login, Password, Register, SendMessage,
 };
-use letsapp_core::{domain::principal::Principal, services::AuthError};
-use letsapp_core::{
-    domain::user::{DisplayName, Email, ProfilePatch, Username},
-    services::users::UserError,
-};
-use letsapp_core::{
-    domain::{member::Watermarks, role::Role},
-    services::Made,
-    services::{ConversationError, Forbidden},
-};
-use letsapp_core::{engine::events::Closed, protocol::Event};
+use letsapp_core::protocol::{Event, SyncRequest, SystemEvent};
+use letsapp_core::services::users::UserError;
+use letsapp_core::services::{AuthError, ConversationError, Forbidden, Made};
 
 use crate::world::{World, limit};
 

@@ -1,6 +1,7 @@
+use letsapp_core::domain::body::Body;
+use letsapp_core::domain::emoji::Emoji;
 use letsapp_core::domain::id::Seq;
 use letsapp_core::domain::member::Watermarks;
-use letsapp_core::domain::{body::Body, emoji::Emoji};
 use letsapp_core::protocol::Event;
 use letsapp_core::protocol::requests::{EditMessage, SendMessage};
 

@@ -1,17 +1,15 @@
 //! Concurrent changes of groups, through two servers if the store allows it.
 
 use letsapp_core::LetsApp;
+use letsapp_core::domain::conversation::MAX_MEMBERS;
 use letsapp_core::domain::id::{ConversationId, Seq, UserId};
 use letsapp_core::domain::principal::Principal;
+use letsapp_core::domain::role::Role;
 use letsapp_core::domain::text::Title;
 use letsapp_core::ports::Range;
-use letsapp_core::protocol::Member;
-use letsapp_core::protocol::SystemEvent;
 use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage};
-use letsapp_core::{
-    domain::{conversation::MAX_MEMBERS, role::Role},
-    services::{ConversationError, Forbidden},
-};
+use letsapp_core::protocol::{Member, SystemEvent};
+use letsapp_core::services::{ConversationError, Forbidden};
 
 use crate::world::{World, limit};
 

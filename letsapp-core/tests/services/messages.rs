@@ -1,17 +1,13 @@
 use std::time::Duration;
 
+use letsapp_core::domain::body::Body;
+use letsapp_core::domain::emoji::Emoji;
 use letsapp_core::domain::id::{Rev, Seq, UserId};
+use letsapp_core::domain::member::Watermarks;
+use letsapp_core::ports::Range;
 use letsapp_core::protocol::ReceiptStatus;
 use letsapp_core::protocol::requests::{EditMessage, SendMessage};
-use letsapp_core::{
-    domain::member::Watermarks,
-    services::Made,
-    services::{ConversationError, Forbidden},
-};
-use letsapp_core::{
-    domain::{body::Body, emoji::Emoji},
-    ports::Range,
-};
+use letsapp_core::services::{ConversationError, Forbidden, Made};
 
 use crate::world::{World, limit, message_id};
 

@@ -3,8 +3,7 @@ use std::time::Duration;
 use letsapp_core::domain::typing::Typing;
 use letsapp_core::domain::user::{Audience, ProfilePatch};
 use letsapp_core::ports::Clock;
-use letsapp_core::protocol::Event;
-use letsapp_core::protocol::{Presence, PresenceStatus};
+use letsapp_core::protocol::{Event, Presence, PresenceStatus};
 
 use crate::world::{Listener, World};
 
@@ -96,7 +95,7 @@ async fn typing_events_go_to_the_members_at_that_moment() {
     assert_eq!(
         anas.until(typing).await,
         (ben.user_id, true),
-        "one is not told of oneself"
+        "users get no event of their own typing"
     );
     world.clock.advance(Duration::from_secs(6));
     assert_eq!(anas.until(typing).await, (ben.user_id, false));

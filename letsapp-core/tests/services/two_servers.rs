@@ -5,21 +5,14 @@ use std::sync::Arc;
 use letsapp_core::LetsApp;
 use letsapp_core::adapters::memory::MemoryStore;
 use letsapp_core::domain::id::{ConversationId, Seq, UserId};
+use letsapp_core::domain::principal::Principal;
+use letsapp_core::domain::role::Role;
 use letsapp_core::domain::text::Title;
-use letsapp_core::ports::Login;
-use letsapp_core::ports::Repositories as _;
+use letsapp_core::domain::timestamp::Timestamp;
+use letsapp_core::ports::{Clock as _, Login, ManualClock, Repositories as _};
 use letsapp_core::protocol::Message;
 use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage, UpdateConversation};
-use letsapp_core::{domain::principal::Principal, services::AuthError};
-use letsapp_core::{
-    domain::role::Role,
-    services::Made,
-    services::{ConversationError, Forbidden},
-};
-use letsapp_core::{
-    domain::timestamp::Timestamp,
-    ports::{Clock as _, ManualClock},
-};
+use letsapp_core::services::{AuthError, ConversationError, Forbidden, Made};
 
 use crate::world::{World, message_id};
 

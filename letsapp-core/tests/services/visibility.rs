@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use letsapp_core::domain::body::Body;
+use letsapp_core::domain::emoji::Emoji;
 use letsapp_core::domain::id::{ConversationId, Rev, Seq};
 use letsapp_core::domain::principal::Principal;
+use letsapp_core::ports::Range;
 use letsapp_core::protocol::requests::{EditMessage, SendMessage};
 use letsapp_core::protocol::{Message, SyncRequest};
 use letsapp_core::services::{ConversationError, Forbidden};
-use letsapp_core::{
-    domain::{body::Body, emoji::Emoji},
-    ports::Range,
-};
 
 use crate::world::{World, limit};
 

@@ -4,23 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use letsapp_core::LetsApp;
+use letsapp_core::domain::id::{ConnectionId, ConversationId, MessageId, Seq, UserId};
 use letsapp_core::domain::limit::Table;
 use letsapp_core::domain::page::Limit;
 use letsapp_core::domain::principal::Principal;
 use letsapp_core::domain::text::Title;
-use letsapp_core::ports::Range;
+use letsapp_core::domain::timestamp::Timestamp;
+use letsapp_core::engine::events::{Closed, Connection};
+use letsapp_core::ports::{IdSource, ManualClock, Range, SystemIds};
 use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage};
-use letsapp_core::protocol::{Conversation, Message};
-use letsapp_core::{
-    domain::id::{ConnectionId, ConversationId, MessageId, Seq, UserId},
-    ports::{IdSource, SystemIds},
-};
-use letsapp_core::{domain::timestamp::Timestamp, ports::ManualClock};
-use letsapp_core::{
-    engine::events::{Closed, Connection},
-    protocol::Event,
-};
-use letsapp_core::{services::ConversationError, services::Made};
+use letsapp_core::protocol::{Conversation, Event, Message};
+use letsapp_core::services::{ConversationError, Made};
 
 pub(crate) struct World {
     pub(crate) app: LetsApp,
@@ -166,7 +160,7 @@ impl Listener {
             drained
                 .expect("an event within half a minute")
                 .expect("the connection is open");
-            self.waiting = events.iter().rev().map(|event| event.event().clone()).collect();
+            self.waiting = events.iter().rev().map(|event| event.event().unwrap()).collect();
         }
         self.waiting.pop().expect("there is one")
     }

@@ -61,8 +61,8 @@ impl Json {
     }
 
     async fn collect(mut self) -> Result<Bytes, ApiError> {
-        // The announced length allows to refuse a large body at once; it may be absent or wrong, so bytes are counted,
-        // too.
+        // A large body is refused at once if its length is announced; that may be absent or wrong, so bytes are
+        // counted, too.
         let announced = self
             .content_length
             .as_ref()

@@ -128,7 +128,7 @@ pub(crate) fn request_context(
         .and(warp::method())
         .and(warp::path::full())
         .map(|limits: Option<Arc<RequestLimits>>, method: Method, path: FullPath| {
-            // Without the middleware, as in tests of the routes, the address is unknown.
+            // The address is unknown outside of `/v1/`, and without the middleware, as in tests of the routes.
             limits.unwrap_or_else(|| Arc::new(RequestLimits::new(&method, path.as_str(), None)))
         });
     authorization

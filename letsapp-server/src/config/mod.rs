@@ -51,7 +51,7 @@ pub struct Config {
     pub calls_disconnect_grace: Duration,
 }
 
-/// An invalid setting. Its display begins with the name of the setting and where it was set.
+/// An invalid setting. Its display begins with where it was set: a flag, a variable, or a file and its key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{origin}: {fault}")]
 pub struct ConfigError {

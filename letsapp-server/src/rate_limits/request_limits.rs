@@ -27,7 +27,7 @@ pub(crate) struct RequestInspector {
 /// The rate limits of one request.
 pub(crate) struct RequestLimits {
     class: Class,
-    /// The address it counts for; `None` in tests without a network.
+    /// The address it counts for; `None` if no [`RequestInspector`] saw the request.
     client: Option<Client>,
     /// The limits checked so far, in order, for the response headers.
     states: Mutex<Vec<LimitState>>,

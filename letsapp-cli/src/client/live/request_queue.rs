@@ -28,8 +28,8 @@ pub(super) struct RequestQueue<W> {
     paused_until: Duration,
 }
 
-#[derive(Debug)]
 /// A request without a reply. `waiter` gets the reply.
+#[derive(Debug)]
 struct Entry<W> {
     op: Op,
     data: Value,

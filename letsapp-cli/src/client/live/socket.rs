@@ -47,7 +47,7 @@ pub(super) enum Incoming {
 /// The reason why a connection could not be opened or has ended.
 #[derive(Debug)]
 pub(super) enum Disconnect {
-    /// No session, or one that has ended. Holds the server's reason.
+    /// No session, or one that has ended. Holds the reason.
     SignedOut(String),
     /// The connection failed. Another attempt can be made after `retry_after`.
     Lost { reason: String, retry_after: Duration },
@@ -172,9 +172,9 @@ async fn open(http: &Http, access: &str) -> Result<WebSocketStream<MaybeTlsStrea
         .with_header(header::AUTHORIZATION.as_str(), format!("Bearer {access}"))
         .with_header(header::USER_AGENT.as_str(), http.user_agent.as_str())
         .into_client_request()?;
+    // An eighth of tungstenite's default buffers is plenty for chat messages; a bot may have many connections open.
     let config = WebSocketConfig::default()
         .read_buffer_size(16 * 1024)
-        // Half of tungstenite's default is plenty for chat messages; a bot may have many connections open.
         .write_buffer_size(16 * 1024)
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES));

@@ -60,7 +60,7 @@ pub enum Update {
     Presence(Presence),
     /// The session has ended, and so does the stream. The user must sign in again.
     SignedOut {
-        /// Reason as a machine-readable word, set by the server.
+        /// Reason from the server, a machine-readable word; a text if there was no session to connect with.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The server's signing keys in memory.
+//! The server's own keys in memory.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

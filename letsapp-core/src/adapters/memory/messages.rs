@@ -111,12 +111,12 @@ impl MessageRepository for MemoryMessages {
     async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError> {
         self.gate.pass()?;
         let table = read(&self.table);
-        let tally = |span: &Span| {
+        let count = |span: &Span| {
             table
                 .entry(span.conversation_id)
                 .map_or(0, |entry| entry.log.count_unread(*span))
         };
-        Ok(spans.iter().map(tally).collect())
+        Ok(spans.iter().map(count).collect())
     }
 
     async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError> {

@@ -43,23 +43,23 @@ impl AbandonedTransactions {
         Self(Deadline::after(CHECK_INTERVAL))
     }
 
-    /// Notes that the writer made progress, which postpones the next look.
-    pub(super) fn progressed(&mut self) {
-        *self = Self::begin();
-    }
-
-    /// Ends abandoned transactions if the writer has made no progress for [`CHECK_INTERVAL`]. A user without the
-    /// privilege to list or end sessions waits until MongoDB ends the transactions itself.
+    /// [Ends](end) abandoned transactions if the writer has made no progress for [`CHECK_INTERVAL`].
     pub(super) async fn end_if_stalled(&mut self, connection: &Arc<Connection>) {
         if !self.0.has_passed() {
             return;
         }
-        match end_abandoned(connection).await {
-            Ok(0) => {}
-            Ok(ended) => tracing::warn!(ended, "ended transactions that another server had abandoned"),
-            Err(error) => tracing::debug!(%error, "can't end abandoned transactions; waiting until MongoDB does"),
-        }
+        end(connection).await;
         *self = Self::begin();
+    }
+}
+
+/// Ends abandoned transactions. A user without the privilege to list or end sessions waits until MongoDB ends the
+/// transactions itself.
+pub(super) async fn end(connection: &Connection) {
+    match end_abandoned(connection).await {
+        Ok(0) => {}
+        Ok(ended) => tracing::warn!(ended, "ended transactions that another server had abandoned"),
+        Err(error) => tracing::debug!(%error, "can't end abandoned transactions; waiting until MongoDB does"),
     }
 }
 

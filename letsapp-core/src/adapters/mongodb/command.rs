@@ -44,11 +44,20 @@ pub(super) fn update(
     statements: impl IntoIterator<Item = Document>,
     order: Order,
 ) -> Result<RawDocumentBuf> {
-    let mut command = rawdoc! {"update": collection, "ordered": order == Order::Kept};
     let statements = statements
         .into_iter()
         .map(|statement| RawDocumentBuf::try_from(&statement))
-        .collect::<Result<RawArrayBuf>>()?;
-    command.append(cstr!("updates"), statements);
-    Ok(command)
+        .collect::<Result<Vec<_>>>()?;
+    Ok(update_raw(collection, statements, order))
+}
+
+/// Builds an `update` command of encoded statements.
+pub(super) fn update_raw(
+    collection: &str,
+    statements: impl IntoIterator<Item = RawDocumentBuf>,
+    order: Order,
+) -> RawDocumentBuf {
+    let mut command = rawdoc! {"update": collection, "ordered": order == Order::Kept};
+    command.append(cstr!("updates"), statements.into_iter().collect::<RawArrayBuf>());
+    command
 }

@@ -25,6 +25,7 @@ use super::connect_error::ConnectError;
 use super::error::{Fault, Key, Reply, is_passing};
 use super::retry;
 use super::retry::{Backoff, Deadline};
+use super::topology::Topology;
 use crate::ports::RepositoryError;
 
 /// Client for one database, with the newest operation time that this server has seen.
@@ -32,6 +33,7 @@ use crate::ports::RepositoryError;
 pub(super) struct Connection {
     client: Client,
     database: Database,
+    topology: Topology,
     /// Newest operation time in any reply of the server, packed by [`pack`]; 0 before the first. Reads ask for nothing
     /// older, so that after a failover the new primary does not show less than the old one has acknowledged.
     seen: Arc<AtomicU64>,
@@ -90,13 +92,18 @@ impl Connection {
             }
         };
         // A member of a replica set names its set, and a router of a sharded cluster says `isdbgrid`.
-        if !hello.contains_key("setName") && hello.get_str("msg").ok() != Some("isdbgrid") {
+        let topology = if hello.contains_key("setName") {
+            Topology::ReplicaSet
+        } else if hello.get_str("msg").ok() == Some("isdbgrid") {
+            Topology::Sharded
+        } else {
             client.shutdown().immediate(true).await;
             return Err(ConnectError::Standalone { hosts });
-        }
+        };
         Ok(Self {
             database: client.database(&name),
             client,
+            topology,
             seen: Arc::default(),
             closed: Arc::default(),
             pass: None,
@@ -106,6 +113,11 @@ impl Connection {
     /// Returns the database that holds the collections.
     pub(super) const fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Returns the arrangement of the database's servers.
+    pub(super) const fn topology(&self) -> Topology {
+        self.topology
     }
 
     /// Returns the `admin` database, for commands about the server itself. `$currentOp` accepts no read concern but
@@ -218,18 +230,40 @@ impl Connection {
     ///
     /// # Errors
     /// The driver's error. Unless it is a refusal, the command may have been carried out nevertheless.
-    pub(super) async fn write(&self, mut command: RawDocumentBuf) -> DriverResult<Reply> {
+    pub(super) async fn write(&self, command: RawDocumentBuf) -> DriverResult<Reply> {
+        self.write_within(command, retry::WRITE_TIMEOUT, retry::STEP_TIMEOUT)
+            .await
+    }
+
+    /// Sends a write command like [`write`](Self::write), with time limits of its own: for the server's work, and for
+    /// the reply to arrive.
+    ///
+    /// # Errors
+    /// The driver's error, as for [`write`](Self::write).
+    pub(super) async fn write_within(
+        &self,
+        mut command: RawDocumentBuf,
+        server_limit: Duration,
+        client_limit: Duration,
+    ) -> DriverResult<Reply> {
         command.append(
             cstr!("writeConcern"),
             rawdoc! {"w": "majority", "j": true, "wtimeout": millis(retry::MAJORITY_TIMEOUT)},
         );
-        command.append(cstr!("maxTimeMS"), millis(retry::WRITE_TIMEOUT));
+        command.append(cstr!("maxTimeMS"), millis(server_limit));
         // Without a session, which a single write does not need; its operation time is noted below.
-        let answer = timed(retry::STEP_TIMEOUT, self.database.run_raw_command(command)).await?;
-        if let Ok(time) = answer.get_timestamp("operationTime") {
+        let answer = timed(client_limit, self.database.run_raw_command(command)).await;
+        // Errors have an operation time too. A read that asks for it sees what an interrupted command has written.
+        let time = match &answer {
+            Ok(answer) => answer.get_timestamp("operationTime").ok(),
+            Err(error) => error
+                .server_response()
+                .and_then(|answer| answer.get_timestamp("operationTime").ok()),
+        };
+        if let Some(time) = time {
             saw(&self.seen, time);
         }
-        Reply::read(&RawDocumentBuf::try_from(&answer)?)
+        Reply::read(&RawDocumentBuf::try_from(&answer?)?)
     }
 
     /// Inserts one document, or returns the unique key that another document already has.

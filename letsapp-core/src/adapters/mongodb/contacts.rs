@@ -25,10 +25,10 @@ pub(super) struct MongoContacts {
 
 /// Key of a document of either collection. The unique `_id` allows one contact and one block per pair.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct TieKey {
-    /// User who has added or blocked the other.
+struct EdgeKey {
+    /// User who has listed or blocked the other.
     owner: Uuid,
-    /// User who is added or blocked.
+    /// User who is listed or blocked.
     user: Uuid,
 }
 
@@ -36,7 +36,7 @@ struct TieKey {
 #[derive(Debug, Deserialize)]
 struct ContactDocument {
     #[serde(rename = "_id")]
-    key: TieKey,
+    key: EdgeKey,
     #[serde(default)]
     alias: Option<String>,
     added_at: DateTime,
@@ -46,7 +46,7 @@ struct ContactDocument {
 #[derive(Debug, Deserialize)]
 struct BlockDocument {
     #[serde(rename = "_id")]
-    key: TieKey,
+    key: EdgeKey,
     blocked_at: DateTime,
 }
 
@@ -84,7 +84,7 @@ impl MongoContacts {
         }
     }
 
-    /// Deletes the documents that a filter selects, and tells whether there were any.
+    /// Deletes the documents that a filter selects, and reports whether there were any.
     async fn delete(&self, collection: &str, filter: Document) -> Result<bool, RepositoryError> {
         let mut session = self.connection.session().await?;
         let collection = self.connection.collection::<Document>(collection);
@@ -133,7 +133,7 @@ impl MongoContacts {
             .projection(doc! {"_id": 1})
             .hint(Hint::Keys(doc! {"_id": 1}))
             .build();
-        let found: Vec<Keyed<TieKey>> = self.connection.find(collection, filter, options).await?;
+        let found: Vec<Keyed<EdgeKey>> = self.connection.find(collection, filter, options).await?;
         Ok(found.into_iter().map(|document| edge(document.key)).collect())
     }
 }
@@ -204,8 +204,8 @@ impl ContactRepository for MongoContacts {
     }
 }
 
-impl From<TieKey> for Bson {
-    fn from(key: TieKey) -> Self {
+impl From<EdgeKey> for Bson {
+    fn from(key: EdgeKey) -> Self {
         doc! {"owner": key.owner, "user": key.user}.into()
     }
 }
@@ -233,14 +233,14 @@ impl BlockDocument {
     }
 }
 
-fn key(edge: ContactEdge) -> TieKey {
-    TieKey {
+fn key(edge: ContactEdge) -> EdgeKey {
+    EdgeKey {
         owner: edge.owner_id.to_bson(),
         user: edge.user_id.to_bson(),
     }
 }
 
-fn edge(key: TieKey) -> ContactEdge {
+fn edge(key: EdgeKey) -> ContactEdge {
     ContactEdge::new(UserId::from_bson(key.owner), UserId::from_bson(key.user))
 }
 

@@ -1,6 +1,7 @@
 //! Classification of the driver's errors and of the server's replies to writes by what the caller may do next.
 
 use std::borrow::Cow;
+use std::io;
 
 use mongodb::bson::{Document, RawDocument, deserialize_from_slice};
 use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, WriteFailure};
@@ -14,6 +15,8 @@ const PASSING: [i32; 26] = [
     6, 7, 24, 46, 50, 64, 89, 91, 100, 112, 133, 134, 189, 202, 225, 246, 251, 262, 9001, 10058, 10107, 11600, 11602,
     13388, 13435, 13436,
 ];
+/// Error codes of commands that reached their time limit.
+const TIMEOUT: [i32; 2] = [50, 262];
 /// Error codes of a duplicate key, including those of older servers.
 const DUPLICATE: [i32; 3] = [11000, 11001, 12582];
 
@@ -27,7 +30,7 @@ impl From<Error> for RepositoryError {
     }
 }
 
-/// Tells whether the same operation may succeed later. A write that fails so may have been carried out nevertheless.
+/// Reports whether the same operation may succeed later. A write that fails so may have been carried out nevertheless.
 pub(super) fn is_passing(error: &Error) -> bool {
     match &*error.kind {
         ErrorKind::Io(_)
@@ -45,13 +48,22 @@ pub(super) fn is_passing(error: &Error) -> bool {
     }
 }
 
-/// Tells whether the server has refused a command as a whole and would refuse it again.
+/// Reports whether the server has refused a command as a whole and would refuse it again.
 pub(super) fn is_refusal(error: &Error) -> bool {
     let answered = matches!(
         &*error.kind,
         ErrorKind::Command(_) | ErrorKind::Authentication { .. } | ErrorKind::InvalidArgument { .. }
     );
     answered && !is_passing(error)
+}
+
+/// Tells whether a time limit was reached, the server's or this client's. The command may have been carried out in part.
+pub(super) fn is_timeout(error: &Error) -> bool {
+    match &*error.kind {
+        ErrorKind::Io(error) => error.kind() == io::ErrorKind::TimedOut,
+        ErrorKind::Command(command) => TIMEOUT.contains(&command.code),
+        _ => false,
+    }
 }
 
 /// Returns the unique key that refused a write of a single document, if that is the error.
@@ -98,6 +110,8 @@ pub(super) struct Reply {
     pub(super) refusal: Option<Refusal>,
     /// Text of the write concern error: no majority has confirmed what was carried out, so it may be rolled back.
     pub(super) unconfirmed: Option<String>,
+    /// Whether the refusal, or the missing confirmation, is due to the time limit.
+    pub(super) timed_out: bool,
 }
 
 /// Document of a command that was not written.
@@ -159,7 +173,12 @@ impl Reply {
         let raw: RawReply<'_> = deserialize_from_slice(response.as_bytes())?;
         // An unordered command may have several; the first is enough to act on.
         let refusal = raw.write_errors.into_iter().min_by_key(|error| error.index);
+        let codes = [
+            refusal.as_ref().map(|error| error.code),
+            raw.write_concern_error.as_ref().map(|error| error.code),
+        ];
         Ok(Self {
+            timed_out: codes.iter().flatten().any(|code| TIMEOUT.contains(code)),
             done: usize::try_from(raw.n).unwrap_or(0),
             refusal: refusal.map(RawWriteError::into_refusal),
             unconfirmed: raw
@@ -246,6 +265,22 @@ mod tests {
     fn a_write_without_a_majority_is_unconfirmed() {
         let concern = rawdoc! {"code": 64, "errmsg": "waiting for replication timed out"};
         let reply = Reply::read(&rawdoc! {"ok": 1.0, "n": 1, "writeConcernError": concern}).unwrap();
-        assert!(reply.refusal.is_none() && reply.unconfirmed.is_some());
+        assert!(reply.refusal.is_none() && reply.unconfirmed.is_some() && !reply.timed_out);
+    }
+
+    #[test]
+    fn a_write_that_reached_its_time_limit_is_told_from_other_failures() {
+        let concern = rawdoc! {"code": 50, "errmsg": "operation exceeded time limit"};
+        let reply = Reply::read(&rawdoc! {"ok": 1.0, "n": 1, "writeConcernError": concern}).unwrap();
+        assert!(reply.timed_out && reply.unconfirmed.is_some());
+        let mut errors = mongodb::bson::raw::RawArrayBuf::new();
+        errors.push(rawdoc! {"index": 1, "code": 50, "errmsg": "operation exceeded time limit"});
+        let reply = Reply::read(&rawdoc! {"ok": 1.0, "n": 1, "writeErrors": errors}).unwrap();
+        assert!(reply.timed_out && reply.unconfirmed.is_none());
+        let silent = Error::from(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the server did not answer in time",
+        ));
+        assert!(is_timeout(&silent) && !is_timeout(&Error::from(io::Error::from(io::ErrorKind::BrokenPipe))));
     }
 }

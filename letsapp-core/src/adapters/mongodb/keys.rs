@@ -1,4 +1,4 @@
-//! Secret keys for tokens and cursors, shared by all servers on one database.
+//! The server's own keys, shared by all servers on one database.
 
 use std::sync::Arc;
 

@@ -26,6 +26,7 @@ mod migrations;
 mod retry;
 mod schema;
 mod sessions;
+mod topology;
 mod users;
 
 use std::sync::Arc;

@@ -36,7 +36,7 @@ impl Deadline {
         Self(now() + duration)
     }
 
-    /// Tells whether the deadline is reached.
+    /// Reports whether the deadline is reached.
     pub(super) fn has_passed(self) -> bool {
         now() >= self.0
     }
@@ -57,11 +57,6 @@ impl Backoff {
         Self(Self::FIRST_PAUSE)
     }
 
-    /// Returns to the shortest pause, after progress.
-    pub(super) const fn reset(&mut self) {
-        self.0 = Self::FIRST_PAUSE;
-    }
-
     /// Sleeps, and doubles the next pause up to the longest.
     #[expect(
         clippy::disallowed_methods,
@@ -70,6 +65,18 @@ impl Backoff {
     pub(super) async fn pause(&mut self) {
         tokio::time::sleep(self.0).await;
         self.0 = (self.0 * 2).min(Self::MAX_PAUSE);
+    }
+}
+
+/// Waits until a point in time; for ever without one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waits for the database, which has no clock to inject"
+)]
+pub(super) async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -115,7 +115,7 @@ async fn prepare_one(
     Ok(())
 }
 
-/// Tells whether another server, which starts at the same time, has created the collection first.
+/// Reports whether another server, which starts at the same time, has created the collection first.
 fn exists(error: &Error) -> bool {
     matches!(&*error.kind, ErrorKind::Command(command) if command.code == NAMESPACE_EXISTS)
 }

@@ -1,5 +1,6 @@
-//! Maps SQLite errors to repository errors.
+//! Errors of SQLite, and panics in reads and steps, as repository errors.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rusqlite::{Error, ErrorCode};
@@ -23,6 +24,22 @@ pub(super) fn shared(error: &Arc<Error>) -> RepositoryError {
     } else {
         RepositoryError::internal(Arc::clone(error))
     }
+}
+
+/// Runs a read or a step. A panic is returned as an error with its message, so that a bug in one of them does not end
+/// the thread that serves all callers.
+pub(super) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        text.unwrap_or("no message").to_owned()
+    })
+}
+
+/// Returns the error of a read or a step that panicked with this message.
+pub(super) fn panicked(message: &str) -> Error {
+    // The variant that shows any text as it is; rusqlite has none for errors of other kinds.
+    Error::ToSqlConversionFailure(format!("a panic: {message}").into())
 }
 
 /// Returns the error of every call after the store is closed.

@@ -56,7 +56,7 @@ pub(super) fn head(row: &Row<'_>) -> rusqlite::Result<(ConversationId, Head)> {
 }
 
 impl Heads {
-    /// Makes a cache that forgets all but about the last `capacity` conversations.
+    /// Creates a cache of at most `2 * capacity` heads.
     pub(super) fn with_capacity(capacity: usize) -> Self {
         Self {
             moved: HashMap::new(),
@@ -65,7 +65,7 @@ impl Heads {
         }
     }
 
-    /// Returns where a conversation stands in the present transaction; `None` if there is none of this id.
+    /// Returns the head of a conversation in the present transaction; `None` if there is no such conversation.
     pub(super) fn of(&mut self, id: ConversationId, connection: &Connection) -> rusqlite::Result<Option<Head>> {
         if let Some(head) = self.moved.get(&id).copied().or_else(|| self.settled.lookup(&id)) {
             return Ok(Some(head));
@@ -77,36 +77,36 @@ impl Heads {
         Ok(read.map(|(_, head)| head))
     }
 
-    /// Notes where a change of the present transaction has put a conversation.
+    /// Records the head of a conversation after a change in the present transaction.
     pub(super) fn set(&mut self, id: ConversationId, head: Head) {
         self.moved.insert(id, head);
     }
 
-    /// Notes that the transaction is committed.
+    /// Settles the heads that the transaction moved, after its commit.
     pub(super) fn settle(&mut self) {
         for (id, head) in self.moved.drain() {
             self.settled.insert(id, head);
         }
     }
 
-    /// Forgets everything: the transaction was rolled back, or nobody knows.
+    /// Forgets all heads, after a rollback or an error that leaves the outcome of the transaction unknown.
     pub(super) fn forget(&mut self) {
         self.moved.clear();
         self.settled = Cache::new(self.capacity);
     }
 
-    /// Returns what moved so far in the present transaction, to go back to.
+    /// Returns the heads of the present transaction so far, for [`rewind`](Self::rewind).
     pub(super) fn mark(&self) -> Mark {
         Mark(self.moved.clone())
     }
 
-    /// Goes back, as the transaction does to a savepoint.
+    /// Restores the heads at a mark, after the transaction was rolled back to a savepoint.
     pub(super) fn rewind(&mut self, mark: Mark) {
         self.moved = mark.0;
     }
 }
 
-/// A state of the heads in a transaction.
+/// Heads of a transaction at a savepoint.
 pub(super) struct Mark(HashMap<ConversationId, Head>);
 
 #[cfg(test)]
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_rolled_back_is_read_again() {
+    fn forgotten_heads_are_read_from_the_file_again() {
         let (connection, mut heads) = (empty(), Heads::with_capacity(8));
         heads.set(id(1), at(1));
         heads.settle();

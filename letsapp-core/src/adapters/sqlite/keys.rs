@@ -1,4 +1,4 @@
-//! The server's signing keys in SQLite.
+//! The server's own keys in SQLite.
 
 use std::sync::Arc;
 

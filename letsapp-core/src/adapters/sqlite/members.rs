@@ -1,14 +1,16 @@
 //! Member records: current and former members of conversations.
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde::{Deserialize, Serialize};
 
 use super::departure::StoredDeparture;
 use super::transaction::Transaction;
 use super::values::{Json, array};
 use crate::domain::departure::Departure;
-use crate::domain::id::{ConversationId, UserId};
+use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::member::{Member, Preferences, PreferencesPatch, Watermarks};
 use crate::domain::timestamp::Timestamp;
+use crate::domain::window::Window;
 use crate::ports::{Advance, Advanced};
 
 /// Makes a SELECT of all columns that [`member`] reads, without the members of deleted conversations.
@@ -56,13 +58,21 @@ const RAISE: &str = "
 #[cfg(test)]
 pub(super) const READS: &[&str] = &[ONE, IN, OF_USER, COUNTS, ACQUAINTED, WATERMARKS];
 
+/// Element of the column `windows`.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredWindow {
+    from: Seq,
+    /// `null` while the user is a member.
+    to: Option<Seq>,
+}
+
 fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
     Ok(Member {
         conversation_id: row.get(0)?,
         user_id: row.get(1)?,
         role: row.get(2)?,
         joined_at: row.get(3)?,
-        windows: row.get::<_, Json<_>>(4)?.0,
+        windows: windows(row.get(4)?),
         watermarks: Watermarks {
             delivered: row.get(5)?,
             read: row.get(6)?,
@@ -155,7 +165,7 @@ pub(super) fn put(transaction: &Transaction<'_>, member: &Member) -> rusqlite::R
         member.user_id,
         member.role,
         member.joined_at,
-        Json(&member.windows),
+        stored(&member.windows),
         member.is_in(),
         member.watermarks.delivered,
         member.watermarks.read,
@@ -214,4 +224,40 @@ pub(super) fn update_preferences(
     member.changed_at = member.changed_at.max(at);
     put(transaction, &member)?;
     Ok(Some(member))
+}
+
+/// Reads the column `windows`.
+fn windows(Json(stored): Json<Vec<StoredWindow>>) -> Vec<Window> {
+    let window = |StoredWindow { from, to }| Window { from, to };
+    stored.into_iter().map(window).collect()
+}
+
+/// Returns the value of the column `windows`.
+fn stored(windows: &[Window]) -> Json<Vec<StoredWindow>> {
+    let window = |Window { from, to }: &Window| StoredWindow { from: *from, to: *to };
+    Json(windows.iter().map(window).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::types::{FromSql as _, ToSql as _, ToSqlOutput};
+
+    use super::*;
+
+    #[test]
+    fn windows_keep_their_stored_form() {
+        let ranges = [
+            Window {
+                from: Seq(1),
+                to: Some(Seq(7)),
+            },
+            Window { from: Seq(9), to: None },
+        ];
+        let column = stored(&ranges);
+        let ToSqlOutput::Owned(value) = column.to_sql().unwrap() else {
+            panic!("the JSON is not owned");
+        };
+        assert_eq!(value, r#"[{"from":1,"to":7},{"from":9,"to":null}]"#.to_owned().into());
+        assert_eq!(windows(Json::column_result((&value).into()).unwrap()), ranges);
+    }
 }

@@ -124,7 +124,7 @@ word!(Kind Role Audience Adders KeyPurpose);
 /// Error of a stored word that is none of the enum's.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown value {0:?} in the database")]
-struct UnknownWord(String);
+pub(super) struct UnknownWord(pub(super) String);
 
 impl ToSql for Timestamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -1,4 +1,4 @@
-//! The one thread that writes. What waits for it goes into one transaction, and so shares one sync of the disk.
+//! The writer thread. Steps that wait for it go into one transaction, and so share one sync of the disk.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use super::heads::Heads;
 use super::transaction::{Isolation, Transaction};
 use crate::ports::RepositoryError;
 
-/// Hands steps to the thread that writes.
+/// Handle of the writer thread.
 pub(super) struct Writer {
     /// `None` once the writer is finished.
     queue: Mutex<Option<mpsc::Sender<Box<dyn Step>>>>,
@@ -23,7 +23,7 @@ pub(super) struct Writer {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// The most steps that go into one transaction, so that the first of them does not wait without end.
+/// Maximum number of steps in one transaction. Bounds the time that the first of them waits.
 const MAX_STEPS: usize = 1024;
 
 /// Number of conversation heads that the writer remembers, at 64 bytes each and up to twice as many.
@@ -32,7 +32,7 @@ const HEADS: usize = 16 * 1024;
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(connection: Connection, checkpointer: Checkpointer) -> io::Result<Self> {
-        // As long as memory lasts: those who write wait for their answers, and their number is bounded elsewhere.
+        // In effect unbounded: a caller waits for its answer, so the queue grows only with the number of callers.
         let (queue, steps) = mpsc::channel(Semaphore::MAX_PERMITS);
         let transactions = Arc::new(AtomicU64::new(0));
         let worker = Worker {
@@ -52,8 +52,9 @@ impl Writer {
         })
     }
 
-    /// Carries out a step: in a transaction, perhaps together with others, and perhaps twice, if the first attempt was
-    /// rolled back. Returns when it is durable. A caller that stops waiting cancels nothing.
+    /// Runs a step in a transaction, which it may share with other steps, and returns when it is durable. The step runs
+    /// a second time if the first transaction is rolled back, unless it has panicked. A caller that stops waiting
+    /// cancels nothing.
     pub(super) async fn write<T, F>(&self, run: F) -> Result<T, RepositoryError>
     where
         T: Send + 'static,
@@ -62,6 +63,7 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let step = Box::new(Task {
             run,
+            panic: None,
             outcome: None,
             reply,
         });
@@ -73,7 +75,7 @@ impl Writer {
         answer.await.map_err(|_| closed())?
     }
 
-    /// Returns how many steps wait for the next transaction.
+    /// Returns the number of steps that wait for the next transaction.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
         self.queue()
@@ -81,12 +83,12 @@ impl Writer {
             .map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 
-    /// Returns how many transactions have been committed.
+    /// Returns the number of committed transactions.
     pub(super) fn transactions(&self) -> u64 {
         self.transactions.load(Ordering::Relaxed)
     }
 
-    /// Lets the thread finish what it was given, and waits for its end.
+    /// Closes the queue, and waits until the thread has carried out the queued steps and ended.
     pub(super) fn finish(&self) {
         drop(self.queue().take());
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -108,21 +110,23 @@ impl Drop for Writer {
 
 /// A caller's step.
 trait Step: Send {
-    /// Carries it out and keeps the outcome.
+    /// Runs the step and keeps its result.
     fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()>;
 
-    /// Keeps the failure as the outcome.
+    /// Keeps an error as the result.
     fn failed(&mut self, error: rusqlite::Error);
 
-    /// Tells the caller the outcome, now that the transaction is committed.
+    /// Sends the result to the caller, after the commit.
     fn answer(self: Box<Self>);
 
-    /// Tells the caller that the transaction failed.
+    /// Sends the error of a failed transaction to the caller.
     fn give_up(self: Box<Self>, error: &Arc<rusqlite::Error>);
 }
 
 struct Task<T, F> {
     run: F,
+    /// Message of the panic in `run`, after one. It is not run again then, as its state is unknown.
+    panic: Option<String>,
     outcome: Option<rusqlite::Result<T>>,
     reply: oneshot::Sender<Result<T, RepositoryError>>,
 }
@@ -133,7 +137,21 @@ where
     F: FnMut(&mut Transaction<'_>) -> rusqlite::Result<T> + Send,
 {
     fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()> {
-        self.outcome = Some(Ok((self.run)(transaction)?));
+        if let Some(panic) = &self.panic {
+            return Err(error::panicked(panic));
+        }
+        match error::catch_panic(|| (self.run)(transaction)) {
+            Ok(result) => self.outcome = Some(Ok(result?)),
+            Err(panic) => {
+                tracing::error!(
+                    panic,
+                    "a step of the writer panicked; its caller is answered with an error"
+                );
+                let error = error::panicked(&panic);
+                self.panic = Some(panic);
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
@@ -143,7 +161,7 @@ where
 
     fn answer(self: Box<Self>) {
         if let Some(outcome) = self.outcome {
-            // A caller that stopped waiting is not told.
+            // Fails only if the caller has stopped waiting.
             let _gone = self.reply.send(outcome.map_err(error::of));
         }
     }
@@ -153,9 +171,9 @@ where
     }
 }
 
-/// State that the thread holds.
+/// State of the writer thread.
 struct Worker {
-    /// Dropped when the thread ends, however it ends, so that nobody waits for a thread that panicked.
+    /// Dropped when the thread ends, also by a panic, so that no caller waits for ever.
     steps: mpsc::Receiver<Box<dyn Step>>,
     transactions: Arc<AtomicU64>,
     connection: Connection,

@@ -6,12 +6,13 @@ mod watchers;
 pub(crate) use state::{Input, Output, State};
 pub(crate) use watchers::{Cause, CheckId, Watchers, shown};
 
+use crate::domain::conversation::MAX_MEMBERS;
 use crate::domain::id::UserId;
 use crate::domain::timestamp::Timestamp;
 
 /// Maximum number of users watched by one connection, those named last. Bounds the memory that one client can occupy;
 /// as large as the largest group.
-pub const MAX_WATCHED: usize = 1_024;
+pub const MAX_WATCHED: usize = MAX_MEMBERS;
 
 /// Presence of one user, as far as the viewer may see it. Offline without a time if the user hides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ pub(crate) enum State {
         /// Number of open connections.
         connections: NonZeroUsize,
         /// Time of the last write of the last-seen time.
-        kept_at: Timestamp,
+        written_at: Timestamp,
     },
     /// The last connection has closed, but the user is still shown as online during the grace period, so that a short
     /// interruption is not visible.
@@ -35,7 +35,7 @@ pub(crate) enum State {
         /// End of the grace period.
         until: Timestamp,
         /// Time of the last write of the last-seen time.
-        kept_at: Timestamp,
+        written_at: Timestamp,
     },
     /// Offline. Remembered until [`LAST_SEEN_RESOLUTION`] after the last write, so that a user who reconnects soon
     /// causes no other write.
@@ -43,7 +43,7 @@ pub(crate) enum State {
         /// Time at which the last connection closed.
         left_at: Timestamp,
         /// Time of the last write of the last-seen time.
-        kept_at: Timestamp,
+        written_at: Timestamp,
     },
 }
 
@@ -69,7 +69,7 @@ pub(crate) enum Output {
     /// Notify watchers that the user is offline, and was last connected at this time.
     Offline(Timestamp),
     /// Write this as the user's last-seen time.
-    Keep(Timestamp),
+    WriteLastSeen(Timestamp),
 }
 
 impl State {
@@ -80,34 +80,53 @@ impl State {
     /// the deadline.
     pub(crate) fn step(self, input: Input, now: Timestamp) -> Result<(Self, Vec<Output>), Invalid> {
         let is_due = self.deadline().is_some_and(|deadline| deadline <= now);
-        let online = |connections, kept_at| Self::Online { connections, kept_at };
+        let online = |connections, written_at| Self::Online {
+            connections,
+            written_at,
+        };
         match (self, input) {
-            (Self::Absent, Input::Connected) => {
-                Ok((online(NonZeroUsize::MIN, now), vec![Output::Online, Output::Keep(now)]))
-            }
-            (Self::Online { connections, kept_at }, Input::Connected) => {
-                Ok((online(connections.saturating_add(1), kept_at), Vec::new()))
-            }
+            (Self::Absent, Input::Connected) => Ok((
+                online(NonZeroUsize::MIN, now),
+                vec![Output::Online, Output::WriteLastSeen(now)],
+            )),
+            (
+                Self::Online {
+                    connections,
+                    written_at,
+                },
+                Input::Connected,
+            ) => Ok((online(connections.saturating_add(1), written_at), Vec::new())),
             // Back within the grace period: nobody noticed, so there is nothing to notify.
-            (Self::Leaving { kept_at, .. }, Input::Connected) => Ok((online(NonZeroUsize::MIN, kept_at), Vec::new())),
-            (Self::Gone { kept_at, .. }, Input::Connected) => {
-                Ok((online(NonZeroUsize::MIN, kept_at), vec![Output::Online]))
+            (Self::Leaving { written_at, .. }, Input::Connected) => {
+                Ok((online(NonZeroUsize::MIN, written_at), Vec::new()))
             }
-            (Self::Online { connections, kept_at }, Input::Disconnected { until }) => {
+            (Self::Gone { written_at, .. }, Input::Connected) => {
+                Ok((online(NonZeroUsize::MIN, written_at), vec![Output::Online]))
+            }
+            (
+                Self::Online {
+                    connections,
+                    written_at,
+                },
+                Input::Disconnected { until },
+            ) => {
                 let left = NonZeroUsize::new(connections.get() - 1);
                 let leaving = Self::Leaving {
                     left_at: now,
                     until,
-                    kept_at,
+                    written_at,
                 };
-                Ok((left.map_or(leaving, |left| online(left, kept_at)), Vec::new()))
+                Ok((left.map_or(leaving, |left| online(left, written_at)), Vec::new()))
             }
             (Self::Online { connections, .. }, Input::Elapsed) if is_due => {
-                Ok((online(connections, now), vec![Output::Keep(now)]))
+                Ok((online(connections, now), vec![Output::WriteLastSeen(now)]))
             }
             (Self::Leaving { left_at, .. }, Input::Elapsed) if is_due => Ok((
-                Self::Gone { left_at, kept_at: now },
-                vec![Output::Offline(left_at), Output::Keep(left_at)],
+                Self::Gone {
+                    left_at,
+                    written_at: now,
+                },
+                vec![Output::Offline(left_at), Output::WriteLastSeen(left_at)],
             )),
             (Self::Gone { .. }, Input::Elapsed) if is_due => Ok((Self::Absent, Vec::new())),
             (Self::Absent | Self::Leaving { .. } | Self::Gone { .. }, Input::Disconnected { .. })
@@ -119,7 +138,9 @@ impl State {
     pub(crate) fn deadline(self) -> Option<Timestamp> {
         match self {
             Self::Absent => None,
-            Self::Online { kept_at, .. } | Self::Gone { kept_at, .. } => Some(kept_at.plus(LAST_SEEN_RESOLUTION)),
+            Self::Online { written_at, .. } | Self::Gone { written_at, .. } => {
+                Some(written_at.plus(LAST_SEEN_RESOLUTION))
+            }
             Self::Leaving { until, .. } => Some(until),
         }
     }
@@ -153,25 +174,25 @@ mod tests {
         Timestamp::from_millis(millis)
     }
 
-    fn online(connections: usize, kept_at: i64) -> State {
+    fn online(connections: usize, written_at: i64) -> State {
         State::Online {
             connections: NonZeroUsize::new(connections).unwrap(),
-            kept_at: at(kept_at),
+            written_at: at(written_at),
         }
     }
 
-    fn leaving(left_at: i64, kept_at: i64) -> State {
+    fn leaving(left_at: i64, written_at: i64) -> State {
         State::Leaving {
             left_at: at(left_at),
             until: at(left_at + GRACE),
-            kept_at: at(kept_at),
+            written_at: at(written_at),
         }
     }
 
-    fn gone(left_at: i64, kept_at: i64) -> State {
+    fn gone(left_at: i64, written_at: i64) -> State {
         State::Gone {
             left_at: at(left_at),
-            kept_at: at(kept_at),
+            written_at: at(written_at),
         }
     }
 
@@ -186,7 +207,7 @@ mod tests {
             (
                 State::Absent,
                 Connected,
-                Ok((online(1, NOW), vec![Output::Online, Output::Keep(at(NOW))])),
+                Ok((online(1, NOW), vec![Output::Online, Output::WriteLastSeen(at(NOW))])),
             ),
             (State::Absent, gone_for_now, Err(Invalid)),
             (State::Absent, Elapsed, Err(Invalid)),
@@ -196,7 +217,7 @@ mod tests {
             (
                 online(3, LONG_AGO),
                 Elapsed,
-                Ok((online(3, NOW), vec![Output::Keep(at(NOW))])),
+                Ok((online(3, NOW), vec![Output::WriteLastSeen(at(NOW))])),
             ),
             (online(3, LATELY), Elapsed, Err(Invalid)),
             (leaving(NOW - 1, LATELY), Connected, Ok((online(1, LATELY), vec![]))),
@@ -206,7 +227,7 @@ mod tests {
                 Elapsed,
                 Ok((
                     gone(NOW - GRACE, NOW),
-                    vec![Output::Offline(at(NOW - GRACE)), Output::Keep(at(NOW - GRACE))],
+                    vec![Output::Offline(at(NOW - GRACE)), Output::WriteLastSeen(at(NOW - GRACE))],
                 )),
             ),
             (leaving(NOW - GRACE + 1, LATELY), Elapsed, Err(Invalid)),
@@ -229,7 +250,7 @@ mod tests {
         let (state, _) = online(1, 0).step(Input::Disconnected { until: at(5) }, at(5)).unwrap();
         assert_eq!(state.deadline(), Some(at(5)));
         let (_, outputs) = state.step(Input::Elapsed, at(5)).unwrap();
-        assert_eq!(outputs, [Output::Offline(at(5)), Output::Keep(at(5))]);
+        assert_eq!(outputs, [Output::Offline(at(5)), Output::WriteLastSeen(at(5))]);
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -256,7 +277,7 @@ mod tests {
         now: i64,
         connections: usize,
         shown: bool,
-        kept_at: Option<i64>,
+        written_at: Option<i64>,
         left_at: i64,
     }
 
@@ -295,10 +316,10 @@ mod tests {
                         assert!(self.shown, "offline is notified once");
                         assert_eq!((left_at, self.now), (at(self.left_at), self.left_at + GRACE));
                     }
-                    Output::Keep(_) => {
-                        let lately = self.kept_at.is_some_and(|kept_at| self.now < kept_at + MINUTE);
+                    Output::WriteLastSeen(_) => {
+                        let lately = self.written_at.is_some_and(|written_at| self.now < written_at + MINUTE);
                         assert!(!lately || matches!(state, State::Gone { .. }), "written again too soon");
-                        self.kept_at = Some(self.now);
+                        self.written_at = Some(self.now);
                     }
                 }
                 self.shown = state.is_shown_online();

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use super::{Presence, Status};
 use crate::domain::id::UserId;
-use crate::domain::visibility::{Sight, ViewerPair};
+use crate::domain::visibility::{ViewerPair, Visibility};
 
 /// All watched users, with their watchers.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ struct Watch {
     /// Number of the viewer's connections that asked for it.
     asked: u32,
     /// Result of the last check; `None` while one is pending.
-    sight: Option<Sight>,
+    visibility: Option<Visibility>,
     /// Newest check of this watch. Results of older checks are ignored.
     check: CheckId,
     known: Known,
@@ -50,7 +50,7 @@ struct Watch {
 enum Known {
     /// Nothing was sent yet, and the client may have read the presence before it began to watch: the status was this at
     /// that time.
-    Unsaid(Status),
+    NothingSent(Status),
     /// The user is online.
     Online,
     /// The user is offline, with the time of the last connection.
@@ -67,15 +67,15 @@ impl Watchers {
         let watch = viewers.entry(pair.viewer).or_insert(Watch {
             listed: false,
             asked: 0,
-            sight: None,
+            visibility: None,
             check: CheckId::default(),
-            known: Known::Unsaid(status),
+            known: Known::NothingSent(status),
         });
         match cause {
             Cause::Listed => watch.listed = true,
             Cause::Asked => watch.asked += 1,
         }
-        watch.sight.is_none()
+        watch.visibility.is_none()
     }
 
     /// Removes a reason. The watch ends with its last reason.
@@ -120,24 +120,24 @@ impl Watchers {
     }
 
     /// Reports whether a check of this watch is pending.
-    pub(crate) fn is_in_doubt(&self, pair: ViewerPair) -> bool {
-        self.of(pair).is_some_and(|watch| watch.sight.is_none())
+    pub(crate) fn is_check_pending(&self, pair: ViewerPair) -> bool {
+        self.of(pair).is_some_and(|watch| watch.visibility.is_none())
     }
 
     /// Returns those of the watches for which `check` is pending and no later check was started.
-    pub(crate) fn still_asked(&self, pairs: &[ViewerPair], check: CheckId) -> Vec<ViewerPair> {
-        let waits = |watch: &Watch| watch.sight.is_none() && watch.check == check;
-        let asked = pairs.iter().filter(|pair| self.of(**pair).is_some_and(waits));
-        asked.copied().collect()
+    pub(crate) fn still_pending(&self, pairs: &[ViewerPair], check: CheckId) -> Vec<ViewerPair> {
+        let is_pending = |watch: &Watch| watch.visibility.is_none() && watch.check == check;
+        let pending = pairs.iter().filter(|pair| self.of(**pair).is_some_and(is_pending));
+        pending.copied().collect()
     }
 
     /// Starts a check of these watches and returns its number. Pairs without a watch are ignored.
-    pub(crate) fn doubt(&mut self, pairs: &[ViewerPair]) -> CheckId {
+    pub(crate) fn start_check(&mut self, pairs: &[ViewerPair]) -> CheckId {
         self.last = CheckId(self.last.0 + 1);
         let check = self.last;
         for pair in pairs {
             if let Some(watch) = self.watch(*pair) {
-                watch.sight = None;
+                watch.visibility = None;
                 watch.check = check;
             }
         }
@@ -150,42 +150,42 @@ impl Watchers {
         &mut self,
         pair: ViewerPair,
         check: CheckId,
-        sight: Sight,
+        visibility: Visibility,
         present: Presence,
     ) -> Option<Presence> {
         let watch = self.watch(pair).filter(|watch| watch.check == check)?;
-        watch.sight = Some(sight);
-        let known = Known::of(sight, present.status);
+        watch.visibility = Some(visibility);
+        let known = Known::of(visibility, present.status);
         // A client that was sent nothing yet is notified only if the status changed since it began to watch. A hidden
         // presence looks the same to it as no notification.
         let is_news = match std::mem::replace(&mut watch.known, known) {
-            Known::Unsaid(status) => sight == Sight::Visible && status != present.status,
+            Known::NothingSent(status) => visibility == Visibility::Visible && status != present.status,
             before => before != known,
         };
-        is_news.then(|| shown(sight, present))
+        is_news.then(|| shown(visibility, present))
     }
 
     /// Returns the presence with which to answer a viewer who asks, and records that the viewer knows it.
     pub(crate) fn answer(&mut self, pair: ViewerPair, present: Presence) -> Presence {
         let Some(watch) = self.watch(pair) else {
-            return shown(Sight::Hidden, present);
+            return shown(Visibility::Hidden, present);
         };
         // While a check is pending, the user is shown as hidden; a notification follows when it is settled.
-        let sight = watch.sight.unwrap_or(Sight::Hidden);
-        watch.known = Known::of(sight, present.status);
-        shown(sight, present)
+        let visibility = watch.visibility.unwrap_or(Visibility::Hidden);
+        watch.known = Known::of(visibility, present.status);
+        shown(visibility, present)
     }
 
     /// Returns the viewers to notify of a user's new presence, and records that they know it.
-    pub(crate) fn tell(&mut self, present: Presence) -> Vec<UserId> {
+    pub(crate) fn notify(&mut self, present: Presence) -> Vec<UserId> {
         let Some(viewers) = self.watched.get_mut(&present.user_id) else {
             return Vec::new();
         };
-        let known = Known::of(Sight::Visible, present.status);
-        let clear = viewers
+        let known = Known::of(Visibility::Visible, present.status);
+        let seeing = viewers
             .iter_mut()
-            .filter(|(_, watch)| watch.sight == Some(Sight::Visible));
-        clear
+            .filter(|(_, watch)| watch.visibility == Some(Visibility::Visible));
+        seeing
             .map(|(viewer, watch)| {
                 watch.known = known;
                 *viewer
@@ -204,20 +204,20 @@ impl Watchers {
 
 impl Known {
     /// Returns the knowledge of a watcher to whom a presence with this status was sent.
-    const fn of(sight: Sight, status: Status) -> Self {
-        match (sight, status) {
-            (Sight::Hidden, _) => Self::Nothing,
-            (Sight::Visible, Status::Online) => Self::Online,
-            (Sight::Visible, Status::Offline) => Self::Offline,
+    const fn of(visibility: Visibility, status: Status) -> Self {
+        match (visibility, status) {
+            (Visibility::Hidden, _) => Self::Nothing,
+            (Visibility::Visible, Status::Online) => Self::Online,
+            (Visibility::Visible, Status::Offline) => Self::Offline,
         }
     }
 }
 
 /// Returns the presence as it is shown to a viewer with this visibility.
-pub(crate) const fn shown(sight: Sight, present: Presence) -> Presence {
-    match sight {
-        Sight::Visible => present,
-        Sight::Hidden => Presence::offline(present.user_id, None),
+pub(crate) const fn shown(visibility: Visibility, present: Presence) -> Presence {
+    match visibility {
+        Visibility::Visible => present,
+        Visibility::Hidden => Presence::offline(present.user_id, None),
     }
 }
 
@@ -246,14 +246,14 @@ mod tests {
     fn watched() -> (Watchers, CheckId) {
         let mut watchers = Watchers::default();
         assert!(watchers.add(ANA_OF_BEN, Cause::Listed, Status::Offline));
-        let check = watchers.doubt(&[ANA_OF_BEN]);
+        let check = watchers.start_check(&[ANA_OF_BEN]);
         (watchers, check)
     }
 
     /// Returns watchers with one watch: Ana watches Ben, and may see him.
     fn seeing() -> Watchers {
         let (mut watchers, check) = watched();
-        assert_eq!(watchers.settle(ANA_OF_BEN, check, Sight::Visible, AWAY), None);
+        assert_eq!(watchers.settle(ANA_OF_BEN, check, Visibility::Visible, AWAY), None);
         watchers
     }
 
@@ -261,11 +261,19 @@ mod tests {
     fn only_viewers_who_may_see_are_notified() {
         let mut watchers = seeing();
         watchers.add(CEM_OF_BEN, Cause::Asked, Status::Offline);
-        assert_eq!(watchers.tell(THERE), [ANA], "no notification while a check is pending");
-        let check = watchers.doubt(&[CEM_OF_BEN]);
-        assert_eq!(watchers.settle(CEM_OF_BEN, check, Sight::Hidden, THERE), None);
-        assert_eq!(watchers.tell(AWAY), [ANA]);
-        assert_eq!(watchers.tell(Presence::online(CEM, AT)), [], "a user without watchers");
+        assert_eq!(
+            watchers.notify(THERE),
+            [ANA],
+            "no notification while a check is pending"
+        );
+        let check = watchers.start_check(&[CEM_OF_BEN]);
+        assert_eq!(watchers.settle(CEM_OF_BEN, check, Visibility::Hidden, THERE), None);
+        assert_eq!(watchers.notify(AWAY), [ANA]);
+        assert_eq!(
+            watchers.notify(Presence::online(CEM, AT)),
+            [],
+            "a user without watchers"
+        );
     }
 
     #[test]
@@ -279,16 +287,16 @@ mod tests {
         }
         watchers.remove(ANA_OF_BEN, Cause::Listed);
         watchers.remove(ANA_OF_BEN, Cause::Asked);
-        assert_eq!(watchers.tell(THERE), [ANA]);
+        assert_eq!(watchers.notify(THERE), [ANA]);
         watchers.remove(ANA_OF_BEN, Cause::Asked);
         watchers.remove(ANA_OF_BEN, Cause::Asked);
-        assert_eq!(watchers.tell(AWAY), []);
+        assert_eq!(watchers.notify(AWAY), []);
         assert!(watchers.watched.is_empty(), "the watch is removed");
     }
 
     #[test]
     fn a_settled_check_notifies_only_of_changes() {
-        use Sight::{Hidden, Visible};
+        use Visibility::{Hidden, Visible};
         // Presence that Ana knew before the check, its result, and the expected notification.
         let table = [
             (AWAY, (Visible, AWAY), None),
@@ -299,17 +307,17 @@ mod tests {
             (THERE, (Visible, AWAY), Some(AWAY)),
             (THERE, (Hidden, THERE), Some(NOTHING)),
         ];
-        for (before, (sight, present), expected) in table {
+        for (before, (visibility, present), expected) in table {
             let mut watchers = seeing();
             assert_eq!(watchers.answer(ANA_OF_BEN, before), before);
-            let check = watchers.doubt(&[ANA_OF_BEN]);
-            let told = watchers.settle(ANA_OF_BEN, check, sight, present);
-            assert_eq!(told, expected, "{before:?}, then {sight:?} {present:?}");
+            let check = watchers.start_check(&[ANA_OF_BEN]);
+            let notified = watchers.settle(ANA_OF_BEN, check, visibility, present);
+            assert_eq!(notified, expected, "{before:?}, then {visibility:?} {present:?}");
         }
         let mut watchers = seeing();
-        let mut settle = |sight, present| {
-            let check = watchers.doubt(&[ANA_OF_BEN]);
-            watchers.settle(ANA_OF_BEN, check, sight, present)
+        let mut settle = |visibility, present| {
+            let check = watchers.start_check(&[ANA_OF_BEN]);
+            watchers.settle(ANA_OF_BEN, check, visibility, present)
         };
         assert_eq!(settle(Hidden, AWAY), Some(NOTHING));
         assert_eq!(settle(Hidden, THERE), None, "a hidden user's changes are not notified");
@@ -318,17 +326,17 @@ mod tests {
 
     #[test]
     fn the_first_check_notifies_only_of_changes_since_the_watch_began() {
-        let first = |sight, present| {
+        let first = |visibility, present| {
             let (mut watchers, check) = watched();
-            watchers.settle(ANA_OF_BEN, check, sight, present)
+            watchers.settle(ANA_OF_BEN, check, visibility, present)
         };
-        assert_eq!(first(Sight::Visible, AWAY), None);
+        assert_eq!(first(Visibility::Visible, AWAY), None);
         assert_eq!(
-            first(Sight::Visible, THERE),
+            first(Visibility::Visible, THERE),
             Some(THERE),
             "Ben connected in the meantime"
         );
-        assert_eq!(first(Sight::Hidden, THERE), None);
+        assert_eq!(first(Visibility::Hidden, THERE), None);
     }
 
     #[test]
@@ -336,9 +344,9 @@ mod tests {
         let (mut watchers, check) = watched();
         assert_eq!(watchers.answer(ANA_OF_BEN, THERE), NOTHING);
         assert_eq!(
-            watchers.settle(ANA_OF_BEN, check, Sight::Visible, THERE),
+            watchers.settle(ANA_OF_BEN, check, Visibility::Visible, THERE),
             Some(THERE),
-            "and tells it when it is settled"
+            "and is notified when it is settled"
         );
         assert_eq!(watchers.answer(ANA_OF_BEN, AWAY), AWAY);
         assert_eq!(watchers.answer(CEM_OF_BEN, THERE), NOTHING);
@@ -347,9 +355,9 @@ mod tests {
     #[test]
     fn an_outdated_check_is_ignored() {
         let (mut watchers, older) = watched();
-        let newer = watchers.doubt(&[ANA_OF_BEN]);
-        assert_eq!(watchers.settle(ANA_OF_BEN, newer, Sight::Hidden, AWAY), None);
-        assert_eq!(watchers.settle(ANA_OF_BEN, older, Sight::Visible, THERE), None);
-        assert_eq!(watchers.tell(THERE), []);
+        let newer = watchers.start_check(&[ANA_OF_BEN]);
+        assert_eq!(watchers.settle(ANA_OF_BEN, newer, Visibility::Hidden, AWAY), None);
+        assert_eq!(watchers.settle(ANA_OF_BEN, older, Visibility::Visible, THERE), None);
+        assert_eq!(watchers.notify(THERE), []);
     }
 }

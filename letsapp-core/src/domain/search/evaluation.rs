@@ -140,8 +140,7 @@ impl Query {
     /// Returns the score of a message with these index terms; `None` if a term is missing or the query is empty.
     ///
     /// ```
-    /// use letsapp_core::domain::search::IndexTerms;
-    /// use letsapp_core::domain::search::{Query, Score, index_terms};
+    /// use letsapp_core::domain::search::{IndexTerms, Query, Score, index_terms};
     ///
     /// let terms = IndexTerms { body: index_terms("Budget attached"), attachments: index_terms("report.pdf") };
     /// assert_eq!(Query::parse("budget").score(&terms), Some(Score::BodyWord));

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_typed_is_taken_as_it_is() {
+    fn any_typed_text_is_accepted_unchanged() {
         for text in ["a", " tea at ", "\"a* OR -b", "東京", "👍🏽", "a\0\nb", "?!"] {
             assert_eq!(SearchText::parse(text).unwrap().as_str(), text);
         }

@@ -51,11 +51,6 @@ impl EncodedEvent {
         }
     }
 
-    /// Returns the event.
-    pub const fn event(&self) -> &Event {
-        &self.event
-    }
-
     /// Returns the new message that the event announces, as its sender sees it; `None` for other events.
     pub(crate) fn sent_message(&self) -> Option<protocol::Message> {
         match &self.event {
@@ -106,9 +101,10 @@ impl Delivery {
 
     /// Decodes the event from its frame.
     ///
-    /// # Panics
-    /// If this version does not know the event, which can only come from a bus shared with a newer version.
-    pub fn event(&self) -> Event {
-        serde_json::from_slice(self.frame()).expect("a frame holds an event")
+    /// # Errors
+    /// [`serde_json::Error`] when the frame holds no event that this version knows. Only a bus shared with a newer
+    /// version carries such frames.
+    pub fn event(&self) -> serde_json::Result<Event> {
+        serde_json::from_slice(self.frame())
     }
 }

@@ -60,7 +60,7 @@ impl Hub {
     pub fn connect(self: &Arc<Self>, principal: Principal, connection_id: ConnectionId) -> Connection {
         // The observer is notified before the connection is registered. An end of its session that is published in
         // between finds no connection here, but `disconnected` is never called before `connected`.
-        self.tell(|observer| observer.connected(principal, connection_id));
+        self.notify(|observer| observer.connected(principal, connection_id));
         let outbox = Arc::new(Outbox::new(principal, connection_id, self.capacity));
         let mut shard = self
             .shard(principal.user_id)
@@ -99,10 +99,10 @@ impl Hub {
 
     /// Notifies the observers. Never call it while a shard is locked: an observer may publish events, which lock
     /// shards.
-    fn tell(&self, news: impl Fn(&dyn ConnectionObserver)) {
+    fn notify(&self, notification: impl Fn(&dyn ConnectionObserver)) {
         let observers = self.observers.read().unwrap_or_else(PoisonError::into_inner).clone();
         for observer in observers.iter().filter_map(Weak::upgrade) {
-            news(&*observer);
+            notification(&*observer);
         }
     }
 
@@ -153,7 +153,7 @@ impl EventBus for Hub {
                 // The task that serves such a connection may take long to notice the end, so the observer is notified
                 // now.
                 for outbox in ended {
-                    self.tell(|observer| observer.disconnected(outbox.connection_id()));
+                    self.notify(|observer| observer.disconnected(outbox.connection_id()));
                 }
             }
         }
@@ -194,6 +194,6 @@ impl Drop for Connection {
         }
         drop(shard);
         self.hub
-            .tell(|observer| observer.disconnected(self.outbox.connection_id()));
+            .notify(|observer| observer.disconnected(self.outbox.connection_id()));
     }
 }

@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::domain::id::{ConnectionId, ConversationId, Rev, SessionId, UserId};
 use crate::domain::principal::Principal;
 use crate::engine::events::*;
-use crate::ports::{Envelope, EventBus as _, Payload as _};
+use crate::ports::{Audience, Envelope, EventBus as _, Payload as _};
 use crate::protocol::Event;
 
 const ANA: UserId = UserId::from_bytes([1; 16]);
@@ -47,7 +49,7 @@ fn drained(connection: &Connection) -> Result<Vec<Delivery>, Closed> {
 
 fn waiting(connection: &Connection) -> Result<Vec<Event>, Closed> {
     let events = drained(connection)?;
-    Ok(events.iter().map(|event| event.event()).collect())
+    Ok(events.iter().map(|event| event.event().unwrap()).collect())
 }
 
 #[test]
@@ -160,4 +162,21 @@ fn an_event_is_encoded_once_for_all_receivers() {
         .map(|connection| drained(connection).unwrap().remove(0).frame().clone())
         .collect();
     assert!(frames.iter().all(|frame| frame.as_ptr() == frames[0].as_ptr()));
+}
+
+#[test]
+fn a_frame_that_is_no_known_event_is_delivered_as_it_came() {
+    let hub = hub();
+    let connection = hub.connect(on_device(ANA, 1), connection_id(1));
+    let frame = Bytes::from_static(br#"{"event":"from.a.newer.server","data":{}}"#);
+    hub.publish(Envelope {
+        audience: Audience::Users {
+            ids: [ANA].into(),
+            except: None,
+        },
+        payload: Arc::new(frame.clone()),
+    });
+    let delivered = drained(&connection).unwrap();
+    assert_eq!(delivered[0].frame(), &frame);
+    assert!(delivered[0].event().is_err());
 }

@@ -33,7 +33,7 @@ const PURGE_BATCH: usize = 500;
 
 /// Runs the cleanup now and at each interval until it is aborted. Aborting at any point is safe, since every step can
 /// be repeated.
-pub(crate) async fn finish(engine: Arc<Engine>) {
+pub(crate) async fn run(engine: Arc<Engine>) {
     let mut tick = tokio::time::interval(CLEANUP_INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut pauses = Pauses::default();

@@ -16,16 +16,16 @@ const CONVERSATION_BATCH: usize = 64;
 /// Carries out all steps that follow the erasure of an account, in order. Every step can be repeated: a repetition
 /// finds nothing left to do.
 pub(crate) async fn carry_out(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
-    bar_peers(engine, user_id).await?;
+    forget_rosters(engine, user_id).await?;
     end_sessions(engine, user_id).await?;
     leave_groups(engine, user_id).await?;
     engine.stores.contacts.forget(user_id).await?;
-    tell_peers(engine, user_id).await?;
+    notify_peers(engine, user_id).await?;
     Ok(())
 }
 
 /// Makes this server's commit path notice at once that nobody can write to the user any more, by dropping the cached rosters.
-async fn bar_peers(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
+async fn forget_rosters(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
     for member in engine.stores.conversations.memberships(user_id).await? {
         engine.rosters.forget(member.conversation_id);
     }
@@ -81,7 +81,7 @@ fn leave(engine: &Engine, conversation_id: ConversationId, user_id: UserId) -> S
 /// Shows the erased user to the other members of their direct conversations: to the connected ones by an event now, to
 /// the others when they sync, because the erased user's member record changes here. The preferences in that record are
 /// cleared with it.
-async fn tell_peers(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
+async fn notify_peers(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
     let user = engine.stores.users.find(&[user_id]).await?.pop();
     let Some(deleted_at) = user.and_then(|user| user.deleted_at) else {
         return Ok(());

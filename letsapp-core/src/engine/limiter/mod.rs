@@ -66,10 +66,11 @@ pub enum Subject {
 
 /// An account that a client tries to log in to, or whose password is to be proven again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Account(Proven);
+pub struct Account(AccountKey);
 
+/// The key under which the attempts at an account are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Proven {
+enum AccountKey {
     /// Hash of the login name. Names without an account are counted too, so that a lock-out does not reveal which
     /// accounts exist.
     Named(u64),
@@ -152,7 +153,7 @@ impl Limiter {
             (_, Ok(email)) => self.names.hash_one(email.key()),
             _ => self.names.hash_one(name),
         };
-        Account(Proven::Named(hash))
+        Account(AccountKey::Named(hash))
     }
 
     /// Begins a login attempt, or another check of a password, before the password is hashed, which is expensive.
@@ -168,9 +169,9 @@ impl Limiter {
     /// [`Wait`] after too many failures: the time for which logins are locked out.
     pub fn attempt(&self, account: Account, client: Option<Client>) -> Result<Attempt, Wait> {
         let attempt = match account.0 {
-            Proven::Named(_) => Attempt { account, client },
+            AccountKey::Named(_) => Attempt { account, client },
             // The owner of a token is known, so the address does not matter.
-            Proven::Own(_) => Attempt { account, client: None },
+            AccountKey::Own(_) => Attempt { account, client: None },
         };
         self.note(attempt, AttemptEvent::Begun)?;
         self.note_stranger(attempt, AttemptEvent::Begun).inspect_err(|_| {
@@ -215,7 +216,7 @@ impl Limiter {
         };
         let now = self.clock.now();
         let is_known = |visit: Visit| (visit, !visit.is_over(now));
-        if matches!(attempt.account.0, Proven::Own(_)) || self.familiar.step(attempt, now, is_known) {
+        if matches!(attempt.account.0, AccountKey::Own(_)) || self.familiar.step(attempt, now, is_known) {
             return Ok(());
         }
         self.strangers.step(attempt.account, now, |attempts| {
@@ -227,7 +228,7 @@ impl Limiter {
 impl Account {
     /// Returns the account of a signed-in user who is asked for the password once more.
     pub const fn of(user_id: UserId) -> Self {
-        Self(Proven::Own(user_id))
+        Self(AccountKey::Own(user_id))
     }
 }
 

@@ -1,5 +1,4 @@
-use crate::domain::limit::Quota;
-use crate::domain::limit::Verdict;
+use crate::domain::limit::{Quota, Verdict};
 use crate::engine::limiter::*;
 use crate::ports::ManualClock;
 

@@ -1,8 +1,8 @@
 //! Checks of who may see whom: when a user begins to watch, and whenever a setting, contact or block changes the
 //! answer.
 //!
-//! From the moment at which a check starts until the store has answered, watchers are told nothing. So a block or a
-//! changed setting takes effect at once, however slow the store is.
+//! From the moment at which a check starts until the store has answered, watchers are notified of nothing. So a block
+//! or a changed setting takes effect at once, however slow the store is.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::domain::id::UserId;
 use crate::domain::presence::{Cause, CheckId};
 use crate::domain::user::User;
-use crate::domain::visibility::{Sight, ViewerPair};
+use crate::domain::visibility::{ViewerPair, Visibility};
 use crate::engine::presence::registry::{Contacts, ContactsRead, PresenceRegistry, RegistryState};
 use crate::ports::{Envelope, RepositoryError};
 use crate::protocol::Event;
@@ -40,9 +40,9 @@ pub(crate) enum Listing {
 
 /// The users read from the store, and the pairs whose viewer may see the user.
 #[derive(Default)]
-pub(crate) struct Sights {
+pub(crate) struct Visibilities {
     pub(crate) users: HashMap<UserId, User>,
-    clear: HashSet<ViewerPair>,
+    visible: HashSet<ViewerPair>,
 }
 
 impl PresenceRegistry {
@@ -50,7 +50,7 @@ impl PresenceRegistry {
     pub(crate) fn settings_changed(&self, user_id: UserId) {
         let mut state = self.lock();
         let pairs = state.watchers.pairs_of(user_id);
-        self.inquire(&mut state, pairs);
+        self.start_check(&mut state, pairs);
     }
 
     /// Updates the watches and starts checks after a contact was added to a list or removed from it.
@@ -82,14 +82,14 @@ impl PresenceRegistry {
             viewer: user_id,
             user_id: owner_id,
         });
-        self.inquire(&mut state, pairs);
+        self.start_check(&mut state, pairs);
     }
 
     /// Starts checks in both directions after a block between two users was added or removed.
     pub(crate) fn block_changed(&self, one: UserId, other: UserId) {
         let mut state = self.lock();
         let pair = |viewer, user_id| ViewerPair { viewer, user_id };
-        self.inquire(&mut state, vec![pair(one, other), pair(other, one)]);
+        self.start_check(&mut state, vec![pair(one, other), pair(other, one)]);
     }
 
     /// Starts reading the contacts of a user, unless they were read or are being read.
@@ -140,7 +140,7 @@ impl PresenceRegistry {
                 }
                 person.contacts = Contacts::Watched(listed.iter().copied().collect());
                 let pairs = state.watch_listed(viewer, listed);
-                let check = state.watchers.doubt(&pairs);
+                let check = state.watchers.start_check(&pairs);
                 (pairs, check)
             };
             self.resolve(&pairs, check).await;
@@ -178,21 +178,21 @@ impl PresenceRegistry {
         }
     }
 
-    /// Starts a check of what may be seen. Until it is done, the watchers of these pairs are told nothing.
-    fn inquire(&self, state: &mut RegistryState, mut pairs: Vec<ViewerPair>) {
+    /// Starts a check of what may be seen. Until it is done, the watchers of these pairs are notified of nothing.
+    fn start_check(&self, state: &mut RegistryState, mut pairs: Vec<ViewerPair>) {
         pairs.retain(|pair| state.watchers.contains(*pair));
         if pairs.is_empty() || state.closed {
             return;
         }
-        let check = state.watchers.doubt(&pairs);
+        let check = state.watchers.start_check(&pairs);
         if let Some(registry) = self.me.upgrade() {
             self.tasks.spawn(async move { registry.resolve(&pairs, check).await });
         }
     }
 
     /// Starts a check without waiting for it, after a caller could not finish its own.
-    pub(crate) fn inquire_later(&self, pairs: Vec<ViewerPair>) {
-        self.inquire(&mut self.lock(), pairs);
+    pub(crate) fn check_later(&self, pairs: Vec<ViewerPair>) {
+        self.start_check(&mut self.lock(), pairs);
     }
 
     /// Carries out a check and notifies the watchers of the result. Tries again until the store answers or the registry
@@ -201,17 +201,17 @@ impl PresenceRegistry {
         for part in pairs.chunks(STORE_BATCH) {
             loop {
                 // Pairs that are watched no longer, or that a later check covers, are left out.
-                let asked = self.lock().watchers.still_asked(part, check);
-                if asked.is_empty() {
+                let pending = self.lock().watchers.still_pending(part, check);
+                if pending.is_empty() {
                     break;
                 }
-                match self.sights(&asked, &asked).await {
-                    Ok(sights) => {
-                        self.settle(&mut self.lock(), &asked, check, &sights);
+                match self.visibilities(&pending, &pending).await {
+                    Ok(visibilities) => {
+                        self.settle(&mut self.lock(), &pending, check, &visibilities);
                         break;
                     }
                     Err(error) => {
-                        tracing::warn!(%error, watches = asked.len(), "presence checks failed; trying again");
+                        tracing::warn!(%error, watches = pending.len(), "presence checks failed; trying again");
                         if !self.pause().await {
                             return;
                         }
@@ -225,29 +225,39 @@ impl PresenceRegistry {
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    pub(crate) async fn sights(&self, all: &[ViewerPair], pending: &[ViewerPair]) -> Result<Sights, RepositoryError> {
+    pub(crate) async fn visibilities(
+        &self,
+        all: &[ViewerPair],
+        pending: &[ViewerPair],
+    ) -> Result<Visibilities, RepositoryError> {
         let mut ids: Vec<_> = all.iter().map(|pair| pair.user_id).collect();
         ids.sort_unstable();
         ids.dedup();
         if ids.is_empty() {
-            return Ok(Sights::default());
+            return Ok(Visibilities::default());
         }
         let users = self.stores.users.find(&ids).await?;
         let users: HashMap<_, _> = users.into_iter().map(|user| (user.id, user)).collect();
         let found = pending
             .iter()
             .filter_map(|pair| Some((pair.viewer, users.get(&pair.user_id)?)));
-        let clear = self.visibility.among(found).await?;
-        Ok(Sights { users, clear })
+        let visible = self.visibility.among(found).await?;
+        Ok(Visibilities { users, visible })
     }
 
     /// Settles a check and notifies the watchers for whom the result is news.
-    pub(crate) fn settle(&self, state: &mut RegistryState, pairs: &[ViewerPair], check: CheckId, sights: &Sights) {
+    pub(crate) fn settle(
+        &self,
+        state: &mut RegistryState,
+        pairs: &[ViewerPair],
+        check: CheckId,
+        visibilities: &Visibilities,
+    ) {
         let now = self.runtime.clock.now();
         for pair in pairs {
-            let stored = sights.users.get(&pair.user_id).and_then(|user| user.last_seen_at);
+            let stored = visibilities.users.get(&pair.user_id).and_then(|user| user.last_seen_at);
             let present = state.present(pair.user_id, stored, now);
-            if let Some(news) = state.watchers.settle(*pair, check, sights.of(*pair), present) {
+            if let Some(news) = state.watchers.settle(*pair, check, visibilities.of(*pair), present) {
                 let event = Event::Presence(news.into());
                 self.runtime.bus.publish(Envelope::to_users([pair.viewer], None, event));
             }
@@ -261,16 +271,12 @@ impl PresenceRegistry {
     }
 }
 
-impl Sights {
-    pub(crate) fn of(&self, pair: ViewerPair) -> Sight {
-        let key = ViewerPair {
-            viewer: pair.viewer,
-            user_id: pair.user_id,
-        };
-        if self.clear.contains(&key) {
-            Sight::Visible
+impl Visibilities {
+    pub(crate) fn of(&self, pair: ViewerPair) -> Visibility {
+        if self.visible.contains(&pair) {
+            Visibility::Visible
         } else {
-            Sight::Hidden
+            Visibility::Hidden
         }
     }
 }

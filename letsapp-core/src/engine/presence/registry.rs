@@ -88,12 +88,18 @@ struct ConnectionWatches {
 
 impl PresenceRegistry {
     /// Starts an empty registry. Its tasks run on the current runtime.
-    pub(crate) fn start(stores: Stores, runtime: Runtime, grace: Duration, waker: DriverWaker) -> Arc<Self> {
+    pub(crate) fn start(
+        stores: Stores,
+        runtime: Runtime,
+        visibility: VisibilityChecker,
+        grace: Duration,
+        waker: DriverWaker,
+    ) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             seen: LastSeenWriter::start(Arc::clone(&stores.users)),
-            visibility: VisibilityChecker::new(stores.contacts.clone()),
             stores,
             runtime,
+            visibility,
             grace,
             waker,
             tasks: Handle::current(),
@@ -164,9 +170,9 @@ impl PresenceRegistry {
         let pending: Vec<_> = pairs
             .iter()
             .copied()
-            .filter(|pair| watchers.is_in_doubt(*pair))
+            .filter(|pair| watchers.is_check_pending(*pair))
             .collect();
-        let check = watchers.doubt(&pending);
+        let check = watchers.start_check(&pending);
         Some((pending, check))
     }
 
@@ -175,8 +181,8 @@ impl PresenceRegistry {
     }
 
     /// Notifies the watchers of a user.
-    fn tell(&self, watchers: &mut Watchers, present: Presence) {
-        let audience = watchers.tell(present);
+    fn notify(&self, watchers: &mut Watchers, present: Presence) {
+        let audience = watchers.notify(present);
         if !audience.is_empty() {
             let event = Event::Presence(present.into());
             self.runtime.bus.publish(Envelope::to_users(audience, None, event));
@@ -196,14 +202,14 @@ impl PresenceRegistry {
             match output {
                 Output::Online => {
                     metrics::gauge!("letsapp_users_online").increment(1.0);
-                    self.tell(&mut state.watchers, Presence::online(user_id, now));
+                    self.notify(&mut state.watchers, Presence::online(user_id, now));
                 }
                 Output::Offline(left_at) => {
                     metrics::gauge!("letsapp_users_online").decrement(1.0);
-                    self.tell(&mut state.watchers, Presence::offline(user_id, Some(left_at)));
-                    state.let_go_of_contacts(user_id);
+                    self.notify(&mut state.watchers, Presence::offline(user_id, Some(left_at)));
+                    state.unwatch_contacts(user_id);
                 }
-                Output::Keep(at) => self.seen.keep(user_id, at),
+                Output::WriteLastSeen(at) => self.seen.keep(user_id, at),
             }
         }
         if after == State::Absent {
@@ -245,7 +251,7 @@ impl RegistryState {
     }
 
     /// Removes the watches of the contacts of a user who went offline.
-    fn let_go_of_contacts(&mut self, viewer: UserId) {
+    fn unwatch_contacts(&mut self, viewer: UserId) {
         let Some(person) = self.people.get_mut(&viewer) else {
             return;
         };

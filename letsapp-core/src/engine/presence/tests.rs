@@ -15,15 +15,13 @@ use crate::domain::presence::MAX_WATCHED;
 use crate::domain::principal::Principal;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{Audience, ProfilePatch, User};
-use crate::engine::events::Delivery;
-use crate::engine::events::{Connection, Hub};
+use crate::engine::events::{Connection, Delivery, Hub};
 use crate::engine::fixtures;
 use crate::engine::fixtures::user;
-use crate::engine::presence::Listing;
-use crate::engine::presence::PresenceRegistry;
-use crate::ports::Stores;
+use crate::engine::presence::{Listing, PresenceRegistry};
 use crate::ports::{
-    Clock, ContactRepository, Envelope, EventBus, MockContactRepository, Repositories, RepositoryError, TokioClock,
+    Clock, ContactRepository, Envelope, EventBus, MockContactRepository, Repositories, RepositoryError, Stores,
+    TokioClock,
 };
 use crate::protocol::{Event, Presence, PresenceStatus};
 use crate::services::presence::*;
@@ -190,8 +188,8 @@ impl Device {
     }
 
     /// Returns the next presence event, of any user.
-    async fn told(&self) -> Presence {
-        let presence = |event: &Delivery| match event.event() {
+    async fn notified(&self) -> Presence {
+        let presence = |event: &Delivery| match event.event().unwrap() {
             Event::Presence(presence) => presence,
             other => panic!("not of presence: {other:?}"),
         };
@@ -202,14 +200,14 @@ impl Device {
             let mut events = Vec::new();
             let drained = tokio::time::timeout(seconds(3_600), self.connection.drain(&mut events)).await;
             drained
-                .expect("it is told within an hour")
+                .expect("a notification within an hour")
                 .expect("the connection is open");
             self.waiting.lock().unwrap().extend(events.iter().map(presence));
         }
     }
 
     /// Asserts that no presence event arrives for this time.
-    async fn is_told_nothing_for(&self, time: Duration) {
+    async fn is_not_notified_for(&self, time: Duration) {
         assert_eq!(*self.waiting.lock().unwrap(), []);
         let mut events = Vec::new();
         let drained = tokio::time::timeout(time, self.connection.drain(&mut events)).await;
@@ -236,13 +234,13 @@ async fn contacts_see_a_user_online_at_once_and_offline_after_the_grace_time() {
     house.list(ANA, BEN).await;
     let (ana, cem) = (house.connect(ANA).await, house.connect(CEM).await);
     let ben = house.connect(BEN).await;
-    assert_eq!(ana.told().await, Presence::online(BEN, START));
-    ana.is_told_nothing_for(seconds(100)).await;
+    assert_eq!(ana.notified().await, Presence::online(BEN, START));
+    ana.is_not_notified_for(seconds(100)).await;
     drop(ben);
     let left_at = house.now();
-    assert_eq!(ana.told().await, Presence::offline(BEN, Some(left_at)));
+    assert_eq!(ana.notified().await, Presence::offline(BEN, Some(left_at)));
     soon_after(left_at.plus(GRACE), house.now());
-    cem.is_told_nothing_for(seconds(1)).await;
+    cem.is_not_notified_for(seconds(1)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -250,14 +248,14 @@ async fn reconnecting_within_the_grace_time_makes_no_event() {
     let house = House::new().await;
     house.list(ANA, BEN).await;
     let (ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
-    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    assert_eq!(ana.notified().await.status, PresenceStatus::Online);
     drop(ben);
-    ana.is_told_nothing_for(seconds(9)).await;
+    ana.is_not_notified_for(seconds(9)).await;
     assert_eq!(house.find(ANA, &[BEN]).await[0].status, PresenceStatus::Online);
     let ben = house.connect(BEN).await;
-    ana.is_told_nothing_for(seconds(60)).await;
+    ana.is_not_notified_for(seconds(60)).await;
     drop(ben);
-    assert_eq!(ana.told().await.status, PresenceStatus::Offline);
+    assert_eq!(ana.notified().await.status, PresenceStatus::Offline);
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,11 +264,14 @@ async fn a_user_is_online_as_long_as_one_device_is() {
     house.list(ANA, BEN).await;
     let ana = house.connect(ANA).await;
     let (phone, desk) = (house.connect(BEN).await, house.connect(BEN).await);
-    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    assert_eq!(ana.notified().await.status, PresenceStatus::Online);
     drop(phone);
-    ana.is_told_nothing_for(seconds(60)).await;
+    ana.is_not_notified_for(seconds(60)).await;
     drop(desk);
-    assert_eq!(ana.told().await, Presence::offline(BEN, Some(START.plus(seconds(60)))));
+    assert_eq!(
+        ana.notified().await,
+        Presence::offline(BEN, Some(START.plus(seconds(60))))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -278,17 +279,17 @@ async fn a_connection_whose_session_ended_counts_no_more_although_it_is_open() {
     let house = House::new().await;
     house.list(ANA, BEN).await;
     let (ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
-    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    assert_eq!(ana.notified().await.status, PresenceStatus::Online);
     let Principal { user_id, session_id } = ben.principal;
     house
         .hub
         .publish(Envelope::end_of_session(user_id, session_id, "revoked"));
-    assert_eq!(ana.told().await.status, PresenceStatus::Offline);
+    assert_eq!(ana.notified().await.status, PresenceStatus::Offline);
     // Dropping the connection afterwards changes nothing.
     let _desk = house.connect(BEN).await;
-    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    assert_eq!(ana.notified().await.status, PresenceStatus::Online);
     drop(ben);
-    ana.is_told_nothing_for(seconds(60)).await;
+    ana.is_not_notified_for(seconds(60)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -299,9 +300,9 @@ async fn a_watch_returns_the_presence_and_then_its_changes() {
     let found = house.watch(&ana, &[CEM, BEN, stranger, BEN]).await;
     assert_eq!(found, [Presence::offline(CEM, None), Presence::online(BEN, START)]);
     let cem = house.connect(CEM).await;
-    assert_eq!(ana.told().await, Presence::online(CEM, START));
+    assert_eq!(ana.notified().await, Presence::online(CEM, START));
     drop((ben, cem));
-    let gone = [ana.told().await, ana.told().await].map(|presence| presence.status);
+    let gone = [ana.notified().await, ana.notified().await].map(|presence| presence.status);
     assert_eq!(gone, [PresenceStatus::Offline; 2]);
 }
 
@@ -311,15 +312,15 @@ async fn a_watch_ends_with_the_connection_that_asked_for_it() {
     let (phone, desk) = (house.connect(ANA).await, house.connect(ANA).await);
     house.watch(&phone, &[BEN]).await;
     let ben = house.connect(BEN).await;
-    assert_eq!(phone.told().await.status, PresenceStatus::Online);
+    assert_eq!(phone.notified().await.status, PresenceStatus::Online);
     assert_eq!(
-        desk.told().await.status,
+        desk.notified().await.status,
         PresenceStatus::Online,
-        "all of one's devices are told"
+        "every device of a user is notified"
     );
     drop(phone);
     drop(ben);
-    desk.is_told_nothing_for(seconds(60)).await;
+    desk.is_not_notified_for(seconds(60)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -337,8 +338,12 @@ async fn a_connection_watches_the_users_it_named_last() {
     house.watch(&ana, &[BEN]).await;
     house.watch(&ana, &others(2 << 64, 1)).await;
     let (_cem, _ben) = (house.connect(CEM).await, house.connect(BEN).await);
-    assert_eq!(ana.told().await.user_id, BEN, "named again, and so not the first to go");
-    ana.is_told_nothing_for(seconds(1)).await;
+    assert_eq!(
+        ana.notified().await.user_id,
+        BEN,
+        "named again, and so not the first to go"
+    );
+    ana.is_not_notified_for(seconds(1)).await;
     let too_many = others(0, most + 1);
     let refused = house
         .service
@@ -358,16 +363,20 @@ async fn a_user_who_hides_their_presence_is_hidden_at_once() {
     assert_eq!(
         house.find(BEN, &[BEN]).await[0].status,
         PresenceStatus::Online,
-        "oneself sees oneself"
+        "users see their own presence"
     );
     house.show_to(BEN, Audience::Everyone).await;
-    assert_eq!(ana.told().await, Presence::online(BEN, house.now()));
+    assert_eq!(ana.notified().await, Presence::online(BEN, house.now()));
     house.show_to(BEN, Audience::Nobody).await;
-    assert_eq!(ana.told().await, nothing);
+    assert_eq!(ana.notified().await, nothing);
     drop(ben);
-    ana.is_told_nothing_for(seconds(60)).await;
+    ana.is_not_notified_for(seconds(60)).await;
     house.show_to(BEN, Audience::Everyone).await;
-    assert_eq!(ana.told().await, Presence::offline(BEN, Some(START)), "as it is by now");
+    assert_eq!(
+        ana.notified().await,
+        Presence::offline(BEN, Some(START)),
+        "as it is by now"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -376,16 +385,16 @@ async fn presence_for_contacts_is_shown_to_the_users_on_the_owners_list() {
     house.show_to(BEN, Audience::Contacts).await;
     house.list(ANA, BEN).await;
     let (ana, _ben) = (house.connect(ANA).await, house.connect(BEN).await);
-    ana.is_told_nothing_for(seconds(1)).await;
+    ana.is_not_notified_for(seconds(1)).await;
     assert_eq!(
         house.find(ANA, &[BEN]).await,
         [Presence::offline(BEN, None)],
         "it is Ben's list that counts"
     );
     house.list(BEN, ANA).await;
-    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    assert_eq!(ana.notified().await.status, PresenceStatus::Online);
     house.unlist(BEN, ANA).await;
-    assert_eq!(ana.told().await, Presence::offline(BEN, None));
+    assert_eq!(ana.notified().await, Presence::offline(BEN, None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -395,12 +404,12 @@ async fn a_block_hides_both_users_from_each_other() {
     house.watch(&ana, &[BEN]).await;
     house.watch(&ben, &[ANA]).await;
     house.block(BEN, ANA).await;
-    assert_eq!(ana.told().await, Presence::offline(BEN, None));
-    assert_eq!(ben.told().await, Presence::offline(ANA, None));
+    assert_eq!(ana.notified().await, Presence::offline(BEN, None));
+    assert_eq!(ben.notified().await, Presence::offline(ANA, None));
     assert_eq!(house.find(ANA, &[BEN, CEM]).await[0], Presence::offline(BEN, None));
     house.unblock(BEN, ANA).await;
-    assert_eq!(ana.told().await.status, PresenceStatus::Online);
-    assert_eq!(ben.told().await.status, PresenceStatus::Online);
+    assert_eq!(ana.notified().await.status, PresenceStatus::Online);
+    assert_eq!(ben.notified().await.status, PresenceStatus::Online);
 }
 
 #[tokio::test(start_paused = true)]
@@ -409,10 +418,10 @@ async fn a_changed_contact_list_changes_the_watches() {
     let ana = house.connect(ANA).await;
     house.list(ANA, BEN).await;
     let ben = house.connect(BEN).await;
-    assert_eq!(ana.told().await.status, PresenceStatus::Online);
+    assert_eq!(ana.notified().await.status, PresenceStatus::Online);
     house.unlist(ANA, BEN).await;
     drop(ben);
-    ana.is_told_nothing_for(seconds(60)).await;
+    ana.is_not_notified_for(seconds(60)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -424,7 +433,7 @@ async fn nothing_remains_of_a_user_who_is_offline() {
     let ben = house.connect(BEN).await;
     drop(ana);
     // Until the user is offline and their last-seen time is stored, a little is remembered.
-    ben.is_told_nothing_for(seconds(120)).await;
+    ben.is_not_notified_for(seconds(120)).await;
     let here = house.registry.lock();
     assert!(!here.is_known(ANA));
     assert!(here.watchers.is_empty(), "nobody is watched any more");
@@ -434,7 +443,7 @@ async fn nothing_remains_of_a_user_who_is_offline() {
 async fn last_seen_is_stored_once_a_minute_and_when_the_user_leaves() {
     let house = House::new().await;
     let ben = house.connect(BEN).await;
-    let wait = async |time| house.connect(CEM).await.is_told_nothing_for(time).await;
+    let wait = async |time| house.connect(CEM).await.is_not_notified_for(time).await;
     wait(seconds(1)).await;
     assert_eq!(house.stored(BEN).await, Some(START));
     wait(seconds(50)).await;
@@ -460,10 +469,10 @@ async fn last_seen_is_stored_once_a_minute_and_when_the_user_leaves() {
 async fn closing_stores_the_online_users_as_last_seen_now() {
     let house = House::new().await;
     let (_ana, ben) = (house.connect(ANA).await, house.connect(BEN).await);
-    house.connect(CEM).await.is_told_nothing_for(seconds(5)).await;
+    house.connect(CEM).await.is_not_notified_for(seconds(5)).await;
     drop(ben);
     let left_at = house.now();
-    house.connect(CEM).await.is_told_nothing_for(seconds(5)).await;
+    house.connect(CEM).await.is_not_notified_for(seconds(5)).await;
     house.registry.close().await;
     assert_eq!(house.stored(ANA).await, Some(house.now()));
     assert_eq!(
@@ -504,9 +513,9 @@ async fn a_failed_query_is_tried_again() {
         };
         let connection = house.hub.connect(principal, ConnectionId::from_bytes([9; 16]));
         let ana = Device::of(principal, connection);
-        ana.is_told_nothing_for(seconds(10)).await;
+        ana.is_not_notified_for(seconds(10)).await;
         let ben = house.connect(BEN).await;
-        assert_eq!(ana.told().await.status, PresenceStatus::Online);
+        assert_eq!(ana.notified().await.status, PresenceStatus::Online);
         drop(ben);
     }
 }
@@ -542,13 +551,13 @@ async fn repeated_failed_watches_share_one_retrying_task() {
     }
     let again = async || {
         let before = asked[1].load(Ordering::SeqCst);
-        cem.is_told_nothing_for(seconds(10)).await;
+        cem.is_not_notified_for(seconds(10)).await;
         asked[1].load(Ordering::SeqCst) - before
     };
     let watched = again().await;
     assert!((9..=11).contains(&watched), "once a second: {watched}");
     drop(ana);
-    cem.is_told_nothing_for(seconds(2)).await;
+    cem.is_not_notified_for(seconds(2)).await;
     assert_eq!(again().await, 0, "nobody watches any more");
 }
 
@@ -559,11 +568,11 @@ async fn contacts_of_users_who_left_are_not_read() {
     let cem = house.connect(CEM).await;
     let again = async || {
         let before = asked[0].load(Ordering::SeqCst);
-        cem.is_told_nothing_for(seconds(10)).await;
+        cem.is_not_notified_for(seconds(10)).await;
         asked[0].load(Ordering::SeqCst) - before
     };
     drop(house.connect(ANA).await);
-    cem.is_told_nothing_for(GRACE * 2).await;
+    cem.is_not_notified_for(GRACE * 2).await;
     assert_eq!(again().await, 0);
     let _ana = house.connect(ANA).await;
     let there = again().await;
@@ -592,7 +601,7 @@ async fn a_contact_list_that_changes_while_it_is_read_is_read_again() {
     assert!(registry.set(house.registry.clone()).is_ok());
     let ana = house.connect(ANA).await;
     let _ben = house.connect(BEN).await;
-    assert_eq!(ana.told().await, Presence::online(BEN, START));
+    assert_eq!(ana.notified().await, Presence::online(BEN, START));
 }
 
 fn lists(owner_id: UserId, user_id: UserId) -> Contact {
@@ -619,9 +628,9 @@ async fn a_watch_that_could_not_be_answered_is_kept() {
         .await;
     assert!(matches!(asked, Err(PresenceError::Store(_))));
     let cem = Device::of(principal, connection);
-    cem.is_told_nothing_for(seconds(10)).await;
+    cem.is_not_notified_for(seconds(10)).await;
     let _ben = house.connect(BEN).await;
-    assert_eq!(cem.told().await.status, PresenceStatus::Online);
+    assert_eq!(cem.notified().await.status, PresenceStatus::Online);
 }
 
 #[tokio::test(start_paused = true)]

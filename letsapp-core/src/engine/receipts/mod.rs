@@ -13,11 +13,11 @@ use tokio::task::JoinHandle;
 
 use crate::domain::cache::Cache;
 use crate::domain::id::{ConnectionId, ConversationId, Seq, UserId};
-use crate::domain::member::{Member, Watermarks};
+use crate::domain::member::{Member, MemberKey, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::events::ExcludedConnection;
 use crate::engine::panics::{Panic, catch_panic};
-use crate::engine::receipts::notifier::{MemberKey, Notifier, ReceiptUpdate};
+use crate::engine::receipts::notifier::{Notifier, ReceiptUpdate};
 use crate::engine::rosters::Rosters;
 use crate::ports::{Advance, RepositoryError, Runtime, Stores};
 
@@ -189,7 +189,7 @@ impl Receipts {
         loop {
             tokio::select! {
                 () = self.gather() => (),
-                _ = tick.tick(), if notifier.has_news() || left_over => notifier.tell_groups().await,
+                _ = tick.tick(), if notifier.has_pending() || left_over => notifier.notify_groups().await,
             }
             let (batch, closed) = {
                 let mut waiting = self.lock();
@@ -208,7 +208,7 @@ impl Receipts {
                 }
             }
             if closed {
-                notifier.tell_groups().await;
+                notifier.notify_groups().await;
                 return;
             }
         }
@@ -244,11 +244,11 @@ impl Receipts {
         for ((key, pending), advanced) in keys.into_iter().zip(pending_advances).zip(advanced) {
             let to = advanced.map_or(pending.to, |advanced| advanced.to);
             // Advances that only follow from own messages have no waiting caller and make no event.
-            let told = !pending.replies.is_empty();
+            let has_callers = !pending.replies.is_empty();
             for reply in pending.replies {
                 let _ = reply.send(Ok(to));
             }
-            if let Some(advanced) = advanced.filter(|advanced| told && advanced.from != advanced.to) {
+            if let Some(advanced) = advanced.filter(|advanced| has_callers && advanced.from != advanced.to) {
                 updates.push(ReceiptUpdate {
                     key,
                     advanced,
@@ -256,7 +256,7 @@ impl Receipts {
                 });
             }
         }
-        notifier.tell(updates).await;
+        notifier.notify(updates).await;
         true
     }
 

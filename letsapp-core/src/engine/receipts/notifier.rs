@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::domain::cache::Cache;
 use crate::domain::conversation::Kind;
 use crate::domain::id::{ConversationId, Seq, UserId};
-use crate::domain::member::Watermarks;
+use crate::domain::member::{MemberKey, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::window::Span;
 use crate::engine::events::ExcludedConnection;
@@ -15,9 +15,6 @@ use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::ports::{Advanced, Envelope, RepositoryError, Runtime, Stores};
 use crate::protocol;
 use crate::protocol::{Event, Receipt};
-
-/// A member of a conversation, as a key.
-pub(super) type MemberKey = (ConversationId, UserId);
 
 /// A stored advance that is to be published.
 pub(super) struct ReceiptUpdate {
@@ -60,13 +57,13 @@ impl Notifier {
         }
     }
 
-    pub(super) fn has_news(&self) -> bool {
+    pub(super) fn has_pending(&self) -> bool {
         !self.groups.is_empty()
     }
 
     /// Publishes advances to the reader's own other connections and, if the reader shows receipts, to the peer of a
-    /// direct conversation. Advances in groups are collected for [`tell_groups`](Self::tell_groups).
-    pub(super) async fn tell(&mut self, updates: Vec<ReceiptUpdate>) {
+    /// direct conversation. Advances in groups are collected for [`notify_groups`](Self::notify_groups).
+    pub(super) async fn notify(&mut self, updates: Vec<ReceiptUpdate>) {
         if updates.is_empty() {
             return;
         }
@@ -101,7 +98,7 @@ impl Notifier {
     }
 
     /// Publishes the collected advances in groups to the senders of the newly covered messages.
-    pub(super) async fn tell_groups(&mut self) {
+    pub(super) async fn notify_groups(&mut self) {
         let groups = std::mem::take(&mut self.groups);
         if groups.is_empty() {
             return;

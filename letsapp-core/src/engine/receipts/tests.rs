@@ -193,9 +193,9 @@ async fn the_peer_is_notified_of_rises_if_the_reader_shows_receipts() {
     let bench = bench(direct(), takes_all());
     let phone = ConnectionId::from_bytes([5; 16]);
     bench.receipts.advance(CHAT, BEN, read(1), Some(phone)).await.unwrap();
-    let told = bench.bus.next().await;
-    assert_eq!(told.len(), 1);
-    let (audience, except, event) = &told[0];
+    let published = bench.bus.next().await;
+    assert_eq!(published.len(), 1);
+    let (audience, except, event) = &published[0];
     assert_eq!((audience.as_slice(), *except), (&[BEN, ANA][..], Some(phone)));
     let Event::ReceiptUpdated { items, .. } = event else {
         panic!("{event:?}")
@@ -222,14 +222,17 @@ async fn readers_who_covered_the_same_range_make_one_event_to_the_senders_who_ar
     let pending_advances = others.iter().chain([&CEM]);
     let pending_advances = pending_advances.map(|reader| bench.receipts.advance(CHAT, *reader, read(9), None));
     join_all(pending_advances).await;
-    let mut told = Vec::new();
-    while !told
+    let mut published = Vec::new();
+    while !published
         .iter()
         .any(|(audience, ..): &(Vec<UserId>, _, _)| audience.contains(&ANA))
     {
-        told.extend(bench.bus.next().await);
+        published.extend(bench.bus.next().await);
     }
-    let to_senders: Vec<_> = told.iter().filter(|(audience, ..)| audience.contains(&ANA)).collect();
+    let to_senders: Vec<_> = published
+        .iter()
+        .filter(|(audience, ..)| audience.contains(&ANA))
+        .collect();
     assert_eq!(to_senders.len(), 1);
     assert_eq!(to_senders[0].0, [ANA], "who has left hears nothing");
     let Event::ReceiptUpdated { items, .. } = &to_senders[0].2 else {
@@ -253,7 +256,7 @@ async fn readers_who_covered_the_same_range_make_one_event_to_the_senders_who_ar
         passed += step;
     }
     tokio::task::yield_now().await;
-    let told = bench.bus.take();
-    let to_senders = told.iter().filter(|(audience, ..)| audience.contains(&ANA));
+    let published = bench.bus.take();
+    let to_senders = published.iter().filter(|(audience, ..)| audience.contains(&ANA));
     assert_eq!(to_senders.count(), 1);
 }

@@ -55,7 +55,7 @@ impl DirectPolicies {
     }
 
     /// Returns the policy of each direct conversation among these, with at most two queries in all and none for groups.
-    pub(crate) async fn between<'a>(
+    pub(super) async fn between<'a>(
         &self,
         conversations: impl Iterator<Item = &'a Conversation>,
     ) -> Result<HashMap<ConversationId, DirectPolicy>, RepositoryError> {

@@ -120,9 +120,13 @@ async fn a_recent_roster_is_at_most_five_seconds_old() {
     clock.advance(Duration::from_millis(1));
     let known = loaded(&rosters).await;
     let renewal = Renewal::of(&known).unwrap();
-    assert_eq!(fence().await, Seq(1), "somebody else is reading it again");
+    assert_eq!(
+        fence().await,
+        Seq(1),
+        "while another task renews it, the old roster is used"
+    );
     drop(renewal);
-    assert_eq!(fence().await, Seq(2), "nobody is");
+    assert_eq!(fence().await, Seq(2), "without a renewal under way it is read again");
 }
 
 #[test]
@@ -186,12 +190,12 @@ async fn a_block_on_another_server_is_noticed_within_five_seconds() {
     clock.advance(Duration::from_millis(1));
     let known = loaded(&rosters).await;
     assert!(known.direct_policy.check(ANA).is_err());
-    assert_eq!(counts(&readings), [1, 2], "only what stands between them is read again");
+    assert_eq!(counts(&readings), [1, 2], "only the direct policy is read again");
     assert!(loaded(&rosters).await.direct_policy.check(ANA).is_err());
-    assert_eq!(counts(&readings), [1, 2], "and is remembered");
+    assert_eq!(counts(&readings), [1, 2], "the new policy is cached");
     assert!(
         !known.is_newer(rosters.now()),
-        "a refusal still takes a new reading of all"
+        "a refusal still needs a new reading of the whole roster"
     );
 }
 

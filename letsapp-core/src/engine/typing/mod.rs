@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::domain::id::{ConversationId, UserId};
+use crate::domain::member::MemberKey;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::typing::{Input, Output, State, Typing};
 use crate::engine::driver::{Deadlines, DriverWaker, Timed};
@@ -24,8 +25,6 @@ pub(crate) struct TypingTracker {
     waker: DriverWaker,
     state: Mutex<TrackerState>,
 }
-
-type MemberKey = (ConversationId, UserId);
 
 /// The state of the tracker, behind one lock.
 #[derive(Default)]
@@ -96,17 +95,17 @@ impl TypingTracker {
         }
         for output in outputs {
             match known {
-                Some(known) => self.tell(known, key, output),
+                Some(known) => self.notify(known, key, output),
                 None => {
                     if let Some(known) = self.rosters.known(key.0) {
-                        self.tell(&known, key, output);
+                        self.notify(&known, key, output);
                     }
                 }
             }
         }
     }
 
-    fn tell(&self, known: &CachedRoster, (conversation_id, user_id): MemberKey, output: Output) {
+    fn notify(&self, known: &CachedRoster, (conversation_id, user_id): MemberKey, output: Output) {
         let typing = output == Output::Show;
         let is_out = known.member(user_id).is_none();
         // A block hides typing without revealing itself. A user who left the conversation is not shown as typing.

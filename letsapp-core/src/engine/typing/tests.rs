@@ -17,8 +17,7 @@ use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, group};
 use crate::engine::rosters::Rosters;
 use crate::engine::typing::TypingTracker;
-use crate::ports::Stores;
-use crate::ports::{Clock, MockContactRepository, MockConversationRepository, TokioClock};
+use crate::ports::{Clock, MockContactRepository, MockConversationRepository, Stores, TokioClock};
 use crate::protocol::Event;
 use crate::services::typing::*;
 
@@ -96,18 +95,18 @@ impl Chat {
     async fn pass(&self, time: Duration) -> Vec<(u128, Vec<UserId>, bool)> {
         const STEP: Duration = Duration::from_millis(100);
         let start = self.clock.now();
-        let mut told = self.told(start);
+        let mut notified = self.notified(start);
         while self.clock.now() < start.plus(time) {
             tokio::time::advance(STEP).await;
             tokio::task::yield_now().await;
-            told.extend(self.told(start));
+            notified.extend(self.notified(start));
         }
-        told
+        notified
     }
 
-    fn told(&self, start: Timestamp) -> Vec<(u128, Vec<UserId>, bool)> {
+    fn notified(&self, start: Timestamp) -> Vec<(u128, Vec<UserId>, bool)> {
         let at = self.clock.now().since(start).as_millis();
-        let told = self.bus.take().into_iter().map(|(to, except, event)| match event {
+        let notified = self.bus.take().into_iter().map(|(to, except, event)| match event {
             Event::Typing {
                 conversation_id: CHAT,
                 user_id: ANA,
@@ -118,7 +117,7 @@ impl Chat {
             }
             other => panic!("not of Ana's typing: {other:?}"),
         });
-        told.collect()
+        notified.collect()
     }
 }
 
@@ -131,16 +130,16 @@ impl Drop for Chat {
 #[tokio::test(start_paused = true)]
 async fn continuous_typing_makes_one_event_in_three_seconds_until_it_stops() {
     let chat = Chat::with(group(&[ANA, BEN, CEM], 1));
-    let mut told = Vec::new();
+    let mut notified = Vec::new();
     for tenth in 0..80 {
         chat.says(ANA, Typing::Started).await.unwrap();
         let now = chat.pass(Duration::from_millis(100)).await;
-        told.extend(now.into_iter().map(|(at, to, typing)| (tenth * 100 + at, to, typing)));
+        notified.extend(now.into_iter().map(|(at, to, typing)| (tenth * 100 + at, to, typing)));
     }
     let others = || vec![BEN, CEM];
-    let at: Vec<_> = told.iter().map(|(at, ..)| at / 1_000).collect();
-    assert_eq!(at, [0, 3, 6], "{told:?}");
-    assert!(told.iter().all(|(_, to, typing)| *to == others() && *typing));
+    let at: Vec<_> = notified.iter().map(|(at, ..)| at / 1_000).collect();
+    assert_eq!(at, [0, 3, 6], "{notified:?}");
+    assert!(notified.iter().all(|(_, to, typing)| *to == others() && *typing));
     chat.says(ANA, Typing::Stopped).await.unwrap();
     assert_eq!(
         chat.pass(TIMEOUT).await,
@@ -153,10 +152,10 @@ async fn continuous_typing_makes_one_event_in_three_seconds_until_it_stops() {
 async fn typing_ends_by_itself_without_further_input() {
     let chat = Chat::with(direct());
     chat.says(ANA, Typing::Started).await.unwrap();
-    let told = chat.pass(TIMEOUT * 2).await;
-    assert_eq!(told[0], (0, vec![BEN], true));
-    assert_eq!((told.len(), told[1].2), (2, false));
-    assert!((6_000..7_000).contains(&told[1].0), "{told:?}");
+    let notified = chat.pass(TIMEOUT * 2).await;
+    assert_eq!(notified[0], (0, vec![BEN], true));
+    assert_eq!((notified.len(), notified[1].2), (2, false));
+    assert!((6_000..7_000).contains(&notified[1].0), "{notified:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,8 +178,8 @@ async fn typing_again_after_a_stop_is_shown_when_it_is_not_too_soon() {
     for typing in [Typing::Started, Typing::Stopped, Typing::Started] {
         chat.says(ANA, typing).await.unwrap();
     }
-    let told = chat.pass(INTERVAL + Duration::from_millis(500)).await;
-    let typing: Vec<_> = told.iter().map(|(at, _, typing)| (at / 1_000, *typing)).collect();
+    let notified = chat.pass(INTERVAL + Duration::from_millis(500)).await;
+    let typing: Vec<_> = notified.iter().map(|(at, _, typing)| (at / 1_000, *typing)).collect();
     assert_eq!(typing, [(0, true), (0, false), (3, true)]);
 }
 

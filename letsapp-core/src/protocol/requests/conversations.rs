@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::conversation::Kind;
+use crate::domain::conversation::{Kind, MAX_MEMBERS};
 use crate::domain::id::{ConversationId, MediaId, UserId};
 use crate::domain::member::PreferencesPatch;
 use crate::domain::role::Role;
@@ -11,9 +11,6 @@ use crate::domain::text::Title;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::About;
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
-
-/// Maximum number of users in one request: as many as a group can have.
-pub(super) const USERS_MAX: usize = 1024;
 
 /// Body of `POST /v1/conversations`: creates a group, or returns the direct conversation with a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -106,7 +103,7 @@ impl FromFields for CreateConversation {
                 fields.client_id::<ConversationId>("id");
                 fields.optional::<Title>("title");
                 fields.optional::<About>("about");
-                fields.list::<UserId>("member_ids", USERS_MAX);
+                fields.list::<UserId>("member_ids", MAX_MEMBERS);
                 None
             }
             Some(Kind::Direct) => Some(Self::Direct {
@@ -116,7 +113,7 @@ impl FromFields for CreateConversation {
                 let id = fields.client_id("id");
                 let title = fields.required("title");
                 let about = fields.optional("about");
-                let member_ids = fields.list("member_ids", USERS_MAX);
+                let member_ids = fields.list("member_ids", MAX_MEMBERS);
                 Some(Self::Group {
                     id: id?,
                     title: title?,
@@ -157,7 +154,7 @@ impl FromFields for UpdateMyConversation {
 impl FromFields for AddMembers {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         Some(Self {
-            user_ids: fields.required_list("user_ids", USERS_MAX)?,
+            user_ids: fields.required_list("user_ids", MAX_MEMBERS)?,
         })
     }
 }

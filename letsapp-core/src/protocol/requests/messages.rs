@@ -4,15 +4,15 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::conversations::USERS_MAX;
 use crate::domain::body::Body;
+use crate::domain::conversation::MAX_MEMBERS;
 use crate::domain::id::{ConversationId, MediaId, MessageId, Seq, UserId};
 use crate::domain::member::Watermarks;
 use crate::domain::text::TextError;
 use crate::protocol::fields::{ClientId, Fault, Fields, FromFields};
 
 /// Maximum number of files in one message. Bounds its size, since each file's metadata is stored with the message.
-const ATTACHMENTS_MAX: usize = 32;
+const MAX_ATTACHMENTS: usize = 32;
 
 /// Body of `POST /v1/conversations/{id}/messages`: sends a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -97,8 +97,8 @@ impl FromFields for SendMessage {
         let body = fields.required::<String>("body");
         let reply_to = fields.optional("reply_to");
         let forwarded = fields.optional("forwarded");
-        let mentions = fields.list("mentions", USERS_MAX);
-        let attachments = fields.list::<MediaId>("attachments", ATTACHMENTS_MAX);
+        let mentions = fields.list("mentions", MAX_MEMBERS);
+        let attachments = fields.list::<MediaId>("attachments", MAX_ATTACHMENTS);
         let alone = attachments.as_ref().is_none_or(Vec::is_empty);
         let body = body.and_then(|body| match words(body, alone) {
             Ok(body) => Some(body),
@@ -119,8 +119,8 @@ impl FromFields for SendMessage {
         // The same rules as in `from_fields`, without the names of the fields. Whatever fails here is read again there,
         // for the errors.
         let usual = sent.id.is_none_or(|id| id.is_for_clients())
-            && sent.mentions.len() <= USERS_MAX
-            && sent.attachments.len() <= ATTACHMENTS_MAX;
+            && sent.mentions.len() <= MAX_MEMBERS
+            && sent.attachments.len() <= MAX_ATTACHMENTS;
         let request = Self {
             id: sent.id,
             body: words(sent.body.into_owned(), sent.attachments.is_empty()).ok()?,
@@ -136,7 +136,7 @@ impl FromFields for SendMessage {
 impl FromFields for EditMessage {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let body = fields.required("body");
-        let mentions = fields.list("mentions", USERS_MAX);
+        let mentions = fields.list("mentions", MAX_MEMBERS);
         Some(Self {
             body: body?,
             mentions: mentions?,

@@ -83,7 +83,7 @@ fn an_alias_may_be_missing_or_null_and_is_one_visible_line() {
 }
 
 #[test]
-fn what_is_wrong_is_told_in_words() {
+fn each_fault_has_a_readable_detail() {
     let wrong = json!({"username": "a b", "device_name": "x".repeat(101)});
     let details: Vec<_> = Register::parse(&wrong)
         .unwrap_err()
@@ -112,7 +112,7 @@ fn a_device_may_be_called_nothing() {
 }
 
 #[test]
-fn the_items_of_a_list_that_is_too_long_are_not_looked_at() {
+fn the_items_of_a_list_that_is_too_long_are_not_examined() {
     let many = vec![0; 250_000];
     assert_eq!(
         faults::<AddMembers>(&json!({"user_ids": many})),

@@ -13,7 +13,7 @@ use crate::domain::user::{About, DisplayName, Email, Settings, User, Username};
 use crate::engine::Engine;
 use crate::engine::detached::run_detached;
 use crate::engine::error::AuthError;
-use crate::engine::tokens::Refreshing;
+use crate::engine::tokens::RefreshToken;
 use crate::ports::{Claim, Envelope, Revoke};
 use crate::protocol::requests::{ChangePassword, Login, Register};
 use crate::protocol::{LastSeen, SessionInfo, SignedIn, Tokens};
@@ -135,7 +135,7 @@ impl AuthService {
     /// [`AuthError::Unauthenticated`] when the token is not valid, or its session has ended.
     pub async fn refresh(&self, token: &str) -> Result<Tokens, AuthError> {
         let Engine { runtime, sessions, .. } = &*self.engine;
-        let presented = Refreshing::read(token, &sessions.settings.refresh_keys).ok_or(AuthError::Unauthenticated)?;
+        let presented = RefreshToken::read(token, &sessions.settings.refresh_keys).ok_or(AuthError::Unauthenticated)?;
         let now = runtime.clock.now();
         let mut session = self.engine.sessions.session(presented.session_id, now).await?;
         if presented.number == session.refresh.number {
@@ -187,7 +187,7 @@ impl AuthService {
         let credential = self
             .engine
             .sessions
-            .proven(principal.user_id, request.current_password)
+            .check_password(principal.user_id, request.current_password)
             .await?;
         let hash = self
             .engine

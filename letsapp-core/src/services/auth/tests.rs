@@ -9,10 +9,9 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{User, Username};
 use crate::engine::fixtures;
-use crate::ports::MockSessionRepository;
-use crate::ports::Stores;
 use crate::ports::{
-    Claim, Clock, Envelope, EventBus, IdSource, ManualClock, MockUserRepository, RepositoryError, SystemIds,
+    Claim, Clock, Envelope, EventBus, IdSource, ManualClock, MockSessionRepository, MockUserRepository,
+    RepositoryError, Stores, SystemIds,
 };
 use crate::protocol::Tokens;
 use crate::protocol::requests::{ChangePassword, Login, Password, Register};
@@ -195,7 +194,10 @@ async fn a_session_that_another_server_ends_is_accepted_for_five_seconds_at_most
     let bench = bench();
     let (_, tokens) = bench.sign_in().await;
     bench.clock.advance(Duration::from_secs(57));
-    assert!(bench.is_in(&tokens).await, "read now, and believed from here on");
+    assert!(
+        bench.is_in(&tokens).await,
+        "the session is read now, and cached from here on"
+    );
     *bench.row.lock().unwrap() = None;
     bench.clock.advance(Duration::from_millis(4_999));
     let used = bench.used.load(Ordering::SeqCst);

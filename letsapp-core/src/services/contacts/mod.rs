@@ -3,7 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::contact::{Alias, Block, Contact, ContactEdge};
@@ -87,7 +86,8 @@ impl ContactService {
             .await?;
         let page = Page::cut(contacts, limit, |contact| contact.user_id);
         let mut users = self
-            .shown(principal, page.items.iter().map(|contact| contact.user_id))
+            .engine
+            .shown(principal.user_id, page.items.iter().map(|contact| contact.user_id))
             .await?;
         let items = page.items.into_iter().filter_map(|contact| {
             let user = users.remove(&contact.user_id)?;
@@ -173,7 +173,8 @@ impl ContactService {
             .await?;
         let page = Page::cut(blocks, limit, |block| block.user_id);
         let mut users = self
-            .shown(principal, page.items.iter().map(|block| block.user_id))
+            .engine
+            .shown(principal.user_id, page.items.iter().map(|block| block.user_id))
             .await?;
         let items = page.items.into_iter().filter_map(|block| {
             Some(protocol::Block {
@@ -200,7 +201,7 @@ impl ContactService {
             blocked_at: self.engine.runtime.clock.now(),
         };
         let engine = Arc::clone(&self.engine);
-        let put_up = async move {
+        let block = async move {
             let blocked = engine.stores.contacts.block(block).await;
             let renewed = renew(&engine, block.edge()).await;
             blocked?;
@@ -222,7 +223,7 @@ impl ContactService {
             }
             Ok(())
         };
-        run_detached(put_up).await?;
+        run_detached(block).await?;
         Ok(())
     }
 
@@ -232,12 +233,12 @@ impl ContactService {
     /// [`ContactError::Store`] when the store fails.
     pub async fn unblock(&self, principal: &Principal, user_id: UserId) -> Result<(), ContactError> {
         let (engine, edge) = (Arc::clone(&self.engine), ContactEdge::new(principal.user_id, user_id));
-        let take_down = async move {
+        let unblock = async move {
             let unblocked = engine.stores.contacts.unblock(edge).await;
             let renewed = renew(&engine, edge).await;
             unblocked.and(renewed)
         };
-        run_detached(take_down).await?;
+        run_detached(unblock).await?;
         Ok(())
     }
 
@@ -250,18 +251,6 @@ impl ContactService {
         found
             .filter(|user| user.deleted_at.is_none())
             .ok_or(ContactError::NotFound)
-    }
-
-    /// Returns users by id, with the last-seen times that the caller may see.
-    async fn shown(
-        &self,
-        principal: &Principal,
-        ids: impl Iterator<Item = UserId>,
-    ) -> Result<HashMap<UserId, protocol::User>, ContactError> {
-        let ids: Vec<_> = ids.collect();
-        let users = self.engine.stores.users.find(&ids).await?;
-        let shown = self.engine.visibility.show(principal.user_id, &users).await?;
-        Ok(shown.into_iter().map(|user| (user.id, user)).collect())
     }
 }
 

@@ -185,8 +185,8 @@ fn is_same(found: &Conversation, by: UserId, fingerprint: [u8; 32]) -> bool {
     found.created_by == by && found.fingerprint == Some(fingerprint)
 }
 
-/// Computes the fingerprint of a request, which differs between requests with the same id unless one
-/// is a retry of the other.
+/// Computes the fingerprint of a request, which differs between requests with the same id unless one is a retry of the
+/// other.
 fn fingerprint(title: &str, about: Option<&About>, user_ids: &[UserId]) -> [u8; 32] {
     let mut hash = Sha256::new();
     // Each text is preceded by its length, so that no two requests hash the same bytes.

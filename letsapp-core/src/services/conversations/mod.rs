@@ -112,12 +112,12 @@ impl ConversationService {
             let detail = "there is no such picture";
             return Err(ConversationError::invalid("avatar_media_id", "not_found", detail));
         }
-        let acts = [
+        let changes = [
             title.map(GroupChange::Title),
             about.map(GroupChange::About),
             avatar_media_id.map(GroupChange::Picture),
         ];
-        for change in acts.into_iter().flatten() {
+        for change in changes.into_iter().flatten() {
             self.update_group(principal, id, change, origin).await?;
         }
         self.find(principal, id).await
@@ -226,7 +226,7 @@ impl ConversationService {
         let Content::System(SystemEvent::MembersAdded { user_ids }) = &message.content else {
             return Ok(Vec::new());
         };
-        let mut users = self.shown(principal, user_ids.iter().copied()).await?;
+        let mut users = self.engine.shown(principal.user_id, user_ids.iter().copied()).await?;
         let joined = user_ids.iter().filter_map(|user_id| {
             Some(protocol::Member {
                 user: users.remove(user_id)?,
@@ -285,7 +285,11 @@ impl ConversationService {
             .await?;
         let member = self.engine.stores.conversations.members(&[(id, user_id)]).await?.pop();
         let member = member.ok_or(ConversationError::NotFound)?;
-        let user = self.shown(principal, [user_id].into_iter()).await?.remove(&user_id);
+        let user = self
+            .engine
+            .shown(principal.user_id, [user_id].into_iter())
+            .await?
+            .remove(&user_id);
         Ok(protocol::Member {
             user: user.ok_or(ConversationError::NotFound)?,
             role: member.role,

@@ -109,7 +109,8 @@ impl ConversationService {
         members.retain(|member| after.is_none_or(|after| place(member) > after));
         let page = Page::cut(members, limit, place);
         let mut users = self
-            .shown(principal, page.items.iter().map(|member| member.user_id))
+            .engine
+            .shown(principal.user_id, page.items.iter().map(|member| member.user_id))
             .await?;
         let items = page.items.into_iter().filter_map(|member| {
             Some(protocol::Member {
@@ -180,18 +181,6 @@ impl ConversationService {
         // Not simply the present time: a write with an earlier time may still be under way, and would be missed.
         let now = engine.pending_writes.settled_until(&*engine.runtime.clock);
         syncing.sync(principal.user_id, request, now).await
-    }
-
-    /// Returns users by id, with the last-seen times that the caller may see.
-    pub(super) async fn shown(
-        &self,
-        principal: &Principal,
-        ids: impl Iterator<Item = UserId>,
-    ) -> Result<HashMap<UserId, protocol::User>, ConversationError> {
-        let ids: Vec<_> = ids.collect();
-        let users = self.engine.stores.users.find(&ids).await?;
-        let shown = self.engine.visibility.show(principal.user_id, &users).await?;
-        Ok(shown.into_iter().map(|user| (user.id, user)).collect())
     }
 
     async fn users(&self, ids: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, User>, ConversationError> {

@@ -38,7 +38,7 @@ pub(super) fn message(
         return Err(ConversationError::invalid(
             "body",
             "too_short",
-            "a message needs words or an attachment",
+            "a message needs text or an attachment",
         ));
     }
     let mentions = sorted(mentions);

@@ -14,7 +14,8 @@ use crate::protocol::requests::SearchMessages;
 use crate::protocol::{Highlight, SearchHit};
 use crate::services::messages::MessageService;
 
-/// Most highlights of one hit. A message of 64 KiB may match thousands of times, and a client shows only a few of them.
+/// Maximum number of highlights of one hit. A message of 64 KiB may match thousands of times, and a client shows only a
+/// few of them.
 const MAX_HIGHLIGHTS: usize = 100;
 
 impl MessageService {

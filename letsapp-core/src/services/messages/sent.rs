@@ -82,7 +82,7 @@ impl Sent {
     }
 }
 
-/// Turns the outcome of a send into its reply.
+/// Turns the outcome of a send into its reply, unless the outcome is [`CommitReply::Sent`].
 pub(super) async fn answer(
     engine: &Engine,
     outcome: Result<CommitReply, ConversationError>,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::domain::id::{ConnectionId, Rev, Seq, SessionId, UserId};
 use crate::domain::message::Position;
 use crate::domain::principal::Principal;
+use crate::domain::role::Role;
 use crate::engine::events::Hub;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{CHAT, NOW, group};
@@ -28,7 +29,7 @@ fn member(number: u16) -> UserId {
 struct Asked {
     commits: AtomicUsize,
     rosters: AtomicUsize,
-    watermarks: AtomicUsize,
+    memberships: AtomicUsize,
 }
 
 fn messages(asked: &Arc<Asked>) -> MockMessageRepository {
@@ -58,11 +59,12 @@ fn conversations(asked: &Arc<Asked>) -> MockConversationRepository {
             Ok(vec![group(&members, 1)])
         }
     });
-    conversations.expect_advance().returning({
+    conversations.expect_members().returning({
         let asked = Arc::clone(asked);
-        move |advances| {
-            asked.watermarks.fetch_add(advances.len(), Ordering::SeqCst);
-            Ok(vec![None; advances.len()])
+        move |of| {
+            asked.memberships.fetch_add(1, Ordering::SeqCst);
+            let record = |(_, user_id): &(_, UserId)| fixtures::member(*user_id, Role::Member, 1);
+            Ok(of.iter().map(record).collect())
         }
     });
     conversations
@@ -110,8 +112,8 @@ async fn a_message_to_a_thousand_connections_is_one_write_and_one_frame_without_
             "encoded once"
         );
     }
-    // Sending raises the sender's own watermark, in up to three batches. No other watermark changes.
+    let memberships = asked.memberships.load(Ordering::SeqCst);
+    assert_eq!(memberships, 1, "the sender's, before the roster was cached");
+    // Sending raises no watermark: the sender's own follows from the message.
     receipts.close().await;
-    let raised = asked.watermarks.load(Ordering::SeqCst);
-    assert!((1..=3).contains(&raised), "{raised} rises for three messages");
 }

@@ -14,7 +14,7 @@ export interface Page<Item> {
 
 // --- Failures
 
-/** One field of a request that the server did not accept. */
+/** A field of a request that the server did not accept. */
 export interface FieldError {
   field: string;
   code: string;

@@ -121,7 +121,7 @@ struct WindowDocument {
 
 /// Watermarks, embedded in a membership.
 #[derive(Debug, Serialize, Deserialize)]
-struct WatermarksDocument {
+pub(super) struct WatermarksDocument {
     /// Highest `seq` delivered to the user.
     delivered: i64,
     /// Highest `seq` read by the user.
@@ -329,10 +329,7 @@ impl MembershipDocument {
             role: word(&self.role, Role::from_word)?,
             joined_at: moment(self.joined_at),
             windows: self.windows.into_iter().map(Window::from).collect(),
-            watermarks: Watermarks {
-                delivered: Seq(count(self.watermarks.delivered)),
-                read: Seq(count(self.watermarks.read)),
-            },
+            watermarks: self.watermarks.into(),
             preferences: Preferences {
                 muted_until: self.preferences.muted_until.map(moment),
                 archived: self.preferences.archived,
@@ -390,6 +387,15 @@ impl From<DepartureDocument> for Departure {
             avatar_media_id: document.avatar_media_id.map(Id::from_bson),
             member_count: usize::try_from(document.member_count).unwrap_or(0),
             listed: document.listed,
+        }
+    }
+}
+
+impl From<WatermarksDocument> for Watermarks {
+    fn from(watermarks: WatermarksDocument) -> Self {
+        Self {
+            delivered: Seq(count(watermarks.delivered)),
+            read: Seq(count(watermarks.read)),
         }
     }
 }

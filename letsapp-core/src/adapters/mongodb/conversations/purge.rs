@@ -66,7 +66,7 @@ pub(super) async fn step(
     Ok(true)
 }
 
-/// Removes members, and tells whether there may be more. The copies by user go first, because they are found through
+/// Removes members, and reports whether there may be more. The copies by user go first, because they are found through
 /// the copies by conversation.
 async fn members(connection: &Arc<Connection>, id: ConversationId, limit: usize) -> Result<bool, RepositoryError> {
     let options = FindOptions::builder()
@@ -93,7 +93,7 @@ async fn members(connection: &Arc<Connection>, id: ConversationId, limit: usize)
     Ok(found.len() >= limit)
 }
 
-/// Removes the oldest messages, and tells whether there may be more. The newest message is kept: it holds the head,
+/// Removes the oldest messages, and reports whether there may be more. The newest message is kept: it holds the head,
 /// without which the conversation would seem to be empty and never written to.
 async fn messages(connection: &Arc<Connection>, id: ConversationId, limit: usize) -> Result<bool, RepositoryError> {
     let Some((_, head)) = head::read(connection, &[id]).await?.pop() else {

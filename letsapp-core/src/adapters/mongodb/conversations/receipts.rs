@@ -7,28 +7,20 @@ use mongodb::bson::{Bson, DateTime, Uuid, doc};
 use mongodb::options::{FindOptions, Hint};
 use serde::Deserialize;
 
-use super::documents::MembershipKey;
+use super::documents::{MembershipKey, WatermarksDocument};
 use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::fields::{count, date, long};
+use crate::adapters::mongodb::fields::{date, long};
 use crate::adapters::mongodb::schema::MEMBERSHIPS;
-use crate::domain::id::Seq;
 use crate::domain::member::Watermarks;
 use crate::ports::{Advance, Advanced, RepositoryError};
 
 /// Key and watermarks of a document of `memberships`.
 #[derive(Debug, Deserialize)]
-struct Standing {
+struct MembershipWatermarks {
     #[serde(rename = "_id")]
     key: MembershipKey,
-    watermarks: StandingWatermarks,
-}
-
-/// Watermarks, as they are stored.
-#[derive(Debug, Deserialize)]
-struct StandingWatermarks {
-    delivered: i64,
-    read: i64,
+    watermarks: WatermarksDocument,
 }
 
 /// New watermarks of one member.
@@ -49,11 +41,11 @@ pub(super) async fn advance(
     advances: Vec<Advance>,
 ) -> Result<Vec<Option<Advanced>>, RepositoryError> {
     let connection = connection.admit().await?;
-    let mut standing = standing(&connection, &advances).await?;
+    let mut stored = stored(&connection, &advances).await?;
     let mut rises: HashMap<MembershipKey, Rise> = HashMap::new();
     let mut raise = |advance: &Advance| {
         let key = key(advance);
-        let watermarks = standing.get_mut(&key)?;
+        let watermarks = stored.get_mut(&key)?;
         let from = *watermarks;
         let to = from.merge(advance.to);
         if to != from {
@@ -77,7 +69,7 @@ pub(super) async fn advance(
 }
 
 /// Reads the present watermarks of the members.
-async fn standing(
+async fn stored(
     connection: &Arc<Connection>,
     advances: &[Advance],
 ) -> Result<HashMap<MembershipKey, Watermarks>, RepositoryError> {
@@ -90,15 +82,11 @@ async fn standing(
         .projection(doc! {"watermarks": 1})
         .hint(Hint::Keys(doc! {"_id": 1}))
         .build();
-    let found: Vec<Standing> = connection.find(MEMBERSHIPS, filter, options).await?;
-    let pair = |standing: Standing| {
-        let watermarks = Watermarks {
-            delivered: Seq(count(standing.watermarks.delivered)),
-            read: Seq(count(standing.watermarks.read)),
-        };
-        (standing.key, watermarks)
-    };
-    Ok(found.into_iter().map(pair).collect())
+    let found: Vec<MembershipWatermarks> = connection.find(MEMBERSHIPS, filter, options).await?;
+    let pairs = found
+        .into_iter()
+        .map(|document| (document.key, Watermarks::from(document.watermarks)));
+    Ok(pairs.collect())
 }
 
 impl Rise {

@@ -3,7 +3,7 @@
 use mongodb::bson::Uuid;
 use serde::{Deserialize, Serialize};
 
-use crate::adapters::mongodb::fields::{Id, count, ids, long, uuids};
+use crate::adapters::mongodb::fields::{Id, count, ids, long, uuids, word};
 use crate::domain::message::{Content, SystemEvent};
 use crate::domain::role::Role;
 use crate::ports::RepositoryError;
@@ -52,7 +52,7 @@ enum EventDocument {
     },
     RoleChanged {
         user_id: Uuid,
-        role: Role,
+        role: String,
     },
     GroupDeleted,
     Call {
@@ -84,7 +84,7 @@ impl ContentDocument {
     pub(super) fn into_content(self) -> Result<Content, RepositoryError> {
         match (self.kind.as_str(), self.body, self.event) {
             (TEXT, Some(body), _) => Ok(Content::Text(body)),
-            (SYSTEM, _, Some(event)) => Ok(Content::System(event.into())),
+            (SYSTEM, _, Some(event)) => event.into_event().map(Content::System),
             (kind, _, _) => Err(broken(kind)),
         }
     }
@@ -112,7 +112,7 @@ impl From<&SystemEvent> for EventDocument {
             },
             SystemEvent::RoleChanged { user_id, role } => Self::RoleChanged {
                 user_id: user_id.to_bson(),
-                role: *role,
+                role: role.as_str().to_owned(),
             },
             SystemEvent::GroupDeleted => Self::GroupDeleted,
             SystemEvent::Call {
@@ -130,43 +130,47 @@ impl From<&SystemEvent> for EventDocument {
     }
 }
 
-impl From<EventDocument> for SystemEvent {
-    fn from(document: EventDocument) -> Self {
-        match document {
-            EventDocument::GroupCreated { user_ids } => Self::GroupCreated {
+impl EventDocument {
+    /// Reads the event.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if a role is unknown.
+    fn into_event(self) -> Result<SystemEvent, RepositoryError> {
+        Ok(match self {
+            Self::GroupCreated { user_ids } => SystemEvent::GroupCreated {
                 user_ids: ids(user_ids),
             },
-            EventDocument::TitleChanged { title } => Self::TitleChanged { title },
-            EventDocument::AboutChanged { about } => Self::AboutChanged { about },
-            EventDocument::PictureChanged { avatar_media_id } => Self::PictureChanged {
+            Self::TitleChanged { title } => SystemEvent::TitleChanged { title },
+            Self::AboutChanged { about } => SystemEvent::AboutChanged { about },
+            Self::PictureChanged { avatar_media_id } => SystemEvent::PictureChanged {
                 avatar_media_id: avatar_media_id.map(Id::from_bson),
             },
-            EventDocument::MembersAdded { user_ids } => Self::MembersAdded {
+            Self::MembersAdded { user_ids } => SystemEvent::MembersAdded {
                 user_ids: ids(user_ids),
             },
-            EventDocument::MemberRemoved { user_id } => Self::MemberRemoved {
+            Self::MemberRemoved { user_id } => SystemEvent::MemberRemoved {
                 user_id: Id::from_bson(user_id),
             },
-            EventDocument::MemberLeft { user_id } => Self::MemberLeft {
+            Self::MemberLeft { user_id } => SystemEvent::MemberLeft {
                 user_id: Id::from_bson(user_id),
             },
-            EventDocument::RoleChanged { user_id, role } => Self::RoleChanged {
+            Self::RoleChanged { user_id, role } => SystemEvent::RoleChanged {
                 user_id: Id::from_bson(user_id),
-                role,
+                role: word(&role, Role::from_word)?,
             },
-            EventDocument::GroupDeleted => Self::GroupDeleted,
-            EventDocument::Call {
+            Self::GroupDeleted => SystemEvent::GroupDeleted,
+            Self::Call {
                 call_id,
                 media,
                 outcome,
                 duration_ms,
-            } => Self::Call {
+            } => SystemEvent::Call {
                 call_id: Id::from_bson(call_id),
                 media,
                 outcome,
                 duration_ms: count(duration_ms),
             },
-        }
+        })
     }
 }
 
@@ -176,7 +180,9 @@ fn broken(kind: &str) -> RepositoryError {
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::{deserialize_from_slice, serialize_to_vec};
+    use mongodb::bson::{
+        deserialize_from_document, deserialize_from_slice, doc, serialize_to_document, serialize_to_vec,
+    };
 
     use super::*;
     use crate::domain::id::{CallId, MediaId, UserId};
@@ -215,5 +221,49 @@ mod tests {
             let read: ContentDocument = deserialize_from_slice(&document).unwrap();
             assert_eq!(read.into_content().unwrap(), content);
         }
+    }
+
+    #[test]
+    fn system_events_keep_their_stored_form() {
+        let uuid = |byte| Uuid::from_bytes([byte; 16]);
+        let table = [
+            (
+                SystemEvent::RoleChanged {
+                    user_id: UserId::from_bytes([7; 16]),
+                    role: Role::Admin,
+                },
+                doc! {"type": "role_changed", "user_id": uuid(7), "role": "admin"},
+            ),
+            (
+                SystemEvent::PictureChanged { avatar_media_id: None },
+                doc! {"type": "picture_changed"},
+            ),
+            (
+                SystemEvent::Call {
+                    call_id: CallId::from_bytes([9; 16]),
+                    media: "video".to_owned(),
+                    outcome: "answered".to_owned(),
+                    duration_ms: 61_000,
+                },
+                doc! {
+                    "type": "call", "call_id": uuid(9), "media": "video", "outcome": "answered",
+                    "duration_ms": 61_000_i64,
+                },
+            ),
+        ];
+        for (event, stored) in table {
+            let content = Content::System(event);
+            let stored = doc! {"type": "system", "event": stored};
+            assert_eq!(serialize_to_document(&ContentDocument::from(&content)).unwrap(), stored);
+            let read: ContentDocument = deserialize_from_document(stored).unwrap();
+            assert_eq!(read.into_content().unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn an_unknown_role_is_an_error() {
+        let event = doc! {"type": "role_changed", "user_id": Uuid::from_bytes([7; 16]), "role": "king"};
+        let read: ContentDocument = deserialize_from_document(doc! {"type": "system", "event": event}).unwrap();
+        assert!(matches!(read.into_content(), Err(RepositoryError::Internal(_))));
     }
 }

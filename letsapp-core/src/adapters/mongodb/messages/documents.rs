@@ -85,13 +85,15 @@ struct AttachmentDocument {
     id: Uuid,
     file_name: String,
     content_type: String,
-    /// Bytes.
+    /// Size in bytes.
     size: i64,
-    /// Pixels, as `height`.
+    /// Width in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     width: Option<i64>,
+    /// Height in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     height: Option<i64>,
+    /// Duration in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     duration: Option<i64>,
     /// Preview of an image or a video.
@@ -123,7 +125,7 @@ struct FingerprintDocument {
 }
 
 /// Maximum number of its numbers that a message keeps. To assign one again, a server would have to miss this many
-/// changes of one message within the [time](super::standing) for which it uses a head without reading it again.
+/// changes of one message within the [time](super::head_cache) for which it uses a head without reading it again.
 const MAX_REVS: i32 = 4096;
 
 /// Fields that a revision removes if the new state does not have them.
@@ -181,10 +183,13 @@ impl From<Head> for HeadDocument {
 }
 
 impl MessageDocument {
-    /// Returns the document of a new message. `head` is the conversation's head after it.
+    /// Returns the document of a new message, with the numbers of the conversation's head after it.
     pub(super) fn new(message: &Message, head: Head) -> Self {
         Self {
-            revs: vec![long(message.rev.0)],
+            seq: long(head.seq.0),
+            rev: long(head.rev.0),
+            revs: vec![long(head.rev.0)],
+            ordinal: long(head.ordinal),
             head: Some(head.into()),
             tokens: tokens(&IndexTerms::of(message)),
             ..Self::bare(message)
@@ -367,7 +372,7 @@ impl From<ReactionDocument> for Reaction {
     }
 }
 
-/// Tells whether a flag is left out of the document.
+/// Reports whether a flag is left out of the document.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_false(flag: &bool) -> bool {
     !flag

@@ -1,16 +1,17 @@
 //! Messages, on the collection `messages`: all writes go through [`commit`]; the other modules read.
 
-mod command_replies;
 mod commit;
 mod content;
 mod documents;
+mod group_update;
 pub(super) mod head;
+mod head_cache;
 mod history;
+mod isolated;
 mod lookups;
-pub(super) mod membership;
+mod requests;
 mod search;
-mod sequencing;
-mod standing;
+mod sequencer;
 mod tokens;
 mod unread;
 
@@ -18,9 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use self::commit::Commit;
-use self::documents::MessageKey;
-use self::standing::Heads;
+use self::commit::Committer;
 use super::connection::Connection;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
@@ -32,8 +31,7 @@ use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError};
 #[derive(Debug)]
 pub(super) struct MongoMessages {
     connection: Arc<Connection>,
-    /// Newest known head of each conversation that this server writes to.
-    heads: Arc<Heads>,
+    committer: Arc<Committer>,
 }
 
 /// Number of commits under way at once. While the server writes one batch, the next one fills; a third only makes the
@@ -43,8 +41,8 @@ const CONCURRENT_COMMITS: usize = 2;
 impl MongoMessages {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         Self {
+            committer: Arc::new(Committer::new(Arc::clone(&connection))),
             connection,
-            heads: Arc::default(),
         }
     }
 }
@@ -56,19 +54,7 @@ impl MessageRepository for MongoMessages {
     }
 
     fn commit(&self, changes: Vec<Change>) -> Outcomes {
-        let (connection, heads) = (Arc::clone(&self.connection), Arc::clone(&self.heads));
-        Outcomes::together(async move {
-            match connection.admit().await {
-                Ok(connection) => Commit::new(&connection, &heads, changes).run().await,
-                Err(closed) => {
-                    let closed = closed.to_string();
-                    changes
-                        .iter()
-                        .map(|_| Err(RepositoryError::unavailable(closed.clone())))
-                        .collect()
-                }
-            }
-        })
+        self.committer.commit(changes)
     }
 
     async fn find(&self, at: &[(ConversationId, Seq)]) -> Result<Vec<Message>, RepositoryError> {
@@ -80,8 +66,7 @@ impl MessageRepository for MongoMessages {
         conversation_id: ConversationId,
         id: MessageId,
     ) -> Result<Option<Message>, RepositoryError> {
-        let key = MessageKey::new(conversation_id, id);
-        let found = lookups::by_key(&self.connection, &[key]).await?;
+        let found = lookups::by_id(&self.connection, &[(conversation_id, id)]).await?;
         Ok(found.into_values().next())
     }
 

@@ -2,8 +2,10 @@
 //!
 //! Separate from the types of the protocol, because the protocol may change while existing files keep their format.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::super::values::UnknownWord;
 use crate::domain::id::{CallId, MediaId, UserId};
 use crate::domain::media::{Attachment, Thumbnail};
 use crate::domain::message::SystemEvent;
@@ -36,6 +38,7 @@ pub(super) enum StoredSystemEvent {
     },
     RoleChanged {
         user_id: UserId,
+        #[serde(serialize_with = "write_role", deserialize_with = "read_role")]
         role: Role,
     },
     GroupDeleted,
@@ -107,7 +110,7 @@ pub(super) struct StoredAttachment {
     id: MediaId,
     file_name: String,
     content_type: String,
-    /// Bytes.
+    /// Size in bytes.
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     width: Option<u32>,
@@ -162,5 +165,57 @@ impl From<StoredAttachment> for Attachment {
                 blurhash: thumbnail.blurhash,
             }),
         }
+    }
+}
+
+fn write_role<S: Serializer>(role: &Role, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(role.as_str())
+}
+
+fn read_role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Role, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    Role::from_word(&word).ok_or_else(|| D::Error::custom(UnknownWord(word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, from_value, json, to_value};
+
+    use super::*;
+
+    #[test]
+    fn system_events_keep_their_stored_form() {
+        let id = "07070707-0707-0707-0707-070707070707";
+        let table = [
+            (
+                SystemEvent::RoleChanged {
+                    user_id: UserId::from_bytes([7; 16]),
+                    role: Role::Admin,
+                },
+                json!({"type": "role_changed", "user_id": id, "role": "admin"}),
+            ),
+            (
+                SystemEvent::PictureChanged { avatar_media_id: None },
+                json!({"type": "picture_changed", "avatar_media_id": null}),
+            ),
+            (
+                SystemEvent::Call {
+                    call_id: CallId::from_bytes([7; 16]),
+                    media: "video".to_owned(),
+                    outcome: "answered".to_owned(),
+                    duration_ms: 61_000,
+                },
+                json!({
+                    "type": "call", "call_id": id, "media": "video", "outcome": "answered", "duration_ms": 61_000,
+                }),
+            ),
+        ];
+        for (event, stored) in table {
+            assert_eq!(to_value(StoredSystemEvent::from(event.clone())).unwrap(), stored);
+            let read: StoredSystemEvent = from_value(stored).unwrap();
+            assert_eq!(SystemEvent::from(read), event);
+        }
+        let unknown: Value = json!({"type": "role_changed", "user_id": id, "role": "king"});
+        assert!(from_value::<StoredSystemEvent>(unknown).is_err());
     }
 }

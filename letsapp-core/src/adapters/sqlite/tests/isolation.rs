@@ -61,6 +61,12 @@ async fn bodies(store: &SqliteStore, id: ConversationId) -> Vec<String> {
     found.iter().map(|message| message.body().to_owned()).collect()
 }
 
+/// Counts the stored keys.
+async fn keys(store: &SqliteStore) -> i64 {
+    let count = |connection: &Connection| connection.query_row("SELECT count(*) FROM keys", [], |row| row.get(0));
+    store.database.readers.read(count).await.unwrap()
+}
+
 #[tokio::test]
 async fn waiting_steps_share_one_transaction() {
     let (_directory, store) = new_store();
@@ -148,13 +154,7 @@ async fn a_failed_step_leaves_the_others_of_its_transaction_alone() {
         assert_eq!(place(&outcome).is_some(), n % 3 != 0, "message {n}");
     }
     assert_eq!(bodies(&store, id).await, ["food"; 20]);
-    let half: i64 = store
-        .database
-        .readers
-        .read(|connection| connection.query_row("SELECT count(*) FROM keys", [], |row| row.get(0)))
-        .await
-        .unwrap();
-    assert_eq!(half, 0, "the failed step is rolled back whole");
+    assert_eq!(keys(&store).await, 0, "the failed step is rolled back whole");
 }
 
 #[tokio::test]
@@ -181,14 +181,54 @@ async fn a_caller_that_stops_waiting_cancels_nothing() {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_writer_makes_the_store_unavailable_instead_of_hanging() {
+async fn a_panic_in_a_step_fails_it_alone_and_the_writer_goes_on() {
     let (_directory, store) = new_store();
-    let panicked = store
-        .database
-        .writer
-        .write::<(), _>(|_| panic!("deliberate panic of a test"));
-    assert!(matches!(panicked.await, Err(RepositoryError::Unavailable(_))));
-    assert!(matches!(store.ping().await, Err(RepositoryError::Unavailable(_))));
+    let id = conversation(&store, 1).await;
+    let held_up = hold_up(&store).await;
+    let panicking = store.database.writer.write::<(), _>(move |transaction| {
+        transaction
+            .prepare("INSERT INTO keys VALUES ('access', 'half', x'00', 0)")?
+            .execute([])?;
+        let head = transaction.head(id)?.expect("the conversation exists");
+        transaction.moved(id, Head { seq: Seq(99), ..head });
+        panic!("deliberate panic of a test")
+    });
+    let together = async {
+        letsapp_testkit::until(std::time::Duration::from_secs(30), async || {
+            store.database.writer.waiting() == 2
+        })
+        .await;
+        drop(held_up);
+    };
+    let sending = commit(&store, vec![append(message(id, 1, "one"))]);
+    let (panicked, sent, ()) = tokio::join!(panicking, sending, together);
+    assert!(matches!(panicked, Err(RepositoryError::Internal(_))));
+    assert_eq!(place(&sent[0]), Some(1));
+    assert_eq!(keys(&store).await, 0, "the step that panicked is rolled back");
+    let next = commit(&store, vec![append(message(id, 2, "two"))]).await;
+    assert_eq!(place(&next[0]), Some(2), "the cached heads are right after the panic");
+}
+
+#[tokio::test]
+async fn a_panic_in_a_read_fails_it_alone_and_the_readers_go_on() {
+    let (_directory, store) = new_store();
+    let id = conversation(&store, 1).await;
+    for n in 1..=20 {
+        let panicked = store.database.readers.read::<(), _>(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT kid FROM keys UNION SELECT 'one' UNION SELECT 'two'")?;
+            let mut rows = statement.query([])?;
+            rows.next()?;
+            panic!("deliberate panic of a test")
+        });
+        assert!(matches!(panicked.await, Err(RepositoryError::Internal(_))));
+        commit(&store, vec![append(message(id, n, "next"))]).await;
+        assert_eq!(
+            bodies(&store, id).await.len() as u64,
+            n,
+            "a read after it sees what is new"
+        );
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use crate::domain::user::{About, Adders, User};
 use crate::domain::window::Window;
 use crate::ports::{Range, Repositories as _};
 
-/// Makes a file as the program of that version made it, with a user in it.
+/// Creates a file with the schema of an older version, and a user in it.
 fn write(path: &Path, version: usize) {
     let connection = Connection::open(path).unwrap();
     for migration in &MIGRATIONS[..version] {
@@ -38,7 +38,7 @@ fn write(path: &Path, version: usize) {
     connection.execute(insert, params![user_id(1)]).unwrap();
 }
 
-/// Returns the statements that make what is in a file.
+/// Returns the name and the SQL statement of each table and index of a file.
 fn tables(path: &Path) -> Vec<(String, Option<String>)> {
     let connection = Connection::open(path).unwrap();
     let sql = "SELECT name, sql FROM sqlite_schema ORDER BY name";

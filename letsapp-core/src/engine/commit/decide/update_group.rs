@@ -13,6 +13,7 @@ use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
 
+/// Decides a change of the group itself, by the role of the actor.
 pub(super) fn update_group(
     submission: &Submission,
     known: &CachedRoster,
@@ -128,7 +129,7 @@ pub(super) fn update_group(
             let target = known.member(*user_id);
             let present = target.map_or(Role::Member, |target| target.role);
             may(match role {
-                Role::Owner => Action::HandOver(present),
+                Role::Owner => Action::TransferOwnership(present),
                 Role::Admin | Role::Member => Action::Assign(present),
             })?;
             let target = target.ok_or(ConversationError::NotFound)?;
@@ -153,7 +154,7 @@ pub(super) fn update_group(
             commit(None, vec![MemberChange::Role(*user_id, *role)], event)
         }
         GroupChange::Delete => {
-            may(Action::Dissolve)?;
+            may(Action::DeleteGroup)?;
             let departures = known.member_ids.iter().map(|user_id| MemberChange::Left(*user_id));
             commit(
                 Some(conversation.deleted(submission.at)),

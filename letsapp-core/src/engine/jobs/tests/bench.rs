@@ -16,9 +16,8 @@ use crate::domain::principal::Principal;
 use crate::domain::role::Role;
 use crate::domain::session::{Generation, Session, TokenHash};
 use crate::domain::text::Title;
-use crate::engine::Engine;
-use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, NOW, Recorder, user};
+use crate::engine::{Engine, fixtures};
 use crate::ports::{
     Clock, ManualClock, MockConversationRepository, MockMessageRepository, MockSessionRepository, MockUserRepository,
     Outcomes, Repositories, RepositoryError, Stores,
@@ -232,6 +231,7 @@ fn messages(store: &MemoryStore, gate: &Arc<Gate>) -> MockMessageRepository {
     mock.expect_concurrent_commits().return_const(1usize);
     behind!(gate, inner, mock.expect_find, |at| find);
     behind!(gate, inner, mock.expect_count_unread, |spans| count_unread);
+    behind!(gate, inner, mock.expect_find_by_id, |id, message_id| find_by_id);
     let (gate, inner) = (Arc::clone(gate), Arc::clone(inner));
     mock.expect_commit().returning(move |changes| {
         let count = changes.len();

@@ -1,5 +1,5 @@
 // @ts-check
-// One HTTP exchange with the server, and `Problem`, the error of every failed request.
+// An HTTP exchange with the server, and `Problem`, the error of every failed request.
 /** @import {FieldError, ProblemDocument} from "../../types/protocol.d.ts" */
 
 /** A failed request, as the server describes it (RFC 9457) or as the network failed. Branch on `code`. */

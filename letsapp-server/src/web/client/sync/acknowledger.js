@@ -9,7 +9,7 @@ import { Problem } from "../net/http.js";
 export class Acknowledger {
   #store;
   #request;
-  /** What was sent already, by conversation. @type {Map<Id, {delivered: number, read: number} | undefined>} */
+  /** The receipts already sent, by conversation. @type {Map<Id, {delivered: number, read: number} | undefined>} */
   #sent = new Map();
   /** The last message that the reader has seen, by conversation. @type {Map<Id, number>} */
   #readUpTo = new Map();
@@ -53,7 +53,7 @@ export class Acknowledger {
     this.#sendDue();
   }
 
-  /** One receipt at a time: what becomes due meanwhile is merged into the next one of its conversation. */
+  /** Sends one receipt at a time: what becomes due meanwhile is merged into the next one of its conversation. */
   async #sendDue() {
     if (this.#sending) return;
     this.#sending = true;

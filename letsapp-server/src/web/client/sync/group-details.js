@@ -76,7 +76,7 @@ export class GroupDetails {
    * @param {Message} message
    */
   async onMessage({ kind, conversation_id: id, system }) {
-    // Someone who is out of a group may ask nothing more of it.
+    // The server refuses a group's former members.
     if (kind !== "system" || this.#endsOwnMembership(system)) return;
     const membership = system != null && MEMBERSHIP_EVENTS.includes(system.type);
     if (this.#refreshing.has(id)) {

@@ -9,7 +9,7 @@ import { html } from "../vendor/htm-preact.js";
 import { useSelected } from "./hooks.js";
 import { chatAddress } from "./route.js";
 
-/** One list for all bodies without mentions: a new one each time would be another value to hooks. @type {Id[]} */
+/** The same list for all bodies without mentions: a new one each time would be another value to hooks. @type {Id[]} */
 const NOBODY = [];
 
 /** @param {{text: string, conversationId: Id, mentions?: Id[], highlights?: Range[]}} props */

@@ -1,5 +1,5 @@
 // @ts-check
-// One conversation: its head, its messages, and the field to write in.
+// A conversation: its head, its messages, and the field to write in.
 /** @import {Message} from "../../types/protocol.d.ts" */
 /** @import {KnownConversation} from "../../types/state.d.ts" */
 /** @import {ActionKind, OngoingAction} from "../../types/views.d.ts" */

@@ -1,5 +1,5 @@
 // @ts-check
-// One conversation in the list.
+// A conversation in the list.
 /** @import {KnownConversation, State} from "../../types/state.d.ts" */
 import { isMuted } from "../state/conversations.js";
 import { deliveryStatus } from "../state/receipts.js";

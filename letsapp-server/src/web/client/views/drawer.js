@@ -6,7 +6,6 @@ import { IconButton, useReturnFocus } from "./elements.js";
 import { drawerAddress, go } from "./hooks.js";
 
 /**
- * `back` is the drawer that this one was opened from, if any.
  * @param {object} props `back`: the drawer that this one was opened from
  * @param {string} props.title
  * @param {string} props.testid

@@ -64,7 +64,6 @@ export function useMessageSearch(query, conversationId) {
 }
 
 /**
- * `everywhere`: also says in which conversation each one is.
  * @param {object} props `everywhere`: names the conversation of each message too
  * @param {ReturnType<typeof useMessageSearch>} props.search
  * @param {boolean} [props.everywhere]

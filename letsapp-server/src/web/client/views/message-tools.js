@@ -20,7 +20,8 @@ export function isEditable(message, me) {
 }
 
 /**
- * Returns the actions that the reader may take, in the order of the menu. In a closed conversation a message can only be copied elsewhere.
+ * Returns the actions that the reader may take, in the order of the menu. In a closed conversation a message can only be
+ * forwarded or copied.
  * @param {Message} message
  * @param {{me: Id, closed: boolean, mayModerate: boolean}} about `closed`: the reader is no longer a member
  */

@@ -1,5 +1,5 @@
 // @ts-check
-// One message: its bubble, its reactions, and the keys that work on it.
+// A message: its bubble, its reactions, and the keys that work on it.
 /** @import {Id, Message as WireMessage} from "../../types/protocol.d.ts" */
 /** @import {OutboxItem, Person, State, Target} from "../../types/state.d.ts" */
 /** @import {ActionKind, ClickEvent, KeyEvent} from "../../types/views.d.ts" */

@@ -18,17 +18,17 @@ const TRUSTED: Duration = Duration::from_secs(60);
 /// Number of heads per generation of the cache; about 100 bytes each.
 const GENERATION: usize = 50_000;
 
-/// The cached heads.
+/// Cache of heads.
 #[derive(Debug)]
-pub(super) struct Heads(Mutex<Cache<ConversationId, (Head, Instant)>>);
+pub(super) struct HeadCache(Mutex<Cache<ConversationId, (Head, Instant)>>);
 
-impl Default for Heads {
+impl Default for HeadCache {
     fn default() -> Self {
         Self(Mutex::new(Cache::new(GENERATION)))
     }
 }
 
-impl Heads {
+impl HeadCache {
     /// Returns the head of a conversation as this server last saw it.
     pub(super) fn recall(&self, id: ConversationId) -> Option<Head> {
         let (head, at) = self.lock().lookup(&id)?;
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_only_rises_until_it_is_forgotten() {
-        let (heads, id) = (Heads::default(), ConversationId::from_bytes([1; 16]));
+        let (heads, id) = (HeadCache::default(), ConversationId::from_bytes([1; 16]));
         heads.remember(id, head(5));
         heads.remember(id, head(4));
         assert_eq!(heads.recall(id), Some(head(5)));
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn those_in_use_outlive_a_generation() {
-        let heads = Heads::default();
+        let heads = HeadCache::default();
         let id = |n: u64| ConversationId::from_uuid(uuid::Uuid::from_u64_pair(n, 0));
         heads.remember(id(0), head(1));
         for n in 1..=2 * GENERATION as u64 {
@@ -96,7 +96,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_old_is_not_trusted() {
-        let (heads, id) = (Heads::default(), ConversationId::from_bytes([1; 16]));
+        let (heads, id) = (HeadCache::default(), ConversationId::from_bytes([1; 16]));
         heads.remember(id, head(5));
         tokio::time::advance(TRUSTED).await;
         assert_eq!(heads.recall(id), None);
