@@ -139,6 +139,7 @@ impl LetsAppBuilder {
             clock,
             ids,
             bus: hub.clone(),
+            connections: hub.clone(),
         };
         let settings = SessionSettings {
             access_keys,

@@ -7,7 +7,7 @@ use crate::domain::message::Message;
 use crate::domain::search::{Hit, Search};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::window::{Span, Window};
-use crate::ports::{Advance, Advanced, Change, Creation, Outcome, Range, Repositories, RepositoryError};
+use crate::ports::{Advance, Advanced, Change, Creation, Outcome, Range, Repositories, RepositoryError, SenderQuery};
 
 /// A call of a method with its arguments.
 #[derive(Clone, Debug)]
@@ -28,7 +28,8 @@ pub(super) enum Action {
     Changes(ConversationId, Vec<Window>, Rev, usize),
     Search(Search),
     CountUnread(Vec<Span>),
-    Senders(Span),
+    Senders(Vec<SenderQuery>),
+    LastSent(Vec<(ConversationId, UserId)>),
 }
 
 /// The result of a call, sorted where the traits promise no order.
@@ -46,7 +47,8 @@ pub(super) enum Answer {
     Messages(Vec<Message>),
     Hits(Vec<Hit>),
     CountUnread(Vec<u64>),
-    Senders(Vec<UserId>),
+    Senders(Vec<Vec<UserId>>),
+    LastSent(Vec<((ConversationId, UserId), Seq)>),
 }
 
 impl Action {
@@ -84,7 +86,8 @@ impl Action {
             }
             Self::Search(search) => Answer::Hits(messages.search(search).await?),
             Self::CountUnread(spans) => Answer::CountUnread(messages.count_unread(&spans).await?),
-            Self::Senders(span) => Answer::senders_once(messages.senders(span).await?),
+            Self::Senders(asked) => Answer::senders(messages.senders(&asked).await?),
+            Self::LastSent(of) => Answer::last_sent(messages.last_sent(&of).await?),
         })
     }
 }
@@ -124,14 +127,13 @@ impl Answer {
         Self::Messages(messages)
     }
 
-    pub(super) fn senders(mut senders: Vec<UserId>) -> Self {
-        senders.sort_unstable();
-        senders.dedup();
+    pub(super) fn senders(mut senders: Vec<Vec<UserId>>) -> Self {
+        senders.iter_mut().for_each(|senders| senders.sort_unstable());
         Self::Senders(senders)
     }
 
-    fn senders_once(mut senders: Vec<UserId>) -> Self {
-        senders.sort_unstable();
-        Self::Senders(senders)
+    pub(super) fn last_sent(mut last_sent: Vec<((ConversationId, UserId), Seq)>) -> Self {
+        last_sent.sort_unstable();
+        Self::LastSent(last_sent)
     }
 }

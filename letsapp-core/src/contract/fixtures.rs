@@ -4,7 +4,7 @@ use uuid::{Builder, Uuid};
 
 use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::credential::PasswordHash;
-use crate::domain::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::domain::id::{CallId, ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
 use crate::domain::key::{Key, KeyPurpose, Kid};
 use crate::domain::message::{Content, Fingerprint, Message, SystemEvent};
 use crate::domain::session::{Generation, Session, TokenHash};
@@ -205,6 +205,17 @@ pub(super) fn system(conversation_id: ConversationId, n: u64, actor: UserId, eve
         fingerprint: Fingerprint::SYSTEM,
         ..text(conversation_id, n, actor)
     }
+}
+
+/// Makes a system message about a call, before its commit.
+pub(super) fn call(conversation_id: ConversationId, n: u64, caller: UserId) -> Message {
+    let event = SystemEvent::Call {
+        call_id: CallId::from_uuid(scattered(6, n)),
+        media: "audio".to_owned(),
+        outcome: "completed".to_owned(),
+        duration_ms: n,
+    };
+    system(conversation_id, n, caller, event)
 }
 
 /// Returns a message as it is after an edit.

@@ -11,7 +11,7 @@ use crate::domain::member::{Member, MemberChange, PreferencesPatch, Watermarks};
 use crate::domain::message::{Message, SystemEvent};
 use crate::domain::role::Role;
 use crate::domain::window::{Span, Window};
-use crate::ports::{Advance, Change, Outcome, Range};
+use crate::ports::{Advance, Change, Outcome, Range, SenderQuery};
 
 pub async fn deleting_a_group_removes_members_and_former_members(trial: Trial) {
     let users: Vec<_> = (1..=3).map(user_id).collect();
@@ -199,7 +199,13 @@ pub async fn a_deleted_group_is_purged_in_parts(trial: Trial) {
         after: Seq(0),
         through: Seq(12),
     };
-    assert_eq!(messages.senders(span).await.unwrap(), []);
+    let query = SenderQuery {
+        span,
+        among: users.clone(),
+    };
+    assert_eq!(messages.senders(&[query]).await.unwrap(), [Vec::<UserId>::new()]);
+    let pairs: Vec<_> = users.iter().map(|user_id| (id, *user_id)).collect();
+    assert_eq!(messages.last_sent(&pairs).await.unwrap(), []);
     assert!(
         trial.conversations().purge(id, 3).await.unwrap(),
         "again there is nothing"

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Trial;
-use super::fixtures::{at, deleted, group, media_id, system, text, user_id};
+use super::fixtures::{at, call, deleted, group, media_id, system, text, user_id};
 use super::steps::{append, creation, duplicate, position, revise, update_group};
 use crate::domain::conversation::Conversation;
 use crate::domain::id::{Rev, Seq};
@@ -346,6 +346,42 @@ pub async fn a_change_after_a_duplicate_needs_the_newest_fence(trial: Trial) {
     let mut outcomes = another.commit(vec![again, new, ahead]).await;
     assert_eq!(outcomes.split_off(1), [position(3, 3, 1), Outcome::Outdated]);
     assert_eq!(duplicate(outcomes.remove(0)).seq, told);
+}
+
+pub async fn a_call_note_does_not_move_the_fence(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let another = trial.another().await;
+    let direct = trial.direct(ana, ben).await;
+    let group = trial.group(1, &[ana, ben]).await;
+    for (id, fence) in [(direct, Seq::ZERO), (group, Seq(1))] {
+        let roster = trial.roster(id).await;
+        assert_eq!(roster.fence, fence);
+        let before = append(text(id, 10, ana), fence);
+        let note = update_group(&[], call(id, 11, ana), fence);
+        let after = append(text(id, 12, ben), fence);
+        let outcomes = trial.commit(vec![before, note, after]).await;
+        let at = |place: u64, ordinal| position(fence.0 + place, fence.0 + place, ordinal);
+        assert_eq!(
+            outcomes,
+            [at(1, 1), at(2, 1), at(3, 2)],
+            "all decided under the old fence"
+        );
+        assert_eq!((trial.head(id).await.fence, trial.roster(id).await), (fence, roster));
+        assert_eq!(another.head(id).await.fence, fence, "whoever reads it");
+        let elsewhere = another.commit_one(append(text(id, 13, ben), fence)).await;
+        assert_eq!(elsewhere, at(4, 3));
+        let again = trial.commit_one(update_group(&[], call(id, 11, ana), fence)).await;
+        assert_eq!(duplicate(again).seq, Seq(fence.0 + 2));
+        trial.audit(id).await;
+    }
+    let told = trial.tell(group, 14, &[], 1).await;
+    let outdated = update_group(&[], call(group, 15, ana), Seq(1));
+    assert_eq!(
+        trial.commit_one(outdated).await,
+        Outcome::Outdated,
+        "but it has to be decided under it"
+    );
+    assert_eq!(trial.head(group).await.fence, told);
 }
 
 pub async fn revisions_do_not_move_the_fence(trial: Trial) {

@@ -1,10 +1,10 @@
-//! Reading messages: history, changes, counts and senders, through windows with gaps and to the last page.
+//! Reading messages: history, changes and counts, through windows with gaps and to the last page.
 
 use std::collections::BTreeSet;
 
 use super::Trial;
-use super::fixtures::{conversation_id, deleted, message_id, text, user_id};
-use super::steps::{ALL, append, revise, revs, seqs};
+use super::fixtures::{call, conversation_id, deleted, message_id, text, user_id};
+use super::steps::{ALL, append, revise, revs, seqs, update_group};
 use crate::domain::id::{ConversationId, Rev, Seq};
 use crate::domain::member::MemberChange;
 use crate::domain::message::Message;
@@ -201,22 +201,6 @@ pub async fn unread_counts_follow_deletions_and_nothing_else(trial: Trial) {
     assert_eq!(unread().await, [1]);
 }
 
-pub async fn senders_of_a_span_come_each_once(trial: Trial) {
-    let id = trial.long_conversation().await;
-    let all = trial.everything(id).await;
-    for (after, through) in [(0, 100), (0, 1), (1, 2), (30, 40), (99, 100), (50, 50)] {
-        let within = |message: &&Message| after < message.seq.0 && message.seq.0 <= through && message.is_from_user();
-        let expected: BTreeSet<_> = all.iter().filter(within).map(|message| message.sender_id).collect();
-        let senders = trial.messages().senders(span(id, after, through)).await.unwrap();
-        assert_eq!(senders.len(), expected.len(), "each once");
-        assert_eq!(senders.into_iter().collect::<BTreeSet<_>>(), expected);
-    }
-    assert_eq!(
-        trial.messages().senders(span(conversation_id(9), 0, 5)).await.unwrap(),
-        []
-    );
-}
-
 pub async fn messages_are_found_by_place_and_by_id(trial: Trial) {
     let id = trial.long_conversation().await;
     let pair = trial.direct(user_id(1), user_id(2)).await;
@@ -264,7 +248,12 @@ pub async fn announcements_are_the_system_messages_in_order(trial: Trial) {
     let elsewhere = trial.group(2, &[ana]).await;
     let mut fence = Seq(1);
     for n in (3..20).step_by(2) {
-        trial.store(append(text(id, n, ana), fence)).await;
+        // What users say and calls lie in between.
+        let between = match n % 4 {
+            1 => append(text(id, n, ana), fence),
+            _ => update_group(&[], call(id, n, ana), fence),
+        };
+        trial.store(between).await;
         fence = trial.tell(id, n + 1, &[], fence.0).await;
     }
     trial.tell(elsewhere, 30, &[], 1).await;
@@ -312,7 +301,7 @@ fn visible(windows: &[Window]) -> Vec<u64> {
     (1..=100).filter(shown).collect()
 }
 
-fn span(conversation_id: ConversationId, after: u64, through: u64) -> Span {
+pub(super) fn span(conversation_id: ConversationId, after: u64, through: u64) -> Span {
     Span {
         conversation_id,
         after: Seq(after),
@@ -323,7 +312,7 @@ fn span(conversation_id: ConversationId, after: u64, through: u64) -> Span {
 impl Trial {
     /// Creates a group with a hundred messages of several users. Some are edited, some are deleted, and some are system
     /// messages.
-    async fn long_conversation(&self) -> ConversationId {
+    pub(super) async fn long_conversation(&self) -> ConversationId {
         let users: Vec<_> = (1..=4).map(user_id).collect();
         let id = self.group(1, &users).await;
         let mut fence = Seq(1);

@@ -85,6 +85,8 @@ pub mod receipts;
 #[doc(hidden)]
 pub mod restart;
 #[doc(hidden)]
+pub mod senders;
+#[doc(hidden)]
 pub mod sessions;
 #[doc(hidden)]
 pub mod succession;

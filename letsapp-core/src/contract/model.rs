@@ -12,7 +12,7 @@ use crate::domain::member::{Member, MemberChange};
 use crate::domain::message::{Message, Position};
 use crate::domain::search::{Hit, IndexTerms, Search};
 use crate::domain::window::{Span, Window};
-use crate::ports::{Advance, Advanced, Change, Creation, Outcome, Range};
+use crate::ports::{Advance, Advanced, Change, Creation, Outcome, Range, SenderQuery};
 
 /// All data, in the order of creation.
 #[derive(Debug, Default)]
@@ -115,7 +115,22 @@ impl Model {
                         .collect(),
                 )
             }
-            Action::Senders(span) => Answer::senders(self.within(*span).map(|message| message.sender_id).collect()),
+            Action::Senders(asked) => {
+                let sent = |span, user_id| self.within(span).any(|message| message.sender_id == user_id);
+                let answer = |query: &SenderQuery| {
+                    let among = query.among.iter().copied();
+                    among.filter(|user_id| sent(query.span, *user_id)).collect()
+                };
+                Answer::senders(asked.iter().map(answer).collect())
+            }
+            Action::LastSent(of) => {
+                let last = |key: &(ConversationId, UserId)| {
+                    let sent = self.of(key.0).filter(|message| message.is_from_user());
+                    let own = sent.filter(|message| message.sender_id == key.1);
+                    Some((*key, own.map(|message| message.seq).max()?))
+                };
+                Answer::last_sent(of.iter().filter_map(last).collect())
+            }
             Action::CreateDirect(..) | Action::Commit(_) | Action::Advance(_) | Action::UpdatePreferences(..) => {
                 unreachable!("these are no reads")
             }
@@ -137,7 +152,7 @@ impl Model {
             ordinal: self.of(id).filter(|message| message.is_from_user()).count() as u64,
             fence: self
                 .of(id)
-                .filter(|message| !message.is_from_user())
+                .filter(|message| message.moves_fence())
                 .map(|message| message.seq)
                 .max()
                 .unwrap_or_default(),

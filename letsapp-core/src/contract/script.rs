@@ -51,7 +51,8 @@ pub(super) enum Question {
         usize,
     ),
     CountUnread(Vec<(Chat, Index, Index)>),
-    Senders(Chat, Index, Index),
+    Senders(Vec<(Chat, Index, Index, Vec<Person>)>),
+    LastSent(Vec<(Chat, Person)>),
 }
 
 /// A change to commit.
@@ -119,6 +120,7 @@ fn questions() -> impl Strategy<Value = Question> {
     let chats = || prop::collection::vec(chat(), 0..4);
     let person = || 0..PEOPLE;
     let index = any::<Index>;
+    let people = || prop::collection::btree_set(person(), 0..4).prop_map(|people| people.into_iter().collect());
     let edges = || prop_oneof![2 => Just(vec![1]), 3 => prop::collection::vec(1..20_u64, 0..6)];
     let limit = || prop_oneof![1..5_usize, Just(100)];
     let direction = prop_oneof![Just(Direction::Newest), Just(Direction::Before), Just(Direction::After)];
@@ -167,7 +169,8 @@ fn questions() -> impl Strategy<Value = Question> {
                 Question::Search(within.into_iter().collect(), words, from, past, limit)
             }),
         3 => prop::collection::vec((chat(), index(), index()), 0..5).prop_map(Question::CountUnread),
-        1 => (chat(), index(), index()).prop_map(|(chat, from, to)| Question::Senders(chat, from, to)),
+        2 => prop::collection::vec((chat(), index(), index(), people()), 0..4).prop_map(Question::Senders),
+        2 => prop::collection::vec((chat(), person()), 0..8).prop_map(Question::LastSent),
     ]
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::sample::Index;
 
 use super::actions::Action;
-use super::fixtures::{at, conversation_id, deleted, direct, edited, group, message_id, system, text, user_id};
+use super::fixtures::{at, call, conversation_id, deleted, direct, edited, group, message_id, system, text, user_id};
 use super::model::Model;
 use super::script::{
     Chat, Direction, GROUPS, Membership, PAIRS, PEOPLE, Person, Proposal, Question, Revision, Staleness,
@@ -20,7 +20,7 @@ use crate::domain::role::Role;
 use crate::domain::search::{Query, Rank, Scope, Score, Search};
 use crate::domain::text::Title;
 use crate::domain::window::{Span, Window};
-use crate::ports::{Advance, Change, Range, TermsChange};
+use crate::ports::{Advance, Change, Range, SenderQuery, TermsChange};
 
 /// Translates the lines of one script, with ids of its own, by the state of the model.
 pub(super) struct Stage<'a> {
@@ -85,15 +85,7 @@ impl<'a> Stage<'a> {
             Question::Rosters(ids) => Action::Rosters(chats(ids)),
             Question::Heads(ids) => Action::Heads(chats(ids)),
             Question::MemberCounts(ids) => Action::MemberCounts(chats(ids)),
-            Question::Members(of) => {
-                let mut of: Vec<_> = of
-                    .into_iter()
-                    .map(|(chat, person)| (self.chat(chat), self.user(person)))
-                    .collect();
-                of.sort_unstable();
-                of.dedup();
-                Action::Members(of)
-            }
+            Question::Members(of) => Action::Members(self.distinct(of)),
             Question::Memberships(person) => Action::Memberships(self.user(person)),
             Question::Messages(at) => {
                 let mut at: Vec<_> = at
@@ -140,7 +132,16 @@ impl<'a> Stage<'a> {
                     .map(|(chat, from, to)| self.span(chat, from, to))
                     .collect(),
             ),
-            Question::Senders(chat, from, to) => Action::Senders(self.span(chat, from, to)),
+            Question::Senders(asked) => Action::Senders(
+                asked
+                    .into_iter()
+                    .map(|(chat, from, to, people)| SenderQuery {
+                        span: self.span(chat, from, to),
+                        among: people.into_iter().map(|person| self.user(person)).collect(),
+                    })
+                    .collect(),
+            ),
+            Question::LastSent(of) => Action::LastSent(self.distinct(of)),
         }
     }
 
@@ -180,10 +181,15 @@ impl<'a> Stage<'a> {
                     }
                 });
                 let event = SystemEvent::AboutChanged { about: n.to_string() };
-                let message = |n| {
+                let message = |n: u64| {
+                    let message = if n % 3 == 2 {
+                        call(id, n, self.user(0))
+                    } else {
+                        system(id, n, self.user(0), event.clone())
+                    };
                     Arc::new(Message {
                         sent_at: at(self.now),
-                        ..system(id, n, self.user(0), event.clone())
+                        ..message
                     })
                 };
                 Some(Change::UpdateGroup {
@@ -270,6 +276,17 @@ impl<'a> Stage<'a> {
         } else {
             self.pair(chat).id
         }
+    }
+
+    /// Returns the members of a list, each once.
+    fn distinct(&self, of: Vec<(Chat, Person)>) -> Vec<(ConversationId, UserId)> {
+        let mut of: Vec<_> = of
+            .into_iter()
+            .map(|(chat, person)| (self.chat(chat), self.user(person)))
+            .collect();
+        of.sort_unstable();
+        of.dedup();
+        of
     }
 
     fn known(&self, chat: Chat) -> Option<ConversationId> {

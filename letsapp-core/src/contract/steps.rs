@@ -225,8 +225,8 @@ impl Trial {
             assert_eq!(message.ordinal, ordinal, "ordinals count the messages of users");
         }
         assert_eq!(head.ordinal, ordinal);
-        let newest_system = all.iter().rev().find(|message| !message.is_from_user());
-        assert_eq!(head.fence, newest_system.map_or(Seq::ZERO, |message| message.seq));
+        let fence = all.iter().rev().find(|message| message.moves_fence());
+        assert_eq!(head.fence, fence.map_or(Seq::ZERO, |message| message.seq));
         let mut by_rev = all.clone();
         by_rev.sort_by_key(|message| message.rev);
         assert_eq!(

@@ -141,6 +141,7 @@ macro_rules! contract_cases {
                 a_repeated_system_message_is_not_carried_out_again,
                 an_outdated_system_message_is_not_carried_out,
                 a_change_after_a_duplicate_needs_the_newest_fence,
+                a_call_note_does_not_move_the_fence,
                 revisions_do_not_move_the_fence,
             }
             departures: {
@@ -162,11 +163,15 @@ macro_rules! contract_cases {
                 unread_counts_skip_system_messages_and_deleted_ones,
                 unread_counts_come_in_the_order_of_the_spans,
                 unread_counts_follow_deletions_and_nothing_else,
-                senders_of_a_span_come_each_once,
                 messages_are_found_by_place_and_by_id,
                 an_unknown_or_empty_conversation_has_nothing_to_read,
                 announcements_are_the_system_messages_in_order,
                 a_window_ends_with_the_message_about_leaving,
+            }
+            senders: {
+                senders_of_a_span_come_each_once,
+                only_senders_asked_about_are_named,
+                the_newest_message_of_each_sender_is_found,
             }
             message_search: {
                 every_term_must_match,

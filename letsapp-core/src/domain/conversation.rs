@@ -122,8 +122,8 @@ pub struct Head {
     pub rev: Rev,
     /// Number of messages from users, without system messages.
     pub ordinal: u64,
-    /// Seq of the newest system message. Members and roles change only with a system message, so a decision based on a
-    /// roster read at this fence is valid for as long as the fence has not moved.
+    /// Seq of the newest system message about anything but a call. Members and roles change only with such a message,
+    /// so a decision based on a roster read at this fence is valid for as long as the fence has not moved.
     pub fence: Seq,
 }
 
@@ -133,12 +133,11 @@ impl Head {
     #[must_use]
     pub fn after(self, message: &Message) -> Self {
         let seq = self.seq.next();
-        let from_user = message.is_from_user();
         Self {
             seq,
             rev: self.rev.next(),
-            ordinal: self.ordinal + u64::from(from_user),
-            fence: if from_user { self.fence } else { seq },
+            ordinal: self.ordinal + u64::from(message.is_from_user()),
+            fence: if message.moves_fence() { seq } else { self.fence },
         }
     }
 
@@ -170,7 +169,7 @@ pub struct Roster {
     pub conversation: Conversation,
     /// Current members, in order of joining, then of user id.
     pub members: Vec<Member>,
-    /// Seq of the newest system message at the time of reading. Never newer than the members: a store commits a change
+    /// Seq of the newest system message about anything but a call, at the time of reading. Never newer than the members: a store commits a change
     /// decided from this roster only if the conversation's fence is still the same.
     pub fence: Seq,
 }

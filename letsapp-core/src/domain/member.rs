@@ -20,7 +20,8 @@ pub struct Member {
     pub joined_at: Timestamp,
     /// Ranges of messages that the user may read, oldest first. The last one is open while the user is a member.
     pub windows: Vec<Window>,
-    /// Seqs up to which the user has received and read messages.
+    /// Seqs up to which the user has received and read messages, as receipts have raised them. Own messages imply more
+    /// than is stored here: their sender has received and read everything before them.
     pub watermarks: Watermarks,
     /// Preferences that the user set for this conversation.
     pub preferences: Preferences,

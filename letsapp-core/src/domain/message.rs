@@ -152,10 +152,37 @@ pub struct Position {
     pub ordinal: u64,
 }
 
+impl SystemEvent {
+    /// Reports whether a system message about the event becomes the fence of its conversation. A call changes neither
+    /// members nor roles, so that decisions made before it remain valid.
+    pub const fn moves_fence(&self) -> bool {
+        match self {
+            Self::GroupCreated { .. }
+            | Self::TitleChanged { .. }
+            | Self::AboutChanged { .. }
+            | Self::PictureChanged { .. }
+            | Self::MembersAdded { .. }
+            | Self::MemberRemoved { .. }
+            | Self::MemberLeft { .. }
+            | Self::RoleChanged { .. }
+            | Self::GroupDeleted => true,
+            Self::Call { .. } => false,
+        }
+    }
+}
+
 impl Message {
-    /// Reports whether a user wrote the message; false for a system message.
+    /// Reports whether a user wrote the message, whatever its content; false for a system message.
     pub const fn is_from_user(&self) -> bool {
-        matches!(self.content, Content::Text(_))
+        !matches!(self.content, Content::System(_))
+    }
+
+    /// Reports whether the message becomes the fence of its conversation: a system message about anything but a call.
+    pub const fn moves_fence(&self) -> bool {
+        match &self.content {
+            Content::System(event) => event.moves_fence(),
+            Content::Text(_) => false,
+        }
     }
 
     /// Returns the text; empty for a system message.

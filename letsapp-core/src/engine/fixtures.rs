@@ -19,8 +19,8 @@ use crate::domain::window::Window;
 use crate::engine::Engine;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
-    Audience, Clock, Envelope, EventBus, MockContactRepository, MockConversationRepository, MockMessageRepository,
-    MockSessionRepository, MockUserRepository, Runtime, Stores, SystemIds,
+    Audience, Clock, Connections, Envelope, EventBus, MockContactRepository, MockConversationRepository,
+    MockMessageRepository, MockSessionRepository, MockUserRepository, Runtime, Stores, SystemIds,
 };
 use crate::protocol::Event;
 
@@ -178,6 +178,16 @@ pub(crate) fn runtime(bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Runtime 
         clock,
         ids: Arc::new(SystemIds),
         bus,
+        connections: Arc::new(Everyone),
+    }
+}
+
+/// Connections of every user.
+struct Everyone;
+
+impl Connections for Everyone {
+    fn connected(&self, user_ids: &[UserId]) -> Vec<UserId> {
+        user_ids.to_vec()
     }
 }
 
@@ -188,10 +198,6 @@ pub(crate) struct Recorder(Mutex<Vec<Envelope>>);
 impl EventBus for Recorder {
     fn publish(&self, envelope: Envelope) {
         self.0.lock().unwrap().push(envelope);
-    }
-
-    fn connected(&self, ids: &[UserId]) -> Vec<UserId> {
-        ids.to_vec()
     }
 }
 

@@ -78,7 +78,7 @@ impl Engine {
         let receipts = Receipts::start(stores.clone(), runtime.clone(), rosters.clone());
         let visibility = VisibilityChecker::new(stores.contacts.clone());
         let views = Arc::new(Views::new(stores.clone(), receipts.clone(), visibility.clone()));
-        let publisher = Publisher::new(&stores, runtime.bus.clone(), views.clone(), rosters.clone());
+        let publisher = Publisher::new(&stores, &runtime, views.clone(), rosters.clone());
         let committer = Committer::new(&stores, rosters.clone(), publisher, rules.edit_window);
         let waker = DriverWaker::default();
         let presence = PresenceRegistry::start(
@@ -128,8 +128,7 @@ impl Engine {
         driver::start(self.runtime.clock.clone(), self.waker.clone(), timed)
     }
 
-    /// Accepts no more work, and waits until all accepted work is stored. The commit path closes first, because
-    /// its last changes raise watermarks.
+    /// Accepts no more work, and waits until all accepted work is stored.
     pub(crate) async fn close(&self) {
         self.committer.close().await;
         self.receipts.close().await;

@@ -58,18 +58,26 @@ impl Views {
             return Ok(Vec::new());
         }
         self.complete(&mut members).await?;
-        let gathered = self.gather(&members).await?;
-        // The overlay is applied after the heads were read: whatever own message a head counts is then in the
-        // watermarks, and not unread.
-        self.receipts.overlay(&mut members);
-        for member in &mut members {
-            if let Some(newest) = gathered.newest(member)
-                && newest.is_from_user()
-                && newest.sender_id == member.user_id
-            {
-                member.watermarks = member.watermarks.merge(Watermarks::read(newest.seq));
+        let mut gathered = self.gather(&members).await?;
+        let Gathered {
+            heads,
+            newest,
+            users,
+            members: peers,
+            ..
+        } = &mut gathered;
+        let shows = |user_id| users.get(&user_id).is_some_and(|user| user.settings.read_receipts);
+        let peers = peers.values_mut().filter(|peer| shows(peer.user_id));
+        let mut shown: Vec<_> = members.iter_mut().chain(peers).collect();
+        for member in &mut shown {
+            let newest = newest.get(&(member.conversation_id, newest_seq(member, heads)));
+            if newest.is_some_and(|newest| newest.is_from_user() && newest.sender_id == member.user_id) {
+                // Known already: mostly this saves the question after a member's own messages.
+                member.watermarks = member.watermarks.merge(Watermarks::read(newest_seq(member, heads)));
             }
         }
+        // Lifted after the heads were read: whatever own message a head counts is then in the watermarks, and not unread.
+        self.receipts.lift_below(heads, shown).await?;
         let unread = self.unread(&members, &gathered.heads).await?;
         let views = members.iter().zip(unread).filter_map(|(member, unread)| {
             let view = gathered.view(member, unread)?;
@@ -151,7 +159,7 @@ impl Views {
                 ))
             })
             .collect();
-        let (users, mut theirs) = if peers.is_empty() {
+        let (users, theirs) = if peers.is_empty() {
             (Vec::new(), Vec::new())
         } else {
             let users = self
@@ -161,7 +169,6 @@ impl Views {
                 .await?;
             (users, self.stores.conversations.members(&peers).await?)
         };
-        self.receipts.overlay(&mut theirs);
         let users: HashMap<_, _> = users.into_iter().map(|user| (user.id, user)).collect();
         let pairs = members.iter().filter_map(|member| {
             let peer = conversations.get(&member.conversation_id)?.peer_of(member.user_id)?;

@@ -12,10 +12,6 @@ pub trait EventBus: Send + Sync {
     /// Publishes an event without waiting for its delivery. Events published one after the other reach each connection
     /// of this server in that order.
     fn publish(&self, envelope: Envelope);
-
-    /// Returns those of the users who have a connection to this server, in the order given. Events that have to be made
-    /// for each user are made for these alone.
-    fn connected(&self, ids: &[UserId]) -> Vec<UserId>;
 }
 
 /// An event as bytes, shared by all connections that receive it.

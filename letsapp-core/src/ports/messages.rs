@@ -38,9 +38,9 @@ pub trait MessageRepository: Send + Sync {
     ///   conversation at the same time, no number is used twice, none is left out, and no read returns a number without
     ///   those before it.
     /// - A system message with a succession takes the second next `seq` and `rev`, and the succession those before it.
-    /// - A change whose `fence` is no longer the conversation's newest system message is [`Outcome::Outdated`]. A
-    ///   [`Change::UpdateGroup`] in the batch itself moves the fence of its conversation, so that later changes of that
-    ///   conversation in the same batch are outdated too.
+    /// - A change whose `fence` is no longer the [fence](crate::domain::conversation::Head::fence) of its conversation
+    ///   is [`Outcome::Outdated`]. A [`Change::UpdateGroup`] in the batch itself moves the fence, unless its message
+    ///   reports a call, so that later changes of that conversation in the same batch are outdated too.
     /// - An append or a system message whose id exists in its conversation already is [`Outcome::Duplicate`], with the
     ///   message in its current state, whatever its fence. So is a system message whose succession exists already, and
     ///   then with that succession.
@@ -96,7 +96,8 @@ pub trait MessageRepository: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Message>, RepositoryError>;
 
-    /// Returns at most `limit` system messages of a conversation after `after`, the oldest first.
+    /// Returns at most `limit` system messages of a conversation after `after`, the oldest first, without those about
+    /// calls.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -129,12 +130,34 @@ pub trait MessageRepository: Send + Sync {
     /// [`RepositoryError`] when the store fails.
     async fn count_unread(&self, spans: &[Span]) -> Result<Vec<u64>, RepositoryError>;
 
-    /// Returns the senders of the messages in the span that users sent, including deleted messages, each sender once,
-    /// in any order.
+    /// Returns the `seq` of the newest message that each of the users `(conversation, user)` has sent in the
+    /// conversation, in any order. Deleted messages count, system messages do not; users who have sent none are left
+    /// out. Each pair is asked about once. The cost grows with the number of pairs, but not with the number of messages
+    /// of users.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError>;
+    async fn last_sent(
+        &self,
+        of: &[(ConversationId, UserId)],
+    ) -> Result<Vec<((ConversationId, UserId), Seq)>, RepositoryError>;
+
+    /// Returns for each query those of its users who sent a message in its span, each once, in any order. Deleted
+    /// messages count, system messages do not. The cost grows with the number of users asked about, but not with the
+    /// length of a span.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn senders(&self, asked: &[SenderQuery]) -> Result<Vec<Vec<UserId>>, RepositoryError>;
+}
+
+/// A question which of some users sent messages in a span.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SenderQuery {
+    /// The messages in question.
+    pub span: Span,
+    /// The users in question, each once.
+    pub among: Vec<UserId>,
 }
 
 /// A change of one conversation.
@@ -167,7 +190,8 @@ pub enum Change {
         fence: Seq,
     },
     /// Adds a system message and applies the change that it announces (membership, roles, title, description or
-    /// picture; nothing further for a call), all in one step. The system message becomes the conversation's fence.
+    /// picture; nothing further for a call), all in one step. The system message becomes the conversation's fence,
+    /// unless it reports a call.
     UpdateGroup {
         /// The new state of the conversation; `None` if it stays the same. If it is
         /// [deleted](Conversation::deleted_at), all of its members leave with it, and no records of its members exist

@@ -19,6 +19,7 @@
 
 mod bus;
 mod clock;
+mod connections;
 mod contacts;
 mod conversations;
 mod error;
@@ -33,12 +34,13 @@ mod users;
 pub use bus::{Audience, Envelope, EventBus, Payload};
 pub(crate) use clock::Stopwatch;
 pub use clock::{Clock, ManualClock, SystemClock, TokioClock};
+pub(crate) use connections::Connections;
 pub use contacts::ContactRepository;
 pub use conversations::{Advance, Advanced, ConversationRepository, Creation};
 pub use error::{BoxError, RepositoryError};
 pub use ids::{IdSource, SystemIds};
 pub use keys::KeyRepository;
-pub use messages::{Change, MessageRepository, Outcome, Outcomes, Range, Settled, TermsChange};
+pub use messages::{Change, MessageRepository, Outcome, Outcomes, Range, SenderQuery, Settled, TermsChange};
 pub(crate) use runtime::Runtime;
 pub use sessions::{Revoke, SessionRepository};
 pub use store::Repositories;

@@ -69,7 +69,7 @@ async fn servers_that_start_at_the_same_time_make_one_schema() {
     let uri = server.unique_database_uri();
     let stores = tokio::join!(open(&uri), open(&uri), open(&uri));
     let messages = documents(&uri, "messages").await;
-    assert_eq!(messages.list_index_names().await.expect("the store is there").len(), 6);
+    assert_eq!(messages.list_index_names().await.expect("the store is there").len(), 7);
     stores.0.close().await;
     open(&uri).await.close().await;
 }

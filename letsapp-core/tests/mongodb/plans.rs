@@ -3,16 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use letsapp_core::adapters::mongodb::MongoStore;
-use letsapp_core::domain::id::Seq;
+use letsapp_core::domain::id::{ConversationId, Seq};
 use letsapp_core::domain::search::{Query, Scope, Search};
-use letsapp_core::domain::window::Window;
-use letsapp_core::ports::Repositories;
+use letsapp_core::domain::window::{Span, Window};
+use letsapp_core::ports::{Repositories, SenderQuery};
 use letsapp_testkit::mongodb::shared;
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::event::command::CommandEvent;
 
-use crate::world::{append, direct, open_with, text};
+use crate::world::{append, direct, open_with, text, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_heads_looks_at_one_index_entry_per_conversation() {
@@ -95,6 +95,55 @@ async fn a_search_reads_only_the_messages_with_its_longest_word_in_its_conversat
     store.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_users_have_sent_is_found_without_reading_the_messages_around_it() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    let (store, heard) = overheard(&uri).await;
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        let id = direct(&store, 0, n + 1).await;
+        let messages = (0..100).map(|k| append(text(id, if k % 2 == 0 { 0 } else { n + 1 }, "hello"), Seq::ZERO));
+        let outcomes = store.messages().commit(messages.collect()).in_order(100).await;
+        assert!(outcomes.iter().all(Result::is_ok));
+        ids.push(id);
+    }
+    let peers = ids.iter().zip(1..).map(|(id, n)| (*id, user_id(n)));
+    let pairs: Vec<_> = ids.iter().map(|id| (*id, user_id(0))).chain(peers).collect();
+    let last_sent = store.messages().last_sent(&pairs).await.expect("the store is there");
+    assert_eq!(last_sent.len(), pairs.len());
+    seeks_only(&uri, &heard, pairs.len()).await;
+
+    let query = |id: &ConversationId| SenderQuery {
+        span: Span {
+            conversation_id: *id,
+            after: Seq(10),
+            through: Seq(90),
+        },
+        among: (0..11).map(user_id).collect(),
+    };
+    let asked: Vec<_> = ids.iter().map(query).collect();
+    let senders = store.messages().senders(&asked).await.expect("the store is there");
+    assert!(senders.iter().all(|senders| senders.len() == 2), "{senders:?}");
+    seeks_only(&uri, &heard, asked.len() * 11).await;
+    store.close().await;
+}
+
+/// Checks that the last aggregation looks at two entries of an index at most for each user asked about.
+async fn seeks_only(uri: &str, heard: &Mutex<Option<Document>>, users: usize) {
+    let asked = heard.lock().unwrap().take().expect("it is an aggregation");
+    let plan = explained(uri, &asked).await;
+    assert!(holds(&plan, "stage", &"DISTINCT_SCAN".into()), "{plan}");
+    for scan in ["IXSCAN", "COLLSCAN", "FETCH", "SORT"] {
+        assert!(!holds(&plan, "stage", &scan.into()), "{plan}");
+    }
+    let looked_at = sum(&plan, "keysExamined");
+    assert!(
+        (1..=2 * users).contains(&looked_at),
+        "{looked_at} entries for {users} users: {plan}"
+    );
+}
+
 /// Opens the store, and records the last aggregation that it sends.
 async fn overheard(uri: &str) -> (MongoStore, Arc<Mutex<Option<Document>>>) {
     let heard: Arc<Mutex<Option<Document>>> = Arc::default();
@@ -145,5 +194,21 @@ fn number(plan: &Bson, field: &str) -> Option<i64> {
         }
         Bson::Array(array) => array.iter().find_map(|inner| number(inner, field)),
         _ => None,
+    }
+}
+
+/// Returns the sum of the numbers under a field's name, at any depth.
+fn sum(plan: &Bson, field: &str) -> usize {
+    let number = |value: &Bson| value.as_i64().or(value.as_i32().map(i64::from));
+    match plan {
+        Bson::Document(document) => document
+            .iter()
+            .map(|(name, value)| match number(value) {
+                Some(here) if name == field => usize::try_from(here).expect("it counts"),
+                _ => sum(value, field),
+            })
+            .sum(),
+        Bson::Array(array) => array.iter().map(|inner| sum(inner, field)).sum(),
+        _ => 0,
     }
 }

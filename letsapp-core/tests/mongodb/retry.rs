@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use letsapp_core::domain::id::Seq;
+use letsapp_core::domain::message::Message;
 use letsapp_core::ports::{Outcome, Repositories};
 use letsapp_testkit::mongodb::{Node, ReplicaSet};
 use letsapp_testkit::until;
@@ -34,8 +35,13 @@ async fn a_retry_waits_for_a_first_attempt_that_no_majority_has_yet() {
     })
     .await;
     let mut second = tokio::spawn({
-        let (there, message) = (Arc::clone(&there), message.clone());
-        async move { commit_one(&there, append(message, Seq::ZERO)).await }
+        // The other server dates the message by the time of the retry.
+        let retry = Message {
+            sent_at: message.sent_at.plus(Duration::from_millis(250)),
+            ..message.clone()
+        };
+        let there = Arc::clone(&there);
+        async move { commit_one(&there, append(retry, Seq::ZERO)).await }
     });
     let early = tokio::time::timeout(Duration::from_millis(300), &mut second).await;
     assert!(early.is_err(), "the outcome cannot be known yet: {early:?}");

@@ -10,7 +10,7 @@ use letsapp_core::domain::id::{ConversationId, Rev, Seq, SessionId};
 use letsapp_core::domain::member::{MemberChange, PreferencesPatch, Watermarks};
 use letsapp_core::domain::search::{Query, Rank, Scope, Score, Search};
 use letsapp_core::domain::window::{Span, Window};
-use letsapp_core::ports::{Advance, Change, Range, Repositories};
+use letsapp_core::ports::{Advance, Change, Range, Repositories, SenderQuery};
 use letsapp_testkit::mongodb::shared;
 use mongodb::bson::{Bson, Document};
 use mongodb::event::command::CommandEvent;
@@ -157,7 +157,18 @@ async fn walk(store: &MongoStore) {
         .count_unread(&both.map(span))
         .await
         .expect("the store is there");
-    messages.senders(span(chat)).await.expect("the store is there");
+    let query = |id| SenderQuery {
+        span: span(id),
+        among: vec![user_id(1), user_id(2)],
+    };
+    messages.senders(&both.map(query)).await.expect("the store is there");
+    let pairs = [
+        (group, user_id(0)),
+        (chat, user_id(1)),
+        (chat, user_id(2)),
+        (group, user_id(2)),
+    ];
+    messages.last_sent(&pairs).await.expect("the store is there");
     contacts(store).await;
     let gone = create_group(store, 2).await;
     let group = conversations.find(&[gone]).await.expect("the store is there").remove(0);
@@ -254,11 +265,22 @@ fn scattered(command: &Document, judged: &mut usize) -> Vec<Bson> {
         "update" => array("updates").iter().map(|update| inner(update, "q")).collect(),
         "delete" => array("deletes").iter().map(|delete| inner(delete, "q")).collect(),
         "findAndModify" => vec![document("query").into()],
-        "aggregate" => vec![inner(&array("pipeline")[0], "$match")],
+        "aggregate" => matches(&array("pipeline")),
         other => panic!("no rule for the command `{other}`"),
     };
     *judged += filters.len();
     filters.into_iter().filter(|filter| !names(filter, key)).collect()
+}
+
+/// Returns the filters by which a pipeline, and those in union with it, begin.
+fn matches(pipeline: &[Bson]) -> Vec<Bson> {
+    let mut filters = vec![inner(&pipeline[0], "$match")];
+    for stage in pipeline {
+        if let Bson::Document(union) = inner(stage, "$unionWith") {
+            filters.extend(matches(union.get_array("pipeline").expect("a union has a pipeline")));
+        }
+    }
+    filters
 }
 
 /// Tells whether a filter restricts the field to one or several values, in each branch of an `$or` if it has one.

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use letsapp_core::LetsApp;
 use letsapp_core::adapters::memory::MemoryStore;
 use letsapp_core::domain::id::{ConversationId, Seq, UserId};
+use letsapp_core::domain::member::Watermarks;
 use letsapp_core::domain::principal::Principal;
 use letsapp_core::domain::role::Role;
 use letsapp_core::domain::text::Title;
 use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::ports::{Clock as _, Login, ManualClock, Repositories as _};
-use letsapp_core::protocol::Message;
 use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage, UpdateConversation};
+use letsapp_core::protocol::{Message, ReceiptStatus};
 use letsapp_core::services::{AuthError, ConversationError, Forbidden, Made};
 
-use crate::world::{World, message_id};
+use crate::world::{World, limit, message_id};
 
 struct Servers {
     here: LetsApp,
@@ -270,4 +271,94 @@ async fn a_block_on_one_server_reaches_the_other_within_five_seconds_and_its_rem
     ));
     servers.there.contacts().unblock(&ana, ben.user_id).await.unwrap();
     say(&servers.here, &ben, chat.id, "thank you").await.unwrap();
+}
+
+#[tokio::test]
+async fn own_messages_are_not_unread_on_another_server_at_once() {
+    let servers = Servers::start().await;
+    let (ana, ben) = (servers.person("ana").await, servers.person("ben").await);
+    let id = group(&servers.here, &ana, &[ben.user_id]).await;
+    for n in 0..5 {
+        say(&servers.here, &ana, id, &n.to_string()).await.unwrap();
+    }
+    let newest = say(&servers.here, &ben, id, "an answer").await.unwrap();
+    for (who, unread, read) in [(&ana, 1, newest.seq.0 - 1), (&ben, 0, newest.seq.0)] {
+        let view = servers.there.conversations().find(who, id).await.unwrap();
+        assert_eq!((view.me.unread, view.me.read_seq), (unread, Seq(read)));
+        let listed = servers.there.conversations().list(who, None, limit(5)).await.unwrap();
+        assert_eq!(listed.items[0].me.unread, unread);
+    }
+    let receipts = servers.there.conversations().receipts(&ana, id, None, limit(5)).await;
+    let read = |user_id| {
+        let items = &receipts.as_ref().unwrap().items;
+        items
+            .iter()
+            .find(|item| item.user_id == user_id)
+            .unwrap()
+            .watermarks
+            .read_seq
+    };
+    assert_eq!(
+        (read(ana.user_id), read(ben.user_id)),
+        (Seq(newest.seq.0 - 1), newest.seq)
+    );
+    let status = servers
+        .there
+        .messages()
+        .message_receipts(&ana, id, Seq(2), None, limit(5))
+        .await;
+    let status: Vec<_> = status.unwrap().items.iter().map(|receipt| receipt.status).collect();
+    assert_eq!(status, [ReceiptStatus::Read], "who answers has read");
+    let answer = servers
+        .there
+        .messages()
+        .advance(&ana, id, Watermarks::default(), None)
+        .await;
+    assert_eq!(answer.unwrap().read_seq, Seq(newest.seq.0 - 1));
+}
+
+#[test]
+fn own_messages_are_not_unread_after_the_server_was_killed() {
+    let store = MemoryStore::new();
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
+    let build = async || {
+        let builder = LetsApp::builder().clock(clock.clone()).store(store.another());
+        builder.build().await.unwrap()
+    };
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let killed = runtime();
+    let (ana, ben, id, app) = killed.block_on(async {
+        let app = build().await;
+        let ana = app.sign_up("ana", "a long password").await.unwrap();
+        let ben = app.sign_up("ben", "a long password").await.unwrap();
+        let request = CreateConversation::Direct { user_id: ben.user_id };
+        let id = app.conversations().create(&ana, request, None).await.unwrap().0.id;
+        for n in 0..10 {
+            say(&app, &ana, id, &n.to_string()).await.unwrap();
+        }
+        say(&app, &ben, id, "an answer").await.unwrap();
+        (ana, ben, id, app)
+    });
+    // All tasks end where they are, and store nothing more.
+    killed.shutdown_background();
+    drop(app);
+
+    runtime().block_on(async {
+        let app = build().await;
+        for (who, unread, read) in [(&ana, 1, 10), (&ben, 0, 11)] {
+            let me = app.conversations().find(who, id).await.unwrap().me;
+            assert_eq!(
+                (me.unread, me.read_seq, me.delivered_seq),
+                (unread, Seq(read), Seq(read))
+            );
+        }
+        let view = app.conversations().find(&ana, id).await.unwrap();
+        assert_eq!(view.peer_receipt.unwrap().read_seq, Seq(11));
+        app.shutdown().await;
+    });
 }

@@ -281,8 +281,8 @@ impl ConversationEntry {
                 return Outcome::Duplicate(Box::new(first));
             }
             match self.log.append(succession, fence) {
-                // A system message moves the fence, so the second append has to expect the first one's `seq`.
-                Outcome::Committed(position) => fence = position.seq,
+                // The succession may have moved the fence, which the second append has to expect.
+                Outcome::Committed(_) => fence = self.log.head().fence,
                 other => return other,
             }
         }

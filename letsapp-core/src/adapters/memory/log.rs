@@ -1,6 +1,6 @@
 //! Messages of one conversation, in order of `seq`.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::iter;
 use std::ops::Bound;
@@ -35,6 +35,8 @@ pub(super) struct Log {
     revised: BTreeMap<Rev, Seq>,
     /// Deleted messages that users sent, which do not count as unread.
     deleted: BTreeSet<Seq>,
+    /// The messages that each user sent, oldest first.
+    sent: HashMap<UserId, VecDeque<Seq>>,
     head: Head,
 }
 
@@ -48,6 +50,7 @@ impl Log {
             hasher: RandomState::new(),
             revised: BTreeMap::new(),
             deleted: BTreeSet::new(),
+            sent: HashMap::new(),
             head: Head::default(),
         }
     }
@@ -80,6 +83,9 @@ impl Log {
         self.head = self.head.after(message);
         let position = self.head.position();
         vacant.insert(position.seq);
+        if message.is_from_user() {
+            self.sent.entry(message.sender_id).or_default().push_back(position.seq);
+        }
         self.records.push(Box::new(Record::new(message, position)));
         Outcome::Committed(position)
     }
@@ -153,10 +159,11 @@ impl Log {
         self.page(self.changed_after(after).filter(seen), limit)
     }
 
-    /// Returns at most `limit` system messages after `after`, oldest first.
+    /// Returns at most `limit` system messages after `after`, oldest first, without those about calls.
     pub(super) fn announcements(&self, after: Seq, limit: usize) -> Vec<Message> {
-        let later = self.between(after, Seq(u64::MAX)).iter().map(AsRef::as_ref);
-        self.page(later.filter(|record: &&Record| !record.is_from_user()), limit)
+        let later = self.between(after, Seq(u64::MAX)).iter();
+        let told = later.filter(|record| !record.is_from_user()).map(|record| self.message(record));
+        told.filter(Message::moves_fence).take(limit).collect()
     }
 
     /// Returns the messages that last changed after `after`, in order of `rev`.
@@ -202,12 +209,17 @@ impl Log {
         newest.ordinal - before - deleted as u64
     }
 
-    /// Returns the users who sent messages in a span, each once.
-    pub(super) fn senders(&self, span: Span) -> Vec<UserId> {
-        let records = self.between(span.after, span.through).iter();
-        let from_users = records.filter(|record| record.is_from_user());
-        let senders: HashSet<_> = from_users.map(|record| record.sender_id).collect();
-        senders.into_iter().collect()
+    /// Returns the newest message that a user sent.
+    pub(super) fn last_sent(&self, user_id: UserId) -> Option<Seq> {
+        self.sent.get(&user_id)?.back().copied()
+    }
+
+    /// Tells whether a user sent a message in a span.
+    pub(super) fn has_sent(&self, user_id: UserId, span: Span) -> bool {
+        self.sent.get(&user_id).is_some_and(|sent| {
+            let first = sent.partition_point(|seq| *seq <= span.after);
+            sent.get(first).is_some_and(|seq| *seq <= span.through)
+        })
     }
 
     /// Removes at most `limit` of the oldest messages. Returns true once only the newest is left.
@@ -222,6 +234,12 @@ impl Log {
             }
             self.revised.remove(&record.rev());
             self.deleted.remove(&record.seq);
+            if record.is_from_user()
+                && let Some(sent) = self.sent.get_mut(&record.sender_id)
+            {
+                // The oldest messages are removed first, so this one is the oldest of its sender.
+                sent.pop_front();
+            }
         }
         self.purged += count as u64;
         self.records.len() <= 1

@@ -11,7 +11,7 @@ use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
 use crate::domain::search::{Hit, Search};
 use crate::domain::window::{Span, Window};
-use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError};
+use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError, SenderQuery};
 
 #[derive(Debug)]
 pub(super) struct MemoryMessages {
@@ -119,10 +119,26 @@ impl MessageRepository for MemoryMessages {
         Ok(spans.iter().map(count).collect())
     }
 
-    async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError> {
+    async fn last_sent(
+        &self,
+        of: &[(ConversationId, UserId)],
+    ) -> Result<Vec<((ConversationId, UserId), Seq)>, RepositoryError> {
         self.gate.pass()?;
         let table = read(&self.table);
-        let entry = table.entry(span.conversation_id);
-        Ok(entry.map_or_else(Vec::new, |entry| entry.log.senders(span)))
+        let last = |key: &(ConversationId, UserId)| Some((*key, table.entry(key.0)?.log.last_sent(key.1)?));
+        Ok(of.iter().filter_map(last).collect())
+    }
+
+    async fn senders(&self, asked: &[SenderQuery]) -> Result<Vec<Vec<UserId>>, RepositoryError> {
+        self.gate.pass()?;
+        let table = read(&self.table);
+        let answer = |SenderQuery { span, among }: &SenderQuery| {
+            let log = table.entry(span.conversation_id).map(|entry| &entry.log);
+            let sent = among
+                .iter()
+                .filter(|user_id| log.is_some_and(|log| log.has_sent(**user_id, *span)));
+            sent.copied().collect()
+        };
+        Ok(asked.iter().map(answer).collect())
     }
 }

@@ -32,6 +32,9 @@ const BY_REVS: &str = "conversation_revs";
 /// Index for reading changes in order. Its last entry of a conversation is the head. Separate from [`BY_REVS`], which
 /// holds several entries of one message.
 pub(super) const BY_REV: &str = "conversation_rev";
+/// Index of messages by their sender: the newest of each, and whether there are any in a span. The type of the content
+/// comes last, so that system messages are passed over without being read.
+const BY_SENDER: &str = "conversation_sender";
 /// Partial index of deleted messages, for unread counts.
 pub(super) const DELETED: &str = "conversation_deleted";
 /// Index of messages by their search tokens. MongoDB's text index was rejected: it finds no prefixes of words, asks
@@ -224,6 +227,10 @@ fn blueprints() -> Vec<Blueprint> {
                 unique(BY_SEQ, doc! {"conversation_id": 1, "seq": 1}),
                 unique(BY_REVS, doc! {"conversation_id": 1, "revs": 1}),
                 index(BY_REV, doc! {"conversation_id": 1, "rev": 1}),
+                index(
+                    BY_SENDER,
+                    doc! {"conversation_id": 1, "sender_id": 1, "seq": 1, "content.type": 1},
+                ),
                 IndexModel::builder()
                     .keys(doc! {"conversation_id": 1, "seq": 1})
                     .options(

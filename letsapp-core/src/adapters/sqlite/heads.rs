@@ -26,7 +26,10 @@ macro_rules! select {
                 coalesce(head.seq, 0),
                 coalesce((SELECT max(rev) FROM messages WHERE conversation_id = head.id), 0),
                 coalesce((SELECT ordinal FROM messages WHERE conversation_id = head.id AND seq = head.seq), 0),
-                coalesce((SELECT max(seq) FROM messages WHERE conversation_id = head.id AND system IS NOT NULL), 0)
+                coalesce((
+                    SELECT max(seq) FROM messages
+                    WHERE conversation_id = head.id AND system IS NOT NULL AND system ->> 'type' <> 'call'
+                ), 0)
             FROM (
                 SELECT id, (SELECT max(seq) FROM messages WHERE conversation_id = conversations.id) AS seq
                 FROM conversations WHERE ",

@@ -17,6 +17,9 @@ impl IndexTerms {
     ///
     /// Stores call this when they write a message.
     pub fn of(message: &Message) -> Self {
+        if !message.is_from_user() {
+            return Self::default();
+        }
         let attachments = match message.attachments.as_slice() {
             [] => String::new(),
             files => {

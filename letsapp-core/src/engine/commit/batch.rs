@@ -72,7 +72,7 @@ impl Batch {
     }
 
     /// Decides a submission, then answers it, adds its change to the batch or leaves it for the next turn.
-    pub(super) fn add(&mut self, submission: QueuedSubmission, known: &Known, edit_window: Duration) {
+    pub(super) fn add(&mut self, mut submission: QueuedSubmission, known: &Known, edit_window: Duration) {
         let id = submission.conversation_id;
         if self.held.contains(&id) {
             self.later.push(submission);
@@ -82,6 +82,12 @@ impl Batch {
             return self.add_barrier(submission);
         }
         let roster = known.rosters.get(&id);
+        let is_listed = roster.is_some_and(|roster| roster.member(submission.actor).is_some());
+        if submission.command.needs_membership() && !is_listed && submission.attempts == 0 {
+            // The membership ended after it was read: the next turn reads it again, and says how.
+            submission.attempts += 1;
+            return self.hold(submission);
+        }
         let target = submission.command.target().map(|seq| (id, seq));
         let joined = match submission.command {
             // A reply only names its target and does not change it.

@@ -12,6 +12,7 @@
 
 mod batch;
 mod command;
+mod context;
 mod decide;
 mod draft;
 mod publish;
@@ -28,22 +29,24 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::domain::id::ConversationId;
 use crate::engine::commit::command::QueuedSubmission;
 pub(crate) use crate::engine::commit::command::{Command, CommitReply, GroupChange, Submission};
+use crate::engine::commit::context::CommitContext;
 pub(crate) use crate::engine::commit::publish::Publisher;
 use crate::engine::commit::queues::{Full, Queues, Taken};
-use crate::engine::commit::turn::Turn;
+use crate::engine::commit::turn::{Turn, TurnQueues};
 use crate::engine::commit::unknown::UnknownChanges;
 use crate::engine::error::ConversationError;
 use crate::engine::panics::{Panic, catch_panic};
 use crate::engine::rosters::Rosters;
-use crate::ports::{ConversationRepository, MessageRepository, RepositoryError, Stores};
+use crate::ports::{RepositoryError, Stores};
 
-/// Time after which a turn no longer counts among the [concurrent](MessageRepository::concurrent_commits) ones. By then
+/// Time after which a turn no longer counts among the [concurrent](crate::ports::MessageRepository::concurrent_commits) ones. By then
 /// it waits for a conversation that is stuck, and the others go on without it.
 const SLOW_TURN: Duration = Duration::from_millis(100);
 
@@ -52,14 +55,7 @@ const LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The commit path of one store.
 pub(crate) struct Committer {
-    messages: Arc<dyn MessageRepository>,
-    conversations: Arc<dyn ConversationRepository>,
-    rosters: Arc<Rosters>,
-    publisher: Publisher,
-    /// Time after sending in which a message can be edited.
-    edit_window: Duration,
-    /// True if other servers write to the same store.
-    shared: bool,
+    context: Arc<CommitContext>,
     runtime: Handle,
     state: Mutex<State>,
     /// Wakes those who close the commit path.
@@ -82,13 +78,16 @@ impl Committer {
         publisher: Publisher,
         edit_window: Duration,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let context = CommitContext {
             messages: stores.messages.clone(),
             conversations: stores.conversations.clone(),
             rosters,
             publisher,
             edit_window,
             shared: stores.shared,
+        };
+        Arc::new(Self {
+            context: Arc::new(context),
             runtime: Handle::current(),
             state: Mutex::default(),
             idle: Notify::new(),
@@ -145,7 +144,7 @@ impl Committer {
 
     /// Starts a turn if there is something to do and the store serves one more.
     fn start(self: &Arc<Self>, state: &mut State) {
-        if state.queues.is_ready() && state.running < self.messages.concurrent_commits().max(1) {
+        if state.queues.is_ready() && state.running < self.context.messages.concurrent_commits().max(1) {
             state.running += 1;
             self.runtime.spawn(Arc::clone(self).run());
         }
@@ -181,7 +180,8 @@ impl Committer {
     }
 
     async fn turn(self: &Arc<Self>, batch: Vec<Taken>) {
-        let mut turn = Turn::new(self, &batch);
+        let queues: Arc<dyn TurnQueues> = Arc::<Self>::clone(self);
+        let mut turn = Turn::new(&self.context, &queues, &batch);
         if let Err(Panic(panic)) = catch_panic(turn.carry_out(batch)).await {
             metrics::counter!("letsapp_commit_panics_total").increment(1);
             tracing::error!(
@@ -189,20 +189,7 @@ impl Committer {
                 "a turn of the commit path panicked; its submissions were answered with an error"
             );
             // The panic may have come between a commit and the update of the cache.
-            turn.unfinished().for_each(|id| self.rosters.forget(id));
-        }
-    }
-
-    /// Gives a conversation back to its queue after its turn.
-    fn release(self: &Arc<Self>, id: ConversationId, again: Vec<QueuedSubmission>, unknown: UnknownChanges) {
-        if !unknown.is_empty() {
-            self.wake_later(id);
-        }
-        let mut state = self.lock();
-        state.queues.release(id, again, unknown);
-        self.start(&mut state);
-        if state.is_idle() {
-            self.idle.notify_waiters();
+            turn.unfinished().for_each(|id| self.context.rosters.forget(id));
         }
     }
 
@@ -221,18 +208,31 @@ impl Committer {
         });
     }
 
-    /// Runs the rest of a turn that nobody else waits for.
-    fn spawn(&self, rest: impl Future<Output = ()> + Send + 'static) {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TurnQueues for Committer {
+    fn release(self: Arc<Self>, id: ConversationId, again: Vec<QueuedSubmission>, unknown: UnknownChanges) {
+        if !unknown.is_empty() {
+            self.wake_later(id);
+        }
+        let mut state = self.lock();
+        state.queues.release(id, again, unknown);
+        self.start(&mut state);
+        if state.is_idle() {
+            self.idle.notify_waiters();
+        }
+    }
+
+    fn spawn(&self, rest: BoxFuture<'static, ()>) {
         self.runtime.spawn(async move {
             if let Err(Panic(panic)) = catch_panic(rest).await {
                 metrics::counter!("letsapp_commit_panics_total").increment(1);
                 tracing::error!(panic, "publishing a change of a group panicked");
             }
         });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,7 +12,9 @@ use crate::engine::commit::recipients::Recipients;
 use crate::engine::events::{EncodedEvent, ExcludedConnection};
 use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::engine::views::Views;
-use crate::ports::{Audience, ConversationRepository, Envelope, EventBus, RepositoryError, Stores};
+use crate::ports::{
+    Audience, Connections, ConversationRepository, Envelope, EventBus, RepositoryError, Runtime, Stores,
+};
 use crate::protocol;
 use crate::protocol::Event;
 
@@ -106,6 +108,7 @@ impl Publication {
 /// Publishes committed changes to the connected users.
 pub(crate) struct Publisher {
     bus: Arc<dyn EventBus>,
+    connections: Arc<dyn Connections>,
     conversations: Arc<dyn ConversationRepository>,
     views: Arc<Views>,
     rosters: Arc<Rosters>,
@@ -124,9 +127,10 @@ const PUBLISHED_MESSAGES: usize = 16_384;
 const CONCURRENT_READS: usize = 4;
 
 impl Publisher {
-    pub(crate) fn new(stores: &Stores, bus: Arc<dyn EventBus>, views: Arc<Views>, rosters: Arc<Rosters>) -> Self {
+    pub(crate) fn new(stores: &Stores, runtime: &Runtime, views: Arc<Views>, rosters: Arc<Rosters>) -> Self {
         Self {
-            bus,
+            bus: runtime.bus.clone(),
+            connections: runtime.connections.clone(),
             conversations: stores.conversations.clone(),
             views,
             rosters,
@@ -317,7 +321,7 @@ impl Publisher {
         publication: &Publication,
         event: impl Fn(Box<protocol::Conversation>) -> Event,
     ) -> Result<(), RepositoryError> {
-        let connected = self.bus.connected(viewers);
+        let connected = self.connections.connected(viewers);
         if connected.is_empty() {
             return Ok(());
         }

@@ -5,17 +5,16 @@ use std::sync::Arc;
 
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::message::Message;
-use crate::engine::commit::Committer;
 use crate::engine::commit::batch::Known;
 use crate::engine::commit::command::{Command, QueuedSubmission};
+use crate::engine::commit::context::{CommitContext, copy};
 use crate::engine::commit::draft::{Draft, DraftKind};
 use crate::engine::commit::publish::Publication;
-use crate::engine::commit::turn::copy;
 use crate::engine::commit::unknown::UnknownChanges;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::ports::RepositoryError;
 
-impl Committer {
+impl CommitContext {
     /// Reads what the submissions are decided from, in at most one query each for memberships, rosters and messages.
     /// Refuses the submissions of users who are not members, and returns the others.
     ///

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::domain::conversation::Conversation;
 use crate::domain::id::{Rev, Seq};
 use crate::domain::message::{Message, Position};
-use crate::engine::commit::Committer;
 use crate::engine::commit::batch::Known;
 use crate::engine::commit::command::CommitReply;
+use crate::engine::commit::context::CommitContext;
 use crate::engine::commit::draft::{Draft, DraftKind};
 use crate::engine::commit::publish::Publication;
 use crate::ports::{Outcome, RepositoryError};
@@ -25,7 +25,7 @@ pub(super) enum Resolution {
     Failed(RepositoryError),
 }
 
-impl Committer {
+impl CommitContext {
     /// Updates the caches by the outcome of a change, before anything is replied or published.
     pub(super) fn resolve(
         &self,

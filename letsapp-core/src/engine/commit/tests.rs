@@ -694,7 +694,7 @@ async fn a_change_that_is_slow_to_publish_delays_no_other_conversation() {
     };
     let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
     let engine = fixtures::engine(stores, bus, clock);
-    let permits = engine.committer.publisher.hold_reads().await;
+    let permits = engine.committer.context.publisher.hold_reads().await;
     let submit = |id, command| {
         engine.committer.submit(Submission {
             conversation_id: id,

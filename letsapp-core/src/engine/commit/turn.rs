@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _};
 
 use crate::domain::conversation::Kind;
 use crate::domain::id::ConversationId;
-use crate::engine::commit::Committer;
 use crate::engine::commit::batch::{Batch, Doubtful, Known, Waiting};
 use crate::engine::commit::command::{CommitReply, QueuedSubmission};
+use crate::engine::commit::context::{CommitContext, copy};
 use crate::engine::commit::draft::Draft;
 use crate::engine::commit::publish::{Publication, Update};
 use crate::engine::commit::queues::Taken;
@@ -22,9 +23,20 @@ use crate::ports::{Outcome, Payload as _, RepositoryError, Stopwatch};
 /// decided from. So many conflicts in a row mean that the conversation is busier than this server can follow.
 pub(super) const MAX_ATTEMPTS: u32 = 32;
 
+/// The queues that the conversations of a turn come from.
+pub(super) trait TurnQueues: Send + Sync {
+    /// Takes a conversation back after its turn: `again` are its submissions for the next turn, and `unknown` the
+    /// changes that the next turn looks up.
+    fn release(self: Arc<Self>, id: ConversationId, again: Vec<QueuedSubmission>, unknown: UnknownChanges);
+
+    /// Runs the rest of a turn that nobody else waits for.
+    fn spawn(&self, rest: BoxFuture<'static, ()>);
+}
+
 /// A turn under way.
 pub(super) struct Turn {
-    committer: Arc<Committer>,
+    context: Arc<CommitContext>,
+    queues: Arc<dyn TurnQueues>,
     /// The conversations of the turn that are not finished.
     held: HashMap<ConversationId, Held>,
 }
@@ -32,7 +44,8 @@ pub(super) struct Turn {
 /// A conversation while a turn carries out its submissions. Dropping it gives the conversation back to its queue, also
 /// after a panic.
 struct Held {
-    committer: Arc<Committer>,
+    context: Arc<CommitContext>,
+    queues: Arc<dyn TurnQueues>,
     id: ConversationId,
     /// Number of its changes without an outcome.
     open: usize,
@@ -48,16 +61,17 @@ struct Held {
 impl Drop for Held {
     fn drop(&mut self) {
         let (again, unknown) = (std::mem::take(&mut self.again), std::mem::take(&mut self.unknown));
-        self.committer.release(self.id, again, unknown);
+        Arc::clone(&self.queues).release(self.id, again, unknown);
     }
 }
 
 impl Turn {
     /// Takes charge of the conversations of a batch.
-    pub(super) fn new(committer: &Arc<Committer>, batch: &[Taken]) -> Self {
+    pub(super) fn new(context: &Arc<CommitContext>, queues: &Arc<dyn TurnQueues>, batch: &[Taken]) -> Self {
         let held = batch.iter().map(|taken| {
             let held = Held {
-                committer: Arc::clone(committer),
+                context: Arc::clone(context),
+                queues: Arc::clone(queues),
                 id: taken.id,
                 open: 0,
                 again: Vec::new(),
@@ -67,7 +81,8 @@ impl Turn {
             (taken.id, held)
         });
         Self {
-            committer: Arc::clone(committer),
+            context: Arc::clone(context),
+            queues: Arc::clone(queues),
             held: held.collect(),
         }
     }
@@ -87,10 +102,7 @@ impl Turn {
                 unknown.push((taken.id, taken.unknown));
             }
         }
-        let read = self
-            .committer
-            .read(submissions, unknown.iter().map(|(id, _)| *id))
-            .await;
+        let read = self.context.read(submissions, unknown.iter().map(|(id, _)| *id)).await;
         let (known, submissions) = match read {
             Ok(read) => read,
             Err(error) => {
@@ -103,7 +115,7 @@ impl Turn {
         let submissions = self.look_up(unknown, &known, submissions).await;
         let mut batch = Batch::with_capacity(submissions.len());
         for submission in submissions {
-            batch.add(submission, &known, self.committer.edit_window);
+            batch.add(submission, &known, self.context.edit_window);
         }
         self.check(std::mem::take(&mut batch.doubtful)).await;
         for submission in batch.later.drain(..) {
@@ -122,7 +134,7 @@ impl Turn {
             .collect();
         let mut fences = HashMap::new();
         if !groups.is_empty() {
-            match self.committer.conversations.heads(&groups).await {
+            match self.context.conversations.heads(&groups).await {
                 Ok(heads) => fences.extend(heads.into_iter().map(|(id, head)| (id, head.fence))),
                 Err(error) => {
                     for doubtful in doubtful {
@@ -137,7 +149,7 @@ impl Turn {
             if fences.get(&id) == Some(&doubtful.roster.roster.fence) {
                 doubtful.submission.answer(doubtful.answer);
             } else {
-                self.committer.rosters.forget(id);
+                self.context.rosters.forget(id);
                 self.again(doubtful.submission);
             }
         }
@@ -163,7 +175,7 @@ impl Turn {
         }
         metrics::histogram!("letsapp_commit_batch").record(u32::try_from(changes.len()).unwrap_or(u32::MAX));
         let stopwatch = Stopwatch::start();
-        let mut outcomes = self.committer.messages.commit(changes);
+        let mut outcomes = self.context.messages.commit(changes);
         while let Some((index, outcome)) = outcomes.next().await {
             if let Some((draft, waiting)) = open.get_mut(index).and_then(Option::take) {
                 self.settle(known, draft, waiting, outcome);
@@ -180,7 +192,7 @@ impl Turn {
     /// change.
     fn settle(&mut self, known: &Known, draft: Draft, waiting: Waiting, outcome: Result<Outcome, RepositoryError>) {
         let id = draft.conversation_id();
-        let resolution = self.committer.resolve(known, &draft, outcome);
+        let resolution = self.context.resolve(known, &draft, outcome);
         if matches!(resolution, Resolution::Failed(RepositoryError::Unavailable(_)))
             && let Some(held) = self.held.get_mut(&id)
         {
@@ -192,7 +204,7 @@ impl Turn {
             if publication.reads() || !held.slow.is_empty() {
                 held.slow.push(publication);
             } else {
-                self.committer.publisher.publish(&publication);
+                self.context.publisher.publish(&publication);
             }
         }
         held.open = held.open.saturating_sub(1);
@@ -203,7 +215,7 @@ impl Turn {
             // The conversation stays taken until its events are published, so that they keep their order. Nobody else
             // waits for it.
             let slow = std::mem::take(&mut held.slow);
-            self.committer.spawn(publish_slowly(held, slow));
+            self.queues.spawn(publish_slowly(held, slow).boxed());
         }
     }
 
@@ -263,7 +275,7 @@ impl Turn {
         mut submissions: Vec<QueuedSubmission>,
     ) -> Vec<QueuedSubmission> {
         for (id, changes) in unknown {
-            if let Err(error) = self.committer.publish_unknown(id, &changes, known).await {
+            if let Err(error) = self.context.publish_unknown(id, &changes, known).await {
                 self.keep(id, changes);
                 let (behind, others) = submissions
                     .into_iter()
@@ -293,7 +305,7 @@ impl Turn {
 /// Publishes changes of one conversation that read from the store, and then gives the conversation back.
 async fn publish_slowly(held: Held, publications: Vec<Publication>) {
     for publication in publications {
-        held.committer.publisher.publish_reading(&publication).await;
+        held.context.publisher.publish_reading(&publication).await;
     }
 }
 
@@ -309,13 +321,5 @@ fn committed(publication: &Publication, submission: &QueuedSubmission) -> Commit
             CommitReply::Sent(Arc::clone(event))
         }
         Update::Revised(message) | Update::GroupUpdated { message, .. } => CommitReply::Changed(Arc::clone(message)),
-    }
-}
-
-/// Copies an error, because several submissions wait for one step.
-pub(super) fn copy(error: &RepositoryError) -> RepositoryError {
-    match error {
-        RepositoryError::Unavailable(cause) => RepositoryError::unavailable(cause.to_string()),
-        RepositoryError::Internal(cause) => RepositoryError::internal(cause.to_string()),
     }
 }

@@ -17,11 +17,15 @@ pub(crate) enum ExcludedConnection {
 impl ExcludedConnection {
     /// Adds the connection that a request came from, if it came from one; requests over HTTP don't.
     pub(crate) fn add(&mut self, origin: Option<ConnectionId>) {
-        *self = match (*self, origin) {
-            (before, None) => before,
-            (Self::Nobody, Some(origin)) => Self::One(origin),
-            (Self::One(one), Some(origin)) if one == origin => Self::One(one),
-            (Self::One(_) | Self::Several, Some(_)) => Self::Several,
+        self.merge(origin.map_or(Self::Nobody, Self::One));
+    }
+
+    /// Adds the connections that learn of another change, which is published together with this one.
+    pub(crate) fn merge(&mut self, other: Self) {
+        *self = match (*self, other) {
+            (these, Self::Nobody) | (Self::Nobody, these) => these,
+            (Self::One(one), Self::One(other)) if one == other => Self::One(one),
+            (Self::One(_) | Self::Several, Self::One(_) | Self::Several) => Self::Several,
         };
     }
 

@@ -7,7 +7,7 @@ use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::principal::Principal;
 use crate::engine::events::encoded::Delivery;
 use crate::engine::events::outbox::{Closed, Outbox};
-use crate::ports::{Audience, Envelope, EventBus};
+use crate::ports::{Audience, Connections, Envelope, EventBus};
 
 /// Is notified of connections as they open and close.
 pub(crate) trait ConnectionObserver: Send + Sync {
@@ -158,13 +158,15 @@ impl EventBus for Hub {
             }
         }
     }
+}
 
-    fn connected(&self, ids: &[UserId]) -> Vec<UserId> {
-        let is_here = |id: &UserId| {
-            let shard = self.shard(*id).read().unwrap_or_else(PoisonError::into_inner);
-            shard.contains_key(id)
+impl Connections for Hub {
+    fn connected(&self, user_ids: &[UserId]) -> Vec<UserId> {
+        let is_connected = |user_id: &&UserId| {
+            let shard = self.shard(**user_id).read().unwrap_or_else(PoisonError::into_inner);
+            shard.contains_key(*user_id)
         };
-        ids.iter().copied().filter(is_here).collect()
+        user_ids.iter().filter(is_connected).copied().collect()
     }
 }
 

@@ -1,5 +1,10 @@
-//! The receipts lane: batches advances of watermarks (delivered and read), merged in memory while the store is busy.
+//! Receipts: advances of watermarks (delivered and read), and the watermarks of members as they are shown.
+//!
+//! The receipts lane is a task that stores advances in batches and answers their callers. Another task publishes the
+//! stored advances, so that a store that is slow to answer its questions delays nobody.
 
+mod group_notifier;
+mod inbox;
 mod notifier;
 #[cfg(test)]
 mod tests;
@@ -12,27 +17,32 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::domain::cache::Cache;
+use crate::domain::conversation::Head;
 use crate::domain::id::{ConnectionId, ConversationId, Seq, UserId};
 use crate::domain::member::{Member, MemberKey, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::events::ExcludedConnection;
 use crate::engine::panics::{Panic, catch_panic};
-use crate::engine::receipts::notifier::{Notifier, ReceiptUpdate};
+use crate::engine::receipts::group_notifier::GroupNotifier;
+use crate::engine::receipts::inbox::{Inbox, ReceiptUpdate};
+use crate::engine::receipts::notifier::Notifier;
 use crate::engine::rosters::Rosters;
-use crate::ports::{Advance, RepositoryError, Runtime, Stores};
+use crate::ports::{Advance, Advanced, RepositoryError, Runtime, Stores};
 
 /// Raises watermarks in batches: each batch has at most one advance per member, to the highest watermarks requested.
 /// Requests that arrive while a batch is in flight form the next one.
+///
+/// A member's own messages raise no stored watermark. What they imply, that their sender has received and read
+/// everything before them, is added wherever watermarks are [shown](Self::lift) or published.
 pub(crate) struct Receipts {
     stores: Stores,
     runtime: Runtime,
-    rosters: Arc<Rosters>,
     waiting: Mutex<Waiting>,
-    /// Wakes the lane because advances wait to be stored.
+    /// Wakes the lane because advances wait to be stored, or the lane closes.
     wake: Notify,
-    /// Ends the wait for further advances early, because a caller waits for the result or the lane closes.
-    hurry: Notify,
-    task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    /// Stored advances that wait to be published.
+    stored: Arc<Inbox>,
+    tasks: tokio::sync::Mutex<Tasks>,
 }
 
 struct Waiting {
@@ -44,13 +54,17 @@ struct Waiting {
     closed: bool,
 }
 
+/// The running tasks; `None` once they have ended.
+#[derive(Default)]
+struct Tasks {
+    lane: Option<JoinHandle<()>>,
+    publishing: Option<JoinHandle<()>>,
+}
+
 /// The highest watermarks requested for one member, with the callers who wait for them.
 #[derive(Default)]
 struct PendingAdvance {
     to: Watermarks,
-    /// The part of `to` that follows from the member's own messages. It has to be stored whatever happens to the rest,
-    /// since no client requests it again.
-    own: Watermarks,
     at: Timestamp,
     excluded: ExcludedConnection,
     replies: Vec<oneshot::Sender<Result<Watermarks, RepositoryError>>>,
@@ -59,38 +73,43 @@ struct PendingAdvance {
 /// Capacity of each generation of the cache of latest advances; it holds at most twice as many.
 const RECENT_ADVANCES: usize = 8_192;
 
-/// Interval at which the senders in groups are notified of new receipts, so that a busy group makes one event instead
-/// of one per reader; also the pause before failed advances are stored again.
-const NOTIFY_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Time for which an advance without a waiting caller waits for more. Each message advances its sender's own
-/// watermarks; if the sender keeps sending, only the last advance counts, and in MongoDB updating a document costs as
-/// much as storing a message. Readers on this server see the advance at once through [`Receipts::overlay`]; what a
-/// crash loses is raised again by the next message or receipt.
-const UNHURRIED_DELAY: Duration = Duration::from_secs(1);
+/// Time for which closing waits until stored advances are published. Events may be lost at any time, so a store that
+/// does not answer must not hold up the end.
+const PUBLISHING_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Receipts {
-    /// Starts the lane as a task of the current runtime.
+    /// Starts the lane and the publishing of stored advances, as tasks of the current runtime.
     pub(crate) fn start(stores: Stores, runtime: Runtime, rosters: Arc<Rosters>) -> Arc<Self> {
+        let (stored, groups) = (Arc::new(Inbox::default()), Arc::new(Inbox::default()));
         let receipts = Arc::new(Self {
-            stores,
-            runtime,
-            rosters,
+            stores: stores.clone(),
+            runtime: runtime.clone(),
             waiting: Mutex::new(Waiting {
                 next: HashMap::new(),
                 latest: Cache::new(RECENT_ADVANCES),
                 closed: false,
             }),
             wake: Notify::new(),
-            hurry: Notify::new(),
-            task: tokio::sync::Mutex::default(),
+            stored: Arc::clone(&stored),
+            tasks: tokio::sync::Mutex::default(),
         });
-        let task = tokio::spawn(Arc::clone(&receipts).run());
-        *receipts.task.try_lock().expect("nobody else has it yet") = Some(task);
+        let group_notifier = GroupNotifier {
+            messages: Arc::clone(&stores.messages),
+            runtime: runtime.clone(),
+            rosters: Arc::clone(&rosters),
+        };
+        let notifier = Notifier::new(stores, runtime, rosters);
+        let publishing = async move {
+            tokio::join!(notifier.run(stored, Arc::clone(&groups)), group_notifier.run(&groups));
+        };
+        *receipts.tasks.try_lock().expect("nobody else has it yet") = Tasks {
+            lane: Some(tokio::spawn(Arc::clone(&receipts).run())),
+            publishing: Some(tokio::spawn(publishing)),
+        };
         receipts
     }
 
-    /// Raises a member's watermarks, waits until they are stored, and returns the stored ones.
+    /// Raises a member's watermarks, waits until they are stored, and returns those that hold then.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails. The watermarks may have been raised.
@@ -102,11 +121,7 @@ impl Receipts {
         origin: Option<ConnectionId>,
     ) -> Result<Watermarks, RepositoryError> {
         let (reply, outcome) = oneshot::channel();
-        let taken = self.enqueue((conversation_id, user_id), to, |pending| {
-            pending.excluded.add(origin);
-            pending.replies.push(reply);
-        });
-        self.hurry.notify_one();
+        let taken = self.enqueue((conversation_id, user_id), to, origin, reply);
         match outcome.await {
             Ok(outcome) => outcome,
             Err(_) if taken => Err(RepositoryError::unavailable(
@@ -116,17 +131,45 @@ impl Receipts {
         }
     }
 
-    /// Raises a sender's own watermarks to the message that they sent. Nobody waits for it and no event is published,
-    /// since the message itself implies it.
-    pub(crate) fn sent(&self, conversation_id: ConversationId, sender_id: UserId, seq: Seq) {
-        let to = Watermarks::read(seq);
-        self.enqueue((conversation_id, sender_id), to, |pending| {
-            pending.own = pending.own.merge(to);
+    /// Raises the watermarks in records read from the store to those that hold now: to the latest advances, which may
+    /// not be stored yet, and to each member's newest message. Asks the store once for all of them.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    pub(crate) async fn lift(&self, members: Vec<&mut Member>) -> Result<(), RepositoryError> {
+        self.lift_below(&HashMap::new(), members).await
+    }
+
+    /// Raises watermarks as [`lift`](Self::lift) does, up to the heads of the conversations at least. Nothing is asked
+    /// about members who have read up to the head.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    pub(crate) async fn lift_below(
+        &self,
+        heads: &HashMap<ConversationId, Head>,
+        mut members: Vec<&mut Member>,
+    ) -> Result<(), RepositoryError> {
+        self.overlay(members.iter_mut().map(|member| &mut **member));
+        members.retain(|member| {
+            let head = heads.get(&member.conversation_id);
+            head.is_none_or(|head| member.watermarks.read < head.seq)
         });
+        let keys: Vec<_> = members
+            .iter()
+            .map(|member| (member.conversation_id, member.user_id))
+            .collect();
+        let own = self.own(&keys).await?;
+        for member in members {
+            if let Some(own) = own.get(&(member.conversation_id, member.user_id)) {
+                member.watermarks = member.watermarks.merge(*own);
+            }
+        }
+        Ok(())
     }
 
     /// Adds the latest advances to records read from the store, which may not include them yet.
-    pub(crate) fn overlay(&self, members: &mut [Member]) {
+    pub(crate) fn overlay<'a>(&self, members: impl IntoIterator<Item = &'a mut Member>) {
         let mut waiting = self.lock();
         for member in members {
             let latest = waiting.latest.lookup(&(member.conversation_id, member.user_id));
@@ -142,12 +185,23 @@ impl Receipts {
     /// Accepts no more advances, and waits until the accepted ones are stored.
     pub(crate) async fn close(&self) {
         self.stop();
-        let mut task = self.task.lock().await;
-        if let Some(running) = task.as_mut() {
-            if let Err(error) = running.await {
+        let mut tasks = self.tasks.lock().await;
+        if let Some(lane) = tasks.lane.as_mut() {
+            if let Err(error) = lane.await {
                 tracing::error!(%error, "the receipts lane did not end cleanly");
             }
-            *task = None;
+            tasks.lane = None;
+        }
+        if let Some(publishing) = tasks.publishing.as_mut() {
+            match tokio::time::timeout(PUBLISHING_TIMEOUT, &mut *publishing).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "the publishing of receipts did not end cleanly"),
+                Err(_) => {
+                    publishing.abort();
+                    tracing::warn!("receipts were not published in time; clients will sync");
+                }
+            }
+            tasks.publishing = None;
         }
     }
 
@@ -155,11 +209,16 @@ impl Receipts {
     pub(crate) fn stop(&self) {
         self.lock().closed = true;
         self.wake.notify_one();
-        self.hurry.notify_one();
     }
 
     /// Adds an advance to the next batch; false if the lane is closed.
-    fn enqueue(&self, key: MemberKey, to: Watermarks, note: impl FnOnce(&mut PendingAdvance)) -> bool {
+    fn enqueue(
+        &self,
+        key: MemberKey,
+        to: Watermarks,
+        origin: Option<ConnectionId>,
+        reply: oneshot::Sender<Result<Watermarks, RepositoryError>>,
+    ) -> bool {
         let now = self.runtime.clock.now();
         let mut waiting = self.lock();
         if waiting.closed {
@@ -169,7 +228,8 @@ impl Receipts {
         let pending = next.entry(key).or_default();
         pending.to = pending.to.merge(to);
         pending.at = now;
-        note(pending);
+        pending.excluded.add(origin);
+        pending.replies.push(reply);
         // From now on, reads on this server see the advance through the overlay.
         let before = latest.lookup(&key).map(|(before, _)| before).unwrap_or_default();
         let merged = before.merge(pending.to);
@@ -182,46 +242,30 @@ impl Receipts {
     }
 
     async fn run(self: Arc<Self>) {
-        let mut notifier = Notifier::new(self.stores.clone(), self.runtime.clone(), Arc::clone(&self.rosters));
-        let mut tick = tokio::time::interval(NOTIFY_INTERVAL);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut left_over = false;
         loop {
-            tokio::select! {
-                () = self.gather() => (),
-                _ = tick.tick(), if notifier.has_pending() || left_over => notifier.notify_groups().await,
-            }
+            self.wake.notified().await;
             let (batch, closed) = {
                 let mut waiting = self.lock();
                 (std::mem::take(&mut waiting.next), waiting.closed)
             };
-            if !batch.is_empty() {
-                match catch_panic(self.store(batch, &mut notifier)).await {
-                    Ok(stored) => left_over = !stored,
-                    Err(Panic(panic)) => {
-                        metrics::counter!("letsapp_lane_faults_total").increment(1);
-                        tracing::error!(
-                            panic,
-                            "a turn of the receipts lane panicked; its callers were answered with an error"
-                        );
-                    }
-                }
+            if !batch.is_empty()
+                && let Err(Panic(panic)) = catch_panic(self.store(batch)).await
+            {
+                metrics::counter!("letsapp_lane_faults_total").increment(1);
+                tracing::error!(
+                    panic,
+                    "a turn of the receipts lane panicked; its callers were answered with an error"
+                );
             }
             if closed {
-                notifier.notify_groups().await;
+                self.stored.close();
                 return;
             }
         }
     }
 
-    /// Waits until there is an advance to store, and then a little for more, unless a caller waits for it.
-    async fn gather(&self) {
-        self.wake.notified().await;
-        let _elapsed = tokio::time::timeout(UNHURRIED_DELAY, self.hurry.notified()).await;
-    }
-
-    /// Stores a batch and notifies other users of it. Returns false if something is left to be stored later.
-    async fn store(&self, batch: HashMap<MemberKey, PendingAdvance>, notifier: &mut Notifier) -> bool {
+    /// Stores a batch, answers its callers, and passes what has risen on to be published.
+    async fn store(&self, batch: HashMap<MemberKey, PendingAdvance>) {
         let (keys, pending_advances): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let advances = keys
             .iter()
@@ -233,22 +277,32 @@ impl Receipts {
                 at: pending.at,
             });
         metrics::histogram!("letsapp_receipts_batch").record(u32::try_from(pending_advances.len()).unwrap_or(u32::MAX));
-        let advanced = match self.stores.conversations.advance(advances.collect()).await {
+        let advances = self.stores.conversations.advance(advances.collect());
+        let (advanced, own) = tokio::join!(advances, self.own(&keys));
+        let advanced = match advanced {
             Ok(advanced) => advanced,
             Err(error) => {
                 tracing::warn!(%error, "receipts were not stored; waiting callers are answered with the error");
-                return self.give_back(keys, pending_advances, &error);
+                self.refuse(&keys, pending_advances, &error);
+                return;
             }
         };
+        let own = own.unwrap_or_else(|error| {
+            tracing::warn!(%error, "receipts are answered and published without what own messages imply");
+            HashMap::new()
+        });
         let mut updates = Vec::new();
         for ((key, pending), advanced) in keys.into_iter().zip(pending_advances).zip(advanced) {
+            let own = own.get(&key).copied().unwrap_or_default();
+            let advanced = advanced.map(|Advanced { from, to }| Advanced {
+                from: from.merge(own),
+                to: to.merge(own),
+            });
             let to = advanced.map_or(pending.to, |advanced| advanced.to);
-            // Advances that only follow from own messages have no waiting caller and make no event.
-            let has_callers = !pending.replies.is_empty();
             for reply in pending.replies {
                 let _ = reply.send(Ok(to));
             }
-            if let Some(advanced) = advanced.filter(|advanced| has_callers && advanced.from != advanced.to) {
+            if let Some(advanced) = advanced.filter(|advanced| advanced.from != advanced.to) {
                 updates.push(ReceiptUpdate {
                     key,
                     advanced,
@@ -256,34 +310,29 @@ impl Receipts {
                 });
             }
         }
-        notifier.notify(updates).await;
-        true
+        self.stored.put(updates);
     }
 
-    /// After a failure, answers the waiting callers and keeps the senders' own advances for another try. Returns true
-    /// if nothing was kept.
-    fn give_back(&self, keys: Vec<MemberKey>, pending_advances: Vec<PendingAdvance>, error: &RepositoryError) -> bool {
+    /// Answers the waiting callers after a failure. The overlay must not show their advances any longer.
+    fn refuse(&self, keys: &[MemberKey], pending_advances: Vec<PendingAdvance>, error: &RepositoryError) {
         let mut waiting = self.lock();
-        let Waiting { next, latest, .. } = &mut *waiting;
-        let mut nothing_left = true;
-        for (key, pending) in keys.into_iter().zip(pending_advances) {
-            if !pending.replies.is_empty() {
-                // The caller is answered with an error, so the overlay must not show the advance any longer.
-                latest.forget(&key);
-            }
-            if pending.own != Watermarks::default() {
-                nothing_left = false;
-                let kept = next.entry(key).or_default();
-                kept.to = kept.to.merge(pending.own);
-                kept.own = kept.own.merge(pending.own);
-                kept.at = kept.at.max(pending.at);
-                latest.insert(key, (kept.to, kept.at));
-            }
-            for reply in pending.replies {
-                let _ = reply.send(Err(RepositoryError::unavailable(error.to_string())));
-            }
+        for key in keys {
+            waiting.latest.forget(key);
         }
-        nothing_left
+        drop(waiting);
+        for reply in pending_advances.into_iter().flat_map(|pending| pending.replies) {
+            let _ = reply.send(Err(RepositoryError::unavailable(error.to_string())));
+        }
+    }
+
+    /// Returns the watermarks that follow from the members' own messages, without members who have sent none.
+    async fn own(&self, keys: &[MemberKey]) -> Result<HashMap<MemberKey, Watermarks>, RepositoryError> {
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let last_sent = self.stores.messages.last_sent(keys).await?;
+        let own = |(key, seq): (MemberKey, Seq)| (key, Watermarks::read(seq));
+        Ok(last_sent.into_iter().map(own).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

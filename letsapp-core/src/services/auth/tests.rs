@@ -22,10 +22,6 @@ struct Silence;
 
 impl EventBus for Silence {
     fn publish(&self, _: Envelope) {}
-
-    fn connected(&self, _: &[UserId]) -> Vec<UserId> {
-        Vec::new()
-    }
 }
 
 fn service(users: MockUserRepository, sessions: MockSessionRepository, clock: Arc<ManualClock>) -> AuthService {

@@ -149,14 +149,13 @@ impl ConversationService {
             .pop()
             .ok_or(ConversationError::NotFound)?;
         let mut members = roster.members;
-        // Watermarks are stored in batches; those still in memory are newer than the store's.
-        self.engine.receipts.overlay(&mut members);
         let users = self.users(members.iter().map(|member| member.user_id)).await?;
         let shows = |user_id| users.get(&user_id).is_some_and(|user| user.settings.read_receipts);
         members.retain(|member| member.user_id == principal.user_id || shows(member.user_id));
         members.sort_unstable_by_key(|member| member.user_id);
         members.retain(|member| after.is_none_or(|after| member.user_id > after));
-        let page = Page::cut(members, limit, |member| member.user_id);
+        let mut page = Page::cut(members, limit, |member| member.user_id);
+        self.engine.receipts.lift(page.items.iter_mut().collect()).await?;
         Ok(page.map(|member| Receipt {
             user_id: member.user_id,
             watermarks: member.watermarks.into(),

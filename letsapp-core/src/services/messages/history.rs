@@ -160,12 +160,11 @@ impl MessageService {
             .await?
             .pop();
         let mut members = roster.ok_or(ConversationError::NotFound)?.members;
-        // Watermarks are stored in batches; those still in memory are newer than the store's.
-        self.engine.receipts.overlay(&mut members);
         members.retain(|member| member.user_id != message.sender_id && member.sees(seq));
         members.sort_unstable_by_key(|member| member.user_id);
         members.retain(|member| after.is_none_or(|after| member.user_id > after));
-        let page = Page::cut(members, limit, |member| member.user_id);
+        let mut page = Page::cut(members, limit, |member| member.user_id);
+        self.engine.receipts.lift(page.items.iter_mut().collect()).await?;
         let ids: Vec<_> = page.items.iter().map(|member| member.user_id).collect();
         let users = self.engine.stores.users.find(&ids).await?;
         let showing: HashSet<_> = users

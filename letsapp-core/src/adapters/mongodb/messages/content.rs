@@ -20,8 +20,8 @@ pub(super) struct ContentDocument {
 }
 
 /// Type of the text of a user.
-pub(super) const TEXT: &str = "text";
-/// Type of an event of the conversation.
+const TEXT: &str = "text";
+/// Type of a system message. Every other type is of a message from a user.
 pub(super) const SYSTEM: &str = "system";
 
 /// An event of the conversation, tagged with its type.

@@ -75,7 +75,7 @@ pub(super) struct HeadDocument {
     seq: i64,
     /// Number of messages of users.
     ordinal: i64,
-    /// `seq` of the newest system message.
+    /// `seq` of the newest system message about anything but a call.
     fence: i64,
 }
 

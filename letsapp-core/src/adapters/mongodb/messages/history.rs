@@ -122,7 +122,7 @@ pub(super) async fn changes(
     read(connection, filter, options).await
 }
 
-/// Returns a page of a conversation's system messages behind `after`, by ascending `seq`.
+/// Returns a page of a conversation's system messages behind `after`, by ascending `seq`, without those about calls.
 ///
 /// No index has them alone, since they are read rarely: all messages behind `after` are looked through.
 pub(super) async fn announcements(
@@ -136,6 +136,7 @@ pub(super) async fn announcements(
     }
     let filter = doc! {
         "conversation_id": conversation_id.to_bson(), "seq": {"$gt": long(after.0)}, "content.type": SYSTEM,
+        "content.event.type": {"$ne": "call"},
     };
     let options = FindOptions::builder()
         .sort(doc! {"conversation_id": 1, "seq": 1})

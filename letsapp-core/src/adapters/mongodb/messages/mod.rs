@@ -11,6 +11,7 @@ mod isolated;
 mod lookups;
 mod requests;
 mod search;
+mod senders;
 mod sequencer;
 mod tokens;
 mod unread;
@@ -25,7 +26,7 @@ use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
 use crate::domain::search::{Hit, Search};
 use crate::domain::window::{Span, Window};
-use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError};
+use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError, SenderQuery};
 
 /// Message repository on the collection `messages`.
 #[derive(Debug)]
@@ -107,7 +108,14 @@ impl MessageRepository for MongoMessages {
         unread::count_unread(&self.connection, spans).await
     }
 
-    async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError> {
-        unread::senders(&self.connection, span).await
+    async fn last_sent(
+        &self,
+        of: &[(ConversationId, UserId)],
+    ) -> Result<Vec<((ConversationId, UserId), Seq)>, RepositoryError> {
+        senders::last_sent(&self.connection, of).await
+    }
+
+    async fn senders(&self, asked: &[SenderQuery]) -> Result<Vec<Vec<UserId>>, RepositoryError> {
+        senders::senders(&self.connection, asked).await
     }
 }

@@ -1,4 +1,4 @@
-//! Unread counts, and senders of the messages in a span.
+//! Unread counts.
 //!
 //! Messages are not counted one by one: the ordinal at the end of a span minus the one before it is the number of
 //! messages of users written in it, and the deleted ones, which have an index, are subtracted.
@@ -7,15 +7,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mongodb::bson::{Document, Uuid, doc};
-use mongodb::options::{AggregateOptions, FindOptions};
+use mongodb::options::FindOptions;
 use serde::Deserialize;
 
-use super::content::TEXT;
+use super::content::SYSTEM;
 use super::history::{hint, places};
 use crate::adapters::mongodb::connection::Connection;
-use crate::adapters::mongodb::fields::{Id, Keyed, count, long};
+use crate::adapters::mongodb::fields::{Id, count, long};
 use crate::adapters::mongodb::schema::{BY_SEQ, DELETED, MESSAGES};
-use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::id::{ConversationId, Seq};
 use crate::domain::window::Span;
 use crate::ports::RepositoryError;
 
@@ -62,23 +62,6 @@ pub(super) async fn count_unread(connection: &Arc<Connection>, spans: &[Span]) -
     Ok(spans.iter().zip(&written).map(left).collect())
 }
 
-/// Returns the distinct senders of the messages of users in a span, deleted ones included.
-///
-/// # Errors
-/// [`RepositoryError`] if the query fails.
-pub(super) async fn senders(connection: &Arc<Connection>, span: Span) -> Result<Vec<UserId>, RepositoryError> {
-    let mut within = within(&span);
-    within.insert("content.type", TEXT);
-    let pipeline = vec![doc! {"$match": within}, doc! {"$group": {"_id": "$sender_id"}}];
-    let senders: Vec<Keyed<Uuid>> = connection
-        .aggregate(MESSAGES, pipeline, AggregateOptions::default())
-        .await?;
-    Ok(senders
-        .into_iter()
-        .map(|sender| UserId::from_bson(sender.key))
-        .collect())
-}
-
 /// Reads the ordinals at both ends of each span. Nothing precedes the first message, so `seq` 0 is left out.
 async fn ordinals(
     connection: &Arc<Connection>,
@@ -104,8 +87,7 @@ async fn ordinals(
     Ok(found.into_iter().map(pair).collect())
 }
 
-/// Reads the `seq` of the deleted messages in the spans, in order. System messages are never deleted, so all of them
-/// are messages of users.
+/// Reads the `seq` of the deleted messages of users in the spans, in order.
 async fn deleted(
     connection: &Arc<Connection>,
     spans: &[&Span],
@@ -119,6 +101,7 @@ async fn deleted(
         .map(|span| {
             let mut within = within(span);
             within.insert("deleted_at", doc! {"$exists": true});
+            within.insert("content.type", doc! {"$ne": SYSTEM});
             within
         })
         .collect();

@@ -4,6 +4,7 @@ mod commit;
 mod reactions;
 mod row;
 mod search;
+mod senders;
 mod stored;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::Message;
 use crate::domain::search::{Hit, Search};
 use crate::domain::window::{Span, Window};
-use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError};
+use crate::ports::{Change, MessageRepository, Outcomes, Range, RepositoryError, SenderQuery};
 
 pub(super) struct SqliteMessages(pub(super) Arc<Database>);
 
@@ -28,8 +29,9 @@ const CONCURRENT_COMMITS: usize = 1;
 const NEWEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC LIMIT ?4");
 const OLDEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq LIMIT ?4");
 const BY_REV: &str = row::select!("conversation_id = ?1 AND rev > ?2 ORDER BY rev");
-const ANNOUNCEMENTS: &str =
-    row::select!("conversation_id = ?1 AND seq > ?2 AND system IS NOT NULL ORDER BY seq LIMIT ?3");
+const ANNOUNCEMENTS: &str = row::select!(
+    "conversation_id = ?1 AND seq > ?2 AND system IS NOT NULL AND system ->> 'type' <> 'call' ORDER BY seq LIMIT ?3"
+);
 // Ordinals number the messages of users, so their difference counts a span without reading it. Only deleted messages
 // are visited, through an index that contains nothing else.
 pub(super) const COUNT_UNREAD: &str = "
@@ -44,9 +46,6 @@ pub(super) const COUNT_UNREAD: &str = "
             SELECT count(*) FROM messages
             WHERE conversation_id = ?1 AND seq > ?2 AND seq <= ?3 AND deleted_at IS NOT NULL AND system IS NULL
         )";
-const SENDERS: &str = "
-    SELECT DISTINCT sender_id FROM messages
-    WHERE conversation_id = ?1 AND seq > ?2 AND seq <= ?3 AND system IS NULL";
 
 /// Statements whose query plans are tested.
 #[cfg(test)]
@@ -58,7 +57,8 @@ pub(super) const READS: &[&str] = &[
     BY_REV,
     ANNOUNCEMENTS,
     COUNT_UNREAD,
-    SENDERS,
+    senders::LAST_SENT,
+    senders::HAS_SENT,
     reactions::OF_MESSAGE,
     search::MATCHES,
     search::VISIBLE,
@@ -67,6 +67,8 @@ pub(super) const READS: &[&str] = &[
 
 #[cfg(test)]
 pub(super) use search::VISIBLE;
+#[cfg(test)]
+pub(super) use senders::{HAS_SENT, LAST_SENT};
 
 /// Statements that must get their order from an index, since a conversation has any number of messages.
 #[cfg(test)]
@@ -134,16 +136,6 @@ fn count_unread(connection: &Connection, span: &Span) -> rusqlite::Result<u64> {
             row.get(0)
         })?;
     Ok(u64::try_from(count).unwrap_or(0))
-}
-
-/// Returns the users who sent messages in a span, each once.
-fn senders(connection: &Connection, span: &Span) -> rusqlite::Result<Vec<UserId>> {
-    connection
-        .prepare_cached(SENDERS)?
-        .query_map(params![span.conversation_id, span.after, span.through], |row| {
-            row.get(0)
-        })?
-        .collect()
 }
 
 #[async_trait]
@@ -254,7 +246,22 @@ impl MessageRepository for SqliteMessages {
             .await
     }
 
-    async fn senders(&self, span: Span) -> Result<Vec<UserId>, RepositoryError> {
-        self.0.readers.read(move |connection| senders(connection, &span)).await
+    async fn last_sent(
+        &self,
+        of: &[(ConversationId, UserId)],
+    ) -> Result<Vec<((ConversationId, UserId), Seq)>, RepositoryError> {
+        let of = of.to_vec();
+        self.0
+            .readers
+            .read(move |connection| senders::last_sent(connection, &of))
+            .await
+    }
+
+    async fn senders(&self, asked: &[SenderQuery]) -> Result<Vec<Vec<UserId>>, RepositoryError> {
+        let asked = asked.to_vec();
+        self.0
+            .readers
+            .read(move |connection| senders::senders(connection, &asked))
+            .await
     }
 }

@@ -84,6 +84,7 @@ const GOLDEN: [&[u8]; VERSION] = [
     include_bytes!("golden/version-2.db"),
     include_bytes!("golden/version-3.db"),
     include_bytes!("golden/version-4.db"),
+    include_bytes!("golden/version-5.db"),
 ];
 
 /// Opens a copy of a golden file.
@@ -212,7 +213,7 @@ async fn contacts_and_blocks_are_in_the_golden_files_since_version_2() {
 }
 
 #[tokio::test]
-async fn departures_and_the_setting_for_groups_are_in_the_golden_files_since_version_4() {
+async fn departures_and_the_setting_for_groups_are_in_the_golden_files_since_version_5() {
     let id = ConversationId::from_uuid(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_00aa));
     for (version, file) in (1..).zip(GOLDEN) {
         let (_directory, store) = open_golden(file);
@@ -228,7 +229,7 @@ async fn departures_and_the_setting_for_groups_are_in_the_golden_files_since_ver
             member_count: 1,
             listed: false,
         };
-        let expected = if version < 4 {
+        let expected = if version < 5 {
             (None, Adders::Everyone)
         } else {
             (Some(Box::new(departure)), Adders::Contacts)

@@ -74,3 +74,21 @@ fn unread_messages_are_counted_by_reading_deleted_ones_only() {
         .expect("one step reads the messages of the span");
     assert!(index.contains("INDEX messages_deleted"), "{plan:#?}");
 }
+
+#[test]
+fn what_a_user_has_sent_is_found_in_the_index_by_sender() {
+    for (sql, search) in [
+        (
+            messages::LAST_SENT,
+            "messages_by_sender (conversation_id=? AND sender_id=?)",
+        ),
+        (
+            messages::HAS_SENT,
+            "messages_by_sender (conversation_id=? AND sender_id=? AND seq>? AND seq<?)",
+        ),
+    ] {
+        let plan = plan(sql);
+        assert!(plan.iter().any(|line| line.contains(search)), "{sql}\n{plan:#?}");
+        assert!(!plan.iter().any(|line| line.starts_with("SCAN")), "{sql}\n{plan:#?}");
+    }
+}

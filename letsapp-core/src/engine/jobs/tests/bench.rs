@@ -232,6 +232,7 @@ fn messages(store: &MemoryStore, gate: &Arc<Gate>) -> MockMessageRepository {
     behind!(gate, inner, mock.expect_find, |at| find);
     behind!(gate, inner, mock.expect_count_unread, |spans| count_unread);
     behind!(gate, inner, mock.expect_find_by_id, |id, message_id| find_by_id);
+    behind!(gate, inner, mock.expect_last_sent, |of| last_sent);
     let (gate, inner) = (Arc::clone(gate), Arc::clone(inner));
     mock.expect_commit().returning(move |changes| {
         let count = changes.len();

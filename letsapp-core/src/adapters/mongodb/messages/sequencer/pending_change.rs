@@ -80,9 +80,10 @@ impl PendingChange {
         }
     }
 
-    /// Tells whether the change adds a system message, which becomes the new fence.
-    pub(super) const fn moves_fence(&self) -> bool {
-        matches!(self.change, Change::UpdateGroup { .. } | Change::Create { .. })
+    /// Tells whether the change adds a system message that becomes the new fence.
+    pub(super) fn moves_fence(&self) -> bool {
+        let added = matches!(self.change, Change::UpdateGroup { .. } | Change::Create { .. });
+        added && self.change.message().moves_fence()
     }
 
     /// Tells whether only a lookup can say what became of the change: it was refused, or may have been carried out.
