@@ -110,7 +110,8 @@ impl Application {
 fn refuse(error: ConversationError) -> Refusal {
     let status = match error {
         ConversationError::NotFound => StatusCode::NOT_FOUND,
-        ConversationError::Forbidden(_) => StatusCode::FORBIDDEN,
+        ConversationError::Forbidden(_) | ConversationError::NotAddable(_) => StatusCode::FORBIDDEN,
+        ConversationError::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
         ConversationError::Conflict => StatusCode::CONFLICT,
         ConversationError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ConversationError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -229,7 +229,7 @@ fn conversation(n: u64) -> Conversation {
         UserId::from_bytes([u8::try_from(n).unwrap() + 1; 16]),
     );
     Conversation {
-        id: ConversationId::of_pair(low, high),
+        id: ConversationId::from_bytes(*high.as_bytes()),
         kind: Kind::Direct,
         title: None,
         about: About::default(),

@@ -43,7 +43,7 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`] if the store or the key files can't be opened.
 pub async fn open(config: &Config) -> Result<LetsApp, StartError> {
-    let builder = LetsApp::builder().rules(config.rules);
+    let builder = LetsApp::builder().rules(config.rules).limits(config.limits_in_force());
     let builder = match config.store() {
         StoreUrl::Memory => builder.store(MemoryStore::new()),
         StoreUrl::Sqlite(path) => on_sqlite(builder, path, &config.data_dir).await?,

@@ -54,6 +54,17 @@ impl ApiError {
         }
     }
 
+    /// Creates a `forbidden` error that names the fields for which it is forbidden.
+    fn forbidden(detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
+        Self {
+            problem: Box::new(Problem {
+                errors,
+                ..Problem::new(Code::Forbidden).with_detail(detail)
+            }),
+            cause: None,
+        }
+    }
+
     /// Creates a `validation_failed` error for one field.
     pub(crate) fn field(name: &str, code: &str, detail: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError::new(name, code, detail)])
@@ -186,6 +197,8 @@ impl From<ConversationError> for ApiError {
         match error {
             ConversationError::NotFound => Self::with_detail(Code::NotFound, detail),
             ConversationError::Forbidden(_) => Self::with_detail(Code::Forbidden, detail),
+            ConversationError::NotAddable(errors) => Self::forbidden(detail, errors),
+            ConversationError::RateLimited(wait) => Self::limited(wait),
             ConversationError::Conflict => Self::with_detail(Code::Conflict, detail),
             ConversationError::Invalid(errors) => Self::invalid(errors),
             ConversationError::Store(error) => error.into(),

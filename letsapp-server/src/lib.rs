@@ -29,12 +29,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use letsapp_core::LetsApp;
-use letsapp_core::domain::limit::Table;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
 pub use config::Config;
-use config::Limits;
 use middleware::Middleware;
 use rate_limits::RequestInspector;
 use server_context::ServerContext;
@@ -120,11 +118,7 @@ pub fn prepare_process(config: &Config) {
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: impl Future<Output = ()>) {
-    let table = match config.limits {
-        Limits::On => config.limit_table,
-        Limits::Off => Table::UNLIMITED,
-    };
-    let server = Arc::new(ServerContext::new(app.clone()).with_limits(table));
+    let server = Arc::new(ServerContext::new(app.clone()).with_limits(config.limits_in_force()));
     let (routes, served) = api::routes(&server);
     let inspector = RequestInspector::new(config.trusted_proxies.clone(), config.forwarded_header);
     let public = Middleware::new(&server, routes, served).with_rate_limits(inspector);

@@ -38,6 +38,10 @@ impl Chats {
         for conversation in shown {
             context.output.show(&conversation, || {
                 let title = colours.apply(Style::Name, &title_of(&conversation));
+                let left = match conversation.me.left_at {
+                    Some(_) => colours.apply(Style::Dim, " (left)"),
+                    None => String::new(),
+                };
                 let unread = match conversation.me.unread {
                     0 => String::new(),
                     unread => colours.apply(Style::Read, &format!(" ({unread})")),
@@ -51,7 +55,7 @@ impl Chats {
                         format!("  {when} {}", excerpt(&summary(message, &names), EXCERPT_CHARS))
                     });
                 let id = colours.apply(Style::Dim, &conversation.id.to_string());
-                format!("{title}{unread}{last}  {id}")
+                format!("{title}{left}{unread}{last}  {id}")
             })?;
         }
         Ok(())

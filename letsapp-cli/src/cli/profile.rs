@@ -1,7 +1,7 @@
 //! The commands `profile` and `settings`.
 
 use clap::{Args, Subcommand, ValueEnum};
-use letsapp_core::domain::user::{About, Audience, DisplayName, Email};
+use letsapp_core::domain::user::{About, Adders, Audience, DisplayName, Email};
 use letsapp_core::protocol::MyProfile;
 use letsapp_core::protocol::requests::{SettingsPatch, UpdateMe};
 
@@ -39,6 +39,11 @@ enum Change {
         /// Everyone, only your contacts, or nobody
         to: Viewers,
     },
+    /// Set who can add you to groups. People whom you block never can
+    Groups {
+        /// Everyone, or only your contacts
+        to: GroupAdders,
+    },
     /// Set whether others can see which messages you have read
     ReadReceipts {
         /// On or off
@@ -51,6 +56,12 @@ enum Viewers {
     Everyone,
     Contacts,
     Nobody,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum GroupAdders {
+    Everyone,
+    Contacts,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -94,6 +105,13 @@ impl Settings {
                 }),
                 ..SettingsPatch::default()
             },
+            Change::Groups { to } => SettingsPatch {
+                groups: Some(match to {
+                    GroupAdders::Everyone => Adders::Everyone,
+                    GroupAdders::Contacts => Adders::Contacts,
+                }),
+                ..SettingsPatch::default()
+            },
             Change::ReadReceipts { to } => SettingsPatch {
                 read_receipts: Some(to == Switch::On),
                 ..SettingsPatch::default()
@@ -107,8 +125,9 @@ impl Settings {
         context.output.show(&settings, || {
             let receipts = if settings.read_receipts { "on" } else { "off" };
             format!(
-                "last-seen      {}\nread-receipts  {receipts}",
-                one_line(&settings.last_seen)
+                "last-seen      {}\ngroups         {}\nread-receipts  {receipts}",
+                one_line(&settings.last_seen),
+                one_line(&settings.groups)
             )
         })
     }

@@ -110,7 +110,7 @@ impl Target {
     }
 }
 
-/// Returns the user's group with this title, ignoring case.
+/// Returns the user's group with this title, ignoring case. One that the user has left is only meant if there is no other.
 async fn group(context: &Context, title: &str) -> Result<Conversation, Failure> {
     let all = collect_pages(|page| context.client.conversations(page)).await;
     let wanted = title.to_lowercase();
@@ -121,10 +121,12 @@ async fn group(context: &Context, title: &str) -> Result<Conversation, Failure> 
                 .as_ref()
                 .is_some_and(|title| title.to_lowercase() == wanted)
     };
-    let mut meant = all
+    let meant = all
         .map_err(|error| context.explain(error))?
         .into_iter()
         .filter(is_meant);
+    let (present, left): (Vec<_>, Vec<_>) = meant.partition(|group| group.me.left_at.is_none());
+    let mut meant = if present.is_empty() { left } else { present }.into_iter();
     match (meant.next(), meant.next()) {
         (Some(group), None) => Ok(group),
         (Some(_), Some(_)) => Err(Failure::Refused(format!(

@@ -313,8 +313,10 @@ async fn profile_and_settings_are_shown_and_changed() {
     let changed = ana.json(&["settings", "last-seen", "nobody"]).await;
     assert_eq!(
         changed[0],
-        serde_json::json!({"last_seen": "nobody", "read_receipts": false})
+        serde_json::json!({"last_seen": "nobody", "read_receipts": false, "groups": "everyone"})
     );
+    let changed = ana.json(&["settings", "groups", "contacts"]).await;
+    assert_eq!(changed[0]["groups"], "contacts");
     assert_eq!(ana.run(&["settings", "last-seen", "friends"], "").await.code, 2);
     let shown = ana
         .ok(&[

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 
 use super::LetsApp;
 use crate::adapters::memory::MemoryStore;
+use crate::domain::limit::Table;
 use crate::domain::rules::Rules;
 use crate::engine::Engine;
 use crate::engine::events::Hub;
@@ -27,6 +28,16 @@ pub struct LetsAppBuilder {
     ids: Option<Arc<dyn IdSource>>,
     hub: Option<Arc<Hub>>,
     rules: Rules,
+    limits: Limits,
+}
+
+/// Limits of what services count themselves; none unless they are set.
+struct Limits(Table);
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self(Table::UNLIMITED)
+    }
 }
 
 impl LetsApp {
@@ -94,6 +105,17 @@ impl LetsAppBuilder {
         self
     }
 
+    /// Sets the limits of how many people a user may add to groups, [`Class::Additions`] and [`Class::Strangers`]. By
+    /// default there are none. The other classes are of requests, which the application does not count.
+    ///
+    /// [`Class::Additions`]: crate::domain::limit::Class::Additions
+    /// [`Class::Strangers`]: crate::domain::limit::Class::Strangers
+    #[must_use]
+    pub fn limits(mut self, table: Table) -> Self {
+        self.limits = Limits(table);
+        self
+    }
+
     /// Builds the application and starts its tasks on the current tokio runtime.
     ///
     /// # Errors
@@ -121,7 +143,7 @@ impl LetsAppBuilder {
             refresh_ttl: self.rules.refresh_ttl,
         };
         let sessions = Sessions::new(stores.clone(), runtime.clone(), keyring, settings);
-        let engine = Arc::new(Engine::start(stores, runtime, sessions, &self.rules));
+        let engine = Arc::new(Engine::start(stores, runtime, sessions, &self.rules, self.limits.0));
         // Weak, because the registry holds the hub as its event bus: two strong references would never be freed.
         let observer: Weak<PresenceRegistry> = Arc::downgrade(&engine.presence);
         hub.observe(observer);

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::Trial;
 use super::fixtures::{at, conversation_id, direct, group, system, text, user_id};
 use super::steps::{append, at_once, creation, update_group};
-use crate::domain::conversation::Head;
-use crate::domain::id::{ConversationId, Rev, Seq};
+use crate::domain::conversation::{Conversation, Head};
+use crate::domain::id::{ConversationId, Rev, Seq, UserId};
 use crate::domain::member::{Member, MemberChange};
 use crate::domain::message::{Message, SystemEvent};
 use crate::domain::role::Role;
@@ -18,13 +18,14 @@ pub async fn a_direct_conversation_is_made_once(trial: Trial) {
     let first = direct(ana, ben);
     let made = trial.conversations().create_direct(first.clone(), at(1)).await.unwrap();
     assert_eq!(made, Creation::Created(first.clone()));
-    // The other user of the pair asks later, in the other order.
-    let again = trial
-        .conversations()
-        .create_direct(direct(ben, ana), at(2))
-        .await
-        .unwrap();
+    // The other user of the pair asks later, in the other order, and offers another id.
+    let other = Conversation {
+        id: conversation_id(7),
+        ..direct(ben, ana)
+    };
+    let again = trial.conversations().create_direct(other, at(2)).await.unwrap();
     assert_eq!(again, Creation::Existing(first.clone()));
+    assert_eq!(trial.conversations().find(&[conversation_id(7)]).await.unwrap(), []);
     assert_eq!(trial.conversations().find(&[first.id]).await.unwrap(), [first.clone()]);
     let member = trial.member(first.id, ben).await;
     assert_eq!(
@@ -44,7 +45,11 @@ pub async fn of_concurrent_creations_of_a_direct_conversation_one_succeeds(trial
             } else {
                 another.conversations()
             };
-            let wanted = if n % 3 == 0 { direct(ana, ben) } else { direct(ben, ana) };
+            let pair = if n % 3 == 0 { direct(ana, ben) } else { direct(ben, ana) };
+            let wanted = Conversation {
+                id: conversation_id(100 * round + u64::try_from(n).unwrap()),
+                ..pair
+            };
             async move { conversations.create_direct(wanted, at(n)).await.unwrap() }
         }));
         let made = made.await;
@@ -53,7 +58,8 @@ pub async fn of_concurrent_creations_of_a_direct_conversation_one_succeeds(trial
             .filter(|made| matches!(made, Creation::Created(_)))
             .collect();
         assert_eq!(created.len(), 1, "{made:?}");
-        let stored = trial.conversation(ConversationId::of_pair(ana, ben)).await;
+        let found = trial.conversations().direct(&[Conversation::pair_of(ben, ana)]).await;
+        let stored = trial.conversation(found.unwrap()[0].1).await;
         for made in made {
             let (Creation::Created(conversation) | Creation::Existing(conversation)) = made;
             assert_eq!(conversation, stored);
@@ -61,6 +67,52 @@ pub async fn of_concurrent_creations_of_a_direct_conversation_one_succeeds(trial
         assert_eq!(trial.roster(stored.id).await.members.len(), 2);
         assert_eq!(trial.conversations().memberships(ana).await.unwrap().len(), 1);
     }
+}
+
+pub async fn direct_conversations_are_found_by_their_pairs(trial: Trial) {
+    let users: Vec<_> = (1..=4).map(user_id).collect();
+    let (one, two) = (
+        trial.direct(users[0], users[1]).await,
+        trial.direct(users[2], users[0]).await,
+    );
+    trial.group(1, &users).await;
+    let pair = |a: usize, b: usize| Conversation::pair_of(users[a], users[b]);
+    let asked = [pair(1, 2), pair(1, 0), pair(0, 2), pair(3, 0)];
+    let mut found = trial.conversations().direct(&asked).await.unwrap();
+    found.sort_by_key(|(_, id)| *id != one);
+    assert_eq!(found, [(pair(0, 1), one), (pair(0, 2), two)]);
+    assert_eq!(trial.conversations().direct(&[]).await.unwrap(), []);
+}
+
+pub async fn acquainted_users_are_in_a_conversation_now(trial: Trial) {
+    let users: Vec<_> = (1..=7).map(user_id).collect();
+    trial.group(1, &users[..3]).await;
+    trial.direct(users[0], users[3]).await;
+    let left = trial.group(2, &[users[0], users[4]]).await;
+    trial.tell(left, 3, &[MemberChange::Left(users[4])], 1).await;
+    let away = trial.group(3, &[users[5], users[0]]).await;
+    trial.tell(away, 4, &[MemberChange::Left(users[0])], 1).await;
+    let acquainted = async |with: &[UserId]| {
+        let mut found = trial.conversations().acquainted(users[0], with).await.unwrap();
+        found.sort_by_key(|found| users.iter().position(|user| user == found));
+        found
+    };
+    let doubled = [&users[1..], &users[1..]].concat();
+    assert_eq!(
+        acquainted(&doubled).await,
+        users[1..4],
+        "each once, and only those of now"
+    );
+    trial
+        .tell(left, 5, &[MemberChange::Joined(users[4], Role::Member)], 2)
+        .await;
+    assert_eq!(
+        acquainted(&users[3..]).await,
+        users[3..5],
+        "who comes back is one again"
+    );
+    assert_eq!(acquainted(&[]).await, []);
+    assert_eq!(trial.conversations().acquainted(user_id(9), &users).await.unwrap(), []);
 }
 
 pub async fn both_users_of_a_pair_are_members_from_the_start(trial: Trial) {

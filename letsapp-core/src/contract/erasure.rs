@@ -3,7 +3,7 @@
 use super::Trial;
 use super::fixtures::{at, email, password, user, user_id, user_in_full};
 use super::steps::at_once;
-use crate::domain::user::{About, Audience, ProfilePatch, Settings, User};
+use crate::domain::user::{About, Adders, Audience, ProfilePatch, Settings, User};
 use crate::ports::{Claim, Login, Update};
 
 pub async fn an_erased_account_leaves_its_name_and_nothing_else(trial: Trial) {
@@ -25,6 +25,7 @@ pub async fn an_erased_account_leaves_its_name_and_nothing_else(trial: Trial) {
     let hidden = Settings {
         last_seen: Audience::Nobody,
         read_receipts: false,
+        groups: Adders::Contacts,
     };
     assert_eq!(expected.settings, hidden, "nothing comes to light that was hidden");
     assert_eq!(users.find(&[user_id(1)]).await.unwrap(), [expected]);

@@ -10,7 +10,7 @@ use crate::domain::message::{Content, Fingerprint, Message, SystemEvent};
 use crate::domain::session::{Generation, Session, TokenHash};
 use crate::domain::text::Title;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{About, Audience, DisplayName, Email, Settings, User, Username};
+use crate::domain::user::{About, Adders, Audience, DisplayName, Email, Settings, User, Username};
 
 /// Derives 16 bytes of an id from a number. The ids do not sort in the order of their numbers, so that a case which
 /// confuses the two orders fails.
@@ -78,6 +78,7 @@ pub(super) fn user_in_full(n: u64, name: &str) -> User {
         settings: Settings {
             last_seen: Audience::Contacts,
             read_receipts: false,
+            groups: Adders::Contacts,
         },
         created_at: at(1),
         last_seen_at: Some(at(2)),
@@ -138,17 +139,19 @@ pub(super) fn key(name: &str, purpose: KeyPurpose) -> Key {
     }
 }
 
-/// Makes the direct conversation of two users.
+/// Makes the direct conversation of two users, with an id that only depends on the pair.
 pub(super) fn direct(a: UserId, b: UserId) -> Conversation {
+    let (a_bits, b_bits) = (a.as_uuid().as_u128(), b.as_uuid().as_u128());
+    let bits = a_bits.min(b_bits).rotate_left(32) ^ a_bits.max(b_bits);
     Conversation {
-        id: ConversationId::of_pair(a, b),
+        id: ConversationId::from_uuid(Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()),
         kind: Kind::Direct,
         title: None,
         about: About::from_stored(""),
         avatar_media_id: None,
         created_by: a,
         created_at: at(0),
-        pair: Some((a.min(b), a.max(b))),
+        pair: Some(Conversation::pair_of(a, b)),
         fingerprint: None,
         deleted_at: None,
     }

@@ -6,9 +6,9 @@ use super::Trial;
 use super::fixtures::{at, call, deleted, group, media_id, system, text, user_id};
 use super::steps::{append, creation, duplicate, position, revise, update_group};
 use crate::domain::conversation::Conversation;
-use crate::domain::id::Seq;
+use crate::domain::id::{Rev, Seq};
 use crate::domain::member::{Member, MemberChange, PreferencesPatch, Watermarks};
-use crate::domain::message::SystemEvent;
+use crate::domain::message::{Position, SystemEvent};
 use crate::domain::role::Role;
 use crate::domain::text::Title;
 use crate::domain::user::About;
@@ -208,6 +208,14 @@ pub async fn a_returning_member_gets_another_window(trial: Trial) {
         let sent_at = message.sent_at;
         trial.store(update_group(&[change], message, Seq(fence))).await;
         expected = change.apply(id, Some(&expected), Seq(fence + 1), sent_at).unwrap();
+        if !expected.is_in() {
+            let position = Position {
+                seq: Seq(fence + 1),
+                rev: Rev(fence + 1),
+                ordinal: 0,
+            };
+            expected.departure = Some(Box::new(group(1, ana).departure(position, sent_at, 1)));
+        }
         assert_eq!(trial.member(id, ben).await, expected);
         assert_eq!(
             trial.conversations().memberships(ben).await.unwrap(),

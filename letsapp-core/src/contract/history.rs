@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Trial;
-use super::fixtures::{conversation_id, deleted, message_id, text, user_id};
-use super::steps::{ALL, append, revise, revs, seqs};
+use super::fixtures::{call, conversation_id, deleted, message_id, text, user_id};
+use super::steps::{ALL, append, revise, revs, seqs, update_group};
 use crate::domain::id::{ConversationId, Rev, Seq};
 use crate::domain::member::MemberChange;
 use crate::domain::message::Message;
@@ -240,6 +240,35 @@ pub async fn an_unknown_or_empty_conversation_has_nothing_to_read(trial: Trial) 
         assert_eq!(trial.message_by_id(id, message_id(1)).await, None);
         assert_eq!(trial.messages().count_unread(&[span(id, 0, 0)]).await.unwrap(), [0]);
     }
+}
+
+pub async fn announcements_are_the_system_messages_in_order(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let id = trial.group(1, &[ana, ben]).await;
+    let elsewhere = trial.group(2, &[ana]).await;
+    let mut fence = Seq(1);
+    for n in (3..20).step_by(2) {
+        // What users say and calls lie in between.
+        let between = match n % 4 {
+            1 => append(text(id, n, ana), fence),
+            _ => update_group(&[], call(id, n, ana), fence),
+        };
+        trial.store(between).await;
+        fence = trial.tell(id, n + 1, &[], fence.0).await;
+    }
+    trial.tell(elsewhere, 30, &[], 1).await;
+    let announcements = async |after, limit| {
+        let found = trial.messages().announcements(id, Seq(after), limit).await.unwrap();
+        assert!(found.iter().all(|message| !message.is_from_user()));
+        seqs(&found)
+    };
+    assert_eq!(announcements(0, 100).await, [1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
+    assert_eq!(announcements(1, 3).await, [3, 5, 7]);
+    assert_eq!(announcements(6, 2).await, [7, 9]);
+    assert!(announcements(19, 5).await.is_empty());
+    assert!(announcements(0, 0).await.is_empty());
+    let unknown = trial.messages().announcements(conversation_id(9), Seq::ZERO, 5).await;
+    assert_eq!(unknown.unwrap(), []);
 }
 
 pub async fn a_window_ends_with_the_message_about_leaving(trial: Trial) {

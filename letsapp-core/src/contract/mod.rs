@@ -55,6 +55,8 @@ pub mod contacts;
 #[doc(hidden)]
 pub mod conversations;
 #[doc(hidden)]
+pub mod departures;
+#[doc(hidden)]
 pub mod erasure;
 #[doc(hidden)]
 pub mod group_deletion;

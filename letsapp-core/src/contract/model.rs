@@ -26,7 +26,8 @@ impl Model {
     pub(super) fn carry_out(&mut self, action: &Action) -> Answer {
         match action {
             Action::CreateDirect(conversation, at) => {
-                if let Some(existing) = self.conversation(conversation.id) {
+                let of_pair = |other: &&Conversation| other.pair == conversation.pair;
+                if let Some(existing) = self.conversations.iter().find(of_pair) {
                     return Answer::Creation(Creation::Existing(existing.clone()));
                 }
                 let (a, b) = conversation.pair.expect("it is of a pair");
@@ -222,6 +223,20 @@ impl Model {
                 self.members
                     .retain(|member| (member.conversation_id, member.user_id) != (id, after.user_id));
                 self.members.push(after);
+            }
+        }
+        let here = |member: &&mut Member| member.conversation_id == id;
+        let remaining = self
+            .members
+            .iter()
+            .filter(|member| member.conversation_id == id && member.is_in())
+            .count();
+        let departure = self
+            .conversation(id)
+            .map(|conversation| conversation.departure(position, message.sent_at, remaining));
+        for member in self.members.iter_mut().filter(here) {
+            if member.left_at() == Some(position.seq) {
+                member.departure = departure.clone().map(Box::new);
             }
         }
         Outcome::Committed(position)

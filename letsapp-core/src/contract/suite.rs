@@ -88,6 +88,8 @@ macro_rules! contract_cases {
             conversations: {
                 a_direct_conversation_is_made_once,
                 of_concurrent_creations_of_a_direct_conversation_one_succeeds,
+                direct_conversations_are_found_by_their_pairs,
+                acquainted_users_are_in_a_conversation_now,
                 both_users_of_a_pair_are_members_from_the_start,
                 conversations_are_found_as_stored,
                 a_roster_lists_present_members_by_joining_and_then_by_id,
@@ -145,6 +147,12 @@ macro_rules! contract_cases {
                 a_call_note_does_not_move_the_fence,
                 revisions_do_not_move_the_fence,
             }
+            departures: {
+                a_former_member_keeps_the_state_at_leaving,
+                a_returning_member_has_no_departure,
+                a_departure_is_replaced_only_while_it_is_the_last,
+                the_state_at_leaving_survives_a_restart,
+            }
             succession: {
                 an_owner_leaves_and_another_follows_in_one_step,
                 a_repeated_succession_is_not_carried_out_again,
@@ -162,6 +170,7 @@ macro_rules! contract_cases {
                 unread_counts_follow_deletions_and_nothing_else,
                 messages_are_found_by_place_and_by_id,
                 an_unknown_or_empty_conversation_has_nothing_to_read,
+                announcements_are_the_system_messages_in_order,
                 a_window_ends_with_the_message_about_leaving,
             }
             senders: {

@@ -3,7 +3,7 @@
 use super::Trial;
 use super::fixtures::{at, display_name, email, media_id, password, user, user_id, user_in_full, username};
 use super::steps::at_once;
-use crate::domain::user::{About, Audience, ProfilePatch, User};
+use crate::domain::user::{About, Adders, Audience, ProfilePatch, User};
 use crate::ports::{Claim, Login, Update};
 
 pub async fn a_user_is_found_as_stored(trial: Trial) {
@@ -152,6 +152,7 @@ pub async fn a_patch_changes_what_it_names_and_nothing_else(trial: Trial) {
         ProfilePatch {
             avatar_media_id: Some(Some(media_id(9))),
             read_receipts: Some(true),
+            groups: Some(Adders::Everyone),
             ..ProfilePatch::default()
         },
         patch_email(Some("ana.b@example.org")),

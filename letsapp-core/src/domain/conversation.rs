@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, MediaId, Rev, Seq, UserId};
 use crate::domain::member::Member;
 use crate::domain::message::{Message, Position};
@@ -18,7 +19,8 @@ pub const MAX_MEMBERS: usize = 1_024;
 /// two cannot disagree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
-    /// Unique id: derived from both user ids in a direct conversation; chosen by the client or the server in a group.
+    /// Unique id: random in a direct conversation, so that nobody can compute it; chosen by the client or the server in a
+    /// group.
     pub id: ConversationId,
     /// Direct conversation or group; never changes.
     pub kind: Kind,
@@ -43,10 +45,30 @@ pub struct Conversation {
 }
 
 impl Conversation {
+    /// Returns two users as the pair of a direct conversation: the same in either order.
+    pub fn pair_of(a: UserId, b: UserId) -> (UserId, UserId) {
+        (a.min(b), a.max(b))
+    }
+
     /// Returns the other user of a direct conversation; `None` in a group.
     pub fn peer_of(&self, user_id: UserId) -> Option<UserId> {
         let (a, b) = self.pair?;
         Some(if a == user_id { b } else { a })
+    }
+
+    /// Returns the state that a member who leaves with the message at `position` continues to see; `remaining` members
+    /// stay. Every store uses this.
+    pub fn departure(&self, position: Position, at: Timestamp, remaining: usize) -> Departure {
+        Departure {
+            at,
+            seq: position.seq,
+            rev: position.rev,
+            title: self.title.clone(),
+            about: self.about.clone(),
+            avatar_media_id: self.avatar_media_id,
+            member_count: remaining,
+            listed: true,
+        }
     }
 
     /// Returns the record that remains after deletion: without title, description and picture, but with the
@@ -116,6 +138,17 @@ impl Head {
             rev: self.rev.next(),
             ordinal: self.ordinal + u64::from(message.is_from_user()),
             fence: if message.moves_fence() { seq } else { self.fence },
+        }
+    }
+
+    /// Returns the head as a former member sees it, who left with this departure: nothing later concerns them, not even
+    /// that there was something.
+    #[must_use]
+    pub fn until(self, departure: &Departure) -> Self {
+        Self {
+            seq: departure.seq,
+            rev: departure.rev,
+            ..self
         }
     }
 

@@ -69,7 +69,7 @@ id!(
     SessionId
 );
 id!(
-    /// UUID of a conversation. Derived from the two users in a direct conversation, random in a group.
+    /// UUID of a conversation. Random; the one of a group may be chosen by the client that creates it.
     ConversationId
 );
 id!(
@@ -90,25 +90,6 @@ id!(
     ConnectionId
 );
 
-impl ConversationId {
-    /// Derives the id of the direct conversation between two users, the same for either order. Both users can create
-    /// the conversation at the same time and get the same one.
-    ///
-    /// ```
-    /// # use letsapp_core::domain::id::{ConversationId, UserId};
-    /// let (ana, ben) = (UserId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
-    /// assert_eq!(ConversationId::of_pair(ana, ben), ConversationId::of_pair(ben, ana));
-    /// ```
-    pub fn of_pair(a: UserId, b: UserId) -> Self {
-        // Sorted, so that the order of the arguments does not matter.
-        let (low, high) = if a <= b { (a, b) } else { (b, a) };
-        let mut pair = [0; 32];
-        pair[..16].copy_from_slice(low.as_bytes());
-        pair[16..].copy_from_slice(high.as_bytes());
-        Self(Uuid::new_v5(&PAIR_NAMESPACE, &pair))
-    }
-}
-
 impl MessageId {
     /// Derives the id of the system message for `operation` in a conversation, so that an operation carried out twice
     /// results in one message.
@@ -116,9 +97,6 @@ impl MessageId {
         Self(Uuid::new_v5(conversation.as_uuid(), operation))
     }
 }
-
-/// Namespace of the ids of direct conversations (RFC 9562, section 5.5). Must never change: stored ids depend on it.
-const PAIR_NAMESPACE: Uuid = Uuid::from_u128(0x6c65_7473_6170_7000_8000_7061_6972_0001);
 
 macro_rules! counter {
     ($(#[$doc:meta])* $name:ident) => {
@@ -156,17 +134,3 @@ counter!(
     /// Clients sync by it.
     Rev
 );
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pair_has_one_id_of_version_5() {
-        let (a, b) = (UserId::from_bytes([9; 16]), UserId::from_bytes([3; 16]));
-        let id = ConversationId::of_pair(a, b);
-        assert_eq!(id, ConversationId::of_pair(b, a));
-        assert_eq!(id.as_uuid().get_version_num(), 5);
-        assert_ne!(id, ConversationId::of_pair(a, UserId::from_bytes([4; 16])));
-    }
-}

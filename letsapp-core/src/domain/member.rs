@@ -1,5 +1,6 @@
 //! Members of conversations: their windows, watermarks and preferences.
 
+use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::role::Role;
 use crate::domain::timestamp::Timestamp;
@@ -24,6 +25,9 @@ pub struct Member {
     pub watermarks: Watermarks,
     /// Preferences that the user set for this conversation.
     pub preferences: Preferences,
+    /// State of the conversation that a former member continues to see; `None` while the user is a member, and for
+    /// those who left before such states were stored.
+    pub departure: Option<Box<Departure>>,
     /// Time of the last change to this record, set by the server's clock.
     pub changed_at: Timestamp,
 }
@@ -42,6 +46,7 @@ impl Member {
             windows: vec![Window::WHOLE],
             watermarks: Watermarks::default(),
             preferences: Preferences::default(),
+            departure: None,
             changed_at: at,
         }
     }
@@ -49,6 +54,16 @@ impl Member {
     /// Reports whether the user is a member now.
     pub fn is_in(&self) -> bool {
         self.windows.last().is_some_and(|window| window.to.is_none())
+    }
+
+    /// Reports whether the conversation is in the user's list: it is unless the user has left it and removed it then.
+    pub fn is_listed(&self) -> bool {
+        self.is_in() || self.departure.as_ref().is_none_or(|departure| departure.listed)
+    }
+
+    /// Returns the seq of the message that reports the leaving of a former member; `None` for a current one.
+    pub fn left_at(&self) -> Option<Seq> {
+        self.windows.last().and_then(|window| window.to)
     }
 
     /// Reports whether the user may read the message at `seq`.
@@ -120,6 +135,7 @@ impl MemberChange {
                 windows: vec![Window { from: seq, to: None }],
                 watermarks: Watermarks::default(),
                 preferences: Preferences::default(),
+                departure: None,
                 changed_at: at,
             }),
             (Self::Joined(_, role), Some(member)) if !member.is_in() => {
@@ -127,6 +143,7 @@ impl MemberChange {
                 member.role = role;
                 member.joined_at = at;
                 member.windows.push(Window { from: seq, to: None });
+                member.departure = None;
                 // Clocks of several servers differ; `changed_at` must not go back, or clients that sync by time would
                 // miss the change.
                 member.changed_at = member.changed_at.max(at);

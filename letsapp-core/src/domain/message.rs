@@ -193,6 +193,15 @@ impl Message {
         }
     }
 
+    /// Returns the numbers that the store assigned to the message and its last change.
+    pub const fn position(&self) -> Position {
+        Position {
+            seq: self.seq,
+            rev: self.rev,
+            ordinal: self.ordinal,
+        }
+    }
+
     /// Returns the message with the numbers that the store assigned to it.
     #[must_use]
     pub fn at(mut self, position: Position) -> Self {

@@ -2,6 +2,7 @@
 //!
 //! Each file is named after the thing that it defines, and the layers above use the same names.
 
+pub(crate) mod adding;
 pub(crate) mod cache;
 pub(crate) mod fingerprint;
 pub(crate) mod machine;
@@ -12,6 +13,7 @@ pub mod body;
 pub mod contact;
 pub mod conversation;
 pub mod credential;
+pub mod departure;
 pub mod emoji;
 pub mod id;
 pub mod key;
@@ -22,6 +24,7 @@ pub mod message;
 pub mod page;
 pub mod presence;
 pub mod principal;
+pub mod replay;
 pub mod role;
 pub mod rules;
 pub mod search;

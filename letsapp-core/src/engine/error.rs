@@ -1,5 +1,7 @@
 //! Errors of sessions and conversations, classified by what the caller can do about them.
 
+use std::time::Duration;
+
 use crate::ports::RepositoryError;
 use crate::protocol::FieldError;
 
@@ -12,6 +14,12 @@ pub enum ConversationError {
     /// The caller may see the conversation, but may not do this.
     #[error("{0}")]
     Forbidden(Forbidden),
+    /// The settings or blocks of these users do not allow the caller to add them to groups.
+    #[error("some of these people can't be added to groups by you")]
+    NotAddable(Vec<FieldError>),
+    /// The caller has added too many people to groups lately, and has to wait this long.
+    #[error("you have added too many people to groups")]
+    RateLimited(Duration),
     /// The id was used for a different request already.
     #[error("this id was already used for a different request")]
     Conflict,
@@ -29,6 +37,9 @@ pub enum Forbidden {
     /// The caller is a former member.
     #[error("you are not a member of this conversation any more")]
     NotAMember,
+    /// The caller is still a member, and has to leave first.
+    #[error("you are a member of this conversation: leave it first")]
+    StillAMember,
     /// The caller's role does not allow it.
     #[error("your role in this group does not allow this")]
     Role,

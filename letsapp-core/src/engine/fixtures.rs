@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use crate::domain::conversation::{Conversation, Kind, Roster};
 use crate::domain::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::key::{Key, Kid};
+use crate::domain::limit::Table;
 use crate::domain::member::Member;
 use crate::domain::message::{Content, Fingerprint, Message};
 use crate::domain::role::Role;
@@ -175,7 +176,7 @@ pub(crate) fn engine(stores: Stores, bus: Arc<dyn EventBus>, clock: Arc<dyn Cloc
         refresh_ttl: Duration::from_secs(86_400),
     };
     let sessions = Sessions::new(stores.clone(), runtime.clone(), keyring, settings);
-    Engine::start(stores, runtime, sessions, &rules)
+    Engine::start(stores, runtime, sessions, &rules, Table::UNLIMITED)
 }
 
 pub(crate) fn runtime(bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Runtime {

@@ -4,7 +4,9 @@
 //! [`domain`](crate::domain).
 
 pub(crate) mod access;
+pub(crate) mod adding;
 pub(crate) mod commit;
+pub(crate) mod departures;
 pub(crate) mod detached;
 pub(crate) mod driver;
 pub mod error;
@@ -24,6 +26,7 @@ pub(crate) mod sessions;
 pub(crate) mod sync;
 pub(crate) mod tokens;
 pub(crate) mod typing;
+pub(crate) mod unopened;
 pub(crate) mod views;
 pub(crate) mod visibility;
 
@@ -34,10 +37,13 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::domain::id::UserId;
+use crate::domain::limit::Table;
 use crate::domain::rules::Rules;
 use crate::engine::access::Access;
+use crate::engine::adding::AddingChecker;
 use crate::engine::commit::{Committer, Publisher};
 use crate::engine::driver::{DriverWaker, Timed};
+use crate::engine::limiter::Limiter;
 use crate::engine::pending_writes::PendingWrites;
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::receipts::Receipts;
@@ -56,6 +62,7 @@ pub(crate) struct Engine {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) visibility: VisibilityChecker,
     pub(crate) access: Access,
+    pub(crate) adding: AddingChecker,
     pub(crate) rosters: Arc<Rosters>,
     pub(crate) receipts: Arc<Receipts>,
     pub(crate) views: Arc<Views>,
@@ -70,7 +77,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the parts as tasks of the current tokio runtime.
-    pub(crate) fn start(stores: Stores, runtime: Runtime, sessions: Sessions, rules: &Rules) -> Self {
+    pub(crate) fn start(stores: Stores, runtime: Runtime, sessions: Sessions, rules: &Rules, limits: Table) -> Self {
         let rosters = Arc::new(Rosters::new(&stores, runtime.clock.clone()));
         let receipts = Receipts::start(stores.clone(), runtime.clone(), rosters.clone());
         let visibility = VisibilityChecker::new(stores.contacts.clone());
@@ -91,7 +98,9 @@ impl Engine {
             visibility,
             access: Access {
                 conversations: stores.conversations.clone(),
+                rosters: rosters.clone(),
             },
+            adding: AddingChecker::new(&stores, Limiter::new(limits, runtime.clock.clone())),
             rosters,
             receipts,
             views,

@@ -9,6 +9,7 @@ use crate::domain::member::Member;
 use crate::domain::timestamp::Timestamp;
 use crate::engine::error::ConversationError;
 use crate::engine::receipts::Receipts;
+use crate::engine::unopened;
 use crate::engine::views::Views;
 use crate::ports::Stores;
 use crate::protocol;
@@ -51,6 +52,11 @@ impl Syncing<'_> {
         let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
         let new = ids.iter().copied().filter(|id| !named.contains_key(id));
         heads.extend(self.heads(new.collect()).await?);
+        let head_of = |id: &ConversationId| heads.get(id).copied().unwrap_or_default();
+        let new = ids.iter().copied().filter(|id| !named.contains_key(id));
+        let empty: Vec<_> = new.filter(|id| head_of(id).rev == Rev::ZERO).collect();
+        let unopened = unopened::hidden(&*self.stores.conversations, user_id, &empty).await?;
+        members.retain(|member| !unopened.contains(&member.conversation_id));
         let since = request.since.map(|since| {
             if self.stores.shared {
                 since.minus(SHARED_STORE_OVERLAP)
@@ -76,10 +82,12 @@ impl Syncing<'_> {
         let mut shown = Vec::new();
         for member in members {
             let id = member.conversation_id;
-            let head = heads.get(&id).copied().unwrap_or_default();
+            let head = self.views.head_seen(&member, head_of(&id)).await?;
             let held = named.get(&id).copied();
             let position = match held {
                 Some(held) if held < head.rev => self.follow(&member, held, head, &mut answer).await?,
+                // A message from before leaving may have been changed since.
+                Some(held) if !member.is_in() => held,
                 _ => head.rev,
             };
             answer.positions.insert(id, position);

@@ -5,11 +5,13 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::domain::conversation::{Conversation, Head};
+use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::member::{Member, MemberKey, Watermarks};
 use crate::domain::message::Message;
 use crate::domain::user::User;
 use crate::domain::visibility::ViewerPair;
+use crate::engine::departures::Departures;
 use crate::engine::receipts::Receipts;
 use crate::engine::visibility::VisibilityChecker;
 use crate::ports::{RepositoryError, Stores};
@@ -21,6 +23,7 @@ pub(crate) struct Views {
     stores: Stores,
     receipts: Arc<Receipts>,
     visibility: VisibilityChecker,
+    departures: Departures,
 }
 
 /// The data of some conversations, as read from the stores.
@@ -36,8 +39,9 @@ struct Gathered {
 }
 
 impl Views {
-    pub(crate) const fn new(stores: Stores, receipts: Arc<Receipts>, visibility: VisibilityChecker) -> Self {
+    pub(crate) fn new(stores: Stores, receipts: Arc<Receipts>, visibility: VisibilityChecker) -> Self {
         Self {
+            departures: Departures::new(&stores),
             stores,
             receipts,
             visibility,
@@ -52,6 +56,7 @@ impl Views {
         if members.is_empty() {
             return Ok(Vec::new());
         }
+        self.complete(&mut members).await?;
         let mut gathered = self.gather(&members).await?;
         let Gathered {
             heads,
@@ -78,6 +83,23 @@ impl Views {
             Some((member.user_id, view))
         });
         Ok(views.collect())
+    }
+
+    /// Adds the state at leaving to the records of former members that lack it.
+    pub(crate) async fn complete(&self, members: &mut [Member]) -> Result<(), RepositoryError> {
+        self.departures.complete(members).await
+    }
+
+    /// Returns the head of a conversation for a member. For one who has left it is where they left: nothing later
+    /// concerns them, not even that there was something.
+    pub(crate) async fn head_seen(&self, member: &Member, head: Head) -> Result<Head, RepositoryError> {
+        if member.is_in() {
+            return Ok(head);
+        }
+        let mut member = [member.clone()];
+        self.complete(&mut member).await?;
+        let [Member { departure, .. }] = member;
+        Ok(departure.map_or(head, |departure| head.until(&departure)))
     }
 
     async fn newest(
@@ -186,6 +208,14 @@ impl Gathered {
     }
 
     fn view(&self, member: &Member, unread: u64) -> Option<protocol::Conversation> {
+        let view = self.view_of_now(member, unread)?;
+        Some(match member.departure.as_deref() {
+            Some(departure) if !member.is_in() => as_it_was(view, departure),
+            _ => view,
+        })
+    }
+
+    fn view_of_now(&self, member: &Member, unread: u64) -> Option<protocol::Conversation> {
         let id = member.conversation_id;
         let conversation = self.conversations.get(&id)?;
         let head = self.heads.get(&id).copied().unwrap_or_default();
@@ -215,6 +245,7 @@ impl Gathered {
             me: Me {
                 role: member.role,
                 joined_at: member.joined_at,
+                left_at: None,
                 read_seq: member.watermarks.read,
                 delivered_seq: member.watermarks.delivered,
                 unread,
@@ -231,6 +262,26 @@ impl Gathered {
             }),
             peer_receipt,
         })
+    }
+}
+
+/// Returns a conversation as it was when a member left. `head.last_message` and `head.seq` are so already, since a former
+/// member sees no newer message.
+fn as_it_was(view: protocol::Conversation, departure: &Departure) -> protocol::Conversation {
+    protocol::Conversation {
+        title: departure.title.as_ref().map(ToString::to_string),
+        about: departure.about.to_string(),
+        avatar_media_id: departure.avatar_media_id,
+        member_count: departure.member_count,
+        head: ConversationHead {
+            rev: departure.rev,
+            ..view.head
+        },
+        me: Me {
+            left_at: Some(departure.at),
+            ..view.me
+        },
+        ..view
     }
 }
 

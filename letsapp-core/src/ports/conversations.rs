@@ -7,6 +7,7 @@
 use async_trait::async_trait;
 
 use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::{Member, PreferencesPatch, Watermarks};
 use crate::domain::timestamp::Timestamp;
@@ -20,12 +21,22 @@ use crate::ports::error::RepositoryError;
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait ConversationRepository: Send + Sync {
-    /// Adds the direct conversation of a pair with its two members, or finds the existing one, in one step. Of several
-    /// concurrent calls, exactly one gets [`Creation::Created`], and all get the same conversation.
+    /// Adds the direct conversation of a pair with its two members, or finds the one that the pair has, in one step. Of
+    /// several concurrent calls for a pair, each with an id that no conversation has, exactly one gets
+    /// [`Creation::Created`], and all get the same conversation.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     async fn create_direct(&self, conversation: Conversation, at: Timestamp) -> Result<Creation, RepositoryError>;
+
+    /// Returns the direct conversations of those of the [pairs](Conversation::pair_of) that have one, in any order.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn direct(
+        &self,
+        pairs: &[(UserId, UserId)],
+    ) -> Result<Vec<((UserId, UserId), ConversationId)>, RepositoryError>;
 
     /// Returns those of the conversations that exist, in any order.
     ///
@@ -74,6 +85,13 @@ pub trait ConversationRepository: Send + Sync {
     /// [`RepositoryError`] when the store fails.
     async fn memberships(&self, user_id: UserId) -> Result<Vec<Member>, RepositoryError>;
 
+    /// Returns those of the users `with` whom this user shares a conversation: one of which both are members now. Each
+    /// is returned once, in any order.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn acquainted(&self, user_id: UserId, with: &[UserId]) -> Result<Vec<UserId>, RepositoryError>;
+
     /// Raises watermarks and returns one result for each, in order, as if the advances were carried out one after the
     /// other; `None` where there never was such a member.
     ///
@@ -99,6 +117,18 @@ pub trait ConversationRepository: Send + Sync {
         patch: PreferencesPatch,
         at: Timestamp,
     ) -> Result<Option<Member>, RepositoryError>;
+
+    /// Stores what a former member continues to see of a conversation, in place of what is stored. Changes nothing
+    /// unless the member's last window ends with the message at [`Departure::seq`].
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn put_departure(
+        &self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        departure: Departure,
+    ) -> Result<(), RepositoryError>;
 
     /// Returns at most `limit` conversations that were deleted before `before` and may still have something to
     /// [`purge`](Self::purge), those deleted longest ago first.

@@ -97,6 +97,18 @@ pub trait MessageRepository: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Message>, RepositoryError>;
 
+    /// Returns at most `limit` system messages of a conversation after `after`, the oldest first, without those about
+    /// calls.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn announcements(
+        &self,
+        conversation_id: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, RepositoryError>;
+
     /// Returns at most `limit` messages that match a search, ordered by their [`Rank`](crate::domain::search::Rank),
     /// the greatest first, each in its current state and with its score.
     ///
@@ -186,7 +198,9 @@ pub enum Change {
         /// from then on.
         conversation: Option<Box<Conversation>>,
         /// The users who join, leave or get another role at the time when the message was sent, each at most once; see
-        /// [`MemberChange::apply`]. A change that has no effect is skipped, and the others are applied.
+        /// [`MemberChange::apply`]. A change that has no effect is skipped, and the others are applied. Whoever leaves a
+        /// conversation that is not deleted gets the [`Departure`](crate::domain::departure::Departure) from the state
+        /// after the change.
         members: Vec<MemberChange>,
         /// If the change needs several system messages, all but the last one, in order: for example, the one that
         /// announces the new owner when an owner leaves. They are placed right before the last one.

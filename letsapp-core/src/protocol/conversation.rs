@@ -10,7 +10,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::protocol::message::Message;
 use crate::protocol::user::User;
 
-/// A conversation, as one of its members sees it.
+/// A conversation, as one of its members sees it. A former member sees it as it was when they left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Conversation {
@@ -28,7 +28,7 @@ pub struct Conversation {
     pub created_by: UserId,
     /// Time of creation, set by the server.
     pub created_at: Timestamp,
-    /// Number of current members.
+    /// Number of current members; of a conversation that the caller has left, the number of those who stayed.
     pub member_count: usize,
     /// Newest message and change.
     pub head: ConversationHead,
@@ -63,6 +63,8 @@ pub struct Me {
     pub role: Role,
     /// Time at which the caller last joined, set by the server.
     pub joined_at: Timestamp,
+    /// Time at which the caller left or was removed, set by the server; null while the caller is a member.
+    pub left_at: Option<Timestamp>,
     /// Seq up to which the caller has read all messages; 0 if none.
     pub read_seq: Seq,
     /// Seq up to which all messages have reached one of the caller's devices; never less than `read_seq`.

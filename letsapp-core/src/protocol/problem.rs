@@ -82,7 +82,8 @@ pub struct Problem {
     /// Explanation of this occurrence, for people; the title if there is nothing to add.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Invalid fields, if the code is `validation_failed`; otherwise empty.
+    /// Invalid fields, if the code is `validation_failed`; the people whom the caller may not add to groups, if that is
+    /// what is `forbidden`; otherwise empty.
     #[serde(default)]
     pub errors: Vec<FieldError>,
     /// Seconds to wait, if the code is `rate_limited`, in replies on the socket. HTTP responses have the header
@@ -91,7 +92,7 @@ pub struct Problem {
     pub retry_after: Option<u64>,
 }
 
-/// An invalid field of a request.
+/// An invalid field of a request, or an item of it for which the request is forbidden.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {

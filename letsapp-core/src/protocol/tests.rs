@@ -127,6 +127,7 @@ fn conversation() -> Conversation {
         me: Me {
             role: Role::Owner,
             joined_at: AT,
+            left_at: None,
             read_seq: Seq(1),
             delivered_seq: Seq(2),
             unread: 3,
@@ -153,6 +154,7 @@ fn conversation_on_wire() -> Value {
         "me": {
             "role": "owner",
             "joined_at": AT_TEXT,
+            "left_at": null,
             "read_seq": 1,
             "delivered_seq": 2,
             "unread": 3,
@@ -322,7 +324,10 @@ fn a_profile_shows_what_its_owner_permits() {
         wire(&MyProfile::from(&ana)),
         with(
             user_on_wire(),
-            json!({"email": "ana@example.org", "settings": {"last_seen": "everyone", "read_receipts": true}})
+            json!({
+                "email": "ana@example.org",
+                "settings": {"last_seen": "everyone", "read_receipts": true, "groups": "everyone"},
+            })
         )
     );
     let mut discreet = person();

@@ -50,6 +50,8 @@ pub struct Settings {
     pub last_seen: String,
     /// Whether others see how far the caller has read.
     pub read_receipts: bool,
+    /// Users who may add the caller to groups: `everyone` or `contacts`. Those whom the caller blocks never may.
+    pub groups: String,
 }
 
 /// Visibility of a user's last connection to a viewer.
@@ -97,6 +99,7 @@ impl From<&user::User> for MyProfile {
             settings: Settings {
                 last_seen: user.settings.last_seen.as_str().to_owned(),
                 read_receipts: user.settings.read_receipts,
+                groups: user.settings.groups.as_str().to_owned(),
             },
         }
     }

@@ -53,11 +53,7 @@ impl TypingService {
         typing: Typing,
     ) -> Result<(), ConversationError> {
         let user_id = principal.user_id;
-        let known = self.engine.rosters.recent(conversation_id).await?;
-        let Some(known) = known.filter(|known| known.member(user_id).is_some()) else {
-            let access = &self.engine.access;
-            return Err(access.outsider(conversation_id, user_id).await);
-        };
+        let known = self.engine.access.roster(conversation_id, user_id).await?;
         if known.direct_policy.check(user_id).is_ok() {
             self.engine.typing.on_input(&known, user_id, typing);
         }

@@ -6,6 +6,7 @@ mod connect;
 mod failover;
 mod fight;
 mod membership;
+mod migration;
 mod outage;
 mod plans;
 mod retry;

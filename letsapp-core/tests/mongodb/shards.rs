@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use letsapp_core::adapters::mongodb::MongoStore;
 use letsapp_core::domain::contact::{Block, Contact};
+use letsapp_core::domain::conversation::Conversation;
 use letsapp_core::domain::credential::PasswordHash;
 use letsapp_core::domain::id::{ConversationId, Rev, Seq, SessionId};
 use letsapp_core::domain::member::{MemberChange, PreferencesPatch, Watermarks};
@@ -25,7 +26,7 @@ fn shard_key(collection: &str) -> Option<&'static str> {
         "messages" | "members" => Some("conversation_id"),
         "memberships" => Some("user_id"),
         "contacts" | "blocks" => Some("owner_id"),
-        "users" | "sessions" | "conversations" => Some("_id"),
+        "users" | "sessions" | "conversations" | "pairs" => Some("_id"),
         _ => None,
     }
 }
@@ -65,6 +66,8 @@ async fn walk(store: &MongoStore) {
     commit_one(store, outdated).await.expect("the store is there");
     let fence = head(store, group).await.fence;
     land(store, addition(group, 5, fence)).await;
+    let fence = head(store, group).await.fence;
+    land(store, leaving(group, 5, fence)).await;
 
     let both: [ConversationId; 2] = [group, chat];
     let conversations = store.conversations();
@@ -74,6 +77,23 @@ async fn walk(store: &MongoStore) {
     let members = [(group, user_id(0)), (chat, user_id(1))];
     conversations.members(&members).await.expect("the store is there");
     conversations.memberships(user_id(1)).await.expect("the store is there");
+    let pair = Conversation::pair_of(user_id(1), user_id(2));
+    conversations.direct(&[pair]).await.expect("the store is there");
+    let with = [user_id(2), user_id(3)];
+    conversations
+        .acquainted(user_id(1), &with)
+        .await
+        .expect("the store is there");
+    let group_now = conversations
+        .find(&[group])
+        .await
+        .expect("the store is there")
+        .remove(0);
+    let departure = group_now.departure(first.position(), at(5), 1);
+    conversations
+        .put_departure(group, user_id(0), departure)
+        .await
+        .expect("the store is there");
     let advance = Advance {
         conversation_id: chat,
         user_id: user_id(2),
@@ -108,6 +128,10 @@ async fn walk(store: &MongoStore) {
         .expect("the store is there");
     messages
         .changes(chat, &windows, Rev::ZERO, 10)
+        .await
+        .expect("the store is there");
+    messages
+        .announcements(group, Seq::ZERO, 10)
         .await
         .expect("the store is there");
     let scope = |conversation_id| Scope {
@@ -182,6 +206,20 @@ async fn walk(store: &MongoStore) {
         .used(session, 1, at(5))
         .await
         .expect("the store is there");
+}
+
+/// Makes the change by which a user leaves a group.
+fn leaving(id: ConversationId, n: u64, fence: Seq) -> Change {
+    match addition(id, n, fence) {
+        Change::UpdateGroup { message, fence, .. } => Change::UpdateGroup {
+            conversation: None,
+            members: vec![MemberChange::Left(user_id(n))],
+            preceding: Vec::new(),
+            message,
+            fence,
+        },
+        _ => unreachable!("that is what it makes"),
+    }
 }
 
 /// Adds, blocks and looks up a contact.

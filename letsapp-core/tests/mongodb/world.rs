@@ -62,7 +62,7 @@ pub(crate) fn group_id(n: u64) -> ConversationId {
 pub(crate) async fn direct(store: &MongoStore, a: u64, b: u64) -> ConversationId {
     let (low, high) = (user_id(a).min(user_id(b)), user_id(a).max(user_id(b)));
     let conversation = Conversation {
-        id: ConversationId::of_pair(low, high),
+        id: ConversationId::from_uuid(scattered(1_000 * a.min(b) + a.max(b), 4)),
         kind: Kind::Direct,
         title: None,
         pair: Some((low, high)),

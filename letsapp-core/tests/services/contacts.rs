@@ -189,6 +189,7 @@ async fn in_groups_a_block_changes_nothing() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let group = world.group(&ana, &[&ben]).await;
+    let other = world.group(&ben, &[&ana]).await;
     world.block(&ana, &ben).await;
     let mut listener = world.listen(&ana);
     let said = world.say(&ben, group, "hello everybody").await;
@@ -206,7 +207,7 @@ async fn in_groups_a_block_changes_nothing() {
         .await
         .unwrap();
     world.say(&ana, group, "hello Ben").await;
-    let other = world.group(&ben, &[&ana]).await;
+    world.say(&ana, other, "hello here too").await;
     assert_eq!(world.view(&ana, other).await.member_count, 2);
 }
 
@@ -264,8 +265,9 @@ async fn a_blocked_users_new_conversation_causes_no_event() {
     let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
     world.block(&ana, &ben).await;
     let (mut anas, mut bens) = (world.listen(&ana), world.listen(&ben));
-    let begun = async |who| world.direct(who, &ana).await;
-    let (silent, told) = (begun(&ben).await, begun(&cem).await);
+    let (silent, told) = (world.direct(&ben, &ana).await, world.direct(&cem, &ana).await);
+    assert!(world.send(&ben, silent, words("psst")).await.is_err());
+    world.say(&cem, told, "hello").await;
     let created = |event: &Event| match event {
         Event::ConversationCreated(conversation) => Some(conversation.id),
         _ => None,

@@ -125,6 +125,7 @@ async fn a_deleted_group_is_gone_for_members_and_former_members() {
     let [ana, ben, cem, eve] = world.people(["ana", "ben", "cem", "eve"]).await;
     let group = world.group(&ana, &[&ben, &cem]).await;
     let chat = world.direct(&ana, &ben).await;
+    world.say(&ana, chat, "hello").await;
     world.say(&ben, group, "hello").await;
     world.remove(&ana, group, cem.user_id).await.unwrap();
     // Fills the other server's cached roster before the group is deleted.
@@ -157,7 +158,7 @@ async fn a_deleted_group_is_gone_for_members_and_former_members() {
             ..hello
         })
     );
-    let other = world.direct(&ana, &cem).await;
+    let other = world.direct(&cem, &ana).await;
     match former.next().await {
         Event::ConversationCreated(made) => {
             assert_eq!(made.id, other, "of the group's end, former members hear nothing");

@@ -12,6 +12,8 @@ async fn everyone_but_the_sending_connection_gets_the_event() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
+    world.say(&ana, chat, "the first one").await;
+    world.until_told(&ana, chat).await;
     let (mut phone, mut desk, mut peer) = (world.listen(&ana), world.listen(&ana), world.listen(&ben));
     let request = SendMessage::text("hello").unwrap();
     let origin = Some(phone.connection_id());
@@ -224,6 +226,8 @@ async fn preference_events_go_only_to_the_users_other_connections() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
+    world.say(&ana, chat, "the first one").await;
+    world.until_told(&ana, chat).await;
     let (mut phone, mut desk, mut peer) = (world.listen(&ana), world.listen(&ana), world.listen(&ben));
     let patch = PreferencesPatch {
         pinned: Some(true),

@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is a finding")]
 
 mod accounts;
+mod adding;
 mod answers;
 mod contacts;
 mod conversations;
 mod deletion;
+mod departures;
+mod direct;
 mod erasure;
 mod events;
 mod groups;

@@ -116,6 +116,8 @@ async fn sending_a_message_ends_typing() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
+    world.say(&ana, chat, "the first one").await;
+    world.until_told(&ana, chat).await;
     let mut bens = world.listen(&ben);
     world.app.typing().set(&ana, chat, Typing::Started).await.unwrap();
     assert_eq!(hear(&mut bens).await, "typing: true");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use letsapp_core::domain::id::{ConnectionId, ConversationId, MessageId, Seq, UserId};
+use letsapp_core::domain::limit::Table;
 use letsapp_core::domain::page::Limit;
 use letsapp_core::domain::principal::Principal;
 use letsapp_core::domain::text::Title;
@@ -30,8 +31,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_limits(Table::UNLIMITED).await
+    }
+
+    pub(crate) async fn with_limits(table: Table) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
-        let builder = crate::store(LetsApp::builder().clock(clock.clone()).rules(patient())).await;
+        let builder = LetsApp::builder().clock(clock.clone()).limits(table).rules(patient());
+        let builder = crate::store(builder).await;
         let app = builder.build().await.unwrap();
         Self { app, clock }
     }

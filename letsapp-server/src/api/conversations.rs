@@ -18,7 +18,7 @@ use crate::server_context::ServerContext;
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let all = || warp::path!("v1" / "conversations");
     let one = || warp::path!("v1" / "conversations" / ConversationId);
-    let mine = warp::path!("v1" / "conversations" / ConversationId / "me");
+    let mine = || warp::path!("v1" / "conversations" / ConversationId / "me");
     let (context, json) = (request_context(server), json());
     vec![
         Endpoint::new::<__path_list>(all().and(warp::get()).and(context.clone()).then(list)),
@@ -38,11 +38,18 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
                 .then(update),
         ),
         Endpoint::new::<__path_delete>(one().and(warp::delete()).and(context.clone()).then(delete)),
-        Endpoint::new::<__path_update_mine>(mine.and(warp::patch()).and(context).and(json).then(update_mine)),
+        Endpoint::new::<__path_update_mine>(
+            mine()
+                .and(warp::patch())
+                .and(context.clone())
+                .and(json)
+                .then(update_mine),
+        ),
+        Endpoint::new::<__path_unlist>(mine().and(warp::delete()).and(context).then(unlist)),
     ]
 }
 
-/// Lists the conversations of the current user, the latest activity first.
+/// Lists the conversations of the current user, the latest activity first, with those that the user has left.
 #[utoipa::path(get, path = "/v1/conversations", tag = "conversations",
     params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
     responses((status = 200, body = List<Conversation>)), security(("bearer" = [])))]
@@ -60,6 +67,7 @@ async fn list(context: RequestContext) -> Answer {
 #[utoipa::path(post, path = "/v1/conversations", tag = "conversations", request_body = CreateConversation,
     responses((status = 201, body = Conversation),
         (status = 200, body = Conversation, description = "It existed already"),
+        (status = 403, description = "Some of the people do not let the user add them to groups"),
         (status = 409, description = "The id belongs to another conversation")),
     security(("bearer" = [])))]
 async fn create(context: RequestContext, body: Json) -> Answer {
@@ -102,7 +110,7 @@ async fn delete(id: ConversationId, context: RequestContext) -> Answer {
     reply::done()
 }
 
-/// Changes the current user's preferences for a conversation: muted, archived, pinned.
+/// Changes the current user's preferences for a conversation, also for one that they have left: muted, archived, pinned.
 #[utoipa::path(patch, path = "/v1/conversations/{id}/me", tag = "conversations", params(("id" = ConversationId, Path)),
     request_body = UpdateMyConversation,
     responses((status = 200, body = Conversation), (status = 403), (status = 404)), security(("bearer" = [])))]
@@ -116,4 +124,14 @@ async fn update_mine(id: ConversationId, context: RequestContext, body: Json) ->
             .update_mine(&principal, id, patch, None)
             .await?,
     )
+}
+
+/// Removes a conversation that the current user has left from their list.
+#[utoipa::path(delete, path = "/v1/conversations/{id}/me", tag = "conversations", params(("id" = ConversationId, Path)),
+    responses((status = 204), (status = 403, description = "The user is still a member"), (status = 404)),
+    security(("bearer" = [])))]
+async fn unlist(id: ConversationId, context: RequestContext) -> Answer {
+    let principal = context.principal().await?;
+    context.app().conversations().unlist(&principal, id, None).await?;
+    reply::done()
 }

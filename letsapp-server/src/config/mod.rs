@@ -127,6 +127,14 @@ impl Config {
         Ok(Invocation::Serve(Box::new(config)))
     }
 
+    /// Returns the limits that hold: those of the table, or none if they are switched off.
+    pub fn limits_in_force(&self) -> Table {
+        match self.limits {
+            Limits::On => self.limit_table,
+            Limits::Off => Table::UNLIMITED,
+        }
+    }
+
     /// Returns the store to open: `store`, or SQLite in the data directory.
     pub fn store(&self) -> StoreUrl {
         let default = || StoreUrl::Sqlite(self.data_dir.join("letsapp.db"));

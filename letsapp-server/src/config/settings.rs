@@ -94,6 +94,12 @@ pub(super) const ALL: &[Setting] = &[
     limit("limits_writes", |config, value| {
         limit_class(config, Class::Writes, value)
     }),
+    limit("limits_additions", |config, value| {
+        limit_class(config, Class::Additions, value)
+    }),
+    limit("limits_strangers", |config, value| {
+        limit_class(config, Class::Strangers, value)
+    }),
     limit("limits_reads", |config, value| limit_class(config, Class::Reads, value)),
     limit("limits_signals", |config, value| {
         limit_class(config, Class::Signals, value)

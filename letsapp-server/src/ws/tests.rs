@@ -122,7 +122,12 @@ async fn frames_are_as_the_document_describes_them() {
     let deleted = |event: &Value| event["data"]["deleted_at"].is_string();
     assert_eq!(
         kinds(&bens.events_until(deleted).await),
-        ["message.created", "message.updated", "message.updated"]
+        [
+            "conversation.created",
+            "message.created",
+            "message.updated",
+            "message.updated"
+        ]
     );
     let told = kinds(&anas.events_until(|event| event["event"] == "receipt.updated").await);
     assert!(told.contains(&json!("message.updated")), "{told:?}");

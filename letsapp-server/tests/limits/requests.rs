@@ -146,3 +146,30 @@ async fn without_limits_nothing_is_counted() {
         world.server.connect(&ana).await.done("ping", json!({})).await;
     }
 }
+
+#[tokio::test]
+async fn strangers_are_added_to_groups_a_few_at_a_time() {
+    let world = World::with(&[(Class::Strangers, 2, 60)]).await;
+    let ana = world.server.person("ana").await;
+    let mut strangers = Vec::new();
+    for n in 0..4 {
+        strangers.push(world.server.person(&format!("stranger{n}")).await.user.id);
+    }
+    let create = async |members: &[letsapp_core::domain::id::UserId]| {
+        let group = json!({"kind": "group", "title": "Tea", "member_ids": members});
+        world.ask(&ana, "POST /v1/conversations", &group).await
+    };
+    assert_eq!(status(&create(&strangers[1..]).await), 422, "never so many at once");
+    assert_eq!(status(&create(&strangers[..2]).await), 201);
+    assert_eq!(waits(&create(&strangers[2..3]).await), 30);
+    assert_eq!(
+        status(&create(&strangers[..2]).await),
+        201,
+        "they are strangers no longer"
+    );
+    let contact = format!("PUT /v1/contacts/{}", strangers[3]);
+    assert_eq!(status(&world.ask(&ana, &contact, &json!({})).await), 200);
+    assert_eq!(status(&create(&strangers[3..]).await), 201);
+    world.clock.advance(Duration::from_secs(30));
+    assert_eq!(status(&create(&strangers[2..3]).await), 201);
+}

@@ -9,7 +9,7 @@ use letsapp_core::protocol::{Conversation, Items, List, Member, Receipt, Sync, S
 use crate::{Client, ClientError, Page};
 
 impl Client {
-    /// Returns the user's conversations, the most recently active first.
+    /// Returns the user's conversations, the most recently active first, with those that the user has left.
     ///
     /// # Errors
     /// Only those common to all requests.
@@ -29,7 +29,8 @@ impl Client {
     /// retry.
     ///
     /// # Errors
-    /// `validation_failed` for unknown users, `conflict` if the id belongs to a different conversation.
+    /// `validation_failed` for unknown users, `forbidden` for users who don't let this one add them to groups,
+    /// `rate_limited` after too many strangers, `conflict` if the id belongs to a different conversation.
     pub async fn create_conversation(&self, request: &CreateConversation) -> Result<Conversation, ClientError> {
         self.http.post(&["conversations"], request).reply().await
     }
@@ -68,7 +69,7 @@ impl Client {
     /// Changes the user's own settings of a conversation: muted, archived, pinned.
     ///
     /// # Errors
-    /// `forbidden` if the user is no longer a member.
+    /// `not_found` unless the user is or was a member.
     pub async fn update_my_conversation(
         &self,
         id: ConversationId,
@@ -77,6 +78,17 @@ impl Client {
         self.http
             .patch(&["conversations", &id.to_string(), "me"], request)
             .reply()
+            .await
+    }
+
+    /// Removes a conversation that the user has left from the user's list.
+    ///
+    /// # Errors
+    /// `forbidden` while the user is a member.
+    pub async fn unlist_conversation(&self, id: ConversationId) -> Result<(), ClientError> {
+        self.http
+            .delete(&["conversations", &id.to_string(), "me"])
+            .no_content()
             .await
     }
 
@@ -106,7 +118,8 @@ impl Client {
     /// Adds members to a group and returns the new ones.
     ///
     /// # Errors
-    /// `forbidden` unless the user is an admin or the owner.
+    /// `forbidden` unless the user is an admin or the owner, and for users who don't let this one add them to groups;
+    /// `rate_limited` after too many strangers.
     pub async fn add_members(&self, id: ConversationId, user_ids: Vec<UserId>) -> Result<Vec<Member>, ClientError> {
         let path = ["conversations", &id.to_string(), "members"];
         let list: Items<_> = self.http.post(&path, &AddMembers { user_ids }).reply().await?;

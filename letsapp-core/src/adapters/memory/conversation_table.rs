@@ -30,6 +30,8 @@ pub(super) fn write(table: &Shared) -> RwLockWriteGuard<'_, ConversationTable> {
 #[derive(Debug, Default)]
 pub(super) struct ConversationTable {
     by_id: HashMap<ConversationId, ConversationEntry>,
+    /// The direct conversation of each pair that has one.
+    by_pair: HashMap<(UserId, UserId), ConversationId>,
     /// Conversations that a user is or was a member of, until the membership is purged.
     by_user: HashMap<UserId, HashSet<ConversationId>>,
     /// Deleted conversations that still have members or messages to purge, by time of deletion.
@@ -102,11 +104,19 @@ impl ConversationTable {
         done
     }
 
-    /// Creates a direct conversation with its two members, or returns the existing one.
+    /// Returns the direct conversation of a pair.
+    pub(super) fn direct(&self, pair: (UserId, UserId)) -> Option<ConversationId> {
+        self.by_pair.get(&pair).copied()
+    }
+
+    /// Creates a direct conversation with its two members, or returns the one that the pair has.
     pub(super) fn create_direct(&mut self, conversation: Conversation, at: Timestamp) -> Creation {
-        if let Some(entry) = self.by_id.get(&conversation.id) {
+        let existing = conversation.pair.and_then(|pair| self.by_id.get(&self.direct(pair)?));
+        if let Some(entry) = existing {
             return Creation::Existing(entry.conversation.clone());
         }
+        self.by_pair
+            .extend(conversation.pair.map(|pair| (pair, conversation.id)));
         let members = conversation
             .pair
             .into_iter()
@@ -187,13 +197,14 @@ impl ConversationTable {
             return Outcome::Outdated;
         };
         let outcome = entry.apply_group_update(update, fence);
-        if !matches!(outcome, Outcome::Committed(_)) {
+        let Outcome::Committed(position) = outcome else {
             return outcome;
-        }
+        };
         if let Some(conversation) = conversation {
             self.remains.extend(conversation.deleted_at.map(|at| (at, id)));
             entry.conversation = conversation;
         }
+        entry.keep_departures(update, position);
         // A change may have added members. Former members stay in the index: they can still read their windows.
         for change in update.members {
             if entry.members.contains_key(&change.user_id()) {
@@ -238,6 +249,26 @@ impl ConversationEntry {
         self.members
             .values()
             .filter(|member| member.is_in() && !self.is_deleted())
+    }
+
+    /// Keeps the present state of the conversation for the members who have left with the update at `position`.
+    fn keep_departures(&mut self, update: GroupUpdate<'_>, position: Position) {
+        if !update
+            .members
+            .iter()
+            .any(|change| matches!(change, MemberChange::Left(_)))
+        {
+            return;
+        }
+        let remaining = self.members_in().count();
+        let departure = Box::new(self.conversation.departure(position, update.message.sent_at, remaining));
+        for change in update.members {
+            if let Some(member) = self.members.get_mut(&change.user_id())
+                && member.left_at() == Some(position.seq)
+            {
+                member.departure = Some(departure.clone());
+            }
+        }
     }
 
     /// Appends the system messages of a group update and applies the changes of its members.

@@ -1,11 +1,14 @@
 //! Conversations and their members in memory.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 
 use super::conversation_table;
 use super::conversation_table::{read, write};
 use super::gate::Gate;
 use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::{Member, PreferencesPatch};
 use crate::domain::timestamp::Timestamp;
@@ -22,6 +25,16 @@ impl ConversationRepository for MemoryConversations {
     async fn create_direct(&self, conversation: Conversation, at: Timestamp) -> Result<Creation, RepositoryError> {
         self.gate.pass()?;
         Ok(write(&self.table).create_direct(conversation, at))
+    }
+
+    async fn direct(
+        &self,
+        pairs: &[(UserId, UserId)],
+    ) -> Result<Vec<((UserId, UserId), ConversationId)>, RepositoryError> {
+        self.gate.pass()?;
+        let table = read(&self.table);
+        let found = pairs.iter().filter_map(|pair| Some((*pair, table.direct(*pair)?)));
+        Ok(found.collect())
     }
 
     async fn find(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, RepositoryError> {
@@ -73,6 +86,16 @@ impl ConversationRepository for MemoryConversations {
         Ok(read(&self.table).memberships(user_id).cloned().collect())
     }
 
+    async fn acquainted(&self, user_id: UserId, with: &[UserId]) -> Result<Vec<UserId>, RepositoryError> {
+        self.gate.pass()?;
+        let table = read(&self.table);
+        let present = |user_id| table.memberships(user_id).filter(|member| member.is_in());
+        let mine: HashSet<_> = present(user_id).map(|member| member.conversation_id).collect();
+        let with: HashSet<_> = with.iter().copied().collect();
+        let shares = |other: &UserId| present(*other).any(|member| mine.contains(&member.conversation_id));
+        Ok(with.into_iter().filter(shares).collect())
+    }
+
     async fn advance(&self, advances: Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryError> {
         self.gate.pass()?;
         let mut table = write(&self.table);
@@ -106,6 +129,21 @@ impl ConversationRepository for MemoryConversations {
         patch.apply(&mut member.preferences);
         member.changed_at = member.changed_at.max(at);
         Ok(Some(member.clone()))
+    }
+
+    async fn put_departure(
+        &self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        departure: Departure,
+    ) -> Result<(), RepositoryError> {
+        self.gate.pass()?;
+        if let Some(member) = write(&self.table).member_mut(conversation_id, user_id)
+            && member.left_at() == Some(departure.seq)
+        {
+            member.departure = Some(Box::new(departure));
+        }
+        Ok(())
     }
 
     async fn deleted(&self, before: Timestamp, limit: usize) -> Result<Vec<ConversationId>, RepositoryError> {

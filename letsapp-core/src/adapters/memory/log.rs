@@ -160,6 +160,15 @@ impl Log {
         self.page(self.changed_after(after).filter(seen), limit)
     }
 
+    /// Returns at most `limit` system messages after `after`, oldest first, without those about calls.
+    pub(super) fn announcements(&self, after: Seq, limit: usize) -> Vec<Message> {
+        let later = self.between(after, Seq(u64::MAX)).iter();
+        let told = later
+            .filter(|record| !record.is_from_user())
+            .map(|record| self.message(record));
+        told.filter(Message::moves_fence).take(limit).collect()
+    }
+
     /// Returns the messages that last changed after `after`, in order of `rev`.
     fn changed_after(&self, after: Rev) -> impl Iterator<Item = &Record> {
         // Merges two sequences that are sorted by `rev` already: messages that were never revised, and revised ones.

@@ -112,6 +112,18 @@ impl MessageRepository for MemoryMessages {
         Ok(entry.map_or_else(Vec::new, |entry| entry.log.changes(windows, after, limit)))
     }
 
+    async fn announcements(
+        &self,
+        conversation_id: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, RepositoryError> {
+        self.gate.pass()?;
+        let table = read(&self.table);
+        let entry = table.entry(conversation_id);
+        Ok(entry.map_or_else(Vec::new, |entry| entry.log.announcements(after, limit)))
+    }
+
     async fn search(&self, search: Search) -> Result<Found, RepositoryError> {
         self.gate.pass()?;
         let deadline = Deadline::after(search.budget);

@@ -24,6 +24,7 @@ mod gate;
 mod index_builds;
 mod keys;
 mod messages;
+mod migrations;
 mod retry;
 mod schema;
 mod sessions;
@@ -94,6 +95,7 @@ impl MongoStore {
     pub async fn with_options(options: ClientOptions) -> Result<Self, ConnectError> {
         let connection = Arc::new(Connection::open(options, Self::DEFAULT_DATABASE).await?);
         schema::prepare(&connection).await?;
+        migrations::run(&connection).await?;
         Ok(Self {
             users: Arc::new(MongoUsers::new(Arc::clone(&connection))),
             sessions: Arc::new(MongoSessions::new(Arc::clone(&connection))),

@@ -18,10 +18,12 @@ pub(super) const SESSIONS: &str = "sessions";
 pub(super) const CONTACTS: &str = "contacts";
 pub(super) const BLOCKS: &str = "blocks";
 pub(super) const CONVERSATIONS: &str = "conversations";
+pub(super) const PAIRS: &str = "pairs";
 pub(super) const MEMBERS: &str = "members";
 pub(super) const MEMBERSHIPS: &str = "memberships";
 pub(super) const MESSAGES: &str = "messages";
 pub(super) const KEYS: &str = "keys";
+pub(super) const MIGRATIONS: &str = "migrations";
 
 /// Unique index that assigns each `seq` to one message, and the order in which histories are read.
 pub(super) const BY_SEQ: &str = "conversation_seq";
@@ -61,7 +63,7 @@ const TITLE: &str = "LetsApp schema ";
 
 /// Time limit for each step other than building an index. Changing a validator waits for all operations on the
 /// collection.
-const STEP_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 /// Error code of creating a collection that exists.
 const NAMESPACE_EXISTS: i32 = 48;
 
@@ -251,6 +253,11 @@ fn blueprints() -> Vec<Blueprint> {
             )],
         },
         Blueprint {
+            name: PAIRS,
+            validator: validator(doc! {"_id": OBJECT, "conversation_id": ID}),
+            indexes: Vec::new(),
+        },
+        Blueprint {
             name: MEMBERS,
             validator: validator(doc! {
                 "_id": OBJECT, "conversation_id": ID, "user_id": ID, "role": TEXT, "joined_at": DATE,
@@ -260,10 +267,13 @@ fn blueprints() -> Vec<Blueprint> {
         },
         Blueprint {
             name: MEMBERSHIPS,
-            validator: validator(doc! {
-                "_id": OBJECT, "user_id": ID, "conversation_id": ID, "role": TEXT, "joined_at": DATE,
-                "windows": ARRAY, "watermarks": OBJECT, "preferences": OBJECT, "changed_at": DATE,
-            }),
+            validator: with_options(
+                validator(doc! {
+                    "_id": OBJECT, "user_id": ID, "conversation_id": ID, "role": TEXT, "joined_at": DATE,
+                    "windows": ARRAY, "watermarks": OBJECT, "preferences": OBJECT, "changed_at": DATE,
+                }),
+                doc! {"departure": OBJECT},
+            ),
             indexes: vec![index("user_changed", doc! {"user_id": 1, "changed_at": 1})],
         },
         Blueprint {
@@ -291,6 +301,11 @@ fn blueprints() -> Vec<Blueprint> {
                     .build(),
                 index(TOKENS, doc! {"conversation_id": 1, "tokens": 1}),
             ],
+        },
+        Blueprint {
+            name: MIGRATIONS,
+            validator: validator(doc! {"_id": TEXT, "finished_at": DATE}),
+            indexes: Vec::new(),
         },
         Blueprint {
             name: KEYS,

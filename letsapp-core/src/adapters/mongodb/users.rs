@@ -17,7 +17,7 @@ use crate::domain::credential::{Credential, PasswordHash};
 use crate::domain::id::UserId;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{
-    About, Audience, DisplayName, Email, NamePosition, NameSearch, ProfilePatch, Settings, User, Username,
+    About, Adders, Audience, DisplayName, Email, NamePosition, NameSearch, ProfilePatch, Settings, User, Username,
 };
 use crate::ports::{Claim, Login, RepositoryError, Update, UserRepository};
 
@@ -63,6 +63,9 @@ struct SettingsDocument {
     /// Word of the [`Audience`] that sees when the user was last online.
     last_seen: String,
     read_receipts: bool,
+    /// Word of the [`Adders`]; absent in documents of older programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    groups: Option<String>,
 }
 
 /// A document of `users`, read for a login.
@@ -289,6 +292,7 @@ impl UserDocument {
             settings: SettingsDocument {
                 last_seen: user.settings.last_seen.as_str().to_owned(),
                 read_receipts: user.settings.read_receipts,
+                groups: Some(user.settings.groups.as_str().to_owned()),
             },
             created_at: date(user.created_at),
             last_seen_at: user.last_seen_at.map(date),
@@ -308,6 +312,10 @@ impl UserDocument {
             settings: Settings {
                 last_seen: word(&self.settings.last_seen, Audience::from_word)?,
                 read_receipts: self.settings.read_receipts,
+                groups: match &self.settings.groups {
+                    Some(groups) => word(groups, Adders::from_word)?,
+                    None => Settings::default().groups,
+                },
             },
             created_at: moment(self.created_at),
             last_seen_at: self.last_seen_at.map(moment),
@@ -375,6 +383,9 @@ fn changes(patch: &ProfilePatch) -> Document {
     }
     if let Some(read_receipts) = patch.read_receipts {
         set.insert("settings.read_receipts", read_receipts);
+    }
+    if let Some(groups) = patch.groups {
+        set.insert("settings.groups", groups.as_str());
     }
     // Keeps an empty patch from making an empty update, which MongoDB refuses. Never lowers the version: a server of a
     // later version may have written the rest of the document.

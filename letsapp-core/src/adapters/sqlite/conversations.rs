@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::database::Database;
 use super::transaction::Transaction;
 use super::values::{array, integer};
 use super::{heads, members, purge};
 use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::{Member, PreferencesPatch};
 use crate::domain::timestamp::Timestamp;
@@ -33,6 +34,9 @@ const UPDATE: &str = "
 // `remains` is set with `deleted_at` and cleared by the last purge, so that a purged conversation is not found again.
 const DELETED: &str = "SELECT id FROM conversations WHERE remains AND deleted_at < ?1 ORDER BY deleted_at, id LIMIT ?2";
 
+const CLAIM: &str = "INSERT INTO pairs (low, high, conversation_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+const OF_PAIR: &str = "SELECT conversation_id FROM pairs WHERE low = ?1 AND high = ?2";
+
 const ACTIVITY: &str = "
     SELECT ids.value, (
         SELECT sent_at FROM messages WHERE conversation_id = ids.value ORDER BY seq DESC LIMIT 1
@@ -40,7 +44,7 @@ const ACTIVITY: &str = "
 
 /// Statements whose query plans are tested.
 #[cfg(test)]
-pub(super) const READS: &[&str] = &[FIND, ACTIVITY, DELETED];
+pub(super) const READS: &[&str] = &[FIND, ACTIVITY, DELETED, OF_PAIR];
 
 /// Statements with a LIMIT, which must get their order from an index.
 #[cfg(test)]
@@ -104,19 +108,37 @@ fn write(transaction: &Transaction<'_>, sql: &str, conversation: &Conversation) 
     ])
 }
 
-/// Creates a direct conversation with its two members, or returns the existing one.
+/// Creates a direct conversation with its two members, or returns the one that the pair has.
 fn create_direct(
     transaction: &Transaction<'_>,
     conversation: &Conversation,
     at: Timestamp,
 ) -> rusqlite::Result<Creation> {
+    if let Some((low, high)) = conversation.pair {
+        let claimed = transaction
+            .prepare(CLAIM)?
+            .execute(params![low, high, conversation.id])?;
+        if claimed == 0 {
+            let id = direct(transaction.connection(), (low, high))?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            return existing(transaction.connection(), id).map(Creation::Existing);
+        }
+    }
     if !insert(transaction, conversation)? {
-        return existing(transaction.connection(), conversation.id).map(Creation::Existing);
+        // The promise is that no conversation has the id. The error takes back the claim.
+        return Err(rusqlite::Error::StatementChangedRows(0));
     }
     for user_id in conversation.pair.into_iter().flat_map(|(low, high)| [low, high]) {
         members::put(transaction, &Member::of_pair(conversation.id, user_id, at))?;
     }
     Ok(Creation::Created(conversation.clone()))
+}
+
+/// Returns the direct conversation of a pair.
+fn direct(connection: &Connection, (low, high): (UserId, UserId)) -> rusqlite::Result<Option<ConversationId>> {
+    connection
+        .prepare_cached(OF_PAIR)?
+        .query_row(params![low, high], |row| row.get(0))
+        .optional()
 }
 
 fn heads(connection: &Connection, ids: &[ConversationId]) -> rusqlite::Result<Vec<(ConversationId, Head)>> {
@@ -155,6 +177,20 @@ impl ConversationRepository for SqliteConversations {
         self.0
             .writer
             .write(move |transaction| create_direct(transaction, &conversation, at))
+            .await
+    }
+
+    async fn direct(
+        &self,
+        pairs: &[(UserId, UserId)],
+    ) -> Result<Vec<((UserId, UserId), ConversationId)>, RepositoryError> {
+        let pairs = pairs.to_vec();
+        self.0
+            .readers
+            .read(move |connection| {
+                let found = |pair| Ok(direct(connection, pair)?.map(|id| (pair, id)));
+                pairs.into_iter().filter_map(|pair| found(pair).transpose()).collect()
+            })
             .await
     }
 
@@ -205,6 +241,14 @@ impl ConversationRepository for SqliteConversations {
             .await
     }
 
+    async fn acquainted(&self, user_id: UserId, with: &[UserId]) -> Result<Vec<UserId>, RepositoryError> {
+        let with = with.to_vec();
+        self.0
+            .readers
+            .read(move |connection| members::acquainted(connection, user_id, &with))
+            .await
+    }
+
     async fn advance(&self, advances: Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryError> {
         self.0
             .writer
@@ -227,6 +271,18 @@ impl ConversationRepository for SqliteConversations {
         self.0
             .writer
             .write(move |transaction| members::update_preferences(transaction, conversation_id, user_id, patch, at))
+            .await
+    }
+
+    async fn put_departure(
+        &self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        departure: Departure,
+    ) -> Result<(), RepositoryError> {
+        self.0
+            .writer
+            .write(move |transaction| members::put_departure(transaction, conversation_id, user_id, &departure))
             .await
     }
 

@@ -3,8 +3,10 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 
+use super::departure::StoredDeparture;
 use super::transaction::Transaction;
 use super::values::{Json, array};
+use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::member::{Member, Preferences, PreferencesPatch, Watermarks};
 use crate::domain::timestamp::Timestamp;
@@ -19,7 +21,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT conversation_id, user_id, role, joined_at, windows, delivered_seq, read_seq, muted_until, archived, ",
-            "pinned, changed_at FROM members WHERE (is_in OR NOT EXISTS (
+            "pinned, departure, changed_at FROM members WHERE (is_in OR NOT EXISTS (
                 SELECT 1 FROM conversations WHERE id = conversation_id AND deleted_at IS NOT NULL
             )) AND ",
             $rest
@@ -36,10 +38,17 @@ const COUNTS: &str = "
 const PUT: &str = "
     INSERT INTO members (
         conversation_id, user_id, role, joined_at, windows, is_in, delivered_seq, read_seq, muted_until, archived,
-        pinned, changed_at
-    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        pinned, departure, changed_at
+    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
     ON CONFLICT (conversation_id, user_id) DO UPDATE SET role = ?3, joined_at = ?4, windows = ?5, is_in = ?6,
-        delivered_seq = ?7, read_seq = ?8, muted_until = ?9, archived = ?10, pinned = ?11, changed_at = ?12";
+        delivered_seq = ?7, read_seq = ?8, muted_until = ?9, archived = ?10, pinned = ?11, departure = ?12,
+        changed_at = ?13";
+// The memberships of each candidate are looked up in those of the user, up to the first that both have.
+const ACQUAINTED: &str = "
+    SELECT value FROM rarray(?2) WHERE EXISTS (
+        SELECT 1 FROM members AS theirs JOIN members AS mine USING (conversation_id)
+        WHERE theirs.user_id = value AND theirs.is_in AND mine.user_id = ?1 AND mine.is_in
+    )";
 const WATERMARKS: &str = "SELECT delivered_seq, read_seq FROM members WHERE conversation_id = ?1 AND user_id = ?2";
 const RAISE: &str = "
     UPDATE members SET delivered_seq = ?3, read_seq = ?4, changed_at = max(changed_at, ?5)
@@ -47,7 +56,7 @@ const RAISE: &str = "
 
 /// Statements whose query plans are tested.
 #[cfg(test)]
-pub(super) const READS: &[&str] = &[ONE, IN, OF_USER, COUNTS, WATERMARKS];
+pub(super) const READS: &[&str] = &[ONE, IN, OF_USER, COUNTS, ACQUAINTED, WATERMARKS];
 
 /// Element of the column `windows`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -73,7 +82,10 @@ fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
             archived: row.get(8)?,
             pinned: row.get(9)?,
         },
-        changed_at: row.get(10)?,
+        departure: row
+            .get::<_, Option<Json<StoredDeparture>>>(10)?
+            .map(|Json(stored)| Box::new(stored.into())),
+        changed_at: row.get(11)?,
     })
 }
 
@@ -118,6 +130,34 @@ pub(super) fn counts(
         .collect()
 }
 
+/// Returns those of the users who are in a conversation with a user now, each once.
+pub(super) fn acquainted(connection: &Connection, user_id: UserId, with: &[UserId]) -> rusqlite::Result<Vec<UserId>> {
+    let mut with = with.to_vec();
+    with.sort_unstable();
+    with.dedup();
+    let with = array(with.iter().map(|id| *id.as_bytes()));
+    connection
+        .prepare_cached(ACQUAINTED)?
+        .query_map(params![user_id, with], |row| row.get(0))?
+        .collect()
+}
+
+/// Stores the departure of a member whose last window ends with it.
+pub(super) fn put_departure(
+    transaction: &Transaction<'_>,
+    conversation_id: ConversationId,
+    user_id: UserId,
+    departure: &Departure,
+) -> rusqlite::Result<()> {
+    match one(transaction.connection(), conversation_id, user_id)? {
+        Some(mut member) if member.left_at() == Some(departure.seq) => {
+            member.departure = Some(Box::new(departure.clone()));
+            put(transaction, &member)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Inserts a member, or replaces the existing record.
 pub(super) fn put(transaction: &Transaction<'_>, member: &Member) -> rusqlite::Result<()> {
     transaction.prepare(PUT)?.execute(params![
@@ -132,6 +172,10 @@ pub(super) fn put(transaction: &Transaction<'_>, member: &Member) -> rusqlite::R
         member.preferences.muted_until,
         member.preferences.archived,
         member.preferences.pinned,
+        member
+            .departure
+            .as_deref()
+            .map(|departure| Json(StoredDeparture::from(departure))),
         member.changed_at,
     ])?;
     Ok(())

@@ -11,6 +11,7 @@ mod checkpoint;
 mod contacts;
 mod conversations;
 mod database;
+mod departure;
 mod error;
 mod heads;
 mod interruption;

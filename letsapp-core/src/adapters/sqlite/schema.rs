@@ -13,6 +13,7 @@ pub const SCHEMA: &str = concat!(
     include_str!("migrations/0004_senders.sql"),
     include_str!("migrations/0005_wiping.sql"),
     include_str!("migrations/0006_user_search.sql"),
+    include_str!("migrations/0007_privacy.sql"),
 );
 
 /// Migrations in order: the one at index `n` leads from version `n` to `n + 1`. Released migrations are never changed,
@@ -24,6 +25,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_senders.sql"),
     include_str!("migrations/0005_wiping.sql"),
     include_str!("migrations/0006_user_search.sql"),
+    include_str!("migrations/0007_privacy.sql"),
 ];
 
 /// Schema version that this program writes, stored in the file as `user_version`.

@@ -21,8 +21,8 @@ pub(super) struct SqliteUsers(pub(super) Arc<Database>);
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, username, display_name, about, email, avatar_media_id, last_seen, read_receipts, created_at, ",
-            "last_seen_at, deleted_at FROM users WHERE ",
+            "SELECT id, username, display_name, about, email, avatar_media_id, last_seen, read_receipts, adders, ",
+            "created_at, last_seen_at, deleted_at FROM users WHERE ",
             $rest
         )
     };
@@ -52,14 +52,14 @@ const BY_DISPLAY_NAME: &str = select!(
 const INSERT: &str = "
     INSERT INTO users (
         id, username, display_name, display_name_folded, about, email, email_key, avatar_media_id, last_seen,
-        read_receipts, created_at, last_seen_at, deleted_at, password
-    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+        read_receipts, created_at, last_seen_at, deleted_at, password, adders
+    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
     ON CONFLICT (username) DO NOTHING ON CONFLICT (email_key) DO NOTHING";
 const IS_TAKEN: &str = "SELECT 1 FROM users WHERE username = ?1";
 // IGNORE, since the only constraint that an update can violate is the unique address; it then changes no row.
 const UPDATE: &str = "
     UPDATE OR IGNORE users SET display_name = ?2, display_name_folded = ?3, about = ?4, email = ?5, email_key = ?6,
-        avatar_media_id = ?7, last_seen = ?8, read_receipts = ?9
+        avatar_media_id = ?7, last_seen = ?8, read_receipts = ?9, adders = ?10
     WHERE id = ?1";
 const SEEN: &str = "
     UPDATE users SET last_seen_at = ?2
@@ -102,10 +102,11 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         settings: Settings {
             last_seen: row.get(6)?,
             read_receipts: row.get(7)?,
+            groups: row.get(8)?,
         },
-        created_at: row.get(8)?,
-        last_seen_at: row.get(9)?,
-        deleted_at: row.get(10)?,
+        created_at: row.get(9)?,
+        last_seen_at: row.get(10)?,
+        deleted_at: row.get(11)?,
     })
 }
 
@@ -153,6 +154,7 @@ fn create(transaction: &Transaction<'_>, user: &User, password: &PasswordHash) -
         user.last_seen_at,
         user.deleted_at,
         password,
+        user.settings.groups,
     ])?;
     if inserted == 1 {
         Ok(Claim::Done)
@@ -189,6 +191,7 @@ fn write(transaction: &Transaction<'_>, user: &User) -> rusqlite::Result<bool> {
         user.avatar_media_id,
         user.settings.last_seen,
         user.settings.read_receipts,
+        user.settings.groups,
     ])?;
     Ok(updated == 1)
 }

@@ -16,7 +16,7 @@ use crate::domain::role::Role;
 use crate::domain::session::TokenHash;
 use crate::domain::text::Title;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{About, Audience, DisplayName, Email, Username};
+use crate::domain::user::{About, Adders, Audience, DisplayName, Email, Username};
 
 /// A value stored as JSON text.
 pub(super) struct Json<T>(pub(super) T);
@@ -119,7 +119,7 @@ macro_rules! word {
     )*};
 }
 
-word!(Kind Role Audience KeyPurpose);
+word!(Kind Role Audience Adders KeyPurpose);
 
 /// Error of a stored word that is none of the enum's.
 #[derive(Debug, thiserror::Error)]

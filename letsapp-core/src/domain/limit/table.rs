@@ -59,6 +59,10 @@ classes! {
     Syncs = "syncs" User 120 in 60,
     /// Requests that change data.
     Writes = "writes" User 1_200 in 60,
+    /// People added to groups, whoever they are.
+    Additions = "additions" User 1_200 in 3_600,
+    /// People added to groups who share no contact or conversation with the user who adds them.
+    Strangers = "strangers" User 20 in 3_600,
     /// Requests that read data.
     Reads = "reads" User 3_000 in 60,
     /// Small and frequent requests: receipts, typing, pings.

@@ -56,6 +56,8 @@ pub struct Settings {
     pub last_seen: Audience,
     /// Whether other members see how far the user has read.
     pub read_receipts: bool,
+    /// Users who may add the user to groups.
+    pub groups: Adders,
 }
 
 impl Default for Settings {
@@ -63,7 +65,34 @@ impl Default for Settings {
         Self {
             last_seen: Audience::Everyone,
             read_receipts: true,
+            groups: Adders::Everyone,
         }
+    }
+}
+
+/// Set of users who may add somebody to groups. Whoever that person blocks is never among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adders {
+    /// All users.
+    Everyone,
+    /// Users whom the person lists as contacts.
+    Contacts,
+}
+
+impl Adders {
+    /// Returns the word for the set in JSON and in stores.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Everyone => "everyone",
+            Self::Contacts => "contacts",
+        }
+    }
+
+    /// Parses a word returned by [`as_str`](Self::as_str); `None` for any other.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Everyone, Self::Contacts]
+            .into_iter()
+            .find(|adders| adders.as_str() == word)
     }
 }
 
@@ -111,6 +140,8 @@ pub struct ProfilePatch {
     pub last_seen: Option<Audience>,
     /// Whether other members see how far the user has read.
     pub read_receipts: Option<bool>,
+    /// New set of users who may add the user to groups.
+    pub groups: Option<Adders>,
 }
 
 impl ProfilePatch {
@@ -125,6 +156,7 @@ impl ProfilePatch {
             avatar_media_id: Some(None),
             last_seen: Some(Audience::Nobody),
             read_receipts: Some(false),
+            groups: Some(Adders::Contacts),
         }
     }
 
@@ -147,6 +179,9 @@ impl ProfilePatch {
         }
         if let Some(read_receipts) = self.read_receipts {
             user.settings.read_receipts = read_receipts;
+        }
+        if let Some(groups) = self.groups {
+            user.settings.groups = groups;
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::domain::cache::Cache;
-use crate::domain::id::{ConversationId, MessageId, Rev, UserId};
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::member::Member;
 use crate::domain::message::{Content, Message, SystemEvent};
 use crate::engine::commit::recipients::Recipients;
@@ -26,6 +26,9 @@ pub(super) struct Publication {
     rev: Rev,
     /// The roster that the change was decided from; for a change of membership, the one before the change.
     known: Option<Arc<CachedRoster>>,
+    /// The member of a direct conversation who learns of the conversation by this message, the first in it: the one who
+    /// did not begin it.
+    newcomer: Option<UserId>,
     /// The connections that learn of the change by a reply.
     pub(super) excluded: ExcludedConnection,
 }
@@ -49,7 +52,14 @@ impl Publication {
     /// Makes the publication of a user's new message.
     pub(super) fn appended(message: &Message, known: Option<&Arc<CachedRoster>>) -> Self {
         let created = Event::MessageCreated(protocol::Message::from(message));
-        Self::new(message, Update::Appended(Arc::new(EncodedEvent::new(created))), known)
+        let first = known.filter(|_| message.seq == Seq(1));
+        Self {
+            newcomer: first.and_then(|known| {
+                let conversation = &known.roster.conversation;
+                conversation.peer_of(conversation.created_by)
+            }),
+            ..Self::new(message, Update::Appended(Arc::new(EncodedEvent::new(created))), known)
+        }
     }
 
     /// Makes the publication of a message that was changed.
@@ -73,13 +83,14 @@ impl Publication {
             message_id: message.id,
             rev: message.rev,
             known: known.cloned(),
+            newcomer: None,
             excluded: ExcludedConnection::default(),
         }
     }
 
     /// Tells whether publishing it may have to read from the store.
     pub(super) const fn reads(&self) -> bool {
-        matches!(self.update, Update::GroupUpdated { .. })
+        matches!(self.update, Update::GroupUpdated { .. }) || self.newcomer.is_some()
     }
 
     /// Addresses an event to all members of the roster, except the connection that learns of it by a reply.
@@ -148,19 +159,40 @@ impl Publisher {
         }
     }
 
-    /// Publishes a change of a group, after reading from the store what the connected members need.
-    pub(super) async fn publish_group(&self, publication: &Publication) {
+    /// Publishes a change, after reading from the store what the connected members need.
+    pub(super) async fn publish_reading(&self, publication: &Publication) {
         let Update::GroupUpdated { message, after } = &publication.update else {
+            if let Some(newcomer) = publication.newcomer {
+                self.introduce(newcomer, publication).await;
+            }
             return self.publish(publication);
         };
         self.note(publication);
-        let _permit = self.reading.acquire().await.expect("the semaphore is never closed");
+        let _permit = self.permit().await;
         if let Err(error) = self.group_updated(publication, message, after.clone()).await {
             let conversation = publication.conversation_id;
             tracing::warn!(%error, conversation.id = %conversation, "a group change was not published");
             // Clients that miss the event would show an outdated group, so they are asked to sync.
             self.request_resync(publication, message);
         }
+    }
+
+    /// Publishes a direct conversation to the member who learns of it by its first message.
+    async fn introduce(&self, newcomer: UserId, publication: &Publication) {
+        if self.connections.connected(&[newcomer]).is_empty() {
+            return;
+        }
+        let _permit = self.permit().await;
+        if let Err(error) = self.show(&[newcomer], publication, Event::ConversationCreated).await {
+            let conversation = publication.conversation_id;
+            tracing::warn!(%error, conversation.id = %conversation, "a new direct conversation was not published");
+            self.bus.publish(Envelope::to_users([newcomer], None, Event::Resync {}));
+        }
+    }
+
+    /// Waits for the permit to read from the store.
+    async fn permit(&self) -> SemaphorePermit<'_> {
+        self.reading.acquire().await.expect("the semaphore is never closed")
     }
 
     /// Asks all members to sync, because too many changes of a conversation have an unknown outcome.
@@ -174,7 +206,7 @@ impl Publisher {
 
     /// Keeps changes of groups from being published until the permits are dropped.
     #[cfg(test)]
-    pub(super) async fn hold_reads(&self) -> tokio::sync::SemaphorePermit<'_> {
+    pub(super) async fn hold_reads(&self) -> SemaphorePermit<'_> {
         let all = u32::try_from(CONCURRENT_READS).expect("it is small");
         self.reading
             .acquire_many(all)

@@ -145,13 +145,17 @@ impl CommitContext {
             }
             let found = Arc::new(found);
             match &draft.kind {
-                DraftKind::Append => self.publisher.publish(&Publication::appended(&found, roster)),
+                DraftKind::Append => {
+                    self.publisher
+                        .publish_reading(&Publication::appended(&found, roster))
+                        .await;
+                }
                 DraftKind::Revise if found.rev == draft.message.rev => {}
                 DraftKind::Revise => self.publisher.publish(&Publication::revised(found, roster)),
                 DraftKind::Create(_) | DraftKind::UpdateGroup { .. } => {
                     self.rosters.forget(id);
                     let publication = Publication::group_updated(found, roster, None);
-                    self.publisher.publish_group(&publication).await;
+                    self.publisher.publish_reading(&publication).await;
                 }
             }
         }

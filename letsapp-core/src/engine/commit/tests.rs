@@ -208,9 +208,9 @@ fn seq(outcome: &Result<CommitReply, ConversationError>) -> u64 {
 
 #[tokio::test]
 async fn waiting_submissions_make_one_commit_and_are_published_in_order_of_rev() {
-    let bench = bench(|_| direct(), |_, changes| committed(changes, 1));
+    let bench = bench(|_| direct(), |_, changes| committed(changes, 2));
     let done = join_all((1..=3).map(|n| bench.send(n))).await;
-    assert_eq!(done.iter().map(seq).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(done.iter().map(seq).collect::<Vec<_>>(), [2, 3, 4]);
     assert_eq!(bench.batches.lock().unwrap().len(), 1);
     let mut told = Vec::new();
     while told.len() < 3 {
@@ -223,7 +223,28 @@ async fn waiting_submissions_make_one_commit_and_are_published_in_order_of_rev()
             other => panic!("{other:?} to {audience:?}"),
         })
         .collect();
-    assert_eq!(revs, [1, 2, 3]);
+    assert_eq!(revs, [2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_first_message_whose_conversation_can_not_be_shown_has_its_recipient_sync_first() {
+    let bench = bench(|_| direct(), |_, changes| committed(changes, 1));
+    let done = join_all((1..=2).map(|n| bench.send(n))).await;
+    assert_eq!(done.iter().map(seq).collect::<Vec<_>>(), [1, 2]);
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        told.extend(bench.bus.next().await);
+    }
+    let told: Vec<_> = told
+        .into_iter()
+        .map(|(audience, _, event)| match event {
+            Event::Resync {} => (audience, 0),
+            Event::MessageCreated(message) => (audience, message.seq.0),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    // Ana began the conversation, and Ben learns of it by her first message. The second one stays behind the first.
+    assert_eq!(told, [(vec![BEN], 0), (vec![ANA, BEN], 1), (vec![ANA, BEN], 2)]);
 }
 
 #[tokio::test]

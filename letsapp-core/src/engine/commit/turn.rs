@@ -53,6 +53,9 @@ struct Held {
     again: Vec<QueuedSubmission>,
     /// Changes to be looked up by the next turn.
     unknown: UnknownChanges,
+    /// Publications that wait until all changes have an outcome: the first one that reads from the store, and everything
+    /// behind it.
+    slow: Vec<Publication>,
 }
 
 impl Drop for Held {
@@ -73,6 +76,7 @@ impl Turn {
                 open: 0,
                 again: Vec::new(),
                 unknown: UnknownChanges::None,
+                slow: Vec::new(),
             };
             (taken.id, held)
         });
@@ -195,23 +199,23 @@ impl Turn {
             held.unknown.add(draft);
         }
         let publications = self.answer(resolution, waiting);
-        let mut slow = Vec::new();
+        let Some(held) = self.held.get_mut(&id) else { return };
         for publication in publications {
-            if publication.reads() {
-                slow.push(publication);
+            if publication.reads() || !held.slow.is_empty() {
+                held.slow.push(publication);
             } else {
                 self.context.publisher.publish(&publication);
             }
         }
-        let Some(held) = self.held.get_mut(&id) else { return };
         held.open = held.open.saturating_sub(1);
         if held.open == 0
-            && let Some(held) = self.held.remove(&id)
-            && !slow.is_empty()
+            && let Some(mut held) = self.held.remove(&id)
+            && !held.slow.is_empty()
         {
             // The conversation stays taken until its events are published, so that they keep their order. Nobody else
             // waits for it.
-            self.queues.spawn(publish_groups(held, slow).boxed());
+            let slow = std::mem::take(&mut held.slow);
+            self.queues.spawn(publish_slowly(held, slow).boxed());
         }
     }
 
@@ -299,9 +303,9 @@ impl Turn {
 }
 
 /// Publishes changes of one conversation that read from the store, and then gives the conversation back.
-async fn publish_groups(held: Held, publications: Vec<Publication>) {
+async fn publish_slowly(held: Held, publications: Vec<Publication>) {
     for publication in publications {
-        held.context.publisher.publish_group(&publication).await;
+        held.context.publisher.publish_reading(&publication).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The steps that follow the erasure of an account.
 
 use crate::domain::conversation::Kind;
-use crate::domain::id::{ConversationId, UserId};
+use crate::domain::id::{ConversationId, Rev, UserId};
 use crate::domain::member::{Member, Preferences, PreferencesPatch};
 use crate::engine::Engine;
 use crate::engine::commit::{Command, GroupChange, Submission};
@@ -102,6 +102,10 @@ async fn notify_peers(engine: &Engine, user_id: UserId) -> Result<(), Repository
         }
         let theirs = engine.stores.conversations.members(&peers).await?;
         for (peer, view) in engine.views.of(theirs).await? {
+            if view.head.rev == Rev::ZERO && view.created_by == user_id {
+                // Nobody has written in it, so the peer does not know of it.
+                continue;
+            }
             let event = Event::ConversationUpdated(Box::new(view));
             engine.runtime.bus.publish(Envelope::to_users([peer], None, event));
         }

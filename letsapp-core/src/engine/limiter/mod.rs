@@ -128,9 +128,14 @@ impl Limiter {
     /// Decides whether a subject may make one more request of a class, and counts it if so; `None` if the class is not
     /// limited.
     pub fn check(&self, class: Class, subject: Subject) -> Option<Decision> {
+        self.check_cost(class, subject, 1)
+    }
+
+    /// Decides the same for something that counts as much as `cost` requests.
+    pub fn check_cost(&self, class: Class, subject: Subject, cost: u32) -> Option<Decision> {
         let quota = self.table.quota(class)?;
         let now = self.clock.now();
-        let step = |pace: Pace| pace.step(quota, 1, now);
+        let step = |pace: Pace| pace.step(quota, cost, now);
         Some(self.paces.step((class, subject), now, step))
     }
 

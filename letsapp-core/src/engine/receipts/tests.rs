@@ -426,6 +426,10 @@ impl MessageRepository for Silent {
         unreachable!("receipts read no messages")
     }
 
+    async fn announcements(&self, _: ConversationId, _: Seq, _: usize) -> Result<Vec<Message>, RepositoryError> {
+        unreachable!("receipts read no messages")
+    }
+
     async fn search(&self, _: Search) -> Result<Found, RepositoryError> {
         unreachable!("receipts read no messages")
     }

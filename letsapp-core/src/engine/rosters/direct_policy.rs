@@ -169,7 +169,7 @@ mod tests {
         assert!(direct_policies.between([&group].into_iter()).await.unwrap().is_empty());
         let (direct, cem) = (conversation(Kind::Direct), UserId::from_bytes([3; 16]));
         let other = Conversation {
-            id: ConversationId::of_pair(BEN, cem),
+            id: ConversationId::from_bytes([9; 16]),
             pair: Some((BEN, cem)),
             ..direct.clone()
         };

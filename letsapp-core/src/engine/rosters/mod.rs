@@ -200,6 +200,14 @@ impl Rosters {
         known.rosters.forget(&id);
     }
 
+    /// Removes all rosters from the cache. Far more than necessary: for when the store can't tell which one is outdated.
+    pub(crate) fn forget_all(&self) {
+        let mut known = self.lock();
+        let now = known.tick();
+        known.reading.values_mut().for_each(|reading| reading.outdated = now);
+        known.rosters.retain(|_| false);
+    }
+
     /// Caches the roster that results from a committed change of a group, whose system message became the fence, and
     /// returns it. `None` if it can't be derived, and has to be read: the records of users who join again hold more
     /// than the change.

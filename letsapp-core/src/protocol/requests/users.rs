@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::domain::id::MediaId;
-use crate::domain::user::{About, Audience, DisplayName, Email, ProfilePatch};
+use crate::domain::user::{About, Adders, Audience, DisplayName, Email, ProfilePatch};
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
 
 /// Body of `PATCH /v1/me`: changes the caller's profile. Omitted fields are unchanged.
@@ -45,6 +45,10 @@ pub struct SettingsPatch {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = bool, required = false))]
     pub read_receipts: Option<bool>,
+    /// Users who may add the caller to groups: `everyone` or `contacts`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "adders_word")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
+    pub groups: Option<Adders>,
 }
 
 impl FromFields for UpdateMe {
@@ -68,9 +72,11 @@ impl FromFields for SettingsPatch {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let last_seen = fields.changed("last_seen");
         let read_receipts = fields.changed("read_receipts");
+        let groups = fields.changed("groups");
         Some(Self {
             last_seen: last_seen?,
             read_receipts: read_receipts?,
+            groups: groups?,
         })
     }
 }
@@ -85,6 +91,7 @@ impl From<UpdateMe> for ProfilePatch {
             avatar_media_id: request.avatar_media_id,
             last_seen: settings.last_seen,
             read_receipts: settings.read_receipts,
+            groups: settings.groups,
         }
     }
 }
@@ -93,6 +100,18 @@ impl Scalar for Audience {
     fn read(value: &Value) -> Result<Self, Fault> {
         Self::from_word(text(value)?).ok_or(Fault::Word("everyone, contacts, nobody"))
     }
+}
+
+impl Scalar for Adders {
+    fn read(value: &Value) -> Result<Self, Fault> {
+        Self::from_word(text(value)?).ok_or(Fault::Word("everyone, contacts"))
+    }
+}
+
+/// Serialises the set of users who may add somebody as its word.
+#[expect(clippy::ref_option, reason = "the shape that serde asks for")]
+fn adders_word<S: Serializer>(adders: &Option<Adders>, serializer: S) -> Result<S::Ok, S::Error> {
+    adders.map(Adders::as_str).serialize(serializer)
 }
 
 /// Serialises an audience as its word.

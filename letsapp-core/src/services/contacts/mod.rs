@@ -6,6 +6,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::domain::contact::{Alias, Block, Contact, ContactEdge};
+use crate::domain::conversation::Conversation;
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::page::{Limit, Page};
 use crate::domain::principal::Principal;
@@ -193,12 +194,15 @@ impl ContactService {
         let engine = Arc::clone(&self.engine);
         let block = async move {
             let blocked = engine.stores.contacts.block(block).await;
-            renew(&engine, block.edge());
+            let renewed = renew(&engine, block.edge()).await;
             blocked?;
+            let Some(conversation_id) = renewed? else {
+                return Ok(());
+            };
             // A message that was decided before the block may not be committed yet. Once the barrier is answered, none
             // follows.
             let barrier = Submission {
-                conversation_id: ConversationId::of_pair(block.owner_id, block.user_id),
+                conversation_id,
                 actor: block.owner_id,
                 origin: None,
                 at: block.blocked_at,
@@ -222,8 +226,8 @@ impl ContactService {
         let (engine, edge) = (Arc::clone(&self.engine), ContactEdge::new(principal.user_id, user_id));
         let unblock = async move {
             let unblocked = engine.stores.contacts.unblock(edge).await;
-            renew(&engine, edge);
-            unblocked
+            let renewed = renew(&engine, edge).await;
+            unblocked.and(renewed)
         };
         run_detached(unblock).await?;
         Ok(())
@@ -241,12 +245,18 @@ impl ContactService {
     }
 }
 
-/// Drops cached state that depends on a block between two users. Called after errors too, because the store may have
-/// made the change before it failed.
-fn renew(engine: &Engine, edge: ContactEdge) {
-    let chat = ConversationId::of_pair(edge.owner_id, edge.user_id);
-    engine.rosters.forget(chat);
+/// Drops cached state that depends on a block between two users, and returns their direct conversation if they have one.
+/// Called after errors too, because the store may have made the change before it failed.
+async fn renew(engine: &Engine, edge: ContactEdge) -> Result<Option<ConversationId>, RepositoryError> {
     engine.presence.block_changed(edge.owner_id, edge.user_id);
+    let pair = Conversation::pair_of(edge.owner_id, edge.user_id);
+    // Looked up after the change: a conversation that is made later is read with the change.
+    let found = engine.stores.conversations.direct(&[pair]).await;
+    match &found {
+        Ok(found) => found.iter().for_each(|(_, id)| engine.rosters.forget(*id)),
+        Err(_) => engine.rosters.forget_all(),
+    }
+    Ok(found?.pop().map(|(_, id)| id))
 }
 
 /// Tells the presence registry that a contact was added or removed, as settings may show presence to contacts only.

@@ -11,7 +11,7 @@ use crate::domain::id::{ConversationId, Rev, Seq, SessionId, UserId};
 use crate::domain::message::{Message, Position};
 use crate::domain::principal::Principal;
 use crate::engine::fixtures;
-use crate::engine::fixtures::{ANA, BEN, NOW, Recorder, direct, message};
+use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, Recorder, direct, message};
 use crate::ports::{
     ContactRepository, ManualClock, MockConversationRepository, MockMessageRepository, Outcome, Outcomes,
     Repositories as _, RepositoryError, Stores,
@@ -77,12 +77,15 @@ impl ContactRepository for Slow {
 
 #[tokio::test]
 async fn a_block_takes_effect_although_its_request_was_cancelled() {
-    let chat = ConversationId::of_pair(ANA, BEN);
+    let chat = CHAT;
     let contacts = Arc::new(Slow {
         inner: MemoryStore::new().contacts(),
         go: Notify::new(),
     });
     let mut conversations = MockConversationRepository::new();
+    conversations
+        .expect_direct()
+        .returning(|pairs| Ok(vec![(pairs[0], CHAT)]));
     conversations.expect_rosters().returning(move |_| {
         let mut roster = direct();
         roster.conversation.id = chat;
@@ -120,8 +123,11 @@ async fn a_block_takes_effect_although_its_request_was_cancelled() {
 
 #[tokio::test]
 async fn a_block_waits_for_the_messages_that_were_decided_before_it() {
-    let chat = ConversationId::of_pair(ANA, BEN);
+    let chat = CHAT;
     let mut conversations = MockConversationRepository::new();
+    conversations
+        .expect_direct()
+        .returning(|pairs| Ok(vec![(pairs[0], CHAT)]));
     conversations.expect_rosters().returning(move |_| {
         let mut roster = direct();
         roster.conversation.id = chat;

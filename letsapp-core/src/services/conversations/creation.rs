@@ -8,8 +8,9 @@ use crate::domain::conversation::{Conversation, Kind, MAX_MEMBERS};
 use crate::domain::id::{ConnectionId, ConversationId, UserId};
 use crate::domain::principal::Principal;
 use crate::domain::text::Title;
-use crate::domain::user::About;
+use crate::domain::user::{About, User};
 use crate::engine::Engine;
+use crate::engine::adding::UsersField;
 use crate::engine::commit::{Command, CommitReply, Submission};
 use crate::engine::error::ConversationError;
 use crate::ports::{Creation, Envelope};
@@ -37,19 +38,15 @@ pub(super) async fn create_direct(
         let detail = "a direct conversation needs another user";
         return Err(ConversationError::invalid("user_id", "is_self", detail));
     }
-    let id = ConversationId::of_pair(me, peer);
-    let pair = if me < peer { (me, peer) } else { (peer, me) };
+    let pair = Conversation::pair_of(me, peer);
     if let Err(error) = check_users(engine, "user_id", &[peer]).await {
         // No conversation can be started with an erased user, but an existing one stays.
-        let found = engine.stores.conversations.find(&[id]).await?;
-        return match found.first() {
-            Some(found) if is_of(found, pair) => Ok((id, Made::Before)),
-            _ => Err(error),
-        };
+        let found = engine.stores.conversations.direct(&[pair]).await?;
+        return found.first().map_or(Err(error), |(_, id)| Ok((*id, Made::Before)));
     }
     let now = engine.runtime.clock.now();
     let conversation = Conversation {
-        id,
+        id: ConversationId::from_uuid(engine.runtime.ids.random()),
         kind: Kind::Direct,
         title: None,
         about: About::default(),
@@ -61,25 +58,17 @@ pub(super) async fn create_direct(
         deleted_at: None,
     };
     match engine.stores.conversations.create_direct(conversation, now).await? {
-        Creation::Created(_) => {
-            let mut of = vec![(id, me)];
-            // A peer who blocks the caller gets no event, so that a blocked user can't draw attention to themselves.
-            let known = engine.rosters.load([id].into_iter()).await?;
-            if known
-                .get(&id)
-                .is_none_or(|known| !known.direct_policy.blockers.contains(&peer))
-            {
-                of.push((id, peer));
-            }
-            let members = engine.stores.conversations.members(&of).await?;
+        Creation::Created(made) => {
+            // Only the one who begins it gets the event. The peer gets it with the first message: a user must not draw
+            // attention by a conversation alone, and one who is blocked can't write.
+            let members = engine.stores.conversations.members(&[(made.id, me)]).await?;
             for (viewer, view) in engine.views.of(members).await? {
                 let event = Event::ConversationCreated(Box::new(view));
                 engine.runtime.bus.publish(Envelope::to_users([viewer], origin, event));
             }
-            Ok((id, Made::Now))
+            Ok((made.id, Made::Now))
         }
-        Creation::Existing(found) if is_of(&found, pair) => Ok((found.id, Made::Before)),
-        Creation::Existing(_) => Err(ConversationError::Conflict),
+        Creation::Existing(found) => Ok((found.id, Made::Before)),
     }
 }
 
@@ -94,8 +83,9 @@ pub(super) async fn create_group(
         id: chosen,
         title,
         about,
-        member_ids: mut user_ids,
+        member_ids,
     } = group;
+    let mut user_ids = member_ids.clone();
     user_ids.retain(|user_id| *user_id != principal.user_id);
     user_ids.sort_unstable();
     user_ids.dedup();
@@ -105,8 +95,12 @@ pub(super) async fn create_group(
         return Err(ConversationError::invalid("member_ids", "too_many", detail));
     }
     let fingerprint = fingerprint(title.as_str(), about.as_ref(), &user_ids);
-    if let Err(error) = check_users(engine, "member_ids", &user_ids).await {
-        // A retry still finds the group when a member's account was erased since it was created.
+    let field = UsersField {
+        name: "member_ids",
+        ids: &member_ids,
+    };
+    if let Err(error) = check_addition(engine, principal.user_id, field, &user_ids).await {
+        // A retry still finds the group when a member's account was erased, or a setting changed, since it was created.
         return match chosen {
             Some(id) if was_made(engine, id, principal.user_id, fingerprint).await? => Ok((id, Made::Before)),
             _ => Err(error),
@@ -146,8 +140,21 @@ pub(super) async fn create_group(
     }
 }
 
-/// Checks that all users exist and are not erased; `field` names the field of the request in the error.
-pub(super) async fn check_users(engine: &Engine, field: &str, ids: &[UserId]) -> Result<(), ConversationError> {
+/// Checks that a user may add these users to a group, of whom the user may be one.
+pub(super) async fn check_addition(
+    engine: &Engine,
+    adder: UserId,
+    field: UsersField<'_>,
+    ids: &[UserId],
+) -> Result<(), ConversationError> {
+    let mut users = check_users(engine, field.name, ids).await?;
+    users.retain(|user| user.id != adder);
+    engine.adding.check(adder, field, &users).await
+}
+
+/// Checks that all users exist and are not erased, and returns them; `field` names the field of the request in the
+/// error.
+pub(super) async fn check_users(engine: &Engine, field: &str, ids: &[UserId]) -> Result<Vec<User>, ConversationError> {
     let users = engine.stores.users.find(ids).await?;
     let known: HashSet<_> = users
         .iter()
@@ -160,7 +167,7 @@ pub(super) async fn check_users(engine: &Engine, field: &str, ids: &[UserId]) ->
             "unknown_user",
             format!("there is no user {id}"),
         )),
-        None => Ok(()),
+        None => Ok(users),
     }
 }
 
@@ -172,10 +179,6 @@ async fn was_made(
 ) -> Result<bool, ConversationError> {
     let found = engine.stores.conversations.find(&[id]).await?;
     Ok(found.iter().any(|found| is_same(found, by, fingerprint)))
-}
-
-fn is_of(found: &Conversation, pair: (UserId, UserId)) -> bool {
-    found.kind == Kind::Direct && found.pair == Some(pair)
 }
 
 fn is_same(found: &Conversation, by: UserId, fingerprint: [u8; 32]) -> bool {

@@ -5,15 +5,19 @@ mod reads;
 
 pub use reads::{ListPosition, MemberPosition};
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::domain::departure::Departure;
 use crate::domain::id::{ConnectionId, ConversationId, UserId};
-use crate::domain::member::PreferencesPatch;
+use crate::domain::member::{Member, PreferencesPatch};
 use crate::domain::message::{Content, Message, SystemEvent};
 use crate::domain::page::Page;
+use crate::domain::permission::{Action, allows};
 use crate::domain::principal::Principal;
 use crate::domain::role::Role;
 use crate::engine::Engine;
+use crate::engine::adding::UsersField;
 use crate::engine::commit::{Command, CommitReply, Description, GroupChange, Submission};
 use crate::engine::detached::run_detached;
 use crate::engine::error::{ConversationError, Forbidden};
@@ -21,7 +25,7 @@ use crate::ports::Envelope;
 use crate::protocol;
 use crate::protocol::Event;
 use crate::protocol::requests::{AddMembers, CreateConversation, UpdateConversation};
-use crate::services::conversations::creation::{Group, check_users, create_direct, create_group};
+use crate::services::conversations::creation::{Group, check_addition, check_users, create_direct, create_group};
 use crate::services::made::Made;
 
 /// The service for conversations and their members.
@@ -55,7 +59,9 @@ impl ConversationService {
     ///
     /// # Errors
     /// - [`ConversationError::Invalid`] for a direct conversation with the caller, unknown users, or too many members;
-    /// - [`ConversationError::Conflict`] when the id already belongs to another conversation.
+    /// - [`ConversationError::Conflict`] when the id already belongs to another conversation;
+    /// - [`ConversationError::NotAddable`] for users who do not let the caller add them to groups,
+    ///   [`ConversationError::RateLimited`] after too many others.
     pub async fn create(
         &self,
         principal: &Principal,
@@ -119,11 +125,11 @@ impl ConversationService {
         self.find(principal, id).await
     }
 
-    /// Changes the preferences of the caller in a conversation, such as muting or archiving it.
+    /// Changes the preferences of the caller in a conversation, such as muting or archiving it, also in one that the
+    /// caller has left.
     ///
     /// # Errors
-    /// [`ConversationError::NotFound`] when the caller never was a member, [`ConversationError::Forbidden`] when they
-    /// have left.
+    /// [`ConversationError::NotFound`] when the caller never was a member.
     pub async fn update_mine(
         &self,
         principal: &Principal,
@@ -131,7 +137,7 @@ impl ConversationService {
         patch: PreferencesPatch,
         origin: Option<ConnectionId>,
     ) -> Result<protocol::Conversation, ConversationError> {
-        self.engine.access.participant(id, principal.user_id).await?;
+        self.engine.access.reader(id, principal.user_id).await?;
         let (engine, user_id) = (Arc::clone(&self.engine), principal.user_id);
         let update = async move {
             let write = engine.pending_writes.begin(&*engine.runtime.clock);
@@ -155,11 +161,52 @@ impl ConversationService {
         Ok(view)
     }
 
+    /// Removes a conversation that the caller has left from the caller's list. Succeeds as well if it was removed before.
+    /// It comes back when the caller is added again.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`] when the caller never was a member, [`ConversationError::Forbidden`] while they
+    /// are one.
+    pub async fn unlist(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        origin: Option<ConnectionId>,
+    ) -> Result<(), ConversationError> {
+        let user_id = principal.user_id;
+        let mut members = [self.engine.access.reader(id, user_id).await?.0];
+        if members[0].is_in() {
+            return Err(ConversationError::Forbidden(Forbidden::StillAMember));
+        }
+        self.engine.views.complete(&mut members).await?;
+        let [member] = members;
+        let departure = member.departure.filter(|departure| departure.listed);
+        if let Some(departure) = departure {
+            let unlisted = Departure {
+                listed: false,
+                ..*departure
+            };
+            self.engine
+                .stores
+                .conversations
+                .put_departure(id, user_id, unlisted)
+                .await?;
+            let event = Event::ConversationRemoved { id };
+            self.engine
+                .runtime
+                .bus
+                .publish(Envelope::to_users([user_id], origin, event));
+        }
+        Ok(())
+    }
+
     /// Adds users to a group and returns the new members. Users who are members already are skipped.
     ///
     /// # Errors
-    /// [`ConversationError::Forbidden`] unless the caller is an admin or the owner; [`ConversationError::Invalid`] for
-    /// unknown users, or more members than a group may have.
+    /// - [`ConversationError::Forbidden`] unless the caller is an admin or the owner;
+    /// - [`ConversationError::Invalid`] for unknown users, or more members than a group may have;
+    /// - [`ConversationError::NotAddable`] for users who do not let the caller add them,
+    ///   [`ConversationError::RateLimited`] after too many others.
     pub async fn add_members(
         &self,
         principal: &Principal,
@@ -167,11 +214,11 @@ impl ConversationService {
         request: AddMembers,
         origin: Option<ConnectionId>,
     ) -> Result<Vec<protocol::Member>, ConversationError> {
-        let mut user_ids = request.user_ids;
+        let mut user_ids = request.user_ids.clone();
         user_ids.sort_unstable();
         user_ids.dedup();
-        self.engine.access.participant(id, principal.user_id).await?;
-        check_users(&self.engine, "user_ids", &user_ids).await?;
+        let granted = self.engine.access.participant(id, principal.user_id).await?;
+        self.check_new_members(&granted.0, &request.user_ids, &user_ids).await?;
         let Some(message) = self
             .update_group(principal, id, GroupChange::AddMembers(user_ids), origin)
             .await?
@@ -268,6 +315,33 @@ impl ConversationService {
         self.update_group(principal, id, GroupChange::Delete, origin)
             .await
             .map(drop)
+    }
+
+    /// Checks that a member may add those of the users who are not members yet. `asked` is the list of the request.
+    async fn check_new_members(
+        &self,
+        adder: &Member,
+        asked: &[UserId],
+        user_ids: &[UserId],
+    ) -> Result<(), ConversationError> {
+        let engine = &*self.engine;
+        if !allows(adder.role, Action::Add) {
+            // Refused by the commit path, whoever the others are; their settings don't concern a mere member.
+            return check_users(engine, "user_ids", user_ids).await.map(drop);
+        }
+        let records: Vec<_> = user_ids
+            .iter()
+            .map(|user_id| (adder.conversation_id, *user_id))
+            .collect();
+        let mut present = engine.stores.conversations.members(&records).await?;
+        present.retain(Member::is_in);
+        let present: HashSet<_> = present.into_iter().map(|member| member.user_id).collect();
+        let new: Vec<_> = user_ids.iter().copied().filter(|id| !present.contains(id)).collect();
+        let field = UsersField {
+            name: "user_ids",
+            ids: asked,
+        };
+        check_addition(engine, adder.user_id, field, &new).await
     }
 
     /// Submits a change to the queue of a group. Returns its system message, or `None` if there was nothing to change.

@@ -13,6 +13,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::User;
 use crate::engine::error::ConversationError;
 use crate::engine::sync::Syncing;
+use crate::engine::unopened;
 use crate::protocol;
 use crate::protocol::Receipt;
 use crate::services::conversations::ConversationService;
@@ -26,7 +27,8 @@ pub struct ListPosition(Timestamp, ConversationId);
 pub struct MemberPosition(Timestamp, UserId);
 
 impl ConversationService {
-    /// Returns the conversations of the caller, the latest activity first. `after` is where the previous page ended.
+    /// Returns the conversations of the caller, the latest activity first, with those that the caller has left. `after`
+    /// is where the previous page ended.
     ///
     /// # Errors
     /// [`ConversationError::Store`] when the store fails.
@@ -37,14 +39,22 @@ impl ConversationService {
         limit: Limit,
     ) -> Result<Page<protocol::Conversation, ListPosition>, ConversationError> {
         let engine = &*self.engine;
-        let mut members = engine.stores.conversations.memberships(principal.user_id).await?;
-        members.retain(Member::is_in);
+        let store = &*engine.stores.conversations;
+        let mut members = store.memberships(principal.user_id).await?;
+        members.retain(Member::is_listed);
+        engine.views.complete(&mut members).await?;
         // The order depends on messages, which stores do not keep next to memberships, so the whole list is sorted here
         // for each page. Only the conversations of the page are read in full.
-        let ids: Vec<_> = members.iter().map(|member| member.conversation_id).collect();
-        let latest: HashMap<_, _> = engine.stores.conversations.activity(&ids).await?.into_iter().collect();
+        let joined = members.iter().filter(|member| member.is_in());
+        let ids: Vec<_> = joined.map(|member| member.conversation_id).collect();
+        let latest: HashMap<_, _> = store.activity(&ids).await?.into_iter().collect();
+        let empty: Vec<_> = ids.into_iter().filter(|id| !latest.contains_key(id)).collect();
+        let unopened = unopened::hidden(store, principal.user_id, &empty).await?;
+        members.retain(|member| !unopened.contains(&member.conversation_id));
         let place = |member: &Member| {
-            let at = latest.get(&member.conversation_id).copied();
+            // What happened after somebody left does not move the conversation in their list.
+            let left = member.departure.as_deref().map(|departure| departure.at);
+            let at = left.or_else(|| latest.get(&member.conversation_id).copied());
             ListPosition(at.unwrap_or(member.joined_at), member.conversation_id)
         };
         let mut listed: Vec<_> = members
@@ -63,7 +73,7 @@ impl ConversationService {
         Ok(Page::cut(shown, limit).flatten())
     }
 
-    /// Returns a conversation of which the caller is or was a member.
+    /// Returns a conversation of which the caller is a member, or one of which they were a member, as it was then.
     ///
     /// # Errors
     /// [`ConversationError::NotFound`] when the caller never was a member, or the group was deleted.

@@ -78,11 +78,14 @@ impl MessageService {
         limit: Limit,
     ) -> Result<ChangesPage, ConversationError> {
         let engine = &*self.engine;
+        // Strangers are refused before anything else is read, so that the time of the answer tells them nothing.
+        engine.access.reader(conversation_id, principal.user_id).await?;
         // The head is read before the membership: a member whose window is still open afterwards may see every message
         // that the head counts.
         let head = engine.stores.conversations.heads(&[conversation_id]).await?.pop();
         let head = head.map_or_else(Head::default, |(_, head)| head);
         let Granted(member) = engine.access.reader(conversation_id, principal.user_id).await?;
+        let end = engine.views.head_seen(&member, head).await?.rev;
         let more = limit.get() + 1;
         let mut changes = engine
             .stores
@@ -101,7 +104,7 @@ impl MessageService {
             .map(|message| (message.rev, protocol::Message::seen_by(message, principal.user_id)));
         let Page { items, next, .. } = Page::cut(seen, limit);
         let last = items.last().map_or(after, |message| message.rev);
-        let rev = next.unwrap_or_else(|| last.max(head.rev));
+        let rev = next.unwrap_or_else(|| last.max(end));
         Ok(ChangesPage { items, next, rev })
     }
 

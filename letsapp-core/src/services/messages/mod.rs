@@ -198,10 +198,7 @@ impl MessageService {
         origin: Option<ConnectionId>,
     ) -> Result<protocol::Watermarks, ConversationError> {
         let user_id = principal.user_id;
-        let known = self.engine.rosters.recent(conversation_id).await?;
-        let Some(known) = known.filter(|known| known.member(user_id).is_some()) else {
-            return Err(self.engine.access.outsider(conversation_id, user_id).await);
-        };
+        let known = self.engine.access.roster(conversation_id, user_id).await?;
         let highest = to.delivered.max(to.read);
         // The store is asked for the newest message only if this server has not seen one so new: another server may
         // have stored it.

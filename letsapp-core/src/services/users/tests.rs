@@ -6,9 +6,11 @@ use crate::domain::credential::PasswordHash;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::page::Limit;
 use crate::domain::principal::Principal;
+use crate::domain::role::Role;
 use crate::domain::text::Title;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{About, Audience, DisplayName, Settings, User, Username};
+use crate::engine::error::ConversationError;
 use crate::ports::{Claim, Repositories};
 use crate::protocol;
 use crate::protocol::SyncRequest;
@@ -95,34 +97,38 @@ impl World {
 
         let group = self.group(viewer, Vec::new()).await.id;
         let add = AddMembers { user_ids: vec![whom] };
-        let added = conversations
-            .add_members(viewer, group, add, None)
-            .await
-            .unwrap()
-            .remove(0);
-        let role = crate::domain::role::Role::Admin;
-        let changed = conversations
-            .change_role(viewer, group, whom, role, None)
-            .await
-            .unwrap();
-        let mut members = conversations.members(viewer, group, None, all).await.unwrap().items;
-        members.retain(|member| member.user.id == whom);
+        let mut in_group = Vec::new();
+        match conversations.add_members(viewer, group, add, None).await {
+            Ok(mut added) => {
+                let role = Role::Admin;
+                let changed = conversations.change_role(viewer, group, whom, role, None).await;
+                let mut members = conversations.members(viewer, group, None, all).await.unwrap().items;
+                members.retain(|member| member.user.id == whom);
+                in_group.extend([
+                    ("members that were added", added.remove(0).user),
+                    ("a member whose role changed", changed.unwrap().user),
+                    ("a list of members", members.remove(0).user),
+                ]);
+            }
+            // A block by that user allows nothing of the kind.
+            Err(ConversationError::NotAddable(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
         let put = contacts.put(viewer, whom, None).await.unwrap();
         let contact = contacts.list(viewer, None, all).await.unwrap().items.remove(0);
         contacts.remove(viewer, whom).await.unwrap();
-        vec![
+        let mut everywhere = vec![
             ("the one of a pair", peer(chat)),
             ("a conversation", peer(found)),
             ("a list of conversations", peer(listed)),
             ("a sync", peer(synced.unwrap())),
             ("a profile", users.find(viewer, whom).await.unwrap()),
             ("a search", search),
-            ("members that were added", added.user),
-            ("a member whose role changed", changed.user),
-            ("a list of members", members.remove(0).user),
             ("a contact that was put", put.user),
             ("a list of contacts", contact.user),
-        ]
+        ];
+        everywhere.extend(in_group);
+        everywhere
     }
 }
 

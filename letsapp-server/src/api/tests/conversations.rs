@@ -390,6 +390,7 @@ async fn a_group_is_deleted_by_its_owner_and_is_not_found_from_then_on() {
     world.say(&ben, ID, "Hello!").await;
     let path = format!("/v1/conversations/{ID}");
     let chat = world.chat(&ana, &ben).await;
+    world.say(&ana, &chat, "Hello, Ben!").await;
     let delete = async |who, path: &str| world.delete(path).by(who).send().await;
     delete(&ben, &path).await.expect(403).refused("forbidden");
     delete(&eve, &path).await.expect(404).refused("not_found");
@@ -424,4 +425,90 @@ async fn a_group_is_deleted_by_its_owner_and_is_not_found_from_then_on() {
     let other = json!({"kind": "group", "id": ID, "title": "Coffee", "member_ids": [ben.id]});
     let taken = world.post("/v1/conversations").by(&ana).json(&other).await;
     taken.expect(409).refused("conflict");
+}
+
+#[tokio::test]
+async fn a_group_that_was_left_stays_as_it_was_until_it_is_removed_from_the_list() {
+    let world = World::new().await;
+    let [ana, ben, eve] = world.people(["ana", "ben", "eve"]).await;
+    let group = world.group(&ana, &[&ben]).await;
+    let (path, mine) = (
+        format!("/v1/conversations/{group}"),
+        format!("/v1/conversations/{group}/me"),
+    );
+    let member = world.get(&path).by(&ben).send().await.expect(200);
+    assert_eq!(member.body["me"]["left_at"], json!(null));
+    let early = world.delete(&mine).by(&ben).send().await;
+    early.expect(403).refused("forbidden");
+    let out = format!("{path}/members/{}", ben.id);
+    world.delete(out).by(&ana).send().await.expect(204);
+    let rename = world.patch(&path).by(&ana).json(&json!({"title": "Without Ben"})).await;
+    rename.expect(200);
+
+    let list = world.get("/v1/conversations").by(&ben).send().await.expect(200);
+    let left = &list.body["items"][0];
+    assert_eq!((&left["title"], &left["member_count"]), (&json!("Tea"), &json!(1)));
+    assert_eq!((&left["head"]["seq"], &left["head"]["rev"]), (&json!(2), &json!(2)));
+    assert!(left["me"]["left_at"].is_string(), "{left}");
+    let pinned = world
+        .patch(&mine)
+        .by(&ben)
+        .json(&json!({"pinned": true}))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&pinned.body["me"]["pinned"], &pinned.body["title"]),
+        (&json!(true), &json!("Tea"))
+    );
+    for _ in 0..2 {
+        world.delete(&mine).by(&ben).send().await.expect(204);
+    }
+    let list = world.get("/v1/conversations").by(&ben).send().await.expect(200);
+    assert_eq!(list.body["items"], json!([]));
+    world
+        .delete(&mine)
+        .by(&eve)
+        .send()
+        .await
+        .expect(404)
+        .refused("not_found");
+}
+
+#[tokio::test]
+async fn people_who_can_not_be_added_to_a_group_are_named() {
+    let world = World::new().await;
+    let [ana, ben, cem] = world.people(["ana", "ben", "cem"]).await;
+    let settings = json!({"settings": {"groups": "contacts"}});
+    world.patch("/v1/me").by(&ben).json(&settings).await.expect(200);
+    let named = |body: &Value| -> Vec<(String, String)> {
+        let errors = body["errors"].as_array().expect("a list").iter();
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        errors
+            .map(|error| (text(&error["field"]), text(&error["code"])))
+            .collect()
+    };
+    let request = json!({"kind": "group", "title": "Tea", "member_ids": [cem.id, ben.id]});
+    let refused = world
+        .post("/v1/conversations")
+        .by(&ana)
+        .json(&request)
+        .await
+        .expect(403);
+    let refused = refused.refused("forbidden");
+    assert_eq!(
+        named(&refused.body),
+        [("member_ids.1".to_owned(), "not_allowed".to_owned())]
+    );
+    let group = world.group(&ana, &[&cem]).await;
+    let request = json!({"user_ids": [ben.id]});
+    let members = format!("/v1/conversations/{group}/members");
+    let refused = world.post(&members).by(&ana).json(&request).await.expect(403);
+    let refused = refused.refused("forbidden");
+    assert_eq!(
+        named(&refused.body),
+        [("user_ids.0".to_owned(), "not_allowed".to_owned())]
+    );
+    let contact = format!("/v1/contacts/{}", ana.id);
+    world.put(contact).by(&ben).json(&json!({})).await.expect(200);
+    world.post(&members).by(&ana).json(&request).await.expect(200);
 }

@@ -16,9 +16,10 @@ async fn the_own_profile_is_changed_field_by_field() {
     );
     assert_eq!(
         changed["settings"],
-        json!({"last_seen": "nobody", "read_receipts": true})
+        json!({"last_seen": "nobody", "read_receipts": true, "groups": "everyone"})
     );
-    let changed = patch(json!({"email": null, "about": "Tea.", "settings": {"read_receipts": false}}))
+    let settings = json!({"read_receipts": false, "groups": "contacts"});
+    let changed = patch(json!({"email": null, "about": "Tea.", "settings": settings}))
         .await
         .expect(200)
         .body;
@@ -28,11 +29,11 @@ async fn the_own_profile_is_changed_field_by_field() {
     );
     assert_eq!(
         changed["settings"],
-        json!({"last_seen": "nobody", "read_receipts": false})
+        json!({"last_seen": "nobody", "read_receipts": false, "groups": "contacts"})
     );
-    patch(json!({"display_name": "", "settings": {"last_seen": "friends"}}))
+    patch(json!({"display_name": "", "settings": {"last_seen": "friends", "groups": "nobody"}}))
         .await
-        .at_fault(&["display_name", "settings.last_seen"]);
+        .at_fault(&["display_name", "settings.last_seen", "settings.groups"]);
     patch(json!({"avatar_media_id": "8c5f1b1e-0b1d-4d6e-9a51-6b4c1f1f0a10"}))
         .await
         .at_fault(&["avatar_media_id"]);

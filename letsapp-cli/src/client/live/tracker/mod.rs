@@ -14,6 +14,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use letsapp_core::domain::conversation::Kind;
 use letsapp_core::domain::id::{ConversationId, Rev, Seq};
 use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::protocol::{Conversation, Event, Message, Sync, SyncRequest};
@@ -204,10 +205,12 @@ impl Tracker {
                 self.insert_change(conversation_id, rev, Change::Hidden, now);
             }
             Event::ConversationCreated(conversation) | Event::ConversationUpdated(conversation) => {
-                if self
-                    .conversations
-                    .get(&conversation.id)
-                    .is_none_or(|tracked| tracked.has_left || tracked.position.is_none())
+                // One that the user has left may still be archived or muted, which changes nothing here.
+                if conversation.me.left_at.is_none()
+                    && self
+                        .conversations
+                        .get(&conversation.id)
+                        .is_none_or(|tracked| tracked.has_left || tracked.position.is_none())
                 {
                     self.start_following(&conversation, now);
                 }
@@ -330,7 +333,8 @@ impl Tracker {
                     rev: earliest,
                     seq: Seq::ZERO,
                 });
-                tracked.joined_at = Some(conversation.me.joined_at);
+                // Every message of a direct conversation is new where the conversation is.
+                tracked.joined_at = (conversation.kind == Kind::Group).then_some(conversation.me.joined_at);
             }
         }
         tracked.has_left = false;

@@ -60,6 +60,7 @@ fn conversation(id: ConversationId, seq: u64, rev: u64) -> Conversation {
         me: Me {
             role: Role::Member,
             joined_at: JOINED,
+            left_at: None,
             read_seq: Seq(0),
             delivered_seq: Seq(0),
             unread: 0,

@@ -3,15 +3,34 @@
 use mongodb::bson::{Binary, DateTime, Document, Uuid, doc};
 use serde::{Deserialize, Serialize};
 
-use crate::adapters::mongodb::fields::{DocumentVersion, Id, VERSION, array, binary, count, date, long, moment, word};
+use crate::adapters::mongodb::fields::{
+    DocumentVersion, Id, VERSION, array, binary, count, date, limited, long, moment, word,
+};
 use crate::domain::conversation::{Conversation, Kind};
-use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::departure::Departure;
+use crate::domain::id::{ConversationId, Rev, Seq, UserId};
 use crate::domain::member::{Member, Preferences, Watermarks};
 use crate::domain::role::Role;
 use crate::domain::text::Title;
 use crate::domain::user::About;
 use crate::domain::window::Window;
 use crate::ports::RepositoryError;
+
+/// Key of a document of `pairs`: two users, the lower id first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::adapters::mongodb) struct PairKey {
+    a: Uuid,
+    b: Uuid,
+}
+
+/// A document of `pairs`: the claim of two users on their direct conversation.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::adapters::mongodb) struct PairDocument {
+    #[serde(rename = "_id")]
+    pub(in crate::adapters::mongodb) key: PairKey,
+    v: DocumentVersion,
+    pub(in crate::adapters::mongodb) conversation_id: Uuid,
+}
 
 /// A document of `conversations`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,6 +104,9 @@ pub(in crate::adapters::mongodb) struct MembershipDocument {
     windows: Vec<WindowDocument>,
     watermarks: WatermarksDocument,
     preferences: PreferencesDocument,
+    /// State that a former member continues to see; absent while the user is a member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    departure: Option<DepartureDocument>,
     /// Time of the last change of any other field. Only rises.
     changed_at: DateTime,
 }
@@ -115,6 +137,21 @@ struct PreferencesDocument {
     muted_until: Option<DateTime>,
     archived: bool,
     pinned: bool,
+}
+
+/// State of a conversation when a member left, embedded in a membership.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::adapters::mongodb) struct DepartureDocument {
+    at: DateTime,
+    seq: i64,
+    rev: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    about: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    avatar_media_id: Option<Uuid>,
+    member_count: i64,
+    listed: bool,
 }
 
 impl ConversationDocument {
@@ -153,6 +190,35 @@ impl ConversationDocument {
             fingerprint: self.fingerprint.map(array).transpose()?,
             deleted_at: self.deleted_at.map(moment),
         })
+    }
+}
+
+impl PairKey {
+    pub(in crate::adapters::mongodb) fn new((low, high): (UserId, UserId)) -> Self {
+        Self {
+            a: low.to_bson(),
+            b: high.to_bson(),
+        }
+    }
+
+    pub(in crate::adapters::mongodb) fn pair(self) -> (UserId, UserId) {
+        (UserId::from_bson(self.a), UserId::from_bson(self.b))
+    }
+}
+
+impl PairDocument {
+    pub(in crate::adapters::mongodb) fn new(pair: (UserId, UserId), conversation_id: ConversationId) -> Self {
+        Self {
+            key: PairKey::new(pair),
+            v: VERSION,
+            conversation_id: conversation_id.to_bson(),
+        }
+    }
+}
+
+impl From<PairKey> for mongodb::bson::Bson {
+    fn from(key: PairKey) -> Self {
+        Self::Document(doc! {"a": key.a, "b": key.b})
     }
 }
 
@@ -241,6 +307,7 @@ impl MembershipDocument {
                 archived: member.preferences.archived,
                 pinned: member.preferences.pinned,
             },
+            departure: member.departure.as_deref().map(DepartureDocument::from),
             changed_at: date(member.changed_at),
         }
     }
@@ -255,6 +322,9 @@ impl MembershipDocument {
     /// # Errors
     /// [`RepositoryError`] if the role is unknown.
     pub(in crate::adapters::mongodb) fn into_member(self) -> Result<Member, RepositoryError> {
+        // An older server that lets the user in or out beside this one leaves the departure of before.
+        let left_at = self.windows.last().and_then(|window| window.to);
+        let departure = self.departure.filter(|departure| Some(departure.seq) == left_at);
         Ok(Member {
             conversation_id: ConversationId::from_bson(self.conversation_id),
             user_id: UserId::from_bson(self.user_id),
@@ -267,23 +337,59 @@ impl MembershipDocument {
                 archived: self.preferences.archived,
                 pinned: self.preferences.pinned,
             },
+            departure: departure.map(|departure| Box::new(departure.into())),
             changed_at: moment(self.changed_at),
         })
     }
 
-    /// Builds the upsert that writes role, date and windows. Watermarks and preferences are set on insert only, because
-    /// the member may have changed them since the record was read.
+    /// Builds the upsert that writes role, date, windows and departure. Watermarks and preferences are set on insert
+    /// only, because the member may have changed them since the record was read.
     pub(in crate::adapters::mongodb) fn membership_changes(self) -> mongodb::bson::error::Result<Document> {
         let mut all = mongodb::bson::serialize_to_document(&self)?;
         let mut set = doc! {};
-        for field in ["role", "joined_at", "windows"] {
+        for field in ["role", "joined_at", "windows", "departure"] {
             if let Some(value) = all.remove(field) {
                 set.insert(field, value);
             }
         }
         all.remove("_id");
         all.remove("changed_at");
-        Ok(doc! {"$set": set, "$max": {"changed_at": self.changed_at}, "$setOnInsert": all})
+        let mut changes = doc! {"$max": {"changed_at": self.changed_at}, "$setOnInsert": all};
+        if self.departure.is_none() {
+            changes.insert("$unset", doc! {"departure": ""});
+        }
+        changes.insert("$set", set);
+        Ok(changes)
+    }
+}
+
+impl From<&Departure> for DepartureDocument {
+    fn from(departure: &Departure) -> Self {
+        Self {
+            at: date(departure.at),
+            seq: long(departure.seq.0),
+            rev: long(departure.rev.0),
+            title: departure.title.as_ref().map(|title| title.as_str().to_owned()),
+            about: departure.about.as_str().to_owned(),
+            avatar_media_id: departure.avatar_media_id.map(Id::to_bson),
+            member_count: limited(departure.member_count),
+            listed: departure.listed,
+        }
+    }
+}
+
+impl From<DepartureDocument> for Departure {
+    fn from(document: DepartureDocument) -> Self {
+        Self {
+            at: moment(document.at),
+            seq: Seq(count(document.seq)),
+            rev: Rev(count(document.rev)),
+            title: document.title.map(Title::from_stored),
+            about: About::from_stored(document.about),
+            avatar_media_id: document.avatar_media_id.map(Id::from_bson),
+            member_count: usize::try_from(document.member_count).unwrap_or(0),
+            listed: document.listed,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
-//! Conversations and their members, on the collections `conversations`, `members` and `memberships`.
+//! Conversations and their members, on the collections `conversations`, `pairs`, `members` and `memberships`.
 
 mod activity;
+mod departures;
 pub(super) mod documents;
 mod pair;
 mod purge;
@@ -24,6 +25,7 @@ use super::fields::{Id, count, date, uuids};
 use super::messages::head;
 use super::schema::{MEMBERS, MEMBERSHIPS};
 use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::{Member, PreferencesPatch};
 use crate::domain::timestamp::Timestamp;
@@ -53,6 +55,13 @@ impl MongoConversations {
 impl ConversationRepository for MongoConversations {
     async fn create_direct(&self, conversation: Conversation, at: Timestamp) -> Result<Creation, RepositoryError> {
         pair::create(&self.connection, conversation, at).await
+    }
+
+    async fn direct(
+        &self,
+        pairs: &[(UserId, UserId)],
+    ) -> Result<Vec<((UserId, UserId), ConversationId)>, RepositoryError> {
+        pair::find(&self.connection, pairs).await
     }
 
     async fn find(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, RepositoryError> {
@@ -117,6 +126,10 @@ impl ConversationRepository for MongoConversations {
         living(&self.connection, found.collect::<Result<_, _>>()?).await
     }
 
+    async fn acquainted(&self, user_id: UserId, with: &[UserId]) -> Result<Vec<UserId>, RepositoryError> {
+        reading::acquainted(&self.connection, user_id, with).await
+    }
+
     async fn advance(&self, advances: Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryError> {
         receipts::advance(&self.connection, advances).await
     }
@@ -140,6 +153,15 @@ impl ConversationRepository for MongoConversations {
         let changed = Session::step(update).await?;
         let changed = changed.map(MembershipDocument::into_member).transpose()?;
         Ok(living(&connection, changed.into_iter().collect()).await?.pop())
+    }
+
+    async fn put_departure(
+        &self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        departure: Departure,
+    ) -> Result<(), RepositoryError> {
+        departures::put(&self.connection, conversation_id, user_id, &departure).await
     }
 
     async fn deleted(&self, before: Timestamp, limit: usize) -> Result<Vec<ConversationId>, RepositoryError> {

@@ -45,6 +45,16 @@ pub(in crate::adapters::mongodb) enum ConversationWrite<'a> {
     Keep,
 }
 
+impl ConversationWrite<'_> {
+    /// Tells whether the write deletes the conversation.
+    pub(in crate::adapters::mongodb) const fn deletes(&self) -> bool {
+        match self {
+            Self::Replace(conversation) => conversation.deleted_at.is_some(),
+            Self::Insert(_) | Self::Keep => false,
+        }
+    }
+}
+
 /// A transaction under way. Its writes take effect together, or not at all, when it [ends](Self::end).
 pub(in crate::adapters::mongodb) struct Transaction<'a> {
     connection: &'a Connection,
@@ -122,6 +132,29 @@ impl<'a> Transaction<'a> {
                 Ok((member.user_id, member))
             })
             .collect()
+    }
+
+    /// Returns a conversation in its state within the transaction, and the number of its present members.
+    ///
+    /// # Errors
+    /// [`TransactionError`] if a query fails, or there is no such conversation.
+    pub(in crate::adapters::mongodb) async fn standing(
+        &mut self,
+        id: ConversationId,
+    ) -> Result<(Conversation, usize), TransactionError> {
+        let failed = |error: RepositoryError| TransactionError::Failed(error.to_string());
+        let collection = self.connection.collection::<ConversationDocument>(CONVERSATIONS);
+        let found = collection
+            .find_one(doc! {"_id": id.to_bson()})
+            .session(&mut *self.session);
+        let found = Session::step(found).await?;
+        let conversation = found.ok_or_else(|| TransactionError::Failed("the conversation is missing".to_owned()))?;
+        let conversation = conversation.into_conversation().map_err(failed)?;
+        let present = doc! {"conversation_id": id.to_bson(), "present": true};
+        let collection = self.connection.collection::<Document>(MEMBERS);
+        let count = collection.count_documents(present).session(&mut *self.session);
+        let count = Session::step(count).await?;
+        Ok((conversation, usize::try_from(count).unwrap_or(usize::MAX)))
     }
 
     /// Inserts or updates both copies of the members.

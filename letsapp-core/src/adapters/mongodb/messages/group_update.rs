@@ -105,12 +105,26 @@ impl<'a> GroupUpdate<'a> {
         let users: Vec<UserId> = self.members.iter().map(MemberChange::user_id).collect();
         let mut records = transaction.records(conversation_id, &users).await?;
         let mut changed = HashMap::new();
+        let (mut joined, mut left) = (0, 0);
         for change in self.members {
             let user_id = change.user_id();
-            let after = change.apply(conversation_id, records.get(&user_id), head.seq, message.sent_at);
+            let before = records.get(&user_id);
+            let was_in = before.is_some_and(Member::is_in);
+            let after = change.apply(conversation_id, before, head.seq, message.sent_at);
             if let Some(after) = after {
+                joined += usize::from(after.is_in() && !was_in);
+                left += usize::from(was_in && !after.is_in());
                 records.insert(user_id, after.clone());
                 changed.insert(user_id, after);
+            }
+        }
+        if left > 0 && !self.conversation.deletes() {
+            // The members are not written yet, so the ones counted are those before the change.
+            let (conversation, present) = transaction.standing(conversation_id).await?;
+            let remaining = (present + joined).saturating_sub(left);
+            let departure = Box::new(conversation.departure(head.position(), message.sent_at, remaining));
+            for member in changed.values_mut().filter(|member| !member.is_in()) {
+                member.departure = Some(departure.clone());
             }
         }
         Ok(changed.into_values().collect())

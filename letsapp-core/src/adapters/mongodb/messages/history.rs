@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mongodb::bson::{Bson, Document, Uuid, doc};
 use mongodb::options::{FindOptions, Hint};
 
+use super::content::SYSTEM;
 use super::documents::MessageDocument;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, limited, long};
@@ -117,6 +118,30 @@ pub(super) async fn changes(
         .sort(doc! {"conversation_id": 1, "rev": 1})
         .limit(limited(limit))
         .hint(hint(BY_REV))
+        .build();
+    read(connection, filter, options).await
+}
+
+/// Returns a page of a conversation's system messages behind `after`, by ascending `seq`, without those about calls.
+///
+/// No index has them alone, since they are read rarely: all messages behind `after` are looked through.
+pub(super) async fn announcements(
+    connection: &Arc<Connection>,
+    conversation_id: ConversationId,
+    after: Seq,
+    limit: usize,
+) -> Result<Vec<Message>, RepositoryError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let filter = doc! {
+        "conversation_id": conversation_id.to_bson(), "seq": {"$gt": long(after.0)}, "content.type": SYSTEM,
+        "content.event.type": {"$ne": "call"},
+    };
+    let options = FindOptions::builder()
+        .sort(doc! {"conversation_id": 1, "seq": 1})
+        .limit(limited(limit))
+        .hint(hint(BY_SEQ))
         .build();
     read(connection, filter, options).await
 }

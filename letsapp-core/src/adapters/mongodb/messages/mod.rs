@@ -95,6 +95,15 @@ impl MessageRepository for MongoMessages {
         history::changes(&self.connection, conversation_id, windows, after, limit).await
     }
 
+    async fn announcements(
+        &self,
+        conversation_id: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, RepositoryError> {
+        history::announcements(&self.connection, conversation_id, after, limit).await
+    }
+
     async fn search(&self, search: Search) -> Result<Found, RepositoryError> {
         self.searcher.search(&search).await
     }

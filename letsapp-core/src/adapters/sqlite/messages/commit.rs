@@ -11,7 +11,7 @@ use super::row::by_id;
 use super::{reactions, row};
 use crate::domain::conversation::{Conversation, Head};
 use crate::domain::id::Seq;
-use crate::domain::member::MemberChange;
+use crate::domain::member::{Member, MemberChange};
 use crate::domain::message::{Message, Position};
 use crate::ports::{Change, Outcome, TermsChange};
 
@@ -46,11 +46,12 @@ fn one(transaction: &mut Transaction<'_>, change: &Change) -> rusqlite::Result<O
             fence,
         } => {
             let update = GroupUpdate {
+                conversation: conversation.as_deref(),
                 preceding,
                 message,
                 members,
             };
-            update_group(transaction, conversation.as_deref(), update, *fence)
+            update_group(transaction, update, *fence)
         }
     }
 }
@@ -58,6 +59,8 @@ fn one(transaction: &mut Transaction<'_>, change: &Change) -> rusqlite::Result<O
 /// A change of a group: the system messages that announce it, and the changes of its members.
 #[derive(Clone, Copy)]
 struct GroupUpdate<'a> {
+    /// New state of the conversation; `None` if it stays the same.
+    conversation: Option<&'a Conversation>,
     /// System messages appended right before `message`.
     preceding: &'a [Arc<Message>],
     message: &'a Message,
@@ -75,6 +78,7 @@ fn create(
         return Ok(Outcome::Exists(Box::new(existing)));
     }
     let update = GroupUpdate {
+        conversation: None,
         preceding: &[],
         message,
         members,
@@ -130,28 +134,18 @@ fn revise(
     Ok(Outcome::Committed(Position { seq, rev, ordinal }))
 }
 
-fn update_group(
-    transaction: &mut Transaction<'_>,
-    conversation: Option<&Conversation>,
-    update: GroupUpdate<'_>,
-    fence: Seq,
-) -> rusqlite::Result<Outcome> {
+fn update_group(transaction: &mut Transaction<'_>, update: GroupUpdate<'_>, fence: Seq) -> rusqlite::Result<Outcome> {
     let outcome = match current(transaction, update.message, fence)? {
         Some(head) => apply_group_update(transaction, head, update)?,
         None => None,
     };
-    let Some(outcome) = outcome else {
-        // The id of a preceding message may be the one that is taken. Outdated would be the wrong answer then: no newer
-        // state of the conversation makes the change succeed.
-        return Ok(match taken(transaction, update)? {
-            Some(existing) => Outcome::Duplicate(Box::new(existing)),
-            None => Outcome::Outdated,
-        });
-    };
-    if let Some(conversation) = conversation {
-        conversations::update(transaction, conversation)?;
+    if let Some(outcome) = outcome {
+        return Ok(outcome);
     }
-    Ok(outcome)
+    // The id of a preceding message may be the one that is taken. Outdated would be the wrong answer then: no newer state
+    // of the conversation makes the change succeed.
+    let existing = taken(transaction, update)?;
+    Ok(existing.map_or(Outcome::Outdated, |existing| Outcome::Duplicate(Box::new(existing))))
 }
 
 /// Returns the head of the message's conversation; `None` if there is no such conversation, or its fence has moved.
@@ -203,15 +197,47 @@ fn apply_group_update(
     if add(transaction, message, position)?.is_none() {
         return Ok(None);
     }
+    if let Some(conversation) = update.conversation {
+        conversations::update(transaction, conversation)?;
+    }
+    let mut left = Vec::new();
     for change in update.members {
         let before = members::one(transaction.connection(), message.conversation_id, change.user_id())?;
         let after = change.apply(message.conversation_id, before.as_ref(), position.seq, message.sent_at);
         if let Some(member) = after {
             members::put(transaction, &member)?;
+            left.extend((!member.is_in()).then_some(member));
         }
     }
+    keep_departures(transaction, left, message, position)?;
     transaction.moved(message.conversation_id, head);
     Ok(Some(Outcome::Committed(position)))
+}
+
+/// Keeps the present state of a conversation for the members who have left it with a message.
+fn keep_departures(
+    transaction: &Transaction<'_>,
+    left: Vec<Member>,
+    message: &Message,
+    position: Position,
+) -> rusqlite::Result<()> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let id = message.conversation_id;
+    let conversation = conversations::existing(transaction.connection(), id)?;
+    if conversation.deleted_at.is_some() {
+        // Nobody sees anything of it.
+        return Ok(());
+    }
+    let remaining = members::counts(transaction.connection(), &[id])?;
+    let remaining = remaining.first().map_or(0, |(_, count)| *count);
+    let departure = Box::new(conversation.departure(position, message.sent_at, remaining));
+    for member in left {
+        let departure = Some(departure.clone());
+        members::put(transaction, &Member { departure, ..member })?;
+    }
+    Ok(())
 }
 
 /// Inserts a message with its reactions. Returns `None`, and inserts nothing, if its id is taken in the conversation.

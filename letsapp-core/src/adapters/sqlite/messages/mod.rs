@@ -30,6 +30,9 @@ const CONCURRENT_COMMITS: usize = 1;
 const NEWEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC LIMIT ?4");
 const OLDEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq LIMIT ?4");
 const BY_REV: &str = row::select!("conversation_id = ?1 AND rev > ?2 ORDER BY rev");
+const ANNOUNCEMENTS: &str = row::select!(
+    "conversation_id = ?1 AND seq > ?2 AND system IS NOT NULL AND system ->> 'type' <> 'call' ORDER BY seq LIMIT ?3"
+);
 // Ordinals number the messages of users, so their difference counts a span without reading it. Only deleted messages
 // are visited, through an index that contains nothing else.
 pub(super) const COUNT_UNREAD: &str = "
@@ -53,6 +56,7 @@ pub(super) const READS: &[&str] = &[
     NEWEST_FIRST,
     OLDEST_FIRST,
     BY_REV,
+    ANNOUNCEMENTS,
     COUNT_UNREAD,
     senders::LAST_SENT,
     senders::HAS_SENT,
@@ -69,7 +73,7 @@ pub(super) use senders::{HAS_SENT, LAST_SENT};
 
 /// Statements that must get their order from an index, since a conversation has any number of messages.
 #[cfg(test)]
-pub(super) const PAGES: &[&str] = &[NEWEST_FIRST, OLDEST_FIRST, BY_REV];
+pub(super) const PAGES: &[&str] = &[NEWEST_FIRST, OLDEST_FIRST, BY_REV, ANNOUNCEMENTS];
 
 /// Returns at most `limit` messages of a range that lie in the windows, in the order of the range.
 fn history(
@@ -224,6 +228,23 @@ impl MessageRepository for SqliteMessages {
         self.0
             .readers
             .read(move |connection| changes(connection, conversation_id, &windows, after, limit))
+            .await
+    }
+
+    async fn announcements(
+        &self,
+        conversation_id: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, RepositoryError> {
+        self.0
+            .readers
+            .read(move |connection| {
+                let mut messages = Vec::new();
+                let of = params![conversation_id, after, integer(limit as u64)];
+                row::all(connection, ANNOUNCEMENTS, of, limit, &mut messages, |_| true)?;
+                Ok(messages)
+            })
             .await
     }
 

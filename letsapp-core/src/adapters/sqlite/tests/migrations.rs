@@ -8,12 +8,15 @@ use super::{new_store, user_id};
 use crate::adapters::sqlite::SqliteStore;
 use crate::adapters::sqlite::schema::{APPLICATION_ID, MIGRATIONS, VERSION};
 use crate::domain::contact::{Block, ContactEdge};
+use crate::domain::conversation::Conversation;
+use crate::domain::departure::Departure;
 use crate::domain::emoji::Emoji;
-use crate::domain::id::{ConversationId, Seq};
+use crate::domain::id::{ConversationId, Rev, Seq};
 use crate::domain::message::{Content, Message, SystemEvent};
 use crate::domain::role::Role;
+use crate::domain::text::Title;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::User;
+use crate::domain::user::{About, Adders, User};
 use crate::domain::window::Window;
 use crate::ports::{Range, Repositories as _};
 
@@ -83,6 +86,7 @@ const GOLDEN: [&[u8]; VERSION] = [
     include_bytes!("golden/version-4.db"),
     include_bytes!("golden/version-5.db"),
     include_bytes!("golden/version-6.db"),
+    include_bytes!("golden/version-7.db"),
 ];
 
 /// Opens a copy of a golden file.
@@ -113,7 +117,11 @@ async fn the_direct_conversation_of_every_golden_file_is_read_as_it_was_written(
     for (version, file) in (1..).zip(GOLDEN) {
         let (_directory, store) = open_golden(file);
         let (ana, ben) = (user_named(&store, "ana").await, user_named(&store, "ben").await);
-        let chat = ConversationId::of_pair(ana.id, ben.id);
+        let pair = Conversation::pair_of(ana.id, ben.id);
+        let found = store.conversations().direct(&[pair]).await.unwrap();
+        let [(_, chat)] = found[..] else {
+            panic!("the pair has one, version {version}: {found:?}")
+        };
         let messages = all_messages(&store, chat).await;
         let bodies: Vec<_> = messages.iter().map(Message::body).collect();
         let expected = ["Grüße 👩‍👩‍👧", "An answer", "Edited", "", "Forwarded"];
@@ -203,5 +211,32 @@ async fn contacts_and_blocks_are_in_the_golden_files_since_version_2() {
             .unwrap();
         let expected = if version == 1 { (0, 0) } else { (1, 1) };
         assert_eq!((aliases.len(), blocked.len()), expected, "version {version}");
+    }
+}
+
+#[tokio::test]
+async fn departures_and_the_setting_for_groups_are_in_the_golden_files_since_version_7() {
+    let id = ConversationId::from_uuid(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_00aa));
+    for (version, file) in (1..).zip(GOLDEN) {
+        let (_directory, store) = open_golden(file);
+        let (ana, cem) = (user_named(&store, "ana").await, user_named(&store, "cem").await);
+        let left = store.conversations().members(&[(id, ana.id)]).await.unwrap().remove(0);
+        let departure = Departure {
+            at: Timestamp::from_millis(1_795_338_018_000),
+            seq: Seq(9),
+            rev: Rev(9),
+            title: Some(Title::from_stored("Another title")),
+            about: About::from_stored("What it is about"),
+            avatar_media_id: None,
+            member_count: 1,
+            listed: false,
+        };
+        let expected = if version < 7 {
+            (None, Adders::Everyone)
+        } else {
+            (Some(Box::new(departure)), Adders::Contacts)
+        };
+        assert_eq!((left.departure, cem.settings.groups), expected, "version {version}");
+        assert_eq!(ana.settings.groups, Adders::Everyone, "version {version}");
     }
 }

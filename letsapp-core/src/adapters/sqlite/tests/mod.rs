@@ -39,7 +39,7 @@ async fn conversation(store: &SqliteStore, n: u8) -> ConversationId {
     let (low, high) = (user_id(0), user_id(n));
     let at = Timestamp::from_millis(1);
     let conversation = Conversation {
-        id: ConversationId::of_pair(low, high),
+        id: ConversationId::from_bytes([100 + n; 16]),
         kind: Kind::Direct,
         title: None,
         about: About::default(),

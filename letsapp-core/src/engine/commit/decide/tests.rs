@@ -97,6 +97,7 @@ fn word(decision: &Result<Decision, ConversationError>) -> String {
             Forbidden::Deleted => "deleted",
             Forbidden::System => "system",
             Forbidden::NotAMember => "not a member",
+            Forbidden::StillAMember => "leave first",
             Forbidden::Blocking => "unblock",
             Forbidden::Unreachable => "unreachable",
         }

@@ -22,7 +22,7 @@ use crate::ports::{
     Clock, ManualClock, MockConversationRepository, MockMessageRepository, MockSessionRepository, MockUserRepository,
     Outcomes, Repositories, RepositoryError, Stores,
 };
-use crate::protocol::requests::CreateConversation;
+use crate::protocol::requests::{CreateConversation, SendMessage};
 
 pub(super) const CEM: UserId = UserId::from_bytes([3; 16]);
 const SESSION: SessionId = SessionId::from_bytes([8; 16]);
@@ -118,6 +118,10 @@ pub(super) async fn bench(calls: usize, fault: Fault) -> Bench {
     promote.await.unwrap();
     let request = CreateConversation::Direct { user_id: BEN };
     let (made, _) = app.conversations().create(&ana, request, None).await.unwrap();
+    // Somebody has written in it, or else the peer would not know of it.
+    let hello = SendMessage::text("hello").unwrap();
+    let said = app.messages().send(&principal(BEN), made.id, hello, None);
+    said.await.unwrap();
     let pinned = PreferencesPatch {
         pinned: Some(true),
         ..PreferencesPatch::default()

@@ -52,7 +52,7 @@ fn every_request_lists_all_invalid_fields_at_once() {
             "me",
             faults::<UpdateMe>,
             json!({"display_name": " ", "about": long, "email": 7, "avatar_media_id": "x",
-                "settings": {"last_seen": "friends", "read_receipts": "no"}}),
+                "settings": {"last_seen": "friends", "read_receipts": "no", "groups": "nobody"}}),
             &[
                 ("display_name", "too_short"),
                 ("about", "too_long"),
@@ -60,6 +60,7 @@ fn every_request_lists_all_invalid_fields_at_once() {
                 ("avatar_media_id", "invalid_uuid"),
                 ("settings.last_seen", "invalid_value"),
                 ("settings.read_receipts", "invalid_type"),
+                ("settings.groups", "invalid_value"),
             ],
         ),
         (

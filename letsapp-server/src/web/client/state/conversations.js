@@ -15,13 +15,13 @@ export function mergeConversation(held, conversation) {
     const { read_seq, delivered_seq, unread } = held.me;
     return {
       ...conversation,
-      left: false,
+      left: hasLeft(conversation),
       head: held.head,
       countedRev: held.countedRev,
       me: { ...conversation.me, read_seq, delivered_seq, unread },
     };
   }
-  return { ...conversation, countedRev: conversation.head.rev, left: false };
+  return { ...conversation, countedRev: conversation.head.rev, left: hasLeft(conversation) };
 }
 
 /**
@@ -93,6 +93,9 @@ export function unreadCount(conversations, now = Date.now()) {
 export function countsAsUnread(message, me) {
   return message.kind === "user" && message.sender_id !== me && !message.deleted_at;
 }
+
+/** @param {Conversation} conversation */
+const hasLeft = ({ me }) => me.left_at != null;
 
 /** @param {KnownConversation} conversation */
 const pinned = ({ me }) => Number(me.pinned ?? false);

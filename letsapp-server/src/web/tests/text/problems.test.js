@@ -27,3 +27,9 @@ test("every invalid field is explained", () => {
   const problem = new Problem({ code: "validation_failed", status: 422, title: "Invalid", errors });
   assert.equal(explain(problem), "Must be shorter. Holds a control character.");
 });
+
+test("people who can’t be added are named", () => {
+  const errors = [{ field: "member_ids.1", code: "not_allowed", detail: "@ben can’t be added to groups by you" }];
+  const problem = new Problem({ code: "forbidden", status: 403, detail: "some can’t be added", errors });
+  assert.equal(explain(problem, { forbidden: "Only admins may." }), "@ben can’t be added to groups by you.");
+});

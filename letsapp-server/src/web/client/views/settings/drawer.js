@@ -17,7 +17,7 @@ import { Profile } from "./profile.js";
 /** @type {Record<string, {title: string, icon: string, note?: string, danger?: boolean, Page: () => Children}>} */
 const PAGES = {
   profile: { title: "Profile", icon: "person", Page: Profile },
-  privacy: { title: "Privacy", icon: "eye-off", note: "Last seen, read receipts", Page: Privacy },
+  privacy: { title: "Privacy", icon: "eye-off", note: "Last seen, groups, read receipts", Page: Privacy },
   blocked: { title: "Blocked people", icon: "block", Page: Blocked },
   devices: { title: "Devices", icon: "device", note: "Where you are signed in", Page: Devices },
   password: { title: "Password", icon: "lock", Page: Password },

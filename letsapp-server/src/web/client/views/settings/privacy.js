@@ -1,5 +1,5 @@
 // @ts-check
-// The settings page of who sees the reader’s presence and receipts.
+// The settings page of who sees the reader’s presence and receipts, and who may add the reader to groups.
 /** @import {Settings} from "../../../types/protocol.d.ts" */
 import { html, useReducer } from "../../vendor/htm-preact.js";
 import { Spinner, Switch } from "../elements.js";
@@ -10,6 +10,12 @@ const AUDIENCES = [
   { value: "everyone", label: "Everyone" },
   { value: "contacts", label: "My contacts" },
   { value: "nobody", label: "Nobody" },
+];
+
+/** @type {{value: Settings["groups"], label: string}[]} */
+const ADDERS = [
+  { value: "everyone", label: "Everyone" },
+  { value: "contacts", label: "My contacts" },
 ];
 
 export function Privacy() {
@@ -32,6 +38,18 @@ export function Privacy() {
           />${label}
         </label>`,
       )}
+    </fieldset>
+    <fieldset class="choices">
+      <legend class="list-title">Who may add me to groups</legend>
+      ${ADDERS.map(
+        ({ value, label }) => html`<label key=${value} class="choice">
+          <input
+            type="radio" name="groups" value=${value} data-testid="groups-${value}" checked=${settings.groups === value}
+            onChange=${() => change({ groups: value })}
+          />${label}
+        </label>`,
+      )}
+      <p class="hint">People you block never may.</p>
     </fieldset>
     <${Switch}
       label="Read receipts" hint="Others see that you have read their messages." testid="read-receipts" checked=${settings.read_receipts}

@@ -1,0 +1,133 @@
+//! Checking whom a user may add to groups, and how many strangers.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::domain::adding;
+use crate::domain::adding::{Adding, AddingRelation};
+use crate::domain::contact::ContactEdge;
+use crate::domain::id::UserId;
+use crate::domain::limit::{Class, Decision, Verdict};
+use crate::domain::user::User;
+use crate::engine::error::ConversationError;
+use crate::engine::limiter::{Limiter, Subject};
+use crate::ports::{ContactRepository, ConversationRepository, RepositoryError, Stores};
+use crate::protocol::FieldError;
+
+/// Checks who may add whom to groups.
+pub(crate) struct AddingChecker {
+    contacts: Arc<dyn ContactRepository>,
+    conversations: Arc<dyn ConversationRepository>,
+    limiter: Limiter,
+}
+
+/// A field of a request that lists users.
+#[derive(Clone, Copy)]
+pub(crate) struct UsersField<'a> {
+    /// Name of the field.
+    pub(crate) name: &'static str,
+    /// The users as they were listed.
+    pub(crate) ids: &'a [UserId],
+}
+
+impl AddingChecker {
+    pub(crate) fn new(stores: &Stores, limiter: Limiter) -> Self {
+        Self {
+            contacts: stores.contacts.clone(),
+            conversations: stores.conversations.clone(),
+            limiter,
+        }
+    }
+
+    /// Checks that a user may add these users to a group, and counts them against the limits.
+    ///
+    /// # Errors
+    /// - [`ConversationError::NotAddable`] names those whose settings or blocks do not allow it;
+    /// - [`ConversationError::RateLimited`] when the user has added too many lately,
+    ///   [`ConversationError::Invalid`] when there are more strangers among them than can ever be added at once.
+    pub(crate) async fn check(
+        &self,
+        adder: UserId,
+        field: UsersField<'_>,
+        users: &[User],
+    ) -> Result<(), ConversationError> {
+        if users.is_empty() {
+            return Ok(());
+        }
+        // Counted first, so that the lookups below are limited too.
+        self.count(Class::Additions, adder, users.len())?;
+        let maybe_strangers = self.allowed(adder, field, users).await?;
+        if maybe_strangers.is_empty() {
+            return Ok(());
+        }
+        let acquainted = self.conversations.acquainted(adder, &maybe_strangers).await?;
+        let strangers = maybe_strangers.len().saturating_sub(acquainted.len());
+        if strangers == 0 {
+            return Ok(());
+        }
+        let most = self.limiter.table().quota(Class::Strangers).map(|quota| quota.amount());
+        if let Some(most) = most
+            && strangers > usize::try_from(most).unwrap_or(usize::MAX)
+        {
+            let detail = format!("at most {most} of them may be people with whom you share no contact or conversation");
+            return Err(ConversationError::invalid(field.name, "too_many_strangers", detail));
+        }
+        self.count(Class::Strangers, adder, strangers)
+    }
+
+    /// Returns those of the users who count as strangers unless they share a conversation with the one who adds.
+    async fn allowed(
+        &self,
+        adder: UserId,
+        field: UsersField<'_>,
+        users: &[User],
+    ) -> Result<Vec<UserId>, ConversationError> {
+        let edges: Vec<_> = users.iter().map(|user| ContactEdge::new(user.id, adder)).collect();
+        let both_ways: Vec<_> = edges.iter().flat_map(|edge| [*edge, edge.reversed()]).collect();
+        let (blocks, contacts): (HashSet<_>, HashSet<_>) = {
+            let found = tokio::try_join!(self.contacts.blocked(&edges), self.contacts.listed(&both_ways));
+            let (blocks, contacts) = found.map_err(|error: RepositoryError| ConversationError::Store(error))?;
+            (blocks.into_iter().collect(), contacts.into_iter().collect())
+        };
+        let (mut maybe_strangers, mut refused) = (Vec::new(), Vec::new());
+        for (user, edge) in users.iter().zip(edges) {
+            let relation = AddingRelation {
+                blocks: blocks.contains(&edge),
+                lists: contacts.contains(&edge),
+                is_listed: contacts.contains(&edge.reversed()),
+            };
+            match adding::adding(user.settings.groups, relation) {
+                Adding::Allowed => {}
+                Adding::AllowedIfFew => maybe_strangers.push(user.id),
+                Adding::Refused => refused.push(field.not_addable(user)),
+            }
+        }
+        if refused.is_empty() {
+            Ok(maybe_strangers)
+        } else {
+            Err(ConversationError::NotAddable(refused))
+        }
+    }
+
+    fn count(&self, class: Class, adder: UserId, users: usize) -> Result<(), ConversationError> {
+        let cost = u32::try_from(users).unwrap_or(u32::MAX);
+        match self.limiter.check_cost(class, Subject::User(adder), cost) {
+            Some(Decision {
+                verdict: Verdict::Denied,
+                retry_after,
+                ..
+            }) => Err(ConversationError::RateLimited(retry_after)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl UsersField<'_> {
+    /// Makes the error for a user of the field. It is the same for a block as for the setting, so that nobody learns of
+    /// a block.
+    fn not_addable(self, user: &User) -> FieldError {
+        let place = self.ids.iter().position(|id| *id == user.id).unwrap_or_default();
+        let detail = format!("@{} can't be added to groups by you", user.username);
+        FieldError::new(format!("{}.{place}", self.name), "not_allowed", detail)
+    }
+}

@@ -1,0 +1,72 @@
+//! Documents that older programs wrote, when the store is opened on them.
+
+use letsapp_core::adapters::mongodb::MongoStore;
+use letsapp_core::domain::conversation::Conversation;
+use letsapp_core::domain::id::ConversationId;
+use letsapp_core::domain::user::Adders;
+use letsapp_core::ports::Repositories;
+use letsapp_testkit::mongodb::shared;
+use mongodb::bson::{Bson, doc};
+
+use crate::world::{create_group, direct, documents, open, user_id};
+
+/// Returns the direct conversation of two users.
+async fn found(store: &MongoStore, a: u64, b: u64) -> Option<ConversationId> {
+    let pair = Conversation::pair_of(user_id(a), user_id(b));
+    let found = store.conversations().direct(&[pair]).await;
+    found.expect("the store is there").pop().map(|(_, id)| id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn direct_conversations_of_older_programs_are_claimed_once_by_their_pairs() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    let store = open(&uri).await;
+    let (one, two) = (direct(&store, 1, 2).await, direct(&store, 3, 2).await);
+    create_group(&store, 1).await;
+    store.close().await;
+    // An older program has no claims.
+    let (pairs, finished) = (documents(&uri, "pairs").await, documents(&uri, "migrations").await);
+    assert_eq!(pairs.delete_many(doc! {}).await.expect("it is there").deleted_count, 2);
+    assert_eq!(
+        finished.delete_many(doc! {}).await.expect("it is there").deleted_count,
+        1
+    );
+
+    let (store, another) = tokio::join!(open(&uri), open(&uri));
+    for store in [&store, &another] {
+        assert_eq!(found(store, 2, 1).await, Some(one));
+        assert_eq!(found(store, 2, 3).await, Some(two));
+        assert_eq!(found(store, 1, 3).await, None);
+    }
+    assert_eq!(direct(&another, 2, 1).await, one, "it is found, not made again");
+    assert_eq!(pairs.count_documents(doc! {}).await.expect("it is there"), 2);
+    store.close().await;
+    another.close().await;
+
+    // Finished is finished: the conversations are not read at each start.
+    pairs.delete_many(doc! {}).await.expect("it is there");
+    let store = open(&uri).await;
+    assert_eq!(found(&store, 1, 2).await, None);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_of_an_older_program_may_be_added_to_groups_by_everyone() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    let store = open(&uri).await;
+    let id = Bson::from(mongodb::bson::Uuid::from_bytes(*user_id(1).as_bytes()));
+    let user = doc! {
+        "_id": id, "v": 1, "username": "ana", "display_name": "Ana", "folded": "ana", "about": "", "password": "x",
+        "settings": {"last_seen": "nobody", "read_receipts": false}, "created_at": mongodb::bson::DateTime::from_millis(1),
+    };
+    documents(&uri, "users")
+        .await
+        .insert_one(user)
+        .await
+        .expect("it is valid");
+    let found = store.users().find(&[user_id(1)]).await.expect("the store is there");
+    assert_eq!(found[0].settings.groups, Adders::Everyone);
+    store.close().await;
+}
