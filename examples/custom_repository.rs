@@ -16,6 +16,7 @@ use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::ports::ContactRepository;
 use letsapp_core::ports::ConversationRepository;
 use letsapp_core::ports::MessageRepository;
+use letsapp_core::ports::MetaRepository;
 use letsapp_core::ports::UserRepository;
 use letsapp_core::ports::{Repositories, RepositoryError};
 use letsapp_core::{
@@ -79,6 +80,10 @@ impl Repositories for Store {
 
     fn keys(&self) -> Arc<dyn KeyRepository> {
         self.rest.keys()
+    }
+
+    fn meta(&self) -> Arc<dyn MetaRepository> {
+        self.rest.meta()
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

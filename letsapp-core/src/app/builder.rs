@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 
 use super::LetsApp;
 use crate::adapters::memory::MemoryStore;
+use crate::domain::id::Epoch;
 use crate::domain::key::{Key, KeyPurpose, Kid};
 use crate::domain::page::CursorKey;
 use crate::domain::rules::Rules;
@@ -98,7 +99,7 @@ impl LetsAppBuilder {
     /// Builds the application and starts its tasks on the current tokio runtime.
     ///
     /// # Errors
-    /// [`RepositoryError`] when the keys can't be read or created.
+    /// [`RepositoryError`] when the keys or the epoch can't be read or created.
     ///
     /// # Panics
     /// Panics outside a tokio runtime.
@@ -111,6 +112,8 @@ impl LetsAppBuilder {
         let key_of = |purpose| load_keys(&*keys, purpose, &*ids, &*clock);
         let (access_keys, refresh_keys) = (key_of(KeyPurpose::Access).await?, key_of(KeyPurpose::Refresh).await?);
         let cursor_key = key_of(KeyPurpose::Cursor).await?.remove(0).secret;
+
+        let epoch = store.meta().meta(Epoch::from_uuid(ids.random())).await?.epoch;
 
         let stores = Stores::of(&*store);
         let runtime = Runtime {
@@ -125,7 +128,7 @@ impl LetsAppBuilder {
             refresh_ttl: self.rules.refresh_ttl,
         };
         let sessions = Sessions::new(stores.clone(), runtime.clone(), settings);
-        let engine = Arc::new(Engine::start(stores, runtime, sessions, &self.rules));
+        let engine = Arc::new(Engine::start(stores, runtime, epoch, sessions, &self.rules));
         // Weak, because the registry holds the hub as its event bus: two strong references would never be freed.
         let observer: Weak<PresenceRegistry> = Arc::downgrade(&engine.presence);
         hub.observe(observer);

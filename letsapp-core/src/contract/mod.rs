@@ -72,6 +72,8 @@ pub mod message_search_order;
 #[doc(hidden)]
 pub mod messages;
 #[doc(hidden)]
+pub mod meta;
+#[doc(hidden)]
 pub mod properties;
 #[doc(hidden)]
 pub mod races;

@@ -65,6 +65,12 @@ macro_rules! contract_cases {
                 the_first_key_of_a_purpose_is_kept,
                 concurrent_first_reads_of_a_key_get_the_same_key,
             }
+            meta: {
+                a_store_keeps_its_first_epoch,
+                concurrent_first_reads_of_the_epoch_get_the_same_epoch,
+                a_renewed_epoch_replaces_the_first,
+                the_epoch_of_a_new_store_may_be_renewed_before_it_is_read,
+            }
             contacts: {
                 a_contact_is_found_as_it_was_put,
                 a_contact_put_again_takes_the_new_alias_and_keeps_its_time,

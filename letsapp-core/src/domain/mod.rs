@@ -17,6 +17,7 @@ pub mod machine;
 pub mod media;
 pub mod member;
 pub mod message;
+pub mod meta;
 pub mod page;
 pub mod permission;
 pub mod presence;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::domain::conversation::{Conversation, Kind, Roster};
-use crate::domain::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::id::{ConnectionId, ConversationId, Epoch, MessageId, Rev, Seq, UserId};
 use crate::domain::key::Key;
 use crate::domain::key::KeyPurpose;
 use crate::domain::key::Kid;
@@ -175,7 +175,7 @@ pub(crate) fn engine(stores: Stores, bus: Arc<dyn EventBus>, clock: Arc<dyn Cloc
         refresh_ttl: Duration::from_secs(86_400),
     };
     let sessions = Sessions::new(stores.clone(), runtime.clone(), settings);
-    Engine::start(stores, runtime, sessions, &rules)
+    Engine::start(stores, runtime, Epoch::from_bytes([9; 16]), sessions, &rules)
 }
 
 pub(crate) fn runtime(bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Runtime {

@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
+use crate::domain::id::Epoch;
 use crate::domain::rules::Rules;
 use crate::engine::access::Access;
 use crate::engine::commit::{Lanes, Publisher, Turn};
@@ -48,6 +49,8 @@ use crate::ports::{Runtime, Stores};
 pub(crate) struct Engine {
     pub(crate) stores: Stores,
     pub(crate) runtime: Runtime,
+    /// Epoch of the store, as it was at the start.
+    pub(crate) epoch: Epoch,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) visibility: VisibilityChecker,
     pub(crate) access: Access,
@@ -63,7 +66,13 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the parts as tasks of the current tokio runtime.
-    pub(crate) fn start(stores: Stores, runtime: Runtime, sessions: Sessions, rules: &Rules) -> Self {
+    pub(crate) fn start(
+        stores: Stores,
+        runtime: Runtime,
+        epoch: Epoch,
+        sessions: Sessions,
+        rules: &Rules,
+    ) -> Self {
         let rosters = Arc::new(Rosters::new(&stores, runtime.clock.clone()));
         let receipts = Receipts::start(stores.clone(), runtime.clone(), rosters.clone());
         let views = Arc::new(Views::new(stores.clone(), receipts.clone()));
@@ -96,6 +105,7 @@ impl Engine {
             waker,
             stores,
             runtime,
+            epoch,
         }
     }
 

@@ -156,15 +156,16 @@ impl Sessions {
         Ok(())
     }
 
-    /// Replaces a session's refresh token; `None` if a concurrent request has replaced it.
+    /// Replaces a session's refresh token by the successor of the one with the number `presented`; `None` if a
+    /// concurrent request has replaced it.
     pub(crate) async fn rotate(
         &self,
         session: &Session,
-        token: &str,
+        presented: u32,
         now: Timestamp,
     ) -> Result<Option<Session>, AuthError> {
-        let next = self.generation(session.id, session.refresh.number.saturating_add(1), now);
-        let from = TokenHash::of(token);
+        let next = self.generation(session.id, presented.saturating_add(1), now);
+        let from = session.refresh.hash;
         let expires_at = now.plus(self.settings.refresh_ttl);
         if !self
             .stores

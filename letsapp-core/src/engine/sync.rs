@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::domain::conversation::Head;
-use crate::domain::id::{ConversationId, Rev, UserId};
+use crate::domain::id::{ConversationId, Epoch, Rev, UserId};
 use crate::domain::member::Member;
 use crate::domain::timestamp::Timestamp;
 use crate::engine::error::ConversationError;
@@ -31,6 +31,7 @@ pub(crate) struct Syncing<'a> {
     pub(crate) stores: &'a Stores,
     pub(crate) receipts: &'a Receipts,
     pub(crate) views: &'a Views,
+    pub(crate) epoch: Epoch,
 }
 
 impl Syncing<'_> {
@@ -72,6 +73,7 @@ impl Syncing<'_> {
             reset: Vec::new(),
             more: false,
             server_time: now,
+            epoch: self.epoch,
         };
         let mut shown = Vec::new();
         for member in members {
@@ -80,6 +82,11 @@ impl Syncing<'_> {
             let held = named.get(&id).copied();
             let position = match held {
                 Some(held) if held < head.rev => self.follow(&member, held, head, &mut answer).await?,
+                // The store was restored from an older copy: the client has messages that do not exist.
+                Some(held) if held > head.rev => {
+                    answer.reset.push(id);
+                    head.rev
+                }
                 _ => head.rev,
             };
             answer.positions.insert(id, position);
@@ -279,6 +286,7 @@ mod tests {
             stores: &stores,
             receipts: &receipts,
             views: &views,
+            epoch: Epoch::from_bytes([9; 16]),
         };
         let changed = [3, 50, 120, 200, 249].map(id);
         let held = (0..CONVERSATIONS).map(id).map(|id| {

@@ -5,7 +5,7 @@
 //! # Adding a store
 //!
 //! 1. Create a folder with one file per trait: `users.rs`, `sessions.rs`, `contacts.rs`, `conversations.rs`,
-//!    `messages.rs`, `keys.rs`.
+//!    `messages.rs`, `keys.rs`, `meta.rs`.
 //! 2. In each file, implement the methods of the trait, each as one atomic step of your database. The documentation of
 //!    the trait states what a method guarantees, and nothing else does. Add no product rules there: whether a user
 //!    *may* do something was decided before the store is called. Stored counters and sizes fit into 63 bits; those
@@ -25,6 +25,7 @@ mod error;
 mod ids;
 mod keys;
 mod messages;
+mod meta;
 mod runtime;
 mod sessions;
 mod store;
@@ -39,6 +40,7 @@ pub use error::{BoxError, RepositoryError};
 pub use ids::{IdSource, SystemIds};
 pub use keys::KeyRepository;
 pub use messages::{Change, MessageRepository, Outcome, Outcomes, Range, Settled, TermsChange};
+pub use meta::MetaRepository;
 pub(crate) use runtime::Runtime;
 pub use sessions::{Revoke, SessionRepository};
 pub use store::Repositories;
@@ -53,6 +55,8 @@ pub use conversations::MockConversationRepository;
 pub use keys::MockKeyRepository;
 #[cfg(test)]
 pub use messages::MockMessageRepository;
+#[cfg(test)]
+pub use meta::MockMetaRepository;
 #[cfg(test)]
 pub use sessions::MockSessionRepository;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::ports::conversations::ConversationRepository;
 use crate::ports::error::RepositoryError;
 use crate::ports::keys::KeyRepository;
 use crate::ports::messages::MessageRepository;
+use crate::ports::meta::MetaRepository;
 use crate::ports::sessions::SessionRepository;
 use crate::ports::users::UserRepository;
 
@@ -32,6 +33,9 @@ pub trait Repositories: Send + Sync {
 
     /// Returns the store of the server's own keys.
     fn keys(&self) -> Arc<dyn KeyRepository>;
+
+    /// Returns the store of its own description.
+    fn meta(&self) -> Arc<dyn MetaRepository>;
 
     /// Returns whether other servers may write to the same data at the same time.
     fn is_shared(&self) -> bool {

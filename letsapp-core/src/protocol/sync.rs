@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::{ConversationId, Rev};
+use crate::domain::id::{ConversationId, Epoch, Rev};
 use crate::domain::timestamp::Timestamp;
 use crate::protocol::conversation::Conversation;
 use crate::protocol::message::Message;
@@ -36,12 +36,16 @@ pub struct Sync {
     /// Value of `conversations` for the next sync.
     #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, u64>))]
     pub positions: BTreeMap<ConversationId, Rev>,
-    /// Conversations with too many changes to list. The client discards their messages and reads their history again.
+    /// Conversations with too many changes to list, or in which the client was further than the server, whose store was
+    /// restored. The client discards their messages and reads their history again.
     pub reset: Vec<ConversationId>,
     /// Whether there are more changes. The client syncs again at once, with the new positions.
     pub more: bool,
     /// Value of `since` for the next sync.
     pub server_time: Timestamp,
+    /// Epoch of the store, opaque, as in the event `hello`. Another one than before means that the store was restored:
+    /// the client forgets its positions and asks for everything anew.
+    pub epoch: Epoch,
 }
 
 /// Changed messages of one conversation.

@@ -380,6 +380,7 @@ fn events_carry_their_name_and_data() {
         session_id: SessionId::from_bytes([8; 16]),
         user_id: ANA,
         server_time: AT,
+        epoch: Epoch::from_bytes([9; 16]),
         heartbeat_ms: 30_000,
         max_frame_bytes: 1_024,
     };
@@ -392,6 +393,7 @@ fn events_carry_their_name_and_data() {
                 "session_id": "08080808-0808-0808-0808-080808080808",
                 "user_id": ANA_TEXT,
                 "server_time": AT_TEXT,
+                "epoch": "09090909-0909-0909-0909-090909090909",
                 "heartbeat_ms": 30_000,
                 "max_frame_bytes": 1_024,
             }),
@@ -684,10 +686,11 @@ fn lists_and_changes() {
         reset: vec![],
         more: false,
         server_time: AT,
+        epoch: Epoch::from_bytes([9; 16]),
     };
     let expected = json!({
         "conversations": [], "removed": [CHAT_TEXT], "changes": [], "positions": {CHAT_TEXT: 3},
-        "reset": [], "more": false, "server_time": AT_TEXT,
+        "reset": [], "more": false, "server_time": AT_TEXT, "epoch": "09090909-0909-0909-0909-090909090909",
     });
     assert_eq!(wire(&sync), expected);
     let request = SyncRequest {

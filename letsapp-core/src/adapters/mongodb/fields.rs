@@ -4,7 +4,7 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, DateTime, Uuid};
 use serde::Deserialize;
 
-use crate::domain::id::{CallId, ConversationId, MediaId, MessageId, SessionId, UserId};
+use crate::domain::id::{CallId, ConversationId, Epoch, MediaId, MessageId, SessionId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::RepositoryError;
 
@@ -34,7 +34,7 @@ macro_rules! id {
     )*};
 }
 
-id!(UserId SessionId ConversationId MessageId MediaId CallId);
+id!(UserId SessionId ConversationId MessageId MediaId CallId Epoch);
 
 /// A document read with its `_id` alone.
 #[derive(Debug, Deserialize)]

@@ -22,6 +22,7 @@ mod error;
 mod fields;
 mod keys;
 mod messages;
+mod meta;
 mod retry;
 mod schema;
 mod sessions;
@@ -39,11 +40,12 @@ use self::contacts::MongoContacts;
 use self::conversations::MongoConversations;
 use self::keys::MongoKeys;
 use self::messages::MongoMessages;
+use self::meta::MongoMeta;
 use self::sessions::MongoSessions;
 use self::users::MongoUsers;
 use crate::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, Repositories, RepositoryError,
-    SessionRepository, UserRepository,
+    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
+    RepositoryError, SessionRepository, UserRepository,
 };
 
 /// Store on a MongoDB replica set or sharded cluster. Any number of servers may share one.
@@ -66,6 +68,7 @@ pub struct MongoStore {
     conversations: Arc<MongoConversations>,
     messages: Arc<MongoMessages>,
     keys: Arc<MongoKeys>,
+    meta: Arc<MongoMeta>,
 }
 
 impl MongoStore {
@@ -98,6 +101,7 @@ impl MongoStore {
             conversations: Arc::new(MongoConversations::new(Arc::clone(&connection))),
             messages: Arc::new(MongoMessages::new(Arc::clone(&connection))),
             keys: Arc::new(MongoKeys::new(Arc::clone(&connection))),
+            meta: Arc::new(MongoMeta::new(Arc::clone(&connection))),
             connection,
         })
     }
@@ -127,6 +131,10 @@ impl Repositories for MongoStore {
 
     fn keys(&self) -> Arc<dyn KeyRepository> {
         Arc::clone(&self.keys) as _
+    }
+
+    fn meta(&self) -> Arc<dyn MetaRepository> {
+        Arc::clone(&self.meta) as _
     }
 
     fn is_shared(&self) -> bool {

@@ -21,6 +21,10 @@ pub(super) const MEMBERS: &str = "members";
 pub(super) const MEMBERSHIPS: &str = "memberships";
 pub(super) const MESSAGES: &str = "messages";
 pub(super) const KEYS: &str = "keys";
+pub(super) const META: &str = "meta";
+
+/// Version of the collections and documents that this code writes, kept in [`META`].
+pub(super) const SCHEMA_VERSION: i64 = 1;
 
 /// Unique index that assigns each `seq` to one message, and the order in which histories are read.
 pub(super) const BY_SEQ: &str = "conversation_seq";
@@ -243,6 +247,11 @@ fn blueprints() -> Vec<Blueprint> {
                     )
                     .build(),
             ],
+        },
+        Blueprint {
+            name: META,
+            validator: validator(doc! {"_id": TEXT, "epoch": ID, "schema": COUNT, "analysis": COUNT}),
+            indexes: vec![],
         },
     ]
 }

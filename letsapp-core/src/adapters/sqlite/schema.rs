@@ -8,6 +8,7 @@ pub const SCHEMA: &str = concat!(
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_contacts.sql"),
     include_str!("migrations/0003_erasure.sql"),
+    include_str!("migrations/0005_meta.sql"),
 );
 
 /// Migrations in order: the one at index `n` leads from version `n` to `n + 1`. Released migrations are never changed,
@@ -16,6 +17,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_contacts.sql"),
     include_str!("migrations/0003_erasure.sql"),
+    include_str!("migrations/0005_meta.sql"),
 ];
 
 /// Schema version that this program writes, stored in the file as `user_version`.

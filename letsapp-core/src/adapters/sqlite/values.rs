@@ -10,7 +10,7 @@ use crate::domain::contact::Alias;
 use crate::domain::conversation::Kind;
 use crate::domain::credential::PasswordHash;
 use crate::domain::emoji::Emoji;
-use crate::domain::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::domain::id::{ConversationId, Epoch, MediaId, MessageId, Rev, Seq, SessionId, UserId};
 use crate::domain::key::{KeyPurpose, Kid};
 use crate::domain::role::Role;
 use crate::domain::session::TokenHash;
@@ -54,7 +54,7 @@ macro_rules! bytes {
     )*};
 }
 
-bytes!(UserId SessionId ConversationId MessageId MediaId);
+bytes!(UserId SessionId ConversationId MessageId MediaId Epoch);
 
 /// Stores counters as integers.
 macro_rules! counter {

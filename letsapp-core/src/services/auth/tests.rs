@@ -325,3 +325,20 @@ async fn an_unavailable_store_does_not_make_a_token_invalid() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_refresh_token_newer_than_the_store_is_accepted_and_one_older_still_ends_the_session() {
+    let bench = bench();
+    let (_, first) = bench.sign_in().await;
+    let before = bench.row.lock().unwrap().clone();
+    let second = bench.auth.refresh(&first.refresh_token).await.unwrap();
+    let third = bench.auth.refresh(&second.refresh_token).await.unwrap();
+    // As after a restart on an older copy of the store.
+    *bench.row.lock().unwrap() = before;
+    let fourth = bench.auth.refresh(&third.refresh_token).await.unwrap();
+    assert!(bench.is_in(&fourth).await);
+    let again = bench.auth.refresh(&third.refresh_token).await.unwrap();
+    assert_eq!(again.refresh_token, fourth.refresh_token, "a client that lost the reply");
+    assert!(bench.auth.refresh(&first.refresh_token).await.is_err());
+    assert!(bench.row.lock().unwrap().is_none(), "the session is ended");
+}

@@ -168,6 +168,7 @@ impl ConversationService {
             stores: &engine.stores,
             receipts: &engine.receipts,
             views: &engine.views,
+            epoch: engine.epoch,
         };
         // Not simply the present time: a write with an earlier time may still be under way, and would be missed.
         let now = engine.pending_writes.settled_until(&*engine.runtime.clock);

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use letsapp_core::domain::id::{MessageId, UserId};
+use letsapp_core::domain::id::{Epoch, MessageId, UserId};
 use letsapp_core::domain::{conversation::Kind, role::Role};
 use letsapp_core::protocol::{ConversationHead, Me, MessageKind};
 
@@ -81,6 +81,7 @@ fn empty_sync() -> Sync {
         reset: Vec::new(),
         more: false,
         server_time: Timestamp::from_millis(5_000),
+        epoch: Epoch::from_bytes([1; 16]),
     }
 }
 
