@@ -10,16 +10,16 @@ use crate::domain::page::CursorKey;
 use crate::domain::rules::Rules;
 use crate::engine::Engine;
 use crate::engine::events::Hub;
-use crate::engine::jobs::{cleanup, session_recheck};
+use crate::engine::jobs::{cleanup, clock_anchor, session_recheck};
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
-    Clock, IdSource, KeyRepository, Repositories, RepositoryError, Runtime, Stores, SystemClock, SystemIds,
+    AnchoredClock, Clock, IdSource, KeyRepository, Repositories, RepositoryError, Runtime, Stores, SystemIds,
 };
 
 /// A builder for [`LetsApp`].
 ///
-/// Everything is optional: by default, data is kept in memory, the time is the computer's, and the [`Rules`] are those
+/// Everything is optional: by default, data is kept in memory, the time is that of an [`AnchoredClock`], and the [`Rules`] are those
 /// of the server.
 #[derive(Default)]
 pub struct LetsAppBuilder {
@@ -99,13 +99,15 @@ impl LetsAppBuilder {
     /// Builds the application and starts its tasks on the current tokio runtime.
     ///
     /// # Errors
-    /// [`RepositoryError`] when the keys or the epoch can't be read or created.
+    /// [`RepositoryError`] when the time, the keys or the epoch can't be read or created.
     ///
     /// # Panics
     /// Panics outside a tokio runtime.
     pub async fn build(self) -> Result<LetsApp, RepositoryError> {
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let clock = self.clock.unwrap_or_else(|| Arc::new(AnchoredClock::new()));
+        // Before anything is dated.
+        clock_anchor::anchor(&*store, &*clock).await?;
         let ids = self.ids.unwrap_or_else(|| Arc::new(SystemIds));
         let hub = self.hub.unwrap_or_default();
         let keys = self.keys.unwrap_or_else(|| store.keys());
@@ -134,6 +136,7 @@ impl LetsAppBuilder {
         hub.observe(observer);
         let tasks = vec![
             engine.start_driver(),
+            tokio::spawn(clock_anchor::keep(Arc::downgrade(&store), engine.runtime.clock.clone())),
             tokio::spawn(session_recheck::recheck(engine.sessions.clone(), hub.clone())),
             tokio::spawn(cleanup::finish(engine.clone())),
         ];

@@ -310,9 +310,9 @@ fn end(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Change {
 
 impl Trial {
     /// Deletes a group. `n` is the number of its system message, and the time of the deletion.
-    async fn dissolve(&self, id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Message {
+    pub(super) async fn dissolve(&self, id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Message {
         let change = end(id, n, members, fence);
         let message = Message::clone(change.message());
-        message.at(committed(self.commit_one(change).await))
+        message.at(committed(self.commit_dated(vec![change]).await.remove(0)))
     }
 }

@@ -21,7 +21,11 @@ pub async fn a_store_keeps_its_first_epoch(mut trial: Trial) {
 pub async fn concurrent_first_reads_of_the_epoch_get_the_same_epoch(trial: Trial) {
     let another = trial.another().await;
     let found = at_once((0..12).map(|n| {
-        let meta = if n % 2 == 0 { trial.store.meta() } else { another.store.meta() };
+        let meta = if n % 2 == 0 {
+            trial.store.meta()
+        } else {
+            another.store.meta()
+        };
         async move { meta.meta(epoch(n)).await.unwrap() }
     }));
     let found = found.await;

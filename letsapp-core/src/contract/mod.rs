@@ -86,6 +86,8 @@ pub mod restart;
 #[doc(hidden)]
 pub mod sessions;
 #[doc(hidden)]
+pub mod standings;
+#[doc(hidden)]
 pub mod succession;
 #[doc(hidden)]
 pub mod user_search;

@@ -67,7 +67,7 @@ pub async fn two_instances_write_to_the_same_conversations_without_gaps(trial: T
                     changes.insert(2 * place, revise(edit.clone(), Seq::ZERO));
                 }
                 let stated: Vec<_> = changes.iter().map(|change| Message::clone(change.message())).collect();
-                for (message, outcome) in stated.into_iter().zip(trial.commit(changes).await) {
+                for (message, outcome) in stated.into_iter().zip(trial.commit_dated(changes).await) {
                     let message = message.at(committed(outcome));
                     mine.retain(|known| (known.conversation_id, known.id) != (message.conversation_id, message.id));
                     mine.push(message);
@@ -143,7 +143,7 @@ pub async fn of_concurrent_revisions_of_one_state_one_succeeds(trial: Trial) {
         let outcomes = at_once((0..10).map(|n| {
             let trial = if n % 2 == 0 { trial.clone() } else { another.clone() };
             let change = revise(edited(&message, &format!("round {round}, edit {n}"), 9), Seq::ZERO);
-            async move { trial.commit_one(change).await }
+            async move { trial.commit_dated(vec![change]).await.remove(0) }
         }));
         let outcomes = outcomes.await;
         let landed: Vec<_> = (0..)

@@ -103,11 +103,14 @@ pub struct Head {
     /// Seq of the newest system message. Members and roles change only with a system message, so a decision based on a
     /// roster read at this fence is valid for as long as the fence has not moved.
     pub fence: Seq,
+    /// Time of the newest message. No later message is dated before it.
+    pub sent_at: Timestamp,
 }
 
 impl Head {
     /// Returns the head after a new message is appended. Every store uses this, so that all of them assign the same
-    /// numbers.
+    /// numbers, and date no message before the one that precedes it: the clocks of several servers differ, and a clock
+    /// may have been set back since the last start.
     #[must_use]
     pub fn after(self, message: &Message) -> Self {
         let seq = self.seq.next();
@@ -117,6 +120,7 @@ impl Head {
             rev: self.rev.next(),
             ordinal: self.ordinal + u64::from(from_user),
             fence: if from_user { self.fence } else { seq },
+            sent_at: self.sent_at.max(message.sent_at),
         }
     }
 
@@ -126,6 +130,7 @@ impl Head {
             seq: self.seq,
             rev: self.rev,
             ordinal: self.ordinal,
+            sent_at: self.sent_at,
         }
     }
 }

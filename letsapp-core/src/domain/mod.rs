@@ -14,6 +14,7 @@ pub mod id;
 pub mod key;
 pub mod limit;
 pub mod machine;
+pub mod mark;
 pub mod media;
 pub mod member;
 pub mod message;

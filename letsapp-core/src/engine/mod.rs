@@ -15,7 +15,6 @@ pub(crate) mod jobs;
 pub mod limiter;
 pub(crate) mod panics;
 pub(crate) mod passwords;
-pub(crate) mod pending_writes;
 pub(crate) mod presence;
 pub(crate) mod receipts;
 pub(crate) mod rosters;
@@ -35,7 +34,6 @@ use crate::domain::rules::Rules;
 use crate::engine::access::Access;
 use crate::engine::commit::{Lanes, Publisher, Turn};
 use crate::engine::driver::{DriverWaker, Timed};
-use crate::engine::pending_writes::PendingWrites;
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::receipts::Receipts;
 use crate::engine::rosters::Rosters;
@@ -58,7 +56,6 @@ pub(crate) struct Engine {
     pub(crate) receipts: Arc<Receipts>,
     pub(crate) views: Arc<Views>,
     pub(crate) lanes: Lanes,
-    pub(crate) pending_writes: PendingWrites,
     pub(crate) presence: Arc<PresenceRegistry>,
     pub(crate) typing: Arc<TypingTracker>,
     waker: DriverWaker,
@@ -66,13 +63,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the parts as tasks of the current tokio runtime.
-    pub(crate) fn start(
-        stores: Stores,
-        runtime: Runtime,
-        epoch: Epoch,
-        sessions: Sessions,
-        rules: &Rules,
-    ) -> Self {
+    pub(crate) fn start(stores: Stores, runtime: Runtime, epoch: Epoch, sessions: Sessions, rules: &Rules) -> Self {
         let rosters = Arc::new(Rosters::new(&stores, runtime.clock.clone()));
         let receipts = Receipts::start(stores.clone(), runtime.clone(), rosters.clone());
         let views = Arc::new(Views::new(stores.clone(), receipts.clone()));
@@ -99,7 +90,6 @@ impl Engine {
             receipts,
             views,
             lanes,
-            pending_writes: PendingWrites::default(),
             presence,
             typing: Arc::new(typing),
             waker,

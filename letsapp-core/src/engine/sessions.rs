@@ -53,7 +53,7 @@ struct Known {
 #[derive(Clone)]
 pub(crate) struct CachedSession {
     session: Session,
-    /// Time of the reading.
+    /// Time of the reading, by the [steady](crate::ports::Clock::steady) time.
     at: Timestamp,
     /// Value of [`Known::forgettings`] when the reading began.
     forgettings: u64,
@@ -99,7 +99,7 @@ impl Sessions {
     /// [`AuthError::Unauthenticated`] if there is no such session or it has expired.
     pub(crate) async fn session(&self, id: SessionId, now: Timestamp) -> Result<CachedSession, AuthError> {
         // Taken before the query: a session that is dropped while it is read must not be cached in its old state.
-        let forgettings = self.lock().forgettings;
+        let (forgettings, at) = (self.lock().forgettings, self.runtime.clock.steady());
         let session = self
             .stores
             .sessions
@@ -110,7 +110,7 @@ impl Sessions {
             .ok_or(AuthError::Unauthenticated)?;
         let read = CachedSession {
             session,
-            at: now,
+            at,
             forgettings,
         };
         self.lock().remember(read.clone());
@@ -125,8 +125,9 @@ impl Sessions {
         generation: u32,
         now: Timestamp,
     ) -> Result<CachedSession, AuthError> {
+        let steady = self.runtime.clock.steady();
         if let Some(known) = self.lock().lookup(id)
-            && now.since(known.at) < SESSION_TTL
+            && steady.since(known.at) < SESSION_TTL
             && generation <= known.session.refresh.number
             && now < known.session.expires_at
         {

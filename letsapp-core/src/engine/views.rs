@@ -90,11 +90,24 @@ impl Views {
     /// time of the newest message that the member sees, or else of joining.
     pub(crate) async fn latest(&self, members: &[Member]) -> Result<Vec<Timestamp>, RepositoryError> {
         let ids = distinct(members.iter().map(|member| member.conversation_id));
-        let heads = self.stores.conversations.heads(&ids).await?.into_iter().collect();
-        let newest = self.newest(members, &heads).await?;
+        let heads: HashMap<_, _> = self.stores.conversations.heads(&ids).await?.into_iter().collect();
+        // The head knows the time of the newest message, unless it was written by an older version or the member does
+        // not see the newest message.
+        let known = |member: &Member| {
+            let head = heads.get(&member.conversation_id)?;
+            let is_known = newest_seq(member, &heads) == head.seq && head.sent_at > Timestamp::default();
+            is_known.then_some(head.sent_at)
+        };
+        let unknown: Vec<_> = members
+            .iter()
+            .filter(|member| known(member).is_none())
+            .cloned()
+            .collect();
+        let newest = self.newest(&unknown, &heads).await?;
         let latest = members.iter().map(|member| {
-            let message = newest.get(&(member.conversation_id, newest_seq(member, &heads)));
-            message.map_or(member.joined_at, |message| message.sent_at)
+            let message = || newest.get(&(member.conversation_id, newest_seq(member, &heads)));
+            let sent_at = known(member).or_else(|| message().map(|message| message.sent_at));
+            sent_at.unwrap_or(member.joined_at)
         });
         Ok(latest.collect())
     }

@@ -17,6 +17,7 @@
 //! 5. Run the contract suite on it: `letsapp_core::contract_suite!(my_store, MySubject::new());` (feature `contract`,
 //!    see the module of that name). If it passes, the services behave on your store as they do on the built-in ones.
 
+mod anchored_clock;
 mod bus;
 mod clock;
 mod contacts;
@@ -31,11 +32,12 @@ mod sessions;
 mod store;
 mod users;
 
+pub use anchored_clock::AnchoredClock;
 pub use bus::{Audience, Envelope, EventBus, Payload};
 pub(crate) use clock::Stopwatch;
-pub use clock::{Clock, ManualClock, SystemClock, TokioClock};
+pub use clock::{Anchor, Clock, ManualClock, SystemClock, TokioClock};
 pub use contacts::ContactRepository;
-pub use conversations::{Advance, Advanced, ConversationRepository, Creation};
+pub use conversations::{Advance, Advanced, ConversationRepository, Creation, Standing, Standings};
 pub use error::{BoxError, RepositoryError};
 pub use ids::{IdSource, SystemIds};
 pub use keys::KeyRepository;

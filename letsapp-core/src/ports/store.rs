@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::domain::timestamp::Timestamp;
 use crate::ports::contacts::ContactRepository;
 use crate::ports::conversations::ConversationRepository;
 use crate::ports::error::RepositoryError;
@@ -40,6 +41,15 @@ pub trait Repositories: Send + Sync {
     /// Returns whether other servers may write to the same data at the same time.
     fn is_shared(&self) -> bool {
         false
+    }
+
+    /// Returns the present time of the store, if other servers may go by it; `None` otherwise. It is not exact: by the
+    /// time it arrives, it has passed.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Unavailable`] when the store does not answer.
+    async fn time(&self) -> Result<Option<Timestamp>, RepositoryError> {
+        Ok(None)
     }
 
     /// Checks that the store can serve requests.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use letsapp_core::domain::id::Rev;
 use letsapp_core::domain::text::Title;
-use letsapp_core::protocol::SyncRequest;
 use letsapp_core::protocol::SystemEvent;
 use letsapp_core::protocol::requests::{
     AddMembers, CreateConversation, DeleteAccount, Login, Password, Register, SendMessage,
 };
+use letsapp_core::protocol::{SyncRequest, SyncSince};
 use letsapp_core::{domain::principal::Principal, services::AuthError};
 use letsapp_core::{
     domain::user::{DisplayName, Email, ProfilePatch, Username},
@@ -201,7 +201,7 @@ async fn a_peer_learns_of_an_erased_account_by_an_event_or_the_next_sync() {
         };
         world.app.conversations().sync(&ben, request).await.unwrap()
     };
-    let before = sync(None).await.server_time;
+    let before = SyncSince::Mark(sync(None).await.mark);
     world.clock.advance(std::time::Duration::from_secs(60));
     let mut listener = world.listen(&ben);
     erase(&world, &ana).await;

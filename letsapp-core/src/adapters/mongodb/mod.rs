@@ -38,11 +38,13 @@ pub use self::connect_error::ConnectError;
 use self::connection::{Connection, Session};
 use self::contacts::MongoContacts;
 use self::conversations::MongoConversations;
+use self::fields::moment;
 use self::keys::MongoKeys;
 use self::messages::MongoMessages;
 use self::meta::MongoMeta;
 use self::sessions::MongoSessions;
 use self::users::MongoUsers;
+use crate::domain::timestamp::Timestamp;
 use crate::ports::{
     ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
     RepositoryError, SessionRepository, UserRepository,
@@ -139,6 +141,18 @@ impl Repositories for MongoStore {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    async fn time(&self) -> Result<Option<Timestamp>, RepositoryError> {
+        let mut session = self.connection.session().await?;
+        let hello = self
+            .connection
+            .database()
+            .run_command(doc! {"hello": 1})
+            .session(&mut *session);
+        let answer = Session::step(hello).await?;
+        let time = answer.get_datetime("localTime").map_err(RepositoryError::internal)?;
+        Ok(Some(moment(*time)))
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

@@ -34,13 +34,16 @@ const COUNTS: &str = "
 const PUT: &str = "
     INSERT INTO members (
         conversation_id, user_id, role, joined_at, windows, is_in, delivered_seq, read_seq, muted_until, archived,
-        pinned, changed_at
-    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        pinned, changed_at, changed, peer_id
+    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, (
+        SELECT CASE ?2 WHEN pair_low THEN pair_high WHEN pair_high THEN pair_low END FROM conversations WHERE id = ?1
+    ))
     ON CONFLICT (conversation_id, user_id) DO UPDATE SET role = ?3, joined_at = ?4, windows = ?5, is_in = ?6,
-        delivered_seq = ?7, read_seq = ?8, muted_until = ?9, archived = ?10, pinned = ?11, changed_at = ?12";
+        delivered_seq = ?7, read_seq = ?8, muted_until = ?9, archived = ?10, pinned = ?11, changed_at = ?12,
+        changed = ?13";
 const WATERMARKS: &str = "SELECT delivered_seq, read_seq FROM members WHERE conversation_id = ?1 AND user_id = ?2";
 const RAISE: &str = "
-    UPDATE members SET delivered_seq = ?3, read_seq = ?4, changed_at = max(changed_at, ?5)
+    UPDATE members SET delivered_seq = ?3, read_seq = ?4, changed_at = max(changed_at, ?5), changed = ?6
     WHERE conversation_id = ?1 AND user_id = ?2";
 
 /// Statements whose query plans are tested.
@@ -123,6 +126,7 @@ pub(super) fn put(transaction: &Transaction<'_>, member: &Member) -> rusqlite::R
         member.preferences.archived,
         member.preferences.pinned,
         member.changed_at,
+        transaction.mark()?,
     ])?;
     Ok(())
 }
@@ -149,7 +153,8 @@ pub(super) fn advance(transaction: &Transaction<'_>, advance: &Advance) -> rusql
             advance.user_id,
             to.delivered,
             to.read,
-            advance.at
+            advance.at,
+            transaction.mark()?,
         ])?;
     }
     Ok(Some(Advanced { from, to }))

@@ -21,6 +21,7 @@ mod purge;
 mod readers;
 mod schema;
 mod sessions;
+mod standings;
 #[cfg(test)]
 mod tests;
 mod transaction;

@@ -12,6 +12,7 @@ use crate::domain::credential::PasswordHash;
 use crate::domain::emoji::Emoji;
 use crate::domain::id::{ConversationId, Epoch, MediaId, MessageId, Rev, Seq, SessionId, UserId};
 use crate::domain::key::{KeyPurpose, Kid};
+use crate::domain::mark::Mark;
 use crate::domain::role::Role;
 use crate::domain::session::TokenHash;
 use crate::domain::text::Title;
@@ -73,7 +74,7 @@ macro_rules! counter {
     )*};
 }
 
-counter!(Seq Rev);
+counter!(Seq Rev Mark);
 
 /// Reads a count; negative values are an error.
 fn count(value: ValueRef<'_>) -> FromSqlResult<u64> {

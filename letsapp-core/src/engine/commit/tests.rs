@@ -129,6 +129,7 @@ fn committed(changes: &[Change], from: u64) -> Settlements {
         seq: Seq(n),
         rev: Rev(n),
         ordinal: n,
+        sent_at: NOW,
     };
     let numbers = from..;
     changes

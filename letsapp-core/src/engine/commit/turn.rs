@@ -241,6 +241,8 @@ const fn right_before(position: Position) -> Position {
         seq: Seq(position.seq.0 - 1),
         rev: Rev(position.rev.0 - 1),
         ordinal: position.ordinal,
+        // Both were offered with the same time.
+        sent_at: position.sent_at,
     }
 }
 

@@ -154,7 +154,8 @@ impl ConversationService {
         }))
     }
 
-    /// Returns everything that has changed since the position in `request`, which an earlier sync returned.
+    /// Returns what has changed since the position in `request`, which an earlier sync returned: all of it, or about
+    /// four mebibytes, and then the next sync returns more.
     ///
     /// # Errors
     /// [`ConversationError::Store`] when the store fails.
@@ -166,13 +167,12 @@ impl ConversationService {
         let engine = &*self.engine;
         let syncing = Syncing {
             stores: &engine.stores,
-            receipts: &engine.receipts,
             views: &engine.views,
             epoch: engine.epoch,
         };
-        // Not simply the present time: a write with an earlier time may still be under way, and would be missed.
-        let now = engine.pending_writes.settled_until(&*engine.runtime.clock);
-        syncing.sync(principal.user_id, request, now).await
+        syncing
+            .sync(principal.user_id, request, engine.runtime.clock.now())
+            .await
     }
 
     /// Returns users by id, with the last-seen times that the caller may see.

@@ -85,8 +85,22 @@ pub(in crate::adapters::mongodb) struct MembershipDocument {
     windows: Vec<WindowDocument>,
     watermarks: WatermarksDocument,
     preferences: PreferencesDocument,
-    /// Time of the last change of any other field. Only rises.
+    /// Time of the last change of any other field by the clock of the server that made it. Only rises.
     changed_at: DateTime,
+}
+
+/// The other user of a direct conversation, embedded in a membership; empty in a group. Documents of older versions
+/// have none.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(in crate::adapters::mongodb) struct PeerDocument {
+    #[serde(rename = "user_id", default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::adapters::mongodb) user: Option<Uuid>,
+}
+
+/// Builds the `$currentDate` of a change of a membership: the field `changed` is the cluster's time, which the server
+/// takes when it writes.
+pub(in crate::adapters::mongodb) fn changed() -> Document {
+    doc! {"changed": {"$type": "timestamp"}}
 }
 
 /// A range of `seq` that a member may read.
@@ -276,9 +290,12 @@ impl MembershipDocument {
 
     /// Builds the upsert that writes role, date and windows. Watermarks and preferences are set on insert only, because
     /// the member may have changed them since the record was read.
-    pub(in crate::adapters::mongodb) fn membership_changes(self) -> mongodb::bson::error::Result<Document> {
+    pub(in crate::adapters::mongodb) fn membership_changes(
+        self,
+        peer: PeerDocument,
+    ) -> mongodb::bson::error::Result<Document> {
         let mut all = mongodb::bson::serialize_to_document(&self)?;
-        let mut set = doc! {};
+        let mut set = doc! {"peer": mongodb::bson::serialize_to_bson(&peer)?};
         for field in ["role", "joined_at", "windows"] {
             if let Some(value) = all.remove(field) {
                 set.insert(field, value);
@@ -286,7 +303,12 @@ impl MembershipDocument {
         }
         all.remove("_id");
         all.remove("changed_at");
-        Ok(doc! {"$set": set, "$max": {"changed_at": self.changed_at}, "$setOnInsert": all})
+        Ok(doc! {
+            "$set": set,
+            "$max": {"changed_at": self.changed_at},
+            "$currentDate": changed(),
+            "$setOnInsert": all,
+        })
     }
 }
 

@@ -73,7 +73,7 @@ async fn try_create(
         let members: Vec<_> = pair
             .map(|user_id| Member::of_pair(conversation.id, user_id, at))
             .collect();
-        transaction.upsert_members(&members).await
+        transaction.insert_pair(conversation, &members).await
     };
     let done = done.await;
     transaction.end(done).await

@@ -7,7 +7,7 @@ use mongodb::bson::{Bson, DateTime, Uuid, doc};
 use mongodb::options::{FindOptions, Hint};
 use serde::Deserialize;
 
-use super::documents::MembershipKey;
+use super::documents::{MembershipKey, changed};
 use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{count, date, long};
@@ -113,6 +113,7 @@ impl Rise {
                     "watermarks.read": long(self.to.read.0),
                     "changed_at": self.at,
                 },
+                "$currentDate": changed(),
             },
         }
     }

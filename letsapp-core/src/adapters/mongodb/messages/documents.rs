@@ -77,6 +77,9 @@ pub(super) struct HeadDocument {
     ordinal: i64,
     /// `seq` of the newest system message.
     fence: i64,
+    /// Time of the newest message; absent in documents of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent_at: Option<DateTime>,
 }
 
 /// An attachment, embedded in a message.
@@ -166,6 +169,7 @@ impl HeadDocument {
             rev: Rev(count(rev)),
             ordinal: count(self.ordinal),
             fence: Seq(count(self.fence)),
+            sent_at: self.sent_at.map(moment).unwrap_or_default(),
         }
     }
 }
@@ -176,6 +180,7 @@ impl From<Head> for HeadDocument {
             seq: long(head.seq.0),
             ordinal: long(head.ordinal),
             fence: long(head.fence.0),
+            sent_at: Some(date(head.sent_at)),
         }
     }
 }

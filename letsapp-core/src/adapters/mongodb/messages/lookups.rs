@@ -232,5 +232,6 @@ fn place(message: &Message) -> Position {
         seq: message.seq,
         rev: message.rev,
         ordinal: message.ordinal,
+        sent_at: message.sent_at,
     }
 }

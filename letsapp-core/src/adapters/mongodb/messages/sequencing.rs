@@ -134,15 +134,17 @@ impl Line {
         }
     }
 
-    /// Gives the ordinal of a committed message to its revisions in the queue. A revision may have been computed before
-    /// its message was stored, without an ordinal.
+    /// Gives the ordinal and the time of a committed message to its revisions in the queue. A revision may have been
+    /// computed before its message was stored, without an ordinal.
     pub(super) fn place(&mut self, id: MessageId, position: Position) {
         for pending in &mut self.queue {
             if let Change::Revise { message, .. } = &mut pending.change
                 && message.id == id
                 && message.seq == position.seq
             {
-                Arc::make_mut(message).ordinal = position.ordinal;
+                let message = Arc::make_mut(message);
+                message.ordinal = position.ordinal;
+                message.sent_at = position.sent_at;
             }
         }
     }
@@ -232,6 +234,7 @@ impl Pending {
                 seq: message.seq,
                 rev: head.rev,
                 ordinal: message.ordinal,
+                sent_at: message.sent_at,
             },
             _ => head.position(),
         }
@@ -317,6 +320,7 @@ mod tests {
             rev: Rev(rev),
             ordinal,
             fence: Seq(fence),
+            sent_at: Timestamp::default(),
         }
     }
 

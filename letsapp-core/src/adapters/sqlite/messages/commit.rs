@@ -104,7 +104,7 @@ fn revise(
         return Ok(Outcome::Outdated);
     };
     let rev = head.rev.next();
-    let Some((docid, ordinal)) = row::update(transaction, message, rev)? else {
+    let Some((docid, position)) = row::update(transaction, message, rev)? else {
         return Ok(Outcome::Outdated);
     };
     reactions::replace(transaction, message, message.seq)?;
@@ -113,8 +113,7 @@ fn revise(
         row::index(transaction, docid, message)?;
     }
     transaction.moved(message.conversation_id, Head { rev, ..head });
-    let seq = message.seq;
-    Ok(Outcome::Committed(Position { seq, rev, ordinal }))
+    Ok(Outcome::Committed(position))
 }
 
 fn update_group(
@@ -179,7 +178,7 @@ fn apply_group_update(
     }
     for change in update.members {
         let before = members::one(transaction.connection(), message.conversation_id, change.user_id())?;
-        let after = change.apply(message.conversation_id, before.as_ref(), position.seq, message.sent_at);
+        let after = change.apply(message.conversation_id, before.as_ref(), position.seq, position.sent_at);
         if let Some(member) = after {
             members::put(transaction, &member)?;
         }

@@ -1,5 +1,6 @@
 //! Messages in SQLite.
 
+mod changes;
 mod commit;
 mod reactions;
 mod row;
@@ -27,7 +28,6 @@ const CONCURRENT_COMMITS: usize = 1;
 
 const NEWEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC LIMIT ?4");
 const OLDEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq LIMIT ?4");
-const BY_REV: &str = row::select!("conversation_id = ?1 AND rev > ?2 ORDER BY rev");
 // Ordinals number the messages of users, so their difference counts a span without reading it. Only deleted messages
 // are visited, through an index that contains nothing else.
 pub(super) const COUNT_UNREAD: &str = "
@@ -53,7 +53,9 @@ pub(super) const READS: &[&str] = &[
     row::BY_ID,
     NEWEST_FIRST,
     OLDEST_FIRST,
-    BY_REV,
+    changes::BY_REV,
+    changes::BY_SEQ,
+    changes::NEWEST,
     COUNT_UNREAD,
     SENDERS,
     reactions::OF_MESSAGE,
@@ -67,7 +69,7 @@ pub(super) use search::VISIBLE;
 
 /// Statements that must get their order from an index, since a conversation has any number of messages.
 #[cfg(test)]
-pub(super) const PAGES: &[&str] = &[NEWEST_FIRST, OLDEST_FIRST, BY_REV];
+pub(super) const PAGES: &[&str] = &[NEWEST_FIRST, OLDEST_FIRST, changes::BY_REV];
 
 /// Returns at most `limit` messages of a range that lie in the windows, in the order of the range.
 fn history(
@@ -106,20 +108,6 @@ fn history(
             )?;
         }
     }
-    Ok(messages)
-}
-
-/// Returns at most `limit` messages in the windows that changed after `after`, in order of `rev`.
-fn changes(
-    connection: &Connection,
-    id: ConversationId,
-    windows: &[Window],
-    after: Rev,
-    limit: usize,
-) -> rusqlite::Result<Vec<Message>> {
-    let mut messages = Vec::new();
-    let visible = |seq: Seq| windows.iter().any(|window| window.contains(seq));
-    row::all(connection, BY_REV, params![id, after], limit, &mut messages, visible)?;
     Ok(messages)
 }
 
@@ -215,7 +203,7 @@ impl MessageRepository for SqliteMessages {
         let windows = windows.to_vec();
         self.0
             .readers
-            .read(move |connection| changes(connection, conversation_id, &windows, after, limit))
+            .read(move |connection| changes::after(connection, conversation_id, &windows, after, limit))
             .await
     }
 

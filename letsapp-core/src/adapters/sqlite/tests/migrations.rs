@@ -80,6 +80,7 @@ const GOLDEN: [&[u8]; VERSION] = [
     include_bytes!("golden/version-1.db"),
     include_bytes!("golden/version-2.db"),
     include_bytes!("golden/version-3.db"),
+    include_bytes!("golden/version-4.db"),
 ];
 
 /// Opens a copy of a golden file.
