@@ -17,7 +17,8 @@ pub async fn concurrent_appends_are_all_stored_without_gaps(trial: Trial) {
             let mut positions = Vec::new();
             for n in 0..12 {
                 let message = text(id, 100 * task + n, user_id(1));
-                positions.push(committed(trial.commit_one(append(message, Seq::ZERO)).await));
+                let outcome = trial.commit_dated(vec![append(message, Seq::ZERO)]).await.remove(0);
+                positions.push(committed(outcome));
             }
             positions
         }

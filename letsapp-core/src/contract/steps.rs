@@ -10,9 +10,9 @@ use super::fixtures::{at, direct, edited, group, system, text};
 use crate::domain::conversation::{Conversation, Head, Roster};
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::member::{Member, MemberChange};
-use crate::domain::timestamp::Timestamp;
 use crate::domain::message::{Message, Position, SystemEvent};
 use crate::domain::role::Role;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::window::Window;
 use crate::ports::{Change, Creation, Outcome, Range, TermsChange};
 
