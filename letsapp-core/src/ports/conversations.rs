@@ -137,16 +137,16 @@ pub trait ConversationRepository: Send + Sync {
     async fn purge(&self, id: ConversationId, limit: usize) -> Result<bool, RepositoryError>;
 }
 
-/// How a user stands with all their conversations.
+/// The standings of a user in all their conversations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standings {
-    /// One for each membership, present or former.
+    /// Standings by conversation, of present and former memberships, each once.
     pub memberships: Vec<Standing>,
     /// Mark that covers all changes up to the reading.
     pub mark: Mark,
 }
 
-/// How a user stands with one conversation.
+/// The standing of a user in one conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The conversation.

@@ -433,3 +433,22 @@ async fn a_position_beyond_the_head_is_reset() {
     assert_eq!(answer.conversations[0].head.seq, Seq(1));
     assert_eq!(answer.epoch, world.app.epoch());
 }
+
+#[tokio::test]
+async fn an_answer_that_messages_fill_exactly_does_not_skip_other_changes() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let (group, chat) = (world.group(&ana, &[&ben]).await, world.direct(&ana, &ben).await);
+    for _ in 0..262 {
+        world.say(&ana, group, &large()).await;
+    }
+    let since = Some(SyncSince::Mark(sync(&world, &ben, SyncRequest::default()).await.mark));
+    let archived = world.app.conversations().update_mine(&ben, chat, ARCHIVED, None).await;
+    assert!(archived.unwrap().me.archived);
+    // About 255 of the messages fill an answer, and one of these positions is at the last of them.
+    for position in 1..=20 {
+        let conversations = BTreeMap::from([(group, Rev(position)), (chat, Rev(0))]);
+        let answers = sync_all(&world, &ben, SyncRequest { conversations, since }).await;
+        assert!(listed(&answers).contains(&chat), "from {position}");
+    }
+}

@@ -50,6 +50,13 @@ struct Sorted {
     moved: Vec<(Mark, ConversationId)>,
 }
 
+/// End of a list of changed conversations.
+enum Listed {
+    All,
+    /// Up to this one, if any fitted; the others did not.
+    Until(Option<(Mark, ConversationId)>),
+}
+
 /// Returns the point from which to ask the store.
 fn asked(since: Option<SyncSince>) -> Since {
     let mark = match since {
@@ -100,7 +107,7 @@ impl Syncing<'_> {
         let sorted = self.sort(&named, &standings.memberships, known, &mut answer).await?;
 
         let mut budget = Budget::default();
-        let behind = self.list_behind(user_id, &named, sorted.behind, &mut budget, &mut answer);
+        let behind = self.list_behind(user_id, &named, &sorted.behind, &mut budget, &mut answer);
         let complete = behind.await? && self.list_new(user_id, sorted.new, &mut budget, &mut answer).await?;
         if !complete {
             // What follows the positions comes next, and then all that has changed since the same point as now.
@@ -118,10 +125,17 @@ impl Syncing<'_> {
             .filter(|_| listed.is_some())
             .map_or(standings.mark, |known| known.mark);
         answer.mark = mark.into();
-        if let Some(last) = self.list_moved(user_id, sorted.moved, &mut budget, &mut answer).await? {
-            answer.mark = SyncMark {
-                mark,
-                listed: last.or(listed),
+        if let Listed::Until(last) = self
+            .list_moved(user_id, &sorted.moved, &mut budget, &mut answer)
+            .await?
+        {
+            answer.mark = match last.or(listed) {
+                Some(last) => SyncMark {
+                    mark,
+                    listed: Some(last),
+                },
+                // None fitted behind the messages, so all are still to come.
+                None => known.unwrap_or(Mark::ZERO.into()),
             };
             // A client that knows no marks would get the same answer again. The others go on from this one's mark with
             // their next sync.
@@ -187,7 +201,7 @@ impl Syncing<'_> {
         &self,
         user_id: UserId,
         named: &BTreeMap<ConversationId, Rev>,
-        behind: Vec<ConversationId>,
+        behind: &[ConversationId],
         budget: &mut Budget,
         answer: &mut protocol::Sync,
     ) -> Result<bool, ConversationError> {
@@ -324,25 +338,25 @@ impl Syncing<'_> {
         Ok(true)
     }
 
-    /// Lists conversations in their present state. Returns `None` if all of them fitted, else the last that did.
+    /// Lists conversations in their present state, as many as fit.
     async fn list_moved(
         &self,
         user_id: UserId,
-        moved: Vec<(Mark, ConversationId)>,
+        moved: &[(Mark, ConversationId)],
         budget: &mut Budget,
         answer: &mut protocol::Sync,
-    ) -> Result<Option<Option<(Mark, ConversationId)>>, ConversationError> {
+    ) -> Result<Listed, ConversationError> {
         let mut last = None;
         for page in moved.chunks(CONVERSATIONS_PAGE) {
             if budget.is_spent() {
-                return Ok(Some(last));
+                return Ok(Listed::Until(last));
             }
             let ids: Vec<_> = page.iter().map(|(_, id)| *id).collect();
             let views = self.present(user_id, &ids).await?;
             let mut views: HashMap<_, _> = views.into_iter().map(|view| (view.id, view)).collect();
             for place in page {
                 if budget.is_spent() {
-                    return Ok(Some(last));
+                    return Ok(Listed::Until(last));
                 }
                 last = Some(*place);
                 // One that the user has left meanwhile is in the next answer.
@@ -351,7 +365,7 @@ impl Syncing<'_> {
                 answer.conversations.push(view);
             }
         }
-        Ok(None)
+        Ok(Listed::All)
     }
 
     /// Returns those of the conversations that the user is in, as the user sees them.
