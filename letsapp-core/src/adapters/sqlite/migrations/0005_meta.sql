@@ -5,11 +5,11 @@ CREATE TABLE meta (
     epoch    BLOB,
     -- Rules by which the terms in message_terms were computed.
     analysis INTEGER NOT NULL,
-    -- How many transactions changed members: the mark of the last one.
+    -- How many transactions changed members: the mark of the last one. All changes before this table count as one.
     commits  INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO meta (id, analysis, commits) VALUES (1, 1, 0);
+INSERT INTO meta (id, analysis, commits) VALUES (1, 1, 1);
 
 -- Mark of the last change of any other column.
 ALTER TABLE members ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
