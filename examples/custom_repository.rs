@@ -16,8 +16,8 @@ use letsapp_core::domain::key::Kid;
 use letsapp_core::domain::session::{Generation, Session, TokenHash};
 use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, Repositories, RepositoryError, Revoke,
-    SessionRepository, UserRepository,
+    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
+    RepositoryError, Revoke, SessionRepository, UserRepository,
 };
 use serde_json::{Value, json};
 
@@ -73,6 +73,10 @@ impl Repositories for Store {
 
     fn keys(&self) -> Arc<dyn KeyRepository> {
         self.rest.keys()
+    }
+
+    fn meta(&self) -> Arc<dyn MetaRepository> {
+        self.rest.meta()
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

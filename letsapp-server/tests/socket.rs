@@ -29,6 +29,9 @@ async fn a_new_socket_receives_a_hello() {
     assert_eq!(hello["session_id"], also["session_id"]);
     assert_ne!(hello["connection_id"], also["connection_id"]);
     assert!(one.done("ping", json!({})).await["server_time"].is_string());
+    let synced = other.done("sync", json!({"conversations": {}})).await;
+    assert_eq!((&hello["epoch"], &also["epoch"]), (&synced["epoch"], &synced["epoch"]));
+    assert!(hello["epoch"].is_string());
 }
 
 #[tokio::test]

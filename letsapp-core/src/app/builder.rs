@@ -4,21 +4,22 @@ use std::sync::{Arc, Weak};
 
 use super::LetsApp;
 use crate::adapters::memory::MemoryStore;
+use crate::domain::id::Epoch;
 use crate::domain::limit::Table;
 use crate::domain::rules::Rules;
 use crate::engine::Engine;
 use crate::engine::events::Hub;
-use crate::engine::jobs::{cleanup, key_reload, session_recheck};
+use crate::engine::jobs::{cleanup, clock_anchor, key_reload, session_recheck};
 use crate::engine::keyring::Keyring;
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
-    Clock, IdSource, KeyRepository, Repositories, RepositoryError, Runtime, Stores, SystemClock, SystemIds,
+    AnchoredClock, Clock, IdSource, KeyRepository, Repositories, RepositoryError, Runtime, Stores, SystemIds,
 };
 
 /// A builder for [`LetsApp`].
 ///
-/// Everything is optional: by default, data is kept in memory, the time is the computer's, and the [`Rules`] are those
+/// Everything is optional: by default, data is kept in memory, the time is that of an [`AnchoredClock`], and the [`Rules`] are those
 /// of the server.
 #[derive(Default)]
 pub struct LetsAppBuilder {
@@ -119,17 +120,21 @@ impl LetsAppBuilder {
     /// Builds the application and starts its tasks on the current tokio runtime.
     ///
     /// # Errors
-    /// [`RepositoryError`] when the keys can't be read or created.
+    /// [`RepositoryError`] when the time, the keys or the epoch can't be read or created.
     ///
     /// # Panics
     /// Panics outside a tokio runtime.
     pub async fn build(self) -> Result<LetsApp, RepositoryError> {
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::new()));
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let clock = self.clock.unwrap_or_else(|| Arc::new(AnchoredClock::new()));
+        // Before anything is dated.
+        clock_anchor::anchor(&*store, &*clock).await?;
         let ids = self.ids.unwrap_or_else(|| Arc::new(SystemIds));
         let hub = self.hub.unwrap_or_default();
         let keys = self.keys.unwrap_or_else(|| store.keys());
         let keyring = Keyring::read(keys, ids.clone(), clock.clone()).await?;
+
+        let epoch = store.meta().meta(Epoch::from_uuid(ids.random())).await?.epoch;
 
         let stores = Stores::of(&*store);
         let runtime = Runtime {
@@ -143,12 +148,20 @@ impl LetsAppBuilder {
             refresh_ttl: self.rules.refresh_ttl,
         };
         let sessions = Sessions::new(stores.clone(), runtime.clone(), keyring, settings);
-        let engine = Arc::new(Engine::start(stores, runtime, sessions, &self.rules, self.limits.0));
+        let engine = Arc::new(Engine::start(
+            stores,
+            runtime,
+            epoch,
+            sessions,
+            &self.rules,
+            self.limits.0,
+        ));
         // Weak, because the registry holds the hub as its event bus: two strong references would never be freed.
         let observer: Weak<PresenceRegistry> = Arc::downgrade(&engine.presence);
         hub.observe(observer);
         let tasks = vec![
             engine.start_driver(),
+            tokio::spawn(clock_anchor::keep(Arc::downgrade(&store), engine.runtime.clock.clone())),
             tokio::spawn(session_recheck::recheck(engine.sessions.clone(), hub.clone())),
             tokio::spawn(cleanup::run(engine.clone())),
             tokio::spawn(key_reload::reload(engine.sessions.clone())),

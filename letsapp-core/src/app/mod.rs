@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
 
+use crate::domain::id::Epoch;
 use crate::domain::page::CursorKey;
 use crate::domain::principal::Principal;
 use crate::domain::text::TextError;
@@ -129,6 +130,11 @@ impl LetsApp {
     /// Returns the hub that delivers events. [`Hub::connect`] adds a connection.
     pub fn hub(&self) -> &Arc<Hub> {
         &self.parts.hub
+    }
+
+    /// Returns the epoch of the store. Clients that knew another one forget how far they were.
+    pub fn epoch(&self) -> Epoch {
+        self.parts.engine.epoch
     }
 
     /// Returns the clock that all services use.

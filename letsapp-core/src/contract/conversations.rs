@@ -203,6 +203,7 @@ pub async fn heads_have_the_last_numbers_of_conversations(trial: Trial) {
         rev: Rev(4),
         ordinal: 2,
         fence: Seq(1),
+        sent_at: at(3),
     };
     assert_eq!(trial.head(busy).await, expected);
     trial.tell(busy, 4, &[], 1).await;
@@ -211,6 +212,7 @@ pub async fn heads_have_the_last_numbers_of_conversations(trial: Trial) {
         rev: Rev(5),
         ordinal: 2,
         fence: Seq(4),
+        sent_at: at(4),
     };
     assert_eq!(trial.head(busy).await, expected);
     trial.store(append(text(empty, 1, ana), Seq::ZERO)).await;
@@ -219,6 +221,7 @@ pub async fn heads_have_the_last_numbers_of_conversations(trial: Trial) {
         rev: Rev(1),
         ordinal: 1,
         fence: Seq::ZERO,
+        sent_at: at(1),
     };
     assert_eq!(trial.head(empty).await, expected);
 }

@@ -316,9 +316,9 @@ fn deletion(id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Chang
 
 impl Trial {
     /// Deletes a group. `n` is the number of its system message, and the time of the deletion.
-    async fn delete_group(&self, id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Message {
+    pub(super) async fn delete_group(&self, id: ConversationId, n: u64, members: &[UserId], fence: u64) -> Message {
         let change = deletion(id, n, members, fence);
         let message = Message::clone(change.message());
-        message.at(committed(self.commit_one(change).await))
+        message.at(committed(self.commit_dated(vec![change]).await.remove(0)))
     }
 }

@@ -136,6 +136,38 @@ pub async fn changes_begin_after_the_given_rev(trial: Trial) {
     );
 }
 
+pub async fn changes_in_windows_come_whichever_way_is_short(trial: Trial) {
+    let id = trial.long_conversation().await;
+    let all = trial.changes(id, 0).await;
+    let window = |from, to: Option<u64>| Window {
+        from: Seq(from),
+        to: to.map(Seq),
+    };
+    let cases = [
+        // Some begin with the message about joining, which is never revised, and some with another one.
+        vec![window(1, None)],
+        vec![window(95, None)],
+        vec![window(85, None)],
+        vec![window(17, Some(20))],
+        vec![window(3, Some(5))],
+        vec![window(3, Some(60)), window(85, None)],
+        vec![window(17, Some(17)), window(34, Some(34)), window(99, Some(100))],
+        vec![window(101, None)],
+        vec![],
+    ];
+    for windows in cases {
+        let seen = |message: &&Message| windows.iter().any(|window| window.contains(message.seq));
+        for after in [0, 1, 16, 40, 90, 120, 500] {
+            for limit in [0, 1, 3, 1_000] {
+                let found = trial.messages().changes(id, &windows, Rev(after), limit).await.unwrap();
+                let expected = all.iter().filter(seen).filter(|message| message.rev > Rev(after));
+                let expected: Vec<_> = expected.take(limit).cloned().collect();
+                assert_eq!(found, expected, "{windows:?} after {after}, {limit} at most");
+            }
+        }
+    }
+}
+
 pub async fn unread_counts_skip_system_messages_and_deleted_ones(trial: Trial) {
     let id = trial.long_conversation().await;
     let all = trial.everything(id).await;

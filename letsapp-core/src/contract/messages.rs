@@ -9,6 +9,7 @@ use crate::domain::conversation::Head;
 use crate::domain::emoji::Emoji;
 use crate::domain::id::{CallId, Rev, Seq};
 use crate::domain::media::{Attachment, Thumbnail};
+use crate::domain::member::MemberChange;
 use crate::domain::message::{Content, Message, Reaction, SystemEvent};
 use crate::domain::role::Role;
 use crate::ports::{Change, Outcome, TermsChange};
@@ -99,11 +100,8 @@ pub async fn a_revision_takes_the_next_rev_and_keeps_its_place(trial: Trial) {
     let first = trial.store(append(message_in_full(&text(id, 1, ana)), Seq::ZERO)).await;
     let second = trial.store(append(text(id, 2, ben), Seq::ZERO)).await;
 
-    let outcome = trial
-        .commit_one(revise(edited(&first, "other words", 9), Seq::ZERO))
-        .await;
-    assert_eq!(outcome, position(1, 3, 1));
-    let first = edited(&first, "other words", 9).at(committed(outcome));
+    let first = trial.store(revise(edited(&first, "other words", 9), Seq::ZERO)).await;
+    assert_eq!((first.seq, first.rev, first.ordinal), (Seq(1), Rev(3), 1));
     assert_eq!(trial.message(id, 1).await, first);
 
     let reactions = ["❤", "👍🏽", "❤️"].into_iter().zip(3..);
@@ -218,6 +216,7 @@ pub async fn a_duplicate_returns_the_message_in_its_present_state(trial: Trial) 
         rev: Rev(3),
         ordinal: 1,
         fence: Seq::ZERO,
+        sent_at: sent.sent_at,
     };
     assert_eq!(trial.head(id).await, head);
 }
@@ -350,4 +349,41 @@ fn message_in_full(message: &Message) -> Message {
         edited_at: Some(at(3)),
         ..message.clone()
     }
+}
+
+pub async fn no_message_is_dated_before_the_one_that_precedes_it(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let id = trial.group(1, &[ana, ben]).await;
+    let another = trial.another().await;
+    let dated = |n, millis| Message {
+        sent_at: at(millis),
+        ..text(id, n, ana)
+    };
+    let first = trial.store(append(dated(2, 5_000), Seq(1))).await;
+    // As from a server whose clock is behind, one after the other and in one batch with its reaction.
+    let second = another.store(append(dated(3, 4_000), Seq(1))).await;
+    let third = Message {
+        seq: Seq(4),
+        rev: Rev(4),
+        ..dated(4, 3_000)
+    };
+    let batch = vec![
+        append(dated(4, 3_000), Seq(1)),
+        revise(edited(&third, "at once", 9), Seq(1)),
+    ];
+    let outcomes = trial.commit_dated(batch).await;
+    let fifth = trial.store(append(dated(5, 6_000), Seq(1))).await;
+    let edit = trial.edit(&second, "later", Seq(1)).await;
+    for message in [&second, &edit] {
+        assert_eq!(message.sent_at, first.sent_at);
+    }
+    for outcome in outcomes {
+        assert_eq!(committed(outcome).sent_at, at(5_000));
+    }
+    let told = trial.tell(id, 6, &[MemberChange::Left(ben)], 1).await;
+    let all = trial.everything(id).await;
+    let times: Vec<_> = all.iter().skip(1).map(|message| message.sent_at).collect();
+    assert_eq!(times, [5_000, 5_000, 5_000, 6_000, 6_000].map(at));
+    assert_eq!((fifth.sent_at, told), (at(6_000), Seq(6)));
+    assert_eq!(trial.head(id).await.sent_at, at(6_000));
 }

@@ -75,6 +75,8 @@ pub mod message_search_order;
 #[doc(hidden)]
 pub mod messages;
 #[doc(hidden)]
+pub mod meta;
+#[doc(hidden)]
 pub mod properties;
 #[doc(hidden)]
 pub mod races;
@@ -88,6 +90,8 @@ pub mod restart;
 pub mod senders;
 #[doc(hidden)]
 pub mod sessions;
+#[doc(hidden)]
+pub mod standings;
 #[doc(hidden)]
 pub mod succession;
 #[doc(hidden)]

@@ -156,6 +156,7 @@ impl Model {
                 .map(|message| message.seq)
                 .max()
                 .unwrap_or_default(),
+            sent_at: self.of(id).map(|message| message.sent_at).max().unwrap_or_default(),
         }
     }
 
@@ -215,11 +216,12 @@ impl Model {
             seq: Seq(head.seq.0 + 1),
             rev: Rev(head.rev.0 + 1),
             ordinal: head.ordinal + u64::from(message.is_from_user()),
+            sent_at: head.sent_at.max(message.sent_at),
         };
         self.messages.push(message.clone().at(position));
         for change in members {
             let before = self.member_mut(id, change.user_id());
-            if let Some(after) = change.apply(id, before.as_deref(), position.seq, message.sent_at) {
+            if let Some(after) = change.apply(id, before.as_deref(), position.seq, position.sent_at) {
                 self.members
                     .retain(|member| (member.conversation_id, member.user_id) != (id, after.user_id));
                 self.members.push(after);
@@ -233,7 +235,7 @@ impl Model {
             .count();
         let departure = self
             .conversation(id)
-            .map(|conversation| conversation.departure(position, message.sent_at, remaining));
+            .map(|conversation| conversation.departure(position, remaining));
         for member in self.members.iter_mut().filter(here) {
             if member.left_at() == Some(position.seq) {
                 member.departure = departure.clone().map(Box::new);
@@ -255,6 +257,7 @@ impl Model {
             seq: message.seq,
             rev,
             ordinal: message.ordinal,
+            sent_at: message.sent_at,
         };
         *message = revised.clone().at(position);
         Outcome::Committed(position)

@@ -17,7 +17,8 @@ pub async fn concurrent_appends_are_all_stored_without_gaps(trial: Trial) {
             let mut positions = Vec::new();
             for n in 0..12 {
                 let message = text(id, 100 * task + n, user_id(1));
-                positions.push(committed(trial.commit_one(append(message, Seq::ZERO)).await));
+                let outcome = trial.commit_dated(vec![append(message, Seq::ZERO)]).await.remove(0);
+                positions.push(committed(outcome));
             }
             positions
         }
@@ -67,7 +68,7 @@ pub async fn two_instances_write_to_the_same_conversations_without_gaps(trial: T
                     changes.insert(2 * place, revise(edit.clone(), Seq::ZERO));
                 }
                 let stated: Vec<_> = changes.iter().map(|change| Message::clone(change.message())).collect();
-                for (message, outcome) in stated.into_iter().zip(trial.commit(changes).await) {
+                for (message, outcome) in stated.into_iter().zip(trial.commit_dated(changes).await) {
                     let message = message.at(committed(outcome));
                     mine.retain(|known| (known.conversation_id, known.id) != (message.conversation_id, message.id));
                     mine.push(message);
@@ -143,7 +144,7 @@ pub async fn of_concurrent_revisions_of_one_state_one_succeeds(trial: Trial) {
         let outcomes = at_once((0..10).map(|n| {
             let trial = if n % 2 == 0 { trial.clone() } else { another.clone() };
             let change = revise(edited(&message, &format!("round {round}, edit {n}"), 9), Seq::ZERO);
-            async move { trial.commit_one(change).await }
+            async move { trial.commit_dated(vec![change]).await.remove(0) }
         }));
         let outcomes = outcomes.await;
         let landed: Vec<_> = (0..)

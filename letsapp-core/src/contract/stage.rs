@@ -168,6 +168,8 @@ impl<'a> Stage<'a> {
                     return None;
                 }
                 let message = self.model.message(id, Seq(place.index(length) as u64 + 1))?;
+                // System messages are never revised.
+                let message = Some(message).filter(|message| message.is_from_user())?;
                 let rev = Rev(message.rev.0.saturating_add_signed(rev));
                 let message = Message { rev, ..message.clone() };
                 Some(self.revision(message, revision, self.fence(chat, fence)))
@@ -220,17 +222,9 @@ impl<'a> Stage<'a> {
 
     fn revision(&self, message: Message, revision: Revision, fence: Seq) -> Change {
         match revision {
-            // System messages have no text to edit.
-            Revision::Edit(n) if message.is_from_user() => {
-                revise(edited(&message, &format!("edit {n}"), self.now), fence)
-            }
-            Revision::Delete if message.is_from_user() => revise(deleted(&message, self.now), fence),
-            Revision::Edit(_) | Revision::Delete | Revision::React(_) => {
-                let person = if let Revision::React(person) = revision {
-                    person
-                } else {
-                    0
-                };
+            Revision::Edit(n) => revise(edited(&message, &format!("edit {n}"), self.now), fence),
+            Revision::Delete => revise(deleted(&message, self.now), fence),
+            Revision::React(person) => {
                 let reaction = Reaction {
                     user_id: self.user(person),
                     emoji: Emoji::from_stored("👍"),

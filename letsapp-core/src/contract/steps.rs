@@ -12,6 +12,7 @@ use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::member::{Member, MemberChange};
 use crate::domain::message::{Message, Position, SystemEvent};
 use crate::domain::role::Role;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::window::Window;
 use crate::ports::{Change, Creation, Outcome, Range, TermsChange};
 
@@ -56,11 +57,13 @@ pub(super) fn creation(n: u64, users: &[UserId]) -> Change {
     }
 }
 
+/// Returns the outcome of a change that takes these numbers, as [`Trial::commit`] returns it.
 pub(super) fn position(seq: u64, rev: u64, ordinal: u64) -> Outcome {
     Outcome::Committed(Position {
         seq: Seq(seq),
         rev: Rev(rev),
         ordinal,
+        sent_at: Timestamp::default(),
     })
 }
 
@@ -106,7 +109,20 @@ where
 }
 
 impl Trial {
+    /// Commits changes, and returns their outcomes without times, since most cases are about the numbers.
     pub(super) async fn commit(&self, changes: Vec<Change>) -> Vec<Outcome> {
+        let undated = |outcome| match outcome {
+            Outcome::Committed(position) => Outcome::Committed(Position {
+                sent_at: Timestamp::default(),
+                ..position
+            }),
+            outcome => outcome,
+        };
+        self.commit_dated(changes).await.into_iter().map(undated).collect()
+    }
+
+    /// Commits changes, and returns their outcomes.
+    pub(super) async fn commit_dated(&self, changes: Vec<Change>) -> Vec<Outcome> {
         let expected = changes.len();
         let outcomes = self.messages().commit(changes).in_order(expected).await;
         outcomes
@@ -122,7 +138,7 @@ impl Trial {
     /// Commits a change, and returns its message with its position. Panics if it is not committed.
     pub(super) async fn store(&self, change: Change) -> Message {
         let message = Message::clone(change.message());
-        message.at(committed(self.commit_one(change).await))
+        message.at(committed(self.commit_dated(vec![change]).await.remove(0)))
     }
 
     /// Edits a message, and returns it as it is afterwards.

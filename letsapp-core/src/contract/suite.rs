@@ -67,6 +67,12 @@ macro_rules! contract_cases {
                 the_first_key_of_a_purpose_is_kept,
                 concurrent_first_reads_of_a_key_get_the_same_key,
             }
+            meta: {
+                a_store_keeps_its_first_epoch,
+                concurrent_first_reads_of_the_epoch_get_the_same_epoch,
+                a_renewed_epoch_replaces_the_first,
+                the_epoch_of_a_new_store_may_be_renewed_before_it_is_read,
+            }
             contacts: {
                 a_contact_is_found_as_it_was_put,
                 a_contact_put_again_takes_the_new_alias_and_keeps_its_time,
@@ -111,6 +117,16 @@ macro_rules! contract_cases {
                 preferences_change_only_in_the_given_fields,
                 concurrent_changes_of_one_record_all_stay,
             }
+            standings: {
+                every_membership_has_a_standing,
+                every_change_of_a_members_record_takes_a_greater_mark,
+                the_record_of_the_peer_counts_in_direct_conversations_only,
+                an_advance_that_raises_nothing_is_no_change,
+                standings_since_a_time_go_by_the_dates_of_changes,
+                a_deleted_group_has_no_standing,
+                standings_and_marks_survive_a_restart,
+                the_newest_revs_of_conversations_come_at_once,
+            }
             messages: {
                 appends_take_the_next_seq_and_the_next_rev,
                 a_message_is_read_as_it_was_written,
@@ -123,6 +139,7 @@ macro_rules! contract_cases {
                 an_id_belongs_to_its_conversation,
                 a_change_under_another_fence_is_outdated,
                 a_commit_is_visible_through_every_instance_at_once,
+                no_message_is_dated_before_the_one_that_precedes_it,
             }
             batches: {
                 a_batch_is_carried_out_in_order,
@@ -165,6 +182,7 @@ macro_rules! contract_cases {
                 history_starts_anywhere,
                 changes_come_once_each_in_order_of_rev,
                 changes_begin_after_the_given_rev,
+                changes_in_windows_come_whichever_way_is_short,
                 unread_counts_skip_system_messages_and_deleted_ones,
                 unread_counts_come_in_the_order_of_the_spans,
                 unread_counts_follow_deletions_and_nothing_else,

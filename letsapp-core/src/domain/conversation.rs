@@ -58,9 +58,9 @@ impl Conversation {
 
     /// Returns the state that a member who leaves with the message at `position` continues to see; `remaining` members
     /// stay. Every store uses this.
-    pub fn departure(&self, position: Position, at: Timestamp, remaining: usize) -> Departure {
+    pub fn departure(&self, position: Position, remaining: usize) -> Departure {
         Departure {
-            at,
+            at: position.sent_at,
             seq: position.seq,
             rev: position.rev,
             title: self.title.clone(),
@@ -125,11 +125,14 @@ pub struct Head {
     /// Seq of the newest system message about anything but a call. Members and roles change only with such a message,
     /// so a decision based on a roster read at this fence is valid for as long as the fence has not moved.
     pub fence: Seq,
+    /// Time of the newest message. No later message is dated before it.
+    pub sent_at: Timestamp,
 }
 
 impl Head {
     /// Returns the head after a new message is appended. Every store uses this, so that all of them assign the same
-    /// numbers.
+    /// numbers, and date no message before the one that precedes it: the clocks of several servers differ, and a clock
+    /// may have been set back since the last start.
     #[must_use]
     pub fn after(self, message: &Message) -> Self {
         let seq = self.seq.next();
@@ -138,6 +141,7 @@ impl Head {
             rev: self.rev.next(),
             ordinal: self.ordinal + u64::from(message.is_from_user()),
             fence: if message.moves_fence() { seq } else { self.fence },
+            sent_at: self.sent_at.max(message.sent_at),
         }
     }
 
@@ -158,6 +162,7 @@ impl Head {
             seq: self.seq,
             rev: self.rev,
             ordinal: self.ordinal,
+            sent_at: self.sent_at,
         }
     }
 }

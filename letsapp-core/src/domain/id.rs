@@ -86,6 +86,10 @@ id!(
     CallId
 );
 id!(
+    /// UUID of a store's history, random. A store that was restored from a backup has another one than before.
+    Epoch
+);
+id!(
     /// UUID of one connection of a session, such as a WebSocket. Assigned by the server.
     ConnectionId
 );

@@ -141,7 +141,7 @@ impl Fingerprint {
     };
 }
 
-/// Numbers that a store assigns to a change.
+/// Numbers and time that a store assigns to a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// Position of the message in the conversation.
@@ -150,6 +150,8 @@ pub struct Position {
     pub rev: Rev,
     /// Number of messages from users up to the message.
     pub ordinal: u64,
+    /// Time of the message: the one that it was offered with or, if that is later, the one of the message before it.
+    pub sent_at: Timestamp,
 }
 
 impl SystemEvent {
@@ -199,15 +201,17 @@ impl Message {
             seq: self.seq,
             rev: self.rev,
             ordinal: self.ordinal,
+            sent_at: self.sent_at,
         }
     }
 
-    /// Returns the message with the numbers that the store assigned to it.
+    /// Returns the message with the numbers and the time that the store assigned to it.
     #[must_use]
     pub fn at(mut self, position: Position) -> Self {
         self.seq = position.seq;
         self.rev = position.rev;
         self.ordinal = position.ordinal;
+        self.sent_at = position.sent_at;
         self
     }
 }

@@ -18,7 +18,6 @@ pub(crate) mod keyring;
 pub mod limiter;
 pub(crate) mod panics;
 pub(crate) mod passwords;
-pub(crate) mod pending_writes;
 pub(crate) mod presence;
 pub(crate) mod receipts;
 pub(crate) mod rosters;
@@ -36,7 +35,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::domain::id::UserId;
+use crate::domain::id::{Epoch, UserId};
 use crate::domain::limit::Table;
 use crate::domain::rules::Rules;
 use crate::engine::access::Access;
@@ -44,7 +43,6 @@ use crate::engine::adding::AddingChecker;
 use crate::engine::commit::{Committer, Publisher};
 use crate::engine::driver::{DriverWaker, Timed};
 use crate::engine::limiter::Limiter;
-use crate::engine::pending_writes::PendingWrites;
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::receipts::Receipts;
 use crate::engine::rosters::Rosters;
@@ -59,6 +57,8 @@ use crate::protocol;
 pub(crate) struct Engine {
     pub(crate) stores: Stores,
     pub(crate) runtime: Runtime,
+    /// Epoch of the store, as it was at the start.
+    pub(crate) epoch: Epoch,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) visibility: VisibilityChecker,
     pub(crate) access: Access,
@@ -67,7 +67,6 @@ pub(crate) struct Engine {
     pub(crate) receipts: Arc<Receipts>,
     pub(crate) views: Arc<Views>,
     pub(crate) committer: Arc<Committer>,
-    pub(crate) pending_writes: PendingWrites,
     pub(crate) presence: Arc<PresenceRegistry>,
     pub(crate) typing: Arc<TypingTracker>,
     /// Time that a store may spend on a search.
@@ -77,7 +76,14 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the parts as tasks of the current tokio runtime.
-    pub(crate) fn start(stores: Stores, runtime: Runtime, sessions: Sessions, rules: &Rules, limits: Table) -> Self {
+    pub(crate) fn start(
+        stores: Stores,
+        runtime: Runtime,
+        epoch: Epoch,
+        sessions: Sessions,
+        rules: &Rules,
+        limits: Table,
+    ) -> Self {
         let rosters = Arc::new(Rosters::new(&stores, runtime.clock.clone()));
         let receipts = Receipts::start(stores.clone(), runtime.clone(), rosters.clone());
         let visibility = VisibilityChecker::new(stores.contacts.clone());
@@ -105,13 +111,13 @@ impl Engine {
             receipts,
             views,
             committer,
-            pending_writes: PendingWrites::default(),
             presence,
             typing: Arc::new(typing),
             search_budget: rules.search_budget,
             waker,
             stores,
             runtime,
+            epoch,
         }
     }
 

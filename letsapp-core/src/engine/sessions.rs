@@ -49,7 +49,7 @@ struct Known {
 #[derive(Clone)]
 pub(crate) struct CachedSession {
     session: Session,
-    /// Time of the reading.
+    /// Time of the reading, by the [steady](crate::ports::Clock::steady) time.
     at: Timestamp,
     /// Value of [`Known::removals`] when the reading began.
     removals: u64,
@@ -95,7 +95,7 @@ impl Sessions {
     /// [`AuthError::Unauthenticated`] if there is no such session or it has expired.
     pub(crate) async fn session(&self, id: SessionId, now: Timestamp) -> Result<CachedSession, AuthError> {
         // Taken before the query: a session that is dropped while it is read must not be cached in its old state.
-        let removals = self.lock().removals;
+        let (removals, at) = (self.lock().removals, self.runtime.clock.steady());
         let session = self
             .stores
             .sessions
@@ -104,11 +104,7 @@ impl Sessions {
             .pop()
             .filter(|session| session.expires_at > now)
             .ok_or(AuthError::Unauthenticated)?;
-        let read = CachedSession {
-            session,
-            at: now,
-            removals,
-        };
+        let read = CachedSession { session, at, removals };
         self.lock().remember(read.clone());
         Ok(read)
     }
@@ -121,8 +117,9 @@ impl Sessions {
         generation: u32,
         now: Timestamp,
     ) -> Result<CachedSession, AuthError> {
+        let steady = self.runtime.clock.steady();
         if let Some(known) = self.lock().lookup(id)
-            && now.since(known.at) < SESSION_TTL
+            && steady.since(known.at) < SESSION_TTL
             && generation <= known.session.refresh.number
             && now < known.session.expires_at
         {
@@ -152,15 +149,16 @@ impl Sessions {
         Ok(())
     }
 
-    /// Replaces a session's refresh token; `None` if a concurrent request has replaced it.
+    /// Replaces a session's refresh token by the successor of the one with the number `presented`; `None` if a
+    /// concurrent request has replaced it.
     pub(crate) async fn rotate(
         &self,
         session: &Session,
-        token: &str,
+        presented: u32,
         now: Timestamp,
     ) -> Result<Option<Session>, AuthError> {
-        let next = self.generation(session.id, session.refresh.number.saturating_add(1), now);
-        let from = TokenHash::of(token);
+        let next = self.generation(session.id, presented.saturating_add(1), now);
+        let from = session.refresh.hash;
         let expires_at = now.plus(self.settings.refresh_ttl);
         if !self
             .stores

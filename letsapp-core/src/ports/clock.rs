@@ -1,5 +1,6 @@
 //! The clock, through which all parts read the time.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -7,11 +8,27 @@ use crate::domain::timestamp::Timestamp;
 
 /// A source of the current time, so that tests can replace it.
 pub trait Clock: Send + Sync {
-    /// Returns the current time.
+    /// Returns the current time, for what is stored or shown.
     fn now(&self) -> Timestamp;
+
+    /// Returns a time that passes evenly and is never set, for deadlines and for the age of what is cached. Its
+    /// beginning is arbitrary, so it means nothing outside of this process.
+    fn steady(&self) -> Timestamp;
+
+    /// Corrects the clock, if it is one that can be corrected.
+    fn anchor(&self, _to: Anchor) {}
 }
 
-/// The clock of the operating system.
+/// Time by which a clock is corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// Present time of the store, which the servers that share it go by.
+    Store(Timestamp),
+    /// Present time of the computer.
+    Computer,
+}
+
+/// The clock of the operating system, which may be set at any time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -24,6 +41,13 @@ impl Clock for SystemClock {
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default();
         Timestamp::from_millis(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic time")]
+    fn steady(&self) -> Timestamp {
+        static START: OnceLock<std::time::Instant> = OnceLock::new();
+        let start = START.get_or_init(std::time::Instant::now);
+        Timestamp::default().plus(start.elapsed())
     }
 }
 
@@ -55,26 +79,40 @@ impl Stopwatch {
 /// assert_eq!(clock.now(), Timestamp::from_millis(2_000));
 /// ```
 #[derive(Debug, Default)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    now: AtomicI64,
+    steady: AtomicI64,
+}
 
 impl ManualClock {
     /// Creates a clock that shows `now`.
     pub const fn at(now: Timestamp) -> Self {
-        Self(AtomicI64::new(now.as_millis()))
+        Self {
+            now: AtomicI64::new(now.as_millis()),
+            steady: AtomicI64::new(0),
+        }
     }
 
-    /// Moves the clock forward by `duration`.
+    /// Sets the clock to `now`, as somebody sets the clock of a computer: backwards too.
+    pub fn set(&self, now: Timestamp) {
+        self.now.store(now.as_millis(), Ordering::SeqCst);
+    }
+
+    /// Lets time pass.
     pub fn advance(&self, duration: Duration) {
-        self.0.fetch_add(
-            i64::try_from(duration.as_millis()).unwrap_or(i64::MAX),
-            Ordering::SeqCst,
-        );
+        let passed = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        self.now.fetch_add(passed, Ordering::SeqCst);
+        self.steady.fetch_add(passed, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Timestamp {
+        Timestamp::from_millis(self.steady.load(Ordering::SeqCst))
     }
 }
 
@@ -100,5 +138,9 @@ impl TokioClock {
 impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
         self.start.plus(self.since.elapsed())
+    }
+
+    fn steady(&self) -> Timestamp {
+        Timestamp::default().plus(self.since.elapsed())
     }
 }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 
 use crate::domain::conversation::{Conversation, Head, Roster};
 use crate::domain::departure::Departure;
-use crate::domain::id::{ConversationId, UserId};
+use crate::domain::id::{ConversationId, Rev, UserId};
+use crate::domain::mark::{Mark, Since};
 use crate::domain::member::{Member, PreferencesPatch, Watermarks};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::error::RepositoryError;
@@ -92,6 +93,27 @@ pub trait ConversationRepository: Send + Sync {
     /// [`RepositoryError`] when the store fails.
     async fn acquainted(&self, user_id: UserId, with: &[UserId]) -> Result<Vec<UserId>, RepositoryError>;
 
+    /// Returns how a user stands with each conversation that they are or were a member of, in any order, and the mark
+    /// from which to ask the next time.
+    ///
+    /// - Every change of a member's record takes a mark in the same step, greater than the marks of all changes that
+    ///   the store had finished before.
+    /// - After [`Since::Mark`], every change counts that is not in the answer which returned the mark. Others may count
+    ///   again if they were made some seconds before it.
+    /// - In a direct conversation the changes of the other user's record count too.
+    /// - The cost is small for each conversation; nothing but the standings is read.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn standings(&self, user_id: UserId, since: Since) -> Result<Standings, RepositoryError>;
+
+    /// Returns the number of the newest change of each of the conversations, in any order. An empty or unknown
+    /// conversation may be left out. Cheaper than [`heads`](Self::heads).
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn revs(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Rev)>, RepositoryError>;
+
     /// Raises watermarks and returns one result for each, in order, as if the advances were carried out one after the
     /// other; `None` where there never was such a member.
     ///
@@ -150,6 +172,26 @@ pub trait ConversationRepository: Send + Sync {
     /// # Errors
     /// [`RepositoryError`] when the store fails. A part may have been removed.
     async fn purge(&self, id: ConversationId, limit: usize) -> Result<bool, RepositoryError>;
+}
+
+/// The standings of a user in all their conversations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standings {
+    /// Standings by conversation, of present and former memberships, each once.
+    pub memberships: Vec<Standing>,
+    /// Mark that covers all changes up to the reading.
+    pub mark: Mark,
+}
+
+/// The standing of a user in one conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// Whether the user is a member now.
+    pub is_in: bool,
+    /// Mark of the last change, if there was one since the point that was asked for.
+    pub moved: Option<Mark>,
 }
 
 /// The result of creating a direct conversation.

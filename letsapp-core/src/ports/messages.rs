@@ -180,7 +180,7 @@ pub enum Change {
         fence: Seq,
     },
     /// Replaces a message by its new state after an edit, a deletion or a reaction. `message.rev` is the `rev` of the
-    /// state from which the new one was computed; the store assigns the next `rev`.
+    /// state from which the new one was computed; the store assigns the next `rev`. System messages are never revised.
     Revise {
         /// The new state, complete.
         message: Arc<Message>,

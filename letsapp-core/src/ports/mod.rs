@@ -5,7 +5,7 @@
 //! # Adding a store
 //!
 //! 1. Create a folder with one file per trait: `users.rs`, `sessions.rs`, `contacts.rs`, `conversations.rs`,
-//!    `messages.rs`, `keys.rs`.
+//!    `messages.rs`, `keys.rs`, `meta.rs`.
 //! 2. In each file, implement the methods of the trait, each as one atomic step of your database. The documentation of
 //!    the trait states what a method guarantees, and nothing else does. Add no product rules there: whether a user
 //!    *may* do something was decided before the store is called. Stored counters and sizes fit into 63 bits; those
@@ -17,6 +17,7 @@
 //! 5. Run the contract suite on it: `letsapp_core::contract_suite!(my_store, MySubject::new());` (feature `contract`,
 //!    see the module of that name). If it passes, the services behave on your store as they do on the built-in ones.
 
+mod anchored_clock;
 mod bus;
 mod clock;
 mod connections;
@@ -26,21 +27,24 @@ mod error;
 mod ids;
 mod keys;
 mod messages;
+mod meta;
 mod runtime;
 mod sessions;
 mod store;
 mod users;
 
+pub use anchored_clock::AnchoredClock;
 pub use bus::{Audience, Envelope, EventBus, Payload};
 pub(crate) use clock::Stopwatch;
-pub use clock::{Clock, ManualClock, SystemClock, TokioClock};
+pub use clock::{Anchor, Clock, ManualClock, SystemClock, TokioClock};
 pub(crate) use connections::Connections;
 pub use contacts::ContactRepository;
-pub use conversations::{Advance, Advanced, ConversationRepository, Creation};
+pub use conversations::{Advance, Advanced, ConversationRepository, Creation, Standing, Standings};
 pub use error::{BoxError, RepositoryError};
 pub use ids::{IdSource, SystemIds};
 pub use keys::KeyRepository;
 pub use messages::{Change, MessageRepository, Outcome, Outcomes, Range, SenderQuery, Settled, TermsChange};
+pub use meta::MetaRepository;
 pub(crate) use runtime::Runtime;
 pub use sessions::{Revoke, SessionRepository};
 pub use store::Repositories;
@@ -55,6 +59,8 @@ pub use conversations::MockConversationRepository;
 pub use keys::MockKeyRepository;
 #[cfg(test)]
 pub use messages::MockMessageRepository;
+#[cfg(test)]
+pub use meta::MockMetaRepository;
 #[cfg(test)]
 pub use sessions::MockSessionRepository;
 #[cfg(test)]

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::domain::timestamp::Timestamp;
 use crate::ports::contacts::ContactRepository;
 use crate::ports::conversations::ConversationRepository;
 use crate::ports::error::RepositoryError;
 use crate::ports::keys::KeyRepository;
 use crate::ports::messages::MessageRepository;
+use crate::ports::meta::MetaRepository;
 use crate::ports::sessions::SessionRepository;
 use crate::ports::users::UserRepository;
 
@@ -33,9 +35,21 @@ pub trait Repositories: Send + Sync {
     /// Returns the store of the server's own keys.
     fn keys(&self) -> Arc<dyn KeyRepository>;
 
+    /// Returns the store of its own description.
+    fn meta(&self) -> Arc<dyn MetaRepository>;
+
     /// Reports whether other servers may write to the same data at the same time.
     fn is_shared(&self) -> bool {
         false
+    }
+
+    /// Returns the present time of the store, if other servers may go by it; `None` otherwise. It is not exact: by the
+    /// time it arrives, it has passed.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Unavailable`] when the store does not answer.
+    async fn time(&self) -> Result<Option<Timestamp>, RepositoryError> {
+        Ok(None)
     }
 
     /// Checks that the store can serve requests.

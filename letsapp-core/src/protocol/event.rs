@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::{ConnectionId, ConversationId, Rev, SessionId, UserId};
+use crate::domain::id::{ConnectionId, ConversationId, Epoch, Rev, SessionId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::protocol::conversation::{Conversation, Receipt};
 use crate::protocol::message::Message;
@@ -90,6 +90,9 @@ pub struct Hello {
     pub user_id: UserId,
     /// Current time of the server's clock.
     pub server_time: Timestamp,
+    /// Epoch of the store, opaque. Another one than before means that the store was restored: the client forgets its
+    /// positions and asks for everything anew.
+    pub epoch: Epoch,
     /// Interval between two pings of the server, in milliseconds.
     pub heartbeat_ms: u64,
     /// Maximum size of a frame that the server accepts, in bytes.

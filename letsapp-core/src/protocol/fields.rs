@@ -16,6 +16,7 @@ use crate::domain::text::{TextError, Title};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{About, DisplayName, Email, Username};
 use crate::protocol::problem::FieldError;
+use crate::protocol::sync_mark::SyncSince;
 
 /// A request that can be read from JSON.
 ///
@@ -212,6 +213,8 @@ pub enum Fault {
     TooLong(usize),
     /// Not an RFC 3339 time.
     Time,
+    /// Not the mark of a sync.
+    Mark,
     /// Breaks a rule of its text type.
     Text(TextError),
 }
@@ -240,6 +243,7 @@ impl Fault {
                 "invalid_time",
                 "must be an RFC 3339 time such as 2026-11-22T09:00:00.000Z".to_owned(),
             ),
+            Self::Mark => ("invalid_value", "must be the mark of an earlier sync".to_owned()),
             Self::Text(error) => (error.code(), error.to_string()),
         };
         FieldError::new(path, code, detail)
@@ -326,6 +330,15 @@ impl Scalar for u64 {
 impl Scalar for Timestamp {
     fn read(value: &Value) -> Result<Self, Fault> {
         text(value)?.parse().map_err(|_| Fault::Time)
+    }
+}
+
+impl Scalar for SyncSince {
+    fn read(value: &Value) -> Result<Self, Fault> {
+        let text = text(value)?;
+        let mark = text.parse().map(Self::Mark).ok();
+        let time = || text.parse().map(Self::Time).ok();
+        mark.or_else(time).ok_or(Fault::Mark)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod requests;
 mod search;
 mod session;
 mod sync;
+mod sync_mark;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use requests::{
 pub use search::{Highlight, SearchHit, SearchResults};
 pub use session::{SessionInfo, SignedIn, TokenType, Tokens};
 pub use sync::{Changes, Sync, SyncRequest};
+pub use sync_mark::{InvalidMark, SyncMark, SyncSince};
 pub use system::SystemEvent;
 pub use user::{LastSeen, MyProfile, Settings, User};
 

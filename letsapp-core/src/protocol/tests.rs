@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::conversation::Kind;
 use crate::domain::emoji::Emoji;
-use crate::domain::id::{CallId, ConnectionId, ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::domain::id::{CallId, ConnectionId, ConversationId, Epoch, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::domain::mark::Mark;
 use crate::domain::media::{Attachment, Thumbnail};
 use crate::domain::message::{Content, Fingerprint, Reaction, SystemEvent};
 use crate::domain::role::Role;
@@ -385,6 +386,7 @@ fn events_carry_their_name_and_data() {
         session_id: SessionId::from_bytes([8; 16]),
         user_id: ANA,
         server_time: AT,
+        epoch: Epoch::from_bytes([9; 16]),
         heartbeat_ms: 30_000,
         max_frame_bytes: 1_024,
     };
@@ -397,6 +399,7 @@ fn events_carry_their_name_and_data() {
                 "session_id": "08080808-0808-0808-0808-080808080808",
                 "user_id": ANA_TEXT,
                 "server_time": AT_TEXT,
+                "epoch": "09090909-0909-0909-0909-090909090909",
                 "heartbeat_ms": 30_000,
                 "max_frame_bytes": 1_024,
             }),
@@ -688,19 +691,18 @@ fn lists_and_changes() {
         positions: [(CHAT, Rev(3))].into(),
         reset: vec![],
         more: false,
+        mark: Mark(31).into(),
         server_time: AT,
+        epoch: Epoch::from_bytes([9; 16]),
     };
     let expected = json!({
         "conversations": [], "removed": [CHAT_TEXT], "changes": [], "positions": {CHAT_TEXT: 3},
-        "reset": [], "more": false, "server_time": AT_TEXT,
+        "reset": [], "more": false, "mark": "m1f", "server_time": AT_TEXT, "epoch": "09090909-0909-0909-0909-090909090909",
     });
     assert_eq!(wire(&sync), expected);
     let request = SyncRequest {
         conversations: [(CHAT, Rev(3))].into(),
-        since: Some(AT),
+        since: Some(SyncSince::Mark(Mark(31).into())),
     };
-    assert_eq!(
-        wire(&request),
-        json!({"conversations": {CHAT_TEXT: 3}, "since": AT_TEXT})
-    );
+    assert_eq!(wire(&request), json!({"conversations": {CHAT_TEXT: 3}, "since": "m1f"}));
 }

@@ -98,6 +98,7 @@ async fn write(store: Arc<MongoStore>, id: ConversationId, progress: Arc<Progres
             seq: stored.seq,
             rev: stored.rev,
             ordinal: stored.ordinal,
+            sent_at: stored.sent_at,
         };
         acknowledged.push((message.id, place));
         progress.acknowledged.fetch_add(1, Ordering::SeqCst);

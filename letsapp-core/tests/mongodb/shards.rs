@@ -89,7 +89,7 @@ async fn walk(store: &MongoStore) {
         .await
         .expect("the store is there")
         .remove(0);
-    let departure = group_now.departure(first.position(), at(5), 1);
+    let departure = group_now.departure(first.position(), 1);
     conversations
         .put_departure(group, user_id(0), departure)
         .await

@@ -12,7 +12,7 @@ use letsapp_core::engine::events::Closed;
 use letsapp_core::protocol::requests::{
     AddMembers, CreateConversation, DeleteAccount, Login, Password, Register, SendMessage,
 };
-use letsapp_core::protocol::{Event, SyncRequest, SystemEvent};
+use letsapp_core::protocol::{Event, SyncRequest, SyncSince, SystemEvent};
 use letsapp_core::services::users::UserError;
 use letsapp_core::services::{AuthError, ConversationError, Forbidden, Made};
 
@@ -196,7 +196,7 @@ async fn a_peer_learns_of_an_erased_account_by_an_event_or_the_next_sync() {
         };
         world.app.conversations().sync(&ben, request).await.unwrap()
     };
-    let before = sync(None).await.server_time;
+    let before = SyncSince::Mark(sync(None).await.mark);
     world.clock.advance(std::time::Duration::from_secs(60));
     let mut listener = world.listen(&ben);
     erase(&world, &ana).await;

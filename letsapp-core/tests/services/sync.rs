@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
 use letsapp_core::domain::id::{ConversationId, Rev, Seq};
-use letsapp_core::domain::member::Watermarks;
-use letsapp_core::protocol::SyncRequest;
+use letsapp_core::domain::member::{PreferencesPatch, Watermarks};
+use letsapp_core::domain::principal::Principal;
+use letsapp_core::protocol::{Sync, SyncRequest, SyncSince};
 
 use crate::world::World;
 
@@ -37,7 +38,7 @@ async fn a_sync_returns_all_changes_since_the_last_one_and_only_those() {
     world.app.messages().delete(friend, *chat, Seq(1), None).await.unwrap();
     let request = SyncRequest {
         conversations: first.positions,
-        since: Some(first.server_time),
+        since: Some(SyncSince::Mark(first.mark)),
     };
     let second = world.app.conversations().sync(&ana, request).await.unwrap();
     let changed: Vec<_> = second
@@ -71,7 +72,7 @@ async fn a_receipt_of_the_peer_is_a_change_of_the_conversation() {
         .unwrap();
     let request = SyncRequest {
         conversations: first.positions,
-        since: Some(first.server_time),
+        since: Some(SyncSince::Mark(first.mark)),
     };
     let quiet = request.clone();
     assert!(
@@ -171,7 +172,6 @@ async fn own_messages_are_never_unread() {
 
 #[tokio::test]
 async fn preferences_are_synced_to_the_users_other_devices() {
-    use letsapp_core::domain::member::PreferencesPatch;
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
@@ -186,9 +186,272 @@ async fn preferences_are_synced_to_the_users_other_devices() {
     conversations.update_mine(&ana, chat, patch, None).await.unwrap();
     let request = SyncRequest {
         conversations: first.positions,
-        since: Some(first.server_time),
+        since: Some(SyncSince::Mark(first.mark)),
     };
     let second = conversations.sync(&ana, request).await.unwrap();
     assert_eq!(second.conversations.len(), 1);
     assert!(second.conversations[0].me.archived);
+}
+
+const ARCHIVED: PreferencesPatch = PreferencesPatch {
+    muted_until: None,
+    archived: Some(true),
+    pinned: None,
+};
+
+/// Bytes that no answer is much longer than.
+const BOUND: usize = (4 << 20) + (2 << 20);
+
+async fn sync(world: &World, principal: &Principal, request: SyncRequest) -> Sync {
+    let answer = world.app.conversations().sync(principal, request).await.unwrap();
+    let length = serde_json::to_vec(&answer).unwrap().len();
+    assert!(length < BOUND, "{length} bytes");
+    answer
+}
+
+/// Syncs until there is no more, as a client does. Returns all answers; the last one's mark and positions are the
+/// client's.
+async fn sync_all(world: &World, principal: &Principal, mut request: SyncRequest) -> Vec<Sync> {
+    let mut answers = Vec::new();
+    loop {
+        let answer = sync(world, principal, request.clone()).await;
+        request.conversations.extend(answer.positions.clone());
+        request.since = Some(SyncSince::Mark(answer.mark));
+        let more = answer.more;
+        answers.push(answer);
+        assert!(answers.len() < 100, "it does not end");
+        if !more {
+            return answers;
+        }
+    }
+}
+
+fn listed(answers: &[Sync]) -> Vec<ConversationId> {
+    let views = answers.iter().flat_map(|answer| &answer.conversations);
+    let mut ids: Vec<_> = views.map(|view| view.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn large() -> String {
+    "\u{1f642}".repeat(4_096)
+}
+
+#[tokio::test]
+async fn a_sync_of_many_long_messages_comes_in_parts_and_is_complete() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let mut chats = Vec::new();
+    for _ in 0..2 {
+        let group = world.group(&ana, &[&ben]).await;
+        for _ in 0..400 {
+            world.say(&ana, group, &large()).await;
+        }
+        chats.push(group);
+    }
+    let request = SyncRequest {
+        conversations: chats.iter().map(|id| (*id, Rev(1))).collect(),
+        since: None,
+    };
+    let answers = sync_all(&world, &ben, request).await;
+    assert!(answers.len() > 2, "{} answers", answers.len());
+    for group in &chats {
+        let changes = answers.iter().flat_map(|answer| &answer.changes);
+        let revs = changes.filter(|message| message.conversation_id == *group);
+        let revs: Vec<_> = revs.map(|message| message.rev.0).collect();
+        assert_eq!(revs, (2..=401).collect::<Vec<_>>(), "each once, in order");
+        assert_eq!(answers.last().unwrap().positions[group], Rev(401));
+    }
+    assert!(answers.iter().all(|answer| answer.reset.is_empty()));
+    let mut expected = chats.clone();
+    expected.sort_unstable();
+    let mut listed = listed(&answers);
+    // Once more in the end: a client without a mark does not say what it knows of them.
+    listed.dedup();
+    assert_eq!(listed, expected, "each with its last change");
+}
+
+#[tokio::test]
+async fn a_first_sync_comes_in_parts_with_the_latest_activity_first() {
+    let world = World::new().await;
+    let ana = world.person("ana").await;
+    let mut chats = Vec::new();
+    for _ in 0..600 {
+        let group = world.group(&ana, &[]).await;
+        world.clock.advance(std::time::Duration::from_secs(1));
+        world.say(&ana, group, &large()).await;
+        chats.push(group);
+    }
+    let answers = sync_all(&world, &ana, SyncRequest::default()).await;
+    assert!(answers.len() > 1);
+    let order: Vec<_> = answers
+        .iter()
+        .flat_map(|answer| &answer.conversations)
+        .map(|view| view.id)
+        .collect();
+    chats.reverse();
+    assert_eq!(order, chats);
+
+    // Then all of them change at once, other than by messages.
+    for id in &chats {
+        world
+            .app
+            .conversations()
+            .update_mine(&ana, *id, ARCHIVED, None)
+            .await
+            .unwrap();
+    }
+    let last = answers.last().unwrap();
+    let mut request = SyncRequest {
+        conversations: answers.iter().flat_map(|answer| answer.positions.clone()).collect(),
+        since: Some(SyncSince::Mark(last.mark)),
+    };
+    let answers = sync_all(&world, &ana, request.clone()).await;
+    assert!(answers.len() > 1);
+    chats.sort_unstable();
+    assert_eq!(listed(&answers), chats, "each once");
+    request.since = Some(SyncSince::Mark(answers.last().unwrap().mark));
+    assert_eq!(listed(&sync_all(&world, &ana, request).await), []);
+}
+
+#[tokio::test]
+async fn what_changes_between_two_parts_of_a_sync_is_not_lost() {
+    let world = World::new().await;
+    let ana = world.person("ana").await;
+    let mut chats = Vec::new();
+    for _ in 0..600 {
+        let group = world.group(&ana, &[]).await;
+        world.say(&ana, group, &large()).await;
+        chats.push(group);
+    }
+    let mut request = SyncRequest::default();
+    let mut changed = None;
+    let mut archived = Vec::new();
+    loop {
+        let answer = sync(&world, &ana, request.clone()).await;
+        archived.extend(
+            answer
+                .conversations
+                .iter()
+                .filter(|view| view.me.archived)
+                .map(|view| view.id),
+        );
+        request.conversations.extend(answer.positions);
+        request.since = Some(SyncSince::Mark(answer.mark));
+        if !answer.more {
+            break;
+        }
+        if changed.is_none() {
+            let id = answer.conversations[0].id;
+            world
+                .app
+                .conversations()
+                .update_mine(&ana, id, ARCHIVED, None)
+                .await
+                .unwrap();
+            changed = Some(id);
+        }
+    }
+    assert_eq!(archived, [changed.expect("there was more than one part")]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_hides_no_change() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    world.say(&ana, chat, "read this").await;
+    let first = sync(&world, &ana, SyncRequest::default()).await;
+    let now = world.app.clock().now();
+    world.clock.set(now.minus(std::time::Duration::from_secs(3_600)));
+    let read = Watermarks::read(Seq(1));
+    world.app.messages().advance(&ben, chat, read, None).await.unwrap();
+    let request = |sync: &Sync| SyncRequest {
+        conversations: sync.positions.clone(),
+        since: Some(SyncSince::Mark(sync.mark)),
+    };
+    let second = sync(&world, &ana, request(&first)).await;
+    assert_eq!(second.conversations[0].peer_receipt.unwrap().read_seq, Seq(1));
+    world
+        .app
+        .conversations()
+        .update_mine(&ana, chat, ARCHIVED, None)
+        .await
+        .unwrap();
+    let third = sync(&world, &ana, request(&second)).await;
+    assert!(third.conversations[0].me.archived);
+    assert_eq!(sync(&world, &ana, request(&third)).await.conversations, []);
+
+    let later = world.say(&ben, chat, "an hour earlier").await;
+    assert!(
+        later.sent_at >= now,
+        "no message is dated before the one that precedes it"
+    );
+    let other = world.direct(&ana, &world.person("cem").await).await;
+    world.say(&ana, other, "earlier still").await;
+    let limit = letsapp_core::domain::page::Limit::default();
+    let list = world.app.conversations().list(&ana, None, limit).await.unwrap();
+    assert_eq!(list.items[0].id, chat);
+}
+
+#[tokio::test]
+async fn a_client_that_knows_no_marks_syncs_by_time() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    let first = sync(&world, &ana, SyncRequest::default()).await;
+    let request = SyncRequest {
+        conversations: first.positions,
+        since: Some(SyncSince::Time(first.server_time)),
+    };
+    world.clock.advance(std::time::Duration::from_secs(11));
+    world
+        .app
+        .conversations()
+        .update_mine(&ana, chat, ARCHIVED, None)
+        .await
+        .unwrap();
+    let second = sync(&world, &ana, request.clone()).await;
+    assert!(second.conversations[0].me.archived);
+    world.clock.advance(std::time::Duration::from_secs(11));
+    let quiet = SyncRequest {
+        since: Some(SyncSince::Time(world.app.clock().now())),
+        ..request
+    };
+    assert_eq!(sync(&world, &ana, quiet).await.conversations, []);
+}
+
+#[tokio::test]
+async fn a_position_beyond_the_head_is_reset() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    world.say(&ben, chat, "hello").await;
+    let request = SyncRequest {
+        conversations: BTreeMap::from([(chat, Rev(5))]),
+        since: None,
+    };
+    let answer = sync(&world, &ana, request).await;
+    assert_eq!((answer.reset, answer.positions[&chat]), (vec![chat], Rev(1)));
+    assert_eq!(answer.conversations[0].head.seq, Seq(1));
+    assert_eq!(answer.epoch, world.app.epoch());
+}
+
+#[tokio::test]
+async fn an_answer_that_messages_fill_exactly_does_not_skip_other_changes() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let (group, chat) = (world.group(&ana, &[&ben]).await, world.direct(&ana, &ben).await);
+    for _ in 0..262 {
+        world.say(&ana, group, &large()).await;
+    }
+    let since = Some(SyncSince::Mark(sync(&world, &ben, SyncRequest::default()).await.mark));
+    let archived = world.app.conversations().update_mine(&ben, chat, ARCHIVED, None).await;
+    assert!(archived.unwrap().me.archived);
+    // About 255 of the messages fill an answer, and one of these positions is at the last of them.
+    for position in 1..=20 {
+        let conversations = BTreeMap::from([(group, Rev(position)), (chat, Rev(0))]);
+        let answers = sync_all(&world, &ben, SyncRequest { conversations, since }).await;
+        assert!(listed(&answers).contains(&chat), "from {position}");
+    }
 }

@@ -79,6 +79,7 @@ impl Socket {
             session_id: self.handler.principal.session_id,
             user_id: self.handler.principal.user_id,
             server_time: self.handler.server.app.clock().now(),
+            epoch: self.handler.server.app.epoch(),
             heartbeat_ms: u64::try_from(HEARTBEAT_INTERVAL.as_millis()).expect("a heartbeat is short"),
             max_frame_bytes: MAX_FRAME_BYTES,
         });

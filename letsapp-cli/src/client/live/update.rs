@@ -6,9 +6,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
-use letsapp_core::domain::id::{ConversationId, Rev, Seq, UserId};
-use letsapp_core::domain::timestamp::Timestamp;
-use letsapp_core::protocol::{Conversation, Hello, Message, Presence, Receipt};
+use letsapp_core::domain::id::{ConversationId, Epoch, Rev, Seq, UserId};
+use letsapp_core::protocol::{Conversation, Hello, Message, Presence, Receipt, SyncMark, SyncSince};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -77,8 +76,11 @@ pub enum Update {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Positions {
-    /// Server time of the last complete sync. `None` before the first one.
-    pub since: Option<Timestamp>,
+    /// Mark of the last complete sync. `None` before the first one.
+    pub since: Option<SyncSince>,
+    /// Epoch of the server's store at the last complete sync. After a change of it, the positions count no more.
+    #[serde(default)]
+    pub epoch: Option<Epoch>,
     /// Position in each conversation.
     pub conversations: BTreeMap<ConversationId, Position>,
 }
@@ -108,7 +110,8 @@ pub(super) struct Delivery {
     pub(super) update: Option<Update>,
     /// New position in a conversation. `None` inside if the conversation is no longer followed.
     pub(super) position_change: Option<(ConversationId, Option<Position>)>,
-    pub(super) since: Option<Timestamp>,
+    /// Mark and epoch of a sync that was completed.
+    pub(super) synced: Option<(SyncMark, Epoch)>,
 }
 
 impl Updates {
@@ -152,7 +155,10 @@ impl Positions {
             Some((id, None)) => drop(self.conversations.remove(&id)),
             None => {}
         }
-        self.since = delivery.since.or(self.since);
+        if let Some((mark, epoch)) = delivery.synced {
+            self.since = Some(SyncSince::Mark(mark));
+            self.epoch = Some(epoch);
+        }
     }
 }
 

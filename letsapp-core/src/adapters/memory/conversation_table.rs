@@ -9,10 +9,11 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::log::Log;
 use crate::domain::conversation::{Conversation, Roster};
 use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::mark::{Mark, Since};
 use crate::domain::member::{Member, MemberChange};
 use crate::domain::message::{Message, Position};
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{Change, Creation, Outcome};
+use crate::ports::{Change, Creation, Outcome, Standing, Standings};
 
 pub(super) type Shared = Arc<RwLock<ConversationTable>>;
 
@@ -36,6 +37,8 @@ pub(super) struct ConversationTable {
     by_user: HashMap<UserId, HashSet<ConversationId>>,
     /// Deleted conversations that still have members or messages to purge, by time of deletion.
     remains: BTreeSet<(Timestamp, ConversationId)>,
+    /// Mark of the last change of any member.
+    last_mark: Mark,
 }
 
 /// A conversation with its current and former members and its messages.
@@ -44,6 +47,8 @@ pub(super) struct ConversationEntry {
     pub(super) conversation: Conversation,
     /// Current and former members.
     pub(super) members: BTreeMap<UserId, Member>,
+    /// Mark of the last change of each member.
+    marks: BTreeMap<UserId, Mark>,
     pub(super) log: Log,
 }
 
@@ -62,10 +67,42 @@ impl ConversationTable {
         self.by_id.get(&id)
     }
 
-    /// Returns a current or former member of a conversation that is not deleted.
-    pub(super) fn member_mut(&mut self, id: ConversationId, user_id: UserId) -> Option<&mut Member> {
+    /// Returns a current or former member of a conversation that is not deleted, marked as changed.
+    pub(super) fn change_member(&mut self, id: ConversationId, user_id: UserId) -> Option<&mut Member> {
+        let mark = self.next_mark();
         let entry = self.by_id.get_mut(&id).filter(|entry| !entry.is_deleted())?;
-        entry.members.get_mut(&user_id)
+        let member = entry.members.get_mut(&user_id)?;
+        entry.marks.insert(user_id, mark);
+        Some(member)
+    }
+
+    const fn next_mark(&mut self) -> Mark {
+        self.last_mark.0 += 1;
+        self.last_mark
+    }
+
+    /// Returns the standings of a user.
+    pub(super) fn standings(&self, user_id: UserId, since: Since) -> Standings {
+        let since = match since {
+            // A mark of other data covers nothing here.
+            Since::Mark(since) if since > self.last_mark => Since::Beginning,
+            since => since,
+        };
+        let memberships = self.memberships(user_id).map(|member| {
+            let entry = &self.by_id[&member.conversation_id];
+            let peer = entry.conversation.peer_of(user_id);
+            let records = [Some(user_id), peer].into_iter().flatten();
+            let moved = records.filter_map(|id| entry.moved(id, since)).max();
+            Standing {
+                conversation_id: member.conversation_id,
+                is_in: member.is_in(),
+                moved,
+            }
+        });
+        Standings {
+            memberships: memberships.collect(),
+            mark: self.last_mark,
+        }
     }
 
     /// Returns the current and former memberships of a user, without deleted conversations.
@@ -117,6 +154,7 @@ impl ConversationTable {
         }
         self.by_pair
             .extend(conversation.pair.map(|pair| (pair, conversation.id)));
+        let mark = self.next_mark();
         let members = conversation
             .pair
             .into_iter()
@@ -124,6 +162,11 @@ impl ConversationTable {
             .map(|user_id| (user_id, Member::of_pair(conversation.id, user_id, at)))
             .collect();
         self.insert(ConversationEntry {
+            marks: conversation
+                .pair
+                .into_iter()
+                .flat_map(|(a, b)| [(a, mark), (b, mark)])
+                .collect(),
             log: Log::new(conversation.id),
             conversation: conversation.clone(),
             members,
@@ -166,13 +209,14 @@ impl ConversationTable {
             log: Log::new(conversation.id),
             conversation,
             members: BTreeMap::new(),
+            marks: BTreeMap::new(),
         };
         let update = GroupUpdate {
             preceding: &[],
             message,
             members,
         };
-        let outcome = entry.apply_group_update(update, Seq::ZERO);
+        let outcome = entry.apply_group_update(update, Seq::ZERO, self.next_mark());
         self.insert(entry);
         outcome
     }
@@ -193,10 +237,11 @@ impl ConversationTable {
 
     fn update_group(&mut self, conversation: Option<Conversation>, update: GroupUpdate<'_>, fence: Seq) -> Outcome {
         let id = update.message.conversation_id;
+        let mark = self.next_mark();
         let Some(entry) = self.by_id.get_mut(&id) else {
             return Outcome::Outdated;
         };
-        let outcome = entry.apply_group_update(update, fence);
+        let outcome = entry.apply_group_update(update, fence, mark);
         let Outcome::Committed(position) = outcome else {
             return outcome;
         };
@@ -235,6 +280,17 @@ impl ConversationEntry {
         }
     }
 
+    /// Returns the mark of a member's last change, if that was after `since`.
+    fn moved(&self, user_id: UserId, since: Since) -> Option<Mark> {
+        let (mark, member) = (*self.marks.get(&user_id)?, self.members.get(&user_id)?);
+        let moved = match since {
+            Since::Beginning => true,
+            Since::Mark(since) => mark > since,
+            Since::Time(since) => member.changed_at >= since,
+        };
+        moved.then_some(mark)
+    }
+
     pub(super) fn is_deleted(&self) -> bool {
         self.conversation.deleted_at.is_some()
     }
@@ -261,7 +317,7 @@ impl ConversationEntry {
             return;
         }
         let remaining = self.members_in().count();
-        let departure = Box::new(self.conversation.departure(position, update.message.sent_at, remaining));
+        let departure = Box::new(self.conversation.departure(position, remaining));
         for change in update.members {
             if let Some(member) = self.members.get_mut(&change.user_id())
                 && member.left_at() == Some(position.seq)
@@ -274,7 +330,7 @@ impl ConversationEntry {
     /// Appends the system messages of a group update and applies the changes of its members.
     ///
     /// Nothing changes if an id is taken or the fence has moved.
-    fn apply_group_update(&mut self, update: GroupUpdate<'_>, mut fence: Seq) -> Outcome {
+    fn apply_group_update(&mut self, update: GroupUpdate<'_>, mut fence: Seq, mark: Mark) -> Outcome {
         if !update.preceding.is_empty() {
             // Checked before anything is appended: a repeated update must append none of its messages a second time.
             let mut all = [update.message]
@@ -292,10 +348,11 @@ impl ConversationEntry {
             }
         }
         let outcome = self.log.append(update.message, fence);
-        if let Outcome::Committed(Position { seq, .. }) = outcome {
+        if let Outcome::Committed(Position { seq, sent_at, .. }) = outcome {
             for change in update.members {
                 let before = self.members.get(&change.user_id());
-                if let Some(member) = change.apply(self.conversation.id, before, seq, update.message.sent_at) {
+                if let Some(member) = change.apply(self.conversation.id, before, seq, sent_at) {
+                    self.marks.insert(member.user_id, mark);
                     self.members.insert(member.user_id, member);
                 }
             }

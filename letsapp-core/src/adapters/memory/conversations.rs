@@ -9,10 +9,11 @@ use super::conversation_table::{read, write};
 use super::gate::Gate;
 use crate::domain::conversation::{Conversation, Head, Roster};
 use crate::domain::departure::Departure;
-use crate::domain::id::{ConversationId, UserId};
+use crate::domain::id::{ConversationId, Rev, UserId};
+use crate::domain::mark::Since;
 use crate::domain::member::{Member, PreferencesPatch};
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{Advance, Advanced, ConversationRepository, Creation, RepositoryError};
+use crate::ports::{Advance, Advanced, ConversationRepository, Creation, RepositoryError, Standings};
 
 #[derive(Debug)]
 pub(super) struct MemoryConversations {
@@ -96,20 +97,29 @@ impl ConversationRepository for MemoryConversations {
         Ok(with.into_iter().filter(shares).collect())
     }
 
+    async fn standings(&self, user_id: UserId, since: Since) -> Result<Standings, RepositoryError> {
+        self.gate.pass()?;
+        Ok(read(&self.table).standings(user_id, since))
+    }
+
+    async fn revs(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Rev)>, RepositoryError> {
+        let heads = self.heads(ids).await?;
+        Ok(heads.into_iter().map(|(id, head)| (id, head.rev)).collect())
+    }
+
     async fn advance(&self, advances: Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryError> {
         self.gate.pass()?;
         let mut table = write(&self.table);
         let mut raise = |advance: &Advance| {
-            let member = table.member_mut(advance.conversation_id, advance.user_id)?;
-            let from = member.watermarks;
-            member.watermarks = from.merge(advance.to);
-            if member.watermarks != from {
+            let (id, user_id) = (advance.conversation_id, advance.user_id);
+            let from = table.entry(id)?.member(user_id)?.watermarks;
+            let to = from.merge(advance.to);
+            if to != from {
+                let member = table.change_member(id, user_id)?;
+                member.watermarks = to;
                 member.changed_at = member.changed_at.max(advance.at);
             }
-            Some(Advanced {
-                from,
-                to: member.watermarks,
-            })
+            Some(Advanced { from, to })
         };
         Ok(advances.iter().map(&mut raise).collect())
     }
@@ -123,7 +133,7 @@ impl ConversationRepository for MemoryConversations {
     ) -> Result<Option<Member>, RepositoryError> {
         self.gate.pass()?;
         let mut table = write(&self.table);
-        let Some(member) = table.member_mut(conversation_id, user_id) else {
+        let Some(member) = table.change_member(conversation_id, user_id) else {
             return Ok(None);
         };
         patch.apply(&mut member.preferences);
@@ -138,7 +148,7 @@ impl ConversationRepository for MemoryConversations {
         departure: Departure,
     ) -> Result<(), RepositoryError> {
         self.gate.pass()?;
-        if let Some(member) = write(&self.table).member_mut(conversation_id, user_id)
+        if let Some(member) = write(&self.table).change_member(conversation_id, user_id)
             && member.left_at() == Some(departure.seq)
         {
             member.departure = Some(Box::new(departure));

@@ -106,6 +106,7 @@ impl Log {
             seq: record.seq,
             rev: self.head.rev.next(),
             ordinal: record.ordinal,
+            sent_at: record.sent_at,
         };
         self.head.rev = position.rev;
         if let Some(before) = record.revised() {
@@ -157,6 +158,9 @@ impl Log {
     /// Returns at most `limit` messages in the windows that changed after `after`, in order of `rev`.
     pub(super) fn changes(&self, windows: &[Window], after: Rev, limit: usize) -> Vec<Message> {
         let seen = |record: &&Record| windows.iter().any(|window| window.contains(record.seq));
+        // No visible message changed before the first of them was sent.
+        let first = windows.first().and_then(|window| self.record(window.from));
+        let after = first.map_or(after, |first| after.max(Rev(first.first_rev.0 - 1)));
         self.page(self.changed_after(after).filter(seen), limit)
     }
 

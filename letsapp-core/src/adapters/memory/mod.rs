@@ -9,6 +9,7 @@ mod gate;
 mod keys;
 mod log;
 mod messages;
+mod meta;
 mod record;
 mod sessions;
 mod users;
@@ -22,11 +23,12 @@ use self::conversations::MemoryConversations;
 use self::gate::Gate;
 use self::keys::MemoryKeys;
 use self::messages::MemoryMessages;
+use self::meta::MemoryMeta;
 use self::sessions::MemorySessions;
 use self::users::MemoryUsers;
 use crate::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, Repositories, RepositoryError,
-    SessionRepository, UserRepository,
+    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
+    RepositoryError, SessionRepository, UserRepository,
 };
 
 /// A store that keeps everything in memory.
@@ -51,6 +53,7 @@ pub struct MemoryStore {
     conversations: Arc<MemoryConversations>,
     messages: Arc<MemoryMessages>,
     keys: Arc<MemoryKeys>,
+    meta: Arc<MemoryMeta>,
 }
 
 impl MemoryStore {
@@ -70,6 +73,7 @@ impl MemoryStore {
             edges: Arc::clone(&self.contacts.edges),
             conversations: Arc::clone(&self.messages.table),
             keys: Arc::clone(&self.keys.table),
+            epoch: Arc::clone(&self.meta.epoch),
         })
     }
 
@@ -81,6 +85,7 @@ impl MemoryStore {
             edges,
             conversations,
             keys,
+            epoch,
         } = data;
         Self {
             users: Arc::new(MemoryUsers {
@@ -106,6 +111,10 @@ impl MemoryStore {
             keys: Arc::new(MemoryKeys {
                 gate: gate.clone(),
                 table: keys,
+            }),
+            meta: Arc::new(MemoryMeta {
+                gate: gate.clone(),
+                epoch,
             }),
             gate,
         }
@@ -144,6 +153,10 @@ impl Repositories for MemoryStore {
         Arc::clone(&self.keys) as _
     }
 
+    fn meta(&self) -> Arc<dyn MetaRepository> {
+        Arc::clone(&self.meta) as _
+    }
+
     /// Returns true while another instance uses the same data.
     fn is_shared(&self) -> bool {
         // Every instance holds one reference to the accounts, so the count is the number of instances.
@@ -168,4 +181,5 @@ struct Data {
     /// Conversations with their members and messages: a change of a group writes all three in one step.
     conversations: conversation_table::Shared,
     keys: keys::Shared,
+    epoch: meta::Shared,
 }

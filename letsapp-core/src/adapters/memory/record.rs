@@ -47,7 +47,7 @@ impl Record {
             ordinal: at.ordinal,
             id: message.id,
             sender_id: message.sender_id,
-            sent_at: message.sent_at,
+            sent_at: at.sent_at,
             fingerprint: message.fingerprint,
             body: message.body().into(),
             rare: RareFields::of(message, None),

@@ -174,6 +174,12 @@ impl Connection {
         })
     }
 
+    /// Returns the newest operation time that this server has seen, [packed](pack). Every later read shows all changes
+    /// up to it.
+    pub(super) fn newest_seen(&self) -> u64 {
+        self.seen.load(Ordering::Acquire)
+    }
+
     /// Reads the documents that a filter selects, in one query.
     ///
     /// # Errors
@@ -403,12 +409,12 @@ fn saw(seen: &AtomicU64, time: Timestamp) {
 }
 
 /// Packs an operation time into one integer of the same order, so that a plain atomic can hold the maximum.
-fn pack(time: Timestamp) -> u64 {
+pub(super) fn pack(time: Timestamp) -> u64 {
     u64::from(time.time) << 32 | u64::from(time.increment)
 }
 
 /// Unpacks an operation time; `None` for 0, before any was seen.
-fn unpack(packed: u64) -> Option<Timestamp> {
+pub(super) fn unpack(packed: u64) -> Option<Timestamp> {
     let low = |half: u64| u32::try_from(half & u64::from(u32::MAX)).expect("32 bits are left");
     (packed != 0).then(|| Timestamp {
         time: low(packed >> 32),

@@ -24,6 +24,7 @@ mod gate;
 mod index_builds;
 mod keys;
 mod messages;
+mod meta;
 mod migrations;
 mod retry;
 mod schema;
@@ -41,13 +42,16 @@ pub use self::connect_error::ConnectError;
 use self::connection::{Connection, Session};
 use self::contacts::MongoContacts;
 use self::conversations::MongoConversations;
+use self::fields::moment;
 use self::keys::MongoKeys;
 use self::messages::MongoMessages;
+use self::meta::MongoMeta;
 use self::sessions::MongoSessions;
 use self::users::MongoUsers;
+use crate::domain::timestamp::Timestamp;
 use crate::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, Repositories, RepositoryError,
-    SessionRepository, UserRepository,
+    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
+    RepositoryError, SessionRepository, UserRepository,
 };
 
 /// Store on a MongoDB replica set or sharded cluster. Any number of servers may share one.
@@ -70,6 +74,7 @@ pub struct MongoStore {
     conversations: Arc<MongoConversations>,
     messages: Arc<MongoMessages>,
     keys: Arc<MongoKeys>,
+    meta: Arc<MongoMeta>,
 }
 
 impl MongoStore {
@@ -103,6 +108,7 @@ impl MongoStore {
             conversations: Arc::new(MongoConversations::new(Arc::clone(&connection))),
             messages: Arc::new(MongoMessages::new(Arc::clone(&connection))),
             keys: Arc::new(MongoKeys::new(Arc::clone(&connection))),
+            meta: Arc::new(MongoMeta::new(Arc::clone(&connection))),
             connection,
         })
     }
@@ -134,8 +140,24 @@ impl Repositories for MongoStore {
         Arc::clone(&self.keys) as _
     }
 
+    fn meta(&self) -> Arc<dyn MetaRepository> {
+        Arc::clone(&self.meta) as _
+    }
+
     fn is_shared(&self) -> bool {
         true
+    }
+
+    async fn time(&self) -> Result<Option<Timestamp>, RepositoryError> {
+        let mut session = self.connection.session().await?;
+        let hello = self
+            .connection
+            .database()
+            .run_command(doc! {"hello": 1})
+            .session(&mut *session);
+        let answer = Session::step(hello).await?;
+        let time = answer.get_datetime("localTime").map_err(RepositoryError::internal)?;
+        Ok(Some(moment(*time)))
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

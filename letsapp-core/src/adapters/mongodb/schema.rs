@@ -24,6 +24,7 @@ pub(super) const MEMBERSHIPS: &str = "memberships";
 pub(super) const MESSAGES: &str = "messages";
 pub(super) const KEYS: &str = "keys";
 pub(super) const MIGRATIONS: &str = "migrations";
+pub(super) const META: &str = "meta";
 
 /// Unique index that assigns each `seq` to one message, and the order in which histories are read.
 pub(super) const BY_SEQ: &str = "conversation_seq";
@@ -324,6 +325,11 @@ fn blueprints() -> Vec<Blueprint> {
                     )
                     .build(),
             ],
+        },
+        Blueprint {
+            name: META,
+            validator: validator(doc! {"_id": TEXT, "epoch": ID, "schema": COUNT, "analysis": COUNT}),
+            indexes: vec![],
         },
     ]
 }

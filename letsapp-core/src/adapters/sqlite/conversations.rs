@@ -8,13 +8,14 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::database::Database;
 use super::transaction::Transaction;
 use super::values::{array, integer};
-use super::{heads, members, purge};
+use super::{heads, members, purge, standings};
 use crate::domain::conversation::{Conversation, Head, Roster};
 use crate::domain::departure::Departure;
-use crate::domain::id::{ConversationId, UserId};
+use crate::domain::id::{ConversationId, Rev, UserId};
+use crate::domain::mark::Since;
 use crate::domain::member::{Member, PreferencesPatch};
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{Advance, Advanced, ConversationRepository, Creation, RepositoryError};
+use crate::ports::{Advance, Advanced, ConversationRepository, Creation, RepositoryError, Standings};
 
 pub(super) struct SqliteConversations(pub(super) Arc<Database>);
 
@@ -246,6 +247,21 @@ impl ConversationRepository for SqliteConversations {
         self.0
             .readers
             .read(move |connection| members::acquainted(connection, user_id, &with))
+            .await
+    }
+
+    async fn standings(&self, user_id: UserId, since: Since) -> Result<Standings, RepositoryError> {
+        self.0
+            .readers
+            .read(move |connection| standings::of(connection, user_id, since))
+            .await
+    }
+
+    async fn revs(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Rev)>, RepositoryError> {
+        let ids = ids.to_vec();
+        self.0
+            .readers
+            .read(move |connection| standings::revs(connection, &ids))
             .await
     }
 

@@ -25,16 +25,18 @@ macro_rules! select {
                 head.id,
                 coalesce(head.seq, 0),
                 coalesce((SELECT max(rev) FROM messages WHERE conversation_id = head.id), 0),
-                coalesce((SELECT ordinal FROM messages WHERE conversation_id = head.id AND seq = head.seq), 0),
+                coalesce(newest.ordinal, 0),
                 coalesce((
                     SELECT max(seq) FROM messages
                     WHERE conversation_id = head.id AND system IS NOT NULL AND system ->> 'type' <> 'call'
-                ), 0)
+                ), 0),
+                coalesce(newest.sent_at, 0)
             FROM (
                 SELECT id, (SELECT max(seq) FROM messages WHERE conversation_id = conversations.id) AS seq
                 FROM conversations WHERE ",
             $condition,
-            ") AS head"
+            ") AS head
+            LEFT JOIN messages AS newest ON newest.conversation_id = head.id AND newest.seq = head.seq"
         )
     };
 }
@@ -54,6 +56,7 @@ pub(super) fn head(row: &Row<'_>) -> rusqlite::Result<(ConversationId, Head)> {
         rev: row.get(2)?,
         ordinal: row.get::<_, i64>(3)?.unsigned_abs(),
         fence: row.get(4)?,
+        sent_at: row.get(5)?,
     };
     Ok((row.get(0)?, head))
 }
@@ -116,6 +119,7 @@ pub(super) struct Mark(HashMap<ConversationId, Head>);
 mod tests {
     use super::*;
     use crate::domain::id::{Rev, Seq};
+    use crate::domain::timestamp::Timestamp;
 
     fn id(n: u8) -> ConversationId {
         ConversationId::from_bytes([n; 16])
@@ -127,6 +131,7 @@ mod tests {
             rev: Rev(seq),
             ordinal: seq,
             fence: Seq::ZERO,
+            sent_at: Timestamp::default(),
         }
     }
 

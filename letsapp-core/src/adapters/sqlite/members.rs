@@ -38,11 +38,13 @@ const COUNTS: &str = "
 const PUT: &str = "
     INSERT INTO members (
         conversation_id, user_id, role, joined_at, windows, is_in, delivered_seq, read_seq, muted_until, archived,
-        pinned, departure, changed_at
-    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        pinned, departure, changed_at, changed, peer_id
+    ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, (
+        SELECT CASE ?2 WHEN pair_low THEN pair_high WHEN pair_high THEN pair_low END FROM conversations WHERE id = ?1
+    ))
     ON CONFLICT (conversation_id, user_id) DO UPDATE SET role = ?3, joined_at = ?4, windows = ?5, is_in = ?6,
         delivered_seq = ?7, read_seq = ?8, muted_until = ?9, archived = ?10, pinned = ?11, departure = ?12,
-        changed_at = ?13";
+        changed_at = ?13, changed = ?14";
 // The memberships of each candidate are looked up in those of the user, up to the first that both have.
 const ACQUAINTED: &str = "
     SELECT value FROM rarray(?2) WHERE EXISTS (
@@ -51,7 +53,7 @@ const ACQUAINTED: &str = "
     )";
 const WATERMARKS: &str = "SELECT delivered_seq, read_seq FROM members WHERE conversation_id = ?1 AND user_id = ?2";
 const RAISE: &str = "
-    UPDATE members SET delivered_seq = ?3, read_seq = ?4, changed_at = max(changed_at, ?5)
+    UPDATE members SET delivered_seq = ?3, read_seq = ?4, changed_at = max(changed_at, ?5), changed = ?6
     WHERE conversation_id = ?1 AND user_id = ?2";
 
 /// Statements whose query plans are tested.
@@ -177,6 +179,7 @@ pub(super) fn put(transaction: &Transaction<'_>, member: &Member) -> rusqlite::R
             .as_deref()
             .map(|departure| Json(StoredDeparture::from(departure))),
         member.changed_at,
+        transaction.mark()?,
     ])?;
     Ok(())
 }
@@ -203,7 +206,8 @@ pub(super) fn advance(transaction: &Transaction<'_>, advance: &Advance) -> rusql
             advance.user_id,
             to.delivered,
             to.read,
-            advance.at
+            advance.at,
+            transaction.mark()?,
         ])?;
     }
     Ok(Some(Advanced { from, to }))

@@ -18,11 +18,13 @@ mod interruption;
 mod keys;
 mod members;
 mod messages;
+mod meta;
 mod open;
 mod purge;
 mod readers;
 mod schema;
 mod sessions;
+mod standings;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -42,11 +44,12 @@ use self::conversations::SqliteConversations;
 use self::database::Database;
 use self::keys::SqliteKeys;
 use self::messages::SqliteMessages;
+use self::meta::SqliteMeta;
 use self::sessions::SqliteSessions;
 use self::users::SqliteUsers;
 use crate::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, Repositories, RepositoryError,
-    SessionRepository, UserRepository,
+    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
+    RepositoryError, SessionRepository, UserRepository,
 };
 
 pub use self::open::{OpenError, SqliteOptions};
@@ -75,6 +78,7 @@ pub struct SqliteStore {
     conversations: Arc<SqliteConversations>,
     messages: Arc<SqliteMessages>,
     keys: Arc<SqliteKeys>,
+    meta: Arc<SqliteMeta>,
 }
 
 impl SqliteStore {
@@ -101,6 +105,7 @@ impl SqliteStore {
             conversations: Arc::new(SqliteConversations(Arc::clone(&database))),
             messages: Arc::new(SqliteMessages(Arc::clone(&database))),
             keys: Arc::new(SqliteKeys(Arc::clone(&database))),
+            meta: Arc::new(SqliteMeta(Arc::clone(&database))),
             database,
         }
     }
@@ -143,6 +148,10 @@ impl Repositories for SqliteStore {
 
     fn keys(&self) -> Arc<dyn KeyRepository> {
         Arc::clone(&self.keys) as _
+    }
+
+    fn meta(&self) -> Arc<dyn MetaRepository> {
+        Arc::clone(&self.meta) as _
     }
 
     async fn ping(&self) -> Result<(), RepositoryError> {

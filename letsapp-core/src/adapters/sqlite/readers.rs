@@ -51,11 +51,14 @@ impl Readers {
         let place = self.admission.admit(size_of::<F>())?;
         let (reply, answer) = oneshot::channel();
         let job: Read = Box::new(move |connection| {
-            let _place = place;
-            if !reply.is_closed() {
-                // Fails only if the caller has stopped waiting.
-                let _gone = reply.send(snapshot(connection, read).map_err(error::of));
+            if reply.is_closed() {
+                return;
             }
+            let read = snapshot(connection, read).map_err(error::of);
+            // Before the reply, so that the caller's next read finds it free.
+            drop(place);
+            // Fails only if the caller has stopped waiting.
+            let _gone = reply.send(read);
         });
         self.queue()
             .as_ref()

@@ -14,6 +14,7 @@ pub const SCHEMA: &str = concat!(
     include_str!("migrations/0005_wiping.sql"),
     include_str!("migrations/0006_user_search.sql"),
     include_str!("migrations/0007_privacy.sql"),
+    include_str!("migrations/0008_meta.sql"),
 );
 
 /// Migrations in order: the one at index `n` leads from version `n` to `n + 1`. Released migrations are never changed,
@@ -26,6 +27,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_wiping.sql"),
     include_str!("migrations/0006_user_search.sql"),
     include_str!("migrations/0007_privacy.sql"),
+    include_str!("migrations/0008_meta.sql"),
 ];
 
 /// Schema version that this program writes, stored in the file as `user_version`.

@@ -1,17 +1,25 @@
 //! Transaction of the writer, which contains steps of several callers and isolates them from each other's failures.
 
+use std::cell::Cell;
+
 use rusqlite::{CachedStatement, Connection};
 
 use super::heads::Heads;
 use crate::domain::conversation::Head;
 use crate::domain::id::ConversationId;
+use crate::domain::mark::Mark;
 
 /// A transaction of the writer, in which steps of several callers run.
 pub(super) struct Transaction<'a> {
     connection: &'a Connection,
     heads: &'a mut Heads,
     isolation: Isolation,
+    /// Mark of the changes of members in this transaction, once there is one.
+    mark: Cell<Option<Mark>>,
 }
+
+/// Takes the next commit number. Read by others with everything that the transaction changes.
+const NEXT_MARK: &str = "UPDATE meta SET commits = commits + 1 RETURNING commits";
 
 /// Effect of a step's failure on the other steps in its transaction.
 ///
@@ -38,6 +46,7 @@ impl<'a> Transaction<'a> {
             connection,
             heads,
             isolation,
+            mark: Cell::new(None),
         };
         let result = transaction
             .execute("BEGIN IMMEDIATE")
@@ -58,6 +67,17 @@ impl<'a> Transaction<'a> {
     /// Returns the connection, for reads that include the transaction's own changes.
     pub(super) fn connection(&self) -> &'a Connection {
         self.connection
+    }
+
+    /// Returns the mark for changes of members. Transactions follow each other, so that theirs is greater than every
+    /// mark that a reader has seen.
+    pub(super) fn mark(&self) -> rusqlite::Result<Mark> {
+        if let Some(mark) = self.mark.get() {
+            return Ok(mark);
+        }
+        let mark = self.prepare(NEXT_MARK)?.query_row([], |row| row.get(0))?;
+        self.mark.set(Some(mark));
+        Ok(mark)
     }
 
     /// Returns the head of a conversation; `None` if there is no such conversation.
@@ -91,6 +111,8 @@ impl<'a> Transaction<'a> {
                 return result.map(Ok);
             }
             self.execute("ROLLBACK TO step")?;
+            // It may have been taken in the step, and so given back.
+            self.mark.set(None);
             self.heads.rewind(mark);
         }
         self.execute("RELEASE step")?;

@@ -10,8 +10,9 @@ use crate::domain::contact::Alias;
 use crate::domain::conversation::Kind;
 use crate::domain::credential::PasswordHash;
 use crate::domain::emoji::Emoji;
-use crate::domain::id::{ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::domain::id::{ConversationId, Epoch, MediaId, MessageId, Rev, Seq, SessionId, UserId};
 use crate::domain::key::{KeyPurpose, Kid};
+use crate::domain::mark::Mark;
 use crate::domain::role::Role;
 use crate::domain::session::TokenHash;
 use crate::domain::text::Title;
@@ -54,7 +55,7 @@ macro_rules! bytes {
     )*};
 }
 
-bytes!(UserId SessionId ConversationId MessageId MediaId);
+bytes!(UserId SessionId ConversationId MessageId MediaId Epoch);
 
 /// Stores counters as integers.
 macro_rules! counter {
@@ -73,7 +74,7 @@ macro_rules! counter {
     )*};
 }
 
-counter!(Seq Rev);
+counter!(Seq Rev Mark);
 
 /// Reads a count; negative values are an error.
 fn count(value: ValueRef<'_>) -> FromSqlResult<u64> {

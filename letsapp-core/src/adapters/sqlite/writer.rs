@@ -79,7 +79,7 @@ impl Writer {
             panic: None,
             outcome: None,
             reply,
-            _place: place,
+            place,
         });
         self.queue()
             .as_ref()
@@ -143,7 +143,8 @@ struct Task<T, F> {
     panic: Option<String>,
     outcome: Option<rusqlite::Result<T>>,
     reply: oneshot::Sender<Result<T, RepositoryError>>,
-    _place: Place,
+    /// Given back before the reply, so that the caller's next step finds it free.
+    place: Place,
 }
 
 impl<T, F> Step for Task<T, F>
@@ -175,6 +176,7 @@ where
     }
 
     fn answer(self: Box<Self>) {
+        drop(self.place);
         if let Some(outcome) = self.outcome {
             // Fails only if the caller has stopped waiting.
             let _gone = self.reply.send(outcome.map_err(error::of));
@@ -182,6 +184,7 @@ where
     }
 
     fn give_up(self: Box<Self>, error: &Arc<rusqlite::Error>) {
+        drop(self.place);
         let _gone = self.reply.send(Err(error::shared(error)));
     }
 }

@@ -23,6 +23,10 @@ pub use evaluation::{Found, Hit, Rank, Scope, Score, Search};
 pub use terms::IndexTerms;
 pub use text::SearchText;
 
+/// Version of the rules in this module. Raised with every change by which a text gets other terms, so that an index
+/// made by older rules is recognised.
+pub const ANALYSIS_VERSION: u32 = 1;
+
 /// Token of a text, folded, with its place in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {

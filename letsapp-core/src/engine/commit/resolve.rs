@@ -115,6 +115,7 @@ impl CommitContext {
             seq: Seq(1),
             rev: Rev(1),
             ordinal: 0,
+            sent_at: draft.message.sent_at,
         };
         let message = Message::clone(&draft.message).at(first);
         (is_retry && !self.publisher.has_published(&message))
@@ -128,6 +129,8 @@ const fn before(position: Position, distance: u64) -> Position {
         seq: Seq(position.seq.0 - distance),
         rev: Rev(position.rev.0 - distance),
         ordinal: position.ordinal,
+        // All were offered with the same time.
+        sent_at: position.sent_at,
     }
 }
 

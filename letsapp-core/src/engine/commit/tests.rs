@@ -176,6 +176,7 @@ fn committed(changes: &[Change], from: u64) -> Settlements {
         seq: Seq(n),
         rev: Rev(n),
         ordinal: n,
+        sent_at: NOW,
     };
     let numbers = from..;
     changes
@@ -633,6 +634,7 @@ fn stuck(changes: &[Change]) -> Outcomes {
         seq: Seq(1),
         rev: Rev(1),
         ordinal: 1,
+        sent_at: NOW,
     };
     let settled: Vec<_> = changes
         .iter()

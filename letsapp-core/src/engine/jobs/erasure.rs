@@ -110,12 +110,12 @@ async fn notify_peers(engine: &Engine, user_id: UserId) -> Result<(), Repository
             engine.runtime.bus.publish(Envelope::to_users([peer], None, event));
         }
         for (id, _) in peers {
-            let write = engine.pending_writes.begin(&*engine.runtime.clock);
+            let now = engine.runtime.clock.now();
             let blank = PreferencesPatch::blank();
             engine
                 .stores
                 .conversations
-                .update_preferences(id, user_id, blank, write.at)
+                .update_preferences(id, user_id, blank, now)
                 .await?;
         }
     }

@@ -134,14 +134,14 @@ impl Limiter {
     /// Decides the same for something that counts as much as `cost` requests.
     pub fn check_cost(&self, class: Class, subject: Subject, cost: u32) -> Option<Decision> {
         let quota = self.table.quota(class)?;
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let step = |pace: Pace| pace.step(quota, cost, now);
         Some(self.paces.step((class, subject), now, step))
     }
 
     /// Decides the same for something that keeps its own pace, such as a socket.
     pub fn check_own(&self, class: Class, pace: &mut Pace) -> Option<Decision> {
-        let (next, decision) = pace.step(self.table.quota(class)?, 1, self.clock.now());
+        let (next, decision) = pace.step(self.table.quota(class)?, 1, self.clock.steady());
         *pace = next;
         Some(decision)
     }
@@ -195,7 +195,7 @@ impl Limiter {
         // Takes back this attempt only: the other failures from strange addresses may be an attacker's.
         let _ = self.note_stranger(attempt, AttemptEvent::Abandoned);
         if proof == Proof::Right && attempt.client.is_some() {
-            let now = self.clock.now();
+            let now = self.clock.steady();
             self.familiar.step(attempt, now, |_| (Visit(Some(now)), ()));
         }
     }
@@ -204,7 +204,7 @@ impl Limiter {
         let Some(rule) = self.table.failures else {
             return Ok(());
         };
-        let now = self.clock.now();
+        let now = self.clock.steady();
         self.failures.step(attempt, now, |attempts| {
             noted(attempts, attempts.step(rule, event, now))
         })
@@ -214,7 +214,7 @@ impl Limiter {
         let Some(rule) = self.table.account_failures else {
             return Ok(());
         };
-        let now = self.clock.now();
+        let now = self.clock.steady();
         let is_known = |visit: Visit| (visit, !visit.is_over(now));
         if matches!(attempt.account.0, AccountKey::Own(_)) || self.familiar.step(attempt, now, is_known) {
             return Ok(());

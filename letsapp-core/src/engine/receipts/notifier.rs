@@ -91,7 +91,7 @@ impl Notifier {
     }
 
     async fn showing(&mut self, ids: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, bool>, RepositoryError> {
-        let now = self.runtime.clock.now();
+        let now = self.runtime.clock.steady();
         let mut showing = HashMap::new();
         let mut missing = Vec::new();
         for id in ids {

@@ -121,7 +121,7 @@ impl Rosters {
         let mut found = HashMap::new();
         let (mut missing, mut stale) = (Vec::new(), HashMap::new());
         {
-            let now = self.clock.now();
+            let now = self.clock.steady();
             let mut known = self.lock();
             for id in ids {
                 match known.rosters.lookup(&id) {
@@ -157,7 +157,7 @@ impl Rosters {
         &self,
         stale: HashMap<ConversationId, Arc<CachedRoster>>,
     ) -> Result<Vec<(ConversationId, Arc<CachedRoster>)>, RepositoryError> {
-        let read_at = self.clock.now();
+        let read_at = self.clock.steady();
         let reading = self.begin(stale.keys().copied());
         let conversations = stale.values().map(|known| &known.roster.conversation);
         let mut direct_policies = self.direct_policies.between(conversations).await?;
@@ -179,7 +179,7 @@ impl Rosters {
         let Some(roster) = known else {
             return self.reload(id).await;
         };
-        if self.clock.now().since(roster.read_at) < ROSTER_TTL {
+        if self.clock.steady().since(roster.read_at) < ROSTER_TTL {
             return Ok(Some(roster));
         }
         if let Some(_renewal) = Renewal::of(&roster) {
@@ -237,7 +237,7 @@ impl Rosters {
     }
 
     async fn read(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Arc<CachedRoster>)>, RepositoryError> {
-        let read_at = self.clock.now();
+        let read_at = self.clock.steady();
         let reading = self.begin(ids.iter().copied());
         let rosters = self.store.rosters(ids).await?;
         let conversations = rosters.iter().map(|roster| &roster.conversation);

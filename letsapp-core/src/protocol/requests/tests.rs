@@ -51,7 +51,7 @@ fn every_invalid_field_is_listed() {
     );
     assert_eq!(
         faults::<SyncRequest>(&json!({"conversations": {"x": 1}, "since": "yesterday"})),
-        pairs(&[("conversations.x", "invalid_uuid"), ("since", "invalid_time")])
+        pairs(&[("conversations.x", "invalid_uuid"), ("since", "invalid_value")])
     );
     assert_eq!(
         faults::<SearchMessages>(&json!({"q": " ", "conversation_id": "x", "from": V7, "before": 7})),

@@ -137,7 +137,8 @@ impl AuthService {
     ///
     /// A client may lose the reply and repeat the request, so the token that was replaced last still gets the same
     /// successor until that successor is used, and for ten seconds after. Later uses of it, and any use of an older
-    /// token, mean that the token was stolen, and revoke the session.
+    /// token, mean that the token was stolen, and revoke the session. A token that is newer than the store's is
+    /// accepted, since a store that was restored from an older copy has forgotten its last tokens.
     ///
     /// # Errors
     /// [`AuthError::Unauthenticated`] when the token is not valid, or its session has ended.
@@ -146,8 +147,10 @@ impl AuthService {
         let presented = sessions.keyring.decode(token).await?;
         let now = runtime.clock.now();
         let mut session = self.engine.sessions.session(presented.session_id, now).await?;
-        if presented.number == session.refresh.number {
-            if let Some(rotated) = self.engine.sessions.rotate(&session, token, now).await? {
+        // A token newer than the store's is one that this installation has issued, as its proof says, before the store
+        // was restored from an older copy. That is no theft: the client goes on from its own token.
+        if presented.number >= session.refresh.number {
+            if let Some(rotated) = self.engine.sessions.rotate(&session, presented.number, now).await? {
                 return self.engine.sessions.issue(&rotated, rotated.refresh.number, now).await;
             }
             // Another request with the same token was faster. Both get the same successor.

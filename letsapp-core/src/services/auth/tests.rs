@@ -379,3 +379,34 @@ async fn a_list_of_very_many_sessions_goes_on_to_the_last_page() {
     assert!(listed.iter().map(number).eq((0..MANY).rev()));
     assert!(pages > 1);
 }
+
+#[tokio::test]
+async fn a_refresh_token_newer_than_the_store_is_accepted_and_one_older_still_ends_the_session() {
+    let bench = bench();
+    let (_, first) = bench.sign_in().await;
+    let before = bench.row.lock().unwrap().clone();
+    let second = bench.auth.refresh(&first.refresh_token).await.unwrap();
+    let third = bench.auth.refresh(&second.refresh_token).await.unwrap();
+    // As after a restart on an older copy of the store.
+    *bench.row.lock().unwrap() = before;
+    let fourth = bench.auth.refresh(&third.refresh_token).await.unwrap();
+    assert!(bench.is_in(&fourth).await);
+    let again = bench.auth.refresh(&third.refresh_token).await.unwrap();
+    assert_eq!(
+        again.refresh_token, fourth.refresh_token,
+        "a client that lost the reply"
+    );
+    assert!(bench.auth.refresh(&first.refresh_token).await.is_err());
+    assert!(bench.row.lock().unwrap().is_none(), "the session is ended");
+}
+
+#[tokio::test]
+async fn a_session_that_another_server_ends_is_accepted_for_five_seconds_although_the_clock_is_set_back() {
+    let bench = bench();
+    let (_, tokens) = bench.sign_in().await;
+    assert!(bench.is_in(&tokens).await, "read now, and believed from here on");
+    *bench.row.lock().unwrap() = None;
+    bench.clock.set(bench.clock.now().minus(Duration::from_secs(300)));
+    bench.clock.advance(Duration::from_secs(5));
+    assert!(!bench.is_in(&tokens).await);
+}

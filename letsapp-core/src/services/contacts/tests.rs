@@ -153,6 +153,7 @@ async fn a_block_waits_for_the_messages_that_were_decided_before_it() {
                 seq: Seq(1),
                 rev: Rev(1),
                 ordinal: 1,
+                sent_at: NOW,
             };
             Outcomes::together(async move {
                 go.notified().await;

@@ -140,15 +140,14 @@ impl ConversationService {
         self.engine.access.reader(id, principal.user_id).await?;
         let (engine, user_id) = (Arc::clone(&self.engine), principal.user_id);
         let update = async move {
-            let write = engine.pending_writes.begin(&*engine.runtime.clock);
+            let now = engine.runtime.clock.now();
             engine
                 .stores
                 .conversations
-                .update_preferences(id, user_id, patch, write.at)
+                .update_preferences(id, user_id, patch, now)
                 .await
         };
-        // Detached, because a sync must not pass over a write that is still under way: the pending write has to live
-        // until the store has answered, even if the request is cancelled.
+        // Detached, because a change that has begun is made, even if the request is cancelled.
         let member = run_detached(update).await?;
         let member = member.ok_or(ConversationError::NotFound)?;
         let view = self.engine.views.of(vec![member]).await?.pop();

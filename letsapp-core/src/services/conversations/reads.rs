@@ -170,7 +170,8 @@ impl ConversationService {
         Ok(Page::cut(receipts, limit))
     }
 
-    /// Returns everything that has changed since the position in `request`, which an earlier sync returned.
+    /// Returns what has changed since the position in `request`, which an earlier sync returned: all of it, or about
+    /// four mebibytes, and then the next sync returns more.
     ///
     /// # Errors
     /// [`ConversationError::Store`] when the store fails.
@@ -182,12 +183,12 @@ impl ConversationService {
         let engine = &*self.engine;
         let syncing = Syncing {
             stores: &engine.stores,
-            receipts: &engine.receipts,
             views: &engine.views,
+            epoch: engine.epoch,
         };
-        // Not simply the present time: a write with an earlier time may still be under way, and would be missed.
-        let now = engine.pending_writes.settled_until(&*engine.runtime.clock);
-        syncing.sync(principal.user_id, request, now).await
+        syncing
+            .sync(principal.user_id, request, engine.runtime.clock.now())
+            .await
     }
 
     async fn users(&self, ids: impl Iterator<Item = UserId>) -> Result<HashMap<UserId, User>, ConversationError> {

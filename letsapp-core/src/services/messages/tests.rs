@@ -43,6 +43,7 @@ fn messages(asked: &Arc<Asked>) -> MockMessageRepository {
             seq: Seq(seq),
             rev: Rev(seq),
             ordinal: seq,
+            sent_at: fixtures::NOW,
         };
         Outcomes::ready(vec![Ok(Outcome::Committed(position))])
     });

@@ -363,7 +363,7 @@ async fn sync_returns_the_changes_since() {
         (&json!(1), 0)
     );
     world.say(&ana, &chat, "two").await;
-    let held = json!({"conversations": first["positions"], "since": first["server_time"]});
+    let held = json!({"conversations": first["positions"], "since": first["mark"]});
     let second = world.post("/v1/sync").by(&ben).json(&held).await.expect(200).body;
     assert_eq!(
         (&second["changes"][0]["body"], &second["positions"][&chat]),
@@ -378,6 +378,13 @@ async fn sync_returns_the_changes_since() {
         .json(&json!({"since": 7}))
         .await
         .at_fault(&["conversations", "since"]);
+    for since in ["yesterday", "m1.2"] {
+        let wrong = json!({"conversations": {}, "since": since});
+        world.post("/v1/sync").by(&ben).json(&wrong).await.at_fault(&["since"]);
+    }
+    let old = json!({"conversations": first["positions"], "since": first["server_time"]});
+    let by_time = world.post("/v1/sync").by(&ben).json(&old).await.expect(200).body;
+    assert_eq!(by_time["epoch"], first["epoch"]);
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ export function conversation({ seq = 0, rev = seq, unread = 0, read = seq - unre
  * @returns {SyncReply}
  */
 export function syncReply(fields = {}) {
-  return { conversations: [], removed: [], changes: [], positions: {}, reset: [], more: false, server_time: "t", ...fields };
+  return { conversations: [], removed: [], changes: [], positions: {}, reset: [], more: false, mark: "m", server_time: "t", epoch: "e", ...fields };
 }
 
 export class MemoryStorage {

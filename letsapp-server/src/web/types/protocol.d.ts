@@ -294,7 +294,7 @@ export interface HistoryQuery {
 export interface SyncRequest {
   /** The change number up to which each conversation is known. */
   conversations: Record<Id, number>;
-  /** The `server_time` of the last sync. */
+  /** The `mark` of the last sync. */
   since?: string;
 }
 
@@ -305,7 +305,11 @@ export interface SyncReply {
   positions: Record<Id, number>;
   reset: Id[];
   more: boolean;
+  /** Opaque: what to send as `since` the next time, also where there is more. */
+  mark: string;
   server_time: string;
+  /** Opaque: another one than before means that the server's store was restored. */
+  epoch: string;
 }
 
 // --- The socket
@@ -347,6 +351,8 @@ export interface Hello {
   session_id: Id;
   user_id: Id;
   server_time: string;
+  /** Opaque, as in `SyncReply`. */
+  epoch: string;
   /** Milliseconds between the server's pings. */
   heartbeat_ms: number;
   /** The longest frame that the server accepts, in bytes. */

@@ -137,6 +137,7 @@ type HistoryAnswer = { conversation_id: Id; pending: Id } & HistoryPage;
 export type Action =
   | { type: "connection"; status: State["connection"]["status"]; retryAt?: number | null }
   | { type: "synced"; reply: SyncReply }
+  | { type: "restored" }
   | { type: "conversation"; conversation: Conversation }
   | { type: "left"; id: Id }
   | { type: "message"; message: Message; created: boolean }

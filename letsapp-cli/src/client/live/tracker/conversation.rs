@@ -71,7 +71,7 @@ impl Tracked {
         deliveries.push_back(Delivery {
             update,
             position_change,
-            since: None,
+            synced: None,
         });
     }
 

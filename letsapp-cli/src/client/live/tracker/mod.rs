@@ -15,9 +15,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use letsapp_core::domain::conversation::Kind;
-use letsapp_core::domain::id::{ConversationId, Rev, Seq};
-use letsapp_core::domain::timestamp::Timestamp;
-use letsapp_core::protocol::{Conversation, Event, Message, Sync, SyncRequest};
+use letsapp_core::domain::id::{ConversationId, Epoch, Rev, Seq};
+use letsapp_core::protocol::{Conversation, Event, Message, Sync, SyncRequest, SyncSince};
 
 use super::update::{Delivery, Position, Positions, Update};
 use conversation::{Change, Fetch, GAP_TIMEOUT, Tracked};
@@ -30,7 +29,11 @@ const MAX_NEW_CHANGES: u64 = 1_000;
 #[derive(Debug)]
 pub(super) struct Tracker {
     conversations: BTreeMap<ConversationId, Tracked>,
-    since: Option<Timestamp>,
+    /// Point up to which everything is known; sent with the next sync.
+    since: Option<SyncSince>,
+    /// Whether a sync has been completed, in this run or in the one that this one continues.
+    has_synced: bool,
+    epoch: Option<Epoch>,
     phase: Phase,
     needs_sync: bool,
     deliveries: VecDeque<Delivery>,
@@ -76,6 +79,8 @@ impl Tracker {
                 .map(|(id, position)| (*id, tracked(position)))
                 .collect(),
             since: positions.since,
+            has_synced: positions.since.is_some(),
+            epoch: positions.epoch,
             phase: Phase::Paused,
             needs_sync: false,
             deliveries: VecDeque::new(),
@@ -117,6 +122,11 @@ impl Tracker {
         let Phase::Syncing { requested } = std::mem::replace(&mut self.phase, Phase::Paused) else {
             return;
         };
+        if self.epoch.is_some_and(|epoch| epoch != sync.epoch) {
+            self.forget(sync.epoch);
+            return;
+        }
+        self.epoch = Some(sync.epoch);
         let mut base_seqs: BTreeMap<ConversationId, Seq> = BTreeMap::new();
         // Before the messages, since consumers need a conversation to show its messages.
         for conversation in sync.conversations {
@@ -154,13 +164,14 @@ impl Tracker {
         for id in sync.removed {
             self.remove(id);
         }
+        self.since = Some(SyncSince::Mark(sync.mark));
         if sync.more {
             self.needs_sync = true;
             self.phase = Phase::Syncing { requested };
             return;
         }
         self.phase = Phase::Live;
-        self.since = Some(sync.server_time);
+        self.has_synced = true;
         // The sync has returned every conversation of the user, so these are of a conversation that the user may not
         // see.
         self.conversations
@@ -176,7 +187,7 @@ impl Tracker {
         self.needs_sync |= self.conversations.values().any(Tracked::is_unplaced);
         let delivery = Delivery {
             update: Some(Update::CaughtUp),
-            since: self.since,
+            synced: Some((sync.mark, sync.epoch)),
             position_change: None,
         };
         self.deliveries.push_back(delivery);
@@ -296,6 +307,23 @@ impl Tracker {
         }
     }
 
+    /// Forgets all positions: the server's store was restored, and what they count may not be there any more. Everything
+    /// is asked for anew, and counts as history.
+    fn forget(&mut self, epoch: Epoch) {
+        for id in std::mem::take(&mut self.conversations).into_keys() {
+            self.deliveries.push_back(Delivery {
+                update: Some(Update::Reset(id)),
+                position_change: Some((id, None)),
+                synced: None,
+            });
+        }
+        self.since = None;
+        self.has_synced = false;
+        self.epoch = Some(epoch);
+        self.needs_sync = true;
+        self.phase = Phase::Syncing { requested: Vec::new() };
+    }
+
     fn insert_change(&mut self, id: ConversationId, rev: Rev, change: Change, now: Duration) {
         if self.phase == Phase::Paused {
             return;
@@ -317,7 +345,7 @@ impl Tracker {
         match self.conversations.get(&conversation.id) {
             Some(tracked) if tracked.position.is_some() && !tracked.has_left => {}
             // Before the first sync, everything that exists is history.
-            _ if self.since.is_none() => self.reset_to(conversation.id, position),
+            _ if !self.has_synced => self.reset_to(conversation.id, position),
             _ => self.start_following(conversation, now),
         }
     }
@@ -377,7 +405,7 @@ impl Tracker {
         self.deliveries.push_back(Delivery {
             update,
             position_change: Some((id, None)),
-            since: None,
+            synced: None,
         });
     }
 }

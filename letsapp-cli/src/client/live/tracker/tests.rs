@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use letsapp_core::domain::id::{MessageId, UserId};
+use letsapp_core::domain::id::{Epoch, MessageId, UserId};
+use letsapp_core::domain::mark::Mark;
+use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::domain::{conversation::Kind, role::Role};
 use letsapp_core::protocol::{ConversationHead, Me, MessageKind};
 
@@ -81,7 +83,9 @@ fn empty_sync() -> Sync {
         positions: BTreeMap::new(),
         reset: Vec::new(),
         more: false,
+        mark: Mark(5).into(),
         server_time: Timestamp::from_millis(5_000),
+        epoch: Epoch::from_bytes([1; 16]),
     }
 }
 
@@ -92,7 +96,8 @@ fn tracker_at(seq: u64, rev: u64) -> Tracker {
         seq: Seq(seq),
     };
     let positions = Positions {
-        since: Some(JOINED),
+        since: Some(SyncSince::Time(JOINED)),
+        epoch: None,
         conversations: BTreeMap::from([(CHAT, position)]),
     };
     let mut tracker = Tracker::new(&positions);
@@ -232,7 +237,7 @@ fn missed_changes_are_delivered_once_after_a_sync() {
     assert_eq!(delivered(&mut tracker), [""; 0], "nothing counts while away");
     let request = tracker.begin_sync();
     assert_eq!(request.conversations, BTreeMap::from([(CHAT, Rev(7))]));
-    assert_eq!(request.since, Some(empty_sync().server_time));
+    assert_eq!(request.since, Some(SyncSince::Mark(empty_sync().mark)));
     // Events arrive during the sync as well, so some changes come twice.
     tracker.apply_event(created(7, 10), NOW);
     tracker.apply_event(created(8, 11), NOW);
@@ -258,7 +263,7 @@ fn missed_changes_are_delivered_once_after_a_sync() {
 fn a_sync_with_several_pages_is_completed() {
     let mut tracker = tracker_at(5, 7);
     tracker.pause();
-    let since = tracker.begin_sync().since;
+    tracker.begin_sync();
     let part = Sync {
         changes: vec![message(6, 8)],
         positions: BTreeMap::from([(CHAT, Rev(8))]),
@@ -267,7 +272,7 @@ fn a_sync_with_several_pages_is_completed() {
     tracker.apply_sync(
         Sync {
             more: true,
-            server_time: Timestamp::from_millis(9_000),
+            mark: Mark(9).into(),
             ..part
         },
         NOW,
@@ -276,7 +281,7 @@ fn a_sync_with_several_pages_is_completed() {
     tracker.apply_event(created(8, 10), NOW);
     let request = tracker.begin_sync();
     assert_eq!(request.conversations, BTreeMap::from([(CHAT, Rev(8))]));
-    assert_eq!(request.since, since, "only a complete sync counts");
+    assert_eq!(request.since, Some(SyncSince::Mark(Mark(9).into())));
     tracker.apply_sync(
         Sync {
             changes: vec![message(7, 9)],
@@ -286,6 +291,49 @@ fn a_sync_with_several_pages_is_completed() {
         NOW,
     );
     assert_eq!(delivered(&mut tracker), ["+6@8", "+7@9", "+8@10", "caught up"]);
+}
+
+#[test]
+fn a_first_sync_with_several_pages_brings_history_only() {
+    let mut tracker = Tracker::new(&Positions::default());
+    tracker.begin_sync();
+    let page = |id, more| Sync {
+        conversations: vec![conversation(id, 4, 6)],
+        positions: BTreeMap::from([(id, Rev(6))]),
+        more,
+        ..empty_sync()
+    };
+    tracker.apply_sync(page(CHAT, true), NOW);
+    tracker.begin_sync();
+    tracker.apply_sync(page(OTHER, false), NOW);
+    assert_eq!(tracker.deadline(), None, "there is nothing to fetch");
+}
+
+#[test]
+fn after_a_restore_of_the_server_everything_is_asked_for_anew() {
+    let mut tracker = tracker_at(9, 9);
+    tracker.take_deliveries().for_each(drop);
+    tracker.pause();
+    tracker.begin_sync();
+    let restored = || Sync {
+        positions: BTreeMap::from([(CHAT, Rev(2))]),
+        epoch: Epoch::from_bytes([2; 16]),
+        ..empty_sync()
+    };
+    tracker.apply_sync(restored(), NOW);
+    assert!(tracker.needs_sync());
+    assert_eq!(delivered(&mut tracker), ["reset"]);
+    assert_eq!(tracker.begin_sync(), SyncRequest::default());
+    let conversations = vec![conversation(CHAT, 2, 2)];
+    tracker.apply_sync(
+        Sync {
+            conversations,
+            ..restored()
+        },
+        NOW,
+    );
+    tracker.apply_event(created(3, 3), NOW);
+    assert_eq!(delivered(&mut tracker), ["chat", "caught up", "+3@3"]);
 }
 
 #[test]
@@ -311,7 +359,8 @@ fn a_conversation_with_too_many_changes_is_reset() {
 #[test]
 fn a_conversation_created_while_offline_is_fetched_from_its_start() {
     let mut tracker = Tracker::new(&Positions {
-        since: Some(JOINED),
+        since: Some(SyncSince::Time(JOINED)),
+        epoch: None,
         ..Positions::default()
     });
     tracker.begin_sync();
@@ -493,7 +542,8 @@ fn simulate(seed: u64) {
     let mut new = BTreeSet::new();
     let mut last = 0;
     let mut positions = Positions {
-        since: Some(JOINED),
+        since: Some(SyncSince::Time(JOINED)),
+        epoch: None,
         ..Positions::default()
     };
     for turn in 0..200 {

@@ -107,8 +107,22 @@ pub(in crate::adapters::mongodb) struct MembershipDocument {
     /// State that a former member continues to see; absent while the user is a member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     departure: Option<DepartureDocument>,
-    /// Time of the last change of any other field. Only rises.
+    /// Time of the last change of any other field by the clock of the server that made it. Only rises.
     changed_at: DateTime,
+}
+
+/// The other user of a direct conversation, embedded in a membership; empty in a group. Documents of older versions
+/// have none.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(in crate::adapters::mongodb) struct PeerDocument {
+    #[serde(rename = "user_id", default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::adapters::mongodb) user: Option<Uuid>,
+}
+
+/// Builds the `$currentDate` of a change of a membership: the field `changed` is the cluster's time, which the server
+/// takes when it writes.
+pub(in crate::adapters::mongodb) fn changed() -> Document {
+    doc! {"changed": {"$type": "timestamp"}}
 }
 
 /// A range of `seq` that a member may read.
@@ -342,11 +356,14 @@ impl MembershipDocument {
         })
     }
 
-    /// Builds the upsert that writes role, date, windows and departure. Watermarks and preferences are set on insert
-    /// only, because the member may have changed them since the record was read.
-    pub(in crate::adapters::mongodb) fn membership_changes(self) -> mongodb::bson::error::Result<Document> {
+    /// Builds the upsert that writes role, date, windows, departure and peer. Watermarks and preferences are set on
+    /// insert only, because the member may have changed them since the record was read.
+    pub(in crate::adapters::mongodb) fn membership_changes(
+        self,
+        peer: PeerDocument,
+    ) -> mongodb::bson::error::Result<Document> {
         let mut all = mongodb::bson::serialize_to_document(&self)?;
-        let mut set = doc! {};
+        let mut set = doc! {"peer": mongodb::bson::serialize_to_bson(&peer)?};
         for field in ["role", "joined_at", "windows", "departure"] {
             if let Some(value) = all.remove(field) {
                 set.insert(field, value);
@@ -354,7 +371,11 @@ impl MembershipDocument {
         }
         all.remove("_id");
         all.remove("changed_at");
-        let mut changes = doc! {"$max": {"changed_at": self.changed_at}, "$setOnInsert": all};
+        let mut changes = doc! {
+            "$max": {"changed_at": self.changed_at},
+            "$currentDate": changed(),
+            "$setOnInsert": all,
+        };
         if self.departure.is_none() {
             changes.insert("$unset", doc! {"departure": ""});
         }

@@ -7,6 +7,7 @@ mod pair;
 mod purge;
 mod reading;
 mod receipts;
+mod standings;
 pub(super) mod transaction;
 
 use std::collections::HashMap;
@@ -17,7 +18,7 @@ use mongodb::bson::{Document, Uuid, doc};
 use mongodb::options::{AggregateOptions, FindOptions, ReturnDocument};
 use serde::Deserialize;
 
-use self::documents::{MemberDocument, MembershipDocument, MembershipKey};
+use self::documents::{MemberDocument, MembershipDocument, MembershipKey, changed};
 pub(super) use self::reading::read;
 use self::reading::{living, records};
 use super::connection::{Connection, Session};
@@ -26,10 +27,11 @@ use super::messages::head;
 use super::schema::{MEMBERS, MEMBERSHIPS};
 use crate::domain::conversation::{Conversation, Head, Roster};
 use crate::domain::departure::Departure;
-use crate::domain::id::{ConversationId, UserId};
+use crate::domain::id::{ConversationId, Rev, UserId};
+use crate::domain::mark::Since;
 use crate::domain::member::{Member, PreferencesPatch};
 use crate::domain::timestamp::Timestamp;
-use crate::ports::{Advance, Advanced, ConversationRepository, Creation, RepositoryError};
+use crate::ports::{Advance, Advanced, ConversationRepository, Creation, RepositoryError, Standings};
 
 /// Conversation repository on the collections `conversations`, `members` and `memberships`.
 #[derive(Debug)]
@@ -130,6 +132,14 @@ impl ConversationRepository for MongoConversations {
         reading::acquainted(&self.connection, user_id, with).await
     }
 
+    async fn standings(&self, user_id: UserId, since: Since) -> Result<Standings, RepositoryError> {
+        standings::of(&self.connection, user_id, since).await
+    }
+
+    async fn revs(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Rev)>, RepositoryError> {
+        standings::revs(&self.connection, ids).await
+    }
+
     async fn advance(&self, advances: Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryError> {
         receipts::advance(&self.connection, advances).await
     }
@@ -217,7 +227,7 @@ fn changes(patch: PreferencesPatch, at: Timestamp) -> Document {
         set.insert("preferences.pinned", pinned);
     }
     // `$max`, because another server's clock may be ahead: `changed_at` must not fall, or a sync would miss the change.
-    let mut changes = doc! {"$max": {"changed_at": date(at)}};
+    let mut changes = doc! {"$max": {"changed_at": date(at)}, "$currentDate": changed()};
     for (operator, fields) in [("$set", set), ("$unset", unset)] {
         if !fields.is_empty() {
             changes.insert(operator, fields);

@@ -99,7 +99,7 @@ async fn try_create(
             .write_conversation(&ConversationWrite::Insert(conversation))
             .await?;
         let members = [pair.0, pair.1].map(|user_id| Member::of_pair(conversation.id, user_id, at));
-        transaction.upsert_members(&members).await
+        transaction.insert_pair(conversation, &members).await
     };
     let done = done.await;
     transaction.end(done).await

@@ -91,15 +91,28 @@ pub(super) async fn living(
     mut members: Vec<Member>,
 ) -> Result<Vec<Member>, RepositoryError> {
     let left = members.iter().filter(|member| !member.is_in());
-    let mut left: Vec<_> = left.map(|member| member.conversation_id).collect();
-    left.sort_unstable();
-    left.dedup();
-    if !left.is_empty() {
-        let filter = doc! {"_id": {"$in": uuids(&left)}, "deleted_at": {"$exists": true}};
-        let options = FindOptions::builder().projection(doc! {"_id": 1}).build();
-        let deleted: Vec<Keyed<Uuid>> = connection.find(CONVERSATIONS, filter, options).await?;
-        let deleted: HashSet<_> = deleted.into_iter().map(|found| found.key).collect();
-        members.retain(|member| !deleted.contains(&member.conversation_id.to_bson()));
+    let deleted = deleted(connection, left.map(|member| member.conversation_id).collect()).await?;
+    if !deleted.is_empty() {
+        members.retain(|member| !deleted.contains(&member.conversation_id));
     }
     Ok(members)
+}
+
+/// Returns those of the conversations that are deleted.
+pub(super) async fn deleted(
+    connection: &Arc<Connection>,
+    mut ids: Vec<ConversationId>,
+) -> Result<HashSet<ConversationId>, RepositoryError> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let filter = doc! {"_id": {"$in": uuids(&ids)}, "deleted_at": {"$exists": true}};
+    let options = FindOptions::builder().projection(doc! {"_id": 1}).build();
+    let deleted: Vec<Keyed<Uuid>> = connection.find(CONVERSATIONS, filter, options).await?;
+    Ok(deleted
+        .into_iter()
+        .map(|found| ConversationId::from_bson(found.key))
+        .collect())
 }

@@ -7,7 +7,7 @@ use mongodb::bson::{Bson, DateTime, Uuid, doc};
 use mongodb::options::{FindOptions, Hint};
 use serde::Deserialize;
 
-use super::documents::{MembershipKey, WatermarksDocument};
+use super::documents::{MembershipKey, WatermarksDocument, changed};
 use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{date, long};
@@ -101,6 +101,7 @@ impl Rise {
                     "watermarks.read": long(self.to.read.0),
                     "changed_at": self.at,
                 },
+                "$currentDate": changed(),
             },
         }
     }

@@ -8,7 +8,9 @@ use mongodb::bson::{Bson, Document, RawDocumentBuf, Uuid, doc, serialize_to_docu
 use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR};
 use mongodb::options::ReadConcern;
 
-use super::documents::{ConversationDocument, MemberDocument, MemberKey, MembershipDocument, MembershipKey};
+use super::documents::{
+    ConversationDocument, MemberDocument, MemberKey, MembershipDocument, MembershipKey, PeerDocument,
+};
 use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::command::Order;
 use crate::adapters::mongodb::connection::{Connection, Session, write_concern};
@@ -157,7 +159,7 @@ impl<'a> Transaction<'a> {
         Ok((conversation, usize::try_from(count).unwrap_or(usize::MAX)))
     }
 
-    /// Inserts or updates both copies of the members.
+    /// Inserts or updates both copies of members of a group.
     ///
     /// # Errors
     /// [`TransactionError`], as for [`write`](Self::write).
@@ -165,13 +167,39 @@ impl<'a> Transaction<'a> {
         &mut self,
         members: &[Member],
     ) -> Result<(), TransactionError> {
+        self.upsert(members, |_| PeerDocument { user: None }).await
+    }
+
+    /// Inserts both copies of the members of a direct conversation.
+    ///
+    /// # Errors
+    /// [`TransactionError`], as for [`write`](Self::write).
+    pub(in crate::adapters::mongodb) async fn insert_pair(
+        &mut self,
+        conversation: &Conversation,
+        members: &[Member],
+    ) -> Result<(), TransactionError> {
+        let peer = |member: &Member| PeerDocument {
+            user: conversation.peer_of(member.user_id).map(Id::to_bson),
+        };
+        self.upsert(members, peer).await
+    }
+
+    async fn upsert(
+        &mut self,
+        members: &[Member],
+        peer: impl Fn(&Member) -> PeerDocument,
+    ) -> Result<(), TransactionError> {
         if members.is_empty() {
             return Ok(());
         }
         let by_conversation = members.iter().map(by_conversation).collect::<Result<Vec<_>, _>>()?;
         self.write(command::update(MEMBERS, by_conversation, Order::Kept)?)
             .await?;
-        let by_user = members.iter().map(by_user).collect::<Result<Vec<_>, _>>()?;
+        let by_user = members
+            .iter()
+            .map(|member| by_user(member, peer(member)))
+            .collect::<Result<Vec<_>, _>>()?;
         self.write(command::update(MEMBERSHIPS, by_user, Order::Kept)?).await
     }
 
@@ -258,12 +286,12 @@ fn by_conversation(member: &Member) -> Result<Document, TransactionError> {
 }
 
 /// Builds the upsert of the copy in the user's shard.
-fn by_user(member: &Member) -> Result<Document, TransactionError> {
+fn by_user(member: &Member, peer: PeerDocument) -> Result<Document, TransactionError> {
     let document = MembershipDocument::new(member);
     let key = document.key();
     Ok(doc! {
         "q": {"_id": key, "user_id": key.user},
-        "u": document.membership_changes()?,
+        "u": document.membership_changes(peer)?,
         "upsert": true,
     })
 }

@@ -79,6 +79,9 @@ pub(super) struct HeadDocument {
     ordinal: i64,
     /// `seq` of the newest system message about anything but a call.
     fence: i64,
+    /// Time of the newest message; absent in documents of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent_at: Option<DateTime>,
 }
 
 /// An attachment, embedded in a message.
@@ -170,6 +173,7 @@ impl HeadDocument {
             rev: Rev(count(rev)),
             ordinal: count(self.ordinal),
             fence: Seq(count(self.fence)),
+            sent_at: self.sent_at.map(moment).unwrap_or_default(),
         }
     }
 }
@@ -180,12 +184,13 @@ impl From<Head> for HeadDocument {
             seq: long(head.seq.0),
             ordinal: long(head.ordinal),
             fence: long(head.fence.0),
+            sent_at: Some(date(head.sent_at)),
         }
     }
 }
 
 impl MessageDocument {
-    /// Returns the document of a new message, with the numbers of the conversation's head after it.
+    /// Returns the document of a new message, with the numbers and the time of the conversation's head after it.
     pub(super) fn new(message: &Message, head: Head) -> Self {
         Self {
             seq: long(head.seq.0),
@@ -193,6 +198,7 @@ impl MessageDocument {
             revs: vec![long(head.rev.0)],
             ordinal: long(head.ordinal),
             head: Some(head.into()),
+            sent_at: date(head.sent_at),
             tokens: tokens(&IndexTerms::of(message)),
             ..Self::bare(message)
         }

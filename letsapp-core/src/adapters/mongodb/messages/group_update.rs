@@ -110,7 +110,7 @@ impl<'a> GroupUpdate<'a> {
             let user_id = change.user_id();
             let before = records.get(&user_id);
             let was_in = before.is_some_and(Member::is_in);
-            let after = change.apply(conversation_id, before, head.seq, message.sent_at);
+            let after = change.apply(conversation_id, before, head.seq, head.sent_at);
             if let Some(after) = after {
                 joined += usize::from(after.is_in() && !was_in);
                 left += usize::from(was_in && !after.is_in());
@@ -122,7 +122,7 @@ impl<'a> GroupUpdate<'a> {
             // The members are not written yet, so the ones counted are those before the change.
             let (conversation, present) = transaction.standing(conversation_id).await?;
             let remaining = (present + joined).saturating_sub(left);
-            let departure = Box::new(conversation.departure(head.position(), message.sent_at, remaining));
+            let departure = Box::new(conversation.departure(head.position(), remaining));
             for member in changed.values_mut().filter(|member| !member.is_in()) {
                 member.departure = Some(departure.clone());
             }

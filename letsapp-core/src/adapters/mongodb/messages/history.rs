@@ -1,17 +1,17 @@
-//! Reads of messages by `seq` and by `rev`.
+//! Reads of messages by `seq`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use mongodb::bson::{Bson, Document, Uuid, doc};
+use mongodb::bson::{Document, Uuid, doc};
 use mongodb::options::{FindOptions, Hint};
 
 use super::content::SYSTEM;
 use super::documents::MessageDocument;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, limited, long};
-use crate::adapters::mongodb::schema::{BY_REV, BY_SEQ, MESSAGES};
-use crate::domain::id::{ConversationId, Rev, Seq};
+use crate::adapters::mongodb::schema::{BY_SEQ, MESSAGES};
+use crate::domain::id::{ConversationId, Seq};
 use crate::domain::message::Message;
 use crate::domain::window::Window;
 use crate::ports::{Range, RepositoryError};
@@ -91,37 +91,6 @@ pub(super) async fn history(
     Ok(messages)
 }
 
-/// Returns a page of messages in any of the windows whose `rev` is greater than `after`, by ascending `rev`.
-pub(super) async fn changes(
-    connection: &Arc<Connection>,
-    conversation_id: ConversationId,
-    windows: &[Window],
-    after: Rev,
-    limit: usize,
-) -> Result<Vec<Message>, RepositoryError> {
-    if limit == 0 || windows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut filter = doc! {"conversation_id": conversation_id.to_bson(), "rev": {"$gt": long(after.0)}};
-    // The filter by windows is left out where it would select everything: most members have the whole conversation.
-    if !windows.contains(&Window::WHOLE) {
-        let visible = windows.iter().map(|window| {
-            let mut seq = doc! {"$gte": long(window.from.0)};
-            if let Some(to) = window.to {
-                seq.insert("$lte", long(to.0));
-            }
-            Bson::from(doc! {"seq": seq})
-        });
-        filter.insert("$or", visible.collect::<Vec<_>>());
-    }
-    let options = FindOptions::builder()
-        .sort(doc! {"conversation_id": 1, "rev": 1})
-        .limit(limited(limit))
-        .hint(hint(BY_REV))
-        .build();
-    read(connection, filter, options).await
-}
-
 /// Returns a page of a conversation's system messages behind `after`, by ascending `seq`, without those about calls.
 ///
 /// No index has them alone, since they are read rarely: all messages behind `after` are looked through.
@@ -147,7 +116,7 @@ pub(super) async fn announcements(
 }
 
 /// Reads messages, without the fields that only the store needs.
-async fn read(
+pub(super) async fn read(
     connection: &Arc<Connection>,
     filter: Document,
     mut options: FindOptions,

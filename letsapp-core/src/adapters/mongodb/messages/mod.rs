@@ -1,5 +1,6 @@
 //! Messages, on the collection `messages`: all writes go through [`commit`]; the other modules read.
 
+mod changes;
 mod commit;
 mod content;
 mod documents;
@@ -92,7 +93,7 @@ impl MessageRepository for MongoMessages {
         after: Rev,
         limit: usize,
     ) -> Result<Vec<Message>, RepositoryError> {
-        history::changes(&self.connection, conversation_id, windows, after, limit).await
+        changes::after(&self.connection, conversation_id, windows, after, limit).await
     }
 
     async fn announcements(

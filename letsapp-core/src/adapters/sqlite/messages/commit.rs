@@ -121,7 +121,7 @@ fn revise(
         )?,
         TermsChange::Keep => None,
     };
-    let Some((docid, ordinal)) = row::update(transaction, message, rev)? else {
+    let Some((docid, position)) = row::update(transaction, message, rev)? else {
         return Ok(Outcome::Outdated);
     };
     reactions::replace(transaction, message, message.seq)?;
@@ -130,8 +130,7 @@ fn revise(
         index::add(transaction, docid, message)?;
     }
     transaction.moved(message.conversation_id, Head { rev, ..head });
-    let seq = message.seq;
-    Ok(Outcome::Committed(Position { seq, rev, ordinal }))
+    Ok(Outcome::Committed(position))
 }
 
 fn update_group(transaction: &mut Transaction<'_>, update: GroupUpdate<'_>, fence: Seq) -> rusqlite::Result<Outcome> {
@@ -203,7 +202,7 @@ fn apply_group_update(
     let mut left = Vec::new();
     for change in update.members {
         let before = members::one(transaction.connection(), message.conversation_id, change.user_id())?;
-        let after = change.apply(message.conversation_id, before.as_ref(), position.seq, message.sent_at);
+        let after = change.apply(message.conversation_id, before.as_ref(), position.seq, position.sent_at);
         if let Some(member) = after {
             members::put(transaction, &member)?;
             left.extend((!member.is_in()).then_some(member));
@@ -232,7 +231,7 @@ fn keep_departures(
     }
     let remaining = members::counts(transaction.connection(), &[id])?;
     let remaining = remaining.first().map_or(0, |(_, count)| *count);
-    let departure = Box::new(conversation.departure(position, message.sent_at, remaining));
+    let departure = Box::new(conversation.departure(position, remaining));
     for member in left {
         let departure = Some(departure.clone());
         members::put(transaction, &Member { departure, ..member })?;

@@ -1,5 +1,6 @@
 //! Messages in SQLite.
 
+mod changes;
 mod commit;
 mod reactions;
 mod row;
@@ -29,7 +30,6 @@ const CONCURRENT_COMMITS: usize = 1;
 
 const NEWEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq DESC LIMIT ?4");
 const OLDEST_FIRST: &str = row::select!("conversation_id = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq LIMIT ?4");
-const BY_REV: &str = row::select!("conversation_id = ?1 AND rev > ?2 ORDER BY rev");
 const ANNOUNCEMENTS: &str = row::select!(
     "conversation_id = ?1 AND seq > ?2 AND system IS NOT NULL AND system ->> 'type' <> 'call' ORDER BY seq LIMIT ?3"
 );
@@ -55,7 +55,9 @@ pub(super) const READS: &[&str] = &[
     row::BY_ID,
     NEWEST_FIRST,
     OLDEST_FIRST,
-    BY_REV,
+    changes::BY_REV,
+    changes::BY_SEQ,
+    changes::NEWEST,
     ANNOUNCEMENTS,
     COUNT_UNREAD,
     senders::LAST_SENT,
@@ -73,7 +75,7 @@ pub(super) use senders::{HAS_SENT, LAST_SENT};
 
 /// Statements that must get their order from an index, since a conversation has any number of messages.
 #[cfg(test)]
-pub(super) const PAGES: &[&str] = &[NEWEST_FIRST, OLDEST_FIRST, BY_REV, ANNOUNCEMENTS];
+pub(super) const PAGES: &[&str] = &[NEWEST_FIRST, OLDEST_FIRST, changes::BY_REV, ANNOUNCEMENTS];
 
 /// Returns at most `limit` messages of a range that lie in the windows, in the order of the range.
 fn history(
@@ -112,20 +114,6 @@ fn history(
             )?;
         }
     }
-    Ok(messages)
-}
-
-/// Returns at most `limit` messages in the windows that changed after `after`, in order of `rev`.
-fn changes(
-    connection: &Connection,
-    id: ConversationId,
-    windows: &[Window],
-    after: Rev,
-    limit: usize,
-) -> rusqlite::Result<Vec<Message>> {
-    let mut messages = Vec::new();
-    let visible = |seq: Seq| windows.iter().any(|window| window.contains(seq));
-    row::all(connection, BY_REV, params![id, after], limit, &mut messages, visible)?;
     Ok(messages)
 }
 
@@ -227,7 +215,7 @@ impl MessageRepository for SqliteMessages {
         let windows = windows.to_vec();
         self.0
             .readers
-            .read(move |connection| changes(connection, conversation_id, &windows, after, limit))
+            .read(move |connection| changes::after(connection, conversation_id, &windows, after, limit))
             .await
     }
 

@@ -36,10 +36,9 @@ const INSERT: &str = "
     ON CONFLICT (conversation_id, id) DO NOTHING";
 const UPDATE: &str = "
     UPDATE messages SET rev = ?5, sender_id = ?6, body = ?7, system = ?8, reply_to = ?9, forwarded = ?10, mentions = ?11,
-        attachments = ?12, sent_at = ?13, edited_at = ?14, deleted_at = ?15, fingerprint_version = ?16,
-        fingerprint = ?17
+        attachments = ?12, edited_at = ?13, deleted_at = ?14, fingerprint_version = ?15, fingerprint = ?16
     WHERE conversation_id = ?1 AND id = ?2 AND seq = ?3 AND rev = ?4
-    RETURNING docid, ordinal";
+    RETURNING docid, ordinal, sent_at";
 
 /// Reads a message, without its reactions, from a row of a SELECT made by [`select`].
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
@@ -131,7 +130,7 @@ pub(super) fn insert(
         message.forwarded,
         list(&message.mentions),
         list(&stored_attachments(message)),
-        message.sent_at,
+        position.sent_at,
         message.edited_at,
         message.deleted_at,
         message.fingerprint.version,
@@ -140,13 +139,13 @@ pub(super) fn insert(
     Ok((inserted == 1).then(|| DocId(transaction.connection().last_insert_rowid())))
 }
 
-/// Replaces a message by its new state at `rev`, and returns its row id and ordinal. Returns `None`, and changes
+/// Replaces a message by its new state at `rev`, and returns its row id and position. Returns `None`, and changes
 /// nothing, if the stored `rev` is no longer `message.rev`.
 pub(super) fn update(
     transaction: &Transaction<'_>,
     message: &Message,
     rev: Rev,
-) -> rusqlite::Result<Option<(DocId, u64)>> {
+) -> rusqlite::Result<Option<(DocId, Position)>> {
     let (body, system) = columns(&message.content);
     let mut statement = transaction.prepare(UPDATE)?;
     let mut updated = statement.query(params![
@@ -162,7 +161,6 @@ pub(super) fn update(
         message.forwarded,
         list(&message.mentions),
         list(&stored_attachments(message)),
-        message.sent_at,
         message.edited_at,
         message.deleted_at,
         message.fingerprint.version,
@@ -171,7 +169,13 @@ pub(super) fn update(
     let Some(row) = updated.next()? else {
         return Ok(None);
     };
-    Ok(Some((DocId(row.get(0)?), row.get::<_, i64>(1)?.unsigned_abs())))
+    let position = Position {
+        seq: message.seq,
+        rev,
+        ordinal: row.get::<_, i64>(1)?.unsigned_abs(),
+        sent_at: row.get(2)?,
+    };
+    Ok(Some((DocId(row.get(0)?), position)))
 }
 
 /// Returns the values of the columns `body` and `system`, one of which is always null.

@@ -295,6 +295,7 @@ async fn heads_in_the_cache_equal_those_in_the_file_after_a_failure() {
         rev: Rev(2),
         ordinal: 2,
         fence: Seq::ZERO,
+        sent_at: message(id, 3, "two").sent_at,
     };
     assert_eq!(heads, [(id, head)]);
 }

@@ -87,6 +87,7 @@ const GOLDEN: [&[u8]; VERSION] = [
     include_bytes!("golden/version-5.db"),
     include_bytes!("golden/version-6.db"),
     include_bytes!("golden/version-7.db"),
+    include_bytes!("golden/version-8.db"),
 ];
 
 /// Opens a copy of a golden file.

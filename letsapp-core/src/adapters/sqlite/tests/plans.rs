@@ -3,7 +3,9 @@
 use rusqlite::Connection;
 
 use crate::adapters::sqlite::schema::SCHEMA;
-use crate::adapters::sqlite::{contacts, conversations, heads, members, messages, purge, sessions, terms, users};
+use crate::adapters::sqlite::{
+    contacts, conversations, heads, members, messages, purge, sessions, standings, terms, users,
+};
 
 /// Returns the plan of a query, one line per step.
 fn plan(sql: &str) -> Vec<String> {
@@ -23,6 +25,7 @@ fn no_query_scans_a_table() {
         contacts::READS,
         conversations::READS,
         members::READS,
+        standings::READS,
         heads::READS,
         messages::READS,
         purge::READS,

@@ -39,6 +39,7 @@ export function initialState(user) {
 const TRANSITIONS = {
   connection: (state, { status, retryAt = null }) => ({ ...state, connection: { status, retryAt } }),
   synced: (state, { reply }) => applySync(state, reply),
+  restored: (state) => forgetConversations(state),
   conversation: (state, { conversation }) => mergeConversation(state, conversation),
   left: (state, { id }) => markLeft(state, id),
   message: (state, { message, created }) => applyMessage(state, message, created),
@@ -133,13 +134,35 @@ export function conversationsWithGaps(state) {
 function applySync(state, reply) {
   let next = { ...state, ready: state.ready || !reply.more };
   for (const message of reply.changes) next = applyToTimeline(next, message);
-  for (const conversation of reply.conversations) next = mergeConversation(next, conversation);
+  // What is reset may have gone back, after a restore of the server's store, so nothing that is held counts.
+  const reset = new Set(reply.reset);
+  for (const conversation of reply.conversations) {
+    next = mergeConversation(reset.has(conversation.id) ? forgetConversation(next, conversation.id) : next, conversation);
+  }
   for (const [id, upTo] of Object.entries(reply.positions)) {
     if (next.revs[id]) next = replaced(next, "revs", id, (held) => revs.advanceTo(held, upTo));
   }
   for (const id of reply.reset) next = changedTimeline(next, id, () => timeline.EMPTY);
   for (const id of reply.removed) next = markLeft(next, id);
   return next;
+}
+
+/**
+ * @param {State} state
+ * @param {Id} id
+ */
+function forgetConversation(state, id) {
+  const { [id]: _, ...kept } = state.conversations;
+  return { ...state, conversations: kept };
+}
+
+/**
+ * Forgets all that the server may not have any more. What waits to be sent stays.
+ * @param {State} state
+ */
+function forgetConversations(state) {
+  const { conversations, timelines, revs, receipts, members, quoted, target, ready } = initialState(state.me);
+  return { ...state, conversations, timelines, revs, receipts, members, quoted, target, ready };
 }
 
 /**
@@ -208,7 +231,10 @@ function applyToTimeline(state, message) {
  * @param {HistoryPage} page
  */
 function checkedEnd(state, id, page) {
-  const { left, head } = state.conversations[id];
+  const held = state.conversations[id];
+  // Forgotten while the page was on its way.
+  if (!held) return page;
+  const { left, head } = held;
   const seqs = [...page.items, ...timelineOf(state, id).messages.slice(-1)].map(({ seq }) => seq);
   const behind = !left && Math.max(0, ...seqs) < head.seq;
   return page.reachedEnd && behind ? { ...page, reachedEnd: false } : page;

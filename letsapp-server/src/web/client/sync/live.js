@@ -21,6 +21,8 @@ export class Live extends EventTarget {
   #api;
   /** @type {string | undefined} */
   #since;
+  /** @type {string | undefined} */
+  #epoch;
   #syncing = false;
   #syncAgain = false;
   /** @type {ServerEvent[]} */
@@ -95,13 +97,24 @@ export class Live extends EventTarget {
       const request = { conversations: syncPositions(this.#store.state), since: this.#since };
       // The positions of very many conversations may be longer than a frame.
       const reply = await (this.#socket.fits(request) ? this.#socket.request("sync", request) : this.#api.sync(request));
+      if (this.#hasNewEpoch(reply.epoch)) {
+        // The server's store was restored from a backup. What is known may not be there any more, so everything is asked for anew.
+        this.#since = undefined;
+        this.#store.dispatch({ type: "restored" });
+        continue;
+      }
       this.#store.dispatch({ type: "synced", reply });
       reply.changes.forEach((message) => this.#dispatchMessage(message));
-      if (!reply.more) {
-        this.#since = reply.server_time;
-        return;
-      }
+      this.#since = reply.mark;
+      if (!reply.more) return;
     }
+  }
+
+  /** @param {string} epoch */
+  #hasNewEpoch(epoch) {
+    const before = this.#epoch;
+    this.#epoch = epoch;
+    return before !== undefined && before !== epoch;
   }
 
   /** @param {ServerEvent} event */

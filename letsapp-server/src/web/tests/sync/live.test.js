@@ -35,7 +35,7 @@ async function connected(fields) {
   const store = new Store(reduce, initialState(user(ME)));
   const live = new Live({ store, socket, api: /** @type {any} */ ({}) });
   socket.open();
-  await answer(socket, syncReply({ conversations: [conversation(fields)], positions: { c: fields.seq }, server_time: "t1" }));
+  await answer(socket, syncReply({ conversations: [conversation(fields)], positions: { c: fields.seq }, mark: "m1" }));
   return { socket, store, live };
 }
 
@@ -49,7 +49,7 @@ test("a reconnect asks for the changes since the last sync, by position", async 
   socket.event("message.created", message(3));
   socket.open();
   await settled();
-  assert.deepEqual(socket.requests.at(-1).data, { conversations: { c: 3 }, since: "t1" });
+  assert.deepEqual(socket.requests.at(-1).data, { conversations: { c: 3 }, since: "m1" });
 });
 
 test("events that arrive during a sync are applied after it, once", async () => {
@@ -109,8 +109,34 @@ test("a gap that closes by itself causes no request", async (t) => {
 test("a sync asks again until there is no more", async () => {
   const { socket } = await connected({ seq: 2 });
   socket.event("resync", {});
-  await answer(socket, syncReply({ positions: { c: 9 }, more: true, server_time: "t2" }));
-  assert.deepEqual(socket.requests.at(-1).data, { conversations: { c: 9 }, since: "t1" });
+  await answer(socket, syncReply({ positions: { c: 9 }, more: true, mark: "m2" }));
+  assert.deepEqual(socket.requests.at(-1).data, { conversations: { c: 9 }, since: "m2" }, "with the mark of the part");
+});
+
+test("a conversation in which the client was ahead goes back to what the server has", async () => {
+  const { socket, store } = await connected({ seq: 9 });
+  socket.event("resync", {});
+  await answer(socket, syncReply({ conversations: [conversation({ seq: 2 })], positions: { c: 2 }, reset: ["c"] }));
+  assert.equal(store.state.conversations.c.head.seq, 2);
+  socket.event("message.created", message(3));
+  assert.equal(store.state.conversations.c.head.seq, 3);
+  socket.open();
+  await settled();
+  assert.deepEqual(socket.requests.at(-1).data.conversations, { c: 3 });
+});
+
+test("after a restore everything is asked for anew, and what does not exist any more is dropped", async () => {
+  const { socket, store } = await connected({ seq: 9 });
+  socket.open();
+  await settled();
+  await answer(socket, syncReply({ epoch: "after the restore", positions: { c: 2 }, reset: ["c"] }));
+  assert.deepEqual(socket.requests.at(-1).data, { conversations: {}, since: undefined });
+  const restored = conversation({ seq: 2 });
+  await answer(socket, syncReply({ epoch: "after the restore", conversations: [restored], positions: { c: 2 } }));
+  assert.deepEqual([store.state.conversations.c.head.seq, store.state.ready], [2, true]);
+  const before = socket.requests.length;
+  socket.event("message.created", message(3));
+  assert.deepEqual([store.state.conversations.c.head.seq, socket.requests.length], [3, before]);
 });
 
 test("messages are acknowledged as delivered on arrival, and as read when seen", async () => {

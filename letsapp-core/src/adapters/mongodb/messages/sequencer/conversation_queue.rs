@@ -300,15 +300,17 @@ impl ConversationQueue {
         self.pause(now);
     }
 
-    /// Gives the ordinal of a committed message to its revisions in the queue. A revision may have been computed before
-    /// its message was stored, without an ordinal.
+    /// Gives the ordinal and the time of a committed message to its revisions in the queue. A revision may have been
+    /// computed before its message was stored, without an ordinal.
     fn place(&mut self, id: MessageId, position: Position) {
         for pending in &mut self.changes {
             if let Change::Revise { message, .. } = &mut pending.change
                 && message.id == id
                 && message.seq == position.seq
             {
-                Arc::make_mut(message).ordinal = position.ordinal;
+                let message = Arc::make_mut(message);
+                message.ordinal = position.ordinal;
+                message.sent_at = position.sent_at;
             }
         }
     }

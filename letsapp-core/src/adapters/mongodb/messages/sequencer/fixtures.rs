@@ -41,7 +41,8 @@ pub(in crate::adapters::mongodb::messages) fn text(conversation_id: Conversation
         mentions: vec![],
         attachments: vec![],
         reactions: vec![],
-        sent_at: Timestamp::default(),
+        // In no order, as the clocks of several servers may set them.
+        sent_at: Timestamp::from_millis(i64::try_from(n * 7_919 % 1_000).expect("it is small")),
         edited_at: None,
         deleted_at: None,
         fingerprint: Fingerprint {
@@ -131,5 +132,6 @@ pub(in crate::adapters::mongodb::messages) const fn head(seq: u64, rev: u64, ord
         rev: Rev(rev),
         ordinal,
         fence: Seq(fence),
+        sent_at: Timestamp::from_millis(0),
     }
 }

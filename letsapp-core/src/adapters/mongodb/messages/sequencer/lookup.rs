@@ -126,10 +126,10 @@ fn verdict(pending: &PendingChange, state: ChangeState, found: &Found) -> Verdic
 }
 
 impl PendingChange {
-    /// Tells whether this change made the stored message: it has a `rev` that was offered without a reply, and is
-    /// otherwise equal.
+    /// Tells whether this change made the stored message: it has a position that was offered without a reply, and is
+    /// otherwise equal. The time in it tells one attempt of a request from another, by another server.
     fn made(&self, found: &Message) -> bool {
-        self.doubts.contains(&found.rev) && *found == Message::clone(self.change.message()).at(place(found))
+        self.doubts.contains(&place(found)) && *found == Message::clone(self.change.message()).at(place(found))
     }
 
     /// Works out the consequence for a change that was not found.
@@ -153,5 +153,6 @@ const fn place(message: &Message) -> Position {
         seq: message.seq,
         rev: message.rev,
         ordinal: message.ordinal,
+        sent_at: message.sent_at,
     }
 }

@@ -10,8 +10,8 @@ pub(super) struct PendingChange {
     /// Position in the batch.
     pub(super) index: usize,
     pub(super) change: Change,
-    /// Every `rev` under which it was offered without a reply that says whether it was carried out.
-    pub(super) doubts: Vec<Rev>,
+    /// Every position at which it was offered without a reply that says whether it was carried out.
+    pub(super) doubts: Vec<Position>,
     /// Reason of the last refusal, until the next lookup.
     pub(super) refused: Option<Refused>,
 }
@@ -113,6 +113,7 @@ impl PendingChange {
                 seq: message.seq,
                 rev: head.rev,
                 ordinal: message.ordinal,
+                sent_at: message.sent_at,
             },
             _ => head.position(),
         }

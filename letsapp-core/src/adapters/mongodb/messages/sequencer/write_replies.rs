@@ -122,9 +122,9 @@ fn doubt(
     for offers in offers.chunk_by(|a, b| a.queue == b.queue) {
         let queue = &mut queues[offers[0].queue];
         for (pending, offer) in queue.changes.iter_mut().zip(offers) {
-            let rev = offer.head.rev;
-            if !pending.doubts.contains(&rev) {
-                pending.doubts.push(rev);
+            let offered = pending.position(offer.head);
+            if !pending.doubts.contains(&offered) {
+                pending.doubts.push(offered);
             }
         }
         queue.forget_head(results);

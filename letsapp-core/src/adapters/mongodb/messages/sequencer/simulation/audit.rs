@@ -5,6 +5,7 @@ use super::database::{Database, Documents};
 use super::workload::Decided;
 use crate::domain::conversation::Head;
 use crate::domain::id::{Rev, Seq};
+use crate::domain::timestamp::Timestamp;
 use crate::ports::{Change, Outcome, RepositoryError};
 
 /// Checks an outcome at the time at which it is returned: what is committed is durable, visible, and where it is said
@@ -58,12 +59,13 @@ pub(super) fn check_in_the_end(decided: &Decided, outcome: &Result<Outcome, Repo
     }
 }
 
-/// Checks the numbers of all conversations: without a gap, each used once.
+/// Checks the numbers of all conversations: without a gap, each used once. No time is before the one of an earlier
+/// message.
 pub(super) fn check_numbers(conversations: u64, stored: &Documents) {
     for id in (0..conversations).map(conversation_id) {
         let mut messages: Vec<_> = stored.of(id).collect();
         messages.sort_unstable_by_key(|stored| stored.message.seq);
-        let (mut ordinal, mut fence) = (0, Seq::ZERO);
+        let (mut ordinal, mut fence, mut sent_at) = (0, Seq::ZERO, Timestamp::default());
         for (seq, stored) in (1..).zip(&messages) {
             let message = &stored.message;
             ordinal += u64::from(message.is_from_user());
@@ -72,6 +74,11 @@ pub(super) fn check_numbers(conversations: u64, stored: &Documents) {
             }
             assert_eq!((message.seq, message.ordinal), (Seq(seq), ordinal));
             assert_eq!(stored.revs.last(), Some(&message.rev));
+            assert!(
+                message.sent_at >= sent_at,
+                "dated before the message before it: {message:?}"
+            );
+            sent_at = message.sent_at;
         }
         let mut revs: Vec<_> = messages.iter().flat_map(|stored| stored.revs.iter().copied()).collect();
         revs.sort_unstable();
@@ -86,6 +93,7 @@ pub(super) fn check_numbers(conversations: u64, stored: &Documents) {
             rev,
             ordinal,
             fence,
+            sent_at,
         };
         assert_eq!(stored.head(id).unwrap_or_default(), head);
     }

@@ -136,6 +136,7 @@ impl Database {
             seq: stored.message.seq,
             rev,
             ordinal: stored.message.ordinal,
+            sent_at: stored.message.sent_at,
         };
         let mut revs = stored.revs.clone();
         revs.push(rev);
