@@ -10,6 +10,9 @@ use crate::domain::text::Title;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::About;
 
+/// Two users of a direct conversation, the lower id first; see [`Conversation::pair_of`].
+pub type Pair = (UserId, UserId);
+
 /// Maximum number of members in a group. Bounds the size of a roster, which is read and kept in memory as a whole.
 pub const MAX_MEMBERS: usize = 1_024;
 
@@ -35,7 +38,7 @@ pub struct Conversation {
     /// Time of creation, set by the server's clock.
     pub created_at: Timestamp,
     /// Both users of a direct conversation, the lower id first; `None` in a group.
-    pub pair: Option<(UserId, UserId)>,
+    pub pair: Option<Pair>,
     /// SHA-256 of the request that created a group. Distinguishes a retry of that request from a different request with
     /// the same id. `None` in a direct conversation.
     pub fingerprint: Option<[u8; 32]>,
@@ -46,7 +49,7 @@ pub struct Conversation {
 
 impl Conversation {
     /// Returns two users as the pair of a direct conversation: the same in either order.
-    pub fn pair_of(a: UserId, b: UserId) -> (UserId, UserId) {
+    pub fn pair_of(a: UserId, b: UserId) -> Pair {
         (a.min(b), a.max(b))
     }
 

@@ -60,7 +60,7 @@ impl Replay {
         }
         match event {
             SystemEvent::TitleChanged { title } => {
-                self.title.change(later, || Some(Title::from_stored(title.as_str())))
+                self.title.change(later, || Some(Title::from_stored(title.as_str())));
             }
             SystemEvent::AboutChanged { about } => self.about.change(later, || About::from_stored(about.as_str())),
             SystemEvent::PictureChanged { avatar_media_id } => {

@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::conversation::{Conversation, Head, Pair, Roster};
 use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, Rev, UserId};
 use crate::domain::mark::{Mark, Since};
@@ -34,10 +34,7 @@ pub trait ConversationRepository: Send + Sync {
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    async fn direct(
-        &self,
-        pairs: &[(UserId, UserId)],
-    ) -> Result<Vec<((UserId, UserId), ConversationId)>, RepositoryError>;
+    async fn direct(&self, pairs: &[Pair]) -> Result<Vec<(Pair, ConversationId)>, RepositoryError>;
 
     /// Returns those of the conversations that exist, in any order.
     ///

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::task::{Context as Poller, Poll, ready};
 
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
 use letsapp_core::engine::events::Closed;
@@ -34,7 +34,7 @@ pub(super) const KEPT_CAPACITY: usize = 16;
 /// The requests of a socket that are being carried out.
 #[derive(Default)]
 pub(super) struct InFlight {
-    replies: FuturesUnordered<Pin<Box<dyn Future<Output = (Message, usize)> + Send>>>,
+    replies: FuturesUnordered<BoxFuture<'static, (Message, usize)>>,
     /// Size of their frames.
     bytes: usize,
 }

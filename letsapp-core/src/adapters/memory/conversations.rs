@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::conversation_table;
 use super::conversation_table::{read, write};
 use super::gate::Gate;
-use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::conversation::{Conversation, Head, Pair, Roster};
 use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, Rev, UserId};
 use crate::domain::mark::Since;
@@ -28,10 +28,7 @@ impl ConversationRepository for MemoryConversations {
         Ok(write(&self.table).create_direct(conversation, at))
     }
 
-    async fn direct(
-        &self,
-        pairs: &[(UserId, UserId)],
-    ) -> Result<Vec<((UserId, UserId), ConversationId)>, RepositoryError> {
+    async fn direct(&self, pairs: &[Pair]) -> Result<Vec<(Pair, ConversationId)>, RepositoryError> {
         self.gate.pass()?;
         let table = read(&self.table);
         let found = pairs.iter().filter_map(|pair| Some((*pair, table.direct(*pair)?)));

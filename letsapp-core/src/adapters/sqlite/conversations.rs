@@ -9,7 +9,7 @@ use super::database::Database;
 use super::transaction::Transaction;
 use super::values::{array, integer};
 use super::{heads, members, purge, standings};
-use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::conversation::{Conversation, Head, Pair, Roster};
 use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, Rev, UserId};
 use crate::domain::mark::Since;
@@ -181,10 +181,7 @@ impl ConversationRepository for SqliteConversations {
             .await
     }
 
-    async fn direct(
-        &self,
-        pairs: &[(UserId, UserId)],
-    ) -> Result<Vec<((UserId, UserId), ConversationId)>, RepositoryError> {
+    async fn direct(&self, pairs: &[Pair]) -> Result<Vec<(Pair, ConversationId)>, RepositoryError> {
         let pairs = pairs.to_vec();
         self.0
             .readers

@@ -25,7 +25,7 @@ use super::connection::{Connection, Session};
 use super::fields::{Id, count, date, uuids};
 use super::messages::head;
 use super::schema::{MEMBERS, MEMBERSHIPS};
-use crate::domain::conversation::{Conversation, Head, Roster};
+use crate::domain::conversation::{Conversation, Head, Pair, Roster};
 use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, Rev, UserId};
 use crate::domain::mark::Since;
@@ -59,10 +59,7 @@ impl ConversationRepository for MongoConversations {
         pair::create(&self.connection, conversation, at).await
     }
 
-    async fn direct(
-        &self,
-        pairs: &[(UserId, UserId)],
-    ) -> Result<Vec<((UserId, UserId), ConversationId)>, RepositoryError> {
+    async fn direct(&self, pairs: &[Pair]) -> Result<Vec<(Pair, ConversationId)>, RepositoryError> {
         pair::find(&self.connection, pairs).await
     }
 

@@ -15,7 +15,7 @@ use crate::adapters::mongodb::fields::Id;
 use crate::adapters::mongodb::retry;
 use crate::adapters::mongodb::retry::{Backoff, Deadline};
 use crate::adapters::mongodb::schema::PAIRS;
-use crate::domain::conversation::Conversation;
+use crate::domain::conversation::{Conversation, Pair};
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::Member;
 use crate::domain::timestamp::Timestamp;
@@ -24,8 +24,8 @@ use crate::ports::{Creation, RepositoryError};
 /// Returns the direct conversations of those of the pairs that have one, in any order.
 pub(super) async fn find(
     connection: &Arc<Connection>,
-    pairs: &[(UserId, UserId)],
-) -> Result<Vec<((UserId, UserId), ConversationId)>, RepositoryError> {
+    pairs: &[Pair],
+) -> Result<Vec<(Pair, ConversationId)>, RepositoryError> {
     if pairs.is_empty() {
         return Ok(Vec::new());
     }
