@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
 use crate::domain::cache::Cache;
-use crate::domain::id::{ConversationId, MessageId, Rev, UserId};
+use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::member::Member;
 use crate::domain::message::{Content, Message, SystemEvent};
 use crate::engine::commit::recipients::Recipients;
@@ -48,8 +48,21 @@ pub(super) enum Update {
 impl Publication {
     /// Makes the publication of a user's new message.
     pub(super) fn appended(message: &Message, known: Option<&Arc<CachedRoster>>) -> Self {
-        let created = Event::MessageCreated(protocol::Message::from(message));
-        Self::new(message, Update::Appended(Arc::new(EncodedEvent::new(created))), known)
+        Self::appended_at(message, message.seq, message.rev, known)
+    }
+
+    /// Makes the publication of a user's new message that was committed at this position.
+    pub(super) fn appended_at(message: &Message, seq: Seq, rev: Rev, known: Option<&Arc<CachedRoster>>) -> Self {
+        let created = Event::MessageCreated(protocol::Message {
+            seq,
+            rev,
+            ..protocol::Message::from(message)
+        });
+        let update = Update::Appended(Arc::new(EncodedEvent::new(created)));
+        Self {
+            rev,
+            ..Self::new(message, update, known)
+        }
     }
 
     /// Makes the publication of a message that was changed.
