@@ -202,7 +202,7 @@ impl<'a> From<MessageRow<'a>> for Document<'a> {
 }
 
 /// Returns the indexes of the MongoDB store.
-fn indexes() -> [IndexModel; 5] {
+fn indexes() -> [IndexModel; 6] {
     let unique = || IndexOptions::builder().unique(true).build();
     // Named, as the default name would be that of the unique index over the same keys.
     let deleted = IndexOptions::builder()
@@ -213,6 +213,11 @@ fn indexes() -> [IndexModel; 5] {
         (doc! {"conversation_id": 1, "seq": 1}, Some(unique())),
         (doc! {"conversation_id": 1, "revs": 1}, Some(unique())),
         (doc! {"conversation_id": 1, "rev": 1}, None),
+        // By sender, as the store has it: each index is work for every insert.
+        (
+            doc! {"conversation_id": 1, "sender_id": 1, "seq": 1, "content.type": 1},
+            None,
+        ),
         (doc! {"conversation_id": 1, "seq": 1}, Some(deleted)),
         (doc! {"conversation_id": 1, "tokens": 1}, None),
     ]

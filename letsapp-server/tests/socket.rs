@@ -77,6 +77,8 @@ async fn a_message_reaches_everybody_but_the_socket_that_sent_it() {
         )
         .await;
     assert_eq!((&sent["seq"], &sent["my_reaction"]), (&json!(1), &json!(null)));
+    // The first message shows the conversation to Ben.
+    assert_eq!(bens.event().await["event"], "conversation.created");
     for socket in [&mut tablet, &mut bens] {
         let event = socket.event().await;
         assert_eq!(event["event"], "message.created");

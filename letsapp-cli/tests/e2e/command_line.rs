@@ -307,7 +307,7 @@ async fn profile_and_settings_are_shown_and_changed() {
     let (ana, _) = ana_and_ben(&server).await;
     assert_eq!(
         ana.ok(&["settings"]).await,
-        "last-seen      everyone\nread-receipts  on\n"
+        "last-seen      everyone\ngroups         everyone\nread-receipts  on\n"
     );
     ana.ok(&["settings", "read-receipts", "off"]).await;
     let changed = ana.json(&["settings", "last-seen", "nobody"]).await;
@@ -342,6 +342,8 @@ async fn listen_shows_events_until_it_is_interrupted() {
     let mut listening = ben.start(&["listen", "--json"]);
     listening.shows(r#""event":"caught_up""#).await;
     ana.ok(&["send", "ben", "psst"]).await;
+    // The first message shows the conversation to Ben.
+    listening.shows(r#""event":"conversation.updated""#).await;
     let line = listening.shows("psst").await;
     let event: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(

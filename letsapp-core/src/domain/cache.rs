@@ -51,7 +51,9 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     pub(crate) fn insert(&mut self, key: K, value: V) {
         let weight = (self.weigh)(&value);
         if self.weight + weight > self.capacity && !self.young.contains_key(&key) {
-            self.old = std::mem::take(&mut self.young);
+            // The map of the former old generation is used again: a new one would grow, and hash its keys, several times.
+            std::mem::swap(&mut self.old, &mut self.young);
+            self.young.clear();
             self.weight = 0;
         }
         self.weight += weight;

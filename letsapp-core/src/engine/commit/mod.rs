@@ -4,8 +4,8 @@
 //! conversations as are ready, decides each submission, makes one
 //! [`commit`](crate::ports::MessageRepository::commit) of the resulting changes, and replies and publishes as each
 //! conversation settles, so that the replies and events of a conversation leave in commit order. While a turn is under
-//! way, the next batch gathers; there is no timer. A conversation that is stuck in the store delays only itself. A
-//! caller who goes away does not cancel what it has submitted.
+//! way, the next batch gathers, and the callers that it answered get to add to it; there is no timer. A conversation that
+//! is stuck in the store delays only itself. A caller who goes away does not cancel what it has submitted.
 //!
 //! A queue is not a lock: other servers commit to the same conversations. The store guarantees the order then, and a
 //! change that was decided from an outdated roster is decided again.
@@ -38,9 +38,8 @@ use crate::engine::commit::command::QueuedSubmission;
 pub(crate) use crate::engine::commit::command::{Command, CommitReply, Description, GroupChange, Submission};
 use crate::engine::commit::context::CommitContext;
 pub(crate) use crate::engine::commit::publish::Publisher;
-use crate::engine::commit::queues::{Full, Queues, Taken};
+use crate::engine::commit::queues::{Full, Queues, Released, Taken};
 use crate::engine::commit::turn::{Turn, TurnQueues};
-use crate::engine::commit::unknown::UnknownChanges;
 use crate::engine::error::ConversationError;
 use crate::engine::panics::{Panic, catch_panic};
 use crate::engine::rosters::Rosters;
@@ -49,6 +48,10 @@ use crate::ports::{RepositoryError, Stores};
 /// Time after which a turn no longer counts among the [concurrent](crate::ports::MessageRepository::concurrent_commits) ones. By then
 /// it waits for a conversation that is stuck, and the others go on without it.
 const SLOW_TURN: Duration = Duration::from_millis(100);
+
+/// Maximum number of times that a turn lets other tasks run before it takes the next batch. The runtime goes on with it
+/// after some sixty of them.
+const MAX_YIELDS: usize = 8;
 
 /// Pause before changes with an unknown outcome are looked up again. The store has been tried for seconds before.
 const LOOKUP_INTERVAL: Duration = Duration::from_secs(1);
@@ -167,12 +170,30 @@ impl Committer {
                 }
                 batch
             };
+            let answered = batch.iter().map(|taken| taken.submissions.len()).sum();
             let mut turn = pin!(self.turn(batch));
             let slow = tokio::time::timeout(SLOW_TURN, &mut turn).await.is_err();
             if slow {
                 self.stop(&mut self.lock());
                 return turn.await;
             }
+            self.gather(answered).await;
+        }
+    }
+
+    /// Lets the callers that were just answered go on, so that what they submit next is in the next batch and not in the
+    /// one after it: two half batches would sync the disk twice. Ends as soon as as many have submitted something as
+    /// were answered, or none has while the other tasks ran.
+    async fn gather(&self, answered: usize) {
+        let first = self.lock().queues.accepted();
+        let mut seen = first;
+        for _ in 0..MAX_YIELDS {
+            tokio::task::yield_now().await;
+            let accepted = self.lock().queues.accepted();
+            if accepted == seen || accepted - first >= answered as u64 {
+                return;
+            }
+            seen = accepted;
         }
     }
 
@@ -224,12 +245,14 @@ impl Committer {
 }
 
 impl TurnQueues for Committer {
-    fn release(self: Arc<Self>, id: ConversationId, again: Vec<QueuedSubmission>, unknown: UnknownChanges) {
-        if !unknown.is_empty() {
-            self.wake_later(id);
-        }
+    fn release(self: Arc<Self>, conversations: &mut dyn Iterator<Item = Released>) {
         let mut state = self.lock();
-        state.queues.release(id, again, unknown);
+        for released in conversations {
+            if !released.unknown.is_empty() {
+                self.wake_later(released.id);
+            }
+            state.queues.release(released);
+        }
         self.start(&mut state);
         if state.is_idle() {
             self.idle.notify_waiters();

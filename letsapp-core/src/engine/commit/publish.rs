@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::domain::cache::Cache;
 use crate::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::domain::member::Member;
-use crate::domain::message::{Content, Message, SystemEvent};
+use crate::domain::message::{Content, Message, Position, SystemEvent};
 use crate::engine::commit::recipients::Recipients;
 use crate::engine::events::{EncodedEvent, ExcludedConnection};
 use crate::engine::rosters::{CachedRoster, Rosters};
@@ -51,14 +51,26 @@ pub(super) enum Update {
 impl Publication {
     /// Makes the publication of a user's new message.
     pub(super) fn appended(message: &Message, known: Option<&Arc<CachedRoster>>) -> Self {
-        let created = Event::MessageCreated(protocol::Message::from(message));
-        let first = known.filter(|_| message.seq == Seq(1));
+        Self::appended_at(message, message.position(), known)
+    }
+
+    /// Makes the publication of a user's new message that was committed at this position.
+    pub(super) fn appended_at(message: &Message, position: Position, known: Option<&Arc<CachedRoster>>) -> Self {
+        let created = Event::MessageCreated(protocol::Message {
+            seq: position.seq,
+            rev: position.rev,
+            sent_at: position.sent_at,
+            ..protocol::Message::from(message)
+        });
+        let update = Update::Appended(Arc::new(EncodedEvent::new(created)));
+        let first = known.filter(|_| position.seq == Seq(1));
         Self {
+            rev: position.rev,
             newcomer: first.and_then(|known| {
                 let conversation = &known.roster.conversation;
                 conversation.peer_of(conversation.created_by)
             }),
-            ..Self::new(message, Update::Appended(Arc::new(EncodedEvent::new(created))), known)
+            ..Self::new(message, update, known)
         }
     }
 

@@ -63,6 +63,15 @@ pub(super) struct Taken {
     pub(super) submissions: Vec<QueuedSubmission>,
 }
 
+/// A conversation that a turn gives back.
+pub(super) struct Released {
+    pub(super) id: ConversationId,
+    /// Submissions that have to be carried out before the ones that wait, in any order.
+    pub(super) again: Vec<QueuedSubmission>,
+    /// Changes that have to be looked up before those.
+    pub(super) unknown: UnknownChanges,
+}
+
 /// The reason why a submission is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
@@ -118,12 +127,12 @@ impl Queues {
         batch
     }
 
-    /// Gives a conversation back after its turn: `again` are those of its submissions that have to be carried out
-    /// before the ones that wait, in any order, and `unknown` the changes that have to be looked up before those.
+    /// Takes a conversation back after its turn.
     ///
     /// Unless submissions wait, a conversation with only unknown changes stays idle until it is
     /// [woken](Self::wake).
-    pub(super) fn release(&mut self, id: ConversationId, mut again: Vec<QueuedSubmission>, unknown: UnknownChanges) {
+    pub(super) fn release(&mut self, released: Released) {
+        let Released { id, mut again, unknown } = released;
         again.sort_unstable_by_key(|submission| submission.order);
         let queue = self.queues.get_mut(&id).expect("a taken conversation has a queue");
         self.bytes -= queue.taken_bytes;
@@ -158,6 +167,11 @@ impl Queues {
     /// Returns the size of all submissions, waiting or being carried out, in bytes.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Returns the number of submissions accepted so far.
+    pub(super) const fn accepted(&self) -> u64 {
+        self.accepted
     }
 
     /// Tells whether nothing waits and nothing is being carried out. Unknown changes alone don't count.
@@ -248,8 +262,16 @@ mod tests {
         taken.collect()
     }
 
+    fn give_back(queues: &mut Queues, conversation: u8, again: Vec<QueuedSubmission>) {
+        queues.release(Released {
+            id: id(conversation),
+            again,
+            unknown: UnknownChanges::default(),
+        });
+    }
+
     fn release(queues: &mut Queues, conversation: u8) {
-        queues.release(id(conversation), Vec::new(), UnknownChanges::default());
+        give_back(queues, conversation, Vec::new());
     }
 
     #[test]
@@ -277,7 +299,7 @@ mod tests {
         queues.push(submission(1, 2)).unwrap();
         let again = queues.take().remove(0).submissions;
         queues.push(submission(1, 3)).unwrap();
-        queues.release(id(1), again, UnknownChanges::default());
+        give_back(&mut queues, 1, again);
         assert_eq!(take(&mut queues), [(1, vec![1, 2, 3])]);
     }
 

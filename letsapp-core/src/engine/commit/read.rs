@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::id::{ConversationId, UserId};
+use crate::domain::id::ConversationId;
 use crate::domain::message::Message;
 use crate::engine::commit::batch::Known;
 use crate::engine::commit::command::{Command, QueuedSubmission};
@@ -74,15 +74,12 @@ impl CommitContext {
     /// time of the answer reveals nothing to a stranger, and a removed member who keeps sending causes no reading of
     /// rosters.
     async fn admit(&self, submissions: Vec<QueuedSubmission>) -> Result<Vec<QueuedSubmission>, RepositoryError> {
-        let mut unlisted: Vec<(ConversationId, UserId)> = submissions
+        let deciding = submissions
             .iter()
-            .filter(|submission| submission.command.needs_membership())
-            .map(|submission| (submission.conversation_id, submission.actor))
-            .filter(|(id, actor)| {
-                let known = self.rosters.known(*id);
-                known.is_none_or(|known| known.member(*actor).is_none())
-            })
-            .collect();
+            .filter(|submission| submission.command.needs_membership());
+        let mut unlisted = self
+            .rosters
+            .unlisted(deciding.map(|submission| (submission.conversation_id, submission.actor)));
         if unlisted.is_empty() {
             return Ok(submissions);
         }

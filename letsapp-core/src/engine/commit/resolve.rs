@@ -77,13 +77,13 @@ impl CommitContext {
     fn publications(&self, draft: &Draft, position: Position, known: &Known) -> Vec<Publication> {
         let id = draft.conversation_id();
         let roster = known.rosters.get(&id);
-        let message = Message::clone(&draft.message).at(position);
+        let message = || Arc::new(Message::clone(&draft.message).at(position));
         match &draft.kind {
-            DraftKind::Append => vec![Publication::appended(&message, roster)],
-            DraftKind::Revise => vec![Publication::revised(Arc::new(message), roster)],
+            DraftKind::Append => vec![Publication::appended_at(&draft.message, position, roster)],
+            DraftKind::Revise => vec![Publication::revised(message(), roster)],
             DraftKind::Create(_) => {
                 self.rosters.forget(id);
-                vec![Publication::group_updated(Arc::new(message), None, None)]
+                vec![Publication::group_updated(message(), None, None)]
             }
             DraftKind::UpdateGroup { preceding, update } => {
                 let after =
@@ -96,7 +96,7 @@ impl CommitContext {
                     let message = Message::clone(message).at(before(position, distance));
                     publications.push(Publication::group_updated(Arc::new(message), roster, after.clone()));
                 }
-                publications.push(Publication::group_updated(Arc::new(message), roster, after.clone()));
+                publications.push(Publication::group_updated(message(), roster, after.clone()));
                 publications
             }
         }

@@ -782,3 +782,33 @@ async fn a_barrier_is_answered_after_everything_before_it() {
         Ok(CommitReply::Nothing)
     ));
 }
+
+#[tokio::test]
+async fn a_caller_who_goes_on_at_once_is_in_the_next_batch() {
+    let (open, gate) = tokio::sync::oneshot::channel();
+    let gate = Mutex::new(Some(gate));
+    let mut messages = MockMessageRepository::new();
+    messages.expect_commit().times(1).returning(move |changes| {
+        let gate = gate.lock().unwrap().take().unwrap();
+        Outcomes::together(async move {
+            gate.await.unwrap();
+            committed(&changes, 1)
+        })
+    });
+    let bench = bench_on(messages, |_| direct(), |_, changes| committed(changes, 2));
+    let goes_on = async {
+        assert_eq!(seq(&bench.send(1).await), 1);
+        assert_eq!(bench.bus.take().len(), 1);
+        bench.send(2).await
+    };
+    let behind = async {
+        // Until the first is on its way.
+        tokio::task::yield_now().await;
+        let sent = bench.send(3);
+        open.send(()).unwrap();
+        sent.await
+    };
+    let (goes_on, behind) = tokio::join!(goes_on, behind);
+    assert_eq!((seq(&behind), seq(&goes_on)), (2, 3));
+    assert_eq!(bench.batch(0), [3, 2], "not a batch for each");
+}

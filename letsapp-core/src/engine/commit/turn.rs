@@ -13,7 +13,7 @@ use crate::engine::commit::command::{CommitReply, QueuedSubmission};
 use crate::engine::commit::context::{CommitContext, copy};
 use crate::engine::commit::draft::Draft;
 use crate::engine::commit::publish::{Publication, Update};
-use crate::engine::commit::queues::Taken;
+use crate::engine::commit::queues::{Released, Taken};
 use crate::engine::commit::resolve::Resolution;
 use crate::engine::commit::unknown::UnknownChanges;
 use crate::engine::error::ConversationError;
@@ -25,9 +25,8 @@ pub(super) const MAX_ATTEMPTS: u32 = 32;
 
 /// The queues that the conversations of a turn come from.
 pub(super) trait TurnQueues: Send + Sync {
-    /// Takes a conversation back after its turn: `again` are its submissions for the next turn, and `unknown` the
-    /// changes that the next turn looks up.
-    fn release(self: Arc<Self>, id: ConversationId, again: Vec<QueuedSubmission>, unknown: UnknownChanges);
+    /// Takes conversations back after their turn.
+    fn release(self: Arc<Self>, conversations: &mut dyn Iterator<Item = Released>);
 
     /// Runs the rest of a turn that nobody else waits for.
     fn spawn(&self, rest: BoxFuture<'static, ()>);
@@ -37,8 +36,10 @@ pub(super) trait TurnQueues: Send + Sync {
 pub(super) struct Turn {
     context: Arc<CommitContext>,
     queues: Arc<dyn TurnQueues>,
-    /// The conversations of the turn that are not finished.
-    held: HashMap<ConversationId, Held>,
+    /// The conversations of the turn, sorted by id. Those that are finished stay until they are given back together.
+    ///
+    /// A list, and not a map: it is allocated for each turn, and takes less memory.
+    held: Vec<Held>,
 }
 
 /// A conversation while a turn carries out its submissions. Dropping it gives the conversation back to its queue, also
@@ -47,7 +48,7 @@ struct Held {
     context: Arc<CommitContext>,
     queues: Arc<dyn TurnQueues>,
     id: ConversationId,
-    /// Number of its changes without an outcome.
+    /// Number of its changes without an outcome. At zero it is finished.
     open: usize,
     /// Submissions to be carried out by the next turn.
     again: Vec<QueuedSubmission>,
@@ -56,40 +57,57 @@ struct Held {
     /// Publications that wait until all changes have an outcome: the first one that reads from the store, and everything
     /// behind it.
     slow: Vec<Publication>,
+    /// True once it is given back.
+    is_released: bool,
+}
+
+impl Held {
+    /// Ends the hold: returns the conversation, to be given back, unless it has been before.
+    fn end(&mut self) -> Option<Released> {
+        let again = std::mem::take(&mut self.again);
+        let unknown = std::mem::take(&mut self.unknown);
+        let was_released = std::mem::replace(&mut self.is_released, true);
+        (!was_released).then_some(Released {
+            id: self.id,
+            again,
+            unknown,
+        })
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let (again, unknown) = (std::mem::take(&mut self.again), std::mem::take(&mut self.unknown));
-        Arc::clone(&self.queues).release(self.id, again, unknown);
+        if let Some(released) = self.end() {
+            Arc::clone(&self.queues).release(&mut std::iter::once(released));
+        }
     }
 }
 
 impl Turn {
     /// Takes charge of the conversations of a batch.
     pub(super) fn new(context: &Arc<CommitContext>, queues: &Arc<dyn TurnQueues>, batch: &[Taken]) -> Self {
-        let held = batch.iter().map(|taken| {
-            let held = Held {
-                context: Arc::clone(context),
-                queues: Arc::clone(queues),
-                id: taken.id,
-                open: 0,
-                again: Vec::new(),
-                unknown: UnknownChanges::None,
-                slow: Vec::new(),
-            };
-            (taken.id, held)
+        let held = batch.iter().map(|taken| Held {
+            context: Arc::clone(context),
+            queues: Arc::clone(queues),
+            id: taken.id,
+            open: 0,
+            again: Vec::new(),
+            unknown: UnknownChanges::None,
+            slow: Vec::new(),
+            is_released: false,
         });
+        let mut held: Vec<_> = held.collect();
+        held.sort_unstable_by_key(|held| held.id);
         Self {
             context: Arc::clone(context),
             queues: Arc::clone(queues),
-            held: held.collect(),
+            held,
         }
     }
 
     /// Returns the conversations of the turn that are not finished.
     pub(super) fn unfinished(&self) -> impl Iterator<Item = ConversationId> {
-        self.held.keys().copied()
+        self.held.iter().map(|held| held.id)
     }
 
     /// Carries out the batch: looks up what is unknown, decides, commits, replies and publishes.
@@ -158,48 +176,72 @@ impl Turn {
     /// Commits the changes, and settles each as soon as its outcome is known.
     async fn commit(&mut self, batch: Batch, known: &Known) {
         let Batch { changes, waiting, .. } = batch;
-        let mut open: Vec<_> = changes
-            .iter()
-            .zip(waiting)
-            .map(|(change, waiting)| Some((Draft::of(change), waiting)))
-            .collect();
-        for (draft, _) in open.iter().flatten() {
-            if let Some(held) = self.held.get_mut(&draft.conversation_id()) {
+        let drafts: Vec<_> = changes.iter().map(Draft::of).collect();
+        let mut waiting: Vec<_> = waiting.into_iter().map(Some).collect();
+        for draft in &drafts {
+            if let Some(held) = self.held(draft.conversation_id()) {
                 held.open += 1;
             }
         }
-        // The others are finished, and don't wait for the store.
-        self.held.retain(|_, held| held.open > 0);
+        // The others don't wait for the store.
+        self.give_back();
         if changes.is_empty() {
             return;
         }
         metrics::histogram!("letsapp_commit_batch").record(u32::try_from(changes.len()).unwrap_or(u32::MAX));
         let stopwatch = Stopwatch::start();
-        let mut outcomes = self.context.messages.commit(changes);
-        while let Some((index, outcome)) = outcomes.next().await {
-            if let Some((draft, waiting)) = open.get_mut(index).and_then(Option::take) {
-                self.settle(known, draft, waiting, outcome);
+        let mut outcomes = self.context.messages.commit(changes).fuse();
+        while let Some(first) = outcomes.next().await {
+            // All that is known by now goes together.
+            let mut next = Some(first);
+            while let Some((index, outcome)) = next {
+                if let Some(waiting) = waiting.get_mut(index).and_then(Option::take) {
+                    self.settle(known, &drafts[index], waiting, outcome);
+                }
+                next = outcomes.next().now_or_never().flatten();
             }
+            self.give_back();
         }
         metrics::histogram!("letsapp_commit_seconds").record(stopwatch.elapsed());
-        for (draft, waiting) in open.into_iter().flatten() {
-            let lost = RepositoryError::internal("the store returned no outcome for a change");
-            self.settle(known, draft, waiting, Err(lost));
+        for (draft, waiting) in drafts.iter().zip(waiting) {
+            if let Some(waiting) = waiting {
+                let lost = RepositoryError::internal("the store returned no outcome for a change");
+                self.settle(known, draft, waiting, Err(lost));
+            }
         }
+        self.give_back();
+    }
+
+    /// Gives the finished conversations back, all at once: those who submit wait for the same lock.
+    fn give_back(&mut self) {
+        if self.held.iter().any(|held| held.open == 0) {
+            let finished = self.held.iter_mut().filter(|held| held.open == 0);
+            Arc::clone(&self.queues).release(&mut finished.filter_map(Held::end));
+            self.held.retain(|held| held.open > 0);
+        }
+    }
+
+    /// Returns a conversation of the turn.
+    fn held(&mut self, id: ConversationId) -> Option<&mut Held> {
+        let place = self.held.binary_search_by_key(&id, |held| held.id).ok()?;
+        self.held.get_mut(place)
     }
 
     /// Replies to the submissions that wait for a change, publishes it, and finishes its conversation with its last
     /// change.
-    fn settle(&mut self, known: &Known, draft: Draft, waiting: Waiting, outcome: Result<Outcome, RepositoryError>) {
+    fn settle(&mut self, known: &Known, draft: &Draft, waiting: Waiting, outcome: Result<Outcome, RepositoryError>) {
         let id = draft.conversation_id();
-        let resolution = self.context.resolve(known, &draft, outcome);
+        let resolution = self.context.resolve(known, draft, outcome);
         if matches!(resolution, Resolution::Failed(RepositoryError::Unavailable(_)))
-            && let Some(held) = self.held.get_mut(&id)
+            && let Some(held) = self.held(id)
         {
-            held.unknown.add(draft);
+            held.unknown.add(draft.clone());
         }
         let publications = self.answer(resolution, waiting);
-        let Some(held) = self.held.get_mut(&id) else { return };
+        let Ok(place) = self.held.binary_search_by_key(&id, |held| held.id) else {
+            return;
+        };
+        let held = &mut self.held[place];
         for publication in publications {
             if publication.reads() || !held.slow.is_empty() {
                 held.slow.push(publication);
@@ -208,12 +250,10 @@ impl Turn {
             }
         }
         held.open = held.open.saturating_sub(1);
-        if held.open == 0
-            && let Some(mut held) = self.held.remove(&id)
-            && !held.slow.is_empty()
-        {
+        if held.open == 0 && !held.slow.is_empty() {
             // The conversation stays taken until its events are published, so that they keep their order. Nobody else
             // waits for it.
+            let mut held = self.held.remove(place);
             let slow = std::mem::take(&mut held.slow);
             self.queues.spawn(publish_slowly(held, slow).boxed());
         }
@@ -290,13 +330,13 @@ impl Turn {
     }
 
     fn again(&mut self, submission: QueuedSubmission) {
-        if let Some(held) = self.held.get_mut(&submission.conversation_id) {
+        if let Some(held) = self.held(submission.conversation_id) {
             held.again.push(submission);
         }
     }
 
     fn keep(&mut self, id: ConversationId, changes: UnknownChanges) {
-        if let Some(held) = self.held.get_mut(&id) {
+        if let Some(held) = self.held(id) {
             held.unknown = changes;
         }
     }

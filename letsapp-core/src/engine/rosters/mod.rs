@@ -118,12 +118,18 @@ impl Rosters {
         &self,
         ids: impl Iterator<Item = ConversationId>,
     ) -> Result<HashMap<ConversationId, Arc<CachedRoster>>, RepositoryError> {
-        let mut found = HashMap::new();
+        // The caller knows the greatest number, so that the map need not grow.
+        let mut found = HashMap::with_capacity(ids.size_hint().1.unwrap_or(0));
         let (mut missing, mut stale) = (Vec::new(), HashMap::new());
         {
             let now = self.clock.steady();
             let mut known = self.lock();
+            let mut last = None;
             for id in ids {
+                // Those of one conversation mostly come in a row.
+                if last.replace(id) == Some(id) {
+                    continue;
+                }
                 match known.rosters.lookup(&id) {
                     Some(roster) if self.is_stale(&roster, now) => drop(stale.insert(id, roster)),
                     Some(roster) => drop(found.insert(id, roster)),
@@ -145,6 +151,20 @@ impl Rosters {
     /// Returns a roster if it is cached, however old, without asking the store.
     pub(crate) fn known(&self, id: ConversationId) -> Option<Arc<CachedRoster>> {
         self.lock().rosters.lookup(&id)
+    }
+
+    /// Returns those of the users `(conversation, user)` whom no cached roster lists, however old, without asking the
+    /// store.
+    pub(crate) fn unlisted(
+        &self,
+        users: impl Iterator<Item = (ConversationId, UserId)>,
+    ) -> Vec<(ConversationId, UserId)> {
+        let mut known = self.lock();
+        let mut is_listed = |id, user_id| {
+            let roster = known.rosters.lookup(&id);
+            roster.is_some_and(|roster| roster.member(user_id).is_some())
+        };
+        users.filter(|(id, user_id)| !is_listed(*id, *user_id)).collect()
     }
 
     /// Returns true if another server may have changed the policy of a direct conversation since it was read.
