@@ -792,12 +792,12 @@ async fn a_caller_who_goes_on_at_once_is_in_the_next_batch() {
         let gate = gate.lock().unwrap().take().unwrap();
         Outcomes::together(async move {
             gate.await.unwrap();
-            committed(&changes, 1)
+            committed(&changes, 11)
         })
     });
-    let bench = bench_on(messages, |_| direct(), |_, changes| committed(changes, 2));
+    let bench = bench_on(messages, |_| direct(), |_, changes| committed(changes, 12));
     let goes_on = async {
-        assert_eq!(seq(&bench.send(1).await), 1);
+        assert_eq!(seq(&bench.send(1).await), 11);
         assert_eq!(bench.bus.take().len(), 1);
         bench.send(2).await
     };
@@ -809,6 +809,6 @@ async fn a_caller_who_goes_on_at_once_is_in_the_next_batch() {
         sent.await
     };
     let (goes_on, behind) = tokio::join!(goes_on, behind);
-    assert_eq!((seq(&behind), seq(&goes_on)), (2, 3));
+    assert_eq!((seq(&behind), seq(&goes_on)), (12, 13));
     assert_eq!(bench.batch(0), [3, 2], "not a batch for each");
 }
