@@ -15,6 +15,7 @@ pub mod events;
 pub(crate) mod fixtures;
 pub(crate) mod jobs;
 pub(crate) mod keyring;
+pub(crate) mod large_changes;
 pub mod limiter;
 pub(crate) mod panics;
 pub(crate) mod passwords;
@@ -42,6 +43,7 @@ use crate::engine::access::Access;
 use crate::engine::adding::AddingChecker;
 use crate::engine::commit::{Committer, Publisher};
 use crate::engine::driver::{DriverWaker, Timed};
+use crate::engine::large_changes::LargeChanges;
 use crate::engine::limiter::Limiter;
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::receipts::Receipts;
@@ -67,6 +69,7 @@ pub(crate) struct Engine {
     pub(crate) receipts: Arc<Receipts>,
     pub(crate) views: Arc<Views>,
     pub(crate) committer: Arc<Committer>,
+    pub(crate) large_changes: LargeChanges,
     pub(crate) presence: Arc<PresenceRegistry>,
     pub(crate) typing: Arc<TypingTracker>,
     /// Time that a store may spend on a search.
@@ -111,6 +114,7 @@ impl Engine {
             receipts,
             views,
             committer,
+            large_changes: LargeChanges::default(),
             presence,
             typing: Arc::new(typing),
             search_budget: rules.search_budget,

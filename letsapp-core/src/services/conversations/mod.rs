@@ -83,7 +83,9 @@ impl ConversationService {
                     about,
                     member_ids,
                 };
-                create_group(engine, principal, group, origin).await?
+                let users = group.member_ids.len();
+                let created = create_group(engine, principal, group, origin);
+                engine.large_changes.pace(users, created).await?
             }
         };
         Ok((self.find(principal, id).await?, made))
@@ -217,11 +219,13 @@ impl ConversationService {
         user_ids.sort_unstable();
         user_ids.dedup();
         let granted = self.engine.access.participant(id, principal.user_id).await?;
-        self.check_new_members(&granted.0, &request.user_ids, &user_ids).await?;
-        let Some(message) = self
-            .update_group(principal, id, GroupChange::AddMembers(user_ids), origin)
-            .await?
-        else {
+        let users = user_ids.len();
+        let added = async {
+            self.check_new_members(&granted.0, &request.user_ids, &user_ids).await?;
+            let change = GroupChange::AddMembers(user_ids);
+            self.update_group(principal, id, change, origin).await
+        };
+        let Some(message) = self.engine.large_changes.pace(users, added).await? else {
             return Ok(Vec::new());
         };
         let Content::System(SystemEvent::MembersAdded { user_ids }) = &message.content else {
