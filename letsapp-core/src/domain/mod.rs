@@ -31,6 +31,7 @@ pub mod role;
 pub mod rules;
 pub mod search;
 pub mod session;
+pub mod steady_time;
 pub mod text;
 pub mod timestamp;
 pub mod typing;

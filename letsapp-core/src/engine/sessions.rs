@@ -10,6 +10,7 @@ use crate::domain::credential::Credential;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::principal::Principal;
 use crate::domain::session::{Generation, Session, TokenHash};
+use crate::domain::steady_time::SteadyTime;
 use crate::domain::timestamp::Timestamp;
 use crate::engine::detached::run_detached;
 use crate::engine::error::AuthError;
@@ -49,8 +50,8 @@ struct Known {
 #[derive(Clone)]
 pub(crate) struct CachedSession {
     session: Session,
-    /// Time of the reading, by the [steady](crate::ports::Clock::steady) time.
-    at: Timestamp,
+    /// Time of the reading.
+    at: SteadyTime,
     /// Value of [`Known::removals`] when the reading began.
     removals: u64,
 }

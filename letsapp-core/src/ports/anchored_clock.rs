@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::domain::steady_time::SteadyTime;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::clock::{Anchor, Clock, SystemClock};
 
@@ -70,7 +71,7 @@ impl Clock for AnchoredClock {
         Timestamp::from_millis(now.max(before))
     }
 
-    fn steady(&self) -> Timestamp {
+    fn steady(&self) -> SteadyTime {
         self.computer.steady()
     }
 

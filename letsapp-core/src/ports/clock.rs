@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use crate::domain::steady_time::SteadyTime;
 use crate::domain::timestamp::Timestamp;
 
 /// A source of the current time, so that tests can replace it.
@@ -13,7 +14,7 @@ pub trait Clock: Send + Sync {
 
     /// Returns a time that passes evenly and is never set, for deadlines and for the age of what is cached. Its
     /// beginning is arbitrary, so it means nothing outside of this process.
-    fn steady(&self) -> Timestamp;
+    fn steady(&self) -> SteadyTime;
 
     /// Corrects the clock, if it is one that can be corrected.
     fn anchor(&self, _to: Anchor) {}
@@ -44,10 +45,10 @@ impl Clock for SystemClock {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic time")]
-    fn steady(&self) -> Timestamp {
+    fn steady(&self) -> SteadyTime {
         static START: OnceLock<std::time::Instant> = OnceLock::new();
         let start = START.get_or_init(std::time::Instant::now);
-        Timestamp::default().plus(start.elapsed())
+        SteadyTime::default().plus(start.elapsed())
     }
 }
 
@@ -111,8 +112,8 @@ impl Clock for ManualClock {
         Timestamp::from_millis(self.now.load(Ordering::SeqCst))
     }
 
-    fn steady(&self) -> Timestamp {
-        Timestamp::from_millis(self.steady.load(Ordering::SeqCst))
+    fn steady(&self) -> SteadyTime {
+        SteadyTime::from_millis(self.steady.load(Ordering::SeqCst))
     }
 }
 
@@ -140,7 +141,7 @@ impl Clock for TokioClock {
         self.start.plus(self.since.elapsed())
     }
 
-    fn steady(&self) -> Timestamp {
-        Timestamp::default().plus(self.since.elapsed())
+    fn steady(&self) -> SteadyTime {
+        SteadyTime::default().plus(self.since.elapsed())
     }
 }

@@ -49,13 +49,13 @@ pub(crate) fn seconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use letsapp_core::domain::limit::Pace;
-    use letsapp_core::domain::timestamp::Timestamp;
+    use letsapp_core::domain::steady_time::SteadyTime;
 
     use super::*;
 
     #[test]
     fn limit_states_are_structured_fields() {
-        let now = Timestamp::from_millis(0);
+        let now = SteadyTime::from_millis(0);
         let state = |class: Class, cost: u32| {
             let quota = class.default_quota();
             let (_, decision) = Pace::default().step(quota, cost, now);

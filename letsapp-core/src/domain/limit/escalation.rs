@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use crate::domain::timestamp::Timestamp;
+use crate::domain::steady_time::SteadyTime;
 
 /// Rule for growing waits: after `free` failures the wait is `first`, doubled by each further failure up to `longest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +27,9 @@ pub struct Escalation {
 pub struct Attempts {
     failures: u32,
     /// Time before which no attempt is allowed.
-    until: Timestamp,
+    until: SteadyTime,
     /// Time at which the failures are forgotten.
-    forgotten: Timestamp,
+    forgotten: SteadyTime,
 }
 
 /// Event of an attempt.
@@ -78,8 +78,8 @@ impl Default for Attempts {
     fn default() -> Self {
         Self {
             failures: 0,
-            until: Timestamp::from_millis(i64::MIN),
-            forgotten: Timestamp::from_millis(i64::MIN),
+            until: SteadyTime::from_millis(i64::MIN),
+            forgotten: SteadyTime::from_millis(i64::MIN),
         }
     }
 }
@@ -90,7 +90,7 @@ impl Attempts {
     ///
     /// # Errors
     /// Returns [`Wait`] if an attempt begins before the wait is over.
-    pub fn step(self, rule: Escalation, event: AttemptEvent, now: Timestamp) -> Result<Self, Wait> {
+    pub fn step(self, rule: Escalation, event: AttemptEvent, now: SteadyTime) -> Result<Self, Wait> {
         let failures = if self.is_over(now) { 0 } else { self.failures };
         let failed = |failures: u32| Self {
             failures,
@@ -117,7 +117,7 @@ impl Attempts {
     }
 
     /// Reports whether there is nothing to remember.
-    pub fn is_over(self, now: Timestamp) -> bool {
+    pub fn is_over(self, now: SteadyTime) -> bool {
         self.forgotten <= now
     }
 }
@@ -135,8 +135,8 @@ mod tests {
         longest: Duration::from_secs(5),
     };
 
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_millis(seconds * 1_000)
+    fn at(seconds: i64) -> SteadyTime {
+        SteadyTime::from_millis(seconds * 1_000)
     }
 
     fn run(events: &[(i64, AttemptEvent)]) -> Attempts {

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::domain::timestamp::Timestamp;
+use crate::domain::steady_time::SteadyTime;
 
 /// Number of uses allowed within a period.
 ///
@@ -17,9 +17,9 @@ use crate::domain::timestamp::Timestamp;
 /// ```
 /// # use std::time::Duration;
 /// # use letsapp_core::domain::limit::{Pace, Quota, Verdict};
-/// # use letsapp_core::domain::timestamp::Timestamp;
+/// # use letsapp_core::domain::steady_time::SteadyTime;
 /// let quota = Quota::new(2, Duration::from_secs(60)).expect("a sensible quota");
-/// let now = Timestamp::from_millis(0);
+/// let now = SteadyTime::from_millis(0);
 /// let (pace, first) = Pace::default().step(quota, 1, now);
 /// let (pace, second) = pace.step(quota, 1, now);
 /// let (pace, third) = pace.step(quota, 1, now);
@@ -111,7 +111,7 @@ impl Pace {
     ///
     /// A clock that was set back is tolerated: no wait is ever longer than `cost` takes to become available.
     #[must_use]
-    pub fn step(self, quota: Quota, cost: u32, now: Timestamp) -> (Self, Decision) {
+    pub fn step(self, quota: Quota, cost: u32, now: SteadyTime) -> (Self, Decision) {
         let (now, whole) = (micros(now), quota.whole());
         // The lower bound discards unused time from the past; the upper bound limits the effect of a clock that was set
         // back.
@@ -145,13 +145,13 @@ impl Pace {
     }
 
     /// Reports whether the whole quota is available, so that the state need not be kept any longer.
-    pub fn is_over(self, now: Timestamp) -> bool {
+    pub fn is_over(self, now: SteadyTime) -> bool {
         self.due <= micros(now)
     }
 }
 
 /// Converts a timestamp to microseconds, in which intervals of large quotas are not rounded to zero.
-fn micros(moment: Timestamp) -> i64 {
+fn micros(moment: SteadyTime) -> i64 {
     moment.as_millis().saturating_mul(1_000)
 }
 
@@ -170,8 +170,8 @@ mod tests {
         Quota::new(amount, Duration::from_millis(millis)).unwrap()
     }
 
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_millis(millis)
+    fn at(millis: i64) -> SteadyTime {
+        SteadyTime::from_millis(millis)
     }
 
     #[test]
@@ -280,7 +280,7 @@ mod tests {
                 (pace, decision) = pace.step(quota, cost, now);
                 if decision.verdict == Verdict::Denied {
                     let then = now.plus(decision.retry_after);
-                    let early = then.minus(Duration::from_millis(1));
+                    let early = SteadyTime::from_millis(then.as_millis() - 1);
                     prop_assert_eq!(pace.step(quota, cost, early).1.verdict, Verdict::Denied);
                     prop_assert_eq!(pace.step(quota, cost, then).1.verdict, Verdict::Allowed);
                 } else {

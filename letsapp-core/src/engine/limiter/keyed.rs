@@ -6,12 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::cache::Cache;
 use crate::domain::limit::{Attempts, Pace};
-use crate::domain::timestamp::Timestamp;
+use crate::domain::steady_time::SteadyTime;
 
 /// A state that expires: after a while it equals the default state.
 pub(super) trait State: Copy + Default {
     /// Returns true if the state equals the default one by now.
-    fn is_over(self, now: Timestamp) -> bool;
+    fn is_over(self, now: SteadyTime) -> bool;
 }
 
 /// States by key. An unknown key has the default state.
@@ -49,7 +49,7 @@ impl<K: Eq + Hash + Clone, S: State> Keyed<K, S> {
     }
 
     /// Steps the state of a key. `step` returns the next state and the outcome.
-    pub(super) fn step<R>(&self, key: K, now: Timestamp, step: impl FnOnce(S) -> (S, R)) -> R {
+    pub(super) fn step<R>(&self, key: K, now: SteadyTime, step: impl FnOnce(S) -> (S, R)) -> R {
         self.sweep_in_turn(now);
         let place = usize::try_from(self.hasher.hash_one(&key) % SHARDS as u64).unwrap_or(0);
         let mut shard = lock(&self.shards[place]);
@@ -63,7 +63,7 @@ impl<K: Eq + Hash + Clone, S: State> Keyed<K, S> {
     }
 
     /// Sweeps one shard if it is time, on the thread that happens to call: there is no background task.
-    fn sweep_in_turn(&self, now: Timestamp) {
+    fn sweep_in_turn(&self, now: SteadyTime) {
         let (now, due) = (now.as_millis(), self.next_sweep.load(Ordering::Relaxed));
         // A clock that was set back must not delay the sweep.
         let waits = now < due && due.saturating_sub(now) <= SWEEP_INTERVAL_MILLIS;
@@ -75,7 +75,7 @@ impl<K: Eq + Hash + Clone, S: State> Keyed<K, S> {
         };
         if !waits && mine() {
             let place = self.swept.fetch_add(1, Ordering::Relaxed) % SHARDS;
-            let now = Timestamp::from_millis(now);
+            let now = SteadyTime::from_millis(now);
             lock(&self.shards[place]).retain(|state| !state.is_over(now));
         }
     }
@@ -87,13 +87,13 @@ impl<K: Eq + Hash + Clone, S: State> Keyed<K, S> {
 }
 
 impl State for Pace {
-    fn is_over(self, now: Timestamp) -> bool {
+    fn is_over(self, now: SteadyTime) -> bool {
         Self::is_over(self, now)
     }
 }
 
 impl State for Attempts {
-    fn is_over(self, now: Timestamp) -> bool {
+    fn is_over(self, now: SteadyTime) -> bool {
         Self::is_over(self, now)
     }
 }
@@ -111,14 +111,14 @@ mod tests {
 
     const QUOTA: Quota = Quota::new(2, Duration::from_secs(60)).unwrap();
 
-    fn ask(keyed: &Keyed<u32, Pace>, key: u32, now: Timestamp) -> Verdict {
+    fn ask(keyed: &Keyed<u32, Pace>, key: u32, now: SteadyTime) -> Verdict {
         keyed.step(key, now, |pace| pace.step(QUOTA, 1, now)).verdict
     }
 
     #[test]
     fn states_of_a_million_addresses_are_bounded_and_expire() {
         let keyed = Keyed::new();
-        let mut now = Timestamp::from_millis(0);
+        let mut now = SteadyTime::from_millis(0);
         for address in 0..1_000_000 {
             ask(&keyed, address, now);
         }
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_key_in_use_is_kept_however_many_others_come() {
-        let (keyed, now) = (Keyed::new(), Timestamp::from_millis(0));
+        let (keyed, now) = (Keyed::new(), SteadyTime::from_millis(0));
         assert_eq!(ask(&keyed, 0, now), Verdict::Allowed);
         assert_eq!(ask(&keyed, 0, now), Verdict::Allowed);
         for stranger in 1..=1_000_000 {
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn keys_are_independent() {
-        let (keyed, now) = (Keyed::new(), Timestamp::from_millis(0));
+        let (keyed, now) = (Keyed::new(), SteadyTime::from_millis(0));
         let verdicts = [1, 2, 1, 2, 1, 2].map(|key| ask(&keyed, key, now));
         use Verdict::{Allowed, Denied};
         assert_eq!(verdicts, [Allowed, Allowed, Allowed, Allowed, Denied, Denied]);
@@ -159,8 +159,8 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_delays_no_sweep() {
         let keyed = Keyed::new();
-        ask(&keyed, 1, Timestamp::from_millis(1_000_000_000));
-        let early = Timestamp::from_millis(0);
+        ask(&keyed, 1, SteadyTime::from_millis(1_000_000_000));
+        let early = SteadyTime::from_millis(0);
         for second in 0..100 {
             ask(&keyed, 2, early.plus(Duration::from_secs(second)));
         }

@@ -24,7 +24,7 @@ use std::time::Duration;
 use crate::domain::limit::{AttemptEvent, Attempts, Class, Client, Decision, Pace, Table, Wait};
 
 use crate::domain::id::UserId;
-use crate::domain::timestamp::Timestamp;
+use crate::domain::steady_time::SteadyTime;
 use crate::domain::user::{Email, Username};
 use crate::engine::limiter::keyed::{Keyed, State};
 use crate::ports::Clock;
@@ -101,7 +101,7 @@ pub enum Proof {
 
 /// Time of the last successful login to an account from an address, if there was one.
 #[derive(Clone, Copy, Default)]
-struct Visit(Option<Timestamp>);
+struct Visit(Option<SteadyTime>);
 
 /// Time for which an address stays familiar after a successful login: 30 days, so that monthly visitors keep it.
 const FAMILIAR_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -233,7 +233,7 @@ impl Account {
 }
 
 impl State for Visit {
-    fn is_over(self, now: Timestamp) -> bool {
+    fn is_over(self, now: SteadyTime) -> bool {
         self.0.is_none_or(|at| now.since(at) >= FAMILIAR_TTL)
     }
 }

@@ -1,4 +1,5 @@
 use crate::domain::limit::{Quota, Verdict};
+use crate::domain::timestamp::Timestamp;
 use crate::engine::limiter::*;
 use crate::ports::ManualClock;
 

@@ -7,7 +7,7 @@ use crate::domain::cache::Cache;
 use crate::domain::conversation::Kind;
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::member::Watermarks;
-use crate::domain::timestamp::Timestamp;
+use crate::domain::steady_time::SteadyTime;
 use crate::engine::panics::{Panic, catch_panic};
 use crate::engine::receipts::inbox::{Inbox, ReceiptUpdate};
 use crate::engine::rosters::{CachedRoster, Rosters};
@@ -21,7 +21,7 @@ pub(super) struct Notifier {
     runtime: Runtime,
     rosters: Arc<Rosters>,
     /// The `read_receipts` setting of users, and when it was read.
-    showing: Cache<UserId, (bool, Timestamp)>,
+    showing: Cache<UserId, (bool, SteadyTime)>,
 }
 
 /// Capacity of each generation of the cache of users' `read_receipts` settings; it holds at most twice as many.

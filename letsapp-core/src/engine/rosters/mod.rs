@@ -15,6 +15,7 @@ use crate::domain::cache::Cache;
 use crate::domain::conversation::Roster;
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::member::Member;
+use crate::domain::steady_time::SteadyTime;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::window::Window;
 use crate::ports::{Clock, ConversationRepository, RepositoryError, Stores};
@@ -69,7 +70,7 @@ pub(crate) struct CachedRoster {
     /// The blocks and erased accounts of a direct conversation.
     pub(crate) direct_policy: DirectPolicy,
     /// Time at which `direct_policy` was read.
-    policy_read_at: Timestamp,
+    policy_read_at: SteadyTime,
     /// The current members, who receive its messages.
     pub(crate) member_ids: Arc<[UserId]>,
     /// Index of each member in the roster's list.
@@ -78,7 +79,7 @@ pub(crate) struct CachedRoster {
     /// read.
     reached: AtomicU64,
     /// Time at which the roster was read.
-    read_at: Timestamp,
+    read_at: SteadyTime,
     /// Moment at which the reading began.
     since: Moment,
     /// True while a caller reads the roster again, so that only one does.
@@ -168,7 +169,7 @@ impl Rosters {
     }
 
     /// Returns true if another server may have changed the policy of a direct conversation since it was read.
-    fn is_stale(&self, known: &CachedRoster, now: Timestamp) -> bool {
+    fn is_stale(&self, known: &CachedRoster, now: SteadyTime) -> bool {
         self.shared && known.roster.conversation.pair.is_some() && now.since(known.policy_read_at) >= ROSTER_TTL
     }
 
@@ -249,7 +250,7 @@ impl Rosters {
         let after = Arc::new(CachedRoster::new(
             after,
             before.direct_policy.clone(),
-            self.clock.now(),
+            self.clock.steady(),
             since,
         ));
         known.rosters.insert(id, Arc::clone(&after));
@@ -355,7 +356,7 @@ impl Drop for ReadingGuard<'_> {
 }
 
 impl CachedRoster {
-    pub(crate) fn new(roster: Roster, direct_policy: DirectPolicy, read_at: Timestamp, since: Moment) -> Self {
+    pub(crate) fn new(roster: Roster, direct_policy: DirectPolicy, read_at: SteadyTime, since: Moment) -> Self {
         let member_ids = roster.members.iter().map(|member| member.user_id).collect();
         let places = roster
             .members
@@ -378,7 +379,7 @@ impl CachedRoster {
     }
 
     /// Returns the same roster with a policy that was read again.
-    fn with_policy(&self, direct_policy: DirectPolicy, policy_read_at: Timestamp) -> Self {
+    fn with_policy(&self, direct_policy: DirectPolicy, policy_read_at: SteadyTime) -> Self {
         Self {
             policy_read_at,
             reached: AtomicU64::new(self.reached.load(Ordering::Relaxed)),

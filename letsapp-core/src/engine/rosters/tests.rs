@@ -1,6 +1,7 @@
 use std::sync::OnceLock;
 
 use crate::domain::contact::ContactEdge;
+use crate::domain::steady_time::SteadyTime;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, direct, group};
 use crate::engine::rosters::*;
@@ -70,7 +71,7 @@ async fn an_older_reading_does_not_replace_a_later_one() {
         Arc::new(CachedRoster::new(
             group(&[ANA], fence),
             DirectPolicy::default(),
-            NOW,
+            SteadyTime::default(),
             moment,
         ))
     };
@@ -84,7 +85,12 @@ async fn removing_one_roster_leaves_the_reading_of_others_alone() {
     let (rosters, _) = rosters(|n| group(&[ANA], n));
     let reading = rosters.begin([CHAT].into_iter());
     rosters.forget(ConversationId::from_bytes([9; 16]));
-    let read = CachedRoster::new(group(&[ANA], 20), DirectPolicy::default(), NOW, reading.since);
+    let read = CachedRoster::new(
+        group(&[ANA], 20),
+        DirectPolicy::default(),
+        SteadyTime::default(),
+        reading.since,
+    );
     rosters.remember(&reading, &[(CHAT, Arc::new(read))]);
     drop(reading);
     assert_eq!(loaded(&rosters).await.roster.fence, Seq(20));
@@ -111,6 +117,22 @@ async fn a_change_replaces_the_roster_even_if_it_is_being_read() {
 }
 
 #[tokio::test]
+async fn a_roster_that_follows_from_a_change_grows_old_too() {
+    let (rosters, clock) = rosters(|n| group(&[ANA, BEN], n));
+    let before = loaded(&rosters).await;
+    let update = GroupUpdate {
+        conversation: None,
+        members: vec![crate::domain::member::MemberChange::Left(BEN)],
+    };
+    rosters.update(&before, &update, Seq(8), NOW).unwrap();
+    let members = async || rosters.recent(CHAT).await.unwrap().unwrap().member_ids.len();
+    clock.advance(ROSTER_TTL - Duration::from_millis(1));
+    assert_eq!(members().await, 1);
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(members().await, 2, "read again: another server may have added Ben");
+}
+
+#[tokio::test]
 async fn a_recent_roster_is_at_most_five_seconds_old() {
     let (rosters, clock) = rosters(|n| group(&[ANA], n));
     let fence = async || rosters.recent(CHAT).await.unwrap().unwrap().roster.fence;
@@ -131,7 +153,12 @@ async fn a_recent_roster_is_at_most_five_seconds_old() {
 
 #[test]
 fn a_roster_knows_its_members_and_how_far_the_conversation_has_come() {
-    let known = CachedRoster::new(group(&[ANA, BEN], 7), DirectPolicy::default(), NOW, Moment::default());
+    let known = CachedRoster::new(
+        group(&[ANA, BEN], 7),
+        DirectPolicy::default(),
+        SteadyTime::default(),
+        Moment::default(),
+    );
     assert_eq!(known.member(BEN).unwrap().user_id, BEN);
     assert!(known.member(UserId::from_bytes([9; 16])).is_none());
     assert_eq!(&known.member_ids[..], [ANA, BEN]);

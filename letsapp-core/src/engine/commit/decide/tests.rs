@@ -5,6 +5,7 @@ use crate::domain::emoji::Emoji;
 use crate::domain::id::MediaId;
 use crate::domain::message::{Content, Reaction};
 use crate::domain::search::IndexTerms;
+use crate::domain::steady_time::SteadyTime;
 use crate::domain::text::Title;
 use crate::domain::user::About;
 use crate::engine::commit::command::{Description, GroupChange};
@@ -31,7 +32,12 @@ fn known(conversation: Conversation, members: Vec<Member>) -> CachedRoster {
         members,
         fence,
     };
-    CachedRoster::new(roster, DirectPolicy::default(), NOW, Moment::default())
+    CachedRoster::new(
+        roster,
+        DirectPolicy::default(),
+        SteadyTime::default(),
+        Moment::default(),
+    )
 }
 
 fn group() -> CachedRoster {
@@ -566,7 +572,12 @@ fn the_same_submission_decided_again_makes_the_same_messages() {
     let leave = |fence: u64| {
         let mut roster = group().roster;
         roster.fence = Seq(fence);
-        let known = CachedRoster::new(roster, DirectPolicy::default(), NOW, Moment::default());
+        let known = CachedRoster::new(
+            roster,
+            DirectPolicy::default(),
+            SteadyTime::default(),
+            Moment::default(),
+        );
         match try_decide(
             OWNER,
             Command::UpdateGroup(GroupChange::RemoveMember(OWNER)),
