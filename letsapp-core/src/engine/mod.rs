@@ -114,7 +114,7 @@ impl Engine {
             receipts,
             views,
             committer,
-            large_changes: LargeChanges::default(),
+            large_changes: LargeChanges::new(runtime.clock.clone()),
             presence,
             typing: Arc::new(typing),
             search_budget: rules.search_budget,

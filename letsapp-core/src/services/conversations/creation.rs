@@ -1,6 +1,7 @@
 //! Creating direct conversations and groups.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -74,7 +75,7 @@ pub(super) async fn create_direct(
 
 /// Creates a group, or finds the one that an earlier attempt of the same request has created.
 pub(super) async fn create_group(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     principal: &Principal,
     group: Group,
     origin: Option<ConnectionId>,
@@ -95,43 +96,54 @@ pub(super) async fn create_group(
         return Err(ConversationError::invalid("member_ids", "too_many", detail));
     }
     let fingerprint = fingerprint(title.as_str(), about.as_ref(), &user_ids);
-    let field = UsersField {
-        name: "member_ids",
-        ids: &member_ids,
+    // Looked up before anything is counted or refused: a retry finds the group, whatever was changed since it was created.
+    let is_retry = match chosen {
+        Some(id) => was_made(engine, id, principal.user_id, fingerprint).await?,
+        None => false,
     };
-    if let Err(error) = check_addition(engine, principal.user_id, field, &user_ids).await {
-        // A retry still finds the group when a member's account was erased, or a setting changed, since it was created.
-        return match chosen {
-            Some(id) if was_made(engine, id, principal.user_id, fingerprint).await? => Ok((id, Made::Before)),
-            _ => Err(error),
+    if !is_retry {
+        let field = UsersField {
+            name: "member_ids",
+            ids: &member_ids,
         };
+        check_addition(engine, principal.user_id, field, &user_ids).await?;
     }
-    let now = engine.runtime.clock.now();
     let id = chosen.unwrap_or_else(|| ConversationId::from_uuid(engine.runtime.ids.random()));
-    let conversation = Conversation {
-        id,
-        kind: Kind::Group,
-        title: Some(title),
-        about: about.unwrap_or_default(),
-        avatar_media_id: None,
-        created_by: principal.user_id,
-        created_at: now,
-        pair: None,
-        fingerprint: Some(fingerprint),
-        deleted_at: None,
+    // A retry writes nothing, and is submitted all the same: the first attempt may have notified nobody.
+    let members = if is_retry { 0 } else { user_ids.len() };
+    let created_by = principal.user_id;
+    let creation = {
+        let engine = Arc::clone(engine);
+        async move {
+            // The group is dated when its turn has come.
+            let now = engine.runtime.clock.now();
+            let conversation = Conversation {
+                id,
+                kind: Kind::Group,
+                title: Some(title),
+                about: about.unwrap_or_default(),
+                avatar_media_id: None,
+                created_by,
+                created_at: now,
+                pair: None,
+                fingerprint: Some(fingerprint),
+                deleted_at: None,
+            };
+            let submission = Submission {
+                conversation_id: id,
+                actor: created_by,
+                origin,
+                at: now,
+                operation: *id.as_bytes(),
+                command: Command::Create {
+                    conversation: Box::new(conversation),
+                    user_ids,
+                },
+            };
+            engine.committer.submit(submission).await
+        }
     };
-    let submission = Submission {
-        conversation_id: id,
-        actor: principal.user_id,
-        origin,
-        at: now,
-        operation: *id.as_bytes(),
-        command: Command::Create {
-            conversation: Box::new(conversation),
-            user_ids,
-        },
-    };
-    match engine.committer.submit(submission).await {
+    match engine.large_changes.pace(members, creation).await {
         Ok(CommitReply::Exists(found)) if is_same(&found, principal.user_id, fingerprint) => Ok((id, Made::Before)),
         Ok(CommitReply::Exists(_)) => Err(ConversationError::Conflict),
         Ok(CommitReply::Changed(_) | CommitReply::Sent(_)) => Ok((id, Made::Now)),

@@ -2,6 +2,8 @@
 
 mod creation;
 mod reads;
+#[cfg(test)]
+mod tests;
 
 pub use reads::{ListPosition, MemberPosition};
 
@@ -68,7 +70,7 @@ impl ConversationService {
         request: CreateConversation,
         origin: Option<ConnectionId>,
     ) -> Result<(protocol::Conversation, Made), ConversationError> {
-        let engine = &*self.engine;
+        let engine = &self.engine;
         let (id, made) = match request {
             CreateConversation::Direct { user_id } => create_direct(engine, principal, user_id, origin).await?,
             CreateConversation::Group {
@@ -83,9 +85,7 @@ impl ConversationService {
                     about,
                     member_ids,
                 };
-                let users = group.member_ids.len();
-                let created = create_group(engine, principal, group, origin);
-                engine.large_changes.pace(users, created).await?
+                create_group(engine, principal, group, origin).await?
             }
         };
         Ok((self.find(principal, id).await?, made))
@@ -219,13 +219,9 @@ impl ConversationService {
         user_ids.sort_unstable();
         user_ids.dedup();
         let granted = self.engine.access.participant(id, principal.user_id).await?;
-        let users = user_ids.len();
-        let added = async {
-            self.check_new_members(&granted.0, &request.user_ids, &user_ids).await?;
-            let change = GroupChange::AddMembers(user_ids);
-            self.update_group(principal, id, change, origin).await
-        };
-        let Some(message) = self.engine.large_changes.pace(users, added).await? else {
+        let new = self.check_new_members(&granted.0, &request.user_ids, &user_ids).await?;
+        let change = GroupChange::AddMembers(user_ids);
+        let Some(message) = self.update_members(principal, id, change, new, origin).await? else {
             return Ok(Vec::new());
         };
         let Content::System(SystemEvent::MembersAdded { user_ids }) = &message.content else {
@@ -315,22 +311,32 @@ impl ConversationService {
         id: ConversationId,
         origin: Option<ConnectionId>,
     ) -> Result<(), ConversationError> {
-        self.update_group(principal, id, GroupChange::Delete, origin)
+        let known = self.engine.access.roster(id, principal.user_id).await?;
+        let role = known.member(principal.user_id).map(|member| member.role);
+        // Each member's record gets the state of the group at leaving. A refusal writes nothing.
+        let leaving = if role.is_some_and(|role| allows(role, Action::DeleteGroup)) {
+            known.member_ids.len()
+        } else {
+            0
+        };
+        self.update_members(principal, id, GroupChange::Delete, leaving, origin)
             .await
             .map(drop)
     }
 
-    /// Checks that a member may add those of the users who are not members yet. `asked` is the list of the request.
+    /// Checks that a member may add those of the users who are not members yet, and returns their number. `asked` is the
+    /// list of the request.
     async fn check_new_members(
         &self,
         adder: &Member,
         asked: &[UserId],
         user_ids: &[UserId],
-    ) -> Result<(), ConversationError> {
+    ) -> Result<usize, ConversationError> {
         let engine = &*self.engine;
         if !allows(adder.role, Action::Add) {
             // Refused by the commit path, whoever the others are; their settings don't concern a mere member.
-            return check_users(engine, "user_ids", user_ids).await.map(drop);
+            check_users(engine, "user_ids", user_ids).await?;
+            return Ok(0);
         }
         let records: Vec<_> = user_ids
             .iter()
@@ -344,10 +350,12 @@ impl ConversationService {
             name: "user_ids",
             ids: asked,
         };
-        check_addition(engine, adder.user_id, field, &new).await
+        check_addition(engine, adder.user_id, field, &new).await?;
+        Ok(new.len())
     }
 
-    /// Submits a change to the queue of a group. Returns its system message, or `None` if there was nothing to change.
+    /// Submits a change of one member or none to the queue of a group. Returns its system message, or `None` if there was
+    /// nothing to change.
     async fn update_group(
         &self,
         principal: &Principal,
@@ -355,17 +363,34 @@ impl ConversationService {
         change: GroupChange,
         origin: Option<ConnectionId>,
     ) -> Result<Option<Arc<Message>>, ConversationError> {
+        self.update_members(principal, id, change, 1, origin).await
+    }
+
+    /// Submits a change that writes this many member records to the queue of a group.
+    async fn update_members(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        change: GroupChange,
+        members: usize,
+        origin: Option<ConnectionId>,
+    ) -> Result<Option<Arc<Message>>, ConversationError> {
         let mut operation = [0; 16];
         self.engine.runtime.ids.fill(&mut operation);
-        let submission = Submission {
-            conversation_id: id,
-            actor: principal.user_id,
-            origin,
-            at: self.engine.runtime.clock.now(),
-            operation,
-            command: Command::UpdateGroup(change),
+        let (engine, actor) = (Arc::clone(&self.engine), principal.user_id);
+        let update = async move {
+            let submission = Submission {
+                conversation_id: id,
+                actor,
+                origin,
+                // The change is dated when its turn has come.
+                at: engine.runtime.clock.now(),
+                operation,
+                command: Command::UpdateGroup(change),
+            };
+            engine.committer.submit(submission).await
         };
-        match self.engine.committer.submit(submission).await {
+        match self.engine.large_changes.pace(members, update).await {
             Ok(CommitReply::Changed(message) | CommitReply::Unchanged(message)) => Ok(Some(message)),
             Ok(CommitReply::Nothing | CommitReply::Exists(_) | CommitReply::Sent(_)) => Ok(None),
             Err(error) => Err(error),
