@@ -208,3 +208,27 @@ async fn a_retried_creation_returns_the_group_although_a_member_allows_it_no_lon
     let (found, before) = conversations.create(&ana, request, None).await.unwrap();
     assert_eq!((found.id, before), (made.id, Made::Before));
 }
+
+#[tokio::test]
+async fn a_retried_creation_counts_once_against_the_limits() {
+    let world = World::with_limits(limits()).await;
+    let ana = world.person("ana").await;
+    let strangers = world.strangers(4).await;
+    let request = CreateConversation::Group {
+        id: Some(ConversationId::from_uuid(ids().random())),
+        title: Title::parse("Trip").unwrap(),
+        about: None,
+        member_ids: strangers[..2].iter().map(|stranger| stranger.user_id).collect(),
+    };
+    let conversations = world.app.conversations();
+    let (made, _) = conversations.create(&ana, request.clone(), None).await.unwrap();
+    for _ in 0..10 {
+        let (found, before) = conversations.create(&ana, request.clone(), None).await.unwrap();
+        assert_eq!((found.id, before), (made.id, Made::Before));
+    }
+    world.create(&ana, &[&strangers[2]]).await.expect("one more is free");
+    assert!(matches!(
+        world.create(&ana, &[&strangers[3]]).await,
+        Err(ConversationError::RateLimited(_))
+    ));
+}
