@@ -2,8 +2,10 @@ use letsapp_core::domain::body::Body;
 use letsapp_core::domain::emoji::Emoji;
 use letsapp_core::domain::id::Seq;
 use letsapp_core::domain::member::Watermarks;
+use letsapp_core::domain::text::Title;
+use letsapp_core::domain::user::About;
 use letsapp_core::protocol::Event;
-use letsapp_core::protocol::requests::{EditMessage, SendMessage};
+use letsapp_core::protocol::requests::{EditMessage, SendMessage, UpdateConversation};
 
 use crate::world::World;
 
@@ -313,4 +315,37 @@ async fn a_new_role_is_in_the_conversation_of_its_member() {
             .await;
         assert_eq!(role, expected);
     }
+}
+
+#[tokio::test]
+async fn a_group_described_anew_is_shown_once_after_the_messages_that_tell_of_it() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let group = world.group(&ana, &[&ben]).await;
+    let mut bens = world.listen(&ben);
+    let described = UpdateConversation {
+        title: Some(Title::parse("Renamed").unwrap()),
+        about: Some(About::parse("Described").unwrap()),
+        ..UpdateConversation::default()
+    };
+    let conversations = world.app.conversations();
+    conversations.update(&ana, group, described, None).await.unwrap();
+    world.say(&ana, group, "look").await;
+    for seq in [2, 3] {
+        let message = bens.next().await;
+        assert!(
+            matches!(&message, Event::MessageCreated(message) if message.seq == Seq(seq)),
+            "{message:?}"
+        );
+    }
+    let shown = bens.next().await;
+    assert!(
+        matches!(&shown, Event::ConversationUpdated(shown) if shown.title.as_deref() == Some("Renamed")),
+        "{shown:?}"
+    );
+    let next = bens.next().await;
+    assert!(
+        matches!(&next, Event::MessageCreated(message) if message.seq == Seq(4)),
+        "{next:?}"
+    );
 }

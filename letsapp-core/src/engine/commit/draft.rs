@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::domain::conversation::Conversation;
-use crate::domain::id::ConversationId;
+use crate::domain::id::{ConversationId, Rev, Seq};
 use crate::domain::member::MemberChange;
-use crate::domain::message::Message;
+use crate::domain::message::{Message, Position};
 use crate::engine::rosters::GroupUpdate;
 use crate::ports::Change;
 
@@ -61,6 +61,24 @@ impl Draft {
 
     pub(super) fn conversation_id(&self) -> ConversationId {
         self.message.conversation_id
+    }
+
+    /// Returns the system messages before the last one as they are stored, if the last one is at this position: all are
+    /// stored in one step, one right after the other.
+    pub(super) fn preceding_at(&self, last: Position) -> Vec<Message> {
+        let DraftKind::UpdateGroup { preceding, .. } = &self.kind else {
+            return Vec::new();
+        };
+        let distances = (1..=preceding.len() as u64).rev();
+        let placed = preceding.iter().zip(distances).map(|(message, distance)| {
+            Message::clone(message).at(Position {
+                seq: Seq(last.seq.0 - distance),
+                rev: Rev(last.rev.0 - distance),
+                // All were offered with the same time, and none is a user's.
+                ..last
+            })
+        });
+        placed.collect()
     }
 
     /// Tells whether the change concerns the group itself, so that its cached roster is outdated afterwards.

@@ -41,6 +41,8 @@ pub(super) enum Update {
     Revised(Arc<Message>),
     /// A new or changed group.
     GroupUpdated {
+        /// The system messages right before the last one, in order, if the change adds several.
+        preceding: Vec<Message>,
         /// The system message that describes the change.
         message: Arc<Message>,
         /// The roster after the change; `None` if it has to be read.
@@ -81,11 +83,17 @@ impl Publication {
 
     /// Makes the publication of a new or changed group.
     pub(super) fn group_updated(
+        preceding: Vec<Message>,
         message: Arc<Message>,
         known: Option<&Arc<CachedRoster>>,
         after: Option<Arc<CachedRoster>>,
     ) -> Self {
-        Self::new(&Arc::clone(&message), Update::GroupUpdated { message, after }, known)
+        let update = Update::GroupUpdated {
+            preceding,
+            message: Arc::clone(&message),
+            after,
+        };
+        Self::new(&message, update, known)
     }
 
     fn new(message: &Message, update: Update, known: Option<&Arc<CachedRoster>>) -> Self {
@@ -173,7 +181,12 @@ impl Publisher {
 
     /// Publishes a change, after reading from the store what the connected members need.
     pub(super) async fn publish_reading(&self, publication: &Publication) {
-        let Update::GroupUpdated { message, after } = &publication.update else {
+        let Update::GroupUpdated {
+            preceding,
+            message,
+            after,
+        } = &publication.update
+        else {
             if let Some(newcomer) = publication.newcomer {
                 self.introduce(newcomer, publication).await;
             }
@@ -181,7 +194,7 @@ impl Publisher {
         };
         self.note(publication);
         let _permit = self.permit().await;
-        if let Err(error) = self.group_updated(publication, message, after.clone()).await {
+        if let Err(error) = self.group_updated(publication, preceding, message, after.clone()).await {
             let conversation = publication.conversation_id;
             tracing::warn!(%error, conversation.id = %conversation, "a group change was not published");
             // Clients that miss the event would show an outdated group, so they are asked to sync.
@@ -256,18 +269,16 @@ impl Publisher {
         self.bus.publish(Envelope::to_users(ids(blind), None, rev));
     }
 
-    /// Publishes a change of a group: the system message to all who see it, and the resulting conversation to each
-    /// connected user whom the change adds, removes or shows something new.
+    /// Publishes a change of a group: its system messages to all who see them, and the resulting conversation to each
+    /// connected user whom the change adds, removes or shows something new, once for all messages.
     async fn group_updated(
         &self,
         publication: &Publication,
+        preceding: &[Message],
         message: &Message,
         after: Option<Arc<CachedRoster>>,
     ) -> Result<(), RepositoryError> {
-        let Content::System(event) = &message.content else {
-            return Ok(());
-        };
-        if *event == SystemEvent::GroupDeleted {
+        if matches!(message.content, Content::System(SystemEvent::GroupDeleted)) {
             // No roster can be read of a deleted group.
             self.group_deleted(publication);
             return Ok(());
@@ -279,16 +290,20 @@ impl Publisher {
                 None => return Ok(()),
             },
         };
-        let recipients = Recipients::of(event, message.sender_id, &known.roster);
+        let recipients = Recipients::of(preceding.iter().chain([message]), &known.roster);
         self.show(&recipients.newcomers, publication, Event::ConversationCreated)
             .await?;
         // The members when the change was decided, whatever happened to them since, and the new members.
         let before = publication.known.as_ref().map_or(&[][..], |known| &known.member_ids);
         let newcomers = recipients.newcomers.iter().filter(|user_id| !before.contains(user_id));
-        let audience: Vec<_> = before.iter().chain(newcomers).copied().collect();
-        let created = Event::MessageCreated(protocol::Message::from(message));
-        self.bus
-            .publish(Envelope::to_users(audience, publication.excluded.except(), created));
+        let audience: Arc<[_]> = before.iter().chain(newcomers).copied().collect();
+        // The reply tells of the last message only.
+        let preceding = preceding.iter().map(|message| (message, None));
+        for (message, except) in preceding.chain([(message, publication.excluded.except())]) {
+            let created = Event::MessageCreated(protocol::Message::from(message));
+            self.bus
+                .publish(Envelope::to_users(Arc::clone(&audience), except, created));
+        }
         self.show(&recipients.others, publication, Event::ConversationUpdated)
             .await?;
         if let Some(gone) = recipients.gone {

@@ -151,7 +151,8 @@ impl CommitContext {
                 DraftKind::Revise => self.publisher.publish(&Publication::revised(found, roster)),
                 DraftKind::Create(_) | DraftKind::UpdateGroup { .. } => {
                     self.rosters.forget(id);
-                    let publication = Publication::group_updated(found, roster, None);
+                    let preceding = draft.preceding_at(found.position());
+                    let publication = Publication::group_updated(preceding, found, roster, None);
                     self.publisher.publish_reading(&publication).await;
                 }
             }

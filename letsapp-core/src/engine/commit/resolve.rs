@@ -14,8 +14,8 @@ use crate::ports::{Outcome, RepositoryError};
 
 /// The outcome of a change, for all submissions that wait for it.
 pub(super) enum Resolution {
-    /// The change is durable. Its publications come in order; the last one is of its own message.
-    Committed(Vec<Publication>),
+    /// The change is durable, and to be published.
+    Committed(Publication),
     /// The change had been carried out before: the reply, and a publication unless this server has published it.
     Known(CommitReply, Option<Publication>),
     /// The id belongs to another change.
@@ -40,7 +40,7 @@ impl CommitContext {
                 if let Some(roster) = roster {
                     roster.reach(position.seq);
                 }
-                Resolution::Committed(self.publications(draft, position, known))
+                Resolution::Committed(self.publication(draft, position, known))
             }
             Ok(Outcome::Duplicate(existing)) if is_retry(&draft.message, &existing) => {
                 let existing = Arc::new(*existing);
@@ -48,7 +48,8 @@ impl CommitContext {
                 let publication = (!self.publisher.has_published(&existing)).then(|| {
                     if draft.is_of_group() {
                         self.rosters.forget(id);
-                        Publication::group_updated(Arc::clone(&existing), roster, None)
+                        let preceding = draft.preceding_at(existing.position());
+                        Publication::group_updated(preceding, Arc::clone(&existing), roster, None)
                     } else if existing.edited_at.is_some() || existing.deleted_at.is_some() {
                         Publication::revised(Arc::clone(&existing), roster)
                     } else {
@@ -73,31 +74,25 @@ impl CommitContext {
         }
     }
 
-    /// Makes the publications of a committed change, and caches the roster that it leads to.
-    fn publications(&self, draft: &Draft, position: Position, known: &Known) -> Vec<Publication> {
+    /// Makes the publication of a committed change, and caches the roster that it leads to.
+    fn publication(&self, draft: &Draft, position: Position, known: &Known) -> Publication {
         let id = draft.conversation_id();
         let roster = known.rosters.get(&id);
         let message = || Arc::new(Message::clone(&draft.message).at(position));
         match &draft.kind {
-            DraftKind::Append => vec![Publication::appended_at(&draft.message, position, roster)],
-            DraftKind::Revise => vec![Publication::revised(message(), roster)],
+            DraftKind::Append => Publication::appended_at(&draft.message, position, roster),
+            DraftKind::Revise => Publication::revised(message(), roster),
             DraftKind::Create(_) => {
                 self.rosters.forget(id);
-                vec![Publication::group_updated(message(), None, None)]
+                Publication::group_updated(Vec::new(), message(), None, None)
             }
-            DraftKind::UpdateGroup { preceding, update } => {
+            DraftKind::UpdateGroup { update, .. } => {
                 let after =
-                    roster.and_then(|roster| self.rosters.update(roster, update, position.seq, draft.message.sent_at));
+                    roster.and_then(|roster| self.rosters.update(roster, update, position.seq, position.sent_at));
                 if after.is_none() {
                     self.rosters.forget(id);
                 }
-                let mut publications = Vec::with_capacity(preceding.len() + 1);
-                for (message, distance) in preceding.iter().zip((1..=preceding.len() as u64).rev()) {
-                    let message = Message::clone(message).at(before(position, distance));
-                    publications.push(Publication::group_updated(Arc::new(message), roster, after.clone()));
-                }
-                publications.push(Publication::group_updated(message(), roster, after.clone()));
-                publications
+                Publication::group_updated(draft.preceding_at(position), message(), roster, after)
             }
         }
     }
@@ -115,22 +110,12 @@ impl CommitContext {
             seq: Seq(1),
             rev: Rev(1),
             ordinal: 0,
-            sent_at: draft.message.sent_at,
+            // As in the first attempt: a group and its first message are of the same time.
+            sent_at: found.created_at,
         };
         let message = Message::clone(&draft.message).at(first);
         (is_retry && !self.publisher.has_published(&message))
-            .then(|| Publication::group_updated(Arc::new(message), None, None))
-    }
-}
-
-/// Returns the position of the system message that was stored `distance` places before this position, together with it.
-const fn before(position: Position, distance: u64) -> Position {
-    Position {
-        seq: Seq(position.seq.0 - distance),
-        rev: Rev(position.rev.0 - distance),
-        ordinal: position.ordinal,
-        // All were offered with the same time.
-        sent_at: position.sent_at,
+            .then(|| Publication::group_updated(Vec::new(), Arc::new(message), None, None))
     }
 }
 

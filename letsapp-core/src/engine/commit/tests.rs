@@ -5,7 +5,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
 
-use crate::domain::conversation::{Head, Roster};
+use crate::domain::conversation::{Conversation, Head, Kind, Roster};
 use crate::domain::emoji::Emoji;
 use crate::domain::id::{Rev, Seq, UserId};
 use crate::domain::member::Member;
@@ -811,4 +811,119 @@ async fn a_caller_who_goes_on_at_once_is_in_the_next_batch() {
     let (goes_on, behind) = tokio::join!(goes_on, behind);
     assert_eq!((seq(&behind), seq(&goes_on)), (12, 13));
     assert_eq!(bench.batch(0), [3, 2], "not a batch for each");
+}
+
+/// Titles and descriptions of groups, as the messages that a change of both adds.
+fn renamed_and_described() -> Command {
+    Command::UpdateGroup(GroupChange::Describe(Description {
+        title: Some(crate::domain::text::Title::parse("Renamed").unwrap()),
+        about: Some(crate::domain::user::About::parse("Described").unwrap()),
+        ..Description::default()
+    }))
+}
+
+/// Returns the places of the published messages.
+fn places(published: &[(Vec<UserId>, Option<crate::domain::id::ConnectionId>, Event)]) -> Vec<(Seq, Rev)> {
+    let messages = published.iter().filter_map(|(_, _, event)| match event {
+        Event::MessageCreated(message) => Some((message.seq, message.rev)),
+        _ => None,
+    });
+    messages.collect()
+}
+
+#[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "tokio's time is virtual here")]
+async fn all_messages_of_a_change_with_an_unknown_outcome_are_published() {
+    let mut messages = MockMessageRepository::new();
+    messages.expect_concurrent_commits().return_const(1_usize);
+    messages
+        .expect_commit()
+        .returning(|changes| Outcomes::ready(unavailable(&changes)));
+    messages
+        .expect_find_by_id()
+        .returning(|_, id| Ok(Some(Message { id, ..message(ANA, 7) })));
+    let mut conversations = in_both(|| group(&[ANA, BEN], 1));
+    conversations
+        .expect_find()
+        .returning(|_| Err(RepositoryError::unavailable("no views today")));
+    let stores = Stores {
+        conversations: Arc::new(conversations),
+        messages: Arc::new(messages),
+        ..fixtures::stores()
+    };
+    let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
+    let engine = fixtures::engine(stores, bus.clone(), clock);
+    let refused = engine.committer.submit(Submission {
+        conversation_id: CHAT,
+        actor: ANA,
+        origin: None,
+        at: NOW,
+        operation: [0; 16],
+        command: renamed_and_described(),
+    });
+    assert!(is_unavailable(&refused.await));
+    tokio::time::sleep(3 * LOOKUP_INTERVAL).await;
+    assert_eq!(places(&bus.take()), [(Seq(6), Rev(6)), (Seq(7), Rev(7))]);
+}
+
+#[tokio::test]
+async fn all_messages_of_a_change_that_was_made_before_are_published() {
+    let bench = bench(
+        |_| group(&[ANA, BEN], 1),
+        |_, changes| {
+            let existing = |change: &Change| Message::clone(change.message()).at(message(ANA, 7).position());
+            let duplicate = |change| Ok(Outcome::Duplicate(Box::new(existing(change))));
+            changes.iter().map(duplicate).collect()
+        },
+    );
+    let reply = bench.submit(ANA, renamed_and_described()).await;
+    assert!(matches!(reply, Ok(CommitReply::Unchanged(message)) if message.seq == Seq(7)));
+    bench.engine.committer.close().await;
+    assert_eq!(places(&bench.bus.take()), [(Seq(6), Rev(6)), (Seq(7), Rev(7))]);
+}
+
+#[tokio::test]
+async fn a_group_that_was_created_before_is_published_with_the_time_of_its_creation() {
+    let earlier = NOW.minus(Duration::from_secs(60));
+    let bench = bench(
+        // Nobody is in it any more to whom it would be shown.
+        |_| group(&[CEM], 1),
+        move |_, _| {
+            let stored = Conversation {
+                created_at: earlier,
+                ..fixtures::conversation(Kind::Group)
+            };
+            vec![Ok(Outcome::Exists(Box::new(stored)))]
+        },
+    );
+    let create = Command::Create {
+        conversation: Box::new(fixtures::conversation(Kind::Group)),
+        user_ids: vec![ANA, BEN],
+    };
+    assert!(matches!(bench.submit(ANA, create).await, Ok(CommitReply::Exists(_))));
+    bench.engine.committer.close().await;
+    let published = bench.bus.take();
+    let [(_, _, Event::MessageCreated(first))] = &published[..] else {
+        panic!("{published:?}");
+    };
+    assert_eq!((first.seq, first.sent_at), (Seq(1), earlier));
+}
+
+#[tokio::test]
+async fn a_roster_is_dated_as_the_store_has_dated_the_change() {
+    let later = NOW.plus(Duration::from_secs(60));
+    let bench = bench(
+        |_| group(&[ANA, BEN], 1),
+        move |_, _| {
+            let position = Position {
+                sent_at: later,
+                ..message(ANA, 2).position()
+            };
+            vec![Ok(Outcome::Committed(position))]
+        },
+    );
+    let promoted = Command::UpdateGroup(GroupChange::ChangeRole(BEN, Role::Admin));
+    assert_eq!(seq(&bench.submit(ANA, promoted).await), 2);
+    let known = bench.engine.rosters.known(CHAT).unwrap();
+    assert_eq!(known.member(BEN).unwrap().changed_at, later);
 }

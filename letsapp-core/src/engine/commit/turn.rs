@@ -237,12 +237,12 @@ impl Turn {
         {
             held.unknown.add(draft.clone());
         }
-        let publications = self.answer(resolution, waiting);
+        let publication = self.answer(resolution, waiting);
         let Ok(place) = self.held.binary_search_by_key(&id, |held| held.id) else {
             return;
         };
         let held = &mut self.held[place];
-        for publication in publications {
+        if let Some(publication) = publication {
             if publication.reads() || !held.slow.is_empty() {
                 held.slow.push(publication);
             } else {
@@ -261,18 +261,16 @@ impl Turn {
 
     /// Answers the submissions that wait for a change, or leaves them to the next turn; returns what is to be
     /// published.
-    fn answer(&mut self, resolution: Resolution, waiting: Waiting) -> Vec<Publication> {
+    fn answer(&mut self, resolution: Resolution, waiting: Waiting) -> Option<Publication> {
         let submissions = std::iter::once(waiting.first).chain(waiting.merged);
         match resolution {
-            Resolution::Committed(mut publications) => {
-                if let Some(own) = publications.last_mut() {
-                    for submission in submissions {
-                        own.excluded.add(submission.origin);
-                        let reply = committed(own, &submission);
-                        submission.answer(Ok(reply));
-                    }
+            Resolution::Committed(mut publication) => {
+                for submission in submissions {
+                    publication.excluded.add(submission.origin);
+                    let reply = committed(&publication, &submission);
+                    submission.answer(Ok(reply));
                 }
-                publications
+                Some(publication)
             }
             Resolution::Known(reply, mut publication) => {
                 for submission in submissions {
@@ -281,15 +279,15 @@ impl Turn {
                     }
                     submission.answer(Ok(reply.clone()));
                 }
-                publication.into_iter().collect()
+                publication
             }
             Resolution::Conflict => {
                 submissions.for_each(|submission| submission.refuse(ConversationError::Conflict));
-                Vec::new()
+                None
             }
             Resolution::Failed(error) => {
                 submissions.for_each(|submission| submission.refuse(copy(&error)));
-                Vec::new()
+                None
             }
             Resolution::Outdated => {
                 for mut submission in submissions {
@@ -301,7 +299,7 @@ impl Turn {
                         submission.refuse(RepositoryError::unavailable(busy));
                     }
                 }
-                Vec::new()
+                None
             }
         }
     }
