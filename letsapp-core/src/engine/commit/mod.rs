@@ -165,12 +165,12 @@ impl Committer {
                 let bytes = u32::try_from(state.queues.bytes()).unwrap_or(u32::MAX);
                 metrics::gauge!("letsapp_commit_waiting_bytes").set(bytes);
                 let batch = state.queues.take();
-                if batch.is_empty() {
+                if batch.conversations.is_empty() {
                     return self.stop(&mut state);
                 }
                 batch
             };
-            let answered = batch.iter().map(|taken| taken.submissions.len()).sum();
+            let answered = batch.submissions.len();
             let mut turn = pin!(self.turn(batch));
             let slow = tokio::time::timeout(SLOW_TURN, &mut turn).await.is_err();
             if slow {
@@ -206,7 +206,7 @@ impl Committer {
         }
     }
 
-    async fn turn(self: &Arc<Self>, batch: Vec<Taken>) {
+    async fn turn(self: &Arc<Self>, batch: Taken) {
         let queues: Arc<dyn TurnQueues> = Arc::<Self>::clone(self);
         let mut turn = Turn::new(&self.context, &queues, &batch);
         if let Err(Panic(panic)) = catch_panic(turn.carry_out(batch)).await {

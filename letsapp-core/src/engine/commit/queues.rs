@@ -20,10 +20,17 @@ pub(super) const MAX_CONVERSATION_BYTES: usize = 8 << 20;
 /// Maximum size of all submissions, waiting or being carried out, in bytes: what the store can be behind.
 pub(super) const MAX_TOTAL_BYTES: usize = 128 << 20;
 
+/// Maximum number of spare rooms, at [`MAX_SPARE_SUBMISSIONS`] each: less than 2 MB.
+const MAX_SPARE: usize = 512;
+/// Maximum number of submissions that a spare room is for.
+const MAX_SPARE_SUBMISSIONS: usize = 16;
+
 /// The queues of all conversations that have something to be done.
 #[derive(Default)]
 pub(super) struct Queues {
     queues: HashMap<ConversationId, Queue>,
+    /// Room for submissions, of queues that are gone: most queues live for a single commit, and would allocate it anew.
+    spare: Vec<VecDeque<QueuedSubmission>>,
     /// Conversations that are ready: not taken, and with something to be done. Each once.
     ready: VecDeque<ConversationId>,
     /// Size of all submissions, waiting or taken.
@@ -56,10 +63,12 @@ enum State {
     Taken,
 }
 
-/// The part of a conversation's queue that a turn carries out.
+/// What a turn carries out.
+#[derive(Default)]
 pub(super) struct Taken {
-    pub(super) id: ConversationId,
-    pub(super) unknown: UnknownChanges,
+    /// The conversations, with the changes to be looked up before their submissions.
+    pub(super) conversations: Vec<(ConversationId, UnknownChanges)>,
+    /// Their submissions, those of each conversation in order.
     pub(super) submissions: Vec<QueuedSubmission>,
 }
 
@@ -97,7 +106,10 @@ impl Queues {
         }
         submission.order = self.accepted;
         self.accepted += 1;
-        let queue = self.queues.entry(id).or_default();
+        let queue = self.queues.entry(id).or_insert_with(|| Queue {
+            waiting: self.spare.pop().unwrap_or_default(),
+            ..Queue::default()
+        });
         queue.waiting.push_back(submission);
         queue.waiting_bytes += size;
         self.bytes += size;
@@ -107,24 +119,19 @@ impl Queues {
 
     /// Takes the next batch: of each ready conversation what waits, in order, up to its fair share. A change of a group
     /// is the last of its conversation in a batch, since everything behind it depends on its outcome.
-    pub(super) fn take(&mut self) -> Vec<Taken> {
+    pub(super) fn take(&mut self) -> Taken {
         let share = (MAX_BATCH_SUBMISSIONS / self.ready.len().max(1)).max(1);
-        let (mut batch, mut count, mut bytes) = (Vec::new(), 0, 0);
+        let (mut taken, mut count, mut bytes) = (Taken::default(), 0, 0);
         while count < MAX_BATCH_SUBMISSIONS && bytes < MAX_BATCH_BYTES {
             let Some(id) = self.ready.pop_front() else { break };
             let queue = self.queues.get_mut(&id).expect("a ready conversation has a queue");
             queue.state = State::Taken;
             let room = share.min(MAX_BATCH_SUBMISSIONS - count);
-            let submissions = queue.take(room, MAX_BATCH_BYTES - bytes);
-            count += submissions.len().max(1);
+            count += queue.take(room, MAX_BATCH_BYTES - bytes, &mut taken.submissions).max(1);
             bytes += queue.taken_bytes;
-            batch.push(Taken {
-                id,
-                unknown: std::mem::take(&mut queue.unknown),
-                submissions,
-            });
+            taken.conversations.push((id, std::mem::take(&mut queue.unknown)));
         }
-        batch
+        taken
     }
 
     /// Takes a conversation back after its turn.
@@ -147,8 +154,12 @@ impl Queues {
         }
         if !queue.waiting.is_empty() {
             self.make_ready(id);
-        } else if queue.unknown.is_empty() {
-            self.queues.remove(&id);
+        } else if queue.unknown.is_empty()
+            && let Some(Queue { waiting, .. }) = self.queues.remove(&id)
+            && waiting.capacity() <= MAX_SPARE_SUBMISSIONS
+            && self.spare.len() < MAX_SPARE
+        {
+            self.spare.push(waiting);
         }
     }
 
@@ -193,23 +204,25 @@ impl Queue {
         self.waiting_bytes + self.taken_bytes
     }
 
-    fn take(&mut self, room: usize, room_bytes: usize) -> Vec<QueuedSubmission> {
-        let mut taken = Vec::with_capacity(room.min(self.waiting.len()));
-        while taken.len() < room
+    /// Takes what waits, at most as much as there is room for but at least one submission, and returns the number taken.
+    fn take(&mut self, room: usize, room_bytes: usize, taken: &mut Vec<QueuedSubmission>) -> usize {
+        let mut count = 0;
+        while count < room
             && let Some(next) = self.waiting.front()
-            && (taken.is_empty() || self.taken_bytes + next.size() <= room_bytes)
+            && (count == 0 || self.taken_bytes + next.size() <= room_bytes)
         {
             let size = next.size();
             let next = self.waiting.pop_front().expect("it is the front");
             self.waiting_bytes -= size;
             self.taken_bytes += size;
+            count += 1;
             let ends = next.command.changes_group();
             taken.push(next);
             if ends {
                 break;
             }
         }
-        taken
+        count
     }
 }
 
@@ -252,14 +265,17 @@ mod tests {
 
     /// Takes a batch, as the number of each conversation with the times of its submissions.
     fn take(queues: &mut Queues) -> Vec<(u8, Vec<u64>)> {
-        let taken = queues.take().into_iter().map(|taken| {
-            let times = taken.submissions.iter().map(|submission| submission.at.since(NOW));
-            (
-                taken.id.as_bytes()[0],
-                times.map(|time| time.as_millis().try_into().unwrap()).collect(),
-            )
-        });
-        taken.collect()
+        let taken = queues.take();
+        let times = |id: ConversationId| {
+            let of = taken
+                .submissions
+                .iter()
+                .filter(move |submission| submission.conversation_id == id);
+            of.map(|submission| submission.at.since(NOW).as_millis().try_into().unwrap())
+                .collect()
+        };
+        let conversations = taken.conversations.iter().map(|(id, _)| *id);
+        conversations.map(|id| (id.as_bytes()[0], times(id))).collect()
     }
 
     fn give_back(queues: &mut Queues, conversation: u8, again: Vec<QueuedSubmission>) {
@@ -297,7 +313,7 @@ mod tests {
         let mut queues = Queues::default();
         queues.push(submission(1, 1)).unwrap();
         queues.push(submission(1, 2)).unwrap();
-        let again = queues.take().remove(0).submissions;
+        let again = queues.take().submissions;
         queues.push(submission(1, 3)).unwrap();
         give_back(&mut queues, 1, again);
         assert_eq!(take(&mut queues), [(1, vec![1, 2, 3])]);
@@ -340,7 +356,7 @@ mod tests {
         let mut queues = Queues::default();
         let refused = (0..=8).find_map(|_| queues.push(large(1)).err());
         assert_eq!(refused, Some(Full::Conversation));
-        assert_eq!(queues.take().len(), 1, "what is taken still counts");
+        assert_eq!(queues.take().conversations.len(), 1, "what is taken still counts");
         assert_eq!(queues.push(large(1)), Err(Full::Conversation));
         let refused = (2..=200).find_map(|n| (0..7).find_map(|_| queues.push(large(n)).err()));
         assert_eq!(refused, Some(Full::Total));
@@ -354,7 +370,7 @@ mod tests {
         for n in 0..20 {
             queues.push(large(n)).unwrap();
         }
-        let count = queues.take().len();
+        let count = queues.take().submissions.len();
         assert!((8..=9).contains(&count), "{count}");
     }
 }

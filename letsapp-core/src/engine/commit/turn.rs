@@ -85,11 +85,11 @@ impl Drop for Held {
 
 impl Turn {
     /// Takes charge of the conversations of a batch.
-    pub(super) fn new(context: &Arc<CommitContext>, queues: &Arc<dyn TurnQueues>, batch: &[Taken]) -> Self {
-        let held = batch.iter().map(|taken| Held {
+    pub(super) fn new(context: &Arc<CommitContext>, queues: &Arc<dyn TurnQueues>, batch: &Taken) -> Self {
+        let held = batch.conversations.iter().map(|(id, _)| Held {
             context: Arc::clone(context),
             queues: Arc::clone(queues),
-            id: taken.id,
+            id: *id,
             open: 0,
             again: Vec::new(),
             unknown: UnknownChanges::None,
@@ -111,15 +111,15 @@ impl Turn {
     }
 
     /// Carries out the batch: looks up what is unknown, decides, commits, replies and publishes.
-    pub(super) async fn carry_out(&mut self, batch: Vec<Taken>) {
-        let mut submissions = Vec::with_capacity(batch.iter().map(|taken| taken.submissions.len()).sum());
-        let mut unknown = Vec::new();
-        for taken in batch {
-            submissions.extend(taken.submissions);
-            if !taken.unknown.is_empty() {
-                unknown.push((taken.id, taken.unknown));
-            }
-        }
+    pub(super) async fn carry_out(&mut self, batch: Taken) {
+        let Taken {
+            conversations,
+            submissions,
+        } = batch;
+        let unknown: Vec<_> = conversations
+            .into_iter()
+            .filter(|(_, unknown)| !unknown.is_empty())
+            .collect();
         let read = self.context.read(submissions, unknown.iter().map(|(id, _)| *id)).await;
         let (known, submissions) = match read {
             Ok(read) => read,
