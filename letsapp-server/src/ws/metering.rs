@@ -38,9 +38,10 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    pub(super) const fn new() -> Self {
+    /// Creates the meter of a stream that has received so many bytes before, those of the handshake.
+    pub(super) const fn new(received: u64) -> Self {
         Self {
-            received: 0,
+            received,
             unfinished: 0,
             uncounted: 0,
             began: None,
@@ -113,7 +114,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_message_has_its_time_from_its_first_byte_to_its_last() {
-        let (mut meter, started) = (Meter::new(), Instant::now());
+        let (mut meter, started) = (Meter::new(0), Instant::now());
         meter.settle();
         assert_eq!(meter.deadline(), None);
         meter.received(10);
@@ -132,7 +133,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_time_stands_still_while_nothing_is_read() {
-        let mut meter = Meter::new();
+        let mut meter = Meter::new(0);
         meter.received(10);
         meter.settle();
         meter.pause();
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn bytes_that_make_no_message_are_counted_in_units() {
-        let mut meter = Meter::new();
+        let mut meter = Meter::new(0);
         meter.received(UNIT_BYTES - 1);
         assert!(!meter.has_units());
         meter.received(3 * UNIT_BYTES + 1);

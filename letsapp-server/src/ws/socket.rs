@@ -4,8 +4,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use letsapp_core::engine::events::{Closed, Connection};
+use letsapp_core::protocol::Event;
 use letsapp_core::protocol::{Hello, Op};
-use letsapp_core::{engine::events::Connection, protocol::Event};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -107,6 +108,7 @@ impl Socket {
         let mut next_ping = Instant::now() + HEARTBEAT_INTERVAL;
         let mut timer = pin!(sleep_until(next_ping));
         let mut events = Vec::new();
+        let mut is_ending = false;
         loop {
             // Backpressure: while the client does not read, no events or replies are queued. Events wait in the outbox,
             // which is bounded, replies in their futures, and requests in the kernel's buffers.
@@ -139,8 +141,12 @@ impl Socket {
                     let next = next_ping.min(alive + SILENCE_TIMEOUT);
                     timer.as_mut().reset(transport.message_deadline().map_or(next, |deadline| deadline.min(next)));
                 }
-                // Without this, a client that reads nothing would not notice the end until its writes time out.
-                closed = connection.closed(), if !flows => return EndReason::Closed(closed),
+                // A socket that gives way to a newer one does so at once, even if its client reads nothing. For any other
+                // reason the client may still read up to the close frame that names it, until its writes time out.
+                closed = connection.closed(), if !flows && !is_ending => match closed {
+                    Closed::TooMany => return EndReason::Closed(closed),
+                    Closed::TooSlow | Closed::SessionEnded => is_ending = true,
+                },
                 drained = connection.drain(&mut events), if flows => match drained {
                     Ok(()) => {
                         handler.server.meters.frames_sent.increment(events.len() as u64);

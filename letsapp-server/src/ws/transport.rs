@@ -73,10 +73,10 @@ pub(super) enum EndReason {
 }
 
 impl Transport {
-    pub(super) const fn new(stream: WebSocketStream<ClientStream>) -> Self {
+    pub(super) fn new(stream: WebSocketStream<ClientStream>) -> Self {
         Self {
+            meter: Meter::new(stream.get_ref().received()),
             stream,
-            meter: Meter::new(),
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
             unflushed: false,

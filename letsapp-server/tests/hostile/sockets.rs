@@ -112,7 +112,7 @@ async fn a_slow_client_gets_a_long_answer_to_its_end() {
     let server = Server::start().await;
     let ana = server.person("ana").await;
     let chat = long_history(&server, &ana, 990).await;
-    let mut socket = server.connect_narrowly(&ana).await;
+    let mut socket = server.connect(&ana).await;
     socket.event_of("hello").await;
     let started = Instant::now();
     socket.ask("sync", json!({"conversations": {chat: 0}})).await;
