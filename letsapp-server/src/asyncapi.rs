@@ -215,8 +215,8 @@ fn description() -> String {
          `letsapp.v1`; the access token is sent in `Authorization`, or as a second subprotocol `bearer.<token>`. The \
          server pings every {} ms and drops a socket on which nothing was received for two and a half times as long. \
          Messages sent on one socket get their `seq` in the order sent; replies may arrive in any order. Close \
-         codes: 4000 protocol error, 4001 session ended, 4002 too slow (reconnect and sync), 4003 too many frames, or too many sockets of one user, \
-         1001 server shutting down.",
+         codes: 4000 protocol error, 4001 session ended, 4002 too slow (reconnect and sync), 4003 too many frames, \
+         or too many sockets of one user (the oldest is closed), 1001 server shutting down.",
         HEARTBEAT_INTERVAL.as_millis()
     )
 }
