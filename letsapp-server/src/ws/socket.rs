@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use letsapp_core::engine::events::{Closed, Connection};
-use letsapp_core::protocol::Event;
-use letsapp_core::protocol::{Hello, Op};
+use letsapp_core::protocol::{Event, Hello, Op};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
