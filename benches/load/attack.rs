@@ -26,7 +26,7 @@ use super::{Http, dial::dial, loopback};
 const OF_ADDRESS: usize = 256;
 
 /// Connections over which the guesses are spread, all of one address.
-const GUESSERS: usize = 50;
+const GUESSERS: u32 = 50;
 
 /// Pause before a connection that the server has closed is opened again.
 const REOPEN_PAUSE: Duration = Duration::from_secs(1);
@@ -63,10 +63,14 @@ impl Attack {
         let thread = thread::spawn(move || {
             let runtime = match Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
-                Err(error) => return drop(ready.send(Err(error))),
+                Err(error) => {
+                    ready.send(Err(error)).ok();
+                    return;
+                }
             };
             let attackers = LocalSet::new();
-            let opened = attackers.block_on(&runtime, timeout(START_TIMEOUT, self.open(server)));
+            // The timer needs the runtime from its beginning, so it is made within.
+            let opened = attackers.block_on(&runtime, async { timeout(START_TIMEOUT, self.open(server)).await });
             let opened = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
             let has_opened = opened.is_ok();
             ready.send(opened).ok();
@@ -140,8 +144,8 @@ async fn stay_silent(server: SocketAddr, from: Ipv4Addr, mut stream: TcpStream) 
 }
 
 /// Guesses passwords at a steady pace, whatever the answers are.
-async fn guess(server: SocketAddr, number: usize, guesses: u32, guessed: Rc<Cell<u32>>) {
-    let mut due = interval(Duration::from_secs(1) * GUESSERS as u32 / guesses.max(1));
+async fn guess(server: SocketAddr, number: u32, guesses: u32, guessed: Rc<Cell<u32>>) {
+    let mut due = interval(Duration::from_secs(1) * GUESSERS / guesses.max(1));
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let Ok(mut http) = Http::connect_from(address(4, 0), server).await else {
