@@ -6,7 +6,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, BufRead, BufReader},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    load::{Endpoint, Group, Http, Pair},
+    load::{Endpoint, Group, Http, Pair, loopback},
     process::Process,
     report::target_directory,
     sample::{SplitMix, unix_milliseconds},
@@ -27,6 +27,9 @@ use crate::{
 
 /// Environment variable that names a server to start, which is otherwise built first.
 pub const SERVER_VARIABLE: &str = "LETSAPP_BENCH_SERVER";
+
+/// Users of a limited server who share an address: fewer than may sign up from one at once.
+const USERS_OF_ADDRESS: usize = 32;
 
 /// Time that a server has to announce its address. It takes less than a second, but opens its store before.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -58,6 +61,8 @@ pub enum Store {
 enum Kind {
     Relay,
     LetsApp,
+    /// LetsApp with the limits of an installation, so that users have to come from many addresses.
+    Limited,
 }
 
 /// User who is signed in.
@@ -65,6 +70,8 @@ enum Kind {
 struct Account {
     user_id: String,
     token: String,
+    /// Address that the user connects from.
+    home: Ipv4Addr,
 }
 
 impl Target {
@@ -78,34 +85,32 @@ impl Target {
         Self::start(Kind::Relay, command, TempDir::new()?)
     }
 
-    /// Starts a LetsApp server, the one that [`build_server`] names.
+    /// Starts a LetsApp server without limits, the one that [`build_server`] names.
     ///
     /// # Errors
     /// Fails if the server doesn't build or start.
     pub fn letsapp(store: &Store) -> io::Result<Self> {
-        // Not in the system's directory for temporary files, which may be in memory, where a sync costs nothing.
-        let directory = TempDir::new_in(scratch_directory()?)?;
-        let mut command = Command::new(build_server()?);
-        let store = match store {
-            Store::Memory => "memory:".to_owned(),
-            Store::Sqlite => format!("sqlite:{}", directory.path().join("letsapp.sqlite").display()),
-            Store::MongoDb(uri) => uri.clone(),
-        };
-        command.args([
-            "--store",
-            &store,
-            "--listen",
-            "127.0.0.1:0",
-            "--admin-listen",
-            "127.0.0.1:0",
-        ]);
-        command
-            .arg("--data-dir")
-            .arg(directory.path())
-            // A load is meant to exceed what one user, or one address, may do.
-            .env("LETSAPP_LIMITS", "off")
-            .env("LETSAPP_HTTP_MAX_CONNECTIONS", "20000");
-        Self::start(Kind::LetsApp, command, directory)
+        Self::start_letsapp(Kind::LetsApp, store, |command| {
+            command
+                // A load is meant to exceed what one user, or one address, may do.
+                .env("LETSAPP_LIMITS", "off")
+                .env("LETSAPP_HTTP_MAX_CONNECTIONS", "20000")
+                .env("LETSAPP_HTTP_MAX_CONNECTIONS_PER_ADDRESS", "20000")
+                .env("LETSAPP_MAX_SOCKETS_PER_USER", "20000");
+        })
+    }
+
+    /// Starts a LetsApp server with the limits that it has by default.
+    ///
+    /// # Errors
+    /// Fails if the server doesn't build or start.
+    pub fn limited_letsapp(store: &Store) -> io::Result<Self> {
+        Self::start_letsapp(Kind::Limited, store, |_| {})
+    }
+
+    /// Returns the server's address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Returns the server's process.
@@ -190,6 +195,7 @@ impl Target {
                 address: self.address,
                 path,
                 token: String::new(),
+                from: Ipv4Addr::LOCALHOST,
             };
             Group {
                 conversation,
@@ -201,19 +207,28 @@ impl Target {
 
     async fn accounts(&self, count: usize) -> io::Result<Vec<Account>> {
         let run = unix_milliseconds() % 1_000_000_000;
-        let sign_ups = (0..count).map(|number| self.sign_up(format!("u{run}_{number}")));
+        let sign_ups = (0..count).map(|number| self.sign_up(format!("u{run}_{number}"), self.home(number)));
         stream::iter(sign_ups).buffered(SIGN_UPS).try_collect().await
     }
 
-    async fn sign_up(&self, username: String) -> io::Result<Account> {
+    /// Returns the address that a user connects from.
+    fn home(&self, number: usize) -> Ipv4Addr {
+        match self.kind {
+            Kind::Relay | Kind::LetsApp => Ipv4Addr::LOCALHOST,
+            Kind::Limited => loopback(1, number / USERS_OF_ADDRESS),
+        }
+    }
+
+    async fn sign_up(&self, username: String, home: Ipv4Addr) -> io::Result<Account> {
         let credentials = json!({"username": username, "password": "correct horse battery staple"});
-        let signed_up = Http::connect(self.address)
+        let signed_up = Http::connect_from(home, self.address)
             .await?
             .post("/v1/auth/register", "", &credentials)
             .await?;
         Ok(Account {
             user_id: text(&signed_up, "/user/id")?,
             token: text(&signed_up, "/tokens/access_token")?,
+            home,
         })
     }
 
@@ -222,7 +237,24 @@ impl Target {
             address: self.address,
             path: "/v1/ws".into(),
             token: account.token.clone(),
+            from: account.home,
         }
+    }
+
+    fn start_letsapp(kind: Kind, store: &Store, set: impl FnOnce(&mut Command)) -> io::Result<Self> {
+        // Not in the system's directory for temporary files, which may be in memory, where a sync costs nothing.
+        let directory = TempDir::new_in(scratch_directory()?)?;
+        let mut command = Command::new(build_server()?);
+        let store = match store {
+            Store::Memory => "memory:".to_owned(),
+            Store::Sqlite => format!("sqlite:{}", directory.path().join("letsapp.sqlite").display()),
+            Store::MongoDb(uri) => uri.clone(),
+        };
+        let anywhere = "127.0.0.1:0";
+        command.args(["--store", &store, "--listen", anywhere, "--admin-listen", anywhere]);
+        command.arg("--data-dir").arg(directory.path());
+        set(&mut command);
+        Self::start(kind, command, directory)
     }
 
     fn start(kind: Kind, mut command: Command, directory: TempDir) -> io::Result<Self> {

@@ -223,6 +223,7 @@ mod tests {
                 address,
                 path: format!("/v1/ws?conversation={conversation}"),
                 token: String::new(),
+                from: std::net::Ipv4Addr::LOCALHOST,
             };
             Socket::connect(&endpoint).await.expect("the relay accepts everyone")
         };

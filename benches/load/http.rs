@@ -1,12 +1,17 @@
 //! HTTP client with just what it takes to sign users up before a load.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+
+use super::dial::dial;
 
 /// Connection that is kept open from one request to the next.
 #[derive(Debug)]
@@ -21,8 +26,15 @@ impl Http {
     /// # Errors
     /// Fails if no server listens there.
     pub async fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
+        Self::connect_from(Ipv4Addr::LOCALHOST, address).await
+    }
+
+    /// Connects from an address.
+    ///
+    /// # Errors
+    /// Fails if no server listens there.
+    pub async fn connect_from(from: Ipv4Addr, address: SocketAddr) -> io::Result<Self> {
+        let stream = dial(from, address).await?;
         Ok(Self { stream, address })
     }
 
@@ -31,6 +43,21 @@ impl Http {
     /// # Errors
     /// Fails if the status is not 2xx, or the connection is lost.
     pub async fn post(&mut self, path: &str, token: &str, body: &Value) -> io::Result<Value> {
+        let (status, response) = self.try_post(path, token, body).await?;
+        if !(200..300).contains(&status) {
+            return Err(io::Error::other(format!(
+                "POST {path}: {status} {}",
+                String::from_utf8_lossy(&response)
+            )));
+        }
+        Ok(serde_json::from_slice(&response)?)
+    }
+
+    /// Posts `body` and returns the response's status and body, whatever they are.
+    ///
+    /// # Errors
+    /// Fails if the connection is lost.
+    pub async fn try_post(&mut self, path: &str, token: &str, body: &Value) -> io::Result<(u16, Vec<u8>)> {
         let body = body.to_string();
         let mut request = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
@@ -43,14 +70,7 @@ impl Http {
         request.push_str("\r\n");
         request.push_str(&body);
         self.stream.write_all(request.as_bytes()).await?;
-        let (status, response) = self.response().await?;
-        if !(200..300).contains(&status) {
-            return Err(io::Error::other(format!(
-                "POST {path}: {status} {}",
-                String::from_utf8_lossy(&response)
-            )));
-        }
-        Ok(serde_json::from_slice(&response)?)
+        self.response().await
     }
 
     async fn response(&mut self) -> io::Result<(u16, Vec<u8>)> {

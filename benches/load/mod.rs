@@ -4,6 +4,8 @@
 //! and read by looking for the few fields that matter. It is no client to imitate, but it checks what it counts: an
 //! error, or a message that is out of order, missing or duplicated, ends the run.
 
+mod attack;
+mod dial;
 mod frame;
 mod group;
 mod http;
@@ -21,6 +23,8 @@ mod tests;
 use std::time::Duration;
 
 pub use self::{
+    attack::{Attack, Attackers},
+    dial::loopback,
     group::{Group, GroupLoad},
     http::Http,
     meter::{Outcome, Span},

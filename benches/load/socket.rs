@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io, mem,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     pin::{Pin, pin},
     task::{Context, Poll, ready},
     time::Duration,
@@ -15,7 +15,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::frame::{self, Frame, Incoming};
+use super::{
+    dial::dial,
+    frame::{self, Frame, Incoming},
+};
 
 /// Space for one read, in bytes: some dozens of events, which is what arrives at once under load.
 const READ_SIZE: usize = 16 * 1_024;
@@ -32,6 +35,8 @@ pub struct Endpoint {
     pub path: String,
     /// Access token; empty for the relay, which asks for none.
     pub token: String,
+    /// Address that the socket connects from.
+    pub from: Ipv4Addr,
 }
 
 /// Authenticated socket.
@@ -162,9 +167,14 @@ impl Socket {
         }
     }
 
-    async fn shake_hands(Endpoint { address, path, token }: &Endpoint) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
+    async fn shake_hands(endpoint: &Endpoint) -> io::Result<Self> {
+        let Endpoint {
+            address,
+            path,
+            token,
+            from,
+        } = endpoint;
+        let mut stream = dial(*from, *address).await?;
         let mut request = format!(
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\

@@ -165,5 +165,6 @@ fn endpoint(address: SocketAddr, conversation: &str) -> Endpoint {
         address,
         path: format!("/v1/ws?conversation={conversation}"),
         token: String::new(),
+        from: std::net::Ipv4Addr::LOCALHOST,
     }
 }

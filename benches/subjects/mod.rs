@@ -7,6 +7,7 @@ mod fanout;
 mod frames;
 mod group;
 mod history;
+mod hostile;
 mod presence;
 mod search;
 mod sockets;
@@ -49,7 +50,7 @@ pub struct Run {
 }
 
 /// Subjects in the order in which they run: the path of a message first.
-pub const SUBJECTS: [Subject; 10] = [
+pub const SUBJECTS: [Subject; 11] = [
     append::SUBJECT,
     end_to_end::SUBJECT,
     history::SUBJECT,
@@ -60,6 +61,7 @@ pub const SUBJECTS: [Subject; 10] = [
     auth::SUBJECT,
     frames::SUBJECT,
     sockets::SUBJECT,
+    hostile::SUBJECT,
 ];
 
 /// Reported by subjects that skip MongoDB.

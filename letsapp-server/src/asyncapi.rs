@@ -216,7 +216,7 @@ fn description() -> String {
          server pings every {} ms and drops a socket on which nothing was received for two and a half times as long. \
          Messages sent on one socket get their `seq` in the order sent; replies may arrive in any order. Close \
          codes: 4000 protocol error, 4001 session ended, 4002 too slow (reconnect and sync), 4003 too many frames, \
-         1001 server shutting down.",
+         or too many sockets of one user (the oldest is closed), 1001 server shutting down.",
         HEARTBEAT_INTERVAL.as_millis()
     )
 }

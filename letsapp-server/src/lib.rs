@@ -4,14 +4,17 @@
 //! that a [`Config`] describes. The rules of the product are in the core: routes and socket parse a request, call a
 //! service, and write the result.
 
+mod address_slots;
 mod admin;
 mod api;
 mod asyncapi;
 mod client_connection;
+mod client_stream;
 pub mod compose;
 pub mod config;
 mod error;
 pub mod file_keys;
+mod idle_connections;
 mod middleware;
 mod openapi;
 mod rate_limits;
@@ -32,9 +35,11 @@ use letsapp_core::LetsApp;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 
+use address_slots::AddressSlots;
 pub use config::Config;
 use middleware::Middleware;
 use rate_limits::RequestInspector;
+use serve::{AddressCapacity, Capacity};
 use server_context::ServerContext;
 
 /// Time that requests and sockets have to end once the server shuts down. `docker stop` kills a process 10 s after
@@ -45,7 +50,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(7);
 const APP_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// Maximum number of concurrent connections on the admin listener: monitoring needs few, and sockets are not served
-/// there.
+/// there. An idle one makes room for the next.
 const MAX_ADMIN_CONNECTIONS: usize = 64;
 
 /// The bound sockets of a server.
@@ -118,22 +123,37 @@ pub fn prepare_process(config: &Config) {
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: impl Future<Output = ()>) {
-    let server = Arc::new(ServerContext::new(app.clone()).with_limits(config.limits_in_force()));
+    let server = ServerContext::new(app.clone()).with_limits(config.limits_in_force());
+    let server = Arc::new(server.with_max_sockets_per_user(config.max_sockets_per_user));
     let (routes, served) = api::routes(&server);
-    let inspector = RequestInspector::new(config.trusted_proxies.clone(), config.forwarded_header);
+    let slots = AddressSlots::new(config.max_connections_per_address);
+    let inspector = RequestInspector::new(
+        config.trusted_proxies.clone(),
+        config.forwarded_header,
+        Arc::clone(&slots),
+    );
     let public = Middleware::new(&server, routes, served).with_rate_limits(inspector);
     let (routes, served) = admin::routes(&server);
     let admin = Middleware::new(&server, routes, served);
     tokio::spawn(serve::serve(
         listeners.public,
         public,
-        config.max_connections,
+        Capacity {
+            connections: config.max_connections,
+            of_address: Some(AddressCapacity {
+                slots,
+                proxies: config.trusted_proxies.clone(),
+            }),
+        },
         server.shutdown_signal(),
     ));
     tokio::spawn(serve::serve(
         listeners.admin,
         admin,
-        MAX_ADMIN_CONNECTIONS,
+        Capacity {
+            connections: MAX_ADMIN_CONNECTIONS,
+            of_address: None,
+        },
         server.shutdown_signal(),
     ));
 

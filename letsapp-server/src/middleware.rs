@@ -12,7 +12,7 @@ use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use letsapp_core::protocol::Code;
@@ -79,6 +79,8 @@ impl Middleware {
             .inspector
             .as_ref()
             .and_then(|inspector| inspector.inspect(&request, &client));
+        let count_connection = |inspector: &Arc<RequestInspector>| inspector.count_connection(&request, &client);
+        let connection_counted = self.inspector.as_ref().map_or(Ok(()), count_connection);
         request.extensions_mut().insert(client);
         // `user.id` is filled in once the token is verified, in `RequestContext::authenticate`.
         let span = tracing::info_span!(
@@ -86,7 +88,8 @@ impl Middleware {
         );
         // Counted by address before routing, so that a refused request costs nothing more.
         let count = |limits: &Arc<RequestLimits>| limits.count_client(&self.server.limiter);
-        let mut response = match limits.as_ref().map_or(Ok(()), count) {
+        let counted = connection_counted.and_then(|()| limits.as_ref().map_or(Ok(()), count));
+        let mut response = match counted {
             Err(error) => error.into_response(),
             Ok(()) => {
                 if let Some(limits) = &limits {
@@ -109,6 +112,7 @@ impl Middleware {
         }
         harden(response.headers_mut());
         if let Some(limits) = &limits {
+            limits.charge_answer(&self.server.limiter, response.body().size_hint().lower());
             limits.write_headers(response.headers_mut());
         }
         response.headers_mut().insert(X_REQUEST_ID, id);

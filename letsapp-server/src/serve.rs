@@ -1,9 +1,12 @@
 //! Accepts connections and serves HTTP/1.1 on them.
 //!
-//! Replaces `warp::serve`, which has neither a timeout for request headers nor a maximum number of connections.
+//! Replaces `warp::serve`, which has neither a timeout for request headers nor a maximum number of connections. A
+//! connection whose client reads nothing ends by `client_stream.rs`; one that is idle makes room for another by
+//! `idle_connections.rs`.
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +16,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use letsapp_core::domain::limit::Client;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
-use crate::client_connection::ClientConnection;
+use crate::address_slots::{AddressSlot, AddressSlots};
+use crate::client_connection::{ClientConnection, TooManyConnections};
+use crate::client_stream::{ClientStream, SEND_BUFFER_BYTES};
+use crate::idle_connections::{Activity, Places};
 use crate::middleware::Middleware;
+use crate::rate_limits::TrustedProxies;
 use crate::server_context::ShutdownSignal;
 
 /// Time that a client has to send the head of a request. A head is one or two packets; a client that needs longer is
@@ -34,28 +42,59 @@ const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// another connection ends.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Serves the connections of a listener, at most `connections` at once, until the server shuts down.
+/// Maximum number of connections of a listener.
+pub(crate) struct Capacity {
+    /// Maximum number of all connections.
+    pub(crate) connections: usize,
+    /// Maximum of each client address; `None` on a listener that only operators reach.
+    pub(crate) of_address: Option<AddressCapacity>,
+}
+
+/// Maximum number of connections of each client address.
+pub(crate) struct AddressCapacity {
+    /// Slots of the addresses.
+    pub(crate) slots: Arc<AddressSlots>,
+    /// Proxies whose connections are counted later, when a request names its client.
+    pub(crate) proxies: TrustedProxies,
+}
+
+/// Serves the connections of a listener, within its capacity, until the server shuts down.
 pub(crate) async fn serve(
     listener: TcpListener,
     middleware: Middleware,
-    connections: usize,
+    capacity: Capacity,
     mut shutdown: ShutdownSignal,
 ) {
-    let slots = Arc::new(Semaphore::new(connections));
+    // Accepted connections inherit it. Failure costs memory, not correctness.
+    if let Err(error) = set_socket_send_buffer_size(&listener, SEND_BUFFER_BYTES) {
+        tracing::debug!(%error, "cannot set the size of the send buffers");
+    }
+    let places = Places::new(capacity.connections);
     loop {
-        // Waits for a slot before accepting, so that excess clients stay in the kernel's queue.
-        let slot = tokio::select! {
-            slot = Arc::clone(&slots).acquire_owned() => slot.expect("the semaphore is never closed"),
-            () = shutdown.received() => return,
-        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shutdown.received() => return,
         };
         match accepted {
             Ok((stream, address)) => {
-                let client = ClientConnection::new(slot, address);
-                tokio::spawn(serve_connection(stream, client, middleware.clone(), shutdown.clone()));
+                let Ok(slot) = capacity.slot_of(address.ip()) else {
+                    tracing::debug!(%address, "a connection was closed, as its address has too many");
+                    continue;
+                };
+                // Waits before accepting the next one, so that excess clients stay in the kernel's queue.
+                let place = tokio::select! {
+                    place = places.take() => place,
+                    () = shutdown.received() => return,
+                };
+                let client = ClientConnection::new(place, address, slot);
+                let activity = places.enter();
+                tokio::spawn(serve_connection(
+                    stream,
+                    client,
+                    activity,
+                    middleware.clone(),
+                    shutdown.clone(),
+                ));
             }
             Err(error) if is_of_one_connection(&error) => {
                 tracing::debug!(%error, "a client closed its connection before it was accepted");
@@ -68,6 +107,18 @@ pub(crate) async fn serve(
     }
 }
 
+impl Capacity {
+    /// Returns a slot of a peer's address; no slot for a trusted proxy, or on a listener without a maximum.
+    fn slot_of(&self, peer: IpAddr) -> Result<Option<AddressSlot>, TooManyConnections> {
+        match &self.of_address {
+            Some(AddressCapacity { slots, proxies }) if !proxies.trusts(peer.to_canonical()) => {
+                slots.take(Client::at(peer)).map(Some).ok_or(TooManyConnections)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
 /// Returns whether an error of `accept` concerns one connection only, so that the next can be accepted at once.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
@@ -76,15 +127,20 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 async fn serve_connection(
     stream: TcpStream,
     client: ClientConnection,
+    activity: Arc<Activity>,
     middleware: Middleware,
     mut shutdown: ShutdownSignal,
 ) {
     // Frames are written whole, so Nagle's algorithm would only delay them. Failure costs latency, not correctness.
     let _ = stream.set_nodelay(true);
     let address = client.address();
+    let requests = Arc::clone(&activity);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (middleware, client) = (middleware.clone(), client.clone());
-        async move { Ok::<_, Infallible>(middleware.answer(request, client).await) }
+        let (middleware, client, busy) = (middleware.clone(), client.clone(), requests.begin());
+        async move {
+            let response = middleware.answer(request, client).await;
+            Ok::<_, Infallible>(response.map(|body| busy.until_written(body)))
+        }
     });
     let mut connection = pin!(
         http1::Builder::new()
@@ -92,12 +148,21 @@ async fn serve_connection(
             .header_read_timeout(HEADER_TIMEOUT)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(ClientStream::new(stream)), service)
             .with_upgrades()
     );
     let served = tokio::select! {
         served = connection.as_mut() => served,
         () = shutdown.received() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        () = activity.ended() => {
+            if activity.is_idle() {
+                tracing::debug!(%address, "an idle connection made room for another");
+                return;
+            }
+            // A request has arrived in the meantime.
             connection.as_mut().graceful_shutdown();
             connection.await
         }

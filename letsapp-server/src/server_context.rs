@@ -6,6 +6,7 @@ use letsapp_core::LetsApp;
 use letsapp_core::{domain::limit::Table, engine::limiter::Limiter};
 use tokio::sync::watch;
 
+use crate::config::DEFAULT_MAX_SOCKETS_PER_USER;
 use crate::telemetry::Meters;
 
 /// The state that all requests share.
@@ -16,6 +17,8 @@ pub(crate) struct ServerContext {
     pub(crate) meters: Meters,
     /// Counts requests per client and user against the rate limits, those of login attempts included.
     pub(crate) limiter: Limiter,
+    /// Maximum number of open sockets of one user.
+    pub(crate) max_sockets_per_user: usize,
     /// True once the server shuts down. Each receiver is a [`ShutdownSignal`].
     shutting_down: watch::Sender<bool>,
 }
@@ -32,6 +35,7 @@ impl ServerContext {
             limiter: Limiter::new(Table::default(), Arc::clone(app.clock())),
             app,
             meters: Meters::new(),
+            max_sockets_per_user: DEFAULT_MAX_SOCKETS_PER_USER,
             shutting_down: watch::Sender::new(false),
         }
     }
@@ -40,6 +44,14 @@ impl ServerContext {
     pub(crate) fn with_limits(self, table: Table) -> Self {
         let limiter = Limiter::new(table, Arc::clone(self.app.clock()));
         Self { limiter, ..self }
+    }
+
+    /// Replaces the maximum number of sockets of one user.
+    pub(crate) fn with_max_sockets_per_user(self, max_sockets_per_user: usize) -> Self {
+        Self {
+            max_sockets_per_user,
+            ..self
+        }
     }
 
     /// Returns a shutdown signal for one part of the server.

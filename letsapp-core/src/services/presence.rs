@@ -79,6 +79,8 @@ impl PresenceService {
 
     /// Adds users to those that a connection watches, and returns their present state as [`find`](Self::find) does.
     ///
+    /// An unknown user is not watched, so that made-up ids take no memory.
+    ///
     /// Later changes arrive as events in the outbox of the connection, and of the caller's other connections. Watching
     /// ends with the connection. A connection watches at most [`MAX_WATCHED`] users; further ones replace those that it
     /// named longest ago.
@@ -108,6 +110,9 @@ impl PresenceService {
         let mut state = self.engine.presence.lock();
         let pending = std::mem::take(&mut checks.pairs);
         self.engine.presence.settle(&mut state, &pending, check, &visibilities);
+        let is_unknown = |pair: &&ViewerPair| !visibilities.users.contains_key(&pair.user_id);
+        let unknown = pairs.iter().filter(is_unknown).copied().collect();
+        state.keep_watched(connection_id, &unknown);
         let found = pairs.iter().filter_map(|pair| {
             let user = visibilities.users.get(&pair.user_id)?;
             let present = state.present(user.id, user.last_seen_at, now);

@@ -18,6 +18,9 @@ use letsapp_core::domain::limit::Table;
 pub use crate::rate_limits::{ForwardedHeader, TrustedProxies};
 pub use settings::{Limits, LogFormat, StoreUrl};
 
+/// Default maximum number of sockets of one user: every device of a person with several browser windows each.
+pub(crate) const DEFAULT_MAX_SOCKETS_PER_USER: usize = 32;
+
 /// All settings of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -40,9 +43,16 @@ pub struct Config {
     pub forwarded_header: ForwardedHeader,
     /// Format of log lines.
     pub log_format: LogFormat,
-    /// Maximum number of concurrent connections for clients, from 1 to 1,000,000. Further ones wait in the kernel's
-    /// queue.
+    /// Maximum number of concurrent connections for clients, from 1 to 1,000,000. Where there are as many, an idle one
+    /// ends for the next; further ones wait in the kernel's queue.
     pub max_connections: usize,
+    /// Maximum number of concurrent connections of one client address (of IPv6, the upper 64 bits), from 1 to
+    /// 1,000,000. Further ones are closed. Behind a trusted proxy, the address that it names counts, and a request beyond
+    /// it is refused. Holds whatever `limits` is.
+    pub max_connections_per_address: usize,
+    /// Maximum number of open sockets of one user, from 1 to 1,000,000: the oldest is closed for one more. Holds
+    /// whatever `limits` is.
+    pub max_sockets_per_user: usize,
     /// Lifetimes of tokens, the time in which messages may be edited, and the timeouts of presence and typing.
     pub rules: Rules,
     /// Time that a call rings until it is missed. Has no effect yet.
@@ -81,6 +91,9 @@ impl Default for Config {
             forwarded_header: ForwardedHeader::default(),
             log_format: LogFormat::Text,
             max_connections: 16 * 1024,
+            // An office or a school behind one address has room, and sixty-four of them fill the server.
+            max_connections_per_address: 256,
+            max_sockets_per_user: DEFAULT_MAX_SOCKETS_PER_USER,
             rules: Rules::default(),
             calls_ring_timeout: Duration::from_secs(45),
             calls_disconnect_grace: Duration::from_secs(20),

@@ -62,6 +62,20 @@ pub(super) const ALL: &[Setting] = &[
         read: |config, value| count(value).map(|it| config.max_connections = it),
     },
     Setting {
+        name: "http_max_connections_per_address",
+        flag: None,
+        form: "NUMBER",
+        help: "",
+        read: |config, value| count(value).map(|it| config.max_connections_per_address = it),
+    },
+    Setting {
+        name: "max_sockets_per_user",
+        flag: None,
+        form: "NUMBER",
+        help: "",
+        read: |config, value| count(value).map(|it| config.max_sockets_per_user = it),
+    },
+    Setting {
         name: "http_trusted_proxies",
         flag: None,
         form: "NETWORKS",

@@ -144,6 +144,14 @@ fn the_first_line_of_an_error_names_the_setting() {
             "LETSAPP_HTTP_MAX_CONNECTIONS",
         ),
         (
+            sources(&[], &[("LETSAPP_HTTP_MAX_CONNECTIONS_PER_ADDRESS", "many")], None),
+            "LETSAPP_HTTP_MAX_CONNECTIONS_PER_ADDRESS",
+        ),
+        (
+            sources(&[], &[("LETSAPP_MAX_SOCKETS_PER_USER", "0")], None),
+            "LETSAPP_MAX_SOCKETS_PER_USER",
+        ),
+        (
             sources(&[], &[("LETSAPP_LIMITS_WRITES", "7")], None),
             "LETSAPP_LIMITS_WRITES",
         ),
@@ -244,11 +252,16 @@ fn a_file_may_use_numbers_and_booleans() {
     let config = sources(
         &[],
         &[],
-        Some("limits = false\n[http]\nmax_connections = 9\n[log]\nformat = 'json'"),
+        Some("limits = false\n[http]\nmax_connections = 9\n[max]\nsockets_per_user = 3\n[log]\nformat = 'json'"),
     )
     .config();
     assert_eq!(
-        (config.limits, config.max_connections, config.log_format),
-        (Limits::Off, 9, LogFormat::Json)
+        (
+            config.limits,
+            config.max_connections,
+            config.max_sockets_per_user,
+            config.log_format
+        ),
+        (Limits::Off, 9, 3, LogFormat::Json)
     );
 }

@@ -12,7 +12,9 @@ mod proxies;
 mod request_limits;
 
 use http::Method;
+use letsapp_core::domain::id::UserId;
 use letsapp_core::domain::limit::Class;
+use letsapp_core::engine::limiter::{Limiter, Subject};
 use letsapp_core::protocol::Op;
 
 pub(crate) use headers::seconds;
@@ -45,6 +47,19 @@ pub(crate) fn class_of_op(op: Op) -> Class {
         Op::Sync => Class::Syncs,
         Op::PresenceWatch => Class::Reads,
         Op::Receipt | Op::Typing | Op::Ping => Class::Signals,
+    }
+}
+
+/// Size of an answer in bytes that is part of its request's cost; each further one costs as much as a request. Of the
+/// largest answers, of 4 MiB, the default limit of syncs allows seven at once and one every eight seconds.
+const ANSWER_UNIT_BYTES: usize = 256 * 1024;
+
+/// Charges an answer of this size to its user, in addition to the request that was counted before. Uses up what is left
+/// if that is less: the answer is made already, and only the next request can wait for it.
+pub(crate) fn charge_answer(limiter: &Limiter, class: Class, user_id: UserId, bytes: usize) {
+    let cost = u32::try_from(bytes / ANSWER_UNIT_BYTES).unwrap_or(u32::MAX);
+    if cost > 0 {
+        limiter.charge(class, Subject::User(user_id), cost);
     }
 }
 

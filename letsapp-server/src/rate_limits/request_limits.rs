@@ -3,7 +3,8 @@
 //! The middleware inspects a request and counts it for its address; `RequestContext` counts it for the user once the
 //! token is verified. Login attempts are counted by address here ([`Class::Credentials`]).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use http::{HeaderMap, Method, Request};
 use letsapp_core::domain::id::UserId;
@@ -13,30 +14,56 @@ use letsapp_core::{
 };
 
 use super::headers::{self, LimitState};
-use super::{ForwardedHeader, TrustedProxies, class_of};
-use crate::client_connection::ClientConnection;
+use super::{ForwardedHeader, TrustedProxies, charge_answer, class_of};
+use crate::address_slots::AddressSlots;
+use crate::client_connection::{ClientConnection, TooManyConnections};
 use crate::error::ApiError;
 
 /// Determines the class and the client address of requests on the public listener.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct RequestInspector {
     proxies: TrustedProxies,
     header: ForwardedHeader,
+    /// Connections of each client, for those that trusted proxies open.
+    slots: Arc<AddressSlots>,
 }
+
+/// Wait that is named to a client with too many connections: when one of them ends is not known.
+const CONNECTION_WAIT: Duration = Duration::from_secs(1);
 
 /// The rate limits of one request.
 pub(crate) struct RequestLimits {
     class: Class,
     /// The address it counts for; `None` if no [`RequestInspector`] saw the request.
     client: Option<Client>,
+    /// The user it was counted for, if its class is limited by user.
+    user_id: OnceLock<UserId>,
     /// The limits checked so far, in order, for the response headers.
     states: Mutex<Vec<LimitState>>,
 }
 
 impl RequestInspector {
     /// Creates an inspector for a server behind trusted proxies, which name the client in `header`.
-    pub(crate) fn new(proxies: TrustedProxies, header: ForwardedHeader) -> Self {
-        Self { proxies, header }
+    pub(crate) fn new(proxies: TrustedProxies, header: ForwardedHeader, slots: Arc<AddressSlots>) -> Self {
+        Self { proxies, header, slots }
+    }
+
+    /// Counts a connection that a trusted proxy opened for the client that the request names. Any other connection was
+    /// counted when it was accepted, and one whose client the proxy doesn't name is not counted.
+    ///
+    /// # Errors
+    /// `rate_limited` if the client has too many connections.
+    pub(crate) fn count_connection<B>(&self, request: &Request<B>, client: &ClientConnection) -> Result<(), ApiError> {
+        let peer = client.address().ip();
+        if !self.proxies.trusts(peer.to_canonical()) {
+            return Ok(());
+        }
+        let address = self.proxies.client(peer, self.header, request.headers());
+        if self.proxies.trusts(address) {
+            return Ok(());
+        }
+        let counted = client.count_for(Client::at(address), &self.slots);
+        counted.map_err(|TooManyConnections| ApiError::limited(CONNECTION_WAIT))
     }
 
     /// Returns the limits of a request before its body is read. `None` outside of `/v1/`: documents, health checks and
@@ -60,6 +87,7 @@ impl RequestLimits {
         Self {
             class: class_of(method, path),
             client,
+            user_id: OnceLock::new(),
             states: Mutex::default(),
         }
     }
@@ -90,8 +118,23 @@ impl RequestLimits {
     /// `rate_limited` if the limit is exhausted.
     pub(crate) fn count_user(&self, limiter: &Limiter, user_id: UserId) -> Result<(), ApiError> {
         match self.class.per() {
-            Per::User => self.count(limiter, self.class, Subject::User(user_id)),
+            Per::User => {
+                self.user_id.get_or_init(|| user_id);
+                self.count(limiter, self.class, Subject::User(user_id))
+            }
             Per::Client | Per::Connection => Ok(()),
+        }
+    }
+
+    /// Charges the answer by its size to the user for whom the request was counted.
+    pub(crate) fn charge_answer(&self, limiter: &Limiter, bytes: u64) {
+        if let Some(user_id) = self.user_id.get() {
+            charge_answer(
+                limiter,
+                self.class,
+                *user_id,
+                usize::try_from(bytes).unwrap_or(usize::MAX),
+            );
         }
     }
 

@@ -82,6 +82,29 @@ pub(super) fn text(bytes: impl Into<Bytes>) -> Message {
     Message::Frame(Frame::message(bytes, OpCode::Data(Data::Text), true))
 }
 
+/// Size from which a message is sent in pieces of this size, as RFC 6455 allows of any message. The buffer of the
+/// stream grows to the longest frame and is kept as long as the socket is open: an answer of megabytes must not stay.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// Hands a message over, in pieces if it is a long text frame. The pieces share its bytes.
+pub(super) fn in_pieces(message: Message, mut queue: impl FnMut(Message)) {
+    let payload = match message {
+        Message::Frame(frame) if frame.payload().len() > PIECE_BYTES => frame.into_payload(),
+        message => return queue(message),
+    };
+    let last = (payload.len() - 1) / PIECE_BYTES;
+    for number in 0..=last {
+        let begin = number * PIECE_BYTES;
+        let piece = payload.slice(begin..payload.len().min(begin + PIECE_BYTES));
+        let code = if number == 0 { Data::Text } else { Data::Continue };
+        queue(Message::Frame(Frame::message(
+            piece,
+            OpCode::Data(code),
+            number == last,
+        )));
+    }
+}
+
 /// Initial capacity of a reply in bytes: most replies fit, so that they are not moved while they are written.
 const REPLY_CAPACITY: usize = 768;
 
@@ -127,6 +150,28 @@ mod tests {
             panic!("a frame is expected")
         };
         serde_json::from_slice(frame.payload()).unwrap()
+    }
+
+    #[test]
+    fn a_long_message_goes_in_pieces_that_make_it_whole() {
+        let long = "x".repeat(2 * PIECE_BYTES + 1);
+        let mut pieces = Vec::new();
+        in_pieces(text(long.clone()), |piece| pieces.push(piece));
+        let frames: Vec<_> = pieces
+            .iter()
+            .map(|piece| match piece {
+                Message::Frame(frame) => (frame.header().opcode, frame.header().is_final, frame.payload()),
+                _ => panic!("a frame is expected"),
+            })
+            .collect();
+        let (text, more) = (OpCode::Data(Data::Text), OpCode::Data(Data::Continue));
+        let kinds: Vec<_> = frames.iter().map(|(code, is_final, _)| (*code, *is_final)).collect();
+        assert_eq!(kinds, [(text, false), (more, false), (more, true)]);
+        let whole: Vec<u8> = frames
+            .iter()
+            .flat_map(|(_, _, payload)| payload.iter().copied())
+            .collect();
+        assert_eq!(whole, long.as_bytes());
     }
 
     #[test]

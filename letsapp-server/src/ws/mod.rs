@@ -1,11 +1,14 @@
 //! The WebSocket: `handshake.rs` checks the upgrade, `codec.rs` reads and writes frames, `ops.rs` carries out requests,
-//! `socket_limits.rs` limits them, and `socket.rs` has the task that serves one socket.
+//! `socket_limits.rs` limits them, and `socket.rs` has the task that serves one socket, over the stream in
+//! `transport.rs`, with the requests in `in_flight.rs` and the bytes counted in `metering.rs`.
 //!
 //! Replaces `warp::ws`, which has no setting for the read buffer and copies every text frame. Here each idle socket
 //! keeps a small buffer, and an event's bytes are shared by all sockets that receive it.
 
 pub(crate) mod codec;
 mod handshake;
+mod in_flight;
+mod metering;
 mod ops;
 mod socket;
 mod socket_limits;
@@ -18,7 +21,6 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use letsapp_core::domain::id::ConnectionId;
 use letsapp_core::domain::principal::Principal;
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use warp::Filter;
@@ -27,6 +29,7 @@ use crate::api::endpoint::Endpoint;
 use crate::api::reply::Answer;
 use crate::api::request_context::{RequestContext, request_context};
 use crate::client_connection::ClientConnection;
+use crate::client_stream::ClientStream;
 use crate::server_context::{ServerContext, ShutdownSignal};
 use codec::MAX_FRAME_BYTES;
 use handshake::Handshake;
@@ -85,8 +88,8 @@ async fn open(
     client: Option<ClientConnection>,
 ) {
     let Ok(upgraded) = on_upgrade.await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-        tracing::error!("an upgraded connection is not a TCP stream; dropping it");
+    let Ok(parts) = upgraded.downcast::<TokioIo<ClientStream>>() else {
+        tracing::error!("an upgraded connection is not a client's stream; dropping it");
         return;
     };
     let config = WebSocketConfig::default()
@@ -100,6 +103,10 @@ async fn open(
     let stream = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;
     let connection_id = ConnectionId::from_uuid(server.app.ids().random());
     let connection = server.app.hub().connect(principal, connection_id);
+    server
+        .app
+        .hub()
+        .keep_newest(principal.user_id, server.max_sockets_per_user);
     // The session may have ended between the check of its token and `connect`; this closes the connection then.
     let _ = server.app.auth().confirm(&principal).await;
     // Waits until the contacts' presence is subscribed: a client that reads presence after `hello` misses no change.

@@ -4,21 +4,24 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use letsapp_core::protocol::Hello;
-use letsapp_core::{engine::events::Connection, protocol::Event};
-use tokio::net::TcpStream;
+use letsapp_core::engine::events::{Closed, Connection};
+use letsapp_core::protocol::{Event, Hello, Op};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::codec::{HEARTBEAT_INTERVAL, MAX_FRAME_BYTES, MalformedFrame, SocketRequest, text};
+use super::in_flight::{InFlight, Room};
+use super::metering::MESSAGE_TIMEOUT;
 use super::ops::{OpHandler, PendingReply};
 use super::socket_limits::{OverLimit, SocketLimits};
-use super::transport::{EndReason, InFlight, IoEvent, KEPT_CAPACITY, MAX_OUTGOING_BYTES, Room, Transport};
+use super::transport::{EndReason, IoEvent, KEPT_CAPACITY, MAX_OUTGOING_BYTES, Transport};
+use crate::client_stream::ClientStream;
 use crate::error::ApiError;
 use crate::server_context::{ServerContext, ShutdownSignal};
 
-/// Time without a frame after which a socket is dropped: two and a half heartbeats, so that one lost pong is forgiven.
+/// Time without a sign of life after which a socket is dropped: two and a half heartbeats, so that one lost pong is
+/// forgiven. A client also lives that takes bytes which waited for it, and one to which the server does not listen.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Time to send the last replies and the close frame of a socket that ends. Below the server's shutdown timeout of 7 s,
@@ -31,14 +34,18 @@ pub(super) struct Socket {
     connection: Connection,
     transport: Transport,
     in_flight: InFlight,
-    /// Time of the last frame from the client, pongs included.
+    /// Time of the last sign of life that was received: a frame, pongs included.
     last_received: Instant,
     limits: SocketLimits,
 }
 
 impl Socket {
     /// Creates a socket from a registered connection and its stream.
-    pub(super) fn new(server: Arc<ServerContext>, connection: Connection, stream: WebSocketStream<TcpStream>) -> Self {
+    pub(super) fn new(
+        server: Arc<ServerContext>,
+        connection: Connection,
+        stream: WebSocketStream<ClientStream>,
+    ) -> Self {
         let principal = connection.principal();
         let connection_id = connection.connection_id();
         Self {
@@ -100,16 +107,45 @@ impl Socket {
         let mut next_ping = Instant::now() + HEARTBEAT_INTERVAL;
         let mut timer = pin!(sleep_until(next_ping));
         let mut events = Vec::new();
+        let mut is_ending = false;
         loop {
             // Backpressure: while the client does not read, no events or replies are queued. Events wait in the outbox,
             // which is bounded, replies in their futures, and requests in the kernel's buffers.
             let flows = !transport.blocked && transport.outgoing_bytes < MAX_OUTGOING_BYTES;
             let room = if flows { in_flight.room() } else { Room::default() };
             tokio::select! {
-                // In this order, the shutdown is noticed under load, and what is ready to send is queued before it is
-                // written, so that several messages share a flush.
+                // In this order, the shutdown and the time are noticed under any load, and what is ready to send is
+                // queued before it is written, so that several messages share a flush.
                 biased;
                 () = &mut shutdown => return EndReason::GoingAway,
+                () = &mut timer => {
+                    let now = Instant::now();
+                    if room.is_empty() {
+                        // A client that is not listened to can't be silent. One that takes nothing ends by its writes.
+                        *last_received = now;
+                    }
+                    let alive = transport.last_taken().map_or(*last_received, |taken| taken.max(*last_received));
+                    if now >= alive + SILENCE_TIMEOUT {
+                        return EndReason::Silent;
+                    }
+                    if transport.message_deadline().is_some_and(|deadline| now >= deadline) {
+                        let seconds = MESSAGE_TIMEOUT.as_secs();
+                        return EndReason::Protocol(format!("a message was not complete within {seconds} s").into());
+                    }
+                    if now >= next_ping {
+                        transport.queue(Message::Ping(bytes::Bytes::new()));
+                        next_ping = now + HEARTBEAT_INTERVAL;
+                    }
+                    // A message that begins later is complete or late at the next ping at the earliest.
+                    let next = next_ping.min(alive + SILENCE_TIMEOUT);
+                    timer.as_mut().reset(transport.message_deadline().map_or(next, |deadline| deadline.min(next)));
+                }
+                // A socket that gives way to a newer one does so at once, even if its client reads nothing. For any other
+                // reason the client may still read up to the close frame that names it, until its writes time out.
+                closed = connection.closed(), if !flows && !is_ending => match closed {
+                    Closed::TooMany => return EndReason::Closed(closed),
+                    Closed::TooSlow | Closed::SessionEnded => is_ending = true,
+                },
                 drained = connection.drain(&mut events), if flows => match drained {
                     Ok(()) => {
                         handler.server.meters.frames_sent.increment(events.len() as u64);
@@ -120,18 +156,24 @@ impl Socket {
                     }
                     Err(closed) => return EndReason::Closed(closed),
                 },
-                Some(reply) = in_flight.next(), if flows => {
+                Some((reply, op)) = in_flight.next(), if flows => {
                     handler.server.meters.frames_sent.increment(1);
+                    limits.charge_reply(&handler.server.limiter, op, handler.principal.user_id, reply.len());
                     transport.queue(reply);
                 }
                 io = std::future::poll_fn(|poller| transport.poll(poller, room)) => match io {
                     IoEvent::Written => {}
                     IoEvent::Read => {
                         *last_received = Instant::now();
-                        for message in transport.incoming.drain(..) {
+                        let units = transport.take_units();
+                        if let Err(OverLimit::Disconnect) = limits.count_units(&handler.server.limiter, units) {
+                            return EndReason::TooMany;
+                        }
+                        // Those beyond the room wait: one frame may ask for an answer of megabytes.
+                        while !in_flight.room().is_empty() && let Some(message) = transport.incoming.pop_front() {
                             let bytes = message.len();
                             match handle_message(handler, limits, message) {
-                                Ok(Some(pending)) => in_flight.push(pending, bytes),
+                                Ok(Some((op, pending))) => in_flight.push(op, bytes, pending),
                                 Ok(None) => {}
                                 Err(end) => return end,
                             }
@@ -140,17 +182,6 @@ impl Socket {
                     }
                     IoEvent::Ended(end) => return end,
                 },
-                () = &mut timer => {
-                    let now = Instant::now();
-                    if now >= *last_received + SILENCE_TIMEOUT {
-                        return EndReason::Silent;
-                    }
-                    if now >= next_ping {
-                        transport.queue(Message::Ping(bytes::Bytes::new()));
-                        next_ping = now + HEARTBEAT_INTERVAL;
-                    }
-                    timer.as_mut().reset(next_ping.min(*last_received + SILENCE_TIMEOUT));
-                }
             }
         }
     }
@@ -161,19 +192,19 @@ fn handle_message(
     handler: &OpHandler,
     limits: &mut SocketLimits,
     message: Message,
-) -> Result<Option<PendingReply>, EndReason> {
+) -> Result<Option<(Op, PendingReply)>, EndReason> {
     handler.server.meters.frames_received.increment(1);
     let (limiter, user_id) = (&handler.server.limiter, handler.principal.user_id);
     let counted = limits.count_frame(limiter);
     match message {
         Message::Text(text) => match SocketRequest::read(&text) {
             Ok(request) => match counted.and_then(|()| limits.count_op(limiter, request.op, user_id)) {
-                Ok(()) => Ok(Some(handler.handle(&request))),
-                Err(over_limit) => refuse(request.id, ApiError::limited(wait_or_end(over_limit)?)),
+                Ok(()) => Ok(Some((request.op, handler.handle(&request)))),
+                Err(over_limit) => Ok(Some(refuse(request.id, ApiError::limited(wait_or_end(over_limit)?)))),
             },
             Err(MalformedFrame::WithId(id, error)) => match counted {
-                Ok(()) => refuse(id, error),
-                Err(over_limit) => refuse(id, ApiError::limited(wait_or_end(over_limit)?)),
+                Ok(()) => Ok(Some(refuse(id, error))),
+                Err(over_limit) => Ok(Some(refuse(id, ApiError::limited(wait_or_end(over_limit)?)))),
             },
             Err(MalformedFrame::WithoutId(why)) => Err(EndReason::Protocol(why.into())),
         },
@@ -186,9 +217,10 @@ fn handle_message(
     }
 }
 
-fn refuse(id: u64, error: ApiError) -> Result<Option<PendingReply>, EndReason> {
+/// Returns the reply to a request that is refused; it is as small as that to a ping.
+fn refuse(id: u64, error: ApiError) -> (Op, PendingReply) {
     let reply = super::codec::reply::<()>(id, Err(error));
-    Ok(Some(Box::pin(std::future::ready(reply))))
+    (Op::Ping, Box::pin(std::future::ready(reply)))
 }
 
 /// Returns the time that a client has to wait, or the end of its socket.

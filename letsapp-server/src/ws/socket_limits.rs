@@ -9,7 +9,7 @@ use letsapp_core::{
     engine::limiter::{Limiter, Subject},
 };
 
-use crate::rate_limits::class_of_op;
+use crate::rate_limits::{charge_answer, class_of_op};
 
 /// The frames that a socket has received. Counted per socket, so that receiving a frame takes no shared lock.
 #[derive(Default)]
@@ -32,7 +32,7 @@ pub(super) enum OverLimit {
 impl SocketLimits {
     /// Counts a frame of any content.
     pub(super) fn count_frame(&mut self, limiter: &Limiter) -> Result<(), OverLimit> {
-        let decision = limiter.check_own(Class::Frames, &mut self.frames);
+        let decision = limiter.check_own(Class::Frames, &mut self.frames, 1);
         self.decide(limiter, decision)
     }
 
@@ -42,12 +42,34 @@ impl SocketLimits {
         self.decide(limiter, decision)
     }
 
+    /// Counts bytes that were received beyond one unit for each message, as frames.
+    pub(super) fn count_units(&mut self, limiter: &Limiter, units: u32) -> Result<(), OverLimit> {
+        if units == 0 {
+            return Ok(());
+        }
+        let counted = limiter.check_own(Class::Frames, &mut self.frames, units);
+        self.decide_cost(limiter, counted, units)
+    }
+
+    /// Charges a reply by its size to its user.
+    pub(super) fn charge_reply(&self, limiter: &Limiter, op: Op, user_id: UserId, bytes: usize) {
+        charge_answer(limiter, class_of_op(op), user_id, bytes);
+    }
+
     fn decide(&mut self, limiter: &Limiter, decision: Option<Decision>) -> Result<(), OverLimit> {
+        self.decide_cost(limiter, decision, 1)
+    }
+
+    /// Decides on something that counts as much as `cost` frames; refused, it counts as much again as a refusal.
+    fn decide_cost(&mut self, limiter: &Limiter, decision: Option<Decision>, cost: u32) -> Result<(), OverLimit> {
         let denied = |decision: &Decision| decision.verdict == Verdict::Denied;
         let Some(Decision { retry_after, .. }) = decision.filter(denied) else {
             return Ok(());
         };
-        match limiter.check_own(Class::Refusals, &mut self.refusals).filter(denied) {
+        match limiter
+            .check_own(Class::Refusals, &mut self.refusals, cost)
+            .filter(denied)
+        {
             Some(_) => Err(OverLimit::Disconnect),
             None => Err(OverLimit::Wait(retry_after)),
         }
@@ -82,6 +104,42 @@ mod tests {
         clock.advance(Duration::from_secs(15));
         assert_eq!(limits.count_frame(&limiter), Ok(()));
         assert_eq!(SocketLimits::default().count_frame(&limiter), Ok(()), "another socket");
+    }
+
+    #[test]
+    fn bytes_without_messages_end_in_a_disconnection_too() {
+        let minute = Duration::from_secs(60);
+        let mut table = Table::default();
+        table.set(Class::Frames, Quota::new(32, minute));
+        table.set(Class::Refusals, Quota::new(16, minute));
+        let limiter = Limiter::new(table, Arc::new(ManualClock::at(Timestamp::from_millis(0))));
+        let mut limits = SocketLimits::default();
+        let outcomes: Vec<_> = (0..4).map(|_| limits.count_units(&limiter, 16)).collect();
+        let wait = Err(OverLimit::Wait(Duration::from_secs(30)));
+        assert_eq!(outcomes, [Ok(()), Ok(()), wait, Err(OverLimit::Disconnect)]);
+        assert_eq!(limits.count_units(&limiter, 0), Ok(()));
+    }
+
+    #[test]
+    fn a_large_answer_counts_as_several_requests() {
+        let mut table = Table::default();
+        table.set(Class::Syncs, Quota::new(20, Duration::from_secs(60)));
+        let limiter = Limiter::new(table, Arc::new(ManualClock::at(Timestamp::from_millis(0))));
+        let (ana, mut limits) = (UserId::from_bytes([1; 16]), SocketLimits::default());
+        assert_eq!(limits.count_op(&limiter, Op::Sync, ana), Ok(()));
+        limits.charge_reply(&limiter, Op::Sync, ana, 1_000);
+        assert_eq!(
+            limits.count_op(&limiter, Op::Sync, ana),
+            Ok(()),
+            "a small one costs no more"
+        );
+        limits.charge_reply(&limiter, Op::Sync, ana, 4 * 1024 * 1024);
+        assert_eq!(limits.count_op(&limiter, Op::Sync, ana), Ok(()));
+        limits.charge_reply(&limiter, Op::Sync, ana, 4 * 1024 * 1024);
+        assert!(
+            limits.count_op(&limiter, Op::Sync, ana).is_err(),
+            "what was left is charged"
+        );
     }
 
     #[test]

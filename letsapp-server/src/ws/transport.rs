@@ -4,26 +4,18 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::task::{Context as Poller, Poll, ready};
 
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
 use futures_util::{SinkExt, StreamExt};
 use letsapp_core::engine::events::Closed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::codec::MAX_FRAME_BYTES;
-use super::ops::PendingReply;
-
-/// Maximum number of concurrent requests of one socket. At the maximum nothing is read until one is answered, so that
-/// one client can't queue work without end. Large enough for a client that sends without waiting for replies.
-const MAX_IN_FLIGHT: usize = 64;
-
-/// Maximum size of the frames of one socket's concurrent requests, in bytes; the last one read may go beyond it. Without
-/// it, a few clients with large frames could fill the memory while the store is slow.
-const MAX_IN_FLIGHT_BYTES: usize = 1024 * 1024;
+use super::codec::{self, MAX_FRAME_BYTES};
+use super::in_flight::{InFlight, Room};
+use super::metering::Meter;
+use crate::client_stream::ClientStream;
 
 /// Size of the messages to write, in bytes, from which no more are taken until some are written.
 pub(super) const MAX_OUTGOING_BYTES: usize = 1024 * 1024;
@@ -31,17 +23,15 @@ pub(super) const MAX_OUTGOING_BYTES: usize = 1024 * 1024;
 /// Number of messages for which a queue keeps its capacity after a burst. Idle sockets are many, so each keeps little.
 pub(super) const KEPT_CAPACITY: usize = 16;
 
-/// The requests of a socket that are being carried out.
-#[derive(Default)]
-pub(super) struct InFlight {
-    replies: FuturesUnordered<BoxFuture<'static, (Message, usize)>>,
-    /// Size of their frames.
-    bytes: usize,
-}
+/// Bytes that are read in one turn of a socket's task. Sixteen reads: frames are read in good company, and thousands of
+/// empty ones hold up neither the socket's own timers nor other sockets.
+const READ_BYTES_PER_TURN: usize = 64 * 1024;
 
 /// The WebSocket stream with its queues of messages.
 pub(super) struct Transport {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<ClientStream>,
+    /// Bytes that were received, and the messages that they made.
+    meter: Meter,
     /// Messages to write, in order.
     outgoing: VecDeque<Message>,
     /// Size of the messages to write.
@@ -51,23 +41,16 @@ pub(super) struct Transport {
     /// Whether the last attempt to write could not write everything, since the client reads too slowly.
     pub(super) blocked: bool,
     /// Messages that were read and not handled yet.
-    pub(super) incoming: Vec<Message>,
+    pub(super) incoming: VecDeque<Message>,
     /// Reason for the end of the stream, reported once `incoming` is handled.
     ended: Option<EndReason>,
-}
-
-/// The messages that may be read: this many, and up to this size.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Room {
-    messages: usize,
-    bytes: usize,
 }
 
 /// An event on the stream.
 pub(super) enum IoEvent {
     /// All outgoing messages were written.
     Written,
-    /// Messages were read into `incoming`.
+    /// Messages were read into `incoming`, or so many bytes that they are to be counted.
     Read,
     /// The stream ended.
     Ended(EndReason),
@@ -89,44 +72,41 @@ pub(super) enum EndReason {
     GoingAway,
 }
 
-impl InFlight {
-    pub(super) fn push(&mut self, pending: PendingReply, bytes: usize) {
-        self.bytes += bytes;
-        self.replies.push(Box::pin(async move { (pending.await, bytes) }));
-    }
-
-    /// Returns the next reply, in the order in which they are ready; `None` if there are no requests.
-    pub(super) async fn next(&mut self) -> Option<Message> {
-        let (reply, bytes) = self.replies.next().await?;
-        self.bytes -= bytes;
-        Some(reply)
-    }
-
-    pub(super) fn room(&self) -> Room {
-        Room {
-            messages: MAX_IN_FLIGHT - self.replies.len(),
-            bytes: MAX_IN_FLIGHT_BYTES.saturating_sub(self.bytes),
-        }
-    }
-}
-
 impl Transport {
-    pub(super) const fn new(stream: WebSocketStream<TcpStream>) -> Self {
+    pub(super) fn new(stream: WebSocketStream<ClientStream>) -> Self {
         Self {
+            meter: Meter::new(stream.get_ref().received()),
             stream,
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
             unflushed: false,
             blocked: false,
-            incoming: Vec::new(),
+            incoming: VecDeque::new(),
             ended: None,
         }
     }
 
-    /// Adds a message to those to write.
+    /// Adds a message to those to write. A long one goes in pieces, so that it is not copied as a whole once more.
     pub(super) fn queue(&mut self, message: Message) {
-        self.outgoing_bytes += message.len();
-        self.outgoing.push_back(message);
+        codec::in_pieces(message, |piece| {
+            self.outgoing_bytes += piece.len();
+            self.outgoing.push_back(piece);
+        });
+    }
+
+    /// Returns the time when the client last took bytes that a write had waited for.
+    pub(super) fn last_taken(&self) -> Option<Instant> {
+        self.stream.get_ref().last_taken()
+    }
+
+    /// Returns the time by which the message that is being received must be complete.
+    pub(super) fn message_deadline(&self) -> Option<Instant> {
+        self.meter.deadline()
+    }
+
+    /// Returns how many units of bytes were received that were not counted yet, beyond one for each message.
+    pub(super) fn take_units(&mut self) -> u32 {
+        self.meter.take_units()
     }
 
     /// Writes the outgoing messages, then reads as many as there is room for. The last one may need more.
@@ -138,27 +118,42 @@ impl Transport {
             Poll::Ready(Ok(false)) | Poll::Pending => {}
             Poll::Ready(Err(error)) => return Poll::Ready(IoEvent::Ended(end_reason(&error))),
         }
-        if room.messages == 0 || room.bytes == 0 {
+        if room.is_empty() {
+            // The client can't complete a message that the server does not read.
+            self.meter.pause();
             return Poll::Pending;
         }
-        let mut bytes = 0;
+        self.read(poller, room);
+        // Requests read before the end are handled before it is reported.
+        match self.ended.take_if(|_| self.incoming.is_empty()) {
+            Some(end) => Poll::Ready(IoEvent::Ended(end)),
+            None if self.incoming.is_empty() && !self.meter.has_units() => Poll::Pending,
+            None => Poll::Ready(IoEvent::Read),
+        }
+    }
+
+    /// Reads messages into `incoming`, as many as there is room for and one turn allows.
+    fn read(&mut self, poller: &mut Poller<'_>, room: Room) {
+        self.stream.get_mut().allow(READ_BYTES_PER_TURN);
+        let mut bytes: usize = self.incoming.iter().map(Message::len).sum();
         while self.incoming.len() < room.messages && bytes < room.bytes && self.ended.is_none() {
-            match self.stream.poll_next_unpin(poller) {
+            let polled = self.stream.poll_next_unpin(poller);
+            self.meter.received(self.stream.get_ref().received());
+            match polled {
                 Poll::Ready(Some(Ok(message))) => {
                     bytes += message.len();
-                    self.incoming.push(message);
+                    self.meter.completed(&message);
+                    self.incoming.push_back(message);
                 }
                 Poll::Ready(Some(Err(error))) => self.ended = Some(end_reason(&error)),
                 Poll::Ready(None) => self.ended = Some(EndReason::Gone),
                 Poll::Pending => break,
             }
         }
-        // Requests read before the end are handled before it is reported.
-        match self.ended.take_if(|_| self.incoming.is_empty()) {
-            Some(end) => Poll::Ready(IoEvent::Ended(end)),
-            None if self.incoming.is_empty() => Poll::Pending,
-            None => Poll::Ready(IoEvent::Read),
+        if self.meter.is_overlong() && self.ended.is_none() {
+            self.ended = Some(EndReason::Protocol("a message comes in too many pieces".into()));
         }
+        self.meter.settle();
     }
 
     /// Writes and flushes the outgoing messages. Returns true if there were any.
@@ -184,7 +179,7 @@ impl Transport {
     pub(super) async fn end(mut self, end: EndReason, mut in_flight: InFlight) {
         let Some((code, reason)) = end.close_code() else { return };
         if matches!(end, EndReason::GoingAway) {
-            while let Some(reply) = in_flight.next().await {
+            while let Some((reply, _)) = in_flight.next().await {
                 self.queue(reply);
             }
         }
@@ -198,6 +193,7 @@ impl Transport {
         // Reads until the client closes: closing a TCP connection with unread data resets it, and the client might lose
         // the close frame.
         let stream = self.stream.get_mut();
+        stream.allow(usize::MAX);
         let mut ignored = [0; 1024];
         if stream.shutdown().await.is_ok() {
             while matches!(stream.read(&mut ignored).await, Ok(read) if read > 0) {}
@@ -213,6 +209,7 @@ impl EndReason {
             Self::Protocol(why) => Some((4000, why.clone().into_owned())),
             Self::TooMany => Some((4003, "too many frames: reconnect later".to_owned())),
             Self::Closed(Closed::SessionEnded) => Some((4001, "the session has ended".to_owned())),
+            Self::Closed(Closed::TooMany) => Some((4003, "too many sockets of one user: the oldest ends".to_owned())),
             Self::Closed(Closed::TooSlow) => Some((4002, "too slow: reconnect and sync".to_owned())),
             Self::GoingAway => Some((1001, "the server is shutting down".to_owned())),
         }
@@ -230,8 +227,11 @@ fn end_reason(error: &Error) -> EndReason {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
+    use letsapp_core::protocol::Op;
+    use tokio::net::{TcpListener, TcpStream};
     use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::super::in_flight::{MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES};
 
     use super::*;
 
@@ -240,7 +240,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let stream = WebSocketStream::from_raw_socket(accepted.unwrap().0, Role::Server, None).await;
+        let stream = WebSocketStream::from_raw_socket(ClientStream::new(accepted.unwrap().0), Role::Server, None).await;
         let transport = Transport::new(stream);
         let client = WebSocketStream::from_raw_socket(client.unwrap(), Role::Client, None).await;
         (transport, client)
@@ -262,10 +262,10 @@ mod tests {
             assert!(matches!(read, IoEvent::Read));
             for message in transport.incoming.drain(..) {
                 let reply = Message::text("a reply");
-                in_flight.push(Box::pin(std::future::ready(reply)), message.len());
+                in_flight.push(Op::Ping, message.len(), Box::pin(std::future::ready(reply)));
             }
+            transport.take_units();
         }
-        assert_eq!((in_flight.replies.len(), in_flight.bytes), (4, MAX_IN_FLIGHT_BYTES));
         let full = std::future::poll_fn(|poller| Poll::Ready(transport.poll(poller, in_flight.room()))).await;
         assert!(full.is_pending(), "sixty more are on their way");
         assert!(in_flight.next().await.is_some());

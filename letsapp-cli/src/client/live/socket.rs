@@ -213,7 +213,9 @@ fn closed(code: Option<u16>) -> Disconnect {
         Some(4001) => Disconnect::SignedOut("session_ended".to_owned()),
         Some(1001) => Disconnect::lost("the server is going away"),
         Some(4002) => Disconnect::lost("this client was too slow to read its events"),
-        Some(4003) => Disconnect::lost("this client has sent too many requests"),
+        Some(4003) => {
+            Disconnect::lost("this client has sent too many requests, or the account has too many connections")
+        }
         Some(code) => Disconnect::lost(format!("the server closed the connection with code {code}")),
         None => Disconnect::lost("the server closed the connection"),
     }

@@ -114,6 +114,12 @@ impl Watchers {
         self.watched.is_empty()
     }
 
+    /// Returns the number of watched users.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.watched.len()
+    }
+
     /// Reports whether the viewer watches the user.
     pub(crate) fn contains(&self, pair: ViewerPair) -> bool {
         self.of(pair).is_some()

@@ -74,6 +74,22 @@ impl Hub {
         }
     }
 
+    /// Closes the oldest connections of a user beyond the newest `count`, with [`Closed::TooMany`].
+    pub fn keep_newest(&self, user_id: UserId, count: usize) {
+        let mut open = Vec::new();
+        self.for_each(user_id, |outbox| {
+            if !outbox.is_closed() {
+                open.push(Arc::clone(outbox));
+            }
+        });
+        let excess = open.len().saturating_sub(count);
+        for outbox in open.drain(..excess) {
+            outbox.close(Closed::TooMany);
+            // Its task may take long to notice the end, as with an ended session.
+            self.notify(|observer| observer.disconnected(outbox.connection_id()));
+        }
+    }
+
     /// Returns the number of connections.
     pub fn connections(&self) -> usize {
         let count = |shard: &RwLock<HashMap<_, Vec<_>>>| {

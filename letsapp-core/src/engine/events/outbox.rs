@@ -33,6 +33,18 @@ pub enum Closed {
     TooSlow,
     /// The session has ended.
     SessionEnded,
+    /// The user has opened more connections than one may have, and this was the oldest.
+    TooMany,
+}
+
+impl Queue {
+    /// Notes the task to wake at the next change.
+    fn wait(&mut self, context: &Context<'_>) {
+        match &mut self.reader {
+            Some(reader) => reader.clone_from(context.waker()),
+            none => *none = Some(context.waker().clone()),
+        }
+    }
 }
 
 impl Outbox {
@@ -64,6 +76,27 @@ impl Outbox {
         poll_fn(|context| self.poll_drain(context, events)).await
     }
 
+    /// Waits until the queue is closed, whatever is in it, and returns the reason. For a reader that can't take events at
+    /// present; the same task may wait for one of this and [`drain`](Self::drain) at a time.
+    pub async fn closed(&self) -> Closed {
+        poll_fn(|context| {
+            let mut queue = self.lock();
+            match queue.closed {
+                Some(closed) => Poll::Ready(closed),
+                None => {
+                    queue.wait(context);
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Returns whether the queue is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed.is_some()
+    }
+
     fn poll_drain(&self, context: &Context<'_>, events: &mut Vec<Delivery>) -> Poll<Result<(), Closed>> {
         let mut queue = self.lock();
         if !queue.events.is_empty() {
@@ -74,10 +107,7 @@ impl Outbox {
         if let Some(closed) = queue.closed {
             return Poll::Ready(Err(closed));
         }
-        match &mut queue.reader {
-            Some(reader) => reader.clone_from(context.waker()),
-            none => *none = Some(context.waker().clone()),
-        }
+        queue.wait(context);
         Poll::Pending
     }
 

@@ -180,3 +180,35 @@ fn a_frame_that_is_no_known_event_is_delivered_as_it_came() {
     assert_eq!(delivered[0].frame(), &frame);
     assert!(delivered[0].event().is_err());
 }
+
+#[test]
+fn the_oldest_connections_of_a_user_give_way_to_the_newest() {
+    let hub = hub();
+    let connections: Vec<_> = (1..=4)
+        .map(|n| hub.connect(on_device(ANA, n), connection_id(n)))
+        .collect();
+    let peer = hub.connect(on_device(BEN, 5), connection_id(5));
+    hub.keep_newest(ANA, 2);
+    let open: Vec<_> = connections
+        .iter()
+        .map(|connection| waiting(connection).is_ok())
+        .collect();
+    assert_eq!(open, [false, false, true, true]);
+    assert_eq!(waiting(&connections[0]), Err(Closed::TooMany));
+    assert_eq!(waiting(&peer), Ok(vec![]));
+    // Those that are closed count no more, although their tasks still hold them.
+    hub.keep_newest(ANA, 2);
+    assert_eq!(waiting(&connections[2]), Ok(vec![]));
+}
+
+#[tokio::test]
+async fn an_end_is_noticed_without_reading_the_events_before_it() {
+    let hub = hub();
+    let connection = hub.connect(on_device(ANA, 1), connection_id(1));
+    hub.publish(Envelope::to_users([ANA], None, event(1)));
+    let mut closed = std::pin::pin!(connection.closed());
+    assert!(futures_util::FutureExt::now_or_never(closed.as_mut()).is_none());
+    hub.keep_newest(ANA, 0);
+    assert_eq!(closed.await, Closed::TooMany);
+    assert_eq!(waiting(&connection), Ok(vec![event(1)]));
+}

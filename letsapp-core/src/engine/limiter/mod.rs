@@ -139,9 +139,20 @@ impl Limiter {
         Some(self.paces.step((class, subject), now, step))
     }
 
-    /// Decides the same for something that keeps its own pace, such as a socket.
-    pub fn check_own(&self, class: Class, pace: &mut Pace) -> Option<Decision> {
-        let (next, decision) = pace.step(self.table.quota(class)?, 1, self.clock.steady());
+    /// Counts something that has happened already as much as `cost` requests, or as many as are left: the subject then
+    /// waits before the next one.
+    pub fn charge(&self, class: Class, subject: Subject, cost: u32) {
+        let Some(quota) = self.table.quota(class) else { return };
+        let now = self.clock.steady();
+        self.paces.step((class, subject), now, |pace: Pace| {
+            let (_, left) = pace.step(quota, 0, now);
+            pace.step(quota, cost.min(left.remaining), now)
+        });
+    }
+
+    /// Decides the same as [`check_cost`](Self::check_cost) for something that keeps its own pace, such as a socket.
+    pub fn check_own(&self, class: Class, pace: &mut Pace, cost: u32) -> Option<Decision> {
+        let (next, decision) = pace.step(self.table.quota(class)?, cost, self.clock.steady());
         *pace = next;
         Some(decision)
     }

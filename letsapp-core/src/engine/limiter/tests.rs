@@ -43,7 +43,7 @@ fn an_unlimited_class_is_not_counted() {
     let (limiter, _) = limiter(Table::UNLIMITED);
     for class in Class::ALL {
         assert_eq!(limiter.check(*class, Subject::Client(client(1))), None);
-        assert_eq!(limiter.check_own(*class, &mut Pace::default()), None);
+        assert_eq!(limiter.check_own(*class, &mut Pace::default(), 1), None);
     }
     assert_eq!(fail(&limiter, limiter.account("ana"), client(1)), 1_000);
 }

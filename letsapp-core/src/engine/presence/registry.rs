@@ -86,6 +86,16 @@ struct ConnectionWatches {
     watched: Vec<ViewerPair>,
 }
 
+impl ConnectionWatches {
+    /// Ends the watches named longest ago, beyond the latest `count`.
+    fn drop_oldest(&mut self, count: usize, watchers: &mut Watchers) {
+        let excess = self.watched.len().saturating_sub(count);
+        for pair in self.watched.drain(..excess) {
+            watchers.remove(pair, Cause::Asked);
+        }
+    }
+}
+
 impl PresenceRegistry {
     /// Starts an empty registry. Its tasks run on the current runtime.
     pub(crate) fn start(
@@ -137,9 +147,8 @@ impl PresenceRegistry {
         self.closing.notify_waiters();
     }
 
-    /// Adds users to those that a connection watches. If there are more than [`MAX_WATCHED`], those named longest ago
-    /// are dropped. Returns the pairs that still have to be checked and the id of that check; `None` if there is no
-    /// such connection.
+    /// Adds users to those that a connection watches, until [`RegistryState::keep_watched`] is told which of them exist.
+    /// Returns the pairs that still have to be checked and the id of that check; `None` if there is no such connection.
     pub(crate) fn watch(
         &self,
         viewer: UserId,
@@ -163,10 +172,8 @@ impl PresenceRegistry {
         let named: HashSet<_> = pairs.iter().copied().collect();
         watches.watched.retain(|pair| !named.contains(pair));
         watches.watched.extend(pairs);
-        let excess = watches.watched.len().saturating_sub(MAX_WATCHED);
-        for pair in watches.watched.drain(..excess) {
-            watchers.remove(pair, Cause::Asked);
-        }
+        // Twice the maximum, since made-up ids among these must not displace users who exist.
+        watches.drop_oldest(2 * MAX_WATCHED, watchers);
         let pending: Vec<_> = pairs
             .iter()
             .copied()
@@ -248,6 +255,25 @@ impl RegistryState {
         pairs
             .filter(|pair| watchers.add(*pair, Cause::Listed, status(people, pair.user_id)))
             .collect()
+    }
+
+    /// Ends the watches of `unknown` users, whom nobody can watch. If a connection then watches more than [`MAX_WATCHED`],
+    /// those named longest ago are dropped.
+    pub(crate) fn keep_watched(&mut self, connection_id: ConnectionId, unknown: &HashSet<ViewerPair>) {
+        let Some(watches) = self.connections.get_mut(&connection_id) else {
+            return;
+        };
+        let watchers = &mut self.watchers;
+        if !unknown.is_empty() {
+            watches.watched.retain(|pair| {
+                let is_unknown = unknown.contains(pair);
+                if is_unknown {
+                    watchers.remove(*pair, Cause::Asked);
+                }
+                !is_unknown
+            });
+        }
+        watches.drop_oldest(MAX_WATCHED, watchers);
     }
 
     /// Removes the watches of the contacts of a user who went offline.

@@ -14,7 +14,7 @@ use crate::domain::id::{ConnectionId, SessionId, UserId};
 use crate::domain::presence::MAX_WATCHED;
 use crate::domain::principal::Principal;
 use crate::domain::timestamp::Timestamp;
-use crate::domain::user::{Audience, ProfilePatch, User};
+use crate::domain::user::{Audience, ProfilePatch, User, Username};
 use crate::engine::events::{Connection, Delivery, Hub};
 use crate::engine::fixtures;
 use crate::engine::fixtures::user;
@@ -334,6 +334,15 @@ async fn a_connection_watches_the_users_it_named_last() {
     };
     house.watch(&ana, &[BEN, CEM]).await;
     let most = u128::try_from(MAX_WATCHED).unwrap();
+    let people = [others(1 << 64, most - 2), others(2 << 64, 1)].concat();
+    for (number, id) in people.into_iter().enumerate() {
+        let person = User {
+            username: Username::parse(format!("person_{number}")).unwrap(),
+            ..user(id, true)
+        };
+        let created = house.store.users().create(person, PasswordHash::from_phc(""));
+        created.await.unwrap();
+    }
     house.watch(&ana, &others(1 << 64, most - 2)).await;
     house.watch(&ana, &[BEN]).await;
     house.watch(&ana, &others(2 << 64, 1)).await;
@@ -350,6 +359,21 @@ async fn a_connection_watches_the_users_it_named_last() {
         .watch(&ana.principal, ana.connection.connection_id(), &too_many)
         .await;
     assert!(matches!(refused, Err(PresenceError::TooMany)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn made_up_ids_are_not_watched_and_displace_nobody() {
+    let house = House::new().await;
+    let ana = house.connect(ANA).await;
+    house.watch(&ana, &[BEN]).await;
+    for round in 1..=3_u128 {
+        let most = u128::try_from(MAX_WATCHED).unwrap();
+        let made_up = (0..most).map(|n| UserId::from_bytes(((round << 64) + n).to_be_bytes()));
+        assert_eq!(house.watch(&ana, &made_up.collect::<Vec<_>>()).await, []);
+    }
+    assert_eq!(house.registry.lock().watchers.len(), 1);
+    let _ben = house.connect(BEN).await;
+    assert_eq!(ana.notified().await.user_id, BEN);
 }
 
 #[tokio::test(start_paused = true)]
