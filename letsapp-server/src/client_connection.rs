@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -11,6 +12,8 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(crate) struct ClientConnection {
     _slot: Arc<OwnedSemaphorePermit>,
     address: SocketAddr,
+    /// Whether the client was answered while it was sending.
+    sending: Arc<AtomicBool>,
 }
 
 impl ClientConnection {
@@ -18,7 +21,18 @@ impl ClientConnection {
         Self {
             _slot: Arc::new(slot),
             address,
+            sending: Arc::default(),
         }
+    }
+
+    /// Notes that the client was answered although it may still be sending, so that the connection ends here.
+    pub(crate) fn answered_early(&self) {
+        self.sending.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the client was answered while it was sending.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.sending.load(Ordering::Relaxed)
     }
 
     /// Returns the address of the TCP peer, which is a proxy's if there is one.

@@ -5,6 +5,7 @@
 //! service, and write the result.
 
 mod admin;
+mod admin_hosts;
 mod api;
 mod asyncapi;
 mod client_connection;
@@ -12,15 +13,20 @@ pub mod compose;
 pub mod config;
 mod error;
 pub mod file_keys;
+mod lingering;
 mod middleware;
 mod openapi;
+mod private_file;
 mod rate_limits;
+mod request_check;
 mod response;
+mod security_log;
 mod serve;
 mod server_context;
 mod telemetry;
 #[cfg(test)]
 mod testing;
+mod unread_body;
 mod web;
 mod ws;
 
@@ -28,6 +34,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin_hosts::AdminHosts;
 use letsapp_core::LetsApp;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
@@ -86,10 +93,11 @@ impl Listeners {
     }
 }
 
-/// Prepares the process for a server: starts logging to standard error and raises the soft limit of open files to the
+/// Prepares the process for a server: starts logging to standard error, panics included, and raises the soft limit of open files to the
 /// hard limit, since every socket takes a file descriptor.
 pub fn prepare_process(config: &Config) {
     telemetry::log(config.log_format);
+    telemetry::log_panics();
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -123,7 +131,8 @@ pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: 
     let inspector = RequestInspector::new(config.trusted_proxies.clone(), config.forwarded_header);
     let public = Middleware::new(&server, routes, served).with_rate_limits(inspector);
     let (routes, served) = admin::routes(&server);
-    let admin = Middleware::new(&server, routes, served);
+    let hosts = AdminHosts::new(&config.admin_listen, &config.admin_hosts);
+    let admin = Middleware::new(&server, routes, served).with_hosts(hosts);
     tokio::spawn(serve::serve(
         listeners.public,
         public,

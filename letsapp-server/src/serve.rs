@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::client_connection::ClientConnection;
+use crate::lingering::LingeringStream;
 use crate::middleware::Middleware;
 use crate::server_context::ShutdownSignal;
 
@@ -81,7 +82,8 @@ async fn serve_connection(
 ) {
     // Frames are written whole, so Nagle's algorithm would only delay them. Failure costs latency, not correctness.
     let _ = stream.set_nodelay(true);
-    let address = client.address();
+    let connected = client.clone();
+    let stream = LingeringStream::new(stream, client.clone(), shutdown.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let (middleware, client) = (middleware.clone(), client.clone());
         async move { Ok::<_, Infallible>(middleware.answer(request, client).await) }
@@ -91,6 +93,7 @@ async fn serve_connection(
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_headers(MAX_HEADERS)
+            .max_header_size(MAX_HEAD_BYTES)
             .max_buf_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades()
@@ -103,6 +106,11 @@ async fn serve_connection(
         }
     };
     if let Err(error) = served {
+        if error.is_parse() {
+            // Hyper has answered with a status of its own, and left the rest of the request unread.
+            connected.answered_early();
+        }
+        let address = connected.address();
         tracing::debug!(%address, %error, "a connection ended with an error");
     }
 }

@@ -25,6 +25,8 @@ pub struct Config {
     pub listen: String,
     /// Address for operators, with `/metrics` and health checks.
     pub admin_listen: String,
+    /// Names by which the admin listener may be addressed, beside addresses, `localhost` and the host of `admin_listen`.
+    pub admin_hosts: Vec<String>,
     /// Store to use; `None` for SQLite in the data directory.
     pub store: Option<StoreUrl>,
     /// Directory for the server's files: its keys, and the database unless `store` names another place.
@@ -73,6 +75,7 @@ impl Default for Config {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
             admin_listen: "127.0.0.1:8081".to_owned(),
+            admin_hosts: Vec::new(),
             store: None,
             data_dir: PathBuf::from("./letsapp-data"),
             limits: Limits::On,

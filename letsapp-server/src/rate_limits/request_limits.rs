@@ -3,6 +3,7 @@
 //! The middleware inspects a request and counts it for its address; `RequestContext` counts it for the user once the
 //! token is verified. Login attempts are counted by address here ([`Class::Credentials`]).
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderMap, Method, Request};
@@ -28,7 +29,7 @@ pub(crate) struct RequestInspector {
 pub(crate) struct RequestLimits {
     class: Class,
     /// The address it counts for; `None` if no [`RequestInspector`] saw the request.
-    client: Option<Client>,
+    address: Option<IpAddr>,
     /// The limits checked so far, in order, for the response headers.
     states: Mutex<Vec<LimitState>>,
 }
@@ -49,24 +50,29 @@ impl RequestInspector {
         let address = self
             .proxies
             .client(client.address().ip(), self.header, request.headers());
-        let limits = RequestLimits::new(request.method(), path, Some(Client::at(address)));
+        let limits = RequestLimits::new(request.method(), path, Some(address));
         Some(Arc::new(limits))
     }
 }
 
 impl RequestLimits {
     /// Creates the limits of a request, none of them checked yet.
-    pub(crate) fn new(method: &Method, path: &str, client: Option<Client>) -> Self {
+    pub(crate) fn new(method: &Method, path: &str, address: Option<IpAddr>) -> Self {
         Self {
             class: class_of(method, path),
-            client,
+            address,
             states: Mutex::default(),
         }
     }
 
     /// Returns the client's address, if it is known.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// Returns the network of the client's address, by which it is counted.
     pub(crate) fn client(&self) -> Option<Client> {
-        self.client
+        self.address.map(Client::at)
     }
 
     /// Counts the request for its address, before authentication.
@@ -74,7 +80,7 @@ impl RequestLimits {
     /// # Errors
     /// `rate_limited` if a limit is exhausted.
     pub(crate) fn count_client(&self, limiter: &Limiter) -> Result<(), ApiError> {
-        let Some(client) = self.client.map(Subject::Client) else {
+        let Some(client) = self.client().map(Subject::Client) else {
             return Ok(());
         };
         self.count(limiter, Class::Requests, client)?;
