@@ -4,7 +4,7 @@
 //! So a schema allows no text that is too long, and refuses none that people type.
 
 use utoipa::openapi::schema::{AdditionalProperties, KnownFormat, ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::{OneOfBuilder, RefOr, Schema};
+use utoipa::openapi::{AnyOfBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::body::Body;
@@ -94,8 +94,8 @@ schemas! {
     Audience = words(&["everyone", "contacts", "nobody"]);
     Adders = words(&["everyone", "contacts"]);
     SyncMark = object(ObjectBuilder::new().schema_type(Type::String).pattern(Some(MARK)));
-    SyncSince = RefOr::T(Schema::OneOf(
-        OneOfBuilder::new().item(SyncMark::schema()).item(Timestamp::schema()).build(),
+    SyncSince = RefOr::T(Schema::AnyOf(
+        AnyOfBuilder::new().item(SyncMark::schema()).item(Timestamp::schema()).build(),
     ));
     Positions = object(
         ObjectBuilder::new()

@@ -167,7 +167,7 @@ fn unlimited(document: &Value, schema: &Value, at: &str, open: &mut Vec<String>)
         let target = document.pointer(reference.trim_start_matches('#')).unwrap();
         return unlimited(document, target, at, open);
     }
-    for key in ["oneOf", "allOf"] {
+    for key in ["oneOf", "anyOf", "allOf"] {
         for part in schema[key].as_array().into_iter().flatten() {
             unlimited(document, part, at, open);
         }
