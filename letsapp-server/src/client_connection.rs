@@ -2,6 +2,7 @@
 //! connections of its address.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use letsapp_core::domain::limit::Client;
@@ -20,6 +21,8 @@ struct Counted {
     address: SocketAddr,
     /// Slot of the client's address; `None` as long as the client behind a trusted proxy is not known.
     slot: Mutex<Option<AddressSlot>>,
+    /// Whether the client was answered while it was sending.
+    sending: AtomicBool,
 }
 
 /// Error for one connection too many of an address.
@@ -32,7 +35,18 @@ impl ClientConnection {
             _place: place,
             address,
             slot: Mutex::new(slot),
+            sending: AtomicBool::default(),
         }))
+    }
+
+    /// Notes that the client was answered although it may still be sending, so that the connection ends here.
+    pub(crate) fn answered_early(&self) {
+        self.0.sending.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the client was answered while it was sending.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.0.sending.load(Ordering::Relaxed)
     }
 
     /// Returns the address of the TCP peer, which is a proxy's if there is one.

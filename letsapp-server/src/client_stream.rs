@@ -17,9 +17,9 @@ pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Size of the kernel's send buffer of a connection in bytes, which the kernel doubles for its own records. Left alone,
 /// the kernel lets it grow to megabytes: memory for clients that never read, and data that a slow client still reads
-/// long after the server has seen its last sign of life. The kernel reports room once a third of the buffer is free, so a
-/// client that takes 5 KiB a second is still seen to take some within [`WRITE_TIMEOUT`]; and at 100 ms to the client the
-/// buffer allows more than 1 MiB a second.
+/// long after the server has seen its last sign of life. The kernel reports room once a third of the buffer is free, so
+/// a client that takes 5 KiB a second is still seen to take some within [`WRITE_TIMEOUT`]; and at 100 ms to the client
+/// the buffer allows more than 1 MiB a second.
 pub(crate) const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
 /// The TCP stream of a client.
@@ -45,6 +45,11 @@ impl ClientStream {
             stall: None,
             last_taken: None,
         }
+    }
+
+    /// Returns the TCP stream itself, without bounds.
+    pub(crate) fn into_inner(self) -> TcpStream {
+        self.stream
     }
 
     /// Sets the bytes that may be read until the next call; the last read may go beyond by the size of its buffer. A

@@ -15,6 +15,7 @@ use letsapp_core::{LetsApp, LetsAppBuilder};
 use crate::config::{Config, StoreUrl};
 use crate::error::chain;
 use crate::file_keys::{FileKeys, KeyFileError};
+use crate::private_file::{self, NotPrivate};
 
 /// An error that keeps the server from starting. Its display is one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub enum StartError {
     /// The SQLite file can't be opened.
     #[error("{0}")]
     Sqlite(OpenError),
+    /// Others can read the SQLite file.
+    #[error("{0}")]
+    NotPrivate(NotPrivate),
     /// MongoDB can't be reached, or is not suitable.
     #[cfg(feature = "mongodb")]
     #[error("{0}")]
@@ -62,6 +66,7 @@ async fn on_sqlite(
     path: std::path::PathBuf,
     data_dir: &Path,
 ) -> Result<LetsAppBuilder, StartError> {
+    private_file::check(&path).map_err(StartError::NotPrivate)?;
     let keys = FileKeys::open(data_dir.join("keys")).map_err(StartError::Keys)?;
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(path)).await;
     let store = opened

@@ -8,7 +8,7 @@ use letsapp_core::domain::limit::Wait;
 use letsapp_core::domain::page::InvalidCursor;
 use letsapp_core::ports::{BoxError, RepositoryError};
 use letsapp_core::protocol::fields::Unreadable;
-use letsapp_core::protocol::{Code, FieldError, Problem};
+use letsapp_core::protocol::{Code, FieldError, MAX_ERRORS, Problem};
 use letsapp_core::services::contacts::ContactError;
 use letsapp_core::services::presence::PresenceError;
 use letsapp_core::services::users::UserError;
@@ -44,7 +44,8 @@ impl ApiError {
     }
 
     /// Creates a `validation_failed` error from the invalid fields.
-    pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
+    pub(crate) fn invalid(mut errors: Vec<FieldError>) -> Self {
+        errors.truncate(MAX_ERRORS);
         Self {
             problem: Box::new(Problem {
                 errors,
@@ -55,7 +56,8 @@ impl ApiError {
     }
 
     /// Creates a `forbidden` error that names the fields for which it is forbidden.
-    fn forbidden(detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
+    fn forbidden(detail: impl Into<String>, mut errors: Vec<FieldError>) -> Self {
+        errors.truncate(MAX_ERRORS);
         Self {
             problem: Box::new(Problem {
                 errors,

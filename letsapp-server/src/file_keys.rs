@@ -10,6 +10,8 @@ use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::ports::{KeyRepository, RepositoryError};
 use serde::{Deserialize, Serialize};
 
+use crate::private_file::{self, NotPrivate};
+
 /// A directory of key files. Each purpose has a file `<purpose>.keys` with one JSON object per line, the newest key
 /// first.
 #[derive(Debug)]
@@ -19,11 +21,19 @@ pub struct FileKeys {
 
 /// An error that makes a directory unusable for keys.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write to {}: {cause}", .directory.display())]
-pub struct KeyFileError {
-    directory: PathBuf,
-    #[source]
-    cause: io::Error,
+pub enum KeyFileError {
+    /// The directory can't be created or written to.
+    #[error("cannot write to {}: {cause}", .directory.display())]
+    Unwritable {
+        /// The directory.
+        directory: PathBuf,
+        /// The reason.
+        #[source]
+        cause: io::Error,
+    },
+    /// Others can read a key.
+    #[error(transparent)]
+    NotPrivate(#[from] NotPrivate),
 }
 
 /// A key as one line of a file.
@@ -38,10 +48,10 @@ impl FileKeys {
     /// Opens a directory, and creates it if it is missing.
     ///
     /// # Errors
-    /// [`KeyFileError`] if the directory can't be created or written to.
+    /// [`KeyFileError`] if the directory can't be created or written to, or others can read a key in it.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, KeyFileError> {
         let directory = directory.into();
-        let failed = |cause| KeyFileError {
+        let failed = |cause| KeyFileError::Unwritable {
             directory: directory.clone(),
             cause,
         };
@@ -55,6 +65,12 @@ impl FileKeys {
         create(&probe, b"")
             .and_then(|()| fs::remove_file(&probe))
             .map_err(failed)?;
+        for entry in fs::read_dir(&directory).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.extension().is_some_and(|extension| extension == "keys") {
+                private_file::check(&path)?;
+            }
+        }
         Ok(Self { directory })
     }
 
@@ -199,10 +215,21 @@ mod tests {
     #[tokio::test]
     async fn a_damaged_file_is_named() {
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("access.keys"), "what?").unwrap();
+        create(&directory.path().join("access.keys"), b"what?").unwrap();
         let keys = FileKeys::open(directory.path()).unwrap();
         let error = keys.keys(KeyPurpose::Access, candidate(1)).await.unwrap_err();
         assert!(crate::error::chain(&error).contains("access.keys"));
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("access.keys");
+        create(&path, b"").unwrap();
+        FileKeys::open(directory.path()).expect("it is private");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = FileKeys::open(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("chmod 600") && error.contains("access.keys"), "{error}");
     }
 
     #[test]

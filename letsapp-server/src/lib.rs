@@ -6,6 +6,7 @@
 
 mod address_slots;
 mod admin;
+mod admin_hosts;
 mod api;
 mod asyncapi;
 mod client_connection;
@@ -15,15 +16,20 @@ pub mod config;
 mod error;
 pub mod file_keys;
 mod idle_connections;
+mod lingering;
 mod middleware;
 mod openapi;
+mod private_file;
 mod rate_limits;
+mod request_check;
 mod response;
+mod security_log;
 mod serve;
 mod server_context;
 mod telemetry;
 #[cfg(test)]
 mod testing;
+mod unread_body;
 mod web;
 mod ws;
 
@@ -31,6 +37,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin_hosts::AdminHosts;
 use letsapp_core::LetsApp;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
@@ -91,10 +98,11 @@ impl Listeners {
     }
 }
 
-/// Prepares the process for a server: starts logging to standard error and raises the soft limit of open files to the
-/// hard limit, since every socket takes a file descriptor.
+/// Prepares the process for a server: starts logging to standard error, panics included, and raises the soft limit of
+/// open files to the hard limit, since every socket takes a file descriptor.
 pub fn prepare_process(config: &Config) {
     telemetry::log(config.log_format);
+    telemetry::log_panics();
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -134,7 +142,8 @@ pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: 
     );
     let public = Middleware::new(&server, routes, served).with_rate_limits(inspector);
     let (routes, served) = admin::routes(&server);
-    let admin = Middleware::new(&server, routes, served);
+    let hosts = AdminHosts::new(&config.admin_listen, &config.admin_hosts);
+    let admin = Middleware::new(&server, routes, served).with_hosts(hosts);
     tokio::spawn(serve::serve(
         listeners.public,
         public,

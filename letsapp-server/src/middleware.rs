@@ -9,7 +9,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use hyper::body::{Body, Incoming};
@@ -20,12 +21,14 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use warp::reply::Response;
 
+use crate::admin_hosts::AdminHosts;
 use crate::api::endpoint::{MatchedRoute, Route};
 use crate::client_connection::ClientConnection;
 use crate::error::ApiError;
 use crate::rate_limits::{RequestInspector, RequestLimits};
 use crate::server_context::ServerContext;
-use crate::telemetry;
+use crate::unread_body::RequestBody;
+use crate::{request_check, telemetry, unread_body, ws};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,10 +38,11 @@ const MAX_REQUEST_ID_BYTES: usize = 128;
 /// The routes of a listener with the steps around them.
 #[derive(Clone)]
 pub(crate) struct Middleware {
-    routes: Arc<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Response> + Send + Sync>,
+    routes: Arc<dyn Fn(Request<RequestBody>) -> BoxFuture<'static, Response> + Send + Sync>,
     served: Arc<[(Method, &'static str)]>,
     server: Arc<ServerContext>,
     inspector: Option<Arc<RequestInspector>>,
+    hosts: Option<Arc<AdminHosts>>,
 }
 
 impl Middleware {
@@ -54,6 +58,15 @@ impl Middleware {
             served: served.into(),
             server: Arc::clone(server),
             inspector: None,
+            hosts: None,
+        }
+    }
+
+    /// Answers requests for these hosts only. The public listener answers for any: proxies name it as they like.
+    pub(crate) fn with_hosts(self, hosts: AdminHosts) -> Self {
+        Self {
+            hosts: Some(Arc::new(hosts)),
+            ..self
         }
     }
 
@@ -66,31 +79,47 @@ impl Middleware {
     }
 
     /// Answers a request of `client`.
-    pub(crate) async fn answer(self, mut request: Request<Incoming>, client: ClientConnection) -> Response {
+    pub(crate) async fn answer(self, request: Request<Incoming>, client: ClientConnection) -> Response {
         let started = Instant::now();
+        let (mut request, unread) = unread_body::watch(request);
         let id = self.request_id(request.headers());
         let method = request.method().clone();
-        if method == Method::HEAD {
+        let path = request.uri().path().to_owned();
+        if method == Method::HEAD && path != ws::PATH {
             // Routed as GET; hyper leaves the body out of the response, since it knows the original method.
             *request.method_mut() = Method::GET;
         }
-        let path = request.uri().path().to_owned();
         let limits = self
             .inspector
             .as_ref()
             .and_then(|inspector| inspector.inspect(&request, &client));
         let count_connection = |inspector: &Arc<RequestInspector>| inspector.count_connection(&request, &client);
         let connection_counted = self.inspector.as_ref().map_or(Ok(()), count_connection);
-        request.extensions_mut().insert(client);
+        let address = limits.as_ref().and_then(|limits| limits.address());
+        let address = address.unwrap_or_else(|| client.address().ip());
+        request.extensions_mut().insert(client.clone());
         // `user.id` is filled in once the token is verified, in `RequestContext::authenticate`.
         let span = tracing::info_span!(
-            "request", request_id = id.to_str().unwrap_or_default(), %method, "user.id" = tracing::field::Empty
+            "request", request_id = id.to_str().unwrap_or_default(), %method, client = %address,
+            "user.id" = tracing::field::Empty
         );
         // Counted by address before routing, so that a refused request costs nothing more.
         let count = |limits: &Arc<RequestLimits>| limits.count_client(&self.server.limiter);
         let counted = connection_counted.and_then(|()| limits.as_ref().map_or(Ok(()), count));
-        let mut response = match counted {
-            Err(error) => error.into_response(),
+        let check_host = || {
+            self.hosts
+                .as_ref()
+                .map_or(Ok(()), |hosts| hosts.check(request.headers()))
+        };
+        let checked = counted
+            .map_err(ApiError::into_response)
+            .and_then(|()| request_check::check(&request))
+            .and_then(|()| check_host());
+        let mut response = match checked {
+            Err(response) => {
+                drop(request);
+                response
+            }
             Ok(()) => {
                 if let Some(limits) = &limits {
                     request.extensions_mut().insert(Arc::clone(limits));
@@ -111,6 +140,13 @@ impl Middleware {
             response.headers_mut().insert(ALLOW, self.allowed(&path));
         }
         harden(response.headers_mut());
+        // An answer to a client that is still sending is the last one on its connection.
+        if !unread.finish().await {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+            client.answered_early();
+        }
         if let Some(limits) = &limits {
             limits.charge_answer(&self.server.limiter, response.body().size_hint().lower());
             limits.write_headers(response.headers_mut());
@@ -142,7 +178,8 @@ impl Middleware {
             .iter()
             .filter(|(_, template)| matches(template, path))
             .flat_map(|(method, _)| match *method {
-                Method::GET => vec!["GET", "HEAD"],
+                // A handshake is a GET with another kind of answer, so that there is none without a body.
+                Method::GET if path != ws::PATH => vec!["GET", "HEAD"],
                 _ => vec![method.as_str()],
             })
             .collect();

@@ -2,10 +2,11 @@
 
 use letsapp_core::protocol::Problem;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, Header, InfoBuilder, License, Object, OpenApi, OpenApiBuilder, PathItem,
-    PathsBuilder, Ref, ResponseBuilder, Type,
+    PathsBuilder, Ref, RefOr, ResponseBuilder, Schema, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -26,6 +27,9 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> OpenApi {
         referenced.extend(endpoint.schemas.iter().cloned());
         let methods = vec![openapi_method(&endpoint.method)];
         let mut operation = named(with_problems(endpoint.operation.clone()));
+        if let Some(RefOr::T(body)) = &mut operation.request_body {
+            without_null(body);
+        }
         if endpoint.template.starts_with("/v1/") {
             operation = limited(operation);
         }
@@ -58,6 +62,24 @@ fn named(mut operation: Operation) -> Operation {
         operation.operation_id = Some(format!("{feature}_{verb}"));
     }
     operation
+}
+
+/// States that a body may be missing instead of null: for an optional body, `utoipa` describes both.
+fn without_null(body: &mut RequestBody) {
+    for content in body.content.values_mut() {
+        let RefOr::T(content) = content else { continue };
+        let Some(RefOr::T(Schema::OneOf(choices))) = &mut content.schema else {
+            continue;
+        };
+        choices.items.retain(|choice| !is_null(choice));
+        if let [only] = choices.items.as_slice() {
+            content.schema = Some(only.clone());
+        }
+    }
+}
+
+fn is_null(schema: &RefOr<Schema>) -> bool {
+    matches!(schema, RefOr::T(Schema::Object(object)) if object.schema_type == Type::Null.into())
 }
 
 /// Adds the error responses, which every operation may return.

@@ -24,6 +24,7 @@ use crate::address_slots::{AddressSlot, AddressSlots};
 use crate::client_connection::{ClientConnection, TooManyConnections};
 use crate::client_stream::{ClientStream, SEND_BUFFER_BYTES};
 use crate::idle_connections::{Activity, Places};
+use crate::lingering::LingeringStream;
 use crate::middleware::Middleware;
 use crate::rate_limits::TrustedProxies;
 use crate::server_context::ShutdownSignal;
@@ -133,7 +134,9 @@ async fn serve_connection(
 ) {
     // Frames are written whole, so Nagle's algorithm would only delay them. Failure costs latency, not correctness.
     let _ = stream.set_nodelay(true);
-    let address = client.address();
+    let connected = client.clone();
+    let stream = ClientStream::new(stream);
+    let stream = LingeringStream::new(stream, client.clone(), &activity, shutdown.clone());
     let requests = Arc::clone(&activity);
     let service = service_fn(move |request: Request<Incoming>| {
         let (middleware, client, busy) = (middleware.clone(), client.clone(), requests.begin());
@@ -147,8 +150,9 @@ async fn serve_connection(
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_headers(MAX_HEADERS)
+            .max_header_size(MAX_HEAD_BYTES)
             .max_buf_size(MAX_HEAD_BYTES)
-            .serve_connection(TokioIo::new(ClientStream::new(stream)), service)
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades()
     );
     let served = tokio::select! {
@@ -159,7 +163,7 @@ async fn serve_connection(
         }
         () = activity.ended() => {
             if activity.is_idle() {
-                tracing::debug!(%address, "an idle connection made room for another");
+                tracing::debug!(address = %connected.address(), "an idle connection made room for another");
                 return;
             }
             // A request has arrived in the meantime.
@@ -168,6 +172,11 @@ async fn serve_connection(
         }
     };
     if let Err(error) = served {
+        if error.is_parse() {
+            // Hyper has answered with a status of its own, and left the rest of the request unread.
+            connected.answered_early();
+        }
+        let address = connected.address();
         tracing::debug!(%address, %error, "a connection ended with an error");
     }
 }

@@ -109,6 +109,23 @@ pub(crate) fn log(format: LogFormat) {
     };
 }
 
+/// Logs panics as one line each. The default hook would print a stack trace, of tens of kilobytes for a request, with
+/// `RUST_BACKTRACE` set, and past the format of the log.
+pub(crate) fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload();
+        let message = payload.downcast_ref::<&str>().copied();
+        let message = message.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let message = message.unwrap_or("no message");
+        let message: String = message.chars().take(MAX_PANIC_CHARS).collect();
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(location, message, "a panic");
+    }));
+}
+
+/// Maximum length of a panic's message in the log, in characters: a failed comparison can hold whole requests.
+const MAX_PANIC_CHARS: usize = 1_000;
+
 /// Returns a method as a metric label. Methods that clients invent share `other`, so that they can't create metrics at
 /// will.
 fn method_word(method: &http::Method) -> &'static str {

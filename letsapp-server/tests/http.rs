@@ -145,6 +145,24 @@ async fn metrics_are_on_the_admin_listener_only() {
 }
 
 #[tokio::test]
+async fn the_admin_listener_answers_for_its_own_names_only() {
+    let config = Config {
+        admin_hosts: vec!["letsapp".to_owned()],
+        ..Config::default()
+    };
+    let server = Server::with(LetsApp::builder(), config).await;
+    for (host, expected) in [
+        ("localhost:8081", 200),
+        ("letsapp:8081", 200),
+        ("evil.example", 421),
+        ("evil.example:8081", 421),
+    ] {
+        let request = format!("GET /metrics HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        assert_eq!(status(&exchange(server.admin, request).await), expected, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_in_flight_is_answered_while_the_server_shuts_down() {
     let server = Server::start().await;
     server.person("ana").await;

@@ -45,7 +45,7 @@ pub(super) struct History {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// Show only messages before this one
-    #[arg(long, value_name = "SEQ", conflicts_with = "after")]
+    #[arg(long, value_name = "SEQ")]
     before: Option<u64>,
     /// Show only messages after this one
     #[arg(long, value_name = "SEQ")]
@@ -79,9 +79,10 @@ impl Send {
 impl History {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let conversation = self.with.conversation(context).await?;
-        let range = match (self.before, self.after) {
-            (Some(seq), _) => HistoryRange::Before(Seq(seq)),
-            (None, Some(seq)) => HistoryRange::After(Seq(seq)),
+        let range = match (self.before.map(Seq), self.after.map(Seq)) {
+            (Some(before), Some(after)) => HistoryRange::Between { after, before },
+            (Some(seq), None) => HistoryRange::Before(seq),
+            (None, Some(seq)) => HistoryRange::After(seq),
             (None, None) => HistoryRange::Newest,
         };
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);

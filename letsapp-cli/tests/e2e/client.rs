@@ -173,6 +173,8 @@ async fn messages_reactions_and_receipts() {
     assert_eq!(seqs(HistoryRange::Newest, 2).await, [5, 4]);
     assert_eq!(seqs(HistoryRange::Before(Seq(3)), 10).await, [2, 1]);
     assert_eq!(seqs(HistoryRange::After(Seq(3)), 10).await, [4, 5]);
+    let (after, before) = (Seq(1), Seq(5));
+    assert_eq!(seqs(HistoryRange::Between { after, before }, 2).await, [2, 3]);
     let three = SearchMessages {
         conversation_id: Some(chat),
         ..SearchMessages::text("3").unwrap()

@@ -89,6 +89,40 @@ pub async fn history_starts_anywhere(trial: Trial) {
     }
 }
 
+pub async fn history_between_two_messages_is_paged_from_the_older_to_the_newer(trial: Trial) {
+    let id = trial.long_conversation().await;
+    let bounds = [
+        (0, 0),
+        (0, 1),
+        (0, 101),
+        (1, 5),
+        (17, 18),
+        (17, 61),
+        (50, 49),
+        (98, 1_000),
+        (u64::MAX, u64::MAX),
+    ];
+    for windows in WINDOWS.map(to_windows) {
+        for (after, before) in bounds {
+            let mut expected = visible(&windows);
+            expected.retain(|seq| *seq > after && *seq < before);
+            for limit in [1, 7, 100] {
+                let (mut found, mut last) = (Vec::new(), Seq(after));
+                loop {
+                    let (after, before) = (last, Seq(before));
+                    let range = Range::Between { after, before };
+                    let page = trial.messages().history(id, &windows, range, limit).await.unwrap();
+                    assert!(page.len() <= limit);
+                    let Some(newest) = page.last() else { break };
+                    last = newest.seq;
+                    found.extend(seqs(&page));
+                }
+                assert_eq!(found, expected, "{windows:?} between {after} and {before} by {limit}");
+            }
+        }
+    }
+}
+
 pub async fn changes_come_once_each_in_order_of_rev(trial: Trial) {
     let id = trial.long_conversation().await;
     for windows in WINDOWS.map(to_windows) {
@@ -265,7 +299,13 @@ pub async fn an_unknown_or_empty_conversation_has_nothing_to_read(trial: Trial) 
     for id in [empty, conversation_id(9)] {
         assert_eq!(trial.everything(id).await, []);
         assert_eq!(trial.changes(id, 0).await, []);
-        for range in [Range::Newest, Range::Before(Seq(5)), Range::After(Seq(5))] {
+        let (after, before) = (Seq(1), Seq(5));
+        for range in [
+            Range::Newest,
+            Range::Before(before),
+            Range::After(after),
+            Range::Between { after, before },
+        ] {
             assert_eq!(trial.messages().history(id, ALL, range, 10).await.unwrap(), []);
         }
         assert_eq!(trial.messages().find(&[(id, Seq(1))]).await.unwrap(), []);

@@ -94,6 +94,9 @@ impl Model {
                         messages.reverse();
                     }
                     Range::After(seq) => messages.retain(|message| message.seq > *seq),
+                    Range::Between { after, before } => {
+                        messages.retain(|message| message.seq > *after && message.seq < *before);
+                    }
                 }
                 messages.truncate(*limit);
                 Answer::Messages(messages)

@@ -70,6 +70,7 @@ pub(super) enum Direction {
     Newest,
     Before,
     After,
+    Between,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +118,12 @@ fn questions() -> impl Strategy<Value = Question> {
     let people = || prop::collection::btree_set(person(), 0..4).prop_map(|people| people.into_iter().collect());
     let edges = || prop_oneof![2 => Just(vec![1]), 3 => prop::collection::vec(1..20_u64, 0..6)];
     let limit = || prop_oneof![1..5_usize, Just(100)];
-    let direction = prop_oneof![Just(Direction::Newest), Just(Direction::Before), Just(Direction::After)];
+    let direction = prop::sample::select(vec![
+        Direction::Newest,
+        Direction::Before,
+        Direction::After,
+        Direction::Between,
+    ]);
     let words = prop::sample::select(vec![
         "message ",
         "mess",

@@ -104,6 +104,11 @@ impl<'a> Stage<'a> {
                     Direction::Newest => Range::Newest,
                     Direction::Before => Range::Before(place),
                     Direction::After => Range::After(place),
+                    // Five messages on: scripts write few, so that some lie before, between and behind the two.
+                    Direction::Between => Range::Between {
+                        after: place,
+                        before: Seq(place.0 + 5),
+                    },
                 };
                 Action::History(self.chat(chat), windows(edges), range, limit)
             }

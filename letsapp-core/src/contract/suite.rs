@@ -180,6 +180,7 @@ macro_rules! contract_cases {
                 history_is_paged_from_the_newest_to_the_first,
                 history_is_paged_from_the_first_to_the_newest,
                 history_starts_anywhere,
+                history_between_two_messages_is_paged_from_the_older_to_the_newer,
                 changes_come_once_each_in_order_of_rev,
                 changes_begin_after_the_given_rev,
                 changes_in_windows_come_whichever_way_is_short,

@@ -107,6 +107,10 @@ macro_rules! counter {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[cfg_attr(
+            feature = "openapi",
+            schema(minimum = 0, maximum = 18_446_744_073_709_551_615_usize, format = "uint64")
+        )]
         #[serde(transparent)]
         pub struct $name(pub u64);
 

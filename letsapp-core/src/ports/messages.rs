@@ -321,4 +321,11 @@ pub enum Range {
     Before(Seq),
     /// The messages after this one, the oldest first.
     After(Seq),
+    /// The messages between two others, without these, the oldest first.
+    Between {
+        /// The message after which to begin.
+        after: Seq,
+        /// The message before which to end.
+        before: Seq,
+    },
 }

@@ -15,7 +15,7 @@ use crate::domain::search::SearchText;
 use crate::domain::text::{TextError, Title};
 use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{About, DisplayName, Email, Username};
-use crate::protocol::problem::FieldError;
+use crate::protocol::problem::{FieldError, MAX_ERRORS};
 use crate::protocol::sync_mark::SyncSince;
 
 /// A request that can be read from JSON.
@@ -41,7 +41,7 @@ pub trait FromFields: Sized {
     /// Reads a request from a JSON value. Unknown fields are ignored.
     ///
     /// # Errors
-    /// Returns every invalid field, by name.
+    /// Returns the invalid fields by name, at most [`MAX_ERRORS`] of them.
     fn parse(value: &Value) -> Result<Self, Vec<FieldError>> {
         let mut faults = Vec::new();
         let Value::Object(object) = value else {
@@ -54,7 +54,10 @@ pub trait FromFields: Sized {
         });
         match request {
             Some(request) if faults.is_empty() => Ok(request),
-            _ => Err(faults),
+            _ => {
+                faults.truncate(MAX_ERRORS);
+                Err(faults)
+            }
         }
     }
 
@@ -277,16 +280,20 @@ impl<T: Field> Field for Vec<T> {
             faults.push(Fault::Type("a list").at(path));
             return None;
         };
-        let items: Vec<_> = (values.iter().enumerate())
-            .map(|(index, value)| T::read(value, &format!("{path}.{index}"), faults))
-            .collect();
+        let mut items = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            items.push(T::read(value, &format!("{path}.{index}"), faults));
+            if faults.len() >= MAX_ERRORS {
+                return None;
+            }
+        }
         items.into_iter().collect()
     }
 }
 
 /// Maximum number of conversations in a sync request. Larger than what fits into the longest request that the server
 /// accepts, so it only protects programs that read requests without a limit of their own.
-const MAX_CONVERSATIONS: usize = 25_000;
+pub(super) const MAX_CONVERSATIONS: usize = 25_000;
 
 impl Field for BTreeMap<ConversationId, Rev> {
     fn read(value: &Value, path: &str, faults: &mut Vec<FieldError>) -> Option<Self> {
@@ -298,14 +305,16 @@ impl Field for BTreeMap<ConversationId, Rev> {
             faults.push(Fault::TooMany(MAX_CONVERSATIONS).at(path));
             return None;
         }
-        let entries: Vec<_> = (entries.iter())
-            .map(|(key, value)| {
-                let path = format!("{path}.{key}");
-                let id = key.parse().map_err(|_| faults.push(Fault::Uuid.at(&path))).ok()?;
-                Some((id, <Rev as Field>::read(value, &path, faults)?))
-            })
-            .collect();
-        entries.into_iter().collect()
+        let mut read = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let path = format!("{path}.{key}");
+            let id: Option<ConversationId> = key.parse().map_err(|_| faults.push(Fault::Uuid.at(&path))).ok();
+            read.push(id.and_then(|id| Some((id, <Rev as Field>::read(value, &path, faults)?))));
+            if faults.len() >= MAX_ERRORS {
+                return None;
+            }
+        }
+        read.into_iter().collect()
     }
 }
 

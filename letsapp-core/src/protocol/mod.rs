@@ -12,6 +12,8 @@ mod message;
 mod presence;
 mod problem;
 pub mod requests;
+#[cfg(feature = "openapi")]
+pub mod schemas;
 mod search;
 mod session;
 mod sync;
@@ -28,7 +30,7 @@ pub use frame::{Frame, Op, Reply, ReplyResult, Request};
 pub use media::{Attachment, Thumbnail};
 pub use message::{Message, MessageKind, MessageReceipt, ReactionSummary, ReceiptStatus, UserReaction};
 pub use presence::{Presence, PresenceStatus};
-pub use problem::{Code, FieldError, Problem};
+pub use problem::{Code, FieldError, MAX_ECHO, MAX_ERRORS, Problem, echo};
 pub use requests::{
     AddMembers, AtMessage, ChangePassword, ChangeRole, CreateConversation, DeleteAccount, EditMessage, InConversation,
     Login, Nothing, Password, PutContact, React, ReceiptRequest, Refresh, RefreshToken, Register, SearchMessages,

@@ -1,5 +1,7 @@
 //! Errors on the wire: RFC 9457 problem details with a stable error code.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
@@ -83,8 +85,9 @@ pub struct Problem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Invalid fields, if the code is `validation_failed`; the people whom the caller may not add to groups, if that is
-    /// what is `forbidden`; otherwise empty.
+    /// what is `forbidden`; otherwise empty. At most 50, even if there are more.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_items = 50))]
     pub errors: Vec<FieldError>,
     /// Seconds to wait, if the code is `rate_limited`, in replies on the socket. HTTP responses have the header
     /// `Retry-After`.
@@ -128,11 +131,33 @@ impl Problem {
     }
 }
 
+/// Maximum number of invalid fields that an error lists. A person corrects a few, a program none; a request can have
+/// thousands.
+pub const MAX_ERRORS: usize = 50;
+
+/// Maximum number of characters of a request that an error repeats: more than any name of a field has, ids included.
+pub const MAX_ECHO: usize = 64;
+
+/// Returns the beginning of a text from a request, as much of it as an error may repeat.
+///
+/// ```
+/// # use letsapp_core::protocol::echo;
+/// assert_eq!(echo("message.sned"), "message.sned");
+/// assert_eq!(echo(&"x".repeat(1_000)).chars().count(), 65, "with an ellipsis");
+/// ```
+pub fn echo(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_ECHO) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+    }
+}
+
 impl FieldError {
-    /// Creates an error for the field `field`.
-    pub fn new(field: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
+    /// Creates an error for the field `field`. The name is shortened as by [`echo`], since parts of it can come from
+    /// the request.
+    pub fn new(field: impl AsRef<str>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
-            field: field.into(),
+            field: echo(field.as_ref()).into_owned(),
             code: code.into(),
             detail: detail.into(),
         }

@@ -16,11 +16,10 @@ use crate::protocol::sync_mark::{SyncMark, SyncSince};
 pub struct SyncRequest {
     /// For each conversation that the client has, the number of the last change it knows: the `positions` of the
     /// previous sync, advanced by events.
-    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, u64>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::protocol::schemas::Positions))]
     pub conversations: BTreeMap<ConversationId, Rev>,
     /// `mark` of the previous sync; omitted in the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub since: Option<SyncSince>,
 }
 
@@ -37,7 +36,7 @@ pub struct Sync {
     /// each conversation.
     pub changes: Vec<Message>,
     /// Value of `conversations` for the next sync.
-    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::HashMap<String, u64>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::protocol::schemas::Positions))]
     pub positions: BTreeMap<ConversationId, Rev>,
     /// Conversations with too many changes to list, or in which the client was further than the server, whose store was
     /// restored. The client discards their messages and reads their history again.
@@ -45,7 +44,6 @@ pub struct Sync {
     /// Whether there are more changes. The client syncs again at once, with the new positions and the new mark.
     pub more: bool,
     /// Value of `since` for the next sync, opaque. With `more`, it covers what was listed.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub mark: SyncMark,
     /// Current time of the server's clock.
     pub server_time: Timestamp,

@@ -47,10 +47,12 @@ pub struct MyProfile {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Settings {
     /// Audience of the online status and the time of the last connection: `everyone`, `contacts` or `nobody`.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::domain::user::Audience))]
     pub last_seen: String,
     /// Whether others see how far the caller has read.
     pub read_receipts: bool,
     /// Users who may add the caller to groups: `everyone` or `contacts`. Those whom the caller blocks never may.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::domain::user::Adders))]
     pub groups: String,
 }
 

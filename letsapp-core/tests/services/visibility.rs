@@ -103,6 +103,13 @@ async fn pages(world: &World, who: &Principal, id: ConversationId, standing: Sta
             Range::After(Seq(4)),
             visible.iter().copied().filter(|seq| *seq > 4).collect(),
         ),
+        (
+            Range::Between {
+                after: Seq(2),
+                before: Seq(7),
+            },
+            visible.iter().copied().filter(|seq| *seq > 2 && *seq < 7).collect(),
+        ),
         (Range::Newest, newest_first.clone()),
         (
             Range::Before(Seq(8)),
@@ -120,6 +127,7 @@ async fn pages(world: &World, who: &Principal, id: ConversationId, standing: Sta
             let Some(next) = page.next else { break };
             after = match range {
                 Range::After(_) => Range::After(next),
+                Range::Between { before, .. } => Range::Between { after: next, before },
                 Range::Newest | Range::Before(_) => Range::Before(next),
             };
         }

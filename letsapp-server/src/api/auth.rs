@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use letsapp_core::domain::id::SessionId;
-use letsapp_core::engine::limiter::Account;
 use letsapp_core::protocol::requests::{ChangePassword, Login, Refresh, Register};
 use letsapp_core::protocol::{List, SessionInfo, SignedIn, Tokens};
+use letsapp_core::services::AuthError;
 use serde::Serialize;
 use warp::Filter;
 
@@ -16,6 +16,7 @@ use super::body::{Json, json};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
 use super::request_context::{RequestContext, request_context};
+use crate::security_log::{Account, Outcome, SecurityEvent, record};
 use crate::server_context::ServerContext;
 
 /// The response of `refresh`.
@@ -75,6 +76,8 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 async fn register(context: RequestContext, body: Json) -> Answer {
     let request = body.read::<Register>().await?;
     let signed_in = context.app().auth().register(request).await?;
+    let account = Account::Id(signed_in.user.id);
+    record(SecurityEvent::Registration, &account, Outcome::Done);
     Ok(reply::json(StatusCode::CREATED, &signed_in))
 }
 
@@ -83,12 +86,10 @@ async fn register(context: RequestContext, body: Json) -> Answer {
     responses((status = 200, body = SignedIn), (status = 401, description = "The username or the password is wrong")))]
 async fn login(context: RequestContext, body: Json) -> Answer {
     let request = body.read::<Login>().await?;
-    let account = context.account(&request.username);
-    reply::ok(
-        &context
-            .check_password(account, context.app().auth().login(request))
-            .await?,
-    )
+    let name = request.username.clone();
+    let signed_in = context.app().auth().login(request);
+    let checked = context.check_password(SecurityEvent::Login, Account::Named(&name), signed_in);
+    reply::ok(&checked.await?)
 }
 
 /// Exchanges a refresh token for new tokens; it can be used once.
@@ -97,8 +98,18 @@ async fn login(context: RequestContext, body: Json) -> Answer {
         (status = 401, description = "The token was used before, or its session has ended")))]
 async fn refresh(context: RequestContext, body: Json) -> Answer {
     let request = body.read::<Refresh>().await?;
-    let tokens = context.app().auth().refresh(request.refresh_token.expose()).await?;
-    reply::ok(&Refreshed { tokens })
+    match context.app().auth().refresh(request.refresh_token.expose()).await {
+        Ok(tokens) => reply::ok(&Refreshed { tokens }),
+        Err(error) => {
+            // A refresh that succeeds is no event: each client does it every quarter of an hour.
+            let outcome = match &error {
+                AuthError::Store(_) => Outcome::Failed,
+                _ => Outcome::Refused,
+            };
+            record(SecurityEvent::Refresh, &Account::Unknown, outcome);
+            Err(error.into())
+        }
+    }
 }
 
 /// Ends the current session and closes its sockets.
@@ -106,6 +117,7 @@ async fn refresh(context: RequestContext, body: Json) -> Answer {
 async fn logout(context: RequestContext) -> Answer {
     let principal = context.principal().await?;
     context.app().auth().logout(&principal).await?;
+    record(SecurityEvent::Logout, &Account::Id(principal.user_id), Outcome::Done);
     reply::done()
 }
 
@@ -117,13 +129,17 @@ async fn password(context: RequestContext, body: Json) -> Answer {
     let principal = context.principal().await?;
     let request = body.read::<ChangePassword>().await?;
     let changed = context.app().auth().change_password(&principal, request);
-    context.check_password(Account::of(principal.user_id), changed).await?;
+    let account = Account::Id(principal.user_id);
+    context
+        .check_password(SecurityEvent::PasswordChange, account, changed)
+        .await?;
     reply::done()
 }
 
 /// Lists the sessions of the current user, one per signed-in device: all of them, unless these are more than an answer
 /// can hold.
-#[utoipa::path(get, path = "/v1/auth/sessions", tag = "auth", params(("cursor" = Option<String>, Query)),
+#[utoipa::path(get, path = "/v1/auth/sessions", tag = "auth",
+    params(("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = List<SessionInfo>)), security(("bearer" = [])))]
 async fn sessions(context: RequestContext) -> Answer {
     const LIST: &str = "sessions";
@@ -139,5 +155,10 @@ async fn sessions(context: RequestContext) -> Answer {
 async fn revoke(id: SessionId, context: RequestContext) -> Answer {
     let principal = context.principal().await?;
     context.app().auth().revoke_session(&principal, id).await?;
+    record(
+        SecurityEvent::Revocation,
+        &Account::Id(principal.user_id),
+        Outcome::Done,
+    );
     reply::done()
 }

@@ -25,7 +25,8 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 
 /// Lists the blocked users, ordered by id.
 #[utoipa::path(get, path = "/v1/blocks", tag = "blocks",
-    params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
+    params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = List<Block>)), security(("bearer" = [])))]
 async fn list(context: RequestContext) -> Answer {
     const LIST: &str = "blocks";

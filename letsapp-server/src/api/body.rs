@@ -104,9 +104,17 @@ fn boxed(
     Box::pin(stream.map(|part| part.map(|mut part| part.copy_to_bytes(part.remaining()))))
 }
 
+/// Returns whether a content type is JSON in UTF-8. Other parameters mean nothing here.
 fn is_json(content_type: &HeaderValue) -> bool {
-    let essence = content_type.to_str().ok().and_then(|text| text.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    let mut parts = content_type.to_str().unwrap_or_default().split(';').map(str::trim);
+    let is_json = |essence: &str| essence.eq_ignore_ascii_case("application/json");
+    let is_readable = |parameter: &str| match parameter.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    };
+    parts.next().is_some_and(is_json) && parts.all(is_readable)
 }
 
 fn parse<T: FromFields>(body: &[u8]) -> Result<T, ApiError> {
@@ -116,7 +124,10 @@ fn parse<T: FromFields>(body: &[u8]) -> Result<T, ApiError> {
 }
 
 fn unsupported() -> ApiError {
-    ApiError::with_detail(Code::UnsupportedMediaType, "the content type must be application/json")
+    ApiError::with_detail(
+        Code::UnsupportedMediaType,
+        "the content type must be application/json, in UTF-8",
+    )
 }
 
 fn too_large() -> ApiError {

@@ -27,7 +27,8 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 
 /// Lists the contacts of the current user, ordered by user id.
 #[utoipa::path(get, path = "/v1/contacts", tag = "contacts",
-    params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
+    params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = List<Contact>)), security(("bearer" = [])))]
 async fn list(context: RequestContext) -> Answer {
     const LIST: &str = "contacts";

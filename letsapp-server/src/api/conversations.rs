@@ -51,7 +51,8 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 
 /// Lists the conversations of the current user, the latest activity first, with those that the user has left.
 #[utoipa::path(get, path = "/v1/conversations", tag = "conversations",
-    params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
+    params(("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = List<Conversation>)), security(("bearer" = [])))]
 async fn list(context: RequestContext) -> Answer {
     const LIST: &str = "conversations";

@@ -35,7 +35,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 /// Lists the members of a conversation in the order in which they joined.
 #[utoipa::path(get, path = "/v1/conversations/{id}/members", tag = "members",
     params(("id" = ConversationId, Path), ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
-        ("cursor" = Option<String>, Query)),
+        ("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = List<Member>), (status = 403), (status = 404)), security(("bearer" = [])))]
 async fn list(id: ConversationId, context: RequestContext) -> Answer {
     let principal = context.principal().await?;

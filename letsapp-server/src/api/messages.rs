@@ -49,10 +49,11 @@ async fn send(id: ConversationId, context: RequestContext, body: Json) -> Answer
     reply::made(made, &message)
 }
 
-/// Lists messages by `seq`, the newest first; with `after`, the oldest first.
+/// Lists messages by `seq`, the newest first; with `after`, the oldest first; with `before` too, up to that one.
 #[utoipa::path(get, path = "/v1/conversations/{id}/messages", tag = "messages",
     params(("id" = ConversationId, Path), ("before" = Option<Seq>, Query), ("after" = Option<Seq>, Query),
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = List<Message>), (status = 404)), security(("bearer" = [])))]
 async fn history(id: ConversationId, context: RequestContext) -> Answer {
     let principal = context.principal().await?;
@@ -65,9 +66,13 @@ async fn history(id: ConversationId, context: RequestContext) -> Answer {
         format!("messages:{id}:down")
     };
     let next: Option<Seq> = query.cursor(context.app().cursor_key(), &list)?;
-    let range = match (before, after) {
-        (_, Some(after)) => Range::After(next.unwrap_or(Seq(after))),
-        (before, None) => next.or(before.map(Seq)).map_or(Range::Newest, Range::Before),
+    let range = match (before.map(Seq), after.map(Seq)) {
+        (None, Some(after)) => Range::After(next.unwrap_or(after)),
+        (Some(before), Some(after)) => Range::Between {
+            after: next.unwrap_or(after),
+            before,
+        },
+        (before, None) => next.or(before).map_or(Range::Newest, Range::Before),
     };
     let page = context.app().messages().history(&principal, id, range, limit).await?;
     reply::page(&context, &list, page)
@@ -110,7 +115,8 @@ async fn delete(id: ConversationId, seq: u64, context: RequestContext) -> Answer
 /// Lists the messages that changed after a `rev`, in the order of the changes, each in its current state.
 #[utoipa::path(get, path = "/v1/conversations/{id}/changes", tag = "messages",
     params(("id" = ConversationId, Path), ("after" = Option<Rev>, Query),
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = Changes), (status = 404)), security(("bearer" = [])))]
 async fn changes(id: ConversationId, context: RequestContext) -> Answer {
     let principal = context.principal().await?;

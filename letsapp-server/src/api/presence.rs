@@ -27,7 +27,10 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 /// A user who hides their presence from the current user is reported as offline and never seen. For a user who is
 /// online, `last_seen_at` is the present time. Users that don't exist are left out.
 #[utoipa::path(get, path = "/v1/presence", tag = "presence",
-    params(("user_ids" = String, Query, description = "At most 200 user ids, separated by commas")),
+    params(("user_ids" = String, Query, max_length = 7399, pattern =
+        "^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\
+         (,[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}){0,199})?$",
+        description = "At most 200 user ids, separated by commas")),
     responses((status = 200, body = Items<Presence>)), security(("bearer" = [])))]
 async fn find(context: RequestContext) -> Answer {
     let principal = context.principal().await?;

@@ -29,7 +29,8 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 /// Lists the reactions to a message with their users.
 #[utoipa::path(get, path = "/v1/conversations/{id}/messages/{seq}/reactions", tag = "reactions",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path),
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = List<UserReaction>), (status = 404)), security(("bearer" = [])))]
 async fn list(id: ConversationId, seq: u64, context: RequestContext) -> Answer {
     let principal = context.principal().await?;
@@ -47,7 +48,7 @@ async fn list(id: ConversationId, seq: u64, context: RequestContext) -> Answer {
 
 /// Sets the current user's reaction to a message; replaces an earlier one.
 #[utoipa::path(put, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
-    params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
+    params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = Emoji, Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
 async fn react(id: ConversationId, seq: u64, emoji: String, context: RequestContext) -> Answer {
     let principal = context.principal().await?;
@@ -63,7 +64,7 @@ async fn react(id: ConversationId, seq: u64, emoji: String, context: RequestCont
 
 /// Removes the current user's reaction from a message, if it is this emoji.
 #[utoipa::path(delete, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
-    params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = String, Path)),
+    params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = Emoji, Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
 async fn unreact(id: ConversationId, seq: u64, emoji: String, context: RequestContext) -> Answer {
     let principal = context.principal().await?;

@@ -29,7 +29,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 /// Lists how far each member has received and read, as far as their privacy settings allow.
 #[utoipa::path(get, path = "/v1/conversations/{id}/receipts", tag = "receipts",
     params(("id" = ConversationId, Path), ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
-        ("cursor" = Option<String>, Query)),
+        ("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = List<Receipt>), (status = 403), (status = 404)), security(("bearer" = [])))]
 async fn list(id: ConversationId, context: RequestContext) -> Answer {
     let principal = context.principal().await?;
@@ -59,7 +59,8 @@ async fn advance(id: ConversationId, context: RequestContext, body: Json) -> Ans
 /// Lists for each member but the sender whether a message was received and read.
 #[utoipa::path(get, path = "/v1/conversations/{id}/messages/{seq}/receipts", tag = "receipts",
     params(("id" = ConversationId, Path), ("seq" = Seq, Path),
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = List<MessageReceipt>), (status = 403), (status = 404)),
     security(("bearer" = [])))]
 async fn of_message(id: ConversationId, seq: u64, context: RequestContext) -> Answer {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method};
 use letsapp_core::LetsApp;
-use letsapp_core::engine::limiter::{Account, Proof};
+use letsapp_core::domain::limit::Wait;
+use letsapp_core::engine::limiter::{self, Proof};
 use letsapp_core::protocol::Code;
 use letsapp_core::{domain::principal::Principal, services::AuthError};
 use warp::path::FullPath;
@@ -15,6 +16,7 @@ use warp::{Filter, Rejection};
 use super::query::Query;
 use crate::error::ApiError;
 use crate::rate_limits::RequestLimits;
+use crate::security_log::{Account, Outcome, SecurityEvent, record};
 use crate::server_context::ServerContext;
 
 /// The context of a request. Nothing in it is verified yet: [`principal`](Self::principal) authenticates the client.
@@ -57,29 +59,35 @@ impl RequestContext {
         Ok(principal)
     }
 
-    /// Returns the account for which login attempts with a username or email are counted, whether or not it exists.
-    pub(crate) fn account(&self, name: &str) -> Account {
-        self.server.limiter.account(name)
-    }
-
     /// Runs `proof`, which is a login or another check of a password, unless too many attempts for the account failed.
     ///
     /// The attempt counts as failed from its beginning until `proof` says otherwise, so that parallel guesses can't get
-    /// around the limit. An attempt that fails for another reason than a wrong password is not counted.
+    /// around the limit. An attempt that fails for another reason than a wrong password is not counted. The outcome is
+    /// logged as `event`.
     ///
     /// # Errors
     /// `rate_limited` if the client has to wait, or the error of `proof`.
     pub(crate) async fn check_password<T>(
         &self,
-        account: Account,
+        event: SecurityEvent,
+        account: Account<'_>,
         proof: impl Future<Output = Result<T, AuthError>>,
     ) -> Result<T, ApiError> {
         let limiter = &self.server.limiter;
-        let attempt = limiter.attempt(account, self.limits.client())?;
+        let counted = match account {
+            Account::Id(id) => limiter::Account::of(id),
+            // Names are counted whether or not there is such an account.
+            Account::Named(name) => limiter.account(name),
+            Account::Unknown => limiter.account(""),
+        };
+        let attempt = limiter.attempt(counted, self.limits.client()).map_err(|Wait(wait)| {
+            record(event, &account, Outcome::LockedOut(wait));
+            Wait(wait)
+        })?;
         let outcome = proof.await;
-        let proof = match &outcome {
-            Ok(_) => Proof::Right,
-            Err(AuthError::WrongCredentials | AuthError::WrongPassword) => Proof::Wrong,
+        let (proof, logged) = match &outcome {
+            Ok(_) => (Proof::Right, Outcome::Done),
+            Err(AuthError::WrongCredentials | AuthError::WrongPassword) => (Proof::Wrong, Outcome::Refused),
             Err(
                 AuthError::Unauthenticated
                 | AuthError::TokenExpired
@@ -87,9 +95,10 @@ impl RequestContext {
                 | AuthError::EmailTaken
                 | AuthError::NotFound
                 | AuthError::Store(_),
-            ) => Proof::Missing,
+            ) => (Proof::Missing, Outcome::Failed),
         };
         limiter.settle(attempt, proof);
+        record(event, &account, logged);
         Ok(outcome?)
     }
 

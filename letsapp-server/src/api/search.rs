@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use letsapp_core::domain::id::{ConversationId, UserId};
-use letsapp_core::domain::search::Rank;
+use letsapp_core::domain::search::{Rank, SearchText};
 use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::protocol::SearchResults;
 use letsapp_core::protocol::requests::SearchMessages;
@@ -28,12 +28,13 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 /// beginning of a word, unless a space or a punctuation mark follows it. There are no operators. Results are ordered by
 /// `score`, then from the newest to the oldest. The answer is `partial` if not all could be looked at in time.
 #[utoipa::path(get, path = "/v1/search", tag = "search",
-    params(("q" = String, Query, min_length = 1, max_length = 256, description = "Words to search for"),
+    params(("q" = SearchText, Query, description = "Words to search for"),
         ("conversation_id" = Option<ConversationId>, Query, description = "Only messages of this conversation"),
         ("from" = Option<UserId>, Query, description = "Only messages from this user"),
         ("before" = Option<Timestamp>, Query, description = "Only messages sent before this time"),
         ("after" = Option<Timestamp>, Query, description = "Only messages sent after this time"),
-        ("limit" = Option<u64>, Query, minimum = 1, maximum = 200), ("cursor" = Option<String>, Query)),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = SearchResults),
         (status = 404, description = "The current user never was a member")), security(("bearer" = [])))]
 async fn search(context: RequestContext) -> Answer {

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use letsapp_core::domain::id::UserId;
 use letsapp_core::domain::user::{NamePosition, ProfilePatch};
-use letsapp_core::engine::limiter::Account;
 use letsapp_core::protocol::requests::{DeleteAccount, UpdateMe};
 use letsapp_core::protocol::{List, MyProfile, User};
+use letsapp_core::services::users::UserError;
 use warp::Filter;
 
 use super::body::{Json, json};
 use super::endpoint::Endpoint;
 use super::reply::{self, Answer};
 use super::request_context::{RequestContext, request_context};
+use crate::security_log::{Account, Outcome, SecurityEvent, record};
 use crate::server_context::ServerContext;
 
 /// Returns the endpoints of this module.
@@ -52,8 +53,22 @@ async fn me(context: RequestContext) -> Answer {
     security(("bearer" = [])))]
 async fn update_me(context: RequestContext, body: Json) -> Answer {
     let principal = context.principal().await?;
-    let patch = ProfilePatch::from(body.read::<UpdateMe>().await?);
-    reply::ok(&context.app().users().update_me(&principal, patch).await?)
+    let request = body.read::<UpdateMe>().await?;
+    let is_about_email = request.email.is_some();
+    let updated = context
+        .app()
+        .users()
+        .update_me(&principal, ProfilePatch::from(request))
+        .await;
+    if is_about_email {
+        let outcome = match &updated {
+            Ok(_) => Outcome::Done,
+            Err(UserError::Store(_)) => Outcome::Failed,
+            Err(_) => Outcome::Refused,
+        };
+        record(SecurityEvent::EmailChange, &Account::Id(principal.user_id), outcome);
+    }
+    reply::ok(&updated?)
 }
 
 /// Deletes the account of the current user.
@@ -66,7 +81,10 @@ async fn delete_me(context: RequestContext, body: Json) -> Answer {
     let principal = context.principal().await?;
     let request = body.read::<DeleteAccount>().await?;
     let deleted = context.app().erasure().delete_account(&principal, request);
-    context.check_password(Account::of(principal.user_id), deleted).await?;
+    let account = Account::Id(principal.user_id);
+    context
+        .check_password(SecurityEvent::AccountDeletion, account, deleted)
+        .await?;
     reply::done()
 }
 
@@ -80,8 +98,8 @@ async fn find(id: UserId, context: RequestContext) -> Answer {
 
 /// Searches users whose username or display name begins with the query.
 #[utoipa::path(get, path = "/v1/users", tag = "users",
-    params(("query" = String, Query), ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
-        ("cursor" = Option<String>, Query)),
+    params(("query" = String, Query, max_length = 16384), ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
+        ("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = List<User>)), security(("bearer" = [])))]
 async fn search(context: RequestContext) -> Answer {
     let principal = context.principal().await?;

@@ -3,9 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use super::settings;
+use super::settings::{self, without_secrets};
 
 /// The flags of a command line.
 pub(super) struct Flags(ArgMatches);
@@ -15,7 +16,23 @@ pub(super) struct Flags(ArgMatches);
 /// # Errors
 /// Clap's answer, which is the help, the version, or an error.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Flags, clap::Error> {
-    command().try_get_matches_from(arguments).map(Flags)
+    command()
+        .try_get_matches_from(arguments)
+        .map(Flags)
+        .map_err(hide_secrets)
+}
+
+/// Hides the password of a URL that an error repeats, as after a misspelt `--store`.
+fn hide_secrets(mut error: clap::Error) -> clap::Error {
+    let kind = ContextKind::InvalidArg;
+    if let Some(ContextValue::String(argument)) = error.get(kind) {
+        let hidden = match argument.split_once('=') {
+            Some((flag, value)) if flag.starts_with('-') => format!("{flag}={}", without_secrets(value)),
+            _ => without_secrets(argument),
+        };
+        error.insert(kind, ContextValue::String(hidden));
+    }
+    error
 }
 
 impl Flags {

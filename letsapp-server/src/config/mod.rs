@@ -28,6 +28,8 @@ pub struct Config {
     pub listen: String,
     /// Address for operators, with `/metrics` and health checks.
     pub admin_listen: String,
+    /// Names by which the admin listener may be addressed, beside addresses, `localhost` and `admin_listen`'s host.
+    pub admin_hosts: Vec<String>,
     /// Store to use; `None` for SQLite in the data directory.
     pub store: Option<StoreUrl>,
     /// Directory for the server's files: its keys, and the database unless `store` names another place.
@@ -47,8 +49,8 @@ pub struct Config {
     /// ends for the next; further ones wait in the kernel's queue.
     pub max_connections: usize,
     /// Maximum number of concurrent connections of one client address (of IPv6, the upper 64 bits), from 1 to
-    /// 1,000,000. Further ones are closed. Behind a trusted proxy, the address that it names counts, and a request beyond
-    /// it is refused. Holds whatever `limits` is.
+    /// 1,000,000. Further ones are closed. Behind a trusted proxy, the address that it names counts, and a request
+    /// beyond it is refused. Holds whatever `limits` is.
     pub max_connections_per_address: usize,
     /// Maximum number of open sockets of one user, from 1 to 1,000,000: the oldest is closed for one more. Holds
     /// whatever `limits` is.
@@ -83,6 +85,7 @@ impl Default for Config {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
             admin_listen: "127.0.0.1:8081".to_owned(),
+            admin_hosts: Vec::new(),
             store: None,
             data_dir: PathBuf::from("./letsapp-data"),
             limits: Limits::On,

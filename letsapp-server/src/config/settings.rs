@@ -1,6 +1,7 @@
 //! The table of all settings, and the types of their values.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -25,6 +26,13 @@ pub(super) const ALL: &[Setting] = &[
         form: "ADDR",
         help: "Address for operators: /metrics and health checks [default: 127.0.0.1:8081]",
         read: |config, value| address(value).map(|it| config.admin_listen = it),
+    },
+    Setting {
+        name: "admin_hosts",
+        flag: None,
+        form: "NAMES",
+        help: "",
+        read: |config, value| names(value).map(|it| config.admin_hosts = it),
     },
     Setting {
         name: "store",
@@ -198,12 +206,30 @@ impl Setting {
     /// Parses a value and sets it; `origin` names its source in errors, such as `--listen`.
     pub(super) fn set(&self, config: &mut Config, origin: &str, value: &OsStr) -> Result<(), ConfigError> {
         let value = value.to_str().ok_or_else(|| ConfigError::new(origin, "is not UTF-8"))?;
-        (self.read)(config, value).map_err(|expected| ConfigError::new(origin, format!("'{value}' is not {expected}")))
+        (self.read)(config, value)
+            .map_err(|expected| ConfigError::new(origin, format!("'{}' is not {expected}", without_secrets(value))))
     }
 }
 
+/// Returns a value for an error: a URL loses its user, its password and its parameters. They end at the last `@`, since
+/// a password that makes a URL invalid may have any character.
+pub(super) fn without_secrets(value: &str) -> String {
+    let Some((secret, host)) = value.rsplit_once('@') else {
+        return value.to_owned();
+    };
+    let scheme = secret
+        .split_inclusive("//")
+        .next()
+        .filter(|scheme| scheme.ends_with("//"));
+    let (host, parameters) = match host.split_once('?') {
+        Some((host, _)) => (host, "?…"),
+        None => (host, ""),
+    };
+    format!("{}…@{host}{parameters}", scheme.unwrap_or_default())
+}
+
 /// The store to use.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// Keeps everything in memory, until the process ends.
     Memory,
@@ -229,6 +255,17 @@ pub enum LogFormat {
     Text,
     /// A JSON object per line.
     Json,
+}
+
+impl fmt::Debug for StoreUrl {
+    /// Writes the store without its password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("Memory"),
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::MongoDb(url) => f.debug_tuple("MongoDb").field(&without_secrets(url)).finish(),
+        }
+    }
 }
 
 impl FromStr for StoreUrl {
@@ -288,6 +325,20 @@ fn address(value: &str) -> Result<String, String> {
         return Err(expected());
     }
     Ok(value.to_owned())
+}
+
+/// Splits host names at commas.
+fn names(value: &str) -> Result<Vec<String>, String> {
+    let is_name = |name: &str| {
+        let mut characters = name.bytes();
+        !name.is_empty() && characters.all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    let names: Vec<_> = value.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().all(|name| is_name(name)) {
+        Ok(names)
+    } else {
+        Err("host names such as letsapp,metrics.internal, without ports".to_owned())
+    }
 }
 
 fn path(value: &str) -> Result<PathBuf, String> {

@@ -87,6 +87,7 @@ fn every_setting_has_an_environment_name_and_a_key() {
             "text|json" => "json",
             "NUMBER" => "7",
             "DURATION" => "7s",
+            "NAMES" => "letsapp,metrics.internal",
             "NETWORKS" => "10.0.0.0/8,::1",
             "x-forwarded-for|forwarded" => "forwarded",
             "NUMBER/DURATION" => "7/7s",
@@ -264,4 +265,30 @@ fn a_file_may_use_numbers_and_booleans() {
         ),
         (Limits::Off, 9, 3, LogFormat::Json)
     );
+}
+
+#[test]
+fn the_password_of_a_store_is_not_in_errors() {
+    for url in [
+        "mongodb://ana:s3cret@db.internal",
+        "mongodb://ana:s3@cret@db.internal/",
+        "mongo://ana:s3cret@db.internal/chat?authSource=s3cret",
+        "ana:s3cret@db.internal/chat",
+    ] {
+        for sources in [
+            sources(&["--store", url], &[], None),
+            sources(&[], &[("LETSAPP_STORE", url)], None),
+            sources(&[], &[], Some(String::leak(format!("store = '{url}'")))),
+            sources(&["--stroe", url], &[], None),
+            sources(&[String::leak(format!("--stroe={url}"))], &[], None),
+            sources(&[url], &[], None),
+        ] {
+            let text = sources.error_text();
+            assert!(!text.contains("s3") && !text.contains("cret"), "{text}");
+        }
+    }
+    let text = sources(&["--store", "mongodb://ana:s3cret@db.internal"], &[], None).error_text();
+    assert!(text.contains("mongodb://…@db.internal"), "{text}");
+    let config = sources(&["--store", "mongodb://ana:s3cret@db.internal/chat"], &[], None).config();
+    assert!(!format!("{config:?}").contains("s3cret"));
 }

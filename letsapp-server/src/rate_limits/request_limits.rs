@@ -3,6 +3,7 @@
 //! The middleware inspects a request and counts it for its address; `RequestContext` counts it for the user once the
 //! token is verified. Login attempts are counted by address here ([`Class::Credentials`]).
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(1);
 pub(crate) struct RequestLimits {
     class: Class,
     /// The address it counts for; `None` if no [`RequestInspector`] saw the request.
-    client: Option<Client>,
+    address: Option<IpAddr>,
     /// The user it was counted for, if its class is limited by user.
     user_id: OnceLock<UserId>,
     /// The limits checked so far, in order, for the response headers.
@@ -76,25 +77,30 @@ impl RequestInspector {
         let address = self
             .proxies
             .client(client.address().ip(), self.header, request.headers());
-        let limits = RequestLimits::new(request.method(), path, Some(Client::at(address)));
+        let limits = RequestLimits::new(request.method(), path, Some(address));
         Some(Arc::new(limits))
     }
 }
 
 impl RequestLimits {
     /// Creates the limits of a request, none of them checked yet.
-    pub(crate) fn new(method: &Method, path: &str, client: Option<Client>) -> Self {
+    pub(crate) fn new(method: &Method, path: &str, address: Option<IpAddr>) -> Self {
         Self {
             class: class_of(method, path),
-            client,
+            address,
             user_id: OnceLock::new(),
             states: Mutex::default(),
         }
     }
 
     /// Returns the client's address, if it is known.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// Returns the network of the client's address, by which it is counted.
     pub(crate) fn client(&self) -> Option<Client> {
-        self.client
+        self.address.map(Client::at)
     }
 
     /// Counts the request for its address, before authentication.
@@ -102,7 +108,7 @@ impl RequestLimits {
     /// # Errors
     /// `rate_limited` if a limit is exhausted.
     pub(crate) fn count_client(&self, limiter: &Limiter) -> Result<(), ApiError> {
-        let Some(client) = self.client.map(Subject::Client) else {
+        let Some(client) = self.client().map(Subject::Client) else {
             return Ok(());
         };
         self.count(limiter, Class::Requests, client)?;

@@ -99,6 +99,14 @@ impl Document {
                 Err(format!("{at}: {fitting} variants match: {faults:?}"))
             };
         }
+        if let Some(choices) = schema["anyOf"].as_array() {
+            let fits = choices.iter().any(|choice| self.check(choice, value, at).is_ok());
+            return if fits {
+                Ok(())
+            } else {
+                Err(format!("{at}: no variant matches {value}"))
+            };
+        }
         if let Some(constant) = schema.get("const") {
             return if constant == value {
                 Ok(())

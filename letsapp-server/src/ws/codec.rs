@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use letsapp_core::domain::timestamp::Timestamp;
-use letsapp_core::protocol::{Code, FieldError, Op};
+use letsapp_core::protocol::{Code, FieldError, Op, echo};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -70,7 +70,10 @@ impl MalformedFrame {
         };
         let fault = match frame.get("op") {
             None => FieldError::new("op", "required", "is missing"),
-            Some(Value::String(op)) => FieldError::new("op", "invalid_value", format!("unknown operation {op:?}")),
+            Some(Value::String(op)) => {
+                let detail = format!("unknown operation {:?}", echo(op));
+                FieldError::new("op", "invalid_value", detail)
+            }
             Some(_) => FieldError::new("op", "invalid_type", "must be text"),
         };
         Self::WithId(id, ApiError::invalid(vec![fault]))
@@ -215,6 +218,16 @@ mod tests {
                 "{frame}"
             );
         }
+    }
+
+    #[test]
+    fn an_unknown_operation_is_repeated_in_part_only() {
+        let frame = format!(r#"{{"id": 7, "op": "{}"}}"#, r"\u0001".repeat(80_000));
+        let Err(MalformedFrame::WithId(7, error)) = SocketRequest::read(&frame) else {
+            panic!("it is unknown")
+        };
+        let reply = written(&reply::<()>(7, Err(error))).to_string();
+        assert!(reply.len() < 2_000, "{} bytes", reply.len());
     }
 
     #[test]

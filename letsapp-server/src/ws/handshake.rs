@@ -32,10 +32,11 @@ impl Handshake {
         let opens = has_token(headers, &CONNECTION, "upgrade")
             && has_token(headers, &UPGRADE, "websocket")
             && has_token(headers, &SEC_WEBSOCKET_VERSION, "13");
-        let key = headers
-            .get(SEC_WEBSOCKET_KEY)
-            .filter(|_| opens)
-            .ok_or_else(not_a_handshake)?;
+        let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).into_iter();
+        let key = match (keys.next(), keys.next()) {
+            (Some(key), None) if opens && is_key(key.as_bytes()) => key,
+            _ => return Err(not_a_handshake()),
+        };
         let subprotocol = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == SUBPROTOCOL);
         let others = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).any(|offered| !offered.starts_with(BEARER));
         if others && !subprotocol {
@@ -69,12 +70,31 @@ pub(super) fn subprotocol_token(headers: &HeaderMap) -> Option<&str> {
     tokens(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(|offered| offered.strip_prefix(BEARER))
 }
 
+/// Returns the response to a handshake that failed. It names the supported version, as RFC 6455 demands (section 4.4).
+pub(super) fn refusal(error: ApiError) -> Response {
+    let mut response = error.into_response();
+    response
+        .headers_mut()
+        .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    response
+}
+
 /// Returns the error for a request that is not a handshake.
 pub(super) fn not_a_handshake() -> ApiError {
     ApiError::with_detail(
         Code::InvalidRequest,
         "this route is a WebSocket: send an upgrade to version 13",
     )
+}
+
+/// Returns whether a key is 16 bytes in base64: 22 characters and the padding, where the last character has four bits
+/// that no byte uses.
+fn is_key(key: &[u8]) -> bool {
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    match key.strip_suffix(b"==") {
+        Some(text @ [.., b'A' | b'Q' | b'g' | b'w']) => text.len() == 22 && text.iter().all(is_base64),
+        _ => false,
+    }
 }
 
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
@@ -133,5 +153,24 @@ mod tests {
             assert!(Handshake::read(&headers).is_err(), "without {missing}");
         }
         assert!(Handshake::read(&opening("mqtt")).is_err());
+    }
+
+    #[test]
+    fn a_key_is_sixteen_bytes_in_base64() {
+        for key in [
+            "x",
+            "",
+            "dGhlIHNhbXBsZSBub25jZQ",
+            "dGhlIHNhbXBsZSBub25jZR==",
+            "dGhlIHNhbXBsZSBub25jZQ===",
+            "AAAA",
+        ] {
+            let mut headers = opening(SUBPROTOCOL);
+            headers.insert(SEC_WEBSOCKET_KEY, HeaderValue::from_static(key));
+            assert!(Handshake::read(&headers).is_err(), "{key}");
+        }
+        let mut headers = opening(SUBPROTOCOL);
+        headers.append(SEC_WEBSOCKET_KEY, HeaderValue::from_static("AAAAAAAAAAAAAAAAAAAAAA=="));
+        assert!(Handshake::read(&headers).is_err(), "two keys");
     }
 }

@@ -13,8 +13,8 @@ use super::codec::MAX_FRAME_BYTES;
 /// Time in which a message must be complete. At 20 KiB a second, a slow connection, the longest one takes 26 s.
 pub(super) const MESSAGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Size of a unit in bytes. A message counts as one frame, and as one more for each whole unit: the longest message costs
-/// as much as 129 short ones, which is about the work that it makes.
+/// Size of a unit in bytes. A message counts as one frame, and as one more for each whole unit: the longest message
+/// costs as much as 129 short ones, which is about the work that it makes.
 const UNIT_BYTES: u64 = 4 * 1024;
 
 /// Bytes that the frames of one message may take: the longest message in pieces of a few hundred bytes, each with its

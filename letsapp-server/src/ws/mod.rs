@@ -29,11 +29,14 @@ use crate::api::endpoint::Endpoint;
 use crate::api::reply::Answer;
 use crate::api::request_context::{RequestContext, request_context};
 use crate::client_connection::ClientConnection;
-use crate::client_stream::ClientStream;
+use crate::lingering::LingeringStream;
 use crate::server_context::{ServerContext, ShutdownSignal};
 use codec::MAX_FRAME_BYTES;
 use handshake::Handshake;
 use socket::Socket;
+
+/// Path of the socket.
+pub(crate) const PATH: &str = "/v1/ws";
 
 /// Size of a socket's read buffer in bytes. Each idle socket keeps one, so it holds a typical frame and no more.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
@@ -70,8 +73,11 @@ async fn upgrade(
         Some(token) => context.authenticate(token).await?,
         None => context.principal().await?,
     };
-    let handshake = Handshake::read(&headers)?;
-    let on_upgrade = on_upgrade.ok_or_else(handshake::not_a_handshake)?;
+    let (handshake, on_upgrade) = match (Handshake::read(&headers), on_upgrade) {
+        (Ok(handshake), Some(on_upgrade)) => (handshake, on_upgrade),
+        (Ok(_), None) => return Ok(handshake::refusal(handshake::not_a_handshake())),
+        (Err(error), _) => return Ok(handshake::refusal(error)),
+    };
     let server = Arc::clone(context.server());
     let shutdown = server.shutdown_signal();
     tokio::spawn(open(server, principal, on_upgrade, shutdown, client));
@@ -88,7 +94,7 @@ async fn open(
     client: Option<ClientConnection>,
 ) {
     let Ok(upgraded) = on_upgrade.await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<ClientStream>>() else {
+    let Ok(parts) = upgraded.downcast::<TokioIo<LingeringStream>>() else {
         tracing::error!("an upgraded connection is not a client's stream; dropping it");
         return;
     };
@@ -97,7 +103,10 @@ async fn open(
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_frame_size(Some(MAX_FRAME_BYTES))
         .max_message_size(Some(MAX_FRAME_BYTES));
-    let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
+    let Ok(stream) = parts.io.into_inner().into_inner() else {
+        return;
+    };
+    let early = parts.read_buf.to_vec();
     // Even empty, it shares hyper's buffer, which would otherwise be kept as long as the socket is open.
     drop(parts.read_buf);
     let stream = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await;

@@ -140,8 +140,8 @@ impl Socket {
                     let next = next_ping.min(alive + SILENCE_TIMEOUT);
                     timer.as_mut().reset(transport.message_deadline().map_or(next, |deadline| deadline.min(next)));
                 }
-                // A socket that gives way to a newer one does so at once, even if its client reads nothing. For any other
-                // reason the client may still read up to the close frame that names it, until its writes time out.
+                // A socket that gives way to a newer one does so at once, even if its client reads nothing. For any
+                // other reason the client may still read up to the close frame that names it, until writes time out.
                 closed = connection.closed(), if !flows && !is_ending => match closed {
                     Closed::TooMany => return EndReason::Closed(closed),
                     Closed::TooSlow | Closed::SessionEnded => is_ending = true,

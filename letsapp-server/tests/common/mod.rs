@@ -295,7 +295,7 @@ pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
 pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
     exchange(
         address,
-        format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"),
     )
     .await
 }

@@ -47,6 +47,7 @@ impl Client {
             HistoryRange::Newest => (None, None),
             HistoryRange::Before(seq) => (Some(seq), None),
             HistoryRange::After(seq) => (None, Some(seq)),
+            HistoryRange::Between { after, before } => (Some(before), Some(after)),
         };
         let request = self.http.get(&["conversations", &id.to_string(), "messages"]);
         page.apply_to(request.query("before", before).query("after", after))

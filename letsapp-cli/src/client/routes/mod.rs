@@ -40,6 +40,13 @@ pub enum HistoryRange {
     Before(Seq),
     /// Messages after this one, oldest first.
     After(Seq),
+    /// Messages between two others, without these, oldest first.
+    Between {
+        /// The message after which to begin.
+        after: Seq,
+        /// The message before which to end.
+        before: Seq,
+    },
 }
 
 impl Page {

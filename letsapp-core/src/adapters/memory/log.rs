@@ -144,14 +144,15 @@ impl Log {
             let newest_first = windows.iter().rev();
             newest_first.flat_map(move |window| visible(window, Seq::ZERO, through).rev())
         };
-        let oldest_after = |after: Seq| {
+        let oldest_after = |after: Seq, through: Seq| {
             let oldest_first = windows.iter();
-            oldest_first.flat_map(move |window| visible(window, after, Seq(u64::MAX)))
+            oldest_first.flat_map(move |window| visible(window, after, through))
         };
         match range {
             Range::Newest => self.page(newest_through(Seq(u64::MAX)), limit),
             Range::Before(seq) => self.page(newest_through(Seq(seq.0.saturating_sub(1))), limit),
-            Range::After(seq) => self.page(oldest_after(seq), limit),
+            Range::After(seq) => self.page(oldest_after(seq, Seq(u64::MAX)), limit),
+            Range::Between { after, before } => self.page(oldest_after(after, Seq(before.0.saturating_sub(1))), limit),
         }
     }
 

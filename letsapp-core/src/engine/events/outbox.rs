@@ -76,8 +76,8 @@ impl Outbox {
         poll_fn(|context| self.poll_drain(context, events)).await
     }
 
-    /// Waits until the queue is closed, whatever is in it, and returns the reason. For a reader that can't take events at
-    /// present; the same task may wait for one of this and [`drain`](Self::drain) at a time.
+    /// Waits until the queue is closed, whatever is in it, and returns the reason. For a reader that can't take events
+    /// at present; the same task may wait for one of this and [`drain`](Self::drain) at a time.
     pub async fn closed(&self) -> Closed {
         poll_fn(|context| {
             let mut queue = self.lock();

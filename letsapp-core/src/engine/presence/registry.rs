@@ -147,7 +147,7 @@ impl PresenceRegistry {
         self.closing.notify_waiters();
     }
 
-    /// Adds users to those that a connection watches, until [`RegistryState::keep_watched`] is told which of them exist.
+    /// Adds users to those that a connection watches, until [`RegistryState::keep_watched`] is told who of them exists.
     /// Returns the pairs that still have to be checked and the id of that check; `None` if there is no such connection.
     pub(crate) fn watch(
         &self,
@@ -257,8 +257,8 @@ impl RegistryState {
             .collect()
     }
 
-    /// Ends the watches of `unknown` users, whom nobody can watch. If a connection then watches more than [`MAX_WATCHED`],
-    /// those named longest ago are dropped.
+    /// Ends the watches of `unknown` users, whom nobody can watch. If a connection then watches more than
+    /// [`MAX_WATCHED`], those named longest ago are dropped.
     pub(crate) fn keep_watched(&mut self, connection_id: ConnectionId, unknown: &HashSet<ViewerPair>) {
         let Some(watches) = self.connections.get_mut(&connection_id) else {
             return;

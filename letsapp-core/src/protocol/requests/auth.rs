@@ -7,28 +7,26 @@ use super::secret::{Password, Presented, RefreshToken};
 use crate::domain::text::one_line;
 use crate::domain::user::{DisplayName, Email, Username};
 use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
+#[cfg(feature = "openapi")]
+use crate::protocol::schemas::CurrentPassword;
 
 /// Body of `POST /v1/auth/register`: creates an account and signs in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Register {
     /// Name to sign in with and to be found by: 3–32 of `a-z 0-9 _ .`, compared case-insensitively.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 3, max_length = 32))]
     pub username: Username,
     /// Password of 8–128 characters.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 8, max_length = 128))]
     pub password: Password,
     /// Name to show: one line of 1–64 characters. The username if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub display_name: Option<DisplayName>,
     /// Email address, visible only to the user.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub email: Option<Email>,
     /// Name of the device that signs in: one line of at most 100 characters, shown in the list of sessions.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 100))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::protocol::schemas::DeviceName>))]
     pub device_name: Option<String>,
 }
 
@@ -36,14 +34,15 @@ pub struct Register {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Login {
-    /// Username or email address.
+    /// Username or email address; a longer text is neither.
+    #[cfg_attr(feature = "openapi", schema(max_length = 254))]
     pub username: String,
     /// Password.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128))]
+    #[cfg_attr(feature = "openapi", schema(value_type = CurrentPassword))]
     pub password: Password,
     /// Name of the device that signs in: one line of at most 100 characters, shown in the list of sessions.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 100))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::protocol::schemas::DeviceName>))]
     pub device_name: Option<String>,
 }
 
@@ -52,7 +51,7 @@ pub struct Login {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Refresh {
     /// Refresh token received last.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 1024))]
     pub refresh_token: RefreshToken,
 }
 
@@ -61,10 +60,9 @@ pub struct Refresh {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangePassword {
     /// Current password.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128))]
+    #[cfg_attr(feature = "openapi", schema(value_type = CurrentPassword))]
     pub current_password: Password,
     /// New password of 8–128 characters.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, min_length = 8, max_length = 128))]
     pub new_password: Password,
 }
 
@@ -73,7 +71,7 @@ pub struct ChangePassword {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeleteAccount {
     /// Current password, as proof that the owner makes the request.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128))]
+    #[cfg_attr(feature = "openapi", schema(value_type = CurrentPassword))]
     pub password: Password,
 }
 

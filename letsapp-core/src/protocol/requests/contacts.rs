@@ -11,7 +11,6 @@ use crate::protocol::fields::{Fields, FromFields};
 pub struct PutContact {
     /// Name for the contact, visible only to the caller: one line of 1–64 characters. Omitted or null for none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub alias: Option<Alias>,
 }
 

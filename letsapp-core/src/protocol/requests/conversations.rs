@@ -27,16 +27,15 @@ pub enum CreateConversation {
         /// Id of the group, chosen by the client: a UUID of version 4 or 7. Makes the request safe to retry. Assigned
         /// by the server if omitted.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::protocol::schemas::ClientChosenId>))]
         id: Option<ConversationId>,
         /// Title: one line of 1–100 characters.
-        #[cfg_attr(feature = "openapi", schema(value_type = String))]
         title: Title,
         /// Description of at most 500 characters.
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
         about: Option<About>,
         /// Initial members besides the caller.
-        #[cfg_attr(feature = "openapi", schema(required = false))]
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<UserId>>, max_items = 1024))]
         member_ids: Vec<UserId>,
     },
 }
@@ -47,11 +46,11 @@ pub enum CreateConversation {
 pub struct UpdateConversation {
     /// New title: one line of 1–100 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Title, required = false))]
     pub title: Option<Title>,
     /// New description of at most 500 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = About, required = false))]
     pub about: Option<About>,
     /// New picture, as the id of an uploaded file; null removes it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,6 +82,7 @@ pub struct UpdateMyConversation {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AddMembers {
     /// Users to add, at most 1,024.
+    #[cfg_attr(feature = "openapi", schema(max_items = 1024))]
     pub user_ids: Vec<UserId>,
 }
 

@@ -21,24 +21,25 @@ pub struct SendMessage {
     /// Id of the message, chosen by the client: a UUID of version 4 or 7. Makes the request safe to retry. Assigned by
     /// the server if omitted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::protocol::schemas::ClientChosenId>))]
     pub id: Option<MessageId>,
     /// Text of 1–4,096 characters; may be empty if there are attachments.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::protocol::schemas::Caption))]
     pub body: Body,
     /// Seq of the message that this one answers, in the same conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Seq>,
     /// Whether the message is forwarded from elsewhere.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    #[cfg_attr(feature = "openapi", schema(required = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>))]
     pub forwarded: bool,
     /// Ids of the mentioned members, at most 1,024.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "openapi", schema(required = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<UserId>>, max_items = 1024))]
     pub mentions: Vec<UserId>,
     /// Ids of uploaded files, at most 32.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "openapi", schema(required = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<MediaId>>, max_items = 32))]
     pub attachments: Vec<MediaId>,
 }
 
@@ -47,11 +48,10 @@ pub struct SendMessage {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EditMessage {
     /// New text of 1–4,096 characters.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub body: Body,
     /// Ids of the mentioned members from now on, at most 1,024; replaces the earlier ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "openapi", schema(required = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<UserId>>, max_items = 1024))]
     pub mentions: Vec<UserId>,
 }
 

@@ -13,15 +13,15 @@ use crate::protocol::fields::{Fault, Fields, FromFields, Scalar, text};
 pub struct UpdateMe {
     /// New name to show: one line of 1–64 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = DisplayName, required = false))]
     pub display_name: Option<DisplayName>,
     /// New self-description of at most 500 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = About, required = false))]
     pub about: Option<About>,
     /// New email address; null removes it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Email>))]
     pub email: Option<Option<Email>>,
     /// New profile picture, as the id of an uploaded file; null removes it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,7 @@ pub struct UpdateMe {
 pub struct SettingsPatch {
     /// Audience of the online status and the time of the last connection: `everyone`, `contacts` or `nobody`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "word")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Audience, required = false))]
     pub last_seen: Option<Audience>,
     /// Whether others see how far the user has read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +47,7 @@ pub struct SettingsPatch {
     pub read_receipts: Option<bool>,
     /// Users who may add the caller to groups: `everyone` or `contacts`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "adders_word")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Adders, required = false))]
     pub groups: Option<Adders>,
 }
 

@@ -170,7 +170,13 @@ impl AuthService {
         if in_grace {
             return self.engine.sessions.issue(&session, successor, now).await;
         }
-        tracing::warn!(user.id = %session.user_id, session.id = %session.id, "old refresh token reused; revoking session");
+        tracing::warn!(
+            security = "token_reuse",
+            account = %session.user_id,
+            session.id = %session.id,
+            outcome = "revoked",
+            "security event: an old refresh token was used again, and its session ends"
+        );
         self.engine
             .sessions
             .end(session.user_id, Revoke::One(session.id), "refresh_token_reused")

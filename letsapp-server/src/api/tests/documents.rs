@@ -139,3 +139,76 @@ fn values<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
         _ => Vec::new(),
     }
 }
+
+#[tokio::test]
+async fn every_field_that_a_client_sends_states_its_limits() {
+    let world = World::new().await;
+    let document = &world.document.0;
+    let mut open = Vec::new();
+    for (template, item) in document["paths"].as_object().unwrap() {
+        for method in METHODS {
+            let Some(operation) = item.get(method.as_str().to_lowercase()) else {
+                continue;
+            };
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let at = format!("{method} {template} {}", parameter["name"]);
+                unlimited(document, &parameter["schema"], &at, &mut open);
+            }
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+            unlimited(document, body, &format!("{method} {template}"), &mut open);
+        }
+    }
+    assert!(open.is_empty(), "{open:#?}");
+}
+
+/// Collects texts without a length, a pattern, a format or words, lists without a length, and numbers without bounds.
+fn unlimited(document: &Value, schema: &Value, at: &str, open: &mut Vec<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document.pointer(reference.trim_start_matches('#')).unwrap();
+        return unlimited(document, target, at, open);
+    }
+    for key in ["oneOf", "anyOf", "allOf"] {
+        for part in schema[key].as_array().into_iter().flatten() {
+            unlimited(document, part, at, open);
+        }
+    }
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        unlimited(document, schema, &format!("{at} {name}"), open);
+    }
+    if schema["items"].is_object() {
+        unlimited(document, &schema["items"], &format!("{at} []"), open);
+    }
+    let has = |keys: &[&str]| keys.iter().any(|key| schema.get(key).is_some());
+    let is =
+        |name: &str| schema["type"] == name || schema["type"].as_array().is_some_and(|all| all.contains(&name.into()));
+    let is_limited = match () {
+        () if is("string") => has(&["maxLength", "pattern", "format", "enum", "const"]),
+        () if is("array") => has(&["maxItems"]),
+        () if is("integer") || is("number") => has(&["maximum"]),
+        () => true,
+    };
+    if !is_limited {
+        open.push(at.to_owned());
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_may_be_missing_may_not_be_null() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let path = format!("/v1/contacts/{}", ben.id);
+    let body = &world.document.0["paths"]["/v1/contacts/{user_id}"]["put"]["requestBody"];
+    assert_ne!(body["required"], true);
+    assert!(
+        !world
+            .document
+            .allows(&body["content"]["application/json"]["schema"], &Value::Null)
+    );
+    world
+        .ask(Method::PUT, &path)
+        .by(&ana)
+        .json(&Value::Null)
+        .await
+        .expect(422);
+    world.ask(Method::PUT, &path).by(&ana).send().await.expect(200);
+}

@@ -87,9 +87,12 @@ async fn history_is_read_both_ways() {
     assert_eq!(read("").await.expect(200).each("seq"), [5, 4, 3, 2, 1]);
     assert_eq!(read("before=3").await.each("seq"), [2, 1]);
     assert_eq!(read("after=3").await.each("seq"), [4, 5]);
+    assert_eq!(read("after=1&before=5").await.each("seq"), [2, 3, 4]);
+    assert!(read("after=3&before=3").await.each("seq").is_empty());
     for (query, pages) in [
         ("limit=2", vec![vec![5, 4], vec![3, 2], vec![1]]),
         ("after=0&limit=3", vec![vec![1, 2, 3], vec![4, 5]]),
+        ("after=1&before=5&limit=2", vec![vec![2, 3], vec![4]]),
     ] {
         let mut cursor = String::new();
         for (place, page) in pages.iter().enumerate() {

@@ -126,3 +126,29 @@ async fn invalid_ids_in_paths_are_not_found() {
     }
     assert!(tried >= 80, "only {tried} names were tried");
 }
+
+#[tokio::test]
+async fn an_error_repeats_little_of_a_long_request() {
+    let world = World::new().await;
+    let ana = world.person("ana").await;
+    // Half a megabyte of names that are no ids.
+    let wrong: serde_json::Map<_, _> = (0..5_000).map(|n| (format!("{n:0>100}"), "x".into())).collect();
+    let request = serde_json::json!({"conversations": wrong});
+    assert!(request.to_string().len() > 500_000);
+    let ask = world.ask(Method::POST, "/v1/sync").by(&ana);
+    let got = ask.json(&request).await.expect(422).refused("validation_failed");
+    let errors = got.body["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 50);
+    for error in errors {
+        let field = error["field"].as_str().unwrap();
+        assert!(
+            field.starts_with("conversations.0") && field.chars().count() <= 65,
+            "{field}"
+        );
+    }
+    assert!(got.body.to_string().len() < 10_000, "{}", got.body.to_string().len());
+    let ask = world.ask(Method::POST, "/v1/conversations").by(&ana);
+    let request = serde_json::json!({"kind": "group", "title": "T", "member_ids": vec!["x"; 1_000]});
+    let got = ask.json(&request).await.expect(422).refused("validation_failed");
+    assert_eq!(got.body["errors"].as_array().unwrap().len(), 50);
+}

@@ -62,6 +62,7 @@ pub(super) async fn history(
         Range::Newest => (Seq::ZERO, Seq(u64::MAX), -1),
         Range::Before(seq) => (Seq::ZERO, seq, -1),
         Range::After(seq) => (seq, Seq(u64::MAX), 1),
+        Range::Between { after, before } => (after, before, 1),
     };
     let mut windows: Vec<_> = windows
         .iter()

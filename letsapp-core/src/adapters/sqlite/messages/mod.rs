@@ -89,6 +89,7 @@ fn history(
         Range::Newest => (NEWEST_FIRST, Seq::ZERO, Seq(u64::MAX)),
         Range::Before(seq) => (NEWEST_FIRST, Seq::ZERO, Seq(seq.0.saturating_sub(1))),
         Range::After(seq) => (OLDEST_FIRST, seq, Seq(u64::MAX)),
+        Range::Between { after, before } => (OLDEST_FIRST, after, Seq(before.0.saturating_sub(1))),
     };
     let mut windows: Vec<&Window> = windows.iter().collect();
     if sql == NEWEST_FIRST {

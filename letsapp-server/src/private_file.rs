@@ -1,0 +1,79 @@
+//! Files that nobody but the server's user may read: keys, and a database with hashes of passwords.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Permissions of a file for its group and for everybody else.
+const OTHERS: u32 = 0o077;
+
+/// A file that others can read or write, or that can't be looked at. Its display names the command that puts it right.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPrivate {
+    /// Others than the owner have permissions.
+    #[error("{} can be read or written by others (mode {mode:03o}): chmod 600 '{}'", .path.display(), .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The permissions can't be read.
+    #[error("cannot read the permissions of {}: {cause}", .path.display())]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        cause: io::Error,
+    },
+}
+
+/// Checks that only its owner has permissions on a file. A missing file is fine: it will be made that way.
+///
+/// # Errors
+/// [`NotPrivate`] with the command that fixes it.
+pub(crate) fn check(path: &Path) -> Result<(), NotPrivate> {
+    match fs::metadata(path) {
+        Ok(metadata) => match metadata.permissions().mode() & 0o777 {
+            mode if mode & OTHERS == 0 => Ok(()),
+            mode => Err(NotPrivate::Open {
+                path: path.to_owned(),
+                mode,
+            }),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(cause) => Err(NotPrivate::Unknown {
+            path: path.to_owned(),
+            cause,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_others_can_read_is_refused_with_the_remedy() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("letsapp.db");
+        check(&path).expect("nothing is there");
+        fs::write(&path, "").unwrap();
+        for (mode, is_private) in [
+            (0o600, true),
+            (0o400, true),
+            (0o640, false),
+            (0o604, false),
+            (0o660, false),
+        ] {
+            fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+            let checked = check(&path);
+            assert_eq!(checked.is_ok(), is_private, "{mode:o}");
+            if let Err(error) = checked {
+                let remedy = format!("chmod 600 '{}'", path.display());
+                assert!(error.to_string().ends_with(&remedy), "{error}");
+            }
+        }
+    }
+}
