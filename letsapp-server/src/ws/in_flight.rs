@@ -1,7 +1,9 @@
 //! The requests of one socket that are being carried out, and the bounds on their number and size.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use futures_util::StreamExt;
-use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use letsapp_core::domain::page::MAX_ANSWER_BYTES;
 use letsapp_core::protocol::Op;
@@ -13,8 +15,8 @@ use super::ops::PendingReply;
 /// one client can't queue work without end. Large enough for a client that sends without waiting for replies.
 pub(super) const MAX_IN_FLIGHT: usize = 64;
 
-/// Maximum size of the frames of one socket's concurrent requests, in bytes; the last one read may go beyond it. Without
-/// it, a few clients with large frames could fill the memory while the store is slow.
+/// Maximum size of the frames of one socket's concurrent requests, in bytes; the last one read may go beyond it.
+/// Without it, a few clients with large frames could fill the memory while the store is slow.
 pub(super) const MAX_IN_FLIGHT_BYTES: usize = 1024 * 1024;
 
 /// Size of the replies of one socket's concurrent requests, in bytes, from which no more requests are read. A reply is
@@ -25,7 +27,7 @@ const MAX_REPLY_BYTES: usize = 2 * MAX_ANSWER_BYTES;
 /// The requests of a socket that are being carried out.
 #[derive(Default)]
 pub(super) struct InFlight {
-    replies: FuturesUnordered<BoxFuture<'static, (Message, Request)>>,
+    replies: FuturesUnordered<Answering>,
     /// Size of their frames.
     bytes: usize,
     /// Size of their replies at the most.
@@ -38,6 +40,12 @@ struct Request {
     op: Op,
     bytes: usize,
     reply_bytes: usize,
+}
+
+/// A request until its reply is there.
+struct Answering {
+    reply: PendingReply,
+    request: Request,
 }
 
 /// The messages that may be read: this many, and up to this size.
@@ -56,15 +64,15 @@ impl Room {
 
 impl InFlight {
     /// Adds a request, whose frame has this size.
-    pub(super) fn push(&mut self, op: Op, bytes: usize, pending: PendingReply) {
+    pub(super) fn push(&mut self, op: Op, bytes: usize, reply: PendingReply) {
         let reply_bytes = reply_bytes(op, bytes);
         let request = Request { op, bytes, reply_bytes };
         self.bytes += bytes;
         self.reply_bytes += reply_bytes;
-        self.replies.push(Box::pin(async move { (pending.await, request) }));
+        self.replies.push(Answering { reply, request });
     }
 
-    /// Returns the next reply with its operation, in the order in which they are ready; `None` if there are no requests.
+    /// Returns the next reply that is ready, with its operation; `None` if there are no requests.
     pub(super) async fn next(&mut self) -> Option<(Message, Op)> {
         let (reply, request) = self.replies.next().await?;
         self.bytes -= request.bytes;
@@ -80,6 +88,15 @@ impl InFlight {
             messages: MAX_IN_FLIGHT.saturating_sub(self.replies.len()),
             bytes: MAX_IN_FLIGHT_BYTES.saturating_sub(self.bytes),
         }
+    }
+}
+
+impl Future for Answering {
+    type Output = (Message, Request);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let request = self.request;
+        self.reply.as_mut().poll(context).map(|reply| (reply, request))
     }
 }
 
