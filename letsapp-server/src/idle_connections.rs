@@ -15,6 +15,8 @@ pub(crate) struct Places {
     idle: Mutex<Idle>,
     /// Wakes the one who waits for a place when a connection becomes idle.
     became_idle: Notify,
+    /// Wakes the one who waits for a place when the connection that was to make room can't.
+    kept: Notify,
 }
 
 /// The idle connections, each with the notification that ends it.
@@ -56,6 +58,7 @@ impl Places {
             free: Arc::new(Semaphore::new(count)),
             idle: Mutex::default(),
             became_idle: Notify::new(),
+            kept: Notify::new(),
         })
     }
 
@@ -69,17 +72,18 @@ impl Places {
             () = std::future::ready(()) => {}
         }
         loop {
-            let became_idle = self.became_idle.notified();
+            let (became_idle, kept) = (self.became_idle.notified(), self.kept.notified());
             let longest = self.lock().ends.pop_first();
+            let has_ended_one = longest.is_some();
             if let Some((_, end)) = longest {
                 end.notify_one();
-                // Exactly one was ended for this place; any other that becomes idle meanwhile is spared.
-                return place.await.expect(OPEN);
             }
             tokio::select! {
                 biased;
                 place = &mut place => return place.expect(OPEN),
-                () = became_idle => {}
+                // Exactly one was ended for this place; any other that becomes idle meanwhile is spared.
+                () = kept, if has_ended_one => {}
+                () = became_idle, if !has_ended_one => {}
             }
         }
     }
@@ -115,6 +119,12 @@ impl Activity {
     /// Waits until the connection has to make room for another.
     pub(crate) async fn ended(&self) {
         self.end.notified().await;
+    }
+
+    /// Keeps the connection's place although it was to make room, as a request has come before it did. Another one then
+    /// makes room.
+    pub(crate) fn keep_place(&self) {
+        self.places.kept.notify_waiters();
     }
 
     /// Returns whether no request is being answered.
@@ -217,5 +227,21 @@ mod tests {
         assert!(activity.ended().now_or_never().is_some());
         drop(place);
         assert!(next.now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn another_connection_makes_room_for_one_that_is_needed_again() {
+        let places = Places::new(2);
+        let (_first_place, second_place) = (places.take().await, places.take().await);
+        let (first, second) = (places.enter(), places.enter());
+        let mut third = std::pin::pin!(places.take());
+        assert!(third.as_mut().now_or_never().is_none());
+        let _busy = first.begin();
+        assert!(first.ended().now_or_never().is_some() && !first.is_idle());
+        first.keep_place();
+        assert!(third.as_mut().now_or_never().is_none());
+        assert!(second.ended().now_or_never().is_some());
+        drop(second_place);
+        assert!(third.now_or_never().is_some());
     }
 }

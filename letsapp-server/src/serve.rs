@@ -167,6 +167,7 @@ async fn serve_connection(
                 return;
             }
             // A request has arrived in the meantime.
+            activity.keep_place();
             connection.as_mut().graceful_shutdown();
             connection.await
         }
