@@ -84,7 +84,7 @@ impl Middleware {
         let (mut request, unread) = unread_body::watch(request);
         let id = self.request_id(request.headers());
         let method = request.method().clone();
-        let path = request.uri().path().to_owned();
+        let path = without_slash(request.uri().path()).to_owned();
         if method == Method::HEAD && path != ws::PATH {
             // Routed as GET; hyper leaves the body out of the response, since it knows the original method.
             *request.method_mut() = Method::GET;
@@ -189,6 +189,11 @@ impl Middleware {
         }
         HeaderValue::from_str(&methods.join(", ")).expect("methods are visible ASCII")
     }
+}
+
+/// Removes a trailing slash, which routes accept.
+fn without_slash(path: &str) -> &str {
+    path.strip_suffix('/').unwrap_or(path)
 }
 
 /// Returns whether a path matches a template such as `/v1/users/{id}`.

@@ -77,25 +77,24 @@ async fn a_request_to_connect_elsewhere_is_answered_without_a_panic() {
 async fn only_a_sound_handshake_opens_a_socket() {
     let server = Server::start().await;
     let ana = server.person("ana").await;
-    let handshake = |method: &str, key: &str| {
+    let handshake = |request: &str, key: &str| {
         format!(
-            "{method} /v1/ws HTTP/1.1\nhost: x\nauthorization: Bearer {}\nconnection: upgrade\nupgrade: websocket\n\
+            "{request} HTTP/1.1\nhost: x\nauthorization: Bearer {}\nconnection: upgrade\nupgrade: websocket\n\
              sec-websocket-version: 13\nsec-websocket-key: {key}",
             ana.tokens.access_token
         )
     };
     let sound = "dGhlIHNhbXBsZSBub25jZQ==";
-    let head = answer(
-        &server,
-        &handshake("HEAD", sound).replace("upgrade\nupgrade", "close\nupgrade"),
-    )
-    .await;
-    assert_eq!((status(&head), header(&head, "allow")), (405, Some("GET")));
+    for request in ["HEAD /v1/ws", "HEAD /v1/ws/"] {
+        let request = handshake(request, sound).replace("upgrade\nupgrade", "close\nupgrade");
+        let head = answer(&server, &request).await;
+        assert_eq!((status(&head), header(&head, "allow")), (405, Some("GET")));
+    }
     for key in ["x", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZSBhbmQgbW9yZQ=="] {
-        let found = answer(&server, &(handshake("GET", key) + "\nconnection: close")).await;
+        let found = answer(&server, &(handshake("GET /v1/ws", key) + "\nconnection: close")).await;
         assert_eq!(status(&found), 400, "{key}");
     }
-    let old = handshake("GET", sound).replace("version: 13", "version: 8") + "\nconnection: close";
+    let old = handshake("GET /v1/ws", sound).replace("version: 13", "version: 8") + "\nconnection: close";
     let found = answer(&server, &old).await;
     assert_eq!(
         (status(&found), header(&found, "sec-websocket-version")),
