@@ -48,7 +48,7 @@ async fn list(id: ConversationId, seq: u64, context: RequestContext) -> Answer {
 
 /// Sets the current user's reaction to a message; replaces an earlier one.
 #[utoipa::path(put, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
-    params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = Emoji, Path)),
+    params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = inline(Emoji), Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
 async fn react(id: ConversationId, seq: u64, emoji: String, context: RequestContext) -> Answer {
     let principal = context.principal().await?;
@@ -64,7 +64,7 @@ async fn react(id: ConversationId, seq: u64, emoji: String, context: RequestCont
 
 /// Removes the current user's reaction from a message, if it is this emoji.
 #[utoipa::path(delete, path = "/v1/conversations/{id}/messages/{seq}/reactions/{emoji}", tag = "reactions",
-    params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = Emoji, Path)),
+    params(("id" = ConversationId, Path), ("seq" = Seq, Path), ("emoji" = inline(Emoji), Path)),
     responses((status = 200, body = Message), (status = 403), (status = 404)), security(("bearer" = [])))]
 async fn unreact(id: ConversationId, seq: u64, emoji: String, context: RequestContext) -> Answer {
     let principal = context.principal().await?;

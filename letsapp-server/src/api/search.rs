@@ -28,7 +28,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
 /// beginning of a word, unless a space or a punctuation mark follows it. There are no operators. Results are ordered by
 /// `score`, then from the newest to the oldest. The answer is `partial` if not all could be looked at in time.
 #[utoipa::path(get, path = "/v1/search", tag = "search",
-    params(("q" = SearchText, Query, description = "Words to search for"),
+    params(("q" = inline(SearchText), Query, description = "Words to search for"),
         ("conversation_id" = Option<ConversationId>, Query, description = "Only messages of this conversation"),
         ("from" = Option<UserId>, Query, description = "Only messages from this user"),
         ("before" = Option<Timestamp>, Query, description = "Only messages sent before this time"),
