@@ -139,25 +139,54 @@ async fn a_client_that_waits_for_leave_to_send_is_only_refused() {
     assert_eq!(header(&answer, "connection"), Some("close"));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_client_that_stops_sending_is_dropped() {
-    let config = Config {
-        max_connections: 1,
-        ..Config::default()
-    };
-    let server = Server::with(LetsApp::builder(), config).await;
-    let started = tokio::time::Instant::now();
+/// Returns a client that was answered with 404, and stops in the middle of its body.
+async fn stopped(server: &Server) -> TcpStream {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let head = with_length("POST /v1/nothing", "application/json");
     stream.write_all(head.as_bytes()).await.unwrap();
     assert_eq!(status(&read_to_end(&mut stream).await), 404);
-    // The only place for a connection is taken until there has been no byte for ten seconds.
-    assert_eq!(status(&get(server.address, "/healthz").await), 200);
+    stream
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_stops_sending_is_dropped() {
+    let config = Config {
+        max_connections_per_address: 1,
+        ..Config::default()
+    };
+    let server = Server::with(LetsApp::builder(), config).await;
+    let started = tokio::time::Instant::now();
+    let _stream = stopped(&server).await;
+    // The only place of the address is taken until there has been no byte for ten seconds.
+    let answer = loop {
+        let answer = get(server.address, "/healthz").await;
+        if !answer.is_empty() {
+            break answer;
+        }
+        let pause = tokio::time::timeout(Duration::from_secs(1), std::future::pending::<()>());
+        let _elapsed = pause.await;
+    };
+    assert_eq!(status(&answer), 200);
     let waited = started.elapsed();
     assert!(
-        (Duration::from_secs(9)..Duration::from_secs(12)).contains(&waited),
+        (Duration::from_secs(9)..Duration::from_secs(13)).contains(&waited),
         "{waited:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_stop_sending_do_not_keep_others_out() {
+    let config = Config {
+        max_connections: 2,
+        ..Config::default()
+    };
+    let server = Server::with(LetsApp::builder(), config).await;
+    let (_first, _second) = (stopped(&server).await, stopped(&server).await);
+    let started = tokio::time::Instant::now();
+    for _ in 0..2 {
+        assert_eq!(status(&get(server.address, "/healthz").await), 200);
+    }
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 /// Reads one response with a body of known length.
