@@ -121,13 +121,18 @@ impl Server {
 
     /// Connects with a receive buffer so small that a client that stops reading soon blocks the server.
     pub(crate) async fn connect_narrowly(&self, person: &SignedIn) -> Socket {
+        self.connect_with_buffer(person, 4096).await
+    }
+
+    /// Connects with a receive buffer of so many bytes, which the system then neither grows nor shrinks.
+    pub(crate) async fn connect_with_buffer(&self, person: &SignedIn, bytes: u32) -> Socket {
         let mut request = self.request();
         let bearer = format!("Bearer {}", person.tokens.access_token);
         request
             .headers_mut()
             .insert("authorization", HeaderValue::from_str(&bearer).unwrap());
         let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
+        socket.set_recv_buffer_size(bytes).unwrap();
         let stream = socket.connect(self.address).await.unwrap();
         Socket::over(client_async(request, stream).await.unwrap().0)
     }

@@ -112,7 +112,8 @@ async fn a_slow_client_gets_a_long_answer_to_its_end() {
     let server = Server::start().await;
     let ana = server.person("ana").await;
     let chat = long_history(&server, &ana, 990).await;
-    let mut socket = server.connect(&ana).await;
+    // Small, as with a slow network, where what was read makes room at once: of megabytes, a sixteenth has to be free.
+    let mut socket = server.connect_with_buffer(&ana, 64 * 1024).await;
     socket.event_of("hello").await;
     let started = Instant::now();
     socket.ask("sync", json!({"conversations": {chat: 0}})).await;
