@@ -133,6 +133,7 @@ macro_rules! contract_cases {
                 system_messages_of_every_kind_are_read_as_written,
                 a_revision_takes_the_next_rev_and_keeps_its_place,
                 a_revision_of_an_older_state_is_outdated,
+                a_revision_keeps_the_date_of_its_message,
                 the_same_message_again_is_a_duplicate,
                 a_duplicate_returns_the_message_in_its_present_state,
                 a_duplicate_is_found_under_any_fence,
