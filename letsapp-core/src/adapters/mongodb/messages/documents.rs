@@ -166,6 +166,11 @@ impl From<MessageKey> for Bson {
 }
 
 impl HeadDocument {
+    /// Reports whether the head has the time of the newest message.
+    pub(super) const fn is_dated(&self) -> bool {
+        self.sent_at.is_some()
+    }
+
     /// Reads the head, with the `rev` of its document.
     pub(super) fn into_head(self, rev: i64) -> Head {
         Head {
