@@ -52,8 +52,8 @@ struct Steps {
     total: i64,
 }
 
-/// Creates those of the indexes that are missing. The server leaves existing ones alone; one of the same name with other
-/// keys is an error, which names both.
+/// Creates those of the indexes that are missing. The server leaves existing ones alone; one of the same name with
+/// other keys is an error, which names both.
 ///
 /// # Errors
 /// The driver's error, or a timeout if the build makes no progress for [`STALL_TIMEOUT`].
@@ -106,12 +106,14 @@ fn deadline_after(last: &Look, seen: &Look, deadline: Instant) -> Instant {
 
 /// Looks up the progress of the builds on a collection, and logs it.
 async fn look(connection: &Connection, collection: &str) -> Look {
+    let database = connection.database().name();
+    let in_database = [
+        doc! {"command.$db": database},
+        doc! {"ns": {"$regex": format!("^{database}\\.")}},
+    ];
     let pipeline = [
         doc! {"$currentOp": {"allUsers": true}},
-        doc! {"$match": {
-            "command.createIndexes": collection,
-            "$or": [{"command.$db": connection.database().name()}, {"ns": {"$regex": format!("^{}\\.", connection.database().name())}}],
-        }},
+        doc! {"$match": {"command.createIndexes": collection, "$or": in_database.to_vec()}},
         doc! {"$project": {"msg": 1, "progress": 1}},
     ];
     let found = timed(retry::STEP_TIMEOUT, async {
