@@ -80,7 +80,7 @@ async fn wait<T, L: Future<Output = Look>>(
             seen = looked => seen,
         };
         deadline = deadline_after(&last, &seen, deadline);
-        // A look without numbers in between is no progress: the next numbers are compared with those before it.
+        // The next numbers are compared with the last ones seen, also if the server was silent in between.
         if matches!(seen, Look::Progress(_)) {
             last = seen;
         }
