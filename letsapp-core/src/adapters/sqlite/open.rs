@@ -15,6 +15,7 @@ use super::interruption;
 use super::readers::Readers;
 use super::schema;
 use super::schema::{Origin, VERSION};
+use super::terms;
 use super::wiping;
 use super::writer::Writer;
 
@@ -278,7 +279,8 @@ fn inspect(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     if (1..schema::WIPING).contains(&version) {
         wiping::wipe(path, connection);
     }
-    schema::migrate(connection, version).map_err(explain)
+    schema::migrate(connection, version).map_err(explain)?;
+    terms::renew(connection).map_err(explain)
 }
 
 /// Sets up the writer's connection: write-ahead log, with a sync for each commit.
