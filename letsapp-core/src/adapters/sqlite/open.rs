@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::admission::Queue;
 use super::checkpoint::{BUSY_TIMEOUT, Checkpointer, DEFAULT_WIPE_INTERVAL};
 use super::database::Database;
 use super::interruption;
@@ -177,8 +178,10 @@ impl SqliteOptions {
         };
         let searchers = (0..SEARCHERS).map(|_| searcher()).collect::<Result<_, _>>();
 
-        let readers = Readers::start("letsapp-sqlite-reader", readers.map_err(explain)?).map_err(failed)?;
-        let searchers = Readers::start("letsapp-sqlite-search", searchers.map_err(explain)?).map_err(failed)?;
+        let readers = readers.map_err(explain)?;
+        let readers = Readers::start("letsapp-sqlite-reader", Queue::Readers, readers).map_err(failed)?;
+        let searchers = searchers.map_err(explain)?;
+        let searchers = Readers::start("letsapp-sqlite-search", Queue::Searchers, searchers).map_err(failed)?;
         let checkpointer = Checkpointer::start(copier, self.wipe_interval).map_err(failed)?;
         let writer = Writer::start(writer, checkpointer).map_err(failed)?;
         Ok(Database::new(writer, readers, searchers, lock))
@@ -248,7 +251,7 @@ fn connect(path: &Path, cache_kib: u32) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Checks that the file is empty or an intact LetsApp database, and migrates it.
+/// Checks that the file is empty or an intact LetsApp database, and brings it up to date.
 ///
 /// All checks come before the first write, so that a refused file stays unchanged.
 fn inspect(path: &Path, connection: &Connection) -> Result<(), OpenError> {
