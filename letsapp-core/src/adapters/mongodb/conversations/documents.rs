@@ -111,8 +111,8 @@ pub(in crate::adapters::mongodb) struct MembershipDocument {
     changed_at: DateTime,
 }
 
-/// The other user of a direct conversation, embedded in a membership; empty in a group. Documents of older versions
-/// have none.
+/// The other user of a direct conversation, embedded in a membership; empty in a group. A migration adds it to documents
+/// of older versions.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(in crate::adapters::mongodb) struct PeerDocument {
     #[serde(rename = "user_id", default, skip_serializing_if = "Option::is_none")]
