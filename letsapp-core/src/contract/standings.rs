@@ -68,6 +68,25 @@ pub async fn every_change_of_a_members_record_takes_a_greater_mark(trial: Trial)
     }
 }
 
+pub async fn a_mark_covers_what_its_answer_shows(trial: Trial) {
+    if trial.store.is_shared() {
+        // Changes of the last seconds may count again there.
+        return;
+    }
+    let (ana, ben) = (user_id(1), user_id(2));
+    let (pair, group) = (trial.direct(ana, ben).await, trial.group(1, &[ana, ben]).await);
+    trial.store(append(text(pair, 1, ana), Seq::ZERO)).await;
+    trial.reads(group, ana, 1).await;
+    trial.reads(pair, ben, 1).await;
+    let first = trial.standings(ana, Since::Mark(Mark::ZERO)).await;
+    assert_eq!(first.moved(pair), Some(first.mark), "the last change, of the peer");
+    let second = trial.standings(ana, Since::Mark(first.mark)).await;
+    assert_eq!((second.moved(pair), second.moved(group)), (None, None));
+    trial.reads(pair, ana, 1).await;
+    let third = trial.standings(ana, Since::Mark(first.mark)).await;
+    assert_eq!((third.moved(pair), third.moved(group)), (Some(third.mark), None));
+}
+
 pub async fn a_departure_that_is_not_stored_is_no_change(trial: Trial) {
     let (ana, ben) = (user_id(1), user_id(2));
     let group = trial.group(1, &[ana, ben]).await;
