@@ -134,7 +134,10 @@ impl LetsAppBuilder {
         let keys = self.keys.unwrap_or_else(|| store.keys());
         let keyring = Keyring::read(keys, ids.clone(), clock.clone()).await?;
 
-        let epoch = store.meta().meta(Epoch::from_uuid(ids.random())).await?.epoch;
+        let meta = store.meta().meta(Epoch::from_uuid(ids.random())).await?;
+        if let Some(warning) = meta.search_warning() {
+            tracing::warn!("{warning}");
+        }
 
         let stores = Stores::of(&*store);
         let runtime = Runtime {
@@ -151,7 +154,7 @@ impl LetsAppBuilder {
         let engine = Arc::new(Engine::start(
             stores,
             runtime,
-            epoch,
+            meta.epoch,
             sessions,
             &self.rules,
             self.limits.0,

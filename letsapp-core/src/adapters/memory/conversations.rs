@@ -145,8 +145,10 @@ impl ConversationRepository for MemoryConversations {
         departure: Departure,
     ) -> Result<(), RepositoryError> {
         self.gate.pass()?;
-        if let Some(member) = write(&self.table).change_member(conversation_id, user_id)
-            && member.left_at() == Some(departure.seq)
+        let mut table = write(&self.table);
+        let member = table.entry(conversation_id).and_then(|entry| entry.member(user_id));
+        if member.is_some_and(|member| member.left_with(&departure))
+            && let Some(member) = table.change_member(conversation_id, user_id)
         {
             member.departure = Some(Box::new(departure));
         }

@@ -152,7 +152,7 @@ pub(super) fn put_departure(
     departure: &Departure,
 ) -> rusqlite::Result<()> {
     match one(transaction.connection(), conversation_id, user_id)? {
-        Some(mut member) if member.left_at() == Some(departure.seq) => {
+        Some(mut member) if member.left_with(departure) => {
             member.departure = Some(Box::new(departure.clone()));
             put(transaction, &member)
         }

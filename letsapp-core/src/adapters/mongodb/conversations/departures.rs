@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mongodb::bson::{doc, serialize_to_document};
 
-use super::documents::{DepartureDocument, MembershipKey};
+use super::documents::{DepartureDocument, MembershipKey, changed};
 use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::long;
@@ -27,7 +27,7 @@ pub(super) async fn put(
     let ends_with_it = doc! {"$eq": [end, long(departure.seq.0)]};
     let statement = doc! {
         "q": {"_id": key, "user_id": key.user, "$expr": ends_with_it},
-        "u": {"$set": {"departure": document}},
+        "u": {"$set": {"departure": document}, "$currentDate": changed()},
     };
     let command = command::update(MEMBERSHIPS, [statement], command::Order::Kept).map_err(RepositoryError::internal)?;
     connection.persist(command).await

@@ -111,8 +111,8 @@ pub(in crate::adapters::mongodb) struct MembershipDocument {
     changed_at: DateTime,
 }
 
-/// The other user of a direct conversation, embedded in a membership; empty in a group. Documents of older versions
-/// have none.
+/// The other user of a direct conversation, embedded in a membership; empty in a group. A migration adds it to documents
+/// of older versions.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(in crate::adapters::mongodb) struct PeerDocument {
     #[serde(rename = "user_id", default, skip_serializing_if = "Option::is_none")]
@@ -336,10 +336,7 @@ impl MembershipDocument {
     /// # Errors
     /// [`RepositoryError`] if the role is unknown.
     pub(in crate::adapters::mongodb) fn into_member(self) -> Result<Member, RepositoryError> {
-        // An older server that lets the user in or out beside this one leaves the departure of before.
-        let left_at = self.windows.last().and_then(|window| window.to);
-        let departure = self.departure.filter(|departure| Some(departure.seq) == left_at);
-        Ok(Member {
+        let mut member = Member {
             conversation_id: ConversationId::from_bson(self.conversation_id),
             user_id: UserId::from_bson(self.user_id),
             role: word(&self.role, Role::from_word)?,
@@ -351,9 +348,13 @@ impl MembershipDocument {
                 archived: self.preferences.archived,
                 pinned: self.preferences.pinned,
             },
-            departure: departure.map(|departure| Box::new(departure.into())),
+            departure: None,
             changed_at: moment(self.changed_at),
-        })
+        };
+        // An older server that lets the user in or out beside this one leaves the departure of before.
+        let departure = self.departure.map(Departure::from);
+        member.departure = departure.filter(|departure| member.left_with(departure)).map(Box::new);
+        Ok(member)
     }
 
     /// Builds the upsert that writes role, date, windows, departure and peer. Watermarks and preferences are set on

@@ -1,6 +1,6 @@
 //! Conversations and their members, on the collections `conversations`, `pairs`, `members` and `memberships`.
 
-mod activity;
+pub(super) mod activity;
 mod departures;
 pub(super) mod documents;
 mod pair;

@@ -73,6 +73,14 @@ fn visible_messages_are_read_from_a_covering_index() {
 }
 
 #[test]
+fn the_newest_revs_are_the_ends_of_a_covering_index() {
+    let plan = plan(standings::REVS);
+    let looked_up = |line: &String| line.contains("USING COVERING INDEX") && line.ends_with("(conversation_id=?)");
+    assert!(plan.iter().any(looked_up), "{plan:#?}");
+    assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{plan:#?}");
+}
+
+#[test]
 fn unread_messages_are_counted_by_reading_deleted_ones_only() {
     let plan = plan(messages::COUNT_UNREAD);
     let counted = |line: &&String| line.contains("seq>? AND seq<?");

@@ -302,7 +302,7 @@ impl ConversationQueue {
 
     /// Gives the ordinal and the time of a committed message to its revisions in the queue. A revision may have been
     /// computed before its message was stored, without an ordinal.
-    fn place(&mut self, id: MessageId, position: Position) {
+    pub(super) fn place(&mut self, id: MessageId, position: Position) {
         for pending in &mut self.changes {
             if let Change::Revise { message, .. } = &mut pending.change
                 && message.id == id
