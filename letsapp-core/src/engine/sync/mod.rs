@@ -118,6 +118,10 @@ impl Syncing<'_> {
                 None if named.is_empty() => standings.mark.into(),
                 None => Mark::ZERO.into(),
             };
+            if let Some(SyncSince::Time(time)) = since {
+                // A client that knows no marks goes on from this time.
+                answer.server_time = time;
+            }
             return Ok(answer);
         }
         let listed = known.and_then(|known| known.listed);
