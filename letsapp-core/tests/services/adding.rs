@@ -94,7 +94,12 @@ async fn strangers_can_be_added_a_few_at_a_time_and_acquaintances_always() {
     // A contact in either direction, and somebody in a conversation with her.
     world.app.contacts().put(&ana, ben.user_id, None).await.unwrap();
     world.app.contacts().put(&cem, ana.user_id, None).await.unwrap();
-    world.direct(&dan, &ana).await;
+    let chat = world.direct(&dan, &ana).await;
+    assert!(matches!(
+        world.try_add(&ana, group.id, vec![dan.user_id]).await,
+        Err(ConversationError::RateLimited(_))
+    ));
+    world.say(&dan, chat, "hello").await;
     for known in [&ben, &cem, &dan] {
         world.try_add(&ana, group.id, vec![known.user_id]).await.unwrap();
     }

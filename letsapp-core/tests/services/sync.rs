@@ -455,3 +455,32 @@ async fn an_answer_that_messages_fill_exactly_does_not_skip_other_changes() {
         assert!(listed(&answers).contains(&chat), "from {position}");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_knows_no_marks_loses_nothing_between_the_parts_of_a_sync() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let (group, chat) = (world.group(&ana, &[&ben]).await, world.direct(&ben, &ana).await);
+    let first = sync(&world, &ben, SyncRequest::default()).await;
+    for _ in 0..600 {
+        world.say(&ana, group, &large()).await;
+    }
+    world.clock.advance(std::time::Duration::from_secs(60));
+    let archived = world.app.conversations().update_mine(&ben, chat, ARCHIVED, None).await;
+    archived.unwrap();
+    world.clock.advance(std::time::Duration::from_secs(60));
+    let mut request = SyncRequest {
+        conversations: first.positions,
+        since: Some(SyncSince::Time(first.server_time)),
+    };
+    let mut answers = Vec::new();
+    while answers.last().is_none_or(|last: &Sync| last.more) {
+        let answer = sync(&world, &ben, request.clone()).await;
+        request.conversations.extend(answer.positions.clone());
+        request.since = Some(SyncSince::Time(answer.server_time));
+        answers.push(answer);
+    }
+    assert!(answers.len() > 1, "the messages fill more than one");
+    assert!(listed(&answers).contains(&chat));
+    assert_eq!(answers.last().unwrap().server_time, world.app.clock().now());
+}

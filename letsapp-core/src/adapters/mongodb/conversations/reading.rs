@@ -8,6 +8,7 @@ use mongodb::options::{AggregateOptions, FindOptions};
 use serde::Deserialize;
 
 use super::documents::{ConversationDocument, MembershipDocument, MembershipKey};
+use super::standings::revs;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, Keyed, uuids};
 use crate::adapters::mongodb::schema::{CONVERSATIONS, MEMBERSHIPS};
@@ -20,6 +21,20 @@ use crate::ports::RepositoryError;
 #[derive(Debug, Deserialize)]
 struct InConversation {
     conversation_id: Uuid,
+}
+
+/// Conversation of a user, with the others who are asked for and are in it.
+#[derive(Debug, Deserialize)]
+struct Shared {
+    #[serde(rename = "_id")]
+    conversation_id: Uuid,
+    users: Vec<Uuid>,
+}
+
+impl Shared {
+    fn id(&self) -> ConversationId {
+        ConversationId::from_bson(self.conversation_id)
+    }
 }
 
 /// Returns those of the conversations that exist, in any order, deleted ones included.
@@ -50,7 +65,7 @@ pub(super) async fn records(
     living(connection, found.collect::<Result<_, _>>()?).await
 }
 
-/// Returns those of the users who are in a conversation with a user now, each once.
+/// Returns those of the users who are in a conversation with a user now that has a message, each once.
 pub(super) async fn acquainted(
     connection: &Arc<Connection>,
     user_id: UserId,
@@ -72,11 +87,18 @@ pub(super) async fn acquainted(
     let mut theirs = presence();
     theirs.insert("user_id", doc! {"$in": uuids(with)});
     theirs.insert("conversation_id", doc! {"$in": mine});
-    let pipeline = vec![doc! {"$match": theirs}, doc! {"$group": {"_id": "$user_id"}}];
-    let found: Vec<Keyed<Uuid>> = connection
+    let pipeline = vec![
+        doc! {"$match": theirs},
+        doc! {"$group": {"_id": "$conversation_id", "users": {"$push": "$user_id"}}},
+    ];
+    let mut shared: Vec<Shared> = connection
         .aggregate(MEMBERSHIPS, pipeline, AggregateOptions::default())
         .await?;
-    Ok(found.into_iter().map(|found| UserId::from_bson(found.key)).collect())
+    let ids: Vec<_> = shared.iter().map(|found| found.id()).collect();
+    let begun: HashSet<_> = revs(connection, &ids).await?.into_iter().map(|(id, _)| id).collect();
+    shared.retain(|found| begun.contains(&found.id()));
+    let users: HashSet<_> = shared.into_iter().flat_map(|found| found.users).collect();
+    Ok(users.into_iter().map(UserId::from_bson).collect())
 }
 
 /// Selects memberships of users who are members now: whose last window, and no other, has no end.
