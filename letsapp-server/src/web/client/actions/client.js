@@ -1,6 +1,6 @@
 // @ts-check
 // The client of a signed-in user: creates and connects the parts that the views use.
-/** @import {Message, TypingData} from "../../types/protocol.d.ts" */
+/** @import {Id, Message, TypingData} from "../../types/protocol.d.ts" */
 /** @import {Action, OutboxItem, State} from "../../types/state.d.ts" */
 /** @import {Api} from "../net/api.js" */
 /** @import {Session} from "../net/session.js" */
@@ -139,6 +139,7 @@ export class Client {
       this.#details.onMessage(message);
     });
     on(this.#live, "created", (/** @type {Message} */ message) => this.notifications.onNewMessage(message));
+    on(this.#live, "reset", (/** @type {Id[]} */ ids) => this.#acknowledger.forget(ids));
     on(this.#live, "typing", (/** @type {TypingData} */ data) => this.typing.onEvent(data));
     on(this.#outbox, "change", (/** @type {OutboxItem[]} */ items) => this.store.dispatch({ type: "outbox", items }));
     on(this.#outbox, "sent", (/** @type {Message} */ message) => this.#live.applyMessage(message, true));
