@@ -5,23 +5,25 @@
 import { hasAllAfter } from "./timeline.js";
 
 /**
- * Merges a conversation as the server describes it. Where events have overtaken the description, the newer head and count stay.
+ * Merges a conversation as the server describes it. Where events have overtaken the description, the newer head and count stay;
+ * one that the reader has left is described as it was then.
  * @param {KnownConversation | undefined} held
  * @param {Conversation} conversation
  * @returns {KnownConversation}
  */
 export function mergeConversation(held, conversation) {
-  if (held && !held.left && isOutdated(held, conversation)) {
+  const left = hasLeft(conversation);
+  if (held && !held.left && !left && isOutdated(held, conversation)) {
     const { read_seq, delivered_seq, unread } = held.me;
     return {
       ...conversation,
-      left: hasLeft(conversation),
+      left,
       head: held.head,
       countedRev: held.countedRev,
       me: { ...conversation.me, read_seq, delivered_seq, unread },
     };
   }
-  return { ...conversation, countedRev: conversation.head.rev, left: hasLeft(conversation) };
+  return { ...conversation, countedRev: conversation.head.rev, left };
 }
 
 /**

@@ -173,6 +173,8 @@ function mergeConversation(state, conversation) {
   const { id, peer, peer_receipt, head } = conversation;
   const held = state.conversations[id];
   let next = replaced(state, "conversations", id, () => conversations.mergeConversation(held, conversation));
+  // What is new in a conversation that the reader has left are their own settings: the messages stay as they are.
+  if (next.conversations[id].left) return withoutRevs(next, id);
   if (!held || held.left) {
     next = changedTimeline(next, id, () => timeline.EMPTY);
     next = replaced(next, "revs", id, () => revs.advanceTo(undefined, head.rev));
@@ -189,8 +191,17 @@ function mergeConversation(state, conversation) {
  */
 function markLeft(state, id) {
   if (!state.conversations[id]) return state;
+  return replaced(withoutRevs(state, id), "conversations", id, (held) => ({ ...held, left: true }));
+}
+
+/**
+ * Follows the changes of a conversation no longer.
+ * @param {State} state
+ * @param {Id} id
+ */
+function withoutRevs(state, id) {
   const { [id]: _, ...kept } = state.revs;
-  return replaced({ ...state, revs: kept }, "conversations", id, (held) => ({ ...held, left: true }));
+  return { ...state, revs: kept };
 }
 
 /**

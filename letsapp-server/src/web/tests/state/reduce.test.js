@@ -19,6 +19,7 @@ const read = (seq, user_id = ME) => ({
   conversation_id: "c",
   items: [{ user_id, delivered_seq: seq, read_seq: seq }],
 });
+const group = (fields) => conversation({ kind: "group", title: "All", peer: undefined, peer_receipt: undefined, ...fields });
 const unread = (state) => state.conversations.c.me.unread;
 
 test("another user's message is unread, and an own one marks everything before it as read", () => {
@@ -133,6 +134,27 @@ test("a conversation that was left disappears from the list, and starts empty on
   const back = run([{ type: "conversation", conversation: conversation({ seq: 9 }) }], left);
   assert.equal(back.timelines.c.status, "empty");
   assert.deepEqual(syncPositions(back), { c: 9 });
+});
+
+test("an update of a group that the reader has left keeps its messages, and shows the group as it was then", () => {
+  const held = group({ seq: 2, rev: 7, title: "All", member_count: 3 });
+  const left = run([{ type: "conversation", conversation: held }, ...opened([message(2), message(1)]), { type: "left", id: "c" }]);
+  const then = group({ seq: 2, rev: 5, title: "All of us", member_count: 2 });
+  const changed = { ...then, me: { ...then.me, left_at: "2026-11-23T09:00:00.000Z", archived: true } };
+  const state = run([{ type: "conversation", conversation: changed }], left);
+  assert.deepEqual([state.timelines.c, state.timelines.c.messages.length], [left.timelines.c, 2]);
+  const { left: stays, title, member_count, me } = state.conversations.c;
+  assert.deepEqual([stays, title, member_count, me.archived], [true, "All of us", 2, true]);
+  assert.deepEqual(syncPositions(state), {}, "its changes are not followed");
+});
+
+test("a description from after leaving ends the membership, however old it is", () => {
+  const open = run([{ type: "conversation", conversation: group({ seq: 2, rev: 7 }) }, ...opened([message(2), message(1)])]);
+  const then = group({ seq: 2, rev: 5, title: "All of us" });
+  const gone = { type: "conversation", conversation: { ...then, me: { ...then.me, left_at: "2026-11-23T09:00:00.000Z" } } };
+  const state = run([gone], open);
+  assert.deepEqual([state.conversations.c.left, state.conversations.c.head.rev, syncPositions(state)], [true, 5, {}]);
+  assert.equal(state.timelines.c.messages.length, 2);
 });
 
 test("a sync updates an open chat, and empties one that changed too much", () => {

@@ -162,8 +162,10 @@ test("messages are acknowledged as delivered on arrival, and as read when seen",
   assert.equal(store.state.conversations.c.me.unread, 0);
 });
 
+const accepted = async ({ read = 0, delivered = read }) => ({ delivered_seq: delivered, read_seq: read });
+
 /** An acknowledger that is connected, and the receipts that it has sent. */
-function acknowledging({ store, live }, request = async ({ read = 0, delivered = read }) => ({ delivered_seq: delivered, read_seq: read })) {
+function acknowledging({ store, live }, request = accepted) {
   const sent = [];
   const note = (due) => {
     sent.push(due);
