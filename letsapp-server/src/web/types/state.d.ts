@@ -112,8 +112,8 @@ export interface State {
   conversations: Record<Id, KnownConversation>;
   timelines: Record<Id, Timeline>;
   revs: Record<Id, Revs>;
-  /** Watermarks of each member by conversation. A group has none until they are requested. */
-  receipts: Record<Id, Record<Id, Watermarks>>;
+  /** Watermarks of each member by conversation. A group has none until they are requested; undefined where they are to be again. */
+  receipts: Record<Id, Record<Id, Watermarks> | undefined>;
   members: Record<Id, Member[]>;
   /** Messages fetched for quotes by conversation and `seq`; null where the reader can't see one. */
   quoted: Record<Id, Record<number, Message | null>>;

@@ -136,13 +136,13 @@ function applySync(state, reply) {
   for (const message of reply.changes) next = applyToTimeline(next, message);
   // What is reset may have gone back, after a restore of the server's store, so nothing that is held counts.
   const reset = new Set(reply.reset);
+  for (const id of reset) next = forgetDetails(next, id);
   for (const conversation of reply.conversations) {
     next = mergeConversation(reset.has(conversation.id) ? forgetConversation(next, conversation.id) : next, conversation);
   }
   for (const [id, upTo] of Object.entries(reply.positions)) {
     if (next.revs[id]) next = replaced(next, "revs", id, (held) => revs.advanceTo(held, upTo));
   }
-  for (const id of reply.reset) next = changedTimeline(next, id, () => timeline.EMPTY);
   for (const id of reply.removed) next = markLeft(next, id);
   return next;
 }
@@ -154,6 +154,18 @@ function applySync(state, reply) {
 function forgetConversation(state, id) {
   const { [id]: _, ...kept } = state.conversations;
   return { ...state, conversations: kept };
+}
+
+/**
+ * Forgets the messages of a conversation and their receipts. Those of a group keep their place, so that they are loaded again with
+ * the others.
+ * @param {State} state
+ * @param {Id} id
+ */
+function forgetDetails(state, id) {
+  const { [id]: _, ...quoted } = state.quoted;
+  const receipts = id in state.receipts ? { ...state.receipts, [id]: undefined } : state.receipts;
+  return changedTimeline({ ...state, quoted, receipts }, id, () => timeline.EMPTY);
 }
 
 /**

@@ -170,6 +170,12 @@ test("a sync updates an open chat, and empties one that changed too much", () =>
   assert.equal(reset.timelines.c.status, "empty");
 });
 
+test("a reset drops the receipts of a conversation, which may have gone back", () => {
+  const reply = syncReply({ conversations: [conversation({ seq: 2 })], positions: { c: 2 }, reset: ["c"] });
+  const state = run([read(9, PEER), { type: "synced", reply }], met({ seq: 9 }));
+  assert.equal(deliveryStatus(state.receipts.c, 2, ME), "sent");
+});
+
 test("pinned conversations come first, then the most recently active", () => {
   const at = (id, sent_at, pinned) => {
     const held = conversation({ seq: 1, id });

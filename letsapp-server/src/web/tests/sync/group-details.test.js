@@ -4,7 +4,7 @@ import test from "node:test";
 import { initialState, reduce } from "../../client/state/reduce.js";
 import { Store } from "../../client/state/store.js";
 import { GroupDetails } from "../../client/sync/group-details.js";
-import { conversation, ME, message, PEER, settled, user } from "../fixtures.js";
+import { conversation, ME, message, PEER, settled, syncReply, user } from "../fixtures.js";
 
 const member = (id, role = "member") => ({ user: user(id), role, joined_at: "t" });
 const systemMessage = (system) => message(2, { kind: "system", system });
@@ -65,6 +65,17 @@ test("a change of membership is not lost behind a change of title", async () => 
   details.onMessage(systemMessage({ type: "title_changed", title: "Newer" }));
   await settled();
   assert.deepEqual(asked.slice(1), ["conversation", "conversation", "members"]);
+});
+
+test("receipts that a reset has dropped are loaded again with the others", async () => {
+  const { asked, store, details } = await group();
+  await details.loadReceipts("c");
+  const held = store.state.conversations.c;
+  store.dispatch({ type: "synced", reply: syncReply({ conversations: [held], positions: { c: 1 }, reset: ["c"] }) });
+  assert.equal(store.state.receipts.c, undefined);
+  details.refreshReceipts();
+  await settled();
+  assert.deepEqual([asked.slice(1), store.state.receipts.c], [["receipts", "receipts"], {}]);
 });
 
 test("one group does not wait for another", async () => {

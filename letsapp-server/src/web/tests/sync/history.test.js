@@ -23,6 +23,7 @@ function story(length) {
       return conversation({ id, seq: length, kind: "group", title: "All", peer: undefined, peer_receipt: undefined });
     },
     async message(_, seq) {
+      asked.push({ seq });
       if (!all[seq - 1]) throw new Problem({ code: "not_found", status: 404 });
       return all[seq - 1];
     },
@@ -108,6 +109,19 @@ test("an edited message changes in its quote too", async () => {
   await history.loadQuoted("c", 3);
   store.dispatch({ type: "message", message: message(3, { rev: 400, body: "edited" }), created: false });
   assert.equal(store.state.quoted.c[3].body, "edited");
+});
+
+test("a quote is fetched once, and again after a reset of its conversation", async () => {
+  const { asked, store, history } = story(300);
+  await Promise.all([history.loadQuoted("c", 3), history.loadQuoted("c", 3)]);
+  await history.loadQuoted("c", 3);
+  assert.deepEqual(asked, [{ seq: 3 }]);
+  const reply = syncReply({ conversations: [conversation({ seq: 300 })], positions: { c: 300 }, reset: ["c"] });
+  store.dispatch({ type: "synced", reply });
+  assert.equal(store.state.quoted.c, undefined, "the message may be another one now");
+  await history.loadQuoted("c", 3);
+  assert.equal(store.state.quoted.c[3].seq, 3);
+  assert.equal(asked.length, 2);
 });
 
 test("a jump into a group that the reader has left shows it, and the group stays left", async () => {
