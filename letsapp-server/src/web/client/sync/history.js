@@ -112,16 +112,13 @@ export class History {
   }
 
   /**
-   * Fetches a conversation that the list doesn't have. A search finds messages in groups that the reader has left; a group that is
-   * only about to arrive is corrected by its event or the next sync.
+   * Fetches a conversation that the list doesn't have: a search finds messages in groups that the reader has left.
    * @param {Id} id
    */
   async #ensureConversation(id) {
     if (this.#store.state.conversations[id]) return;
     const conversation = await this.#api.conversation(id);
-    if (this.#store.state.conversations[id]) return;
-    this.#store.dispatch({ type: "conversation", conversation });
-    if (conversation.kind === "group") this.#store.dispatch({ type: "left", id });
+    if (!this.#store.state.conversations[id]) this.#store.dispatch({ type: "conversation", conversation });
   }
 
   /**

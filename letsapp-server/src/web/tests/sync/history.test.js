@@ -19,8 +19,10 @@ function story(length) {
       const items = after === undefined ? older() : all.filter(({ seq }) => seq > after);
       return { items: items.slice(0, limit), next_cursor: items.length > limit ? "more" : null };
     },
+    // A group that the reader has left.
     async conversation(id) {
-      return conversation({ id, seq: length, kind: "group", title: "All", peer: undefined, peer_receipt: undefined });
+      const group = conversation({ id, seq: length, kind: "group", title: "All", peer: undefined, peer_receipt: undefined });
+      return { ...group, me: { ...group.me, left_at: "2026-11-23T09:00:00.000Z" } };
     },
     async message(_, seq) {
       asked.push({ seq });
@@ -133,22 +135,35 @@ test("a jump into a group that the reader has left shows it, and the group stays
   assert.equal("d" in syncPositions(store.state), false, "a sync brings it if its reader is in it after all");
 });
 
+test("a jump into a group that is about to arrive follows it", async () => {
+  const { store, api, history } = story(100);
+  const answer = api.conversation;
+  api.conversation = async (id) => present(await answer(id));
+  await history.jumpTo("d", 20);
+  assert.deepEqual([store.state.conversations.d.left, syncPositions(store.state).d], [false, 100]);
+});
+
 test("a jump into a group that has just arrived does not mark it as left", async () => {
   const { store, api, history } = story(100);
   const answer = api.conversation;
   api.conversation = async (id) => {
-    store.dispatch({ type: "conversation", conversation: await answer(id) });
+    store.dispatch({ type: "conversation", conversation: present(await answer(id)) });
     return answer(id);
   };
   await history.jumpTo("d", 20);
   assert.equal(store.state.conversations.d.left, false);
 });
 
-test("a group that was wrongly marked as left is restored by a sync", async () => {
+test("a group that the reader has come back to is restored by a sync", async () => {
   const { store, api, history } = story(100);
   await history.jumpTo("d", 20);
-  const reply = syncReply({ conversations: [await api.conversation("d")], positions: { d: 100 } });
+  const reply = syncReply({ conversations: [present(await api.conversation("d"))], positions: { d: 100 } });
   store.dispatch({ type: "synced", reply });
   assert.equal(store.state.conversations.d.left, false);
   assert.equal(syncPositions(store.state).d, 100);
 });
+
+/** A conversation as one who is in it sees it. */
+function present(conversation) {
+  return { ...conversation, me: { ...conversation.me, left_at: null } };
+}
