@@ -74,6 +74,14 @@ export function byActivity(conversations) {
     .sort((a, b) => pinned(b) - pinned(a) || lastActivity(b).localeCompare(lastActivity(a)) || a.id.localeCompare(b.id));
 }
 
+/**
+ * Returns the groups that the reader has left and that are in their list; null until they are loaded.
+ * @param {Pick<State, "conversations" | "leftGroups">} state
+ */
+export function leftGroups({ conversations, leftGroups }) {
+  return leftGroups && leftGroups.map((id) => conversations[id]).filter((conversation) => conversation?.left);
+}
+
 /** @param {{me: {muted_until: string | null}}} conversation */
 export const isMuted = ({ me }, now = Date.now()) => me.muted_until != null && Date.parse(me.muted_until) > now;
 

@@ -19,6 +19,7 @@ export function initialState(user) {
     ready: false,
     users: { [user.id]: user },
     conversations: {},
+    leftGroups: null,
     timelines: {},
     revs: {},
     receipts: {},
@@ -42,6 +43,8 @@ const TRANSITIONS = {
   restored: (state) => forgetConversations(state),
   conversation: (state, { conversation }) => mergeConversation(state, conversation),
   left: (state, { id }) => markLeft(state, id),
+  leftGroups: (state, { items }) => setLeftGroups(state, items),
+  unlisted: (state, { id }) => unlist(state, id),
   message: (state, { message, created }) => applyMessage(state, message, created),
   rev: (state, { conversation_id, rev }) =>
     state.revs[conversation_id] ? replaced(state, "revs", conversation_id, (held) => revs.addRev(held, rev)) : state,
@@ -169,12 +172,24 @@ function forgetDetails(state, id) {
 }
 
 /**
+ * Removes a conversation that the reader has left, with all that is known of it.
+ * @param {State} state
+ * @param {Id} id
+ */
+function unlist(state, id) {
+  const without = (/** @type {Record<Id, unknown>} */ { [id]: _, ...kept }) => kept;
+  const tables = /** @type {const} */ (["conversations", "timelines", "revs", "receipts", "members", "quoted"]);
+  const kept = Object.fromEntries(tables.map((table) => [table, without(state[table])]));
+  return { ...state, ...kept, leftGroups: state.leftGroups && state.leftGroups.filter((other) => other !== id) };
+}
+
+/**
  * Forgets all that the server may not have any more. What waits to be sent stays.
  * @param {State} state
  */
 function forgetConversations(state) {
-  const { conversations, timelines, revs, receipts, members, quoted, target, ready } = initialState(state.me);
-  return { ...state, conversations, timelines, revs, receipts, members, quoted, target, ready };
+  const { conversations, leftGroups, timelines, revs, receipts, members, quoted, target, ready } = initialState(state.me);
+  return { ...state, conversations, leftGroups, timelines, revs, receipts, members, quoted, target, ready };
 }
 
 /**
@@ -194,6 +209,17 @@ function mergeConversation(state, conversation) {
   if (peer) next = people.mergeUsers(next, [peer]);
   if (peer && peer_receipt) next = raiseReceipt(next, id, { user_id: peer.id, ...peer_receipt });
   return next;
+}
+
+/**
+ * Replaces the list of groups that the reader has left. One that they are in again by now stays as it is.
+ * @param {State} state
+ * @param {Conversation[]} items
+ */
+function setLeftGroups(state, items) {
+  const left = items.filter(({ id }) => state.conversations[id]?.left !== false);
+  const next = left.reduce(mergeConversation, state);
+  return { ...next, leftGroups: left.map(({ id }) => id) };
 }
 
 /**

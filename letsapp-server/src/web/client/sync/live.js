@@ -13,7 +13,8 @@ const GAP_TIMEOUT_MS = 1_000;
 
 /**
  * Dispatches `synced` when the state is that of the server, `message` (detail: the message) for each message that arrives or
- * changes, `created` (detail: the message) for each that was just sent, `reset` (detail: ids of conversations) where the server has
+ * changes, `created` (detail: the message) for each that was just sent, `removed` when the reader has left a conversation or removed
+ * one that they had left from their list, `reset` (detail: ids of conversations) where the server has
  * gone back or too much was missed, so that what is known of them no longer counts, and `typing` (detail: the event's data).
  */
 export class Live extends EventTarget {
@@ -132,7 +133,8 @@ export class Live extends EventTarget {
       case "conversation.updated":
         return this.applyConversation(data);
       case "conversation.removed":
-        return this.#store.dispatch({ type: "left", id: data.id });
+        this.#store.dispatch({ type: "left", id: data.id });
+        return void this.dispatchEvent(new CustomEvent("removed"));
       case "conversation.rev":
         this.#store.dispatch({ type: "rev", ...data });
         return this.#watchForGaps();

@@ -4,7 +4,7 @@ import test from "node:test";
 import { byActivity } from "../../client/state/conversations.js";
 import { deliveryStatus } from "../../client/state/receipts.js";
 import { conversationsWithGaps, initialState, reduce, syncPositions } from "../../client/state/reduce.js";
-import { conversation, ME, message, PEER, syncReply, user } from "../fixtures.js";
+import { conversation, group, leftGroup, ME, message, PEER, syncReply, user } from "../fixtures.js";
 
 const run = (actions, state = initialState(user(ME))) => actions.reduce(reduce, state);
 const met = (fields) => run([{ type: "conversation", conversation: conversation(fields) }]);
@@ -19,7 +19,6 @@ const read = (seq, user_id = ME) => ({
   conversation_id: "c",
   items: [{ user_id, delivered_seq: seq, read_seq: seq }],
 });
-const group = (fields) => conversation({ kind: "group", title: "All", peer: undefined, peer_receipt: undefined, ...fields });
 const unread = (state) => state.conversations.c.me.unread;
 
 test("another user's message is unread, and an own one marks everything before it as read", () => {
@@ -117,8 +116,8 @@ test("ticks of a direct chat follow the peer's watermarks and messages", () => {
 });
 
 test("ticks of a group need the watermarks of all members", () => {
-  const group = met({ seq: 2, kind: "group", peer: undefined, peer_receipt: undefined });
-  const spoke = run([created(message(3))], group);
+  const met = run([{ type: "conversation", conversation: group({ seq: 2 }) }]);
+  const spoke = run([created(message(3))], met);
   assert.equal(spoke.receipts.c, undefined);
   const items = [PEER, "third"].map((user_id) => ({ user_id, delivered_seq: 2, read_seq: 0 }));
   const loaded = run([{ type: "receiptsLoaded", conversation_id: "c", items }], spoke);
@@ -139,8 +138,8 @@ test("a conversation that was left disappears from the list, and starts empty on
 test("an update of a group that the reader has left keeps its messages, and shows the group as it was then", () => {
   const held = group({ seq: 2, rev: 7, title: "All", member_count: 3 });
   const left = run([{ type: "conversation", conversation: held }, ...opened([message(2), message(1)]), { type: "left", id: "c" }]);
-  const then = group({ seq: 2, rev: 5, title: "All of us", member_count: 2 });
-  const changed = { ...then, me: { ...then.me, left_at: "2026-11-23T09:00:00.000Z", archived: true } };
+  const then = leftGroup({ seq: 2, rev: 5, title: "All of us", member_count: 2 });
+  const changed = { ...then, me: { ...then.me, archived: true } };
   const state = run([{ type: "conversation", conversation: changed }], left);
   assert.deepEqual([state.timelines.c, state.timelines.c.messages.length], [left.timelines.c, 2]);
   const { left: stays, title, member_count, me } = state.conversations.c;
@@ -150,8 +149,7 @@ test("an update of a group that the reader has left keeps its messages, and show
 
 test("a description from after leaving ends the membership, however old it is", () => {
   const open = run([{ type: "conversation", conversation: group({ seq: 2, rev: 7 }) }, ...opened([message(2), message(1)])]);
-  const then = group({ seq: 2, rev: 5, title: "All of us" });
-  const gone = { type: "conversation", conversation: { ...then, me: { ...then.me, left_at: "2026-11-23T09:00:00.000Z" } } };
+  const gone = { type: "conversation", conversation: leftGroup({ seq: 2, rev: 5, title: "All of us" }) };
   const state = run([gone], open);
   assert.deepEqual([state.conversations.c.left, state.conversations.c.head.rev, syncPositions(state)], [true, 5, {}]);
   assert.equal(state.timelines.c.messages.length, 2);

@@ -5,7 +5,7 @@ import { Problem } from "../../client/net/http.js";
 import { initialState, reduce, syncPositions, timelineOf } from "../../client/state/reduce.js";
 import { Store } from "../../client/state/store.js";
 import { History } from "../../client/sync/history.js";
-import { conversation, ME, message, syncReply, user } from "../fixtures.js";
+import { conversation, leftGroup, ME, message, syncReply, user } from "../fixtures.js";
 
 /** A conversation of `length` messages, on a server that counts what it is asked. */
 function story(length) {
@@ -21,8 +21,7 @@ function story(length) {
     },
     // A group that the reader has left.
     async conversation(id) {
-      const group = conversation({ id, seq: length, kind: "group", title: "All", peer: undefined, peer_receipt: undefined });
-      return { ...group, me: { ...group.me, left_at: "2026-11-23T09:00:00.000Z" } };
+      return leftGroup({ id, seq: length });
     },
     async message(_, seq) {
       asked.push({ seq });

@@ -139,6 +139,14 @@ test("after a restore everything is asked for anew, and what does not exist any 
   assert.deepEqual([store.state.conversations.c.head.seq, socket.requests.length], [3, before]);
 });
 
+test("a group that is removed is reported, and stays as it was", async () => {
+  const { socket, store, live } = await connected({ seq: 2 });
+  let removed = 0;
+  live.addEventListener("removed", () => removed++);
+  socket.event("conversation.removed", { id: "c" });
+  assert.deepEqual([removed, store.state.conversations.c.left], [1, true]);
+});
+
 test("messages are acknowledged as delivered on arrival, and as read when seen", async () => {
   const { store } = await connected({ seq: 2 });
   const sent = [];
