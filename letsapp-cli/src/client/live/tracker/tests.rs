@@ -4,7 +4,7 @@ use letsapp_core::domain::id::{Epoch, MessageId, UserId};
 use letsapp_core::domain::mark::Mark;
 use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::domain::{conversation::Kind, role::Role};
-use letsapp_core::protocol::{ConversationHead, Me, MessageKind};
+use letsapp_core::protocol::{ConversationHead, Me, MessageKind, Sync, SyncRequest};
 
 use super::*;
 
