@@ -132,6 +132,10 @@ impl Tracker {
                 }
                 self.deliveries.push_back(Update::Conversation(conversation).into());
             }
+            // One that is not followed was left before, and is no longer listed.
+            Event::ConversationRemoved { id } if !self.conversations.contains_key(&id) => {
+                self.deliveries.push_back(Update::ConversationRemoved(id).into());
+            }
             Event::ConversationRemoved { id } => self.remove(id),
             Event::ReceiptUpdated { conversation_id, items } => {
                 self.deliveries

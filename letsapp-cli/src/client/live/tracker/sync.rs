@@ -110,7 +110,11 @@ impl Tracker {
     /// Forgets all positions: the server's store was restored, and what they count may not be there any more. Everything
     /// is asked for anew, and counts as history.
     fn forget(&mut self, epoch: Epoch) {
-        for id in std::mem::take(&mut self.conversations).into_keys() {
+        // Those that the user has left were reported as removed, and there is nothing to read again.
+        let followed = std::mem::take(&mut self.conversations)
+            .into_iter()
+            .filter(|(_, tracked)| !tracked.has_left);
+        for (id, _) in followed {
             self.deliveries.push_back(Delivery {
                 update: Some(Update::Reset(id)),
                 position_change: Some((id, None)),

@@ -337,6 +337,31 @@ fn after_a_restore_of_the_server_everything_is_asked_for_anew() {
 }
 
 #[test]
+fn after_a_restore_nothing_is_reported_of_conversations_that_the_user_has_left() {
+    let mut tracker = tracker_at(9, 9);
+    tracker.apply_event(Event::ConversationRemoved { id: CHAT }, NOW);
+    assert_eq!(delivered(&mut tracker), ["removed"]);
+    tracker.begin_sync();
+    tracker.apply_sync(
+        Sync {
+            epoch: Epoch::from_bytes([2; 16]),
+            ..empty_sync()
+        },
+        NOW,
+    );
+    assert!(tracker.needs_sync());
+    assert_eq!(delivered(&mut tracker), [""; 0]);
+}
+
+#[test]
+fn a_left_conversation_that_is_no_longer_listed_is_reported() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.apply_event(Event::ConversationRemoved { id: OTHER }, NOW);
+    assert_eq!(delivered(&mut tracker), ["removed"]);
+    assert!(!tracker.needs_sync());
+}
+
+#[test]
 fn a_conversation_with_too_many_changes_is_reset() {
     let mut tracker = tracker_at(5, 7);
     tracker.pause();
