@@ -9,7 +9,7 @@ use super::super::terms::DocId;
 use super::super::transaction::Transaction;
 use super::super::{conversations, members, terms as index};
 use super::row::by_id;
-use super::{reactions, row};
+use super::{reactions, row, senders};
 use crate::domain::conversation::{Conversation, Head};
 use crate::domain::id::{Seq, UserId};
 use crate::domain::member::{Member, MemberChange};
@@ -249,6 +249,9 @@ fn members_after(
 /// Inserts a message with its reactions. Returns `None`, and inserts nothing, if its id is taken in the conversation.
 fn add(transaction: &Transaction<'_>, message: &Message, position: Position) -> rusqlite::Result<Option<DocId>> {
     let docid = row::insert(transaction, message, position)?;
+    if docid.is_some() && message.is_from_user() {
+        senders::note(transaction, message.conversation_id, message.sender_id, position.seq)?;
+    }
     if docid.is_some() && !message.reactions.is_empty() {
         reactions::replace(transaction, message, position.seq)?;
     }

@@ -88,6 +88,7 @@ const GOLDEN: [&[u8]; VERSION] = [
     include_bytes!("golden/version-6.db"),
     include_bytes!("golden/version-7.db"),
     include_bytes!("golden/version-8.db"),
+    include_bytes!("golden/version-9.db"),
 ];
 
 /// Opens a copy of a golden file.
@@ -261,5 +262,22 @@ async fn departures_and_the_setting_for_groups_are_in_the_golden_files_since_ver
         };
         assert_eq!((left.departure, cem.settings.groups), expected, "version {version}");
         assert_eq!(ana.settings.groups, Adders::Everyone, "version {version}");
+    }
+}
+
+#[tokio::test]
+async fn the_newest_message_of_each_sender_in_every_golden_file_is_known() {
+    for (version, file) in (1..).zip(GOLDEN) {
+        let (_directory, store) = open_golden(file);
+        let (ana, ben) = (user_named(&store, "ana").await, user_named(&store, "ben").await);
+        let pair = Conversation::pair_of(ana.id, ben.id);
+        let chat = store.conversations().direct(&[pair]).await.unwrap()[0].1;
+        let messages = all_messages(&store, chat).await;
+        for user in [ana.id, ben.id] {
+            let own = messages.iter().filter(|message| message.sender_id == user);
+            let newest = own.map(|message| message.seq).max().unwrap();
+            let last_sent = store.messages().last_sent(&[(chat, user)]).await.unwrap();
+            assert_eq!(last_sent, [((chat, user), newest)], "version {version}");
+        }
     }
 }

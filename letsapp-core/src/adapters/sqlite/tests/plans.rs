@@ -92,15 +92,15 @@ fn unread_messages_are_counted_by_reading_deleted_ones_only() {
 }
 
 #[test]
-fn what_a_user_has_sent_is_found_in_the_index_by_sender() {
+fn what_a_user_has_sent_is_found_by_their_blocks() {
     for (sql, search) in [
         (
             messages::LAST_SENT,
-            "messages_by_sender (conversation_id=? AND sender_id=?)",
+            "sent USING PRIMARY KEY (conversation_id=? AND sender_id=?)",
         ),
         (
             messages::HAS_SENT,
-            "messages_by_sender (conversation_id=? AND sender_id=? AND seq>? AND seq<?)",
+            "sent USING PRIMARY KEY (conversation_id=? AND sender_id=? AND block>? AND block<?)",
         ),
     ] {
         let plan = plan(sql);
