@@ -65,11 +65,13 @@ impl ConversationQueue {
             match verdict {
                 Verdict::Settled(outcome) => {
                     let (index, id) = (pending.index, pending.change.message().id);
+                    let is_new = !matches!(pending.change, Change::Revise { .. });
                     self.changes.pop_front();
                     match &outcome {
                         Ok(Outcome::Committed(position)) => self.place(id, *position),
                         // Another server may have stored it where this one foresaw it.
                         Ok(Outcome::Duplicate(found)) => self.place(id, place(found)),
+                        _ if is_new => self.not_placed(id),
                         _ => {}
                     }
                     // The conversation is further than the known head, which is therefore read again.
