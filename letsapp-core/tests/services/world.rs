@@ -14,7 +14,7 @@ use letsapp_core::ports::{IdSource, ManualClock, Range, SystemIds};
 use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage};
 use letsapp_core::protocol::{Conversation, Event, Message};
 use letsapp_core::services::{ConversationError, Made};
-use letsapp_core::{LetsApp, Rules};
+use letsapp_core::{LetsApp, LetsAppBuilder, Rules};
 
 /// Returns rules under which no search is cut short, however busy the machine is.
 fn patient() -> Rules {
@@ -31,12 +31,16 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with_limits(Table::UNLIMITED).await
+        Self::of(LetsApp::builder()).await
     }
 
     pub(crate) async fn with_limits(table: Table) -> Self {
+        Self::of(LetsApp::builder().limits(table)).await
+    }
+
+    async fn of(builder: LetsAppBuilder) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
-        let builder = LetsApp::builder().clock(clock.clone()).limits(table).rules(patient());
+        let builder = builder.clock(clock.clone()).rules(patient());
         let builder = crate::store(builder).await;
         let app = builder.build().await.unwrap();
         Self { app, clock }
