@@ -103,6 +103,9 @@ pub fn prepare_process(config: &Config) {
 /// Serves an application until `shutdown` completes. Then it accepts no more connections, answers the requests in
 /// flight, closes the sockets with code 1001, and shuts the application down.
 ///
+/// The limits are those of the application, if its [builder](letsapp_core::LetsAppBuilder::limits) has set any, and
+/// else those of the configuration: for requests as for adding people to groups.
+///
 /// ```
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// use letsapp_server::{Config, Listeners, run};
@@ -118,7 +121,7 @@ pub fn prepare_process(config: &Config) {
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: impl Future<Output = ()>) {
-    let server = Arc::new(ServerContext::new(app.clone()).with_limits(config.limits_in_force()));
+    let server = Arc::new(ServerContext::with_limits(app.clone(), config.limits_in_force()));
     let (routes, served) = api::routes(&server);
     let inspector = RequestInspector::new(config.trusted_proxies.clone(), config.forwarded_header);
     let public = Middleware::new(&server, routes, served).with_rate_limits(inspector);

@@ -109,7 +109,7 @@ impl Middleware {
         }
         harden(response.headers_mut());
         if let Some(limits) = &limits {
-            limits.write_headers(response.headers_mut());
+            limits.write_headers(&mut response);
         }
         response.headers_mut().insert(X_REQUEST_ID, id);
         let took = started.elapsed();
