@@ -9,7 +9,6 @@ use futures_util::FutureExt as _;
 use crate::domain::conversation::{Conversation, Kind, Roster};
 use crate::domain::id::{ConnectionId, ConversationId, Epoch, MessageId, Rev, Seq, UserId};
 use crate::domain::key::{Key, Kid};
-use crate::domain::limit::Table;
 use crate::domain::member::Member;
 use crate::domain::message::{Content, Fingerprint, Message};
 use crate::domain::role::Role;

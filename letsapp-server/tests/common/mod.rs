@@ -110,7 +110,6 @@ impl Server {
     }
 
     /// Makes a direct conversation that both have, since one of them has written in it.
-    #[allow(dead_code, reason = "not every test needs one that has begun")]
     pub(crate) async fn begun_chat(&self, one: &SignedIn, other: &SignedIn) -> String {
         let chat = self.chat(one, other).await;
         let principal = self.app.auth().authenticate(&one.tokens.access_token).await.unwrap();

@@ -813,7 +813,7 @@ async fn a_caller_who_goes_on_at_once_is_in_the_next_batch() {
     assert_eq!(bench.batch(0), [3, 2], "not a batch for each");
 }
 
-/// Titles and descriptions of groups, as the messages that a change of both adds.
+/// Makes a change of title and description, which adds a message about each.
 fn renamed_and_described() -> Command {
     Command::UpdateGroup(GroupChange::Describe(Description {
         title: Some(crate::domain::text::Title::parse("Renamed").unwrap()),
@@ -973,10 +973,7 @@ async fn publishing_what_was_unknown_delays_no_other_conversation() {
         .await
         .expect("neither waits for the events of the unknown change");
     assert_eq!((seq(&behind), seq(&elsewhere)), (8, 9));
-    let told = |published: &[_]| {
-        let places: Vec<_> = places(published).into_iter().map(|(seq, _)| seq.0).collect();
-        places
-    };
+    let told = |published: &[_]| -> Vec<_> { places(published).into_iter().map(|(seq, _)| seq.0).collect() };
     assert_eq!(told(&bus.take()), [9], "events keep the order of their conversation");
     drop(permits);
     engine.committer.close().await;

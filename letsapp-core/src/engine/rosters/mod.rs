@@ -163,7 +163,8 @@ impl Rosters {
         self.cache.forget(id);
     }
 
-    /// Removes all rosters from the cache. Far more than necessary: for when the store can't tell which one is outdated.
+    /// Removes all rosters from the cache. Far more than necessary: for when the store can't tell which one is
+    /// outdated.
     pub(crate) fn forget_all(&self) {
         self.cache.forget_all();
     }

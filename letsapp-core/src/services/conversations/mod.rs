@@ -156,8 +156,8 @@ impl ConversationService {
         .await
     }
 
-    /// Removes a conversation that the caller has left from the caller's list, until the caller is added again. Succeeds
-    /// as well if it was removed before.
+    /// Removes a conversation that the caller has left from the caller's list, until the caller is added again.
+    /// Succeeds as well if it was removed before.
     ///
     /// # Errors
     /// [`ConversationError::NotFound`] when the caller never was a member, [`ConversationError::Forbidden`] while they
@@ -317,8 +317,8 @@ impl ConversationService {
             .map(drop)
     }
 
-    /// Checks that a member may add those of the users who are not members yet, and returns their number. `asked` is the
-    /// list of the request.
+    /// Checks that a member may add those of the users who are not members yet, and returns their number. `asked` is
+    /// the list of the request.
     async fn check_new_members(
         &self,
         adder: &Member,
@@ -347,8 +347,8 @@ impl ConversationService {
         Ok(new.len())
     }
 
-    /// Submits a change of one member or none to the queue of a group. Returns its system message, or `None` if there was
-    /// nothing to change.
+    /// Submits a change of one member or none to the queue of a group. Returns its system message, or `None` if there
+    /// was nothing to change.
     async fn update_group(
         &self,
         principal: &Principal,

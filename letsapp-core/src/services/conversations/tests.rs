@@ -158,7 +158,7 @@ async fn is_told(world: &World, request: impl Future, wanted: impl Fn(&Event) ->
     world.bus.take();
     assert!(request.now_or_never().is_none(), "it is cancelled");
     let next = tokio::time::timeout(Duration::from_secs(60), world.bus.next()).await;
-    next.is_ok_and(|events| events.iter().any(|(to, _, event)| to == &[ANA] && wanted(event)))
+    next.is_ok_and(|events| events.iter().any(|(to, _, event)| to[..] == [ANA] && wanted(event)))
 }
 
 fn barrier() -> Submission {
