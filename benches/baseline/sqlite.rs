@@ -108,7 +108,6 @@ const SCHEMA: &str = "
         UNIQUE (conversation_id, rev)
     ) STRICT;
     CREATE INDEX messages_deleted ON messages (conversation_id, seq) WHERE deleted_at IS NOT NULL AND system IS NULL;
-    CREATE INDEX messages_by_sender ON messages (conversation_id, sender_id, seq) WHERE system IS NULL;
     CREATE INDEX messages_fence ON messages (conversation_id, seq)
         WHERE system IS NOT NULL AND system ->> 'type' <> 'call';
     CREATE VIRTUAL TABLE message_terms USING fts5 (

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use letsapp_core::domain::limit::Wait;
+use letsapp_core::domain::limit::{LimitState, Wait};
 use letsapp_core::domain::page::InvalidCursor;
 use letsapp_core::ports::{BoxError, RepositoryError};
 use letsapp_core::protocol::fields::Unreadable;
@@ -24,6 +24,8 @@ pub(crate) struct ApiError {
     // Boxed to keep `Result<Response, ApiError>` small: every handler returns one.
     problem: Box<Problem>,
     cause: Option<BoxError>,
+    /// The limit of a service that is exhausted, for the headers of the response.
+    limit: Option<Box<LimitState>>,
 }
 
 impl ApiError {
@@ -32,6 +34,7 @@ impl ApiError {
         Self {
             problem: Box::new(Problem::new(code)),
             cause: None,
+            limit: None,
         }
     }
 
@@ -40,6 +43,7 @@ impl ApiError {
         Self {
             problem: Box::new(Problem::new(code).with_detail(detail)),
             cause: None,
+            limit: None,
         }
     }
 
@@ -52,6 +56,7 @@ impl ApiError {
                 ..Problem::new(Code::ValidationFailed)
             }),
             cause: None,
+            limit: None,
         }
     }
 
@@ -64,6 +69,7 @@ impl ApiError {
                 ..Problem::new(Code::Forbidden).with_detail(detail)
             }),
             cause: None,
+            limit: None,
         }
     }
 
@@ -90,6 +96,7 @@ impl ApiError {
         Self {
             problem: Box::new(Problem::new(code)),
             cause: Some(cause.into()),
+            limit: None,
         }
     }
 
@@ -107,12 +114,16 @@ impl ApiError {
     }
 
     /// Converts the error into an HTTP response.
-    pub(crate) fn into_response(self) -> Response {
+    pub(crate) fn into_response(mut self) -> Response {
+        let limit = self.limit.take();
         let mut problem = self.into_problem();
         // Moves the wait from the body to the header `Retry-After`; only replies on the socket have it in the body.
         let retry_after = problem.retry_after.take();
         let status = StatusCode::from_u16(problem.status).expect("every code has an HTTP status");
         let mut response = response::json(status, "application/problem+json", &problem);
+        if let Some(limit) = limit {
+            response.extensions_mut().insert(*limit);
+        }
         let headers = response.headers_mut();
         match problem.code {
             Code::Unauthenticated => {
@@ -200,7 +211,10 @@ impl From<ConversationError> for ApiError {
             ConversationError::NotFound => Self::with_detail(Code::NotFound, detail),
             ConversationError::Forbidden(_) => Self::with_detail(Code::Forbidden, detail),
             ConversationError::NotAddable(errors) => Self::forbidden(detail, errors),
-            ConversationError::RateLimited(wait) => Self::limited(wait),
+            ConversationError::RateLimited(limit) => Self {
+                limit: Some(Box::new(limit)),
+                ..Self::limited(limit.decision.retry_after)
+            },
             ConversationError::Conflict => Self::with_detail(Code::Conflict, detail),
             ConversationError::Invalid(errors) => Self::invalid(errors),
             ConversationError::Store(error) => error.into(),

@@ -116,6 +116,9 @@ pub fn prepare_process(config: &Config) {
 /// Serves an application until `shutdown` completes. Then it accepts no more connections, answers the requests in
 /// flight, closes the sockets with code 1001, and shuts the application down.
 ///
+/// The limits are those of the application, if its [builder](letsapp_core::LetsAppBuilder::limits) has set any, and
+/// else those of the configuration: for requests as for adding people to groups.
+///
 /// ```
 /// # tokio::runtime::Runtime::new()?.block_on(async {
 /// use letsapp_server::{Config, Listeners, run};
@@ -131,7 +134,7 @@ pub fn prepare_process(config: &Config) {
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub async fn run(app: LetsApp, config: &Config, listeners: Listeners, shutdown: impl Future<Output = ()>) {
-    let server = ServerContext::new(app.clone()).with_limits(config.limits_in_force());
+    let server = ServerContext::with_limits(app.clone(), config.limits_in_force());
     let server = Arc::new(server.with_max_sockets_per_user(config.max_sockets_per_user));
     let (routes, served) = api::routes(&server);
     let slots = AddressSlots::new(config.max_connections_per_address);

@@ -149,7 +149,7 @@ impl Middleware {
         }
         if let Some(limits) = &limits {
             limits.charge_answer(&self.server.limiter, response.body().size_hint().lower());
-            limits.write_headers(response.headers_mut());
+            limits.write_headers(&mut response);
         }
         response.headers_mut().insert(X_REQUEST_ID, id);
         let took = started.elapsed();

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use letsapp_core::LetsApp;
-use letsapp_core::{domain::limit::Table, engine::limiter::Limiter};
+use letsapp_core::domain::limit::Table;
+use letsapp_core::engine::limiter::Limiter;
 use tokio::sync::watch;
 
 use crate::config::DEFAULT_MAX_SOCKETS_PER_USER;
@@ -15,8 +16,9 @@ pub(crate) struct ServerContext {
     pub(crate) app: LetsApp,
     /// Metrics that are updated for every frame.
     pub(crate) meters: Meters,
-    /// Counts requests per client and user against the rate limits, those of login attempts included.
-    pub(crate) limiter: Limiter,
+    /// Counts requests per client and user against the rate limits, those of login attempts included. The application
+    /// counts with it as well.
+    pub(crate) limiter: Arc<Limiter>,
     /// Maximum number of open sockets of one user.
     pub(crate) max_sockets_per_user: usize,
     /// True once the server shuts down. Each receiver is a [`ShutdownSignal`].
@@ -29,21 +31,21 @@ pub(crate) struct ServerContext {
 pub(crate) struct ShutdownSignal(watch::Receiver<bool>);
 
 impl ServerContext {
-    /// Creates the state of a server with the default rate limits.
+    /// Creates the state of a server with the rate limits of the application, or the default ones if it has none.
+    #[cfg(test)]
     pub(crate) fn new(app: LetsApp) -> Self {
+        Self::with_limits(app, Table::default())
+    }
+
+    /// Creates the state of a server with the rate limits of the application, or else with these.
+    pub(crate) fn with_limits(app: LetsApp, table: Table) -> Self {
         Self {
-            limiter: Limiter::new(Table::default(), Arc::clone(app.clock())),
+            limiter: app.limiter_or(table),
             app,
             meters: Meters::new(),
             max_sockets_per_user: DEFAULT_MAX_SOCKETS_PER_USER,
             shutting_down: watch::Sender::new(false),
         }
-    }
-
-    /// Replaces the rate limits. Counts start at zero.
-    pub(crate) fn with_limits(self, table: Table) -> Self {
-        let limiter = Limiter::new(table, Arc::clone(self.app.clock()));
-        Self { limiter, ..self }
     }
 
     /// Replaces the maximum number of sockets of one user.

@@ -75,7 +75,7 @@ pub(crate) fn metrics() -> &'static PrometheusHandle {
         );
         describe_gauge!(
             "letsapp_sqlite_waiting_bytes",
-            "Size of the work that waits for SQLite's writer and readers or is being carried out, by queue."
+            "Size of the work that waits for SQLite's writer, readers and searchers or is being carried out, by queue."
         );
         describe_counter!(
             "letsapp_sqlite_refused_total",

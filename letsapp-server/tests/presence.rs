@@ -108,7 +108,7 @@ async fn a_signed_out_user_is_offline() {
 async fn typing_reaches_the_other_members_and_expires() {
     let server = server().await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
-    let chat = server.chat(&ana, &ben).await;
+    let chat = server.begun_chat(&ana, &ben).await;
     let (mut anas, mut bens) = (greeted(&server, &ana).await, greeted(&server, &ben).await);
     let typing = |typing: bool| json!({"conversation_id": chat, "typing": typing});
     let told = |typing: bool| -> Value { json!({"conversation_id": chat, "user_id": ana.user.id, "typing": typing}) };
@@ -123,7 +123,7 @@ async fn typing_reaches_the_other_members_and_expires() {
 async fn typing_does_not_reach_a_user_who_blocks_the_writer() {
     let server = server().await;
     let (ana, ben) = (server.person("ana").await, server.person("ben").await);
-    let chat = server.chat(&ana, &ben).await;
+    let chat = server.begun_chat(&ana, &ben).await;
     let (mut anas, mut bens) = (greeted(&server, &ana).await, greeted(&server, &ben).await);
     let principal = server.app.auth().authenticate(&ben.tokens.access_token).await.unwrap();
     server.app.contacts().block(&principal, ana.user.id).await.unwrap();

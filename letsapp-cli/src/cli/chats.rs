@@ -17,6 +17,9 @@ pub(super) struct Chats {
     /// List only conversations with unread messages
     #[arg(long)]
     unread: bool,
+    /// List only groups that you have left
+    #[arg(long)]
+    left: bool,
     /// List at most this many conversations
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
@@ -32,6 +35,7 @@ impl Chats {
         let shown = all
             .into_iter()
             .filter(|conversation| !self.unread || conversation.me.unread > 0)
+            .filter(|conversation| !self.left || conversation.me.left_at.is_some())
             .take(limit);
         let names = Names::default();
         let colours = context.output.colours();

@@ -47,6 +47,11 @@ pub(super) enum Group {
         /// The group's title or id
         group: Target,
     },
+    /// Remove a group that you have left from your list (`letsapp chats --left`)
+    Unlist {
+        /// The group's title or id
+        group: Target,
+    },
     /// Delete a group and its messages for all members, present and former
     Delete {
         /// The group's title or id
@@ -102,6 +107,11 @@ impl Group {
                 let me = client.me().await.map_err(explain)?.user.id;
                 client.remove_member(group, me).await.map_err(explain)?;
                 context.output.status("left")
+            }
+            Self::Unlist { group } => {
+                let group = group.left_group(context).await?;
+                client.unlist_conversation(group).await.map_err(explain)?;
+                context.output.status("no longer listed")
             }
             Self::Delete { group, confirmation } => {
                 let group = group.group(context).await?;

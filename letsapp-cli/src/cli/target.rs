@@ -54,7 +54,7 @@ impl Target {
             Self::Username(_) => self.find_user(context).await?,
             Self::Name(name) => match self.find_user(context).await? {
                 Some(user) => Some(user),
-                None => return group(context, name).await,
+                None => return group(context, name, Meant::Present).await,
             },
         };
         let user = found.ok_or_else(|| self.unknown())?;
@@ -66,9 +66,18 @@ impl Target {
 
     /// Returns the group that is meant.
     pub(super) async fn group(&self, context: &Context) -> Result<ConversationId, Failure> {
+        self.group_meant(context, Meant::Present).await
+    }
+
+    /// Returns the group that is meant, rather one that the user has left.
+    pub(super) async fn left_group(&self, context: &Context) -> Result<ConversationId, Failure> {
+        self.group_meant(context, Meant::Left).await
+    }
+
+    async fn group_meant(&self, context: &Context, meant: Meant) -> Result<ConversationId, Failure> {
         match self {
             Self::Id(id) => Ok(ConversationId::from_uuid(*id)),
-            Self::Name(name) => Ok(group(context, name).await?.id),
+            Self::Name(name) => Ok(group(context, name, meant).await?.id),
             Self::Username(_) => Err(Failure::Usage("expected a group, not a user".to_owned())),
         }
     }
@@ -110,8 +119,15 @@ impl Target {
     }
 }
 
-/// Returns the user's group with this title, ignoring case. One that the user has left is only meant if there is no other.
-async fn group(context: &Context, title: &str) -> Result<Conversation, Failure> {
+/// The groups that a title rather means; others only if there is none of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meant {
+    Present,
+    Left,
+}
+
+/// Returns the user's group with this title, ignoring case.
+async fn group(context: &Context, title: &str, rather: Meant) -> Result<Conversation, Failure> {
     let all = collect_pages(|page| context.client.conversations(page)).await;
     let wanted = title.to_lowercase();
     let is_meant = |conversation: &Conversation| {
@@ -125,8 +141,9 @@ async fn group(context: &Context, title: &str) -> Result<Conversation, Failure> 
         .map_err(|error| context.explain(error))?
         .into_iter()
         .filter(is_meant);
-    let (present, left): (Vec<_>, Vec<_>) = meant.partition(|group| group.me.left_at.is_none());
-    let mut meant = if present.is_empty() { left } else { present }.into_iter();
+    let (preferred, others): (Vec<_>, Vec<_>) =
+        meant.partition(|group| group.me.left_at.is_some() == (rather == Meant::Left));
+    let mut meant = if preferred.is_empty() { others } else { preferred }.into_iter();
     match (meant.next(), meant.next()) {
         (Some(group), None) => Ok(group),
         (Some(_), Some(_)) => Err(Failure::Refused(format!(

@@ -265,6 +265,25 @@ async fn groups_are_created_and_changed() {
 }
 
 #[tokio::test]
+async fn groups_that_were_left_are_listed_and_removed_by_title() {
+    let server = Server::start().await;
+    let (ana, ben) = ana_and_ben(&server).await;
+    ana.ok(&["group", "create", "The Club", "ben"]).await;
+    assert_eq!(ben.ok(&["chats", "--left"]).await, "");
+    assert_eq!(ben.ok(&["group", "leave", "The Club"]).await, "left\n");
+    // Another group of that title, which the one that was left must not be taken for.
+    ana.ok(&["group", "create", "The Club", "ben"]).await;
+    let left = ben.json(&["chats", "--left"]).await;
+    assert_eq!(left.len(), 1);
+    assert!(left[0]["me"]["left_at"].is_string());
+    assert_eq!(ben.ok(&["group", "unlist", "The Club"]).await, "no longer listed\n");
+    assert_eq!(ben.ok(&["chats", "--left"]).await, "");
+    assert_eq!(ben.json(&["chats"]).await.len(), 1);
+    let refused = ben.run(&["group", "unlist", "The Club"], "").await;
+    assert_eq!(refused.code, 1, "a member has to leave first: {}", refused.stderr);
+}
+
+#[tokio::test]
 async fn contacts_are_listed_with_their_aliases() {
     let server = Server::start().await;
     let (ana, _ben) = ana_and_ben(&server).await;

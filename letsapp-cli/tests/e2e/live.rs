@@ -300,6 +300,7 @@ async fn typing_and_presence_are_delivered() {
     };
     assert_eq!(received.status, PresenceStatus::Online);
 
+    ben_live.send_text(chat, "hello").await.unwrap();
     ben_live.typing(chat, true).await.unwrap();
     ben_live.typing(chat, false).await.unwrap();
     for expected in [true, false] {

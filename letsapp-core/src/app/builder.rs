@@ -29,16 +29,7 @@ pub struct LetsAppBuilder {
     ids: Option<Arc<dyn IdSource>>,
     hub: Option<Arc<Hub>>,
     rules: Rules,
-    limits: Limits,
-}
-
-/// Limits of what services count themselves; none unless they are set.
-struct Limits(Table);
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self(Table::UNLIMITED)
-    }
+    limits: Option<Table>,
 }
 
 impl LetsApp {
@@ -106,14 +97,15 @@ impl LetsAppBuilder {
         self
     }
 
-    /// Sets the limits of how many people a user may add to groups, [`Class::Additions`] and [`Class::Strangers`]. By
-    /// default there are none. The other classes are of requests, which the application does not count.
+    /// Sets the limits. The application counts how many people a user adds to groups, [`Class::Additions`] and
+    /// [`Class::Strangers`]; a server counts the requests of all other classes with the same table, by
+    /// [`LetsApp::limiter_or`]. By default the limits are those of the server, and without one there are none.
     ///
     /// [`Class::Additions`]: crate::domain::limit::Class::Additions
     /// [`Class::Strangers`]: crate::domain::limit::Class::Strangers
     #[must_use]
     pub fn limits(mut self, table: Table) -> Self {
-        self.limits = Limits(table);
+        self.limits = Some(table);
         self
     }
 
@@ -134,7 +126,10 @@ impl LetsAppBuilder {
         let keys = self.keys.unwrap_or_else(|| store.keys());
         let keyring = Keyring::read(keys, ids.clone(), clock.clone()).await?;
 
-        let epoch = store.meta().meta(Epoch::from_uuid(ids.random())).await?.epoch;
+        let meta = store.meta().meta(Epoch::from_uuid(ids.random())).await?;
+        if let Some(warning) = meta.search_warning() {
+            tracing::warn!("{warning}");
+        }
 
         let stores = Stores::of(&*store);
         let runtime = Runtime {
@@ -148,14 +143,10 @@ impl LetsAppBuilder {
             refresh_ttl: self.rules.refresh_ttl,
         };
         let sessions = Sessions::new(stores.clone(), runtime.clone(), keyring, settings);
-        let engine = Arc::new(Engine::start(
-            stores,
-            runtime,
-            epoch,
-            sessions,
-            &self.rules,
-            self.limits.0,
-        ));
+        let engine = Arc::new(Engine::start(stores, runtime, meta.epoch, sessions, &self.rules));
+        if let Some(table) = self.limits {
+            engine.adding.limiter_or(table);
+        }
         // Weak, because the registry holds the hub as its event bus: two strong references would never be freed.
         let observer: Weak<PresenceRegistry> = Arc::downgrade(&engine.presence);
         hub.observe(observer);

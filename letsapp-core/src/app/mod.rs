@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::task::JoinHandle;
 
 use crate::domain::id::Epoch;
+use crate::domain::limit::Table;
 use crate::domain::page::CursorKey;
 use crate::domain::principal::Principal;
 use crate::domain::text::TextError;
@@ -16,6 +17,7 @@ use crate::domain::user::Username;
 use crate::engine::Engine;
 use crate::engine::error::AuthError;
 use crate::engine::events::Hub;
+use crate::engine::limiter::Limiter;
 use crate::ports::{Clock, IdSource, Repositories, RepositoryError};
 use crate::protocol::fields::Fault;
 use crate::protocol::requests::{Password, Register};
@@ -150,6 +152,13 @@ impl LetsApp {
     /// Returns the key that seals the cursors of lists, as it is now: keys can be rotated.
     pub fn cursor_key(&self) -> Arc<CursorKey> {
         Arc::clone(&self.parts.engine.sessions.keyring.current().cursor)
+    }
+
+    /// Returns the counters of the limits: those that the [builder](LetsAppBuilder::limits) has set or, if it has set
+    /// none, those of `table`, which hold from here on for what services count too. So a server that counts requests
+    /// with them can't serve an application without the limits of the services, nor one with others.
+    pub fn limiter_or(&self, table: Table) -> Arc<Limiter> {
+        self.parts.engine.adding.limiter_or(table)
     }
 
     /// Creates an account and returns the principal of its first session: a short form of

@@ -87,7 +87,7 @@ pub async fn direct_conversations_are_found_by_their_pairs(trial: Trial) {
 pub async fn acquainted_users_are_in_a_conversation_now(trial: Trial) {
     let users: Vec<_> = (1..=7).map(user_id).collect();
     trial.group(1, &users[..3]).await;
-    trial.direct(users[0], users[3]).await;
+    let chat = trial.direct(users[0], users[3]).await;
     let left = trial.group(2, &[users[0], users[4]]).await;
     trial.tell(left, 3, &[MemberChange::Left(users[4])], 1).await;
     let away = trial.group(3, &[users[5], users[0]]).await;
@@ -98,6 +98,12 @@ pub async fn acquainted_users_are_in_a_conversation_now(trial: Trial) {
         found
     };
     let doubled = [&users[1..], &users[1..]].concat();
+    assert_eq!(
+        acquainted(&doubled).await,
+        users[1..3],
+        "nobody has written to the fourth"
+    );
+    trial.store(append(text(chat, 1, users[3]), Seq::ZERO)).await;
     assert_eq!(
         acquainted(&doubled).await,
         users[1..4],

@@ -140,6 +140,12 @@ pub async fn a_departure_is_replaced_only_while_it_is_the_last(trial: Trial) {
         async |user, departure: Departure| trial.conversations().put_departure(id, user, departure).await.unwrap();
     put(users[2], unlisted.clone()).await;
     assert_eq!(departure(&trial, id, users[2]).await, Some(unlisted.clone()));
+    put(users[2], expected()).await;
+    assert_eq!(
+        departure(&trial, id, users[2]).await,
+        Some(unlisted.clone()),
+        "found late, it does not come back into the list"
+    );
     let elsewhere = Departure {
         seq: Seq(3),
         ..expected()

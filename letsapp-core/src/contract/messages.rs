@@ -136,6 +136,21 @@ pub async fn a_revision_takes_the_next_rev_and_keeps_its_place(trial: Trial) {
     trial.audit(id).await;
 }
 
+pub async fn a_revision_keeps_the_date_of_its_message(trial: Trial) {
+    let ana = user_id(1);
+    let id = trial.direct(ana, user_id(2)).await;
+    let first = trial.store(append(text(id, 1, ana), Seq::ZERO)).await;
+    // As computed before the store raised the date.
+    let early = Message {
+        sent_at: at(-9),
+        ..edited(&first, "other words", 9)
+    };
+    trial.store(revise(early, Seq::ZERO)).await;
+    let stored = trial.message(id, 1).await;
+    assert_eq!((stored.rev, stored.sent_at), (Rev(2), first.sent_at));
+    assert_eq!(trial.head(id).await.sent_at, first.sent_at);
+}
+
 pub async fn a_revision_of_an_older_state_is_outdated(trial: Trial) {
     let ana = user_id(1);
     let id = trial.direct(ana, user_id(2)).await;

@@ -3,6 +3,7 @@
 use super::Trial;
 use super::fixtures::{at, conversation_id, text, user_id};
 use super::steps::append;
+use crate::domain::departure::Departure;
 use crate::domain::id::{ConversationId, Rev, Seq, UserId};
 use crate::domain::mark::{Mark, Since};
 use crate::domain::member::{MemberChange, PreferencesPatch, Watermarks};
@@ -35,7 +36,7 @@ pub async fn every_change_of_a_members_record_takes_a_greater_mark(trial: Trial)
     let group = trial.group(1, &[ana, ben]).await;
     let mut seen = trial.standings(ben, Since::Beginning).await;
     let mut last = seen.moved(group).unwrap();
-    for step in 0..4 {
+    for step in 0..5 {
         match step {
             0 => trial.reads(group, ben, 1).await,
             // Dated before the last change, as by a clock that was set back.
@@ -51,7 +52,13 @@ pub async fn every_change_of_a_members_record_takes_a_greater_mark(trial: Trial)
                 assert!(changed.unwrap().is_some());
             }
             2 => drop(trial.tell(group, 2, &[MemberChange::Role(ben, Role::Admin)], 1).await),
-            _ => drop(trial.tell(group, 3, &[MemberChange::Left(ben)], 2).await),
+            3 => drop(trial.tell(group, 3, &[MemberChange::Left(ben)], 2).await),
+            _ => {
+                let left = trial.member(group, ben).await.departure.expect("ben has left");
+                let unlisted = Departure { listed: false, ..*left };
+                let put = trial.conversations().put_departure(group, ben, unlisted).await;
+                put.expect("the store works");
+            }
         }
         let after = trial.standings(ben, Since::Mark(seen.mark)).await;
         let moved = after.moved(group).expect("the change is after the mark");
@@ -59,6 +66,37 @@ pub async fn every_change_of_a_members_record_takes_a_greater_mark(trial: Trial)
         assert!(after.mark >= seen.mark);
         (seen, last) = (after, moved);
     }
+}
+
+pub async fn a_mark_covers_what_its_answer_shows(trial: Trial) {
+    if trial.store.is_shared() {
+        // Changes of the last seconds may count again there.
+        return;
+    }
+    let (ana, ben) = (user_id(1), user_id(2));
+    let (pair, group) = (trial.direct(ana, ben).await, trial.group(1, &[ana, ben]).await);
+    trial.store(append(text(pair, 1, ana), Seq::ZERO)).await;
+    trial.reads(group, ana, 1).await;
+    trial.reads(pair, ben, 1).await;
+    let first = trial.standings(ana, Since::Mark(Mark::ZERO)).await;
+    assert_eq!(first.moved(pair), Some(first.mark), "the last change, of the peer");
+    let second = trial.standings(ana, Since::Mark(first.mark)).await;
+    assert_eq!((second.moved(pair), second.moved(group)), (None, None));
+    trial.reads(pair, ana, 1).await;
+    let third = trial.standings(ana, Since::Mark(first.mark)).await;
+    assert_eq!((third.moved(pair), third.moved(group)), (Some(third.mark), None));
+}
+
+pub async fn a_departure_that_is_not_stored_is_no_change(trial: Trial) {
+    let (ana, ben) = (user_id(1), user_id(2));
+    let group = trial.group(1, &[ana, ben]).await;
+    trial.tell(group, 2, &[MemberChange::Left(ben)], 1).await;
+    let before = trial.standings(ben, Since::Beginning).await.moved(group);
+    let left = trial.member(group, ben).await.departure.expect("ben has left");
+    let earlier = Departure { seq: Seq(1), ..*left };
+    let put = trial.conversations().put_departure(group, ben, earlier).await;
+    put.expect("the store works");
+    assert_eq!(trial.standings(ben, Since::Beginning).await.moved(group), before);
 }
 
 pub async fn the_record_of_the_peer_counts_in_direct_conversations_only(trial: Trial) {

@@ -66,6 +66,18 @@ impl Member {
         self.windows.last().and_then(|window| window.to)
     }
 
+    /// Reports whether a departure is that of the last leaving: a store keeps no other, and shows no other. `false` for
+    /// a current member.
+    pub fn left_with(&self, departure: &Departure) -> bool {
+        self.left_at() == Some(departure.seq)
+    }
+
+    /// Reports whether a departure is to be stored: that of the last leaving, unless one is stored already. One that is
+    /// not listed replaces it, so that a group which the user removed from the list does not come back.
+    pub fn takes(&self, departure: &Departure) -> bool {
+        self.left_with(departure) && (self.departure.is_none() || !departure.listed)
+    }
+
     /// Reports whether the user may read the message at `seq`.
     pub fn sees(&self, seq: Seq) -> bool {
         self.windows.iter().any(|window| window.contains(seq))

@@ -1,24 +1,26 @@
 //! Checking whom a user may add to groups, and how many strangers.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::domain::adding;
 use crate::domain::adding::{Adding, AddingRelation};
 use crate::domain::contact::ContactEdge;
 use crate::domain::id::UserId;
-use crate::domain::limit::{Class, Decision, Verdict};
+use crate::domain::limit::{Class, LimitState, Table, Verdict};
 use crate::domain::user::User;
 use crate::engine::error::ConversationError;
 use crate::engine::limiter::{Limiter, Subject};
-use crate::ports::{ContactRepository, ConversationRepository, RepositoryError, Stores};
+use crate::ports::{Clock, ContactRepository, ConversationRepository, RepositoryError, Stores};
 use crate::protocol::FieldError;
 
 /// Checks who may add whom to groups.
 pub(crate) struct AddingChecker {
     contacts: Arc<dyn ContactRepository>,
     conversations: Arc<dyn ConversationRepository>,
-    limiter: Limiter,
+    clock: Arc<dyn Clock>,
+    /// The counters of the limits; unset while there are none.
+    limiter: OnceLock<Arc<Limiter>>,
 }
 
 /// A field of a request that lists users.
@@ -31,12 +33,20 @@ pub(crate) struct UsersField<'a> {
 }
 
 impl AddingChecker {
-    pub(crate) fn new(stores: &Stores, limiter: Limiter) -> Self {
+    /// Creates a checker without limits.
+    pub(crate) fn new(stores: &Stores, clock: Arc<dyn Clock>) -> Self {
         Self {
             contacts: stores.contacts.clone(),
             conversations: stores.conversations.clone(),
-            limiter,
+            clock,
+            limiter: OnceLock::new(),
         }
+    }
+
+    /// Returns the counters of the limits, which are those of `table` unless there are others already.
+    pub(crate) fn limiter_or(&self, table: Table) -> Arc<Limiter> {
+        let new = || Arc::new(Limiter::new(table, Arc::clone(&self.clock)));
+        Arc::clone(self.limiter.get_or_init(new))
     }
 
     /// Checks that a user may add these users to a group, and counts them against the limits.
@@ -65,8 +75,11 @@ impl AddingChecker {
         if strangers == 0 {
             return Ok(());
         }
-        let most = self.limiter.table().quota(Class::Strangers).map(|quota| quota.amount());
-        if let Some(most) = most
+        let quota = self
+            .limiter
+            .get()
+            .and_then(|limiter| limiter.table().quota(Class::Strangers));
+        if let Some(most) = quota.map(|quota| quota.amount())
             && strangers > usize::try_from(most).unwrap_or(usize::MAX)
         {
             let detail = format!("at most {most} of them may be people with whom you share no contact or conversation");
@@ -110,13 +123,15 @@ impl AddingChecker {
     }
 
     fn count(&self, class: Class, adder: UserId, users: usize) -> Result<(), ConversationError> {
+        let Some(limiter) = self.limiter.get() else {
+            return Ok(());
+        };
         let cost = u32::try_from(users).unwrap_or(u32::MAX);
-        match self.limiter.check_cost(class, Subject::User(adder), cost) {
-            Some(Decision {
-                verdict: Verdict::Denied,
-                retry_after,
-                ..
-            }) => Err(ConversationError::RateLimited(retry_after)),
+        let counted = limiter.check_cost(class, Subject::User(adder), cost);
+        match limiter.table().quota(class).zip(counted) {
+            Some((quota, decision)) if decision.verdict == Verdict::Denied => {
+                Err(ConversationError::RateLimited(LimitState { class, quota, decision }))
+            }
             _ => Ok(()),
         }
     }

@@ -1,7 +1,6 @@
 //! Errors of sessions and conversations, classified by what the caller can do about them.
 
-use std::time::Duration;
-
+use crate::domain::limit::LimitState;
 use crate::ports::RepositoryError;
 use crate::protocol::FieldError;
 
@@ -17,9 +16,9 @@ pub enum ConversationError {
     /// The settings or blocks of these users do not allow the caller to add them to groups.
     #[error("some of these people can't be added to groups by you")]
     NotAddable(Vec<FieldError>),
-    /// The caller has added too many people to groups lately, and has to wait this long.
+    /// The caller has added too many people to groups lately. The state of the limit says how long they have to wait.
     #[error("you have added too many people to groups")]
-    RateLimited(Duration),
+    RateLimited(LimitState),
     /// The id was used for a different request already.
     #[error("this id was already used for a different request")]
     Conflict,

@@ -9,7 +9,6 @@ use futures_util::FutureExt as _;
 use crate::domain::conversation::{Conversation, Kind, Roster};
 use crate::domain::id::{ConnectionId, ConversationId, Epoch, MessageId, Rev, Seq, UserId};
 use crate::domain::key::{Key, Kid};
-use crate::domain::limit::Table;
 use crate::domain::member::Member;
 use crate::domain::message::{Content, Fingerprint, Message};
 use crate::domain::role::Role;
@@ -176,14 +175,7 @@ pub(crate) fn engine(stores: Stores, bus: Arc<dyn EventBus>, clock: Arc<dyn Cloc
         refresh_ttl: Duration::from_secs(86_400),
     };
     let sessions = Sessions::new(stores.clone(), runtime.clone(), keyring, settings);
-    Engine::start(
-        stores,
-        runtime,
-        Epoch::from_bytes([9; 16]),
-        sessions,
-        &rules,
-        Table::UNLIMITED,
-    )
+    Engine::start(stores, runtime, Epoch::from_bytes([9; 16]), sessions, &rules)
 }
 
 pub(crate) fn runtime(bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Runtime {

@@ -37,14 +37,12 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::domain::id::{Epoch, UserId};
-use crate::domain::limit::Table;
 use crate::domain::rules::Rules;
 use crate::engine::access::Access;
 use crate::engine::adding::AddingChecker;
 use crate::engine::commit::{Committer, Publisher};
 use crate::engine::driver::{DriverWaker, Timed};
 use crate::engine::large_changes::LargeChanges;
-use crate::engine::limiter::Limiter;
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::receipts::Receipts;
 use crate::engine::rosters::Rosters;
@@ -79,14 +77,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the parts as tasks of the current tokio runtime.
-    pub(crate) fn start(
-        stores: Stores,
-        runtime: Runtime,
-        epoch: Epoch,
-        sessions: Sessions,
-        rules: &Rules,
-        limits: Table,
-    ) -> Self {
+    pub(crate) fn start(stores: Stores, runtime: Runtime, epoch: Epoch, sessions: Sessions, rules: &Rules) -> Self {
         let rosters = Arc::new(Rosters::new(&stores, runtime.clock.clone()));
         let receipts = Receipts::start(stores.clone(), runtime.clone(), rosters.clone());
         let visibility = VisibilityChecker::new(stores.contacts.clone());
@@ -109,7 +100,7 @@ impl Engine {
                 conversations: stores.conversations.clone(),
                 rosters: rosters.clone(),
             },
-            adding: AddingChecker::new(&stores, Limiter::new(limits, runtime.clock.clone())),
+            adding: AddingChecker::new(&stores, runtime.clock.clone()),
             rosters,
             receipts,
             views,

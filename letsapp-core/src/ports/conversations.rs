@@ -83,8 +83,10 @@ pub trait ConversationRepository: Send + Sync {
     /// [`RepositoryError`] when the store fails.
     async fn memberships(&self, user_id: UserId) -> Result<Vec<Member>, RepositoryError>;
 
-    /// Returns those of the users `with` whom this user shares a conversation: one of which both are members now. Each
-    /// is returned once, in any order.
+    /// Returns those of the users `with` whom this user shares a conversation: one of which both are members now, and
+    /// which has a message. Each is returned once, in any order.
+    ///
+    /// An empty direct conversation does not count, since one user alone can create it.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
@@ -137,8 +139,11 @@ pub trait ConversationRepository: Send + Sync {
         at: Timestamp,
     ) -> Result<Option<Member>, RepositoryError>;
 
-    /// Stores what a former member continues to see of a conversation, in place of what is stored. Changes nothing
-    /// unless the member's last window ends with the message at [`Departure::seq`].
+    /// Stores what a former member continues to see of a conversation. Changes nothing unless the member's last window
+    /// ends with the message at [`Departure::seq`].
+    ///
+    /// A departure that is not [listed](Departure::listed) replaces the stored one. One that is listed is stored only
+    /// where there is none, so that it never undoes a removal from the list.
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.

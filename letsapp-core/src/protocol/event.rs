@@ -36,10 +36,11 @@ pub enum Event {
     /// A conversation, or the user's own part in it, changed. Carries its new state.
     #[serde(rename = "conversation.updated")]
     ConversationUpdated(Box<Conversation>),
-    /// The user is no longer in a conversation.
+    /// The user has left a conversation or was removed from it, its owner has deleted it, or the user has removed one
+    /// that they had left from their list.
     #[serde(rename = "conversation.removed")]
     ConversationRemoved {
-        /// Conversation that was removed.
+        /// Conversation that ended for the user.
         id: ConversationId,
     },
     /// A change that the user may not see. Carries only its number, so that the client's sequence of changes has no

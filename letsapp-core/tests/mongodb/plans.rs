@@ -77,6 +77,32 @@ async fn reading_activity_looks_at_one_index_entry_per_conversation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn reading_revs_looks_at_one_index_entry_per_conversation_and_at_no_message() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    let (store, heard) = overheard(&uri).await;
+    let mut ids = Vec::new();
+    for n in 0..20 {
+        let id = direct(&store, 2 * n, 2 * n + 1).await;
+        let messages = (0..20).map(|n| append(text(id, 1, &format!("message {n}")), Seq::ZERO));
+        let outcomes = store.messages().commit(messages.collect()).in_order(20).await;
+        assert!(outcomes.iter().all(Result::is_ok));
+        ids.push(id);
+    }
+    let revs = store.conversations().revs(&ids).await.expect("the store is there");
+    assert_eq!(revs.len(), ids.len());
+
+    let asked = heard.lock().unwrap().take().expect("revs are an aggregation");
+    let plan = explained(&uri, &asked).await;
+    assert!(holds(&plan, "stage", &"DISTINCT_SCAN".into()), "{plan}");
+    assert!(!holds(&plan, "stage", &"FETCH".into()), "{plan}");
+    let looked_at = number(&plan, "totalKeysExamined").expect("the plan was executed");
+    assert!(looked_at <= 2 * 20 + 1, "{looked_at} entries for 20 conversations");
+    assert_eq!(number(&plan, "totalDocsExamined"), Some(0), "{plan}");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_search_for_users_reads_no_more_of_either_index_than_a_page() {
     let Some(server) = shared() else { return };
     let uri = server.unique_database_uri();

@@ -8,6 +8,7 @@ use letsapp_core::domain::contact::{Block, Contact};
 use letsapp_core::domain::conversation::Conversation;
 use letsapp_core::domain::credential::PasswordHash;
 use letsapp_core::domain::id::{ConversationId, Rev, Seq, SessionId};
+use letsapp_core::domain::mark::Since;
 use letsapp_core::domain::member::{MemberChange, PreferencesPatch, Watermarks};
 use letsapp_core::domain::search::{Query, Rank, Scope, Score, Search};
 use letsapp_core::domain::window::{Span, Window};
@@ -94,6 +95,17 @@ async fn walk(store: &MongoStore) {
         .put_departure(group, user_id(0), departure)
         .await
         .expect("the store is there");
+    let beginning = conversations.standings(user_id(1), Since::Beginning).await;
+    let mark = beginning.expect("the store is there").mark;
+    for since in [Since::Mark(mark), Since::Time(at(0))] {
+        let standings = conversations.standings(user_id(1), since).await;
+        standings.expect("the store is there");
+    }
+    // A former member of a group, whose conversation may be deleted.
+    let former = conversations.standings(user_id(5), Since::Mark(mark)).await;
+    former.expect("the store is there");
+    conversations.revs(&both).await.expect("the store is there");
+    conversations.activity(&both).await.expect("the store is there");
     let advance = Advance {
         conversation_id: chat,
         user_id: user_id(2),

@@ -86,7 +86,7 @@ async fn strangers_can_be_added_a_few_at_a_time_and_acquaintances_always() {
     let group = world.create(&ana, &[&strangers[0], &strangers[1]]).await.unwrap();
     world.try_add(&ana, group.id, vec![strangers[2].user_id]).await.unwrap();
     let wait = match world.try_add(&ana, group.id, vec![strangers[3].user_id]).await {
-        Err(ConversationError::RateLimited(wait)) => wait,
+        Err(ConversationError::RateLimited(limit)) => limit.decision.retry_after,
         other => panic!("{other:?}"),
     };
     assert_eq!(wait, HOUR / 3, "one becomes free every twenty minutes");
@@ -94,7 +94,12 @@ async fn strangers_can_be_added_a_few_at_a_time_and_acquaintances_always() {
     // A contact in either direction, and somebody in a conversation with her.
     world.app.contacts().put(&ana, ben.user_id, None).await.unwrap();
     world.app.contacts().put(&cem, ana.user_id, None).await.unwrap();
-    world.direct(&dan, &ana).await;
+    let chat = world.direct(&dan, &ana).await;
+    assert!(matches!(
+        world.try_add(&ana, group.id, vec![dan.user_id]).await,
+        Err(ConversationError::RateLimited(_))
+    ));
+    world.say(&dan, chat, "hello").await;
     for known in [&ben, &cem, &dan] {
         world.try_add(&ana, group.id, vec![known.user_id]).await.unwrap();
     }
@@ -106,6 +111,25 @@ async fn strangers_can_be_added_a_few_at_a_time_and_acquaintances_always() {
     others.expect("each user has a limit of their own");
     world.clock.advance(wait);
     world.create(&ana, &[&strangers[3]]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_brings_limits_unless_the_application_has_its_own() {
+    let (unlimited, limited) = (World::new().await, World::with_limits(limits()).await);
+    assert_eq!(*unlimited.app.limiter_or(limits()).table(), limits());
+    assert_eq!(*limited.app.limiter_or(Table::default()).table(), limits());
+    for world in [unlimited, limited] {
+        let ana = world.person("ana").await;
+        let strangers = world.strangers(4).await;
+        world
+            .create(&ana, &strangers[..3].iter().collect::<Vec<_>>())
+            .await
+            .unwrap();
+        assert!(matches!(
+            world.create(&ana, &[&strangers[3]]).await,
+            Err(ConversationError::RateLimited(_))
+        ));
+    }
 }
 
 #[tokio::test]

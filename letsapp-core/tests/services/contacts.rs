@@ -5,11 +5,11 @@ use letsapp_core::domain::member::Watermarks;
 use letsapp_core::domain::principal::Principal;
 use letsapp_core::ports::Range;
 use letsapp_core::protocol::Event;
-use letsapp_core::protocol::requests::{EditMessage, SendMessage};
+use letsapp_core::protocol::requests::SendMessage;
 use letsapp_core::services::contacts::ContactError;
 use letsapp_core::services::{ConversationError, Forbidden, Made};
 
-use crate::world::{World, limit, message_id};
+use crate::world::{World, edit, limit, message_id};
 
 /// Returns the reason of a [`ConversationError::Forbidden`]. Panics for any other outcome.
 #[track_caller]
@@ -22,13 +22,6 @@ fn forbidden<T: std::fmt::Debug>(outcome: Result<T, ConversationError>) -> Forbi
 
 fn words(text: &str) -> SendMessage {
     SendMessage::text(text).unwrap()
-}
-
-fn edit(text: &str) -> EditMessage {
-    EditMessage {
-        body: words(text).body,
-        mentions: Vec::new(),
-    }
 }
 
 fn thumb() -> Option<Emoji> {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use letsapp_core::LetsApp;
-use letsapp_core::domain::body::Body;
 use letsapp_core::domain::emoji::Emoji;
 use letsapp_core::domain::id::{ConversationId, Rev, Seq};
 use letsapp_core::domain::member::{PreferencesPatch, Watermarks};
@@ -12,11 +11,11 @@ use letsapp_core::domain::principal::Principal;
 use letsapp_core::domain::role::Role;
 use letsapp_core::domain::text::Title;
 use letsapp_core::ports::Range;
-use letsapp_core::protocol::requests::{AddMembers, CreateConversation, EditMessage, SendMessage, UpdateConversation};
+use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage, UpdateConversation};
 use letsapp_core::protocol::{Event, SyncRequest};
 use letsapp_core::services::{ConversationError, Forbidden, Made};
 
-use crate::world::{World, ids, limit, message_id};
+use crate::world::{World, edit, ids, limit, message_id};
 
 fn is_gone(outcome: &Result<impl Sized, ConversationError>) -> bool {
     matches!(outcome, Err(ConversationError::NotFound))
@@ -31,10 +30,7 @@ async fn nothing_is_there(app: &LetsApp, who: &Principal, id: ConversationId, of
     let (conversations, messages, seq) = (app.conversations(), app.messages(), Seq(2));
     let text = || SendMessage::text("hello?").unwrap();
     let thumb = || Emoji::parse("👍").unwrap();
-    let edit = EditMessage {
-        body: Body::parse("x").unwrap(),
-        mentions: Vec::new(),
-    };
+    let edit = edit("x");
     let title = UpdateConversation {
         title: Some(Title::parse("Mine").unwrap()),
         ..UpdateConversation::default()

@@ -1,15 +1,14 @@
 //! Groups that were left: what their former members see of them.
 
 use letsapp_core::domain::id::ConversationId;
-use letsapp_core::domain::member::PreferencesPatch;
 use letsapp_core::domain::principal::Principal;
 use letsapp_core::domain::text::Title;
 use letsapp_core::domain::user::About;
 use letsapp_core::protocol::requests::UpdateConversation;
-use letsapp_core::protocol::{Conversation, Event, SyncRequest};
+use letsapp_core::protocol::{Event, SyncRequest};
 use letsapp_core::services::{ConversationError, Forbidden};
 
-use crate::world::{World, limit};
+use crate::world::World;
 
 impl World {
     async fn describe(&self, who: &Principal, id: ConversationId, title: &str) {
@@ -19,10 +18,6 @@ impl World {
             ..UpdateConversation::default()
         };
         self.app.conversations().update(who, id, request, None).await.unwrap();
-    }
-
-    async fn listed(&self, who: &Principal) -> Vec<Conversation> {
-        self.app.conversations().list(who, None, limit(50)).await.unwrap().items
     }
 
     /// Lets the group change in every way after somebody left.
@@ -66,13 +61,7 @@ async fn a_sync_tells_a_former_member_nothing_of_what_came_later() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let group = world.group(&ana, &[&ben]).await;
-    let positions = world
-        .app
-        .conversations()
-        .sync(&ben, SyncRequest::default())
-        .await
-        .unwrap()
-        .positions;
+    let positions = world.sync(&ben, SyncRequest::default()).await.positions;
     world.say(&ana, group, "one more").await;
     world.remove(&ana, group, ben.user_id).await.unwrap();
     let end = world.view(&ben, group).await.head.rev;
@@ -81,14 +70,14 @@ async fn a_sync_tells_a_former_member_nothing_of_what_came_later() {
         conversations: positions,
         since: None,
     };
-    let answer = world.app.conversations().sync(&ben, request).await.unwrap();
+    let answer = world.sync(&ben, request).await;
     assert_eq!((answer.changes.len(), &answer.removed[..]), (2, &[group][..]));
     assert_eq!(answer.positions[&group], end, "not even how much there was");
     let again = SyncRequest {
         conversations: answer.positions.clone(),
         since: None,
     };
-    let again = world.app.conversations().sync(&ben, again).await.unwrap();
+    let again = world.sync(&ben, again).await;
     assert_eq!((again.positions, again.changes), (answer.positions, Vec::new()));
 }
 
@@ -154,16 +143,7 @@ async fn preferences_of_a_group_that_was_left_can_be_changed() {
     let group = world.group(&ana, &[&ben]).await;
     world.remove(&ben, group, ben.user_id).await.unwrap();
     world.go_on(&ana, group).await;
-    let patch = PreferencesPatch {
-        archived: Some(true),
-        ..PreferencesPatch::default()
-    };
-    let view = world
-        .app
-        .conversations()
-        .update_mine(&ben, group, patch, None)
-        .await
-        .unwrap();
+    let view = world.archive(&ben, group).await;
     assert!(view.me.archived && view.me.left_at.is_some());
     assert_eq!(view.title.as_deref(), Some("A group"));
 }

@@ -6,14 +6,13 @@ use letsapp_core::protocol::requests::SendMessage;
 use letsapp_core::protocol::{Event, SyncRequest};
 use letsapp_core::services::ConversationError;
 
-use crate::world::{World, limit};
+use crate::world::World;
 
 impl World {
     /// Returns the conversations in a user's list, and in the answer to their first sync.
     async fn shown(&self, who: &Principal) -> (Vec<ConversationId>, Vec<ConversationId>) {
-        let conversations = self.app.conversations();
-        let listed = conversations.list(who, None, limit(50)).await.unwrap().items;
-        let synced = conversations.sync(who, SyncRequest::default()).await.unwrap();
+        let listed = self.listed(who).await;
+        let synced = self.sync(who, SyncRequest::default()).await;
         let positions: Vec<_> = synced.positions.keys().copied().collect();
         let ids = |items: Vec<letsapp_core::protocol::Conversation>| -> Vec<_> {
             items.into_iter().map(|conversation| conversation.id).collect()

@@ -194,7 +194,7 @@ async fn a_peer_learns_of_an_erased_account_by_an_event_or_the_next_sync() {
             conversations: BTreeMap::from([(chat, head), (other, Rev(0))]),
             since,
         };
-        world.app.conversations().sync(&ben, request).await.unwrap()
+        world.sync(&ben, request).await
     };
     let before = SyncSince::Mark(sync(None).await.mark);
     world.clock.advance(std::time::Duration::from_secs(60));

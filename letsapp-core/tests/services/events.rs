@@ -1,13 +1,12 @@
-use letsapp_core::domain::body::Body;
 use letsapp_core::domain::emoji::Emoji;
 use letsapp_core::domain::id::Seq;
 use letsapp_core::domain::member::Watermarks;
 use letsapp_core::domain::text::Title;
 use letsapp_core::domain::user::About;
 use letsapp_core::protocol::Event;
-use letsapp_core::protocol::requests::{EditMessage, SendMessage, UpdateConversation};
+use letsapp_core::protocol::requests::{SendMessage, UpdateConversation};
 
-use crate::world::World;
+use crate::world::{World, edit};
 
 #[tokio::test]
 async fn everyone_but_the_sending_connection_gets_the_event() {
@@ -57,11 +56,7 @@ async fn events_of_a_conversation_come_in_order_of_rev_while_edits_and_appends_r
         let world = world.clone();
         async move {
             for n in 0..100 {
-                let body = Body::parse(format!("edited {n}")).unwrap();
-                let request = EditMessage {
-                    body,
-                    mentions: Vec::new(),
-                };
+                let request = edit(format!("edited {n}"));
                 world
                     .app
                     .messages()
@@ -105,10 +100,7 @@ async fn a_member_who_may_not_see_a_change_gets_its_rev() {
     let early = world.say(&ana, group, "before ben").await;
     world.add(&ana, group, ben.user_id).await;
     let mut listener = world.listen(&ben);
-    let request = EditMessage {
-        body: Body::parse("changed").unwrap(),
-        mentions: Vec::new(),
-    };
+    let request = edit("changed");
     let edited = world
         .app
         .messages()

@@ -9,14 +9,7 @@ use letsapp_core::protocol::ReceiptStatus;
 use letsapp_core::protocol::requests::{EditMessage, SendMessage};
 use letsapp_core::services::{ConversationError, Forbidden, Made};
 
-use crate::world::{World, limit, message_id};
-
-fn edit(body: &str) -> EditMessage {
-    EditMessage {
-        body: Body::parse(body).unwrap(),
-        mentions: Vec::new(),
-    }
-}
+use crate::world::{World, edit, limit, message_id};
 
 fn emoji(text: &str) -> Option<Emoji> {
     Some(Emoji::parse(text).unwrap())

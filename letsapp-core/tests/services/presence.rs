@@ -102,6 +102,22 @@ async fn typing_events_go_to_the_members_at_that_moment() {
     assert_eq!(bens.until(typing).await, (ana.user_id, false));
 }
 
+#[tokio::test]
+async fn typing_reveals_no_conversation_before_its_first_message() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let chat = world.direct(&ana, &ben).await;
+    let mut bens = world.listen(&ben);
+    for typing in [Typing::Started, Typing::Stopped, Typing::Started] {
+        world.app.typing().set(&ana, chat, typing).await.unwrap();
+    }
+    world.say(&ana, chat, "hello").await;
+    assert!(matches!(bens.next().await, Event::ConversationCreated(_)));
+    assert_eq!(hear(&mut bens).await, "hello");
+    world.app.typing().set(&ana, chat, Typing::Started).await.unwrap();
+    assert_eq!(hear(&mut bens).await, "typing: true");
+}
+
 /// Returns the next typing or message event as a short text.
 async fn hear(listener: &mut Listener) -> String {
     match listener.next().await {

@@ -1,14 +1,13 @@
 use std::time::Duration;
 
-use letsapp_core::domain::body::Body;
 use letsapp_core::domain::id::{ConversationId, Seq};
 use letsapp_core::domain::page::Limit;
 use letsapp_core::domain::principal::Principal;
 use letsapp_core::protocol::SearchHit;
-use letsapp_core::protocol::requests::{EditMessage, SearchMessages};
+use letsapp_core::protocol::requests::SearchMessages;
 use letsapp_core::services::ConversationError;
 
-use crate::world::{World, limit};
+use crate::world::{World, edit, limit};
 
 fn words(words: &str) -> SearchMessages {
     SearchMessages::text(words).unwrap()
@@ -94,10 +93,7 @@ async fn an_edit_is_found_and_a_deletion_is_not() {
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
     world.say(&ana, chat, "tea").await;
-    let edit = EditMessage {
-        body: Body::parse("coffee").unwrap(),
-        mentions: Vec::new(),
-    };
+    let edit = edit("coffee");
     let messages = world.app.messages();
     messages.edit(&ana, chat, Seq(1), edit, None).await.unwrap();
     assert_eq!(found(&world, &ben, words("tea")).await, [""; 0]);

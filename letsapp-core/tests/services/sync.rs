@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
 use letsapp_core::domain::id::{ConversationId, Rev, Seq};
-use letsapp_core::domain::member::{PreferencesPatch, Watermarks};
+use letsapp_core::domain::member::Watermarks;
 use letsapp_core::domain::principal::Principal;
 use letsapp_core::protocol::{Sync, SyncRequest, SyncSince};
 
-use crate::world::World;
+use crate::world::{World, after};
 
 #[tokio::test]
 async fn a_sync_returns_all_changes_since_the_last_one_and_only_those() {
@@ -19,12 +19,7 @@ async fn a_sync_returns_all_changes_since_the_last_one_and_only_those() {
         chats.push((friend, chat));
     }
     world.clock.advance(std::time::Duration::from_secs(11));
-    let first = world
-        .app
-        .conversations()
-        .sync(&ana, SyncRequest::default())
-        .await
-        .unwrap();
+    let first = world.sync(&ana, SyncRequest::default()).await;
     assert_eq!(
         (first.conversations.len(), first.changes.len()),
         (4, 0),
@@ -36,11 +31,8 @@ async fn a_sync_returns_all_changes_since_the_last_one_and_only_those() {
     let (friend, chat) = &chats[2];
     world.say(friend, *chat, "news").await;
     world.app.messages().delete(friend, *chat, Seq(1), None).await.unwrap();
-    let request = SyncRequest {
-        conversations: first.positions,
-        since: Some(SyncSince::Mark(first.mark)),
-    };
-    let second = world.app.conversations().sync(&ana, request).await.unwrap();
+    let request = after(&first);
+    let second = world.sync(&ana, request).await;
     let changed: Vec<_> = second
         .conversations
         .iter()
@@ -64,27 +56,10 @@ async fn a_receipt_of_the_peer_is_a_change_of_the_conversation() {
     let chat = world.direct(&ana, &ben).await;
     world.say(&ana, chat, "read this").await;
     world.clock.advance(std::time::Duration::from_secs(11));
-    let first = world
-        .app
-        .conversations()
-        .sync(&ana, SyncRequest::default())
-        .await
-        .unwrap();
-    let request = SyncRequest {
-        conversations: first.positions,
-        since: Some(SyncSince::Mark(first.mark)),
-    };
+    let first = world.sync(&ana, SyncRequest::default()).await;
+    let request = after(&first);
     let quiet = request.clone();
-    assert!(
-        world
-            .app
-            .conversations()
-            .sync(&ana, quiet)
-            .await
-            .unwrap()
-            .conversations
-            .is_empty()
-    );
+    assert!(world.sync(&ana, quiet).await.conversations.is_empty());
     world.clock.advance(std::time::Duration::from_secs(11));
     world
         .app
@@ -92,7 +67,7 @@ async fn a_receipt_of_the_peer_is_a_change_of_the_conversation() {
         .advance(&ben, chat, Watermarks::read(Seq(1)), None)
         .await
         .unwrap();
-    let second = world.app.conversations().sync(&ana, request).await.unwrap();
+    let second = world.sync(&ana, request).await;
     assert_eq!(second.conversations[0].peer_receipt.unwrap().read_seq, Seq(1));
 }
 
@@ -101,13 +76,7 @@ async fn a_sync_removes_left_and_unknown_conversations_with_the_changes_up_to_le
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let group = world.group(&ana, &[&ben]).await;
-    let held = world
-        .app
-        .conversations()
-        .sync(&ben, SyncRequest::default())
-        .await
-        .unwrap()
-        .positions;
+    let held = world.sync(&ben, SyncRequest::default()).await.positions;
     world.say(&ana, group, "one more").await;
     world.remove(&ana, group, ben.user_id).await.unwrap();
     world.say(&ana, group, "he is gone").await;
@@ -148,12 +117,12 @@ async fn a_sync_resets_after_more_than_a_thousand_changes() {
         conversations: BTreeMap::from([(chat, Rev(rev))]),
         since: None,
     };
-    let reset = world.app.conversations().sync(&ben, ask(0)).await.unwrap();
+    let reset = world.sync(&ben, ask(0)).await;
     assert_eq!(
         (reset.reset.as_slice(), reset.changes.len(), reset.positions[&chat]),
         (&[chat][..], 0, Rev(1_001))
     );
-    let listed = world.app.conversations().sync(&ben, ask(1)).await.unwrap();
+    let listed = world.sync(&ben, ask(1)).await;
     assert_eq!((listed.reset.len(), listed.changes.len()), (0, 1_000));
 }
 
@@ -176,37 +145,12 @@ async fn preferences_are_synced_to_the_users_other_devices() {
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
     world.clock.advance(std::time::Duration::from_secs(60));
-    let conversations = world.app.conversations();
-    let first = conversations.sync(&ana, SyncRequest::default()).await.unwrap();
-    let patch = PreferencesPatch {
-        archived: Some(true),
-        ..PreferencesPatch::default()
-    };
+    let first = world.sync(&ana, SyncRequest::default()).await;
     // In the same millisecond as the sync, because the clock stands still.
-    conversations.update_mine(&ana, chat, patch, None).await.unwrap();
-    let request = SyncRequest {
-        conversations: first.positions,
-        since: Some(SyncSince::Mark(first.mark)),
-    };
-    let second = conversations.sync(&ana, request).await.unwrap();
+    world.archive(&ana, chat).await;
+    let second = world.sync(&ana, after(&first)).await;
     assert_eq!(second.conversations.len(), 1);
     assert!(second.conversations[0].me.archived);
-}
-
-const ARCHIVED: PreferencesPatch = PreferencesPatch {
-    muted_until: None,
-    archived: Some(true),
-    pinned: None,
-};
-
-/// Bytes that no answer is much longer than.
-const BOUND: usize = (4 << 20) + (2 << 20);
-
-async fn sync(world: &World, principal: &Principal, request: SyncRequest) -> Sync {
-    let answer = world.app.conversations().sync(principal, request).await.unwrap();
-    let length = serde_json::to_vec(&answer).unwrap().len();
-    assert!(length < BOUND, "{length} bytes");
-    answer
 }
 
 /// Syncs until there is no more, as a client does. Returns all answers; the last one's mark and positions are the
@@ -214,7 +158,7 @@ async fn sync(world: &World, principal: &Principal, request: SyncRequest) -> Syn
 async fn sync_all(world: &World, principal: &Principal, mut request: SyncRequest) -> Vec<Sync> {
     let mut answers = Vec::new();
     loop {
-        let answer = sync(world, principal, request.clone()).await;
+        let answer = world.sync(principal, request.clone()).await;
         request.conversations.extend(answer.positions.clone());
         request.since = Some(SyncSince::Mark(answer.mark));
         let more = answer.more;
@@ -294,12 +238,7 @@ async fn a_first_sync_comes_in_parts_with_the_latest_activity_first() {
 
     // Then all of them change at once, other than by messages.
     for id in &chats {
-        world
-            .app
-            .conversations()
-            .update_mine(&ana, *id, ARCHIVED, None)
-            .await
-            .unwrap();
+        world.archive(&ana, *id).await;
     }
     let last = answers.last().unwrap();
     let mut request = SyncRequest {
@@ -328,7 +267,7 @@ async fn what_changes_between_two_parts_of_a_sync_is_not_lost() {
     let mut changed = None;
     let mut archived = Vec::new();
     loop {
-        let answer = sync(&world, &ana, request.clone()).await;
+        let answer = world.sync(&ana, request.clone()).await;
         archived.extend(
             answer
                 .conversations
@@ -343,12 +282,7 @@ async fn what_changes_between_two_parts_of_a_sync_is_not_lost() {
         }
         if changed.is_none() {
             let id = answer.conversations[0].id;
-            world
-                .app
-                .conversations()
-                .update_mine(&ana, id, ARCHIVED, None)
-                .await
-                .unwrap();
+            world.archive(&ana, id).await;
             changed = Some(id);
         }
     }
@@ -361,26 +295,17 @@ async fn a_clock_that_is_set_back_hides_no_change() {
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
     world.say(&ana, chat, "read this").await;
-    let first = sync(&world, &ana, SyncRequest::default()).await;
+    let first = world.sync(&ana, SyncRequest::default()).await;
     let now = world.app.clock().now();
     world.clock.set(now.minus(std::time::Duration::from_secs(3_600)));
     let read = Watermarks::read(Seq(1));
     world.app.messages().advance(&ben, chat, read, None).await.unwrap();
-    let request = |sync: &Sync| SyncRequest {
-        conversations: sync.positions.clone(),
-        since: Some(SyncSince::Mark(sync.mark)),
-    };
-    let second = sync(&world, &ana, request(&first)).await;
+    let second = world.sync(&ana, after(&first)).await;
     assert_eq!(second.conversations[0].peer_receipt.unwrap().read_seq, Seq(1));
-    world
-        .app
-        .conversations()
-        .update_mine(&ana, chat, ARCHIVED, None)
-        .await
-        .unwrap();
-    let third = sync(&world, &ana, request(&second)).await;
+    world.archive(&ana, chat).await;
+    let third = world.sync(&ana, after(&second)).await;
     assert!(third.conversations[0].me.archived);
-    assert_eq!(sync(&world, &ana, request(&third)).await.conversations, []);
+    assert_eq!(world.sync(&ana, after(&third)).await.conversations, []);
 
     let later = world.say(&ben, chat, "an hour earlier").await;
     assert!(
@@ -389,9 +314,7 @@ async fn a_clock_that_is_set_back_hides_no_change() {
     );
     let other = world.direct(&ana, &world.person("cem").await).await;
     world.say(&ana, other, "earlier still").await;
-    let limit = letsapp_core::domain::page::Limit::default();
-    let list = world.app.conversations().list(&ana, None, limit).await.unwrap();
-    assert_eq!(list.items[0].id, chat);
+    assert_eq!(world.listed(&ana).await[0].id, chat);
 }
 
 #[tokio::test]
@@ -399,26 +322,21 @@ async fn a_client_that_knows_no_marks_syncs_by_time() {
     let world = World::new().await;
     let (ana, ben) = (world.person("ana").await, world.person("ben").await);
     let chat = world.direct(&ana, &ben).await;
-    let first = sync(&world, &ana, SyncRequest::default()).await;
+    let first = world.sync(&ana, SyncRequest::default()).await;
     let request = SyncRequest {
         conversations: first.positions,
         since: Some(SyncSince::Time(first.server_time)),
     };
     world.clock.advance(std::time::Duration::from_secs(11));
-    world
-        .app
-        .conversations()
-        .update_mine(&ana, chat, ARCHIVED, None)
-        .await
-        .unwrap();
-    let second = sync(&world, &ana, request.clone()).await;
+    world.archive(&ana, chat).await;
+    let second = world.sync(&ana, request.clone()).await;
     assert!(second.conversations[0].me.archived);
     world.clock.advance(std::time::Duration::from_secs(11));
     let quiet = SyncRequest {
         since: Some(SyncSince::Time(world.app.clock().now())),
         ..request
     };
-    assert_eq!(sync(&world, &ana, quiet).await.conversations, []);
+    assert_eq!(world.sync(&ana, quiet).await.conversations, []);
 }
 
 #[tokio::test]
@@ -431,7 +349,7 @@ async fn a_position_beyond_the_head_is_reset() {
         conversations: BTreeMap::from([(chat, Rev(5))]),
         since: None,
     };
-    let answer = sync(&world, &ana, request).await;
+    let answer = world.sync(&ana, request).await;
     assert_eq!((answer.reset, answer.positions[&chat]), (vec![chat], Rev(1)));
     assert_eq!(answer.conversations[0].head.seq, Seq(1));
     assert_eq!(answer.epoch, world.app.epoch());
@@ -445,13 +363,40 @@ async fn an_answer_that_messages_fill_exactly_does_not_skip_other_changes() {
     for _ in 0..262 {
         world.say(&ana, group, &large()).await;
     }
-    let since = Some(SyncSince::Mark(sync(&world, &ben, SyncRequest::default()).await.mark));
-    let archived = world.app.conversations().update_mine(&ben, chat, ARCHIVED, None).await;
-    assert!(archived.unwrap().me.archived);
+    let since = Some(SyncSince::Mark(world.sync(&ben, SyncRequest::default()).await.mark));
+    assert!(world.archive(&ben, chat).await.me.archived);
     // About 255 of the messages fill an answer, and one of these positions is at the last of them.
     for position in 1..=20 {
         let conversations = BTreeMap::from([(group, Rev(position)), (chat, Rev(0))]);
         let answers = sync_all(&world, &ben, SyncRequest { conversations, since }).await;
         assert!(listed(&answers).contains(&chat), "from {position}");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_knows_no_marks_loses_nothing_between_the_parts_of_a_sync() {
+    let world = World::new().await;
+    let (ana, ben) = (world.person("ana").await, world.person("ben").await);
+    let (group, chat) = (world.group(&ana, &[&ben]).await, world.direct(&ben, &ana).await);
+    let first = world.sync(&ben, SyncRequest::default()).await;
+    for _ in 0..600 {
+        world.say(&ana, group, &large()).await;
+    }
+    world.clock.advance(std::time::Duration::from_secs(60));
+    world.archive(&ben, chat).await;
+    world.clock.advance(std::time::Duration::from_secs(60));
+    let mut request = SyncRequest {
+        conversations: first.positions,
+        since: Some(SyncSince::Time(first.server_time)),
+    };
+    let mut answers = Vec::new();
+    while answers.last().is_none_or(|last: &Sync| last.more) {
+        let answer = world.sync(&ben, request.clone()).await;
+        request.conversations.extend(answer.positions.clone());
+        request.since = Some(SyncSince::Time(answer.server_time));
+        answers.push(answer);
+    }
+    assert!(answers.len() > 1, "the messages fill more than one");
+    assert!(listed(&answers).contains(&chat));
+    assert_eq!(answers.last().unwrap().server_time, world.app.clock().now());
 }

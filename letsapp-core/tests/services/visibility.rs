@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use letsapp_core::domain::body::Body;
 use letsapp_core::domain::emoji::Emoji;
 use letsapp_core::domain::id::{ConversationId, Rev, Seq};
 use letsapp_core::domain::principal::Principal;
 use letsapp_core::ports::Range;
-use letsapp_core::protocol::requests::{EditMessage, SendMessage};
+use letsapp_core::protocol::requests::SendMessage;
 use letsapp_core::protocol::{Message, SyncRequest};
 use letsapp_core::services::{ConversationError, Forbidden};
 
-use crate::world::{World, limit};
+use crate::world::{World, edit, limit};
 
 /// The relation of a user to a group: member, former member, or neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +50,7 @@ async fn members_read_the_messages_in_their_windows_and_no_others() {
     let id = world.group(&ana, &[]).await;
     let say = async |who: &Principal| drop(world.say(who, id, "words").await);
     let edit = async |seq: u64| {
-        let request = EditMessage {
-            body: Body::parse("other words").unwrap(),
-            mentions: Vec::new(),
-        };
+        let request = edit("other words");
         let edited = world.app.messages().edit(&ana, id, Seq(seq), request, None).await;
         edited.unwrap();
     };
@@ -146,7 +142,7 @@ async fn pages(world: &World, who: &Principal, id: ConversationId, standing: Sta
         conversations: BTreeMap::from([(id, Rev(0))]),
         since: None,
     };
-    let sync = world.app.conversations().sync(who, request).await.unwrap();
+    let sync = world.sync(who, request).await;
     let mut changed = seqs(&sync.changes);
     changed.sort_unstable();
     assert_eq!(changed, visible, "{at}: sync");
@@ -190,10 +186,7 @@ async fn single_messages(
             Standing::In | Standing::Never => Verdict::NotFound,
             Standing::Out => Verdict::NotAMember,
         };
-        let request = EditMessage {
-            body: Body::parse("mine").unwrap(),
-            mentions: Vec::new(),
-        };
+        let request = edit("mine");
         let edited = messages.edit(who, id, seq, request, None).await;
         assert_eq!(verdict(&edited), refused, "{at}: edit of {seq}");
         let deleted = messages.delete(who, id, seq, None).await;

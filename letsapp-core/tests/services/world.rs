@@ -3,18 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use letsapp_core::domain::body::Body;
 use letsapp_core::domain::id::{ConnectionId, ConversationId, MessageId, Seq, UserId};
 use letsapp_core::domain::limit::Table;
+use letsapp_core::domain::member::PreferencesPatch;
 use letsapp_core::domain::page::Limit;
 use letsapp_core::domain::principal::Principal;
 use letsapp_core::domain::text::Title;
 use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::engine::events::{Closed, Connection};
 use letsapp_core::ports::{IdSource, ManualClock, Range, SystemIds};
-use letsapp_core::protocol::requests::{AddMembers, CreateConversation, SendMessage};
-use letsapp_core::protocol::{Conversation, Event, Message};
+use letsapp_core::protocol::requests::{AddMembers, CreateConversation, EditMessage, SendMessage};
+use letsapp_core::protocol::{Conversation, Event, Message, Sync, SyncRequest, SyncSince};
 use letsapp_core::services::{ConversationError, Made};
-use letsapp_core::{LetsApp, Rules};
+use letsapp_core::{LetsApp, LetsAppBuilder, Rules};
+
+/// Bytes that no answer to a sync is much longer than.
+const SYNC_BOUND: usize = (4 << 20) + (2 << 20);
 
 /// Returns rules under which no search is cut short, however busy the machine is.
 fn patient() -> Rules {
@@ -31,12 +36,16 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with_limits(Table::UNLIMITED).await
+        Self::of(LetsApp::builder()).await
     }
 
     pub(crate) async fn with_limits(table: Table) -> Self {
+        Self::of(LetsApp::builder().limits(table)).await
+    }
+
+    async fn of(builder: LetsAppBuilder) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
-        let builder = LetsApp::builder().clock(clock.clone()).limits(table).rules(patient());
+        let builder = builder.clock(clock.clone()).rules(patient());
         let builder = crate::store(builder).await;
         let app = builder.build().await.unwrap();
         Self { app, clock }
@@ -137,6 +146,28 @@ impl World {
         page.unwrap().items.into_iter().map(|message| message.body).collect()
     }
 
+    /// Syncs once. The answer must not be much longer than the server lets it be.
+    pub(crate) async fn sync(&self, who: &Principal, request: SyncRequest) -> Sync {
+        let answer = self.app.conversations().sync(who, request).await.unwrap();
+        let length = serde_json::to_vec(&answer).unwrap().len();
+        assert!(length < SYNC_BOUND, "{length} bytes");
+        answer
+    }
+
+    /// Returns the first conversations of a user's list.
+    pub(crate) async fn listed(&self, who: &Principal) -> Vec<Conversation> {
+        self.app.conversations().list(who, None, limit(50)).await.unwrap().items
+    }
+
+    pub(crate) async fn archive(&self, who: &Principal, id: ConversationId) -> Conversation {
+        let patch = PreferencesPatch {
+            archived: Some(true),
+            ..PreferencesPatch::default()
+        };
+        let archived = self.app.conversations().update_mine(who, id, patch, None).await;
+        archived.unwrap()
+    }
+
     pub(crate) async fn view(&self, who: &Principal, id: ConversationId) -> Conversation {
         self.app.conversations().find(who, id).await.unwrap()
     }
@@ -194,6 +225,22 @@ impl Listener {
                 return found;
             }
         }
+    }
+}
+
+/// Returns the sync that follows this answer.
+pub(crate) fn after(answer: &Sync) -> SyncRequest {
+    SyncRequest {
+        conversations: answer.positions.clone(),
+        since: Some(SyncSince::Mark(answer.mark)),
+    }
+}
+
+/// Returns an edit without mentions.
+pub(crate) fn edit(body: impl Into<String>) -> EditMessage {
+    EditMessage {
+        body: Body::parse(body.into()).unwrap(),
+        mentions: Vec::new(),
     }
 }
 

@@ -69,7 +69,9 @@ async fn list(context: RequestContext) -> Answer {
     responses((status = 201, body = Conversation),
         (status = 200, body = Conversation, description = "It existed already"),
         (status = 403, description = "Some of the people do not let the user add them to groups"),
-        (status = 409, description = "The id belongs to another conversation")),
+        (status = 409, description = "The id belongs to another conversation"),
+        (status = 422, description = "Some fields are not valid; `too_many_strangers`: more people with whom the user \
+            shares no contact or conversation than can be added at once")),
     security(("bearer" = [])))]
 async fn create(context: RequestContext, body: Json) -> Answer {
     let principal = context.principal().await?;
@@ -114,7 +116,7 @@ async fn delete(id: ConversationId, context: RequestContext) -> Answer {
 /// Changes the current user's preferences for a conversation, also for one that they have left: muted, archived, pinned.
 #[utoipa::path(patch, path = "/v1/conversations/{id}/me", tag = "conversations", params(("id" = ConversationId, Path)),
     request_body = UpdateMyConversation,
-    responses((status = 200, body = Conversation), (status = 403), (status = 404)), security(("bearer" = [])))]
+    responses((status = 200, body = Conversation), (status = 404)), security(("bearer" = [])))]
 async fn update_mine(id: ConversationId, context: RequestContext, body: Json) -> Answer {
     let principal = context.principal().await?;
     let patch = PreferencesPatch::from(body.read::<UpdateMyConversation>().await?);
@@ -127,7 +129,8 @@ async fn update_mine(id: ConversationId, context: RequestContext, body: Json) ->
     )
 }
 
-/// Removes a conversation that the current user has left from their list.
+/// Removes a conversation that the current user has left from their list, where it is shown as it was at leaving. It
+/// comes back when the user is added again.
 #[utoipa::path(delete, path = "/v1/conversations/{id}/me", tag = "conversations", params(("id" = ConversationId, Path)),
     responses((status = 204), (status = 403, description = "The user is still a member"), (status = 404)),
     security(("bearer" = [])))]

@@ -53,7 +53,13 @@ async fn list(id: ConversationId, context: RequestContext) -> Answer {
 
 /// Adds users to a group and returns those who were not members before; requires an admin or the owner.
 #[utoipa::path(post, path = "/v1/conversations/{id}/members", tag = "members", params(("id" = ConversationId, Path)),
-    request_body = AddMembers, responses((status = 200, body = Items<Member>), (status = 403), (status = 404)),
+    request_body = AddMembers,
+    responses((status = 200, body = Items<Member>),
+        (status = 403, description = "The user is neither admin nor owner, or some of the people do not let the user \
+            add them to groups; `errors` names them"),
+        (status = 404),
+        (status = 422, description = "Some fields are not valid; `too_many_strangers`: more people with whom the user \
+            shares no contact or conversation than can be added at once")),
     security(("bearer" = [])))]
 async fn add(id: ConversationId, context: RequestContext, body: Json) -> Answer {
     let principal = context.principal().await?;

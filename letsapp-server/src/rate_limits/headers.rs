@@ -4,21 +4,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use letsapp_core::domain::limit::{Class, Decision, Quota};
+use letsapp_core::domain::limit::LimitState;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-
-/// The state of one limit after a request was counted.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct LimitState {
-    /// Class of requests that the limit is for.
-    pub(super) class: Class,
-    /// Requests per window.
-    pub(super) quota: Quota,
-    /// Outcome of counting the request, with the remaining requests.
-    pub(super) decision: Decision,
-}
 
 /// Adds the headers: `RateLimit-Policy` with the quota (`q`) and window in seconds (`w`) of each limit, `RateLimit`
 /// with the remaining requests (`r`) and the seconds until there are more (`t`).
@@ -48,7 +37,7 @@ pub(crate) fn seconds(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use letsapp_core::domain::limit::Pace;
+    use letsapp_core::domain::limit::{Class, Pace};
     use letsapp_core::domain::steady_time::SteadyTime;
 
     use super::*;

@@ -7,14 +7,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request};
+use http::{Method, Request, Response};
 use letsapp_core::domain::id::UserId;
 use letsapp_core::{
-    domain::limit::{Class, Client, Per, Verdict},
+    domain::limit::{Class, Client, LimitState, Per, Verdict},
     engine::limiter::{Limiter, Subject},
 };
 
-use super::headers::{self, LimitState};
+use super::headers;
 use super::{ForwardedHeader, TrustedProxies, charge_answer, class_of};
 use crate::address_slots::AddressSlots;
 use crate::client_connection::{ClientConnection, TooManyConnections};
@@ -144,9 +144,11 @@ impl RequestLimits {
         }
     }
 
-    /// Adds the `RateLimit` headers to a response.
-    pub(crate) fn write_headers(&self, headers: &mut HeaderMap) {
-        headers::write(&self.states.lock().unwrap_or_else(PoisonError::into_inner), headers);
+    /// Adds the `RateLimit` headers to a response. One that a service has refused carries the exhausted limit.
+    pub(crate) fn write_headers<B>(&self, response: &mut Response<B>) {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        states.extend(response.extensions_mut().remove::<LimitState>());
+        headers::write(&states, response.headers_mut());
     }
 
     fn count(&self, limiter: &Limiter, class: Class, subject: Subject) -> Result<(), ApiError> {

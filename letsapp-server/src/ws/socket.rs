@@ -230,3 +230,6 @@ fn wait_or_end(over_limit: OverLimit) -> Result<Duration, EndReason> {
         OverLimit::Disconnect => Err(EndReason::TooMany),
     }
 }
+
+#[cfg(test)]
+mod tests;

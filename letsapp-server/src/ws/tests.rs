@@ -175,6 +175,8 @@ async fn typing_and_presence_are_as_the_document_describes_them() {
         watched["ok"],
         json!({"items": [{"user_id": ben.id, "status": "offline", "last_seen_at": null}]})
     );
+    anas.ask("message.send", json!({"conversation_id": chat, "body": "Tea?"}))
+        .await;
     let bens = TestConnection::of(&world, &ben, 2).await;
     let told = anas.events_until(|event| event["event"] == "presence").await;
     assert_eq!(

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use letsapp_core::domain::user::Username;
 use letsapp_core::protocol::SignedIn;
-use letsapp_core::protocol::requests::{CreateConversation, Password, Register};
+use letsapp_core::protocol::requests::{CreateConversation, Password, Register, SendMessage};
 use letsapp_core::{LetsApp, LetsAppBuilder};
 use letsapp_server::{Config, Listeners, run};
 use serde_json::{Value, json};
@@ -107,6 +107,16 @@ impl Server {
             .await
             .unwrap();
         conversation.id.to_string()
+    }
+
+    /// Makes a direct conversation that both have, since one of them has written in it.
+    pub(crate) async fn begun_chat(&self, one: &SignedIn, other: &SignedIn) -> String {
+        let chat = self.chat(one, other).await;
+        let principal = self.app.auth().authenticate(&one.tokens.access_token).await.unwrap();
+        let hello = SendMessage::text("hello").unwrap();
+        let sent = self.app.messages().send(&principal, chat.parse().unwrap(), hello, None);
+        sent.await.unwrap();
+        chat
     }
 
     pub(crate) async fn connect(&self, person: &SignedIn) -> Socket {

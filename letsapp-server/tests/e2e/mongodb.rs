@@ -8,7 +8,7 @@ use letsapp_testkit::mongodb::{self, ReplicaSet};
 use letsapp_testkit::server::{Binary, Running};
 use letsapp_testkit::{until, until_some};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::http::Http;
 use crate::load::Load;
@@ -53,6 +53,7 @@ async fn a_database_that_is_away_is_waited_for(
         answer.expect("the server is there").status
     };
     assert_eq!(ready().await, 200);
+    let (_socket, mut events) = Socket::open(person).await.unwrap();
     for node in mongodb.nodes() {
         mongodb.pause(node);
     }
@@ -89,6 +90,27 @@ async fn a_database_that_is_away_is_waited_for(
     let history = person.history(conversation).await;
     let there: Vec<_> = history.iter().filter(|found| found["id"] == message["id"]).collect();
     assert_eq!((there.len(), &there[0]["seq"]), (1, &sent["seq"]));
+
+    // Connected members hear of it once, whichever attempt it was that the database carried out.
+    let marker = json!({"id": random::fresh_id(), "body": "The end"});
+    person
+        .ask(Method::POST, &messages(conversation), Some(&marker))
+        .await
+        .unwrap()
+        .good();
+    let mut heard = Vec::new();
+    while heard.last() != Some(&marker["id"]) {
+        let event = timeout(Duration::from_secs(30), events.next()).await;
+        let event = event
+            .expect("an event follows each message")
+            .expect("the socket is open");
+        match event["event"].as_str() {
+            Some("message.created") => heard.push(event["data"]["id"].clone()),
+            Some("resync") => panic!("a single message is published, not left to a sync"),
+            _ => {}
+        }
+    }
+    assert_eq!(heard, [message["id"].clone(), marker["id"].clone()]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -44,7 +44,7 @@ impl World {
 
     async fn configured(config: Config) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
-        let builder = LetsApp::builder().clock(clock.clone()).limits(config.limits_in_force());
+        let builder = LetsApp::builder().clock(clock.clone());
         let server = Server::with(builder, config).await;
         Self { server, clock }
     }

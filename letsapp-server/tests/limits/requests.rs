@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use letsapp_core::domain::limit::{Class, Quota};
+use letsapp_core::LetsApp;
+use letsapp_core::domain::limit::{Class, Quota, Table};
 use letsapp_server::Config;
 use letsapp_server::config::Limits;
 use serde_json::{Value, json};
@@ -161,7 +162,11 @@ async fn strangers_are_added_to_groups_a_few_at_a_time() {
     };
     assert_eq!(status(&create(&strangers[1..]).await), 422, "never so many at once");
     assert_eq!(status(&create(&strangers[..2]).await), 201);
-    assert_eq!(waits(&create(&strangers[2..3]).await), 30);
+    let refused = create(&strangers[2..3]).await;
+    assert_eq!(waits(&refused), 30);
+    let last = |name| header(&refused, name).and_then(|value| value.split(", ").last());
+    assert_eq!(last("ratelimit-policy"), Some("\"strangers\";q=2;w=60"));
+    assert_eq!(last("ratelimit"), Some("\"strangers\";r=0;t=30"));
     assert_eq!(
         status(&create(&strangers[..2]).await),
         201,
@@ -172,4 +177,19 @@ async fn strangers_are_added_to_groups_a_few_at_a_time() {
     assert_eq!(status(&create(&strangers[3..]).await), 201);
     world.clock.advance(Duration::from_secs(30));
     assert_eq!(status(&create(&strangers[2..3]).await), 201);
+}
+
+#[tokio::test]
+async fn the_limits_of_the_application_hold_for_requests_too() {
+    let mut limits = Table::UNLIMITED;
+    limits.set(Class::Reads, Quota::new(1, Duration::from_secs(60)));
+    let server = common::Server::with(LetsApp::builder().limits(limits), Config::default()).await;
+    let ana = server.person("ana").await;
+    let authorization = format!("authorization: Bearer {}\r\n", ana.tokens.access_token);
+    let request = format!("GET /v1/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{authorization}\r\n");
+    for expected in [200, 429] {
+        let answer = common::exchange(server.address, request.clone()).await;
+        assert_eq!(status(&answer), expected);
+        assert_eq!(header(&answer, "ratelimit-policy"), Some("\"reads\";q=1;w=60"));
+    }
 }

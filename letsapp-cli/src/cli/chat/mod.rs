@@ -43,7 +43,8 @@ impl Chat {
         let messages = read_history(context, &conversation, HistoryRange::Newest, limit.max(1)).await?;
         let names = load_names(context, &conversation, &messages).await?;
         let terminal = Terminal::open(context.output)?;
-        let view = View::new(names, context.output.colours(), terminal.echo());
+        let read = conversation.me.read_seq;
+        let view = View::new(names, context.output.colours(), terminal.echo(), read);
         let session = ChatSession::new(context, &conversation, live, terminal, view);
         session.run(&conversation, messages, limit, updates).await
     }

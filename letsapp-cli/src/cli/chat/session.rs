@@ -41,8 +41,6 @@ pub(super) struct ChatSession<'a> {
     last_reply: Option<(Seq, Rev)>,
     /// The receipt in progress. There is one at a time, since a later one includes the earlier.
     receipt: Option<BoxFuture<'static, ()>>,
-    /// Number of the last message that was reported as read.
-    read: Seq,
     outage: Outage,
 }
 
@@ -78,7 +76,6 @@ impl<'a> ChatSession<'a> {
             pending: FuturesUnordered::new(),
             last_reply: None,
             receipt: None,
-            read: conversation.me.read_seq,
             outage: Outage::None,
         }
     }
@@ -242,6 +239,9 @@ impl<'a> ChatSession<'a> {
     /// Shows the latest messages again, after too many were missed to show each of them.
     async fn reload(&mut self) -> Result<(), Failure> {
         let conversation = self.context.client.conversation(self.id).await?;
+        self.view.reset(conversation.me.read_seq);
+        self.last_reply = None;
+        self.load_receipts().await;
         let messages = read_history(self.context, &conversation, HistoryRange::Newest, RELOADED_MESSAGES).await?;
         self.show([self.view.notice("many messages were missed; these are the latest:")])?;
         let lines = self.view.history(messages);
@@ -259,13 +259,13 @@ impl<'a> ChatSession<'a> {
 
     /// Reports the messages shown so far as read, unless a receipt is in progress.
     fn acknowledge(&mut self) {
-        let Some(last) = self.view.last_other_seq().filter(|last| *last > self.read) else {
+        let Some(last) = self.view.unreported_read() else {
             return;
         };
         if self.receipt.is_some() {
             return;
         }
-        self.read = last;
+        self.view.report_read(last);
         let (live, id) = (self.live.clone(), self.id);
         let request = ReceiptRequest {
             delivered: None,

@@ -27,6 +27,8 @@ pub(super) struct View {
     messages: BTreeMap<Seq, Message>,
     /// Watermarks of the other members.
     watermarks: HashMap<UserId, Watermarks>,
+    /// Number of the last message that was reported as read.
+    read: Seq,
     /// Ids of messages sent from here whose update has not arrived yet.
     expected_echoes: HashSet<MessageId>,
     /// The latest own message whose ticks are shown, with its status.
@@ -34,16 +36,27 @@ pub(super) struct View {
 }
 
 impl View {
-    pub(super) fn new(names: Names, colours: Colours, echo: Echo) -> Self {
+    /// Makes an empty view. `read` is the number of the last message that the user has read.
+    pub(super) fn new(names: Names, colours: Colours, echo: Echo, read: Seq) -> Self {
         Self {
             names,
             colours,
             echo,
             messages: BTreeMap::new(),
             watermarks: HashMap::new(),
+            read,
             expected_echoes: HashSet::new(),
             shown_status: None,
         }
+    }
+
+    /// Forgets the messages and receipts, because the server may have gone back to an older state: what comes next may
+    /// have the same numbers. `read` is the number of the last message that the user has read there.
+    pub(super) fn reset(&mut self, read: Seq) {
+        self.messages.clear();
+        self.watermarks.clear();
+        self.read = read;
+        self.shown_status = None;
     }
 
     /// Returns the lines for a part of the history.
@@ -127,11 +140,16 @@ impl View {
         self.messages.get(&seq)
     }
 
-    /// Returns the number of the last message of another member, up to which there is something to mark as read.
-    pub(super) fn last_other_seq(&self) -> Option<Seq> {
+    /// Returns the number of the last message of another member, if it has not been reported as read.
+    pub(super) fn unreported_read(&self) -> Option<Seq> {
         let mut latest = self.messages.values().rev();
-        let last = latest.find(|message| !self.names.is_me(message.sender_id));
-        last.map(|message| message.seq)
+        let last = latest.find(|message| !self.names.is_me(message.sender_id))?;
+        Some(last.seq).filter(|seq| *seq > self.read)
+    }
+
+    /// Notes that the messages up to this one are reported as read.
+    pub(super) fn report_read(&mut self, seq: Seq) {
+        self.read = seq;
     }
 
     fn latest_own_status(&self) -> Option<(Seq, ReceiptStatus)> {
@@ -202,7 +220,7 @@ mod tests {
     use letsapp_core::protocol::ReactionSummary;
 
     fn view() -> View {
-        View::new(names(), Colours::Off, Echo::On)
+        View::new(names(), Colours::Off, Echo::On, Seq::ZERO)
     }
 
     fn ben(delivered: u64, read: u64) -> [Receipt; 1] {
@@ -321,6 +339,26 @@ mod tests {
             ..message_from(ANA, 3, 5, "")
         });
         assert_eq!(view.latest_own_message().unwrap().seq, Seq(1));
-        assert_eq!(view.last_other_seq(), Some(Seq(4)));
+        assert_eq!(view.unreported_read(), Some(Seq(4)));
+    }
+
+    #[test]
+    fn after_a_reset_new_messages_are_shown_and_reported_as_read_whatever_their_numbers() {
+        let mut view = view();
+        view.receipts(&ben(9, 9));
+        view.history(vec![
+            message_from(ANA, 8, 8, "yes"),
+            message_from(BEN, 9, 9, "before the restore"),
+        ]);
+        view.report_read(Seq(9));
+        assert_eq!(view.unreported_read(), None, "once");
+        view.reset(Seq(2));
+        view.history(vec![message_from(BEN, 2, 2, "old")]);
+        assert_eq!(view.unreported_read(), None);
+        let lines = view.message(message_from(BEN, 3, 3, "after the restore"));
+        assert!(lines[0].ends_with("#3 Ben: after the restore"), "{lines:?}");
+        assert_eq!(view.unreported_read(), Some(Seq(3)));
+        let own = message_from(ANA, 4, 4, "good");
+        assert_eq!(view.status(&own), Some(ReceiptStatus::Sent), "nobody has read it yet");
     }
 }

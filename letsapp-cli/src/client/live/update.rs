@@ -40,7 +40,7 @@ pub enum Update {
     /// A conversation is new, or it has changed, or the user's own settings of it have. Delivered once for every
     /// conversation after the first connection.
     Conversation(Box<Conversation>),
-    /// The user is no longer a member of the conversation.
+    /// The user is no longer a member of the conversation, or has removed one that they had left before from the list.
     ConversationRemoved(ConversationId),
     /// More was missed in the conversation than can be delivered. Its history must be read again.
     Reset(ConversationId),

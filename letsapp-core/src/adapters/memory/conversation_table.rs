@@ -320,7 +320,7 @@ impl ConversationEntry {
         let departure = Box::new(self.conversation.departure(position, remaining));
         for change in update.members {
             if let Some(member) = self.members.get_mut(&change.user_id())
-                && member.left_at() == Some(position.seq)
+                && member.left_with(&departure)
             {
                 member.departure = Some(departure.clone());
             }

@@ -9,7 +9,7 @@ use super::conversation_table::{read, write};
 use super::gate::Gate;
 use crate::domain::conversation::{Conversation, Head, Pair, Roster};
 use crate::domain::departure::Departure;
-use crate::domain::id::{ConversationId, Rev, UserId};
+use crate::domain::id::{ConversationId, Rev, Seq, UserId};
 use crate::domain::mark::Since;
 use crate::domain::member::{Member, PreferencesPatch};
 use crate::domain::timestamp::Timestamp;
@@ -88,7 +88,9 @@ impl ConversationRepository for MemoryConversations {
         self.gate.pass()?;
         let table = read(&self.table);
         let present = |user_id| table.memberships(user_id).filter(|member| member.is_in());
-        let mine: HashSet<_> = present(user_id).map(|member| member.conversation_id).collect();
+        let is_begun = |id: &ConversationId| table.entry(*id).is_some_and(|entry| entry.log.head().seq > Seq::ZERO);
+        let mine = present(user_id).map(|member| member.conversation_id);
+        let mine: HashSet<_> = mine.filter(is_begun).collect();
         let with: HashSet<_> = with.iter().copied().collect();
         let shares = |other: &UserId| present(*other).any(|member| mine.contains(&member.conversation_id));
         Ok(with.into_iter().filter(shares).collect())
@@ -145,8 +147,10 @@ impl ConversationRepository for MemoryConversations {
         departure: Departure,
     ) -> Result<(), RepositoryError> {
         self.gate.pass()?;
-        if let Some(member) = write(&self.table).change_member(conversation_id, user_id)
-            && member.left_at() == Some(departure.seq)
+        let mut table = write(&self.table);
+        let member = table.entry(conversation_id).and_then(|entry| entry.member(user_id));
+        if member.is_some_and(|member| member.takes(&departure))
+            && let Some(member) = table.change_member(conversation_id, user_id)
         {
             member.departure = Some(Box::new(departure));
         }

@@ -2,6 +2,10 @@
 //!
 //! Each can be repeated, so that a crash in between and several servers that start at the same time do no harm. The
 //! collection `migrations` has the names of those that are finished.
+//!
+//! Servers of older versions must be stopped before the first one of a newer version starts. One that goes on beside it
+//! writes documents that the finished migrations do not see: it creates direct conversations without claiming their
+//! pairs, so that such a pair may get a second one.
 
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Result as DriverResult;
@@ -9,12 +13,15 @@ use mongodb::error::Result as DriverResult;
 use super::connect_error::ConnectError;
 use super::connection::{Connection, timed};
 use super::fields::VERSION;
-use super::schema::{CONVERSATIONS, MIGRATIONS, PAIRS, STEP_TIMEOUT};
+use super::schema::{CONVERSATIONS, MEMBERSHIPS, MIGRATIONS, PAIRS, STEP_TIMEOUT};
 
 /// Name of the migration that claims the pairs of the direct conversations made before pairs were claimed.
 const CLAIM_PAIRS: &str = "pairs";
 
-/// Number of conversations per step. The whole may take long; each step has to end within [`STEP_TIMEOUT`].
+/// Name of the migration that adds the other user of a direct conversation to memberships made without.
+const NAME_PEERS: &str = "peers";
+
+/// Number of documents per step. The whole may take long; each step has to end within [`STEP_TIMEOUT`].
 const STEP: u64 = 10_000;
 
 /// Carries out the migrations that are not finished.
@@ -29,12 +36,22 @@ pub(super) async fn run(connection: &Connection) -> Result<(), ConnectError> {
 }
 
 async fn migrate(connection: &Connection) -> DriverResult<()> {
+    once(connection, CLAIM_PAIRS, claim_pairs(connection)).await?;
+    once(connection, NAME_PEERS, name_peers(connection)).await
+}
+
+/// Carries out a migration, and marks it as finished, unless it is.
+async fn once(
+    connection: &Connection,
+    name: &str,
+    migration: impl Future<Output = DriverResult<()>>,
+) -> DriverResult<()> {
     let finished = connection.collection::<Document>(MIGRATIONS);
-    let found = timed(STEP_TIMEOUT, finished.find_one(doc! {"_id": CLAIM_PAIRS})).await?;
+    let found = timed(STEP_TIMEOUT, finished.find_one(doc! {"_id": name})).await?;
     if found.is_none() {
-        claim_pairs(connection).await?;
+        migration.await?;
         let mark = doc! {"$setOnInsert": {"v": VERSION}, "$currentDate": {"finished_at": true}};
-        let marked = finished.update_one(doc! {"_id": CLAIM_PAIRS}, mark).upsert(true);
+        let marked = finished.update_one(doc! {"_id": name}, mark).upsert(true);
         timed(STEP_TIMEOUT, marked).await?;
     }
     Ok(())
@@ -42,14 +59,46 @@ async fn migrate(connection: &Connection) -> DriverResult<()> {
 
 /// Adds a claim for each direct conversation whose pair has none.
 async fn claim_pairs(connection: &Connection) -> DriverResult<()> {
-    let conversations = connection.collection::<Document>(CONVERSATIONS);
     let claim = doc! {
         "_id": {"a": {"$first": "$pair"}, "b": {"$last": "$pair"}}, "v": {"$literal": VERSION},
         "conversation_id": "$_id",
     };
+    let pipeline = [
+        doc! {"$match": {"pair": {"$exists": true}}},
+        doc! {"$project": claim},
+        doc! {"$merge": {"into": PAIRS, "on": "_id", "whenMatched": "keepExisting", "whenNotMatched": "insert"}},
+    ];
+    in_steps(connection, CONVERSATIONS, &pipeline).await
+}
+
+/// Adds the other user of the conversation to each membership without one, and that there is none in a group. A sync
+/// would otherwise read the conversations of these memberships each time.
+async fn name_peers(connection: &Connection) -> DriverResult<()> {
+    let peer = doc! {"$let": {
+        "vars": {"pair": {"$first": "$conversation.pair"}},
+        "in": {"$cond": [{"$eq": [{"$first": "$$pair"}, "$user_id"]}, {"$last": "$$pair"}, {"$first": "$$pair"}]},
+    }};
+    let pipeline = [
+        doc! {"$match": {"peer": {"$exists": false}}},
+        doc! {"$lookup": {
+            "from": CONVERSATIONS, "localField": "conversation_id", "foreignField": "_id", "as": "conversation",
+        }},
+        doc! {"$project": {"user_id": 1, "peer": {"user_id": {"$ifNull": [peer, "$$REMOVE"]}}}},
+        // On `_id`, and on the shard key of a collection that has one.
+        doc! {"$merge": {
+            "into": MEMBERSHIPS, "whenMatched": [{"$set": {"peer": {"$ifNull": ["$peer", "$$new.peer"]}}}],
+            "whenNotMatched": "discard",
+        }},
+    ];
+    in_steps(connection, MEMBERSHIPS, &pipeline).await
+}
+
+/// Runs a pipeline over all documents of a collection, [`STEP`] at a time in the order of their ids.
+async fn in_steps(connection: &Connection, collection: &str, pipeline: &[Document]) -> DriverResult<()> {
+    let documents = connection.collection::<Document>(collection);
     let mut after = Bson::MinKey;
     loop {
-        let last = conversations
+        let last = documents
             .find_one(doc! {"_id": {"$gt": &after}})
             .sort(doc! {"_id": 1})
             .skip(STEP - 1)
@@ -61,12 +110,9 @@ async fn claim_pairs(connection: &Connection) -> DriverResult<()> {
         if let Some(last) = &last {
             within.insert("$lte", last);
         }
-        let pipeline = [
-            doc! {"$match": {"_id": within, "pair": {"$exists": true}}},
-            doc! {"$project": claim.clone()},
-            doc! {"$merge": {"into": PAIRS, "on": "_id", "whenMatched": "keepExisting", "whenNotMatched": "insert"}},
-        ];
-        timed(STEP_TIMEOUT, conversations.aggregate(pipeline)).await?;
+        let step = [doc! {"$match": {"_id": within}}];
+        let step = step.into_iter().chain(pipeline.iter().cloned());
+        timed(STEP_TIMEOUT, documents.aggregate(step)).await?;
         match last {
             Some(last) => after = last,
             None => return Ok(()),

@@ -17,6 +17,8 @@ pub(super) enum Queue {
     Writer,
     /// Reads that wait for a reader.
     Readers,
+    /// Searches that wait for one of the threads that search.
+    Searchers,
 }
 
 /// Admits work to a queue as long as not too much waits.
@@ -37,7 +39,7 @@ pub(super) struct Place {
 /// so that several of them and thousands of other steps fit.
 const MAX_WRITER_BYTES: usize = 64 << 20;
 
-/// Maximum size of the reads that wait for a reader, in bytes: some ten thousand.
+/// Maximum size of the reads that wait for a reader, and of the searches that wait, in bytes: some ten thousand.
 const MAX_READERS_BYTES: usize = 16 << 20;
 
 /// Memory that an entry of a queue takes beside its own data, in bytes: its boxes, its reply channel, and the part of
@@ -91,7 +93,7 @@ impl Queue {
     const fn limit(self) -> usize {
         match self {
             Self::Writer => MAX_WRITER_BYTES,
-            Self::Readers => MAX_READERS_BYTES,
+            Self::Readers | Self::Searchers => MAX_READERS_BYTES,
         }
     }
 
@@ -99,6 +101,7 @@ impl Queue {
         match self {
             Self::Writer => "too many writes are waiting for the store",
             Self::Readers => "too many reads are waiting for the store",
+            Self::Searchers => "too many searches are waiting for the store",
         }
     }
 
@@ -107,6 +110,7 @@ impl Queue {
         match self {
             Self::Writer => metrics::gauge!("letsapp_sqlite_waiting_bytes", "queue" => "writer"),
             Self::Readers => metrics::gauge!("letsapp_sqlite_waiting_bytes", "queue" => "readers"),
+            Self::Searchers => metrics::gauge!("letsapp_sqlite_waiting_bytes", "queue" => "searchers"),
         }
     }
 
@@ -114,6 +118,7 @@ impl Queue {
         match self {
             Self::Writer => metrics::counter!("letsapp_sqlite_refused_total", "queue" => "writer"),
             Self::Readers => metrics::counter!("letsapp_sqlite_refused_total", "queue" => "readers"),
+            Self::Searchers => metrics::counter!("letsapp_sqlite_refused_total", "queue" => "searchers"),
         }
         .increment(1);
     }

@@ -50,6 +50,7 @@ const ACQUAINTED: &str = "
     SELECT value FROM rarray(?2) WHERE EXISTS (
         SELECT 1 FROM members AS theirs JOIN members AS mine USING (conversation_id)
         WHERE theirs.user_id = value AND theirs.is_in AND mine.user_id = ?1 AND mine.is_in
+            AND EXISTS (SELECT 1 FROM messages WHERE messages.conversation_id = theirs.conversation_id)
     )";
 const WATERMARKS: &str = "SELECT delivered_seq, read_seq FROM members WHERE conversation_id = ?1 AND user_id = ?2";
 const RAISE: &str = "
@@ -132,7 +133,7 @@ pub(super) fn counts(
         .collect()
 }
 
-/// Returns those of the users who are in a conversation with a user now, each once.
+/// Returns those of the users who are in a conversation with a user now that has a message, each once.
 pub(super) fn acquainted(connection: &Connection, user_id: UserId, with: &[UserId]) -> rusqlite::Result<Vec<UserId>> {
     let mut with = with.to_vec();
     with.sort_unstable();
@@ -144,7 +145,7 @@ pub(super) fn acquainted(connection: &Connection, user_id: UserId, with: &[UserI
         .collect()
 }
 
-/// Stores the departure of a member whose last window ends with it.
+/// Stores the departure of a member whose last window ends with it; a listed one only where there is none.
 pub(super) fn put_departure(
     transaction: &Transaction<'_>,
     conversation_id: ConversationId,
@@ -152,7 +153,7 @@ pub(super) fn put_departure(
     departure: &Departure,
 ) -> rusqlite::Result<()> {
     match one(transaction.connection(), conversation_id, user_id)? {
-        Some(mut member) if member.left_at() == Some(departure.seq) => {
+        Some(mut member) if member.takes(departure) => {
             member.departure = Some(Box::new(departure.clone()));
             put(transaction, &member)
         }

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::admission::Queue;
 use super::checkpoint::{BUSY_TIMEOUT, Checkpointer, DEFAULT_WIPE_INTERVAL};
 use super::database::Database;
 use super::interruption;
 use super::readers::Readers;
 use super::schema;
 use super::schema::{Origin, VERSION};
+use super::terms;
 use super::wiping;
 use super::writer::Writer;
 
@@ -176,8 +178,10 @@ impl SqliteOptions {
         };
         let searchers = (0..SEARCHERS).map(|_| searcher()).collect::<Result<_, _>>();
 
-        let readers = Readers::start("letsapp-sqlite-reader", readers.map_err(explain)?).map_err(failed)?;
-        let searchers = Readers::start("letsapp-sqlite-search", searchers.map_err(explain)?).map_err(failed)?;
+        let readers = readers.map_err(explain)?;
+        let readers = Readers::start("letsapp-sqlite-reader", Queue::Readers, readers).map_err(failed)?;
+        let searchers = searchers.map_err(explain)?;
+        let searchers = Readers::start("letsapp-sqlite-search", Queue::Searchers, searchers).map_err(failed)?;
         let checkpointer = Checkpointer::start(copier, self.wipe_interval).map_err(failed)?;
         let writer = Writer::start(writer, checkpointer).map_err(failed)?;
         Ok(Database::new(writer, readers, searchers, lock))
@@ -247,7 +251,7 @@ fn connect(path: &Path, cache_kib: u32) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Checks that the file is empty or an intact LetsApp database, and migrates it.
+/// Checks that the file is empty or an intact LetsApp database, and brings it up to date.
 ///
 /// All checks come before the first write, so that a refused file stays unchanged.
 fn inspect(path: &Path, connection: &Connection) -> Result<(), OpenError> {
@@ -278,7 +282,8 @@ fn inspect(path: &Path, connection: &Connection) -> Result<(), OpenError> {
     if (1..schema::WIPING).contains(&version) {
         wiping::wipe(path, connection);
     }
-    schema::migrate(connection, version).map_err(explain)
+    schema::migrate(connection, version).map_err(explain)?;
+    terms::renew(connection).map_err(explain)
 }
 
 /// Sets up the writer's connection: write-ahead log, with a sync for each commit.

@@ -18,11 +18,15 @@ const THROUGH: &str = "
     ) - 1";
 const REACTIONS: &str = "DELETE FROM reactions WHERE conversation_id = ?1 AND seq <= ?2";
 const MESSAGES: &str = "DELETE FROM messages WHERE conversation_id = ?1 AND seq <= ?2";
+const SENT: &str = "
+    DELETE FROM sent WHERE conversation_id = ?1
+        AND (sender_id, block) IN (SELECT sender_id, block FROM sent WHERE conversation_id = ?1 LIMIT ?2)";
 const MEMBERS: &str = "
     DELETE FROM members WHERE conversation_id = ?1
         AND user_id IN (SELECT user_id FROM members WHERE conversation_id = ?1 LIMIT ?2)";
 const REMAINS: &str = "
     SELECT EXISTS (SELECT 1 FROM members WHERE conversation_id = ?1)
+        OR EXISTS (SELECT 1 FROM sent WHERE conversation_id = ?1)
         OR (SELECT min(seq) FROM messages WHERE conversation_id = ?1)
             < (SELECT max(seq) FROM messages WHERE conversation_id = ?1)";
 const DONE: &str = "UPDATE conversations SET remains = 0 WHERE id = ?1";
@@ -38,7 +42,9 @@ pub(super) fn step(transaction: &Transaction<'_>, id: ConversationId, limit: usi
         return Ok(true);
     }
     let limit = integer(limit as u64);
-    transaction.prepare(MEMBERS)?.execute(params![id, limit])?;
+    for sql in [MEMBERS, SENT] {
+        transaction.prepare(sql)?.execute(params![id, limit])?;
+    }
     let through: Option<i64> = transaction
         .prepare(THROUGH)?
         .query_row(params![id, limit], |row| row.get(0))?;

@@ -13,7 +13,7 @@ use super::error;
 use super::error::closed;
 use crate::ports::RepositoryError;
 
-/// Pool of reader threads.
+/// Pool of reader threads, with a queue in front of them.
 pub(super) struct Readers {
     admission: Admission,
     /// `None` once the readers are finished.
@@ -24,11 +24,11 @@ pub(super) struct Readers {
 type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 impl Readers {
-    /// Starts a thread of this name for each connection.
-    pub(super) fn start(name: &str, connections: Vec<Connection>) -> io::Result<Self> {
+    /// Starts a thread of this name for each connection. The work that waits for them counts in `admits`.
+    pub(super) fn start(name: &str, admits: Queue, connections: Vec<Connection>) -> io::Result<Self> {
         let (queue, reads) = crossbeam_channel::unbounded();
         let readers = Self {
-            admission: Admission::new(Queue::Readers),
+            admission: Admission::new(admits),
             queue: Mutex::new(Some(queue)),
             threads: Mutex::default(),
         };

@@ -15,6 +15,7 @@ pub const SCHEMA: &str = concat!(
     include_str!("migrations/0006_user_search.sql"),
     include_str!("migrations/0007_privacy.sql"),
     include_str!("migrations/0008_meta.sql"),
+    include_str!("migrations/0009_sent.sql"),
 );
 
 /// Migrations in order: the one at index `n` leads from version `n` to `n + 1`. Released migrations are never changed,
@@ -28,6 +29,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_user_search.sql"),
     include_str!("migrations/0007_privacy.sql"),
     include_str!("migrations/0008_meta.sql"),
+    include_str!("migrations/0009_sent.sql"),
 ];
 
 /// Schema version that this program writes, stored in the file as `user_version`.

@@ -30,7 +30,8 @@ const SINCE_TIME: &str = of_user!("changed_at >= ?2");
 const PEERS_SINCE_MARK: &str = "SELECT conversation_id, changed FROM members WHERE peer_id = ?1 AND changed > ?2";
 const PEERS_SINCE_TIME: &str = "SELECT conversation_id, changed FROM members WHERE peer_id = ?1 AND changed_at >= ?2";
 const LAST_MARK: &str = "SELECT commits FROM meta";
-const REVS: &str = "SELECT value, (SELECT max(rev) FROM messages WHERE conversation_id = value) FROM rarray(?1)";
+pub(super) const REVS: &str =
+    "SELECT value, (SELECT max(rev) FROM messages WHERE conversation_id = value) FROM rarray(?1)";
 
 /// Statements whose query plans are tested.
 #[cfg(test)]

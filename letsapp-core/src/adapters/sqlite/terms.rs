@@ -10,11 +10,14 @@ use super::messages::stored::attachments;
 use super::transaction::Transaction;
 use crate::domain::id::ConversationId;
 use crate::domain::message::Message;
-use crate::domain::search::IndexTerms;
+use crate::domain::search::{ANALYSIS_VERSION, IndexTerms};
 
 const ADD: &str = "INSERT INTO message_terms (rowid, body, attachments) VALUES (?1, ?2, ?3)";
 const REMOVE: &str =
     "INSERT INTO message_terms (message_terms, rowid, body, attachments) VALUES ('delete', ?1, ?2, ?3)";
+const CLEAR: &str = "INSERT INTO message_terms (message_terms) VALUES ('delete-all')";
+const ANALYSIS: &str = "SELECT analysis FROM meta";
+const SET_ANALYSIS: &str = "UPDATE meta SET analysis = ?1";
 const TEXTS: &str = "SELECT docid, body, attachments FROM messages WHERE system IS NULL";
 const TEXTS_UNTIL: &str =
     "SELECT docid, body, attachments FROM messages WHERE conversation_id = ?1 AND seq <= ?2 AND system IS NULL";
@@ -70,6 +73,25 @@ pub(super) fn add_all(connection: &Connection) -> rusqlite::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes the index anew, from the texts of all messages, if it was made by other rules than those of this program. An
+/// index of other rules finds less, and what is removed by the terms of these rules would stay in it.
+pub(super) fn renew(connection: &Connection) -> rusqlite::Result<()> {
+    let stored: u32 = connection.query_row(ANALYSIS, [], |row| row.get(0))?;
+    if stored == ANALYSIS_VERSION {
+        return Ok(());
+    }
+    tracing::info!(
+        stored,
+        current = ANALYSIS_VERSION,
+        "making the search index anew once: it was made by another version of the rules"
+    );
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute(CLEAR, [])?;
+    add_all(&transaction)?;
+    transaction.execute(SET_ANALYSIS, [ANALYSIS_VERSION])?;
+    transaction.commit()
 }
 
 fn remove_terms(transaction: &Transaction<'_>, id: DocId, terms: &IndexTerms) -> rusqlite::Result<()> {

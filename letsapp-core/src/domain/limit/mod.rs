@@ -11,4 +11,4 @@ mod table;
 pub use client::Client;
 pub use escalation::{AttemptEvent, Attempts, Escalation, Wait};
 pub use quota::{Decision, Pace, Quota, Verdict};
-pub use table::{Class, Per, Table};
+pub use table::{Class, LimitState, Per, Table};

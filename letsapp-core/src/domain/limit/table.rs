@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::domain::limit::escalation::Escalation;
-use crate::domain::limit::quota::Quota;
+use crate::domain::limit::quota::{Decision, Quota};
 
 macro_rules! classes {
     ($($(#[$doc:meta])* $name:ident = $word:literal $per:ident $amount:literal in $seconds:literal,)*) => {
@@ -82,6 +82,17 @@ pub enum Per {
     User,
     /// Socket, each on its own.
     Connection,
+}
+
+/// State of one limit after something was counted against it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitState {
+    /// Class that the limit is for.
+    pub class: Class,
+    /// Uses per window.
+    pub quota: Quota,
+    /// Outcome of counting, with the remaining uses.
+    pub decision: Decision,
 }
 
 /// Rate limits of an installation.

@@ -162,8 +162,7 @@ impl Committer {
             let batch = {
                 let mut state = self.lock();
                 // Once for each batch, since every submission passes here.
-                let bytes = u32::try_from(state.queues.bytes()).unwrap_or(u32::MAX);
-                metrics::gauge!("letsapp_commit_waiting_bytes").set(bytes);
+                state.measure();
                 let batch = state.queues.take();
                 if batch.conversations.is_empty() {
                     return self.stop(&mut state);
@@ -253,6 +252,8 @@ impl TurnQueues for Committer {
             }
             state.queues.release(released);
         }
+        // After a slow turn too, behind which nothing may come for long.
+        state.measure();
         self.start(&mut state);
         if state.is_idle() {
             self.idle.notify_waiters();
@@ -272,5 +273,11 @@ impl TurnQueues for Committer {
 impl State {
     fn is_idle(&self) -> bool {
         self.running == 0 && self.queues.is_idle()
+    }
+
+    /// Records what waits or is being carried out.
+    fn measure(&self) {
+        let bytes = u32::try_from(self.queues.bytes()).unwrap_or(u32::MAX);
+        metrics::gauge!("letsapp_commit_waiting_bytes").set(bytes);
     }
 }

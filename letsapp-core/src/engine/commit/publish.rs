@@ -240,7 +240,7 @@ impl Publisher {
     }
 
     /// Notes that a message was published.
-    fn note(&self, publication: &Publication) {
+    pub(super) fn note(&self, publication: &Publication) {
         let key = (publication.conversation_id, publication.message_id);
         self.lock().insert(key, publication.rev);
     }

@@ -112,19 +112,19 @@ impl CommitContext {
         Ok(admitted)
     }
 
-    /// Looks up the unknown changes of a conversation, and publishes those that were carried out.
+    /// Looks up the unknown changes of a conversation, and makes the publications of those that were carried out.
     ///
     /// # Errors
-    /// [`RepositoryError`] when the store fails. Some of the changes may have been published.
-    pub(super) async fn publish_unknown(
+    /// [`RepositoryError`] when the store fails.
+    pub(super) async fn find_unknown(
         &self,
         id: ConversationId,
         changes: &UnknownChanges,
         known: &Known,
-    ) -> Result<(), RepositoryError> {
+    ) -> Result<Vec<Publication>, RepositoryError> {
         let roster = known.rosters.get(&id);
         let changes = match changes {
-            UnknownChanges::None => return Ok(()),
+            UnknownChanges::None => return Ok(Vec::new()),
             UnknownChanges::Some(changes) => changes,
             UnknownChanges::TooMany => {
                 // One read shows that the store answers again.
@@ -132,9 +132,10 @@ impl CommitContext {
                 if let Some(roster) = roster {
                     self.publisher.publish_resync(roster);
                 }
-                return Ok(());
+                return Ok(Vec::new());
             }
         };
+        let mut publications = Vec::new();
         for draft in changes {
             let Some(found) = self.find(draft).await? else { continue };
             if self.publisher.has_published(&found) {
@@ -142,22 +143,17 @@ impl CommitContext {
             }
             let found = Arc::new(found);
             match &draft.kind {
-                DraftKind::Append => {
-                    self.publisher
-                        .publish_reading(&Publication::appended(&found, roster))
-                        .await;
-                }
+                DraftKind::Append => publications.push(Publication::appended(&found, roster)),
                 DraftKind::Revise if found.rev == draft.message.rev => {}
-                DraftKind::Revise => self.publisher.publish(&Publication::revised(found, roster)),
+                DraftKind::Revise => publications.push(Publication::revised(found, roster)),
                 DraftKind::Create(_) | DraftKind::UpdateGroup { .. } => {
                     self.rosters.forget(id);
                     let preceding = draft.preceding_at(found.position());
-                    let publication = Publication::group_updated(preceding, found, roster, None);
-                    self.publisher.publish_reading(&publication).await;
+                    publications.push(Publication::group_updated(preceding, found, roster, None));
                 }
             }
         }
-        Ok(())
+        Ok(publications)
     }
 
     /// Returns the message of a change as it is stored now; `None` if the change was not carried out.

@@ -813,7 +813,7 @@ async fn a_caller_who_goes_on_at_once_is_in_the_next_batch() {
     assert_eq!(bench.batch(0), [3, 2], "not a batch for each");
 }
 
-/// Titles and descriptions of groups, as the messages that a change of both adds.
+/// Makes a change of title and description, which adds a message about each.
 fn renamed_and_described() -> Command {
     Command::UpdateGroup(GroupChange::Describe(Description {
         title: Some(crate::domain::text::Title::parse("Renamed").unwrap()),
@@ -926,4 +926,56 @@ async fn a_roster_is_dated_as_the_store_has_dated_the_change() {
     assert_eq!(seq(&bench.submit(ANA, promoted).await), 2);
     let known = bench.engine.rosters.known(CHAT).unwrap();
     assert_eq!(known.member(BEN).unwrap().changed_at, later);
+}
+
+#[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "tokio's time is virtual here")]
+async fn publishing_what_was_unknown_delays_no_other_conversation() {
+    let mut messages = MockMessageRepository::new();
+    messages.expect_concurrent_commits().return_const(1_usize);
+    let calls = AtomicUsize::new(0);
+    messages
+        .expect_commit()
+        .returning(move |changes| match calls.fetch_add(1, Ordering::SeqCst) {
+            0 => Outcomes::ready(unavailable(&changes)),
+            _ => Outcomes::ready(committed(&changes, 8)),
+        });
+    messages
+        .expect_find_by_id()
+        .returning(|_, id| Ok(Some(Message { id, ..message(ANA, 7) })));
+    let stores = Stores {
+        conversations: Arc::new(in_both(|| group(&[ANA, BEN], 1))),
+        messages: Arc::new(messages),
+        ..fixtures::stores()
+    };
+    let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
+    let engine = fixtures::engine(stores, bus.clone(), clock);
+    let submit = |id, command| {
+        engine.committer.submit(Submission {
+            conversation_id: id,
+            actor: ANA,
+            origin: None,
+            at: NOW,
+            operation: [0; 16],
+            command,
+        })
+    };
+    let promoted = Command::UpdateGroup(GroupChange::ChangeRole(BEN, Role::Admin));
+    assert!(is_unavailable(&submit(CHAT, promoted).await));
+    let permits = engine.committer.context.publisher.hold_reads().await;
+    let behind = submit(CHAT, send(1));
+    let elsewhere = Message {
+        conversation_id: ELSEWHERE,
+        ..message(ANA, 0)
+    };
+    let elsewhere = submit(ELSEWHERE, Command::Send(Arc::new(elsewhere)));
+    let (behind, elsewhere) = tokio::time::timeout(SLOW_TURN, async { tokio::join!(behind, elsewhere) })
+        .await
+        .expect("neither waits for the events of the unknown change");
+    assert_eq!((seq(&behind), seq(&elsewhere)), (8, 9));
+    let told = |published: &[_]| -> Vec<_> { places(published).into_iter().map(|(seq, _)| seq.0).collect() };
+    assert_eq!(told(&bus.take()), [9], "events keep the order of their conversation");
+    drop(permits);
+    engine.committer.close().await;
+    assert_eq!(told(&bus.take()), [7, 8]);
 }

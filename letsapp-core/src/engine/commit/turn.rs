@@ -212,8 +212,14 @@ impl Turn {
         self.give_back();
     }
 
-    /// Gives the finished conversations back, all at once: those who submit wait for the same lock.
+    /// Gives the finished conversations back, all at once: those who submit wait for the same lock. One whose events
+    /// are slow to publish stays taken until they are, so that they keep their order; nobody else waits for it.
     fn give_back(&mut self) {
+        let slow = |held: &mut Held| held.open == 0 && !held.slow.is_empty();
+        for mut held in self.held.extract_if(.., slow) {
+            let publications = std::mem::take(&mut held.slow);
+            self.queues.spawn(publish_slowly(held, publications).boxed());
+        }
         if self.held.iter().any(|held| held.open == 0) {
             let finished = self.held.iter_mut().filter(|held| held.open == 0);
             Arc::clone(&self.queues).release(&mut finished.filter_map(Held::end));
@@ -227,7 +233,7 @@ impl Turn {
         self.held.get_mut(place)
     }
 
-    /// Replies to the submissions that wait for a change, publishes it, and finishes its conversation with its last
+    /// Replies to the submissions that wait for a change and publishes it. Its conversation is finished with its last
     /// change.
     fn settle(&mut self, known: &Known, draft: &Draft, waiting: Waiting, outcome: Result<Outcome, RepositoryError>) {
         let id = draft.conversation_id();
@@ -237,25 +243,26 @@ impl Turn {
         {
             held.unknown.add(draft.clone());
         }
-        let publication = self.answer(resolution, waiting);
-        let Ok(place) = self.held.binary_search_by_key(&id, |held| held.id) else {
-            return;
-        };
-        let held = &mut self.held[place];
-        if let Some(publication) = publication {
-            if publication.reads() || !held.slow.is_empty() {
-                held.slow.push(publication);
-            } else {
-                self.context.publisher.publish(&publication);
-            }
+        if let Some(publication) = self.answer(resolution, waiting) {
+            self.publish(id, publication);
         }
-        held.open = held.open.saturating_sub(1);
-        if held.open == 0 && !held.slow.is_empty() {
-            // The conversation stays taken until its events are published, so that they keep their order. Nobody else
-            // waits for it.
-            let mut held = self.held.remove(place);
-            let slow = std::mem::take(&mut held.slow);
-            self.queues.spawn(publish_slowly(held, slow).boxed());
+        if let Some(held) = self.held(id) {
+            held.open = held.open.saturating_sub(1);
+        }
+    }
+
+    /// Publishes a change of a conversation, or leaves it for later if it has to read from the store, or is behind one
+    /// that has to.
+    fn publish(&mut self, id: ConversationId, publication: Publication) {
+        let context = Arc::clone(&self.context);
+        match self.held(id) {
+            Some(held) if publication.reads() || !held.slow.is_empty() => {
+                // Noted at once, so that a retry in this turn does not publish it again.
+                context.publisher.note(&publication);
+                held.slow.push(publication);
+            }
+            Some(_) => context.publisher.publish(&publication),
+            None => {}
         }
     }
 
@@ -313,7 +320,8 @@ impl Turn {
         mut submissions: Vec<QueuedSubmission>,
     ) -> Vec<QueuedSubmission> {
         for (id, changes) in unknown {
-            if let Err(error) = self.context.publish_unknown(id, &changes, known).await {
+            let found = self.context.find_unknown(id, &changes, known).await;
+            if let Err(error) = found {
                 self.keep(id, changes);
                 let (behind, others): (Vec<_>, Vec<_>) = submissions
                     .into_iter()
@@ -322,6 +330,10 @@ impl Turn {
                 behind
                     .into_iter()
                     .for_each(|submission| submission.refuse(copy(&error)));
+                continue;
+            }
+            for publication in found.into_iter().flatten() {
+                self.publish(id, publication);
             }
         }
         submissions

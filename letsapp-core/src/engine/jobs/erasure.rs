@@ -6,6 +6,7 @@ use crate::domain::member::{Member, Preferences, PreferencesPatch};
 use crate::engine::Engine;
 use crate::engine::commit::{Command, GroupChange, Submission};
 use crate::engine::error::{AuthError, ConversationError, Forbidden};
+use crate::engine::unopened;
 use crate::ports::{Envelope, RepositoryError, Revoke};
 use crate::protocol::Event;
 
@@ -102,8 +103,9 @@ async fn notify_peers(engine: &Engine, user_id: UserId) -> Result<(), Repository
         }
         let theirs = engine.stores.conversations.members(&peers).await?;
         for (peer, view) in engine.views.of(theirs).await? {
-            if view.head.rev == Rev::ZERO && view.created_by == user_id {
-                // Nobody has written in it, so the peer does not know of it.
+            let empty = (view.head.rev == Rev::ZERO).then_some(view.id);
+            let hidden = unopened::hidden(&*engine.stores.conversations, peer, empty.as_slice()).await?;
+            if !hidden.is_empty() {
                 continue;
             }
             let event = Event::ConversationUpdated(Box::new(view));

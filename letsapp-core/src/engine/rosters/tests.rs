@@ -1,9 +1,12 @@
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::domain::contact::ContactEdge;
+use crate::domain::conversation::Roster;
 use crate::domain::steady_time::SteadyTime;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, CHAT, NOW, direct, group};
+use crate::engine::rosters::direct_policy::DirectPolicy;
 use crate::engine::rosters::*;
 use crate::ports::{ManualClock, MockContactRepository, MockConversationRepository};
 
@@ -65,8 +68,8 @@ async fn a_roster_removed_while_it_is_read_is_not_cached() {
 #[tokio::test]
 async fn an_older_reading_does_not_replace_a_later_one() {
     let (rosters, _) = rosters(|n| group(&[ANA], n));
-    let slow = rosters.begin([CHAT].into_iter());
-    let quick = rosters.begin([CHAT].into_iter());
+    let slow = rosters.cache.begin([CHAT].into_iter());
+    let quick = rosters.cache.begin([CHAT].into_iter());
     let at = |fence, moment| {
         Arc::new(CachedRoster::new(
             group(&[ANA], fence),
@@ -75,15 +78,15 @@ async fn an_older_reading_does_not_replace_a_later_one() {
             moment,
         ))
     };
-    rosters.remember(&quick, &[(CHAT, at(20, quick.since))]);
-    rosters.remember(&slow, &[(CHAT, at(10, slow.since))]);
+    rosters.cache.remember(&quick, &[(CHAT, at(20, quick.since))]);
+    rosters.cache.remember(&slow, &[(CHAT, at(10, slow.since))]);
     assert_eq!(loaded(&rosters).await.roster.fence, Seq(20));
 }
 
 #[tokio::test]
 async fn removing_one_roster_leaves_the_reading_of_others_alone() {
     let (rosters, _) = rosters(|n| group(&[ANA], n));
-    let reading = rosters.begin([CHAT].into_iter());
+    let reading = rosters.cache.begin([CHAT].into_iter());
     rosters.forget(ConversationId::from_bytes([9; 16]));
     let read = CachedRoster::new(
         group(&[ANA], 20),
@@ -91,11 +94,11 @@ async fn removing_one_roster_leaves_the_reading_of_others_alone() {
         SteadyTime::default(),
         reading.since,
     );
-    rosters.remember(&reading, &[(CHAT, Arc::new(read))]);
+    rosters.cache.remember(&reading, &[(CHAT, Arc::new(read))]);
     drop(reading);
     assert_eq!(loaded(&rosters).await.roster.fence, Seq(20));
     assert!(
-        rosters.lock().reading.is_empty(),
+        rosters.cache.lock().reading.is_empty(),
         "nothing is kept of readings that have ended"
     );
 }
@@ -104,13 +107,13 @@ async fn removing_one_roster_leaves_the_reading_of_others_alone() {
 async fn a_change_replaces_the_roster_even_if_it_is_being_read() {
     let (rosters, _) = rosters(|n| group(&[ANA, BEN], n));
     let before = loaded(&rosters).await;
-    let reading = rosters.begin([CHAT].into_iter());
+    let reading = rosters.cache.begin([CHAT].into_iter());
     let update = GroupUpdate {
         conversation: None,
         members: vec![crate::domain::member::MemberChange::Left(BEN)],
     };
     rosters.update(&before, &update, Seq(8), NOW).unwrap();
-    rosters.remember(&reading, &[(CHAT, before)]);
+    rosters.cache.remember(&reading, &[(CHAT, before)]);
     let after = loaded(&rosters).await;
     assert_eq!((after.roster.fence, &after.member_ids[..]), (Seq(8), &[ANA][..]));
     assert!(after.has_reached(Seq(8)));

@@ -1,31 +1,22 @@
 //! Sync: the changes since a client's last sync. Two reads find what has changed; the rest is read only of that.
 
 mod budget;
+mod changes;
+mod conversations;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::domain::conversation::Head;
 use crate::domain::id::{ConversationId, Epoch, Rev, UserId};
 use crate::domain::mark::{Mark, Since};
-use crate::domain::member::Member;
 use crate::domain::timestamp::Timestamp;
 use crate::engine::error::ConversationError;
 use crate::engine::sync::budget::Budget;
-use crate::engine::unopened;
 use crate::engine::views::Views;
 use crate::ports::Stores;
 use crate::protocol;
 use crate::protocol::{SyncMark, SyncRequest, SyncSince};
-
-/// Maximum number of changes of one conversation in an answer. With more, the client is told to reset and reads the
-/// history again, which is cheaper for both.
-const MAX_CHANGES_PER_CONVERSATION: usize = 1_000;
-
-/// Number of changes that are read at once, so that an answer that is full soon reads little in vain.
-const CHANGES_PAGE: usize = 100;
 
 /// Number of conversations that are read at once. The last of them may not fit into the answer any more.
 const CONVERSATIONS_PAGE: usize = 32;
@@ -118,6 +109,10 @@ impl Syncing<'_> {
                 None if named.is_empty() => standings.mark.into(),
                 None => Mark::ZERO.into(),
             };
+            if let Some(SyncSince::Time(time)) = since {
+                // A client that knows no marks goes on from this time.
+                answer.server_time = time;
+            }
             return Ok(answer);
         }
         let listed = known.and_then(|known| known.listed);
@@ -194,208 +189,5 @@ impl Syncing<'_> {
         sorted.moved.sort_unstable();
         sorted.behind.sort_unstable();
         Ok(sorted)
-    }
-
-    /// Lists the changes of the conversations in which the client is behind, and their present state. Returns false if
-    /// they did not all fit.
-    async fn list_behind(
-        &self,
-        user_id: UserId,
-        named: &BTreeMap<ConversationId, Rev>,
-        behind: &[ConversationId],
-        budget: &mut Budget,
-        answer: &mut protocol::Sync,
-    ) -> Result<bool, ConversationError> {
-        for page in behind.chunks(CONVERSATIONS_PAGE) {
-            if budget.is_spent() {
-                return Ok(false);
-            }
-            // Heads are read before memberships: if a head counts a message, the windows read afterwards let their
-            // member see it.
-            let heads = self.stores.conversations.heads(page).await?;
-            let heads: HashMap<_, _> = heads.into_iter().collect();
-            let members = self.members(user_id, page).await?;
-            let mut shown = Vec::new();
-            let mut complete = true;
-            for id in page {
-                let Some(member) = members.get(id) else {
-                    answer.positions.remove(id);
-                    answer.removed.push(*id);
-                    continue;
-                };
-                let head = heads.get(id).copied().unwrap_or_default();
-                let (position, up_to_date) = self.follow(member, named[id], head, budget, answer).await?;
-                answer.positions.insert(*id, position);
-                complete &= up_to_date;
-                // A client asks no more for one that is removed, so it is only when all its changes are listed.
-                match (up_to_date, member.is_in()) {
-                    (true, true) => shown.push(member.clone()),
-                    (true, false) => answer.removed.push(*id),
-                    (false, _) => {}
-                }
-            }
-            // Listed in any case, since the position says that the client has them. They are few.
-            for (_, view) in self.views.of(shown).await? {
-                budget.spend(&view);
-                answer.conversations.push(view);
-            }
-            if !complete {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Adds the changes of one conversation after `held` to the answer. Returns the `rev` that the client has reached
-    /// with it, and whether that is the newest one.
-    async fn follow(
-        &self,
-        member: &Member,
-        held: Rev,
-        head: Head,
-        budget: &mut Budget,
-        answer: &mut protocol::Sync,
-    ) -> Result<(Rev, bool), ConversationError> {
-        let id = member.conversation_id;
-        let end = self.views.head_seen(member, head).await?.rev;
-        if held > head.rev {
-            // The store was restored from an older copy: the client has messages that do not exist.
-            answer.reset.push(id);
-            return Ok((end, true));
-        }
-        let (first, before) = (answer.changes.len(), *budget);
-        let mut position = held;
-        loop {
-            let left = end.0.saturating_sub(position.0);
-            if budget.is_spent() && (position == held || left <= MAX_CHANGES_PER_CONVERSATION as u64) {
-                return Ok((position, false));
-            }
-            let changes = self
-                .stores
-                .messages
-                .changes(id, &member.windows, position, CHANGES_PAGE);
-            let changes = changes.await?;
-            let is_last = changes.len() < CHANGES_PAGE;
-            for message in changes {
-                if member.is_in() && message.seq > head.seq {
-                    // The membership may have ended before this message was sent. The next sync decides.
-                    return Ok((position.max(end), true));
-                }
-                let left = end.0.saturating_sub(position.0);
-                if answer.changes.len() - first >= MAX_CHANGES_PER_CONVERSATION
-                    || (budget.is_spent() && left > MAX_CHANGES_PER_CONVERSATION as u64)
-                {
-                    answer.changes.truncate(first);
-                    answer.reset.push(id);
-                    *budget = before;
-                    return Ok((end, true));
-                }
-                if budget.is_spent() {
-                    return Ok((position, false));
-                }
-                position = message.rev;
-                let seen = protocol::Message::seen_by(&message, member.user_id);
-                budget.spend(&seen);
-                answer.changes.push(seen);
-            }
-            if is_last {
-                // The last changes may not be the member's to see.
-                return Ok((position.max(end), true));
-            }
-        }
-    }
-
-    /// Lists conversations that the client does not have, those with the latest activity first. Returns false if they
-    /// did not all fit.
-    async fn list_new(
-        &self,
-        user_id: UserId,
-        new: Vec<ConversationId>,
-        budget: &mut Budget,
-        answer: &mut protocol::Sync,
-    ) -> Result<bool, ConversationError> {
-        if new.is_empty() {
-            return Ok(true);
-        }
-        let heads: HashMap<_, _> = self.stores.conversations.heads(&new).await?.into_iter().collect();
-        let is_empty = |id: &ConversationId| heads.get(id).is_none_or(|head| head.rev == Rev::ZERO);
-        let empty: Vec<_> = new.iter().copied().filter(is_empty).collect();
-        let unopened = unopened::hidden(&*self.stores.conversations, user_id, &empty).await?;
-        let mut new: Vec<_> = new
-            .into_iter()
-            .filter(|id| !unopened.contains(id))
-            .map(|id| (heads.get(&id).map(|head| head.sent_at).unwrap_or_default(), id))
-            .collect();
-        new.sort_unstable_by_key(|place| Reverse(*place));
-        let new: Vec<_> = new.into_iter().map(|(_, id)| id).collect();
-        for page in new.chunks(CONVERSATIONS_PAGE) {
-            if budget.is_spent() {
-                return Ok(false);
-            }
-            for view in self.present(user_id, page).await? {
-                if budget.is_spent() {
-                    return Ok(false);
-                }
-                budget.spend(&view);
-                answer.positions.insert(view.id, view.head.rev);
-                answer.conversations.push(view);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Lists conversations in their present state, as many as fit.
-    async fn list_moved(
-        &self,
-        user_id: UserId,
-        moved: &[(Mark, ConversationId)],
-        budget: &mut Budget,
-        answer: &mut protocol::Sync,
-    ) -> Result<Listed, ConversationError> {
-        let mut last = None;
-        for page in moved.chunks(CONVERSATIONS_PAGE) {
-            if budget.is_spent() {
-                return Ok(Listed::Until(last));
-            }
-            let ids: Vec<_> = page.iter().map(|(_, id)| *id).collect();
-            let views = self.present(user_id, &ids).await?;
-            let mut views: HashMap<_, _> = views.into_iter().map(|view| (view.id, view)).collect();
-            for place in page {
-                if budget.is_spent() {
-                    return Ok(Listed::Until(last));
-                }
-                last = Some(*place);
-                // One that the user has left meanwhile is in the next answer.
-                let Some(view) = views.remove(&place.1) else { continue };
-                budget.spend(&view);
-                answer.conversations.push(view);
-            }
-        }
-        Ok(Listed::All)
-    }
-
-    /// Returns those of the conversations that the user is in, as the user sees them.
-    async fn present(
-        &self,
-        user_id: UserId,
-        ids: &[ConversationId],
-    ) -> Result<Vec<protocol::Conversation>, ConversationError> {
-        let mut members = self.members(user_id, ids).await?;
-        let present = ids.iter().filter_map(|id| members.remove(id)).filter(Member::is_in);
-        let views = self.views.of(present.collect()).await?;
-        Ok(views.into_iter().map(|(_, view)| view).collect())
-    }
-
-    async fn members(
-        &self,
-        user_id: UserId,
-        ids: &[ConversationId],
-    ) -> Result<HashMap<ConversationId, Member>, ConversationError> {
-        let keys: Vec<_> = ids.iter().map(|id| (*id, user_id)).collect();
-        let members = self.stores.conversations.members(&keys).await?;
-        Ok(members
-            .into_iter()
-            .map(|member| (member.conversation_id, member))
-            .collect())
     }
 }

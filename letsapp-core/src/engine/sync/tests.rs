@@ -3,8 +3,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;
-use crate::domain::conversation::{Conversation, Kind};
+use crate::domain::conversation::{Conversation, Head, Kind};
 use crate::domain::id::Seq;
+use crate::domain::member::Member;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, NOW, Recorder, conversation, message};
 use crate::engine::receipts::Receipts;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::domain::contact::ContactEdge;
-use crate::domain::conversation::Roster;
+use crate::domain::conversation::{Head, Roster};
 use crate::domain::id::{Seq, SessionId, UserId};
 use crate::domain::principal::Principal;
 use crate::domain::timestamp::Timestamp;
@@ -43,6 +43,13 @@ impl Chat {
     /// The same store with these blocks.
     fn behind(blocks: Vec<ContactEdge>, roster: Roster) -> Self {
         let mut conversations = MockConversationRepository::new();
+        conversations.expect_heads().returning(|ids| {
+            let begun = Head {
+                seq: Seq(1),
+                ..Head::default()
+            };
+            Ok(ids.iter().map(|id| (*id, begun)).collect())
+        });
         conversations.expect_members().returning({
             let mut members = roster.members.clone();
             // Cem is a former member.

@@ -96,7 +96,7 @@ pub(super) async fn create_group(
         return Err(ConversationError::invalid("member_ids", "too_many", detail));
     }
     let fingerprint = fingerprint(title.as_str(), about.as_ref(), &user_ids);
-    // Looked up before anything is counted or refused: a retry finds the group, whatever was changed since it was created.
+    // Looked up before anything is counted or refused: a retry finds the group, whatever was changed since.
     let is_retry = match chosen {
         Some(id) => was_made(engine, id, principal.user_id, fingerprint).await?,
         None => false,

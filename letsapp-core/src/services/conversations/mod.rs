@@ -141,29 +141,23 @@ impl ConversationService {
     ) -> Result<protocol::Conversation, ConversationError> {
         self.engine.access.reader(id, principal.user_id).await?;
         let (engine, user_id) = (Arc::clone(&self.engine), principal.user_id);
-        let update = async move {
+        // Detached, because a change that has begun is made and published, even if the request is cancelled.
+        run_detached(async move {
+            let conversations = &engine.stores.conversations;
             let now = engine.runtime.clock.now();
-            engine
-                .stores
-                .conversations
-                .update_preferences(id, user_id, patch, now)
-                .await
-        };
-        // Detached, because a change that has begun is made, even if the request is cancelled.
-        let member = run_detached(update).await?;
-        let member = member.ok_or(ConversationError::NotFound)?;
-        let view = self.engine.views.of(vec![member]).await?.pop();
-        let (_, view) = view.ok_or(ConversationError::NotFound)?;
-        let event = Event::ConversationUpdated(Box::new(view.clone()));
-        self.engine
-            .runtime
-            .bus
-            .publish(Envelope::to_users([principal.user_id], origin, event));
-        Ok(view)
+            let member = conversations.update_preferences(id, user_id, patch, now).await?;
+            let member = member.ok_or(ConversationError::NotFound)?;
+            let view = engine.views.of(vec![member]).await?.pop();
+            let (_, view) = view.ok_or(ConversationError::NotFound)?;
+            let event = Event::ConversationUpdated(Box::new(view.clone()));
+            engine.runtime.bus.publish(Envelope::to_users([user_id], origin, event));
+            Ok(view)
+        })
+        .await
     }
 
-    /// Removes a conversation that the caller has left from the caller's list. Succeeds as well if it was removed before.
-    /// It comes back when the caller is added again.
+    /// Removes a conversation that the caller has left from the caller's list, until the caller is added again.
+    /// Succeeds as well if it was removed before.
     ///
     /// # Errors
     /// [`ConversationError::NotFound`] when the caller never was a member, [`ConversationError::Forbidden`] while they
@@ -187,16 +181,15 @@ impl ConversationService {
                 listed: false,
                 ..*departure
             };
-            self.engine
-                .stores
-                .conversations
-                .put_departure(id, user_id, unlisted)
-                .await?;
-            let event = Event::ConversationRemoved { id };
-            self.engine
-                .runtime
-                .bus
-                .publish(Envelope::to_users([user_id], origin, event));
+            let engine = Arc::clone(&self.engine);
+            // Detached, because a change that has begun is made and published, even if the request is cancelled.
+            run_detached::<_, ConversationError>(async move {
+                engine.stores.conversations.put_departure(id, user_id, unlisted).await?;
+                let event = Event::ConversationRemoved { id };
+                engine.runtime.bus.publish(Envelope::to_users([user_id], origin, event));
+                Ok(())
+            })
+            .await?;
         }
         Ok(())
     }
@@ -324,8 +317,8 @@ impl ConversationService {
             .map(drop)
     }
 
-    /// Checks that a member may add those of the users who are not members yet, and returns their number. `asked` is the
-    /// list of the request.
+    /// Checks that a member may add those of the users who are not members yet, and returns their number. `asked` is
+    /// the list of the request.
     async fn check_new_members(
         &self,
         adder: &Member,
@@ -354,8 +347,8 @@ impl ConversationService {
         Ok(new.len())
     }
 
-    /// Submits a change of one member or none to the queue of a group. Returns its system message, or `None` if there was
-    /// nothing to change.
+    /// Submits a change of one member or none to the queue of a group. Returns its system message, or `None` if there
+    /// was nothing to change.
     async fn update_group(
         &self,
         principal: &Principal,

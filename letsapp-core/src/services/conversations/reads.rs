@@ -42,7 +42,6 @@ impl ConversationService {
         let store = &*engine.stores.conversations;
         let mut members = store.memberships(principal.user_id).await?;
         members.retain(Member::is_listed);
-        engine.views.complete(&mut members).await?;
         // The order depends on messages, which stores do not keep next to memberships, so the whole list is sorted here
         // for each page. Only the conversations of the page are read in full.
         let joined = members.iter().filter(|member| member.is_in());
@@ -53,9 +52,15 @@ impl ConversationService {
         members.retain(|member| !unopened.contains(&member.conversation_id));
         let place = |member: &Member| {
             // What happened after somebody left does not move the conversation in their list.
-            let left = member.departure.as_deref().map(|departure| departure.at);
-            let at = left.or_else(|| latest.get(&member.conversation_id).copied());
-            ListPosition(at.unwrap_or(member.joined_at), member.conversation_id)
+            let at = if member.is_in() {
+                latest.get(&member.conversation_id).copied().unwrap_or(member.joined_at)
+            } else {
+                // Old records get their departure when they are shown. Until then the last change of the record stands
+                // for it, so that a page completes no more than it shows.
+                let departure = member.departure.as_deref();
+                departure.map_or(member.changed_at, |departure| departure.at)
+            };
+            ListPosition(at, member.conversation_id)
         };
         let mut listed: Vec<_> = members
             .into_iter()

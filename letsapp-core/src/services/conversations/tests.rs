@@ -1,4 +1,4 @@
-//! Changes of groups that wait for large ones, in virtual time.
+//! Changes of groups that wait for large ones, in virtual time; events of requests that are cancelled; former members.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -7,13 +7,15 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 
 use crate::adapters::memory::MemoryStore;
+use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::credential::PasswordHash;
 use crate::domain::id::{Seq, SessionId};
+use crate::domain::page::Limit;
 use crate::domain::text::Title;
 use crate::domain::user::User;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{ANA, BEN, NOW, Recorder};
-use crate::ports::{Claim, Repositories as _, Stores, TokioClock};
+use crate::ports::{Claim, MockConversationRepository, MockMessageRepository, Repositories as _, Stores, TokioClock};
 use crate::services::conversations::*;
 
 /// Number of users of a large group.
@@ -26,6 +28,7 @@ const ANAS: Principal = Principal {
 
 struct World {
     engine: Arc<Engine>,
+    bus: Arc<Recorder>,
     service: ConversationService,
 }
 
@@ -46,8 +49,10 @@ impl World {
             ..fixtures::stores()
         };
         let clock = Arc::new(TokioClock::at(NOW));
-        let engine = Arc::new(fixtures::engine(stores, Arc::new(Recorder::default()), clock));
+        let bus = Arc::new(Recorder::default());
+        let engine = Arc::new(fixtures::engine(stores, bus.clone(), clock));
         Self {
+            bus,
             service: ConversationService::new(engine.clone()),
             engine,
         }
@@ -144,4 +149,100 @@ async fn a_large_change_is_made_and_lets_the_next_one_go_although_its_caller_gav
         assert_eq!((made, group.head.seq), (Made::Before, Seq(1)));
         assert_eq!(group.member_count, usize::from(MANY));
     }
+}
+
+/// Returns whether an event reaches Ana although its request is cancelled as soon as it has begun.
+async fn is_told(world: &World, request: impl Future, wanted: impl Fn(&Event) -> bool) -> bool {
+    // What was done before is published.
+    world.engine.committer.submit(barrier()).await.unwrap();
+    world.bus.take();
+    assert!(request.now_or_never().is_none(), "it is cancelled");
+    let next = tokio::time::timeout(Duration::from_secs(60), world.bus.next()).await;
+    next.is_ok_and(|events| events.iter().any(|(to, _, event)| to[..] == [ANA] && wanted(event)))
+}
+
+fn barrier() -> Submission {
+    Submission {
+        conversation_id: ConversationId::from_bytes([1; 16]),
+        actor: ANA,
+        origin: None,
+        at: NOW,
+        operation: [0; 16],
+        command: Command::Barrier,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_of_ones_own_are_told_although_their_requests_are_cancelled() {
+    let world = World::new().await;
+    let id = world.create(1, vec![BEN]).await.unwrap().0.id;
+    let patch = PreferencesPatch {
+        archived: Some(true),
+        ..PreferencesPatch::default()
+    };
+    let archive = world.service.update_mine(&ANAS, id, patch, None);
+    let archived = |event: &Event| matches!(event, Event::ConversationUpdated(view) if view.me.archived);
+    assert!(is_told(&world, archive, archived).await);
+
+    world.service.remove_member(&ANAS, id, ANA, None).await.unwrap();
+    let unlist = world.service.unlist(&ANAS, id, None);
+    let removed = |event: &Event| matches!(event, Event::ConversationRemoved { .. });
+    assert!(is_told(&world, unlist, removed).await);
+}
+
+/// Returns the record of a member who has left a group, as it was stored before there were departures.
+fn left(n: u8) -> Member {
+    let mut member = fixtures::member(ANA, Role::Member, 1);
+    member.conversation_id = ConversationId::from_bytes([n; 16]);
+    member.windows[0].to = Some(Seq(3));
+    member.changed_at = NOW.plus(Duration::from_secs(n.into()));
+    member
+}
+
+#[tokio::test]
+async fn a_page_of_the_list_completes_only_the_former_memberships_on_it() {
+    let mut conversations = MockConversationRepository::new();
+    conversations
+        .expect_memberships()
+        .returning(|_| Ok((1..=MANY).map(left).collect()));
+    conversations.expect_activity().returning(|_| Ok(Vec::new()));
+    conversations.expect_heads().returning(|_| Ok(Vec::new()));
+    conversations.expect_member_counts().returning(|_| Ok(Vec::new()));
+    conversations.expect_find().returning(|ids| {
+        let group = |id: &ConversationId| Conversation {
+            id: *id,
+            ..fixtures::conversation(Kind::Group)
+        };
+        Ok(ids.iter().map(group).collect())
+    });
+    conversations
+        .expect_put_departure()
+        .times(2)
+        .returning(|_, _, _| Ok(()));
+    let mut messages = MockMessageRepository::new();
+    messages.expect_concurrent_commits().return_const(1_usize);
+    messages
+        .expect_count_unread()
+        .returning(|spans| Ok(vec![0; spans.len()]));
+    messages.expect_find().returning(|_| Ok(Vec::new()));
+    messages.expect_last_sent().returning(|_| Ok(Vec::new()));
+    messages.expect_announcements().times(2).returning(|id, _, _| {
+        let left = Content::System(SystemEvent::MemberLeft { user_id: ANA });
+        Ok(vec![Message {
+            conversation_id: id,
+            content: left,
+            ..fixtures::message(ANA, 3)
+        }])
+    });
+    let stores = Stores {
+        conversations: Arc::new(conversations),
+        messages: Arc::new(messages),
+        ..fixtures::stores()
+    };
+    let clock = Arc::new(TokioClock::at(NOW));
+    let engine = fixtures::engine(stores, Arc::new(Recorder::default()), clock);
+    let service = ConversationService::new(Arc::new(engine));
+    let page = service.list(&ANAS, None, Limit::new(2).unwrap()).await.unwrap();
+    let shown: Vec<_> = page.items.iter().map(|view| view.id.as_bytes()[0]).collect();
+    assert_eq!(shown, [MANY, MANY - 1], "the last change first");
 }

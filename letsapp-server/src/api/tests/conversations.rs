@@ -369,9 +369,13 @@ async fn sync_returns_the_changes_since() {
         (&second["changes"][0]["body"], &second["positions"][&chat]),
         (&json!("two"), &json!(2))
     );
-    let stranger = json!({"conversations": {ID: 3}});
+    let stranger = json!({"conversations": {ID: 3, (chat.as_str()): 2}, "since": second["mark"]});
     let removed = world.post("/v1/sync").by(&ben).json(&stranger).await.expect(200).body;
     assert_eq!(removed["removed"], json!([ID]));
+    assert_eq!(
+        (&removed["conversations"], &removed["changes"]),
+        (&json!([]), &json!([]))
+    );
     world
         .post("/v1/sync")
         .by(&ben)

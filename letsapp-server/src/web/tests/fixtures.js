@@ -55,6 +55,17 @@ export function conversation({ seq = 0, rev = seq, unread = 0, read = seq - unre
   });
 }
 
+/** A group with `PEER`. */
+export function group(fields = {}) {
+  return conversation({ kind: "group", title: "All", peer: undefined, peer_receipt: undefined, ...fields });
+}
+
+/** A group that the reader has left, as it was then. */
+export function leftGroup(fields = {}) {
+  const then = group({ member_count: 1, ...fields });
+  return { ...then, me: { ...then.me, left_at: "2026-11-23T09:00:00.000Z" } };
+}
+
 /**
  * @param {Partial<SyncReply>} fields
  * @returns {SyncReply}

@@ -110,10 +110,12 @@ export interface State {
   ready: boolean;
   users: Record<Id, Person>;
   conversations: Record<Id, KnownConversation>;
+  /** Groups that the reader has left and that are in their list, in its order. Null until loaded. */
+  leftGroups: Id[] | null;
   timelines: Record<Id, Timeline>;
   revs: Record<Id, Revs>;
-  /** Watermarks of each member by conversation. A group has none until they are requested. */
-  receipts: Record<Id, Record<Id, Watermarks>>;
+  /** Watermarks of each member by conversation. A group has none until they are requested; undefined where they are to be again. */
+  receipts: Record<Id, Record<Id, Watermarks> | undefined>;
   members: Record<Id, Member[]>;
   /** Messages fetched for quotes by conversation and `seq`; null where the reader can't see one. */
   quoted: Record<Id, Record<number, Message | null>>;
@@ -140,6 +142,8 @@ export type Action =
   | { type: "restored" }
   | { type: "conversation"; conversation: Conversation }
   | { type: "left"; id: Id }
+  | { type: "leftGroups"; items: Conversation[] }
+  | { type: "unlisted"; id: Id }
   | { type: "message"; message: Message; created: boolean }
   | { type: "rev"; conversation_id: Id; rev: number }
   | { type: "receipts"; conversation_id: Id; items: Receipt[] }

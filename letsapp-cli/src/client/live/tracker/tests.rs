@@ -4,7 +4,7 @@ use letsapp_core::domain::id::{Epoch, MessageId, UserId};
 use letsapp_core::domain::mark::Mark;
 use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::domain::{conversation::Kind, role::Role};
-use letsapp_core::protocol::{ConversationHead, Me, MessageKind};
+use letsapp_core::protocol::{ConversationHead, Me, MessageKind, Sync, SyncRequest};
 
 use super::*;
 
@@ -334,6 +334,31 @@ fn after_a_restore_of_the_server_everything_is_asked_for_anew() {
     );
     tracker.apply_event(created(3, 3), NOW);
     assert_eq!(delivered(&mut tracker), ["chat", "caught up", "+3@3"]);
+}
+
+#[test]
+fn after_a_restore_nothing_is_reported_of_conversations_that_the_user_has_left() {
+    let mut tracker = tracker_at(9, 9);
+    tracker.apply_event(Event::ConversationRemoved { id: CHAT }, NOW);
+    assert_eq!(delivered(&mut tracker), ["removed"]);
+    tracker.begin_sync();
+    tracker.apply_sync(
+        Sync {
+            epoch: Epoch::from_bytes([2; 16]),
+            ..empty_sync()
+        },
+        NOW,
+    );
+    assert!(tracker.needs_sync());
+    assert_eq!(delivered(&mut tracker), [""; 0]);
+}
+
+#[test]
+fn a_left_conversation_that_is_no_longer_listed_is_reported() {
+    let mut tracker = tracker_at(5, 7);
+    tracker.apply_event(Event::ConversationRemoved { id: OTHER }, NOW);
+    assert_eq!(delivered(&mut tracker), ["removed"]);
+    assert!(!tracker.needs_sync());
 }
 
 #[test]

@@ -25,7 +25,7 @@ struct Newest {
 ///
 /// The sort order is the index read backwards, so that the server looks at one entry per conversation (a distinct
 /// scan), as for heads.
-pub(super) async fn read(
+pub(in crate::adapters::mongodb) async fn read(
     connection: &Arc<Connection>,
     ids: &[ConversationId],
 ) -> Result<Vec<(ConversationId, Timestamp)>, RepositoryError> {

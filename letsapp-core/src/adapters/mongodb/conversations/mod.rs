@@ -1,6 +1,7 @@
 //! Conversations and their members, on the collections `conversations`, `pairs`, `members` and `memberships`.
 
-mod activity;
+mod acquaintance;
+pub(super) mod activity;
 mod departures;
 pub(super) mod documents;
 mod pair;
@@ -126,7 +127,7 @@ impl ConversationRepository for MongoConversations {
     }
 
     async fn acquainted(&self, user_id: UserId, with: &[UserId]) -> Result<Vec<UserId>, RepositoryError> {
-        reading::acquainted(&self.connection, user_id, with).await
+        acquaintance::acquainted(&self.connection, user_id, with).await
     }
 
     async fn standings(&self, user_id: UserId, since: Since) -> Result<Standings, RepositoryError> {

@@ -3,24 +3,17 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use mongodb::bson::{Bson, Document, Uuid, doc};
-use mongodb::options::{AggregateOptions, FindOptions};
-use serde::Deserialize;
+use mongodb::bson::{Bson, Uuid, doc};
+use mongodb::options::FindOptions;
 
 use super::documents::{ConversationDocument, MembershipDocument, MembershipKey};
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id, Keyed, uuids};
 use crate::adapters::mongodb::schema::{CONVERSATIONS, MEMBERSHIPS};
 use crate::domain::conversation::Conversation;
-use crate::domain::id::{ConversationId, UserId};
+use crate::domain::id::ConversationId;
 use crate::domain::member::Member;
 use crate::ports::RepositoryError;
-
-/// Conversation of a membership, read alone.
-#[derive(Debug, Deserialize)]
-struct InConversation {
-    conversation_id: Uuid,
-}
 
 /// Returns those of the conversations that exist, in any order, deleted ones included.
 pub(in crate::adapters::mongodb) async fn read(
@@ -48,40 +41,6 @@ pub(super) async fn records(
     let found: Vec<MembershipDocument> = connection.find(MEMBERSHIPS, filter, options).await?;
     let found = found.into_iter().map(MembershipDocument::into_member);
     living(connection, found.collect::<Result<_, _>>()?).await
-}
-
-/// Returns those of the users who are in a conversation with a user now, each once.
-pub(super) async fn acquainted(
-    connection: &Arc<Connection>,
-    user_id: UserId,
-    with: &[UserId],
-) -> Result<Vec<UserId>, RepositoryError> {
-    if with.is_empty() {
-        return Ok(Vec::new());
-    }
-    let options = FindOptions::builder()
-        .projection(doc! {"_id": 0, "conversation_id": 1})
-        .build();
-    let mut filter = presence();
-    filter.insert("user_id", user_id.to_bson());
-    let mine: Vec<InConversation> = connection.find(MEMBERSHIPS, filter, options).await?;
-    if mine.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mine: Vec<_> = mine.into_iter().map(|found| found.conversation_id).collect();
-    let mut theirs = presence();
-    theirs.insert("user_id", doc! {"$in": uuids(with)});
-    theirs.insert("conversation_id", doc! {"$in": mine});
-    let pipeline = vec![doc! {"$match": theirs}, doc! {"$group": {"_id": "$user_id"}}];
-    let found: Vec<Keyed<Uuid>> = connection
-        .aggregate(MEMBERSHIPS, pipeline, AggregateOptions::default())
-        .await?;
-    Ok(found.into_iter().map(|found| UserId::from_bson(found.key)).collect())
-}
-
-/// Selects memberships of users who are members now: whose last window, and no other, has no end.
-fn presence() -> Document {
-    doc! {"$expr": {"$lt": [{"$size": "$windows.to"}, {"$size": "$windows"}]}}
 }
 
 /// Removes memberships of deleted conversations. A deletion closes all windows, so only the conversations of former

@@ -26,7 +26,7 @@ const OVERLAP: Duration = Duration::from_secs(10);
 #[derive(Debug, Deserialize)]
 struct StandingDocument {
     conversation_id: Uuid,
-    /// Absent in documents of older versions.
+    /// Absent in documents that a server of an older version has written since the migration.
     #[serde(default)]
     peer: Option<PeerDocument>,
     #[serde(default)]

@@ -166,6 +166,11 @@ impl From<MessageKey> for Bson {
 }
 
 impl HeadDocument {
+    /// Reports whether the head has the time of the newest message.
+    pub(super) const fn is_dated(&self) -> bool {
+        self.sent_at.is_some()
+    }
+
     /// Reads the head, with the `rev` of its document.
     pub(super) fn into_head(self, rev: i64) -> Head {
         Head {
@@ -279,8 +284,9 @@ impl MessageDocument {
 /// in the numbers. A plain update that matches nothing would count as a success.
 pub(super) fn revision(message: &Message, terms: TermsChange, head: Head) -> BsonResult<Document> {
     let mut set = serialize_to_document(&MessageDocument::bare(message))?;
-    // Fields that never change are not set.
-    for fixed in ["_id", "v", "conversation_id", "seq", "ordinal"] {
+    // Fields that never change are not set. A revision may have been computed before its message was stored, with a
+    // date that the store then raised.
+    for fixed in ["_id", "v", "conversation_id", "seq", "ordinal", "sent_at"] {
         set.remove(fixed);
     }
     let mut unset: Document = OPTIONAL

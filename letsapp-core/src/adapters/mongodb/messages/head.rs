@@ -1,5 +1,6 @@
 //! Heads of conversations, read from the message with the newest change.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use mongodb::bson::{Uuid, doc};
@@ -8,6 +9,7 @@ use serde::Deserialize;
 
 use super::documents::HeadDocument;
 use crate::adapters::mongodb::connection::Connection;
+use crate::adapters::mongodb::conversations::activity;
 use crate::adapters::mongodb::fields::{Id, uuids};
 use crate::adapters::mongodb::schema::MESSAGES;
 use crate::domain::conversation::Head;
@@ -42,9 +44,19 @@ pub(in crate::adapters::mongodb) async fn read(
     let newest: Vec<Newest> = connection
         .aggregate(MESSAGES, pipeline, AggregateOptions::default())
         .await?;
+    let undated = newest.iter().filter(|newest| !newest.head.is_dated());
+    let undated: Vec<_> = undated
+        .map(|newest| ConversationId::from_bson(newest.conversation_id))
+        .collect();
+    // Documents of older versions have no time in the head. Without one, their conversations would be listed last.
+    let times: HashMap<_, _> = activity::read(connection, &undated).await?.into_iter().collect();
     let pair = |newest: Newest| {
         let conversation_id = ConversationId::from_bson(newest.conversation_id);
-        (conversation_id, newest.head.into_head(newest.rev))
+        let mut head = newest.head.into_head(newest.rev);
+        if let Some(sent_at) = times.get(&conversation_id) {
+            head.sent_at = *sent_at;
+        }
+        (conversation_id, head)
     };
     Ok(newest.into_iter().map(pair).collect())
 }

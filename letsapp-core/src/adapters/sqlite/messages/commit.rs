@@ -1,5 +1,6 @@
 //! Applies changes to conversations and assigns their `seq`, `rev` and `ordinal`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::params;
@@ -8,9 +9,9 @@ use super::super::terms::DocId;
 use super::super::transaction::Transaction;
 use super::super::{conversations, members, terms as index};
 use super::row::by_id;
-use super::{reactions, row};
+use super::{reactions, row, senders};
 use crate::domain::conversation::{Conversation, Head};
-use crate::domain::id::Seq;
+use crate::domain::id::{Seq, UserId};
 use crate::domain::member::{Member, MemberChange};
 use crate::domain::message::{Message, Position};
 use crate::ports::{Change, Outcome, TermsChange};
@@ -199,49 +200,58 @@ fn apply_group_update(
     if let Some(conversation) = update.conversation {
         conversations::update(transaction, conversation)?;
     }
-    let mut left = Vec::new();
-    for change in update.members {
-        let before = members::one(transaction.connection(), message.conversation_id, change.user_id())?;
-        let after = change.apply(message.conversation_id, before.as_ref(), position.seq, position.sent_at);
-        if let Some(member) = after {
-            members::put(transaction, &member)?;
-            left.extend((!member.is_in()).then_some(member));
-        }
+    for member in members_after(transaction, update, position)? {
+        members::put(transaction, &member)?;
     }
-    keep_departures(transaction, left, message, position)?;
     transaction.moved(message.conversation_id, head);
     Ok(Some(Outcome::Committed(position)))
 }
 
-/// Keeps the present state of a conversation for the members who have left it with a message.
-fn keep_departures(
+/// Works out the new records of the members that an update concerns. Those who leave with it keep the state of the
+/// conversation.
+fn members_after(
     transaction: &Transaction<'_>,
-    left: Vec<Member>,
-    message: &Message,
+    update: GroupUpdate<'_>,
     position: Position,
-) -> rusqlite::Result<()> {
-    if left.is_empty() {
-        return Ok(());
+) -> rusqlite::Result<Vec<Member>> {
+    let (id, connection) = (update.message.conversation_id, transaction.connection());
+    let mut changed: HashMap<UserId, Member> = HashMap::new();
+    let (mut joined, mut left) = (0, 0);
+    for change in update.members {
+        let user_id = change.user_id();
+        let before = match changed.get(&user_id) {
+            Some(changed) => Some(changed.clone()),
+            None => members::one(connection, id, user_id)?,
+        };
+        let was_in = before.as_ref().is_some_and(Member::is_in);
+        if let Some(after) = change.apply(id, before.as_ref(), position.seq, position.sent_at) {
+            joined += usize::from(after.is_in() && !was_in);
+            left += usize::from(was_in && !after.is_in());
+            changed.insert(user_id, after);
+        }
     }
-    let id = message.conversation_id;
-    let conversation = conversations::existing(transaction.connection(), id)?;
-    if conversation.deleted_at.is_some() {
-        // Nobody sees anything of it.
-        return Ok(());
+    if left > 0 {
+        let conversation = conversations::existing(connection, id)?;
+        // Of a deleted one nobody sees anything.
+        if conversation.deleted_at.is_none() {
+            // The members are not written yet, so the ones counted are those before the change.
+            let present = members::counts(connection, &[id])?;
+            let present = present.first().map_or(0, |(_, count)| *count);
+            let departure = Box::new(conversation.departure(position, (present + joined).saturating_sub(left)));
+            for member in changed.values_mut().filter(|member| !member.is_in()) {
+                member.departure = Some(departure.clone());
+            }
+        }
     }
-    let remaining = members::counts(transaction.connection(), &[id])?;
-    let remaining = remaining.first().map_or(0, |(_, count)| *count);
-    let departure = Box::new(conversation.departure(position, remaining));
-    for member in left {
-        let departure = Some(departure.clone());
-        members::put(transaction, &Member { departure, ..member })?;
-    }
-    Ok(())
+    Ok(changed.into_values().collect())
 }
 
 /// Inserts a message with its reactions. Returns `None`, and inserts nothing, if its id is taken in the conversation.
 fn add(transaction: &Transaction<'_>, message: &Message, position: Position) -> rusqlite::Result<Option<DocId>> {
     let docid = row::insert(transaction, message, position)?;
+    if docid.is_some() && message.is_from_user() {
+        senders::note(transaction, message.conversation_id, message.sender_id, position.seq)?;
+    }
     if docid.is_some() && !message.reactions.is_empty() {
         reactions::replace(transaction, message, position.seq)?;
     }

@@ -62,6 +62,7 @@ pub(super) const READS: &[&str] = &[
     COUNT_UNREAD,
     senders::LAST_SENT,
     senders::HAS_SENT,
+    senders::SENDERS,
     reactions::OF_MESSAGE,
     search::MATCHES,
     search::VISIBLE,

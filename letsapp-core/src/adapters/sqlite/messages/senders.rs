@@ -1,17 +1,46 @@
-//! Messages by their sender: the newest of each user, and the senders of a span. Each user asked about is one search of
-//! an index.
+//! Messages by their sender: the newest of each user, and the senders of a span.
+//!
+//! The table `sent` has the newest message of each user in each block of messages. An entry for every message would make
+//! a commit write half as many pages again, since each sender's entries are at a place of their own.
+
+use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
 
+use super::super::transaction::Transaction;
+use super::super::values::integer;
 use crate::domain::id::{ConversationId, Seq, UserId};
+use crate::domain::window::Span;
 use crate::ports::SenderQuery;
 
-pub(in crate::adapters::sqlite) const LAST_SENT: &str =
-    "SELECT max(seq) FROM messages WHERE conversation_id = ?1 AND sender_id = ?2 AND system IS NULL";
+/// Number of messages in a block. In larger ones, there is more to read at the end of a span; smaller ones make more
+/// rows. `migrations/0009_sent.sql` has it too.
+const BLOCK: u64 = 256;
+
+const NOTE: &str = "
+    INSERT INTO sent (conversation_id, sender_id, block, last_seq) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq";
+pub(in crate::adapters::sqlite) const LAST_SENT: &str = "
+    SELECT last_seq FROM sent WHERE conversation_id = ?1 AND sender_id = ?2 ORDER BY block DESC LIMIT 1";
+/// The first block from the one of the span's beginning to the one of its end whose newest message is in the span or
+/// behind it.
 pub(in crate::adapters::sqlite) const HAS_SENT: &str = "
-    SELECT 1 FROM messages
-    WHERE conversation_id = ?1 AND sender_id = ?2 AND seq > ?3 AND seq <= ?4 AND system IS NULL
-    LIMIT 1";
+    SELECT last_seq FROM sent
+    WHERE conversation_id = ?1 AND sender_id = ?2 AND block >= ?3 AND block <= ?4 AND last_seq > ?5
+    ORDER BY block LIMIT 1";
+pub(super) const SENDERS: &str = "
+    SELECT sender_id FROM messages WHERE conversation_id = ?1 AND seq > ?2 AND seq <= ?3 AND system IS NULL";
+
+/// Notes that a user has sent a message, the newest of the conversation.
+pub(super) fn note(
+    transaction: &Transaction<'_>,
+    conversation_id: ConversationId,
+    sender_id: UserId,
+    seq: Seq,
+) -> rusqlite::Result<()> {
+    let params = params![conversation_id, sender_id, block(seq), seq];
+    transaction.prepare(NOTE)?.execute(params).map(|_| ())
+}
 
 /// Returns the newest message that each user has sent, without those who have sent none.
 pub(super) fn last_sent(
@@ -21,24 +50,58 @@ pub(super) fn last_sent(
     let mut statement = connection.prepare_cached(LAST_SENT)?;
     let mut last_sent = Vec::with_capacity(of.len());
     for key in of {
-        let seq: Option<Seq> = statement.query_row(params![key.0, key.1], |row| row.get(0))?;
-        last_sent.extend(seq.map(|seq| (*key, seq)));
+        let mut rows = statement.query(params![key.0, key.1])?;
+        if let Some(row) = rows.next()? {
+            last_sent.push((*key, row.get(0)?));
+        }
     }
     Ok(last_sent)
 }
 
 /// Returns, for each query, the users who sent messages in its span.
 pub(super) fn senders(connection: &Connection, asked: &[SenderQuery]) -> rusqlite::Result<Vec<Vec<UserId>>> {
+    asked.iter().map(|query| senders_of(connection, query)).collect()
+}
+
+fn senders_of(connection: &Connection, query: &SenderQuery) -> rusqlite::Result<Vec<UserId>> {
+    let Span {
+        conversation_id,
+        after,
+        through,
+    } = query.span;
     let mut statement = connection.prepare_cached(HAS_SENT)?;
-    let mut answers = Vec::with_capacity(asked.len());
-    for SenderQuery { span, among } in asked {
-        let mut senders = Vec::new();
-        for user_id in among {
-            if statement.exists(params![span.conversation_id, user_id, span.after, span.through])? {
-                senders.push(*user_id);
-            }
+    let (mut senders, mut uncertain) = (Vec::new(), Vec::new());
+    for user_id in &query.among {
+        let params = params![conversation_id, user_id, block(after.next()), block(through), after];
+        let mut rows = statement.query(params)?;
+        match rows.next()?.map(|row| row.get::<_, Seq>(0)).transpose()? {
+            Some(last) if last <= through => senders.push(*user_id),
+            // In the block of the span's end, and behind it. There may be an earlier one in this block.
+            Some(_) => uncertain.push(*user_id),
+            None => {}
         }
-        answers.push(senders);
     }
-    Ok(answers)
+    if !uncertain.is_empty() {
+        let begin = Seq(through.0 / BLOCK * BLOCK);
+        let after = after.max(Seq(begin.0.saturating_sub(1)));
+        let found = senders_one_by_one(connection, conversation_id, after, through)?;
+        senders.extend(uncertain.into_iter().filter(|user_id| found.contains(user_id)));
+    }
+    Ok(senders)
+}
+
+/// Returns the senders of a part of a block, from its messages.
+fn senders_one_by_one(
+    connection: &Connection,
+    conversation_id: ConversationId,
+    after: Seq,
+    through: Seq,
+) -> rusqlite::Result<HashSet<UserId>> {
+    let mut statement = connection.prepare_cached(SENDERS)?;
+    let rows = statement.query_map(params![conversation_id, after, through], |row| row.get(0))?;
+    rows.collect()
+}
+
+fn block(seq: Seq) -> i64 {
+    integer(seq.0 / BLOCK)
 }

@@ -11,7 +11,7 @@ use crate::domain::contact::{Block, ContactEdge};
 use crate::domain::conversation::Conversation;
 use crate::domain::departure::Departure;
 use crate::domain::emoji::Emoji;
-use crate::domain::id::{ConversationId, Rev, Seq};
+use crate::domain::id::{ConversationId, Rev, Seq, UserId};
 use crate::domain::message::{Content, Message, SystemEvent};
 use crate::domain::role::Role;
 use crate::domain::text::Title;
@@ -88,6 +88,7 @@ const GOLDEN: [&[u8]; VERSION] = [
     include_bytes!("golden/version-6.db"),
     include_bytes!("golden/version-7.db"),
     include_bytes!("golden/version-8.db"),
+    include_bytes!("golden/version-9.db"),
 ];
 
 /// Opens a copy of a golden file.
@@ -152,6 +153,28 @@ async fn the_direct_conversation_of_every_golden_file_is_read_as_it_was_written(
         assert_eq!((member.watermarks.delivered, member.watermarks.read), (Seq(5), Seq(3)));
         assert!(member.preferences.pinned, "version {version}");
         assert_eq!(store.sessions().of_user(ana.id).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_members_of_every_golden_file_know_the_other_user_of_a_direct_conversation() {
+    for (version, file) in (1..).zip(GOLDEN) {
+        let (_directory, store) = open_golden(file);
+        let (ana, ben) = (user_named(&store, "ana").await, user_named(&store, "ben").await);
+        let peers = |connection: &Connection| {
+            let sql = "SELECT kind, user_id, peer_id FROM members JOIN conversations ON id = conversation_id";
+            let mut statement = connection.prepare(sql)?;
+            let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
+            rows.collect::<Result<Vec<(String, UserId, Option<UserId>)>, _>>()
+        };
+        let peers = store.database.readers.read(peers).await.unwrap();
+        let (mut direct, groups): (Vec<_>, Vec<_>) = peers.into_iter().partition(|(kind, ..)| kind == "direct");
+        direct.sort_by_key(|(_, user_id, _)| *user_id != ana.id);
+        let expected = [(ana.id, Some(ben.id)), (ben.id, Some(ana.id))];
+        let direct: Vec<_> = direct.into_iter().map(|(_, user_id, peer)| (user_id, peer)).collect();
+        assert_eq!(direct, expected, "version {version}");
+        assert_eq!(groups.len(), 3, "version {version}");
+        assert!(groups.iter().all(|(.., peer)| peer.is_none()), "version {version}");
     }
 }
 
@@ -239,5 +262,22 @@ async fn departures_and_the_setting_for_groups_are_in_the_golden_files_since_ver
         };
         assert_eq!((left.departure, cem.settings.groups), expected, "version {version}");
         assert_eq!(ana.settings.groups, Adders::Everyone, "version {version}");
+    }
+}
+
+#[tokio::test]
+async fn the_newest_message_of_each_sender_in_every_golden_file_is_known() {
+    for (version, file) in (1..).zip(GOLDEN) {
+        let (_directory, store) = open_golden(file);
+        let (ana, ben) = (user_named(&store, "ana").await, user_named(&store, "ben").await);
+        let pair = Conversation::pair_of(ana.id, ben.id);
+        let chat = store.conversations().direct(&[pair]).await.unwrap()[0].1;
+        let messages = all_messages(&store, chat).await;
+        for user in [ana.id, ben.id] {
+            let own = messages.iter().filter(|message| message.sender_id == user);
+            let newest = own.map(|message| message.seq).max().unwrap();
+            let last_sent = store.messages().last_sent(&[(chat, user)]).await.unwrap();
+            assert_eq!(last_sent, [((chat, user), newest)], "version {version}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod migrations;
 mod plans;
 mod refusals;
 mod searches;
+mod senders;
 mod terms;
 mod wiping;
 

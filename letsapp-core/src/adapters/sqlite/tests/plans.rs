@@ -73,6 +73,14 @@ fn visible_messages_are_read_from_a_covering_index() {
 }
 
 #[test]
+fn the_newest_revs_are_the_ends_of_a_covering_index() {
+    let plan = plan(standings::REVS);
+    let looked_up = |line: &String| line.contains("USING COVERING INDEX") && line.ends_with("(conversation_id=?)");
+    assert!(plan.iter().any(looked_up), "{plan:#?}");
+    assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{plan:#?}");
+}
+
+#[test]
 fn unread_messages_are_counted_by_reading_deleted_ones_only() {
     let plan = plan(messages::COUNT_UNREAD);
     let counted = |line: &&String| line.contains("seq>? AND seq<?");
@@ -84,15 +92,15 @@ fn unread_messages_are_counted_by_reading_deleted_ones_only() {
 }
 
 #[test]
-fn what_a_user_has_sent_is_found_in_the_index_by_sender() {
+fn what_a_user_has_sent_is_found_by_their_blocks() {
     for (sql, search) in [
         (
             messages::LAST_SENT,
-            "messages_by_sender (conversation_id=? AND sender_id=?)",
+            "sent USING PRIMARY KEY (conversation_id=? AND sender_id=?)",
         ),
         (
             messages::HAS_SENT,
-            "messages_by_sender (conversation_id=? AND sender_id=? AND seq>? AND seq<?)",
+            "sent USING PRIMARY KEY (conversation_id=? AND sender_id=? AND block>? AND block<?)",
         ),
     ] {
         let plan = plan(sql);

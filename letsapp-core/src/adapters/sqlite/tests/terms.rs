@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::{append, commit, conversation, message, new_store, place, user_id};
 use crate::adapters::sqlite::SqliteStore;
 use crate::domain::emoji::Emoji;
-use crate::domain::id::{ConversationId, Rev, Seq};
+use crate::domain::id::{ConversationId, Epoch, Rev, Seq};
 use crate::domain::member::MemberChange;
 use crate::domain::message::{Content, Message, Reaction, SystemEvent};
-use crate::domain::search::index_terms;
+use crate::domain::search::{ANALYSIS_VERSION, index_terms};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{Change, Repositories as _, TermsChange};
 
@@ -70,6 +70,44 @@ async fn a_message_is_found_by_its_current_terms_only() {
     revise(&store, deleted, TermsChange::Replace).await;
     assert_eq!((found(&store, "def").await, found(&store, "d").await), (0, 0));
     assert_eq!(stored(&store, id).await.rev, Rev(4));
+}
+
+#[tokio::test]
+async fn an_index_made_by_other_rules_is_made_anew_when_the_file_is_opened() {
+    let (directory, store) = new_store();
+    let path = directory.path().join("letsapp.db");
+    let id = conversation(&store, 1).await;
+    commit(
+        &store,
+        vec![append(message(id, 1, "abc def")), append(message(id, 2, ""))],
+    )
+    .await;
+    store.close().await;
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(
+        "INSERT INTO message_terms (message_terms) VALUES ('delete-all');
+         INSERT INTO message_terms (rowid, body, attachments) SELECT docid, 'stale', '' FROM messages;
+         UPDATE meta SET analysis = 0",
+    )
+    .unwrap();
+    drop(file);
+
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!((found(&store, "ab").await, found(&store, "de").await), (1, 1));
+    let stale = |connection: &rusqlite::Connection| {
+        let sql = "SELECT count(*) FROM message_terms WHERE message_terms MATCH 'stale'";
+        connection.query_row(sql, [], |row| row.get::<_, i64>(0))
+    };
+    assert_eq!(store.database.readers.read(stale).await.unwrap(), 0);
+    let meta = store.meta().meta(Epoch::from_bytes([1; 16])).await.unwrap();
+    assert_eq!(meta.analysis, ANALYSIS_VERSION);
+    // What is deleted leaves the index, which knows it by the present rules.
+    let deleted = Message {
+        deleted_at: Some(Timestamp::from_millis(9)),
+        ..saying("", stored(&store, id).await)
+    };
+    revise(&store, deleted, TermsChange::Replace).await;
+    assert_eq!(found(&store, "ab").await, 0);
 }
 
 #[tokio::test]

@@ -13,7 +13,8 @@ use crate::engine::commit::decide::*;
 use crate::engine::error::Forbidden;
 use crate::engine::fixtures;
 use crate::engine::fixtures::{CHAT, NOW, conversation, member};
-use crate::engine::rosters::{DirectPolicy, Moment};
+use crate::engine::rosters::Moment;
+use crate::engine::rosters::direct_policy::DirectPolicy;
 use crate::ports::TermsChange;
 
 const OWNER: UserId = UserId::from_bytes([1; 16]);

@@ -1,6 +1,6 @@
 // @ts-check
 // The client of a signed-in user: creates and connects the parts that the views use.
-/** @import {Message, TypingData} from "../../types/protocol.d.ts" */
+/** @import {Id, Message, TypingData} from "../../types/protocol.d.ts" */
 /** @import {Action, OutboxItem, State} from "../../types/state.d.ts" */
 /** @import {Api} from "../net/api.js" */
 /** @import {Session} from "../net/session.js" */
@@ -12,6 +12,7 @@ import { Store } from "../state/store.js";
 import { Acknowledger } from "../sync/acknowledger.js";
 import { GroupDetails } from "../sync/group-details.js";
 import { History } from "../sync/history.js";
+import { LeftGroups } from "../sync/left-groups.js";
 import { Live } from "../sync/live.js";
 import { Outbox } from "../sync/outbox.js";
 import { Presence } from "../sync/presence.js";
@@ -35,6 +36,7 @@ export class Client {
   #outbox;
   #acknowledger;
   #details;
+  #leftGroups;
 
   /** @param {{session: Session, api: Api, location?: Location, storage?: Storage}} parts */
   constructor({ session, api, location = window.location, storage = window.localStorage }) {
@@ -51,6 +53,7 @@ export class Client {
     const outbox = new Outbox({ userId: user.id, storage, locks, tab: TAB, send: (item) => this.#transmit(item) });
     const acknowledger = new Acknowledger({ store, request: (receipt) => socket.request("receipt", receipt) });
     const details = new GroupDetails({ store, api, live });
+    const leftGroups = new LeftGroups({ store, api });
     this.#session = session;
     this.#api = api;
     this.#socket = socket;
@@ -58,10 +61,11 @@ export class Client {
     this.#outbox = outbox;
     this.#acknowledger = acknowledger;
     this.#details = details;
+    this.#leftGroups = leftGroups;
     this.store = store;
     this.account = new Account({ store, api, session });
     this.drafts = new Drafts({ userId: user.id, storage });
-    this.groups = new Groups({ store, api, live, details });
+    this.groups = new Groups({ store, api, live, details, leftGroups });
     this.history = new History({ store, api });
     this.notifications = new Notifications({ store });
     this.profiles = new Profiles({ store, fetchUser: (id) => api.user(id) });
@@ -130,6 +134,7 @@ export class Client {
       setConnection("online", null);
       whileConnected.forEach((part) => part.resume());
       this.#details.refreshReceipts();
+      this.#leftGroups.refresh();
       // Names and settings are not worth an error: without them the client shows what it has.
       Promise.all([this.contacts.load(), this.account.load()]).catch(() => {});
     });
@@ -139,6 +144,8 @@ export class Client {
       this.#details.onMessage(message);
     });
     on(this.#live, "created", (/** @type {Message} */ message) => this.notifications.onNewMessage(message));
+    on(this.#live, "removed", () => this.#leftGroups.refresh());
+    on(this.#live, "reset", (/** @type {Id[]} */ ids) => this.#acknowledger.forget(ids));
     on(this.#live, "typing", (/** @type {TypingData} */ data) => this.typing.onEvent(data));
     on(this.#outbox, "change", (/** @type {OutboxItem[]} */ items) => this.store.dispatch({ type: "outbox", items }));
     on(this.#outbox, "sent", (/** @type {Message} */ message) => this.#live.applyMessage(message, true));

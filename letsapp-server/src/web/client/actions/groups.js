@@ -5,6 +5,7 @@
 /** @import {Api} from "../net/api.js" */
 /** @import {Store} from "../state/store.js" */
 /** @import {GroupDetails} from "../sync/group-details.js" */
+/** @import {LeftGroups} from "../sync/left-groups.js" */
 /** @import {Live} from "../sync/live.js" */
 import { uuidv7 } from "../net/ids.js";
 
@@ -13,13 +14,15 @@ export class Groups {
   #api;
   #live;
   #details;
+  #leftGroups;
 
-  /** @param {{store: Store<State, Action>, api: Api, live: Live, details: GroupDetails}} parts */
-  constructor({ store, api, live, details }) {
+  /** @param {{store: Store<State, Action>, api: Api, live: Live, details: GroupDetails, leftGroups: LeftGroups}} parts */
+  constructor({ store, api, live, details, leftGroups }) {
     this.#store = store;
     this.#api = api;
     this.#live = live;
     this.#details = details;
+    this.#leftGroups = leftGroups;
   }
 
   /**
@@ -104,6 +107,19 @@ export class Groups {
   async delete(id) {
     await this.#api.deleteGroup(id);
     this.#store.dispatch({ type: "left", id });
+  }
+
+  /** Loads the groups that the reader has left and that are still in their list. */
+  loadLeft() {
+    return this.#leftGroups.load();
+  }
+
+  /**
+   * Removes a group that the reader has left from their list.
+   * @param {Id} id
+   */
+  removeLeft(id) {
+    return this.#leftGroups.remove(id);
   }
 
   /** @param {Id} id */

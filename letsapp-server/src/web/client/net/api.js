@@ -144,6 +144,14 @@ export class Api {
   }
 
   /**
+   * Returns all conversations of the reader, with those that they have left.
+   * @returns {Promise<Conversation[]>}
+   */
+  conversations() {
+    return this.#all("/v1/conversations");
+  }
+
+  /**
    * @param {Id} id
    * @returns {Promise<Conversation>}
    */
@@ -194,6 +202,15 @@ export class Api {
    */
   changeMembership(id, changes) {
     return this.#call("PATCH", `/v1/conversations/${id}/me`, changes);
+  }
+
+  /**
+   * Removes a conversation that the reader has left from their list.
+   * @param {Id} id
+   * @returns {Promise<void>}
+   */
+  unlist(id) {
+    return this.#call("DELETE", `/v1/conversations/${id}/me`);
   }
 
   /**

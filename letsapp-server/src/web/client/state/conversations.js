@@ -5,23 +5,25 @@
 import { hasAllAfter } from "./timeline.js";
 
 /**
- * Merges a conversation as the server describes it. Where events have overtaken the description, the newer head and count stay.
+ * Merges a conversation as the server describes it. Where events have overtaken the description, the newer head and count stay;
+ * one that the reader has left is described as it was then.
  * @param {KnownConversation | undefined} held
  * @param {Conversation} conversation
  * @returns {KnownConversation}
  */
 export function mergeConversation(held, conversation) {
-  if (held && !held.left && isOutdated(held, conversation)) {
+  const left = hasLeft(conversation);
+  if (held && !held.left && !left && isOutdated(held, conversation)) {
     const { read_seq, delivered_seq, unread } = held.me;
     return {
       ...conversation,
-      left: hasLeft(conversation),
+      left,
       head: held.head,
       countedRev: held.countedRev,
       me: { ...conversation.me, read_seq, delivered_seq, unread },
     };
   }
-  return { ...conversation, countedRev: conversation.head.rev, left: hasLeft(conversation) };
+  return { ...conversation, countedRev: conversation.head.rev, left };
 }
 
 /**
@@ -70,6 +72,14 @@ export function byActivity(conversations) {
   return Object.values(conversations)
     .filter(({ left }) => !left)
     .sort((a, b) => pinned(b) - pinned(a) || lastActivity(b).localeCompare(lastActivity(a)) || a.id.localeCompare(b.id));
+}
+
+/**
+ * Returns the groups that the reader has left and that are in their list; null until they are loaded.
+ * @param {Pick<State, "conversations" | "leftGroups">} state
+ */
+export function leftGroups({ conversations, leftGroups }) {
+  return leftGroups && leftGroups.map((id) => conversations[id]).filter((conversation) => conversation?.left);
 }
 
 /** @param {{me: {muted_until: string | null}}} conversation */

@@ -19,6 +19,7 @@ export function initialState(user) {
     ready: false,
     users: { [user.id]: user },
     conversations: {},
+    leftGroups: null,
     timelines: {},
     revs: {},
     receipts: {},
@@ -42,6 +43,8 @@ const TRANSITIONS = {
   restored: (state) => forgetConversations(state),
   conversation: (state, { conversation }) => mergeConversation(state, conversation),
   left: (state, { id }) => markLeft(state, id),
+  leftGroups: (state, { items }) => setLeftGroups(state, items),
+  unlisted: (state, { id }) => unlist(state, id),
   message: (state, { message, created }) => applyMessage(state, message, created),
   rev: (state, { conversation_id, rev }) =>
     state.revs[conversation_id] ? replaced(state, "revs", conversation_id, (held) => revs.addRev(held, rev)) : state,
@@ -136,13 +139,13 @@ function applySync(state, reply) {
   for (const message of reply.changes) next = applyToTimeline(next, message);
   // What is reset may have gone back, after a restore of the server's store, so nothing that is held counts.
   const reset = new Set(reply.reset);
+  for (const id of reset) next = forgetDetails(next, id);
   for (const conversation of reply.conversations) {
     next = mergeConversation(reset.has(conversation.id) ? forgetConversation(next, conversation.id) : next, conversation);
   }
   for (const [id, upTo] of Object.entries(reply.positions)) {
     if (next.revs[id]) next = replaced(next, "revs", id, (held) => revs.advanceTo(held, upTo));
   }
-  for (const id of reply.reset) next = changedTimeline(next, id, () => timeline.EMPTY);
   for (const id of reply.removed) next = markLeft(next, id);
   return next;
 }
@@ -157,12 +160,36 @@ function forgetConversation(state, id) {
 }
 
 /**
+ * Forgets the messages of a conversation and their receipts. Those of a group keep their place, so that they are loaded again with
+ * the others.
+ * @param {State} state
+ * @param {Id} id
+ */
+function forgetDetails(state, id) {
+  const { [id]: _, ...quoted } = state.quoted;
+  const receipts = id in state.receipts ? { ...state.receipts, [id]: undefined } : state.receipts;
+  return changedTimeline({ ...state, quoted, receipts }, id, () => timeline.EMPTY);
+}
+
+/**
+ * Removes a conversation that the reader has left, with all that is known of it.
+ * @param {State} state
+ * @param {Id} id
+ */
+function unlist(state, id) {
+  const without = (/** @type {Record<Id, unknown>} */ { [id]: _, ...kept }) => kept;
+  const tables = /** @type {const} */ (["conversations", "timelines", "revs", "receipts", "members", "quoted"]);
+  const kept = Object.fromEntries(tables.map((table) => [table, without(state[table])]));
+  return { ...state, ...kept, leftGroups: state.leftGroups && state.leftGroups.filter((other) => other !== id) };
+}
+
+/**
  * Forgets all that the server may not have any more. What waits to be sent stays.
  * @param {State} state
  */
 function forgetConversations(state) {
-  const { conversations, timelines, revs, receipts, members, quoted, target, ready } = initialState(state.me);
-  return { ...state, conversations, timelines, revs, receipts, members, quoted, target, ready };
+  const { conversations, leftGroups, timelines, revs, receipts, members, quoted, target, ready } = initialState(state.me);
+  return { ...state, conversations, leftGroups, timelines, revs, receipts, members, quoted, target, ready };
 }
 
 /**
@@ -173,6 +200,8 @@ function mergeConversation(state, conversation) {
   const { id, peer, peer_receipt, head } = conversation;
   const held = state.conversations[id];
   let next = replaced(state, "conversations", id, () => conversations.mergeConversation(held, conversation));
+  // What is new in a conversation that the reader has left are their own settings: the messages stay as they are.
+  if (next.conversations[id].left) return withoutRevs(next, id);
   if (!held || held.left) {
     next = changedTimeline(next, id, () => timeline.EMPTY);
     next = replaced(next, "revs", id, () => revs.advanceTo(undefined, head.rev));
@@ -183,14 +212,34 @@ function mergeConversation(state, conversation) {
 }
 
 /**
+ * Replaces the list of groups that the reader has left. One that they are in again by now stays as it is.
+ * @param {State} state
+ * @param {Conversation[]} items
+ */
+function setLeftGroups(state, items) {
+  const left = items.filter(({ id }) => state.conversations[id]?.left !== false);
+  const next = left.reduce(mergeConversation, state);
+  return { ...next, leftGroups: left.map(({ id }) => id) };
+}
+
+/**
  * Marks a conversation as left. Its messages stay as they are; its changes are no longer followed.
  * @param {State} state
  * @param {Id} id
  */
 function markLeft(state, id) {
   if (!state.conversations[id]) return state;
+  return replaced(withoutRevs(state, id), "conversations", id, (held) => ({ ...held, left: true }));
+}
+
+/**
+ * Follows the changes of a conversation no longer.
+ * @param {State} state
+ * @param {Id} id
+ */
+function withoutRevs(state, id) {
   const { [id]: _, ...kept } = state.revs;
-  return replaced({ ...state, revs: kept }, "conversations", id, (held) => ({ ...held, left: true }));
+  return { ...state, revs: kept };
 }
 
 /**

@@ -53,6 +53,17 @@ export class Acknowledger {
     this.#sendDue();
   }
 
+  /**
+   * Forgets what was sent and read in these conversations: the server may have gone back, and its next messages are others.
+   * @param {Id[]} conversationIds
+   */
+  forget(conversationIds) {
+    for (const id of conversationIds) {
+      this.#sent.delete(id);
+      this.#readUpTo.delete(id);
+    }
+  }
+
   /** Sends one receipt at a time: what becomes due meanwhile is merged into the next one of its conversation. */
   async #sendDue() {
     if (this.#sending) return;
@@ -74,17 +85,17 @@ export class Acknowledger {
    */
   async #send(due) {
     const before = this.#sent.get(due.conversation_id);
-    this.#sent.set(due.conversation_id, {
-      delivered: Math.max(due.delivered ?? 0, due.read ?? 0),
-      read: due.read ?? before?.read ?? 0,
-    });
+    const sent = { delivered: Math.max(due.delivered ?? 0, due.read ?? 0), read: due.read ?? before?.read ?? 0 };
+    this.#sent.set(due.conversation_id, sent);
+    // Not where the conversation was forgotten meanwhile.
+    const isCurrent = () => this.#sent.get(due.conversation_id) === sent;
     try {
       const item = { user_id: this.#store.state.me.id, ...(await this.#request(due)) };
-      this.#store.dispatch({ type: "receipts", conversation_id: due.conversation_id, items: [item] });
+      if (isCurrent()) this.#store.dispatch({ type: "receipts", conversation_id: due.conversation_id, items: [item] });
       return true;
     } catch (problem) {
       if (!(problem instanceof Problem && problem.transient)) return true;
-      this.#sent.set(due.conversation_id, before);
+      if (isCurrent()) this.#sent.set(due.conversation_id, before);
       return false;
     }
   }

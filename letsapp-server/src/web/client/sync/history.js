@@ -19,8 +19,8 @@ const AROUND = 40;
 export class History {
   #store;
   #api;
-  /** Quotes that were requested, as `conversation seq`. @type {Set<string>} */
-  #requestedQuotes = new Set();
+  /** Quotes that are being fetched, as `conversation seq`. Those that were fetched are in the state. @type {Set<string>} */
+  #pendingQuotes = new Set();
 
   /** @param {{store: Store<State, Action>, api: Pick<Api, "history" | "message" | "conversation">}} parts */
   constructor({ store, api }) {
@@ -83,19 +83,22 @@ export class History {
   }
 
   /**
-   * Fetches a message to be quoted, unless it is loaded.
+   * Fetches a message to be quoted, unless it is loaded or was found to be missing.
    * @param {Id} id
    * @param {number} seq
    */
   async loadQuoted(id, seq) {
     const key = `${id} ${seq}`;
-    if (this.#requestedQuotes.has(key) || this.#hasMessage(id, seq)) return;
-    this.#requestedQuotes.add(key);
+    const isKnown = this.#hasMessage(id, seq) || this.#store.state.quoted[id]?.[seq] !== undefined;
+    if (isKnown || this.#pendingQuotes.has(key)) return;
+    this.#pendingQuotes.add(key);
     try {
       this.#store.dispatch({ type: "quoted", conversation_id: id, seq, message: await this.#api.message(id, seq) });
     } catch (problem) {
-      if (problem instanceof Problem && problem.transient) this.#requestedQuotes.delete(key);
-      else this.#store.dispatch({ type: "quoted", conversation_id: id, seq, message: null });
+      if (problem instanceof Problem && problem.transient) return;
+      this.#store.dispatch({ type: "quoted", conversation_id: id, seq, message: null });
+    } finally {
+      this.#pendingQuotes.delete(key);
     }
   }
 
@@ -109,16 +112,13 @@ export class History {
   }
 
   /**
-   * Fetches a conversation that the list doesn't have. A search finds messages in groups that the reader has left; a group that is
-   * only about to arrive is corrected by its event or the next sync.
+   * Fetches a conversation that the list doesn't have: a search finds messages in groups that the reader has left.
    * @param {Id} id
    */
   async #ensureConversation(id) {
     if (this.#store.state.conversations[id]) return;
     const conversation = await this.#api.conversation(id);
-    if (this.#store.state.conversations[id]) return;
-    this.#store.dispatch({ type: "conversation", conversation });
-    if (conversation.kind === "group") this.#store.dispatch({ type: "left", id });
+    if (!this.#store.state.conversations[id]) this.#store.dispatch({ type: "conversation", conversation });
   }
 
   /**

@@ -1,6 +1,6 @@
 // @ts-check
 // The connection between the socket and the state: applies events as they come, and fetches what was missed with `sync`.
-/** @import {Conversation, Message, ServerEvent} from "../../types/protocol.d.ts" */
+/** @import {Conversation, Id, Message, ServerEvent} from "../../types/protocol.d.ts" */
 /** @import {Action, State} from "../../types/state.d.ts" */
 /** @import {Api} from "../net/api.js" */
 /** @import {Socket} from "../net/socket.js" */
@@ -13,7 +13,9 @@ const GAP_TIMEOUT_MS = 1_000;
 
 /**
  * Dispatches `synced` when the state is that of the server, `message` (detail: the message) for each message that arrives or
- * changes, `created` (detail: the message) for each that was just sent, and `typing` (detail: the event's data).
+ * changes, `created` (detail: the message) for each that was just sent, `removed` when the reader has left a conversation or removed
+ * one that they had left from their list, `reset` (detail: ids of conversations) where the server has
+ * gone back or too much was missed, so that what is known of them no longer counts, and `typing` (detail: the event's data).
  */
 export class Live extends EventTarget {
   #store;
@@ -100,9 +102,11 @@ export class Live extends EventTarget {
       if (this.#hasNewEpoch(reply.epoch)) {
         // The server's store was restored from a backup. What is known may not be there any more, so everything is asked for anew.
         this.#since = undefined;
+        this.#dispatchReset(Object.keys(this.#store.state.conversations));
         this.#store.dispatch({ type: "restored" });
         continue;
       }
+      if (reply.reset.length > 0) this.#dispatchReset(reply.reset);
       this.#store.dispatch({ type: "synced", reply });
       reply.changes.forEach((message) => this.#dispatchMessage(message));
       this.#since = reply.mark;
@@ -129,7 +133,8 @@ export class Live extends EventTarget {
       case "conversation.updated":
         return this.applyConversation(data);
       case "conversation.removed":
-        return this.#store.dispatch({ type: "left", id: data.id });
+        this.#store.dispatch({ type: "left", id: data.id });
+        return void this.dispatchEvent(new CustomEvent("removed"));
       case "conversation.rev":
         this.#store.dispatch({ type: "rev", ...data });
         return this.#watchForGaps();
@@ -166,6 +171,11 @@ export class Live extends EventTarget {
   /** @param {Message} message */
   #dispatchMessage(message) {
     this.dispatchEvent(new CustomEvent("message", { detail: message }));
+  }
+
+  /** @param {Id[]} ids */
+  #dispatchReset(ids) {
+    this.dispatchEvent(new CustomEvent("reset", { detail: ids }));
   }
 
   #watchForGaps() {

@@ -12,7 +12,7 @@ import { chatAddress } from "./route.js";
 
 /** @param {{conversation: KnownConversation, title: string}} props */
 export function ChatHead({ conversation, title }) {
-  const { id, kind, peer, left } = conversation;
+  const { id, kind, peer } = conversation;
   const isGroup = kind === "group";
   const online = useSelected((state) => !isGroup && state.presence[peer.id]?.status === "online");
   return html`<header class="chat-head">
@@ -25,7 +25,7 @@ export function ChatHead({ conversation, title }) {
       </span>
     </a>
     <${IconButton} icon="search" label="Search in this chat" testid="search-chat" onClick=${() => go(chatAddress(id, "search"))} />
-    ${!left && html`<${More} conversation=${conversation} />`}
+    <${More} conversation=${conversation} />
   </header>`;
 }
 

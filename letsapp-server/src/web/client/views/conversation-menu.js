@@ -1,5 +1,5 @@
 // @ts-check
-// The menu of a conversation, from the list or from its head: pin, mute, archive, block, leave.
+// The menu of a conversation, from the list or from its head: pin, mute, archive, block, leave, remove from the list.
 /** @import {MembershipChanges, User} from "../../types/protocol.d.ts" */
 /** @import {KnownConversation} from "../../types/state.d.ts" */
 /** @import {ConversationDialogProps, MenuItem} from "../../types/views.d.ts" */
@@ -31,6 +31,10 @@ export function useConversationMenu(client, conversation, { inChat = false } = {
   const blocked = useSelected((state) => Boolean(peer && state.blocks?.[peer.id]));
   const close = () => setAsking(null);
   const change = (/** @type {MembershipChanges} */ changes) => client.attempt(() => client.groups.changeMembership(id, changes));
+  /** @type {MenuItem[]} */
+  const leftItems = [
+    { icon: "trash", label: "Remove from the list", testid: "unlist", danger: true, onSelect: () => setAsking("unlist") },
+  ];
   /** @type {(MenuItem | false | undefined)[]} */
   const items = [
     inChat && {
@@ -66,7 +70,7 @@ export function useConversationMenu(client, conversation, { inChat = false } = {
     },
   ];
   return {
-    items: items.filter((item) => item !== false && item !== undefined),
+    items: conversation.left ? leftItems : items.filter((item) => item !== false && item !== undefined),
     dialog: asking && html`<${DIALOGS[asking]} client=${client} conversation=${conversation} peer=${peer} onClose=${close} />`,
   };
 }
@@ -112,4 +116,16 @@ export function Leave({ client, conversation: { id, title, me }, onClose }) {
   />`;
 }
 
-const DIALOGS = { mute: Mute, block: Block, leave: Leave };
+/** @param {ConversationDialogProps} props */
+function Unlist({ client, conversation: { id, title }, onClose }) {
+  const remove = () => {
+    onClose();
+    client.attempt(() => client.groups.removeLeft(id));
+  };
+  return html`<${Confirm}
+    title="Remove “${title}” from the list?" text="You will no longer see the group here, with what was written until you left." action="Remove"
+    onConfirm=${remove} onClose=${onClose}
+  />`;
+}
+
+const DIALOGS = { mute: Mute, block: Block, leave: Leave, unlist: Unlist };

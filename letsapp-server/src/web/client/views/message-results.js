@@ -5,6 +5,7 @@
 import { bodyRanges, excerptOf } from "../text/body.js";
 import { nameOf, titleOf } from "../text/names.js";
 import { explain } from "../text/problems.js";
+import { PARTIAL } from "../text/search.js";
 import { briefTimeOf, fullTimeOf } from "../text/times.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { go, useClient, useProfiles, useSelected } from "./hooks.js";
@@ -79,7 +80,7 @@ export function MessageResults({ search, everywhere = false }) {
       )}
     </ul>
     ${search.more && html`<button type="button" class="link more-found" data-testid="more-found" onClick=${search.more}>More</button>`}
-    ${search.partial && html`<p class="hint" data-testid="partial-results">Not all messages could be searched in time.</p>`}`;
+    ${search.partial && html`<p class="hint" data-testid="partial-results">${PARTIAL}</p>`}`;
 }
 
 /** @param {{hit: SearchHit, sender: Person | undefined, everywhere: boolean}} props */

@@ -4,6 +4,7 @@
 /** @import {ClickEvent} from "../../types/views.d.ts" */
 import { byActivity } from "../state/conversations.js";
 import { titleOf } from "../text/names.js";
+import { nothingFound } from "../text/search.js";
 import { html } from "../vendor/htm-preact.js";
 import { ConversationItem } from "./conversation-item.js";
 import { Empty, moveFocus, Spinner } from "./elements.js";
@@ -22,6 +23,7 @@ export function SearchResults({ query, selected, onDone }) {
   const wanted = query.trim().toLocaleLowerCase();
   const chats = byActivity(table).filter((conversation) => titleOf(conversation, users).toLocaleLowerCase().includes(wanted));
   const count = people.length + chats.length + messages.items.length;
+  const none = nothingFound(query.trim(), { partial: messages.partial, here: false });
 
   const open = (/** @type {User} */ person) =>
     client.attempt(async () => {
@@ -58,7 +60,7 @@ export function SearchResults({ query, selected, onDone }) {
       </ul>`
     }
     ${
-      messages.items.length > 0 &&
+      (messages.items.length > 0 || (messages.partial && count > 0)) &&
       html`<h2 class="list-title">Messages</h2>
       <${MessageResults} search=${messages} everywhere />`
     }
@@ -67,7 +69,7 @@ export function SearchResults({ query, selected, onDone }) {
       !searching &&
       !messages.searching &&
       count === 0 &&
-      html`<${Empty} title="No match">No chat, no person and no message has “${query.trim()}”.<//>`
+      html`<${Empty} title=${none.title}>${none.text}<//>`
     }
   </div>`;
 }

@@ -4,7 +4,7 @@ import test from "node:test";
 import { byActivity } from "../../client/state/conversations.js";
 import { deliveryStatus } from "../../client/state/receipts.js";
 import { conversationsWithGaps, initialState, reduce, syncPositions } from "../../client/state/reduce.js";
-import { conversation, ME, message, PEER, syncReply, user } from "../fixtures.js";
+import { conversation, group, leftGroup, ME, message, PEER, syncReply, user } from "../fixtures.js";
 
 const run = (actions, state = initialState(user(ME))) => actions.reduce(reduce, state);
 const met = (fields) => run([{ type: "conversation", conversation: conversation(fields) }]);
@@ -116,8 +116,8 @@ test("ticks of a direct chat follow the peer's watermarks and messages", () => {
 });
 
 test("ticks of a group need the watermarks of all members", () => {
-  const group = met({ seq: 2, kind: "group", peer: undefined, peer_receipt: undefined });
-  const spoke = run([created(message(3))], group);
+  const met = run([{ type: "conversation", conversation: group({ seq: 2 }) }]);
+  const spoke = run([created(message(3))], met);
   assert.equal(spoke.receipts.c, undefined);
   const items = [PEER, "third"].map((user_id) => ({ user_id, delivered_seq: 2, read_seq: 0 }));
   const loaded = run([{ type: "receiptsLoaded", conversation_id: "c", items }], spoke);
@@ -135,6 +135,26 @@ test("a conversation that was left disappears from the list, and starts empty on
   assert.deepEqual(syncPositions(back), { c: 9 });
 });
 
+test("an update of a group that the reader has left keeps its messages, and shows the group as it was then", () => {
+  const held = group({ seq: 2, rev: 7, title: "All", member_count: 3 });
+  const left = run([{ type: "conversation", conversation: held }, ...opened([message(2), message(1)]), { type: "left", id: "c" }]);
+  const then = leftGroup({ seq: 2, rev: 5, title: "All of us", member_count: 2 });
+  const changed = { ...then, me: { ...then.me, archived: true } };
+  const state = run([{ type: "conversation", conversation: changed }], left);
+  assert.deepEqual([state.timelines.c, state.timelines.c.messages.length], [left.timelines.c, 2]);
+  const { left: stays, title, member_count, me } = state.conversations.c;
+  assert.deepEqual([stays, title, member_count, me.archived], [true, "All of us", 2, true]);
+  assert.deepEqual(syncPositions(state), {}, "its changes are not followed");
+});
+
+test("a description from after leaving ends the membership, however old it is", () => {
+  const open = run([{ type: "conversation", conversation: group({ seq: 2, rev: 7 }) }, ...opened([message(2), message(1)])]);
+  const gone = { type: "conversation", conversation: leftGroup({ seq: 2, rev: 5, title: "All of us" }) };
+  const state = run([gone], open);
+  assert.deepEqual([state.conversations.c.left, state.conversations.c.head.rev, syncPositions(state)], [true, 5, {}]);
+  assert.equal(state.timelines.c.messages.length, 2);
+});
+
 test("a sync updates an open chat, and empties one that changed too much", () => {
   const state = run(opened([message(2), message(1)]), met({ seq: 2 }));
   const changes = [message(1, { rev: 3, body: "edited" }), message(3, { rev: 4 })];
@@ -146,6 +166,12 @@ test("a sync updates an open chat, and empties one that changed too much", () =>
   );
   const reset = run([{ type: "synced", reply: syncReply({ reset: ["c"] }) }], synced);
   assert.equal(reset.timelines.c.status, "empty");
+});
+
+test("a reset drops the receipts of a conversation, which may have gone back", () => {
+  const reply = syncReply({ conversations: [conversation({ seq: 2 })], positions: { c: 2 }, reset: ["c"] });
+  const state = run([read(9, PEER), { type: "synced", reply }], met({ seq: 9 }));
+  assert.equal(deliveryStatus(state.receipts.c, 2, ME), "sent");
 });
 
 test("pinned conversations come first, then the most recently active", () => {

@@ -5,7 +5,7 @@ import { Problem } from "../../client/net/http.js";
 import { initialState, reduce, syncPositions, timelineOf } from "../../client/state/reduce.js";
 import { Store } from "../../client/state/store.js";
 import { History } from "../../client/sync/history.js";
-import { conversation, ME, message, syncReply, user } from "../fixtures.js";
+import { conversation, leftGroup, ME, message, syncReply, user } from "../fixtures.js";
 
 /** A conversation of `length` messages, on a server that counts what it is asked. */
 function story(length) {
@@ -19,10 +19,12 @@ function story(length) {
       const items = after === undefined ? older() : all.filter(({ seq }) => seq > after);
       return { items: items.slice(0, limit), next_cursor: items.length > limit ? "more" : null };
     },
+    // A group that the reader has left.
     async conversation(id) {
-      return conversation({ id, seq: length, kind: "group", title: "All", peer: undefined, peer_receipt: undefined });
+      return leftGroup({ id, seq: length });
     },
     async message(_, seq) {
+      asked.push({ seq });
       if (!all[seq - 1]) throw new Problem({ code: "not_found", status: 404 });
       return all[seq - 1];
     },
@@ -110,6 +112,19 @@ test("an edited message changes in its quote too", async () => {
   assert.equal(store.state.quoted.c[3].body, "edited");
 });
 
+test("a quote is fetched once, and again after a reset of its conversation", async () => {
+  const { asked, store, history } = story(300);
+  await Promise.all([history.loadQuoted("c", 3), history.loadQuoted("c", 3)]);
+  await history.loadQuoted("c", 3);
+  assert.deepEqual(asked, [{ seq: 3 }]);
+  const reply = syncReply({ conversations: [conversation({ seq: 300 })], positions: { c: 300 }, reset: ["c"] });
+  store.dispatch({ type: "synced", reply });
+  assert.equal(store.state.quoted.c, undefined, "the message may be another one now");
+  await history.loadQuoted("c", 3);
+  assert.equal(store.state.quoted.c[3].seq, 3);
+  assert.equal(asked.length, 2);
+});
+
 test("a jump into a group that the reader has left shows it, and the group stays left", async () => {
   const { store, history } = story(100);
   await history.jumpTo("d", 20);
@@ -119,22 +134,35 @@ test("a jump into a group that the reader has left shows it, and the group stays
   assert.equal("d" in syncPositions(store.state), false, "a sync brings it if its reader is in it after all");
 });
 
+test("a jump into a group that is about to arrive follows it", async () => {
+  const { store, api, history } = story(100);
+  const answer = api.conversation;
+  api.conversation = async (id) => present(await answer(id));
+  await history.jumpTo("d", 20);
+  assert.deepEqual([store.state.conversations.d.left, syncPositions(store.state).d], [false, 100]);
+});
+
 test("a jump into a group that has just arrived does not mark it as left", async () => {
   const { store, api, history } = story(100);
   const answer = api.conversation;
   api.conversation = async (id) => {
-    store.dispatch({ type: "conversation", conversation: await answer(id) });
+    store.dispatch({ type: "conversation", conversation: present(await answer(id)) });
     return answer(id);
   };
   await history.jumpTo("d", 20);
   assert.equal(store.state.conversations.d.left, false);
 });
 
-test("a group that was wrongly marked as left is restored by a sync", async () => {
+test("a group that the reader has come back to is restored by a sync", async () => {
   const { store, api, history } = story(100);
   await history.jumpTo("d", 20);
-  const reply = syncReply({ conversations: [await api.conversation("d")], positions: { d: 100 } });
+  const reply = syncReply({ conversations: [present(await api.conversation("d"))], positions: { d: 100 } });
   store.dispatch({ type: "synced", reply });
   assert.equal(store.state.conversations.d.left, false);
   assert.equal(syncPositions(store.state).d, 100);
 });
+
+/** A conversation as one who is in it sees it. */
+function present(conversation) {
+  return { ...conversation, me: { ...conversation.me, left_at: null } };
+}

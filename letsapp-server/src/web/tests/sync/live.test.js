@@ -139,6 +139,14 @@ test("after a restore everything is asked for anew, and what does not exist any 
   assert.deepEqual([store.state.conversations.c.head.seq, socket.requests.length], [3, before]);
 });
 
+test("a group that is removed is reported, and stays as it was", async () => {
+  const { socket, store, live } = await connected({ seq: 2 });
+  let removed = 0;
+  live.addEventListener("removed", () => removed++);
+  socket.event("conversation.removed", { id: "c" });
+  assert.deepEqual([removed, store.state.conversations.c.left], [1, true]);
+});
+
 test("messages are acknowledged as delivered on arrival, and as read when seen", async () => {
   const { store } = await connected({ seq: 2 });
   const sent = [];
@@ -160,4 +168,60 @@ test("messages are acknowledged as delivered on arrival, and as read when seen",
     { conversation_id: "c", read: 3 },
   ]);
   assert.equal(store.state.conversations.c.me.unread, 0);
+});
+
+const accepted = async ({ read = 0, delivered = read }) => ({ delivered_seq: delivered, read_seq: read });
+
+/** An acknowledger that is connected, and the receipts that it has sent. */
+function acknowledging({ store, live }, request = accepted) {
+  const sent = [];
+  const note = (due) => {
+    sent.push(due);
+    return request(due);
+  };
+  const acknowledger = new Acknowledger({ store, request: note });
+  live.addEventListener("reset", ({ detail }) => acknowledger.forget(detail));
+  acknowledger.resume();
+  return { acknowledger, sent };
+}
+
+/** Puts a conversation back from nine messages, all read, to two, by a sync that says so. */
+async function goBack(socket, fields = {}) {
+  const back = conversation({ seq: 2 });
+  await answer(socket, syncReply({ conversations: [back], positions: { c: 2 }, reset: ["c"], ...fields }));
+}
+
+const RETURNS = {
+  "a reset": (socket) => goBack(socket),
+  "a restore": async (socket) => {
+    await answer(socket, syncReply({ epoch: "after the restore" }));
+    await goBack(socket, { epoch: "after the restore", reset: [] });
+  },
+};
+for (const [name, begin] of Object.entries(RETURNS)) {
+  test(`after ${name}, new messages are acknowledged and unread, whatever was read under the same numbers`, async () => {
+    const { socket, store, live } = await connected({ seq: 9, unread: 9 });
+    const { acknowledger, sent } = acknowledging({ store, live });
+    acknowledger.markRead("c", 9);
+    await settled();
+    socket.open();
+    await begin(socket);
+    sent.length = 0;
+    socket.event("message.created", message(3));
+    await settled();
+    assert.deepEqual(sent, [{ conversation_id: "c", delivered: 3 }]);
+    assert.equal(store.state.conversations.c.me.unread, 1);
+  });
+}
+
+test("the answer to a receipt from before a reset changes nothing", async () => {
+  const { socket, store, live } = await connected({ seq: 9, unread: 9 });
+  const answers = [];
+  const { acknowledger } = acknowledging({ store, live }, () => new Promise((resolve) => answers.push(resolve)));
+  acknowledger.markRead("c", 9);
+  socket.open();
+  await goBack(socket);
+  answers[0]({ delivered_seq: 9, read_seq: 9 });
+  await settled();
+  assert.equal(store.state.conversations.c.me.read_seq, 2);
 });

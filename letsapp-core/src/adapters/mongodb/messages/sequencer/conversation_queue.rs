@@ -87,7 +87,7 @@ pub(super) enum ChangeState {
     Ready,
     /// Was refused, or may have been carried out.
     Open,
-    /// Was decided under a fence that has moved.
+    /// Was decided under a fence that has moved, or from a message that was not stored.
     Outdated,
     /// Was computed from a state that is newer than the known head, or that never existed.
     Ahead,
@@ -144,7 +144,8 @@ impl ConversationQueue {
         };
         self.changes.iter().map_while(move |pending| {
             let before = head?;
-            if pending.command_kind() != kind
+            if pending.is_baseless
+                || pending.command_kind() != kind
                 || pending.fence().is_some_and(|fence| fence != before.fence)
                 || pending.base() > before.rev
             {
@@ -161,7 +162,7 @@ impl ConversationQueue {
         let ahead = self.is_behind();
         let changes = self.changes.iter().zip(self.outdated()).enumerate();
         changes.map(move |(place, (pending, outdated))| match pending {
-            _ if outdated => ChangeState::Outdated,
+            pending if outdated || pending.is_baseless => ChangeState::Outdated,
             _ if ahead && place == 0 => ChangeState::Ahead,
             pending if pending.is_open() => ChangeState::Open,
             _ => ChangeState::Ready,
@@ -302,7 +303,7 @@ impl ConversationQueue {
 
     /// Gives the ordinal and the time of a committed message to its revisions in the queue. A revision may have been
     /// computed before its message was stored, without an ordinal.
-    fn place(&mut self, id: MessageId, position: Position) {
+    pub(super) fn place(&mut self, id: MessageId, position: Position) {
         for pending in &mut self.changes {
             if let Change::Revise { message, .. } = &mut pending.change
                 && message.id == id
@@ -312,6 +313,14 @@ impl ConversationQueue {
                 message.ordinal = position.ordinal;
                 message.sent_at = position.sent_at;
             }
+        }
+    }
+
+    /// Notes that a message was not stored by this commit. Its revisions in the queue were computed from what it would
+    /// have been. Another server may have stored it there, with an ordinal and a date that they do not have.
+    pub(super) fn not_placed(&mut self, id: MessageId) {
+        for pending in &mut self.changes {
+            pending.is_baseless |= matches!(pending.change, Change::Revise { .. }) && pending.change.message().id == id;
         }
     }
 

@@ -64,8 +64,16 @@ impl ConversationQueue {
             pending.refused = None;
             match verdict {
                 Verdict::Settled(outcome) => {
-                    let index = pending.index;
+                    let (index, id) = (pending.index, pending.change.message().id);
+                    let is_new = !matches!(pending.change, Change::Revise { .. });
                     self.changes.pop_front();
+                    match &outcome {
+                        Ok(Outcome::Committed(position)) => self.place(id, *position),
+                        // Another server may have stored it where this one foresaw it.
+                        Ok(Outcome::Duplicate(found)) => self.place(id, place(found)),
+                        _ if is_new => self.not_placed(id),
+                        _ => {}
+                    }
                     // The conversation is further than the known head, which is therefore read again.
                     if matches!(outcome, Ok(Outcome::Exists(_) | Outcome::Committed(_))) {
                         self.head = KnownHead::Unknown;

@@ -153,8 +153,8 @@ impl Sequencer {
         }
     }
 
-    /// Returns the requests that are due, and settles the changes that have been tried for too long. To be called at the beginning, after each reply, and at the
-    /// [`deadline`](Self::deadline).
+    /// Returns the requests that are due, and settles the changes that have been tried for too long. To be called at the
+    /// beginning, after each reply, and at the [`deadline`](Self::deadline).
     pub(crate) fn poll(&mut self, now: Duration) -> Vec<(RequestId, Request)> {
         for queue in &mut self.queues {
             if queue.activity != Activity::Busy

@@ -14,6 +14,8 @@ pub(super) struct PendingChange {
     pub(super) doubts: Vec<Position>,
     /// Reason of the last refusal, until the next lookup.
     pub(super) refused: Option<Refused>,
+    /// Whether it revises a message that was to be stored before it, and was not.
+    pub(super) is_baseless: bool,
 }
 
 /// Reason for which a change was refused.
@@ -43,6 +45,7 @@ impl PendingChange {
             change,
             doubts: Vec::new(),
             refused: None,
+            is_baseless: false,
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::conversation_queue::{ConversationQueue, KnownHead};
-use super::fixtures::{append, conversation_id, head, note, revise, text};
+use super::conversation_queue::{ChangeState, ConversationQueue, KnownHead};
+use super::fixtures::{append, conversation_id, head, message_id, note, revise, text};
 use super::pending_change::{CommandKind, PendingChange};
 use super::{
     Isolation, MAX_COMMAND_DOCUMENTS, Recalled, Refusal, RefusalCause, Reply, Request, Sequencer, WriteResult,
@@ -79,6 +79,16 @@ fn a_revision_newer_than_the_known_head_is_not_offered() {
     let queue = queue(KnownHead::At(head(4, 9, 3, 1)), [edit(10, 1)]);
     assert_eq!(queue.next(CommandKind::Update).count(), 0);
     assert!(queue.is_behind());
+}
+
+#[test]
+fn a_revision_of_a_message_that_was_not_stored_is_outdated() {
+    let mut queue = queue(KnownHead::At(head(4, 9, 3, 1)), [edit(9, 1), add(1)]);
+    assert_eq!(queue.next(CommandKind::Update).count(), 1);
+    queue.not_placed(message_id(2));
+    assert_eq!(queue.next(CommandKind::Update).count(), 0);
+    let states: Vec<_> = queue.states().collect();
+    assert_eq!(states, [ChangeState::Outdated, ChangeState::Ready]);
 }
 
 #[test]

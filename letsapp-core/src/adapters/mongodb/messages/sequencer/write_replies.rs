@@ -101,8 +101,9 @@ fn refuse(queue: &mut ConversationQueue, cause: RefusalCause, now: Duration, res
             queue.rejoin(results);
         }
         RefusalCause::Invalid(cause) => {
-            let index = pending.index;
+            let (index, id) = (pending.index, pending.change.message().id);
             queue.changes.pop_front();
+            queue.not_placed(id);
             queue.settled(now);
             queue.rejoin(results);
             results.settle(index, Err(RepositoryError::internal(cause)));

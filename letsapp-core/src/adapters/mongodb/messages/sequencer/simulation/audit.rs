@@ -18,6 +18,7 @@ pub(super) fn check_outcome(decided: &Decided, outcome: &Result<Outcome, Reposit
             let found = found.expect("a committed message is stored");
             assert_eq!(found.message.seq, position.seq);
             assert_eq!(found.message.ordinal, position.ordinal);
+            assert_eq!(found.message.sent_at, position.sent_at);
             assert!(found.revs.contains(&position.rev), "{position:?} of {:?}", found.revs);
             for first in decided.change.preceding() {
                 assert!(stored.messages.contains_key(&(first.conversation_id, first.id)));

@@ -11,7 +11,7 @@ use crate::ports::{Outcome, RepositoryError};
 /// Number of seeds of the random schedules. More are tried with `SEQUENCER_SEEDS=10000`.
 fn seeds() -> std::ops::Range<u64> {
     let more = std::env::var("SEQUENCER_SEEDS").ok();
-    0..more.and_then(|more| more.parse().ok()).unwrap_or(150)
+    0..more.and_then(|more| more.parse().ok()).unwrap_or(250)
 }
 
 const fn millis(millis: u64) -> Duration {

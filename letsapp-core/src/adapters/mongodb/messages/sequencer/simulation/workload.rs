@@ -47,7 +47,8 @@ impl Workload {
     pub(super) fn batch(&mut self, ids: &[ConversationId], stored: &Documents, random: &mut Random) -> Vec<Decided> {
         let mut batch = Vec::new();
         for id in ids {
-            // Numbers are foreseen as a server does that revises a message which is not stored yet.
+            // Numbers are foreseen as a server does that revises a message which is not stored yet. Its ordinal and its
+            // date are not: the store assigns them.
             let known = stored.head(*id);
             let mut head = known.unwrap_or_default();
             if known.is_none() {
@@ -76,7 +77,12 @@ impl Workload {
                             .iter()
                             .fold(head, |head, message| head.after(message));
                         let after = before.after(change.message());
-                        foreseen.push(Message::clone(change.message()).at(after.position()));
+                        let message = change.message();
+                        foreseen.push(Message {
+                            seq: after.seq,
+                            rev: after.rev,
+                            ..Message::clone(message)
+                        });
                         after
                     }
                 };
