@@ -100,7 +100,10 @@ def configuration(ids, single):
         statuses = ["2xx", "401", "403", "404", "409", *more]
         return f"checks.positive_data_acceptance.expected-statuses = {quoted(statuses)}"
 
-    lines = ["[parameters]", *parameters(ids)]
+    # A text of forbidden length or characters may make the address too long to be read at all.
+    refused = ["400", "401", "403", "404", "405", "406", "409", "414", "415", "422", "428", "429", "5xx"]
+    lines = [f"checks.negative_data_rejection.expected-statuses = {quoted(refused)}"]
+    lines += ["[parameters]", *parameters(ids)]
     # No schema can state which cursors the server has made, and nothing else of a GET is answered with 400.
     lines += operations("include-method", "GET", accepted("400"))
     # Nor which users, messages and files there are, how far a conversation goes, and what is empty without its files.

@@ -1,7 +1,7 @@
 //! The OpenAPI document, generated from the endpoints that are served.
 
 use letsapp_core::protocol::Problem;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
@@ -11,6 +11,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::endpoint::Endpoint;
+use crate::request_check::MAX_TARGET_BYTES;
 
 /// Returns the OpenAPI document of endpoints.
 pub(crate) fn document(endpoints: &[Endpoint]) -> OpenApi {
@@ -31,7 +32,7 @@ pub(crate) fn document(endpoints: &[Endpoint]) -> OpenApi {
             without_null(body);
         }
         if endpoint.template.starts_with("/v1/") {
-            operation = limited(operation);
+            operation = with_long_address(limited(operation));
         }
         paths = paths.path(endpoint.template, PathItem::from_http_methods(methods, operation));
     }
@@ -134,6 +135,17 @@ fn limited(mut operation: Operation) -> Operation {
         .header("RateLimit", left);
     let responses = &mut operation.responses.responses;
     responses.insert("429".to_owned(), response.build().into());
+    operation
+}
+
+/// Adds the response 414 to an operation that has a query, which can make the address too long.
+fn with_long_address(mut operation: Operation) -> Operation {
+    let is_query = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query);
+    if operation.parameters.iter().flatten().any(is_query) {
+        let description = format!("Path and query are longer than {MAX_TARGET_BYTES} bytes");
+        let response = ResponseBuilder::new().description(description).build();
+        operation.responses.responses.insert("414".to_owned(), response.into());
+    }
     operation
 }
 

@@ -10,7 +10,7 @@ use crate::error::ApiError;
 
 /// Maximum length of a request's path and query in bytes. The longest that a client has a use for asks for the presence
 /// of 200 users by ids of 36 characters, which takes 8 KiB; this is twice as much.
-const MAX_TARGET_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_TARGET_BYTES: usize = 16 * 1024;
 
 /// Checks the parts of a request that every route relies on.
 ///

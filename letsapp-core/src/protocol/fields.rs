@@ -332,7 +332,12 @@ impl Scalar for bool {
 
 impl Scalar for u64 {
     fn read(value: &Value) -> Result<Self, Fault> {
-        value.as_u64().ok_or(Fault::Type("a whole number, not negative"))
+        // JSON knows no kinds of numbers: 7 and 7.0 are one, and some clients write the longer.
+        let whole = |number: &f64| number.fract() == 0.0 && (0.0..2.0_f64.powi(64)).contains(number);
+        let number = value
+            .as_u64()
+            .or_else(|| value.as_f64().filter(whole).map(|number| number as u64));
+        number.ok_or(Fault::Type("a whole number, not negative"))
     }
 }
 

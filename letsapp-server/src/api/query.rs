@@ -45,6 +45,15 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// Returns a parameter as text of at most `max` characters. A missing one is an error.
+    pub(super) fn required_at_most(&mut self, name: &str, max: usize) -> String {
+        let text = self.required(name);
+        if text.chars().nth(max).is_some() {
+            self.faults.push(Fault::TooLong(max).at(name));
+        }
+        text
+    }
+
     /// Parses a request whose fields are the parameters. `None` if one of them is invalid.
     pub(super) fn request<T: FromFields>(&mut self) -> Option<T> {
         let mut fields = Map::new();

@@ -16,6 +16,10 @@ use super::request_context::{RequestContext, request_context};
 use crate::security_log::{Account, Outcome, SecurityEvent, record};
 use crate::server_context::ServerContext;
 
+/// Maximum length of the text to search users by, in characters: that of a search for messages, and far longer than
+/// any name.
+const MAX_QUERY_CHARS: usize = 256;
+
 /// Returns the endpoints of this module.
 pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
     let me = || warp::path!("v1" / "me");
@@ -98,13 +102,13 @@ async fn find(id: UserId, context: RequestContext) -> Answer {
 
 /// Searches users whose username or display name begins with the query.
 #[utoipa::path(get, path = "/v1/users", tag = "users",
-    params(("query" = String, Query, max_length = 16384), ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
+    params(("query" = String, Query, max_length = 256), ("limit" = Option<u64>, Query, minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, max_length = 1024)),
     responses((status = 200, body = List<User>)), security(("bearer" = [])))]
 async fn search(context: RequestContext) -> Answer {
     let principal = context.principal().await?;
     let mut query = context.query();
-    let (prefix, limit) = (query.required("query"), query.limit());
+    let (prefix, limit) = (query.required_at_most("query", MAX_QUERY_CHARS), query.limit());
     let list = format!("users:{prefix}");
     let after: Option<NamePosition> = query.cursor(context.app().cursor_key(), &list)?;
     let page = context

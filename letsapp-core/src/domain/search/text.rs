@@ -33,7 +33,7 @@ impl SearchText {
     pub fn parse(text: impl Into<String>) -> Result<Self, TextError> {
         let text = text.into();
         fitting(&text, Self::MAX)?;
-        if text.chars().all(is_invisible) {
+        if text.chars().all(|c| is_invisible(c) || c.is_control()) {
             return Err(TextError::Invisible);
         }
         Ok(Self(text.into()))
@@ -68,6 +68,7 @@ mod tests {
         for (text, code) in [
             (String::new(), "too_short"),
             (" \t\u{200B}".to_owned(), "too_short"),
+            ("\u{19} \u{9F}".to_owned(), "too_short"),
             ("a".repeat(SearchText::MAX + 1), "too_long"),
             (format!("a{}", "\u{301}".repeat(4_096)), "too_long"),
         ] {

@@ -83,6 +83,18 @@ fn an_alias_may_be_missing_or_null_and_is_one_visible_line() {
 }
 
 #[test]
+fn a_whole_number_may_be_written_with_a_point() {
+    let reply_to = |number: Value| SendMessage::parse(&json!({"body": "x", "reply_to": number}));
+    for number in [json!(7), json!(7.0), json!(0.7e1)] {
+        assert_eq!(reply_to(number).unwrap().reply_to, Some(Seq(7)));
+    }
+    for number in [json!(7.5), json!(-7.0), json!(1e20), json!("7")] {
+        let code = reply_to(number).unwrap_err().remove(0).code;
+        assert_eq!(code, "invalid_type");
+    }
+}
+
+#[test]
 fn each_fault_has_a_readable_detail() {
     let wrong = json!({"username": "a b", "device_name": "x".repeat(101)});
     let details: Vec<_> = Register::parse(&wrong)

@@ -184,6 +184,9 @@ async fn a_user_search_requires_a_query() {
         .send()
         .await
         .at_fault(&["query", "limit"]);
+    let long = |length| format!("/v1/users?query={}", "x".repeat(length));
+    world.get(long(257)).by(&ana).send().await.at_fault(&["query"]);
+    world.get(long(256)).by(&ana).send().await.expect(200);
     let empty = world.get("/v1/users?query=").by(&ana).send().await.expect(200);
     assert_eq!(empty.body, json!({"items": [], "next_cursor": null}));
 }
