@@ -5,7 +5,7 @@ Usage: schemathesis.py SERVER SCHEMATHESIS [EXAMPLES]
 
 Starts SERVER (the program) in memory on free ports, without limits, and signs a user up with whatever the routes name:
 a second user, a contact, a group, messages. The ids of these take the place of random ones, since a route that finds
-nothing shows nothing. The seed is fixed, so that a failure can be repeated.
+nothing shows nothing. Each run makes the same requests, so that a failure can be repeated.
 """
 
 import json
@@ -15,7 +15,6 @@ import sys
 import tempfile
 import urllib.request
 
-SEED = 1
 # Generated requests for each operation and phase: more found nothing new, and take a second each.
 EXAMPLES = 40
 # Runs each route with every kind of wrong and of boundary value. Sequences of requests have tests of their own.
@@ -101,7 +100,7 @@ def configuration(ids, single):
         return f"checks.positive_data_acceptance.expected-statuses = {quoted(statuses)}"
 
     # A text of forbidden length or characters may make the address too long to be read at all.
-    refused = ["400", "401", "403", "404", "405", "406", "409", "414", "415", "422", "428", "429", "5xx"]
+    refused = ["400", "401", "403", "404", "405", "406", "409", "414", "415", "422", "428", "429", "431"]
     lines = [f"checks.negative_data_rejection.expected-statuses = {quoted(refused)}"]
     lines += ["[parameters]", *parameters(ids)]
     # No schema can state which cursors the server has made, and nothing else of a GET is answered with 400.
@@ -133,7 +132,7 @@ def main():
     server_program, schemathesis, *rest = sys.argv[1:]
     examples = int(rest[0]) if rest else EXAMPLES
     with tempfile.TemporaryDirectory() as scratch:
-        environment = dict(os.environ, LETSAPP_LIMITS="off", RUST_LOG="warn")
+        environment = dict(os.environ, LETSAPP_LIMITS="off", RUST_LOG="error")
         flags = ["--store", "memory:", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]
         server = subprocess.Popen(
             [server_program, *flags, "--data-dir", scratch], stdout=subprocess.PIPE, text=True, env=environment
@@ -148,7 +147,7 @@ def main():
             command = [
                 schemathesis, "--config-file", config, "run", f"{base}/openapi.json",
                 "--header", f"Authorization: Bearer {ana.token}",
-                "--checks", CHECKS, "--phases", PHASES, "--mode", "all", "--seed", str(SEED),
+                "--checks", CHECKS, "--phases", PHASES, "--mode", "all",
                 "--max-examples", str(examples), "--generation-deterministic", "--continue-on-failure", "--no-color",
                 "--suppress-health-check", "all",
             ]

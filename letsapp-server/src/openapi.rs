@@ -12,6 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::endpoint::Endpoint;
 use crate::request_check::MAX_TARGET_BYTES;
+use crate::serve::MAX_HEAD_BYTES;
 
 /// Returns the OpenAPI document of endpoints.
 pub(crate) fn document(endpoints: &[Endpoint]) -> OpenApi {
@@ -138,13 +139,15 @@ fn limited(mut operation: Operation) -> Operation {
     operation
 }
 
-/// Adds the response 414 to an operation that has a query, which can make the address too long.
+/// Adds the responses 414 and 431 to an operation that has a query, which can make address and head too long.
 fn with_long_address(mut operation: Operation) -> Operation {
     let is_query = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query);
     if operation.parameters.iter().flatten().any(is_query) {
-        let description = format!("Path and query are longer than {MAX_TARGET_BYTES} bytes");
-        let response = ResponseBuilder::new().description(description).build();
-        operation.responses.responses.insert("414".to_owned(), response.into());
+        for (status, part, max) in [("414", "address", MAX_TARGET_BYTES), ("431", "head", MAX_HEAD_BYTES)] {
+            let description = format!("The {part} of the request is longer than {max} bytes");
+            let response = ResponseBuilder::new().description(description).build();
+            operation.responses.responses.insert(status.to_owned(), response.into());
+        }
     }
     operation
 }

@@ -37,7 +37,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEADERS: usize = 64;
 
 /// Maximum size of a request's head in bytes: room for a long query, and for cookies of other sites on the same host.
-const MAX_HEAD_BYTES: usize = 32 * 1024;
+pub(crate) const MAX_HEAD_BYTES: usize = 32 * 1024;
 
 /// Pause after `accept` fails for a reason on this side, such as too many open files. Retrying at once would spin until
 /// another connection ends.
