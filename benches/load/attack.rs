@@ -131,8 +131,8 @@ fn address(block: u8, number: usize) -> Ipv4Addr {
 /// Holds a connection open without a word, and opens it again whenever the server ends it.
 async fn stay_silent(server: SocketAddr, from: Ipv4Addr, mut stream: TcpStream) {
     loop {
-        // Ends when the server closes the connection: nothing else comes from there.
-        stream.read(&mut [0; 16]).await.ok();
+        // The server sends nothing, or a refusal, before it closes the connection.
+        while matches!(stream.read(&mut [0; 16]).await, Ok(1..)) {}
         drop(stream);
         stream = loop {
             sleep(REOPEN_PAUSE).await;

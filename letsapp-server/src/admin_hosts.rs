@@ -8,7 +8,8 @@ use std::net::IpAddr;
 
 use http::header::HOST;
 use http::{HeaderMap, StatusCode};
-use warp::reply::Response;
+
+use crate::request_check::Refusal;
 
 /// Names of the admin listener. Addresses and `localhost` are none of a web page's, and always accepted.
 #[derive(Clone, Debug)]
@@ -24,8 +25,8 @@ impl AdminHosts {
     /// Checks the header `Host` of a request.
     ///
     /// # Errors
-    /// Returns the response 421 (Misdirected Request) if it names another host.
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Response> {
+    /// Refuses with 421 (Misdirected Request) if it names another host.
+    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         // Browsers always send the header; clients of HTTP/1.0 have none.
         let Some(host) = headers.get(HOST) else { return Ok(()) };
         if host.to_str().is_ok_and(|host| self.accepts(without_port(host))) {
@@ -35,9 +36,7 @@ impl AdminHosts {
             host = %String::from_utf8_lossy(host.as_bytes()).chars().take(64).collect::<String>(),
             "refused a request on the admin listener for another host; LETSAPP_ADMIN_HOSTS adds names"
         );
-        let mut response = Response::default();
-        *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
-        Err(response)
+        Err(Refusal::Status(StatusCode::MISDIRECTED_REQUEST))
     }
 
     fn accepts(&self, host: &str) -> bool {

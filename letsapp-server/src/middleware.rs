@@ -26,6 +26,7 @@ use crate::api::endpoint::{MatchedRoute, Route};
 use crate::client_connection::ClientConnection;
 use crate::error::ApiError;
 use crate::rate_limits::{RequestInspector, RequestLimits};
+use crate::request_check::Refusal;
 use crate::server_context::ServerContext;
 use crate::unread_body::RequestBody;
 use crate::{request_check, telemetry, unread_body, ws};
@@ -112,13 +113,14 @@ impl Middleware {
                 .map_or(Ok(()), |hosts| hosts.check(request.headers()))
         };
         let checked = counted
-            .map_err(ApiError::into_response)
+            .map_err(Refusal::Error)
             .and_then(|()| request_check::check(&request))
             .and_then(|()| check_host());
         let mut response = match checked {
-            Err(response) => {
+            Err(refusal) => {
+                // Its body, if any, is then unread.
                 drop(request);
-                response
+                refusal.into_response()
             }
             Ok(()) => {
                 if let Some(limits) = &limits {

@@ -1,5 +1,7 @@
 //! Answers that are sent before the body of the request was read, to clients that go on sending.
 
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+
 mod common;
 
 use std::time::Duration;

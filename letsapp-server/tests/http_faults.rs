@@ -1,5 +1,7 @@
 //! Requests that break the rules of HTTP or of the WebSocket handshake, each answered with the status defined for it.
 
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+
 mod common;
 
 use common::{READ_TIMEOUT, Server, exchange, header, read_to_end, status};
