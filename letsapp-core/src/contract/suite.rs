@@ -120,10 +120,10 @@ macro_rules! contract_cases {
             standings: {
                 every_membership_has_a_standing,
                 every_change_of_a_members_record_takes_a_greater_mark,
-                the_record_of_the_peer_counts_in_direct_conversations_only,
                 a_mark_covers_what_its_answer_shows,
-                an_advance_that_raises_nothing_is_no_change,
                 a_departure_that_is_not_stored_is_no_change,
+                the_record_of_the_peer_counts_in_direct_conversations_only,
+                an_advance_that_raises_nothing_is_no_change,
                 standings_since_a_time_go_by_the_dates_of_changes,
                 a_deleted_group_has_no_standing,
                 standings_and_marks_survive_a_restart,

@@ -88,12 +88,13 @@ impl Publication {
         known: Option<&Arc<CachedRoster>>,
         after: Option<Arc<CachedRoster>>,
     ) -> Self {
+        let shared = Arc::clone(&message);
         let update = Update::GroupUpdated {
             preceding,
-            message: Arc::clone(&message),
+            message,
             after,
         };
-        Self::new(&message, update, known)
+        Self::new(&shared, update, known)
     }
 
     fn new(message: &Message, update: Update, known: Option<&Arc<CachedRoster>>) -> Self {

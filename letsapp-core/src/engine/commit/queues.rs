@@ -63,12 +63,12 @@ enum State {
     Taken,
 }
 
-/// What a turn carries out.
+/// Work for a turn.
 #[derive(Default)]
 pub(super) struct Taken {
     /// The conversations, with the changes to be looked up before their submissions.
     pub(super) conversations: Vec<(ConversationId, UnknownChanges)>,
-    /// Their submissions, those of each conversation in order.
+    /// Submissions to these conversations, those of each in order.
     pub(super) submissions: Vec<QueuedSubmission>,
 }
 

@@ -929,7 +929,6 @@ async fn a_roster_is_dated_as_the_store_has_dated_the_change() {
 }
 
 #[tokio::test(start_paused = true)]
-#[expect(clippy::disallowed_methods, reason = "tokio's time is virtual here")]
 async fn publishing_what_was_unknown_delays_no_other_conversation() {
     let mut messages = MockMessageRepository::new();
     messages.expect_concurrent_commits().return_const(1_usize);
