@@ -16,7 +16,7 @@ pub enum NotPrivate {
     Open {
         /// The file.
         path: PathBuf,
-        /// Its permissions.
+        /// Permissions that the file has.
         mode: u32,
     },
     /// The permissions can't be read.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Where requests come from, by the header of a trusted proxy.
+/// Address of the client, by the header of a trusted proxy.
 const HOME: &str = "198.51.100.7";
 
 /// The log of this thread, on which everything of a test runs.

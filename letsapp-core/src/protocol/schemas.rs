@@ -20,13 +20,13 @@ use crate::protocol::fields::MAX_CONVERSATIONS;
 use crate::protocol::requests::Password;
 use crate::protocol::sync_mark::{SyncMark, SyncSince};
 
-/// One line with at least one visible character and no control characters.
+/// Line with at least one visible character and no control characters.
 const LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*$";
 
 /// Any number of lines, without other control characters than newline and tab.
 const LINES: &str = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$";
 
-/// Anything but control characters.
+/// Characters of a line, none of them a control character.
 const BLANK_OR_LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 
 /// UUID of version 4 or 7.
