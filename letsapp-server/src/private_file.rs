@@ -1,51 +1,36 @@
 //! Files that nobody but the server's user may read: keys, and a database with hashes of passwords.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Permissions of a file for its group and for everybody else.
 const OTHERS: u32 = 0o077;
 
-/// A file that others can read or write, or that can't be looked at. Its display names the command that puts it right.
+/// A file that others can read or write. Its display names the command that puts it right.
 #[derive(Debug, thiserror::Error)]
-pub enum NotPrivate {
-    /// Others than the owner have permissions.
-    #[error("{} can be read or written by others (mode {mode:03o}): chmod 600 '{}'", .path.display(), .path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Permissions that the file has.
-        mode: u32,
-    },
-    /// The permissions can't be read.
-    #[error("cannot read the permissions of {}: {cause}", .path.display())]
-    Unknown {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        cause: io::Error,
-    },
+#[error("{} can be read or written by others (mode {mode:03o}): chmod 600 '{}'", .path.display(), .path.display())]
+pub struct NotPrivate {
+    /// The file.
+    path: PathBuf,
+    /// Permissions that the file has.
+    mode: u32,
 }
 
-/// Checks that only its owner has permissions on a file. A missing file is fine: it will be made that way.
+/// Checks that only its owner has permissions on a file. A missing one is fine, as it will be made that way, and so is
+/// one that can't be looked at: whoever opens it finds out why.
 ///
 /// # Errors
 /// [`NotPrivate`] with the command that fixes it.
 pub(crate) fn check(path: &Path) -> Result<(), NotPrivate> {
-    match fs::metadata(path) {
-        Ok(metadata) => match metadata.permissions().mode() & 0o777 {
-            mode if mode & OTHERS == 0 => Ok(()),
-            mode => Err(NotPrivate::Open {
-                path: path.to_owned(),
-                mode,
-            }),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(cause) => Err(NotPrivate::Unknown {
+    let Ok(metadata) = fs::metadata(path) else {
+        return Ok(());
+    };
+    match metadata.permissions().mode() & 0o777 {
+        mode if mode & OTHERS == 0 => Ok(()),
+        mode => Err(NotPrivate {
             path: path.to_owned(),
-            cause,
+            mode,
         }),
     }
 }

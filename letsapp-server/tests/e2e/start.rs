@@ -134,6 +134,9 @@ async fn an_unusable_file_is_named_and_left_unchanged() {
     )
     .unwrap();
     let before = fs::read(&file).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    refused(&on_file(), 1, &["chmod 600", "chat.db"]).await;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     refused(&on_file(), 1, &["chat.db", "damaged"]).await;
     assert_eq!(fs::read(&file).unwrap(), before);
 
