@@ -5,6 +5,7 @@
 mod contact;
 mod conversation;
 mod event;
+mod fault;
 pub mod fields;
 mod frame;
 mod media;
