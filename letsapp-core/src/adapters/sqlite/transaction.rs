@@ -5,6 +5,8 @@ use std::cell::Cell;
 use rusqlite::{CachedStatement, Connection};
 
 use super::heads::Heads;
+use super::messages::sent;
+use super::messages::sent::Sent;
 use crate::domain::conversation::Head;
 use crate::domain::id::ConversationId;
 use crate::domain::mark::Mark;
@@ -16,6 +18,8 @@ pub(super) struct Transaction<'a> {
     isolation: Isolation,
     /// Mark of the changes of members in this transaction, once there is one.
     mark: Cell<Option<Mark>>,
+    /// Messages that users have sent in this transaction.
+    sent: Vec<Sent>,
 }
 
 /// Takes the next commit number. Read by others with everything that the transaction changes.
@@ -47,10 +51,12 @@ impl<'a> Transaction<'a> {
             heads,
             isolation,
             mark: Cell::new(None),
+            sent: Vec::new(),
         };
         let result = transaction
             .execute("BEGIN IMMEDIATE")
             .and_then(|()| work(&mut transaction))
+            .and_then(|()| sent::store(connection, &mut transaction.sent))
             .and_then(|()| transaction.execute("COMMIT"));
         match result {
             Ok(()) => transaction.heads.settle(),
@@ -90,6 +96,12 @@ impl<'a> Transaction<'a> {
         self.heads.set(id, head);
     }
 
+    /// Notes that a user has sent a message. Stored with the commit, since a user's messages in one transaction make one
+    /// row.
+    pub(super) fn sent(&mut self, sent: Sent) {
+        self.sent.push(sent);
+    }
+
     /// Runs a step. The outer error fails the whole transaction; an inner one only this step, which is then rolled
     /// back.
     ///
@@ -101,7 +113,7 @@ impl<'a> Transaction<'a> {
         if self.isolation == Isolation::Together {
             return step(self).map(Ok);
         }
-        let mark = self.heads.mark();
+        let (mark, sent) = (self.heads.mark(), self.sent.len());
         self.execute("SAVEPOINT step")?;
         let result = step(self);
         if result.is_err() {
@@ -114,6 +126,7 @@ impl<'a> Transaction<'a> {
             // It may have been taken in the step, and so given back.
             self.mark.set(None);
             self.heads.rewind(mark);
+            self.sent.truncate(sent);
         }
         self.execute("RELEASE step")?;
         Ok(result)

@@ -9,7 +9,8 @@ use super::super::terms::DocId;
 use super::super::transaction::Transaction;
 use super::super::{conversations, members, terms as index};
 use super::row::by_id;
-use super::{reactions, row, senders};
+use super::sent::Sent;
+use super::{reactions, row};
 use crate::domain::conversation::{Conversation, Head};
 use crate::domain::id::{Seq, UserId};
 use crate::domain::member::{Member, MemberChange};
@@ -247,10 +248,14 @@ fn members_after(
 }
 
 /// Inserts a message with its reactions. Returns `None`, and inserts nothing, if its id is taken in the conversation.
-fn add(transaction: &Transaction<'_>, message: &Message, position: Position) -> rusqlite::Result<Option<DocId>> {
+fn add(transaction: &mut Transaction<'_>, message: &Message, position: Position) -> rusqlite::Result<Option<DocId>> {
     let docid = row::insert(transaction, message, position)?;
     if docid.is_some() && message.is_from_user() {
-        senders::note(transaction, message.conversation_id, message.sender_id, position.seq)?;
+        transaction.sent(Sent {
+            conversation_id: message.conversation_id,
+            sender_id: message.sender_id,
+            seq: position.seq,
+        });
     }
     if docid.is_some() && !message.reactions.is_empty() {
         reactions::replace(transaction, message, position.seq)?;

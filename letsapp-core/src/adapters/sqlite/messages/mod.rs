@@ -6,6 +6,7 @@ mod reactions;
 mod row;
 mod search;
 mod senders;
+pub(super) mod sent;
 pub(super) mod stored;
 
 use std::sync::Arc;

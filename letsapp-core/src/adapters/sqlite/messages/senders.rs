@@ -1,25 +1,16 @@
 //! Messages by their sender: the newest of each user, and the senders of a span.
 //!
-//! The table `sent` has the newest message of each user in each block of messages. An entry for every message would make
-//! a commit write half as many pages again, since each sender's entries are at a place of their own.
+//! Both are read from the blocks of `sent.rs`, and from the messages of a block in which a span ends.
 
 use std::collections::HashSet;
 
 use rusqlite::{Connection, params};
 
-use super::super::transaction::Transaction;
-use super::super::values::integer;
+use super::sent::{BLOCK, block};
 use crate::domain::id::{ConversationId, Seq, UserId};
 use crate::domain::window::Span;
 use crate::ports::SenderQuery;
 
-/// Number of messages in a block. In larger ones, there is more to read at the end of a span; smaller ones make more
-/// rows. `migrations/0009_sent.sql` has it too.
-const BLOCK: u64 = 256;
-
-const NOTE: &str = "
-    INSERT INTO sent (conversation_id, sender_id, block, last_seq) VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT DO UPDATE SET last_seq = excluded.last_seq";
 pub(in crate::adapters::sqlite) const LAST_SENT: &str = "
     SELECT last_seq FROM sent WHERE conversation_id = ?1 AND sender_id = ?2 ORDER BY block DESC LIMIT 1";
 /// The first block from the one of the span's beginning to the one of its end whose newest message is in the span or
@@ -30,17 +21,6 @@ pub(in crate::adapters::sqlite) const HAS_SENT: &str = "
     ORDER BY block LIMIT 1";
 pub(super) const SENDERS: &str = "
     SELECT sender_id FROM messages WHERE conversation_id = ?1 AND seq > ?2 AND seq <= ?3 AND system IS NULL";
-
-/// Notes that a user has sent a message, the newest of the conversation.
-pub(super) fn note(
-    transaction: &Transaction<'_>,
-    conversation_id: ConversationId,
-    sender_id: UserId,
-    seq: Seq,
-) -> rusqlite::Result<()> {
-    let params = params![conversation_id, sender_id, block(seq), seq];
-    transaction.prepare(NOTE)?.execute(params).map(|_| ())
-}
 
 /// Returns the newest message that each user has sent, without those who have sent none.
 pub(super) fn last_sent(
@@ -100,8 +80,4 @@ fn senders_one_by_one(
     let mut statement = connection.prepare_cached(SENDERS)?;
     let rows = statement.query_map(params![conversation_id, after, through], |row| row.get(0))?;
     rows.collect()
-}
-
-fn block(seq: Seq) -> i64 {
-    integer(seq.0 / BLOCK)
 }
