@@ -137,6 +137,9 @@ impl AsyncWrite for ClientStream {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use rustix::net::sockopt::set_socket_send_buffer_size;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
@@ -170,17 +173,33 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_a_little_now_and_then_is_served() {
-        let (mut server, mut client) = pair().await;
+        const TOTAL: usize = 16 * 1024 * 1024;
+        let (mut server, client) = pair().await;
         let started = Instant::now();
+        let sent = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&sent);
         let slow = tokio::spawn(async move {
             let (mut part, mut taken) = (vec![0; 256 * 1024], 0);
-            while taken < 16 * 1024 * 1024 {
+            while taken < TOTAL {
                 let pause = tokio::time::timeout(WRITE_TIMEOUT / 2, std::future::pending::<()>());
                 let _elapsed = pause.await;
-                taken += client.read(&mut part).await.unwrap();
+                // Takes bytes until the server could send some. Yields instead of waiting: when all wait, the virtual
+                // time goes on, and may overtake the kernel.
+                let before = seen.load(Ordering::Relaxed);
+                while taken < TOTAL && seen.load(Ordering::Relaxed) == before {
+                    match client.try_read(&mut part) {
+                        Ok(bytes) => taken += bytes,
+                        Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+                    }
+                    tokio::task::yield_now().await;
+                }
             }
         });
-        server.write_all(&vec![0; 16 * 1024 * 1024]).await.unwrap();
+        let bytes = vec![0; TOTAL];
+        while sent.load(Ordering::Relaxed) < TOTAL {
+            let written = server.write(&bytes[sent.load(Ordering::Relaxed)..]).await.unwrap();
+            sent.fetch_add(written, Ordering::Relaxed);
+        }
         assert!(started.elapsed() > 2 * WRITE_TIMEOUT, "{:?}", started.elapsed());
         assert!(server.last_taken().is_some());
         slow.await.unwrap();
