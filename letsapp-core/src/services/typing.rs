@@ -27,8 +27,11 @@ use crate::engine::rosters::CachedRoster;
 /// let phone = app.hub().connect(ben, ConnectionId::from_uuid(app.ids().random()));
 /// app.typing().set(&ana, chat.id, Typing::Started).await?;
 /// let mut events = Vec::new();
-/// while !matches!(events.last().map(|last| last.event()), Some(Ok(Event::Typing { typing: true, .. }))) {
+/// loop {
 ///     phone.drain(&mut events).await.unwrap();
+///     if matches!(events[events.len() - 1].event()?, Event::Typing { typing: true, .. }) {
+///         break;
+///     }
 /// }
 /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
 /// ```
