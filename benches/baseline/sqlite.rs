@@ -82,7 +82,8 @@ impl Database {
 
 /// Columns and indexes of the SQLite store, with its table of search terms.
 ///
-/// All indexes and options of the real tables, since each of them is work for every insert.
+/// All indexes and options of the real tables, since each of them is work for every insert. The table of what users
+/// sent is not here: a plain archive has none.
 const SCHEMA: &str = "
     CREATE TABLE messages (
         docid               INTEGER PRIMARY KEY,

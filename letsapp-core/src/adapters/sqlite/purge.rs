@@ -35,7 +35,7 @@ const DONE: &str = "UPDATE conversations SET remains = 0 WHERE id = ?1";
 #[cfg(test)]
 pub(super) const READS: &[&str] = &[IS_DELETED, THROUGH, REMAINS];
 
-/// Removes at most `limit` members and `limit` messages of a deleted conversation. Returns true once nothing is left to
+/// Removes at most `limit` members, messages and blocks of senders of a deleted conversation, each. Returns true once nothing is left to
 /// remove.
 pub(super) fn step(transaction: &Transaction<'_>, id: ConversationId, limit: usize) -> rusqlite::Result<bool> {
     if !transaction.prepare(IS_DELETED)?.exists([id])? {

@@ -2,8 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{append, commit, conversation, message, new_store, user_id};
+use rusqlite::Connection;
+
+use super::{append, commit, conversation, message, new_store, place, user_id};
+use crate::adapters::sqlite::SqliteStore;
+use crate::domain::emoji::Emoji;
 use crate::domain::id::{Seq, UserId};
+use crate::domain::message::Reaction;
 use crate::domain::window::Span;
 use crate::ports::{Repositories as _, SenderQuery};
 
@@ -58,4 +63,27 @@ async fn the_senders_of_a_span_are_exact_wherever_it_begins_and_ends() {
             "after {after}, through {through}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_message_that_was_rolled_back_is_not_sent() {
+    let (directory, store) = new_store();
+    let id = conversation(&store, 1).await;
+    store.close().await;
+    let path = directory.path().join("letsapp.db");
+    // Reactions are written after the message, so the step has got that far when it fails.
+    let trigger = "CREATE TRIGGER poison AFTER INSERT ON reactions BEGIN SELECT raise(ABORT, 'poisoned'); END";
+    Connection::open(&path).unwrap().execute_batch(trigger).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    let mut failing = message(id, 2, "of another user, with a reaction");
+    failing.sender_id = user_id(1);
+    failing.reactions = vec![Reaction {
+        user_id: user_id(0),
+        emoji: Emoji::parse("👍").unwrap(),
+    }];
+    let outcomes = commit(&store, vec![append(message(id, 1, "text")), append(failing)]).await;
+    assert_eq!(outcomes.iter().map(place).collect::<Vec<_>>(), [Some(1), None]);
+    let both = [(id, user_id(0)), (id, user_id(1))];
+    let last_sent = store.messages().last_sent(&both).await.unwrap();
+    assert_eq!(last_sent, [((id, user_id(0)), Seq(1))]);
 }
