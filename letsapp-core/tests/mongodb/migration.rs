@@ -7,7 +7,9 @@ use letsapp_core::domain::id::{ConversationId, Seq};
 use letsapp_core::domain::user::Adders;
 use letsapp_core::ports::Repositories;
 use letsapp_testkit::mongodb::shared;
+use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::IndexOptions;
 
 use crate::world::{append, at, create_group, direct, documents, edit, head, land, open, text, user_id};
 
@@ -139,4 +141,33 @@ async fn a_head_of_an_older_program_has_the_time_of_its_newest_message() {
         assert_eq!(head(&store, id).await.sent_at, at(1));
     }
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_index_that_each_receipt_wrote_is_dropped() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    open(&uri).await.close().await;
+    let (memberships, finished) = (
+        documents(&uri, "memberships").await,
+        documents(&uri, "migrations").await,
+    );
+    let former = IndexModel::builder()
+        .keys(doc! {"user_id": 1, "changed_at": 1})
+        .options(IndexOptions::builder().name("user_changed".to_owned()).build())
+        .build();
+    memberships
+        .create_index(former)
+        .await
+        .expect("there is none of this name");
+    finished
+        .delete_one(doc! {"_id": "user_changed"})
+        .await
+        .expect("it is there");
+
+    let (one, another) = tokio::join!(open(&uri), open(&uri));
+    let names = memberships.list_index_names().await.expect("the collection is there");
+    assert_eq!(names, ["_id_", "user"]);
+    one.close().await;
+    another.close().await;
 }

@@ -8,7 +8,7 @@
 //! pairs, so that such a pair may get a second one.
 
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::error::Result as DriverResult;
+use mongodb::error::{ErrorKind, Result as DriverResult};
 
 use super::connect_error::ConnectError;
 use super::connection::{Connection, timed};
@@ -20,6 +20,12 @@ const CLAIM_PAIRS: &str = "pairs";
 
 /// Name of the migration that adds the other user of a direct conversation to memberships made without.
 const NAME_PEERS: &str = "peers";
+
+/// Name of the migration that drops the index of memberships by the time of their change, which each receipt wrote.
+const DROP_USER_CHANGED: &str = "user_changed";
+
+/// Error codes of dropping an index that is not there, or from a collection that is not.
+const NOT_THERE: [i32; 2] = [27, 26];
 
 /// Number of documents per step. The whole may take long; each step has to end within [`STEP_TIMEOUT`].
 const STEP: u64 = 10_000;
@@ -37,7 +43,8 @@ pub(super) async fn run(connection: &Connection) -> Result<(), ConnectError> {
 
 async fn migrate(connection: &Connection) -> DriverResult<()> {
     once(connection, CLAIM_PAIRS, claim_pairs(connection)).await?;
-    once(connection, NAME_PEERS, name_peers(connection)).await
+    once(connection, NAME_PEERS, name_peers(connection)).await?;
+    once(connection, DROP_USER_CHANGED, drop_user_changed(connection)).await
 }
 
 /// Carries out a migration, and marks it as finished, unless it is.
@@ -91,6 +98,17 @@ async fn name_peers(connection: &Connection) -> DriverResult<()> {
         }},
     ];
     in_steps(connection, MEMBERSHIPS, &pipeline).await
+}
+
+/// Drops an index that [`schema`](super::schema) no longer has. Queries use the one by user alone, which is built before.
+async fn drop_user_changed(connection: &Connection) -> DriverResult<()> {
+    let memberships = connection.collection::<Document>(MEMBERSHIPS);
+    match timed(STEP_TIMEOUT, memberships.drop_index("user_changed")).await {
+        Err(error) if matches!(*error.kind, ErrorKind::Command(ref refused) if NOT_THERE.contains(&refused.code)) => {
+            Ok(())
+        }
+        dropped => dropped,
+    }
 }
 
 /// Runs a pipeline over all documents of a collection, [`STEP`] at a time in the order of their ids.

@@ -53,7 +53,7 @@ const ACQUAINTED: &str = "
             AND EXISTS (SELECT 1 FROM messages WHERE messages.conversation_id = theirs.conversation_id)
     )";
 const WATERMARKS: &str = "SELECT delivered_seq, read_seq FROM members WHERE conversation_id = ?1 AND user_id = ?2";
-const RAISE: &str = "
+pub(super) const RAISE: &str = "
     UPDATE members SET delivered_seq = ?3, read_seq = ?4, changed_at = max(changed_at, ?5), changed = ?6
     WHERE conversation_id = ?1 AND user_id = ?2";
 

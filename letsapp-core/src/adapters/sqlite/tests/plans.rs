@@ -108,3 +108,19 @@ fn what_a_user_has_sent_is_found_by_their_blocks() {
         assert!(!plan.iter().any(|line| line.starts_with("SCAN")), "{sql}\n{plan:#?}");
     }
 }
+
+#[test]
+fn a_receipt_writes_no_index() {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(SCHEMA).unwrap();
+    let mut program = connection.prepare(&format!("EXPLAIN {}", members::RAISE)).unwrap();
+    let steps = program
+        .raw_query()
+        .mapped(|row| row.get(1))
+        .collect::<Result<Vec<String>, _>>();
+    let steps = steps.unwrap();
+    // The one entry that is written is the record: the table is stored in the order of its key.
+    let written = |name| steps.iter().filter(|step| *step == name).count();
+    assert_eq!(written("IdxInsert"), 1, "{steps:?}");
+    assert_eq!(written("IdxDelete"), 0, "{steps:?}");
+}
