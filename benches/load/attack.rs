@@ -61,6 +61,10 @@ impl Attack {
         let (stop, stopped) = oneshot::channel();
         let (ready, is_ready) = mpsc::channel();
         let thread = thread::spawn(move || {
+            if let Err(error) = yield_to_others() {
+                ready.send(Err(error)).ok();
+                return;
+            }
             let runtime = match Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
                 Err(error) => {
@@ -121,6 +125,21 @@ impl Drop for Attackers {
             thread.join().ok();
         }
     }
+}
+
+/// Has the current thread run only when no other wants to, where the system knows such threads. Attackers have computers
+/// of their own, so they take what server and users leave of this one.
+fn yield_to_others() -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::{
+            NormalThreadSchedulePolicy::Idle, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+            thread_native_id,
+        };
+        let policy = ThreadSchedulePolicy::Normal(Idle);
+        set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy).map_err(io::Error::other)?;
+    }
+    Ok(())
 }
 
 /// Returns the address of a block that a connection comes from.

@@ -1,8 +1,8 @@
 //! Latency between users while others attack the server: silent connections, connections that are never read, and
 //! guesses at passwords, against the limits that a server has by default.
 //!
-//! The attackers come from as many addresses as their connections need, 256 each, and guess from one. They share the
-//! two cores of a small machine with server and users, so the ratio also holds what they themselves cost.
+//! The attackers come from as many addresses as their connections need, 256 each, and guess from one. They only get the
+//! processor's time that server and users leave, as if they had computers of their own.
 
 use std::io;
 

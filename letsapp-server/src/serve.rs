@@ -96,6 +96,8 @@ pub(crate) async fn serve(
                     middleware.clone(),
                     shutdown.clone(),
                 ));
+                // One at a time: thousands that connect at once would otherwise be accepted before any other task runs.
+                tokio::task::yield_now().await;
             }
             Err(error) if is_of_one_connection(&error) => {
                 tracing::debug!(%error, "a client closed its connection before it was accepted");

@@ -313,9 +313,12 @@ impl ConversationRepository for SqliteConversations {
     }
 
     async fn purge(&self, id: ConversationId, limit: usize) -> Result<bool, RepositoryError> {
-        self.0
+        let purged = self
+            .0
             .writer
-            .write(move |transaction| purge::step(transaction, id, limit))
-            .await
+            .write(move |transaction| purge::step(transaction, id, limit));
+        let purged = purged.await;
+        self.0.last_sent.forget();
+        purged
     }
 }

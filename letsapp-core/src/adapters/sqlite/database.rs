@@ -1,8 +1,9 @@
 //! An open database file: its writer, its readers, and the lock that keeps other processes out.
 
 use std::fs::File;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::messages::last_sent::LastSent;
 use super::readers::Readers;
 use super::writer::Writer;
 
@@ -12,17 +13,25 @@ pub(super) struct Database {
     pub(super) readers: Readers,
     /// Readers for searches alone, so that no other read waits for one.
     pub(super) searchers: Readers,
+    pub(super) last_sent: Arc<LastSent>,
     /// Locked file beside the database; `None` once the store is closed.
     lock: Mutex<Option<File>>,
 }
 
 impl Database {
     /// Combines the parts of an open file.
-    pub(super) fn new(writer: Writer, readers: Readers, searchers: Readers, lock: File) -> Self {
+    pub(super) fn new(
+        writer: Writer,
+        readers: Readers,
+        searchers: Readers,
+        last_sent: Arc<LastSent>,
+        lock: File,
+    ) -> Self {
         Self {
             writer,
             readers,
             searchers,
+            last_sent,
             lock: Mutex::new(Some(lock)),
         }
     }

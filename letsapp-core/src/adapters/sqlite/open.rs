@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::admission::Queue;
 use super::checkpoint::{BUSY_TIMEOUT, Checkpointer, DEFAULT_WIPE_INTERVAL};
 use super::database::Database;
 use super::interruption;
+use super::messages::last_sent::LastSent;
 use super::readers::Readers;
 use super::schema;
 use super::schema::{Origin, VERSION};
@@ -183,8 +185,9 @@ impl SqliteOptions {
         let searchers = searchers.map_err(explain)?;
         let searchers = Readers::start("letsapp-sqlite-search", Queue::Searchers, searchers).map_err(failed)?;
         let checkpointer = Checkpointer::start(copier, self.wipe_interval).map_err(failed)?;
-        let writer = Writer::start(writer, checkpointer).map_err(failed)?;
-        Ok(Database::new(writer, readers, searchers, lock))
+        let last_sent = Arc::new(LastSent::new());
+        let writer = Writer::start(writer, checkpointer, Arc::clone(&last_sent)).map_err(failed)?;
+        Ok(Database::new(writer, readers, searchers, last_sent, lock))
     }
 }
 

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use rusqlite::{CachedStatement, Connection};
 
 use super::heads::Heads;
+use super::messages::last_sent::LastSent;
 use super::messages::sent;
 use super::messages::sent::Sent;
 use crate::domain::conversation::Head;
@@ -43,6 +44,7 @@ impl<'a> Transaction<'a> {
     pub(super) fn run(
         connection: &'a Connection,
         heads: &'a mut Heads,
+        last_sent: &LastSent,
         isolation: Isolation,
         work: impl FnOnce(&mut Self) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<()> {
@@ -59,8 +61,14 @@ impl<'a> Transaction<'a> {
             .and_then(|()| sent::store(connection, &mut transaction.sent))
             .and_then(|()| transaction.execute("COMMIT"));
         match result {
-            Ok(()) => transaction.heads.settle(),
-            Err(_) => transaction.roll_back(),
+            Ok(()) => {
+                transaction.heads.settle();
+                last_sent.committed(&transaction.sent);
+            }
+            Err(_) => {
+                transaction.roll_back();
+                last_sent.forget();
+            }
         }
         result
     }

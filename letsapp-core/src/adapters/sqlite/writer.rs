@@ -13,6 +13,7 @@ use super::checkpoint::Checkpointer;
 use super::error;
 use super::error::closed;
 use super::heads::Heads;
+use super::messages::last_sent::LastSent;
 use super::transaction::{Isolation, Transaction};
 use crate::ports::RepositoryError;
 
@@ -33,7 +34,11 @@ const HEADS: usize = 16 * 1024;
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(connection: Connection, checkpointer: Checkpointer) -> io::Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        checkpointer: Checkpointer,
+        last_sent: Arc<LastSent>,
+    ) -> io::Result<Self> {
         // Bounded by the admission, in bytes.
         let (queue, steps) = mpsc::channel(Semaphore::MAX_PERMITS);
         let transactions = Arc::new(AtomicU64::new(0));
@@ -42,6 +47,7 @@ impl Writer {
             transactions: Arc::clone(&transactions),
             connection,
             heads: Heads::with_capacity(HEADS),
+            last_sent,
             checkpointer,
         };
         let thread = thread::Builder::new()
@@ -196,6 +202,7 @@ struct Worker {
     transactions: Arc<AtomicU64>,
     connection: Connection,
     heads: Heads,
+    last_sent: Arc<LastSent>,
     checkpointer: Checkpointer,
 }
 
@@ -224,13 +231,19 @@ impl Worker {
     }
 
     fn attempt(&mut self, steps: &mut [Box<dyn Step>], isolation: Isolation) -> rusqlite::Result<()> {
-        Transaction::run(&self.connection, &mut self.heads, isolation, |transaction| {
-            for step in steps {
-                if let Err(error) = transaction.step(|transaction| step.run(transaction))? {
-                    step.failed(error);
+        Transaction::run(
+            &self.connection,
+            &mut self.heads,
+            &self.last_sent,
+            isolation,
+            |transaction| {
+                for step in steps {
+                    if let Err(error) = transaction.step(|transaction| step.run(transaction))? {
+                        step.failed(error);
+                    }
                 }
-            }
-            Ok(())
-        })
+                Ok(())
+            },
+        )
     }
 }

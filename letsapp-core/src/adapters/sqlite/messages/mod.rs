@@ -2,6 +2,7 @@
 
 mod changes;
 mod commit;
+pub(super) mod last_sent;
 mod reactions;
 mod row;
 mod search;
@@ -260,11 +261,16 @@ impl MessageRepository for SqliteMessages {
         &self,
         of: &[(ConversationId, UserId)],
     ) -> Result<Vec<((ConversationId, UserId), Seq)>, RepositoryError> {
-        let of = of.to_vec();
-        self.0
-            .readers
-            .read(move |connection| senders::last_sent(connection, &of))
-            .await
+        let mut known = self.0.last_sent.of(of);
+        if known.missing.is_empty() {
+            return Ok(known.newest);
+        }
+        let missing = known.missing.clone();
+        let read = move |connection: &Connection| senders::last_sent(connection, &missing);
+        let read = self.0.readers.read(read).await?;
+        self.0.last_sent.learn(&known, &read);
+        known.newest.extend(read);
+        Ok(known.newest)
     }
 
     async fn senders(&self, asked: &[SenderQuery]) -> Result<Vec<Vec<UserId>>, RepositoryError> {
