@@ -82,6 +82,10 @@ id!(
     MediaId
 );
 id!(
+    /// UUID of stored bytes: of an uploaded file, a part of one, or a preview. Random, and never used again.
+    BlobId
+);
+id!(
     /// UUID of a call.
     CallId
 );
