@@ -33,6 +33,10 @@ use crate::server_context::ShutdownSignal;
 /// most likely holding the connection open on purpose (Slowloris).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Range by which the time for the head differs between connections. Thousands that were opened at once would otherwise
+/// end at once too, and keep the server from everything else for that moment.
+const HEADER_TIMEOUT_SPREAD: Duration = Duration::from_secs(5);
+
 /// Maximum number of headers of a request: more than a browser behind several proxies sends.
 const MAX_HEADERS: usize = 64;
 
@@ -127,6 +131,13 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
 }
 
+/// Returns the time for the head on a connection, by the client's port: the ports of connections that are opened one after
+/// the other differ little, and multiplying spreads them (Knuth, The Art of Computer Programming, volume 3, 6.4).
+fn header_timeout(client_port: u16) -> Duration {
+    let spread = client_port.wrapping_mul(40_503);
+    HEADER_TIMEOUT + HEADER_TIMEOUT_SPREAD * u32::from(spread) / u32::from(u16::MAX)
+}
+
 async fn serve_connection(
     stream: TcpStream,
     client: ClientConnection,
@@ -137,6 +148,7 @@ async fn serve_connection(
     // Frames are written whole, so Nagle's algorithm would only delay them. Failure costs latency, not correctness.
     let _ = stream.set_nodelay(true);
     let connected = client.clone();
+    let client_port = client.address().port();
     let stream = ClientStream::new(stream);
     let stream = LingeringStream::new(stream, client.clone(), &activity, shutdown.clone());
     let requests = Arc::clone(&activity);
@@ -150,7 +162,7 @@ async fn serve_connection(
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
+            .header_read_timeout(header_timeout(client_port))
             .max_headers(MAX_HEADERS)
             .max_header_size(MAX_HEAD_BYTES)
             .max_buf_size(MAX_HEAD_BYTES)
@@ -181,5 +193,23 @@ async fn serve_connection(
         }
         let address = connected.address();
         tracing::debug!(%address, %error, "a connection ended with an error");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_opened_together_have_different_times_for_the_head() {
+        for step in [1, 2] {
+            let mut tenths = [0; 50];
+            for port in (32_768..32_768 + 1_000 * step).step_by(usize::from(step)) {
+                let spread = header_timeout(port) - HEADER_TIMEOUT;
+                assert!(spread <= HEADER_TIMEOUT_SPREAD);
+                tenths[(spread.as_millis() / 100).min(49) as usize] += 1;
+            }
+            assert!(tenths.iter().all(|count| (10..=30).contains(count)), "{tenths:?}");
+        }
     }
 }

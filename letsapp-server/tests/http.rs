@@ -108,7 +108,7 @@ async fn request_headers_that_never_end_time_out() {
     read_to_end(&mut stream).await;
     let waited = started.elapsed();
     assert!(
-        (Duration::from_secs(9)..Duration::from_secs(12)).contains(&waited),
+        (Duration::from_secs(9)..Duration::from_secs(16)).contains(&waited),
         "{waited:?}"
     );
 }
