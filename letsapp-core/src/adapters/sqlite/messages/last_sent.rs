@@ -22,10 +22,10 @@ struct State {
     noted: u64,
 }
 
-/// What is known of some senders.
+/// Newest messages of some senders, as far as they are known.
 pub(super) struct Known {
     pub(super) newest: Vec<(Sender, Seq)>,
-    /// Those to be read from the file.
+    /// Senders whose messages are to be read from the file.
     pub(super) missing: Vec<Sender>,
     /// Time of the answer, in commits.
     noted: u64,
