@@ -102,7 +102,11 @@ async fn what_crashes_have_left_is_removed_once_it_is_old() {
     assert_eq!(subject.footprint().await, Some(12));
     store.recover().await.unwrap();
     assert_eq!(subject.footprint().await, Some(6));
-    let left = database.collection::<Document>("media.files").distinct("_id", doc! {}).await.unwrap();
+    let left = database
+        .collection::<Document>("media.files")
+        .distinct("_id", doc! {})
+        .await
+        .unwrap();
     assert_eq!(left, [3, 4].map(|n| Bson::from(Uuid::from_bytes([n; 16]))));
     // A repeated deletion goes on where an interrupted one has stopped, and lets a write be.
     for n in [3, 4] {
@@ -119,7 +123,10 @@ async fn a_write_whose_claim_was_given_up_fails_and_leaves_nothing() {
     let subject = GridFs::new();
     let GridFs::Database(uri) = &subject else { return };
     let (store, database) = (subject.open().await, database(uri).await);
-    let (id, files) = (BlobId::from_bytes([1; 16]), database.collection::<Document>("media.files"));
+    let (id, files) = (
+        BlobId::from_bytes([1; 16]),
+        database.collection::<Document>("media.files"),
+    );
     let long_ago = stream::once(async move {
         // As if the writer had been suspended for a day.
         let aged = doc! {"$set": {"pending.renewed_at": DateTime::from_millis(0)}};

@@ -60,7 +60,9 @@ impl<U: Upload> Future for Waiting<U> {
         let outcome = ready!(Pin::new(&mut self.0).poll(context));
         Poll::Ready(match outcome {
             Ok(stored) => stored.map(|stored| stored.size),
-            Err(_) => Err(BlobError::internal("the task that wrote the blob has ended without a result")),
+            Err(_) => Err(BlobError::internal(
+                "the task that wrote the blob has ended without a result",
+            )),
         })
     }
 }
@@ -235,7 +237,10 @@ mod tests {
             (vec![], vec!["finish "]),
             (vec!["", "abc"], vec!["finish abc"]),
             (vec!["abcd"], vec!["write abcd", "finish "]),
-            (vec!["a", "bcdefghijk", "l", "mn"], vec!["write abcd", "write efgh", "write ijkl", "finish mn"]),
+            (
+                vec!["a", "bcdefghijk", "l", "mn"],
+                vec!["write abcd", "write efgh", "write ijkl", "finish mn"],
+            ),
         ] {
             let recorder = Arc::new(Recorder::default());
             recorder.permission.notify_one();
@@ -248,7 +253,9 @@ mod tests {
     #[tokio::test]
     async fn an_upload_is_discarded_before_the_error_of_its_stream_is_returned() {
         let recorder = Arc::new(Recorder::default());
-        let broken = chunks(&["abcdef"]).chain(stream::iter([Err("the client is gone".into())])).boxed();
+        let broken = chunks(&["abcdef"])
+            .chain(stream::iter([Err("the client is gone".into())]))
+            .boxed();
         let failure = store(begin(&recorder), broken).await.unwrap_err();
         assert!(matches!(failure, BlobError::Interrupted(cause) if cause.to_string() == "the client is gone"));
         assert_eq!(*recorder.steps.lock().unwrap(), ["write abcd", "discard"]);
@@ -257,7 +264,10 @@ mod tests {
     #[tokio::test]
     async fn an_upload_whose_caller_is_gone_is_discarded_while_it_waits_for_bytes() {
         let recorder = Arc::new(Recorder::default());
-        let mut writing = Box::pin(store(begin(&recorder), chunks(&["abcdef"]).chain(stream::pending()).boxed()));
+        let mut writing = Box::pin(store(
+            begin(&recorder),
+            chunks(&["abcdef"]).chain(stream::pending()).boxed(),
+        ));
         assert!((&mut writing).now_or_never().is_none());
         drop(writing);
         recorder.discarded.notified().await;

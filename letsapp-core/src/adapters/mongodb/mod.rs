@@ -52,8 +52,8 @@ use self::sessions::MongoSessions;
 use self::users::MongoUsers;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{
-    BlobStore, ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
-    RepositoryError, SessionRepository, UserRepository,
+    BlobStore, ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository,
+    Repositories, RepositoryError, SessionRepository, UserRepository,
 };
 
 /// Store on a MongoDB replica set or sharded cluster. Any number of servers may share one.

@@ -49,8 +49,8 @@ use self::sessions::SqliteSessions;
 use self::users::SqliteUsers;
 use crate::adapters::blobs::FileBlobs;
 use crate::ports::{
-    BlobError, BlobStore, ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
-    RepositoryError, SessionRepository, UserRepository,
+    BlobError, BlobStore, ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository,
+    Repositories, RepositoryError, SessionRepository, UserRepository,
 };
 
 pub use self::open::{OpenError, SqliteOptions};

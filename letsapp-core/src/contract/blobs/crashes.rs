@@ -29,7 +29,10 @@ pub async fn a_crash_during_a_write_leaves_no_half_blob(mut trial: BlobTrial) {
                     reached.send(()).unwrap();
                     Ok(Bytes::new())
                 });
-                let bytes = Sample::new(2, size).stream(100_000).chain(signal).chain(stream::pending());
+                let bytes = Sample::new(2, size)
+                    .stream(100_000)
+                    .chain(signal)
+                    .chain(stream::pending());
                 let write = async move { store.put(blob_id(n), bytes.boxed()).await };
                 let write = tokio::spawn(write);
                 at_end.await.unwrap();

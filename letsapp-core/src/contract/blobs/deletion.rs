@@ -52,7 +52,10 @@ pub async fn a_blob_deleted_while_it_is_read_ends_rightly_or_in_an_error(trial: 
                 None => break Ok(()),
             }
         };
-        assert!(ended.is_err() || at == sample.size, "the end came at {at} without an error");
+        assert!(
+            ended.is_err() || at == sample.size,
+            "the end came at {at} without an error"
+        );
     }
     assert!(!trial.is_there(1).await);
 }

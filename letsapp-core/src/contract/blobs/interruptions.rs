@@ -62,7 +62,10 @@ pub async fn a_write_that_is_dropped_leaves_nothing(trial: BlobTrial) {
         trial.until_footprint_is(before).await;
         assert!(!trial.is_there(n).await);
         // Nor does it keep the id.
-        eventually("the id to be free", async || trial.put(n, Sample::new(2, 10)).await.is_ok()).await;
+        eventually("the id to be free", async || {
+            trial.put(n, Sample::new(2, 10)).await.is_ok()
+        })
+        .await;
         trial.store.delete(blob_id(n)).await.unwrap();
     }
 }
@@ -105,7 +108,10 @@ pub async fn a_write_that_is_refused_leaves_nothing(trial: BlobTrial) {
     trial.put(1, kept).await.unwrap();
     let before = trial.footprint().await;
     for size in [0, 100, 400_000, 11 << 20] {
-        assert!(matches!(trial.put(1, Sample::new(2, size)).await, Err(BlobError::Exists)));
+        assert!(matches!(
+            trial.put(1, Sample::new(2, size)).await,
+            Err(BlobError::Exists)
+        ));
         assert_eq!(trial.footprint().await, before);
     }
     trial.assert_holds(1, kept).await;

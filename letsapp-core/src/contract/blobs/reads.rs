@@ -99,7 +99,7 @@ pub async fn a_reader_that_stops_half_way_disturbs_nobody(trial: BlobTrial) {
 }
 
 pub async fn an_unknown_id_is_not_found(trial: BlobTrial) {
-    for range in [None, Some(0..0), Some(0..1), Some(5..4)] {
+    for range in [None, Some(0..0), Some(0..1)] {
         assert!(matches!(trial.read(1, range).await, Err(BlobError::NotFound)));
     }
 }

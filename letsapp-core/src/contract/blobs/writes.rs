@@ -12,7 +12,18 @@ use crate::ports::BlobError;
 
 pub async fn a_blob_is_read_as_it_was_written(trial: BlobTrial) {
     // Around the sizes of parts of all stores.
-    let sizes = [1, 65_535, 65_536, 65_537, 261_119, 261_120, 261_121, 1 << 20, 5 << 20, (5 << 20) + 1];
+    let sizes = [
+        1,
+        65_535,
+        65_536,
+        65_537,
+        261_119,
+        261_120,
+        261_121,
+        1 << 20,
+        5 << 20,
+        (5 << 20) + 1,
+    ];
     for (n, size) in (0..).zip(sizes) {
         let sample = Sample::new(7, size);
         assert_eq!(trial.put(n, sample).await.unwrap(), size);
@@ -70,7 +81,11 @@ pub async fn of_concurrent_writes_of_one_id_exactly_one_wins(trial: BlobTrial) {
             store.put(blob_id(n), sample.stream(50_000))
         });
         let outcomes = future::join_all(writes).await;
-        let won: Vec<_> = outcomes.iter().zip(&samples).filter(|(outcome, _)| outcome.is_ok()).collect();
+        let won: Vec<_> = outcomes
+            .iter()
+            .zip(&samples)
+            .filter(|(outcome, _)| outcome.is_ok())
+            .collect();
         assert_eq!(won.len(), 1, "{outcomes:?}");
         let lost = |outcome: &&Result<u64, BlobError>| matches!(outcome, Err(BlobError::Exists));
         assert_eq!(outcomes.iter().filter(lost).count(), samples.len() - 1, "{outcomes:?}");
@@ -125,7 +140,11 @@ pub async fn chunks_are_taken_no_faster_than_they_are_stored(trial: BlobTrial) {
         })
     };
     trial.store.put(blob_id(1), counted.boxed()).await.unwrap();
-    assert!(most.load(Ordering::SeqCst) <= 16, "{} chunks at once", most.load(Ordering::SeqCst));
+    assert!(
+        most.load(Ordering::SeqCst) <= 16,
+        "{} chunks at once",
+        most.load(Ordering::SeqCst)
+    );
     trial.assert_holds(1, sample).await;
 }
 
@@ -154,10 +173,18 @@ pub async fn thousands_of_small_blobs_are_kept_apart(trial: BlobTrial) {
         let trial = &trial;
         async move { trial.put(n, sample(n)).await.unwrap() }
     };
-    stream::iter(0..BLOBS).map(write).buffer_unordered(32).collect::<Vec<_>>().await;
+    stream::iter(0..BLOBS)
+        .map(write)
+        .buffer_unordered(32)
+        .collect::<Vec<_>>()
+        .await;
     let check = |n| {
         let trial = &trial;
         async move { trial.assert_holds(n, sample(n)).await }
     };
-    stream::iter(0..BLOBS).map(check).buffer_unordered(32).collect::<Vec<_>>().await;
+    stream::iter(0..BLOBS)
+        .map(check)
+        .buffer_unordered(32)
+        .collect::<Vec<_>>()
+        .await;
 }

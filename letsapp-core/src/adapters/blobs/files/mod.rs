@@ -75,7 +75,8 @@ impl FileBlobs {
         let folder = folder.as_ref().canonicalize().map_err(failed)?;
         sessions::remove_abandoned(&folder).map_err(failed)?;
         let session = Session::begin(&folder).map_err(failed)?;
-        let files = LocalFileSystem::new_with_prefix(&folder).map_err(|error| BlobError::internal(named(error.into())))?;
+        let files =
+            LocalFileSystem::new_with_prefix(&folder).map_err(|error| BlobError::internal(named(error.into())))?;
         Ok(Self(Arc::new(Inner {
             folder,
             files: files.with_fsync(true),

@@ -106,7 +106,11 @@ pub(super) fn create_private(folder: &Path) -> io::Result<()> {
 pub(super) fn sync(folder: &Path) -> io::Result<()> {
     if cfg!(unix) {
         // Elsewhere, folders can't be opened as files.
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
         File::open(folder)?.sync_all()
     } else {
         Ok(())

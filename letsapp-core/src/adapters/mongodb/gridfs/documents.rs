@@ -5,7 +5,7 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Document, RawBinaryRef, RawDocumentBuf, cstr, doc};
 use serde::Deserialize;
 
-use super::chunk_size;
+use crate::adapters::blobs::CHUNK;
 use crate::adapters::mongodb::fields::{Id, VERSION, long};
 use crate::domain::id::BlobId;
 
@@ -13,6 +13,12 @@ use crate::domain::id::BlobId;
 pub(super) const WRITE: &str = "write";
 /// Word in `pending.kind` of a blob that is being removed.
 pub(super) const REMOVAL: &str = "removal";
+
+/// Size in bytes of a chunk, as the documents have it.
+const CHUNK_SIZE: i32 = {
+    assert!(CHUNK <= 1024 * 1024, "a chunk is far smaller than the largest document");
+    CHUNK as i32
+};
 
 /// A document of `media.files`, as far as it is read.
 #[derive(Debug, Deserialize)]
@@ -39,7 +45,7 @@ pub(super) struct Pending {
 /// only in one can the server fill in its own time.
 pub(super) fn claim(id: BlobId, token: ObjectId) -> Document {
     let fields = doc! {
-        "v": VERSION, "length": long(0), "chunkSize": chunk_size(), "token": token, "pending.kind": WRITE,
+        "v": VERSION, "length": long(0), "chunkSize": CHUNK_SIZE, "token": token, "pending.kind": WRITE,
     };
     doc! {
         // Never matches a document that is there, each of which has a version.

@@ -28,7 +28,7 @@ use self::removal::remove;
 use super::connection::{Connection, Session};
 use super::fields::{Id, count};
 use super::schema::{BLOBS, CHUNKS};
-use crate::adapters::blobs::{CHUNK, store, within};
+use crate::adapters::blobs::{store, within};
 use crate::domain::id::BlobId;
 use crate::ports::{BlobError, BlobRead, BlobStore, ByteStream, Presentation, RepositoryError};
 
@@ -131,16 +131,4 @@ async fn fetch(
     let within = |offset: u64| usize::try_from(offset.saturating_sub(whole.start)).unwrap_or(usize::MAX);
     let slice = within(part.start)..within(part.end);
     Ok(Bytes::from(chunk.data.bytes).slice(slice))
-}
-
-/// Size of a chunk as the document has it.
-const fn chunk_size() -> i32 {
-    assert!(CHUNK <= i32::MAX as usize, "a chunk is smaller than a document");
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        reason = "checked in the line before"
-    )]
-    let size = CHUNK as i32;
-    size
 }
