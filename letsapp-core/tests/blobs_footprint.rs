@@ -1,5 +1,6 @@
 //! Memory that writes and reads of large blobs take: a test program of its own, since others would use memory too.
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, reason = "the figures of a run belong in the log")]
 
 use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,12 +43,12 @@ fn measure(name: &str, size: usize, limit: u64, open: impl AsyncFnOnce() -> Arc<
         .worker_threads(2)
         .enable_all()
         .build()
-        .unwrap();
+        .expect("the system has threads to spare");
     runtime.block_on(async {
         let store = open().await;
         // Threads and connections are there already on a server.
         write_and_read(&*store, 0, 2 << 20).await;
-        fs::write("/proc/self/clear_refs", "5").unwrap();
+        fs::write("/proc/self/clear_refs", "5").expect("a process may reset its own peak");
         let before = kib("VmRSS:");
         write_and_read(&*store, AT_ONCE, size).await;
         let grown = kib("VmHWM:").saturating_sub(before);
@@ -65,24 +66,24 @@ async fn write_and_read(store: &dyn BlobStore, first: u8, size: usize) {
         store.put(id, chunks.boxed())
     });
     for written in future::join_all(writes).await {
-        assert_eq!(written.unwrap(), size as u64);
+        assert_eq!(written.expect("the blob is stored"), size as u64);
     }
     let reads = ids.map(|id| async move {
-        let bytes = store.get(id, None).await.unwrap().bytes;
+        let bytes = store.get(id, None).await.expect("the blob is there").bytes;
         bytes
             .try_fold(0, |sum, chunk| async move { Ok(sum + chunk.len()) })
             .await
-            .unwrap()
+            .expect("the blob is whole")
     });
     assert!(future::join_all(reads).await.iter().all(|read| *read == size));
 }
 
 /// Returns a figure of the process in KiB.
 fn kib(field: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let status = fs::read_to_string("/proc/self/status").expect("the kernel tells it");
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix(field))
         .expect("the kernel tells it");
-    line.trim().trim_end_matches(" kB").parse().unwrap()
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }

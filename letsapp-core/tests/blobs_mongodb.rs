@@ -81,13 +81,21 @@ async fn leave(database: &mongodb::Database, n: u8, kind: &str, minutes: i64) {
         "_id": id, "v": 1, "length": 0_i64, "chunkSize": 4, "uploadDate": renewed_at, "token": ObjectId::new(),
         "pending": {"kind": kind, "renewed_at": renewed_at},
     };
-    database.collection("media.files").insert_one(file).await.unwrap();
+    database
+        .collection("media.files")
+        .insert_one(file)
+        .await
+        .expect("the validator accepts it");
     let data = Binary {
         subtype: BinarySubtype::Generic,
         bytes: b"half".to_vec(),
     };
     let chunks = [0, 1].map(|n| doc! {"files_id": id, "v": 1, "n": n, "data": data.clone()});
-    database.collection("media.chunks").insert_many(chunks).await.unwrap();
+    database
+        .collection("media.chunks")
+        .insert_many(chunks)
+        .await
+        .expect("the validator accepts it");
 }
 
 #[tokio::test]
