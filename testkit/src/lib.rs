@@ -1,4 +1,4 @@
-//! Starts real services for LetsApp's tests: MongoDB, Redis, Chromium and LetsApp's own server.
+//! Starts real services for LetsApp's tests: MongoDB, Redis, a server for S3, Chromium and LetsApp's own server.
 //!
 //! Each listens on loopback, is started by the first test that needs it, and ends with the test process, even if that is
 //! killed.
@@ -19,8 +19,10 @@
 pub mod chromium;
 pub mod mongodb;
 pub mod redis;
+pub mod s3;
 pub mod server;
 
+mod cache;
 mod missing;
 mod process;
 mod runtime;

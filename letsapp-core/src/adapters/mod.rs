@@ -1,4 +1,4 @@
-//! Implementations of the repository traits: in memory, on SQLite and on MongoDB.
+//! Implementations of the repository traits: in memory, on SQLite and on MongoDB; and of the store of bytes.
 //!
 //! Every store has one file (or folder) per repository trait, named like the port: `users`, `sessions`, `contacts`,
 //! `conversations`, `messages`, `keys`. The remaining files are specific to the database.
@@ -6,6 +6,7 @@
 //! Stores contain no business rules. They carry out one atomic operation at a time; permissions are checked before a
 //! store is called.
 
+pub mod blobs;
 mod deadline;
 pub mod memory;
 #[cfg(feature = "mongodb")]

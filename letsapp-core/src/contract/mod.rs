@@ -50,6 +50,7 @@ mod tests;
 
 #[doc(hidden)]
 pub mod batches;
+pub mod blobs;
 #[doc(hidden)]
 pub mod contacts;
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! Interfaces to everything that the core needs from outside: stores, the clock, random bytes and the event bus.
+//! Interfaces to everything that the core needs from outside: stores, stored bytes, the clock, random bytes and the event bus.
 //!
 //! A store is one small trait per aggregate; [`Repositories`] hands them out.
 //!
@@ -18,6 +18,7 @@
 //!    see the module of that name). If it passes, the services behave on your store as they do on the built-in ones.
 
 mod anchored_clock;
+mod blobs;
 mod bus;
 mod clock;
 mod connections;
@@ -34,6 +35,7 @@ mod store;
 mod users;
 
 pub use anchored_clock::AnchoredClock;
+pub use blobs::{BlobError, BlobRead, BlobStore, ByteStream, Presentation};
 pub use bus::{Audience, Envelope, EventBus, Payload};
 pub(crate) use clock::Stopwatch;
 pub use clock::{Anchor, Clock, ManualClock, SystemClock, TokioClock};
@@ -51,6 +53,8 @@ pub use store::Repositories;
 pub(crate) use store::Stores;
 pub use users::{Claim, Login, Update, UserRepository};
 
+#[cfg(test)]
+pub use blobs::MockBlobStore;
 #[cfg(test)]
 pub use contacts::MockContactRepository;
 #[cfg(test)]

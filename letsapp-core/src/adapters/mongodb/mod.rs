@@ -21,6 +21,7 @@ mod conversations;
 mod error;
 mod fields;
 mod gate;
+mod gridfs;
 mod index_builds;
 mod keys;
 mod messages;
@@ -43,6 +44,7 @@ use self::connection::{Connection, Session};
 use self::contacts::MongoContacts;
 use self::conversations::MongoConversations;
 use self::fields::moment;
+use self::gridfs::GridFs;
 use self::keys::MongoKeys;
 use self::messages::MongoMessages;
 use self::meta::MongoMeta;
@@ -50,8 +52,8 @@ use self::sessions::MongoSessions;
 use self::users::MongoUsers;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
-    RepositoryError, SessionRepository, UserRepository,
+    BlobStore, ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository,
+    Repositories, RepositoryError, SessionRepository, UserRepository,
 };
 
 /// Store on a MongoDB replica set or sharded cluster. Any number of servers may share one.
@@ -111,6 +113,11 @@ impl MongoStore {
             meta: Arc::new(MongoMeta::new(Arc::clone(&connection))),
             connection,
         })
+    }
+
+    /// Returns the store of bytes in GridFS, in the collections `media.files` and `media.chunks` of this database.
+    pub fn blobs(&self) -> Arc<dyn BlobStore> {
+        Arc::new(GridFs::new(Arc::clone(&self.connection)))
     }
 }
 

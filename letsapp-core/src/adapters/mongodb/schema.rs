@@ -25,6 +25,10 @@ pub(super) const MESSAGES: &str = "messages";
 pub(super) const KEYS: &str = "keys";
 pub(super) const MIGRATIONS: &str = "migrations";
 pub(super) const META: &str = "meta";
+/// Files of GridFS. Named as the bucket `media`, so that programs which know GridFS find them.
+pub(super) const BLOBS: &str = "media.files";
+/// Chunks of the files. To be sharded by `files_id`, which every statement names.
+pub(super) const CHUNKS: &str = "media.chunks";
 
 /// Unique index that assigns each `seq` to one message, and the order in which histories are read.
 pub(super) const BY_SEQ: &str = "conversation_seq";
@@ -51,6 +55,11 @@ pub(super) const REMAINS: &str = "remains";
 pub(super) const USERNAME: &str = "username";
 /// Index of users by their folded display names, the other order for searches.
 pub(super) const FOLDED: &str = "folded_username";
+/// Unique index of chunks, named as programs that know GridFS name it. Without it, two writers of one blob could mix
+/// their chunks.
+const BY_CHUNK: &str = "files_id_1_n_1";
+/// Partial index of blobs that are being written or removed, by the time of the last sign of life.
+const PENDING: &str = "pending";
 /// Partial index of users whose data is being erased.
 pub(super) const ERASING: &str = "erasing";
 
@@ -331,6 +340,26 @@ fn blueprints() -> Vec<Blueprint> {
             name: META,
             validator: validator(doc! {"_id": TEXT, "epoch": ID, "schema": COUNT, "analysis": COUNT}),
             indexes: vec![],
+        },
+        Blueprint {
+            name: BLOBS,
+            validator: with_options(
+                validator(doc! {
+                    "_id": ID, "length": COUNT, "chunkSize": {"bsonType": "int"}, "uploadDate": DATE,
+                    "token": {"bsonType": "objectId"},
+                }),
+                doc! {"pending": OBJECT},
+            ),
+            indexes: vec![partial(
+                PENDING,
+                doc! {"pending.renewed_at": 1},
+                doc! {"pending.renewed_at": {"$exists": true}},
+            )],
+        },
+        Blueprint {
+            name: CHUNKS,
+            validator: validator(doc! {"files_id": ID, "n": {"bsonType": "int"}, "data": ID}),
+            indexes: vec![unique(BY_CHUNK, doc! {"files_id": 1, "n": 1})],
         },
     ]
 }

@@ -34,7 +34,7 @@ mod values;
 mod wiping;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -47,9 +47,10 @@ use self::messages::SqliteMessages;
 use self::meta::SqliteMeta;
 use self::sessions::SqliteSessions;
 use self::users::SqliteUsers;
+use crate::adapters::blobs::FileBlobs;
 use crate::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
-    RepositoryError, SessionRepository, UserRepository,
+    BlobError, BlobStore, ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository,
+    Repositories, RepositoryError, SessionRepository, UserRepository,
 };
 
 pub use self::open::{OpenError, SqliteOptions};
@@ -79,6 +80,8 @@ pub struct SqliteStore {
     messages: Arc<SqliteMessages>,
     keys: Arc<SqliteKeys>,
     meta: Arc<SqliteMeta>,
+    /// Folder for the bytes of media.
+    media: PathBuf,
 }
 
 impl SqliteStore {
@@ -96,7 +99,18 @@ impl SqliteStore {
         self.database.writer.transactions()
     }
 
-    fn new(database: Database) -> Self {
+    /// Opens the store of bytes in the folder beside the database file that is named like it, with `-media` appended:
+    /// `letsapp.db-media` for `letsapp.db`. Creates the folder if it is missing.
+    ///
+    /// Blocks the thread, usually for less than a millisecond.
+    ///
+    /// # Errors
+    /// [`BlobError::Internal`] if the folder can't be written to. The cause names it.
+    pub fn blobs(&self) -> Result<Arc<dyn BlobStore>, BlobError> {
+        Ok(Arc::new(FileBlobs::open(&self.media)?))
+    }
+
+    fn new(database: Database, media: PathBuf) -> Self {
         let database = Arc::new(database);
         Self {
             users: Arc::new(SqliteUsers(Arc::clone(&database))),
@@ -107,6 +121,7 @@ impl SqliteStore {
             keys: Arc::new(SqliteKeys(Arc::clone(&database))),
             meta: Arc::new(SqliteMeta(Arc::clone(&database))),
             database,
+            media,
         }
     }
 }
@@ -120,7 +135,12 @@ impl SqliteOptions {
     /// # Errors
     /// [`OpenError`] when the file can't be used. Its message is meant for the person who started the program.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
-        self.open_database(path.as_ref()).map(SqliteStore::new)
+        let path = path.as_ref();
+        let database = self.open_database(path)?;
+        // As the lock beside it, not named after a link to the file.
+        let mut media = path.canonicalize().unwrap_or_else(|_| path.to_owned()).into_os_string();
+        media.push("-media");
+        Ok(SqliteStore::new(database, media.into()))
     }
 }
 

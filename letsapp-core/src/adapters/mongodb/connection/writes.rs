@@ -83,6 +83,18 @@ impl Connection {
     /// [`RepositoryError::Internal`] if the server refuses it for good, [`RepositoryError::Unavailable`] if it is not
     /// acknowledged within [`retry::COMMIT_TIMEOUT`].
     pub(in crate::adapters::mongodb) async fn persist(&self, command: RawDocumentBuf) -> Result<(), RepositoryError> {
+        self.persist_counted(command).await.map(drop)
+    }
+
+    /// Sends an idempotent write command like [`persist`](Self::persist), and returns the number of documents that it
+    /// found or removed.
+    ///
+    /// # Errors
+    /// [`RepositoryError`], as for [`persist`](Self::persist).
+    pub(in crate::adapters::mongodb) async fn persist_counted(
+        &self,
+        command: RawDocumentBuf,
+    ) -> Result<usize, RepositoryError> {
         let deadline = Deadline::after(retry::COMMIT_TIMEOUT);
         let mut backoff = Backoff::new();
         loop {
@@ -90,8 +102,9 @@ impl Connection {
                 Ok(Reply {
                     refusal: None,
                     unconfirmed: None,
+                    done,
                     ..
-                }) => return Ok(()),
+                }) => return Ok(done),
                 Ok(reply) => match reply.refusal.map(|refusal| refusal.fault) {
                     Some(Fault::Lasting(cause)) => return Err(RepositoryError::internal(cause)),
                     _ => RepositoryError::unavailable("not acknowledged by a majority"),

@@ -2,6 +2,7 @@
 //!
 //! Promises of every store are tested by the contract suite.
 
+mod blobs;
 mod isolation;
 mod log;
 mod migrations;
