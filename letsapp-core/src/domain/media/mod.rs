@@ -5,6 +5,7 @@ mod content_type;
 mod detection;
 mod extensions;
 mod file_name;
+mod picture;
 mod refusal;
 mod type_check;
 
@@ -14,6 +15,7 @@ pub use crate::domain::media::content_type::{ContentType, ContentTypeError, Fami
 pub use crate::domain::media::detection::{DETECTION_BYTES, detect};
 pub use crate::domain::media::extensions::claimed_type;
 pub use crate::domain::media::file_name::{Disposition, FileName};
+pub use crate::domain::media::picture::{Facts, MAX_FRAMES, MAX_PIXELS, MAX_SIDE, Orientation, PictureFilter};
 pub use crate::domain::media::refusal::Refusal;
 pub use crate::domain::media::type_check::check_type;
 
@@ -38,6 +40,7 @@ pub struct Attachment {
     pub thumbnail: Option<Thumbnail>,
 }
 
+/// Preview picture of an attachment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thumbnail {
     /// Width in pixels.
