@@ -40,7 +40,7 @@ pub enum AllowListError {
     Empty,
 }
 
-/// One entry; `None` stands for any.
+/// Entry of a list; `None` stands for any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
     kind: Option<Box<str>>,

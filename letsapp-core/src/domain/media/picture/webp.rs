@@ -1,6 +1,6 @@
 //! WebP: a RIFF container that states its size at the beginning.
 //!
-//! That size is written before anything else is known, so nothing gets shorter: metadata is overwritten with zeros,
+//! The size is written before anything else is known, so nothing gets shorter: metadata is overwritten with zeros,
 //! under the name that RIFF has for padding. Kept are pictures, their transparency, colour profile and animation.
 
 use crate::domain::media::picture::facts::{Facts, MAX_FRAMES, check_size, count, too_many_frames, too_many_parts};

@@ -38,7 +38,7 @@ const SAMPLES: &[(&str, (u32, u32), u8)] = &[
     ("plain.bmp", (20, 10), 1),
 ];
 
-/// What the samples' metadata contains, and nothing else in them.
+/// Parts of the samples' metadata that nothing else in them contains.
 const PRIVATE: &[&[u8]] = &[
     b"SECRET",
     b"xmpmeta",
