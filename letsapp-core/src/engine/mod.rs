@@ -17,6 +17,7 @@ pub(crate) mod jobs;
 pub(crate) mod keyring;
 pub(crate) mod large_changes;
 pub mod limiter;
+pub mod media;
 pub(crate) mod panics;
 pub(crate) mod passwords;
 pub(crate) mod presence;

@@ -1,6 +1,23 @@
 //! Files attached to messages.
 
+mod allow_list;
+mod content_type;
+mod detection;
+mod extensions;
+mod file_name;
+mod picture;
+mod refusal;
+mod type_check;
+
 use crate::domain::id::MediaId;
+pub use crate::domain::media::allow_list::{AllowList, AllowListError};
+pub use crate::domain::media::content_type::{ContentType, ContentTypeError, Family};
+pub use crate::domain::media::detection::{DETECTION_BYTES, detect};
+pub use crate::domain::media::extensions::claimed_type;
+pub use crate::domain::media::file_name::{Disposition, FileName};
+pub use crate::domain::media::picture::{Facts, MAX_FRAMES, MAX_PIXELS, MAX_SIDE, Orientation, PictureFilter};
+pub use crate::domain::media::refusal::Refusal;
+pub use crate::domain::media::type_check::check_type;
 
 /// A file attached to a message, with the metadata that a client needs for layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
