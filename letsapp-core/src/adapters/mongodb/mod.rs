@@ -23,6 +23,7 @@ mod fields;
 mod gate;
 mod index_builds;
 mod keys;
+mod media;
 mod messages;
 mod meta;
 mod migrations;
@@ -44,14 +45,15 @@ use self::contacts::MongoContacts;
 use self::conversations::MongoConversations;
 use self::fields::moment;
 use self::keys::MongoKeys;
+use self::media::MongoMedia;
 use self::messages::MongoMessages;
 use self::meta::MongoMeta;
 use self::sessions::MongoSessions;
 use self::users::MongoUsers;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
-    RepositoryError, SessionRepository, UserRepository,
+    ContactRepository, ConversationRepository, KeyRepository, MediaRepository, MessageRepository, MetaRepository,
+    Repositories, RepositoryError, SessionRepository, UserRepository,
 };
 
 /// Store on a MongoDB replica set or sharded cluster. Any number of servers may share one.
@@ -73,6 +75,7 @@ pub struct MongoStore {
     contacts: Arc<MongoContacts>,
     conversations: Arc<MongoConversations>,
     messages: Arc<MongoMessages>,
+    media: Arc<MongoMedia>,
     keys: Arc<MongoKeys>,
     meta: Arc<MongoMeta>,
 }
@@ -107,6 +110,7 @@ impl MongoStore {
             contacts: Arc::new(MongoContacts::new(Arc::clone(&connection))),
             conversations: Arc::new(MongoConversations::new(Arc::clone(&connection))),
             messages: Arc::new(MongoMessages::new(Arc::clone(&connection))),
+            media: Arc::new(MongoMedia::new(Arc::clone(&connection))),
             keys: Arc::new(MongoKeys::new(Arc::clone(&connection))),
             meta: Arc::new(MongoMeta::new(Arc::clone(&connection))),
             connection,
@@ -134,6 +138,10 @@ impl Repositories for MongoStore {
 
     fn messages(&self) -> Arc<dyn MessageRepository> {
         Arc::clone(&self.messages) as _
+    }
+
+    fn media(&self) -> Arc<dyn MediaRepository> {
+        Arc::clone(&self.media) as _
     }
 
     fn keys(&self) -> Arc<dyn KeyRepository> {

@@ -16,6 +16,7 @@ mod error;
 mod heads;
 mod interruption;
 mod keys;
+mod media;
 mod members;
 mod messages;
 mod meta;
@@ -43,13 +44,14 @@ use self::contacts::SqliteContacts;
 use self::conversations::SqliteConversations;
 use self::database::Database;
 use self::keys::SqliteKeys;
+use self::media::SqliteMedia;
 use self::messages::SqliteMessages;
 use self::meta::SqliteMeta;
 use self::sessions::SqliteSessions;
 use self::users::SqliteUsers;
 use crate::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
-    RepositoryError, SessionRepository, UserRepository,
+    ContactRepository, ConversationRepository, KeyRepository, MediaRepository, MessageRepository, MetaRepository,
+    Repositories, RepositoryError, SessionRepository, UserRepository,
 };
 
 pub use self::open::{OpenError, SqliteOptions};
@@ -77,6 +79,7 @@ pub struct SqliteStore {
     contacts: Arc<SqliteContacts>,
     conversations: Arc<SqliteConversations>,
     messages: Arc<SqliteMessages>,
+    media: Arc<SqliteMedia>,
     keys: Arc<SqliteKeys>,
     meta: Arc<SqliteMeta>,
 }
@@ -104,6 +107,7 @@ impl SqliteStore {
             contacts: Arc::new(SqliteContacts(Arc::clone(&database))),
             conversations: Arc::new(SqliteConversations(Arc::clone(&database))),
             messages: Arc::new(SqliteMessages(Arc::clone(&database))),
+            media: Arc::new(SqliteMedia(Arc::clone(&database))),
             keys: Arc::new(SqliteKeys(Arc::clone(&database))),
             meta: Arc::new(SqliteMeta(Arc::clone(&database))),
             database,
@@ -144,6 +148,10 @@ impl Repositories for SqliteStore {
 
     fn messages(&self) -> Arc<dyn MessageRepository> {
         Arc::clone(&self.messages) as _
+    }
+
+    fn media(&self) -> Arc<dyn MediaRepository> {
+        Arc::clone(&self.media) as _
     }
 
     fn keys(&self) -> Arc<dyn KeyRepository> {
