@@ -16,8 +16,8 @@ use letsapp_core::domain::key::Kid;
 use letsapp_core::domain::session::{Generation, Session, TokenHash};
 use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
-    RepositoryError, Revoke, SessionRepository, UserRepository,
+    ContactRepository, ConversationRepository, KeyRepository, MediaRepository, MessageRepository, MetaRepository,
+    Repositories, RepositoryError, Revoke, SessionRepository, UserRepository,
 };
 use serde_json::{Value, json};
 
@@ -69,6 +69,10 @@ impl Repositories for Store {
 
     fn messages(&self) -> Arc<dyn MessageRepository> {
         self.rest.messages()
+    }
+
+    fn media(&self) -> Arc<dyn MediaRepository> {
+        self.rest.media()
     }
 
     fn keys(&self) -> Arc<dyn KeyRepository> {

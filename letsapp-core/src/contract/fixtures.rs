@@ -4,7 +4,7 @@ use uuid::{Builder, Uuid};
 
 use crate::domain::conversation::{Conversation, Kind};
 use crate::domain::credential::PasswordHash;
-use crate::domain::id::{CallId, ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::domain::id::{BlobId, CallId, ConversationId, MediaId, MessageId, Rev, Seq, SessionId, UserId};
 use crate::domain::key::{Key, KeyPurpose, Kid};
 use crate::domain::message::{Content, Fingerprint, Message, SystemEvent};
 use crate::domain::session::{Generation, Session, TokenHash};
@@ -39,6 +39,10 @@ pub(super) fn message_id(n: u64) -> MessageId {
 
 pub(super) fn media_id(n: u64) -> MediaId {
     MediaId::from_uuid(scattered(5, n))
+}
+
+pub(super) fn blob_id(n: u64) -> BlobId {
+    BlobId::from_uuid(scattered(7, n))
 }
 
 /// Returns the time `millis` after a fixed moment in 2026.

@@ -39,6 +39,7 @@
 
 mod actions;
 mod fixtures;
+mod media_fixtures;
 mod message_search_fixtures;
 mod model;
 mod script;
@@ -70,6 +71,12 @@ pub mod hostile;
 #[doc(hidden)]
 pub mod last_seen;
 #[doc(hidden)]
+pub mod media;
+#[doc(hidden)]
+pub mod media_handshake;
+#[doc(hidden)]
+pub mod media_refs;
+#[doc(hidden)]
 pub mod message_search;
 #[doc(hidden)]
 pub mod message_search_order;
@@ -96,6 +103,8 @@ pub mod standings;
 #[doc(hidden)]
 pub mod succession;
 #[doc(hidden)]
+pub mod uploads;
+#[doc(hidden)]
 pub mod user_search;
 #[doc(hidden)]
 pub mod users;
@@ -108,8 +117,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, Repositories, SessionRepository,
-    UserRepository,
+    ContactRepository, ConversationRepository, KeyRepository, MediaRepository, MessageRepository, Repositories,
+    SessionRepository, UserRepository,
 };
 
 #[doc(hidden)]
@@ -197,6 +206,10 @@ impl Trial {
 
     fn messages(&self) -> Arc<dyn MessageRepository> {
         self.store.messages()
+    }
+
+    fn media(&self) -> Arc<dyn MediaRepository> {
+        self.store.media()
     }
 
     fn keys(&self) -> Arc<dyn KeyRepository> {

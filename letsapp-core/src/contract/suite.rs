@@ -243,6 +243,55 @@ macro_rules! contract_cases {
                 groups_are_listed_until_they_are_purged,
                 the_deletion_of_a_group_survives_a_restart,
             }
+            media: {
+                a_file_is_found_as_stored,
+                an_id_of_a_file_is_taken_once_in_any_state,
+                of_concurrent_insertions_of_a_file_one_succeeds,
+                a_removed_file_is_found_by_nobody,
+                the_oldest_live_file_with_the_same_bytes_is_the_sibling,
+                files_count_for_their_owner_until_they_are_removed,
+                files_are_listed_by_id_to_the_last_page,
+                a_file_gets_its_facts_once,
+                of_concurrent_results_for_a_file_one_is_stored,
+                files_that_are_processing_are_listed_by_id,
+                the_time_of_a_scan_only_rises,
+                the_time_of_a_check_is_only_lowered,
+                files_to_be_checked_come_in_the_order_of_their_times,
+                a_file_moves_only_from_the_state_it_is_in,
+                of_concurrent_moves_of_a_file_one_succeeds,
+                bytes_are_held_while_a_file_has_them,
+                bytes_of_a_new_preview_are_held,
+                texts_of_files_are_kept_to_the_byte,
+                numbers_of_files_are_kept_at_their_limits,
+                files_survive_a_restart,
+            }
+            media_refs: {
+                references_are_found_by_their_files,
+                the_time_of_a_reference_only_rises,
+                holders_of_different_kinds_are_different,
+                references_in_a_conversation_are_those_of_its_messages_and_its_own,
+                releasing_a_file_schedules_its_check,
+                a_reference_that_was_renewed_does_not_expire,
+                hundreds_of_references_are_made_and_removed_in_one_call,
+                a_reference_made_concurrently_is_one,
+                only_a_removed_file_is_forgotten_with_its_references,
+                references_survive_a_restart,
+            }
+            media_handshake: {
+                in_every_order_of_the_steps_a_file_found_live_is_kept,
+                referring_while_others_remove_keeps_what_was_found_live,
+                in_every_order_of_the_steps_bytes_of_a_present_file_may_be_shared,
+            }
+            uploads: {
+                an_upload_is_found_as_it_began,
+                an_upload_begins_once,
+                of_concurrent_beginnings_of_an_upload_one_succeeds,
+                a_part_is_added_at_the_offset_and_is_no_longer_reserved,
+                of_concurrent_parts_at_one_offset_one_is_added,
+                an_upload_is_ended_once_with_all_its_bytes,
+                uploads_expire_in_the_order_of_their_ends,
+                uploads_survive_a_restart,
+            }
             races: {
                 concurrent_appends_are_all_stored_without_gaps,
                 two_instances_write_to_the_same_conversations_without_gaps,

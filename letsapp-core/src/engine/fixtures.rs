@@ -22,7 +22,8 @@ use crate::engine::keyring::Keyring;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
     Audience, Clock, Connections, Envelope, EventBus, MockContactRepository, MockConversationRepository,
-    MockKeyRepository, MockMessageRepository, MockSessionRepository, MockUserRepository, Runtime, Stores, SystemIds,
+    MockKeyRepository, MockMediaRepository, MockMessageRepository, MockSessionRepository, MockUserRepository, Runtime,
+    Stores, SystemIds,
 };
 use crate::protocol::Event;
 
@@ -151,6 +152,7 @@ pub(crate) fn stores() -> Stores {
         contacts: no_edges(),
         conversations: Arc::new(MockConversationRepository::new()),
         messages: Arc::new(messages),
+        media: Arc::new(MockMediaRepository::new()),
         shared: false,
     }
 }

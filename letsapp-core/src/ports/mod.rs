@@ -5,7 +5,7 @@
 //! # Adding a store
 //!
 //! 1. Create a folder with one file per trait: `users.rs`, `sessions.rs`, `contacts.rs`, `conversations.rs`,
-//!    `messages.rs`, `keys.rs`, `meta.rs`.
+//!    `messages.rs`, `media.rs`, `keys.rs`, `meta.rs`.
 //! 2. In each file, implement the methods of the trait, each as one atomic step of your database. The documentation of
 //!    the trait states what a method guarantees, and nothing else does. Add no product rules there: whether a user
 //!    *may* do something was decided before the store is called. Stored counters and sizes fit into 63 bits; those
@@ -27,6 +27,7 @@ mod conversations;
 mod error;
 mod ids;
 mod keys;
+mod media;
 mod messages;
 mod meta;
 mod runtime;
@@ -45,6 +46,7 @@ pub use conversations::{Advance, Advanced, ConversationRepository, Creation, Sta
 pub use error::{BoxError, RepositoryError};
 pub use ids::{IdSource, SystemIds};
 pub use keys::KeyRepository;
+pub use media::{MediaInserted, MediaRepository, UploadStarted};
 pub use messages::{Change, MessageRepository, Outcome, Outcomes, Range, SenderQuery, Settled, TermsChange};
 pub use meta::MetaRepository;
 pub(crate) use runtime::Runtime;
@@ -61,6 +63,8 @@ pub use contacts::MockContactRepository;
 pub use conversations::MockConversationRepository;
 #[cfg(test)]
 pub use keys::MockKeyRepository;
+#[cfg(test)]
+pub use media::MockMediaRepository;
 #[cfg(test)]
 pub use messages::MockMessageRepository;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::ports::contacts::ContactRepository;
 use crate::ports::conversations::ConversationRepository;
 use crate::ports::error::RepositoryError;
 use crate::ports::keys::KeyRepository;
+use crate::ports::media::MediaRepository;
 use crate::ports::messages::MessageRepository;
 use crate::ports::meta::MetaRepository;
 use crate::ports::sessions::SessionRepository;
@@ -31,6 +32,9 @@ pub trait Repositories: Send + Sync {
 
     /// Returns the store of messages.
     fn messages(&self) -> Arc<dyn MessageRepository>;
+
+    /// Returns the store of uploaded files' records.
+    fn media(&self) -> Arc<dyn MediaRepository>;
 
     /// Returns the store of the server's own keys.
     fn keys(&self) -> Arc<dyn KeyRepository>;
@@ -71,6 +75,8 @@ pub(crate) struct Stores {
     pub(crate) contacts: Arc<dyn ContactRepository>,
     pub(crate) conversations: Arc<dyn ConversationRepository>,
     pub(crate) messages: Arc<dyn MessageRepository>,
+    #[expect(dead_code, reason = "the services that read it are yet to come")]
+    pub(crate) media: Arc<dyn MediaRepository>,
     /// True if other servers write to the same data; see [`Repositories::is_shared`].
     pub(crate) shared: bool,
 }
@@ -84,6 +90,7 @@ impl Stores {
             contacts: store.contacts(),
             conversations: store.conversations(),
             messages: store.messages(),
+            media: store.media(),
             shared: store.is_shared(),
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use letsapp_core::adapters::mongodb::MongoStore;
 use letsapp_core::domain::credential::PasswordHash;
 use letsapp_core::domain::id::{ConversationId, Seq};
+use letsapp_core::domain::media::{Media, MediaStatus};
 use letsapp_core::domain::search::{Query, Scope, Search};
 use letsapp_core::domain::user::{About, DisplayName, NamePosition, Settings, User, Username};
 use letsapp_core::domain::window::{Span, Window};
@@ -15,7 +16,7 @@ use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::event::command::CommandEvent;
 
-use crate::world::{append, at, direct, open_with, text, user_id};
+use crate::world::{append, at, direct, file, open_with, text, user_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_heads_looks_at_one_index_entry_per_conversation() {
@@ -200,6 +201,79 @@ async fn a_search_reads_only_the_messages_with_its_longest_word_in_its_conversat
         "{looked_at} messages for the 50 that have the longer word: {plan}"
     );
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_found_by_what_is_asked_of_them() {
+    let Some(server) = shared() else { return };
+    let uri = server.unique_database_uri();
+    let queries: Arc<Mutex<Vec<Document>>> = Arc::default();
+    let hear = Arc::clone(&queries);
+    let store = open_with(&uri, move |event| {
+        if let CommandEvent::Started(event) = event
+            && ["find", "aggregate"].contains(&event.command_name.as_str())
+        {
+            hear.lock().expect("nothing panics with it").push(event.command);
+        }
+    });
+    let store = store.await;
+    let media = store.media();
+    for n in 0..300 {
+        // A third each are processing, ready, and to be checked.
+        let status = if n % 3 == 0 {
+            MediaStatus::Processing
+        } else {
+            MediaStatus::Ready
+        };
+        let file = Media {
+            owner_id: user_id(n % 10),
+            status,
+            check_at: (n % 3 == 1).then(|| at(1)),
+            ..file(n)
+        };
+        media.insert(&file).await.expect("the store is there");
+    }
+    queries.lock().unwrap().clear();
+    let (file, owner) = (file(9), user_id(9));
+    assert!(media.holds_blob(file.blob).await.expect("the store is there"));
+    let sibling = media.sibling(owner, &file.sha256).await.expect("the store is there");
+    assert_eq!(sibling.map(|media| media.id), Some(file.id));
+    assert_eq!(media.usage(owner).await.expect("the store is there").count, 30);
+    let own = media
+        .of_owner(owner, Some(file.id), 5)
+        .await
+        .expect("the store is there");
+    assert!(own.len() <= 5);
+    assert_eq!(media.all(None, 5).await.expect("the store is there").len(), 5);
+    assert_eq!(media.unprocessed(None, 5).await.expect("the store is there").len(), 5);
+    assert_eq!(media.due(at(1), 5).await.expect("the store is there").len(), 5);
+    media.refs_in(group(), 5).await.expect("the store is there");
+    media.expired_uploads(at(1), 5).await.expect("the store is there");
+
+    let asked = std::mem::take(&mut *queries.lock().unwrap());
+    let most = [2, 1, 31, 6, 5, 5, 5, 0, 0];
+    assert_eq!(asked.len(), most.len());
+    for (query, most) in asked.into_iter().zip(most) {
+        let plan = explained(&uri, &query).await;
+        for refused in ["COLLSCAN", "SORT"] {
+            assert!(!holds(&plan, "stage", &refused.into()), "{plan}");
+        }
+        let looked_at = number(&plan, "totalKeysExamined").expect("the plan was executed");
+        assert!(looked_at <= most, "{looked_at} entries: {plan}");
+        if query.contains_key("aggregate") {
+            assert_eq!(
+                number(&plan, "totalDocsExamined"),
+                Some(0),
+                "the index has all that is counted: {plan}"
+            );
+        }
+    }
+    store.close().await;
+}
+
+/// Returns the id of a conversation.
+fn group() -> ConversationId {
+    ConversationId::from_bytes([7; 16])
 }
 
 /// Makes a user, without storing it.

@@ -9,6 +9,7 @@ use letsapp_core::domain::conversation::Conversation;
 use letsapp_core::domain::credential::PasswordHash;
 use letsapp_core::domain::id::{ConversationId, Rev, Seq, SessionId};
 use letsapp_core::domain::mark::Since;
+use letsapp_core::domain::media::{Holder, MediaFacts, MediaRef, MediaState, Upload, UploadPart};
 use letsapp_core::domain::member::{MemberChange, PreferencesPatch, Watermarks};
 use letsapp_core::domain::search::{Query, Rank, Scope, Score, Search};
 use letsapp_core::domain::window::{Span, Window};
@@ -18,7 +19,8 @@ use mongodb::bson::{Bson, Document};
 use mongodb::event::command::CommandEvent;
 
 use crate::world::{
-    addition, append, at, commit_one, create_group, direct, edit, head, land, open_with, text, user_id,
+    addition, append, at, commit_one, create_group, direct, edit, file, fresh_message_id, head, land, open_with, text,
+    user_id,
 };
 
 /// Returns the shard key of a collection; `None` for collections that are not sharded.
@@ -27,7 +29,8 @@ fn shard_key(collection: &str) -> Option<&'static str> {
         "messages" | "members" => Some("conversation_id"),
         "memberships" => Some("user_id"),
         "contacts" | "blocks" => Some("owner_id"),
-        "users" | "sessions" | "conversations" | "pairs" => Some("_id"),
+        "media_refs" => Some("media_id"),
+        "users" | "sessions" | "conversations" | "pairs" | "media" | "uploads" => Some("_id"),
         _ => None,
     }
 }
@@ -184,6 +187,7 @@ async fn walk(store: &MongoStore) {
     ];
     messages.last_sent(&pairs).await.expect("the store is there");
     contacts(store).await;
+    media(store, chat).await;
     let gone = create_group(store, 2).await;
     let group = conversations.find(&[gone]).await.expect("the store is there").remove(0);
     let fence = head(store, gone).await.fence;
@@ -261,6 +265,63 @@ async fn contacts(store: &MongoStore) {
     contacts.remove(edge).await.expect("the store is there");
     contacts.unblock(edge).await.expect("the store is there");
     contacts.forget(owner_id).await.expect("the store is there");
+}
+
+/// Uploads, refers to, releases and removes a file.
+async fn media(store: &MongoStore, conversation_id: ConversationId) {
+    let media = store.media();
+    let file = file(1);
+    let upload = Upload {
+        id: file.id,
+        owner_id: file.owner_id,
+        file_name: file.file_name.clone(),
+        content_type: None,
+        length: None,
+        offset: 0,
+        parts: Vec::new(),
+        reserved: Vec::new(),
+        created_at: at(1),
+        expires_at: at(2),
+    };
+    let part = UploadPart {
+        blob: file.blob,
+        size: 1,
+    };
+    media.start_upload(&upload).await.expect("the store is there");
+    media.start_upload(&upload).await.expect("the store is there");
+    let reserved = media.reserve_part(file.id, part.blob).await;
+    assert!(reserved.expect("the store is there").is_some());
+    let added = media.add_part(file.id, 0, part, at(3)).await;
+    assert!(added.expect("the store is there").is_some());
+    media.upload(file.id).await.expect("the store is there");
+    media.end_upload(file.id).await.expect("the store is there");
+
+    media.insert(&file).await.expect("the store is there");
+    media.insert(&file).await.expect("the store is there");
+    let holder = Holder::Message {
+        conversation_id,
+        message_id: fresh_message_id(),
+    };
+    let reference = MediaRef {
+        media_id: file.id,
+        holder,
+        at: at(1),
+    };
+    media.refer(&[reference]).await.expect("the store is there");
+    assert_eq!(media.find(&[file.id]).await.expect("the store is there").len(), 1);
+    assert_eq!(media.refs(&[file.id]).await.expect("the store is there"), [reference]);
+    media.expire(&[reference], at(2)).await.expect("the store is there");
+    media
+        .release(&[(file.id, holder)], at(2))
+        .await
+        .expect("the store is there");
+    media.schedule(&[file.id], at(1)).await.expect("the store is there");
+    media.scanned(file.id, at(1)).await.expect("the store is there");
+    let processed = media.process(file.id, &MediaFacts::default()).await;
+    assert!(processed.expect("the store is there").is_some());
+    let moved = media.set_state(file.id, MediaState::Live, MediaState::Removed, None);
+    assert!(moved.await.expect("the store is there"));
+    media.remove(file.id).await.expect("the store is there");
 }
 
 /// Returns the filters and documents of a command that do not name their shard key, and counts all of them in `judged`.

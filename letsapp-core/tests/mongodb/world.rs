@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use letsapp_core::adapters::mongodb::MongoStore;
 use letsapp_core::domain::conversation::{Conversation, Head, Kind};
-use letsapp_core::domain::id::{ConversationId, MessageId, Rev, Seq, UserId};
+use letsapp_core::domain::id::{BlobId, ConversationId, MediaId, MessageId, Rev, Seq, UserId};
+use letsapp_core::domain::media::{Media, MediaFacts, MediaState, MediaStatus};
 use letsapp_core::domain::member::MemberChange;
 use letsapp_core::domain::message::{Content, Fingerprint, Message, SystemEvent};
 use letsapp_core::domain::role::Role;
@@ -134,6 +135,26 @@ pub(crate) fn text(conversation_id: ConversationId, sender: u64, body: &str) -> 
             version: 1,
             hash: [1; 32],
         },
+    }
+}
+
+/// Returns the n-th file, of user 1 and still processing, without storing it.
+pub(crate) fn file(n: u64) -> Media {
+    Media {
+        id: MediaId::from_uuid(scattered(n, 5)),
+        owner_id: user_id(1),
+        state: MediaState::Live,
+        status: MediaStatus::Processing,
+        file_name: format!("file-{n}.bin"),
+        content_type: "application/octet-stream".to_owned(),
+        size: 1,
+        sha256: [u8::try_from(n % 256).expect("it is a byte"); 32],
+        request: [2; 32],
+        blob: BlobId::from_uuid(scattered(n, 6)),
+        facts: MediaFacts::default(),
+        scanned_at: None,
+        created_at: at(1),
+        check_at: None,
     }
 }
 

@@ -8,6 +8,8 @@ mod conversations;
 mod gate;
 mod keys;
 mod log;
+mod media;
+mod media_table;
 mod messages;
 mod meta;
 mod record;
@@ -22,13 +24,14 @@ use self::contacts::MemoryContacts;
 use self::conversations::MemoryConversations;
 use self::gate::Gate;
 use self::keys::MemoryKeys;
+use self::media::MemoryMedia;
 use self::messages::MemoryMessages;
 use self::meta::MemoryMeta;
 use self::sessions::MemorySessions;
 use self::users::MemoryUsers;
 use crate::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository, Repositories,
-    RepositoryError, SessionRepository, UserRepository,
+    ContactRepository, ConversationRepository, KeyRepository, MediaRepository, MessageRepository, MetaRepository,
+    Repositories, RepositoryError, SessionRepository, UserRepository,
 };
 
 /// A store that keeps everything in memory.
@@ -52,6 +55,7 @@ pub struct MemoryStore {
     contacts: Arc<MemoryContacts>,
     conversations: Arc<MemoryConversations>,
     messages: Arc<MemoryMessages>,
+    media: Arc<MemoryMedia>,
     keys: Arc<MemoryKeys>,
     meta: Arc<MemoryMeta>,
 }
@@ -72,6 +76,7 @@ impl MemoryStore {
             sessions: Arc::clone(&self.sessions.table),
             edges: Arc::clone(&self.contacts.edges),
             conversations: Arc::clone(&self.messages.table),
+            media: Arc::clone(&self.media.table),
             keys: Arc::clone(&self.keys.table),
             epoch: Arc::clone(&self.meta.epoch),
         })
@@ -84,6 +89,7 @@ impl MemoryStore {
             sessions,
             edges,
             conversations,
+            media,
             keys,
             epoch,
         } = data;
@@ -107,6 +113,10 @@ impl MemoryStore {
             messages: Arc::new(MemoryMessages {
                 gate: gate.clone(),
                 table: conversations,
+            }),
+            media: Arc::new(MemoryMedia {
+                gate: gate.clone(),
+                table: media,
             }),
             keys: Arc::new(MemoryKeys {
                 gate: gate.clone(),
@@ -149,6 +159,10 @@ impl Repositories for MemoryStore {
         Arc::clone(&self.messages) as _
     }
 
+    fn media(&self) -> Arc<dyn MediaRepository> {
+        Arc::clone(&self.media) as _
+    }
+
     fn keys(&self) -> Arc<dyn KeyRepository> {
         Arc::clone(&self.keys) as _
     }
@@ -180,6 +194,7 @@ struct Data {
     edges: contacts::Shared,
     /// Conversations with their members and messages: a change of a group writes all three in one step.
     conversations: conversation_table::Shared,
+    media: media_table::Shared,
     keys: keys::Shared,
     epoch: meta::Shared,
 }

@@ -38,6 +38,17 @@ pub(super) fn delete(collection: &str, filter: &Document) -> Result<RawDocumentB
     Ok(command)
 }
 
+/// Builds a `delete` command of several filters, each for all documents that it selects.
+pub(super) fn delete_each(collection: &str, filters: impl IntoIterator<Item = Document>) -> Result<RawDocumentBuf> {
+    let mut command = rawdoc! {"delete": collection, "ordered": false};
+    let statements = filters
+        .into_iter()
+        .map(|filter| RawDocumentBuf::try_from(&doc! {"q": filter, "limit": 0}))
+        .collect::<Result<Vec<_>>>()?;
+    command.append(cstr!("deletes"), RawArrayBuf::from_iter(statements));
+    Ok(command)
+}
+
 /// Builds an `update` command of statements such as `{q: …, u: …}`.
 pub(super) fn update(
     collection: &str,

@@ -24,6 +24,7 @@ mod gate;
 mod gridfs;
 mod index_builds;
 mod keys;
+mod media;
 mod messages;
 mod meta;
 mod migrations;
@@ -46,13 +47,14 @@ use self::conversations::MongoConversations;
 use self::fields::moment;
 use self::gridfs::GridFs;
 use self::keys::MongoKeys;
+use self::media::MongoMedia;
 use self::messages::MongoMessages;
 use self::meta::MongoMeta;
 use self::sessions::MongoSessions;
 use self::users::MongoUsers;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{
-    BlobStore, ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository,
+    BlobStore, ContactRepository, ConversationRepository, KeyRepository, MediaRepository, MessageRepository, MetaRepository,
     Repositories, RepositoryError, SessionRepository, UserRepository,
 };
 
@@ -75,6 +77,7 @@ pub struct MongoStore {
     contacts: Arc<MongoContacts>,
     conversations: Arc<MongoConversations>,
     messages: Arc<MongoMessages>,
+    media: Arc<MongoMedia>,
     keys: Arc<MongoKeys>,
     meta: Arc<MongoMeta>,
 }
@@ -109,6 +112,7 @@ impl MongoStore {
             contacts: Arc::new(MongoContacts::new(Arc::clone(&connection))),
             conversations: Arc::new(MongoConversations::new(Arc::clone(&connection))),
             messages: Arc::new(MongoMessages::new(Arc::clone(&connection))),
+            media: Arc::new(MongoMedia::new(Arc::clone(&connection))),
             keys: Arc::new(MongoKeys::new(Arc::clone(&connection))),
             meta: Arc::new(MongoMeta::new(Arc::clone(&connection))),
             connection,
@@ -141,6 +145,10 @@ impl Repositories for MongoStore {
 
     fn messages(&self) -> Arc<dyn MessageRepository> {
         Arc::clone(&self.messages) as _
+    }
+
+    fn media(&self) -> Arc<dyn MediaRepository> {
+        Arc::clone(&self.media) as _
     }
 
     fn keys(&self) -> Arc<dyn KeyRepository> {

@@ -22,6 +22,9 @@ pub(super) const PAIRS: &str = "pairs";
 pub(super) const MEMBERS: &str = "members";
 pub(super) const MEMBERSHIPS: &str = "memberships";
 pub(super) const MESSAGES: &str = "messages";
+pub(super) const MEDIA: &str = "media";
+pub(super) const MEDIA_REFS: &str = "media_refs";
+pub(super) const UPLOADS: &str = "uploads";
 pub(super) const KEYS: &str = "keys";
 pub(super) const MIGRATIONS: &str = "migrations";
 pub(super) const META: &str = "meta";
@@ -62,6 +65,15 @@ const BY_CHUNK: &str = "files_id_1_n_1";
 const PENDING: &str = "pending";
 /// Partial index of users whose data is being erased.
 pub(super) const ERASING: &str = "erasing";
+
+/// Index of files by their owner, with all that counting a user's files reads.
+pub(super) const OWNER: &str = "owner";
+/// Partial index of live files by their owner and the hash of their bytes, the oldest first.
+pub(super) const CONTENT: &str = "owner_content";
+/// Partial index of files that are to be checked at some time.
+pub(super) const DUE: &str = "due";
+/// Partial index of files whose facts are not known yet.
+pub(super) const PROCESSING: &str = "processing";
 
 /// Version of the collections and their validators that this code creates. To be raised with every change of a
 /// validator: a server of an older version refuses to start then, instead of putting its own validators in place of the
@@ -312,6 +324,64 @@ fn blueprints() -> Vec<Blueprint> {
                     .build(),
                 index(TOKENS, doc! {"conversation_id": 1, "tokens": 1}),
             ],
+        },
+        Blueprint {
+            name: MEDIA,
+            validator: with_options(
+                validator(doc! {
+                    "_id": ID, "owner_id": ID, "state": TEXT, "status": TEXT, "file_name": TEXT, "content_type": TEXT,
+                    "size": COUNT, "sha256": ID, "request": ID, "blob": ID, "facts": OBJECT, "created_at": DATE,
+                }),
+                doc! {"scanned_at": DATE, "check_at": DATE},
+            ),
+            indexes: vec![
+                index(OWNER, doc! {"owner_id": 1, "_id": 1, "state": 1, "size": 1}),
+                partial(
+                    CONTENT,
+                    doc! {"owner_id": 1, "sha256": 1, "created_at": 1, "_id": 1},
+                    doc! {"state": "live"},
+                ),
+                index("blob", doc! {"blob": 1}),
+                partial(
+                    "thumbnail_blob",
+                    doc! {"facts.thumbnail.blob": 1},
+                    doc! {"facts.thumbnail.blob": {"$exists": true}},
+                ),
+                partial(
+                    DUE,
+                    doc! {"check_at": 1, "_id": 1},
+                    doc! {"check_at": {"$exists": true}},
+                ),
+                partial(PROCESSING, doc! {"status": 1, "_id": 1}, doc! {"status": "processing"}),
+            ],
+        },
+        Blueprint {
+            name: MEDIA_REFS,
+            validator: with_options(
+                validator(doc! {"_id": OBJECT, "media_id": ID, "at": DATE}),
+                doc! {"conversation_id": ID},
+            ),
+            indexes: vec![
+                index("media", doc! {"media_id": 1}),
+                // Without the references by profiles, which are in no conversation.
+                partial(
+                    "conversation",
+                    doc! {"conversation_id": 1},
+                    doc! {"conversation_id": {"$exists": true}},
+                ),
+            ],
+        },
+        Blueprint {
+            name: UPLOADS,
+            validator: with_options(
+                validator(doc! {
+                    "_id": ID, "owner_id": ID, "file_name": TEXT, "offset": COUNT, "parts": ARRAY, "reserved": ARRAY,
+                    "created_at": DATE, "expires_at": DATE,
+                }),
+                doc! {"content_type": TEXT, "length": COUNT},
+            ),
+            // No TTL: the bytes of an upload that is given up are removed with it.
+            indexes: vec![index("end", doc! {"expires_at": 1, "_id": 1})],
         },
         Blueprint {
             name: MIGRATIONS,

@@ -16,6 +16,7 @@ mod error;
 mod heads;
 mod interruption;
 mod keys;
+mod media;
 mod members;
 mod messages;
 mod meta;
@@ -43,13 +44,15 @@ use self::contacts::SqliteContacts;
 use self::conversations::SqliteConversations;
 use self::database::Database;
 use self::keys::SqliteKeys;
+use self::media::SqliteMedia;
 use self::messages::SqliteMessages;
 use self::meta::SqliteMeta;
 use self::sessions::SqliteSessions;
 use self::users::SqliteUsers;
 use crate::adapters::blobs::FileBlobs;
 use crate::ports::{
-    BlobError, BlobStore, ContactRepository, ConversationRepository, KeyRepository, MessageRepository, MetaRepository,
+    BlobError, BlobStore, ContactRepository, ConversationRepository, KeyRepository, MediaRepository, MessageRepository,
+    MetaRepository,
     Repositories, RepositoryError, SessionRepository, UserRepository,
 };
 
@@ -78,10 +81,11 @@ pub struct SqliteStore {
     contacts: Arc<SqliteContacts>,
     conversations: Arc<SqliteConversations>,
     messages: Arc<SqliteMessages>,
+    media: Arc<SqliteMedia>,
     keys: Arc<SqliteKeys>,
     meta: Arc<SqliteMeta>,
     /// Folder for the bytes of media.
-    media: PathBuf,
+    media_folder: PathBuf,
 }
 
 impl SqliteStore {
@@ -107,10 +111,10 @@ impl SqliteStore {
     /// # Errors
     /// [`BlobError::Internal`] if the folder can't be written to. The cause names it.
     pub fn blobs(&self) -> Result<Arc<dyn BlobStore>, BlobError> {
-        Ok(Arc::new(FileBlobs::open(&self.media)?))
+        Ok(Arc::new(FileBlobs::open(&self.media_folder)?))
     }
 
-    fn new(database: Database, media: PathBuf) -> Self {
+    fn new(database: Database, media_folder: PathBuf) -> Self {
         let database = Arc::new(database);
         Self {
             users: Arc::new(SqliteUsers(Arc::clone(&database))),
@@ -118,10 +122,11 @@ impl SqliteStore {
             contacts: Arc::new(SqliteContacts(Arc::clone(&database))),
             conversations: Arc::new(SqliteConversations(Arc::clone(&database))),
             messages: Arc::new(SqliteMessages(Arc::clone(&database))),
+            media: Arc::new(SqliteMedia(Arc::clone(&database))),
             keys: Arc::new(SqliteKeys(Arc::clone(&database))),
             meta: Arc::new(SqliteMeta(Arc::clone(&database))),
             database,
-            media,
+            media_folder,
         }
     }
 }
@@ -164,6 +169,14 @@ impl Repositories for SqliteStore {
 
     fn messages(&self) -> Arc<dyn MessageRepository> {
         Arc::clone(&self.messages) as _
+    }
+
+    fn media(&self) -> Arc<dyn MediaRepository> {
+        Arc::clone(&self.media) as _
+    }
+
+    fn blobs(&self) -> Result<Option<Arc<dyn BlobStore>>, BlobError> {
+        Self::blobs(self).map(Some)
     }
 
     fn keys(&self) -> Arc<dyn KeyRepository> {

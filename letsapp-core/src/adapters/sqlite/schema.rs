@@ -17,6 +17,7 @@ pub const SCHEMA: &str = concat!(
     include_str!("migrations/0008_meta.sql"),
     include_str!("migrations/0009_sent.sql"),
     include_str!("migrations/0010_receipts.sql"),
+    include_str!("migrations/0011_media.sql"),
 );
 
 /// Migrations in order: the one at index `n` leads from version `n` to `n + 1`. Released migrations are never changed,
@@ -32,6 +33,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_meta.sql"),
     include_str!("migrations/0009_sent.sql"),
     include_str!("migrations/0010_receipts.sql"),
+    include_str!("migrations/0011_media.sql"),
 ];
 
 /// Schema version that this program writes, stored in the file as `user_version`.

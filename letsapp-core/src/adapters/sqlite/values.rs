@@ -10,9 +10,10 @@ use crate::domain::contact::Alias;
 use crate::domain::conversation::Kind;
 use crate::domain::credential::PasswordHash;
 use crate::domain::emoji::Emoji;
-use crate::domain::id::{ConversationId, Epoch, MediaId, MessageId, Rev, Seq, SessionId, UserId};
+use crate::domain::id::{BlobId, ConversationId, Epoch, MediaId, MessageId, Rev, Seq, SessionId, UserId};
 use crate::domain::key::{KeyPurpose, Kid};
 use crate::domain::mark::Mark;
+use crate::domain::media::{MediaState, MediaStatus, Waveform};
 use crate::domain::role::Role;
 use crate::domain::session::TokenHash;
 use crate::domain::text::Title;
@@ -55,7 +56,7 @@ macro_rules! bytes {
     )*};
 }
 
-bytes!(UserId SessionId ConversationId MessageId MediaId Epoch);
+bytes!(UserId SessionId ConversationId MessageId MediaId BlobId Epoch);
 
 /// Stores counters as integers.
 macro_rules! counter {
@@ -120,7 +121,7 @@ macro_rules! word {
     )*};
 }
 
-word!(Kind Role Audience Adders KeyPurpose);
+word!(Kind Role Audience Adders KeyPurpose MediaState MediaStatus);
 
 /// Error of a stored word that is none of the enum's.
 #[derive(Debug, thiserror::Error)]
@@ -160,6 +161,18 @@ impl ToSql for TokenHash {
 impl FromSql for TokenHash {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         FromSql::column_result(value).map(Self)
+    }
+}
+
+impl ToSql for Waveform {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.points())))
+    }
+}
+
+impl FromSql for Waveform {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        FromSql::column_result(value).map(Self::from_stored)
     }
 }
 

@@ -1,4 +1,14 @@
-//! Files attached to messages.
+//! Files attached to messages: their metadata as a message shows it, and the records of what was uploaded.
+
+mod record;
+mod reference;
+mod upload;
+mod waveform;
+
+pub use record::{Media, MediaFacts, MediaState, MediaStatus, StoredThumbnail, Usage};
+pub use reference::{Holder, MediaRef};
+pub use upload::{Upload, UploadPart};
+pub use waveform::Waveform;
 
 mod allow_list;
 mod content_type;

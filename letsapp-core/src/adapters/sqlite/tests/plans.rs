@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use crate::adapters::sqlite::schema::SCHEMA;
 use crate::adapters::sqlite::{
-    contacts, conversations, heads, members, messages, purge, sessions, standings, terms, users,
+    contacts, conversations, heads, media, members, messages, purge, sessions, standings, terms, users,
 };
 
 /// Returns the plan of a query, one line per step.
@@ -31,7 +31,7 @@ fn no_query_scans_a_table() {
         purge::READS,
         terms::READS,
     ];
-    for sql in all.concat() {
+    for sql in [&all[..], media::READS].concat().concat() {
         let plan = plan(sql);
         let scans = |line: &String| {
             // FTS5 reports every query as a scan; `:M` marks one that looks up terms. The others are bounded by a
@@ -55,6 +55,7 @@ fn pages_and_heads_need_no_sorting() {
         users::PAGES,
         conversations::PAGES,
         sessions::PAGES,
+        &media::PAGES.concat(),
     ]
     .concat()
     {
@@ -106,6 +107,26 @@ fn what_a_user_has_sent_is_found_by_their_blocks() {
         let plan = plan(sql);
         assert!(plan.iter().any(|line| line.contains(search)), "{sql}\n{plan:#?}");
         assert!(!plan.iter().any(|line| line.starts_with("SCAN")), "{sql}\n{plan:#?}");
+    }
+}
+
+#[test]
+fn the_files_of_a_user_are_counted_in_a_covering_index() {
+    let plan = plan(media::USAGE);
+    assert!(
+        plan[0].contains("COVERING INDEX media_by_owner (owner_id=?)"),
+        "{plan:#?}"
+    );
+}
+
+#[test]
+fn files_that_are_processing_or_due_are_found_in_indexes_of_those_alone() {
+    for (sql, index) in [
+        (media::UNPROCESSED, "INDEX media_processing (id>?)"),
+        (media::DUE, "INDEX media_due (check_at<?)"),
+    ] {
+        let plan = plan(sql);
+        assert!(plan[0].contains(index), "{plan:#?}");
     }
 }
 

@@ -179,6 +179,7 @@ fn engine(store: &MemoryStore, gate: &Arc<Gate>, clock: &Arc<ManualClock>) -> (E
         contacts: store.contacts(),
         conversations: Arc::new(conversations(store, gate)),
         messages: Arc::new(messages(store, gate)),
+        media: store.media(),
         shared: false,
     };
     (fixtures::engine(stores, bus.clone(), clock.clone()), bus)
