@@ -12,7 +12,7 @@ use letsapp_core::protocol::{Code, FieldError, MAX_ERRORS, Problem};
 use letsapp_core::services::contacts::ContactError;
 use letsapp_core::services::presence::PresenceError;
 use letsapp_core::services::users::UserError;
-use letsapp_core::services::{AuthError, ConversationError};
+use letsapp_core::services::{AuthError, ConversationError, MediaError};
 use warp::reply::Response;
 
 use crate::rate_limits::seconds;
@@ -91,6 +91,12 @@ impl ApiError {
         error
     }
 
+    /// Answers with another status than the code has: one of the protocol for resumable uploads.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.problem.status = status.as_u16();
+        self
+    }
+
     /// Creates an error whose cause is logged and hidden from the client.
     fn with_cause(code: Code, cause: impl Into<BoxError>) -> Self {
         Self {
@@ -149,6 +155,8 @@ impl ApiError {
             | Code::RangeNotSatisfiable
             | Code::ValidationFailed
             | Code::Infected
+            | Code::UploadConflict
+            | Code::ChecksumMismatch
             | Code::RateLimited
             | Code::Internal => {}
         }
@@ -218,6 +226,41 @@ impl From<ConversationError> for ApiError {
             ConversationError::Conflict => Self::with_detail(Code::Conflict, detail),
             ConversationError::Invalid(errors) => Self::invalid(errors),
             ConversationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MediaError> for ApiError {
+    fn from(error: MediaError) -> Self {
+        let detail = error.to_string();
+        match error {
+            MediaError::NotFound => Self::with_detail(Code::NotFound, detail),
+            MediaError::Ended => Self::with_detail(Code::NotFound, detail).with_status(StatusCode::GONE),
+            MediaError::NotTheOwner | MediaError::BadLink => Self::with_detail(Code::Forbidden, detail),
+            MediaError::Conflict | MediaError::InUse => Self::with_detail(Code::Conflict, detail),
+            MediaError::TooLarge(error) => Self {
+                problem: Box::new(Problem {
+                    errors: vec![error],
+                    ..Problem::new(Code::PayloadTooLarge).with_detail(detail)
+                }),
+                cause: None,
+                limit: None,
+            },
+            MediaError::WrongType(refusal) => Self {
+                problem: Box::new(Problem {
+                    errors: vec![FieldError::new("file", refusal.code(), refusal.to_string())],
+                    ..Problem::new(Code::UnsupportedMediaType).with_detail(detail)
+                }),
+                cause: None,
+                limit: None,
+            },
+            MediaError::BadPicture(refusal) => Self::field("file", refusal.code(), refusal.to_string()),
+            MediaError::Infected(_) => Self::with_detail(Code::Infected, detail),
+            MediaError::Invalid(errors) => Self::invalid(errors),
+            MediaError::Broken(_) => Self::with_detail(Code::InvalidRequest, detail),
+            MediaError::Checksum => Self::with_detail(Code::ChecksumMismatch, detail),
+            MediaError::WrongOffset(_) => Self::with_detail(Code::UploadConflict, detail),
+            MediaError::Store(error) => error.into(),
         }
     }
 }

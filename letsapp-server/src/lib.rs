@@ -25,6 +25,7 @@ mod request_check;
 mod response;
 mod security_log;
 mod serve;
+mod streamed_body;
 mod server_context;
 mod telemetry;
 #[cfg(test)]

@@ -29,7 +29,8 @@ use crate::rate_limits::{RequestInspector, RequestLimits};
 use crate::request_check::Refusal;
 use crate::server_context::ServerContext;
 use crate::unread_body::RequestBody;
-use crate::{request_check, telemetry, unread_body, ws};
+use crate::streamed_body::AnswerBody;
+use crate::{request_check, streamed_body, telemetry, unread_body, ws};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -80,7 +81,7 @@ impl Middleware {
     }
 
     /// Answers a request of `client`.
-    pub(crate) async fn answer(self, request: Request<Incoming>, client: ClientConnection) -> Response {
+    pub(crate) async fn answer(self, request: Request<Incoming>, client: ClientConnection) -> http::Response<AnswerBody> {
         let started = Instant::now();
         let (mut request, unread) = unread_body::watch(request);
         let id = self.request_id(request.headers());
@@ -158,7 +159,7 @@ impl Middleware {
         telemetry::count_request(&method, route, status.as_u16(), took);
         let duration_ms = took.as_micros() as f64 / 1_000.0;
         span.in_scope(|| tracing::info!(route, status = status.as_u16(), duration_ms, "request answered"));
-        response
+        streamed_body::take(response)
     }
 
     /// Returns the client's `X-Request-Id` if it is short and printable, or a new id.

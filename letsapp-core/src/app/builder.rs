@@ -6,15 +6,17 @@ use super::LetsApp;
 use crate::adapters::memory::MemoryStore;
 use crate::domain::id::Epoch;
 use crate::domain::limit::Table;
+use crate::domain::media::AllowList;
 use crate::domain::rules::Rules;
 use crate::engine::Engine;
 use crate::engine::events::Hub;
 use crate::engine::jobs::{cleanup, clock_anchor, key_reload, session_recheck};
 use crate::engine::keyring::Keyring;
+use crate::engine::media::{FileParts, sweeper};
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
-    AnchoredClock, Clock, IdSource, KeyRepository, Repositories, RepositoryError, Runtime, Stores, SystemIds,
+    AnchoredClock, BlobStore, Clock, IdSource, KeyRepository, Repositories, RepositoryError, Runtime, Scanner, Stores, SystemIds,
 };
 
 /// A builder for [`LetsApp`].
@@ -30,6 +32,9 @@ pub struct LetsAppBuilder {
     hub: Option<Arc<Hub>>,
     rules: Rules,
     limits: Option<Table>,
+    blobs: Option<Arc<dyn BlobStore>>,
+    scanner: Option<Arc<dyn Scanner>>,
+    allowed: AllowList,
 }
 
 impl LetsApp {
@@ -109,6 +114,27 @@ impl LetsAppBuilder {
         self
     }
 
+    /// Sets the place for the bytes of files. By default it is the store's own: memory, files beside SQLite, GridFS.
+    #[must_use]
+    pub fn blobs(mut self, blobs: Arc<dyn BlobStore>) -> Self {
+        self.blobs = Some(blobs);
+        self
+    }
+
+    /// Sets the scanner that every file must pass. Without one, files are not scanned.
+    #[must_use]
+    pub fn scanner(mut self, scanner: Arc<dyn Scanner>) -> Self {
+        self.scanner = Some(scanner);
+        self
+    }
+
+    /// Sets the media types that may be uploaded; all but programs by default.
+    #[must_use]
+    pub fn allowed_files(mut self, allowed: AllowList) -> Self {
+        self.allowed = allowed;
+        self
+    }
+
     /// Builds the application and starts its tasks on the current tokio runtime.
     ///
     /// # Errors
@@ -143,20 +169,29 @@ impl LetsAppBuilder {
             refresh_ttl: self.rules.refresh_ttl,
         };
         let sessions = Sessions::new(stores.clone(), runtime.clone(), keyring, settings);
-        let engine = Arc::new(Engine::start(stores, runtime, meta.epoch, sessions, &self.rules));
+        let files = self.blobs.or_else(|| store.blobs()).map(|blobs| FileParts {
+            blobs,
+            scanner: self.scanner,
+            allowed: self.allowed,
+        });
+        let engine = Arc::new(Engine::start(stores, runtime, meta.epoch, sessions, files, &self.rules));
         if let Some(table) = self.limits {
             engine.adding.limiter_or(table);
         }
         // Weak, because the registry holds the hub as its event bus: two strong references would never be freed.
         let observer: Weak<PresenceRegistry> = Arc::downgrade(&engine.presence);
         hub.observe(observer);
-        let tasks = vec![
+        let mut tasks = vec![
             engine.start_driver(),
             tokio::spawn(clock_anchor::keep(Arc::downgrade(&store), engine.runtime.clock.clone())),
             tokio::spawn(session_recheck::recheck(engine.sessions.clone(), hub.clone())),
             tokio::spawn(cleanup::run(engine.clone())),
             tokio::spawn(key_reload::reload(engine.sessions.clone())),
         ];
+        if let Some(files) = &engine.files {
+            tasks.push(tokio::spawn(sweeper::run(files.sweeper())));
+            tasks.push(tokio::spawn(files.processing.clone().run()));
+        }
         Ok(LetsApp::new(store, hub, engine, tasks))
     }
 }

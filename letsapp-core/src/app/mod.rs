@@ -25,6 +25,7 @@ use crate::services::auth::AuthService;
 use crate::services::contacts::ContactService;
 use crate::services::conversations::ConversationService;
 use crate::services::erasure::ErasureService;
+use crate::services::media::MediaService;
 use crate::services::messages::MessageService;
 use crate::services::presence::PresenceService;
 use crate::services::typing::TypingService;
@@ -62,6 +63,7 @@ struct Parts {
     presence: PresenceService,
     typing: TypingService,
     erasure: ErasureService,
+    media: MediaService,
     store: Arc<dyn Repositories>,
     hub: Arc<Hub>,
     engine: Arc<Engine>,
@@ -81,6 +83,7 @@ impl LetsApp {
                 presence: PresenceService::new(engine.clone()),
                 typing: TypingService::new(engine.clone()),
                 erasure: ErasureService::new(engine.clone()),
+                media: MediaService::new(engine.clone()),
                 store,
                 hub,
                 engine,
@@ -127,6 +130,11 @@ impl LetsApp {
     /// Returns the service for deleting accounts.
     pub fn erasure(&self) -> &ErasureService {
         &self.parts.erasure
+    }
+
+    /// Returns the service for files.
+    pub fn media(&self) -> &MediaService {
+        &self.parts.media
     }
 
     /// Returns the hub that delivers events. [`Hub::connect`] adds a connection.

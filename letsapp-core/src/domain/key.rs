@@ -40,11 +40,13 @@ pub enum KeyPurpose {
     Refresh,
     /// Seals cursors.
     Cursor,
+    /// Signs links to files.
+    Media,
 }
 
 impl KeyPurpose {
     /// All purposes.
-    pub const ALL: [Self; 3] = [Self::Access, Self::Refresh, Self::Cursor];
+    pub const ALL: [Self; 4] = [Self::Access, Self::Refresh, Self::Cursor, Self::Media];
 
     /// Returns the word for the purpose in stores.
     pub const fn as_str(self) -> &'static str {
@@ -52,6 +54,7 @@ impl KeyPurpose {
             Self::Access => "access",
             Self::Refresh => "refresh",
             Self::Cursor => "cursor",
+            Self::Media => "media",
         }
     }
 

@@ -187,6 +187,11 @@ impl Message {
         }
     }
 
+    /// Reports whether the message carries a file.
+    pub fn carries(&self, media_id: MediaId) -> bool {
+        self.attachments.iter().any(|attachment| attachment.id == media_id)
+    }
+
     /// Returns the text; empty for a system message.
     pub fn body(&self) -> &str {
         match &self.content {

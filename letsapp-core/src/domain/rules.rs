@@ -1,8 +1,8 @@
-//! Durations that an installation can configure.
+//! Durations and sizes that an installation can configure.
 
 use std::time::Duration;
 
-/// Durations that an installation can configure.
+/// Durations and sizes that an installation can configure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Lifetime of an access token; 15 minutes by default. Short, since a token in use is not checked against the store
@@ -21,6 +21,12 @@ pub struct Rules {
     /// Time that a store may spend on a search; 2 s by default: long enough for what an index can answer, and short
     /// enough that a person is still waiting for it.
     pub search_budget: Duration,
+    /// Maximum size of an uploaded file in bytes; 64 MiB by default.
+    pub media_file_bytes: u64,
+    /// Maximum size of all files of a user in bytes; 2 GiB by default.
+    pub media_quota: u64,
+    /// Maximum number of files of a user; 10,000 by default.
+    pub media_files: u64,
 }
 
 impl Default for Rules {
@@ -32,6 +38,9 @@ impl Default for Rules {
             presence_grace: Duration::from_secs(10),
             typing_timeout: Duration::from_secs(6),
             search_budget: Duration::from_secs(2),
+            media_file_bytes: 64 << 20,
+            media_quota: 2 << 30,
+            media_files: 10_000,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::domain::key::{Key, KeyPurpose, Kid};
 use crate::domain::page::CursorKey;
 use crate::domain::timestamp::Timestamp;
 use crate::engine::error::AuthError;
+use crate::engine::media::SignedLink;
 use crate::engine::tokens::{AccessTokens, Claims, RefreshToken, TokenFault};
 use crate::ports::{Clock, IdSource, KeyRepository, RepositoryError};
 
@@ -31,6 +32,8 @@ pub(crate) struct Keys {
     refresh: Vec<Key>,
     /// Seals the cursors of lists.
     pub(crate) cursor: Arc<CursorKey>,
+    /// Keys that sign links to files, the newest first.
+    media: Vec<Key>,
 }
 
 /// An attempt to read the keys.
@@ -118,6 +121,19 @@ impl Keyring {
         Ok(token.token(key))
     }
 
+    /// Reports whether one of the keys has signed a link to a file.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] if the link names an unknown key and the keys can't be read.
+    pub(crate) async fn has_signed(&self, link: &SignedLink) -> Result<bool, RepositoryError> {
+        let keys = self.current();
+        if keys.knows(&link.kid) {
+            return Ok(keys.has_signed(link));
+        }
+        let newer = self.newer_than(&keys).await?;
+        Ok(newer.is_some_and(|keys| keys.has_signed(link)))
+    }
+
     /// Returns keys that are newer than the `known` ones: those that were read meanwhile, or else those in the store.
     /// `None` if they were read less than [`READ_INTERVAL`] ago.
     async fn newer_than(&self, known: &Arc<Keys>) -> Result<Option<Arc<Keys>>, RepositoryError> {
@@ -177,12 +193,26 @@ impl Keys {
             access: AccessTokens::new(&access),
             refresh,
             cursor: Arc::new(CursorKey::new(newest).also_opening(cursor)),
+            media: read(KeyPurpose::Media).await?,
         })
     }
 
     /// Returns the newest key that derives refresh tokens.
     pub(crate) fn newest_refresh_key(&self) -> &Key {
         self.refresh.first().expect("there is at least one")
+    }
+
+    /// Returns the newest key that signs links to files.
+    pub(crate) fn newest_media_key(&self) -> &Key {
+        self.media.first().expect("there is at least one")
+    }
+
+    fn has_signed(&self, link: &SignedLink) -> bool {
+        self.media.iter().any(|key| link.is_from(key))
+    }
+
+    fn knows(&self, kid: &Kid) -> bool {
+        self.media.iter().any(|key| key.kid == *kid)
     }
 
     fn refresh_key(&self, kid: &Kid) -> Option<&Key> {

@@ -16,8 +16,8 @@ pub(crate) mod fixtures;
 pub(crate) mod jobs;
 pub(crate) mod keyring;
 pub(crate) mod large_changes;
-pub mod limiter;
 pub mod media;
+pub mod limiter;
 pub(crate) mod panics;
 pub(crate) mod passwords;
 pub(crate) mod presence;
@@ -44,6 +44,7 @@ use crate::engine::adding::AddingChecker;
 use crate::engine::commit::{Committer, Publisher};
 use crate::engine::driver::{DriverWaker, Timed};
 use crate::engine::large_changes::LargeChanges;
+use crate::engine::media::{FileParts, Files};
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::receipts::Receipts;
 use crate::engine::rosters::Rosters;
@@ -71,6 +72,8 @@ pub(crate) struct Engine {
     pub(crate) large_changes: LargeChanges,
     pub(crate) presence: Arc<PresenceRegistry>,
     pub(crate) typing: Arc<TypingTracker>,
+    /// `None` if the application has no place for files.
+    pub(crate) files: Option<Arc<Files>>,
     /// Time that a store may spend on a search.
     pub(crate) search_budget: Duration,
     waker: DriverWaker,
@@ -78,7 +81,14 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Starts the parts as tasks of the current tokio runtime.
-    pub(crate) fn start(stores: Stores, runtime: Runtime, epoch: Epoch, sessions: Sessions, rules: &Rules) -> Self {
+    pub(crate) fn start(
+        stores: Stores,
+        runtime: Runtime,
+        epoch: Epoch,
+        sessions: Sessions,
+        files: Option<FileParts>,
+        rules: &Rules,
+    ) -> Self {
         let rosters = Arc::new(Rosters::new(&stores, runtime.clock.clone()));
         let receipts = Receipts::start(stores.clone(), runtime.clone(), rosters.clone());
         let visibility = VisibilityChecker::new(stores.contacts.clone());
@@ -94,6 +104,7 @@ impl Engine {
             waker.clone(),
         );
         let typing = TypingTracker::new(runtime.clone(), rosters.clone(), rules.typing_timeout, waker.clone());
+        let files = files.map(|parts| Files::start(&stores, &runtime, &rosters, parts, rules));
         Self {
             sessions: Arc::new(sessions),
             visibility,
@@ -109,6 +120,7 @@ impl Engine {
             large_changes: LargeChanges::new(runtime.clock.clone()),
             presence,
             typing: Arc::new(typing),
+            files,
             search_budget: rules.search_budget,
             waker,
             stores,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::id::{ConnectionId, ConversationId, Epoch, Rev, SessionId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::protocol::conversation::{Conversation, Receipt};
+use crate::protocol::media::Media;
 use crate::protocol::message::Message;
 use crate::protocol::presence::Presence;
 
@@ -68,6 +69,9 @@ pub enum Event {
     /// The presence of a watched user changed, or its visibility to this user.
     #[serde(rename = "presence")]
     Presence(Presence),
+    /// The preview and the other facts of a file are there.
+    #[serde(rename = "media.ready")]
+    MediaReady(Box<Media>),
     /// Events may have been lost: the client should sync now.
     #[serde(rename = "resync")]
     Resync {},

@@ -28,7 +28,7 @@ pub use contact::{Block, Contact};
 pub use conversation::{Conversation, ConversationHead, Me, Member, Receipt, Watermarks};
 pub use event::{Event, Hello};
 pub use frame::{Frame, Op, Reply, ReplyResult, Request};
-pub use media::{Attachment, Thumbnail};
+pub use media::{Attachment, Media, MediaUrl, Seconds, Status, Thumbnail};
 pub use message::{Message, MessageKind, MessageReceipt, ReactionSummary, ReceiptStatus, UserReaction};
 pub use presence::{Presence, PresenceStatus};
 pub use problem::{Code, FieldError, MAX_ECHO, MAX_ERRORS, Problem, echo};

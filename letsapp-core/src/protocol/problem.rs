@@ -60,6 +60,10 @@ codes! {
     ValidationFailed = "validation_failed" 422 "Some fields are not valid",
     /// A scanner found malware in the file.
     Infected = "infected" 422 "The file was found to be harmful",
+    /// The upload goes on at another offset.
+    UploadConflict = "upload_conflict" 409 "The upload goes on elsewhere",
+    /// The bytes do not have the checksum that came with them; they were not kept.
+    ChecksumMismatch = "checksum_mismatch" 460 "The bytes are not those that were sent",
     /// Too many requests; wait before trying again.
     RateLimited = "rate_limited" 429 "Too many requests",
     /// The server failed unexpectedly.

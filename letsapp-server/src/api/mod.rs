@@ -11,6 +11,7 @@ mod conversations;
 mod docs;
 pub(crate) mod endpoint;
 mod health;
+mod media;
 mod members;
 mod messages;
 mod presence;
@@ -21,6 +22,7 @@ pub(crate) mod reply;
 pub(crate) mod request_context;
 mod search;
 mod sync;
+mod uploads;
 mod users;
 mod web_client;
 
@@ -45,6 +47,8 @@ pub(crate) fn endpoints(server: &Arc<ServerContext>) -> Vec<Endpoint> {
         messages::routes(server),
         reactions::routes(server),
         receipts::routes(server),
+        media::routes(server),
+        uploads::routes(server),
         search::routes(server),
         sync::routes(server),
         ws::routes(server),

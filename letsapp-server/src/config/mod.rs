@@ -13,10 +13,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use letsapp_core::Rules;
+use letsapp_core::adapters::clamd::ClamdAddress;
 use letsapp_core::domain::limit::Table;
+use letsapp_core::domain::media::AllowList;
 
 pub use crate::rate_limits::{ForwardedHeader, TrustedProxies};
-pub use settings::{Limits, LogFormat, StoreUrl};
+pub use settings::{BlobsUrl, Limits, LogFormat, StoreUrl};
 
 /// Default maximum number of sockets of one user: every device of a person with several browser windows each.
 pub(crate) const DEFAULT_MAX_SOCKETS_PER_USER: usize = 32;
@@ -55,6 +57,12 @@ pub struct Config {
     /// Maximum number of open sockets of one user, from 1 to 1,000,000: the oldest is closed for one more. Holds
     /// whatever `limits` is.
     pub max_sockets_per_user: usize,
+    /// Place for the bytes of uploaded files.
+    pub blobs: BlobsUrl,
+    /// Scanner that uploaded files must pass; `None` for none.
+    pub media_scanner: Option<ClamdAddress>,
+    /// Media types that may be uploaded.
+    pub media_types: AllowList,
     /// Lifetimes of tokens, the time in which messages may be edited, and the timeouts of presence and typing.
     pub rules: Rules,
     /// Time that a call rings until it is missed. Has no effect yet.
@@ -97,6 +105,9 @@ impl Default for Config {
             // An office or a school behind one address has room, and sixty-four of them fill the server.
             max_connections_per_address: 256,
             max_sockets_per_user: DEFAULT_MAX_SOCKETS_PER_USER,
+            blobs: BlobsUrl::Store,
+            media_scanner: None,
+            media_types: AllowList::default(),
             rules: Rules::default(),
             calls_ring_timeout: Duration::from_secs(45),
             calls_disconnect_grace: Duration::from_secs(20),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use letsapp_core::domain::limit::Class;
+use letsapp_core::domain::media::AllowList;
 
 use super::rate_limits::{escalation, limit, limit_class};
 use super::setting::{Setting, positive};
@@ -96,6 +97,34 @@ pub(super) const ALL: &[Setting] = &[
         form: "x-forwarded-for|forwarded",
         help: "",
         read: |config, value| value.parse().map(|it| config.forwarded_header = it),
+    },
+    Setting {
+        name: "blobs",
+        flag: Some("blobs"),
+        form: "URL",
+        help: "Place for uploaded files: store:, file:PATH or s3://BUCKET/PREFIX [default: store:]",
+        read: |config, value| value.parse().map(|it| config.blobs = it),
+    },
+    Setting {
+        name: "media_scanner",
+        flag: None,
+        form: "tcp://HOST:PORT|unix:PATH",
+        help: "",
+        read: |config, value| value.parse().map(|it| config.media_scanner = Some(it)),
+    },
+    Setting {
+        name: "media_types",
+        flag: None,
+        form: "TYPES",
+        help: "",
+        read: |config, value| media_types(value).map(|it| config.media_types = it),
+    },
+    Setting {
+        name: "media_quota",
+        flag: None,
+        form: "BYTES",
+        help: "",
+        read: |config, value| bytes(value).map(|it| config.rules.media_quota = it),
     },
     limit("limits_credentials", |config, value| {
         limit_class(config, Class::Credentials, value)
@@ -239,6 +268,17 @@ pub enum StoreUrl {
     MongoDb(String),
 }
 
+/// The place for the bytes of uploaded files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlobsUrl {
+    /// The store's own: memory, files beside SQLite, GridFS.
+    Store,
+    /// Files in this directory.
+    File(PathBuf),
+    /// Bucket of an S3-compatible storage, as `s3://BUCKET/PREFIX`.
+    S3(String),
+}
+
 /// Switch for all rate limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limits {
@@ -255,6 +295,24 @@ pub enum LogFormat {
     Text,
     /// A JSON object per line.
     Json,
+}
+
+impl FromStr for BlobsUrl {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        if url == "store:" {
+            return Ok(Self::Store);
+        }
+        if let Some(path) = url.strip_prefix("file:").filter(|path| !path.is_empty()) {
+            return Ok(Self::File(PathBuf::from(path)));
+        }
+        let bucket = url.strip_prefix("s3://").and_then(|rest| rest.split('/').next());
+        match bucket {
+            Some(bucket) if !bucket.is_empty() => Ok(Self::S3(url.to_owned())),
+            _ => Err("store:, file:PATH or s3://BUCKET/PREFIX".to_owned()),
+        }
+    }
 }
 
 impl fmt::Debug for StoreUrl {
@@ -347,6 +405,15 @@ fn path(value: &str) -> Result<PathBuf, String> {
     } else {
         Ok(PathBuf::from(value))
     }
+}
+
+fn bytes(value: &str) -> Result<u64, String> {
+    value.parse().map_err(|_| "a whole number of bytes".to_owned())
+}
+
+fn media_types(value: &str) -> Result<AllowList, String> {
+    let expected = |error| format!("a list of media types such as image/*,!image/svg+xml: {error}");
+    value.parse().map_err(expected)
 }
 
 fn count(value: &str) -> Result<usize, String> {

@@ -8,6 +8,7 @@ use crate::domain::id::{ConversationId, Seq};
 use crate::domain::message::Message;
 use crate::engine::commit::command::{Command, CommitReply, QueuedSubmission};
 use crate::engine::commit::decide::{Decision, decide};
+use crate::engine::commit::files::Files;
 use crate::engine::error::ConversationError;
 use crate::engine::rosters::{CachedRoster, Moment};
 use crate::ports::{Change, TermsChange};
@@ -48,6 +49,8 @@ pub(super) struct Doubtful {
 pub(super) struct Known {
     pub(super) rosters: HashMap<ConversationId, Arc<CachedRoster>>,
     pub(super) messages: HashMap<(ConversationId, Seq), Message>,
+    /// The files that each actor may attach, of those that the submissions name.
+    pub(super) files: Files,
     /// Moment at which this turn began to read; `None` if no other server writes to the store, so that a cached roster
     /// is never outdated.
     pub(super) since: Option<Moment>,
@@ -91,7 +94,7 @@ impl Batch {
         let target = submission.command.target().map(|seq| (id, seq));
         let joined = match submission.command {
             // A reply only names its target and does not change it.
-            Command::Send(_) => None,
+            Command::Send(..) => None,
             _ => target.and_then(|target| self.revisions.get(&target).copied()),
         };
         // Further changes of the same message build on the result of those in this batch.
@@ -99,7 +102,7 @@ impl Batch {
             Some(place) => Some(&**self.changes[place].message()),
             None => target.and_then(|target| known.messages.get(&target)),
         };
-        let decision = decide(&submission, roster.map(AsRef::as_ref), present, edit_window);
+        let decision = decide(&submission, roster.map(AsRef::as_ref), present, &known.files, edit_window);
         let answer = match (decision, joined) {
             (Ok(Decision::Commit(change)), _) => return self.push(change, submission),
             // The message may be in this state only because of a change in this batch: the answer waits for that

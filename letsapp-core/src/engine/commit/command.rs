@@ -56,14 +56,17 @@ pub(crate) enum Command {
         conversation: Box<Conversation>,
         user_ids: Vec<UserId>,
     },
-    /// Adds the actor's message.
-    Send(Arc<Message>),
+    /// Adds the actor's message with these files. They are looked up when the message is decided on, like the message
+    /// that it answers, so that messages keep their order.
+    Send(Arc<Message>, Vec<MediaId>),
     /// Replaces the text of a message.
     Edit {
         seq: Seq,
         body: String,
         /// The members mentioned in the new text.
         mentions: Vec<UserId>,
+        /// The files that the message carries from now on; `None` keeps those that it has.
+        files: Option<Vec<MediaId>>,
     },
     /// Deletes a message for everyone.
     Delete { seq: Seq },
@@ -125,9 +128,22 @@ impl Command {
             Self::Edit { seq, .. } | Self::Delete { seq } | Self::React { seq, .. } | Self::Unreact { seq, .. } => {
                 Some(*seq)
             }
-            Self::Send(message) => message.reply_to,
+            Self::Send(message, _) => message.reply_to,
             Self::Create { .. } | Self::UpdateGroup(_) | Self::Barrier => None,
         }
+    }
+
+    /// Returns the files that the message is to carry; empty if it is not about files.
+    pub(super) fn files(&self) -> &[MediaId] {
+        match self {
+            Self::Send(_, files) | Self::Edit { files: Some(files), .. } => files,
+            _ => &[],
+        }
+    }
+
+    /// Returns true if the command may take files from a message that carries some.
+    pub(super) const fn may_drop_files(&self) -> bool {
+        matches!(self, Self::Delete { .. } | Self::Edit { files: Some(_), .. })
     }
 
     /// Returns true if the command changes a group rather than a message. Submissions behind it are decided from the
@@ -145,10 +161,13 @@ impl Command {
     fn heap_size(&self) -> usize {
         match self {
             Self::Create { user_ids, .. } => size_of::<Conversation>() + size_of_val(user_ids.as_slice()),
-            Self::Send(message) => {
-                size_of::<Message>() + message.body().len() + size_of_val(message.mentions.as_slice())
+            Self::Send(message, files) => {
+                let lists = size_of_val(message.mentions.as_slice()) + size_of_val(files.as_slice());
+                size_of::<Message>() + message.body().len() + lists
             }
-            Self::Edit { body, mentions, .. } => body.len() + size_of_val(mentions.as_slice()),
+            Self::Edit {
+                body, mentions, files, ..
+            } => body.len() + size_of_val(mentions.as_slice()) + files.as_deref().map_or(0, size_of_val),
             Self::UpdateGroup(GroupChange::AddMembers(user_ids)) => size_of_val(user_ids.as_slice()),
             Self::UpdateGroup(GroupChange::Describe(description)) => description.heap_size(),
             Self::UpdateGroup(_) | Self::Delete { .. } | Self::React { .. } | Self::Unreact { .. } | Self::Barrier => 0,

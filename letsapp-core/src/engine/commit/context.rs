@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::commit::publish::Publisher;
+use crate::engine::media::{FileAccess, References};
 use crate::engine::rosters::Rosters;
 use crate::ports::{ConversationRepository, MessageRepository, RepositoryError};
 
@@ -13,6 +14,8 @@ pub(super) struct CommitContext {
     pub(super) conversations: Arc<dyn ConversationRepository>,
     pub(super) rosters: Arc<Rosters>,
     pub(super) publisher: Publisher,
+    pub(super) references: References,
+    pub(super) access: FileAccess,
     /// Time after sending in which a message can be edited.
     pub(super) edit_window: Duration,
     /// True if other servers write to the same store.

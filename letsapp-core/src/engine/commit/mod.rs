@@ -15,6 +15,7 @@ mod command;
 mod context;
 mod decide;
 mod draft;
+mod files;
 mod publish;
 mod queues;
 mod read;
@@ -41,6 +42,7 @@ pub(crate) use crate::engine::commit::publish::Publisher;
 use crate::engine::commit::queues::{Full, Queues, Released, Taken};
 use crate::engine::commit::turn::{Turn, TurnQueues};
 use crate::engine::error::ConversationError;
+use crate::engine::media::{FileAccess, References};
 use crate::engine::panics::{Panic, catch_panic};
 use crate::engine::rosters::Rosters;
 use crate::ports::{RepositoryError, Stores};
@@ -86,6 +88,8 @@ impl Committer {
             conversations: stores.conversations.clone(),
             rosters,
             publisher,
+            references: References::new(stores),
+            access: FileAccess::new(stores),
             edit_window,
             shared: stores.shared,
         };

@@ -259,6 +259,7 @@ mod tests {
             seq: Seq(1),
             body: "x".repeat(1 << 20),
             mentions: Vec::new(),
+            files: None,
         };
         queued(conversation, 0, edit)
     }

@@ -15,7 +15,8 @@ use crate::engine::error::{ConversationError, Forbidden};
 use crate::ports::RepositoryError;
 
 impl CommitContext {
-    /// Reads what the submissions are decided from, in at most one query each for memberships, rosters and messages.
+    /// Reads what the submissions are decided from, in at most one query each for memberships, rosters and messages. Those
+    /// with files take some more.
     /// Refuses the submissions of users who are not members, and returns the others.
     ///
     /// # Errors
@@ -41,7 +42,7 @@ impl CommitContext {
                 let id = submission.conversation_id;
                 // A reply only needs its target to exist, which is known of every `seq` that the conversation has
                 // reached.
-                let only_named = matches!(submission.command, Command::Send(_));
+                let only_named = matches!(submission.command, Command::Send(..));
                 let exists = only_named && rosters.get(&id).is_some_and(|known| known.has_reached(seq));
                 (!exists).then_some((id, seq))
             })
@@ -60,9 +61,14 @@ impl CommitContext {
                     .map(|message| ((message.conversation_id, message.seq), message)),
             );
         }
+        let files = match self.files(&submissions, &messages).await {
+            Ok(files) => files,
+            Err(error) => return Err(refuse_all(submissions, error)),
+        };
         let known = Known {
             rosters,
             messages,
+            files,
             since,
         };
         Ok((known, submissions))

@@ -167,7 +167,7 @@ fn send(n: u64) -> Command {
         id: message_id(n),
         ..message(ANA, 0)
     };
-    Command::Send(Arc::new(message))
+    Command::Send(Arc::new(message), Vec::new())
 }
 
 /// Commits a batch, its first message at this `seq`.
@@ -356,10 +356,13 @@ async fn a_submission_that_waits_for_a_newer_roster_is_not_overtaken() {
     });
     bench.send(1).await.unwrap();
     let naming_ben = match send(2) {
-        Command::Send(message) => Command::Send(Arc::new(Message {
-            mentions: vec![BEN],
-            ..Arc::unwrap_or_clone(message)
-        })),
+        Command::Send(message, files) => {
+            let message = Message {
+                mentions: vec![BEN],
+                ..Arc::unwrap_or_clone(message)
+            };
+            Command::Send(Arc::new(message), files)
+        }
         _ => unreachable!("it is one"),
     };
     let first = bench.submit(ANA, naming_ben);
@@ -440,6 +443,7 @@ async fn submissions_for_one_message_are_merged_into_one_change() {
         seq,
         body: "new".to_owned(),
         mentions: Vec::new(),
+        files: None,
     };
     let react = |text| Command::React {
         seq,
@@ -508,7 +512,7 @@ fn by_ben(n: u64) -> Command {
         id: message_id(n),
         ..message(BEN, 0)
     };
-    Command::Send(Arc::new(message))
+    Command::Send(Arc::new(message), Vec::new())
 }
 
 #[tokio::test]
@@ -598,7 +602,7 @@ fn send_elsewhere(bench: &Bench, n: u64) -> impl Future<Output = Result<CommitRe
         origin: None,
         at: NOW,
         operation: [0; 16],
-        command: Command::Send(Arc::new(message)),
+        command: Command::Send(Arc::new(message), Vec::new()),
     })
 }
 
@@ -716,7 +720,7 @@ async fn a_change_that_is_slow_to_publish_delays_no_other_conversation() {
         conversation_id: ELSEWHERE,
         ..message(ANA, 0)
     };
-    let elsewhere = submit(ELSEWHERE, Command::Send(Arc::new(bench_message))).await;
+    let elsewhere = submit(ELSEWHERE, Command::Send(Arc::new(bench_message), Vec::new())).await;
     assert_eq!(seq(&elsewhere), 2);
     let mut behind = Box::pin(behind);
     assert!(
@@ -967,7 +971,7 @@ async fn publishing_what_was_unknown_delays_no_other_conversation() {
         conversation_id: ELSEWHERE,
         ..message(ANA, 0)
     };
-    let elsewhere = submit(ELSEWHERE, Command::Send(Arc::new(elsewhere)));
+    let elsewhere = submit(ELSEWHERE, Command::Send(Arc::new(elsewhere), Vec::new()));
     let (behind, elsewhere) = tokio::time::timeout(SLOW_TURN, async { tokio::join!(behind, elsewhere) })
         .await
         .expect("neither waits for the events of the unknown change");

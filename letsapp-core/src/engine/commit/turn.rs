@@ -11,7 +11,8 @@ use crate::domain::id::ConversationId;
 use crate::engine::commit::batch::{Batch, Doubtful, Known, Waiting};
 use crate::engine::commit::command::{CommitReply, QueuedSubmission};
 use crate::engine::commit::context::{CommitContext, copy};
-use crate::engine::commit::draft::Draft;
+use crate::engine::commit::draft::{Draft, DraftKind};
+use crate::engine::commit::files::Dropped;
 use crate::engine::commit::publish::{Publication, Update};
 use crate::engine::commit::queues::{Released, Taken};
 use crate::engine::commit::resolve::Resolution;
@@ -242,6 +243,12 @@ impl Turn {
             && let Some(held) = self.held(id)
         {
             held.unknown.add(draft.clone());
+        }
+        if let (Resolution::Committed(_), DraftKind::Revise) = (&resolution, &draft.kind)
+            && let Some(dropped) = Dropped::by(known.messages.get(&(id, draft.message.seq)), &draft.message)
+        {
+            let context = Arc::clone(&self.context);
+            self.queues.spawn(async move { context.release(dropped).await }.boxed());
         }
         if let Some(publication) = self.answer(resolution, waiting) {
             self.publish(id, publication);

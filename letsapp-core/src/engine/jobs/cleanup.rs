@@ -109,8 +109,25 @@ async fn finish_account(engine: &Engine, user_id: UserId) -> Result<(), Reposito
 }
 
 async fn purge(engine: &Engine, id: ConversationId) -> Result<(), RepositoryError> {
+    release_files(engine, id).await?;
     while !engine.stores.conversations.purge(id, PURGE_BATCH).await? {}
     Ok(())
+}
+
+/// Releases the files that the messages of a deleted group and the group itself have shown.
+async fn release_files(engine: &Engine, id: ConversationId) -> Result<(), RepositoryError> {
+    let now = engine.runtime.clock.now();
+    loop {
+        let refs = engine.stores.media.refs_in(id, PURGE_BATCH).await?;
+        if refs.is_empty() {
+            return Ok(());
+        }
+        let refs: Vec<_> = refs
+            .into_iter()
+            .map(|reference| (reference.media_id, reference.holder))
+            .collect();
+        engine.stores.media.release(&refs, now).await?;
+    }
 }
 
 /// Number of intervals to skip: twice as many after each failure.

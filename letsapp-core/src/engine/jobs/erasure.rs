@@ -2,6 +2,7 @@
 
 use crate::domain::conversation::Kind;
 use crate::domain::id::{ConversationId, Rev, UserId};
+use crate::domain::media::Holder;
 use crate::domain::member::{Member, Preferences, PreferencesPatch};
 use crate::engine::Engine;
 use crate::engine::commit::{Command, GroupChange, Submission};
@@ -14,6 +15,9 @@ use crate::protocol::Event;
 /// erasure occupies.
 const CONVERSATION_BATCH: usize = 64;
 
+/// Maximum number of files handled at once.
+const FILE_BATCH: usize = 500;
+
 /// Carries out all steps that follow the erasure of an account, in order. Every step can be repeated: a repetition
 /// finds nothing left to do.
 pub(crate) async fn carry_out(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
@@ -22,7 +26,21 @@ pub(crate) async fn carry_out(engine: &Engine, user_id: UserId) -> Result<(), Re
     leave_groups(engine, user_id).await?;
     engine.stores.contacts.forget(user_id).await?;
     notify_peers(engine, user_id).await?;
-    Ok(())
+    release_files(engine, user_id).await
+}
+
+/// Has the account's files looked at: those that no message carries go, and so does the picture of the profile.
+async fn release_files(engine: &Engine, user_id: UserId) -> Result<(), RepositoryError> {
+    let (media, now) = (&engine.stores.media, engine.runtime.clock.now());
+    let mut after = None;
+    loop {
+        let files = media.of_owner(user_id, after, FILE_BATCH).await?;
+        let Some(last) = files.last() else { return Ok(()) };
+        after = Some(last.id);
+        let ids: Vec<_> = files.iter().map(|file| file.id).collect();
+        let profile: Vec<_> = ids.iter().map(|id| (*id, Holder::Profile(user_id))).collect();
+        media.release(&profile, now).await?;
+    }
 }
 
 /// Makes this server's commit path notice at once that nobody can write to the user any more, by dropping the cached rosters.

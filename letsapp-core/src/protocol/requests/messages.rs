@@ -12,7 +12,7 @@ use crate::domain::text::TextError;
 use crate::protocol::fields::{ClientId, Fault, Fields, FromFields};
 
 /// Maximum number of files in one message. Bounds its size, since each file's metadata is stored with the message.
-const MAX_ATTACHMENTS: usize = 32;
+const MAX_ATTACHMENTS: usize = 10;
 
 /// Body of `POST /v1/conversations/{id}/messages`: sends a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,9 +37,9 @@ pub struct SendMessage {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<UserId>>, max_items = 1024))]
     pub mentions: Vec<UserId>,
-    /// Ids of uploaded files, at most 32.
+    /// Ids of files that the sender has uploaded or, if the message is forwarded, may see; at most 10.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<MediaId>>, max_items = 32))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<MediaId>>, max_items = 10))]
     pub attachments: Vec<MediaId>,
 }
 
@@ -53,6 +53,11 @@ pub struct EditMessage {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<UserId>>, max_items = 1024))]
     pub mentions: Vec<UserId>,
+    /// Ids of the files that the message carries from now on, at most 10: files that it carries already, or others of the
+    /// sender. The files stay as they are if omitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<MediaId>>, max_items = 10))]
+    pub attachments: Option<Vec<MediaId>>,
 }
 
 /// Body of `POST /v1/conversations/{id}/receipts`: reports received and read messages. At least one of the fields is
@@ -135,11 +140,18 @@ impl FromFields for SendMessage {
 
 impl FromFields for EditMessage {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let body = fields.required("body");
+        let body = fields.required::<String>("body");
         let mentions = fields.list("mentions", MAX_MEMBERS);
+        let attachments = fields.optional_list::<MediaId>("attachments", MAX_ATTACHMENTS);
+        // A message that keeps its files may have an empty body; without any it is refused later.
+        let body = body.and_then(|body| match words(body, false) {
+            Ok(body) => Some(body),
+            Err(error) => fields.fault("body", &Fault::Text(error)),
+        });
         Some(Self {
             body: body?,
             mentions: mentions?,
+            attachments: attachments?,
         })
     }
 }

@@ -5,6 +5,7 @@
 mod auth;
 mod contacts;
 mod conversations;
+mod media;
 mod messages;
 mod search;
 mod secret;
@@ -15,6 +16,7 @@ mod users;
 pub use auth::{ChangePassword, DeleteAccount, Login, Refresh, Register};
 pub use contacts::PutContact;
 pub use conversations::{AddMembers, ChangeRole, CreateConversation, UpdateConversation, UpdateMyConversation};
+pub use media::MediaUrlRequest;
 pub use messages::{EditMessage, ReceiptRequest, SendMessage};
 pub use search::SearchMessages;
 pub use secret::{Password, RefreshToken};

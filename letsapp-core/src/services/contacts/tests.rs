@@ -179,7 +179,7 @@ async fn a_block_waits_for_the_messages_that_were_decided_before_it() {
         origin: None,
         at: NOW,
         operation: [0; 16],
-        command: Command::Send(Arc::new(message)),
+        command: Command::Send(Arc::new(message), Vec::new()),
     });
     let ana = Principal {
         user_id: ANA,

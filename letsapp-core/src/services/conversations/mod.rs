@@ -1,6 +1,7 @@
 //! Creating, changing, leaving and deleting conversations.
 
 mod creation;
+mod picture;
 mod reads;
 #[cfg(test)]
 mod tests;
@@ -109,12 +110,11 @@ impl ConversationService {
             avatar_media_id,
         } = request;
         self.engine.access.participant(id, principal.user_id).await?;
-        // Nothing can be uploaded yet, so no id can name a picture. Checked after membership, so that strangers get the
-        // same answer as for a conversation that does not exist.
-        if matches!(avatar_media_id, Some(Some(_))) {
-            let detail = "there is no such picture";
-            return Err(ConversationError::invalid("avatar_media_id", "not_found", detail));
-        }
+        // Checked after membership, so that strangers get the same answer as for a conversation that does not exist.
+        let replaced = match avatar_media_id {
+            Some(picture) => picture::replacing(&self.engine, principal.user_id, id, picture).await?,
+            None => None,
+        };
         let description = Description {
             title,
             about,
@@ -123,6 +123,9 @@ impl ConversationService {
         if !description.is_empty() {
             self.update_group(principal, id, GroupChange::Describe(description), origin)
                 .await?;
+        }
+        if let Some(replaced) = replaced {
+            replaced.release(&self.engine, id).await;
         }
         self.find(principal, id).await
     }

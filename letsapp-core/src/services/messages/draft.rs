@@ -1,7 +1,7 @@
 //! Building a message, and its submission to the commit path, from a request.
 
 use crate::domain::fingerprint::Fingerprinted;
-use crate::domain::id::{ConnectionId, ConversationId, MessageId, Rev, Seq, UserId};
+use crate::domain::id::{ConnectionId, ConversationId, MediaId, MessageId, Rev, Seq, UserId};
 use crate::domain::message::{Content, Message};
 use crate::domain::principal::Principal;
 use crate::domain::timestamp::Timestamp;
@@ -10,14 +10,14 @@ use crate::engine::commit::{Command, Submission};
 use crate::engine::error::ConversationError;
 use crate::protocol::requests::SendMessage;
 
-/// Builds the message of a request to send. Its `seq`, `rev` and `ordinal` are assigned when it is committed.
+/// Builds the message of a request to send, and the list of files that it is to carry. Its `seq`, `rev` and `ordinal` are assigned when it is committed.
 pub(super) fn message(
     engine: &Engine,
     sender_id: UserId,
     conversation_id: ConversationId,
     request: SendMessage,
     now: Timestamp,
-) -> Result<Message, ConversationError> {
+) -> Result<(Message, Vec<MediaId>), ConversationError> {
     let SendMessage {
         id,
         body,
@@ -26,15 +26,7 @@ pub(super) fn message(
         mentions,
         attachments,
     } = request;
-    // Nothing can be uploaded yet, so no id can name a file.
-    if !attachments.is_empty() {
-        return Err(ConversationError::invalid(
-            "attachments",
-            "not_found",
-            "there is no such file",
-        ));
-    }
-    if body.as_str().is_empty() {
+    if body.as_str().is_empty() && attachments.is_empty() {
         return Err(ConversationError::invalid(
             "body",
             "too_short",
@@ -51,7 +43,7 @@ pub(super) fn message(
         attachments: &attachments,
     }
     .fingerprint();
-    Ok(Message {
+    let message = Message {
         conversation_id,
         id: id.unwrap_or_else(|| MessageId::from_uuid(engine.runtime.ids.timed(now))),
         seq: Seq::ZERO,
@@ -68,7 +60,8 @@ pub(super) fn message(
         edited_at: None,
         deleted_at: None,
         fingerprint,
-    })
+    };
+    Ok((message, attachments))
 }
 
 /// Builds the submission of a command of the caller.

@@ -62,8 +62,8 @@ impl MessageService {
     /// - [`ConversationError::NotFound`] when the caller never was a member of the conversation,
     ///   [`ConversationError::Forbidden`] when they have left it or a block or an erased account prevents the message;
     /// - [`ConversationError::Conflict`] when the id already belongs to another message;
-    /// - [`ConversationError::Invalid`] when the message is empty, replies to a message that it can't reply to, or
-    ///   mentions a user who is not a member;
+    /// - [`ConversationError::Invalid`] when the message is empty, replies to a message that it can't reply to, mentions
+    ///   a user who is not a member, or carries a file that the caller has not uploaded, nor sees and forwards;
     /// - [`ConversationError::Store`] when the store fails. The message may have been sent; repeat the request with its
     ///   id.
     pub fn send(
@@ -92,9 +92,9 @@ impl MessageService {
         let engine = Arc::clone(&self.engine);
         let sender = principal.user_id;
         let now = engine.runtime.clock.now();
-        let submitted = draft::message(&engine, sender, conversation_id, request, now).map(|message| {
+        let submitted = draft::message(&engine, sender, conversation_id, request, now).map(|(message, files)| {
             let (id, fingerprint) = (message.id, message.fingerprint);
-            let send = Command::Send(Arc::new(message));
+            let send = Command::Send(Arc::new(message), files);
             let submission = submission(principal, conversation_id, origin, now, send);
             (engine.committer.submit(submission), id, fingerprint)
         });
@@ -111,7 +111,7 @@ impl MessageService {
         }
     }
 
-    /// Replaces the text and the mentions of a message of the caller.
+    /// Replaces the text and the mentions of a message of the caller, and its files if the request names some.
     ///
     /// # Errors
     /// [`ConversationError::Forbidden`] when another user has sent the message, it is older than
@@ -124,11 +124,16 @@ impl MessageService {
         request: EditMessage,
         origin: Option<ConnectionId>,
     ) -> impl Future<Output = Result<protocol::Message, ConversationError>> + Send + 'static + use<> {
-        let EditMessage { body, mentions } = request;
+        let EditMessage {
+            body,
+            mentions,
+            attachments,
+        } = request;
         let command = Command::Edit {
             seq,
             body: body.into_string(),
             mentions: sorted(mentions),
+            files: attachments,
         };
         self.revise(principal, conversation_id, command, origin)
     }

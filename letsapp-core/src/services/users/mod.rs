@@ -5,10 +5,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::domain::id::UserId;
+use crate::domain::id::{MediaId, UserId};
+use crate::domain::media::Holder;
 use crate::domain::page::{Limit, Page};
 use crate::domain::principal::Principal;
 use crate::domain::text;
+use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{NamePosition, ProfilePatch};
 use crate::engine::Engine;
 use crate::engine::detached::run_detached;
@@ -49,6 +51,29 @@ pub enum UserError {
     Store(#[from] RepositoryError),
 }
 
+/// Refers to the new picture of a profile, if there is one. Returns the present one, if it will not be needed any more,
+/// and the time of the change.
+async fn replacing(
+    engine: &Engine,
+    user_id: UserId,
+    picture: Option<MediaId>,
+) -> Result<Option<(MediaId, Timestamp)>, UserError> {
+    let Some(files) = &engine.files else {
+        return picture.map_or(Ok(None), |_| Err(UserError::UnknownPicture));
+    };
+    if let Some(id) = picture
+        && !files.refer_to_picture(user_id, id, Holder::Profile(user_id)).await?
+    {
+        return Err(UserError::UnknownPicture);
+    }
+    let user = engine.stores.users.find(&[user_id]).await?.pop();
+    let before = user.and_then(|user| user.avatar_media_id).filter(|id| Some(*id) != picture);
+    match before {
+        Some(before) => Ok(Some((before, files.replacing_picture(before).await?))),
+        None => Ok(None),
+    }
+}
+
 impl UserService {
     pub(crate) const fn new(engine: Arc<Engine>) -> Self {
         Self { engine }
@@ -70,19 +95,23 @@ impl UserService {
     /// - [`UserError::UnknownPicture`] when the patch sets a picture;
     /// - [`UserError::NotFound`] when the account was erased.
     pub async fn update_me(&self, principal: &Principal, patch: ProfilePatch) -> Result<MyProfile, UserError> {
-        // Nothing can be uploaded yet, so no id can name a picture. Removing a picture is allowed.
-        if matches!(patch.avatar_media_id, Some(Some(_))) {
-            return Err(UserError::UnknownPicture);
-        }
         let (engine, user_id) = (Arc::clone(&self.engine), principal.user_id);
         let update = async move {
+            let picture = patch.avatar_media_id;
+            let replaced = match picture {
+                Some(picture) => replacing(&engine, user_id, picture).await?,
+                None => None,
+            };
             let shows_otherwise = patch.last_seen.is_some();
             let updated = engine.stores.users.update(user_id, patch).await;
             // Also after an error, because the store may have made the change before it failed.
             if shows_otherwise {
                 engine.presence.settings_changed(user_id);
             }
-            updated
+            if let (Ok(_), Some((before, decided)), Some(files)) = (&updated, replaced, &engine.files) {
+                files.release_picture(Holder::Profile(user_id), before, decided).await;
+            }
+            updated.map_err(UserError::from)
         };
         match run_detached(update).await? {
             Update::Done(user) => Ok(MyProfile::from(&user)),

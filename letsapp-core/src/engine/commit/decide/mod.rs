@@ -19,6 +19,7 @@ pub(super) use crate::engine::commit::decide::decision::Decision;
 use crate::engine::commit::decide::decision::{check_mentions, system};
 use crate::engine::commit::decide::update_group::update_group;
 use crate::engine::commit::decide::update_message::revise;
+use crate::engine::commit::files::Files;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::CachedRoster;
 use crate::ports::Change;
@@ -28,6 +29,7 @@ pub(super) fn decide(
     submission: &Submission,
     known: Option<&CachedRoster>,
     target: Option<&Message>,
+    files: &Files,
     edit_window: Duration,
 ) -> Result<Decision, ConversationError> {
     if let Command::Create { conversation, user_ids } = &submission.command {
@@ -41,21 +43,26 @@ pub(super) fn decide(
     match &submission.command {
         Command::Create { .. } => unreachable!("decided above"),
         Command::Barrier => Ok(Decision::Nothing),
-        Command::Send(message) => {
+        Command::Send(message, attached) => {
             known.direct_policy.check(actor.user_id)?;
             check_reply(known, actor, message.reply_to, target)?;
             check_mentions(known, &message.mentions, &[])?;
-            Ok(Decision::Commit(Change::Append {
-                message: Arc::clone(message),
-                fence,
-            }))
+            let message = if attached.is_empty() {
+                Arc::clone(message)
+            } else {
+                Arc::new(Message {
+                    attachments: files.attachments(actor.user_id, attached, &[])?,
+                    ..Message::clone(message)
+                })
+            };
+            Ok(Decision::Commit(Change::Append { message, fence }))
         }
         Command::UpdateGroup(change) => update_group(submission, known, actor, change),
         Command::Edit { .. } | Command::Delete { .. } | Command::React { .. } | Command::Unreact { .. } => {
             let target = target
                 .filter(|message| actor.sees(message.seq))
                 .ok_or(ConversationError::NotFound)?;
-            Ok(match revise(submission, known, actor, target, edit_window)? {
+            Ok(match revise(submission, known, actor, target, files, edit_window)? {
                 Some((message, terms)) => Decision::Commit(Change::Revise {
                     message: Arc::new(message),
                     terms,

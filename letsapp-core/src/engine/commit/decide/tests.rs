@@ -85,7 +85,7 @@ fn try_decide(
     known: Option<&CachedRoster>,
     target: Option<&Message>,
 ) -> Result<Decision, ConversationError> {
-    decide(&submission(actor, command), known, target, WINDOW)
+    decide(&submission(actor, command), known, target, &Files::default(), WINDOW)
 }
 
 /// Returns a decision in one word.
@@ -123,6 +123,7 @@ fn edit(body: &str) -> Command {
         seq: Seq(5),
         body: body.to_owned(),
         mentions: Vec::new(),
+        files: None,
     }
 }
 
@@ -235,7 +236,7 @@ fn which_messages_may_be_sent() {
         };
         word(&try_decide(
             actor,
-            Command::Send(Arc::new(message)),
+            Command::Send(Arc::new(message), Vec::new()),
             Some(&group()),
             target,
         ))
@@ -331,6 +332,7 @@ fn a_mentioned_user_may_have_left_when_the_text_is_edited() {
             seq: Seq(5),
             body: "changed".to_owned(),
             mentions: mentions.to_vec(),
+            files: None,
         };
         try_decide(MEMBER, command, Some(&group()), Some(&before))
     };

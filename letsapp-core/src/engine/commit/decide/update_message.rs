@@ -11,6 +11,7 @@ use crate::domain::permission::{Action, allows};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::commit::command::{Command, Submission};
 use crate::engine::commit::decide::decision::check_mentions;
+use crate::engine::commit::files::Files;
 use crate::engine::error::{ConversationError, Forbidden};
 use crate::engine::rosters::CachedRoster;
 use crate::ports::TermsChange;
@@ -24,20 +25,30 @@ pub(super) fn revise(
     known: &CachedRoster,
     actor: &Member,
     message: &Message,
+    files: &Files,
     edit_window: Duration,
 ) -> Result<Option<(Message, TermsChange)>, ConversationError> {
     if !message.is_from_user() {
         return Err(ConversationError::Forbidden(Forbidden::System));
     }
     match &submission.command {
-        Command::Edit { body, mentions, .. } => {
+        Command::Edit {
+            body,
+            mentions,
+            files: attached,
+            ..
+        } => {
             known.direct_policy.check(actor.user_id)?;
             check_edit(message, actor.user_id, submission.at, edit_window)?;
             check_mentions(known, mentions, &message.mentions)?;
-            if message.body() == body && message.mentions == *mentions {
+            let attachments = match attached {
+                Some(attached) => files.attachments(actor.user_id, attached, &message.attachments)?,
+                None => message.attachments.clone(),
+            };
+            if message.body() == body && message.mentions == *mentions && message.attachments == attachments {
                 return Ok(None);
             }
-            if body.is_empty() && message.attachments.is_empty() {
+            if body.is_empty() && attachments.is_empty() {
                 return Err(ConversationError::invalid(
                     "body",
                     "too_short",
@@ -47,6 +58,7 @@ pub(super) fn revise(
             let edited = Message {
                 content: Content::Text(body.clone()),
                 mentions: mentions.clone(),
+                attachments,
                 edited_at: Some(submission.at),
                 ..message.clone()
             };
@@ -72,7 +84,7 @@ pub(super) fn revise(
             message.reactions.retain(|reaction| !is_meant(reaction));
             Ok(Some((message, TermsChange::Keep)))
         }
-        Command::Create { .. } | Command::Send(_) | Command::UpdateGroup(_) | Command::Barrier => {
+        Command::Create { .. } | Command::Send(..) | Command::UpdateGroup(_) | Command::Barrier => {
             unreachable!("these revise no message")
         }
     }

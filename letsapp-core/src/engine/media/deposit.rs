@@ -1,0 +1,320 @@
+//! Depositing a file: from its bytes to its record.
+
+use std::sync::Arc;
+
+use crate::domain::id::{BlobId, MediaId, UserId};
+use crate::domain::media::{
+    ContentType, FileName, Media, MediaFacts, MediaState, MediaStatus, Upload, Waveform,
+};
+use crate::engine::media::Files;
+use crate::engine::media::error::MediaError;
+use crate::engine::media::ingest::{Claims, Room};
+use crate::engine::media::inspection::Inspected;
+use crate::engine::media::processing::can_process;
+use crate::engine::media::rendering::Preview;
+use crate::engine::media::sweeper::UNSENT;
+use crate::ports::{ByteStream, MediaInserted, UploadStarted};
+
+/// A file that is about to be uploaded.
+pub(crate) struct NewFile {
+    pub(crate) owner_id: UserId,
+    pub(crate) name: FileName,
+    /// Type that the uploader claims.
+    pub(crate) declared: Option<ContentType>,
+}
+
+/// A file whose bytes have arrived. Unless it is [deposited](Files::deposit), its bytes are deleted when it is dropped.
+pub(crate) struct Arrived {
+    files: Arc<Files>,
+    owner_id: UserId,
+    name: FileName,
+    inspected: Inspected,
+    blob: BlobId,
+    /// The upload in which the bytes are noted.
+    upload: MediaId,
+    is_deposited: bool,
+}
+
+/// What the uploader says about a file beside its bytes.
+#[derive(Default)]
+pub(crate) struct Description {
+    pub(crate) id: Option<MediaId>,
+    pub(crate) waveform: Option<Waveform>,
+    /// Preview that was made from a picture of the uploader.
+    pub(crate) preview: Option<Preview>,
+}
+
+/// The record of a file that was uploaded now, or by an earlier attempt.
+pub(crate) enum Deposited {
+    Now(Media),
+    Before(Media),
+}
+
+impl Files {
+    /// Receives the bytes of a file.
+    ///
+    /// # Errors
+    /// [`MediaError`] that says why the file is refused; nothing of it is kept then.
+    pub(crate) async fn receive(self: &Arc<Self>, file: NewFile, bytes: ByteStream) -> Result<Arrived, MediaError> {
+        let NewFile {
+            owner_id,
+            name,
+            declared,
+        } = file;
+        let room = self.room(owner_id).await?;
+        let now = self.runtime.clock.now();
+        let ids = &*self.runtime.ids;
+        let (blob, upload) = (BlobId::from_uuid(ids.random()), MediaId::from_uuid(ids.random()));
+        // Noted before the first byte, so that a crash leaves nothing behind that nobody knows of.
+        let noted = Upload {
+            id: upload,
+            owner_id,
+            file_name: name.as_str().to_owned(),
+            content_type: None,
+            length: None,
+            offset: 0,
+            parts: Vec::new(),
+            reserved: vec![blob],
+            created_at: now,
+            expires_at: now.plus(UNSENT),
+        };
+        match self.stores.media.start_upload(&noted).await? {
+            UploadStarted::Started => {}
+            UploadStarted::Exists(_) => return Err(MediaError::Conflict),
+        }
+        let claims = Claims {
+            name: &name,
+            declared: declared.as_ref(),
+            room,
+        };
+        let mut unfinished = Unfinished::new(self, blob, upload);
+        let inspected = self.ingest.receive(blob, claims, bytes).await?;
+        unfinished.is_over = true;
+        Ok(Arrived {
+            files: Arc::clone(self),
+            owner_id,
+            name,
+            inspected,
+            blob,
+            upload,
+            is_deposited: false,
+        })
+    }
+
+    /// Adds the record of a file that has arrived.
+    ///
+    /// # Errors
+    /// [`MediaError::Conflict`] if the id belongs to another file, [`MediaError::TooLarge`] if the owner has no room for
+    /// it, [`MediaError::Store`] when the store fails.
+    pub(crate) async fn deposit(
+        self: &Arc<Self>,
+        mut arrived: Arrived,
+        mut description: Description,
+    ) -> Result<Deposited, MediaError> {
+        let owner_id = arrived.owner_id;
+        let _owner = self.owners.lock(owner_id).await;
+        if let Some(id) = description.id
+            && let Some(before) = self.stores.media.find(&[id]).await?.pop()
+        {
+            return arrived.same_as(before).map(Deposited::Before);
+        }
+        let room = self.room(owner_id).await?;
+        if !room.has(arrived.inspected.size) {
+            return Err(room.exceeded());
+        }
+        let repository = &self.stores.media;
+        let sibling = repository.sibling(owner_id, &arrived.inspected.sha256).await?;
+        let preview = description.preview.take();
+        let mut media = self.record(&arrived, &description);
+        if preview.is_some() {
+            media.status = MediaStatus::Processing;
+        }
+        if let Some(sibling) = &sibling {
+            media.share(sibling);
+        }
+        if let MediaInserted::Exists(before) = repository.insert(&media).await? {
+            return arrived.same_as(*before).map(Deposited::Before);
+        }
+        if let Some(sibling) = sibling {
+            // Only after the record is there: whoever removes the sibling from now on finds that its bytes are needed.
+            let is_live = |media: &Media| media.state == MediaState::Live;
+            let shares = repository.find(&[sibling.id]).await?.iter().any(is_live);
+            if !shares {
+                repository
+                    .set_state(media.id, MediaState::Live, MediaState::Removed, media.check_at)
+                    .await?;
+                repository.remove(media.id).await?;
+                media = Media {
+                    blob: arrived.blob,
+                    facts: arrived.facts(&media),
+                    status: arrived.status(),
+                    ..media
+                };
+                if let MediaInserted::Exists(before) = repository.insert(&media).await? {
+                    return arrived.same_as(*before).map(Deposited::Before);
+                }
+            }
+        }
+        if media.blob == arrived.blob {
+            arrived.is_deposited = true;
+            repository.end_upload(arrived.upload).await?;
+        }
+        if let Some(preview) = preview.filter(|_| media.facts.thumbnail.is_none()) {
+            media = self.processing.preview_by_hand(media, preview).await?;
+        } else if media.status == MediaStatus::Processing {
+            self.processing.add(media.id);
+        }
+        Ok(Deposited::Now(media))
+    }
+
+    /// Returns the room for one more file of an owner.
+    async fn room(&self, owner_id: UserId) -> Result<Room, MediaError> {
+        let usage = self.stores.media.usage(owner_id).await?;
+        if usage.count >= self.limits.owner_files {
+            let detail = format!("you have {} files, which is the most: delete some", usage.count);
+            return Err(MediaError::too_large("file", "too_many_files", detail));
+        }
+        let left = self.limits.owner_bytes.saturating_sub(usage.bytes);
+        Ok(if left < self.limits.file_bytes {
+            Room::OfOwner(left)
+        } else {
+            Room::OfFile(self.limits.file_bytes)
+        })
+    }
+
+    fn record(&self, arrived: &Arrived, description: &Description) -> Media {
+        let now = self.runtime.clock.now();
+        let inspected = &arrived.inspected;
+        Media {
+            id: description.id.unwrap_or_else(|| MediaId::from_uuid(self.runtime.ids.timed(now))),
+            owner_id: arrived.owner_id,
+            state: MediaState::Live,
+            status: arrived.status(),
+            file_name: arrived.name.as_str().to_owned(),
+            content_type: inspected.content_type.to_string(),
+            size: inspected.size,
+            sha256: inspected.sha256,
+            request: inspected.request,
+            blob: arrived.blob,
+            facts: MediaFacts {
+                waveform: description.waveform,
+                ..arrived.declared_facts()
+            },
+            scanned_at: self.ingest.scanner.as_ref().map(|_| now),
+            created_at: now,
+            check_at: Some(now.plus(UNSENT)),
+        }
+    }
+}
+
+impl Room {
+    fn has(self, bytes: u64) -> bool {
+        match self {
+            Self::OfFile(most) | Self::OfOwner(most) => bytes <= most,
+        }
+    }
+}
+
+impl Arrived {
+    /// Returns the type, read from the content.
+    pub(crate) fn content_type(&self) -> &ContentType {
+        &self.inspected.content_type
+    }
+
+    /// Returns a file of an earlier attempt if this is the same one.
+    fn same_as(&self, before: Media) -> Result<Media, MediaError> {
+        let is_same = before.owner_id == self.owner_id
+            && before.request == self.inspected.request
+            && before.file_name == self.name.as_str()
+            && before.state == MediaState::Live;
+        if is_same { Ok(before) } else { Err(MediaError::Conflict) }
+    }
+
+    fn status(&self) -> MediaStatus {
+        if can_process(&self.inspected.content_type) {
+            MediaStatus::Processing
+        } else {
+            MediaStatus::Ready
+        }
+    }
+
+    /// Returns the facts that the headers of a picture declare.
+    fn declared_facts(&self) -> MediaFacts {
+        let picture = self.inspected.picture;
+        MediaFacts {
+            width: picture.map(|facts| facts.width),
+            height: picture.map(|facts| facts.height),
+            animated: picture.is_some_and(|facts| facts.animated),
+            ..MediaFacts::default()
+        }
+    }
+
+    fn facts(&self, described: &Media) -> MediaFacts {
+        MediaFacts {
+            waveform: described.facts.waveform,
+            ..self.declared_facts()
+        }
+    }
+}
+
+impl Drop for Arrived {
+    fn drop(&mut self) {
+        if !self.is_deposited {
+            delete_later(&self.files, self.blob, self.upload);
+        }
+    }
+}
+
+impl Media {
+    /// Takes over the bytes of a file with the same ones, and all that is known of them.
+    fn share(&mut self, sibling: &Self) {
+        self.blob = sibling.blob;
+        self.status = sibling.status;
+        let waveform = sibling.facts.waveform.or(self.facts.waveform);
+        self.facts = MediaFacts {
+            waveform,
+            ..sibling.facts.clone()
+        };
+    }
+}
+
+/// Deletes the bytes of an upload that is dropped before it is over.
+struct Unfinished<'a> {
+    files: &'a Arc<Files>,
+    blob: BlobId,
+    upload: MediaId,
+    is_over: bool,
+}
+
+impl<'a> Unfinished<'a> {
+    fn new(files: &'a Arc<Files>, blob: BlobId, upload: MediaId) -> Self {
+        Self {
+            files,
+            blob,
+            upload,
+            is_over: false,
+        }
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            delete_later(self.files, self.blob, self.upload);
+        }
+    }
+}
+
+/// Deletes bytes that no file needs, and then the upload in which they are noted. What fails is done by the sweeper once
+/// the upload expires.
+fn delete_later(files: &Arc<Files>, blob: BlobId, upload: MediaId) {
+    let files = Arc::clone(files);
+    tokio::spawn(async move {
+        if let Err(error) = files.blobs.delete(blob).await {
+            return tracing::debug!(%error, "the bytes of an upload that broke off are deleted later");
+        }
+        if let Err(error) = files.stores.media.end_upload(upload).await {
+            tracing::debug!(%error, "an upload that broke off is forgotten later");
+        }
+    });
+}

@@ -1,0 +1,165 @@
+//! Receiving a file: from the stream of an upload through inspection and scanner into the blob store, in bounded memory.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::mpsc;
+
+use crate::domain::id::BlobId;
+use crate::domain::media::{AllowList, ContentType, FileName};
+use crate::engine::media::error::MediaError;
+use crate::engine::media::inspection::{Inspected, Inspector};
+use crate::ports::{BlobError, BlobStore, BoxError, ByteStream, RepositoryError, Scan, Scanner, Verdict};
+
+/// The parts that receiving a file needs.
+pub(super) struct Ingest {
+    pub(super) blobs: Arc<dyn BlobStore>,
+    pub(super) scanner: Option<Arc<dyn Scanner>>,
+    pub(super) allowed: AllowList,
+}
+
+/// What the uploader says about a file.
+pub(super) struct Claims<'a> {
+    pub(super) name: &'a FileName,
+    pub(super) declared: Option<&'a ContentType>,
+    /// Maximum number of bytes that may arrive, and the error if more do.
+    pub(super) room: Room,
+}
+
+/// Room for a file.
+#[derive(Clone, Copy)]
+pub(super) enum Room {
+    /// A single file may have this many bytes.
+    OfFile(u64),
+    /// All files of the owner together may have this many bytes more.
+    OfOwner(u64),
+}
+
+/// Chunks that wait between inspection and the blob store.
+const CHUNKS: usize = 2;
+
+impl Ingest {
+    /// Receives a file into a new blob. If the file is refused or the upload breaks off, the blob store keeps nothing of
+    /// it.
+    ///
+    /// # Errors
+    /// [`MediaError`] that says why the file is refused, or which part failed.
+    pub(super) async fn receive(
+        &self,
+        blob: BlobId,
+        claims: Claims<'_>,
+        mut bytes: ByteStream,
+    ) -> Result<Inspected, MediaError> {
+        let mut scan = self.begin_scan().await?;
+        let (sender, receiver) = mpsc::channel::<Result<Bytes, BoxError>>(CHUNKS);
+        let stored = self.blobs.put(blob, into_stream(receiver));
+        let feed = async {
+            let fed = feed(claims, &self.allowed, &mut bytes, &sender, scan.as_deref_mut()).await;
+            let fed = match fed {
+                Ok(inspected) => verdict(scan, &inspected).await.map(|()| inspected),
+                Err(error) => Err(error),
+            };
+            if fed.is_err() {
+                // The blob store gives up what it has.
+                sender.send(Err("the file was refused".into())).await.ok();
+            }
+            drop(sender);
+            fed
+        };
+        let (stored, inspected) = futures_util::join!(stored, feed);
+        match (stored, inspected) {
+            (Ok(_), inspected) => inspected,
+            // The store failed first; whoever feeds it has only noticed that.
+            (Err(error @ (BlobError::Unavailable(_) | BlobError::Internal(_) | BlobError::Exists)), _) => Err(error.into()),
+            (Err(_), Err(error)) => Err(error),
+            (Err(error), Ok(_)) => Err(error.into()),
+        }
+    }
+
+    async fn begin_scan(&self) -> Result<Option<Box<dyn Scan>>, MediaError> {
+        match &self.scanner {
+            Some(scanner) => scanner.begin().await.map(Some).map_err(unscanned),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Room {
+    /// Returns the number of bytes that may arrive.
+    fn bytes(self) -> u64 {
+        match self {
+            Self::OfFile(bytes) | Self::OfOwner(bytes) => bytes,
+        }
+    }
+
+    /// Makes the error of a file with more bytes.
+    pub(super) fn exceeded(self) -> MediaError {
+        match self {
+            Self::OfFile(bytes) => {
+                MediaError::too_large("file", "too_large", format!("a file has at most {bytes} bytes"))
+            }
+            Self::OfOwner(bytes) => MediaError::too_large(
+                "file",
+                "quota_exceeded",
+                format!("there is room for {bytes} bytes more: delete some of your files"),
+            ),
+        }
+    }
+}
+
+/// Inspects and passes on all chunks. Ends early, without an error of its own, if the blob store has given up.
+async fn feed(
+    claims: Claims<'_>,
+    allowed: &AllowList,
+    bytes: &mut ByteStream,
+    sender: &mpsc::Sender<Result<Bytes, BoxError>>,
+    mut scan: Option<&mut (dyn Scan + '_)>,
+) -> Result<Inspected, MediaError> {
+    let mut inspector = Inspector::new(claims.name, claims.declared, allowed);
+    while let Some(chunk) = bytes.next().await {
+        let chunk = chunk.map_err(MediaError::Broken)?;
+        if inspector.uploaded() + chunk.len() as u64 > claims.room.bytes() {
+            return Err(claims.room.exceeded());
+        }
+        if let Some(scan) = scan.as_deref_mut() {
+            // As it was uploaded: what is removed from a picture may be what a scanner looks for.
+            scan.push(chunk.clone()).await.map_err(unscanned)?;
+        }
+        pass(sender, inspector.push(chunk)?).await;
+    }
+    let (rest, inspected) = inspector.finish()?;
+    pass(sender, rest).await;
+    Ok(inspected)
+}
+
+/// Passes bytes on to the blob store. Its own error says why it takes no more.
+async fn pass(sender: &mpsc::Sender<Result<Bytes, BoxError>>, bytes: Bytes) {
+    if !bytes.is_empty() {
+        sender.send(Ok(bytes)).await.ok();
+    }
+}
+
+async fn verdict(scan: Option<Box<dyn Scan>>, inspected: &Inspected) -> Result<(), MediaError> {
+    if inspected.is_test_virus {
+        return Err(MediaError::Infected("EICAR-Test-File".to_owned()));
+    }
+    let Some(scan) = scan else { return Ok(()) };
+    match scan.finish().await.map_err(unscanned)? {
+        Verdict::Clean => Ok(()),
+        Verdict::Infected { signature } => Err(MediaError::Infected(signature)),
+    }
+}
+
+fn unscanned(error: crate::ports::ScannerError) -> MediaError {
+    tracing::warn!(%error, cause = ?error.0, "a file was not scanned");
+    RepositoryError::unavailable(error).into()
+}
+
+fn into_stream(receiver: mpsc::Receiver<Result<Bytes, BoxError>>) -> ByteStream {
+    stream::unfold(receiver, |mut receiver| async move {
+        let chunk = receiver.recv().await?;
+        Some((chunk, receiver))
+    })
+    .boxed()
+}

@@ -1,0 +1,131 @@
+//! Links to files, and the bytes behind them.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::id::{BlobId, MediaId};
+use crate::domain::media::{ContentType, Disposition, Family, FileName, Media, MediaState, Variant};
+use crate::domain::principal::Principal;
+use crate::domain::timestamp::Timestamp;
+use crate::engine::media::{Link, MediaError, SignedLink};
+use crate::ports::{BlobStore, ByteStream, Presentation};
+use crate::services::media::{LINK_TTL, MediaService, variant};
+
+/// A link to a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UrlFor {
+    /// Link that the application itself serves; see [`MediaService::open`].
+    Link(SignedLink),
+    /// URL of the place where the bytes are, with the time at which it expires.
+    Elsewhere(String, Timestamp),
+}
+
+/// A file behind a link, ready to be read.
+pub struct OpenFile {
+    /// Media type of these bytes.
+    pub content_type: String,
+    /// Name under which a browser saves them.
+    pub file_name: FileName,
+    /// Size in bytes.
+    pub size: u64,
+    /// Strong entity tag, without quotes: the same bytes have the same.
+    pub etag: String,
+    /// Whether a browser may show the file, or has to save it.
+    pub disposition: Disposition,
+    blob: BlobId,
+    blobs: Arc<dyn BlobStore>,
+}
+
+impl MediaService {
+    /// Makes a link to a file that the caller may see. Whoever has the link can read the file until it expires.
+    ///
+    /// # Errors
+    /// [`MediaError::NotFound`] when the caller sees no such file, or it has no preview;
+    /// [`MediaError::Invalid`] when `expires_in` is not 1–3,600 s.
+    pub async fn link(
+        &self,
+        principal: &Principal,
+        id: MediaId,
+        which: Variant,
+        expires_in: Option<Duration>,
+    ) -> Result<UrlFor, MediaError> {
+        let expires_in = expires_in.unwrap_or(LINK_TTL);
+        if expires_in.as_secs() == 0 || expires_in > LINK_TTL {
+            return Err(MediaError::invalid("expires_in", "out_of_range", "must be 1 to 3600 seconds"));
+        }
+        let media = self.visible(principal, id).await?;
+        let (blob, content_type, _) = variant(&media, which).ok_or(MediaError::NotFound)?;
+        let now = self.engine.runtime.clock.now();
+        // Whole seconds, as the link has them.
+        let expires_at = Timestamp::from_millis(now.plus(expires_in).as_millis() / 1000 * 1000);
+        let name = FileName::from_stored(media.file_name.as_str());
+        let presentation = Presentation {
+            content_type: content_type.to_owned(),
+            content_disposition: name.content_disposition(disposition(content_type)),
+        };
+        let files = self.files()?;
+        if let Some(url) = files.blobs.signed_url(blob, expires_in, &presentation).await? {
+            return Ok(UrlFor::Elsewhere(url, expires_at));
+        }
+        let link = Link {
+            media_id: id,
+            variant: which,
+            expires_at,
+        };
+        let keys = self.engine.sessions.keyring.current();
+        Ok(UrlFor::Link(link.sign(keys.newest_media_key())))
+    }
+
+    /// Opens the file behind a link.
+    ///
+    /// # Errors
+    /// [`MediaError::BadLink`] when the link was altered, has expired, or was signed with a key that is gone;
+    /// [`MediaError::NotFound`] when the file is.
+    pub async fn open(&self, signed: &SignedLink) -> Result<OpenFile, MediaError> {
+        let now = self.engine.runtime.clock.now();
+        let is_ours = self.engine.sessions.keyring.has_signed(signed).await?;
+        if !is_ours || signed.link.expires_at <= now {
+            return Err(MediaError::BadLink);
+        }
+        let found = self.engine.stores.media.find(&[signed.link.media_id]).await?.pop();
+        let media = found.filter(|media| media.state != MediaState::Removed);
+        let media = media.ok_or(MediaError::NotFound)?;
+        self.opened(&media, signed.link.variant)
+    }
+
+    fn opened(&self, media: &Media, which: Variant) -> Result<OpenFile, MediaError> {
+        let (blob, content_type, size) = variant(media, which).ok_or(MediaError::NotFound)?;
+        let hash: String = media.sha256[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(OpenFile {
+            content_type: content_type.to_owned(),
+            file_name: FileName::from_stored(media.file_name.as_str()),
+            size,
+            etag: format!("{hash}-{}", which.as_str()),
+            disposition: disposition(content_type),
+            blob,
+            blobs: Arc::clone(&self.files()?.blobs),
+        })
+    }
+}
+
+impl OpenFile {
+    /// Reads the file, or a range of it, in chunks as they are taken.
+    ///
+    /// # Errors
+    /// [`MediaError::NotFound`] when the file was removed in the meantime, [`MediaError::Store`] when the store fails.
+    pub async fn read(&self, range: Option<Range<u64>>) -> Result<ByteStream, MediaError> {
+        Ok(self.blobs.get(self.blob, range).await?.bytes)
+    }
+}
+
+/// Decides whether a browser may show a file: only what can execute nothing.
+fn disposition(content_type: &str) -> Disposition {
+    let content_type = ContentType::from_stored(content_type);
+    match content_type.family() {
+        Family::Picture | Family::Video | Family::Audio => Disposition::Inline,
+        Family::Document if content_type.as_str() == "application/pdf" => Disposition::Inline,
+        Family::Text if content_type.as_str() == "text/plain" => Disposition::Inline,
+        _ => Disposition::Attachment,
+    }
+}
