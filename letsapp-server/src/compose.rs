@@ -4,15 +4,20 @@
 //! arm to [`open`].
 
 use std::path::Path;
+use std::sync::Arc;
 
+use letsapp_core::adapters::blobs::FileBlobs;
+#[cfg(feature = "s3")]
+use letsapp_core::adapters::blobs::S3Blobs;
+use letsapp_core::adapters::clamd::Clamd;
 use letsapp_core::adapters::memory::MemoryStore;
 #[cfg(feature = "mongodb")]
 use letsapp_core::adapters::mongodb::{ConnectError, MongoStore};
 use letsapp_core::adapters::sqlite::{OpenError, SqliteStore};
-use letsapp_core::ports::RepositoryError;
+use letsapp_core::ports::{BlobError, RepositoryError};
 use letsapp_core::{LetsApp, LetsAppBuilder};
 
-use crate::config::{Config, StoreUrl};
+use crate::config::{BlobsUrl, Config, StoreUrl};
 use crate::error::chain;
 use crate::file_keys::{FileKeys, KeyFileError};
 use crate::private_file::{self, NotPrivate};
@@ -37,6 +42,13 @@ pub enum StartError {
     /// The data directory can't hold the server's keys.
     #[error("{0}")]
     Keys(KeyFileError),
+    /// The place for uploaded files can't be used.
+    #[error("{}", chain(.0))]
+    Blobs(BlobError),
+    /// The configuration names a bucket, but the program was built without the feature `s3`.
+    #[cfg(not(feature = "s3"))]
+    #[error("this server was built without S3 support: build it with the feature `s3`")]
+    NoS3,
     /// The store failed while the application was built.
     #[error("{}", chain(.0))]
     Store(RepositoryError),
@@ -56,7 +68,28 @@ pub async fn open(config: &Config) -> Result<LetsApp, StartError> {
         #[cfg(not(feature = "mongodb"))]
         StoreUrl::MongoDb(_) => return Err(StartError::NoMongoDb),
     };
+    let builder = with_files(builder, config)?;
     builder.build().await.map_err(StartError::Store)
+}
+
+/// Adds the place for uploaded files, and the scanner that they must pass.
+fn with_files(builder: LetsAppBuilder, config: &Config) -> Result<LetsAppBuilder, StartError> {
+    let builder = builder.allowed_files(config.media_types.clone());
+    let builder = match &config.media_scanner {
+        Some(address) => builder.scanner(Arc::new(Clamd::new(address.clone()))),
+        None => builder,
+    };
+    Ok(match &config.blobs {
+        BlobsUrl::Store => builder,
+        BlobsUrl::File(path) => builder.blobs(Arc::new(FileBlobs::open(path).map_err(StartError::Blobs)?)),
+        #[cfg(feature = "s3")]
+        BlobsUrl::S3(url) => {
+            let bucket = S3Blobs::open(url, std::env::vars()).map_err(StartError::Blobs)?;
+            builder.blobs(Arc::new(bucket))
+        }
+        #[cfg(not(feature = "s3"))]
+        BlobsUrl::S3(_) => return Err(StartError::NoS3),
+    })
 }
 
 /// Opens SQLite, with the server's keys in files of their own: a stolen copy of the database alone reveals no keys.

@@ -25,8 +25,8 @@ mod request_check;
 mod response;
 mod security_log;
 mod serve;
-mod streamed_body;
 mod server_context;
+mod streamed_body;
 mod telemetry;
 #[cfg(test)]
 mod testing;

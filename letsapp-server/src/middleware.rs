@@ -28,8 +28,8 @@ use crate::error::ApiError;
 use crate::rate_limits::{RequestInspector, RequestLimits};
 use crate::request_check::Refusal;
 use crate::server_context::ServerContext;
-use crate::unread_body::RequestBody;
 use crate::streamed_body::AnswerBody;
+use crate::unread_body::RequestBody;
 use crate::{request_check, streamed_body, telemetry, unread_body, ws};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -81,7 +81,11 @@ impl Middleware {
     }
 
     /// Answers a request of `client`.
-    pub(crate) async fn answer(self, request: Request<Incoming>, client: ClientConnection) -> http::Response<AnswerBody> {
+    pub(crate) async fn answer(
+        self,
+        request: Request<Incoming>,
+        client: ClientConnection,
+    ) -> http::Response<AnswerBody> {
         let started = Instant::now();
         let (mut request, unread) = unread_body::watch(request);
         let id = self.request_id(request.headers());

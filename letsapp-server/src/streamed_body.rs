@@ -20,12 +20,24 @@ pub(crate) struct StreamedBody {
     left: u64,
 }
 
+/// The body of warp's responses, whose name is not public.
+type WarpBody = <warp::reply::Response as HasBody>::Body;
+
 /// The body of an answer.
 pub(crate) enum AnswerBody {
     /// In memory.
-    Whole(warp::bodyt::Body),
+    Whole(WarpBody),
     /// Streamed.
     Streamed(StreamedBody),
+}
+
+/// A response, for the type of its body.
+pub(crate) trait HasBody {
+    type Body;
+}
+
+impl<B> HasBody for Response<B> {
+    type Body = B;
 }
 
 /// Sets the body of a response.

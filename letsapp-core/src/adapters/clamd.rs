@@ -166,10 +166,25 @@ mod tests {
 
     #[test]
     fn addresses_are_read_and_written() {
-        for address in ["tcp://127.0.0.1:3310", "tcp://clamav:3310", "unix:/run/clamav/clamd.ctl"] {
-            assert_eq!(address.parse::<ClamdAddress>().map(|it| it.to_string()).as_deref(), Ok(address));
+        for address in [
+            "tcp://127.0.0.1:3310",
+            "tcp://clamav:3310",
+            "unix:/run/clamav/clamd.ctl",
+        ] {
+            assert_eq!(
+                address.parse::<ClamdAddress>().map(|it| it.to_string()).as_deref(),
+                Ok(address)
+            );
         }
-        for wrong in ["127.0.0.1:3310", "tcp://", "tcp://host", "tcp://:1", "tcp://host:0", "unix:", ""] {
+        for wrong in [
+            "127.0.0.1:3310",
+            "tcp://",
+            "tcp://host",
+            "tcp://:1",
+            "tcp://host:0",
+            "unix:",
+            "",
+        ] {
             assert!(wrong.parse::<ClamdAddress>().is_err(), "{wrong}");
         }
     }

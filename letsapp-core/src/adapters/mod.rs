@@ -7,6 +7,8 @@
 //! store is called.
 
 pub mod blobs;
+#[cfg(feature = "clamd")]
+pub mod clamd;
 mod deadline;
 pub mod memory;
 #[cfg(feature = "mongodb")]

@@ -16,7 +16,8 @@ use crate::engine::media::{FileParts, sweeper};
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
-    AnchoredClock, BlobStore, Clock, IdSource, KeyRepository, Repositories, RepositoryError, Runtime, Scanner, Stores, SystemIds,
+    AnchoredClock, BlobStore, Clock, IdSource, KeyRepository, Repositories, RepositoryError, Runtime, Scanner, Stores,
+    SystemIds,
 };
 
 /// A builder for [`LetsApp`].
@@ -169,7 +170,11 @@ impl LetsAppBuilder {
             refresh_ttl: self.rules.refresh_ttl,
         };
         let sessions = Sessions::new(stores.clone(), runtime.clone(), keyring, settings);
-        let files = self.blobs.or_else(|| store.blobs()).map(|blobs| FileParts {
+        let blobs = match self.blobs {
+            Some(blobs) => Some(blobs),
+            None => store.blobs().map_err(RepositoryError::internal)?,
+        };
+        let files = blobs.map(|blobs| FileParts {
             blobs,
             scanner: self.scanner,
             allowed: self.allowed,

@@ -138,6 +138,8 @@ pub async fn attachments_and_reactions_are_kept_to_the_byte(trial: Trial) {
         width: Some(u32::MAX),
         height: Some(0),
         duration: None,
+        waveform: None,
+        is_processing: false,
         thumbnail: None,
     });
     let reactions = (0..).zip(texts()).map(|(n, hostile)| Reaction {

@@ -49,6 +49,8 @@ pub(super) fn carrying(message: Message, body: &str, name: &str) -> Change {
         width: None,
         height: None,
         duration: None,
+        waveform: None,
+        is_processing: false,
         thumbnail: None,
     };
     let attachments = [name]

@@ -333,6 +333,8 @@ fn message_in_full(message: &Message) -> Message {
         width: Some(4_000),
         height: Some(3_000),
         duration: Some(1_500),
+        waveform: None,
+        is_processing: false,
         thumbnail: Some(Thumbnail {
             width: 40,
             height: 30,
@@ -347,6 +349,8 @@ fn message_in_full(message: &Message) -> Message {
         width: None,
         height: None,
         duration: None,
+        waveform: None,
+        is_processing: false,
         thumbnail: None,
     };
     let mut mentions = vec![user_id(1), user_id(2), user_id(3)];

@@ -168,6 +168,8 @@ pub async fn numbers_of_63_bits_are_kept(trial: Trial) {
         width: Some(u32::MAX),
         height: Some(u32::MAX),
         duration: Some(LARGEST),
+        waveform: None,
+        is_processing: false,
         thumbnail: None,
     };
     let message = Message {

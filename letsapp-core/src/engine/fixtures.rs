@@ -177,7 +177,7 @@ pub(crate) fn engine(stores: Stores, bus: Arc<dyn EventBus>, clock: Arc<dyn Cloc
         refresh_ttl: Duration::from_secs(86_400),
     };
     let sessions = Sessions::new(stores.clone(), runtime.clone(), keyring, settings);
-    Engine::start(stores, runtime, Epoch::from_bytes([9; 16]), sessions, &rules)
+    Engine::start(stores, runtime, Epoch::from_bytes([9; 16]), sessions, None, &rules)
 }
 
 pub(crate) fn runtime(bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Runtime {

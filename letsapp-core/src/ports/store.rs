@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::domain::timestamp::Timestamp;
+use crate::ports::blobs::{BlobError, BlobStore};
 use crate::ports::contacts::ContactRepository;
 use crate::ports::conversations::ConversationRepository;
 use crate::ports::error::RepositoryError;
@@ -35,6 +36,15 @@ pub trait Repositories: Send + Sync {
 
     /// Returns the store of uploaded files' records.
     fn media(&self) -> Arc<dyn MediaRepository>;
+
+    /// Returns the place for the bytes of files, if the store has one. Without one, an application takes files only if
+    /// it is [given a place](crate::LetsAppBuilder::blobs).
+    ///
+    /// # Errors
+    /// [`BlobError`] if the place can't be used.
+    fn blobs(&self) -> Result<Option<Arc<dyn BlobStore>>, BlobError> {
+        Ok(None)
+    }
 
     /// Returns the store of the server's own keys.
     fn keys(&self) -> Arc<dyn KeyRepository>;
@@ -75,7 +85,6 @@ pub(crate) struct Stores {
     pub(crate) contacts: Arc<dyn ContactRepository>,
     pub(crate) conversations: Arc<dyn ConversationRepository>,
     pub(crate) messages: Arc<dyn MessageRepository>,
-    #[expect(dead_code, reason = "the services that read it are yet to come")]
     pub(crate) media: Arc<dyn MediaRepository>,
     /// True if other servers write to the same data; see [`Repositories::is_shared`].
     pub(crate) shared: bool,

@@ -210,6 +210,8 @@ fn an_attachment_omits_fields_that_do_not_apply() {
         width: thumbnail.then_some(40),
         height: thumbnail.then_some(30),
         duration: None,
+        waveform: None,
+        is_processing: false,
         thumbnail: thumbnail.then(|| Thumbnail {
             width: 4,
             height: 3,

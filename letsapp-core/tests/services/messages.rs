@@ -545,6 +545,7 @@ async fn an_edit_keeps_only_the_mentions_that_it_repeats() {
     let edit = async |words: &str, who: &[UserId]| {
         let request = EditMessage {
             body: Body::parse(words).unwrap(),
+            attachments: None,
             mentions: who.to_vec(),
         };
         world.app.messages().edit(&ana, group, sent.seq, request, None).await

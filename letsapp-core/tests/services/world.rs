@@ -240,6 +240,7 @@ pub(crate) fn after(answer: &Sync) -> SyncRequest {
 pub(crate) fn edit(body: impl Into<String>) -> EditMessage {
     EditMessage {
         body: Body::parse(body.into()).unwrap(),
+        attachments: None,
         mentions: Vec::new(),
     }
 }

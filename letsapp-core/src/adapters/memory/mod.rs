@@ -29,9 +29,10 @@ use self::messages::MemoryMessages;
 use self::meta::MemoryMeta;
 use self::sessions::MemorySessions;
 use self::users::MemoryUsers;
+use crate::adapters::blobs::MemoryBlobs;
 use crate::ports::{
-    ContactRepository, ConversationRepository, KeyRepository, MediaRepository, MessageRepository, MetaRepository,
-    Repositories, RepositoryError, SessionRepository, UserRepository,
+    BlobError, BlobStore, ContactRepository, ConversationRepository, KeyRepository, MediaRepository, MessageRepository,
+    MetaRepository, Repositories, RepositoryError, SessionRepository, UserRepository,
 };
 
 /// A store that keeps everything in memory.
@@ -56,6 +57,7 @@ pub struct MemoryStore {
     conversations: Arc<MemoryConversations>,
     messages: Arc<MemoryMessages>,
     media: Arc<MemoryMedia>,
+    blobs: Arc<MemoryBlobs>,
     keys: Arc<MemoryKeys>,
     meta: Arc<MemoryMeta>,
 }
@@ -77,6 +79,7 @@ impl MemoryStore {
             edges: Arc::clone(&self.contacts.edges),
             conversations: Arc::clone(&self.messages.table),
             media: Arc::clone(&self.media.table),
+            blobs: Arc::clone(&self.blobs),
             keys: Arc::clone(&self.keys.table),
             epoch: Arc::clone(&self.meta.epoch),
         })
@@ -90,6 +93,7 @@ impl MemoryStore {
             edges,
             conversations,
             media,
+            blobs,
             keys,
             epoch,
         } = data;
@@ -118,6 +122,7 @@ impl MemoryStore {
                 gate: gate.clone(),
                 table: media,
             }),
+            blobs,
             keys: Arc::new(MemoryKeys {
                 gate: gate.clone(),
                 table: keys,
@@ -163,6 +168,10 @@ impl Repositories for MemoryStore {
         Arc::clone(&self.media) as _
     }
 
+    fn blobs(&self) -> Result<Option<Arc<dyn BlobStore>>, BlobError> {
+        Ok(Some(Arc::clone(&self.blobs) as _))
+    }
+
     fn keys(&self) -> Arc<dyn KeyRepository> {
         Arc::clone(&self.keys) as _
     }
@@ -195,6 +204,7 @@ struct Data {
     /// Conversations with their members and messages: a change of a group writes all three in one step.
     conversations: conversation_table::Shared,
     media: media_table::Shared,
+    blobs: Arc<MemoryBlobs>,
     keys: keys::Shared,
     epoch: meta::Shared,
 }

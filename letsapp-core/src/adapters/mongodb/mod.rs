@@ -54,8 +54,8 @@ use self::sessions::MongoSessions;
 use self::users::MongoUsers;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::{
-    BlobStore, ContactRepository, ConversationRepository, KeyRepository, MediaRepository, MessageRepository, MetaRepository,
-    Repositories, RepositoryError, SessionRepository, UserRepository,
+    BlobError, BlobStore, ContactRepository, ConversationRepository, KeyRepository, MediaRepository, MessageRepository,
+    MetaRepository, Repositories, RepositoryError, SessionRepository, UserRepository,
 };
 
 /// Store on a MongoDB replica set or sharded cluster. Any number of servers may share one.
@@ -149,6 +149,10 @@ impl Repositories for MongoStore {
 
     fn media(&self) -> Arc<dyn MediaRepository> {
         Arc::clone(&self.media) as _
+    }
+
+    fn blobs(&self) -> Result<Option<Arc<dyn BlobStore>>, BlobError> {
+        Ok(Some(Self::blobs(self)))
     }
 
     fn keys(&self) -> Arc<dyn KeyRepository> {

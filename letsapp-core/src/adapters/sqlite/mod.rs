@@ -52,8 +52,7 @@ use self::users::SqliteUsers;
 use crate::adapters::blobs::FileBlobs;
 use crate::ports::{
     BlobError, BlobStore, ContactRepository, ConversationRepository, KeyRepository, MediaRepository, MessageRepository,
-    MetaRepository,
-    Repositories, RepositoryError, SessionRepository, UserRepository,
+    MetaRepository, Repositories, RepositoryError, SessionRepository, UserRepository,
 };
 
 pub use self::open::{OpenError, SqliteOptions};

@@ -3,11 +3,13 @@
 mod record;
 mod reference;
 mod upload;
+mod variant;
 mod waveform;
 
 pub use record::{Media, MediaFacts, MediaState, MediaStatus, StoredThumbnail, Usage};
 pub use reference::{Holder, MediaRef};
 pub use upload::{Upload, UploadPart};
+pub use variant::Variant;
 pub use waveform::Waveform;
 
 mod allow_list;
@@ -46,8 +48,12 @@ pub struct Attachment {
     pub height: Option<u32>,
     /// Duration in milliseconds; `None` unless audio or video.
     pub duration: Option<u64>,
+    /// Loudness over time; `None` unless audio.
+    pub waveform: Option<Waveform>,
     /// Preview of an image or a video.
     pub thumbnail: Option<Thumbnail>,
+    /// Whether the file was still being processed when it was attached: the file itself may tell more by now.
+    pub is_processing: bool,
 }
 
 /// Preview picture of an attachment.

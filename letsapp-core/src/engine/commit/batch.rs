@@ -102,7 +102,13 @@ impl Batch {
             Some(place) => Some(&**self.changes[place].message()),
             None => target.and_then(|target| known.messages.get(&target)),
         };
-        let decision = decide(&submission, roster.map(AsRef::as_ref), present, &known.files, edit_window);
+        let decision = decide(
+            &submission,
+            roster.map(AsRef::as_ref),
+            present,
+            &known.files,
+            edit_window,
+        );
         let answer = match (decision, joined) {
             (Ok(Decision::Commit(change)), _) => return self.push(change, submission),
             // The message may be in this state only because of a change in this batch: the answer waits for that

@@ -24,11 +24,7 @@ impl FileAccess {
     ///
     /// # Errors
     /// [`RepositoryError`] when the store fails.
-    pub(crate) async fn shown(
-        &self,
-        viewer: UserId,
-        ids: &[MediaId],
-    ) -> Result<HashSet<MediaId>, RepositoryError> {
+    pub(crate) async fn shown(&self, viewer: UserId, ids: &[MediaId]) -> Result<HashSet<MediaId>, RepositoryError> {
         let repository: &dyn MediaRepository = &*self.stores.media;
         let refs = repository.refs(ids).await?;
         let mut shown = self.by_messages(viewer, &refs).await?;

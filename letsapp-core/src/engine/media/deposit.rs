@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::id::{BlobId, MediaId, UserId};
-use crate::domain::media::{
-    ContentType, FileName, Media, MediaFacts, MediaState, MediaStatus, Upload, Waveform,
-};
+use crate::domain::media::{ContentType, FileName, Media, MediaFacts, MediaState, MediaStatus, Upload, Waveform};
 use crate::engine::media::Files;
 use crate::engine::media::error::MediaError;
 use crate::engine::media::ingest::{Claims, Room};
@@ -168,7 +166,7 @@ impl Files {
     }
 
     /// Returns the room for one more file of an owner.
-    async fn room(&self, owner_id: UserId) -> Result<Room, MediaError> {
+    pub(super) async fn room(&self, owner_id: UserId) -> Result<Room, MediaError> {
         let usage = self.stores.media.usage(owner_id).await?;
         if usage.count >= self.limits.owner_files {
             let detail = format!("you have {} files, which is the most: delete some", usage.count);
@@ -186,7 +184,9 @@ impl Files {
         let now = self.runtime.clock.now();
         let inspected = &arrived.inspected;
         Media {
-            id: description.id.unwrap_or_else(|| MediaId::from_uuid(self.runtime.ids.timed(now))),
+            id: description
+                .id
+                .unwrap_or_else(|| MediaId::from_uuid(self.runtime.ids.timed(now))),
             owner_id: arrived.owner_id,
             state: MediaState::Live,
             status: arrived.status(),
@@ -208,7 +208,7 @@ impl Files {
 }
 
 impl Room {
-    fn has(self, bytes: u64) -> bool {
+    pub(super) fn has(self, bytes: u64) -> bool {
         match self {
             Self::OfFile(most) | Self::OfOwner(most) => bytes <= most,
         }
@@ -216,11 +216,6 @@ impl Room {
 }
 
 impl Arrived {
-    /// Returns the type, read from the content.
-    pub(crate) fn content_type(&self) -> &ContentType {
-        &self.inspected.content_type
-    }
-
     /// Returns a file of an earlier attempt if this is the same one.
     fn same_as(&self, before: Media) -> Result<Media, MediaError> {
         let is_same = before.owner_id == self.owner_id

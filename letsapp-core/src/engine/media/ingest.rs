@@ -71,7 +71,9 @@ impl Ingest {
         match (stored, inspected) {
             (Ok(_), inspected) => inspected,
             // The store failed first; whoever feeds it has only noticed that.
-            (Err(error @ (BlobError::Unavailable(_) | BlobError::Internal(_) | BlobError::Exists)), _) => Err(error.into()),
+            (Err(error @ (BlobError::Unavailable(_) | BlobError::Internal(_) | BlobError::Exists)), _) => {
+                Err(error.into())
+            }
             (Err(_), Err(error)) => Err(error),
             (Err(error), Ok(_)) => Err(error.into()),
         }

@@ -80,7 +80,11 @@ impl Files {
                 let is_same = before.owner_id == upload.owner_id
                     && before.length == upload.length
                     && before.file_name == upload.file_name;
-                if is_same { Ok((*before, false)) } else { Err(MediaError::Conflict) }
+                if is_same {
+                    Ok((*before, false))
+                } else {
+                    Err(MediaError::Conflict)
+                }
             }
         }
     }
@@ -98,7 +102,11 @@ impl Files {
             None => {
                 let became = self.stores.media.find(&[id]).await?;
                 let is_over = became.iter().any(|media| media.owner_id == owner_id);
-                Err(if is_over { MediaError::Ended } else { MediaError::NotFound })
+                Err(if is_over {
+                    MediaError::Ended
+                } else {
+                    MediaError::NotFound
+                })
             }
         }
     }
@@ -131,7 +139,10 @@ impl Files {
         let noted = self.stores.media.reserve_part(id, blob).await?;
         noted.ok_or(MediaError::NotFound)?;
         let arrival = Arc::new(Mutex::new(Arrival::default()));
-        let stored = self.blobs.put(blob, counted(bytes, Arc::clone(&arrival), length - offset)).await;
+        let stored = self
+            .blobs
+            .put(blob, counted(bytes, Arc::clone(&arrival), length - offset))
+            .await;
         let Arrival {
             hash,
             size,
@@ -156,7 +167,9 @@ impl Files {
         stored?;
         if size == 0 && length > 0 {
             self.blobs.delete(blob).await?;
-            return broken.map_or(Ok(Progress::Continues(upload)), |broken| Err(MediaError::Broken(broken)));
+            return broken.map_or(Ok(Progress::Continues(upload)), |broken| {
+                Err(MediaError::Broken(broken))
+            });
         }
         let part = UploadPart { blob, size };
         let expires_at = self.runtime.clock.now().plus(UNSENT);
@@ -219,7 +232,13 @@ impl Files {
             .filter(|part| std::future::ready(part.size > 0))
             .then(move |part| {
                 let blobs = Arc::clone(&blobs);
-                async move { blobs.get(part.blob, None).await.map(|read| read.bytes).map_err(BoxError::from) }
+                async move {
+                    blobs
+                        .get(part.blob, None)
+                        .await
+                        .map(|read| read.bytes)
+                        .map_err(BoxError::from)
+                }
             })
             .try_flatten()
             .boxed()

@@ -161,11 +161,7 @@ impl Processing {
     }
 
     /// Gives a file the preview that its uploader has sent, with which it is ready.
-    pub(super) async fn preview_by_hand(
-        &self,
-        media: Media,
-        preview: rendering::Preview,
-    ) -> Result<Media, MediaError> {
+    pub(super) async fn preview_by_hand(&self, media: Media, preview: rendering::Preview) -> Result<Media, MediaError> {
         let thumbnail = Some(self.store_thumbnail(media.id, preview).await?);
         let facts = MediaFacts {
             thumbnail,
@@ -196,7 +192,7 @@ impl Processing {
         Ok(StoredThumbnail {
             thumbnail: preview.thumbnail,
             blob,
-            content_type: preview.content_type.to_owned(),
+            content_type: preview.content_type,
             size,
         })
     }
@@ -217,14 +213,18 @@ impl Processing {
             let Some(message) = message.filter(|message| message.carries(media.id)) else {
                 continue;
             };
-            let rosters = self.rosters.load([conversation_id]).await?;
+            let rosters = self.rosters.load(std::iter::once(conversation_id)).await?;
             if let Some(known) = rosters.get(&conversation_id) {
                 let seeing = known.roster.members.iter().filter(|member| member.sees(message.seq));
                 audience.extend(seeing.map(|member| member.user_id));
             }
         }
         let event = Event::MediaReady(Box::new(protocol::Media::from(&media)));
-        self.runtime.bus.publish(Envelope::to_users(audience, None, event));
+        self.runtime.bus.publish(Envelope::to_users(
+            audience.into_iter().collect::<Vec<_>>(),
+            None,
+            event,
+        ));
         Ok(())
     }
 

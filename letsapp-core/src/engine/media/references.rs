@@ -3,7 +3,7 @@
 //! A reference is made with a fresh time at each attempt. Only then is the file read: one that is live stays as long as
 //! the reference does. So the sweeper never removes the bytes of a file that a message in flight is about to show.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,10 +34,18 @@ impl References {
     /// # Errors
     /// [`RepositoryError`] when the store fails.
     pub(crate) async fn refer(&self, refs: &[MediaRef]) -> Result<HashMap<MediaId, Media>, RepositoryError> {
-        self.repository.refer(refs).await?;
         let mut ids: Vec<_> = refs.iter().map(|reference| reference.media_id).collect();
         ids.sort_unstable();
         ids.dedup();
+        // Made-up ids leave no references behind.
+        let known: HashSet<_> = self.repository.find(&ids).await?.iter().map(|media| media.id).collect();
+        let is_known = |reference: &&MediaRef| known.contains(&reference.media_id);
+        let refs: Vec<_> = refs.iter().filter(is_known).copied().collect();
+        if refs.is_empty() {
+            return Ok(HashMap::new());
+        }
+        self.repository.refer(&refs).await?;
+        ids.retain(|id| known.contains(id));
         let found = self.repository.find(&ids).await?;
         let live = found.into_iter().filter(|media| media.state == MediaState::Live);
         Ok(live.map(|media| (media.id, media)).collect())

@@ -109,7 +109,9 @@ impl Sweeper {
         }
         for reference in repository.refs(&[media.id]).await? {
             if reference.at.plus(IN_FLIGHT) > now || self.is_shown(&reference).await? {
-                repository.set_state(media.id, deleting, live, Some(now.plus(RETRY))).await?;
+                repository
+                    .set_state(media.id, deleting, live, Some(now.plus(RETRY)))
+                    .await?;
                 return Ok(false);
             }
         }
@@ -161,7 +163,9 @@ impl Sweeper {
         }
         let live = MediaState::Live;
         if is_shown {
-            repository.set_state(media.id, live, live, Some(now.plus(RECHECK))).await?;
+            repository
+                .set_state(media.id, live, live, Some(now.plus(RECHECK)))
+                .await?;
         } else if let Some(until) = waits_until {
             repository.set_state(media.id, live, live, Some(until)).await?;
         } else if repository

@@ -46,7 +46,9 @@ impl Replaced {
     /// Releases the picture after the change was made.
     pub(super) async fn release(self, engine: &Engine, id: ConversationId) {
         if let Some(files) = &engine.files {
-            files.release_picture(Holder::Group(id), self.before, self.decided).await;
+            files
+                .release_picture(Holder::Group(id), self.before, self.decided)
+                .await;
         }
     }
 }

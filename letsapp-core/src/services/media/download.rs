@@ -52,7 +52,11 @@ impl MediaService {
     ) -> Result<UrlFor, MediaError> {
         let expires_in = expires_in.unwrap_or(LINK_TTL);
         if expires_in.as_secs() == 0 || expires_in > LINK_TTL {
-            return Err(MediaError::invalid("expires_in", "out_of_range", "must be 1 to 3600 seconds"));
+            return Err(MediaError::invalid(
+                "expires_in",
+                "out_of_range",
+                "must be 1 to 3600 seconds",
+            ));
         }
         let media = self.visible(principal, id).await?;
         let (blob, content_type, _) = variant(&media, which).ok_or(MediaError::NotFound)?;

@@ -133,11 +133,7 @@ impl MediaService {
     /// - [`MediaError::TooLarge`] when the caller has no room for it by now;
     /// - [`MediaError::Invalid`] when the preview is not a picture;
     /// - [`MediaError::Store`] when the store fails.
-    pub async fn finish(
-        &self,
-        draft: FileDraft,
-        details: FileDetails,
-    ) -> Result<(protocol::Media, Made), MediaError> {
+    pub async fn finish(&self, draft: FileDraft, details: FileDetails) -> Result<(protocol::Media, Made), MediaError> {
         let files = Arc::clone(self.files()?);
         let finish = async move {
             let FileDetails { id, preview, waveform } = details;
@@ -158,11 +154,7 @@ impl MediaService {
     ///
     /// # Errors
     /// [`MediaError::TooLarge`], [`MediaError::Conflict`], [`MediaError::Store`].
-    pub async fn start_upload(
-        &self,
-        principal: &Principal,
-        new: NewUpload,
-    ) -> Result<(UploadState, Made), MediaError> {
+    pub async fn start_upload(&self, principal: &Principal, new: NewUpload) -> Result<(UploadState, Made), MediaError> {
         let new = media::NewUpload {
             id: new.id,
             owner_id: principal.user_id,

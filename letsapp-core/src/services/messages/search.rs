@@ -158,6 +158,8 @@ mod tests {
             width: None,
             height: None,
             duration: None,
+            waveform: None,
+            is_processing: false,
             thumbnail: None,
         }
     }

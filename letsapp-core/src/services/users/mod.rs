@@ -67,7 +67,9 @@ async fn replacing(
         return Err(UserError::UnknownPicture);
     }
     let user = engine.stores.users.find(&[user_id]).await?.pop();
-    let before = user.and_then(|user| user.avatar_media_id).filter(|id| Some(*id) != picture);
+    let before = user
+        .and_then(|user| user.avatar_media_id)
+        .filter(|id| Some(*id) != picture);
     match before {
         Some(before) => Ok(Some((before, files.replacing_picture(before).await?))),
         None => Ok(None),

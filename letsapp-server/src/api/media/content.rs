@@ -36,7 +36,11 @@ pub(super) async fn content(id: MediaId, context: RequestContext, headers: Heade
     let signed = links::read(id, &context.query()).ok_or(MediaError::BadLink)?;
     let file = context.app().media().open(&signed).await?;
     let etag = HeaderValue::from_str(&format!("\"{}\"", file.etag)).expect("a tag is hexadecimal and a word");
-    if headers.get_all(IF_NONE_MATCH).iter().any(|tags| names(tags, &file.etag)) {
+    if headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .any(|tags| names(tags, &file.etag))
+    {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response.headers_mut().insert(ETAG, etag);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt};
 use http::HeaderMap;
-use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use letsapp_core::domain::id::MediaId;
 use letsapp_core::domain::media::{ContentType, FileName, Waveform};
 use letsapp_core::domain::principal::Principal;
@@ -43,11 +43,6 @@ impl Incoming {
     /// Returns the headers.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
-    }
-
-    /// Returns the length that the client has announced.
-    pub(crate) fn announced(&self) -> Option<u64> {
-        self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
     /// Returns the bytes as they arrive. A pause that is too long is an error.
@@ -115,7 +110,9 @@ pub(super) fn waveform(text: &str) -> Result<Waveform, ApiError> {
 
 pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &http::header::HeaderName) -> Option<&'a str> {
     // Names may be sent in UTF-8, although headers should be ASCII.
-    headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+    headers
+        .get(name)
+        .and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
 }
 
 pub(super) fn broken(detail: impl Into<String>) -> ApiError {

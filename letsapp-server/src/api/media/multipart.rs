@@ -33,8 +33,8 @@ pub(super) async fn upload(
     content_type: &str,
     body: ByteStream,
 ) -> Result<(Media, Made), ApiError> {
-    let boundary = multer::parse_boundary(content_type)
-        .map_err(|_| broken("the content type of the form names no boundary"))?;
+    let boundary =
+        multer::parse_boundary(content_type).map_err(|_| broken("the content type of the form names no boundary"))?;
     let mut form = Multipart::new(body, boundary);
     let mut draft: Option<FileDraft> = None;
     let mut details = FileDetails::default();

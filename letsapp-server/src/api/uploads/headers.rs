@@ -31,7 +31,12 @@ pub(super) fn metadata(headers: &HeaderMap) -> Result<Metadata, ApiError> {
         let value = || {
             let decoded = STANDARD.decode(value.trim()).ok();
             let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
-            text.ok_or_else(|| unreadable("Upload-Metadata", &format!("the value of `{key}` is not text in Base64")))
+            text.ok_or_else(|| {
+                unreadable(
+                    "Upload-Metadata",
+                    &format!("the value of `{key}` is not text in Base64"),
+                )
+            })
         };
         match key {
             "filename" => metadata.name = Some(value()?),
@@ -68,7 +73,9 @@ pub(super) fn checksum(headers: &HeaderMap) -> Result<Option<[u8; 32]>, ApiError
 
 /// Formats a time as HTTP does (RFC 9110, section 5.6.7).
 pub(super) fn date(time: Timestamp) -> String {
-    httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(time.as_millis().max(0).unsigned_abs()))
+    httpdate::fmt_http_date(
+        std::time::UNIX_EPOCH + std::time::Duration::from_millis(time.as_millis().max(0).unsigned_abs()),
+    )
 }
 
 /// Makes a header value of visible ASCII.
@@ -110,7 +117,12 @@ mod tests {
     fn a_checksum_is_of_the_one_algorithm() {
         let read = |value| checksum(&of(UPLOAD_CHECKSUM, value)).is_ok_and(|sum| sum.is_some());
         assert!(read("sha256 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="));
-        for wrong in ["sha1 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", "sha256 AAAA", "sha256", "x y z"] {
+        for wrong in [
+            "sha1 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+            "sha256 AAAA",
+            "sha256",
+            "x y z",
+        ] {
             assert!(!read(wrong), "{wrong}");
         }
         assert_eq!(checksum(&HeaderMap::new()).ok(), Some(None));

@@ -72,13 +72,7 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
                 .and(incoming())
                 .then(append),
         ),
-        Endpoint::new::<__path_end>(
-            upload()
-                .and(warp::delete())
-                .and(context)
-                .and(headers())
-                .then(end),
-        ),
+        Endpoint::new::<__path_end>(upload().and(warp::delete()).and(context).and(headers()).then(end)),
     ]
 }
 
@@ -164,13 +158,19 @@ async fn append(id: MediaId, context: RequestContext, body: Incoming) -> Answer 
     let principal = context.principal().await?;
     let headers = body.headers();
     check_version(headers)?;
-    if headers.get(CONTENT_TYPE).is_none_or(|value| value != "application/offset+octet-stream") {
+    if headers
+        .get(CONTENT_TYPE)
+        .is_none_or(|value| value != "application/offset+octet-stream")
+    {
         let detail = "the content type must be application/offset+octet-stream";
         return Err(ApiError::with_detail(Code::UnsupportedMediaType, detail));
     }
     let offset = number(headers, &UPLOAD_OFFSET)?;
     let checksum = checksum(headers)?;
-    let appended = context.app().media().append(&principal, id, offset, checksum, body.bytes());
+    let appended = context
+        .app()
+        .media()
+        .append(&principal, id, offset, checksum, body.bytes());
     let mut response = empty(StatusCode::NO_CONTENT);
     match appended.await {
         Ok(AppendedPart::Continues(upload)) => describe(&upload, response.headers_mut()),

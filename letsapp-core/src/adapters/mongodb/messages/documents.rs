@@ -1,6 +1,7 @@
 //! Documents of `messages`, and their conversion to and from the domain's types.
 
 use mongodb::bson::error::Result as BsonResult;
+use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, Uuid, doc, serialize_to_document};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use crate::adapters::mongodb::fields::{
 use crate::domain::conversation::Head;
 use crate::domain::emoji::Emoji;
 use crate::domain::id::{ConversationId, MediaId, MessageId, Rev, Seq, UserId};
-use crate::domain::media::{Attachment, Thumbnail};
+use crate::domain::media::{Attachment, Thumbnail, Waveform};
 use crate::domain::message::{Fingerprint, Message, Reaction};
 use crate::domain::search::IndexTerms;
 use crate::ports::{RepositoryError, TermsChange};
@@ -104,6 +105,11 @@ struct AttachmentDocument {
     /// Preview of an image or a video.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     thumbnail: Option<ThumbnailDocument>,
+    /// Loudness of a sound: 64 bytes of 0–100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waveform: Option<Binary>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    processing: bool,
 }
 
 /// Preview of an attachment.
@@ -337,6 +343,11 @@ impl From<&Attachment> for AttachmentDocument {
                 height: i64::from(thumbnail.height),
                 blurhash: thumbnail.blurhash.clone(),
             }),
+            waveform: attachment.waveform.map(|waveform| Binary {
+                subtype: BinarySubtype::Generic,
+                bytes: waveform.points().to_vec(),
+            }),
+            processing: attachment.is_processing,
         }
     }
 }
@@ -364,6 +375,11 @@ impl AttachmentDocument {
             height: self.height.map(pixels).transpose()?,
             duration: self.duration.map(count),
             thumbnail: self.thumbnail.map(thumbnail).transpose()?,
+            waveform: self
+                .waveform
+                .and_then(|stored| stored.bytes.try_into().ok())
+                .map(Waveform::from_stored),
+            is_processing: self.processing,
         })
     }
 }

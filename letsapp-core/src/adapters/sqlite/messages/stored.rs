@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::super::values::{Json, UnknownWord};
 use crate::domain::id::{CallId, MediaId, UserId};
-use crate::domain::media::{Attachment, Thumbnail};
+use crate::domain::media::{Attachment, Thumbnail, Waveform};
 use crate::domain::message::SystemEvent;
 use crate::domain::role::Role;
 
@@ -120,6 +120,11 @@ pub(in crate::adapters::sqlite) struct StoredAttachment {
     duration: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thumbnail: Option<StoredThumbnail>,
+    /// 64 values of 0–100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waveform: Option<Vec<u8>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    processing: bool,
 }
 
 /// Preview of a stored attachment.
@@ -151,6 +156,8 @@ impl From<Attachment> for StoredAttachment {
                 height: thumbnail.height,
                 blurhash: thumbnail.blurhash,
             }),
+            waveform: attachment.waveform.map(|waveform| waveform.points().to_vec()),
+            processing: attachment.is_processing,
         }
     }
 }
@@ -170,6 +177,11 @@ impl From<StoredAttachment> for Attachment {
                 height: thumbnail.height,
                 blurhash: thumbnail.blurhash,
             }),
+            waveform: stored
+                .waveform
+                .and_then(|points| points.try_into().ok())
+                .map(Waveform::from_stored),
+            is_processing: stored.processing,
         }
     }
 }

@@ -303,7 +303,7 @@ fn what_members_of_a_direct_conversation_may_do_behind_a_block_or_an_erasure() {
         ];
         for ((actor, known), expected) in situations.into_iter().zip(expected) {
             let command = match name {
-                "send" => Command::Send(Arc::new(message(actor, 0))),
+                "send" => Command::Send(Arc::new(message(actor, 0)), Vec::new()),
                 name => revise_command(name),
             };
             let decision = try_decide(actor, command, Some(known), Some(&mine(actor)));
