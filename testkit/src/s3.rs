@@ -42,7 +42,7 @@ pub struct Moto {
     _directory: Scratch,
 }
 
-/// How to start the server.
+/// Program that is started as the server.
 #[derive(Debug)]
 enum Program {
     OnPath(PathBuf),
