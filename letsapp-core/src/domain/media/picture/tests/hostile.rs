@@ -199,7 +199,10 @@ fn every_truncated_sample_is_refused() {
             assert_eq!(result, Err(Refusal::Truncated), "{name} cut at {end}");
         }
     }
-    assert_eq!(refusal(&sample("plain.bmp")[..25]), Refusal::Truncated);
+    // Pixels that are missing from a BMP are not missed, but its header is.
+    let bitmap = sample("plain.bmp");
+    let (result, _) = filtered_as(&detect(&bitmap), &bitmap[..25], &[64]);
+    assert_eq!(result, Err(Refusal::Truncated));
 }
 
 #[test]
