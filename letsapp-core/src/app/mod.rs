@@ -180,6 +180,11 @@ impl LetsApp {
         Ok(self.auth().authenticate(&signed_in.tokens.access_token).await?)
     }
 
+    #[cfg(test)]
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.parts.engine
+    }
+
     /// Checks that the store can serve requests.
     ///
     /// # Errors

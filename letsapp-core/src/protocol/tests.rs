@@ -553,6 +553,8 @@ fn every_code_has_its_status() {
         ("range_not_satisfiable", 416),
         ("validation_failed", 422),
         ("infected", 422),
+        ("upload_conflict", 409),
+        ("checksum_mismatch", 460),
         ("rate_limited", 429),
         ("internal", 500),
         ("unavailable", 503),

@@ -19,6 +19,8 @@ mod processing;
 mod references;
 mod rendering;
 pub(crate) mod sweeper;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use access::FileAccess;
 pub(crate) use deposit::{Arrived, Deposited, Description, NewFile};

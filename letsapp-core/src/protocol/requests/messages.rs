@@ -140,14 +140,14 @@ impl FromFields for SendMessage {
 
 impl FromFields for EditMessage {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let body = fields.required::<String>("body");
-        let mentions = fields.list("mentions", MAX_MEMBERS);
-        let attachments = fields.optional_list::<MediaId>("attachments", MAX_ATTACHMENTS);
         // A message that keeps its files may have an empty body; without any it is refused later.
+        let body = fields.required::<String>("body");
         let body = body.and_then(|body| match words(body, false) {
             Ok(body) => Some(body),
             Err(error) => fields.fault("body", &Fault::Text(error)),
         });
+        let mentions = fields.list("mentions", MAX_MEMBERS);
+        let attachments = fields.optional_list::<MediaId>("attachments", MAX_ATTACHMENTS);
         Some(Self {
             body: body?,
             mentions: mentions?,

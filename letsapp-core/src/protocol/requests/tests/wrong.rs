@@ -143,12 +143,13 @@ fn every_request_lists_all_invalid_fields_at_once() {
         (
             "edit",
             faults::<AtMessage<EditMessage>>,
-            json!({"seq": -1, "body": "", "mentions": {}}),
+            json!({"seq": -1, "body": "\u{7}", "mentions": {}, "attachments": ["x"]}),
             &[
                 ("conversation_id", "required"),
                 ("seq", "invalid_type"),
-                ("body", "too_short"),
+                ("body", "control_character"),
                 ("mentions", "invalid_type"),
+                ("attachments.0", "invalid_uuid"),
             ],
         ),
         (
