@@ -74,7 +74,9 @@ pub async fn open(config: &Config) -> Result<LetsApp, StartError> {
 
 /// Adds the place for uploaded files, and the scanner that they must pass.
 fn with_files(builder: LetsAppBuilder, config: &Config) -> Result<LetsAppBuilder, StartError> {
-    let builder = builder.allowed_files(config.media_types.clone());
+    let builder = builder
+        .allowed_files(config.media_types.clone())
+        .unscanned_files(config.media_unscanned);
     let builder = match &config.media_scanner {
         Some(address) => builder.scanner(Arc::new(Clamd::new(address.clone()))),
         None => builder,

@@ -1,4 +1,4 @@
-//! Starts real services for LetsApp's tests: MongoDB, Redis, a server for S3, Chromium and LetsApp's own server.
+//! Starts real services for LetsApp's tests: MongoDB, Redis, a server for S3, ClamAV, Chromium and LetsApp's own server.
 //!
 //! Each listens on loopback, is started by the first test that needs it, and ends with the test process, even if that is
 //! killed.
@@ -17,6 +17,7 @@
 //! The crate is for tests only: it isn't published, panics instead of returning errors, and runs on Unix.
 
 pub mod chromium;
+pub mod clamd;
 pub mod mongodb;
 pub mod redis;
 pub mod s3;

@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::engine::events::Hub;
 use crate::engine::jobs::{cleanup, clock_anchor, key_reload, session_recheck};
 use crate::engine::keyring::Keyring;
-use crate::engine::media::{FileParts, sweeper};
+use crate::engine::media::{FileParts, Unscanned, sweeper};
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
@@ -36,6 +36,7 @@ pub struct LetsAppBuilder {
     blobs: Option<Arc<dyn BlobStore>>,
     scanner: Option<Arc<dyn Scanner>>,
     allowed: AllowList,
+    unscanned: Unscanned,
 }
 
 impl LetsApp {
@@ -129,6 +130,13 @@ impl LetsAppBuilder {
         self
     }
 
+    /// Sets what becomes of files when the scanner gives no verdict; they are refused by default.
+    #[must_use]
+    pub fn unscanned_files(mut self, unscanned: Unscanned) -> Self {
+        self.unscanned = unscanned;
+        self
+    }
+
     /// Sets the media types that may be uploaded; all but programs by default.
     #[must_use]
     pub fn allowed_files(mut self, allowed: AllowList) -> Self {
@@ -178,6 +186,7 @@ impl LetsAppBuilder {
             blobs,
             scanner: self.scanner,
             allowed: self.allowed,
+            unscanned: self.unscanned,
         });
         let engine = Arc::new(Engine::start(stores, runtime, meta.epoch, sessions, files, &self.rules));
         if let Some(table) = self.limits {

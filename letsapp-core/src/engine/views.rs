@@ -12,6 +12,7 @@ use crate::domain::message::Message;
 use crate::domain::user::User;
 use crate::domain::visibility::ViewerPair;
 use crate::engine::departures::Departures;
+use crate::engine::media::refresh;
 use crate::engine::receipts::Receipts;
 use crate::engine::visibility::VisibilityChecker;
 use crate::ports::{RepositoryError, Stores};
@@ -114,8 +115,10 @@ impl Views {
         if at.is_empty() {
             return Ok(HashMap::new());
         }
-        let messages = self.stores.messages.find(&at).await?.into_iter();
+        let mut messages = self.stores.messages.find(&at).await?;
+        refresh(&self.stores, &mut messages).await?;
         Ok(messages
+            .into_iter()
             .map(|message| ((message.conversation_id, message.seq), message))
             .collect())
     }

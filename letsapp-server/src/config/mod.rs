@@ -16,6 +16,7 @@ use letsapp_core::Rules;
 use letsapp_core::adapters::clamd::ClamdAddress;
 use letsapp_core::domain::limit::Table;
 use letsapp_core::domain::media::AllowList;
+use letsapp_core::engine::media::Unscanned;
 
 pub use crate::rate_limits::{ForwardedHeader, TrustedProxies};
 pub use settings::{BlobsUrl, Limits, LogFormat, StoreUrl};
@@ -61,6 +62,8 @@ pub struct Config {
     pub blobs: BlobsUrl,
     /// Scanner that uploaded files must pass; `None` for none.
     pub media_scanner: Option<ClamdAddress>,
+    /// Decision on uploaded files when the scanner gives no verdict.
+    pub media_unscanned: Unscanned,
     /// Media types that may be uploaded.
     pub media_types: AllowList,
     /// Lifetimes of tokens, the time in which messages may be edited, and the timeouts of presence and typing.
@@ -107,6 +110,7 @@ impl Default for Config {
             max_sockets_per_user: DEFAULT_MAX_SOCKETS_PER_USER,
             blobs: BlobsUrl::Store,
             media_scanner: None,
+            media_unscanned: Unscanned::Refused,
             media_types: AllowList::default(),
             rules: Rules::default(),
             calls_ring_timeout: Duration::from_secs(45),

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use letsapp_core::domain::limit::Class;
 use letsapp_core::domain::media::AllowList;
+use letsapp_core::engine::media::Unscanned;
 
 use super::rate_limits::{escalation, limit, limit_class};
 use super::setting::{Setting, positive};
@@ -111,6 +112,13 @@ pub(super) const ALL: &[Setting] = &[
         form: "tcp://HOST:PORT|unix:PATH",
         help: "",
         read: |config, value| value.parse().map(|it| config.media_scanner = Some(it)),
+    },
+    Setting {
+        name: "media_unscanned",
+        flag: None,
+        form: "refuse|take",
+        help: "",
+        read: |config, value| unscanned(value).map(|it| config.media_unscanned = it),
     },
     Setting {
         name: "media_types",
@@ -409,6 +417,14 @@ fn path(value: &str) -> Result<PathBuf, String> {
 
 fn bytes(value: &str) -> Result<u64, String> {
     value.parse().map_err(|_| "a whole number of bytes".to_owned())
+}
+
+fn unscanned(value: &str) -> Result<Unscanned, String> {
+    match value {
+        "refuse" => Ok(Unscanned::Refused),
+        "take" => Ok(Unscanned::Taken),
+        _ => Err("refuse or take".to_owned()),
+    }
 }
 
 fn media_types(value: &str) -> Result<AllowList, String> {

@@ -6,7 +6,7 @@ use crate::domain::id::{BlobId, MediaId, UserId};
 use crate::domain::media::{ContentType, FileName, Media, MediaFacts, MediaState, MediaStatus, Upload, Waveform};
 use crate::engine::media::Files;
 use crate::engine::media::error::MediaError;
-use crate::engine::media::ingest::{Claims, Room};
+use crate::engine::media::ingest::{Claims, Received, Room};
 use crate::engine::media::inspection::Inspected;
 use crate::engine::media::processing::can_process;
 use crate::engine::media::rendering::Preview;
@@ -27,6 +27,7 @@ pub(crate) struct Arrived {
     owner_id: UserId,
     name: FileName,
     inspected: Inspected,
+    is_scanned: bool,
     blob: BlobId,
     /// The upload in which the bytes are noted.
     upload: MediaId,
@@ -86,13 +87,14 @@ impl Files {
             room,
         };
         let mut unfinished = Unfinished::new(self, blob, upload);
-        let inspected = self.ingest.receive(blob, claims, bytes).await?;
+        let Received { inspected, is_scanned } = self.ingest.receive(blob, claims, bytes).await?;
         unfinished.is_over = true;
         Ok(Arrived {
             files: Arc::clone(self),
             owner_id,
             name,
             inspected,
+            is_scanned,
             blob,
             upload,
             is_deposited: false,
@@ -200,7 +202,7 @@ impl Files {
                 waveform: description.waveform,
                 ..arrived.declared_facts()
             },
-            scanned_at: self.ingest.scanner.as_ref().map(|_| now),
+            scanned_at: arrived.is_scanned.then_some(now),
             created_at: now,
             check_at: Some(now.plus(UNSENT)),
         }

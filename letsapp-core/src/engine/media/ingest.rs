@@ -10,13 +10,37 @@ use crate::domain::id::BlobId;
 use crate::domain::media::{AllowList, ContentType, FileName};
 use crate::engine::media::error::MediaError;
 use crate::engine::media::inspection::{Inspected, Inspector};
-use crate::ports::{BlobError, BlobStore, BoxError, ByteStream, RepositoryError, Scan, Scanner, Verdict};
+use crate::ports::{BlobError, BlobStore, BoxError, ByteStream, RepositoryError, Scan, Scanner, ScannerError, Verdict};
 
 /// The parts that receiving a file needs.
 pub(super) struct Ingest {
     pub(super) blobs: Arc<dyn BlobStore>,
     pub(super) scanner: Option<Arc<dyn Scanner>>,
     pub(super) allowed: AllowList,
+    pub(super) unscanned: Unscanned,
+}
+
+/// Decision on files when the scanner gives no verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unscanned {
+    /// They are refused, as if the store were unavailable.
+    #[default]
+    Refused,
+    /// They are taken without a scan.
+    Taken,
+}
+
+/// A file that was received.
+pub(super) struct Received {
+    pub(super) inspected: Inspected,
+    /// Whether the scanner has found nothing.
+    pub(super) is_scanned: bool,
+}
+
+/// The scan of a file, as long as it works.
+struct Scanning {
+    scan: Option<Box<dyn Scan>>,
+    unscanned: Unscanned,
 }
 
 /// What the uploader says about a file.
@@ -50,14 +74,17 @@ impl Ingest {
         blob: BlobId,
         claims: Claims<'_>,
         mut bytes: ByteStream,
-    ) -> Result<Inspected, MediaError> {
-        let mut scan = self.begin_scan().await?;
+    ) -> Result<Received, MediaError> {
+        let mut scan = Scanning {
+            scan: self.begin_scan().await?,
+            unscanned: self.unscanned,
+        };
         let (sender, receiver) = mpsc::channel::<Result<Bytes, BoxError>>(CHUNKS);
         let stored = self.blobs.put(blob, into_stream(receiver));
         let feed = async {
-            let fed = feed(claims, &self.allowed, &mut bytes, &sender, scan.as_deref_mut()).await;
+            let fed = feed(claims, &self.allowed, &mut bytes, &sender, &mut scan).await;
             let fed = match fed {
-                Ok(inspected) => verdict(scan, &inspected).await.map(|()| inspected),
+                Ok(inspected) => verdict(scan, inspected).await,
                 Err(error) => Err(error),
             };
             if fed.is_err() {
@@ -67,9 +94,9 @@ impl Ingest {
             drop(sender);
             fed
         };
-        let (stored, inspected) = futures_util::join!(stored, feed);
-        match (stored, inspected) {
-            (Ok(_), inspected) => inspected,
+        let (stored, received) = futures_util::join!(stored, feed);
+        match (stored, received) {
+            (Ok(_), received) => received,
             // The store failed first; whoever feeds it has only noticed that.
             (Err(error @ (BlobError::Unavailable(_) | BlobError::Internal(_) | BlobError::Exists)), _) => {
                 Err(error.into())
@@ -81,9 +108,35 @@ impl Ingest {
 
     async fn begin_scan(&self) -> Result<Option<Box<dyn Scan>>, MediaError> {
         match &self.scanner {
-            Some(scanner) => scanner.begin().await.map(Some).map_err(unscanned),
+            Some(scanner) => match scanner.begin().await {
+                Ok(scan) => Ok(Some(scan)),
+                Err(error) => self.unscanned.judge(error).map(|()| None),
+            },
             None => Ok(None),
         }
+    }
+}
+
+impl Unscanned {
+    /// Decides on a file whose scan has failed.
+    fn judge(self, error: ScannerError) -> Result<(), MediaError> {
+        tracing::warn!(%error, cause = %error.0, "a file was not scanned");
+        match self {
+            Self::Refused => Err(RepositoryError::unavailable(error).into()),
+            Self::Taken => Ok(()),
+        }
+    }
+}
+
+impl Scanning {
+    async fn push(&mut self, bytes: &Bytes) -> Result<(), MediaError> {
+        if let Some(scan) = &mut self.scan
+            && let Err(error) = scan.push(bytes.clone()).await
+        {
+            self.scan = None;
+            self.unscanned.judge(error)?;
+        }
+        Ok(())
     }
 }
 
@@ -116,7 +169,7 @@ async fn feed(
     allowed: &AllowList,
     bytes: &mut ByteStream,
     sender: &mpsc::Sender<Result<Bytes, BoxError>>,
-    mut scan: Option<&mut (dyn Scan + '_)>,
+    scan: &mut Scanning,
 ) -> Result<Inspected, MediaError> {
     let mut inspector = Inspector::new(claims.name, claims.declared, allowed);
     while let Some(chunk) = bytes.next().await {
@@ -124,10 +177,8 @@ async fn feed(
         if inspector.uploaded() + chunk.len() as u64 > claims.room.bytes() {
             return Err(claims.room.exceeded());
         }
-        if let Some(scan) = scan.as_deref_mut() {
-            // As it was uploaded: what is removed from a picture may be what a scanner looks for.
-            scan.push(chunk.clone()).await.map_err(unscanned)?;
-        }
+        // As it was uploaded: what is removed from a picture may be what a scanner looks for.
+        scan.push(&chunk).await?;
         pass(sender, inspector.push(chunk)?).await;
     }
     let (rest, inspected) = inspector.finish()?;
@@ -142,20 +193,19 @@ async fn pass(sender: &mpsc::Sender<Result<Bytes, BoxError>>, bytes: Bytes) {
     }
 }
 
-async fn verdict(scan: Option<Box<dyn Scan>>, inspected: &Inspected) -> Result<(), MediaError> {
+async fn verdict(scanning: Scanning, inspected: Inspected) -> Result<Received, MediaError> {
     if inspected.is_test_virus {
         return Err(MediaError::Infected("EICAR-Test-File".to_owned()));
     }
-    let Some(scan) = scan else { return Ok(()) };
-    match scan.finish().await.map_err(unscanned)? {
-        Verdict::Clean => Ok(()),
-        Verdict::Infected { signature } => Err(MediaError::Infected(signature)),
+    let mut is_scanned = false;
+    if let Some(scan) = scanning.scan {
+        match scan.finish().await {
+            Ok(Verdict::Clean) => is_scanned = true,
+            Ok(Verdict::Infected { signature }) => return Err(MediaError::Infected(signature)),
+            Err(error) => scanning.unscanned.judge(error)?,
+        }
     }
-}
-
-fn unscanned(error: crate::ports::ScannerError) -> MediaError {
-    tracing::warn!(%error, cause = ?error.0, "a file was not scanned");
-    RepositoryError::unavailable(error).into()
+    Ok(Received { inspected, is_scanned })
 }
 
 fn into_stream(receiver: mpsc::Receiver<Result<Bytes, BoxError>>) -> ByteStream {

@@ -7,6 +7,7 @@ pub mod audio;
 mod deposit;
 mod error;
 mod facts;
+mod freshness;
 mod ingest;
 mod inspection;
 mod links;
@@ -25,6 +26,8 @@ mod tests;
 pub(crate) use access::FileAccess;
 pub(crate) use deposit::{Arrived, Deposited, Description, NewFile};
 pub use error::MediaError;
+pub(crate) use freshness::refresh;
+pub use ingest::Unscanned;
 pub use links::{Link, SignedLink};
 pub(crate) use parts::{NewUpload, Progress};
 pub(crate) use processing::Processing;
@@ -68,6 +71,7 @@ pub(crate) struct FileParts {
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) scanner: Option<Arc<dyn Scanner>>,
     pub(crate) allowed: AllowList,
+    pub(crate) unscanned: Unscanned,
 }
 
 impl Files {
@@ -83,6 +87,7 @@ impl Files {
             blobs,
             scanner,
             allowed,
+            unscanned,
         } = parts;
         let processing = Processing::start(stores.clone(), runtime.clone(), Arc::clone(rosters), Arc::clone(&blobs));
         Arc::new(Self {
@@ -92,6 +97,7 @@ impl Files {
                 blobs: Arc::clone(&blobs),
                 scanner,
                 allowed,
+                unscanned,
             },
             access: FileAccess::new(stores),
             references: References::new(stores),

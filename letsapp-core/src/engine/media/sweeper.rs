@@ -34,6 +34,9 @@ const IN_FLIGHT: Duration = Duration::from_secs(60);
 /// Interval between two rounds.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Rounds between two recoveries of the blob store: half an hour. The first is at start.
+const RECOVERY_ROUNDS: u32 = 180;
+
 /// Pause before a file is looked at again after an error in a step.
 const RETRY: Duration = Duration::from_secs(60);
 
@@ -44,8 +47,15 @@ const BATCH: usize = 100;
 pub(crate) async fn run(sweeper: Arc<Sweeper>) {
     let mut tick = tokio::time::interval(SWEEP_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut rounds = 0_u32;
     loop {
         tick.tick().await;
+        if rounds.is_multiple_of(RECOVERY_ROUNDS)
+            && let Err(error) = sweeper.blobs.recover().await
+        {
+            tracing::warn!(%error, "removing what interrupted writes have left failed; it is tried again later");
+        }
+        rounds = rounds.wrapping_add(1);
         match catch_panic(sweeper.round()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "removing unused files failed; it is tried again later"),

@@ -6,6 +6,7 @@ use crate::domain::conversation::Head;
 use crate::domain::id::{ConversationId, Rev, UserId};
 use crate::domain::member::Member;
 use crate::engine::error::ConversationError;
+use crate::engine::media::refresh;
 use crate::engine::sync::budget::Budget;
 use crate::engine::sync::{CONVERSATIONS_PAGE, Syncing};
 use crate::protocol;
@@ -96,7 +97,8 @@ impl Syncing<'_> {
                 .stores
                 .messages
                 .changes(id, &member.windows, position, CHANGES_PAGE);
-            let changes = changes.await?;
+            let mut changes = changes.await?;
+            refresh(&self.stores, &mut changes).await?;
             let is_last = changes.len() < CHANGES_PAGE;
             for message in changes {
                 if member.is_in() && message.seq > head.seq {

@@ -10,6 +10,7 @@ use crate::domain::page::{Limit, Page};
 use crate::domain::principal::Principal;
 use crate::engine::access::Granted;
 use crate::engine::error::{ConversationError, Forbidden};
+use crate::engine::media::refresh;
 use crate::ports::Range;
 use crate::protocol;
 use crate::protocol::{MessageReceipt, ReceiptStatus, UserReaction};
@@ -40,12 +41,10 @@ impl MessageService {
     ) -> Result<Page<protocol::Message, Seq>, ConversationError> {
         let Granted(member) = self.engine.access.reader(conversation_id, principal.user_id).await?;
         let more = limit.get() + 1;
-        let messages = self
-            .engine
-            .stores
-            .messages
-            .history(conversation_id, &member.windows, range, more)
-            .await?;
+        let stores = &self.engine.stores;
+        let messages = stores.messages.history(conversation_id, &member.windows, range, more);
+        let mut messages = messages.await?;
+        refresh(stores, &mut messages).await?;
         let seen = messages
             .iter()
             .map(|message| (message.seq, protocol::Message::seen_by(message, principal.user_id)));
@@ -99,6 +98,7 @@ impl MessageService {
             // them by its next request, if it may see them.
             changes.truncate(newer);
         }
+        refresh(&engine.stores, &mut changes).await?;
         let seen = changes
             .iter()
             .map(|message| (message.rev, protocol::Message::seen_by(message, principal.user_id)));
@@ -194,8 +194,10 @@ impl MessageService {
         if !member.sees(seq) {
             return Err(ConversationError::NotFound);
         }
-        let message = self.engine.stores.messages.find(&[(conversation_id, seq)]).await?.pop();
-        Ok((member, message.ok_or(ConversationError::NotFound)?))
+        let stores = &self.engine.stores;
+        let mut found = stores.messages.find(&[(conversation_id, seq)]).await?;
+        refresh(stores, &mut found).await?;
+        Ok((member, found.pop().ok_or(ConversationError::NotFound)?))
     }
 }
 

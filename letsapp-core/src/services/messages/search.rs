@@ -9,6 +9,7 @@ use crate::domain::page::{Limit, Page};
 use crate::domain::principal::Principal;
 use crate::domain::search::{Found, Hit, Query, Rank, Scope, Search};
 use crate::engine::error::ConversationError;
+use crate::engine::media::refresh;
 use crate::protocol;
 use crate::protocol::requests::SearchMessages;
 use crate::protocol::{Highlight, SearchHit};
@@ -81,7 +82,8 @@ impl MessageService {
             budget: engine.search_budget,
         };
         let query = search.query.clone();
-        let Found { hits, partial } = engine.stores.messages.search(search).await?;
+        let Found { mut hits, partial } = engine.stores.messages.search(search).await?;
+        refresh(&engine.stores, hits.iter_mut().map(|hit| &mut hit.message)).await?;
         let members = self.look_again(principal, &hits).await?;
         let shown = hits.iter().map(|hit| {
             let shown = is_visible(hit, &members).then(|| SearchHit {
