@@ -32,7 +32,7 @@ pub(crate) enum Progress {
     /// More is to come, from this offset on.
     Continues(Upload),
     /// The file is complete, with this number of bytes.
-    Complete(Deposited, u64),
+    Complete(Box<Deposited>, u64),
 }
 
 /// What has arrived of a part.
@@ -185,7 +185,7 @@ impl Files {
             return Ok(Progress::Continues(upload));
         }
         let deposited = self.complete(upload).await?;
-        Ok(Progress::Complete(deposited, length))
+        Ok(Progress::Complete(Box::new(deposited), length))
     }
 
     /// Ends an upload of a user without a file.

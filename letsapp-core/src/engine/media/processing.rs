@@ -133,7 +133,7 @@ impl Processing {
             Err(BlobError::NotFound) => return Ok(known),
             Err(error) => return Err(error.into()),
         };
-        let bytes = bytes.await.map_err(|error| RepositoryError::unavailable(error))?;
+        let bytes = bytes.await.map_err(RepositoryError::unavailable)?;
         let content_type = ContentType::from_stored(media.content_type.as_str());
         let rendered = rendering::render(content_type, bytes).await;
         let thumbnail = match rendered.preview {

@@ -98,7 +98,7 @@ impl Syncing<'_> {
                 .messages
                 .changes(id, &member.windows, position, CHANGES_PAGE);
             let mut changes = changes.await?;
-            refresh(&self.stores, &mut changes).await?;
+            refresh(self.stores, &mut changes).await?;
             let is_last = changes.len() < CHANGES_PAGE;
             for message in changes {
                 if member.is_in() && message.seq > head.seq {

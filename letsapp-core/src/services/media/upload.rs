@@ -194,10 +194,13 @@ impl MediaService {
         let append = async move { files.append(owner_id, id, offset, checksum, bytes).await };
         Ok(match run_detached(append).await? {
             Progress::Continues(upload) => AppendedPart::Continues(UploadState::from(upload)),
-            Progress::Complete(Deposited::Now(media) | Deposited::Before(media), length) => AppendedPart::Complete {
-                media: Box::new(protocol::Media::from(&media)),
-                length,
-            },
+            Progress::Complete(deposited, length) => {
+                let (Deposited::Now(media) | Deposited::Before(media)) = *deposited;
+                AppendedPart::Complete {
+                    media: Box::new(protocol::Media::from(&media)),
+                    length,
+                }
+            }
         })
     }
 
