@@ -39,7 +39,7 @@ pub(super) async fn upload(
     let mut draft: Option<FileDraft> = None;
     let mut details = FileDetails::default();
     for _ in 0..MAX_PARTS {
-        let Some(part) = form.next_field().await.map_err(unreadable)? else {
+        let Some(part) = form.next_field().await.map_err(|error| unreadable(&error))? else {
             let draft = draft.ok_or_else(|| ApiError::field("file", "required", "is missing"))?;
             return Ok(context.app().media().finish(draft, details).await?);
         };
@@ -108,7 +108,7 @@ async fn receive(context: &RequestContext, principal: &Principal, mut part: Fiel
 
 async fn collect(mut part: Field<'_>, name: &str, max: usize) -> Result<Bytes, ApiError> {
     let mut all = BytesMut::new();
-    while let Some(chunk) = part.chunk().await.map_err(unreadable)? {
+    while let Some(chunk) = part.chunk().await.map_err(|error| unreadable(&error))? {
         if all.len() + chunk.len() > max {
             return Err(ApiError::field(name, "too_long", format!("has more than {max} bytes")));
         }
@@ -117,6 +117,6 @@ async fn collect(mut part: Field<'_>, name: &str, max: usize) -> Result<Bytes, A
     Ok(all.freeze())
 }
 
-fn unreadable(error: multer::Error) -> ApiError {
+fn unreadable(error: &multer::Error) -> ApiError {
     broken(format!("the form can't be read: {error}"))
 }
