@@ -8,13 +8,13 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::LetsApp;
 use crate::adapters::blobs::MemoryBlobs;
-use crate::domain::id::{ConversationId, MediaId, Seq};
-use crate::domain::media::Variant;
+use crate::domain::id::{BlobId, ConversationId, MediaId, Seq};
+use crate::domain::media::{UploadPart, Variant};
 use crate::domain::principal::Principal;
 use crate::domain::text::Title;
 use crate::engine::jobs::cleanup;
 use crate::engine::media::sweeper::UNSENT;
-use crate::ports::{BoxError, ByteStream, ManualClock};
+use crate::ports::{BlobStore as _, BoxError, ByteStream, ManualClock};
 use crate::protocol::requests::{CreateConversation, DeleteAccount, EditMessage, Password, SendMessage, UpdateMe};
 use crate::services::media::{AppendedPart, FileDetails, NewFile, NewUpload, UrlFor};
 use crate::services::{ConversationError, Made, MediaError};
@@ -62,7 +62,11 @@ impl Bench {
             attachments: files.to_vec(),
             ..SendMessage::text("see").unwrap()
         };
-        self.app.messages().send(who, self.chat, message, None).await.map(|(message, _)| message)
+        self.app
+            .messages()
+            .send(who, self.chat, message, None)
+            .await
+            .map(|(message, _)| message)
     }
 
     async fn edit(&self, seq: Seq, files: Option<&[MediaId]>) -> Result<protocol::Message, ConversationError> {
@@ -121,8 +125,16 @@ async fn a_file_stays_as_long_as_a_message_carries_it() {
     let sent = bench.send(&bench.ana, &[file.id]).await.unwrap();
     assert_eq!(sent.attachments.first().map(|attachment| attachment.id), Some(file.id));
     bench.after(40 * UNSENT).await;
-    assert!(bench.exists(&bench.ben, file.id).await, "who sees the message sees the file");
-    bench.app.messages().delete(&bench.ana, bench.chat, sent.seq, None).await.unwrap();
+    assert!(
+        bench.exists(&bench.ben, file.id).await,
+        "who sees the message sees the file"
+    );
+    bench
+        .app
+        .messages()
+        .delete(&bench.ana, bench.chat, sent.seq, None)
+        .await
+        .unwrap();
     bench.after(Duration::from_secs(1)).await;
     assert!(!bench.exists(&bench.ana, file.id).await && !bench.exists(&bench.ben, file.id).await);
     assert!(bench.blobs.is_empty());
@@ -150,7 +162,10 @@ async fn a_file_that_an_edit_drops_and_another_takes_back_stays() {
 
     bench.clock.advance(Duration::from_secs(1));
     let forbidden = bench.edit(sent.seq, Some(&[])).await;
-    assert!(matches!(forbidden, Err(ConversationError::Forbidden(_))), "too late by now");
+    assert!(
+        matches!(forbidden, Err(ConversationError::Forbidden(_))),
+        "too late by now"
+    );
 }
 
 #[tokio::test]
@@ -165,7 +180,10 @@ async fn a_send_that_is_refused_keeps_no_file_for_ever() {
     let refused = bench.app.messages().send(&bench.ana, bench.chat, message, None).await;
     assert!(matches!(refused, Err(ConversationError::Invalid(_))));
     bench.after(UNSENT - HOUR).await;
-    assert!(bench.exists(&bench.ana, file.id).await, "the message may still be on its way");
+    assert!(
+        bench.exists(&bench.ana, file.id).await,
+        "the message may still be on its way"
+    );
     bench.after(2 * HOUR).await;
     assert!(!bench.exists(&bench.ana, file.id).await);
     assert!(bench.blobs.is_empty());
@@ -182,20 +200,39 @@ async fn only_ones_own_files_can_be_sent_and_those_one_sees_forwarded() {
         ..SendMessage::text("see").unwrap()
     };
     assert!(foreign(&bench.send(&bench.ben, &[file.id]).await.unwrap_err()));
-    let unseen = bench.app.messages().send(&bench.ben, bench.chat, forward(file.id), None).await;
+    let unseen = bench
+        .app
+        .messages()
+        .send(&bench.ben, bench.chat, forward(file.id), None)
+        .await;
     assert!(foreign(&unseen.unwrap_err()), "nothing shows it to him");
     let made_up = MediaId::from_bytes([7; 16]);
     assert!(foreign(&bench.send(&bench.ana, &[made_up]).await.unwrap_err()));
 
     let sent = bench.send(&bench.ana, &[file.id]).await.unwrap();
-    assert!(foreign(&bench.send(&bench.ben, &[file.id]).await.unwrap_err()), "seen, but not forwarded");
-    let forwarded = bench.app.messages().send(&bench.ben, bench.chat, forward(file.id), None).await;
+    assert!(
+        foreign(&bench.send(&bench.ben, &[file.id]).await.unwrap_err()),
+        "seen, but not forwarded"
+    );
+    let forwarded = bench
+        .app
+        .messages()
+        .send(&bench.ben, bench.chat, forward(file.id), None)
+        .await;
     assert_eq!(forwarded.unwrap().0.attachments[0].id, file.id);
     assert_eq!(bench.blobs.len(), 1, "not copied");
     bench.clock.advance(Duration::from_secs(1));
-    bench.app.messages().delete(&bench.ana, bench.chat, sent.seq, None).await.unwrap();
+    bench
+        .app
+        .messages()
+        .delete(&bench.ana, bench.chat, sent.seq, None)
+        .await
+        .unwrap();
     bench.after(2 * UNSENT).await;
-    assert!(bench.exists(&bench.ana, file.id).await, "the forwarded message carries it");
+    assert!(
+        bench.exists(&bench.ana, file.id).await,
+        "the forwarded message carries it"
+    );
 }
 
 #[tokio::test]
@@ -223,7 +260,12 @@ async fn a_repeated_upload_is_the_same_file_and_another_under_its_id_is_refused(
     let bench = Bench::new().await;
     let id = MediaId::from_uuid(bench.app.ids().random());
     let upload = async |name: &str, bytes: &'static str| {
-        let draft = bench.app.media().receive_bytes(&bench.ana, NewFile::named(name), bytes).await.unwrap();
+        let draft = bench
+            .app
+            .media()
+            .receive_bytes(&bench.ana, NewFile::named(name), bytes)
+            .await
+            .unwrap();
         let details = FileDetails {
             id: Some(id),
             ..FileDetails::default()
@@ -235,7 +277,10 @@ async fn a_repeated_upload_is_the_same_file_and_another_under_its_id_is_refused(
     let (again, made) = upload("a.txt", "some words").await.unwrap();
     assert_eq!((&again, made), (&first, Made::Before));
     for (name, bytes) in [("a.txt", "other words"), ("b.txt", "some words")] {
-        assert!(matches!(upload(name, bytes).await, Err(MediaError::Conflict)), "{name} {bytes}");
+        assert!(
+            matches!(upload(name, bytes).await, Err(MediaError::Conflict)),
+            "{name} {bytes}"
+        );
     }
     bench.after(Duration::from_secs(1)).await;
     assert_eq!(bench.blobs.len(), 1);
@@ -244,22 +289,40 @@ async fn a_repeated_upload_is_the_same_file_and_another_under_its_id_is_refused(
 #[tokio::test]
 async fn an_upload_that_breaks_off_leaves_nothing() {
     let bench = Bench::new().await;
-    let receive = async |bytes| bench.app.media().receive(&bench.ana, NewFile::named("a.txt"), bytes).await.map(drop);
+    let receive = async |bytes| {
+        bench
+            .app
+            .media()
+            .receive(&bench.ana, NewFile::named("a.txt"), bytes)
+            .await
+            .map(drop)
+    };
     let broken = receive(chunks(&["some ", "words"], Some("gone"))).await;
     assert!(matches!(broken, Err(MediaError::Broken(_))), "{broken:?}");
     let infected = receive(chunks(
-        &[r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-", "ANTIVIRUS-TEST-FILE!$H+H*"],
+        &[
+            r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-",
+            "ANTIVIRUS-TEST-FILE!$H+H*",
+        ],
         None,
     ));
     assert!(matches!(infected.await, Err(MediaError::Infected(_))));
-    let program = bench.app.media().receive_bytes(&bench.ana, NewFile::named("a.jpg"), &b"\x7FELF\x02\x01\x01\0"[..]);
+    let program = bench
+        .app
+        .media()
+        .receive_bytes(&bench.ana, NewFile::named("a.jpg"), &b"\x7FELF\x02\x01\x01\0"[..]);
     assert!(matches!(program.await.map(drop), Err(MediaError::WrongType(_))));
     // Dropped before it is finished.
     receive(chunks(&["some words"], None)).await.unwrap();
     bench.after(Duration::from_secs(1)).await;
     assert!(bench.blobs.is_empty());
     let engine = bench.app.engine();
-    let left = engine.stores.media.expired_uploads(bench.clock_at(UNSENT), 10).await.unwrap();
+    let left = engine
+        .stores
+        .media
+        .expired_uploads(bench.clock_at(UNSENT), 10)
+        .await
+        .unwrap();
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -293,15 +356,76 @@ async fn a_resumable_upload_goes_on_where_it_broke_off() {
     let too_long = append(4, chunks(&[" words and more"], None), None).await;
     assert!(matches!(too_long, Err(MediaError::TooLarge(_))));
     assert_eq!(offset().await, 4);
-    assert!(matches!(append(4, chunks(&[" wo"], None), None).await, Ok(AppendedPart::Continues(_))));
-    assert!(matches!(media.upload(&bench.ben, upload.id).await, Err(MediaError::NotFound)));
+    assert!(matches!(
+        append(4, chunks(&[" wo"], None), None).await,
+        Ok(AppendedPart::Continues(_))
+    ));
+    assert!(matches!(
+        media.upload(&bench.ben, upload.id).await,
+        Err(MediaError::NotFound)
+    ));
     let Ok(AppendedPart::Complete { media: file, .. }) = append(7, chunks(&["rds"], None), None).await else {
         panic!("all bytes are there");
     };
     assert_eq!((file.id, file.size), (upload.id, 10));
-    assert!(matches!(media.upload(&bench.ana, upload.id).await, Err(MediaError::Ended)));
+    assert!(matches!(
+        media.upload(&bench.ana, upload.id).await,
+        Err(MediaError::Ended)
+    ));
     bench.after(Duration::from_secs(1)).await;
     assert_eq!(bench.blobs.len(), 1, "the parts are gone");
+}
+
+#[tokio::test]
+async fn an_upload_whose_bytes_have_all_arrived_becomes_a_file() {
+    let bench = Bench::new().await;
+    let media = bench.app.media();
+    let start = async || {
+        let new = NewUpload {
+            id: None,
+            file: NewFile::named("a.txt"),
+            length: 10,
+        };
+        media.start_upload(&bench.ana, new).await.unwrap().0.id
+    };
+    // The client hangs up after the last byte, and before the answer.
+    let cut = start().await;
+    let last = media
+        .append(&bench.ana, cut, 0, None, chunks(&["some words"], Some("gone")))
+        .await;
+    assert!(matches!(last, Ok(AppendedPart::Complete { .. })), "{last:?}");
+    assert!(bench.exists(&bench.ana, cut).await);
+
+    // The server stops after the last byte was stored.
+    let stores = &bench.app.engine().stores;
+    let stored = async |id: MediaId| {
+        let blob = BlobId::from_uuid(bench.app.ids().random());
+        stores.media.reserve_part(id, blob).await.unwrap();
+        bench.blobs.put(blob, chunks(&["more words"], None)).await.unwrap();
+        let part = UploadPart { blob, size: 10 };
+        stores
+            .media
+            .add_part(id, 0, part, bench.clock_at(UNSENT))
+            .await
+            .unwrap()
+            .unwrap();
+    };
+    let (asked, sent) = (start().await, start().await);
+    stored(asked).await;
+    assert_eq!(media.upload(&bench.ana, asked).await.unwrap().offset, 10);
+    assert!(bench.exists(&bench.ana, asked).await);
+    stored(sent).await;
+    let nothing = media.append(&bench.ana, sent, 10, None, chunks(&[], None)).await;
+    assert!(
+        matches!(nothing, Ok(AppendedPart::Complete { length: 10, .. })),
+        "{nothing:?}"
+    );
+    bench.after(Duration::from_secs(1)).await;
+    assert_eq!(
+        bench.blobs.len(),
+        2,
+        "one for the first file, one for the two others, and no part"
+    );
 }
 
 #[tokio::test]
@@ -315,15 +439,24 @@ async fn an_upload_that_is_ended_or_given_up_leaves_nothing() {
             length: 10,
         };
         let (upload, _) = media.start_upload(&bench.ana, new).await.unwrap();
-        media.append(&bench.ana, upload.id, 0, None, chunks(&["some"], None)).await.unwrap();
+        media
+            .append(&bench.ana, upload.id, 0, None, chunks(&["some"], None))
+            .await
+            .unwrap();
         upload.id
     };
     let (ended, given_up) = (start().await, start().await);
     assert_eq!(bench.blobs.len(), 2);
     media.end_upload(&bench.ana, ended).await.unwrap();
-    assert!(matches!(media.upload(&bench.ana, ended).await, Err(MediaError::NotFound)));
+    assert!(matches!(
+        media.upload(&bench.ana, ended).await,
+        Err(MediaError::NotFound)
+    ));
     bench.after(UNSENT).await;
-    assert!(matches!(media.upload(&bench.ana, given_up).await, Err(MediaError::NotFound)));
+    assert!(matches!(
+        media.upload(&bench.ana, given_up).await,
+        Err(MediaError::NotFound)
+    ));
     assert!(bench.blobs.is_empty());
 }
 
@@ -336,23 +469,43 @@ async fn the_files_of_an_erased_account_and_of_a_deleted_group_are_removed() {
         about: None,
         member_ids: vec![bench.ben.user_id],
     };
-    let group = bench.app.conversations().create(&bench.ana, group, None).await.unwrap().0.id;
+    let group = bench
+        .app
+        .conversations()
+        .create(&bench.ana, group, None)
+        .await
+        .unwrap()
+        .0
+        .id;
     let file = bench.upload(&bench.ana, "a.txt", b"in the group").await;
     let message = SendMessage {
         attachments: vec![file.id],
         ..SendMessage::text("see").unwrap()
     };
-    bench.app.messages().send(&bench.ana, group, message, None).await.unwrap();
+    bench
+        .app
+        .messages()
+        .send(&bench.ana, group, message, None)
+        .await
+        .unwrap();
     let unsent = bench.upload(&bench.ben, "b.txt", b"never sent").await;
     let sent = bench.upload(&bench.ben, "c.txt", b"sent to ana").await;
     bench.send(&bench.ben, &[sent.id]).await.unwrap();
 
     bench.app.conversations().delete(&bench.ana, group, None).await.unwrap();
     let password = Password::parse("a long password").unwrap();
-    bench.app.erasure().delete_account(&bench.ben, DeleteAccount { password }).await.unwrap();
+    bench
+        .app
+        .erasure()
+        .delete_account(&bench.ben, DeleteAccount { password })
+        .await
+        .unwrap();
     bench.after(2 * HOUR).await;
     assert!(!bench.exists(&bench.ana, file.id).await, "the group is gone");
-    assert!(bench.exists(&bench.ana, sent.id).await, "messages of an erased account stay");
+    assert!(
+        bench.exists(&bench.ana, sent.id).await,
+        "messages of an erased account stay"
+    );
     let engine = bench.app.engine();
     assert!(engine.stores.media.find(&[unsent.id]).await.unwrap().is_empty());
     assert_eq!(bench.blobs.len(), 1);
@@ -374,11 +527,17 @@ async fn a_profile_shows_its_picture_and_releases_the_one_before() {
     assert!(set(Some(text.id)).await.is_err());
     assert!(!bench.exists(&bench.ben, picture.id).await);
     set(Some(picture.id)).await.unwrap();
-    assert!(bench.exists(&bench.ben, picture.id).await, "whoever sees the profile sees its picture");
+    assert!(
+        bench.exists(&bench.ben, picture.id).await,
+        "whoever sees the profile sees its picture"
+    );
     let in_use = bench.app.media().delete(&bench.ana, picture.id).await;
     assert!(matches!(in_use, Err(MediaError::InUse)));
     bench.app.contacts().block(&bench.ana, bench.ben.user_id).await.unwrap();
-    assert!(!bench.exists(&bench.ben, picture.id).await, "but for those who are blocked");
+    assert!(
+        !bench.exists(&bench.ben, picture.id).await,
+        "but for those who are blocked"
+    );
     bench.after(2 * UNSENT).await;
     assert!(bench.exists(&bench.ana, picture.id).await);
     set(None).await.unwrap();
@@ -396,7 +555,11 @@ async fn a_link_is_good_for_its_file_and_its_time_alone() {
     let no_preview = media.link(&bench.ana, file.id, Variant::Thumbnail, None).await;
     assert!(matches!(no_preview, Err(MediaError::NotFound)));
     let minute = Some(Duration::from_secs(60));
-    let UrlFor::Link(link) = media.link(&bench.ana, file.id, Variant::Original, minute).await.unwrap() else {
+    let UrlFor::Link(link) = media
+        .link(&bench.ana, file.id, Variant::Original, minute)
+        .await
+        .unwrap()
+    else {
         panic!("the store has no addresses of its own");
     };
     let open = media.open(&link).await.unwrap();
