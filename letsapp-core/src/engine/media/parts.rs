@@ -12,7 +12,7 @@ use crate::engine::media::Files;
 use crate::engine::media::deposit::{Deposited, Description, NewFile};
 use crate::engine::media::error::MediaError;
 use crate::engine::media::sweeper::UNSENT;
-use crate::ports::{BoxError, ByteStream, UploadStarted};
+use crate::ports::{BoxError, ByteStream, RepositoryError, UploadStarted};
 
 /// Maximum number of parts of one upload, each of which is a blob until the upload is complete.
 const MAX_PARTS: usize = 1_000;
@@ -111,6 +111,19 @@ impl Files {
         }
     }
 
+    /// Returns an upload of a user who asks how far it is. If all bytes have arrived, but the server or a store failed
+    /// before a file was made of them, it is made now: the client would send nothing more.
+    ///
+    /// # Errors
+    /// As for [`upload`](Self::upload), and the reasons for which a complete file is refused.
+    pub(crate) async fn resumed(self: &Arc<Self>, owner_id: UserId, id: MediaId) -> Result<Upload, MediaError> {
+        let upload = self.upload(owner_id, id).await?;
+        if upload.offset > 0 && upload.length == Some(upload.offset) {
+            self.complete(upload.clone()).await?;
+        }
+        Ok(upload)
+    }
+
     /// Takes the next part of an upload. If the client's stream breaks off, what has arrived is kept, unless it came
     /// with a checksum. The last part completes the file.
     ///
@@ -165,25 +178,26 @@ impl Files {
             return Err(refused);
         }
         stored?;
-        if size == 0 && length > 0 {
+        let upload = if size == 0 && length > 0 {
             self.blobs.delete(blob).await?;
+            upload
+        } else {
+            let part = UploadPart { blob, size };
+            let expires_at = self.runtime.clock.now().plus(UNSENT);
+            let Some(upload) = self.stores.media.add_part(id, offset, part, expires_at).await? else {
+                self.blobs.delete(blob).await?;
+                let now = self.upload(owner_id, id).await?;
+                return Err(MediaError::WrongOffset(now.offset));
+            };
+            upload
+        };
+        if upload.offset < length {
             return broken.map_or(Ok(Progress::Continues(upload)), |broken| {
                 Err(MediaError::Broken(broken))
             });
         }
-        let part = UploadPart { blob, size };
-        let expires_at = self.runtime.clock.now().plus(UNSENT);
-        let Some(upload) = self.stores.media.add_part(id, offset, part, expires_at).await? else {
-            self.blobs.delete(blob).await?;
-            let now = self.upload(owner_id, id).await?;
-            return Err(MediaError::WrongOffset(now.offset));
-        };
-        if let Some(broken) = broken {
-            return Err(MediaError::Broken(broken));
-        }
-        if upload.offset < length {
-            return Ok(Progress::Continues(upload));
-        }
+        // Also when the stream broke off after the last byte, and for a part without a byte that asks again after a
+        // failure: a client that knows that all has arrived sends no more.
         let deposited = self.complete(upload).await?;
         Ok(Progress::Complete(Box::new(deposited), length))
     }
@@ -208,6 +222,11 @@ impl Files {
                 .and_then(|declared| ContentType::parse(declared).ok()),
         };
         let arrived = self.receive(file, self.whole(&upload)).await;
+        // Here the bytes come from the store, so that it is the store that broke off.
+        let arrived = arrived.map_err(|error| match error {
+            MediaError::Broken(cause) => MediaError::Store(RepositoryError::unavailable(cause)),
+            other => other,
+        });
         let deposited = match arrived {
             Ok(arrived) => {
                 let description = Description {
@@ -219,10 +238,14 @@ impl Files {
             Err(error) => Err(error),
         };
         // After a failure of the store, the client asks again, and the parts are still there.
-        if !matches!(deposited, Err(MediaError::Store(_))) {
+        let Err(MediaError::Store(error)) = deposited else {
             self.sweeper().give_up(&upload).await?;
-        }
-        deposited
+            return deposited;
+        };
+        // Unless another request has made the file meanwhile, and removed the parts.
+        let made = self.stores.media.find(&[upload.id]).await?.pop();
+        let made = made.filter(|media| media.owner_id == upload.owner_id);
+        made.map_or(Err(error.into()), |media| Ok(Deposited::Before(media)))
     }
 
     /// Returns the bytes of all parts, one after the other.

@@ -8,13 +8,13 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::LetsApp;
 use crate::adapters::blobs::MemoryBlobs;
-use crate::domain::id::{ConversationId, MediaId, Seq};
-use crate::domain::media::Variant;
+use crate::domain::id::{BlobId, ConversationId, MediaId, Seq};
+use crate::domain::media::{UploadPart, Variant};
 use crate::domain::principal::Principal;
 use crate::domain::text::Title;
 use crate::engine::jobs::cleanup;
 use crate::engine::media::sweeper::UNSENT;
-use crate::ports::{BoxError, ByteStream, ManualClock};
+use crate::ports::{BlobStore as _, BoxError, ByteStream, ManualClock};
 use crate::protocol::requests::{CreateConversation, DeleteAccount, EditMessage, Password, SendMessage, UpdateMe};
 use crate::services::media::{AppendedPart, FileDetails, NewFile, NewUpload, UrlFor};
 use crate::services::{ConversationError, Made, MediaError};
@@ -374,6 +374,58 @@ async fn a_resumable_upload_goes_on_where_it_broke_off() {
     ));
     bench.after(Duration::from_secs(1)).await;
     assert_eq!(bench.blobs.len(), 1, "the parts are gone");
+}
+
+#[tokio::test]
+async fn an_upload_whose_bytes_have_all_arrived_becomes_a_file() {
+    let bench = Bench::new().await;
+    let media = bench.app.media();
+    let start = async || {
+        let new = NewUpload {
+            id: None,
+            file: NewFile::named("a.txt"),
+            length: 10,
+        };
+        media.start_upload(&bench.ana, new).await.unwrap().0.id
+    };
+    // The client hangs up after the last byte, and before the answer.
+    let cut = start().await;
+    let last = media
+        .append(&bench.ana, cut, 0, None, chunks(&["some words"], Some("gone")))
+        .await;
+    assert!(matches!(last, Ok(AppendedPart::Complete { .. })), "{last:?}");
+    assert!(bench.exists(&bench.ana, cut).await);
+
+    // The server stops after the last byte was stored.
+    let stores = &bench.app.engine().stores;
+    let stored = async |id: MediaId| {
+        let blob = BlobId::from_uuid(bench.app.ids().random());
+        stores.media.reserve_part(id, blob).await.unwrap();
+        bench.blobs.put(blob, chunks(&["more words"], None)).await.unwrap();
+        let part = UploadPart { blob, size: 10 };
+        stores
+            .media
+            .add_part(id, 0, part, bench.clock_at(UNSENT))
+            .await
+            .unwrap()
+            .unwrap();
+    };
+    let (asked, sent) = (start().await, start().await);
+    stored(asked).await;
+    assert_eq!(media.upload(&bench.ana, asked).await.unwrap().offset, 10);
+    assert!(bench.exists(&bench.ana, asked).await);
+    stored(sent).await;
+    let nothing = media.append(&bench.ana, sent, 10, None, chunks(&[], None)).await;
+    assert!(
+        matches!(nothing, Ok(AppendedPart::Complete { length: 10, .. })),
+        "{nothing:?}"
+    );
+    bench.after(Duration::from_secs(1)).await;
+    assert_eq!(
+        bench.blobs.len(),
+        2,
+        "one for the first file, one for the two others, and no part"
+    );
 }
 
 #[tokio::test]

@@ -167,12 +167,13 @@ impl MediaService {
         Ok((UploadState::from(upload), made))
     }
 
-    /// Returns the state of an upload of the caller.
+    /// Returns the state of an upload of the caller. If all bytes have arrived, the file is made if it is not yet.
     ///
     /// # Errors
-    /// [`MediaError::NotFound`] when the caller has no such upload.
+    /// [`MediaError::NotFound`] when the caller has no such upload, [`MediaError::Ended`] when it is over.
     pub async fn upload(&self, principal: &Principal, id: MediaId) -> Result<UploadState, MediaError> {
-        let upload = self.files()?.upload(principal.user_id, id).await?;
+        let (files, owner_id) = (Arc::clone(self.files()?), principal.user_id);
+        let upload = run_detached(async move { files.resumed(owner_id, id).await }).await?;
         Ok(UploadState::from(upload))
     }
 

@@ -48,14 +48,16 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
             warp::path!("v1" / "uploads")
                 .and(warp::options())
                 .and(context.clone())
-                .then(options),
+                .then(options)
+                .map(resumable),
         ),
         Endpoint::new::<__path_create>(
             warp::path!("v1" / "uploads")
                 .and(warp::post())
                 .and(context.clone())
                 .and(headers())
-                .then(create),
+                .then(create)
+                .map(resumable),
         ),
         // The middleware routes HEAD as GET.
         Endpoint::new::<__path_state>(
@@ -63,16 +65,25 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
                 .and(warp::get())
                 .and(context.clone())
                 .and(headers())
-                .then(state),
+                .then(state)
+                .map(resumable),
         ),
         Endpoint::new::<__path_append>(
             upload()
                 .and(warp::patch())
                 .and(context.clone())
                 .and(incoming())
-                .then(append),
+                .then(append)
+                .map(resumable),
         ),
-        Endpoint::new::<__path_end>(upload().and(warp::delete()).and(context).and(headers()).then(end)),
+        Endpoint::new::<__path_end>(
+            upload()
+                .and(warp::delete())
+                .and(context)
+                .and(headers())
+                .then(end)
+                .map(resumable),
+        ),
     ]
 }
 
@@ -95,7 +106,7 @@ async fn options(context: RequestContext) -> Answer {
 ///
 /// `Upload-Metadata` has `filename` and, if known, `filetype` and `id`, each in Base64.
 #[utoipa::path(post, path = "/v1/uploads", tag = "media",
-    params(("tus-resumable" = String, Header, max_length = 8), ("upload-length" = u64, Header),
+    params(("tus-resumable" = String, Header, max_length = 8), ("upload-length" = u64, Header, maximum = 9_007_199_254_740_991_i64),
         ("upload-metadata" = Option<String>, Header, max_length = 4096)),
     responses((status = 201, description = "Begun: its address is in `Location`"),
         (status = 200, description = "Begun before"), (status = 409, description = "The id belongs to another"),
@@ -146,7 +157,7 @@ async fn state(id: MediaId, context: RequestContext, headers: HeaderMap) -> Answ
 /// Sends the next part of a resumable upload. The answer to the last one names the file in `Upload-Media-Id`.
 #[utoipa::path(patch, path = "/v1/uploads/{id}", tag = "media",
     params(("id" = MediaId, Path), ("tus-resumable" = String, Header, max_length = 8),
-        ("upload-offset" = u64, Header), ("upload-checksum" = Option<String>, Header, max_length = 64)),
+        ("upload-offset" = u64, Header, maximum = 9_007_199_254_740_991_i64), ("upload-checksum" = Option<String>, Header, max_length = 64)),
     request_body(content = inline(Part), content_type = "application/offset+octet-stream"),
     responses((status = 204, description = "Kept: see `Upload-Offset`"), (status = 404),
         (status = 409, description = "Not the offset at which the upload goes on"),
@@ -185,7 +196,6 @@ async fn append(id: MediaId, context: RequestContext, body: Incoming) -> Answer 
                 _ => None,
             };
             let mut response = ApiError::from(error).into_response();
-            response.headers_mut().insert(TUS_RESUMABLE, VERSION);
             if let Some(at) = at {
                 response.headers_mut().insert(UPLOAD_OFFSET, at.into());
             }
@@ -217,14 +227,29 @@ async fn end(id: MediaId, context: RequestContext, headers: HeaderMap) -> Answer
 fn empty(status: StatusCode) -> Response {
     let mut response = Response::default();
     *response.status_mut() = status;
-    response.headers_mut().insert(TUS_RESUMABLE, VERSION);
     response
+}
+
+/// Names the protocol in an answer, as every one must, refusals included. One to another version names those that this
+/// server speaks.
+fn resumable(answer: Answer) -> Answer {
+    let mut response = answer.unwrap_or_else(ApiError::into_response);
+    let is_other_version = response.status() == StatusCode::PRECONDITION_FAILED;
+    let headers = response.headers_mut();
+    headers.insert(TUS_RESUMABLE, VERSION);
+    if is_other_version {
+        headers.insert(TUS_VERSION, VERSION);
+    }
+    Ok(response)
 }
 
 fn describe(upload: &UploadState, headers: &mut HeaderMap) {
     headers.insert(UPLOAD_OFFSET, upload.offset.into());
     headers.insert(UPLOAD_LENGTH, upload.length.into());
     headers.insert(UPLOAD_EXPIRES, written(&headers::date(upload.expires_at)));
+    if upload.length > 0 && upload.offset == upload.length {
+        headers.insert(UPLOAD_MEDIA_ID, written(&upload.id.to_string()));
+    }
 }
 
 /// Refuses requests of another version of the protocol.
