@@ -1,6 +1,6 @@
 // @ts-check
 // Files as text: sizes, durations, kinds, and the size at which a picture is shown. Pure.
-/** @import {Attachment, Media} from "../../types/protocol.d.ts" */
+/** @import {Attachment, Id, Media, Message} from "../../types/protocol.d.ts" */
 
 /** @typedef {"picture" | "video" | "audio" | "file"} Family */
 
@@ -42,6 +42,18 @@ export function withFacts(attachment, media) {
   const { width, height, duration, waveform, thumbnail, size } = media;
   const known = Object.entries({ width, height, duration, waveform, thumbnail }).filter(([, fact]) => fact !== undefined);
   return { ...attachment, size, ...Object.fromEntries(known) };
+}
+
+/**
+ * Returns the pictures of messages in their order, each once: one that is forwarded back is the same file.
+ * @param {Pick<Message, "attachments">[]} messages
+ * @param {Record<Id, Media | null>} known
+ * @returns {Attachment[]}
+ */
+export function picturesIn(messages, known) {
+  const files = messages.flatMap(({ attachments = [] }) => attachments.map((file) => withFacts(file, known[file.id])));
+  const pictures = files.filter((file) => familyOf(file) === "picture");
+  return pictures.filter(({ id }, i) => pictures.findIndex((other) => other.id === id) === i);
 }
 
 /**

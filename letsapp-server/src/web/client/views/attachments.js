@@ -1,20 +1,24 @@
 // @ts-check
 // The files of a message: pictures and videos as a grid, audio and others below each other.
 /** @import {Attachment, Id} from "../../types/protocol.d.ts" */
-import { endingOf, familyOf, sizeText, withFacts } from "../text/files.js";
+import { timelineOf } from "../state/reduce.js";
+import { endingOf, familyOf, picturesIn, sizeText, withFacts } from "../text/files.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 import { useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { Picture } from "./picture.js";
 import { save } from "./save.js";
+import { Viewer } from "./viewer.js";
 
 /**
  * @typedef {object} AttachmentsProps
  * @property {Attachment[]} attachments
+ * @property {Id} conversationId
  */
 
 /** @param {AttachmentsProps} props */
-export function Attachments({ attachments }) {
+export function Attachments({ attachments, conversationId }) {
+  const [open, setOpen] = useState(/** @type {Id | null} */ (null));
   const known = useSelected((state) => state.media);
   const files = attachments.map((attachment) => withFacts(attachment, known[attachment.id]));
   const pictures = files.filter((file) => familyOf(file) === "picture");
@@ -23,23 +27,35 @@ export function Attachments({ attachments }) {
     ${
       pictures.length > 0 &&
       html`<div class="pictures ${pictures.length > 1 ? "album" : ""}">
-        ${pictures.map((file) => html`<${Picture} key=${file.id} file=${file} alone=${pictures.length === 1} />`)}
+        ${pictures.map((file) => html`<${Picture} key=${file.id} file=${file} alone=${pictures.length === 1} onOpen=${() => setOpen(file.id)} />`)}
       </div>`
     }
     ${others.map((file) => html`<${FileCard} key=${file.id} file=${file} />`)}
+    ${open && html`<${ChatViewer} conversationId=${conversationId} own=${pictures} start=${open} onClose=${() => setOpen(null)} />`}
   </div>`;
 }
 
 /**
  * The files of a message that is not sent yet: of these only the ids are kept.
- * @param {{ids: Id[]}} props
+ * @param {{ids: Id[], conversationId: Id}} props
  */
-export function AttachmentsById({ ids }) {
+export function AttachmentsById({ ids, conversationId }) {
   const client = useClient();
   const known = useSelected((state) => state.media);
   useEffect(() => ids.forEach((id) => client.files.load(id)), [client, ids.join()]);
   const files = ids.map((id) => known[id]).filter((file) => file !== undefined && file !== null);
-  return html`<${Attachments} attachments=${files} />`;
+  return html`<${Attachments} attachments=${files} conversationId=${conversationId} />`;
+}
+
+/**
+ * The full view of the pictures that are loaded, or of a message’s own ones while it waits to be sent.
+ * @param {{conversationId: Id, own: Attachment[], start: Id, onClose(): void}} props
+ */
+function ChatViewer({ conversationId, own, start, onClose }) {
+  const timeline = useSelected((state) => timelineOf(state, conversationId));
+  const known = useSelected((state) => state.media);
+  const all = picturesIn(timeline.messages, known);
+  return html`<${Viewer} files=${all.some(({ id }) => id === start) ? all : own} start=${start} onClose=${onClose} />`;
 }
 
 /**

@@ -82,7 +82,7 @@ export const Message = memo((/** @type {MessageProps} */ props) => {
         ${
           deleted
             ? html`<p class="body"><${Icon} name="forbidden" />${own ? "You deleted this message" : "This message was deleted"}</p>`
-            : html`${hasFiles && html`<${Attachments} attachments=${message.attachments} />`}
+            : html`${hasFiles && html`<${Attachments} attachments=${message.attachments} conversationId=${message.conversation_id} />`}
               ${message.body && html`<${Body}
                 text=${message.body} conversationId=${message.conversation_id} mentions=${message.mentions} highlights=${target?.highlights}
               />`}`
@@ -129,7 +129,7 @@ export function WaitingMessage({ item, continues, onRetry, onDiscard }) {
     <div class="message-column">
       <div class="bubble ${!item.reply_to && attachments.length === 0 && isEmojiOnly(item.body) ? "emoji-only" : ""}">
         ${item.reply_to && html`<${Quote} conversationId=${item.conversation_id} seq=${item.reply_to} />`}
-        ${attachments.length > 0 && html`<${AttachmentsById} ids=${attachments} />`}
+        ${attachments.length > 0 && html`<${AttachmentsById} ids=${attachments} conversationId=${item.conversation_id} />`}
         ${item.body && html`<${Body} text=${item.body} conversationId=${item.conversation_id} mentions=${item.mentions} />`}
         <span class="meta">
           <time datetime=${item.queued_at}>${timeOf(item.queued_at)}</time>

@@ -1,7 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import test from "node:test";
-import { durationText, endingOf, familyOf, filesText, shownSize, sizeText, withFacts } from "../../client/text/files.js";
+import { durationText, endingOf, familyOf, filesText, picturesIn, shownSize, sizeText, withFacts } from "../../client/text/files.js";
 import { previewOf } from "../../client/text/messages.js";
 import { attachment, ME, message } from "../fixtures.js";
 
@@ -56,4 +56,15 @@ test("what is learnt of a file later is added to what its message says", () => {
   assert.deepEqual(withFacts(held, media), { ...held, width: 40, thumbnail });
   assert.equal(withFacts(held, undefined), held);
   assert.equal(withFacts(held, null), held);
+});
+
+test("the pictures of a chat are those of its messages, in their order", () => {
+  const messages = [
+    message(1, { attachments: [attachment({ id: "a" }), attachment({ id: "b", content_type: "audio/webm" })] }),
+    message(2, { attachments: [attachment({ id: "c", content_type: "image/tiff" })] }),
+    message(3),
+    message(4, { attachments: [attachment({ id: "a" })] }),
+  ];
+  const learnt = /** @type {any} */ ({ id: "c", thumbnail: { width: 4, height: 3, blurhash: "x" } });
+  assert.deepEqual(picturesIn(messages, { c: learnt }).map(({ id }) => id), ["a", "c"]);
 });
