@@ -10,6 +10,9 @@ const SHOWN_HEIGHT = 340;
 /** The shortest side: below it a picture is hard to hit. */
 const SHORTEST = 96;
 
+/** The beginning of the names of recordings. */
+export const VOICE_NAME = "Voice message";
+
 /** @type {[unit: string, bytes: number][]} */
 const UNITS = [
   ["GB", 2 ** 30],
@@ -43,6 +46,12 @@ export function withFacts(attachment, media) {
   const known = Object.entries({ width, height, duration, waveform, thumbnail }).filter(([, fact]) => fact !== undefined);
   return { ...attachment, size, ...Object.fromEntries(known) };
 }
+
+/**
+ * Tells whether a sound is a recording that was made here, by its name.
+ * @param {string} name
+ */
+export const isVoice = (name) => name.startsWith(`${VOICE_NAME}.`);
 
 /**
  * Returns the pictures of messages in their order, each once: one that is forwarded back is the same file.
@@ -97,7 +106,8 @@ export function filesText(attachments) {
   const [count, same] = [attachments.length, families.size === 1];
   if (!first) return "";
   const family = familyOf(first);
-  if (count === 1) return { picture: "Photo", video: "Video", audio: "Audio", file: first.file_name }[family];
+  const sound = isVoice(first.file_name) ? VOICE_NAME : "Audio";
+  if (count === 1) return { picture: "Photo", video: "Video", audio: sound, file: first.file_name }[family];
   const words = { picture: "photos", video: "videos", audio: "audio files", file: "files" };
   return `${count} ${same ? words[family] : "files"}`;
 }

@@ -4,10 +4,12 @@
 import { timelineOf } from "../state/reduce.js";
 import { endingOf, familyOf, picturesIn, sizeText, withFacts } from "../text/files.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { AudioPlayer } from "./audio.js";
 import { useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { Picture } from "./picture.js";
 import { save } from "./save.js";
+import { Video } from "./video.js";
 import { Viewer } from "./viewer.js";
 
 /**
@@ -30,7 +32,7 @@ export function Attachments({ attachments, conversationId }) {
         ${pictures.map((file) => html`<${Picture} key=${file.id} file=${file} alone=${pictures.length === 1} onOpen=${() => setOpen(file.id)} />`)}
       </div>`
     }
-    ${others.map((file) => html`<${FileCard} key=${file.id} file=${file} />`)}
+    ${others.map((file) => html`<${Other} key=${file.id} file=${file} />`)}
     ${open && html`<${ChatViewer} conversationId=${conversationId} own=${pictures} start=${open} onClose=${() => setOpen(null)} />`}
   </div>`;
 }
@@ -56,6 +58,17 @@ function ChatViewer({ conversationId, own, start, onClose }) {
   const known = useSelected((state) => state.media);
   const all = picturesIn(timeline.messages, known);
   return html`<${Viewer} files=${all.some(({ id }) => id === start) ? all : own} start=${start} onClose=${onClose} />`;
+}
+
+/**
+ * A file that is no picture.
+ * @param {{file: Attachment}} props
+ */
+function Other({ file }) {
+  const family = familyOf(file);
+  if (family === "audio") return html`<${AudioPlayer} file=${file} />`;
+  const card = html`<${FileCard} file=${file} />`;
+  return family === "video" ? html`<${Video} file=${file} fallback=${card} />` : card;
 }
 
 /**

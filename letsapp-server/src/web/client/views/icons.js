@@ -20,6 +20,8 @@ const DRAWINGS = {
   plus: () => html`<path d="M12 5v14M5 12h14"/>`,
   back: () => html`<path d="M19 12H5m6-6.5L4.5 12l6.5 6.5"/>`,
   down: () => html`<path d="M12 5v14m-6.5-6 6.5 6.5 6.5-6.5"/>`,
+  play: () => html`<path d="M8 5.6v12.8c0 .7.8 1.1 1.3.7l9.6-6.4a.9.9 0 0 0 0-1.4L9.3 4.9C8.8 4.5 8 4.9 8 5.6z"/>`,
+  pause: () => html`<rect x="6.5" y="5" width="3.6" height="14" rx="1.2"/><rect x="13.9" y="5" width="3.6" height="14" rx="1.2"/>`,
   left: () => html`<path d="M14.5 5.5 8 12l6.5 6.5"/>`,
   right: () => html`<path d="M9.5 5.5 16 12l-6.5 6.5"/>`,
   "zoom-in": () => html`<circle cx="11" cy="11" r="6.5"/><path d="m16 16 4 4M11 8v6m-3-3h6"/>`,

@@ -38,6 +38,8 @@ test("a message without words is previewed by what it carries", () => {
   assert.equal(preview(photo, photo), "You: 2 photos");
   assert.equal(preview(file), "You: a.pdf");
   assert.equal(preview(photo, file), "You: 2 files");
+  assert.equal(preview(attachment({ content_type: "audio/mpeg", file_name: "song.mp3" })), "You: Audio");
+  assert.equal(preview(attachment({ content_type: "audio/webm", file_name: "Voice message.webm" })), "You: Voice message");
   assert.equal(filesText([]), "");
 });
 
