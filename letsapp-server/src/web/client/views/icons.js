@@ -20,6 +20,7 @@ const DRAWINGS = {
   plus: () => html`<path d="M12 5v14M5 12h14"/>`,
   back: () => html`<path d="M19 12H5m6-6.5L4.5 12l6.5 6.5"/>`,
   down: () => html`<path d="M12 5v14m-6.5-6 6.5 6.5 6.5-6.5"/>`,
+  microphone: () => html`<rect x="9" y="3.5" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v2.8"/>`,
   play: () => html`<path d="M8 5.6v12.8c0 .7.8 1.1 1.3.7l9.6-6.4a.9.9 0 0 0 0-1.4L9.3 4.9C8.8 4.5 8 4.9 8 5.6z"/>`,
   pause: () => html`<rect x="6.5" y="5" width="3.6" height="14" rx="1.2"/><rect x="13.9" y="5" width="3.6" height="14" rx="1.2"/>`,
   left: () => html`<path d="M14.5 5.5 8 12l6.5 6.5"/>`,
