@@ -112,7 +112,7 @@ export interface Upload {
   error?: string;
   /** Whether the same file may be accepted when it is sent again. */
   retryable?: boolean;
-  /** A `blob:` address of a picture. */
+  /** A `blob:` address of the picture, or of one of the video. */
   preview?: string;
   waveform?: number[];
   /** The message that carries the file, once the reader has sent it: it leaves with its last file. */

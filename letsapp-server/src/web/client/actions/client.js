@@ -26,6 +26,7 @@ import { Drafts } from "./drafts.js";
 import { Groups } from "./groups.js";
 import { Messages } from "./messages.js";
 import { Notifications } from "./notifications.js";
+import { videoPreview } from "./video-preview.js";
 
 /** The id of this page among the browser's tabs: the same for every client that the page creates. */
 const TAB = uuidv7();
@@ -79,6 +80,7 @@ export class Client {
     this.uploads = new Uploads({
       transfer: (form, options) => api.upload(form, options),
       send: (id, draft) => this.messages.send(id, draft),
+      drawVideo: videoPreview,
     });
     this.#connectParts();
   }
@@ -143,6 +145,8 @@ export class Client {
       whileConnected.forEach((part) => part.resume());
       this.#details.refreshReceipts();
       this.#leftGroups.refresh();
+      this.files.refresh();
+      this.uploads.resume();
       // Names and settings are not worth an error: without them the client shows what it has.
       Promise.all([this.contacts.load(), this.account.load()]).catch(() => {});
     });

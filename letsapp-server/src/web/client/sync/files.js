@@ -79,6 +79,18 @@ export class Files {
     }
   }
 
+  /** Asks again about files that were not ready: the event may have come while there was no connection. */
+  refresh() {
+    for (const [id, media] of Object.entries(this.#store.state.media)) {
+      if (media?.status !== "processing") continue;
+      const ask = () => this.#inTurn(() => this.#api.media(id));
+      ask().then(
+        (item) => item.status === "ready" && this.#store.dispatch({ type: "media", item }),
+        () => {},
+      );
+    }
+  }
+
   /**
    * @param {Id} id
    * @param {Variant} variant

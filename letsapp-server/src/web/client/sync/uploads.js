@@ -16,13 +16,17 @@ export const MAX_BYTES = 64 * 2 ** 20;
 /** Uploads under way at the same time: more of them share the same line and only look slower. */
 const CONCURRENT_UPLOADS = 2;
 
-/** The parts of a file beside its bytes, made by the client. @typedef {{waveform?: number[], preview?: Blob}} Extras */
+/** The parts of a form beside the file, made by the client. @typedef {{waveform?: number[], preview?: Blob}} Extras */
 /** @typedef {{signal: AbortSignal, onProgress: (part: number) => void}} TransferOptions */
 
-/** Dispatches `change` (detail: the uploads in the order of picking), `uploaded` (detail: the file), and `unsent` (detail: the id of a file that is no longer wanted). */
+/**
+ * Dispatches `change` (detail: the uploads in the order of picking), `uploaded` (detail: the file), and `unsent` (detail: the id of a
+ * file that the server has and nobody wants).
+ */
 export class Uploads extends EventTarget {
   #transfer;
   #send;
+  #drawVideo;
   #previews;
   /** @type {Map<Id, Upload>} */
   #items = new Map();
@@ -35,12 +39,14 @@ export class Uploads extends EventTarget {
    * @param {object} parts
    * @param {(form: FormData, options: TransferOptions) => Promise<Media>} parts.transfer
    * @param {(conversationId: Id, draft: Draft) => void} parts.send
+   * @param {(file: Blob) => Promise<Blob | undefined>} [parts.drawVideo] makes the preview of a video
    * @param {Pick<typeof URL, "createObjectURL" | "revokeObjectURL">} [parts.previews]
    */
-  constructor({ transfer, send, previews = URL }) {
+  constructor({ transfer, send, drawVideo = async () => undefined, previews = URL }) {
     super();
     this.#transfer = transfer;
     this.#send = send;
+    this.#drawVideo = drawVideo;
     this.#previews = previews;
   }
 
@@ -90,8 +96,13 @@ export class Uploads extends EventTarget {
   retry(id) {
     const item = this.#items.get(id);
     if (item?.status !== "failed") return;
-    this.#change(id, { status: "waiting", progress: 0, error: undefined });
+    this.#change(id, { status: "waiting", progress: 0, error: undefined, retryable: undefined });
     this.#startNext();
+  }
+
+  /** Tries again to upload what a lost connection has broken off. */
+  resume() {
+    for (const { id, retryable } of [...this.#items.values()]) if (retryable) this.retry(id);
   }
 
   /**
@@ -161,6 +172,8 @@ export class Uploads extends EventTarget {
     this.#running.set(id, controller);
     this.#change(id, { status: "uploading" });
     try {
+      const { file, extras } = held;
+      if (file.type.startsWith("video/") && !extras.preview) await this.#addPreview(id, file, extras);
       const onProgress = (/** @type {number} */ progress) => this.#change(id, { progress });
       const media = await this.#transfer(formOf(item, held), { signal: controller.signal, onProgress });
       this.dispatchEvent(new CustomEvent("uploaded", { detail: media }));
@@ -174,6 +187,16 @@ export class Uploads extends EventTarget {
       this.#running.delete(id);
       this.#startNext();
     }
+  }
+
+  /**
+   * @param {Id} id
+   * @param {Blob} file
+   * @param {Extras} extras
+   */
+  async #addPreview(id, file, extras) {
+    extras.preview = await this.#drawVideo(file);
+    if (extras.preview && this.#items.has(id)) this.#change(id, { preview: this.#previews.createObjectURL(extras.preview) });
   }
 
   /** @param {Id} id */

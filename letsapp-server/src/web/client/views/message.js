@@ -60,7 +60,7 @@ export const Message = memo((/** @type {MessageProps} */ props) => {
   };
   // Safari doesn't give the focus to the element that is tapped, but the tools of a message appear with its focus.
   const onClick = (/** @type {ClickEvent} */ event) => {
-    if (!event.target.closest("button, a")) event.currentTarget.focus({ preventScroll: true });
+    if (!event.target.closest("button, a, input, video, dialog")) event.currentTarget.focus({ preventScroll: true });
   };
   const states = { continues, deleted, active: picking, named: !own && message.mentions?.includes(me), target };
   const present = Object.entries(states).flatMap(([state, isSet]) => (isSet ? [state] : []));

@@ -5,7 +5,7 @@
 import { decodeBlurhash } from "../text/blurhash.js";
 import { shownSize } from "../text/files.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
-import { useClient } from "./hooks.js";
+import { useClient, useSelected } from "./hooks.js";
 
 /** The side of the drawn blur in pixels. The browser stretches it, which no eye can tell from a larger one. */
 const BLUR_SIDE = 24;
@@ -21,7 +21,10 @@ export function Picture({ file, alone, onOpen }) {
   /** @type {Ref<HTMLElement>} */
   const frame = useRef(null);
   const near = useNearness(frame);
-  const { address, failed, retry } = useLink(file, thumbnail ? "thumbnail" : "original", near);
+  const media = useMedia(file);
+  // The original may be large: it is loaded only where there will be no preview.
+  const unready = !thumbnail && (media === undefined || media?.status === "processing");
+  const { address, failed, retry } = useLink(file, thumbnail ? "thumbnail" : "original", near && !unready);
   const [drawn, setDrawn] = useState(false);
   const { width, height } = shownSize(file);
   const style = alone ? { width: `${width}px`, "aspect-ratio": `${width} / ${height}` } : undefined;
@@ -47,6 +50,18 @@ export function Blur({ hash }) {
     if (pixels) canvas.current.getContext("2d")?.putImageData(new ImageData(pixels, BLUR_SIDE, BLUR_SIDE), 0, 0);
   }, [hash]);
   return html`<canvas ref=${canvas} class="blur" width=${BLUR_SIDE} height=${BLUR_SIDE} aria-hidden="true"></canvas>`;
+}
+
+/**
+ * Returns what is known of a picture, and asks for it where its preview was not made when its message was.
+ * @param {Attachment} file
+ */
+function useMedia({ id, thumbnail }) {
+  const client = useClient();
+  useEffect(() => {
+    if (!thumbnail) client.files.load(id);
+  }, [client, id, thumbnail]);
+  return useSelected((state) => state.media[id]);
 }
 
 /**

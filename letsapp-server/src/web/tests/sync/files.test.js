@@ -87,3 +87,15 @@ test("what is known of a file is asked for once, and never overwrites what an ev
   await settled();
   assert.equal(store.state.media.b, null);
 });
+
+test("files that were not ready before a lost connection are asked about again", async () => {
+  const { parts, requests, store } = files();
+  const media = (id, status) => /** @type {any} */ ({ id, status });
+  store.dispatch({ type: "media", item: media("a", "processing") });
+  store.dispatch({ type: "media", item: media("b", "ready") });
+  parts.refresh();
+  assert.deepEqual(requests.map(({ what }) => what), ["a"]);
+  requests[0].resolve(media("a", "ready"));
+  await settled();
+  assert.equal(store.state.media.a?.status, "ready");
+});

@@ -15,7 +15,8 @@ function uploads() {
     });
   const sent = [];
   const previews = { made: 0, createObjectURL: () => `blob:${previews.made++}`, revokeObjectURL: () => void previews.made-- };
-  const parts = new Uploads({ transfer, send: (id, draft) => sent.push({ id, ...draft }), previews });
+  const drawVideo = async () => new Blob(["still"]);
+  const parts = new Uploads({ transfer, send: (id, draft) => sent.push({ id, ...draft }), drawVideo, previews });
   const shown = { items: [], unsent: [] };
   parts.addEventListener("change", (/** @type {any} */ { detail }) => (shown.items = detail));
   parts.addEventListener("unsent", (/** @type {any} */ { detail }) => shown.unsent.push(detail));
@@ -178,4 +179,25 @@ test("signing out gives up all files", async () => {
   await settled();
   assert.ok(transfers.every(({ signal }) => signal.aborted));
   assert.deepEqual([shown.items, sent], [[], []]);
+});
+
+test("what a lost connection has broken off is uploaded once it is back", async () => {
+  const { parts, transfers, shown } = uploads();
+  parts.add("c", [file("a"), file("b")]);
+  transfers[0].reject(Problem.offline());
+  transfers[1].reject(new Problem({ code: "unsupported_media_type", status: 415 }));
+  await settled();
+  parts.resume();
+  assert.deepEqual(states(shown), ["uploading", "failed"]);
+  assert.equal(transfers.length, 3);
+});
+
+test("a video is uploaded with a picture of it", async () => {
+  const { parts, transfers, shown, previews } = uploads();
+  parts.add("c", [file("film.mp4", { type: "video/mp4" })]);
+  await settled();
+  assert.equal(transfers[0].form.get("preview").size, 5);
+  assert.equal(shown.items[0].preview, "blob:0");
+  parts.cancel(shown.items[0].id);
+  assert.equal(previews.made, 0);
 });
