@@ -17,7 +17,8 @@ export function Video({ file, fallback }) {
   const preview = useLink(file, "thumbnail", near && thumbnail !== undefined);
   const [loaded, setLoaded] = useState(false);
   if (failed) return fallback;
-  const { width, height } = shownSize(file);
+  // Without dimensions, those that most videos have.
+  const { width, height } = shownSize(thumbnail || file.width ? file : { width: 320, height: 180 });
   // Space and arrows belong to the controls, not to the list of messages.
   const keep = (/** @type {KeyEvent} */ event) => event.stopPropagation();
   return html`<div ref=${frame} class="video" style=${{ width: `${Math.max(width, 220)}px`, "aspect-ratio": `${width} / ${height}` }} data-testid="video">

@@ -14,6 +14,8 @@ import { moved, swiped, toggled, WHOLE, zoomed } from "./zoom.js";
 
 /** The factor of a step of the zoom keys and buttons. */
 const STEP = 1.5;
+/** The distance in pixels below which a movement is a click. */
+const STILL = 8;
 /** Zoom per pixel that the wheel turns. */
 const WHEEL = 0.0025;
 
@@ -97,10 +99,8 @@ function Stage({ file, view, onView, onSwipe, onLeave }) {
   /** @type {Ref<HTMLElement>} */
   const stage = useRef(null);
   const gestures = useGestures(stage, view, { onView, onSwipe });
-  const onClick = (/** @type {ClickEvent} */ event) => {
-    // A click beside the picture, as beside a dialog.
-    if (event.target === event.currentTarget && !gestures.isMoved()) onLeave();
-  };
+  // A click beside the picture, as beside a dialog.
+  const onClick = () => gestures.isClickBeside() && onLeave();
   const { width, height } = file;
   const box = width && height ? { "aspect-ratio": `${width} / ${height}`, width: `min(100vw, ${width}px, 100dvh * ${width / height})` } : undefined;
   const style = { ...box, transform: `translate(${view.x}px, ${view.y}px) scale(${view.scale})` };
@@ -131,6 +131,8 @@ function useGestures(stage, view, { onView, onSwipe }) {
   /** Fingers that touch the screen. @type {Ref<Map<number, Point>>} */
   const fingers = useRef(new Map());
   const path = useRef({ x: 0, y: 0 });
+  /** The element that was pressed: a click has the one that captured the pointer. @type {Ref<EventTarget | null>} */
+  const pressed = useRef(/** @type {any} */ (null));
   const latest = useRef(view);
   latest.current = view;
   const show = (/** @type {View} */ next) => {
@@ -155,6 +157,7 @@ function useGestures(stage, view, { onView, onSwipe }) {
   const onPointerDown = (/** @type {PointerEvent} */ event) => {
     if (fingers.current.size === 0) path.current = { x: 0, y: 0 };
     fingers.current.set(event.pointerId, spot(event));
+    pressed.current = event.target;
     /** @type {Element} */ (event.currentTarget).setPointerCapture(event.pointerId);
   };
   const onPointerMove = (/** @type {PointerEvent} */ event) => {
@@ -183,7 +186,7 @@ function useGestures(stage, view, { onView, onSwipe }) {
   const onDblClick = (/** @type {MouseEvent} */ event) => show(toggled(latest.current, sizeOf(stage.current), spot(event)));
   return {
     handlers: { onPointerDown, onPointerMove, onPointerUp, onPointerCancel, onDblClick },
-    isMoved: () => Math.hypot(path.current.x, path.current.y) > 8,
+    isClickBeside: () => pressed.current === stage.current && Math.hypot(path.current.x, path.current.y) < STILL,
   };
 }
 
