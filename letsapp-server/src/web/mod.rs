@@ -8,8 +8,8 @@ use std::{collections::HashMap, sync::LazyLock};
 /// Value of `Content-Security-Policy` for every file. A page of the client may load its own files and talk to this server; it may
 /// run nothing inline, evaluate nothing, and make no markup from text.
 pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-    img-src 'self' data: blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-    require-trusted-types-for 'script'; trusted-types 'none'";
+    img-src 'self' data: blob:; media-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// A file of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 // @ts-check
 // Filled-in values of the API's types, and stand-ins for what a browser provides.
-/** @import {Conversation, Id, Message, Profile, SyncReply} from "../types/protocol.d.ts" */
+/** @import {Attachment, Conversation, Id, Message, Profile, SyncReply} from "../types/protocol.d.ts" */
 
 export const ME = "me";
 export const PEER = "peer";
@@ -33,6 +33,15 @@ export function message(seq, fields = {}) {
     deleted_at: null,
     ...fields,
   };
+}
+
+/**
+ * A picture in a message.
+ * @param {Partial<Attachment>} fields
+ * @returns {Attachment}
+ */
+export function attachment(fields = {}) {
+  return { id: "a", file_name: "photo.jpg", content_type: "image/jpeg", size: 1_000, ...fields };
 }
 
 /**

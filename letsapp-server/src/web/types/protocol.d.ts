@@ -241,6 +241,7 @@ export interface Message {
   reply_to?: number | null;
   forwarded?: boolean;
   mentions?: Id[];
+  attachments?: Attachment[];
   reactions: Reaction[];
   /** The reader's own reaction; in replies and lists, not in events. */
   my_reaction?: string | null;
@@ -256,6 +257,8 @@ export interface Draft {
   reply_to?: number;
   forwarded?: boolean;
   mentions?: Id[];
+  /** The ids of uploaded files, at most 10. */
+  attachments?: Id[];
 }
 
 /** A part of a found message that a search has matched, counted in code points. */
@@ -288,6 +291,51 @@ export interface HistoryQuery {
   after?: number;
   limit: number;
 }
+
+// --- Files
+
+/** The preview picture of a file. */
+export interface Thumbnail {
+  width: number;
+  height: number;
+  /** A blurred placeholder to show while the preview loads. */
+  blurhash: string;
+}
+
+/** A file in a message. */
+export interface Attachment {
+  id: Id;
+  file_name: string;
+  /** Read from the content, such as `image/jpeg`. */
+  content_type: string;
+  /** In bytes. */
+  size: number;
+  /** In pixels; of pictures and videos. */
+  width?: number;
+  height?: number;
+  /** In seconds; of audio and video. */
+  duration?: number;
+  /** Loudness over time: 64 numbers of 0–100. */
+  waveform?: number[];
+  thumbnail?: Thumbnail;
+}
+
+/** An uploaded file. Until it is "ready", facts about its content are missing. */
+export interface Media extends Attachment {
+  owner_id: Id;
+  status: "processing" | "ready";
+  /** True for a picture with several frames. */
+  animated?: boolean;
+  created_at: Timestamp;
+}
+
+/** A link to a file, for as long as it is valid. */
+export interface MediaUrl {
+  url: string;
+  expires_at: Timestamp;
+}
+
+export type Variant = "original" | "thumbnail";
 
 // --- Sync
 
@@ -372,6 +420,7 @@ export type ServerEvent =
   | { event: "conversation.created" | "conversation.updated"; data: Conversation }
   | { event: "conversation.removed"; data: { id: Id } }
   | { event: "conversation.rev"; data: { conversation_id: Id; rev: number } }
+  | { event: "media.ready"; data: Media }
   | { event: "typing"; data: TypingData }
   | { event: "presence"; data: PresenceItem }
   | { event: "resync"; data: {} }

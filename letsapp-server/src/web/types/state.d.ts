@@ -7,6 +7,7 @@ import type {
   Draft,
   GroupConversation,
   Id,
+  Media,
   Member,
   Message,
   PresenceItem,
@@ -95,6 +96,29 @@ export interface OutboxItem extends Draft {
   slowed?: boolean;
 }
 
+/** A file that is being uploaded, above the message field of its conversation. */
+export interface Upload {
+  /** The id of the file to be, so that a repeated upload can't make a second one. */
+  id: Id;
+  conversation_id: Id;
+  file_name: string;
+  content_type: string;
+  /** In bytes. */
+  size: number;
+  status: "waiting" | "uploading" | "done" | "failed";
+  /** The part that has been sent, from 0 to 1. */
+  progress: number;
+  /** The reason to show where `status` is "failed". */
+  error?: string;
+  /** Whether the same file may be accepted when it is sent again. */
+  retryable?: boolean;
+  /** A `blob:` address of the picture, or of one of the video. */
+  preview?: string;
+  waveform?: number[];
+  /** The message that carries the file, once the reader has sent it: it leaves with its last file. */
+  batch?: { id: Id; draft: Draft };
+}
+
 /** A notification: the result of an action, or ("arrival") a message in another conversation. */
 export type Toast =
   | { id: number; tone: "error" | "good"; text: string; conversation_id?: undefined }
@@ -131,6 +155,10 @@ export interface State {
   typing: Record<Id, Id[]>;
   /** Messages that the server has not acknowledged, oldest first. */
   outbox: OutboxItem[];
+  /** Files that are being uploaded, in the order in which they were picked. */
+  uploads: Upload[];
+  /** Facts about files that are not in their messages; null where the reader can't see one. */
+  media: Record<Id, Media | null>;
   toasts: Toast[];
 }
 
@@ -168,6 +196,9 @@ export type Action =
   | ({ type: "typing" } & TypingData)
   | { type: "members"; conversation_id: Id; items: Member[] }
   | { type: "outbox"; items: OutboxItem[] }
+  | { type: "uploads"; items: Upload[] }
+  | { type: "media"; item: Media }
+  | { type: "mediaMissing"; id: Id }
   | { type: "toast"; toast: Toast }
   | { type: "toastDismissed"; id: number }
   | { type: "conversationOpened"; conversation_id: Id };

@@ -1,7 +1,7 @@
 // @ts-check
 // The client of a signed-in user: creates and connects the parts that the views use.
-/** @import {Id, Message, TypingData} from "../../types/protocol.d.ts" */
-/** @import {Action, OutboxItem, State} from "../../types/state.d.ts" */
+/** @import {Id, Media, Message, TypingData} from "../../types/protocol.d.ts" */
+/** @import {Action, OutboxItem, State, Upload} from "../../types/state.d.ts" */
 /** @import {Api} from "../net/api.js" */
 /** @import {Session} from "../net/session.js" */
 import { uuidv7 } from "../net/ids.js";
@@ -10,6 +10,7 @@ import { Socket } from "../net/socket.js";
 import { initialState, reduce } from "../state/reduce.js";
 import { Store } from "../state/store.js";
 import { Acknowledger } from "../sync/acknowledger.js";
+import { Files } from "../sync/files.js";
 import { GroupDetails } from "../sync/group-details.js";
 import { History } from "../sync/history.js";
 import { LeftGroups } from "../sync/left-groups.js";
@@ -18,12 +19,14 @@ import { Outbox } from "../sync/outbox.js";
 import { Presence } from "../sync/presence.js";
 import { Profiles } from "../sync/profiles.js";
 import { Typing } from "../sync/typing.js";
+import { Uploads } from "../sync/uploads.js";
 import { Account } from "./account.js";
 import { Contacts } from "./contacts.js";
 import { Drafts } from "./drafts.js";
 import { Groups } from "./groups.js";
 import { Messages } from "./messages.js";
 import { Notifications } from "./notifications.js";
+import { videoPreview } from "./video-preview.js";
 
 /** The id of this page among the browser's tabs: the same for every client that the page creates. */
 const TAB = uuidv7();
@@ -65,6 +68,7 @@ export class Client {
     this.store = store;
     this.account = new Account({ store, api, session });
     this.drafts = new Drafts({ userId: user.id, storage });
+    this.files = new Files({ store, api });
     this.groups = new Groups({ store, api, live, details, leftGroups });
     this.history = new History({ store, api });
     this.notifications = new Notifications({ store });
@@ -73,6 +77,11 @@ export class Client {
     this.typing = new Typing({ store, request: (data) => socket.request("typing", data) });
     this.contacts = new Contacts({ store, api, presence: this.presence });
     this.messages = new Messages({ api, socket, live, outbox, acknowledger, typing: this.typing });
+    this.uploads = new Uploads({
+      transfer: (form, options) => api.upload(form, options),
+      send: (id, draft) => this.messages.send(id, draft),
+      drawVideo: videoPreview,
+    });
     this.#connectParts();
   }
 
@@ -80,9 +89,10 @@ export class Client {
     this.#socket.start();
   }
 
-  /** Closes the connection. The state stays as it is. */
+  /** Closes the connection and gives up what is being uploaded. The rest of the state stays as it is. */
   stop() {
     this.#socket.stop();
+    this.uploads.clear();
   }
 
   /** Checks the connection at once, when something suggests that the network is back or gone. */
@@ -135,6 +145,8 @@ export class Client {
       whileConnected.forEach((part) => part.resume());
       this.#details.refreshReceipts();
       this.#leftGroups.refresh();
+      this.files.refresh();
+      this.uploads.resume();
       // Names and settings are not worth an error: without them the client shows what it has.
       Promise.all([this.contacts.load(), this.account.load()]).catch(() => {});
     });
@@ -149,10 +161,14 @@ export class Client {
     on(this.#live, "typing", (/** @type {TypingData} */ data) => this.typing.onEvent(data));
     on(this.#outbox, "change", (/** @type {OutboxItem[]} */ items) => this.store.dispatch({ type: "outbox", items }));
     on(this.#outbox, "sent", (/** @type {Message} */ message) => this.#live.applyMessage(message, true));
+    on(this.uploads, "change", (/** @type {Upload[]} */ items) => this.store.dispatch({ type: "uploads", items }));
+    on(this.uploads, "uploaded", (/** @type {Media} */ item) => this.store.dispatch({ type: "media", item }));
+    // The server removes it by itself after a day.
+    on(this.uploads, "unsent", (/** @type {Id} */ id) => this.#api.deleteMedia(id).catch(() => {}));
   }
 
   /** @param {OutboxItem} item */
-  #transmit({ id, conversation_id, body, reply_to, forwarded, mentions }) {
-    return this.#socket.request("message.send", { conversation_id, id, body, reply_to, forwarded, mentions });
+  #transmit({ id, conversation_id, body, reply_to, forwarded, mentions, attachments }) {
+    return this.#socket.request("message.send", { conversation_id, id, body, reply_to, forwarded, mentions, attachments });
   }
 }

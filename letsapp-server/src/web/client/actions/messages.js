@@ -49,8 +49,9 @@ export class Messages {
    * @param {Message} message
    * @param {Id[]} conversationIds
    */
-  forward({ body }, conversationIds) {
-    conversationIds.forEach((id) => this.#outbox.add(id, { body, forwarded: true }));
+  forward({ body, attachments = [] }, conversationIds) {
+    const files = attachments.length > 0 ? attachments.map(({ id }) => id) : undefined;
+    conversationIds.forEach((id) => this.#outbox.add(id, { body, forwarded: true, attachments: files }));
   }
 
   /**

@@ -2,22 +2,28 @@
 // The HTTP routes that the client uses, a method each.
 /**
  * @import {
- *   Block, Contact, Conversation, Credentials, DeviceSession, GroupChanges, HistoryQuery, Id, Member, MembershipChanges, Message,
- *   Page, Profile, ProfileChanges, Receipt, Registration, Role, SearchQuery, SearchResults, SignedIn, SyncReply, SyncRequest, User,
- *   UserReaction
+ *   Block, Contact, Conversation, Credentials, DeviceSession, GroupChanges, HistoryQuery, Id, Media, MediaUrl, Member,
+ *   MembershipChanges, Message, Page, Profile, ProfileChanges, Receipt, Registration, Role, SearchQuery, SearchResults, SignedIn,
+ *   SyncReply, SyncRequest, User, UserReaction, Variant
  * } from "../../types/protocol.d.ts"
  * @import {Session} from "./session.js"
  */
 import { exchange, Problem } from "./http.js";
+import { transfer } from "./transfer.js";
+
+/** The time for which links to files are asked for, in seconds: the longest that the server grants. */
+const LINK_SECONDS = 3_600;
 
 export class Api {
   #session;
   #exchange;
+  #transfer;
 
   /** @param {Pick<Session, "accessToken" | "renewToken">} session */
-  constructor(session, send = exchange) {
+  constructor(session, send = exchange, upload = transfer) {
     this.#session = session;
     this.#exchange = send;
+    this.#transfer = upload;
   }
 
   /**
@@ -299,6 +305,43 @@ export class Api {
   }
 
   /**
+   * Uploads a file. `form` has the parts of the request.
+   * @param {FormData} form
+   * @param {{signal: AbortSignal, onProgress: (part: number) => void}} options `onProgress` gets numbers from 0 to 1
+   * @returns {Promise<Media>}
+   */
+  upload(form, options) {
+    return this.#authorized((token) => this.#transfer("/v1/media", form, { token, ...options }));
+  }
+
+  /**
+   * @param {Id} id
+   * @returns {Promise<Media>}
+   */
+  media(id) {
+    return this.#call("GET", `/v1/media/${id}`);
+  }
+
+  /**
+   * Returns a link to a file.
+   * @param {Id} id
+   * @param {Variant} variant
+   * @returns {Promise<MediaUrl>}
+   */
+  mediaUrl(id, variant) {
+    return this.#call("POST", `/v1/media/${id}/url`, { variant, expires_in: LINK_SECONDS });
+  }
+
+  /**
+   * Removes an uploaded file that no message carries.
+   * @param {Id} id
+   * @returns {Promise<void>}
+   */
+  deleteMedia(id) {
+    return this.#call("DELETE", `/v1/media/${id}`);
+  }
+
+  /**
    * @param {SyncRequest} request
    * @returns {Promise<SyncReply>}
    */
@@ -307,19 +350,29 @@ export class Api {
   }
 
   /**
-   * Sends a request with the access token. Where the server no longer accepts the token, renews it once and repeats the request.
+   * Sends a request with the access token.
    * @param {string} method
    * @param {string} path
    * @param {unknown} [body]
    */
-  async #call(method, path, body) {
+  #call(method, path, body) {
+    return this.#authorized((token) => this.#exchange(method, path, { token, body }));
+  }
+
+  /**
+   * Sends a request with the access token. Where the server no longer accepts the token, renews it once and repeats the request.
+   * @template T
+   * @param {(token: string) => Promise<T>} send
+   * @returns {Promise<T>}
+   */
+  async #authorized(send) {
     const token = await this.#session.accessToken();
     try {
-      return await this.#exchange(method, path, { token, body });
+      return await send(token);
     } catch (problem) {
       if (!(problem instanceof Problem && problem.unauthenticated)) throw problem;
     }
-    return this.#exchange(method, path, { token: await this.#session.renewToken(token), body });
+    return send(await this.#session.renewToken(token));
   }
 
   /**

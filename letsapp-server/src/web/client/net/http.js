@@ -74,7 +74,7 @@ export async function exchange(method, path, { token, body, fetch = globalThis.f
   if (response.status === 204) return null;
   const answer = await parsed(response);
   if (response.ok) return answer;
-  throw new Problem({ ...problemOf(response), ...answer });
+  throw new Problem({ ...problemOf(response.status, response.headers.get("retry-after")), ...answer });
 }
 
 /** @param {Response} response */
@@ -90,14 +90,14 @@ async function parsed(response) {
 
 /**
  * Describes a failure by its status alone: an answer of a proxy carries no problem document.
- * @param {Response} response
+ * @param {number} status
+ * @param {string | null} retryAfter the header of that name
  */
-function problemOf(response) {
-  const retryAfter = Number(response.headers.get("retry-after"));
+export function problemOf(status, retryAfter) {
   return {
-    code: response.status === 429 ? "rate_limited" : response.status >= 500 ? "unavailable" : "invalid_request",
-    status: response.status,
-    title: `The server answered ${response.status}.`,
-    retry_after: retryAfter > 0 ? retryAfter : null,
+    code: status === 429 ? "rate_limited" : status >= 500 ? "unavailable" : "invalid_request",
+    status,
+    title: `The server answered ${status}.`,
+    retry_after: Number(retryAfter) > 0 ? Number(retryAfter) : null,
   };
 }

@@ -32,6 +32,8 @@ export function initialState(user) {
     presence: {},
     typing: {},
     outbox: [],
+    uploads: [],
+    media: {},
     toasts: [],
   };
 }
@@ -85,6 +87,9 @@ const TRANSITIONS = {
       items.map(({ user }) => user),
     ),
   outbox: (state, { items }) => ({ ...state, outbox: items }),
+  uploads: (state, { items }) => ({ ...state, uploads: items }),
+  media: (state, { item }) => replaced(state, "media", item.id, () => item),
+  mediaMissing: (state, { id }) => replaced(state, "media", id, () => null),
   // Three are as many as a phone's screen has room for.
   toast: (state, { toast }) => ({
     ...state,
@@ -349,7 +354,7 @@ function onlyOf(items, table) {
 /**
  * Returns the state with one entry of one of its tables replaced by the result of `change`; the same object if that is no change,
  * so that listeners can tell changes by identity.
- * @template {"conversations" | "timelines" | "revs" | "receipts" | "members" | "quoted"} Table
+ * @template {"conversations" | "timelines" | "revs" | "receipts" | "members" | "quoted" | "media"} Table
  * @param {State} state
  * @param {Table} table
  * @param {Id} key

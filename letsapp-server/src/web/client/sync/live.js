@@ -138,6 +138,8 @@ export class Live extends EventTarget {
       case "conversation.rev":
         this.#store.dispatch({ type: "rev", ...data });
         return this.#watchForGaps();
+      case "media.ready":
+        return this.#store.dispatch({ type: "media", item: data });
       case "typing":
         return void this.dispatchEvent(new CustomEvent("typing", { detail: data }));
       case "presence":

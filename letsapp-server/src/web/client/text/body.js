@@ -35,16 +35,16 @@ export function splitBody(body, { people = [], highlights = [] } = {}) {
 }
 
 /**
- * Converts the highlights of a body from code points, as the server counts, to ranges of the string.
- * @param {string} body
+ * Converts the highlights of a field from code points, as the server counts, to ranges of the string.
+ * @param {string} text the field
  * @param {Highlight[]} highlights
  * @returns {Range[]}
  */
-export function bodyRanges(body, highlights) {
+export function rangesIn(text, highlights, name = "body") {
   const offsets = [0];
-  for (const point of body) offsets.push(offsets[offsets.length - 1] + point.length);
+  for (const point of text) offsets.push(offsets[offsets.length - 1] + point.length);
   const at = (/** @type {number} */ point) => offsets[Math.min(point, offsets.length - 1)];
-  return highlights.filter(({ field }) => field === "body").map(({ start, end }) => ({ start: at(start), end: at(end) }));
+  return highlights.filter(({ field }) => field === name).map(({ start, end }) => ({ start: at(start), end: at(end) }));
 }
 
 /**

@@ -2,6 +2,7 @@
 // Messages as text: one-line previews, and the sentences for system messages. Pure.
 /** @import {Id, Message} from "../../types/protocol.d.ts" */
 /** @import {Named} from "../../types/state.d.ts" */
+import { filesText } from "./files.js";
 import { nameOf } from "./names.js";
 
 /** @typedef {Record<Id, Named | undefined>} Users */
@@ -22,9 +23,17 @@ export function previewOf(message, users, me, { group = false } = {}) {
   if (message.kind === "system") return systemText(message, users, me);
   const own = message.sender_id === me;
   if (message.deleted_at) return own ? "You deleted a message" : "Message deleted";
-  const body = message.body.replace(/\s+/g, " ");
+  const body = textOf(message).replace(/\s+/g, " ");
   if (own) return `You: ${body}`;
   return group ? `${nameOf(users[message.sender_id])}: ${body}` : body;
+}
+
+/**
+ * Returns the body of a message, or what it carries where it has none.
+ * @param {Pick<Message, "body" | "attachments">} message
+ */
+export function textOf({ body, attachments = [] }) {
+  return body || filesText(attachments);
 }
 
 /**

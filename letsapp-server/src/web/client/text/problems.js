@@ -18,8 +18,7 @@ const TEXTS = {
 export function explain(failure, { forbidden } = {}) {
   const problem = /** @type {Error & {code?: string, errors: FieldError[], retryAfter: number | null}} */ (failure);
   if (problem.code === "rate_limited") return `That was a little too fast. Please try again ${waitText(problem.retryAfter)}.`;
-  const namesFields = problem.code === "validation_failed" || problem.code === "forbidden";
-  if (namesFields && problem.errors?.length > 0) {
+  if (["validation_failed", "forbidden", "payload_too_large"].includes(problem.code ?? "") && problem.errors?.length > 0) {
     return problem.errors.map(({ detail }) => sentence(detail)).join(" ");
   }
   if (problem.code === "forbidden" && forbidden) return forbidden;

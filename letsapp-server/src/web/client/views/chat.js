@@ -7,6 +7,7 @@
 import { timelineOf } from "../state/reduce.js";
 import { titleOf } from "../text/names.js";
 import { html, useCallback, useEffect, useState } from "../vendor/htm-preact.js";
+import { DropZone } from "./attach.js";
 import { ChatHead } from "./chat-head.js";
 import { Composer } from "./composer.js";
 import { Confirm, Empty, Spinner } from "./elements.js";
@@ -123,7 +124,7 @@ function Writing({ conversation, writing, onEditLast, onDone }) {
   }
   const editing = writing?.kind === "edit" ? writing.message : null;
   const answered = writing?.kind === "reply" ? writing.message : null;
-  return html`<${Composer}
+  return html`${!editing && html`<${DropZone} conversationId=${id} />`}<${Composer}
     key=${editing ? editing.id : id} conversation=${conversation} editing=${editing} answered=${answered} onEditLast=${onEditLast} onDone=${onDone}
   />`;
 }

@@ -3,16 +3,21 @@
 /** @import {Id, Message} from "../../types/protocol.d.ts" */
 /** @import {KnownConversation, Person} from "../../types/state.d.ts" */
 /** @import {KeyEvent} from "../../types/views.d.ts" */
+/** @import {Voice} from "../actions/recording.js" */
 /** @import {Ref} from "../vendor/htm-preact.js" */
+import { canRecord } from "../actions/recording.js";
 import { lengthOf } from "../text/characters.js";
 import { mentionAt, mentionedIds, suggestMentions } from "../text/mentions.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { attach, AttachButton, filesOf } from "./attach.js";
 import { ComposerNote } from "./composer-note.js";
 import { IconButton } from "./elements.js";
 import { EmojiPopover } from "./emoji.js";
 import { useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { MentionList, mentionOption } from "./mention-list.js";
+import { UploadTray } from "./upload-tray.js";
+import { VoiceButton, VoiceRow } from "./voice.js";
 
 /** The most characters that the server accepts. */
 const MAX_LENGTH = 4_096;
@@ -34,6 +39,7 @@ export function Composer({ conversation, editing, answered, onEditLast, onDone }
   const { id, kind } = conversation;
   const [text, setText] = useState(() => editing?.body ?? client.drafts.of(id));
   const [busy, setBusy] = useState(false);
+  const [recording, setRecording] = useState(false);
   const [picking, setPicking] = useState(/** @type {HTMLElement | null} */ (null));
   /** @type {Ref<HTMLTextAreaElement>} */
   const field = useRef(null);
@@ -41,11 +47,20 @@ export function Composer({ conversation, editing, answered, onEditLast, onDone }
 
   const length = text.length < COUNTED_LENGTH ? text.length : lengthOf(text);
   const body = text.trim();
-  const ready = body !== "" && length <= MAX_LENGTH && !busy;
+  const allUploads = useSelected((state) => state.uploads);
+  const uploads = editing ? [] : allUploads.filter(({ conversation_id }) => conversation_id === id);
+  const picked = uploads.filter(({ batch }) => !batch);
+  const hasFiles = editing ? Boolean(editing.attachments?.length) : picked.length > 0;
+  const refused = picked.some(({ status }) => status === "failed");
+  const ready = (body !== "" || hasFiles) && !refused && length <= MAX_LENGTH && !busy;
 
-  useLayoutEffect(() => fitHeight(field.current), [text]);
+  const mayRecord = !editing && text === "" && picked.length === 0 && canRecord();
+
+  useLayoutEffect(() => {
+    if (!recording) fitHeight(field.current);
+  }, [text, recording]);
   useEffect(() => {
-    if (editing || answered || hasKeyboard.matches) focusAtEnd(field.current);
+    if (!recording && (editing || answered || hasKeyboard.matches)) focusAtEnd(field.current);
   }, [answered]);
 
   const write = (/** @type {string} */ next) => {
@@ -73,7 +88,9 @@ export function Composer({ conversation, editing, answered, onEditLast, onDone }
     if (!ready) return;
     const mentions = mentionedIds(body, mention.people);
     if (!editing) {
-      client.messages.send(id, { body, reply_to: answered?.seq, mentions: mentions.length > 0 ? mentions : undefined });
+      const draft = { body, reply_to: answered?.seq, mentions: mentions.length > 0 ? mentions : undefined };
+      if (hasFiles) client.uploads.submit(id, draft);
+      else client.messages.send(id, draft);
       write("");
       field.current.focus();
       return onDone();
@@ -95,6 +112,22 @@ export function Composer({ conversation, editing, answered, onEditLast, onDone }
       onEditLast();
     }
   };
+  const sendVoice = (/** @type {Voice} */ { file, waveform }) => {
+    client.uploads.sendAlone(id, file, { body: "", reply_to: answered?.seq }, { waveform });
+    onDone();
+  };
+  const endRecording = () => {
+    setRecording(false);
+    // Once the field is drawn again.
+    requestAnimationFrame(() => hasKeyboard.matches && field.current?.focus());
+  };
+  const onPaste = (/** @type {ClipboardEvent} */ event) => {
+    const files = filesOf(event.clipboardData);
+    // Word processors put a picture of the text beside the text.
+    if (editing || files.length === 0 || event.clipboardData?.types.includes("text/plain")) return;
+    event.preventDefault();
+    attach(client, id, files);
+  };
   const insert = (/** @type {string} */ emoji) => {
     setPicking(null);
     replace(field.current.selectionStart, field.current.selectionEnd, emoji);
@@ -103,19 +136,30 @@ export function Composer({ conversation, editing, answered, onEditLast, onDone }
   return html`<form class="composer" onSubmit=${submit}>
     ${mention.suggested.length > 0 && html`<${MentionList} people=${mention.suggested} at=${mention.chosen} onPick=${choose} />`}
     <${ComposerNote} editing=${editing} answered=${answered} onClose=${onDone} />
+    <${UploadTray} uploads=${uploads} />
     <div class="composer-row">
-      <${IconButton} icon="smile" label="Insert an emoji" testid="insert-emoji" onClick=${(event) => setPicking(event.currentTarget)} />
-      <textarea
-        ref=${field} class="composer-field" rows="1" dir="auto" placeholder="Write a message" aria-label="Message" data-testid="composer"
-        enterkeyhint=${hasKeyboard.matches ? "send" : "enter"} value=${text} onInput=${(event) => write(event.currentTarget.value)} onKeyDown=${onKeyDown}
-        onBlur=${() => client.typing.stop(id)} onClick=${() => mention.follow(text)} aria-autocomplete="list"
-        aria-controls=${mention.suggested.length > 0 ? "mentions" : undefined}
-        aria-activedescendant=${mention.suggested.length > 0 ? mentionOption(mention.chosen) : undefined}
-      ></textarea>
-      ${length > COUNTED_LENGTH && html`<span class="composer-count ${length > MAX_LENGTH ? "over" : ""}" role="status">${MAX_LENGTH - length}</span>`}
-      <button class="send" aria-label=${editing ? "Save" : "Send"} title=${editing ? "Save" : "Send"} data-testid="send" disabled=${!ready}>
-        <${Icon} name=${editing ? "check" : "send"} />
-      </button>
+      ${
+        recording
+          ? html`<${VoiceRow} onSend=${sendVoice} onEnd=${endRecording} />`
+          : html`${!editing && html`<${AttachButton} conversationId=${id} onPicked=${() => field.current.focus()} />`}
+            <${IconButton} icon="smile" label="Insert an emoji" testid="insert-emoji" onClick=${(event) => setPicking(event.currentTarget)} />
+            <textarea
+              ref=${field} class="composer-field" rows="1" dir="auto" placeholder=${hasFiles ? "Add a caption" : "Write a message"}
+              aria-label="Message" data-testid="composer" enterkeyhint=${hasKeyboard.matches ? "send" : "enter"} value=${text}
+              onInput=${(event) => write(event.currentTarget.value)} onKeyDown=${onKeyDown} onPaste=${onPaste} onBlur=${() => client.typing.stop(id)}
+              onClick=${() => mention.follow(text)} aria-autocomplete="list"
+              aria-controls=${mention.suggested.length > 0 ? "mentions" : undefined}
+              aria-activedescendant=${mention.suggested.length > 0 ? mentionOption(mention.chosen) : undefined}
+            ></textarea>
+            ${length > COUNTED_LENGTH && html`<span class="composer-count ${length > MAX_LENGTH ? "over" : ""}" role="status">${MAX_LENGTH - length}</span>`}
+            ${
+              mayRecord
+                ? html`<${VoiceButton} onStart=${() => setRecording(true)} />`
+                : html`<button class="send" aria-label=${editing ? "Save" : "Send"} title=${editing ? "Save" : "Send"} data-testid="send" disabled=${!ready}>
+                    <${Icon} name=${editing ? "check" : "send"} />
+                  </button>`
+            }`
+      }
     </div>
     ${picking && html`<${EmojiPopover} anchor=${picking} onPick=${insert} onClose=${() => setPicking(null)} />`}
   </form>`;

@@ -56,7 +56,7 @@ function Lines({ conversation, title, users, group }) {
   useProfiles([...(last ? peopleIn(last) : []), ...(typing ?? [])]);
 
   const ticked = last?.sender_id === mine && last.kind === "user" && !last.deleted_at && !waiting;
-  const preview = waiting ? `You: ${waiting.body}` : previewOf(last, users, mine, { group });
+  const preview = waiting ? `You: ${waiting.body || "Files"}` : previewOf(last, users, mine, { group });
   const writing = typingText(typing, users, { group });
   const at = waiting?.queued_at ?? last?.sent_at ?? conversation.created_at;
   return html`<span class="row-line">

@@ -3,6 +3,7 @@
 /** @import {Id, Message} from "../../types/protocol.d.ts" */
 /** @import {KnownConversation} from "../../types/state.d.ts" */
 import { byActivity } from "../state/conversations.js";
+import { textOf } from "../text/messages.js";
 import { titleOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
 import { Avatar, Dialog, moveFocus } from "./elements.js";
@@ -32,7 +33,7 @@ export function ForwardDialog({ message, onClose }) {
   };
 
   return html`<${Dialog} title="Forward to" testid="forward-dialog" onClose=${onClose}>
-    <blockquote class="forward-body" dir="auto">${message.body}</blockquote>
+    <blockquote class="forward-body" dir="auto">${textOf(message)}</blockquote>
     <div class="picker">
       <${SearchField} label="Find a chat" testid="forward-search" value=${query} onInput=${setQuery} autofocus />
       <ul class="rows picker-rows" aria-label="Chats" onKeyDown=${(event) => moveFocus(event, ".row:not(:disabled)")}>

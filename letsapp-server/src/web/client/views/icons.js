@@ -11,10 +11,22 @@ const SQUARE = "0 0 24 24";
 const DRAWINGS = {
   send: () =>
     html`<path d="M4.5 12 3.4 4.7c-.1-.8.7-1.4 1.4-1L20.2 11c.8.4.8 1.6 0 2L4.8 20.3c-.7.4-1.5-.2-1.4-1z"/><path d="M4.5 12H12"/>`,
+  attach: () =>
+    html`<path d="m19 11.5-7.4 7.3a4.6 4.6 0 0 1-6.5-6.5l7.7-7.6a3.1 3.1 0 0 1 4.4 4.4l-7.6 7.5a1.5 1.5 0 0 1-2.2-2.1l6.9-6.8"/>`,
+  file: () =>
+    html`<path d="M13.5 3.5H7.8a2 2 0 0 0-2 2v13a2 2 0 0 0 2 2h8.4a2 2 0 0 0 2-2V8.2zM13.5 3.5v3.2a1.5 1.5 0 0 0 1.5 1.5h3.2"/>`,
+  download: () => html`<path d="M12 4.5v10.5m-4.5-4.3L12 15l4.5-4.3M5 19.5h14"/>`,
   search: () => html`<circle cx="11" cy="11" r="6.5"/><path d="m16 16 4 4"/>`,
   plus: () => html`<path d="M12 5v14M5 12h14"/>`,
   back: () => html`<path d="M19 12H5m6-6.5L4.5 12l6.5 6.5"/>`,
   down: () => html`<path d="M12 5v14m-6.5-6 6.5 6.5 6.5-6.5"/>`,
+  microphone: () => html`<rect x="9" y="3.5" width="6" height="11" rx="3"/><path d="M5.5 11.5a6.5 6.5 0 0 0 13 0M12 18v2.8"/>`,
+  play: () => html`<path d="M8 5.6v12.8c0 .7.8 1.1 1.3.7l9.6-6.4a.9.9 0 0 0 0-1.4L9.3 4.9C8.8 4.5 8 4.9 8 5.6z"/>`,
+  pause: () => html`<rect x="6.5" y="5" width="3.6" height="14" rx="1.2"/><rect x="13.9" y="5" width="3.6" height="14" rx="1.2"/>`,
+  left: () => html`<path d="M14.5 5.5 8 12l6.5 6.5"/>`,
+  right: () => html`<path d="M9.5 5.5 16 12l-6.5 6.5"/>`,
+  "zoom-in": () => html`<circle cx="11" cy="11" r="6.5"/><path d="m16 16 4 4M11 8v6m-3-3h6"/>`,
+  "zoom-out": () => html`<circle cx="11" cy="11" r="6.5"/><path d="m16 16 4 4M8 11h6"/>`,
   close: () => html`<path d="m6 6 12 12M18 6 6 18"/>`,
   check: () => html`<path d="m5 12.5 4.5 4.5L19 7.5"/>`,
   tick: () => html`<path d="m4.5 6.5 3.2 3.2 7-7.5"/>`,

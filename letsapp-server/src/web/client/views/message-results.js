@@ -1,8 +1,9 @@
 // @ts-check
 // The messages that a search finds, with the matches marked, and the way to each of them.
 /** @import {Id, SearchHit} from "../../types/protocol.d.ts" */
-/** @import {Person} from "../../types/state.d.ts" */
-import { bodyRanges, excerptOf } from "../text/body.js";
+/** @import {Person, Range} from "../../types/state.d.ts" */
+import { excerptOf, rangesIn } from "../text/body.js";
+import { textOf } from "../text/messages.js";
 import { nameOf, titleOf } from "../text/names.js";
 import { explain } from "../text/problems.js";
 import { PARTIAL } from "../text/search.js";
@@ -91,7 +92,11 @@ function MessageResult({ hit: { message, highlights }, sender, everywhere }) {
   const users = useSelected((state) => state.users);
   const me = useSelected((state) => state.me.id);
   const from = message.sender_id === me ? "You" : nameOf(sender);
-  const found = bodyRanges(body, highlights);
+  const found = rangesIn(body, highlights);
+  const names = (message.attachments ?? []).map(({ file_name: name }, i) => ({
+    name,
+    ranges: rangesIn(name, highlights, `attachments.${i}.file_name`),
+  }));
   const open = () =>
     client.attempt(
       async () => {
@@ -109,8 +114,18 @@ function MessageResult({ hit: { message, highlights }, sender, everywhere }) {
       </span>
       <span class="found-text" dir="auto">
         ${everywhere && conversation?.kind !== "direct" && html`<span class="found-from">${from}: </span>`}
-        ${excerptOf(body, found).map(({ text, found: hit }) => (hit ? html`<mark>${text}</mark>` : text))}
+        ${marked(textOf(message), found)}
       </span>
+      ${names.filter(({ ranges }) => ranges.length > 0).map(({ name, ranges }) => html`<span class="found-text" dir="auto">${marked(name, ranges)}</span>`)}
     </span>
   </button>`;
+}
+
+/**
+ * Draws an excerpt with its matches.
+ * @param {string} text
+ * @param {Range[]} found
+ */
+function marked(text, found) {
+  return excerptOf(text, found).map(({ text: words, found: hit }) => (hit ? html`<mark>${words}</mark>` : words));
 }

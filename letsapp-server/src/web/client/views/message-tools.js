@@ -32,7 +32,7 @@ export function actionsFor(message, { me, closed, mayModerate }) {
     !closed && { kind: "react", icon: "smile", label: "React", key: "+" },
     !closed && { kind: "reply", icon: "reply", label: "Reply", key: "r" },
     { kind: "forward", icon: "forward", label: "Forward", key: "f" },
-    { kind: "copy", icon: "copy", label: "Copy text", key: "c" },
+    message.body !== "" && { kind: "copy", icon: "copy", label: "Copy text", key: "c" },
     message.reactions.length > 0 && { kind: "reactions", icon: "people", label: "Who reacted" },
     !closed && isEditable(message, me) && { kind: "edit", icon: "pencil", label: "Edit", key: "e" },
     !closed && deletable && { kind: "delete", icon: "trash", label: "Delete", key: "Delete", danger: true },

@@ -9,6 +9,7 @@ import { peopleIn, systemText } from "../text/messages.js";
 import { hueOf, nameOf } from "../text/names.js";
 import { fullTimeOf, timeOf } from "../text/times.js";
 import { html, useState } from "../vendor/htm-preact.js";
+import { Attachments, AttachmentsById } from "./attachments.js";
 import { Body } from "./body.js";
 import { Avatar, memo } from "./elements.js";
 import { EmojiPopover } from "./emoji.js";
@@ -59,12 +60,13 @@ export const Message = memo((/** @type {MessageProps} */ props) => {
   };
   // Safari doesn't give the focus to the element that is tapped, but the tools of a message appear with its focus.
   const onClick = (/** @type {ClickEvent} */ event) => {
-    if (!event.target.closest("button, a")) event.currentTarget.focus({ preventScroll: true });
+    if (!event.target.closest("button, a, input, video, dialog")) event.currentTarget.focus({ preventScroll: true });
   };
   const states = { continues, deleted, active: picking, named: !own && message.mentions?.includes(me), target };
   const present = Object.entries(states).flatMap(([state, isSet]) => (isSet ? [state] : []));
   const classes = ["message", own ? "own" : "theirs", ...present];
-  const emojiOnly = !deleted && !message.reply_to && isEmojiOnly(message.body);
+  const hasFiles = message.attachments !== undefined && message.attachments.length > 0;
+  const emojiOnly = !deleted && !message.reply_to && !hasFiles && isEmojiOnly(message.body);
 
   return html`<li
     class=${classes.join(" ")} tabindex=${stop ? "0" : "-1"} onClick=${onClick} onKeyDown=${onKeyDown} data-testid="message"
@@ -80,9 +82,10 @@ export const Message = memo((/** @type {MessageProps} */ props) => {
         ${
           deleted
             ? html`<p class="body"><${Icon} name="forbidden" />${own ? "You deleted this message" : "This message was deleted"}</p>`
-            : html`<${Body}
+            : html`${hasFiles && html`<${Attachments} attachments=${message.attachments} conversationId=${message.conversation_id} />`}
+              ${message.body && html`<${Body}
                 text=${message.body} conversationId=${message.conversation_id} mentions=${message.mentions} highlights=${target?.highlights}
-              />`
+              />`}`
         }
         <span class="meta">
           ${message.edited_at && !deleted && html`<span data-testid="edited" title=${fullTimeOf(message.edited_at)}>edited</span>`}
@@ -121,11 +124,13 @@ function Sender({ message: { conversation_id, sender_id }, name, continues }) {
  */
 export function WaitingMessage({ item, continues, onRetry, onDiscard }) {
   const failed = item.status === "failed";
+  const { attachments = [] } = item;
   return html`<li class="message own waiting ${continues ? "continues" : ""}" tabindex="-1" data-testid="message" data-message-id=${item.id} data-own="true">
     <div class="message-column">
-      <div class="bubble ${!item.reply_to && isEmojiOnly(item.body) ? "emoji-only" : ""}">
+      <div class="bubble ${!item.reply_to && attachments.length === 0 && isEmojiOnly(item.body) ? "emoji-only" : ""}">
         ${item.reply_to && html`<${Quote} conversationId=${item.conversation_id} seq=${item.reply_to} />`}
-        <${Body} text=${item.body} conversationId=${item.conversation_id} mentions=${item.mentions} />
+        ${attachments.length > 0 && html`<${AttachmentsById} ids=${attachments} conversationId=${item.conversation_id} />`}
+        ${item.body && html`<${Body} text=${item.body} conversationId=${item.conversation_id} mentions=${item.mentions} />`}
         <span class="meta">
           <time datetime=${item.queued_at}>${timeOf(item.queued_at)}</time>
           <${Tick} state=${failed ? "failed" : "sending"} />

@@ -3,6 +3,7 @@
 /** @import {Id, Message} from "../../types/protocol.d.ts" */
 import { timelineOf } from "../state/reduce.js";
 import { find } from "../state/timeline.js";
+import { textOf } from "../text/messages.js";
 import { hueOf, nameOf } from "../text/names.js";
 import { html, useEffect } from "../vendor/htm-preact.js";
 import { useClient, useProfiles, useSelected } from "./hooks.js";
@@ -33,7 +34,7 @@ export function QuotedText({ message }) {
   useProfiles([message?.sender_id]);
   if (!message) return html`<span class="quote-text">${message === null ? "This message isn’t there any more." : "…"}</span>`;
   return html`<span class="quote-name" dir="auto">${message.sender_id === me ? "You" : nameOf(sender)}</span>
-    <span class="quote-text" dir="auto">${message.deleted_at ? "This message was deleted" : message.body}</span>`;
+    <span class="quote-text" dir="auto">${message.deleted_at ? "This message was deleted" : textOf(message)}</span>`;
 }
 
 /**

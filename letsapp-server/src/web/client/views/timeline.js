@@ -9,6 +9,7 @@
 /** @import {Window} from "./scroll.js" */
 import { countsAsUnread } from "../state/conversations.js";
 import { timelineOf } from "../state/reduce.js";
+import { textOf } from "../text/messages.js";
 import { nameOf } from "../text/names.js";
 import { Component, html } from "../vendor/htm-preact.js";
 import { Empty, IconButton, moveFocus, Spinner } from "./elements.js";
@@ -183,7 +184,7 @@ export class Timeline extends Component {
     const { conversation, client, users } = this.props;
     const last = conversation.head.last_message;
     if (!last || last.seq <= this.announcedSeq || !countsAsUnread(last, client.store.state.me.id)) return "";
-    return `${nameOf(users[last.sender_id])}: ${last.body}`;
+    return `${nameOf(users[last.sender_id])}: ${textOf(last)}`;
   }
 
   onScroll = () => {

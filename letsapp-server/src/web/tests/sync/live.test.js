@@ -225,3 +225,9 @@ test("the answer to a receipt from before a reset changes nothing", async () => 
   await settled();
   assert.equal(store.state.conversations.c.me.read_seq, 2);
 });
+
+test("facts about a file that are found after its upload are kept", async () => {
+  const { socket, store } = await connected({ seq: 1 });
+  socket.event("media.ready", { id: "a", status: "ready", width: 4 });
+  assert.equal(store.state.media.a?.width, 4);
+});

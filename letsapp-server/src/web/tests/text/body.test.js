@@ -1,7 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import test from "node:test";
-import { bodyRanges, excerptOf, splitBody } from "../../client/text/body.js";
+import { rangesIn, excerptOf, splitBody } from "../../client/text/body.js";
 
 const ana = { id: "1", username: "ana", display_name: "" };
 const bold = (parts) => parts.map(({ text, found }) => (found ? `[${text}]` : text)).join("");
@@ -47,7 +47,7 @@ test("matches are marked inside links and mentions too", () => {
 test("positions are converted from code points, also behind emoji", () => {
   const body = "👨‍👩‍👧 café 🎉 party";
   const at = Array.from(body).indexOf("p");
-  const found = bodyRanges(body, [
+  const found = rangesIn(body, [
     { field: "body", start: at, end: at + 5 },
     { field: "attachments.0.file_name", start: 0, end: 2 },
   ]);
@@ -55,7 +55,7 @@ test("positions are converted from code points, also behind emoji", () => {
 });
 
 test("positions past the end mark nothing", () => {
-  assert.equal(bold(splitBody("short", { highlights: bodyRanges("short", [{ field: "body", start: 40, end: 50 }]) })), "short");
+  assert.equal(bold(splitBody("short", { highlights: rangesIn("short", [{ field: "body", start: 40, end: 50 }]) })), "short");
 });
 
 test("an excerpt begins shortly before the match", () => {
