@@ -67,7 +67,7 @@ impl Ingest {
             drop(sender);
             fed
         };
-        let (stored, inspected) = futures_util::join!(stored, feed);
+        let (stored, inspected) = futures_util::future::join(stored, feed).await;
         match (stored, inspected) {
             (Ok(_), inspected) => inspected,
             // The store failed first; whoever feeds it has only noticed that.
