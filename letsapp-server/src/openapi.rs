@@ -171,6 +171,8 @@ fn openapi_method(method: &http::Method) -> utoipa::openapi::HttpMethod {
         "PUT" => HttpMethod::Put,
         "PATCH" => HttpMethod::Patch,
         "DELETE" => HttpMethod::Delete,
+        "HEAD" => HttpMethod::Head,
+        "OPTIONS" => HttpMethod::Options,
         other => unreachable!("no route uses {other}"),
     }
 }

@@ -125,6 +125,8 @@ fn method_of(method: &HttpMethod) -> Method {
         HttpMethod::Put => Method::PUT,
         HttpMethod::Delete => Method::DELETE,
         HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Options => Method::OPTIONS,
         _ => unreachable!("no route uses another method"),
     }
 }

@@ -23,11 +23,13 @@ const POLICY: &str = "default-src 'none'; img-src 'self'; media-src 'self'; styl
                       frame-ancestors 'none'";
 
 /// Reads a file behind a link of `POST /v1/media/{id}/url`.
+// The parameters are described as optional texts, since a link without one of them is an altered one like any other.
 #[utoipa::path(get, path = "/v1/media/{id}/content", tag = "media",
-    params(("id" = MediaId, Path), ("variant" = String, Query, max_length = 16), ("expires" = i64, Query),
-        ("key" = String, Query, max_length = 64), ("signature" = String, Query, max_length = 64),
-        ("range" = Option<String>, Header), ("if-none-match" = Option<String>, Header),
-        ("if-range" = Option<String>, Header)),
+    params(("id" = MediaId, Path), ("variant" = Option<String>, Query, max_length = 16),
+        ("expires" = Option<String>, Query, max_length = 20), ("key" = Option<String>, Query, max_length = 64),
+        ("signature" = Option<String>, Query, max_length = 64), ("range" = Option<String>, Header, max_length = 4096),
+        ("if-none-match" = Option<String>, Header, max_length = 4096),
+        ("if-range" = Option<String>, Header, max_length = 4096)),
     responses((status = 200, description = "The file", content_type = "application/octet-stream"),
         (status = 206, description = "A range of the file", content_type = "application/octet-stream"),
         (status = 304, description = "Not changed"), (status = 403, description = "Expired or altered"),
