@@ -43,8 +43,10 @@ mod client;
 
 pub use client::live::{Backoff, Live, LiveBuilder, Position, Positions, Update, Updates};
 pub use client::{
-    Client, ClientBuilder, ClientError, FileTokens, HistoryRange, MemoryTokens, Page, Server, TokenStore, collect_pages,
+    Client, ClientBuilder, ClientError, Download, Existing, FileTokens, HistoryRange, MemoryTokens, Page, Progress,
+    Server, TokenStore, Upload, collect_pages,
 };
+pub use letsapp_core::domain::media::Variant;
 pub use letsapp_core::protocol::requests;
 pub use letsapp_core::{
     domain::{id, timestamp},

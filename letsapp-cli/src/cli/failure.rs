@@ -25,6 +25,8 @@ pub(super) enum Failure {
     Refused(String),
     /// A failure on this computer, such as a file that can't be written.
     Local(String),
+    /// A failure with one of several things, with the name of that thing.
+    About(String, Box<Failure>),
     /// The reader of the output has gone, as in `letsapp history ana | head`. Not an error.
     BrokenPipe,
 }
@@ -35,6 +37,12 @@ impl Failure {
         Self::Local(error.to_string())
     }
 
+    /// Says with which of several things the command failed.
+    #[expect(clippy::needless_pass_by_value, reason = "displays are passed as they are made")]
+    pub(super) fn about(self, subject: impl ToString) -> Self {
+        Self::About(subject.to_string(), Box::new(self))
+    }
+
     /// Returns the message for the user, on one line. `None` if there is nothing to report.
     pub(super) fn message(&self) -> Option<String> {
         let line = match self {
@@ -42,6 +50,7 @@ impl Failure {
             Self::Client(error) => error.to_string(),
             Self::SignedOut(server) => format!("not signed in at {server}: run `letsapp login`"),
             Self::Usage(line) | Self::Refused(line) | Self::Local(line) => line.clone(),
+            Self::About(subject, failure) => format!("{subject}: {}", failure.message()?),
             Self::BrokenPipe => return None,
         };
         Some(line)
@@ -54,13 +63,14 @@ impl Failure {
             Self::Usage(_) => USAGE,
             Self::SignedOut(_) => SIGNED_OUT,
             Self::Local(_) => LOCAL,
+            Self::About(_, failure) => failure.exit_code(),
             Self::Client(error) => match error {
                 ClientError::SignedOut => SIGNED_OUT,
                 ClientError::Problem(problem) if problem.code == Code::Unavailable => UNREACHABLE,
                 ClientError::Problem(_) | ClientError::Text(_) => REFUSED,
                 ClientError::Unreachable { .. } | ClientError::Unexpected { .. } => UNREACHABLE,
                 ClientError::Url(_) => USAGE,
-                ClientError::Tokens(_) | ClientError::Closed => LOCAL,
+                ClientError::Tokens(_) | ClientError::File { .. } | ClientError::Closed => LOCAL,
             },
         }
     }

@@ -97,6 +97,7 @@ fn conversation_of(update: &Update) -> Option<ConversationId> {
         | Update::CaughtUp
         | Update::Disconnected { .. }
         | Update::Presence(_)
+        | Update::MediaReady(_)
         | Update::SignedOut { .. } => None,
     }
 }
@@ -120,6 +121,7 @@ fn to_json(update: &Update) -> Value {
             typing,
         }),
         Update::Presence(presence) => event(Event::Presence(presence)),
+        Update::MediaReady(media) => event(Event::MediaReady(media)),
         Update::SignedOut { reason } => event(Event::SessionRevoked { reason }),
         Update::Connected(hello) => json!({"event": "connected", "data": hello}),
         Update::CaughtUp => json!({"event": "caught_up", "data": {}}),
@@ -172,6 +174,7 @@ fn to_line(
         | Update::Conversation(_)
         | Update::Typing { .. }
         | Update::Presence(_)
+        | Update::MediaReady(_)
         | Update::SignedOut { .. } => return None,
     };
     Some(line)

@@ -1,24 +1,27 @@
 //! The commands `send` and `history`, and what other commands need of messages and names.
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use letsapp_core::domain::body::Body;
 use letsapp_core::domain::id::{MessageId, Seq, UserId};
 use letsapp_core::protocol::requests::SendMessage;
 use letsapp_core::protocol::{Conversation, Message};
 
 use super::context::Context;
 use super::failure::Failure;
+use super::files;
 use super::output::Format;
 use super::render::{self, Names};
 use super::target::Target;
 use crate::client::new_id;
 use crate::{ClientError, HistoryRange, Page};
 
-/// Number of attempts to send a message. Spans three seconds, enough for a network to reconnect. Longer failures are
-/// for the user to decide on.
-const SEND_ATTEMPTS: u32 = 4;
+/// Number of attempts of a request that is safe to repeat. Spans three seconds, enough for a network to reconnect.
+/// Longer failures are for the user to decide on.
+const ATTEMPTS: u32 = 4;
 
 /// Delay after the first attempt. Longer after later ones, in proportion to their number.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
@@ -29,8 +32,11 @@ pub(super) struct Send {
     #[arg(value_name = "USER|CONVERSATION")]
     to: Target,
     /// The text. Use - to read it from standard input, and -- before a text that starts with a hyphen
-    #[arg(value_name = "TEXT", required = true)]
+    #[arg(value_name = "TEXT", required_unless_present = "files")]
     words: Vec<String>,
+    /// A file to send, with the text as its caption. May be given ten times
+    #[arg(long = "file", value_name = "PATH")]
+    files: Vec<PathBuf>,
     /// The number of the message to reply to
     #[arg(long, value_name = "SEQ")]
     reply_to: Option<u64>,
@@ -61,15 +67,25 @@ impl Send {
             let length = text.trim_end_matches(['\n', '\r']).len();
             text.truncate(length);
         }
-        let request = SendMessage::text(text)
-            .map_err(ClientError::from)?
-            .with_id(MessageId::from_uuid(new_id()));
-        let request = SendMessage {
-            reply_to: self.reply_to.map(Seq),
-            ..request
+        let body = if self.files.is_empty() {
+            Body::parse(text)
+        } else {
+            Body::parse_caption(text)
         };
+        let body = body.map_err(ClientError::from)?;
+        // All that can fail on this computer comes before anything is sent.
+        let uploads = files::check(self.files)?;
         let conversation = self.to.conversation(context).await?;
-        let message = send_with_retries(context, &conversation, request)
+        let request = SendMessage {
+            id: Some(MessageId::from_uuid(new_id())),
+            body,
+            reply_to: self.reply_to.map(Seq),
+            forwarded: false,
+            mentions: Vec::new(),
+            attachments: files::upload(context, &uploads).await?,
+        };
+        // The message's id keeps it from being stored twice.
+        let message = with_retries(async || context.client.send(conversation.id, request.clone()).await)
             .await
             .map_err(|error| context.explain(error))?;
         context.output.show(&message, || format!("✓ #{}", message.seq))
@@ -149,13 +165,13 @@ pub(super) async fn load_name(context: &Context, names: &mut Names, id: UserId) 
     }
 }
 
-/// Sends a message, repeatedly if the server can't be reached. The message's id keeps it from being stored twice.
-async fn send_with_retries(context: &Context, to: &Conversation, request: SendMessage) -> Result<Message, ClientError> {
-    for attempt in 1..SEND_ATTEMPTS {
-        match context.client.send(to.id, request.clone()).await {
+/// Makes a request that is safe to repeat, repeatedly if the server can't be reached.
+pub(super) async fn with_retries<T>(request: impl AsyncFn() -> Result<T, ClientError>) -> Result<T, ClientError> {
+    for attempt in 1..ATTEMPTS {
+        match request().await {
             Err(ClientError::Unreachable { .. }) => tokio::time::sleep(RETRY_DELAY * attempt).await,
             result => return result,
         }
     }
-    context.client.send(to.id, request).await
+    request().await
 }

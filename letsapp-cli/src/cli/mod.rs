@@ -10,12 +10,14 @@ mod confirm;
 mod contacts;
 mod context;
 mod failure;
+mod files;
 mod groups;
 mod listen;
 mod messages;
 mod output;
 mod presence;
 mod profile;
+mod progress;
 mod render;
 mod sanitize;
 mod search;
@@ -77,10 +79,12 @@ enum Command {
     Chats(chats::Chats),
     /// Open a conversation: show the latest messages, then chat
     Chat(chat::Chat),
-    /// Send a message
+    /// Send a message, with files if you like
     Send(messages::Send),
     /// Show the messages of a conversation, the oldest first
     History(messages::History),
+    /// Download a file of a message
+    Download(files::Download),
     /// Search messages
     Search(search::Search),
     /// Show events as they happen
@@ -159,6 +163,7 @@ fn execute(arguments: Arguments, output: &Output) -> Result<(), Failure> {
             Command::Chat(command) => command.run(&context).await,
             Command::Send(command) => command.run(&context).await,
             Command::History(command) => command.run(&context).await,
+            Command::Download(command) => command.run(&context).await,
             Command::Search(command) => command.run(&context).await,
             Command::Listen(command) => command.run(&context).await,
             Command::Group(command) => command.run(&context).await,

@@ -82,7 +82,8 @@ impl PresenceView {
                     | Update::Conversation(_)
                     | Update::ConversationRemoved(_)
                     | Update::Reset(_)
-                    | Update::Typing { .. },
+                    | Update::Typing { .. }
+                    | Update::MediaReady(_),
                 ) => {}
                 None => break,
             }

@@ -7,7 +7,7 @@ use letsapp_core::domain::id::UserId;
 use letsapp_core::domain::timestamp::Timestamp;
 use letsapp_core::ports::{Clock, SystemClock};
 use letsapp_core::protocol::{
-    Conversation, Message, MessageKind, Presence, PresenceStatus, ReceiptStatus, SystemEvent, User,
+    Attachment, Conversation, Message, MessageKind, Presence, PresenceStatus, ReceiptStatus, SystemEvent, User,
 };
 
 use super::output::{Colours, Style};
@@ -111,8 +111,38 @@ pub(super) fn presence(presence: &Presence) -> String {
     }
 }
 
-/// Returns the text of a message, without its sender and time.
+/// Formats a number of bytes, such as `1.5 MB`.
+pub(super) fn size(bytes: u64) -> String {
+    if bytes < 1_000 {
+        return format!("{bytes} B");
+    }
+    let units = [(1_000_000, 1_000, "kB"), (1_000_000_000, 1_000_000, "MB")];
+    let unit = units.into_iter().find(|(end, _, _)| bytes < *end);
+    let (_, unit, name) = unit.unwrap_or((u64::MAX, 1_000_000_000, "GB"));
+    // Rounded down, so that 999,999 bytes are not 1000.0 kB.
+    format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit)
+}
+
+/// Returns the text of a message with the names of its files, without its sender and time.
 pub(super) fn summary(message: &Message, names: &Names) -> String {
+    let text = text_of(message, names);
+    let files = message
+        .attachments
+        .iter()
+        .map(|file| format!("[{}]", one_line(&file.file_name)));
+    let text = (!text.is_empty()).then_some(text);
+    text.into_iter().chain(files).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns a file of a message as a line with its name, its size and the id for `letsapp download`.
+///
+/// The line is indented by less than the further lines of a text, so that no text can imitate it.
+pub(super) fn attachment(file: &Attachment, colours: Colours) -> String {
+    let rest = colours.apply(Style::Dim, &format!("{} {}", size(file.size), file.id));
+    format!("    [{}] {rest}", one_line(&file.file_name))
+}
+
+fn text_of(message: &Message, names: &Names) -> String {
     if message.deleted_at.is_some() {
         return "(deleted)".to_owned();
     }
@@ -125,21 +155,17 @@ pub(super) fn summary(message: &Message, names: &Names) -> String {
             names.name(message.sender_id)
         );
     }
-    let files = message
-        .attachments
-        .iter()
-        .map(|attachment| format!("[{}]", one_line(&attachment.file_name)));
-    let text = (!message.body.is_empty()).then(|| sanitize(&message.body));
-    text.into_iter().chain(files).collect::<Vec<_>>().join(" ")
+    sanitize(&message.body)
 }
 
-/// Returns a message with its number, time, sender and reactions. Further lines of its text are indented.
+/// Returns a message with its number, time, sender and reactions, and a line for each of its files. Further lines of its
+/// text are indented.
 pub(super) fn message(message: &Message, names: &Names, colours: Colours, ticks: Option<ReceiptStatus>) -> String {
     let head = colours.apply(
         Style::Dim,
         &format!("[{}] #{}", local_time(message.sent_at), message.seq),
     );
-    let text = summary(message, names);
+    let text = text_of(message, names);
     if message.kind == MessageKind::System {
         return format!("{head} {}", colours.apply(Style::Dim, &format!("— {text}")));
     }
@@ -168,7 +194,13 @@ pub(super) fn message(message: &Message, names: &Names, colours: Colours, ticks:
     if let Some(status) = ticks {
         notes.push_str(&format!(" {}", self::ticks(status, colours)));
     }
-    format!("{head} {name}: {text}{notes}")
+    let text = if text.is_empty() { text } else { format!(" {text}") };
+    let mut lines = format!("{head} {name}:{text}{notes}");
+    for file in &message.attachments {
+        lines.push('\n');
+        lines.push_str(&attachment(file, colours));
+    }
+    lines
 }
 
 /// Returns a message's reactions with their counts, such as `[❤ 2 👍 1]`.
@@ -216,7 +248,7 @@ fn system(sender: UserId, event: &SystemEvent, names: &Names) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use letsapp_core::domain::id::{ConversationId, MessageId, Rev, Seq};
+    use letsapp_core::domain::id::{ConversationId, MediaId, MessageId, Rev, Seq};
     use letsapp_core::protocol::ReactionSummary;
 
     pub(crate) const ANA: UserId = UserId::from_bytes([1; 16]);
@@ -249,6 +281,20 @@ pub(super) mod tests {
         }
     }
 
+    pub(crate) fn file(id: u8, file_name: &str, size: u64) -> Attachment {
+        Attachment {
+            id: MediaId::from_bytes([id; 16]),
+            file_name: file_name.to_owned(),
+            content_type: "image/png".to_owned(),
+            size,
+            width: None,
+            height: None,
+            duration: None,
+            waveform: None,
+            thumbnail: None,
+        }
+    }
+
     fn shown(shown: &Message) -> String {
         let line = message(shown, &names(), Colours::Off, None);
         line.split_once("] ").unwrap().1.to_owned()
@@ -273,6 +319,33 @@ pub(super) mod tests {
             ..sample
         };
         assert_eq!(shown(&deleted), "#3 Ben: (deleted)");
+    }
+
+    #[test]
+    fn each_file_has_a_line_that_no_text_can_imitate() {
+        let mut sample = message_from(BEN, 3, 5, "Look!\n    [cat.png] 1 B");
+        sample.attachments = vec![file(1, "cat.png", 1_234_567), file(2, "a\n\x1b[2Jb", 12)];
+        let files = "\n    [cat.png] 1.2 MB 01010101-0101-0101-0101-010101010101\
+                     \n    [a \u{fffd}[2Jb] 12 B 02020202-0202-0202-0202-020202020202";
+        let imitation = "\n            [cat.png] 1 B";
+        assert_eq!(shown(&sample), format!("#3 Ben: Look!{imitation}{files}"));
+        sample.body.clear();
+        assert_eq!(shown(&sample), format!("#3 Ben:{files}"));
+        assert_eq!(summary(&sample, &names()), "[cat.png] [a \u{fffd}[2Jb]");
+    }
+
+    #[test]
+    fn sizes_are_rounded_down() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (999_999, "999.9 kB"),
+            (67_108_864, "67.1 MB"),
+            (5_000_000_000, "5.0 GB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use letsapp_core::domain::text::TextError;
@@ -43,6 +44,15 @@ pub enum ClientError {
     /// The [`TokenStore`](crate::TokenStore) failed.
     #[error("can't store the tokens: {0}")]
     Tokens(#[source] io::Error),
+    /// A file on this computer can't be read or written.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// Path of the file.
+        path: PathBuf,
+        /// Cause as reported by the system.
+        #[source]
+        source: io::Error,
+    },
     /// [`Live::close`](crate::Live::close) was called, or the connection's task has ended.
     #[error("the connection is closed")]
     Closed,
@@ -85,6 +95,13 @@ impl ClientError {
         Self::Unreachable {
             server: server.to_string(),
             source: source.into(),
+        }
+    }
+
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            source,
         }
     }
 

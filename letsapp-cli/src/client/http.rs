@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use letsapp_core::protocol::requests::{Refresh, RefreshToken};
 use letsapp_core::protocol::{Code, Problem, Tokens};
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, RANGE, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::session::Session;
+use super::transfer::{Activity, FileBody, TRANSFER_TIMEOUT, read_failure};
 use super::{ClientError, Server, TokenStore, tls};
 
 /// Limit for opening a connection. Even on a slow mobile network, the TCP and TLS handshakes take only a few seconds.
@@ -35,8 +36,14 @@ pub(crate) struct ApiRequest<'a> {
     http: &'a Http,
     method: Method,
     url: Url,
-    body: Option<Vec<u8>>,
+    body: Option<Payload>,
     auth: Auth,
+}
+
+/// Body of a request.
+enum Payload {
+    Json(Vec<u8>),
+    File(FileBody),
 }
 
 /// Whether a request carries an access token.
@@ -86,6 +93,14 @@ impl Http {
         self.request(Method::POST, path).json(body)
     }
 
+    /// Starts a request whose body is a file.
+    pub(crate) fn post_file(&self, path: &[&str], file: FileBody) -> ApiRequest<'_> {
+        ApiRequest {
+            body: Some(Payload::File(file)),
+            ..self.request(Method::POST, path)
+        }
+    }
+
     pub(crate) fn patch(&self, path: &[&str], body: &impl Serialize) -> ApiRequest<'_> {
         self.request(Method::PATCH, path).json(body)
     }
@@ -101,6 +116,25 @@ impl Http {
     /// Starts a deletion with a body, such as the password that confirms it.
     pub(crate) fn delete_with(&self, path: &[&str], body: &impl Serialize) -> ApiRequest<'_> {
         self.delete(path).json(body)
+    }
+
+    /// Requests the bytes behind a link from `offset` on, without a token. Returns the response before its body has
+    /// arrived, and the server that answers, which need not be this one.
+    pub(crate) async fn open_link(&self, link: &str, offset: u64) -> Result<(Response, String), ClientError> {
+        let url = Url::parse(link).map_err(|error| ClientError::unexpected(&self.server, &error))?;
+        let server = url.origin().ascii_serialization();
+        let mut request = self.inner.get(url).timeout(TRANSFER_TIMEOUT);
+        if offset > 0 {
+            request = request.header(RANGE, format!("bytes={offset}-"));
+        }
+        let sent = Activity::default().watch(request.send()).await;
+        let sent = sent.ok_or_else(|| ClientError::unreachable(&server, "no response"))?;
+        let response = sent.map_err(|error| ClientError::unreachable(&server, error.without_url()))?;
+        if response.status().is_success() {
+            Ok((response, server))
+        } else {
+            Err(read_problem(&server, response).await)
+        }
     }
 
     /// Returns an access token newer than `stale`, which the server has rejected.
@@ -155,7 +189,7 @@ impl ApiRequest<'_> {
     fn json(self, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("requests are plain data");
         Self {
-            body: Some(body),
+            body: Some(Payload::Json(body)),
             ..self
         }
     }
@@ -179,16 +213,43 @@ impl ApiRequest<'_> {
         if let Some(access) = access {
             request = request.bearer_auth(access);
         }
-        if let Some(body) = &self.body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
-        }
-        let sent = request.send().await;
-        let response = sent.map_err(|error| ClientError::unreachable(&self.http.server, error.without_url()))?;
+        let server = &self.http.server;
+        let response = match &self.body {
+            Some(Payload::File(file)) => send_file(server, request, file).await?,
+            body => {
+                if let Some(Payload::Json(json)) = body {
+                    request = request.header(CONTENT_TYPE, "application/json").body(json.clone());
+                }
+                let sent = request.send().await;
+                sent.map_err(|error| ClientError::unreachable(server, error.without_url()))?
+            }
+        };
         if response.status().is_success() {
             Ok(response)
         } else {
-            Err(read_problem(&self.http.server, response).await)
+            Err(read_problem(server, response).await)
         }
+    }
+}
+
+/// Sends a request with a file. Takes as long as it makes progress.
+async fn send_file(server: &Server, request: RequestBuilder, file: &FileBody) -> Result<Response, ClientError> {
+    let fault = |error| ClientError::file(&file.path, error);
+    let open = file.open().await.map_err(fault)?;
+    let request = request
+        .timeout(TRANSFER_TIMEOUT)
+        .header(CONTENT_TYPE, "application/octet-stream")
+        .header(CONTENT_DISPOSITION, file.disposition())
+        // Known in advance, so that a server can refuse what is too large before it has arrived.
+        .header(CONTENT_LENGTH, open.size)
+        .body(open.body);
+    match open.activity.watch(request.send()).await {
+        Some(Ok(response)) => Ok(response),
+        Some(Err(error)) => Err(match read_failure(&error) {
+            Some(error) => fault(error),
+            None => ClientError::unreachable(server, error.without_url()),
+        }),
+        None => Err(ClientError::unreachable(server, "the upload has stopped")),
     }
 }
 
@@ -205,7 +266,7 @@ fn is_rejected_token(error: &ClientError) -> bool {
 }
 
 /// Converts a response that reports an error.
-async fn read_problem(server: &Server, response: Response) -> ClientError {
+async fn read_problem(server: &impl ToString, response: Response) -> ClientError {
     let status = response.status();
     let retry_after = response
         .headers()

@@ -9,6 +9,7 @@ mod session;
 mod tls;
 mod token_file;
 mod token_store;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub use routes::{HistoryRange, Page, collect_pages};
 pub use server::Server;
 pub use token_file::FileTokens;
 pub use token_store::{MemoryTokens, TokenStore};
+pub use transfer::{Download, Existing, Progress, Upload};
 
 pub(crate) use error::is_temporary;
 pub(crate) use http::Http;

@@ -37,6 +37,16 @@ impl Server {
         url
     }
 
+    /// Returns the complete address of a link, which is one already or a path on this server.
+    pub(crate) fn resolve(&self, link: &str) -> Option<Url> {
+        let url = match link.starts_with("/v1/") {
+            // Below the server's own path, which a proxy takes off before the server sees it.
+            true => Url::parse(&format!("{self}{link}")),
+            false => Url::parse(link),
+        };
+        url.ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+    }
+
     /// Returns the URL of the WebSocket endpoint.
     pub(crate) fn socket(&self) -> String {
         let url = self.route(&["ws"]);
@@ -83,6 +93,21 @@ mod tests {
         assert_eq!(below.route(&["me"]).as_str(), "https://example.org/chat/v1/me");
         assert_eq!(below.socket(), "wss://example.org/chat/v1/ws");
         assert_eq!(at_root.socket(), "ws://127.0.0.1:8080/v1/ws");
+    }
+
+    #[test]
+    fn a_link_is_complete_or_below_the_path_of_the_server() {
+        let below: Server = "https://example.org/chat/".parse().unwrap();
+        let resolved = |link| below.resolve(link).map(String::from);
+        assert_eq!(
+            resolved("/v1/media/x/content?key=1"),
+            Some("https://example.org/chat/v1/media/x/content?key=1".to_owned())
+        );
+        let elsewhere = "https://bucket.example.com/a?signature=b";
+        assert_eq!(resolved(elsewhere), Some(elsewhere.to_owned()));
+        for link in ["", "file:///etc/passwd", "//example.com/x", "media/x"] {
+            assert_eq!(resolved(link), None, "{link}");
+        }
     }
 
     #[test]

@@ -144,6 +144,7 @@ async fn messages_reactions_and_receipts() {
     let edit = EditMessage {
         body: Body::parse("hallo").unwrap(),
         mentions: Vec::new(),
+        attachments: None,
     };
     assert_eq!(ana.edit(chat, message.seq, &edit).await.unwrap().body, "hallo");
     let read = ReceiptRequest {

@@ -3,15 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Cli, Proxy, Server};
-
-/// Registers two users, each with a configuration directory.
-async fn ana_and_ben(server: &Server) -> (Cli, Cli) {
-    let (ana, ben) = (Cli::at(&server.url()), Cli::at(&server.url()));
-    ana.register("ana").await;
-    ben.register("ben").await;
-    (ana, ben)
-}
+use crate::support::{Cli, Proxy, Server, ana_and_ben};
 
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());

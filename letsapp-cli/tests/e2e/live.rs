@@ -51,6 +51,7 @@ async fn two_users_exchange_messages() {
     let edit = EditMessage {
         body: Body::parse("hallo").unwrap(),
         mentions: Vec::new(),
+        attachments: None,
     };
     ana_live.edit(chat, sent.seq, edit).await.unwrap();
     ana_live.delete(chat, sent.seq).await.unwrap();
@@ -86,6 +87,7 @@ async fn missed_changes_arrive_once_and_in_order() {
         let edit = EditMessage {
             body: Body::parse(format!("edited {round}")).unwrap(),
             mentions: Vec::new(),
+            attachments: None,
         };
         ben.edit(chat, Seq(1), &edit).await.unwrap();
         proxy.restore();

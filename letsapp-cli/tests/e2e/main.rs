@@ -7,5 +7,6 @@
 
 mod client;
 mod command_line;
+mod files;
 mod live;
 mod support;

@@ -38,6 +38,7 @@ impl ChatSession<'_> {
                         EditMessage {
                             body,
                             mentions: Vec::new(),
+                            attachments: None,
                         },
                     )
                     .await

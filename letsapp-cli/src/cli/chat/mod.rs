@@ -70,7 +70,8 @@ async fn caught_up(context: &Context, updates: &mut Updates) -> Result<(), Failu
                 | Update::ConversationRemoved(_)
                 | Update::Reset(_)
                 | Update::Typing { .. }
-                | Update::Presence(_),
+                | Update::Presence(_)
+                | Update::MediaReady(_),
             ) => {}
         }
     }

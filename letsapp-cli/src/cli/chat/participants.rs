@@ -70,6 +70,7 @@ impl Participants {
             | Update::Reset(_)
             | Update::Typing { .. }
             | Update::Presence(_)
+            | Update::MediaReady(_)
             | Update::SignedOut { .. } => None,
         };
         line.filter(|_| self.echo == Echo::On)

@@ -231,6 +231,7 @@ impl<'a> ChatSession<'a> {
             | Update::Reset(_)
             | Update::Typing { .. }
             | Update::Presence(_)
+            | Update::MediaReady(_)
             | Update::SignedOut { .. } => {}
         }
         Ok(())

@@ -191,6 +191,17 @@ impl View {
                 sanitize(&now.body)
             ));
         }
+        let ids = |message: &Message| message.attachments.iter().map(|file| file.id).collect::<Vec<_>>();
+        if ids(now) != ids(known) {
+            let files = if now.attachments.is_empty() {
+                "no files"
+            } else {
+                "these files:"
+            };
+            lines.push(self.notice(&format!("#{seq} by {who} has {files}")));
+            let attachments = now.attachments.iter();
+            lines.extend(attachments.map(|file| render::attachment(file, self.colours)));
+        }
         if now.reactions != known.reactions {
             let reactions = render::reactions(now);
             let reactions = if reactions.is_empty() {
@@ -215,7 +226,7 @@ fn is_undeleted_user_message(message: &Message) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::render::tests::{ANA, BEN, message_from, names};
+    use crate::cli::render::tests::{ANA, BEN, file, message_from, names};
     use letsapp_core::domain::timestamp::Timestamp;
     use letsapp_core::protocol::ReactionSummary;
 
@@ -302,6 +313,18 @@ mod tests {
         };
         assert_eq!(view.message(edited.clone()), ["— #1 by Ben was edited: hello"]);
         assert_eq!(view.message(edited.clone()), [""; 0], "once");
+        let with_file = Message {
+            attachments: vec![file(1, "cat.png", 10)],
+            ..message_from(BEN, 1, 2, "hello")
+        };
+        assert_eq!(
+            view.format_changes(&edited, &with_file),
+            [
+                "— #1 by Ben has these files:",
+                "    [cat.png] 10 B 01010101-0101-0101-0101-010101010101"
+            ]
+        );
+        assert_eq!(view.format_changes(&with_file, &edited), ["— #1 by Ben has no files"]);
         let heart = ReactionSummary {
             emoji: "❤".to_owned(),
             count: 1,

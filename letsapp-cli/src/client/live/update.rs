@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use letsapp_core::domain::id::{ConversationId, Epoch, Rev, Seq, UserId};
-use letsapp_core::protocol::{Conversation, Hello, Message, Presence, Receipt, SyncMark, SyncSince};
+use letsapp_core::protocol::{Conversation, Hello, Media, Message, Presence, Receipt, SyncMark, SyncSince};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -57,6 +57,8 @@ pub enum Update {
     /// The presence of a contact or of a [watched](crate::Live::watch_presence) user has changed, or was requested.
     /// Changes during an interruption are not delivered, so it must be requested again after [`Update::Connected`].
     Presence(Presence),
+    /// The preview and the other facts of a file are there. Not delivered again after an interruption.
+    MediaReady(Box<Media>),
     /// The session has ended, and so does the stream. The user must sign in again.
     SignedOut {
         /// Reason from the server, a machine-readable word; a text if there was no session to connect with.

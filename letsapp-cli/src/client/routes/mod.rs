@@ -3,6 +3,7 @@
 mod auth;
 mod contacts;
 mod conversations;
+mod media;
 mod messages;
 mod search;
 mod users;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::TEST_TIMEOUT;
+use super::{Server, TEST_TIMEOUT};
 
 /// The command line of one user, with its own configuration directory.
 pub(crate) struct Cli {
@@ -29,6 +29,14 @@ pub(crate) struct Finished {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+}
+
+/// Registers two users, each with a configuration directory.
+pub(crate) async fn ana_and_ben(server: &Server) -> (Cli, Cli) {
+    let (ana, ben) = (Cli::at(&server.url()), Cli::at(&server.url()));
+    ana.register("ana").await;
+    ben.register("ben").await;
+    (ana, ben)
 }
 
 impl Cli {

@@ -12,7 +12,7 @@ use letsapp_cli::requests::{Password, Register};
 use letsapp_cli::{Backoff, Client, Live, Update, Updates};
 use letsapp_core::domain::user::Username;
 
-pub(crate) use command::Cli;
+pub(crate) use command::{Cli, ana_and_ben};
 pub(crate) use proxy::Proxy;
 pub(crate) use server::Server;
 

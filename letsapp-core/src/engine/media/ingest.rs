@@ -94,7 +94,7 @@ impl Ingest {
             drop(sender);
             fed
         };
-        let (stored, received) = futures_util::join!(stored, feed);
+        let (stored, received) = futures_util::future::join(stored, feed).await;
         match (stored, received) {
             (Ok(_), received) => received,
             // The store failed first; whoever feeds it has only noticed that.

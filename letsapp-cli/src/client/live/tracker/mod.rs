@@ -154,6 +154,7 @@ impl Tracker {
                 self.deliveries.push_back(update.into());
             }
             Event::Presence(presence) => self.deliveries.push_back(Update::Presence(presence).into()),
+            Event::MediaReady(media) => self.deliveries.push_back(Update::MediaReady(media).into()),
             Event::Resync {} => self.needs_sync = true,
             // Handled by the socket.
             Event::Hello(_) | Event::SessionRevoked { .. } => {}
