@@ -102,7 +102,7 @@ pub(super) const ALL: &[Setting] = &[
     Setting {
         name: "blobs",
         flag: Some("blobs"),
-        form: "URL",
+        form: "PLACE",
         help: "Place for uploaded files: store:, file:PATH or s3://BUCKET/PREFIX [default: store:]",
         read: |config, value| value.parse().map(|it| config.blobs = it),
     },

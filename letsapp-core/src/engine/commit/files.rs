@@ -36,14 +36,14 @@ impl Files {
         ids: &[MediaId],
         before: &[Attachment],
     ) -> Result<Vec<Attachment>, ConversationError> {
-        let attachment = |(place, id): (usize, &MediaId)| {
-            let kept = before.iter().find(|attachment| attachment.id == *id);
-            self.0.get(&(user_id, *id)).or(kept).cloned().ok_or_else(|| {
-                let field = format!("attachments.{place}");
-                ConversationError::invalid(&field, "not_found", "there is no such file")
-            })
-        };
-        ids.iter().enumerate().map(attachment).collect()
+        let attachment =
+            |id: &MediaId| {
+                let kept = before.iter().find(|attachment| attachment.id == *id);
+                self.0.get(&(user_id, *id)).or(kept).cloned().ok_or_else(|| {
+                    ConversationError::invalid("attachments", "not_found", format!("there is no file {id}"))
+                })
+            };
+        ids.iter().map(attachment).collect()
     }
 }
 

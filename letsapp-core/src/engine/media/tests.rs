@@ -193,7 +193,7 @@ async fn a_send_that_is_refused_keeps_no_file_for_ever() {
 async fn only_ones_own_files_can_be_sent_and_those_one_sees_forwarded() {
     let bench = Bench::new().await;
     let file = bench.upload(&bench.ana, "a.txt", b"some words").await;
-    let foreign = |error: &ConversationError| matches!(error, ConversationError::Invalid(errors) if errors[0].field == "attachments.0");
+    let foreign = |error: &ConversationError| matches!(error, ConversationError::Invalid(errors) if errors[0].field == "attachments");
     let forward = |id| SendMessage {
         attachments: vec![id],
         forwarded: true,
