@@ -18,6 +18,7 @@
 
 pub mod chromium;
 pub mod mongodb;
+pub mod node;
 pub mod redis;
 pub mod s3;
 pub mod server;
