@@ -19,6 +19,7 @@
 pub mod chromium;
 pub mod clamd;
 pub mod mongodb;
+pub mod node;
 pub mod redis;
 pub mod s3;
 pub mod server;

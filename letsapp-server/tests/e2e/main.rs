@@ -6,6 +6,7 @@
 
 mod browser;
 mod crash;
+mod files;
 mod follower;
 mod http;
 mod load;
