@@ -31,7 +31,8 @@ mod with_decoders {
 
     use super::{Preview, Rendered};
     use crate::domain::media::{ContentType, Family, Thumbnail, Waveform};
-    use crate::engine::media::{audio, preview};
+    use crate::engine::media::audio::measure;
+    use crate::engine::media::preview::preview;
 
     /// Reports whether anything can be read from a file of this type.
     pub(in crate::engine::media) fn can_render(content_type: &ContentType) -> bool {
@@ -49,7 +50,7 @@ mod with_decoders {
     }
 
     fn picture(bytes: &[u8]) -> Rendered {
-        let drawn = match preview::preview(bytes) {
+        let drawn = match preview(bytes) {
             Ok(drawn) => drawn,
             Err(error) => {
                 tracing::debug!(%error, "a picture has no preview");
@@ -71,7 +72,7 @@ mod with_decoders {
     }
 
     fn sound(bytes: Vec<u8>) -> Rendered {
-        match audio::measure(Cursor::new(bytes)) {
+        match measure(Cursor::new(bytes)) {
             Ok(sound) => Rendered {
                 preview: None,
                 duration: Some(sound.duration_ms),
