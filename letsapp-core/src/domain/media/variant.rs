@@ -10,7 +10,7 @@ pub enum Variant {
     /// The file itself.
     #[default]
     Original,
-    /// Its preview.
+    /// Preview of the file.
     Thumbnail,
 }
 

@@ -1,4 +1,4 @@
-//! Who may see a file: its owner, whoever may see a message that carries it, and whoever sees the profile or the group
+//! Access to files. A file is seen by its owner, whoever may see a message that carries it, and whoever sees the profile or the group
 //! whose picture it is. Everything is read from the store, never from a cache.
 
 use std::collections::{HashMap, HashSet};

@@ -34,7 +34,7 @@ pub(crate) struct Arrived {
     is_deposited: bool,
 }
 
-/// What the uploader says about a file beside its bytes.
+/// Claims of the uploader about a file beside its bytes.
 #[derive(Default)]
 pub(crate) struct Description {
     pub(crate) id: Option<MediaId>,

@@ -1,4 +1,4 @@
-//! What is told of a file: with a message that carries it, and by itself.
+//! Facts about a file that a message tells which carries it.
 
 use crate::domain::media::{Attachment, Media, MediaStatus};
 

@@ -23,10 +23,10 @@ pub(super) struct Ingest {
 /// Decision on files when the scanner gives no verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unscanned {
-    /// They are refused, as if the store were unavailable.
+    /// Refused, as if the store were unavailable.
     #[default]
     Refused,
-    /// They are taken without a scan.
+    /// Taken without a scan.
     Taken,
 }
 
@@ -43,7 +43,7 @@ struct Scanning {
     unscanned: Unscanned,
 }
 
-/// What the uploader says about a file.
+/// Claims of the uploader about a file.
 pub(super) struct Claims<'a> {
     pub(super) name: &'a FileName,
     pub(super) declared: Option<&'a ContentType>,

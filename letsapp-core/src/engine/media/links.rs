@@ -8,7 +8,7 @@ use crate::domain::key::{Key, Kid};
 use crate::domain::media::Variant;
 use crate::domain::timestamp::Timestamp;
 
-/// What a link leads to, and until when.
+/// Target of a link, and the time at which it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
     /// File that the link leads to.
@@ -22,7 +22,7 @@ pub struct Link {
 /// A link with the signature that proves where it is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedLink {
-    /// What was signed.
+    /// Link that was signed.
     pub link: Link,
     /// Id of the key.
     pub kid: Kid,

@@ -66,7 +66,7 @@ pub(crate) struct FileLimits {
     pub(crate) owner_files: u64,
 }
 
-/// What the application is given for files.
+/// Parts that the application is given for files.
 pub(crate) struct FileParts {
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) scanner: Option<Arc<dyn Scanner>>,

@@ -35,7 +35,7 @@ pub(crate) enum Progress {
     Complete(Box<Deposited>, u64),
 }
 
-/// What has arrived of a part.
+/// Bytes of a part that have arrived.
 #[derive(Default)]
 struct Arrival {
     hash: Sha256,

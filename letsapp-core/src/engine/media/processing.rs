@@ -1,4 +1,4 @@
-//! What is read from a file after its upload was answered: the preview of a picture, the duration and the loudness of a
+//! Reading from a file after its upload was answered: the preview of a picture, the duration and the loudness of a
 //! sound. One file at a time, on a thread of its own, so that logins and messages never wait for it.
 
 use std::collections::{HashSet, VecDeque};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::id::{BlobId, MediaId};
 use crate::domain::media::{ContentType, Holder, Media, MediaFacts, MediaStatus, StoredThumbnail, detect};
 use crate::engine::media::error::MediaError;
-use crate::engine::media::rendering;
+use crate::engine::media::rendering::{Preview, can_render, render};
 use crate::engine::panics::{Panic, catch_panic};
 use crate::engine::rosters::Rosters;
 use crate::ports::{BlobError, BlobStore, Envelope, RepositoryError, Runtime, Stores};
@@ -37,7 +37,7 @@ const BATCH: usize = 100;
 
 /// Reports whether anything can be read from a file of this type.
 pub(super) fn can_process(content_type: &ContentType) -> bool {
-    rendering::can_render(content_type)
+    can_render(content_type)
 }
 
 impl Processing {
@@ -135,7 +135,7 @@ impl Processing {
         };
         let bytes = bytes.await.map_err(RepositoryError::unavailable)?;
         let content_type = ContentType::from_stored(media.content_type.as_str());
-        let rendered = rendering::render(content_type, bytes).await;
+        let rendered = render(content_type, bytes).await;
         let thumbnail = match rendered.preview {
             Some(preview) => Some(self.store_thumbnail(media.id, preview).await?),
             None => known.thumbnail,
@@ -152,16 +152,16 @@ impl Processing {
     ///
     /// # Errors
     /// [`MediaError::Invalid`] if it is no picture that can be drawn.
-    pub(crate) async fn render_preview(&self, picture: Bytes) -> Result<rendering::Preview, MediaError> {
+    pub(crate) async fn render_preview(&self, picture: Bytes) -> Result<Preview, MediaError> {
         let content_type = detect(&picture);
-        let rendered = rendering::render(content_type, picture.into()).await;
+        let rendered = render(content_type, picture.into()).await;
         rendered
             .preview
             .ok_or_else(|| MediaError::invalid("preview", "not_a_picture", "is no picture that can be drawn"))
     }
 
     /// Gives a file the preview that its uploader has sent, with which it is ready.
-    pub(super) async fn preview_by_hand(&self, media: Media, preview: rendering::Preview) -> Result<Media, MediaError> {
+    pub(super) async fn preview_by_hand(&self, media: Media, preview: Preview) -> Result<Media, MediaError> {
         let thumbnail = Some(self.store_thumbnail(media.id, preview).await?);
         let facts = MediaFacts {
             thumbnail,
@@ -171,11 +171,7 @@ impl Processing {
     }
 
     /// Stores a preview under an id that follows from the file's, so that a second attempt finds what a first has left.
-    pub(super) async fn store_thumbnail(
-        &self,
-        id: MediaId,
-        preview: rendering::Preview,
-    ) -> Result<StoredThumbnail, MediaError> {
+    pub(super) async fn store_thumbnail(&self, id: MediaId, preview: Preview) -> Result<StoredThumbnail, MediaError> {
         let blob = thumbnail_blob(id);
         let size = preview.bytes.len() as u64;
         let bytes = preview.bytes;

@@ -29,7 +29,7 @@ pub struct NewFile {
 /// A file whose bytes have arrived and were found good, but that is no file yet. Dropping it deletes the bytes.
 pub struct FileDraft(Arrived);
 
-/// What an uploader can say about a file.
+/// Details that an uploader can add to a file.
 #[derive(Clone, Debug, Default)]
 pub struct FileDetails {
     /// Id chosen by the client, a UUID of version 4 or 7, which makes the upload safe to repeat.

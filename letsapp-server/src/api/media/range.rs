@@ -7,7 +7,7 @@ use std::ops::Range;
 pub(super) enum Wanted {
     /// The whole file: no range, several, or one that can't be read, which RFC 9110 allows to ignore.
     Whole,
-    /// These bytes.
+    /// Bytes of this range.
     Part(Range<u64>),
     /// Nothing that the file has.
     Unsatisfiable,

@@ -12,7 +12,7 @@ use super::{UPLOAD_CHECKSUM, UPLOAD_METADATA};
 use crate::api::media::incoming;
 use crate::error::ApiError;
 
-/// What a client says about the file in `Upload-Metadata`.
+/// Claims of a client about the file, from `Upload-Metadata`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Metadata {
     pub(super) name: Option<String>,
