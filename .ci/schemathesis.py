@@ -100,9 +100,10 @@ def configuration(ids, single):
         return f"checks.positive_data_acceptance.expected-statuses = {quoted(statuses)}"
 
     # A text of forbidden length or characters may make the address too long to be read at all.
-    refused = ["400", "401", "403", "404", "405", "406", "409", "414", "415", "422", "428", "429", "431"]
+    refused = ["400", "401", "403", "404", "405", "406", "409", "412", "413", "414", "415", "422", "428", "429", "431"]
     lines = [f"checks.negative_data_rejection.expected-statuses = {quoted(refused)}"]
-    lines += ["[parameters]", *parameters(ids)]
+    # One version of the protocol for resumable uploads.
+    lines += ["[parameters]", '"header.tus-resumable" = "1.0.0"', *parameters(ids)]
     # No schema can state which cursors the server has made, and nothing else of a GET is answered with 400.
     lines += operations("include-method", "GET", accepted("400"))
     # Nor which users, messages and files there are, how far a conversation goes, and what is empty without its files.
@@ -116,6 +117,9 @@ def configuration(ids, single):
         "PATCH /v1/me",
     ]
     lines += operations("include-name", by_rule, accepted("422"))
+    # Nor the grammar of forms, of a waveform in a query and of the headers of tus, nor which bytes make a file.
+    uploads = ["POST /v1/media", "POST /v1/uploads", "PATCH /v1/uploads/{id}"]
+    lines += operations("include-name", uploads, accepted("400", "412", "413", "415", "422"))
     for name, values in single.items():
         lines += operations("include-name", name, "[operations.parameters]", *parameters(values))
     # These end the session that everything else is tried with.

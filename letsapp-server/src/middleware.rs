@@ -23,6 +23,7 @@ use warp::reply::Response;
 
 use crate::admin_hosts::AdminHosts;
 use crate::api::endpoint::{MatchedRoute, Route};
+use crate::api::uploads;
 use crate::client_connection::ClientConnection;
 use crate::error::ApiError;
 use crate::rate_limits::{RequestInspector, RequestLimits};
@@ -91,7 +92,7 @@ impl Middleware {
         let id = self.request_id(request.headers());
         let method = request.method().clone();
         let path = without_slash(request.uri().path()).to_owned();
-        if method == Method::HEAD && path != ws::PATH {
+        if method == Method::HEAD && path != ws::PATH && !path.starts_with(uploads::PATH) {
             // Routed as GET; hyper leaves the body out of the response, since it knows the original method.
             *request.method_mut() = Method::GET;
         }

@@ -22,7 +22,7 @@ pub(crate) mod reply;
 pub(crate) mod request_context;
 mod search;
 mod sync;
-mod uploads;
+pub(crate) mod uploads;
 mod users;
 mod web_client;
 

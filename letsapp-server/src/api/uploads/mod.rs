@@ -35,6 +35,9 @@ const UPLOAD_CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
 const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 const UPLOAD_MEDIA_ID: HeaderName = HeaderName::from_static("upload-media-id");
 
+/// Beginning of the paths of single uploads, whose HEAD is a request of its own.
+pub(crate) const PATH: &str = "/v1/uploads/";
+
 /// The one version of the protocol.
 const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
 
@@ -59,10 +62,10 @@ pub(super) fn routes(server: &Arc<ServerContext>) -> Vec<Endpoint> {
                 .then(create)
                 .map(resumable),
         ),
-        // The middleware routes HEAD as GET.
+        // No GET shows the same with a body, as elsewhere.
         Endpoint::new::<__path_state>(
             upload()
-                .and(warp::get())
+                .and(warp::head())
                 .and(context.clone())
                 .and(headers())
                 .then(state)
