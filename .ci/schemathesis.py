@@ -118,8 +118,12 @@ def configuration(ids, single):
     ]
     lines += operations("include-name", by_rule, accepted("422"))
     # Nor the grammar of forms, of a waveform in a query and of the headers of tus, nor which bytes make a file.
-    uploads = ["POST /v1/media", "POST /v1/uploads", "PATCH /v1/uploads/{id}"]
+    uploads = ["POST /v1/media", "POST /v1/uploads"]
     lines += operations("include-name", uploads, accepted("400", "412", "413", "415", "422"))
+    # Its only unknown fields would be headers, and those of others are nobody's business.
+    lines += operations("include-name", "POST /v1/uploads", "checks.negative_data_rejection.enabled = false")
+    # A part is bytes of a media type of its own, which schemathesis can't write; a client of tus tries it elsewhere.
+    lines += operations("include-name", "PATCH /v1/uploads/{id}", "enabled = false")
     for name, values in single.items():
         lines += operations("include-name", name, "[operations.parameters]", *parameters(values))
     # These end the session that everything else is tried with.
