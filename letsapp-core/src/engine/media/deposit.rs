@@ -8,8 +8,7 @@ use crate::engine::media::Files;
 use crate::engine::media::error::MediaError;
 use crate::engine::media::ingest::{Claims, Received, Room};
 use crate::engine::media::inspection::Inspected;
-use crate::engine::media::processing::can_process;
-use crate::engine::media::rendering::Preview;
+use crate::engine::media::rendering::{Preview, can_render};
 use crate::engine::media::sweeper::UNSENT;
 use crate::ports::{ByteStream, MediaInserted, UploadStarted};
 
@@ -23,15 +22,20 @@ pub(crate) struct NewFile {
 
 /// A file whose bytes have arrived. Unless it is [deposited](Files::deposit), its bytes are deleted when it is dropped.
 pub(crate) struct Arrived {
-    files: Arc<Files>,
     owner_id: UserId,
     name: FileName,
     inspected: Inspected,
     is_scanned: bool,
+    bytes: UnclaimedBytes,
+}
+
+/// Bytes that no file has yet. Dropping it deletes them, unless a file may have them by now.
+struct UnclaimedBytes {
+    files: Arc<Files>,
     blob: BlobId,
-    /// The upload in which the bytes are noted.
+    /// Upload in which the bytes are noted.
     upload: MediaId,
-    is_deposited: bool,
+    may_have_a_file: bool,
 }
 
 /// Claims of the uploader about a file beside its bytes.
@@ -86,18 +90,19 @@ impl Files {
             declared: declared.as_ref(),
             room,
         };
-        let mut unfinished = Unfinished::new(self, blob, upload);
-        let Received { inspected, is_scanned } = self.ingest.receive(blob, claims, bytes).await?;
-        unfinished.is_over = true;
-        Ok(Arrived {
+        let bytes_stored = UnclaimedBytes {
             files: Arc::clone(self),
+            blob,
+            upload,
+            may_have_a_file: false,
+        };
+        let Received { inspected, is_scanned } = self.ingest.receive(blob, claims, bytes).await?;
+        Ok(Arrived {
             owner_id,
             name,
             inspected,
             is_scanned,
-            blob,
-            upload,
-            is_deposited: false,
+            bytes: bytes_stored,
         })
     }
 
@@ -132,8 +137,8 @@ impl Files {
         if let Some(sibling) = &sibling {
             media.share(sibling);
         }
-        if let MediaInserted::Exists(before) = repository.insert(&media).await? {
-            return arrived.same_as(*before).map(Deposited::Before);
+        if let Some(before) = self.insert(&media, &mut arrived).await? {
+            return arrived.same_as(before).map(Deposited::Before);
         }
         if let Some(sibling) = sibling {
             // Only after the record is there: whoever removes the sibling from now on finds that its bytes are needed.
@@ -145,19 +150,18 @@ impl Files {
                     .await?;
                 repository.remove(media.id).await?;
                 media = Media {
-                    blob: arrived.blob,
+                    blob: arrived.bytes.blob,
                     facts: arrived.facts(&media),
                     status: arrived.status(),
                     ..media
                 };
-                if let MediaInserted::Exists(before) = repository.insert(&media).await? {
-                    return arrived.same_as(*before).map(Deposited::Before);
+                if let Some(before) = self.insert(&media, &mut arrived).await? {
+                    return arrived.same_as(before).map(Deposited::Before);
                 }
             }
         }
-        if media.blob == arrived.blob {
-            arrived.is_deposited = true;
-            repository.end_upload(arrived.upload).await?;
+        if media.blob == arrived.bytes.blob {
+            repository.end_upload(arrived.bytes.upload).await?;
         }
         if let Some(preview) = preview.filter(|_| media.facts.thumbnail.is_none()) {
             media = self.processing.preview_by_hand(media, preview).await?;
@@ -165,6 +169,19 @@ impl Files {
             self.processing.add(media.id);
         }
         Ok(Deposited::Now(media))
+    }
+
+    /// Adds a record, or returns the one that has its id. After an error the record may be there, so the bytes stay: the
+    /// sweeper looks once their upload expires.
+    async fn insert(&self, media: &Media, arrived: &mut Arrived) -> Result<Option<Media>, MediaError> {
+        arrived.bytes.may_have_a_file |= media.blob == arrived.bytes.blob;
+        match self.stores.media.insert(media).await? {
+            MediaInserted::Inserted => Ok(None),
+            MediaInserted::Exists(before) => {
+                arrived.bytes.may_have_a_file = before.blob == arrived.bytes.blob;
+                Ok(Some(*before))
+            }
+        }
     }
 
     /// Returns the room for one more file of an owner.
@@ -197,7 +214,7 @@ impl Files {
             size: inspected.size,
             sha256: inspected.sha256,
             request: inspected.request,
-            blob: arrived.blob,
+            blob: arrived.bytes.blob,
             facts: MediaFacts {
                 waveform: description.waveform,
                 ..arrived.declared_facts()
@@ -228,7 +245,7 @@ impl Arrived {
     }
 
     fn status(&self) -> MediaStatus {
-        if can_process(&self.inspected.content_type) {
+        if can_render(&self.inspected.content_type) {
             MediaStatus::Processing
         } else {
             MediaStatus::Ready
@@ -254,14 +271,6 @@ impl Arrived {
     }
 }
 
-impl Drop for Arrived {
-    fn drop(&mut self) {
-        if !self.is_deposited {
-            delete_later(&self.files, self.blob, self.upload);
-        }
-    }
-}
-
 impl Media {
     /// Takes over the bytes of a file with the same ones, and all that is known of them.
     fn share(&mut self, sibling: &Self) {
@@ -275,43 +284,21 @@ impl Media {
     }
 }
 
-/// Deletes the bytes of an upload that is dropped before it is over.
-struct Unfinished<'a> {
-    files: &'a Arc<Files>,
-    blob: BlobId,
-    upload: MediaId,
-    is_over: bool,
-}
-
-impl<'a> Unfinished<'a> {
-    fn new(files: &'a Arc<Files>, blob: BlobId, upload: MediaId) -> Self {
-        Self {
-            files,
-            blob,
-            upload,
-            is_over: false,
-        }
-    }
-}
-
-impl Drop for Unfinished<'_> {
+impl Drop for UnclaimedBytes {
+    /// Deletes the bytes, and then the upload in which they are noted. What fails is done by the sweeper once the upload
+    /// expires.
     fn drop(&mut self) {
-        if !self.is_over {
-            delete_later(self.files, self.blob, self.upload);
+        if self.may_have_a_file {
+            return;
         }
+        let (files, blob, upload) = (Arc::clone(&self.files), self.blob, self.upload);
+        tokio::spawn(async move {
+            if let Err(error) = files.blobs.delete(blob).await {
+                return tracing::debug!(%error, "the bytes of an upload that broke off are deleted later");
+            }
+            if let Err(error) = files.stores.media.end_upload(upload).await {
+                tracing::debug!(%error, "an upload that broke off is forgotten later");
+            }
+        });
     }
-}
-
-/// Deletes bytes that no file needs, and then the upload in which they are noted. What fails is done by the sweeper once
-/// the upload expires.
-fn delete_later(files: &Arc<Files>, blob: BlobId, upload: MediaId) {
-    let files = Arc::clone(files);
-    tokio::spawn(async move {
-        if let Err(error) = files.blobs.delete(blob).await {
-            return tracing::debug!(%error, "the bytes of an upload that broke off are deleted later");
-        }
-        if let Err(error) = files.stores.media.end_upload(upload).await {
-            tracing::debug!(%error, "an upload that broke off is forgotten later");
-        }
-    });
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::id::{BlobId, MediaId};
 use crate::domain::media::{ContentType, Holder, Media, MediaFacts, MediaStatus, StoredThumbnail, detect};
 use crate::engine::media::error::MediaError;
-use crate::engine::media::rendering::{Preview, can_render, render};
+use crate::engine::media::rendering::{Preview, render};
 use crate::engine::panics::{Panic, catch_panic};
 use crate::engine::rosters::Rosters;
 use crate::ports::{BlobError, BlobStore, Envelope, RepositoryError, Runtime, Stores};
@@ -34,11 +34,6 @@ const WAITING: usize = 10_000;
 
 /// Maximum number of files in one query.
 const BATCH: usize = 100;
-
-/// Reports whether anything can be read from a file of this type.
-pub(super) fn can_process(content_type: &ContentType) -> bool {
-    can_render(content_type)
-}
 
 impl Processing {
     pub(super) fn start(

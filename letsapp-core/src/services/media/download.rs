@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::id::{BlobId, MediaId};
-use crate::domain::media::{ContentType, Disposition, Family, FileName, Media, MediaState, Variant};
+use crate::domain::media::{ContentType, Disposition, Family, FileName, Media, Variant};
 use crate::domain::principal::Principal;
 use crate::domain::timestamp::Timestamp;
 use crate::engine::media::{Link, MediaError, SignedLink};
@@ -93,8 +93,7 @@ impl MediaService {
             return Err(MediaError::BadLink);
         }
         let found = self.engine.stores.media.find(&[signed.link.media_id]).await?.pop();
-        let media = found.filter(|media| media.state != MediaState::Removed);
-        let media = media.ok_or(MediaError::NotFound)?;
+        let media = found.ok_or(MediaError::NotFound)?;
         self.opened(&media, signed.link.variant)
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::id::MediaId;
-use crate::domain::media::{Media, MediaState, Variant};
+use crate::domain::media::{Media, Variant};
 use crate::domain::principal::Principal;
 use crate::engine::Engine;
 use crate::engine::media::{Files, MediaError};
@@ -76,8 +76,7 @@ impl MediaService {
     /// Returns a file that the caller may see.
     async fn visible(&self, principal: &Principal, id: MediaId) -> Result<Media, MediaError> {
         let found = self.engine.stores.media.find(&[id]).await?.pop();
-        let media = found.filter(|media| media.state != MediaState::Removed);
-        let media = media.ok_or(MediaError::NotFound)?;
+        let media = found.ok_or(MediaError::NotFound)?;
         let files = self.files()?;
         if media.owner_id == principal.user_id || files.access.shown(principal.user_id, &[id]).await?.contains(&id) {
             Ok(media)
