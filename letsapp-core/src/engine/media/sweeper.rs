@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-use crate::domain::id::BlobId;
+use crate::domain::id::{BlobId, MediaId};
 use crate::domain::media::{Holder, Media, MediaRef, MediaState, Upload};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::media::processing::thumbnail_blob;
@@ -65,17 +65,22 @@ pub(crate) async fn run(sweeper: Arc<Sweeper>) {
 }
 
 impl Sweeper {
-    /// Looks at everything that is due.
+    /// Looks at everything that is due. A file whose check fails is looked at later, so that it keeps no other waiting.
     ///
     /// # Errors
-    /// [`RepositoryError`] of the first step that failed. What was not looked at is due still.
+    /// [`RepositoryError`] of the last step that failed. What was not looked at is due still.
     pub(crate) async fn round(&self) -> Result<(), RepositoryError> {
         let now = self.clock.now();
+        let mut outcome = Ok(());
         loop {
             let due = self.stores.media.due(now, BATCH).await?;
             let is_last = due.len() < BATCH;
             for media in due {
-                self.check(media, now).await?;
+                let id = media.id;
+                if let Err(error) = self.check(media, now).await {
+                    self.postpone(id, now).await?;
+                    outcome = Err(error);
+                }
             }
             if is_last {
                 break;
@@ -88,7 +93,7 @@ impl Sweeper {
                 self.give_up(&upload).await?;
             }
             if is_last {
-                return Ok(());
+                return outcome;
             }
         }
     }
@@ -130,6 +135,17 @@ impl Sweeper {
             self.remove(media).await?;
         }
         Ok(true)
+    }
+
+    /// Puts off the next check of a file, in whatever state a failed one has left it.
+    async fn postpone(&self, id: MediaId, now: Timestamp) -> Result<(), RepositoryError> {
+        for state in MediaState::ALL {
+            let later = Some(now.plus(RETRY));
+            if self.stores.media.set_state(id, state, state, later).await? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Deletes the bytes of a blob, unless a file has taken them over.

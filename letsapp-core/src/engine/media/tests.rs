@@ -13,8 +13,8 @@ use crate::domain::media::{UploadPart, Variant};
 use crate::domain::principal::Principal;
 use crate::domain::text::Title;
 use crate::engine::jobs::cleanup;
-use crate::engine::media::sweeper::UNSENT;
-use crate::ports::{BlobStore as _, BoxError, ByteStream, ManualClock};
+use crate::engine::media::sweeper::{Sweeper, UNSENT};
+use crate::ports::{BlobError, BlobStore as _, BoxError, ByteStream, ManualClock, MockBlobStore};
 use crate::protocol::requests::{CreateConversation, DeleteAccount, EditMessage, Password, SendMessage, UpdateMe};
 use crate::services::media::{AppendedPart, FileDetails, NewFile, NewUpload, UrlFor};
 use crate::services::{ConversationError, Made, MediaError};
@@ -607,4 +607,35 @@ async fn nobody_has_more_than_their_quota() {
     upload("c.txt", 20).await.unwrap();
     upload("d.txt", 20).await.unwrap();
     assert_eq!(code(upload("e.txt", 1).await), "too_many_files");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_removed_keeps_no_other_waiting() {
+    let bench = Bench::new().await;
+    bench.upload(&bench.ana, "a.txt", b"some words").await;
+    bench.upload(&bench.ana, "b.txt", b"other words").await;
+    bench.clock.advance(UNSENT);
+    let mut blobs = MockBlobStore::new();
+    let mut is_first = true;
+    blobs.expect_delete().returning(move |_| {
+        if std::mem::take(&mut is_first) {
+            Err(BlobError::internal("the disk is broken"))
+        } else {
+            Ok(())
+        }
+    });
+    let stores = bench.app.engine().stores.clone();
+    let media = Arc::clone(&stores.media);
+    let sweeper = Sweeper {
+        stores,
+        blobs: Arc::new(blobs),
+        clock: bench.clock.clone(),
+    };
+    assert!(sweeper.round().await.is_err());
+    let due = async |later| media.due(bench.clock_at(later), 10).await.unwrap().len();
+    assert_eq!(due(Duration::ZERO).await, 0);
+    assert_eq!(due(HOUR).await, 1, "it is tried again");
+    bench.clock.advance(HOUR);
+    sweeper.round().await.unwrap();
+    assert_eq!(due(HOUR).await, 0);
 }
