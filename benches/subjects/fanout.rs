@@ -17,7 +17,7 @@ use letsapp_core::{
         timestamp::Timestamp,
     },
     engine::events::{Connection, Delivery, Hub},
-    ports::{BoxError, Envelope, EventBus},
+    ports::{BoxError, Envelope, EventSink},
     protocol::{Event, Message, MessageKind},
 };
 

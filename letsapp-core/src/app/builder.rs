@@ -170,7 +170,8 @@ impl LetsAppBuilder {
         let runtime = Runtime {
             clock,
             ids,
-            bus: hub.clone(),
+            local: hub.clone(),
+            sink: hub.clone(),
             connections: hub.clone(),
         };
         let settings = SessionSettings {
@@ -192,7 +193,7 @@ impl LetsAppBuilder {
         if let Some(table) = self.limits {
             engine.adding.limiter_or(table);
         }
-        // Weak, because the registry holds the hub as its event bus: two strong references would never be freed.
+        // Weak, because the registry holds the hub: two strong references would never be freed.
         let observer: Weak<PresenceRegistry> = Arc::downgrade(&engine.presence);
         hub.observe(observer);
         let mut tasks = vec![

@@ -97,6 +97,10 @@ id!(
     /// UUID of one connection of a session, such as a WebSocket. Assigned by the server.
     ConnectionId
 );
+id!(
+    /// UUID of one run of a server, random: a server that starts again has another one.
+    ServerId
+);
 
 impl MessageId {
     /// Derives the id of the system message for `operation` in a conversation, so that an operation carried out twice

@@ -1,4 +1,4 @@
-//! Fixtures of the engine's tests: two users, their conversations and members, mock stores and a bus that records
+//! Fixtures of the engine's tests: two users, their conversations and members, mock stores and a sink that records
 //! events.
 
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use crate::engine::Engine;
 use crate::engine::keyring::Keyring;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
-    Audience, Clock, Connections, Envelope, EventBus, MockContactRepository, MockConversationRepository,
+    Audience, Clock, Connections, Envelope, EventSink, MockContactRepository, MockConversationRepository,
     MockKeyRepository, MockMediaRepository, MockMessageRepository, MockSessionRepository, MockUserRepository, Runtime,
     Stores, SystemIds,
 };
@@ -158,8 +158,8 @@ pub(crate) fn stores() -> Stores {
 }
 
 /// An engine over these stores, with the default rules and fixed keys.
-pub(crate) fn engine(stores: Stores, bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Engine {
-    let runtime = runtime(bus, clock);
+pub(crate) fn engine(stores: Stores, sink: Arc<dyn EventSink>, clock: Arc<dyn Clock>) -> Engine {
+    let runtime = runtime(sink, clock);
     let rules = Rules::default();
     let mut keys = MockKeyRepository::new();
     keys.expect_keys().returning(|purpose, _| {
@@ -180,11 +180,12 @@ pub(crate) fn engine(stores: Stores, bus: Arc<dyn EventBus>, clock: Arc<dyn Cloc
     Engine::start(stores, runtime, Epoch::from_bytes([9; 16]), sessions, None, &rules)
 }
 
-pub(crate) fn runtime(bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>) -> Runtime {
+pub(crate) fn runtime(sink: Arc<dyn EventSink>, clock: Arc<dyn Clock>) -> Runtime {
     Runtime {
         clock,
         ids: Arc::new(SystemIds),
-        bus,
+        local: sink.clone(),
+        sink,
         connections: Arc::new(Everyone),
     }
 }
@@ -198,11 +199,11 @@ impl Connections for Everyone {
     }
 }
 
-/// A bus that records the published events.
+/// A sink that records the published events.
 #[derive(Default)]
 pub(crate) struct Recorder(Mutex<Vec<Envelope>>);
 
-impl EventBus for Recorder {
+impl EventSink for Recorder {
     fn publish(&self, envelope: Envelope) {
         self.0.lock().unwrap().push(envelope);
     }
@@ -216,7 +217,7 @@ impl Recorder {
         let published = envelopes.into_iter().map(|envelope| {
             let event = serde_json::from_slice(envelope.payload.frame()).unwrap();
             match envelope.audience {
-                Audience::Users { ids, except } => (ids.to_vec(), except, event),
+                Audience::Users { ids, except, .. } => (ids.to_vec(), except, event),
                 Audience::Connection { user_id, .. } | Audience::EndOfSession { user_id, .. } => {
                     (vec![user_id], None, event)
                 }

@@ -248,7 +248,7 @@ impl Sessions {
             for id in &ended {
                 sessions.forget(*id);
                 let envelope = Envelope::end_of_session(user_id, *id, reason);
-                sessions.runtime.bus.publish(envelope);
+                sessions.runtime.sink.publish(envelope);
             }
             Ok(ended)
         };
@@ -272,7 +272,7 @@ impl Sessions {
             for principal in part.iter().filter(|principal| !alive.contains(&principal.session_id)) {
                 self.forget(principal.session_id);
                 let envelope = Envelope::end_of_session(principal.user_id, principal.session_id, "revoked");
-                self.runtime.bus.publish(envelope);
+                self.runtime.sink.publish(envelope);
             }
         }
         Ok(())

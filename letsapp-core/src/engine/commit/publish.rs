@@ -13,7 +13,8 @@ use crate::engine::events::{EncodedEvent, ExcludedConnection};
 use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::engine::views::Views;
 use crate::ports::{
-    Audience, Connections, ConversationRepository, Envelope, EventBus, RepositoryError, Runtime, Stores,
+    Audience, Connections, ConversationRepository, Envelope, EventSink, Fact, Members, News, Part, RepositoryError, Runtime,
+    Stores,
 };
 use crate::protocol;
 use crate::protocol::Event;
@@ -23,6 +24,7 @@ pub(super) struct Publication {
     pub(super) update: Update,
     conversation_id: ConversationId,
     message_id: MessageId,
+    seq: Seq,
     rev: Rev,
     /// The roster that the change was decided from; for a change of membership, the one before the change.
     known: Option<Arc<CachedRoster>>,
@@ -67,6 +69,7 @@ impl Publication {
         let update = Update::Appended(Arc::new(EncodedEvent::new(created)));
         let first = known.filter(|_| position.seq == Seq(1));
         Self {
+            seq: position.seq,
             rev: position.rev,
             newcomer: first.and_then(|known| {
                 let conversation = &known.roster.conversation;
@@ -102,6 +105,7 @@ impl Publication {
             update,
             conversation_id: message.conversation_id,
             message_id: message.id,
+            seq: message.seq,
             rev: message.rev,
             known: known.cloned(),
             newcomer: None,
@@ -120,15 +124,27 @@ impl Publication {
             audience: Audience::Users {
                 ids: Arc::clone(&known.member_ids),
                 except: self.excluded.except(),
+                members: None,
             },
             payload: event,
+        }
+    }
+
+    /// Names a part of the members of the roster.
+    fn members(&self, known: &CachedRoster, part: Part) -> Members {
+        Members {
+            conversation_id: self.conversation_id,
+            fence: known.roster.fence,
+            part,
         }
     }
 }
 
 /// Publishes committed changes to the connected users.
 pub(crate) struct Publisher {
-    bus: Arc<dyn EventBus>,
+    sink: Arc<dyn EventSink>,
+    /// Delivers to this server's connections what each of them sees otherwise.
+    local: Arc<dyn EventSink>,
     connections: Arc<dyn Connections>,
     conversations: Arc<dyn ConversationRepository>,
     views: Arc<Views>,
@@ -150,7 +166,8 @@ const CONCURRENT_READS: usize = 4;
 impl Publisher {
     pub(crate) fn new(stores: &Stores, runtime: &Runtime, views: Arc<Views>, rosters: Arc<Rosters>) -> Self {
         Self {
-            bus: runtime.bus.clone(),
+            sink: runtime.sink.clone(),
+            local: runtime.local.clone(),
             connections: runtime.connections.clone(),
             conversations: stores.conversations.clone(),
             views,
@@ -172,7 +189,9 @@ impl Publisher {
         match &publication.update {
             Update::Appended(event) => {
                 if let Some(known) = &publication.known {
-                    self.bus.publish(publication.to_everyone(known, Arc::clone(event)));
+                    let seeing = publication.members(known, Part::Seeing(publication.seq));
+                    let envelope = publication.to_everyone(known, Arc::clone(event));
+                    self.sink.publish(envelope.named(seeing));
                 }
             }
             Update::Revised(message) => self.revised(publication, message),
@@ -205,6 +224,7 @@ impl Publisher {
 
     /// Publishes a direct conversation to the member who learns of it by its first message.
     async fn introduce(&self, newcomer: UserId, publication: &Publication) {
+        self.announce(&[newcomer], publication, News::Created);
         if self.connections.connected(&[newcomer]).is_empty() {
             return;
         }
@@ -212,7 +232,7 @@ impl Publisher {
         if let Err(error) = self.show(&[newcomer], publication, Event::ConversationCreated).await {
             let conversation = publication.conversation_id;
             tracing::warn!(%error, conversation.id = %conversation, "a new direct conversation was not published");
-            self.bus.publish(Envelope::to_users([newcomer], None, Event::Resync {}));
+            self.sink.publish(Envelope::to_users([newcomer], None, Event::Resync {}));
         }
     }
 
@@ -223,7 +243,7 @@ impl Publisher {
 
     /// Asks all members to sync, because too many changes of a conversation have an unknown outcome.
     pub(super) fn publish_resync(&self, known: &CachedRoster) {
-        self.bus.publish(Envelope::to_users(
+        self.sink.publish(Envelope::to_users(
             Arc::clone(&known.member_ids),
             None,
             Event::Resync {},
@@ -255,19 +275,23 @@ impl Publisher {
         let event = Event::MessageUpdated(protocol::Message::from(message));
         let (see, blind): (Vec<_>, Vec<_>) = known.roster.members.iter().partition(|member| member.sees(message.seq));
         if blind.is_empty() {
-            self.bus
-                .publish(publication.to_everyone(known, Arc::new(EncodedEvent::new(event))));
+            let all = publication.members(known, Part::Seeing(message.seq));
+            let envelope = publication.to_everyone(known, Arc::new(EncodedEvent::new(event)));
+            self.sink.publish(envelope.named(all));
             return;
         }
         let ids = |members: Vec<&Member>| -> Vec<UserId> { members.into_iter().map(|member| member.user_id).collect() };
-        self.bus
-            .publish(Envelope::to_users(ids(see), publication.excluded.except(), event));
+        let seeing = publication.members(known, Part::Seeing(message.seq));
+        let envelope = Envelope::to_users(ids(see), publication.excluded.except(), event);
+        self.sink.publish(envelope.named(seeing));
         // Members who may not see the message still get its `rev`: without it they would take the next one for a gap.
         let rev = Event::ConversationRev {
             conversation_id: message.conversation_id,
             rev: message.rev,
         };
-        self.bus.publish(Envelope::to_users(ids(blind), None, rev));
+        let blind_members = publication.members(known, Part::Blind(message.seq));
+        let envelope = Envelope::to_users(ids(blind), None, rev);
+        self.sink.publish(envelope.named(blind_members));
     }
 
     /// Publishes a change of a group: its system messages to all who see them, and the resulting conversation to each
@@ -292,26 +316,42 @@ impl Publisher {
             },
         };
         let recipients = Recipients::of(preceding.iter().chain([message]), &known.roster);
+        self.sink.announce(Fact::RosterChanged {
+            conversation_id: message.conversation_id,
+            fence: known.roster.fence,
+        });
+        self.announce(&recipients.newcomers, publication, News::Created);
         self.show(&recipients.newcomers, publication, Event::ConversationCreated)
             .await?;
         // The members when the change was decided, whatever happened to them since, and the new members.
         let before = publication.known.as_ref().map_or(&[][..], |known| &known.member_ids);
         let newcomers = recipients.newcomers.iter().filter(|user_id| !before.contains(user_id));
-        let audience: Arc<[_]> = before.iter().chain(newcomers).copied().collect();
+        let audience: Arc<[_]> = before
+            .iter()
+            .chain(newcomers)
+            .copied()
+            .filter(|user_id| Some(*user_id) != recipients.gone)
+            .collect();
         // The reply tells of the last message only.
         let preceding = preceding.iter().map(|message| (message, None));
         for (message, except) in preceding.chain([(message, publication.excluded.except())]) {
             let created = Event::MessageCreated(protocol::Message::from(message));
-            self.bus
-                .publish(Envelope::to_users(Arc::clone(&audience), except, created));
+            let envelope = Envelope::to_users(Arc::clone(&audience), except, created);
+            if let Some(gone) = recipients.gone {
+                // The roster after the change does not list them, and this message is the last that they see.
+                self.sink.publish(envelope.clone().only_to(gone));
+            }
+            let seeing = publication.members(&known, Part::Seeing(message.seq));
+            self.sink.publish(envelope.named(seeing));
         }
+        self.announce(&recipients.others, publication, News::Updated);
         self.show(&recipients.others, publication, Event::ConversationUpdated)
             .await?;
         if let Some(gone) = recipients.gone {
             let removed = Event::ConversationRemoved {
                 id: message.conversation_id,
             };
-            self.bus
+            self.sink
                 .publish(Envelope::to_users([gone], publication.excluded.except(), removed));
         }
         Ok(())
@@ -324,7 +364,7 @@ impl Publisher {
         let removed = Event::ConversationRemoved {
             id: publication.conversation_id,
         };
-        self.bus
+        self.sink
             .publish(publication.to_everyone(known, Arc::new(EncodedEvent::new(removed))));
     }
 
@@ -339,10 +379,22 @@ impl Publisher {
         {
             audience.extend(user_ids);
         }
-        self.bus.publish(Envelope::to_users(audience, None, Event::Resync {}));
+        self.sink.publish(Envelope::to_users(audience, None, Event::Resync {}));
     }
 
-    /// Publishes the conversation to each of these users who is connected, as that user sees it.
+    /// Has other servers show the conversation to those of these users who are connected to them.
+    fn announce(&self, viewers: &[UserId], publication: &Publication, news: News) {
+        if !viewers.is_empty() {
+            self.sink.announce(Fact::ConversationShown {
+                conversation_id: publication.conversation_id,
+                viewers: viewers.into(),
+                news,
+                except: publication.excluded.except(),
+            });
+        }
+    }
+
+    /// Publishes the conversation to each of these users who is connected to this server, as that user sees it.
     async fn show(
         &self,
         viewers: &[UserId],
@@ -361,7 +413,7 @@ impl Publisher {
         let members = self.conversations.members(&records).await?;
         let members = members.into_iter().filter(Member::is_in).collect();
         for (viewer, conversation) in self.views.of(members).await? {
-            self.bus.publish(Envelope::to_users(
+            self.local.publish(Envelope::to_users(
                 [viewer],
                 publication.excluded.except(),
                 event(Box::new(conversation)),

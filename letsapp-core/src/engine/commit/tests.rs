@@ -31,7 +31,7 @@ type Settlements = Vec<Result<Outcome, RepositoryError>>;
 /// A commit path over a mock store, with records of its commits and events.
 struct Bench {
     engine: Engine,
-    bus: Arc<Recorder>,
+    sink: Arc<Recorder>,
     batches: Arc<Mutex<Vec<Vec<Change>>>>,
     rosters_read: Arc<AtomicUsize>,
     memberships_read: Arc<AtomicUsize>,
@@ -56,7 +56,7 @@ fn bench_on(
     roster: impl Fn(usize) -> Roster + Send + Sync + 'static,
     commit: impl Fn(usize, &[Change]) -> Settlements + Send + Sync + 'static,
 ) -> Bench {
-    let bus = Arc::new(Recorder::default());
+    let sink = Arc::new(Recorder::default());
     let batches = Arc::new(Mutex::new(Vec::new()));
     let rosters_read = Arc::new(AtomicUsize::new(0));
     let memberships_read = Arc::new(AtomicUsize::new(0));
@@ -67,11 +67,11 @@ fn bench_on(
         .expect_find()
         .returning(|at| Ok(at.iter().map(|(_, seq)| message(ANA, seq.0)).collect()));
     messages.expect_commit().returning({
-        let (batches, bus) = (batches.clone(), bus.clone());
+        let (batches, sink) = (batches.clone(), sink.clone());
         move |changes| {
             let mut batches = batches.lock().unwrap();
             if batches.is_empty() {
-                assert!(bus.take().is_empty(), "nothing is told before it is committed");
+                assert!(sink.take().is_empty(), "nothing is told before it is committed");
             }
             batches.push(changes.clone());
             Outcomes::ready(commit(batches.len() - 1, &changes))
@@ -119,8 +119,8 @@ fn bench_on(
         ..fixtures::stores()
     };
     Bench {
-        engine: fixtures::engine(stores, bus.clone(), clock),
-        bus,
+        engine: fixtures::engine(stores, sink.clone(), clock),
+        sink,
         batches,
         rosters_read,
         memberships_read,
@@ -215,7 +215,7 @@ async fn waiting_submissions_make_one_commit_and_are_published_in_order_of_rev()
     assert_eq!(bench.batches.lock().unwrap().len(), 1);
     let mut told = Vec::new();
     while told.len() < 3 {
-        told.extend(bench.bus.next().await);
+        told.extend(bench.sink.next().await);
     }
     let revs: Vec<_> = told
         .iter()
@@ -234,7 +234,7 @@ async fn a_first_message_whose_conversation_can_not_be_shown_has_its_recipient_s
     assert_eq!(done.iter().map(seq).collect::<Vec<_>>(), [1, 2]);
     let mut told = Vec::new();
     while told.len() < 3 {
-        told.extend(bench.bus.next().await);
+        told.extend(bench.sink.next().await);
     }
     let told: Vec<_> = told
         .into_iter()
@@ -262,7 +262,7 @@ async fn an_unavailable_store_fails_the_waiting_submissions_and_the_lane_goes_on
     );
     let refused = join_all((1..=2).map(|n| bench.send(n))).await;
     assert!(refused.iter().all(is_unavailable), "{refused:?}");
-    assert!(bench.bus.take().is_empty());
+    assert!(bench.sink.take().is_empty());
     assert_eq!(seq(&bench.send(3).await), 1);
     assert_eq!(bench.rosters_read.load(Ordering::SeqCst), 2, "who knows what it was");
 }
@@ -404,7 +404,7 @@ async fn a_change_that_cannot_be_published_makes_members_resync() {
         .submit(ANA, Command::UpdateGroup(GroupChange::AddMembers(vec![CEM])))
         .await;
     assert_eq!(seq(&done), 2);
-    let told = bench.bus.next().await;
+    let told = bench.sink.next().await;
     assert_eq!(told.len(), 1);
     assert_eq!(
         (told[0].0.as_slice(), &told[0].2),
@@ -495,7 +495,7 @@ async fn a_retry_is_answered_with_the_first_message_and_another_request_with_its
         },
     );
     let (mine, theirs) = tokio::join!(bench.send(1), bench.submit(BEN, by_ben(2)));
-    let published = bench.bus.next().await;
+    let published = bench.sink.next().await;
     assert!(
         matches!(&published[..], [(_, _, Event::MessageCreated(message))] if message.body == "edited since"),
         "nobody here was notified before: {published:?}"
@@ -504,7 +504,7 @@ async fn a_retry_is_answered_with_the_first_message_and_another_request_with_its
     assert!(matches!(theirs, Err(ConversationError::Conflict)));
     assert!(matches!(bench.send(1).await, Ok(CommitReply::Unchanged(_))));
     tokio::task::yield_now().await;
-    assert!(bench.bus.take().is_empty());
+    assert!(bench.sink.take().is_empty());
 }
 
 fn by_ben(n: u64) -> Command {
@@ -530,7 +530,7 @@ async fn members_receive_the_succession_and_then_the_owners_leaving() {
     assert_eq!(seq(&left), 3);
     assert_eq!(bench.batches.lock().unwrap().len(), 1);
     bench.engine.committer.close().await;
-    let told = bench.bus.take().into_iter().filter_map(|(ids, _, event)| match event {
+    let told = bench.sink.take().into_iter().filter_map(|(ids, _, event)| match event {
         Event::MessageCreated(message) => Some((ids, message.seq.0, message.rev.0)),
         _ => None,
     });
@@ -664,10 +664,10 @@ async fn a_conversation_that_is_stuck_delays_no_other() {
         messages: Arc::new(messages),
         ..fixtures::stores()
     };
-    let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
+    let (sink, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
     let bench = Bench {
-        engine: fixtures::engine(stores, bus.clone(), clock),
-        bus,
+        engine: fixtures::engine(stores, sink.clone(), clock),
+        sink,
         batches: Arc::default(),
         rosters_read: Arc::default(),
         memberships_read: Arc::default(),
@@ -699,8 +699,8 @@ async fn a_change_that_is_slow_to_publish_delays_no_other_conversation() {
         messages: Arc::new(messages),
         ..fixtures::stores()
     };
-    let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
-    let engine = fixtures::engine(stores, bus, clock);
+    let (sink, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
+    let engine = fixtures::engine(stores, sink, clock);
     let permits = engine.committer.context.publisher.hold_reads().await;
     let submit = |id, command| {
         engine.committer.submit(Submission {
@@ -752,8 +752,8 @@ async fn a_change_with_an_unknown_outcome_is_published_once_the_store_knows_it()
         messages: Arc::new(messages),
         ..fixtures::stores()
     };
-    let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
-    let engine = fixtures::engine(stores, bus.clone(), clock);
+    let (sink, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
+    let engine = fixtures::engine(stores, sink.clone(), clock);
     let refused = engine.committer.submit(Submission {
         conversation_id: CHAT,
         actor: ANA,
@@ -764,13 +764,13 @@ async fn a_change_with_an_unknown_outcome_is_published_once_the_store_knows_it()
     });
     assert!(is_unavailable(&refused.await));
     tokio::time::sleep(3 * LOOKUP_INTERVAL).await;
-    let published = bus.take();
+    let published = sink.take();
     assert!(
         matches!(&published[..], [(_, _, Event::MessageCreated(message))] if message.seq == Seq(7)),
         "{published:?}"
     );
     tokio::time::sleep(10 * LOOKUP_INTERVAL).await;
-    assert!(bus.take().is_empty(), "at most once");
+    assert!(sink.take().is_empty(), "at most once");
     assert_eq!(lookups.load(Ordering::SeqCst), 2);
 }
 
@@ -802,7 +802,7 @@ async fn a_caller_who_goes_on_at_once_is_in_the_next_batch() {
     let bench = bench_on(messages, |_| direct(), |_, changes| committed(changes, 12));
     let goes_on = async {
         assert_eq!(seq(&bench.send(1).await), 11);
-        assert_eq!(bench.bus.take().len(), 1);
+        assert_eq!(bench.sink.take().len(), 1);
         bench.send(2).await
     };
     let behind = async {
@@ -855,8 +855,8 @@ async fn all_messages_of_a_change_with_an_unknown_outcome_are_published() {
         messages: Arc::new(messages),
         ..fixtures::stores()
     };
-    let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
-    let engine = fixtures::engine(stores, bus.clone(), clock);
+    let (sink, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
+    let engine = fixtures::engine(stores, sink.clone(), clock);
     let refused = engine.committer.submit(Submission {
         conversation_id: CHAT,
         actor: ANA,
@@ -867,7 +867,7 @@ async fn all_messages_of_a_change_with_an_unknown_outcome_are_published() {
     });
     assert!(is_unavailable(&refused.await));
     tokio::time::sleep(3 * LOOKUP_INTERVAL).await;
-    assert_eq!(places(&bus.take()), [(Seq(6), Rev(6)), (Seq(7), Rev(7))]);
+    assert_eq!(places(&sink.take()), [(Seq(6), Rev(6)), (Seq(7), Rev(7))]);
 }
 
 #[tokio::test]
@@ -883,7 +883,7 @@ async fn all_messages_of_a_change_that_was_made_before_are_published() {
     let reply = bench.submit(ANA, renamed_and_described()).await;
     assert!(matches!(reply, Ok(CommitReply::Unchanged(message)) if message.seq == Seq(7)));
     bench.engine.committer.close().await;
-    assert_eq!(places(&bench.bus.take()), [(Seq(6), Rev(6)), (Seq(7), Rev(7))]);
+    assert_eq!(places(&bench.sink.take()), [(Seq(6), Rev(6)), (Seq(7), Rev(7))]);
 }
 
 #[tokio::test]
@@ -906,7 +906,7 @@ async fn a_group_that_was_created_before_is_published_with_the_time_of_its_creat
     };
     assert!(matches!(bench.submit(ANA, create).await, Ok(CommitReply::Exists(_))));
     bench.engine.committer.close().await;
-    let published = bench.bus.take();
+    let published = bench.sink.take();
     let [(_, _, Event::MessageCreated(first))] = &published[..] else {
         panic!("{published:?}");
     };
@@ -951,8 +951,8 @@ async fn publishing_what_was_unknown_delays_no_other_conversation() {
         messages: Arc::new(messages),
         ..fixtures::stores()
     };
-    let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
-    let engine = fixtures::engine(stores, bus.clone(), clock);
+    let (sink, clock) = (Arc::new(Recorder::default()), Arc::new(ManualClock::at(NOW)));
+    let engine = fixtures::engine(stores, sink.clone(), clock);
     let submit = |id, command| {
         engine.committer.submit(Submission {
             conversation_id: id,
@@ -977,8 +977,8 @@ async fn publishing_what_was_unknown_delays_no_other_conversation() {
         .expect("neither waits for the events of the unknown change");
     assert_eq!((seq(&behind), seq(&elsewhere)), (8, 9));
     let told = |published: &[_]| -> Vec<_> { places(published).into_iter().map(|(seq, _)| seq.0).collect() };
-    assert_eq!(told(&bus.take()), [9], "events keep the order of their conversation");
+    assert_eq!(told(&sink.take()), [9], "events keep the order of their conversation");
     drop(permits);
     engine.committer.close().await;
-    assert_eq!(told(&bus.take()), [7, 8]);
+    assert_eq!(told(&sink.take()), [7, 8]);
 }

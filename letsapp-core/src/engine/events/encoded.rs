@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use crate::domain::id::{ConnectionId, SessionId, UserId};
-use crate::ports::{Audience, Envelope, Payload};
+use crate::ports::{Audience, Envelope, Members, Payload};
 use crate::protocol;
 use crate::protocol::Event;
 
@@ -16,9 +16,29 @@ impl Envelope {
             audience: Audience::Users {
                 ids: ids.into(),
                 except,
+                members: None,
             },
             payload: Arc::new(EncodedEvent::new(event)),
         }
+    }
+
+    /// Addresses the same event to all connections of one user instead.
+    #[must_use]
+    pub(crate) fn only_to(mut self, user_id: UserId) -> Self {
+        if let Audience::Users { ids, members, .. } = &mut self.audience {
+            *ids = [user_id].into();
+            *members = None;
+        }
+        self
+    }
+
+    /// Names the members of a conversation that the users of this envelope are.
+    #[must_use]
+    pub(crate) fn named(mut self, named: Members) -> Self {
+        if let Audience::Users { members, .. } = &mut self.audience {
+            *members = Some(named);
+        }
+        self
     }
 
     /// Makes the event that ends a session and its connections. `reason` is sent to the client.

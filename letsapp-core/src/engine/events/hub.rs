@@ -1,4 +1,4 @@
-//! The connections of this server, and the event bus of a single server.
+//! The connections of this server.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
@@ -7,7 +7,7 @@ use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::principal::Principal;
 use crate::engine::events::encoded::Delivery;
 use crate::engine::events::outbox::{Closed, Outbox};
-use crate::ports::{Audience, Connections, Envelope, EventBus};
+use crate::ports::{Audience, Connections, Envelope, EventSink};
 
 /// Is notified of connections as they open and close.
 pub(crate) trait ConnectionObserver: Send + Sync {
@@ -19,8 +19,8 @@ pub(crate) trait ConnectionObserver: Send + Sync {
     fn disconnected(&self, connection_id: ConnectionId);
 }
 
-/// Delivers events to the connections of this server, found by their users. A single server uses it as its event bus; a
-/// bus between servers passes the events that it receives to it.
+/// Delivers events to the connections of this server, found by their users. Events for connections to other servers
+/// travel by an [`EventBus`](crate::ports::EventBus), and arrive there in another hub.
 pub struct Hub {
     shards: Vec<RwLock<HashMap<UserId, Vec<Arc<Outbox>>>>>,
     capacity: usize,
@@ -136,12 +136,12 @@ impl Hub {
     }
 }
 
-impl EventBus for Hub {
+impl EventSink for Hub {
     fn publish(&self, envelope: Envelope) {
         let Envelope { audience, payload } = envelope;
         let event = Delivery(payload);
         match audience {
-            Audience::Users { ids, except } => {
+            Audience::Users { ids, except, .. } => {
                 for id in ids.iter() {
                     self.for_each(*id, |outbox| {
                         if Some(outbox.connection_id()) != except {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::domain::id::{ConnectionId, ConversationId, Rev, SessionId, UserId};
 use crate::domain::principal::Principal;
 use crate::engine::events::*;
-use crate::ports::{Audience, Envelope, EventBus as _, Payload as _};
+use crate::ports::{Audience, Envelope, EventSink as _, Payload as _};
 use crate::protocol::Event;
 
 const ANA: UserId = UserId::from_bytes([1; 16]);
@@ -173,6 +173,7 @@ fn a_frame_that_is_no_known_event_is_delivered_as_it_came() {
         audience: Audience::Users {
             ids: [ANA].into(),
             except: None,
+            members: None,
         },
         payload: Arc::new(frame.clone()),
     });

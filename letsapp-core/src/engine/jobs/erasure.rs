@@ -127,7 +127,7 @@ async fn notify_peers(engine: &Engine, user_id: UserId) -> Result<(), Repository
                 continue;
             }
             let event = Event::ConversationUpdated(Box::new(view));
-            engine.runtime.bus.publish(Envelope::to_users([peer], None, event));
+            engine.runtime.sink.publish(Envelope::to_users([peer], None, event));
         }
         for (id, _) in peers {
             let now = engine.runtime.clock.now();

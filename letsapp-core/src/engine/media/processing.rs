@@ -211,7 +211,7 @@ impl Processing {
             }
         }
         let event = Event::MediaReady(Box::new(protocol::Media::from(&media)));
-        self.runtime.bus.publish(Envelope::to_users(
+        self.runtime.sink.publish(Envelope::to_users(
             audience.into_iter().collect::<Vec<_>>(),
             None,
             event,

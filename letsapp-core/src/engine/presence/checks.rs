@@ -259,7 +259,7 @@ impl PresenceRegistry {
             let present = state.present(pair.user_id, stored, now);
             if let Some(news) = state.watchers.settle(*pair, check, visibilities.of(*pair), present) {
                 let event = Event::Presence(news.into());
-                self.runtime.bus.publish(Envelope::to_users([pair.viewer], None, event));
+                self.runtime.local.publish(Envelope::to_users([pair.viewer], None, event));
             }
         }
     }

@@ -192,7 +192,7 @@ impl PresenceRegistry {
         let audience = watchers.notify(present);
         if !audience.is_empty() {
             let event = Event::Presence(present.into());
-            self.runtime.bus.publish(Envelope::to_users(audience, None, event));
+            self.runtime.local.publish(Envelope::to_users(audience, None, event));
         }
     }
 

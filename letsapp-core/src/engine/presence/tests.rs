@@ -20,7 +20,7 @@ use crate::engine::fixtures;
 use crate::engine::fixtures::user;
 use crate::engine::presence::{Listing, PresenceRegistry};
 use crate::ports::{
-    Clock, ContactRepository, Envelope, EventBus, MockContactRepository, Repositories, RepositoryError, Stores,
+    Clock, ContactRepository, Envelope, EventSink, MockContactRepository, Repositories, RepositoryError, Stores,
     TokioClock,
 };
 use crate::protocol::{Event, Presence, PresenceStatus};

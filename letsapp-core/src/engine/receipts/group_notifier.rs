@@ -107,7 +107,7 @@ impl GroupNotifier {
         let senders = self.messages.senders(&asked).await?;
         for (senders, event) in senders.into_iter().zip(events) {
             if !senders.is_empty() {
-                self.runtime.bus.publish(Envelope::to_users(senders, None, event));
+                self.runtime.sink.publish(Envelope::to_users(senders, None, event));
             }
         }
         Ok(())

@@ -76,7 +76,7 @@ impl Notifier {
                 }
             }
             let event = updated(conversation_id, vec![receipt(user_id, to)]);
-            self.runtime.bus.publish(Envelope::to_users(audience, except, event));
+            self.runtime.sink.publish(Envelope::to_users(audience, except, event));
         }
         groups.put(in_groups);
     }

@@ -30,7 +30,7 @@ type Store = dyn Fn(Vec<Advance>) -> Result<Vec<Option<Advanced>>, RepositoryErr
 
 struct Bench {
     receipts: Arc<Receipts>,
-    bus: Arc<Recorder>,
+    sink: Arc<Recorder>,
     batches: Arc<Mutex<Vec<Vec<Advance>>>>,
     /// Queries for the senders of spans.
     asked_senders: Arc<Mutex<Vec<Vec<SenderQuery>>>>,
@@ -85,7 +85,7 @@ fn bench_with(
     users
         .expect_find()
         .returning(|ids| Ok(ids.iter().map(|id| user(*id, *id != CEM)).collect()));
-    let bus = Arc::new(Recorder::default());
+    let sink = Arc::new(Recorder::default());
     let clock = Arc::new(ManualClock::at(NOW));
     let stores = Stores {
         conversations: Arc::new(conversations),
@@ -96,12 +96,12 @@ fn bench_with(
     let rosters = Rosters::new(&stores, clock.clone());
     let runtime = Runtime {
         connections: Arc::new(AllBut(OFFLINE)),
-        ..fixtures::runtime(bus.clone(), clock)
+        ..fixtures::runtime(sink.clone(), clock)
     };
     let receipts = Receipts::start(stores, runtime, Arc::new(rosters));
     Bench {
         receipts,
-        bus,
+        sink,
         batches,
         asked_senders: Arc::default(),
     }
@@ -258,7 +258,7 @@ async fn own_messages_are_received_and_read_without_a_write() {
     assert_eq!(answer, read(5), "the reply has what holds");
     let answer = bench.receipts.advance(CHAT, ANA, to(8, 0), None).await.unwrap();
     assert_eq!(answer, to(8, 5));
-    let told = bench.bus.next().await;
+    let told = bench.sink.next().await;
     assert_eq!(told.len(), 1, "only the second rose above the own message: {told:?}");
     let Event::ReceiptUpdated { items, .. } = &told[0].2 else {
         panic!("{:?}", told[0])
@@ -291,7 +291,7 @@ async fn the_peer_is_notified_of_rises_if_the_reader_shows_receipts() {
     let bench = bench(direct(), takes_all());
     let phone = ConnectionId::from_bytes([5; 16]);
     bench.receipts.advance(CHAT, BEN, read(1), Some(phone)).await.unwrap();
-    let published = bench.bus.next().await;
+    let published = bench.sink.next().await;
     assert_eq!(published.len(), 1);
     let (audience, except, event) = &published[0];
     assert_eq!((audience.as_slice(), *except), (&[BEN, ANA][..], Some(phone)));
@@ -301,11 +301,11 @@ async fn the_peer_is_notified_of_rises_if_the_reader_shows_receipts() {
     assert_eq!((items[0].user_id, items[0].watermarks.read_seq), (BEN, Seq(1)));
 
     bench.receipts.advance(CHAT, CEM, read(1), None).await.unwrap();
-    assert_eq!(bench.bus.next().await[0].0, [CEM], "who hides them hears of them alone");
+    assert_eq!(bench.sink.next().await[0].0, [CEM], "who hides them hears of them alone");
 
     bench.receipts.advance(CHAT, BEN, read(0), None).await.unwrap();
     bench.receipts.close().await;
-    assert!(bench.bus.take().is_empty(), "nothing rose");
+    assert!(bench.sink.take().is_empty(), "nothing rose");
 }
 
 #[tokio::test(start_paused = true)]
@@ -321,7 +321,7 @@ async fn readers_who_covered_the_same_range_make_one_event_to_the_senders_who_ar
         .iter()
         .any(|(audience, ..): &(Vec<UserId>, _, _)| audience.contains(&ANA))
     {
-        published.extend(bench.bus.next().await);
+        published.extend(bench.sink.next().await);
     }
     let to_senders: Vec<_> = published
         .iter()
@@ -353,7 +353,7 @@ async fn readers_who_covered_the_same_range_make_one_event_to_the_senders_who_ar
         passed += step;
     }
     tokio::task::yield_now().await;
-    let published = bench.bus.take();
+    let published = bench.sink.take();
     let to_senders = published.iter().filter(|(audience, ..)| audience.contains(&ANA));
     assert_eq!(to_senders.count(), 1);
 }
@@ -372,7 +372,7 @@ async fn advances_are_answered_while_the_store_does_not_tell_the_senders() {
     }
     let newest =
         |event: &Event| matches!(event, Event::ReceiptUpdated { items, .. } if items[0].watermarks.read_seq == Seq(9));
-    while !bench.bus.next().await.iter().any(|(_, _, event)| newest(event)) {}
+    while !bench.sink.next().await.iter().any(|(_, _, event)| newest(event)) {}
     bench.receipts.close().await;
 }
 
@@ -453,6 +453,6 @@ async fn a_panic_while_receipts_are_published_does_not_end_their_publishing() {
     asked.notified().await;
     bench.receipts.advance(CHAT, BEN, read(2), None).await.unwrap();
     bench.receipts.close().await;
-    let told = bench.bus.take();
+    let told = bench.sink.take();
     assert!(told.iter().any(|(audience, ..)| *audience == [ANA]), "{told:?}");
 }

@@ -13,7 +13,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::typing::{Input, Output, State, Typing};
 use crate::engine::driver::{Deadlines, DriverWaker, Timed};
 use crate::engine::rosters::{CachedRoster, Rosters};
-use crate::ports::{Envelope, Runtime};
+use crate::ports::{Envelope, Members, Part, Runtime};
 use crate::protocol::Event;
 
 /// The users who type at the moment, and the time at which each one's display ends.
@@ -118,9 +118,13 @@ impl TypingTracker {
             user_id,
             typing,
         };
-        self.runtime
-            .bus
-            .publish(Envelope::to_users(others.collect::<Vec<_>>(), None, event));
+        let members = Members {
+            conversation_id,
+            fence: known.roster.fence,
+            part: Part::Without(user_id),
+        };
+        let envelope = Envelope::to_users(others.collect::<Vec<_>>(), None, event);
+        self.runtime.sink.publish(envelope.named(members));
     }
 
     fn lock(&self) -> MutexGuard<'_, TrackerState> {

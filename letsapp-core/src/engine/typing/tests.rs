@@ -29,7 +29,7 @@ struct Chat {
     service: TypingService,
     tracker: Arc<TypingTracker>,
     rosters: Arc<Rosters>,
-    bus: Arc<Recorder>,
+    sink: Arc<Recorder>,
     clock: Arc<TokioClock>,
     driver: JoinHandle<()>,
 }
@@ -70,7 +70,7 @@ impl Chat {
         conversations
             .expect_rosters()
             .returning(move |_| Ok(vec![roster.clone()]));
-        let (bus, clock) = (Arc::new(Recorder::default()), Arc::new(TokioClock::at(NOW)));
+        let (sink, clock) = (Arc::new(Recorder::default()), Arc::new(TokioClock::at(NOW)));
         let mut contacts = MockContactRepository::new();
         contacts.expect_blocked().returning(move |_| Ok(blocks.clone()));
         let stores = Stores {
@@ -78,13 +78,13 @@ impl Chat {
             contacts: Arc::new(contacts),
             ..fixtures::stores()
         };
-        let engine = Arc::new(fixtures::engine(stores, bus.clone(), clock.clone()));
+        let engine = Arc::new(fixtures::engine(stores, sink.clone(), clock.clone()));
         Self {
             driver: engine.start_driver(),
             tracker: engine.typing.clone(),
             rosters: engine.rosters.clone(),
             service: TypingService::new(engine),
-            bus,
+            sink,
             clock,
         }
     }
@@ -113,7 +113,7 @@ impl Chat {
 
     fn notified(&self, start: Timestamp) -> Vec<(u128, Vec<UserId>, bool)> {
         let at = self.clock.now().since(start).as_millis();
-        let notified = self.bus.take().into_iter().map(|(to, except, event)| match event {
+        let notified = self.sink.take().into_iter().map(|(to, except, event)| match event {
             Event::Typing {
                 conversation_id: CHAT,
                 user_id: ANA,

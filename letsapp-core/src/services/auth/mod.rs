@@ -308,7 +308,7 @@ impl AuthService {
             Ok(session) if session.user_id == principal.user_id => Ok(()),
             Ok(_) | Err(AuthError::Unauthenticated) => {
                 let envelope = Envelope::end_of_session(principal.user_id, principal.session_id, "revoked");
-                self.engine.runtime.bus.publish(envelope);
+                self.engine.runtime.sink.publish(envelope);
                 Err(AuthError::Unauthenticated)
             }
             Err(error) => Err(error),

@@ -12,17 +12,17 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{User, Username};
 use crate::engine::fixtures;
 use crate::ports::{
-    Claim, Clock, Envelope, EventBus, IdSource, ManualClock, MockSessionRepository, MockUserRepository,
+    Claim, Clock, Envelope, EventSink, IdSource, ManualClock, MockSessionRepository, MockUserRepository,
     RepositoryError, Stores, SystemIds,
 };
 use crate::protocol::Tokens;
 use crate::protocol::requests::{ChangePassword, Login, Password, Register};
 use crate::services::auth::*;
 
-/// An event bus that drops all events.
+/// A sink that drops all events.
 struct Silence;
 
-impl EventBus for Silence {
+impl EventSink for Silence {
     fn publish(&self, _: Envelope) {}
 }
 

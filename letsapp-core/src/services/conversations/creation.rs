@@ -65,7 +65,7 @@ pub(super) async fn create_direct(
             let members = engine.stores.conversations.members(&[(made.id, me)]).await?;
             for (viewer, view) in engine.views.of(members).await? {
                 let event = Event::ConversationCreated(Box::new(view));
-                engine.runtime.bus.publish(Envelope::to_users([viewer], origin, event));
+                engine.runtime.sink.publish(Envelope::to_users([viewer], origin, event));
             }
             Ok((made.id, Made::Now))
         }

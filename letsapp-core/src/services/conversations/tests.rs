@@ -28,7 +28,7 @@ const ANAS: Principal = Principal {
 
 struct World {
     engine: Arc<Engine>,
-    bus: Arc<Recorder>,
+    sink: Arc<Recorder>,
     service: ConversationService,
 }
 
@@ -49,10 +49,10 @@ impl World {
             ..fixtures::stores()
         };
         let clock = Arc::new(TokioClock::at(NOW));
-        let bus = Arc::new(Recorder::default());
-        let engine = Arc::new(fixtures::engine(stores, bus.clone(), clock));
+        let sink = Arc::new(Recorder::default());
+        let engine = Arc::new(fixtures::engine(stores, sink.clone(), clock));
         Self {
-            bus,
+            sink,
             service: ConversationService::new(engine.clone()),
             engine,
         }
@@ -155,9 +155,9 @@ async fn a_large_change_is_made_and_lets_the_next_one_go_although_its_caller_gav
 async fn is_told(world: &World, request: impl Future, wanted: impl Fn(&Event) -> bool) -> bool {
     // What was done before is published.
     world.engine.committer.submit(barrier()).await.unwrap();
-    world.bus.take();
+    world.sink.take();
     assert!(request.now_or_never().is_none(), "it is cancelled");
-    let next = tokio::time::timeout(Duration::from_secs(60), world.bus.next()).await;
+    let next = tokio::time::timeout(Duration::from_secs(60), world.sink.next()).await;
     next.is_ok_and(|events| events.iter().any(|(to, _, event)| to[..] == [ANA] && wanted(event)))
 }
 

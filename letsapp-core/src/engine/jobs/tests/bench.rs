@@ -71,7 +71,7 @@ pub(super) struct Bench {
     pub(super) store: MemoryStore,
     pub(super) gate: Arc<Gate>,
     pub(super) engine: Engine,
-    pub(super) bus: Arc<Recorder>,
+    pub(super) sink: Arc<Recorder>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) owned: ConversationId,
     pub(super) joined: ConversationId,
@@ -137,12 +137,12 @@ pub(super) async fn bench(calls: usize, fault: Fault) -> Bench {
         left: AtomicUsize::new(calls),
         fault,
     });
-    let (engine, bus) = engine(&store, &gate, &clock);
+    let (engine, sink) = engine(&store, &gate, &clock);
     Bench {
         store,
         gate,
         engine,
-        bus,
+        sink,
         clock,
         owned,
         joined,
@@ -172,7 +172,7 @@ fn session() -> Session {
 }
 
 fn engine(store: &MemoryStore, gate: &Arc<Gate>, clock: &Arc<ManualClock>) -> (Engine, Arc<Recorder>) {
-    let bus = Arc::new(Recorder::default());
+    let sink = Arc::new(Recorder::default());
     let stores = Stores {
         users: Arc::new(users(store, gate)),
         sessions: Arc::new(sessions(store, gate)),
@@ -182,7 +182,7 @@ fn engine(store: &MemoryStore, gate: &Arc<Gate>, clock: &Arc<ManualClock>) -> (E
         media: store.media(),
         shared: false,
     };
-    (fixtures::engine(stores, bus.clone(), clock.clone()), bus)
+    (fixtures::engine(stores, sink.clone(), clock.clone()), sink)
 }
 
 /// Answers a method of a mock from the store behind the gate.

@@ -137,7 +137,7 @@ async fn after_a_stop_at_any_point_every_step_is_done_in_the_end_and_once() {
 async fn peers_are_shown_the_erased_user_once() {
     let bench = bench(usize::MAX, Fault::Refused).await;
     let shown = |bench: &Bench| {
-        let told = bench.bus.take().into_iter();
+        let told = bench.sink.take().into_iter();
         let shown = told.filter_map(|(to, _, event)| match event {
             Event::ConversationUpdated(view) if view.kind == Kind::Direct => Some((to, view)),
             _ => None,
