@@ -4,11 +4,12 @@ use std::sync::{Arc, Weak};
 
 use super::LetsApp;
 use crate::adapters::memory::MemoryStore;
-use crate::domain::id::Epoch;
+use crate::domain::id::{Epoch, ServerId};
 use crate::domain::limit::Table;
 use crate::domain::media::AllowList;
 use crate::domain::rules::Rules;
 use crate::engine::Engine;
+use crate::engine::cluster::Cluster;
 use crate::engine::events::Hub;
 use crate::engine::jobs::{cleanup, clock_anchor, key_reload, session_recheck};
 use crate::engine::keyring::Keyring;
@@ -16,8 +17,8 @@ use crate::engine::media::{FileParts, Unscanned, sweeper};
 use crate::engine::presence::PresenceRegistry;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
-    AnchoredClock, BlobStore, Clock, IdSource, KeyRepository, Repositories, RepositoryError, Runtime, Scanner, Stores,
-    SystemIds,
+    AnchoredClock, BlobStore, Clock, Connections, EventBus, EventSink, IdSource, KeyRepository, Repositories,
+    RepositoryError, Runtime, Scanner, Stores, SystemIds,
 };
 
 /// A builder for [`LetsApp`].
@@ -31,6 +32,7 @@ pub struct LetsAppBuilder {
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdSource>>,
     hub: Option<Arc<Hub>>,
+    bus: Option<Arc<dyn EventBus>>,
     rules: Rules,
     limits: Option<Table>,
     blobs: Option<Arc<dyn BlobStore>>,
@@ -94,6 +96,14 @@ impl LetsAppBuilder {
     #[must_use]
     pub fn hub(mut self, hub: Hub) -> Self {
         self.hub = Some(Arc::new(hub));
+        self
+    }
+
+    /// Sets the bus that connects this application with others on the same store, so that users of one reach those of
+    /// another. By default there is none, and each application delivers to its own connections only.
+    #[must_use]
+    pub fn bus(mut self, bus: Arc<dyn EventBus>) -> Self {
+        self.bus = Some(bus);
         self
     }
 
@@ -167,12 +177,18 @@ impl LetsAppBuilder {
         }
 
         let stores = Stores::of(&*store);
+        let server_id = ServerId::from_uuid(ids.random());
+        let cluster = self.bus.map(|bus| Cluster::new(bus, server_id, hub.clone()));
+        let (sink, connections): (Arc<dyn EventSink>, Arc<dyn Connections>) = match &cluster {
+            Some(cluster) => (cluster.clone(), cluster.clone()),
+            None => (hub.clone(), hub.clone()),
+        };
         let runtime = Runtime {
             clock,
             ids,
             local: hub.clone(),
-            sink: hub.clone(),
-            connections: hub.clone(),
+            sink,
+            connections,
         };
         let settings = SessionSettings {
             access_ttl: self.rules.access_ttl,
@@ -203,10 +219,13 @@ impl LetsAppBuilder {
             tokio::spawn(cleanup::run(engine.clone())),
             tokio::spawn(key_reload::reload(engine.sessions.clone())),
         ];
+        if let Some(cluster) = &cluster {
+            tasks.extend(cluster.start(&engine));
+        }
         if let Some(files) = &engine.files {
             tasks.push(tokio::spawn(sweeper::run(files.sweeper())));
             tasks.push(tokio::spawn(files.processing.clone().run()));
         }
-        Ok(LetsApp::new(store, hub, engine, tasks))
+        Ok(LetsApp::new(store, hub, cluster, engine, tasks))
     }
 }

@@ -15,6 +15,7 @@ use crate::domain::principal::Principal;
 use crate::domain::text::TextError;
 use crate::domain::user::Username;
 use crate::engine::Engine;
+use crate::engine::cluster::Cluster;
 use crate::engine::error::AuthError;
 use crate::engine::events::Hub;
 use crate::engine::limiter::Limiter;
@@ -66,13 +67,21 @@ struct Parts {
     media: MediaService,
     store: Arc<dyn Repositories>,
     hub: Arc<Hub>,
+    /// `None` without a bus.
+    cluster: Option<Arc<Cluster>>,
     engine: Arc<Engine>,
     /// Background tasks that hold no unsaved data, so that aborting them is safe. Empty after shutdown.
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl LetsApp {
-    fn new(store: Arc<dyn Repositories>, hub: Arc<Hub>, engine: Arc<Engine>, tasks: Vec<JoinHandle<()>>) -> Self {
+    fn new(
+        store: Arc<dyn Repositories>,
+        hub: Arc<Hub>,
+        cluster: Option<Arc<Cluster>>,
+        engine: Arc<Engine>,
+        tasks: Vec<JoinHandle<()>>,
+    ) -> Self {
         Self {
             parts: Arc::new(Parts {
                 auth: AuthService::new(engine.clone()),
@@ -86,6 +95,7 @@ impl LetsApp {
                 media: MediaService::new(engine.clone()),
                 store,
                 hub,
+                cluster,
                 engine,
                 tasks: Mutex::new(tasks),
             }),
@@ -199,6 +209,9 @@ impl LetsApp {
         // In this order: the tasks cause changes, and changes need the store.
         self.parts.end_tasks();
         self.parts.engine.close().await;
+        if let Some(cluster) = &self.parts.cluster {
+            cluster.leave().await;
+        }
         self.parts.store.close().await;
     }
 }
@@ -215,5 +228,8 @@ impl Drop for Parts {
     fn drop(&mut self) {
         self.end_tasks();
         self.engine.stop();
+        if let Some(cluster) = &self.cluster {
+            cluster.stop();
+        }
     }
 }

@@ -101,6 +101,11 @@ impl<K: Copy + Ord> Deadlines<K> {
         earliest.is_none_or(|earliest| to < earliest)
     }
 
+    /// Removes the deadline of a machine, whenever it is. Looks at all: for few machines.
+    pub(crate) fn remove(&mut self, key: K) {
+        self.0.retain(|(_, other)| *other != key);
+    }
+
     /// Returns the machine with the earliest deadline, if that deadline has come.
     pub(crate) fn due(&self, now: Timestamp) -> Option<K> {
         self.0

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::FutureExt as _;
 
 use crate::domain::conversation::{Conversation, Kind, Roster};
@@ -193,10 +194,17 @@ pub(crate) fn runtime(sink: Arc<dyn EventSink>, clock: Arc<dyn Clock>) -> Runtim
 /// Connections of every user.
 struct Everyone;
 
+#[async_trait]
 impl Connections for Everyone {
-    fn connected(&self, user_ids: &[UserId]) -> Vec<UserId> {
+    fn local(&self, user_ids: &[UserId]) -> Vec<UserId> {
         user_ids.to_vec()
     }
+
+    async fn anywhere(&self, user_ids: &[UserId]) -> Vec<UserId> {
+        user_ids.to_vec()
+    }
+
+    async fn findable(&self, _: UserId) {}
 }
 
 /// A sink that records the published events.

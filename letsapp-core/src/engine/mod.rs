@@ -5,6 +5,7 @@
 
 pub(crate) mod access;
 pub(crate) mod adding;
+pub(crate) mod cluster;
 pub(crate) mod commit;
 pub(crate) mod departures;
 pub(crate) mod detached;

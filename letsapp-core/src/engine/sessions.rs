@@ -17,7 +17,7 @@ use crate::engine::error::AuthError;
 use crate::engine::keyring::Keyring;
 use crate::engine::passwords::Hasher;
 use crate::engine::tokens::{Claims, RefreshToken};
-use crate::ports::{Envelope, Login, Revoke, Runtime, Stores};
+use crate::ports::{Envelope, Fact, Login, Revoke, Runtime, Stores};
 use crate::protocol::requests::Password;
 use crate::protocol::{TokenType, Tokens};
 
@@ -249,6 +249,13 @@ impl Sessions {
                 sessions.forget(*id);
                 let envelope = Envelope::end_of_session(user_id, *id, reason);
                 sessions.runtime.sink.publish(envelope);
+            }
+            if !ended.is_empty() {
+                sessions.runtime.sink.announce(Fact::SessionsEnded {
+                    user_id,
+                    session_ids: ended.as_slice().into(),
+                    reason: reason.to_owned(),
+                });
             }
             Ok(ended)
         };

@@ -73,12 +73,8 @@ pub trait EventBus: Send + Sync {
     ///
     /// # Errors
     /// [`BusError`] when the bus does not answer.
-    async fn users_of(
-        &self,
-        server_id: ServerId,
-        after: Option<UserId>,
-        limit: usize,
-    ) -> Result<Vec<UserId>, BusError>;
+    async fn users_of(&self, server_id: ServerId, after: Option<UserId>, limit: usize)
+    -> Result<Vec<UserId>, BusError>;
 
     /// Removes a server with its lease and all of its entries. Repeating the call, also concurrently, is safe.
     ///

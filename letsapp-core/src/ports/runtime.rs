@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::ports::events::EventSink;
 use crate::ports::clock::Clock;
 use crate::ports::connections::Connections;
+use crate::ports::events::EventSink;
 use crate::ports::ids::IdSource;
 
 /// The clock, the source of random bytes, the sinks of events and the connected users. Clones share them.

@@ -9,7 +9,7 @@ use crate::engine::Engine;
 use crate::engine::detached::run_detached;
 use crate::engine::error::AuthError;
 use crate::engine::jobs::erasure;
-use crate::ports::Login;
+use crate::ports::{Fact, Login};
 use crate::protocol::requests::DeleteAccount;
 
 /// The service for deleting accounts.
@@ -57,6 +57,7 @@ impl ErasureService {
             // The presence of an erased user is hidden. Also after an error, because the store may have erased the
             // account before it failed.
             engine.presence.settings_changed(user_id);
+            engine.runtime.sink.announce(Fact::UserErased { user_id });
             if !erased? {
                 return Err(not_erased(&engine, user_id).await);
             }

@@ -121,13 +121,26 @@ impl PresenceService {
         Ok(found.collect())
     }
 
-    /// Waits, for two seconds at most, until the contacts of a newly connected user are watched.
+    /// Waits, for two seconds at most, until the contacts of a newly connected user are watched, and other servers find
+    /// the connection.
     ///
     /// A client that reads the present state after this gets every later change as an event.
     pub async fn settled(&self, principal: &Principal) {
+        let user_id = principal.user_id;
+        let settled = async {
+            tokio::join!(
+                self.watching(user_id),
+                self.engine.runtime.connections.findable(user_id)
+            )
+        };
+        let _ended = tokio::time::timeout(SETTLE_TIMEOUT, settled).await;
+    }
+
+    /// Waits until the contacts of a connected user are watched.
+    async fn watching(&self, user_id: UserId) {
         let settled = {
             let mut state = self.engine.presence.lock();
-            let Some(person) = state.person(principal.user_id).filter(|person| !person.is_ready) else {
+            let Some(person) = state.person(user_id).filter(|person| !person.is_ready) else {
                 return;
             };
             let (waiting, settled) = oneshot::channel();
@@ -135,7 +148,7 @@ impl PresenceService {
             settled
         };
         // Nothing is ever sent: the registry drops the sender when the contacts are watched.
-        let _ended = tokio::time::timeout(SETTLE_TIMEOUT, settled).await;
+        let _ended = settled.await;
     }
 }
 

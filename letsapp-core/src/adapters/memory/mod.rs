@@ -2,6 +2,7 @@
 //!
 //! Nothing is written to disk: the data is dropped with the last instance that refers to it.
 
+mod bus;
 mod contacts;
 mod conversation_table;
 mod conversations;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::bus::MemoryBus;
 use self::contacts::MemoryContacts;
 use self::conversations::MemoryConversations;
 use self::gate::Gate;

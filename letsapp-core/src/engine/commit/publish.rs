@@ -13,8 +13,8 @@ use crate::engine::events::{EncodedEvent, ExcludedConnection};
 use crate::engine::rosters::{CachedRoster, Rosters};
 use crate::engine::views::Views;
 use crate::ports::{
-    Audience, Connections, ConversationRepository, Envelope, EventSink, Fact, Members, News, Part, RepositoryError, Runtime,
-    Stores,
+    Audience, Connections, ConversationRepository, Envelope, EventSink, Fact, Members, News, Part, RepositoryError,
+    Runtime, Stores,
 };
 use crate::protocol;
 use crate::protocol::Event;
@@ -225,14 +225,15 @@ impl Publisher {
     /// Publishes a direct conversation to the member who learns of it by its first message.
     async fn introduce(&self, newcomer: UserId, publication: &Publication) {
         self.announce(&[newcomer], publication, News::Created);
-        if self.connections.connected(&[newcomer]).is_empty() {
+        if self.connections.local(&[newcomer]).is_empty() {
             return;
         }
         let _permit = self.permit().await;
         if let Err(error) = self.show(&[newcomer], publication, Event::ConversationCreated).await {
             let conversation = publication.conversation_id;
             tracing::warn!(%error, conversation.id = %conversation, "a new direct conversation was not published");
-            self.sink.publish(Envelope::to_users([newcomer], None, Event::Resync {}));
+            self.sink
+                .publish(Envelope::to_users([newcomer], None, Event::Resync {}));
         }
     }
 
@@ -401,7 +402,7 @@ impl Publisher {
         publication: &Publication,
         event: impl Fn(Box<protocol::Conversation>) -> Event,
     ) -> Result<(), RepositoryError> {
-        let connected = self.connections.connected(viewers);
+        let connected = self.connections.local(viewers);
         if connected.is_empty() {
             return Ok(());
         }

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
+use async_trait::async_trait;
+
 use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::principal::Principal;
 use crate::engine::events::encoded::Delivery;
 use crate::engine::events::outbox::{Closed, Outbox};
 use crate::ports::{Audience, Connections, Envelope, EventSink};
+use crate::protocol::Event;
 
 /// Is notified of connections as they open and close.
 pub(crate) trait ConnectionObserver: Send + Sync {
@@ -113,6 +116,25 @@ impl Hub {
         principals
     }
 
+    /// Asks the clients of these users to sync.
+    pub(crate) fn resync(&self, user_ids: &[UserId]) {
+        if !user_ids.is_empty() {
+            self.publish(Envelope::to_users(user_ids, None, Event::Resync {}));
+        }
+    }
+
+    /// Asks the clients of one part of all users to sync; there are [`PARTS`](Self::PARTS). Part by part, so that not
+    /// all sync at the same moment.
+    pub(crate) fn resync_part(&self, part: usize) {
+        let shard = self.shards[part].read().unwrap_or_else(PoisonError::into_inner);
+        let user_ids: Vec<_> = shard.keys().copied().collect();
+        drop(shard);
+        self.resync(&user_ids);
+    }
+
+    /// Number of parts of the users.
+    pub(crate) const PARTS: usize = SHARDS;
+
     /// Notifies the observers. Never call it while a shard is locked: an observer may publish events, which lock
     /// shards.
     fn notify(&self, notification: impl Fn(&dyn ConnectionObserver)) {
@@ -176,14 +198,21 @@ impl EventSink for Hub {
     }
 }
 
+#[async_trait]
 impl Connections for Hub {
-    fn connected(&self, user_ids: &[UserId]) -> Vec<UserId> {
+    fn local(&self, user_ids: &[UserId]) -> Vec<UserId> {
         let is_connected = |user_id: &&UserId| {
             let shard = self.shard(**user_id).read().unwrap_or_else(PoisonError::into_inner);
             shard.contains_key(*user_id)
         };
         user_ids.iter().filter(is_connected).copied().collect()
     }
+
+    async fn anywhere(&self, user_ids: &[UserId]) -> Vec<UserId> {
+        self.local(user_ids)
+    }
+
+    async fn findable(&self, _: UserId) {}
 }
 
 /// A connection registered in the hub. Dropping it removes the connection.

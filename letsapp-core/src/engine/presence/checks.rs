@@ -259,7 +259,9 @@ impl PresenceRegistry {
             let present = state.present(pair.user_id, stored, now);
             if let Some(news) = state.watchers.settle(*pair, check, visibilities.of(*pair), present) {
                 let event = Event::Presence(news.into());
-                self.runtime.local.publish(Envelope::to_users([pair.viewer], None, event));
+                self.runtime
+                    .local
+                    .publish(Envelope::to_users([pair.viewer], None, event));
             }
         }
     }

@@ -5,11 +5,13 @@
 //! and when a setting, a contact or a block changes. It is written at most once a minute per user, and when they go
 //! offline.
 //!
-//! Users who are connected only to other servers are unknown here.
+//! Other servers tell who is online there; each server notifies the watchers who are connected to it.
 
 mod checks;
+mod elsewhere;
 mod last_seen;
 mod registry;
+mod remote;
 #[cfg(test)]
 mod tests;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
-use crate::domain::id::{ConnectionId, UserId};
+use crate::domain::id::{ConnectionId, ServerId, UserId};
 use crate::domain::presence::{Cause, CheckId, Input, MAX_WATCHED, Output, Presence, State, Status, Watchers};
 use crate::domain::principal::Principal;
 use crate::domain::timestamp::Timestamp;
@@ -15,8 +15,9 @@ use crate::domain::visibility::ViewerPair;
 use crate::engine::driver::{Deadlines, DriverWaker, Timed};
 use crate::engine::events::ConnectionObserver;
 use crate::engine::presence::last_seen::LastSeenWriter;
+use crate::engine::presence::remote::RemoteUsers;
 use crate::engine::visibility::VisibilityChecker;
-use crate::ports::{Envelope, Runtime, Stores};
+use crate::ports::{Envelope, Fact, Runtime, Stores};
 use crate::protocol::Event;
 
 /// The presence of the users connected to this server.
@@ -28,9 +29,9 @@ pub(crate) struct PresenceRegistry {
     pub(crate) runtime: Runtime,
     pub(crate) visibility: VisibilityChecker,
     /// Time for which a user whose last connection closed is still shown online.
-    grace: Duration,
-    waker: DriverWaker,
-    seen: Arc<LastSeenWriter>,
+    pub(super) grace: Duration,
+    pub(super) waker: DriverWaker,
+    pub(super) seen: Arc<LastSeenWriter>,
     pub(crate) tasks: Handle,
     pub(crate) closing: Notify,
     pub(crate) me: Weak<Self>,
@@ -44,6 +45,10 @@ pub(crate) struct RegistryState {
     connections: HashMap<ConnectionId, ConnectionWatches>,
     pub(crate) watchers: Watchers,
     deadlines: Deadlines<UserId>,
+    pub(super) remote: RemoteUsers,
+    /// The servers that are gone, and the time at which they went. Their users are shown online during the grace period.
+    pub(super) gone: HashMap<ServerId, Timestamp>,
+    pub(super) removals: Deadlines<ServerId>,
     pub(crate) last_reading: ContactsRead,
     pub(crate) closed: bool,
 }
@@ -160,6 +165,7 @@ impl PresenceRegistry {
             connections,
             watchers,
             people,
+            remote,
             ..
         } = &mut *state;
         let watches = connections
@@ -167,7 +173,7 @@ impl PresenceRegistry {
             .filter(|watches| watches.user_id == viewer)?;
         let before: HashSet<_> = watches.watched.iter().copied().collect();
         for pair in pairs.iter().filter(|pair| !before.contains(pair)) {
-            watchers.add(*pair, Cause::Asked, status(people, pair.user_id));
+            watchers.add(*pair, Cause::Asked, status(people, remote, pair.user_id));
         }
         let named: HashSet<_> = pairs.iter().copied().collect();
         watches.watched.retain(|pair| !named.contains(pair));
@@ -188,7 +194,7 @@ impl PresenceRegistry {
     }
 
     /// Notifies the watchers of a user.
-    fn notify(&self, watchers: &mut Watchers, present: Presence) {
+    pub(super) fn notify(&self, watchers: &mut Watchers, present: Presence) {
         let audience = watchers.notify(present);
         if !audience.is_empty() {
             let event = Event::Presence(present.into());
@@ -209,11 +215,17 @@ impl PresenceRegistry {
             match output {
                 Output::Online => {
                     metrics::gauge!("letsapp_users_online").increment(1.0);
-                    self.notify(&mut state.watchers, Presence::online(user_id, now));
+                    if !state.remote.is_online(user_id) {
+                        self.notify(&mut state.watchers, Presence::online(user_id, now));
+                    }
+                    self.runtime.sink.announce(Fact::Online { user_id });
                 }
                 Output::Offline(left_at) => {
                     metrics::gauge!("letsapp_users_online").decrement(1.0);
-                    self.notify(&mut state.watchers, Presence::offline(user_id, Some(left_at)));
+                    if !state.remote.is_online(user_id) {
+                        self.notify(&mut state.watchers, Presence::offline(user_id, Some(left_at)));
+                    }
+                    self.runtime.sink.announce(Fact::Offline { user_id, left_at });
                     state.unwatch_contacts(user_id);
                 }
                 Output::WriteLastSeen(at) => self.seen.keep(user_id, at),
@@ -232,11 +244,18 @@ impl RegistryState {
     /// Returns a user's presence. `stored` is the time when the user was last seen according to the store.
     pub(crate) fn present(&self, user_id: UserId, stored: Option<Timestamp>, now: Timestamp) -> Presence {
         let state = self.people.get(&user_id).map(|person| person.state).unwrap_or_default();
-        if state.is_shown_online() {
+        if state.is_shown_online() || self.remote.is_online(user_id) {
             Presence::online(user_id, now)
         } else {
             Presence::offline(user_id, state.seen_at(now).max(stored))
         }
+    }
+
+    /// Reports whether a user is shown online because of connections to this server.
+    pub(super) fn is_here(&self, user_id: UserId) -> bool {
+        self.people
+            .get(&user_id)
+            .is_some_and(|person| person.state.is_shown_online())
     }
 
     #[cfg(test)]
@@ -250,10 +269,15 @@ impl RegistryState {
 
     /// Adds watches for the contacts of a user; returns the pairs for which it has to be checked what the user may see.
     pub(crate) fn watch_listed(&mut self, viewer: UserId, listed: impl IntoIterator<Item = UserId>) -> Vec<ViewerPair> {
-        let Self { people, watchers, .. } = self;
+        let Self {
+            people,
+            watchers,
+            remote,
+            ..
+        } = self;
         let pairs = listed.into_iter().map(|user_id| ViewerPair { viewer, user_id });
         pairs
-            .filter(|pair| watchers.add(*pair, Cause::Listed, status(people, pair.user_id)))
+            .filter(|pair| watchers.add(*pair, Cause::Listed, status(people, remote, pair.user_id)))
             .collect()
     }
 
@@ -291,10 +315,14 @@ impl RegistryState {
     }
 }
 
-fn status(people: &HashMap<UserId, UserPresence>, user_id: UserId) -> Status {
-    match people.get(&user_id) {
-        Some(person) if person.state.is_shown_online() => Status::Online,
-        _ => Status::Offline,
+fn status(people: &HashMap<UserId, UserPresence>, remote: &RemoteUsers, user_id: UserId) -> Status {
+    let is_here = people
+        .get(&user_id)
+        .is_some_and(|person| person.state.is_shown_online());
+    if is_here || remote.is_online(user_id) {
+        Status::Online
+    } else {
+        Status::Offline
     }
 }
 
@@ -341,7 +369,15 @@ impl Timed for PresenceRegistry {
             }
             match state.deadlines.due(now) {
                 Some(user_id) => self.feed(&mut state, user_id, Input::Elapsed, now),
-                None => return state.deadlines.earliest(),
+                None => {
+                    self.remove_gone_servers(&mut state, now);
+                    return state
+                        .deadlines
+                        .earliest()
+                        .into_iter()
+                        .chain(state.removals.earliest())
+                        .min();
+                }
             }
         }
     }

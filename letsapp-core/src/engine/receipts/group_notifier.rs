@@ -75,7 +75,7 @@ impl GroupNotifier {
         for (id, advances) in groups {
             let Some(known) = rosters.get(&id) else { continue };
             // Senders who left the group get no more events.
-            let connected = self.runtime.connections.connected(&known.member_ids);
+            let connected = self.runtime.connections.anywhere(&known.member_ids).await;
             for Covered {
                 after,
                 through,

@@ -110,10 +110,17 @@ fn bench_with(
 /// Connections of every user but one.
 struct AllBut(UserId);
 
+#[async_trait]
 impl Connections for AllBut {
-    fn connected(&self, user_ids: &[UserId]) -> Vec<UserId> {
+    fn local(&self, user_ids: &[UserId]) -> Vec<UserId> {
         user_ids.iter().copied().filter(|user_id| *user_id != self.0).collect()
     }
+
+    async fn anywhere(&self, user_ids: &[UserId]) -> Vec<UserId> {
+        self.local(user_ids)
+    }
+
+    async fn findable(&self, _: UserId) {}
 }
 
 fn nobody_sent() -> MockMessageRepository {
@@ -301,7 +308,11 @@ async fn the_peer_is_notified_of_rises_if_the_reader_shows_receipts() {
     assert_eq!((items[0].user_id, items[0].watermarks.read_seq), (BEN, Seq(1)));
 
     bench.receipts.advance(CHAT, CEM, read(1), None).await.unwrap();
-    assert_eq!(bench.sink.next().await[0].0, [CEM], "who hides them hears of them alone");
+    assert_eq!(
+        bench.sink.next().await[0].0,
+        [CEM],
+        "who hides them hears of them alone"
+    );
 
     bench.receipts.advance(CHAT, BEN, read(0), None).await.unwrap();
     bench.receipts.close().await;

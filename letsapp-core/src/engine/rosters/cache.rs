@@ -75,6 +75,14 @@ impl RosterCache {
         state.rosters.retain(|_| false);
     }
 
+    /// Removes some of the rosters, and whatever is being read.
+    pub(super) fn forget_where(&self, is_outdated: impl Fn(&CachedRoster) -> bool) {
+        let mut state = self.lock();
+        let now = state.tick();
+        state.reading.values_mut().for_each(|reading| reading.outdated = now);
+        state.rosters.retain(|roster| !is_outdated(roster));
+    }
+
     /// Replaces a roster by the one that `make` returns for the present moment, or removes it if that is `None`.
     pub(super) fn replace(
         &self,

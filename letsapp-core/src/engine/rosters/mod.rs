@@ -163,6 +163,13 @@ impl Rosters {
         self.cache.forget(id);
     }
 
+    /// Removes the rosters of all direct conversations of a user from the cache.
+    pub(crate) fn forget_with(&self, user_id: UserId) {
+        let is_theirs = |(a, b)| a == user_id || b == user_id;
+        self.cache
+            .forget_where(|known| known.roster.conversation.pair.is_some_and(is_theirs));
+    }
+
     /// Removes all rosters from the cache. Far more than necessary: for when the store can't tell which one is
     /// outdated.
     pub(crate) fn forget_all(&self) {

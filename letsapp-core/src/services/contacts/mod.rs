@@ -16,7 +16,7 @@ use crate::engine::commit::{Command, Submission};
 use crate::engine::detached::run_detached;
 use crate::engine::error::ConversationError;
 use crate::engine::presence::Listing;
-use crate::ports::RepositoryError;
+use crate::ports::{Fact, RepositoryError};
 use crate::protocol;
 
 /// The service for contacts and blocks. Users are not notified when someone adds them as a contact or blocks them.
@@ -256,10 +256,19 @@ async fn renew(engine: &Engine, edge: ContactEdge) -> Result<Option<Conversation
         Ok(found) => found.iter().for_each(|(_, id)| engine.rosters.forget(*id)),
         Err(_) => engine.rosters.forget_all(),
     }
+    engine.runtime.sink.announce(Fact::BlockChanged {
+        owner_id: edge.owner_id,
+        user_id: edge.user_id,
+        conversation_id: found.as_ref().ok().and_then(|found| found.first()).map(|(_, id)| *id),
+    });
     Ok(found?.pop().map(|(_, id)| id))
 }
 
 /// Tells the presence registry that a contact was added or removed, as settings may show presence to contacts only.
 fn listed(engine: &Engine, edge: ContactEdge, listing: Listing) {
     engine.presence.contact_changed(edge.owner_id, edge.user_id, listing);
+    engine.runtime.sink.announce(Fact::ContactChanged {
+        owner_id: edge.owner_id,
+        user_id: edge.user_id,
+    });
 }

@@ -153,7 +153,10 @@ impl ConversationService {
             let view = engine.views.of(vec![member]).await?.pop();
             let (_, view) = view.ok_or(ConversationError::NotFound)?;
             let event = Event::ConversationUpdated(Box::new(view.clone()));
-            engine.runtime.sink.publish(Envelope::to_users([user_id], origin, event));
+            engine
+                .runtime
+                .sink
+                .publish(Envelope::to_users([user_id], origin, event));
             Ok(view)
         })
         .await
@@ -189,7 +192,10 @@ impl ConversationService {
             run_detached::<_, ConversationError>(async move {
                 engine.stores.conversations.put_departure(id, user_id, unlisted).await?;
                 let event = Event::ConversationRemoved { id };
-                engine.runtime.sink.publish(Envelope::to_users([user_id], origin, event));
+                engine
+                    .runtime
+                    .sink
+                    .publish(Envelope::to_users([user_id], origin, event));
                 Ok(())
             })
             .await?;

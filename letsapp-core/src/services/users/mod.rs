@@ -14,7 +14,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::domain::user::{NamePosition, ProfilePatch};
 use crate::engine::Engine;
 use crate::engine::detached::run_detached;
-use crate::ports::{RepositoryError, Update};
+use crate::ports::{Fact, RepositoryError, Update};
 use crate::protocol;
 use crate::protocol::MyProfile;
 
@@ -110,6 +110,7 @@ impl UserService {
             if shows_otherwise {
                 engine.presence.settings_changed(user_id);
             }
+            engine.runtime.sink.announce(Fact::UserChanged { user_id });
             if let (Ok(_), Some((before, decided)), Some(files)) = (&updated, replaced, &engine.files) {
                 files.release_picture(Holder::Profile(user_id), before, decided).await;
             }
