@@ -15,8 +15,6 @@ mod peers;
 mod receiver;
 mod sender;
 mod sequences;
-#[cfg(test)]
-mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
