@@ -79,6 +79,8 @@ pub struct Members {
     pub fence: Seq,
     /// The part of the members.
     pub part: Part,
+    /// A user beside them, who is a member no longer.
+    pub also: Option<UserId>,
 }
 
 /// A part of the members of a conversation.

@@ -58,6 +58,8 @@ pub(super) enum Header {
         conversation_id: ConversationId,
         fence: Seq,
         part: MembersPart,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        also: Option<UserId>,
         #[serde(skip_serializing_if = "Option::is_none")]
         except: Option<ConnectionId>,
     },
@@ -247,6 +249,7 @@ mod tests {
             conversation_id: ConversationId::from_bytes([3; 16]),
             fence: Seq(4),
             part: MembersPart::Without(UserId::from_bytes([5; 16])),
+            also: Some(UserId::from_bytes([8; 16])),
             except: Some(ConnectionId::from_bytes([6; 16])),
         };
         assert!(items.push(&members, b"{\"event\":1}"));

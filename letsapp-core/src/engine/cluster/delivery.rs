@@ -37,6 +37,7 @@ enum Reading {
     Members {
         conversation_id: ConversationId,
         part: MembersPart,
+        also: Option<UserId>,
         except: Option<ConnectionId>,
         frame: Bytes,
     },
@@ -122,13 +123,15 @@ impl Deliverer {
                 conversation_id,
                 fence,
                 part,
+                also,
                 except,
             } => match self.roster(conversation_id, fence) {
-                Some(known) => self.hub.publish(to_users(members(&known, part), except, frame)),
+                Some(known) => self.hub.publish(to_users(members(&known, part, also), except, frame)),
                 None => {
                     return Some(Reading::Members {
                         conversation_id,
                         part,
+                        also,
                         except,
                         frame,
                     });
@@ -226,10 +229,11 @@ impl Deliverer {
             Reading::Members {
                 conversation_id,
                 part,
+                also,
                 except,
                 frame,
             } => match self.engine.rosters.reload(conversation_id).await {
-                Ok(Some(known)) => self.hub.publish(to_users(members(&known, part), except, frame)),
+                Ok(Some(known)) => self.hub.publish(to_users(members(&known, part, also), except, frame)),
                 // It is deleted, and an event of its own says so.
                 Ok(None) => {}
                 Err(error) => {
@@ -297,7 +301,7 @@ const fn conversation_of(header: &Header) -> Option<ConversationId> {
 }
 
 /// Returns the members of a part. Who has joined since sees nothing of what was before.
-fn members(known: &CachedRoster, part: MembersPart) -> Arc<[UserId]> {
+fn members(known: &CachedRoster, part: MembersPart, also: Option<UserId>) -> Arc<[UserId]> {
     let all = known.roster.members.iter();
     let is_in = |member: &&Member| match part {
         MembersPart::All => true,
@@ -305,7 +309,7 @@ fn members(known: &CachedRoster, part: MembersPart) -> Arc<[UserId]> {
         MembersPart::Blind(seq) => !member.sees(seq),
         MembersPart::Without(user_id) => member.user_id != user_id,
     };
-    all.filter(is_in).map(|member| member.user_id).collect()
+    all.filter(is_in).map(|member| member.user_id).chain(also).collect()
 }
 
 fn to_users(ids: Arc<[UserId]>, except: Option<ConnectionId>, frame: Bytes) -> Envelope {

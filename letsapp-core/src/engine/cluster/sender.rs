@@ -296,6 +296,7 @@ impl Sender {
                             conversation_id: members.conversation_id,
                             fence: members.fence,
                             part: members.part.into(),
+                            also: members.also,
                             except: *except,
                         };
                         return plan.add(Channel::Everyone, &header, payload.frame());

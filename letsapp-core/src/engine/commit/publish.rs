@@ -136,6 +136,7 @@ impl Publication {
             conversation_id: self.conversation_id,
             fence: known.roster.fence,
             part,
+            also: None,
         }
     }
 }
@@ -327,22 +328,17 @@ impl Publisher {
         // The members when the change was decided, whatever happened to them since, and the new members.
         let before = publication.known.as_ref().map_or(&[][..], |known| &known.member_ids);
         let newcomers = recipients.newcomers.iter().filter(|user_id| !before.contains(user_id));
-        let audience: Arc<[_]> = before
-            .iter()
-            .chain(newcomers)
-            .copied()
-            .filter(|user_id| Some(*user_id) != recipients.gone)
-            .collect();
+        let audience: Arc<[_]> = before.iter().chain(newcomers).copied().collect();
         // The reply tells of the last message only.
         let preceding = preceding.iter().map(|message| (message, None));
         for (message, except) in preceding.chain([(message, publication.excluded.except())]) {
             let created = Event::MessageCreated(protocol::Message::from(message));
             let envelope = Envelope::to_users(Arc::clone(&audience), except, created);
-            if let Some(gone) = recipients.gone {
+            let seeing = Members {
                 // The roster after the change does not list them, and this message is the last that they see.
-                self.sink.publish(envelope.clone().only_to(gone));
-            }
-            let seeing = publication.members(&known, Part::Seeing(message.seq));
+                also: recipients.gone,
+                ..publication.members(&known, Part::Seeing(message.seq))
+            };
             self.sink.publish(envelope.named(seeing));
         }
         self.announce(&recipients.others, publication, News::Updated);

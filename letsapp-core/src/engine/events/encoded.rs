@@ -22,16 +22,6 @@ impl Envelope {
         }
     }
 
-    /// Addresses the same event to all connections of one user instead.
-    #[must_use]
-    pub(crate) fn only_to(mut self, user_id: UserId) -> Self {
-        if let Audience::Users { ids, members, .. } = &mut self.audience {
-            *ids = [user_id].into();
-            *members = None;
-        }
-        self
-    }
-
     /// Names the members of a conversation that the users of this envelope are.
     #[must_use]
     pub(crate) fn named(mut self, named: Members) -> Self {

@@ -122,6 +122,7 @@ impl TypingTracker {
             conversation_id,
             fence: known.roster.fence,
             part: Part::Without(user_id),
+            also: None,
         };
         let envelope = Envelope::to_users(others.collect::<Vec<_>>(), None, event);
         self.runtime.sink.publish(envelope.named(members));
