@@ -26,7 +26,7 @@ use crate::api::endpoint::{MatchedRoute, Route};
 use crate::api::uploads;
 use crate::client_connection::ClientConnection;
 use crate::error::ApiError;
-use crate::rate_limits::{RequestInspector, RequestLimits};
+use crate::rate_limits::RequestInspector;
 use crate::request_check::Refusal;
 use crate::server_context::ServerContext;
 use crate::streamed_body::AnswerBody;
@@ -111,8 +111,10 @@ impl Middleware {
             "user.id" = tracing::field::Empty
         );
         // Counted by address before routing, so that a refused request costs nothing more.
-        let count = |limits: &Arc<RequestLimits>| limits.count_client(&self.server.limiter);
-        let counted = connection_counted.and_then(|()| limits.as_ref().map_or(Ok(()), count));
+        let counted = match (connection_counted, &limits) {
+            (Ok(()), Some(limits)) => limits.count_client(&self.server.limiter).await,
+            (counted, _) => counted,
+        };
         let check_host = || {
             self.hosts
                 .as_ref()

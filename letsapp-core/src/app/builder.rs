@@ -18,7 +18,7 @@ use crate::engine::presence::PresenceRegistry;
 use crate::engine::sessions::{SessionSettings, Sessions};
 use crate::ports::{
     AnchoredClock, BlobStore, Clock, Connections, EventBus, EventSink, IdSource, KeyRepository, Repositories,
-    RepositoryError, Runtime, Scanner, Stores, SystemIds,
+    RepositoryError, Runtime, Scanner, SharedPaces, Stores, SystemIds,
 };
 
 /// A builder for [`LetsApp`].
@@ -35,6 +35,7 @@ pub struct LetsAppBuilder {
     bus: Option<Arc<dyn EventBus>>,
     rules: Rules,
     limits: Option<Table>,
+    shared_paces: Option<Arc<dyn SharedPaces>>,
     blobs: Option<Arc<dyn BlobStore>>,
     scanner: Option<Arc<dyn Scanner>>,
     allowed: AllowList,
@@ -126,6 +127,13 @@ impl LetsAppBuilder {
         self
     }
 
+    /// Sets where the limits are counted together with other servers. By default each server counts alone.
+    #[must_use]
+    pub fn shared_limits(mut self, paces: Arc<dyn SharedPaces>) -> Self {
+        self.shared_paces = Some(paces);
+        self
+    }
+
     /// Sets the place for the bytes of files. By default it is the store's own: memory, files beside SQLite, GridFS.
     #[must_use]
     pub fn blobs(mut self, blobs: Arc<dyn BlobStore>) -> Self {
@@ -206,6 +214,9 @@ impl LetsAppBuilder {
             unscanned: self.unscanned,
         });
         let engine = Arc::new(Engine::start(stores, runtime, meta.epoch, sessions, files, &self.rules));
+        if let Some(paces) = self.shared_paces {
+            engine.adding.share(paces);
+        }
         if let Some(table) = self.limits {
             engine.adding.limiter_or(table);
         }

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
+use tokio::runtime::Handle;
+
 use crate::domain::adding;
 use crate::domain::adding::{Adding, AddingRelation};
 use crate::domain::contact::ContactEdge;
@@ -11,7 +13,7 @@ use crate::domain::limit::{Class, LimitState, Table, Verdict};
 use crate::domain::user::User;
 use crate::engine::error::ConversationError;
 use crate::engine::limiter::{Limiter, Subject};
-use crate::ports::{Clock, ContactRepository, ConversationRepository, RepositoryError, Stores};
+use crate::ports::{Clock, ContactRepository, ConversationRepository, RepositoryError, SharedPaces, Stores};
 use crate::protocol::FieldError;
 
 /// Checks who may add whom to groups.
@@ -19,6 +21,8 @@ pub(crate) struct AddingChecker {
     contacts: Arc<dyn ContactRepository>,
     conversations: Arc<dyn ConversationRepository>,
     clock: Arc<dyn Clock>,
+    /// The count of all servers, if they share it, and the runtime for reporting to it.
+    shared: OnceLock<(Arc<dyn SharedPaces>, Handle)>,
     /// The counters of the limits; unset while there are none.
     limiter: OnceLock<Arc<Limiter>>,
 }
@@ -39,13 +43,26 @@ impl AddingChecker {
             contacts: stores.contacts.clone(),
             conversations: stores.conversations.clone(),
             clock,
+            shared: OnceLock::new(),
             limiter: OnceLock::new(),
         }
     }
 
+    /// Has the limits counted together with other servers, on the current tokio runtime. Called before there are any.
+    pub(crate) fn share(&self, paces: Arc<dyn SharedPaces>) {
+        let _first = self.shared.set((paces, Handle::current()));
+    }
+
     /// Returns the counters of the limits, which are those of `table` unless there are others already.
     pub(crate) fn limiter_or(&self, table: Table) -> Arc<Limiter> {
-        let new = || Arc::new(Limiter::new(table, Arc::clone(&self.clock)));
+        let new = || {
+            let limiter = Arc::new(Limiter::new(table, Arc::clone(&self.clock)));
+            if let Some((paces, runtime)) = self.shared.get() {
+                let _entered = runtime.enter();
+                limiter.share(Arc::clone(paces));
+            }
+            limiter
+        };
         Arc::clone(self.limiter.get_or_init(new))
     }
 
@@ -65,7 +82,7 @@ impl AddingChecker {
             return Ok(());
         }
         // Counted first, so that the lookups below are limited too.
-        self.count(Class::Additions, adder, users.len())?;
+        self.count(Class::Additions, adder, users.len()).await?;
         let maybe_strangers = self.allowed(adder, field, users).await?;
         if maybe_strangers.is_empty() {
             return Ok(());
@@ -85,7 +102,7 @@ impl AddingChecker {
             let detail = format!("at most {most} of them may be people with whom you share no contact or conversation");
             return Err(ConversationError::invalid(field.name, "too_many_strangers", detail));
         }
-        self.count(Class::Strangers, adder, strangers)
+        self.count(Class::Strangers, adder, strangers).await
     }
 
     /// Returns those of the users who count as strangers unless they share a conversation with the one who adds.
@@ -122,12 +139,12 @@ impl AddingChecker {
         }
     }
 
-    fn count(&self, class: Class, adder: UserId, users: usize) -> Result<(), ConversationError> {
+    async fn count(&self, class: Class, adder: UserId, users: usize) -> Result<(), ConversationError> {
         let Some(limiter) = self.limiter.get() else {
             return Ok(());
         };
         let cost = u32::try_from(users).unwrap_or(u32::MAX);
-        let counted = limiter.check_cost(class, Subject::User(adder), cost);
+        let counted = limiter.check_everywhere(class, Subject::User(adder), cost).await;
         match limiter.table().quota(class).zip(counted) {
             Some((quota, decision)) if decision.verdict == Verdict::Denied => {
                 Err(ConversationError::RateLimited(LimitState { class, quota, decision }))

@@ -55,7 +55,7 @@ impl RequestContext {
     pub(crate) async fn authenticate(&self, token: &str) -> Result<Principal, ApiError> {
         let principal = self.app().auth().authenticate(token).await?;
         tracing::Span::current().record("user.id", tracing::field::display(principal.user_id));
-        self.limits.count_user(&self.server.limiter, principal.user_id)?;
+        self.limits.count_user(&self.server.limiter, principal.user_id).await?;
         Ok(principal)
     }
 

@@ -107,13 +107,13 @@ impl RequestLimits {
     ///
     /// # Errors
     /// `rate_limited` if a limit is exhausted.
-    pub(crate) fn count_client(&self, limiter: &Limiter) -> Result<(), ApiError> {
+    pub(crate) async fn count_client(&self, limiter: &Limiter) -> Result<(), ApiError> {
         let Some(client) = self.client().map(Subject::Client) else {
             return Ok(());
         };
-        self.count(limiter, Class::Requests, client)?;
+        self.count(limiter, Class::Requests, client).await?;
         match self.class.per() {
-            Per::Client => self.count(limiter, self.class, client),
+            Per::Client => self.count(limiter, self.class, client).await,
             Per::User | Per::Connection => Ok(()),
         }
     }
@@ -122,11 +122,11 @@ impl RequestLimits {
     ///
     /// # Errors
     /// `rate_limited` if the limit is exhausted.
-    pub(crate) fn count_user(&self, limiter: &Limiter, user_id: UserId) -> Result<(), ApiError> {
+    pub(crate) async fn count_user(&self, limiter: &Limiter, user_id: UserId) -> Result<(), ApiError> {
         match self.class.per() {
             Per::User => {
                 self.user_id.get_or_init(|| user_id);
-                self.count(limiter, self.class, Subject::User(user_id))
+                self.count(limiter, self.class, Subject::User(user_id)).await
             }
             Per::Client | Per::Connection => Ok(()),
         }
@@ -151,9 +151,11 @@ impl RequestLimits {
         headers::write(&states, response.headers_mut());
     }
 
-    fn count(&self, limiter: &Limiter, class: Class, subject: Subject) -> Result<(), ApiError> {
-        let checked = limiter.table().quota(class).zip(limiter.check(class, subject));
-        let Some((quota, decision)) = checked else {
+    async fn count(&self, limiter: &Limiter, class: Class, subject: Subject) -> Result<(), ApiError> {
+        let Some(quota) = limiter.table().quota(class) else {
+            return Ok(());
+        };
+        let Some(decision) = limiter.check_everywhere(class, subject, 1).await else {
             return Ok(());
         };
         let state = LimitState { class, quota, decision };

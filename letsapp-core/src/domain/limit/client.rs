@@ -1,6 +1,7 @@
 //! Client networks, by which requests without a user are counted.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A network whose requests are counted together: an IPv4 address, or the upper 64 bits of an IPv6 address.
 ///
@@ -21,6 +22,18 @@ pub struct Client(Network);
 enum Network {
     V4([u8; 4]),
     V6([u8; 8]),
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Network::V4(octets) => Ipv4Addr::from(octets).fmt(f),
+            Network::V6([a, b, c, d, e, g, h, i]) => {
+                let network = Ipv6Addr::from([a, b, c, d, e, g, h, i, 0, 0, 0, 0, 0, 0, 0, 0]);
+                write!(f, "{network}/64")
+            }
+        }
+    }
 }
 
 impl Client {

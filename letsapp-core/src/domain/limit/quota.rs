@@ -144,6 +144,16 @@ impl Pace {
         )
     }
 
+    /// Returns the state in which the whole quota is available no sooner than `reset_after` from now: what another
+    /// counter says of the same uses.
+    #[must_use]
+    pub fn at_least(self, reset_after: Duration, now: SteadyTime) -> Self {
+        let used = i64::try_from(reset_after.as_micros()).unwrap_or(i64::MAX);
+        Self {
+            due: self.due.max(micros(now).saturating_add(used)),
+        }
+    }
+
     /// Reports whether the whole quota is available, so that the state need not be kept any longer.
     pub fn is_over(self, now: SteadyTime) -> bool {
         self.due <= micros(now)

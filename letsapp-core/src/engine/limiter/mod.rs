@@ -9,25 +9,28 @@
 //!
 //! The rules are pure state machines: a [`Pace`] is stepped by a quota, [`Attempts`] by an
 //! [`Escalation`](crate::domain::limit::Escalation). A [`Limiter`] keeps their states in bounded memory, on one server.
-//! Several servers count separately, so together they let through that many times as much.
+//! Several servers count separately, so together they let through that many times as much, unless they
+//! [share](Limiter::share) their counts of requests. Failed logins are always counted by each server.
 //!
 //! The limiter does not know requests: the server decides the class of a request and answers a refused one.
 
 mod keyed;
+mod shared;
 #[cfg(test)]
 mod tests;
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::domain::limit::{AttemptEvent, Attempts, Class, Client, Decision, Pace, Table, Wait};
+use crate::domain::limit::{AttemptEvent, Attempts, Class, Client, Decision, Pace, Quota, Table, Verdict, Wait};
 
 use crate::domain::id::UserId;
 use crate::domain::steady_time::SteadyTime;
 use crate::domain::user::{Email, Username};
 use crate::engine::limiter::keyed::{Keyed, State};
-use crate::ports::Clock;
+use crate::engine::limiter::shared::{Breaker, SharedLimits, report_uses};
+use crate::ports::{Clock, SharedPaces};
 
 /// Counts requests and failed logins, and refuses those beyond the limits.
 ///
@@ -53,6 +56,9 @@ pub struct Limiter {
     familiar: Keyed<Attempt, Visit>,
     /// Hashes login names with a random key, so that nobody can construct two names that share a counter.
     names: RandomState,
+    /// What other servers count too, if they share their counts.
+    shared: OnceLock<Arc<SharedLimits>>,
+    breaker: Breaker,
 }
 
 /// The subject whose requests are counted together.
@@ -117,12 +123,60 @@ impl Limiter {
             strangers: Keyed::new(),
             familiar: Keyed::new(),
             names: RandomState::new(),
+            shared: OnceLock::new(),
+            breaker: Breaker::default(),
         }
     }
 
     /// Returns the limits.
     pub const fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// Counts together with other servers from now on, on the current tokio runtime. Does nothing the second time.
+    pub fn share(self: &Arc<Self>, paces: Arc<dyn SharedPaces>) {
+        let shared = Arc::new(SharedLimits::new(paces));
+        if self.shared.set(Arc::clone(&shared)).is_ok() {
+            tokio::spawn(report_uses(Arc::downgrade(self), shared));
+        }
+    }
+
+    /// Decides the same as [`check_cost`](Self::check_cost), together with other servers. Their count is waited for, a
+    /// tenth of a second at most; without it this server decides by its own.
+    pub async fn check_everywhere(&self, class: Class, subject: Subject, cost: u32) -> Option<Decision> {
+        let quota = self.table.quota(class)?;
+        let here = self.step(class, subject, quota, cost);
+        let Some(shared) = self.shared.get().filter(|_| here.verdict == Verdict::Allowed) else {
+            return Some(here);
+        };
+        if self.breaker.is_open(self.clock.steady()) {
+            return Some(here);
+        }
+        match shared.step(class, subject, quota, cost).await {
+            Ok(everywhere) => {
+                self.adopt(class, subject, everywhere);
+                Some(everywhere)
+            }
+            Err(error) => {
+                metrics::counter!("letsapp_shared_limits_failed_total").increment(1);
+                tracing::debug!(%error, "the shared limits don't answer; this server counts alone");
+                self.breaker.open(self.clock.steady());
+                Some(here)
+            }
+        }
+    }
+
+    /// Takes over what other servers have counted.
+    fn adopt(&self, class: Class, subject: Subject, everywhere: Decision) {
+        let now = self.clock.steady();
+        let adopt = |pace: Pace| (pace.at_least(everywhere.reset_after, now), ());
+        self.paces.step((class, subject), now, adopt);
+    }
+
+    fn step(&self, class: Class, subject: Subject, quota: Quota, cost: u32) -> Decision {
+        let now = self.clock.steady();
+        self.paces
+            .step((class, subject), now, |pace: Pace| pace.step(quota, cost, now))
     }
 
     /// Decides whether a subject may make one more request of a class, and counts it if so; `None` if the class is not
@@ -134,9 +188,11 @@ impl Limiter {
     /// Decides the same for something that counts as much as `cost` requests.
     pub fn check_cost(&self, class: Class, subject: Subject, cost: u32) -> Option<Decision> {
         let quota = self.table.quota(class)?;
-        let now = self.clock.steady();
-        let step = |pace: Pace| pace.step(quota, cost, now);
-        Some(self.paces.step((class, subject), now, step))
+        let decision = self.step(class, subject, quota, cost);
+        if decision.verdict == Verdict::Allowed {
+            self.report(class, subject, quota, cost);
+        }
+        Some(decision)
     }
 
     /// Counts something that has happened already as much as `cost` requests, or as many as are left: the subject then
@@ -148,6 +204,16 @@ impl Limiter {
             let (_, left) = pace.step(quota, 0, now);
             pace.step(quota, cost.min(left.remaining), now)
         });
+        self.report(class, subject, quota, cost);
+    }
+
+    /// Has a use added to the count of all servers.
+    fn report(&self, class: Class, subject: Subject, quota: Quota, cost: u32) {
+        if let Some(shared) = self.shared.get()
+            && cost > 0
+        {
+            shared.report(class, subject, quota, cost);
+        }
     }
 
     /// Decides the same as [`check_cost`](Self::check_cost) for something that keeps its own pace, such as a socket.
