@@ -19,6 +19,7 @@ import { Outbox } from "../sync/outbox.js";
 import { Presence } from "../sync/presence.js";
 import { Profiles } from "../sync/profiles.js";
 import { Typing } from "../sync/typing.js";
+import { UnfinishedUploads } from "../sync/unfinished-uploads.js";
 import { Uploads } from "../sync/uploads.js";
 import { Account } from "./account.js";
 import { Contacts } from "./contacts.js";
@@ -79,6 +80,8 @@ export class Client {
     this.messages = new Messages({ api, socket, live, outbox, acknowledger, typing: this.typing });
     this.uploads = new Uploads({
       transfer: (form, options) => api.upload(form, options),
+      transferInParts: (file, options) => api.uploadInParts(file, options),
+      unfinished: new UnfinishedUploads({ userId: user.id, storage, locks, tab: TAB }),
       send: (id, draft) => this.messages.send(id, draft),
       drawVideo: videoPreview,
     });
