@@ -27,6 +27,7 @@ import { Drafts } from "./drafts.js";
 import { Groups } from "./groups.js";
 import { Messages } from "./messages.js";
 import { Notifications } from "./notifications.js";
+import { Pictures } from "./pictures.js";
 import { videoPreview } from "./video-preview.js";
 
 /** The id of this page among the browser's tabs: the same for every client that the page creates. */
@@ -72,6 +73,7 @@ export class Client {
     this.files = new Files({ store, api });
     this.groups = new Groups({ store, api, live, details, leftGroups });
     this.history = new History({ store, api });
+    this.pictures = new Pictures({ store, api });
     this.notifications = new Notifications({ store });
     this.profiles = new Profiles({ store, fetchUser: (id) => api.user(id) });
     this.presence = new Presence({ store, request: (data) => socket.request("presence.watch", data) });
