@@ -74,7 +74,10 @@ impl ServerContext {
         match known.await {
             Ok(policy) => policy.clone(),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the place of files is not known");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the place of files is not known"
+                );
                 policy(None)
             }
         }

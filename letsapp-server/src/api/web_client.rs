@@ -81,7 +81,11 @@ mod tests {
     async fn the_page_may_show_the_files_of_a_bucket() {
         use letsapp_core::adapters::blobs::S3Blobs;
 
-        let keys = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "eu-central-1")];
+        let keys = [
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_REGION", "eu-central-1"),
+        ];
         let at_aws = S3Blobs::open("s3://pictures/of/us", keys).unwrap();
         let own_server = keys.into_iter().chain([("AWS_ENDPOINT_URL", "http://127.0.0.1:9000")]);
         let elsewhere = S3Blobs::open("s3://pictures", own_server).unwrap();

@@ -141,11 +141,20 @@ mod tests {
 
     #[test]
     fn a_bucket_may_show_files_and_nothing_else() {
-        let (own, with_bucket) = (content_security_policy(None), content_security_policy(Some("https://b.example")));
-        let named: Vec<_> = with_bucket.split("; ").filter(|part| part.contains("b.example")).collect();
+        let (own, with_bucket) = (
+            content_security_policy(None),
+            content_security_policy(Some("https://b.example")),
+        );
+        let named: Vec<_> = with_bucket
+            .split("; ")
+            .filter(|part| part.contains("b.example"))
+            .collect();
         assert_eq!(
             named,
-            ["img-src 'self' data: blob: https://b.example", "media-src 'self' blob: https://b.example"]
+            [
+                "img-src 'self' data: blob: https://b.example",
+                "media-src 'self' blob: https://b.example"
+            ]
         );
         assert_eq!(with_bucket.replace(" https://b.example", ""), own);
     }

@@ -96,7 +96,10 @@ impl MediaService {
             content_disposition: String::new(),
         };
         let any = BlobId::from_bytes([0; 16]);
-        let url = files.blobs.signed_url(any, Duration::from_secs(1), &presentation).await?;
+        let url = files
+            .blobs
+            .signed_url(any, Duration::from_secs(1), &presentation)
+            .await?;
         Ok(url.and_then(|url| origin_of(&url)))
     }
 
@@ -146,7 +149,9 @@ fn origin_of(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let host = rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let is_plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
+    let is_plain = host
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
     is_plain.then(|| format!("{scheme}://{host}"))
 }
 

@@ -104,7 +104,10 @@ function Stage({ shape, cut, kind, disabled, onCut, children }) {
     <div ref=${frame} class="crop-frame">${children}<span class="crop-mask ${kind}"></span></div>
     ${!shape && html`<${Spinner} label="Loading the picture" />`}
   </div>
-  <p id="crop-hint" class="hint crop-hint">Drag or use the arrow keys to move, the wheel or + and − to zoom.</p>`;
+  <p id="crop-hint" class="hint crop-hint">
+    <span class="by-keys">Move by dragging or with the arrow keys, zoom by the wheel or with + and −.</span>
+    <span class="by-touch">Drag to move, pinch to zoom.</span>
+  </p>`;
 }
 
 /**
