@@ -165,3 +165,32 @@ fn disposition(content_type: &str) -> Disposition {
         _ => Disposition::Attachment,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_of_a_url_is_its_scheme_host_and_port() {
+        for (url, origin) in [
+            (
+                "https://b.s3.eu-central-1.amazonaws.com/of/us/1?X-Amz-Date=2",
+                "https://b.s3.eu-central-1.amazonaws.com",
+            ),
+            ("http://127.0.0.1:9000/bucket/1", "http://127.0.0.1:9000"),
+            ("http://[::1]:9000?a=/", "http://[::1]:9000"),
+            ("https://user:secret@host/1", "https://host"),
+        ] {
+            assert_eq!(origin_of(url).as_deref(), Some(origin), "{url}");
+        }
+        for wrong in [
+            "/v1/media",
+            "https:///1",
+            "https://a;b/1",
+            "https://a b/1",
+            "https://é/1",
+        ] {
+            assert_eq!(origin_of(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -5,11 +5,13 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use letsapp_testkit::chromium::{Chromium, ColorScheme, Screen};
-use letsapp_testkit::mongodb;
 use letsapp_testkit::server::Binary;
+use letsapp_testkit::{mongodb, s3};
 
 use super::page::{Page, Tick};
 use super::samples;
+use crate::http::Http;
+use crate::people::Person;
 use crate::server;
 
 const GROUP: &str = "Trip to Porto";
@@ -205,5 +207,44 @@ async fn an_upload_goes_on_after_a_crash_of_the_server_and_a_reload_of_the_page(
     );
     ana.assert_console_shows_only_lost_connections().await;
     ben.assert_console_shows_only_lost_connections().await;
+    assert!(server.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pictures_and_videos_are_shown_from_a_bucket() {
+    const BUCKET: &str = "shown-in-chromium";
+    let (Some(moto), Some(chromium)) = (s3::shared(), Chromium::start()) else {
+        return;
+    };
+    moto.create_bucket(BUCKET);
+    let (directory, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let binary = server::in_directory(directory.path())
+        .args(["--blobs", &format!("s3://{BUCKET}")])
+        .env("AWS_ENDPOINT_URL", moto.url())
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test");
+    let mut server = binary.start().await;
+    Person::sign_up(&Http::new(server.url()), "ben").await;
+    let ana = Page::open(&chromium, Screen::Desktop, "bucket", &server.url()).await;
+    ana.sign_up("ana", "Ana Oliveira").await;
+    ana.find_person("ben", "ben").await;
+
+    let harbour = samples::picture(&ana, files.path(), "The harbour", (800, 500)).await;
+    let ferry = samples::video(&ana, files.path()).await;
+    ana.attach(&[harbour, ferry]).await;
+    ana.await_uploads().await;
+    ana.write("From the bucket").await;
+    ana.await_painted("From the bucket", 1).await;
+    ana.play_video().await;
+    let script =
+        "return [...document.querySelectorAll('[data-testid=attachments] :is(img, video)')].map(({ src }) => src)";
+    let addresses: Vec<String> = serde_json::from_value(ana.ask(script, vec![]).await).unwrap();
+    assert!(
+        addresses.len() == 2 && addresses.iter().all(|address| address.starts_with(&moto.url())),
+        "{addresses:?}"
+    );
+    // Not refused by the page's policy, which the console would tell.
+    ana.assert_console_is_clean().await;
     assert!(server.terminate().await.success());
 }
