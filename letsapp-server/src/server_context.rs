@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
 use letsapp_core::LetsApp;
 use letsapp_core::domain::limit::Table;
 use letsapp_core::engine::limiter::Limiter;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use crate::config::DEFAULT_MAX_SOCKETS_PER_USER;
 use crate::telemetry::Meters;
+use crate::web;
 
 /// The state that all requests share.
 pub(crate) struct ServerContext {
@@ -21,6 +23,8 @@ pub(crate) struct ServerContext {
     pub(crate) limiter: Arc<Limiter>,
     /// Maximum number of open sockets of one user.
     pub(crate) max_sockets_per_user: usize,
+    /// Policy of the web client's page, once it is known.
+    web_policy: OnceCell<HeaderValue>,
     /// True once the server shuts down. Each receiver is a [`ShutdownSignal`].
     shutting_down: watch::Sender<bool>,
 }
@@ -44,6 +48,7 @@ impl ServerContext {
             app,
             meters: Meters::new(),
             max_sockets_per_user: DEFAULT_MAX_SOCKETS_PER_USER,
+            web_policy: OnceCell::new(),
             shutting_down: watch::Sender::new(false),
         }
     }
@@ -53,6 +58,28 @@ impl ServerContext {
         Self {
             max_sockets_per_user,
             ..self
+        }
+    }
+
+    /// Returns the content security policy of the web client. It names the place of uploaded files, which takes the
+    /// credentials of a bucket: while those can't be had, the page shows no files, and the next request tries again.
+    pub(crate) async fn web_policy(&self) -> HeaderValue {
+        let policy = |origin: Option<String>| {
+            let policy = web::content_security_policy(origin.as_deref());
+            HeaderValue::from_str(&policy).expect("an origin is visible ASCII, and so is the rest")
+        };
+        let known = self
+            .web_policy
+            .get_or_try_init(|| async { self.app.media().origin().await.map(policy) });
+        match known.await {
+            Ok(policy) => policy.clone(),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the place of files is not known"
+                );
+                policy(None)
+            }
         }
     }
 

@@ -16,8 +16,9 @@ use url::{ParseError, Url};
 use crate::missing::skip;
 use crate::process::{Process, Scratch, on_path};
 
-/// Flags for a browser that does nothing but show the page under test: no first-run dialogues, no background requests.
-const FLAGS: [&str; 13] = [
+/// Flags for a browser that does nothing but show the page under test: no first-run dialogues, no background requests. Its
+/// microphone and camera are simulated, and allowed.
+const FLAGS: [&str; 15] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -30,6 +31,8 @@ const FLAGS: [&str; 13] = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-default-apps",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
     "--window-size=1280,800",
 ];
 

@@ -69,7 +69,7 @@ pub(crate) fn routes(server: &Arc<ServerContext>) -> (Route, Vec<(http::Method, 
     let documents = docs::routes(&endpoints);
     let mut routes: Vec<_> = endpoints.into_iter().map(|endpoint| endpoint.route).collect();
     routes.extend(documents);
-    routes.push(web_client::route());
+    routes.push(web_client::route(server));
     (recover(join(routes)), served)
 }
 

@@ -5,11 +5,17 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-/// Value of `Content-Security-Policy` for every file. A page of the client may load its own files and talk to this server; it may
-/// run nothing inline, evaluate nothing, and make no markup from text.
-pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-    img-src 'self' data: blob:; media-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+/// Returns the value of `Content-Security-Policy` for every file. A page of the client may load its own files and talk to this
+/// server; it may run nothing inline, evaluate nothing, and make no markup from text. It shows pictures, sound and videos of this
+/// server, and of the origin `files_at` where a bucket serves them; it never fetches those itself.
+pub(crate) fn content_security_policy(files_at: Option<&str>) -> String {
+    let bucket = files_at.map(|origin| format!(" {origin}")).unwrap_or_default();
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:{bucket}; \
+         media-src 'self' blob:{bucket}; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+}
 
 /// A file of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +137,26 @@ mod tests {
             .filter(|line| line.contains("<script") && !line.contains(" src="));
         assert_eq!(lines_with_code.count(), 0);
         assert!(!page.contains("<style") && !page.contains(" style=") && !page.contains(" onload="));
+    }
+
+    #[test]
+    fn a_bucket_may_show_files_and_nothing_else() {
+        let (own, with_bucket) = (
+            content_security_policy(None),
+            content_security_policy(Some("https://b.example")),
+        );
+        let named: Vec<_> = with_bucket
+            .split("; ")
+            .filter(|part| part.contains("b.example"))
+            .collect();
+        assert_eq!(
+            named,
+            [
+                "img-src 'self' data: blob: https://b.example",
+                "media-src 'self' blob: https://b.example"
+            ]
+        );
+        assert_eq!(with_bucket.replace(" https://b.example", ""), own);
     }
 
     #[test]

@@ -81,6 +81,28 @@ impl MediaService {
         Ok(UrlFor::Link(link.sign(keys.newest_media_key())))
     }
 
+    /// Returns the origin of the URLs at which files are read, such as `https://s3.eu-central-1.amazonaws.com`, if a bucket
+    /// serves them: a page that shows them has to allow it. `None` if the application serves them itself, or has none.
+    ///
+    /// # Errors
+    /// [`MediaError::Store`] when the credentials of the bucket can't be had.
+    pub async fn origin(&self) -> Result<Option<String>, MediaError> {
+        let Some(files) = &self.engine.files else {
+            return Ok(None);
+        };
+        // Any URL tells. None is asked for, so the blob need not be there.
+        let presentation = Presentation {
+            content_type: String::new(),
+            content_disposition: String::new(),
+        };
+        let any = BlobId::from_bytes([0; 16]);
+        let url = files
+            .blobs
+            .signed_url(any, Duration::from_secs(1), &presentation)
+            .await?;
+        Ok(url.and_then(|url| origin_of(&url)))
+    }
+
     /// Opens the file behind a link.
     ///
     /// # Errors
@@ -122,6 +144,17 @@ impl OpenFile {
     }
 }
 
+/// Returns the origin of a URL; `None` if it has none, or characters that no header carries.
+fn origin_of(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let is_plain = host
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
+    is_plain.then(|| format!("{scheme}://{host}"))
+}
+
 /// Decides whether a browser may show a file: only what can execute nothing.
 fn disposition(content_type: &str) -> Disposition {
     let content_type = ContentType::from_stored(content_type);
@@ -130,5 +163,34 @@ fn disposition(content_type: &str) -> Disposition {
         Family::Document if content_type.as_str() == "application/pdf" => Disposition::Inline,
         Family::Text if content_type.as_str() == "text/plain" => Disposition::Inline,
         _ => Disposition::Attachment,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_of_a_url_is_its_scheme_host_and_port() {
+        for (url, origin) in [
+            (
+                "https://b.s3.eu-central-1.amazonaws.com/of/us/1?X-Amz-Date=2",
+                "https://b.s3.eu-central-1.amazonaws.com",
+            ),
+            ("http://127.0.0.1:9000/bucket/1", "http://127.0.0.1:9000"),
+            ("http://[::1]:9000?a=/", "http://[::1]:9000"),
+            ("https://user:secret@host/1", "https://host"),
+        ] {
+            assert_eq!(origin_of(url).as_deref(), Some(origin), "{url}");
+        }
+        for wrong in [
+            "/v1/media",
+            "https:///1",
+            "https://a;b/1",
+            "https://a b/1",
+            "https://é/1",
+        ] {
+            assert_eq!(origin_of(wrong), None, "{wrong}");
+        }
     }
 }

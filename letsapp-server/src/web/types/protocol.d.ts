@@ -65,6 +65,7 @@ export interface Profile extends User {
 export interface ProfileChanges {
   display_name?: string;
   about?: string;
+  avatar_media_id?: Id | null;
   settings?: Partial<Settings>;
 }
 
@@ -187,6 +188,7 @@ export type Conversation = DirectConversation | GroupConversation;
 export interface GroupChanges {
   title?: string;
   about?: string;
+  avatar_media_id?: Id | null;
 }
 
 export interface Member {

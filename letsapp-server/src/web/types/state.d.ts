@@ -26,7 +26,7 @@ export interface Person extends User {
 }
 
 /** The parts of a user that their name is made of; of some users only the id is known. */
-export type Named = Partial<Pick<Person, "username" | "display_name" | "alias" | "deleted">>;
+export type Named = Partial<Pick<Person, "username" | "display_name" | "alias" | "deleted" | "avatar_media_id">>;
 
 interface Local {
   /** The change number up to which `me.unread` is exact; later messages are counted by the client. */

@@ -1,8 +1,12 @@
-//! Web client in real browsers: two users on a desktop and a phone screen, then three users in a group.
+//! Web client in real browsers: two users on a desktop and a phone screen, three users in a group, and their files.
 
 mod account;
 mod actions;
+mod files;
+mod media;
 mod page;
+mod pictures;
+mod samples;
 mod three;
 
 use letsapp_testkit::chromium::{Chromium, ColorScheme, Screen};

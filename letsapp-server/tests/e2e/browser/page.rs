@@ -19,7 +19,7 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) struct Page {
     pub(super) device: &'static str,
     screen: Screen,
-    window: Window,
+    pub(super) window: Window,
 }
 
 /// A message as the window shows it.

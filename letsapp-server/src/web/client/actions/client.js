@@ -19,6 +19,7 @@ import { Outbox } from "../sync/outbox.js";
 import { Presence } from "../sync/presence.js";
 import { Profiles } from "../sync/profiles.js";
 import { Typing } from "../sync/typing.js";
+import { UnfinishedUploads } from "../sync/unfinished-uploads.js";
 import { Uploads } from "../sync/uploads.js";
 import { Account } from "./account.js";
 import { Contacts } from "./contacts.js";
@@ -26,6 +27,7 @@ import { Drafts } from "./drafts.js";
 import { Groups } from "./groups.js";
 import { Messages } from "./messages.js";
 import { Notifications } from "./notifications.js";
+import { Pictures } from "./pictures.js";
 import { videoPreview } from "./video-preview.js";
 
 /** The id of this page among the browser's tabs: the same for every client that the page creates. */
@@ -71,6 +73,7 @@ export class Client {
     this.files = new Files({ store, api });
     this.groups = new Groups({ store, api, live, details, leftGroups });
     this.history = new History({ store, api });
+    this.pictures = new Pictures({ store, api });
     this.notifications = new Notifications({ store });
     this.profiles = new Profiles({ store, fetchUser: (id) => api.user(id) });
     this.presence = new Presence({ store, request: (data) => socket.request("presence.watch", data) });
@@ -79,6 +82,8 @@ export class Client {
     this.messages = new Messages({ api, socket, live, outbox, acknowledger, typing: this.typing });
     this.uploads = new Uploads({
       transfer: (form, options) => api.upload(form, options),
+      transferInParts: (file, options) => api.uploadInParts(file, options),
+      unfinished: new UnfinishedUploads({ userId: user.id, storage, locks, tab: TAB }),
       send: (id, draft) => this.messages.send(id, draft),
       drawVideo: videoPreview,
     });

@@ -51,7 +51,7 @@ export class Groups {
   }
 
   /**
-   * Changes a group's title or description.
+   * Changes a group's title, description or picture.
    * @param {Id} id
    * @param {GroupChanges} changes
    */

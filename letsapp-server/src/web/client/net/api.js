@@ -6,10 +6,12 @@
  *   MembershipChanges, Message, Page, Profile, ProfileChanges, Receipt, Registration, Role, SearchQuery, SearchResults, SignedIn,
  *   SyncReply, SyncRequest, User, UserReaction, Variant
  * } from "../../types/protocol.d.ts"
+ * @import {ResumableFile} from "./resumable.js"
  * @import {Session} from "./session.js"
  */
 import { exchange, Problem } from "./http.js";
-import { transfer } from "./transfer.js";
+import { uploadInParts } from "./resumable.js";
+import { send as sendBody, transfer } from "./transfer.js";
 
 /** The time for which links to files are asked for, in seconds: the longest that the server grants. */
 const LINK_SECONDS = 3_600;
@@ -18,12 +20,14 @@ export class Api {
   #session;
   #exchange;
   #transfer;
+  #sendBody;
 
   /** @param {Pick<Session, "accessToken" | "renewToken">} session */
-  constructor(session, send = exchange, upload = transfer) {
+  constructor(session, send = exchange, upload = transfer, sendPart = sendBody) {
     this.#session = session;
     this.#exchange = send;
     this.#transfer = upload;
+    this.#sendBody = sendPart;
   }
 
   /**
@@ -312,6 +316,20 @@ export class Api {
    */
   upload(form, options) {
     return this.#authorized((token) => this.#transfer("/v1/media", form, { token, ...options }));
+  }
+
+  /**
+   * Uploads a file in parts, so that what breaks off goes on from there. Cancelling it removes what has arrived.
+   * @param {ResumableFile} file
+   * @param {{signal: AbortSignal, onProgress: (part: number) => void}} options
+   * @returns {Promise<Media>}
+   */
+  async uploadInParts(file, options) {
+    await uploadInParts(file, {
+      ...options,
+      call: (method, path, body, rest) => this.#authorized((token) => this.#sendBody(method, path, body, { token, ...rest })),
+    });
+    return this.media(file.id);
   }
 
   /**

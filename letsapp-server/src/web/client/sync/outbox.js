@@ -11,7 +11,8 @@ import { uuidv7 } from "../net/ids.js";
 import { explain } from "../text/problems.js";
 
 const PREFIX = "letsapp.outbox.";
-const TAB_LOCK = "letsapp.tab.";
+/** The beginning of the name of the lock that each open tab holds. */
+export const TAB_LOCK = "letsapp.tab.";
 const REFUSED = { forbidden: "You can’t write to this conversation." };
 
 /** Dispatches `change` (detail: the items waiting or failed, oldest first) and `sent` (detail: the message). */

@@ -2,9 +2,12 @@
 // Files on their way to the server, and the messages that wait for them.
 //
 // A file keeps the id that it was given here, so uploading it again can't make a second one. Files live as long as the page: a
-// browser doesn't hand out a picked file again after a reload.
+// browser doesn't hand out a picked file again after a reload. A large one that is picked again then goes on from where its upload
+// stood.
 /** @import {Draft, Id, Media} from "../../types/protocol.d.ts" */
 /** @import {Upload} from "../../types/state.d.ts" */
+/** @import {ResumableFile} from "../net/resumable.js" */
+/** @import {UnfinishedUploads} from "./unfinished-uploads.js" */
 import { Problem } from "../net/http.js";
 import { uuidv7 } from "../net/ids.js";
 import { explain } from "../text/problems.js";
@@ -13,11 +16,17 @@ import { explain } from "../text/problems.js";
 export const MAX_FILES = 10;
 /** The most bytes of a file that the server accepts. */
 export const MAX_BYTES = 64 * 2 ** 20;
+/**
+ * Files of more bytes are uploaded in parts, so that a lost connection costs little. Below that an upload takes seconds, and the
+ * requests beside it would be most of the work.
+ */
+export const RESUMABLE_BYTES = 4 * 2 ** 20;
 /** Uploads under way at the same time: more of them share the same line and only look slower. */
 const CONCURRENT_UPLOADS = 2;
 
 /** The parts of a form beside the file, made by the client. @typedef {{waveform?: number[], preview?: Blob}} Extras */
 /** @typedef {{signal: AbortSignal, onProgress: (part: number) => void}} TransferOptions */
+/** A picked file. `begun`: an earlier attempt may have reached the server. @typedef {{file: Blob, extras: Extras, begun: boolean}} Held */
 
 /**
  * Dispatches `change` (detail: the uploads in the order of picking), `uploaded` (detail: the file), and `unsent` (detail: the id of a
@@ -25,12 +34,14 @@ const CONCURRENT_UPLOADS = 2;
  */
 export class Uploads extends EventTarget {
   #transfer;
+  #transferInParts;
+  #unfinished;
   #send;
   #drawVideo;
   #previews;
   /** @type {Map<Id, Upload>} */
   #items = new Map();
-  /** @type {Map<Id, {file: Blob, extras: Extras}>} */
+  /** @type {Map<Id, Held>} */
   #files = new Map();
   /** @type {Map<Id, AbortController>} */
   #running = new Map();
@@ -38,13 +49,17 @@ export class Uploads extends EventTarget {
   /**
    * @param {object} parts
    * @param {(form: FormData, options: TransferOptions) => Promise<Media>} parts.transfer
+   * @param {(file: ResumableFile, options: TransferOptions) => Promise<Media>} parts.transferInParts
+   * @param {Pick<UnfinishedUploads, "claim" | "keep" | "forget" | "clear">} parts.unfinished
    * @param {(conversationId: Id, draft: Draft) => void} parts.send
    * @param {(file: Blob) => Promise<Blob | undefined>} [parts.drawVideo] makes the preview of a video
    * @param {Pick<typeof URL, "createObjectURL" | "revokeObjectURL">} [parts.previews]
    */
-  constructor({ transfer, send, drawVideo = async () => undefined, previews = URL }) {
+  constructor({ transfer, transferInParts, unfinished, send, drawVideo = async () => undefined, previews = URL }) {
     super();
     this.#transfer = transfer;
+    this.#transferInParts = transferInParts;
+    this.#unfinished = unfinished;
     this.#send = send;
     this.#drawVideo = drawVideo;
     this.#previews = previews;
@@ -96,7 +111,8 @@ export class Uploads extends EventTarget {
   retry(id) {
     const item = this.#items.get(id);
     if (item?.status !== "failed") return;
-    this.#change(id, { status: "waiting", progress: 0, error: undefined, retryable: undefined });
+    const progress = isResumable(this.#files.get(id)) ? item.progress : 0;
+    this.#change(id, { status: "waiting", progress, error: undefined, retryable: undefined });
     this.#startNext();
   }
 
@@ -113,6 +129,7 @@ export class Uploads extends EventTarget {
     const item = this.#items.get(id);
     if (!item) return;
     this.#running.get(id)?.abort();
+    this.#unfinished.forget(id);
     this.#forget(id);
     if (item.status === "done") this.dispatchEvent(new CustomEvent("unsent", { detail: id }));
     if (item.batch) this.#sendIfComplete(item.batch.id, item.batch.draft, item.conversation_id);
@@ -126,6 +143,7 @@ export class Uploads extends EventTarget {
       this.#running.get(id)?.abort();
       this.#forget(id);
     }
+    this.#unfinished.clear();
     this.#dispatchChange();
   }
 
@@ -136,7 +154,8 @@ export class Uploads extends EventTarget {
    * @param {Upload["batch"]} [batch]
    */
   #take(conversationId, file, extras, batch) {
-    const id = uuidv7();
+    const resumed = isResumable({ file, extras }) ? this.#unfinished.claim(file) : null;
+    const id = resumed ?? uuidv7();
     const isPicture = /^image\/(?!svg)/.test(file.type);
     /** @type {Upload} */
     const item = {
@@ -153,7 +172,7 @@ export class Uploads extends EventTarget {
     };
     const problem = faultOf(file);
     this.#items.set(id, problem ? { ...item, status: "failed", error: problem, retryable: false } : item);
-    this.#files.set(id, { file, extras });
+    this.#files.set(id, { file, extras, begun: resumed !== null });
   }
 
   #startNext() {
@@ -175,18 +194,35 @@ export class Uploads extends EventTarget {
       const { file, extras } = held;
       if (file.type.startsWith("video/") && !extras.preview) await this.#addPreview(id, file, extras);
       const onProgress = (/** @type {number} */ progress) => this.#change(id, { progress });
-      const media = await this.#transfer(formOf(item, held), { signal: controller.signal, onProgress });
+      const media = await this.#sendBytes(item, held, { signal: controller.signal, onProgress });
       this.dispatchEvent(new CustomEvent("uploaded", { detail: media }));
       if (this.#items.has(id)) this.#onUploaded(id);
       // Cancelled when the server had it all.
       else this.dispatchEvent(new CustomEvent("unsent", { detail: id }));
     } catch (problem) {
       const retryable = problem instanceof Problem && (problem.transient || problem.unauthenticated);
+      if (!retryable) this.#unfinished.forget(id);
       this.#change(id, { status: "failed", error: explain(problem), retryable });
     } finally {
       this.#running.delete(id);
       this.#startNext();
     }
+  }
+
+  /**
+   * @param {Upload} item
+   * @param {Held} held
+   * @param {TransferOptions} options
+   */
+  async #sendBytes(item, held, options) {
+    if (!isResumable(held)) return this.#transfer(formOf(item, held), options);
+    const { id, file_name, content_type } = item;
+    const { file, begun } = held;
+    held.begun = true;
+    this.#unfinished.keep(id, /** @type {File} */ (file));
+    const media = await this.#transferInParts({ id, file, file_name, content_type, begun }, options);
+    this.#unfinished.forget(id);
+    return media;
   }
 
   /**
@@ -265,8 +301,17 @@ function faultOf(file) {
 }
 
 /**
+ * Tells whether a file is uploaded in parts. Those have no place for a waveform, and the server can't make one of each recording; the
+ * preview of a large video is given up for it.
+ * @param {{file: Blob, extras: Extras} | undefined} held
+ */
+function isResumable(held) {
+  return held !== undefined && held.file.size > RESUMABLE_BYTES && !held.extras.waveform;
+}
+
+/**
  * @param {Upload} item
- * @param {{file: Blob, extras: Extras}} held
+ * @param {Held} held
  */
 function formOf({ id, file_name }, { file, extras }) {
   const form = new FormData();

@@ -21,6 +21,16 @@ export function titleOf(conversation, users) {
   return nameOf(users[peer?.id] ?? peer);
 }
 
+/**
+ * Returns the id of the picture of a conversation: the group's, or the other user's.
+ * @param {KnownConversation} conversation
+ * @param {State["users"]} users
+ */
+export function pictureOf({ kind, avatar_media_id, peer }, users) {
+  if (kind === "group") return avatar_media_id;
+  return (users[peer?.id] ?? peer)?.avatar_media_id ?? null;
+}
+
 /** @param {number} members */
 export const countOf = (members) => (members === 1 ? "1 person" : `${members} people`);
 

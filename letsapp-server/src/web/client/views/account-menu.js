@@ -2,7 +2,8 @@
 // The reader’s avatar above the list, and the menu that it opens.
 import { nameOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { Avatar, Confirm } from "./elements.js";
+import { Avatar } from "./avatar.js";
+import { Confirm } from "./elements.js";
 import { drawerAddress, go, useClient, useSelected } from "./hooks.js";
 import { Menu } from "./popover.js";
 
@@ -24,7 +25,7 @@ export function AccountMenu() {
       type="button" class="account" aria-label="Your account" aria-haspopup="menu" data-testid="account"
       onClick=${(event) => setAnchor(event.currentTarget)}
     >
-      <${Avatar} id=${me.id} name=${nameOf(me)} size="small" />
+      <${Avatar} id=${me.id} name=${nameOf(me)} picture=${me.avatar_media_id} size="small" />
     </button>
     ${anchor && html`<${Menu} anchor=${anchor} label="Your account" testid="account-menu" items=${items} onClose=${() => setAnchor(null)} />`}
     ${

@@ -2,10 +2,11 @@
 // The head of a chat: its title, presence or typing, and its menu.
 /** @import {KnownConversation} from "../../types/state.d.ts" */
 import { presenceText, typingText } from "../text/activity.js";
-import { countOf } from "../text/names.js";
+import { countOf, pictureOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
+import { Avatar } from "./avatar.js";
 import { useConversationMenu } from "./conversation-menu.js";
-import { Avatar, IconButton } from "./elements.js";
+import { IconButton } from "./elements.js";
 import { go, useClient, useProfiles, usePresence, useSelected } from "./hooks.js";
 import { Menu } from "./popover.js";
 import { chatAddress } from "./route.js";
@@ -15,10 +16,11 @@ export function ChatHead({ conversation, title }) {
   const { id, kind, peer } = conversation;
   const isGroup = kind === "group";
   const online = useSelected((state) => !isGroup && state.presence[peer.id]?.status === "online");
+  const picture = useSelected(({ users }) => pictureOf(conversation, users));
   return html`<header class="chat-head">
     <${IconButton} icon="back" label="Back to conversations" testid="back" className="back" onClick=${() => go("#/")} />
     <a class="chat-who" href=${chatAddress(id, "info")} data-testid=${isGroup ? "members" : "profile"} title="Show details">
-      <${Avatar} id=${isGroup ? id : peer.id} name=${title} kind=${isGroup ? "group" : "person"} size="small" online=${online} />
+      <${Avatar} id=${isGroup ? id : peer.id} name=${title} picture=${picture} kind=${isGroup ? "group" : "person"} size="small" online=${online} />
       <span class="chat-title">
         <h2 dir="auto" data-testid="chat-title">${title}</h2>
         <${Note} conversation=${conversation} />

@@ -5,11 +5,12 @@ import { isMuted } from "../state/conversations.js";
 import { deliveryStatus } from "../state/receipts.js";
 import { typingText } from "../text/activity.js";
 import { peopleIn, previewOf } from "../text/messages.js";
-import { titleOf } from "../text/names.js";
+import { pictureOf, titleOf } from "../text/names.js";
 import { briefTimeOf, fullTimeOf } from "../text/times.js";
 import { html, useState } from "../vendor/htm-preact.js";
+import { Avatar } from "./avatar.js";
 import { useConversationMenu } from "./conversation-menu.js";
-import { Avatar, IconButton, memo } from "./elements.js";
+import { IconButton, memo } from "./elements.js";
 import { useClient, useProfiles, usePresence, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { contextMenu, Menu } from "./popover.js";
@@ -33,7 +34,9 @@ export const ConversationItem = memo((/** @type {ItemProps} */ { conversation, s
       href=${chatAddress(id)} class="row conversation ${me.unread > 0 ? "unread" : ""}" aria-current=${selected ? "true" : undefined}
       data-testid="conversation" data-conversation-id=${id} data-title=${title} data-unread=${me.unread} data-pinned=${me.pinned}
     >
-      <${Avatar} id=${group ? id : peer.id} name=${title} kind=${group ? "group" : "person"} online=${online} />
+      <${Avatar}
+        id=${group ? id : peer.id} name=${title} picture=${pictureOf(conversation, users)} kind=${group ? "group" : "person"} online=${online}
+      />
       <span class="row-text"><${Lines} conversation=${conversation} title=${title} users=${users} group=${group} /></span>
     </a>
     <${IconButton}

@@ -1,8 +1,7 @@
 // @ts-check
-// Small pieces that many views use: avatars, buttons, dialogs, and moving the focus by arrow keys.
+// Small pieces that many views use: buttons, dialogs, and moving the focus by arrow keys.
 /** @import {ClickEvent, KeyEvent} from "../../types/views.d.ts" */
 /** @import {Children, Ref} from "../vendor/htm-preact.js" */
-import { hueOf, initialsOf } from "../text/names.js";
 import { Component, html, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { Icon } from "./icons.js";
 
@@ -25,19 +24,6 @@ export function memo(view) {
       return html`<${view} ...${props} />`;
     }
   };
-}
-
-/**
- * Initials on a colour of their own in place of a picture. People are round, groups are not.
- * @param {object} props
- * @param {string} props.id
- * @param {string} props.name
- * @param {"person" | "group"} [props.kind]
- * @param {"tiny" | "small" | "medium" | "large"} [props.size]
- * @param {boolean} [props.online]
- */
-export function Avatar({ id, name, kind = "person", size = "medium", online = false }) {
-  return html`<span class="avatar ${kind} ${size} ${online ? "online" : ""}" style=${{ "--hue": hueOf(id) }} aria-hidden="true">${initialsOf(name)}</span>`;
 }
 
 /**

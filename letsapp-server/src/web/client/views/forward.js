@@ -4,9 +4,10 @@
 /** @import {KnownConversation} from "../../types/state.d.ts" */
 import { byActivity } from "../state/conversations.js";
 import { textOf } from "../text/messages.js";
-import { titleOf } from "../text/names.js";
+import { pictureOf, titleOf } from "../text/names.js";
 import { html, useState } from "../vendor/htm-preact.js";
-import { Avatar, Dialog, moveFocus } from "./elements.js";
+import { Avatar } from "./avatar.js";
+import { Dialog, moveFocus } from "./elements.js";
 import { go, useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { SearchField } from "./people-search.js";
@@ -40,7 +41,7 @@ export function ForwardDialog({ message, onClose }) {
         ${shown.map(
           (conversation) => html`<li key=${conversation.id}>
             <${Option}
-              conversation=${conversation} title=${titleOf(conversation, users)} picked=${picked.includes(conversation.id)}
+              conversation=${conversation} title=${titleOf(conversation, users)} picture=${pictureOf(conversation, users)} picked=${picked.includes(conversation.id)}
               full=${picked.length >= MAX_PICKED} onToggle=${() => toggle(conversation.id)}
             />
           </li>`,
@@ -54,14 +55,14 @@ export function ForwardDialog({ message, onClose }) {
   <//>`;
 }
 
-/** @param {{conversation: KnownConversation, title: string, picked: boolean, full: boolean, onToggle(): void}} props */
-function Option({ conversation: { id, kind, peer }, title, picked, full, onToggle }) {
+/** @param {{conversation: KnownConversation, title: string, picture: Id | null, picked: boolean, full: boolean, onToggle(): void}} props */
+function Option({ conversation: { id, kind, peer }, title, picture, picked, full, onToggle }) {
   const group = kind === "group";
   return html`<button
     type="button" class="row" role="checkbox" aria-checked=${picked} disabled=${full && !picked} data-testid="forward-option" data-title=${title}
     onClick=${onToggle}
   >
-    <${Avatar} id=${group ? id : peer.id} name=${title} kind=${group ? "group" : "person"} size="small" />
+    <${Avatar} id=${group ? id : peer.id} name=${title} picture=${picture} kind=${group ? "group" : "person"} size="small" />
     <span class="row-text"><span class="row-title" dir="auto">${title}</span></span>
     <span class="tickbox"><${Icon} name="check" /></span>
   </button>`;

@@ -1,6 +1,6 @@
 // @ts-check
 // The panel of a group: its description, its members, and what the reader may change.
-/** @import {Member, User} from "../../types/protocol.d.ts" */
+/** @import {Id, Member, User} from "../../types/protocol.d.ts" */
 /** @import {KnownConversation} from "../../types/state.d.ts" */
 /** @import {ConversationDialogProps} from "../../types/views.d.ts" */
 import { isMuted } from "../state/conversations.js";
@@ -8,19 +8,22 @@ import { isAllowed } from "../state/permissions.js";
 import { countOf } from "../text/names.js";
 import { dateOf } from "../text/times.js";
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
+import { Avatar } from "./avatar.js";
 import { Leave } from "./conversation-menu.js";
-import { Avatar, Confirm, Dialog, Spinner } from "./elements.js";
+import { Confirm, Dialog, Spinner } from "./elements.js";
 import { Field, FormFault, faultOf, useForm } from "./form.js";
 import { go, useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { MemberList } from "./member-list.js";
 import { Panel } from "./panel.js";
 import { PeoplePicker } from "./people-search.js";
+import { PictureField } from "./picture-field.js";
 
 /** @param {{conversation: KnownConversation}} props */
 export function GroupPanel({ conversation }) {
   const client = useClient();
-  const { id, title, about, me } = conversation;
+  const { id, title, about, me, avatar_media_id: picture } = conversation;
+  const setPicture = (/** @type {Id | null} */ avatar_media_id) => client.groups.change(id, { avatar_media_id });
   const members = useSelected((state) => state.members[id]);
   const [asking, setAsking] = useState(/** @type {keyof typeof DIALOGS | null} */ (null));
   const close = () => setAsking(null);
@@ -36,7 +39,11 @@ export function GroupPanel({ conversation }) {
 
   return html`<${Panel} title="Group" label="Group: ${title}" testid="members-panel" conversation=${conversation}>
     <div class="panel-group">
-      <${Avatar} id=${id} name=${title} kind="group" size="large" />
+      ${
+        isAllowed(me.role, "describe") && !conversation.left
+          ? html`<${PictureField} id=${id} name=${title} picture=${picture} kind="group" onSet=${setPicture} />`
+          : html`<${Avatar} id=${id} name=${title} picture=${picture} kind="group" size="large" />`
+      }
       <p class="panel-title" dir="auto" data-testid="group-name">${title}</p>
       <p class="hint">${countOf(conversation.member_count)}${isMuted(conversation) ? " · muted" : ""}</p>
     </div>
@@ -53,7 +60,7 @@ export function GroupPanel({ conversation }) {
 }
 
 /** @param {ConversationDialogProps} props */
-function EditGroup({ client, conversation: { id, title, about }, onClose }) {
+function EditGroup({ client, conversation: { id, title, about, avatar_media_id }, onClose }) {
   const { busy, problem, submit } = useForm(async (fields) => {
     const now = { title: fields.title.trim(), about: fields.about.trim() };
     const before = new Map(Object.entries({ title, about }));
@@ -63,7 +70,7 @@ function EditGroup({ client, conversation: { id, title, about }, onClose }) {
   });
   return html`<${Dialog} title="Edit group" testid="edit-group-dialog" onClose=${onClose}>
     <form class="dialog-form" onSubmit=${submit}>
-      <div class="picture-place"><${Avatar} id=${id} name=${title} kind="group" size="large" /></div>
+      <div class="picture-place"><${Avatar} id=${id} name=${title} picture=${avatar_media_id} kind="group" size="large" /></div>
       <${Field} name="title" label="Name" value=${title} autocomplete="off" maxlength="100" fault=${faultOf(problem, "title")} autofocus />
       <${Field} name="about" label="Description" optional value=${about} autocomplete="off" fault=${faultOf(problem, "about")} />
       <${FormFault} problem=${problem} fields=${["title", "about"]} words=${{ forbidden: "Only admins may change this." }} />

@@ -9,6 +9,8 @@ const SQUARE = "0 0 24 24";
 
 /** @type {Record<string, () => VNode>} */
 const DRAWINGS = {
+  camera: () =>
+    html`<path d="M4 8.8a2 2 0 0 1 2-2h1.6l1.1-1.7a1.3 1.3 0 0 1 1.1-.6h4.4c.4 0 .8.2 1.1.6l1.1 1.7H18a2 2 0 0 1 2 2v8.4a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2z"/><circle cx="12" cy="12.8" r="3.4"/>`,
   send: () =>
     html`<path d="M4.5 12 3.4 4.7c-.1-.8.7-1.4 1.4-1L20.2 11c.8.4.8 1.6 0 2L4.8 20.3c-.7.4-1.5-.2-1.4-1z"/><path d="M4.5 12H12"/>`,
   attach: () =>

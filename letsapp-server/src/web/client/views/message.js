@@ -10,8 +10,9 @@ import { hueOf, nameOf } from "../text/names.js";
 import { fullTimeOf, timeOf } from "../text/times.js";
 import { html, useState } from "../vendor/htm-preact.js";
 import { Attachments, AttachmentsById } from "./attachments.js";
+import { Avatar } from "./avatar.js";
 import { Body } from "./body.js";
-import { Avatar, memo } from "./elements.js";
+import { memo } from "./elements.js";
 import { EmojiPopover } from "./emoji.js";
 import { useProfiles } from "./hooks.js";
 import { Icon } from "./icons.js";
@@ -72,7 +73,7 @@ export const Message = memo((/** @type {MessageProps} */ props) => {
     class=${classes.join(" ")} tabindex=${stop ? "0" : "-1"} onClick=${onClick} onKeyDown=${onKeyDown} data-testid="message"
     data-seq=${message.seq} data-message-id=${message.id} data-own=${own} data-deleted=${deleted} data-target=${target ? "true" : undefined}
   >
-    ${inGroup && !own && html`<${Sender} message=${message} name=${name} continues=${continues} />`}
+    ${inGroup && !own && html`<${Sender} message=${message} name=${name} picture=${sender?.avatar_media_id} continues=${continues} />`}
     <div class="message-column">
       <div class="bubble ${emojiOnly ? "emoji-only" : ""}">
         ${inGroup && !own && !continues && html`<span class="sender" style=${{ "--hue": hueOf(message.sender_id) }} dir="auto">${name}</span>`}
@@ -105,14 +106,14 @@ export const Message = memo((/** @type {MessageProps} */ props) => {
 
 /**
  * The sender’s avatar at the side, which leads to their profile.
- * @param {{message: WireMessage, name: string, continues: boolean}} props
+ * @param {{message: WireMessage, name: string, picture?: Id | null, continues: boolean}} props
  */
-function Sender({ message: { conversation_id, sender_id }, name, continues }) {
+function Sender({ message: { conversation_id, sender_id }, name, picture, continues }) {
   return html`<span class="message-avatar">
     ${
       !continues &&
       html`<a href=${chatAddress(conversation_id, `person/${sender_id}`)} tabindex="-1" aria-label=${name}>
-      <${Avatar} id=${sender_id} name=${name} size="tiny" />
+      <${Avatar} id=${sender_id} name=${name} picture=${picture} size="tiny" />
     </a>`
     }
   </span>`;

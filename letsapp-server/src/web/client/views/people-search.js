@@ -7,7 +7,8 @@
 import { nameOf } from "../text/names.js";
 import { explain } from "../text/problems.js";
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
-import { Avatar, moveFocus } from "./elements.js";
+import { Avatar } from "./avatar.js";
+import { moveFocus } from "./elements.js";
 import { useClient } from "./hooks.js";
 import { Icon } from "./icons.js";
 
@@ -116,7 +117,7 @@ export function PeoplePicker({ picked, onPick, without = [] }) {
  */
 export function PersonText({ person, note, size, online }) {
   const name = nameOf(person);
-  return html`<${Avatar} id=${person.id} name=${name} size=${size} online=${online} />
+  return html`<${Avatar} id=${person.id} name=${name} picture=${person.avatar_media_id} size=${size} online=${online} />
     <span class="row-text">
       <span class="row-title" dir="auto">${name}</span>
       <span class="row-note">${note ?? (person.username ? `@${person.username}` : "")}</span>

@@ -8,8 +8,9 @@ import { presenceText } from "../text/activity.js";
 import { nameOf } from "../text/names.js";
 import { dateOf } from "../text/times.js";
 import { html, useState } from "../vendor/htm-preact.js";
+import { Avatar } from "./avatar.js";
 import { Block } from "./conversation-menu.js";
-import { Avatar, Dialog, Spinner } from "./elements.js";
+import { Dialog, Spinner } from "./elements.js";
 import { Field, FormFault, faultOf, useForm } from "./form.js";
 import { go, useClient, useProfiles, usePresence, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
@@ -32,7 +33,7 @@ function Person({ person, conversation }) {
   const me = useSelected((state) => state.me.id);
   const seen = presenceText(presence);
   return html`<div class="panel-group">
-      <${Avatar} id=${person.id} name=${nameOf(person)} size="large" online=${presence?.status === "online"} />
+      <${Avatar} id=${person.id} name=${nameOf(person)} picture=${person.avatar_media_id} size="large" online=${presence?.status === "online"} />
       <p class="panel-title" dir="auto" data-testid="person-name">${nameOf(person)}</p>
       ${person.username && html`<p class="hint">${person.alias && person.display_name ? `${person.display_name} · ` : ""}@${person.username}</p>`}
       ${seen && html`<p class="hint" data-testid="person-presence">${seen}</p>`}

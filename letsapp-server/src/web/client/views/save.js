@@ -13,5 +13,7 @@ export async function save(client, { id, file_name }) {
   link.href = await client.files.link(id, "original");
   link.download = file_name;
   link.rel = "noopener";
+  // Only of this server's own files a browser takes the name from here. One of a bucket may be shown instead: not in place of the page.
+  if (link.origin !== window.location.origin) link.target = "_blank";
   link.click();
 }

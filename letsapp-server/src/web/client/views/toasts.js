@@ -1,8 +1,10 @@
 // @ts-check
 // Toasts: notifications that disappear after a few seconds.
 /** @import {Toast as ShownToast} from "../../types/state.d.ts" */
+import { pictureOf } from "../text/names.js";
 import { html, useEffect } from "../vendor/htm-preact.js";
-import { Avatar, IconButton } from "./elements.js";
+import { Avatar } from "./avatar.js";
+import { IconButton } from "./elements.js";
 import { useClient, useSelected } from "./hooks.js";
 import { Icon } from "./icons.js";
 import { chatAddress } from "./route.js";
@@ -43,9 +45,10 @@ function Toast({ toast, onGone }) {
  */
 function Arrival({ toast: { conversation_id, title, text }, onGone }) {
   const conversation = useSelected((state) => state.conversations[conversation_id]);
+  const picture = useSelected(({ users }) => (conversation ? pictureOf(conversation, users) : null));
   const peer = conversation?.peer;
   return html`<a class="toast-link" href=${chatAddress(conversation_id)} data-testid="toast-open" onClick=${onGone}>
-    <${Avatar} id=${peer?.id ?? conversation_id} name=${title} kind=${peer ? "person" : "group"} size="small" />
+    <${Avatar} id=${peer?.id ?? conversation_id} name=${title} picture=${picture} kind=${peer ? "person" : "group"} size="small" />
     <span class="toast-text"><strong dir="auto">${title}</strong><span dir="auto">${text}</span></span>
   </a>`;
 }

@@ -2,26 +2,44 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Problem } from "../../client/net/http.js";
-import { MAX_BYTES, Uploads } from "../../client/sync/uploads.js";
+import { MAX_BYTES, RESUMABLE_BYTES, Uploads } from "../../client/sync/uploads.js";
 import { settled } from "../fixtures.js";
 
-/** Uploads whose transfers are answered by hand: `transfers[i].resolve()`, `transfers[i].reject(…)`. */
-function uploads() {
+/**
+ * Uploads whose transfers are answered by hand: `transfers[i].resolve()`, `transfers[i].reject(…)`. `left`: the id of the upload that
+ * a closed page has left.
+ */
+function uploads({ left = null } = {}) {
   const transfers = [];
   const transfer = (form, { signal, onProgress }) =>
     new Promise((resolve, reject) => {
       signal.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
       transfers.push({ form, signal, onProgress, reject, resolve: () => resolve({ id: form.get("id") }) });
     });
+  const transferInParts = (file, { signal, onProgress }) =>
+    new Promise((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(new DOMException("", "AbortError")));
+      transfers.push({ file, signal, onProgress, reject, resolve: () => resolve({ id: file.id }) });
+    });
+  const kept = new Set();
+  const unfinished = {
+    claim: () => left,
+    keep: (id) => void kept.add(id),
+    forget: (id) => void kept.delete(id),
+    clear: () => kept.clear(),
+  };
   const sent = [];
   const previews = { made: 0, createObjectURL: () => `blob:${previews.made++}`, revokeObjectURL: () => void previews.made-- };
   const drawVideo = async () => new Blob(["still"]);
-  const parts = new Uploads({ transfer, send: (id, draft) => sent.push({ id, ...draft }), drawVideo, previews });
+  const parts = new Uploads({ transfer, transferInParts, unfinished, send: (id, draft) => sent.push({ id, ...draft }), drawVideo, previews });
   const shown = { items: [], unsent: [] };
   parts.addEventListener("change", (/** @type {any} */ { detail }) => (shown.items = detail));
   parts.addEventListener("unsent", (/** @type {any} */ { detail }) => shown.unsent.push(detail));
-  return { parts, transfers, sent, shown, previews };
+  return { parts, transfers, sent, shown, previews, kept };
 }
+
+/** A file that is uploaded in parts. */
+const large = () => new File([new Uint8Array(RESUMABLE_BYTES + 1)], "large.bin");
 
 const file = (name, { type = "text/plain", bytes = "x" } = {}) => new File([bytes], name, { type });
 const states = ({ items }) => items.map(({ status }) => status);
@@ -200,4 +218,54 @@ test("a video is uploaded with a picture of it", async () => {
   assert.equal(shown.items[0].preview, "blob:0");
   parts.cancel(shown.items[0].id);
   assert.equal(previews.made, 0);
+});
+
+test("a large file is uploaded in parts, and noted for as long as that takes", async () => {
+  const { parts, transfers, shown, kept } = uploads();
+  parts.add("c", [large(), file("small")]);
+  await settled();
+  assert.deepEqual(transfers.map(({ file, form }) => [file !== undefined, form !== undefined]), [[true, false], [false, true]]);
+  assert.deepEqual([transfers[0].file.begun, transfers[0].file.id], [false, shown.items[0].id]);
+  assert.deepEqual([...kept], [shown.items[0].id]);
+  transfers[0].resolve();
+  await settled();
+  assert.deepEqual([...kept], []);
+  assert.equal(shown.items[0].status, "done");
+});
+
+test("a large file that broke off goes on under its id, and its progress stays", async () => {
+  const { parts, transfers, shown, kept } = uploads();
+  parts.add("c", [large()]);
+  transfers[0].onProgress(0.6);
+  transfers[0].reject(Problem.offline());
+  await settled();
+  assert.equal(kept.size, 1);
+  parts.resume();
+  assert.deepEqual([transfers[1].file.begun, transfers[1].file.id], [true, transfers[0].file.id]);
+  assert.deepEqual([shown.items[0].status, shown.items[0].progress], ["uploading", 0.6]);
+});
+
+test("a large file that a closed page has begun goes on under the same id", async () => {
+  const { parts, transfers } = uploads({ left: "before" });
+  parts.add("c", [large(), file("small")]);
+  await settled();
+  assert.deepEqual([transfers[0].file.id, transfers[0].file.begun], ["before", true]);
+  assert.notEqual(transfers[1].form.get("id"), "before");
+});
+
+test("a large file that is refused or given up is not noted any more", async () => {
+  const { parts, transfers, shown, kept } = uploads();
+  parts.add("c", [large(), large()]);
+  transfers[0].reject(new Problem({ code: "infected", status: 422 }));
+  await settled();
+  assert.equal(kept.size, 1);
+  parts.cancel(shown.items[1].id);
+  assert.equal(kept.size, 0);
+  assert.ok(transfers[1].signal.aborted);
+});
+
+test("a long recording keeps its waveform, and so is sent as a whole", () => {
+  const { parts, transfers } = uploads();
+  parts.sendAlone("c", large(), { body: "" }, { waveform: [1, 2] });
+  assert.equal(transfers[0].form.get("waveform"), "[1,2]");
 });
