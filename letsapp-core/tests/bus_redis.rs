@@ -231,6 +231,24 @@ async fn a_server_that_was_flushed_has_lost_the_leases_but_no_stream() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_lost_ends_the_leases_of_all() {
+    let Some(redis) = Redis::start() else { return };
+    let (bus, _stream) = begun(redis.url()).await;
+    for key in ["users", "entries", "leases"] {
+        assert_eq!(bus.renew(server(2), LONG).await.unwrap(), Lease::New);
+        let removed: u8 = ask(redis.url(), redis::cmd("DEL").arg(format!("{{letsapp.0}}{key}"))).await;
+        assert_eq!(removed, 1, "{key}");
+        // The other is the first to notice, and makes the key again.
+        assert_eq!(bus.renew(server(2), LONG).await.unwrap(), Lease::New, "{key}");
+        assert_entries_are_lost(&bus).await;
+        bus.retire(server(2)).await.unwrap();
+    }
+    bus.retire(server(1)).await.unwrap();
+    let keys: Vec<String> = ask(redis.url(), redis::cmd("KEYS").arg("*")).await;
+    assert!(keys.is_empty(), "{keys:?}");
+}
+
+#[tokio::test]
 async fn a_part_of_a_cluster_that_was_killed_ends_the_lease_as_a_whole() {
     let Some(cluster) = RedisCluster::start() else { return };
     let (bus, mut stream) = begun(cluster.url()).await;

@@ -1,5 +1,5 @@
 //! Implementations of the repository traits: in memory, on SQLite and on MongoDB; of the store of bytes; and of the bus
-//! between servers: in memory and on Redis.
+//! between servers: in memory, on Redis and on MongoDB.
 //!
 //! Every store has one file (or folder) per repository trait, named like the port: `users`, `sessions`, `contacts`,
 //! `conversations`, `messages`, `keys`. The remaining files are specific to the database.
