@@ -12,8 +12,8 @@
 //! | [`ports`] | traits of what the engine needs from outside: stores, the clock, ids, the event bus | `domain` |
 //! | [`engine`] | the running parts: commit path, caches, events, presence, jobs | `ports`, `protocol`, `domain` |
 //! | [`services`] | the operations of users, for HTTP, sockets and embedding programs | `engine` and below |
-//! | [`adapters`] | the stores: in memory, SQLite, MongoDB | `ports`, `domain` |
-//! | `contract` | the test suite for stores (feature `contract`) | `ports`, `domain`, the in-memory store |
+//! | [`adapters`] | the stores: in memory, SQLite, MongoDB; the bus: in memory, Redis, MongoDB | `ports`, `domain` |
+//! | `contract` | the test suites for stores and buses (feature `contract`) | `ports`, `domain`, the in-memory store |
 //!
 //! [`LetsApp`] and its builder wire the layers together, and may import from all of them. The [`prelude`] re-exports
 //! the types that a program needs first.

@@ -1,4 +1,5 @@
-//! Implementations of the repository traits: in memory, on SQLite and on MongoDB; and of the store of bytes.
+//! Implementations of the repository traits: in memory, on SQLite and on MongoDB; of the store of bytes; and of the bus
+//! between servers: in memory, on Redis and on MongoDB.
 //!
 //! Every store has one file (or folder) per repository trait, named like the port: `users`, `sessions`, `contacts`,
 //! `conversations`, `messages`, `keys`. The remaining files are specific to the database.
@@ -13,5 +14,7 @@ mod deadline;
 pub mod memory;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -52,6 +52,7 @@ mod tests;
 #[doc(hidden)]
 pub mod batches;
 pub mod blobs;
+pub mod bus;
 #[doc(hidden)]
 pub mod contacts;
 #[doc(hidden)]

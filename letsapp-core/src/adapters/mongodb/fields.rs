@@ -5,7 +5,7 @@ use mongodb::bson::{Binary, Bson, DateTime, Uuid};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::domain::id::{BlobId, CallId, ConversationId, Epoch, MediaId, MessageId, SessionId, UserId};
+use crate::domain::id::{BlobId, CallId, ConversationId, Epoch, MediaId, MessageId, ServerId, SessionId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::ports::RepositoryError;
 
@@ -60,7 +60,7 @@ macro_rules! id {
     )*};
 }
 
-id!(UserId SessionId ConversationId MessageId MediaId BlobId CallId Epoch);
+id!(UserId SessionId ConversationId MessageId MediaId BlobId CallId Epoch ServerId);
 
 /// A document read with its `_id` alone.
 #[derive(Debug, Deserialize)]

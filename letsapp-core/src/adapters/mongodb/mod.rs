@@ -13,6 +13,7 @@
 //! The store holds no business rules: each method is one atomic step that a service has already decided on.
 
 mod abandoned_transactions;
+mod bus;
 mod command;
 mod connect_error;
 mod connection;
@@ -40,6 +41,7 @@ use async_trait::async_trait;
 use mongodb::bson::doc;
 use mongodb::options::ClientOptions;
 
+pub use self::bus::MongoBus;
 pub use self::connect_error::ConnectError;
 use self::connection::{Connection, Session};
 use self::contacts::MongoContacts;

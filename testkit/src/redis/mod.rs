@@ -2,6 +2,8 @@
 //!
 //! `LETSAPP_TEST_REDIS_URL` names a server to use for [`shared`] instead. Otherwise `redis-server` comes from `PATH`.
 
+mod cluster;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -14,6 +16,8 @@ use rustix::process::Signal;
 use crate::missing::skip;
 use crate::process::{Process, Scratch, free_port, on_path};
 use crate::{block_on, until};
+
+pub use self::cluster::RedisCluster;
 
 /// Time that a server has to answer or end. Redis takes milliseconds, but the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -43,6 +47,8 @@ pub fn shared() -> Option<&'static str> {
 #[derive(Debug)]
 pub struct Redis {
     program: PathBuf,
+    /// Options beside those that every server has.
+    options: Vec<String>,
     port: u16,
     url: String,
     process: Mutex<Option<Process>>,
@@ -59,6 +65,11 @@ impl Redis {
     ///
     /// Panics if Redis is installed but doesn't start, or isn't installed and `CI` is set.
     pub fn start() -> Option<Self> {
+        Self::start_with(Vec::new())
+    }
+
+    /// Starts a server with more options.
+    fn start_with(options: Vec<String>) -> Option<Self> {
         let Some(program) = on_path("redis-server") else {
             skip(
                 "Redis",
@@ -70,6 +81,7 @@ impl Redis {
         let directory = Scratch::new("redis");
         let mut redis = Self {
             program,
+            options,
             port: 0,
             url: String::new(),
             process: Mutex::new(None),
@@ -129,6 +141,7 @@ impl Redis {
             Command::new(&self.program)
                 .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
                 .args(["--save", "", "--appendonly", "no", "--loglevel", "warning"])
+                .args(&self.options)
                 .current_dir(self.directory.path())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null()),
@@ -156,15 +169,18 @@ impl Redis {
 
 /// Returns whether the process with this id is the one that listens on the port.
 fn answers(port: u16, id: u32) -> bool {
-    let ask = || {
-        let mut connection = TcpStream::connect(("127.0.0.1", port))?;
-        connection.set_read_timeout(Some(Duration::from_secs(1)))?;
-        connection.write_all(b"INFO server\r\nQUIT\r\n")?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
-        std::io::Result::Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.lines().any(|line| line == format!("process_id:{id}")))
+    let answer = command(port, "INFO server");
+    answer.is_ok_and(|answer| answer.lines().any(|line| line == format!("process_id:{id}")))
+}
+
+/// Runs a command, and returns the text of its reply.
+fn command(port: u16, command: &str) -> std::io::Result<String> {
+    let mut connection = TcpStream::connect(("127.0.0.1", port))?;
+    connection.set_read_timeout(Some(Duration::from_secs(1)))?;
+    connection.write_all(format!("{command}\r\nQUIT\r\n").as_bytes())?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 #[cfg(test)]
