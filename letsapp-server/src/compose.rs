@@ -12,12 +12,12 @@ use letsapp_core::adapters::blobs::S3Blobs;
 use letsapp_core::adapters::clamd::Clamd;
 use letsapp_core::adapters::memory::MemoryStore;
 #[cfg(feature = "mongodb")]
-use letsapp_core::adapters::mongodb::{ConnectError, MongoStore};
+use letsapp_core::adapters::mongodb::{ConnectError, MongoBus, MongoStore};
 use letsapp_core::adapters::sqlite::{OpenError, SqliteStore};
 use letsapp_core::ports::{BlobError, RepositoryError};
 use letsapp_core::{LetsApp, LetsAppBuilder};
 
-use crate::config::{BlobsUrl, Config, StoreUrl};
+use crate::config::{BlobsUrl, BusUrl, Config, StoreUrl};
 use crate::error::chain;
 use crate::file_keys::{FileKeys, KeyFileError};
 use crate::private_file::{self, NotPrivate};
@@ -39,6 +39,17 @@ pub enum StartError {
     #[cfg(not(feature = "mongodb"))]
     #[error("this server was built without MongoDB support: build it with the feature `mongodb`")]
     NoMongoDb,
+    /// Redis can't be reached, or is not suitable.
+    #[cfg(feature = "redis")]
+    #[error("{0}")]
+    Redis(letsapp_core::adapters::redis::ConnectError),
+    /// The configuration names Redis, but the program was built without the feature `redis`.
+    #[cfg(not(feature = "redis"))]
+    #[error("this server was built without Redis support: build it with the feature `redis`")]
+    NoRedis,
+    /// The bus needs a store that several servers can share.
+    #[error("a bus between servers needs a store that they share: --store mongodb://…, not {0}")]
+    NotShared(&'static str),
     /// The data directory can't hold the server's keys.
     #[error("{0}")]
     Keys(KeyFileError),
@@ -60,13 +71,15 @@ pub enum StartError {
 /// [`StartError`] if the store or the key files can't be opened.
 pub async fn open(config: &Config) -> Result<LetsApp, StartError> {
     let builder = LetsApp::builder().rules(config.rules).limits(config.limits_in_force());
-    let builder = match config.store() {
-        StoreUrl::Memory => builder.store(MemoryStore::new()),
-        StoreUrl::Sqlite(path) => on_sqlite(builder, path, &config.data_dir).await?,
+    let builder = match (config.store(), &config.bus) {
+        (StoreUrl::Memory, BusUrl::Local) => builder.store(MemoryStore::new()),
+        (StoreUrl::Memory, _) => return Err(StartError::NotShared("memory:")),
+        (StoreUrl::Sqlite(path), BusUrl::Local) => on_sqlite(builder, path, &config.data_dir).await?,
+        (StoreUrl::Sqlite(_), _) => return Err(StartError::NotShared("SQLite")),
         #[cfg(feature = "mongodb")]
-        StoreUrl::MongoDb(url) => builder.store(MongoStore::connect(&url).await.map_err(StartError::MongoDb)?),
+        (StoreUrl::MongoDb(url), bus) => on_mongodb(builder, &url, bus).await?,
         #[cfg(not(feature = "mongodb"))]
-        StoreUrl::MongoDb(_) => return Err(StartError::NoMongoDb),
+        (StoreUrl::MongoDb(_), _) => return Err(StartError::NoMongoDb),
     };
     let builder = with_files(builder, config)?;
     builder.build().await.map_err(StartError::Store)
@@ -92,6 +105,31 @@ fn with_files(builder: LetsAppBuilder, config: &Config) -> Result<LetsAppBuilder
         #[cfg(not(feature = "s3"))]
         BlobsUrl::S3(_) => return Err(StartError::NoS3),
     })
+}
+
+/// Opens MongoDB, and the bus that connects this server with others on it.
+#[cfg(feature = "mongodb")]
+async fn on_mongodb(builder: LetsAppBuilder, url: &str, bus: &BusUrl) -> Result<LetsAppBuilder, StartError> {
+    let store = MongoStore::connect(url).await.map_err(StartError::MongoDb)?;
+    let builder = match bus {
+        BusUrl::Local => builder,
+        BusUrl::MongoDb => builder.bus(Arc::new(MongoBus::on(&store).await.map_err(StartError::MongoDb)?)),
+        #[cfg(feature = "redis")]
+        BusUrl::Redis(url) => on_redis(builder, url).await?,
+        #[cfg(not(feature = "redis"))]
+        BusUrl::Redis(_) => return Err(StartError::NoRedis),
+    };
+    Ok(builder.store(store))
+}
+
+/// Connects to Redis, for the bus and the limits that all servers count together.
+#[cfg(all(feature = "mongodb", feature = "redis"))]
+async fn on_redis(builder: LetsAppBuilder, url: &str) -> Result<LetsAppBuilder, StartError> {
+    use letsapp_core::adapters::redis::{RedisBus, RedisPaces};
+
+    let bus = RedisBus::connect(url).await.map_err(StartError::Redis)?;
+    let paces = RedisPaces::connect(url).map_err(StartError::Redis)?;
+    Ok(builder.bus(Arc::new(bus)).shared_limits(Arc::new(paces)))
 }
 
 /// Opens SQLite, with the server's keys in files of their own: a stolen copy of the database alone reveals no keys.

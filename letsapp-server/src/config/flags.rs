@@ -6,7 +6,8 @@ use std::path::Path;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
-use super::settings::{self, without_secrets};
+use super::settings;
+use super::urls::without_secrets;
 
 /// The flags of a command line.
 pub(super) struct Flags(ArgMatches);

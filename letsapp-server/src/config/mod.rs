@@ -7,6 +7,7 @@ mod flags;
 mod rate_limits;
 mod setting;
 mod settings;
+mod urls;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,7 +20,8 @@ use letsapp_core::domain::media::AllowList;
 use letsapp_core::engine::media::Unscanned;
 
 pub use crate::rate_limits::{ForwardedHeader, TrustedProxies};
-pub use settings::{BlobsUrl, Limits, LogFormat, StoreUrl};
+pub use settings::{Limits, LogFormat};
+pub use urls::{BlobsUrl, BusUrl, StoreUrl};
 
 /// Default maximum number of sockets of one user: every device of a person with several browser windows each.
 pub(crate) const DEFAULT_MAX_SOCKETS_PER_USER: usize = 32;
@@ -35,6 +37,8 @@ pub struct Config {
     pub admin_hosts: Vec<String>,
     /// Store to use; `None` for SQLite in the data directory.
     pub store: Option<StoreUrl>,
+    /// Bus that connects this server with others on the same store.
+    pub bus: BusUrl,
     /// Directory for the server's files: its keys, and the database unless `store` names another place.
     pub data_dir: PathBuf,
     /// Switch for all rate limits, login attempts included.
@@ -98,6 +102,7 @@ impl Default for Config {
             admin_listen: "127.0.0.1:8081".to_owned(),
             admin_hosts: Vec::new(),
             store: None,
+            bus: BusUrl::Local,
             data_dir: PathBuf::from("./letsapp-data"),
             limits: Limits::On,
             limit_table: Table::default(),

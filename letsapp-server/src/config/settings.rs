@@ -1,7 +1,6 @@
 //! The table of all settings, and the types of their values.
 
 use std::ffi::OsStr;
-use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -11,6 +10,7 @@ use letsapp_core::engine::media::Unscanned;
 
 use super::rate_limits::{escalation, limit, limit_class};
 use super::setting::{Setting, positive};
+use super::urls::without_secrets;
 use super::{Config, ConfigError, duration};
 
 /// Every setting of the server.
@@ -42,6 +42,13 @@ pub(super) const ALL: &[Setting] = &[
         form: "URL",
         help: "Store: memory:, sqlite:PATH or mongodb://…/DATABASE [default: SQLite in the data directory]",
         read: |config, value| value.parse().map(|it| config.store = Some(it)),
+    },
+    Setting {
+        name: "bus",
+        flag: Some("bus"),
+        form: "URL",
+        help: "Bus between servers: local: (a single one), redis://HOST or mongodb: [default: local:]",
+        read: |config, value| value.parse().map(|it| config.bus = it),
     },
     Setting {
         name: "data_dir",
@@ -248,45 +255,6 @@ impl Setting {
     }
 }
 
-/// Returns a value for an error: a URL loses its user, its password and its parameters. They end at the last `@`, since
-/// a password that makes a URL invalid may have any character.
-pub(super) fn without_secrets(value: &str) -> String {
-    let Some((secret, host)) = value.rsplit_once('@') else {
-        return value.to_owned();
-    };
-    let scheme = secret
-        .split_inclusive("//")
-        .next()
-        .filter(|scheme| scheme.ends_with("//"));
-    let (host, parameters) = match host.split_once('?') {
-        Some((host, _)) => (host, "?…"),
-        None => (host, ""),
-    };
-    format!("{}…@{host}{parameters}", scheme.unwrap_or_default())
-}
-
-/// The store to use.
-#[derive(Clone, PartialEq, Eq)]
-pub enum StoreUrl {
-    /// Keeps everything in memory, until the process ends.
-    Memory,
-    /// Path of a SQLite database file.
-    Sqlite(PathBuf),
-    /// URL of a MongoDB replica set or sharded cluster, with the name of the database.
-    MongoDb(String),
-}
-
-/// The place for the bytes of uploaded files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BlobsUrl {
-    /// The store's own: memory, files beside SQLite, GridFS.
-    Store,
-    /// Files in this directory.
-    File(PathBuf),
-    /// Bucket of an S3-compatible storage, as `s3://BUCKET/PREFIX`.
-    S3(String),
-}
-
 /// Switch for all rate limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limits {
@@ -303,59 +271,6 @@ pub enum LogFormat {
     Text,
     /// A JSON object per line.
     Json,
-}
-
-impl FromStr for BlobsUrl {
-    type Err = String;
-
-    fn from_str(url: &str) -> Result<Self, Self::Err> {
-        if url == "store:" {
-            return Ok(Self::Store);
-        }
-        if let Some(path) = url.strip_prefix("file:").filter(|path| !path.is_empty()) {
-            return Ok(Self::File(PathBuf::from(path)));
-        }
-        let bucket = url.strip_prefix("s3://").and_then(|rest| rest.split('/').next());
-        match bucket {
-            Some(bucket) if !bucket.is_empty() => Ok(Self::S3(url.to_owned())),
-            _ => Err("store:, file:PATH or s3://BUCKET/PREFIX".to_owned()),
-        }
-    }
-}
-
-impl fmt::Debug for StoreUrl {
-    /// Writes the store without its password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Memory => f.write_str("Memory"),
-            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
-            Self::MongoDb(url) => f.debug_tuple("MongoDb").field(&without_secrets(url)).finish(),
-        }
-    }
-}
-
-impl FromStr for StoreUrl {
-    type Err = String;
-
-    fn from_str(url: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str = "memory:, sqlite:PATH or mongodb://…/DATABASE";
-        if url == "memory:" {
-            return Ok(Self::Memory);
-        }
-        if let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
-            return Ok(Self::Sqlite(PathBuf::from(path)));
-        }
-        let address = url
-            .strip_prefix("mongodb://")
-            .or_else(|| url.strip_prefix("mongodb+srv://"));
-        let database = address
-            .and_then(|address| address.split_once('/'))
-            .map(|(_, rest)| rest);
-        match database.and_then(|rest| rest.split('?').next()) {
-            Some(database) if !database.is_empty() => Ok(Self::MongoDb(url.to_owned())),
-            _ => Err(EXPECTED.to_owned()),
-        }
-    }
 }
 
 impl FromStr for Limits {

@@ -7,6 +7,8 @@ mod bus;
 mod connect_error;
 mod connector;
 mod link;
+mod paces;
 
 pub use self::bus::RedisBus;
 pub use self::connect_error::ConnectError;
+pub use self::paces::RedisPaces;

@@ -92,8 +92,19 @@ impl Quota {
         self.window
     }
 
+    /// Returns the microseconds until one use becomes available again.
+    pub(crate) const fn interval(self) -> i64 {
+        self.interval
+    }
+
+    /// Returns the microseconds that a use takes at the allowed rate: a cost above the whole quota takes as long as that.
+    pub(crate) const fn takes(self, cost: u32) -> i64 {
+        let cost = if cost < self.amount { cost } else { self.amount };
+        self.interval.saturating_mul(cost as i64)
+    }
+
     /// Returns the microseconds that the whole quota takes at the allowed rate.
-    const fn whole(self) -> i64 {
+    pub(crate) const fn whole(self) -> i64 {
         self.interval.saturating_mul(self.amount as i64)
     }
 }
@@ -102,6 +113,30 @@ impl Default for Pace {
     /// Returns the state in which nothing is used.
     fn default() -> Self {
         Self { due: i64::MIN }
+    }
+}
+
+impl Decision {
+    /// Makes the decision on a use with which `wanted` microseconds of the quota would be used, and `used` are.
+    pub(crate) fn of(quota: Quota, used: i64, wanted: i64) -> Self {
+        let whole = quota.whole();
+        let verdict = if wanted <= whole {
+            Verdict::Allowed
+        } else {
+            Verdict::Denied
+        };
+        let left = whole - used;
+        let retry_after = match verdict {
+            Verdict::Denied => wanted - whole,
+            Verdict::Allowed if used == 0 => 0,
+            Verdict::Allowed => quota.interval - left % quota.interval,
+        };
+        Self {
+            verdict,
+            remaining: u32::try_from(left / quota.interval).unwrap_or(quota.amount),
+            retry_after: duration(retry_after),
+            reset_after: duration(used),
+        }
     }
 }
 
@@ -116,26 +151,10 @@ impl Pace {
         // The lower bound discards unused time from the past; the upper bound limits the effect of a clock that was set
         // back.
         let due = self.due.clamp(now, now.saturating_add(whole));
-        let cost = quota.interval.saturating_mul(i64::from(cost.min(quota.amount)));
+        let cost = quota.takes(cost);
         let (used, wanted) = (due.saturating_sub(now), due.saturating_add(cost).saturating_sub(now));
-        let (verdict, used) = if wanted <= whole {
-            (Verdict::Allowed, wanted)
-        } else {
-            (Verdict::Denied, used)
-        };
-        let left = whole - used;
-        let remaining = left / quota.interval;
-        let retry_after = match verdict {
-            Verdict::Denied => wanted - whole,
-            Verdict::Allowed if used == 0 => 0,
-            Verdict::Allowed => quota.interval - left % quota.interval,
-        };
-        let decision = Decision {
-            verdict,
-            remaining: u32::try_from(remaining).unwrap_or(quota.amount),
-            retry_after: duration(retry_after),
-            reset_after: duration(used),
-        };
+        let used = if wanted <= whole { wanted } else { used };
+        let decision = Decision::of(quota, used, wanted);
         (
             Self {
                 due: now.saturating_add(used),
