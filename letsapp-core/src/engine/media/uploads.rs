@@ -132,24 +132,23 @@ impl Files {
             }
             Err(error) => Err(error),
         };
-        match deposited {
-            Ok(deposited) => {
-                if let Err(error) = self.sweeper().take_parts(&upload).await {
-                    tracing::debug!(%error, "the parts of an upload that became a file are deleted later");
-                }
-                Ok(deposited)
-            }
-            // The client asks again, and the parts are still there. Unless another request has made the file meanwhile,
-            // and taken the parts away.
+        let deposited = match deposited {
+            Ok(deposited) => deposited,
+            // The client asks again, and the parts are still there. Unless the file was stored without an answer, or
+            // another request has made it meanwhile, and taken the parts away.
             Err(MediaError::Store(error)) => {
                 let made = self.made(upload.owner_id, upload.id).await?;
-                made.map_or(Err(error.into()), |media| Ok(Deposited::Before(media)))
+                Deposited::Before(made.ok_or(error)?)
             }
             Err(refused) => {
                 self.sweeper().give_up(&upload).await?;
-                Err(refused)
+                return Err(refused);
             }
+        };
+        if let Err(error) = self.sweeper().take_parts(&upload).await {
+            tracing::debug!(%error, "the parts of an upload that became a file are deleted later");
         }
+        Ok(deposited)
     }
 
     /// Adds an upload, unless another has its id.

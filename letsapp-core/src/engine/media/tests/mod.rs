@@ -1,7 +1,9 @@
 //! Files from upload to removal, on the store in memory and by a clock that the test moves.
 
 mod hostile;
+mod limits;
 mod rescan;
+mod sweeping;
 mod unsure;
 mod uploads;
 
@@ -17,8 +19,8 @@ use crate::domain::media::Variant;
 use crate::domain::principal::Principal;
 use crate::domain::text::Title;
 use crate::engine::jobs::cleanup;
-use crate::engine::media::sweeper::{Sweeper, UNSENT};
-use crate::ports::{BlobError, BoxError, ByteStream, Clock as _, ManualClock, MockBlobStore};
+use crate::engine::media::sweeper::UNSENT;
+use crate::ports::{BoxError, ByteStream, Clock as _, ManualClock};
 use crate::protocol::requests::{CreateConversation, DeleteAccount, EditMessage, Password, SendMessage, UpdateMe};
 use crate::services::media::{FileDetails, NewFile, UrlFor};
 use crate::services::{ConversationError, Made, MediaError};
@@ -418,63 +420,4 @@ async fn a_link_is_good_for_its_file_and_its_time_alone() {
     assert!(is_bad(altered).await);
     bench.clock.advance(Duration::from_secs(61));
     assert!(is_bad(link).await, "it has expired");
-}
-
-#[tokio::test]
-async fn nobody_has_more_than_their_quota() {
-    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
-    let rules = crate::Rules {
-        media_quota: 100,
-        media_file_bytes: 60,
-        media_files: 3,
-        ..crate::Rules::default()
-    };
-    let app = LetsApp::builder().clock(clock).rules(rules).build().await.unwrap();
-    let ana = app.sign_up("ana", "a long password").await.unwrap();
-    let upload = async |name: &str, size: usize| {
-        let bytes = format!("{name} ").repeat(size)[..size].to_owned();
-        let draft = app.media().receive_bytes(&ana, NewFile::named(name), bytes).await?;
-        app.media().finish(draft, FileDetails::default()).await.map(drop)
-    };
-    let code = |refused: Result<(), MediaError>| match refused {
-        Err(MediaError::TooLarge(error)) => error.code,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(code(upload("a.txt", 61).await), "too_large");
-    upload("b.txt", 60).await.unwrap();
-    assert_eq!(code(upload("c.txt", 41).await), "quota_exceeded");
-    upload("c.txt", 20).await.unwrap();
-    upload("d.txt", 20).await.unwrap();
-    assert_eq!(code(upload("e.txt", 1).await), "too_many_files");
-}
-
-#[tokio::test]
-async fn a_file_that_cannot_be_removed_keeps_no_other_waiting() {
-    let bench = Bench::new().await;
-    bench.upload(&bench.ana, "a.txt", b"some words").await;
-    bench.upload(&bench.ana, "b.txt", b"other words").await;
-    bench.clock.advance(UNSENT);
-    let mut blobs = MockBlobStore::new();
-    let mut is_first = true;
-    blobs.expect_delete().returning(move |_| {
-        if std::mem::take(&mut is_first) {
-            Err(BlobError::internal("the disk is broken"))
-        } else {
-            Ok(())
-        }
-    });
-    let stores = bench.app.engine().stores.clone();
-    let media = Arc::clone(&stores.media);
-    let sweeper = Sweeper {
-        stores,
-        blobs: Arc::new(blobs),
-        clock: bench.clock.clone(),
-    };
-    assert!(sweeper.round().await.is_err());
-    let due = async |later| media.due(bench.clock_at(later), 10).await.unwrap().len();
-    assert_eq!(due(Duration::ZERO).await, 0);
-    assert_eq!(due(HOUR).await, 1, "it is tried again");
-    bench.clock.advance(HOUR);
-    sweeper.round().await.unwrap();
-    assert_eq!(due(HOUR).await, 0);
 }

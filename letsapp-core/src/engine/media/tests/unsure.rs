@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 
-use super::Bench;
+use super::{Bench, chunks};
 use crate::LetsApp;
 use crate::adapters::memory::MemoryStore;
 use crate::domain::id::{BlobId, ConversationId, MediaId, UserId};
@@ -18,7 +18,7 @@ use crate::ports::{
     MetaRepository, Repositories, RepositoryError, SessionRepository, UploadStarted, UserRepository,
 };
 use crate::protocol;
-use crate::services::media::{FileDetails, NewFile, UrlFor};
+use crate::services::media::{AppendedPart, FileDetails, NewFile, NewUpload, UrlFor};
 use crate::services::{Made, MediaError};
 
 /// Next insertion of a file that fails.
@@ -130,6 +130,30 @@ async fn a_file_that_was_not_stored_leaves_no_bytes_and_can_be_uploaded_again() 
     let (file, made) = upload(&bench, id, "some words").await.unwrap();
     assert_eq!((file.id, made), (id, Made::Now));
     assert_eq!(content(&bench, id).await, "some words");
+}
+
+#[tokio::test]
+async fn an_upload_in_parts_whose_file_was_stored_without_an_answer_is_complete() {
+    let (bench, store) = bench().await;
+    let media = bench.app.media();
+    let new = NewUpload {
+        id: None,
+        file: NewFile::named("a.txt"),
+        length: 10,
+    };
+    let id = media.start_upload(&bench.ana, new).await.unwrap().0.id;
+    *store.next.lock().unwrap() = Some(Fault::NotStored);
+    let append = async |offset, bytes| media.append(&bench.ana, id, offset, None, chunks(bytes, None)).await;
+    let failed = append(0, &["some words"]).await;
+    assert!(matches!(failed, Err(MediaError::Store(_))), "{failed:?}");
+    *store.next.lock().unwrap() = Some(Fault::Stored);
+    let again = append(10, &[]).await;
+    assert!(matches!(again, Ok(AppendedPart::Complete { .. })), "{again:?}");
+    assert_eq!(media.upload(&bench.ana, id).await.unwrap().media_id, Some(id));
+    bench.send(&bench.ana, &[id]).await.unwrap();
+    bench.after(2 * UNSENT).await;
+    assert_eq!(content(&bench, id).await, "some words");
+    assert_eq!(bench.blobs.len(), 1);
 }
 
 #[async_trait]
