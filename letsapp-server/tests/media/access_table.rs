@@ -13,11 +13,11 @@ const PEOPLE: [&str; 8] = ["ana", "ben", "late", "gone", "cut", "kim", "con", "o
 type Row = [u16; 8];
 
 const OWNER_ALONE: Row = [200, 404, 404, 404, 404, 404, 404, 404];
-/// Those who were members at the time of a message, also if they have left since.
+/// Members at the time of a message, also if they have left since.
 const EARLY: Row = [200, 200, 404, 200, 200, 404, 404, 404];
-/// Those who are members.
+/// Present members.
 const MEMBERS: Row = [200, 200, 200, 404, 404, 404, 404, 404];
-/// All but those whom the owner blocks.
+/// Everybody but those whom the owner blocks.
 const PROFILE: Row = [200, 200, 200, 200, 200, 404, 200, 200];
 
 struct Table {

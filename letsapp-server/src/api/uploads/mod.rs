@@ -114,7 +114,10 @@ async fn options(context: RequestContext) -> Answer {
         ("upload-metadata" = Option<String>, Header, max_length = 4096)),
     responses((status = 201, description = "Begun: its address is in `Location`"),
         (status = 200, description = "Begun before"), (status = 409, description = "The id belongs to another"),
-        (status = 412, description = "Another version of tus"), (status = 413, description = "No room")),
+        (status = 412, description = "Another version of tus"),
+        (status = 413, description = "No room, or too many unfinished uploads"),
+        (status = 415, description = "An empty file whose name claims another type"),
+        (status = 422, description = "An empty file that is refused")),
     security(("bearer" = [])))]
 async fn create(context: RequestContext, headers: HeaderMap) -> Answer {
     let principal = context.principal().await?;
