@@ -65,6 +65,13 @@ pub enum StartError {
     Store(RepositoryError),
 }
 
+impl StartError {
+    /// Reports whether another process has the store open.
+    pub const fn is_in_use(&self) -> bool {
+        matches!(self, Self::Sqlite(OpenError::InUse { .. }))
+    }
+}
+
 /// Opens the store of a configuration and builds the application on it.
 ///
 /// # Errors

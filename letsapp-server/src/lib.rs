@@ -11,6 +11,7 @@ mod api;
 mod asyncapi;
 mod client_connection;
 mod client_stream;
+pub mod commands;
 pub mod compose;
 pub mod config;
 mod error;
@@ -26,6 +27,7 @@ mod response;
 mod security_log;
 mod serve;
 mod server_context;
+pub mod signals;
 mod streamed_body;
 mod telemetry;
 #[cfg(test)]

@@ -146,6 +146,90 @@ pub async fn of_concurrent_parts_at_one_offset_one_is_added(trial: Trial) {
     }
 }
 
+pub async fn an_id_is_reserved_until_its_part_is_added_or_it_is_released(trial: Trial) {
+    let mut expected = upload(1);
+    trial.begin(&expected).await;
+    let store = trial.media();
+    for n in 1..6 {
+        store.reserve_part(media_id(1), blob_id(n)).await.unwrap();
+    }
+    store.add_part(media_id(1), 0, part(5, 9), at(2_000)).await.unwrap();
+    for released in [vec![2, 4, 2, 77], vec![], vec![5], vec![2]] {
+        let released: Vec<_> = released.into_iter().map(blob_id).collect();
+        store.release_parts(media_id(1), &released).await.unwrap();
+    }
+    expected.append(part(5, 9));
+    expected.reserved = vec![blob_id(1), blob_id(3)];
+    expected.expires_at = at(2_000);
+    assert_eq!(store.upload(media_id(1)).await.unwrap(), Some(expected));
+    store.release_parts(media_id(2), &[blob_id(1)]).await.unwrap();
+    assert_eq!(store.upload(media_id(2)).await.unwrap(), None);
+}
+
+pub async fn a_retired_upload_keeps_its_offset_and_reserves_the_ids_of_its_parts(trial: Trial) {
+    let full = Upload {
+        length: Some(12),
+        offset: 12,
+        parts: vec![part(1, 5), part(2, 7)],
+        reserved: vec![blob_id(3)],
+        ..upload(1)
+    };
+    trial.begin(&full).await;
+    trial.begin(&upload(2)).await;
+    let store = trial.media();
+    let expected = Upload {
+        parts: Vec::new(),
+        reserved: vec![blob_id(3), blob_id(1), blob_id(2)],
+        expires_at: at(7_000),
+        ..full
+    };
+    let retired = store.retire_upload(media_id(1), at(7_000)).await.unwrap();
+    assert_eq!(retired.as_ref(), Some(&expected));
+    assert!(expected.is_over() && expected.is_complete());
+    assert_eq!(store.upload(media_id(1)).await.unwrap(), retired);
+    let again = store.retire_upload(media_id(1), at(6_000)).await.unwrap();
+    let expires_at = at(6_000);
+    assert_eq!(again, Some(Upload { expires_at, ..expected }), "earlier too");
+    assert_eq!(store.upload(media_id(2)).await.unwrap(), Some(upload(2)));
+    assert_eq!(store.retire_upload(media_id(3), at(1)).await.unwrap(), None);
+    let expired = store.expired_uploads(at(6_000), 9).await.unwrap();
+    assert_eq!(expired.last(), again.as_ref());
+}
+
+pub async fn uploads_of_which_bytes_are_missing_are_counted_by_owner(trial: Trial) {
+    let of = async |owner| {
+        let usage = trial.media().unfinished(user_id(owner)).await.unwrap();
+        (usage.count, usage.bytes)
+    };
+    assert_eq!(of(1).await, (0, 0));
+    for (n, owner, length, offset) in [
+        (1, 1, Some(10), 4),
+        (2, 1, Some(10), 0),
+        (3, 1, Some(10), 10),
+        (4, 1, Some(0), 0),
+        (5, 1, None, 3),
+        (6, 2, Some(i64::MAX as u64), 8),
+    ] {
+        let upload = Upload {
+            owner_id: user_id(owner),
+            length,
+            offset,
+            ..upload(n)
+        };
+        trial.begin(&upload).await;
+    }
+    assert_eq!((of(1).await, of(2).await, of(3).await), ((2, 4), (1, 8), (0, 0)));
+    let store = trial.media();
+    store.add_part(media_id(2), 0, part(1, 9), at(2_000)).await.unwrap();
+    assert_eq!(of(1).await, (2, 13));
+    store.add_part(media_id(2), 9, part(2, 1), at(2_000)).await.unwrap();
+    assert_eq!(of(1).await, (1, 4));
+    store.retire_upload(media_id(1), at(2_000)).await.unwrap();
+    assert_eq!(of(1).await, (1, 4), "its bytes are there until it is ended");
+    store.end_upload(media_id(1)).await.unwrap();
+    assert_eq!(of(1).await, (0, 0));
+}
+
 pub async fn an_upload_is_ended_once_with_all_its_bytes(trial: Trial) {
     let another = trial.another().await;
     for round in 1..8 {

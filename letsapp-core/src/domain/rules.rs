@@ -23,10 +23,13 @@ pub struct Rules {
     pub search_budget: Duration,
     /// Maximum size of an uploaded file in bytes; 64 MiB by default.
     pub media_file_bytes: u64,
-    /// Maximum size of all files of a user in bytes; 2 GiB by default.
+    /// Maximum size of all files of a user in bytes, with what has arrived of unfinished uploads; 2 GiB by default. Bytes
+    /// that are announced and don't arrive don't count, so that uploads given up by a client take no room.
     pub media_quota: u64,
     /// Maximum number of files of a user; 10,000 by default.
     pub media_files: u64,
+    /// Maximum number of unfinished resumable uploads of a user; 64 by default.
+    pub media_uploads: u64,
 }
 
 impl Default for Rules {
@@ -41,6 +44,7 @@ impl Default for Rules {
             media_file_bytes: 64 << 20,
             media_quota: 2 << 30,
             media_files: 10_000,
+            media_uploads: 64,
         }
     }
 }

@@ -191,6 +191,27 @@ pub trait MediaRepository: Send + Sync {
         expires_at: Timestamp,
     ) -> Result<Option<Upload>, RepositoryError>;
 
+    /// Removes ids from those that an upload has reserved, since there are no bytes under them any more. Does nothing
+    /// about ids that are not reserved, or if there is no such upload.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn release_parts(&self, id: MediaId, blobs: &[BlobId]) -> Result<(), RepositoryError>;
+
+    /// Takes an upload's parts away in one step: their ids are reserved ones from then on, after those that are, and the
+    /// upload's end moves to `expires_at`. The offset stays. Returns the upload; `None` if there is no such upload.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn retire_upload(&self, id: MediaId, expires_at: Timestamp) -> Result<Option<Upload>, RepositoryError>;
+
+    /// Returns the number of a user's uploads of which bytes are missing, and the bytes that have arrived for them.
+    /// Uploads without a length don't count.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails.
+    async fn unfinished(&self, owner_id: UserId) -> Result<Usage, RepositoryError>;
+
     /// Removes an upload and returns it with all its parts and reserved ids. Of several concurrent calls, exactly one
     /// returns it.
     ///

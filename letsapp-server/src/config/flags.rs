@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgMatches, Command, value_parser};
 
+use super::command;
 use super::settings;
 use super::urls::without_secrets;
 
@@ -17,7 +18,7 @@ pub(super) struct Flags(ArgMatches);
 /// # Errors
 /// Clap's answer, which is the help, the version, or an error.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Flags, clap::Error> {
-    command()
+    parser()
         .try_get_matches_from(arguments)
         .map(Flags)
         .map_err(hide_secrets)
@@ -42,29 +43,37 @@ impl Flags {
         self.value("config").map(Path::new)
     }
 
+    /// Returns the command, if one was given.
+    pub(super) fn command(&self) -> Option<super::Command> {
+        command::read(&self.0)
+    }
+
     /// Returns the value of a flag, if it was given.
     pub(super) fn value(&self, flag: &str) -> Option<&OsStr> {
         self.0.get_one::<OsString>(flag).map(OsString::as_os_str)
     }
 }
 
-fn command() -> Command {
+fn parser() -> Command {
     let config = Arg::new("config")
         .long("config")
         .value_name("FILE.toml")
         .help("Read settings from this file (TOML)")
+        .global(true)
         .value_parser(value_parser!(OsString));
     let flags = settings::ALL.iter().filter_map(|setting| {
         let flag = setting.flag?;
         let flag = Arg::new(flag).long(flag).value_name(setting.form).help(setting.help);
+        let flag = flag.global(true);
         Some(flag.value_parser(value_parser!(OsString)))
     });
-    Command::new("letsapp-server")
+    let parser = Command::new("letsapp-server")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Messaging server with an HTTP API, a WebSocket and a web client.")
         .arg(config)
         .args(flags)
-        .after_help(others())
+        .after_help(others());
+    command::add(parser)
 }
 
 /// Returns the part of the help that lists the environment variables of all settings.

@@ -1,6 +1,7 @@
 //! The server's configuration. A flag overrides an environment variable, which overrides the file, which overrides the
 //! default.
 
+mod command;
 mod duration;
 mod file;
 mod flags;
@@ -20,6 +21,7 @@ use letsapp_core::domain::media::AllowList;
 use letsapp_core::engine::media::Unscanned;
 
 pub use crate::rate_limits::{ForwardedHeader, TrustedProxies};
+pub use command::{Command, Report};
 pub use settings::{Limits, LogFormat};
 pub use urls::{BlobsUrl, BusUrl, StoreUrl};
 
@@ -91,6 +93,8 @@ pub struct ConfigError {
 pub enum Invocation {
     /// Serve with this configuration.
     Serve(Box<Config>),
+    /// Carry out a command with this configuration, and exit.
+    Run(Command, Box<Config>),
     /// Print clap's answer, which is the help, the version, or an error about a flag, and exit.
     Answer(clap::Error),
 }
@@ -160,7 +164,11 @@ impl Config {
                 setting.set(&mut config, &format!("--{flag}"), value)?;
             }
         }
-        Ok(Invocation::Serve(Box::new(config)))
+        let config = Box::new(config);
+        Ok(match flags.command() {
+            Some(command) => Invocation::Run(command, config),
+            None => Invocation::Serve(config),
+        })
     }
 
     /// Returns the limits that hold: those of the table, or none if they are switched off.

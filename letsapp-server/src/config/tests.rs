@@ -49,7 +49,7 @@ impl Sources {
                 answer.to_string()
             }
             Err(error) => error.to_string(),
-            Ok(Invocation::Serve(config)) => panic!("accepted: {config:?}"),
+            Ok(Invocation::Serve(config) | Invocation::Run(_, config)) => panic!("accepted: {config:?}"),
         }
     }
 }
@@ -296,4 +296,36 @@ fn the_password_of_a_store_is_not_in_errors() {
     assert!(text.contains("mongodb://…@db.internal"), "{text}");
     let config = sources(&["--store", "mongodb://ana:s3cret@db.internal/chat"], &[], None).config();
     assert!(!format!("{config:?}").contains("s3cret"));
+}
+
+#[test]
+fn a_command_takes_the_settings_of_the_server_before_and_after_it() {
+    for arguments in [
+        &["--store", "memory:", "media", "rescan"][..],
+        &["media", "--store", "memory:", "rescan"],
+        &["media", "rescan", "--store", "memory:"],
+    ] {
+        let Ok(Invocation::Run(command, config)) = sources(arguments, &[], None).load() else {
+            panic!("no command: {arguments:?}");
+        };
+        assert_eq!(config.store(), StoreUrl::Memory, "{arguments:?}");
+        let (scanned_before, report) = (None, Report::Text);
+        assert_eq!(command, Command::Rescan { scanned_before, report });
+    }
+    let arguments = ["media", "rescan", "--json", "--scanned-before", "2026-11-22T09:00:00Z"];
+    let Ok(Invocation::Run(command, _)) = sources(&arguments, &[], None).load() else {
+        panic!("no command");
+    };
+    let scanned_before = "2026-11-22T09:00:00.000Z".parse().ok();
+    let report = Report::Json;
+    assert_eq!(command, Command::Rescan { scanned_before, report });
+    for wrong in [
+        &["media"][..],
+        &["media", "scan"],
+        &["media", "rescan", "--scanned-before", "yesterday"],
+        &["media", "rescan", "--fast"],
+        &["--json"],
+    ] {
+        assert!(!sources(wrong, &[], None).error_text().is_empty(), "{wrong:?}");
+    }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{Method, Request};
+use http::header::AUTHORIZATION;
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -58,21 +58,39 @@ impl Http {
         token: Option<&str>,
         body: Option<&Value>,
     ) -> Result<Answer, Lost> {
-        let mut request = Request::builder()
-            .method(&method)
-            .uri(format!("{}{path}", self.base))
-            .header(CONTENT_TYPE, "application/json");
+        let body = body.map(ToString::to_string).unwrap_or_default();
+        let headers = [("content-type", "application/json")];
+        let response = self.exchange(method, path, token, &headers, body.into()).await?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            body: serde_json::from_slice(response.body()).unwrap_or_default(),
+        })
+    }
+
+    /// Sends a request with these headers and bytes.
+    ///
+    /// # Panics
+    /// If no response arrives within [`REPLY_TIMEOUT`].
+    pub(crate) async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Response<Bytes>, Lost> {
+        let mut request = Request::builder().method(&method).uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        let body = body.map(ToString::to_string).unwrap_or_default();
         let request = request.body(Full::from(body)).expect("the address is one");
         let exchange = async {
-            let response = self.client.request(request).await.map_err(|_| Lost)?;
-            let status = response.status().as_u16();
-            let bytes = response.into_body().collect().await.map_err(|_| Lost)?.to_bytes();
-            let body = serde_json::from_slice(&bytes).unwrap_or_default();
-            Ok(Answer { status, body })
+            let (head, body) = self.client.request(request).await.map_err(|_| Lost)?.into_parts();
+            let bytes = body.collect().await.map_err(|_| Lost)?.to_bytes();
+            Ok(Response::from_parts(head, bytes))
         };
         let answer = tokio::time::timeout(REPLY_TIMEOUT, exchange).await;
         answer.unwrap_or_else(|_| panic!("{method} {path} is not answered within {REPLY_TIMEOUT:?}"))

@@ -1,6 +1,7 @@
 //! Users of the server under test, and their requests.
 
-use http::Method;
+use bytes::Bytes;
+use http::{Method, Response};
 use letsapp_testkit::server::Running;
 use serde_json::{Value, json};
 
@@ -58,6 +59,44 @@ impl Person {
     /// Sends a request that may fail.
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Lost> {
         self.http.ask(method, path, Some(&self.token), body).await
+    }
+
+    /// Sends a request with these headers and bytes, which may fail.
+    pub(crate) async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Response<Bytes>, Lost> {
+        let (token, body) = (Some(&*self.token), body.into());
+        self.http.exchange(method, path, token, headers, body).await
+    }
+
+    /// Uploads a file and returns its id.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    pub(crate) async fn upload(&self, name: &str, bytes: impl Into<Bytes>) -> String {
+        let disposition = format!("attachment; filename={name}");
+        let headers = [("content-disposition", &*disposition)];
+        let answer = self.exchange(Method::POST, "/v1/media", &headers, bytes).await;
+        let answer = answer.expect("the server is there");
+        let media: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        media["id"].as_str().unwrap_or_else(|| panic!("{media}")).to_owned()
+    }
+
+    /// Reads a file.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    pub(crate) async fn download(&self, id: &str) -> Bytes {
+        let link = self.post(&format!("/v1/media/{id}/url"), json!({})).await;
+        let url = link["url"].as_str().expect("a link has an address");
+        let read = self.http.exchange(Method::GET, url, None, &[], Bytes::new()).await;
+        let read = read.expect("the server is there");
+        assert_eq!(read.status(), 200, "{id}");
+        read.into_body()
     }
 
     /// Sends a GET request and returns the body.

@@ -135,4 +135,12 @@ async fn nothing_is_answered_without_a_token() {
     ] {
         assert_eq!(world.ask(&request).send("").await.status(), 401, "{request}");
     }
+    // A link is its own proof, and nothing else is.
+    let ana = world.server.person("ana").await;
+    let content = format!(
+        "GET /v1/media/{}/content",
+        world.upload(&ana, "a.txt", "some words").await
+    );
+    assert_eq!(world.ask(&content).send("").await.status(), 403);
+    assert_eq!(world.ask(&content).by(&ana).send("").await.status(), 403);
 }

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod access;
+mod access_table;
 #[path = "../common/mod.rs"]
 mod common;
 mod content;
+mod hostile;
 mod resumable;
 mod upload;
 

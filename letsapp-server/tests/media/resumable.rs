@@ -119,10 +119,68 @@ async fn a_file_arrives_in_pieces() {
         (&json!("Grüße 🎉.txt"), &json!(10))
     );
 
-    world.head(&ana, &upload).await.expect(410);
+    // A client that has lost the last answer learns of the file by asking or by beginning again.
+    for answer in [world.head(&ana, &upload).await, create().await] {
+        let answer = answer.expect(200);
+        for (name, value) in [
+            ("upload-offset", "10"),
+            ("upload-length", "10"),
+            ("upload-media-id", ID),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{}", answer.head);
+        }
+    }
     assert_eq!(world.patch(&ana, &upload, 10).send("").await.refused(410), "not_found");
     world.tus(&ana, &format!("DELETE {upload}")).send("").await.expect(410);
     eventually(async || world.blobs.len() == 1).await;
+}
+
+#[tokio::test]
+async fn an_empty_file_needs_no_part() {
+    let world = World::start().await;
+    let ana = world.server.person("ana").await;
+    let created = world.tus(&ana, "POST /v1/uploads").header("upload-length", "0");
+    let created = created
+        .header("upload-metadata", "filename YS50eHQ=")
+        .send("")
+        .await
+        .expect(201);
+    let id = created.header("upload-media-id").unwrap();
+    let media = world
+        .ask(&format!("GET /v1/media/{id}"))
+        .by(&ana)
+        .send("")
+        .await
+        .expect(200);
+    assert_eq!(
+        (&media.value()["size"], media.text("file_name")),
+        (&json!(0), "a.txt".to_owned())
+    );
+    assert_eq!(world.content(&ana, &created).await, "");
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_unfinished_uploads_and_no_more() {
+    let world = World::with(Rules {
+        media_uploads: 2,
+        media_quota: 100,
+        ..Rules::default()
+    })
+    .await;
+    let (ana, ben) = (world.server.person("ana").await, world.server.person("ben").await);
+    let create = async |who, length: &str| {
+        let request = world.tus(who, "POST /v1/uploads").header("upload-length", length);
+        request.send("").await
+    };
+    let (first, second) = (world.begin(&ana, 90).await, world.begin(&ana, 90).await);
+    assert_eq!(create(&ana, "1").await.refused(413), "upload too_many_uploads");
+    world.patch(&ana, &first, 0).send("a".repeat(60)).await.expect(204);
+    let beyond = world.patch(&ana, &second, 0).send("a".repeat(60)).await;
+    assert_eq!(beyond.refused(413), "file quota_exceeded");
+    world.tus(&ana, &format!("DELETE {second}")).send("").await.expect(204);
+    assert_eq!(create(&ana, "41").await.refused(413), "file quota_exceeded");
+    create(&ana, "40").await.expect(201);
+    create(&ben, "90").await.expect(201);
 }
 
 #[tokio::test]

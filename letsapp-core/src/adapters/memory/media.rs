@@ -236,6 +236,32 @@ impl MediaRepository for MemoryMedia {
         }))
     }
 
+    async fn release_parts(&self, id: MediaId, blobs: &[BlobId]) -> Result<(), RepositoryError> {
+        if let Some(upload) = self.table()?.uploads.get_mut(&id) {
+            upload.reserved.retain(|blob| !blobs.contains(blob));
+        }
+        Ok(())
+    }
+
+    async fn retire_upload(&self, id: MediaId, expires_at: Timestamp) -> Result<Option<Upload>, RepositoryError> {
+        let mut table = self.table()?;
+        Ok(table.uploads.get_mut(&id).map(|upload| {
+            upload.retire();
+            upload.expires_at = expires_at;
+            upload.clone()
+        }))
+    }
+
+    async fn unfinished(&self, owner_id: UserId) -> Result<Usage, RepositoryError> {
+        let table = self.table()?;
+        let is_unfinished = |upload: &&Upload| upload.owner_id == owner_id && upload.length > Some(upload.offset);
+        let add = |usage: Usage, upload: &Upload| Usage {
+            count: usage.count + 1,
+            bytes: usage.bytes.saturating_add(upload.offset),
+        };
+        Ok(table.uploads.values().filter(is_unfinished).fold(Usage::default(), add))
+    }
+
     async fn end_upload(&self, id: MediaId) -> Result<Option<Upload>, RepositoryError> {
         Ok(self.table()?.uploads.remove(&id))
     }

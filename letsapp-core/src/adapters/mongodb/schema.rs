@@ -381,7 +381,10 @@ fn blueprints() -> Vec<Blueprint> {
                 doc! {"content_type": TEXT, "length": COUNT},
             ),
             // No TTL: the bytes of an upload that is given up are removed with it.
-            indexes: vec![index("end", doc! {"expires_at": 1, "_id": 1})],
+            indexes: vec![
+                index("end", doc! {"expires_at": 1, "_id": 1}),
+                index(OWNER, doc! {"owner_id": 1, "length": 1, "offset": 1}),
+            ],
         },
         Blueprint {
             name: MIGRATIONS,

@@ -18,6 +18,7 @@ pub const SCHEMA: &str = concat!(
     include_str!("migrations/0009_sent.sql"),
     include_str!("migrations/0010_receipts.sql"),
     include_str!("migrations/0011_media.sql"),
+    include_str!("migrations/0012_unfinished.sql"),
 );
 
 /// Migrations in order: the one at index `n` leads from version `n` to `n + 1`. Released migrations are never changed,
@@ -34,6 +35,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_sent.sql"),
     include_str!("migrations/0010_receipts.sql"),
     include_str!("migrations/0011_media.sql"),
+    include_str!("migrations/0012_unfinished.sql"),
 ];
 
 /// Schema version that this program writes, stored in the file as `user_version`.

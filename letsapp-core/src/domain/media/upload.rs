@@ -16,7 +16,8 @@ pub struct Upload {
     pub content_type: Option<String>,
     /// Size of the whole in bytes; `None` until the uploader says.
     pub length: Option<u64>,
-    /// Number of bytes that have arrived: the sum of the sizes of the parts.
+    /// Number of bytes that have arrived: the sum of the sizes of the parts, unless they were [taken
+    /// away](Self::retire).
     pub offset: u64,
     /// Parts that have arrived, in order.
     pub parts: Vec<UploadPart>,
@@ -51,6 +52,24 @@ impl Upload {
         if !self.reserved.contains(&blob) {
             self.reserved.push(blob);
         }
+    }
+
+    /// Takes the parts away, since they have become a file or are given up: their bytes are to be deleted, and their ids
+    /// are reserved ones until then. The offset stays, so that a client can still be told.
+    pub fn retire(&mut self) {
+        self.reserved.extend(self.parts.drain(..).map(|part| part.blob));
+    }
+
+    /// Reports whether all bytes have arrived.
+    pub fn is_complete(&self) -> bool {
+        self.length == Some(self.offset)
+    }
+
+    /// Reports whether nothing more can be made of the upload: its parts were taken away, or it is of an empty file,
+    /// which is made as it begins.
+    pub fn is_over(&self) -> bool {
+        let size: u64 = self.parts.iter().map(|part| part.size).sum();
+        size != self.offset || (self.is_complete() && self.parts.is_empty())
     }
 
     /// Returns all ids under which the upload has bytes or may have some.

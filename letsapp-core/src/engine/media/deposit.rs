@@ -184,14 +184,17 @@ impl Files {
         }
     }
 
-    /// Returns the room for one more file of an owner.
+    /// Returns the room for one more file of an owner. What has arrived of unfinished uploads takes room too, but not
+    /// what was announced for them: it may never come.
     pub(super) async fn room(&self, owner_id: UserId) -> Result<Room, MediaError> {
         let usage = self.stores.media.usage(owner_id).await?;
         if usage.count >= self.limits.owner_files {
             let detail = format!("you have {} files, which is the most: delete some", usage.count);
             return Err(MediaError::too_large("file", "too_many_files", detail));
         }
-        let left = self.limits.owner_bytes.saturating_sub(usage.bytes);
+        let unfinished = self.stores.media.unfinished(owner_id).await?;
+        let taken = usage.bytes.saturating_add(unfinished.bytes);
+        let left = self.limits.owner_bytes.saturating_sub(taken);
         Ok(if left < self.limits.file_bytes {
             Room::OfOwner(left)
         } else {
@@ -222,6 +225,14 @@ impl Files {
             scanned_at: arrived.is_scanned.then_some(now),
             created_at: now,
             check_at: Some(now.plus(UNSENT)),
+        }
+    }
+}
+
+impl Deposited {
+    pub(crate) fn into_media(self) -> Media {
+        match self {
+            Self::Now(media) | Self::Before(media) => media,
         }
     }
 }

@@ -142,7 +142,7 @@ impl Scanning {
 
 impl Room {
     /// Returns the number of bytes that may arrive.
-    fn bytes(self) -> u64 {
+    pub(super) fn bytes(self) -> u64 {
         match self {
             Self::OfFile(bytes) | Self::OfOwner(bytes) => bytes,
         }
@@ -157,7 +157,7 @@ impl Room {
             Self::OfOwner(bytes) => MediaError::too_large(
                 "file",
                 "quota_exceeded",
-                format!("there is room for {bytes} bytes more: delete some of your files"),
+                format!("there is room for {bytes} bytes more: delete some of your files or unfinished uploads"),
             ),
         }
     }

@@ -19,9 +19,11 @@ pub mod preview;
 mod processing;
 mod references;
 mod rendering;
+mod rescan;
 pub(crate) mod sweeper;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 pub(crate) use access::FileAccess;
 pub(crate) use deposit::{Arrived, Deposited, Description, NewFile};
@@ -29,9 +31,11 @@ pub use error::MediaError;
 pub(crate) use freshness::refresh;
 pub use ingest::Unscanned;
 pub use links::{Link, SignedLink};
-pub(crate) use parts::{NewUpload, Progress};
+pub(crate) use parts::Progress;
 pub(crate) use processing::Processing;
 pub(crate) use references::References;
+pub use rescan::{Rescan, RescanError, RescanOutcome, RescannedFile};
+pub(crate) use uploads::{NewUpload, UploadStanding};
 
 use std::sync::Arc;
 
@@ -64,6 +68,8 @@ pub(crate) struct FileLimits {
     pub(crate) owner_bytes: u64,
     /// Maximum number of files of a user.
     pub(crate) owner_files: u64,
+    /// Maximum number of unfinished uploads of a user.
+    pub(crate) owner_uploads: u64,
 }
 
 /// Parts that the application is given for files.
@@ -107,6 +113,7 @@ impl Files {
                 file_bytes: rules.media_file_bytes,
                 owner_bytes: rules.media_quota,
                 owner_files: rules.media_files,
+                owner_uploads: rules.media_uploads,
             },
             blobs,
         })

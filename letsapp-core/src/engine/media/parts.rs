@@ -1,31 +1,22 @@
-//! Resumable uploads: parts that arrive one after the other, and the file that they become.
+//! Parts of resumable uploads, which arrive one after the other. Each is a blob until the upload is complete.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::id::{BlobId, MediaId, UserId};
-use crate::domain::media::{ContentType, FileName, Upload, UploadPart};
+use crate::domain::media::{Upload, UploadPart};
 use crate::engine::media::Files;
-use crate::engine::media::deposit::{Deposited, Description, NewFile};
+use crate::engine::media::deposit::Deposited;
 use crate::engine::media::error::MediaError;
+use crate::engine::media::ingest::Room;
 use crate::engine::media::sweeper::UNSENT;
-use crate::ports::{BoxError, ByteStream, RepositoryError, UploadStarted};
+use crate::ports::{BoxError, ByteStream};
 
-/// Maximum number of parts of one upload, each of which is a blob until the upload is complete.
+/// Maximum number of parts of one upload, with those that are arriving.
 const MAX_PARTS: usize = 1_000;
-
-/// A resumable upload that is about to begin.
-pub(crate) struct NewUpload {
-    pub(crate) id: Option<MediaId>,
-    pub(crate) owner_id: UserId,
-    pub(crate) name: FileName,
-    pub(crate) declared: Option<ContentType>,
-    /// Size of the whole in bytes.
-    pub(crate) length: u64,
-}
 
 /// Result of a part.
 pub(crate) enum Progress {
@@ -46,89 +37,12 @@ struct Arrival {
 }
 
 impl Files {
-    /// Begins a resumable upload, or returns the one of an earlier attempt.
-    ///
-    /// # Errors
-    /// [`MediaError::TooLarge`] if there is no room for the file, [`MediaError::Conflict`] if the id belongs to another
-    /// upload or file.
-    pub(crate) async fn start_upload(&self, new: NewUpload) -> Result<(Upload, bool), MediaError> {
-        let room = self.room(new.owner_id).await?;
-        if !room.has(new.length) {
-            return Err(room.exceeded());
-        }
-        let now = self.runtime.clock.now();
-        let upload = Upload {
-            id: new
-                .id
-                .unwrap_or_else(|| MediaId::from_uuid(self.runtime.ids.timed(now))),
-            owner_id: new.owner_id,
-            file_name: new.name.as_str().to_owned(),
-            content_type: new.declared.map(|declared| declared.to_string()),
-            length: Some(new.length),
-            offset: 0,
-            parts: Vec::new(),
-            reserved: Vec::new(),
-            created_at: now,
-            expires_at: now.plus(UNSENT),
-        };
-        if new.id.is_some() && !self.stores.media.find(&[upload.id]).await?.is_empty() {
-            return Err(MediaError::Conflict);
-        }
-        match self.stores.media.start_upload(&upload).await? {
-            UploadStarted::Started => Ok((upload, true)),
-            UploadStarted::Exists(before) => {
-                let is_same = before.owner_id == upload.owner_id
-                    && before.length == upload.length
-                    && before.file_name == upload.file_name;
-                if is_same {
-                    Ok((*before, false))
-                } else {
-                    Err(MediaError::Conflict)
-                }
-            }
-        }
-    }
-
-    /// Returns an upload of a user.
-    ///
-    /// # Errors
-    /// [`MediaError::NotFound`] if the user has no such upload, [`MediaError::Ended`] if it is over.
-    pub(crate) async fn upload(&self, owner_id: UserId, id: MediaId) -> Result<Upload, MediaError> {
-        let now = self.runtime.clock.now();
-        let is_own = |upload: &Upload| upload.owner_id == owner_id && upload.length.is_some();
-        match self.stores.media.upload(id).await?.filter(is_own) {
-            Some(upload) if upload.expires_at > now => Ok(upload),
-            Some(_) => Err(MediaError::Ended),
-            None => {
-                let became = self.stores.media.find(&[id]).await?;
-                let is_over = became.iter().any(|media| media.owner_id == owner_id);
-                Err(if is_over {
-                    MediaError::Ended
-                } else {
-                    MediaError::NotFound
-                })
-            }
-        }
-    }
-
-    /// Returns an upload of a user who asks how far it is. If all bytes have arrived, but the server or a store failed
-    /// before a file was made of them, it is made now: the client would send nothing more.
-    ///
-    /// # Errors
-    /// As for [`upload`](Self::upload), and the reasons for which a complete file is refused.
-    pub(crate) async fn resumed(self: &Arc<Self>, owner_id: UserId, id: MediaId) -> Result<Upload, MediaError> {
-        let upload = self.upload(owner_id, id).await?;
-        if upload.offset > 0 && upload.length == Some(upload.offset) {
-            self.complete(upload.clone()).await?;
-        }
-        Ok(upload)
-    }
-
     /// Takes the next part of an upload. If the client's stream breaks off, what has arrived is kept, unless it came
     /// with a checksum. The last part completes the file.
     ///
     /// # Errors
-    /// [`MediaError::WrongOffset`] if the upload goes on elsewhere, [`MediaError::Checksum`] if the bytes are not those
+    /// [`MediaError::Ended`] if the upload is over, [`MediaError::WrongOffset`] if it goes on elsewhere,
+    /// [`MediaError::TooLarge`] if there is no room for the part, [`MediaError::Checksum`] if the bytes are not those
     /// that were sent, [`MediaError::Broken`] after a stream that broke off, and the reasons for which a complete file is
     /// refused, with which the upload ends.
     pub(crate) async fn append(
@@ -140,56 +54,43 @@ impl Files {
         bytes: ByteStream,
     ) -> Result<Progress, MediaError> {
         let upload = self.upload(owner_id, id).await?;
-        let length = upload.length.unwrap_or_default();
+        if upload.is_over() {
+            return Err(MediaError::Ended);
+        }
         if upload.offset != offset {
             return Err(MediaError::WrongOffset(upload.offset));
         }
-        if upload.parts.len() >= MAX_PARTS {
-            let detail = format!("an upload has at most {MAX_PARTS} parts");
-            return Err(MediaError::too_large("upload", "too_many_parts", detail));
-        }
+        let length = upload.length.unwrap_or_default();
         let blob = BlobId::from_uuid(self.runtime.ids.random());
         let noted = self.stores.media.reserve_part(id, blob).await?;
-        noted.ok_or(MediaError::NotFound)?;
-        let arrival = Arc::new(Mutex::new(Arrival::default()));
-        let stored = self
-            .blobs
-            .put(blob, counted(bytes, Arc::clone(&arrival), length - offset))
-            .await;
-        let Arrival {
-            hash,
-            size,
-            broken,
-            is_too_long,
-        } = std::mem::take(&mut *arrival.lock().unwrap_or_else(PoisonError::into_inner));
-        let sum: [u8; 32] = hash.finalize().into();
-        let refused = if is_too_long {
-            Some(MediaError::too_large(
-                "upload",
-                "too_large",
-                format!("the upload was announced with {length} bytes"),
-            ))
+        let noted = noted.ok_or(MediaError::NotFound)?;
+        let received = if noted.parts.len() + noted.reserved.len() > MAX_PARTS {
+            let detail = format!("an upload has at most {MAX_PARTS} parts");
+            Err(MediaError::too_large("upload", "too_many_parts", detail))
         } else {
-            let is_other = checksum.is_some_and(|checksum| checksum != sum);
-            is_other.then_some(MediaError::Checksum)
+            self.receive_part(&upload, blob, checksum, bytes).await
         };
-        if let Some(refused) = refused {
-            self.blobs.delete(blob).await?;
-            return Err(refused);
-        }
-        stored?;
-        let upload = if size == 0 && length > 0 {
-            self.blobs.delete(blob).await?;
-            upload
-        } else {
-            let part = UploadPart { blob, size };
-            let expires_at = self.runtime.clock.now().plus(UNSENT);
-            let Some(upload) = self.stores.media.add_part(id, offset, part, expires_at).await? else {
-                self.blobs.delete(blob).await?;
-                let now = self.upload(owner_id, id).await?;
-                return Err(MediaError::WrongOffset(now.offset));
-            };
-            upload
+        let kept = match received {
+            Ok((0, broken)) => {
+                self.drop_part(id, blob).await;
+                Ok((upload, broken))
+            }
+            Ok((size, broken)) => {
+                let part = UploadPart { blob, size };
+                match self.keep_part(owner_id, id, offset, part).await {
+                    // Whether the part was added is not known, so its bytes stay.
+                    Err(error @ MediaError::Store(_)) => return Err(error),
+                    kept => kept.map(|upload| (upload, broken)),
+                }
+            }
+            Err(refused) => Err(refused),
+        };
+        let (upload, broken) = match kept {
+            Ok(kept) => kept,
+            Err(refused) => {
+                self.drop_part(id, blob).await;
+                return Err(refused);
+            }
         };
         if upload.offset < length {
             return broken.map_or(Ok(Progress::Continues(upload)), |broken| {
@@ -202,69 +103,83 @@ impl Files {
         Ok(Progress::Complete(Box::new(deposited), length))
     }
 
-    /// Ends an upload of a user without a file.
-    ///
-    /// # Errors
-    /// [`MediaError::NotFound`] if the user has no such upload.
-    pub(crate) async fn end_upload(&self, owner_id: UserId, id: MediaId) -> Result<(), MediaError> {
-        let upload = self.upload(owner_id, id).await?;
-        Ok(self.sweeper().give_up(&upload).await?)
+    /// Stores the bytes of a part. Returns how many there are, and the error in which the client's stream ended.
+    async fn receive_part(
+        &self,
+        upload: &Upload,
+        blob: BlobId,
+        checksum: Option<[u8; 32]>,
+        bytes: ByteStream,
+    ) -> Result<(u64, Option<BoxError>), MediaError> {
+        let length = upload.length.unwrap_or_default();
+        let missing = length - upload.offset;
+        let room = self.room(upload.owner_id).await?;
+        let arrival = Arc::new(Mutex::new(Arrival::default()));
+        let counted = counted(bytes, Arc::clone(&arrival), missing.min(room.bytes()));
+        let stored = self.blobs.put(blob, counted).await;
+        let Arrival {
+            hash,
+            size,
+            broken,
+            is_too_long,
+        } = std::mem::take(&mut *arrival.lock().unwrap_or_else(PoisonError::into_inner));
+        if is_too_long {
+            return Err(if room.has(missing) {
+                let detail = format!("the upload was announced with {length} bytes");
+                MediaError::too_large("upload", "too_large", detail)
+            } else {
+                room.exceeded()
+            });
+        }
+        let sum: [u8; 32] = hash.finalize().into();
+        if checksum.is_some_and(|checksum| checksum != sum) {
+            return Err(MediaError::Checksum);
+        }
+        stored?;
+        Ok((size, broken))
     }
 
-    /// Makes the file of an upload whose parts have all arrived.
-    async fn complete(self: &Arc<Self>, upload: Upload) -> Result<Deposited, MediaError> {
-        let file = NewFile {
-            owner_id: upload.owner_id,
-            name: FileName::from_stored(upload.file_name.as_str()),
-            declared: upload
-                .content_type
-                .as_deref()
-                .and_then(|declared| ContentType::parse(declared).ok()),
-        };
-        let arrived = self.receive(file, self.whole(&upload)).await;
-        // Here the bytes come from the store, so that it is the store that broke off.
-        let arrived = arrived.map_err(|error| match error {
-            MediaError::Broken(cause) => MediaError::Store(RepositoryError::unavailable(cause)),
-            other => other,
-        });
-        let deposited = match arrived {
-            Ok(arrived) => {
-                let description = Description {
-                    id: Some(upload.id),
-                    ..Description::default()
-                };
-                self.deposit(arrived, description).await
+    /// Adds a part whose bytes are stored, and returns the upload.
+    async fn keep_part(
+        &self,
+        owner_id: UserId,
+        id: MediaId,
+        offset: u64,
+        part: UploadPart,
+    ) -> Result<Upload, MediaError> {
+        let added = {
+            // Others may have arrived meanwhile: all that are kept have room.
+            let _owner = self.owners.lock(owner_id).await;
+            let room: Room = self.room(owner_id).await?;
+            if !room.has(part.size) {
+                return Err(room.exceeded());
             }
-            Err(error) => Err(error),
+            let expires_at = self.runtime.clock.now().plus(UNSENT);
+            self.stores.media.add_part(id, offset, part, expires_at).await?
         };
-        // After a failure of the store, the client asks again, and the parts are still there.
-        let Err(MediaError::Store(error)) = deposited else {
-            self.sweeper().give_up(&upload).await?;
-            return deposited;
-        };
-        // Unless another request has made the file meanwhile, and removed the parts.
-        let made = self.stores.media.find(&[upload.id]).await?.pop();
-        let made = made.filter(|media| media.owner_id == upload.owner_id);
-        made.map_or(Err(error.into()), |media| Ok(Deposited::Before(media)))
+        match added {
+            Some(upload) => Ok(upload),
+            None => {
+                let now = self.upload(owner_id, id).await?;
+                Err(MediaError::WrongOffset(now.offset))
+            }
+        }
     }
 
-    /// Returns the bytes of all parts, one after the other.
-    fn whole(&self, upload: &Upload) -> ByteStream {
-        let blobs = Arc::clone(&self.blobs);
-        stream::iter(upload.parts.clone())
-            .filter(|part| std::future::ready(part.size > 0))
-            .then(move |part| {
-                let blobs = Arc::clone(&blobs);
-                async move {
-                    blobs
-                        .get(part.blob, None)
-                        .await
-                        .map(|read| read.bytes)
-                        .map_err(BoxError::from)
-                }
-            })
-            .try_flatten()
-            .boxed()
+    /// Deletes the bytes of a part that is not kept, and forgets its id. What fails is done when the upload ends.
+    async fn drop_part(&self, id: MediaId, blob: BlobId) {
+        let dropped = match self.blobs.delete(blob).await {
+            Ok(()) => self
+                .stores
+                .media
+                .release_parts(id, &[blob])
+                .await
+                .map_err(MediaError::from),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = dropped {
+            tracing::debug!(%error, "the bytes of a part that was refused are deleted later");
+        }
     }
 }
 
@@ -279,7 +194,7 @@ fn counted(bytes: ByteStream, arrival: Arc<Mutex<Arrival>>, room: u64) -> ByteSt
             match chunk {
                 Ok(chunk) if arrival.size + chunk.len() as u64 > room => {
                     arrival.is_too_long = true;
-                    Some((Err::<Bytes, BoxError>("more bytes than announced".into()), bytes))
+                    Some((Err::<Bytes, BoxError>("more bytes than there may be".into()), bytes))
                 }
                 Ok(chunk) => {
                     arrival.size += chunk.len() as u64;

@@ -1,17 +1,19 @@
 //! Removing files that nothing shows, and uploads that were given up. Each step can be repeated, and another server may
 //! do the same at the same time.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
+use uuid::Uuid;
 
 use crate::domain::id::{BlobId, MediaId};
 use crate::domain::media::{Holder, Media, MediaRef, MediaState, Upload};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::media::processing::thumbnail_blob;
 use crate::engine::panics::{Panic, catch_panic};
-use crate::ports::{BlobError, BlobStore, Clock, RepositoryError, Stores};
+use crate::ports::{BlobError, BlobStore, Clock, RepositoryError, Stores, UploadStarted};
 
 /// Removes files and uploads that are not needed any more.
 pub(crate) struct Sweeper {
@@ -65,7 +67,8 @@ pub(crate) async fn run(sweeper: Arc<Sweeper>) {
 }
 
 impl Sweeper {
-    /// Looks at everything that is due. A file whose check fails is looked at later, so that it keeps no other waiting.
+    /// Looks at everything that is due. A file or an upload whose check fails is looked at later, so that it keeps no
+    /// other waiting.
     ///
     /// # Errors
     /// [`RepositoryError`] of the last step that failed. What was not looked at is due still.
@@ -90,7 +93,11 @@ impl Sweeper {
             let expired = self.stores.media.expired_uploads(now, BATCH).await?;
             let is_last = expired.len() < BATCH;
             for upload in expired {
-                self.give_up(&upload).await?;
+                if let Err(error) = self.give_up(&upload).await {
+                    let later = now.plus(RETRY);
+                    self.stores.media.retire_upload(upload.id, later).await?;
+                    outcome = Err(error);
+                }
             }
             if is_last {
                 return outcome;
@@ -101,12 +108,61 @@ impl Sweeper {
     /// Removes an upload with all bytes that have arrived for it.
     ///
     /// # Errors
-    /// [`RepositoryError`] when a store fails. The upload stays then.
+    /// [`RepositoryError`] when a store fails. The upload stays then, but nothing can be made of it.
     pub(crate) async fn give_up(&self, upload: &Upload) -> Result<(), RepositoryError> {
-        for blob in upload.blobs() {
+        let repository = &self.stores.media;
+        let now = self.clock.now();
+        let Some(retired) = repository.retire_upload(upload.id, now).await? else {
+            return Ok(());
+        };
+        for blob in retired.blobs() {
             self.delete(blob).await?;
         }
-        self.stores.media.end_upload(upload.id).await?;
+        if let Some(ended) = repository.end_upload(upload.id).await? {
+            let known: HashSet<_> = retired.blobs().collect();
+            let late = ended.blobs().filter(|blob| !known.contains(blob)).collect();
+            self.note_late_parts(ended, late).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the parts of an upload that has become a file. The rest of it stays for a day.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when a store fails. The bytes go with the upload then.
+    pub(super) async fn take_parts(&self, upload: &Upload) -> Result<(), RepositoryError> {
+        let until = self.clock.now().plus(UNSENT);
+        let Some(retired) = self.stores.media.retire_upload(upload.id, until).await? else {
+            return Ok(());
+        };
+        let mut deleted = Vec::new();
+        for blob in retired.blobs() {
+            self.delete(blob).await?;
+            deleted.push(blob);
+        }
+        self.stores.media.release_parts(upload.id, &deleted).await
+    }
+
+    /// Notes parts that were arriving while their upload was ended. They are refused, and whoever receives them deletes
+    /// their bytes; but if that server stops first, somebody else has to know of them.
+    async fn note_late_parts(&self, ended: Upload, late: Vec<BlobId>) -> Result<(), RepositoryError> {
+        if late.is_empty() {
+            return Ok(());
+        }
+        let note = Upload {
+            id: MediaId::from_uuid(Uuid::new_v5(ended.id.as_uuid(), b"late parts")),
+            length: None,
+            offset: 0,
+            parts: Vec::new(),
+            reserved: late,
+            expires_at: self.clock.now().plus(UNSENT),
+            ..ended
+        };
+        if let UploadStarted::Exists(_) = self.stores.media.start_upload(&note).await? {
+            for blob in note.reserved {
+                self.stores.media.reserve_part(note.id, blob).await?;
+            }
+        }
         Ok(())
     }
 
@@ -135,6 +191,25 @@ impl Sweeper {
             self.remove(media).await?;
         }
         Ok(true)
+    }
+
+    /// Removes a file at once, also if something shows it: malware was found in it. Whatever shows it leads nowhere from
+    /// then on.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] when the store fails. If the file is removed by then, the sweeper deletes what is left.
+    pub(super) async fn condemn(&self, media: &Media) -> Result<(), RepositoryError> {
+        let now = self.clock.now();
+        // Somebody who is deciding on the file may move it back and forth meanwhile. Nothing leaves the last state.
+        for _ in 0..3 {
+            for from in [MediaState::Live, MediaState::Deleting] {
+                let removed = MediaState::Removed;
+                if self.stores.media.set_state(media.id, from, removed, Some(now)).await? {
+                    return self.remove(media).await;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Puts off the next check of a file, in whatever state a failed one has left it.

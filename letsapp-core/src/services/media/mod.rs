@@ -12,8 +12,9 @@ use std::time::Duration;
 use crate::domain::id::MediaId;
 use crate::domain::media::{Media, Variant};
 use crate::domain::principal::Principal;
+use crate::domain::timestamp::Timestamp;
 use crate::engine::Engine;
-use crate::engine::media::{Files, MediaError};
+use crate::engine::media::{Files, MediaError, Rescan, RescanError};
 use crate::ports::RepositoryError;
 use crate::protocol;
 
@@ -68,6 +69,29 @@ impl MediaService {
         }
     }
 
+    /// Begins a scan of all stored files that were not scanned since `before`, one at a time. For whoever runs the
+    /// installation: no user is asked.
+    ///
+    /// # Errors
+    /// [`RescanError::NoScanner`] when the application has none, [`RescanError::Store`] when it has no place for files.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use letsapp_core::{LetsApp, engine::media::RescanError};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let app = LetsApp::in_memory().await?;
+    /// let rescan = app.media().rescan(app.clock().now());
+    /// assert!(matches!(rescan, Err(RescanError::NoScanner)));
+    /// # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(()) }).unwrap();
+    /// ```
+    pub fn rescan(&self, before: Timestamp) -> Result<Rescan, RescanError> {
+        match &self.engine.files {
+            Some(files) => files.rescan(before),
+            None => Err(no_place().into()),
+        }
+    }
+
     /// Returns the maximum size of a file in bytes.
     pub fn max_file_bytes(&self) -> u64 {
         self.engine.files.as_ref().map_or(0, |files| files.limits.file_bytes)
@@ -86,11 +110,12 @@ impl MediaService {
     }
 
     fn files(&self) -> Result<&Arc<Files>, MediaError> {
-        self.engine
-            .files
-            .as_ref()
-            .ok_or_else(|| RepositoryError::unavailable("this installation has no place for files").into())
+        self.engine.files.as_ref().ok_or_else(|| no_place().into())
     }
+}
+
+fn no_place() -> RepositoryError {
+    RepositoryError::unavailable("this installation has no place for files")
 }
 
 /// Returns the blob, the type and the size of a variant of a file.

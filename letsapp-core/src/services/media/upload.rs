@@ -6,12 +6,12 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 
 use crate::domain::id::MediaId;
-use crate::domain::media::{ContentType, FileName, Upload, Waveform};
+use crate::domain::media::{ContentType, FileName, Waveform};
 use crate::domain::principal::Principal;
 use crate::domain::timestamp::Timestamp;
 use crate::engine::detached::run_detached;
 use crate::engine::media;
-use crate::engine::media::{Arrived, Deposited, Description, MediaError, Progress};
+use crate::engine::media::{Arrived, Deposited, Description, MediaError, Progress, UploadStanding};
 use crate::ports::ByteStream;
 use crate::protocol;
 use crate::services::made::Made;
@@ -62,6 +62,8 @@ pub struct UploadState {
     pub length: u64,
     /// Time at which the upload is given up, if no more of it arrives.
     pub expires_at: Timestamp,
+    /// File that the upload has become; `None` while bytes are missing.
+    pub media_id: Option<MediaId>,
 }
 
 /// Result of a part of a resumable upload.
@@ -150,7 +152,8 @@ impl MediaService {
         })
     }
 
-    /// Begins a resumable upload. Repeating the request with the same id returns the upload of the first time.
+    /// Begins a resumable upload. Repeating the request with the same id returns the upload of the first time, also when
+    /// it has become a file within the last day. An empty file is made at once.
     ///
     /// # Errors
     /// [`MediaError::TooLarge`], [`MediaError::Conflict`], [`MediaError::Store`].
@@ -162,12 +165,14 @@ impl MediaService {
             declared: new.file.content_type,
             length: new.length,
         };
-        let (upload, is_new) = self.files()?.start_upload(new).await?;
+        let files = Arc::clone(self.files()?);
+        let (upload, is_new) = run_detached(async move { files.start_upload(new).await }).await?;
         let made = if is_new { Made::Now } else { Made::Before };
         Ok((UploadState::from(upload), made))
     }
 
-    /// Returns the state of an upload of the caller. If all bytes have arrived, the file is made if it is not yet.
+    /// Returns the state of an upload of the caller. If all bytes have arrived, the file is made if it is not yet. For a
+    /// day, an upload that has become a file tells which one.
     ///
     /// # Errors
     /// [`MediaError::NotFound`] when the caller has no such upload, [`MediaError::Ended`] when it is over.
@@ -194,14 +199,11 @@ impl MediaService {
         // A client that hangs up must not take what has arrived with it.
         let append = async move { files.append(owner_id, id, offset, checksum, bytes).await };
         Ok(match run_detached(append).await? {
-            Progress::Continues(upload) => AppendedPart::Continues(UploadState::from(upload)),
-            Progress::Complete(deposited, length) => {
-                let (Deposited::Now(media) | Deposited::Before(media)) = *deposited;
-                AppendedPart::Complete {
-                    media: Box::new(protocol::Media::from(&media)),
-                    length,
-                }
-            }
+            Progress::Continues(upload) => AppendedPart::Continues(UploadStanding { upload, file: None }.into()),
+            Progress::Complete(deposited, length) => AppendedPart::Complete {
+                media: Box::new(protocol::Media::from(&deposited.into_media())),
+                length,
+            },
         })
     }
 
@@ -215,13 +217,15 @@ impl MediaService {
     }
 }
 
-impl From<Upload> for UploadState {
-    fn from(upload: Upload) -> Self {
+impl From<UploadStanding> for UploadState {
+    fn from(standing: UploadStanding) -> Self {
+        let UploadStanding { upload, file } = standing;
         Self {
             id: upload.id,
             offset: upload.offset,
             length: upload.length.unwrap_or_default(),
             expires_at: upload.expires_at,
+            media_id: file.map(|media| media.id),
         }
     }
 }

@@ -79,4 +79,20 @@ mod tests {
         }
         assert_eq!(read("bytes=0-", 0), Unsatisfiable);
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn what_is_read_of_any_header_lies_within_the_file(
+            header in "(bytes=)?[-0-9, +.a]{0,45}|[ -~]{0,30}|bytes=[0-9]{0,25}-[0-9]{0,25}",
+            size in proptest::prelude::any::<u64>(),
+        ) {
+            for size in [size, size % 100, 0] {
+                if let Wanted::Part(range) = read(&header, size) {
+                    proptest::prop_assert!(range.start < range.end && range.end <= size, "{header} of {size}: {range:?}");
+                }
+            }
+        }
+    }
 }

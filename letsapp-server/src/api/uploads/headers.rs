@@ -136,4 +136,33 @@ mod tests {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn any_header_is_read_or_refused_with_its_name(
+            bytes in proptest::collection::vec(32_u8..=255, 0..200),
+            pairs in "((filename|filetype|id|x) ?[A-Za-z0-9+/=]{0,60},? ?){0,4}",
+            sum in "(sha256|sha1)? ?[A-Za-z0-9+/=]{0,50}",
+            digits in "[-+]?[0-9]{0,25}",
+        ) {
+            for value in [&bytes[..], pairs.as_bytes(), sum.as_bytes(), digits.as_bytes()] {
+                let Ok(value) = HeaderValue::from_bytes(value) else { continue };
+                let mut headers = HeaderMap::new();
+                headers.insert(UPLOAD_METADATA, value.clone());
+                headers.insert(UPLOAD_CHECKSUM, value.clone());
+                let refusals = [
+                    metadata(&headers).map(drop),
+                    checksum(&headers).map(drop),
+                    number(&headers, &UPLOAD_CHECKSUM).map(drop),
+                ];
+                for refused in refusals.into_iter().filter_map(Result::err) {
+                    let problem = refused.into_problem();
+                    let named = problem.detail.iter().any(|detail| detail.to_lowercase().contains("upload-"));
+                    proptest::prop_assert!(named || !problem.errors.is_empty(), "{problem:?}");
+                }
+            }
+        }
+    }
 }

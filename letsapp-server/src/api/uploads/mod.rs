@@ -107,13 +107,17 @@ async fn options(context: RequestContext) -> Answer {
 
 /// Begins a resumable upload.
 ///
-/// `Upload-Metadata` has `filename` and, if known, `filetype` and `id`, each in Base64.
+/// `Upload-Metadata` has `filename` and, if known, `filetype` and `id`, each in Base64. The same `id` again is the same
+/// upload; once that has become a file, `Upload-Media-Id` names it. An empty file is made at once.
 #[utoipa::path(post, path = "/v1/uploads", tag = "media",
     params(("tus-resumable" = String, Header, max_length = 8), ("upload-length" = u64, Header, maximum = 9_007_199_254_740_991_i64),
         ("upload-metadata" = Option<String>, Header, max_length = 4096)),
     responses((status = 201, description = "Begun: its address is in `Location`"),
         (status = 200, description = "Begun before"), (status = 409, description = "The id belongs to another"),
-        (status = 412, description = "Another version of tus"), (status = 413, description = "No room")),
+        (status = 412, description = "Another version of tus"),
+        (status = 413, description = "No room, or too many unfinished uploads"),
+        (status = 415, description = "An empty file whose name claims another type"),
+        (status = 422, description = "An empty file that is refused")),
     security(("bearer" = [])))]
 async fn create(context: RequestContext, headers: HeaderMap) -> Answer {
     let principal = context.principal().await?;
@@ -139,7 +143,7 @@ async fn create(context: RequestContext, headers: HeaderMap) -> Answer {
     Ok(response)
 }
 
-/// Tells how far a resumable upload is.
+/// Tells how far a resumable upload is. For a day after the last part, `Upload-Media-Id` names the file.
 #[utoipa::path(head, path = "/v1/uploads/{id}", tag = "media",
     params(("id" = MediaId, Path), ("tus-resumable" = String, Header, max_length = 8)),
     responses((status = 200, description = "See `Upload-Offset`"), (status = 404),
@@ -250,8 +254,8 @@ fn describe(upload: &UploadState, headers: &mut HeaderMap) {
     headers.insert(UPLOAD_OFFSET, upload.offset.into());
     headers.insert(UPLOAD_LENGTH, upload.length.into());
     headers.insert(UPLOAD_EXPIRES, written(&headers::date(upload.expires_at)));
-    if upload.length > 0 && upload.offset == upload.length {
-        headers.insert(UPLOAD_MEDIA_ID, written(&upload.id.to_string()));
+    if let Some(media_id) = upload.media_id {
+        headers.insert(UPLOAD_MEDIA_ID, written(&media_id.to_string()));
     }
 }
 

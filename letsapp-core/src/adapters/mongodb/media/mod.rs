@@ -13,7 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mongodb::bson::error::Result as BsonResult;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
-use mongodb::options::{AggregateOptions, FindOptions, Hint, ReturnDocument};
+use mongodb::options::{AggregateOptions, FindOptions, Hint, ReturnDocument, UpdateModifications};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ pub(super) struct MongoMedia {
     connection: Arc<Connection>,
 }
 
-/// Sum over a user's files.
+/// Sum over what a user has.
 #[derive(Debug, Deserialize)]
 struct UsageDocument {
     count: i64,
@@ -74,12 +74,7 @@ impl MediaRepository for MongoMedia {
             doc! {"$match": {"owner_id": owner_id.to_bson(), "state": present()}},
             doc! {"$group": {"_id": null, "count": {"$sum": 1_i64}, "bytes": {"$sum": "$size"}}},
         ];
-        let options = AggregateOptions::builder().hint(Hint::Name(OWNER.to_owned())).build();
-        let found: Vec<UsageDocument> = self.connection.aggregate(MEDIA, pipeline, options).await?;
-        Ok(found.first().map_or_else(Usage::default, |usage| Usage {
-            count: count(usage.count),
-            bytes: count(usage.bytes),
-        }))
+        self.sum(MEDIA, pipeline).await
     }
 
     async fn of_owner(
@@ -264,6 +259,33 @@ impl MediaRepository for MongoMedia {
         Ok(document.map(UploadDocument::into_upload))
     }
 
+    async fn release_parts(&self, id: MediaId, blobs: &[BlobId]) -> Result<(), RepositoryError> {
+        let release = doc! {"$pullAll": {"reserved": uuids(blobs)}};
+        let statement = doc! {"q": {"_id": id.to_bson()}, "u": release};
+        self.persist(command::update(UPLOADS, [statement], command::Order::Kept))
+            .await
+    }
+
+    async fn retire_upload(&self, id: MediaId, expires_at: Timestamp) -> Result<Option<Upload>, RepositoryError> {
+        let retire = vec![doc! {"$set": {
+            "reserved": {"$concatArrays": ["$reserved", "$parts.blob"]},
+            "parts": {"$literal": []},
+            "expires_at": date(expires_at),
+        }}];
+        let document: Option<UploadDocument> = self.change(UPLOADS, doc! {"_id": id.to_bson()}, retire).await?;
+        Ok(document.map(UploadDocument::into_upload))
+    }
+
+    async fn unfinished(&self, owner_id: UserId) -> Result<Usage, RepositoryError> {
+        // A length that is missing is less than every number.
+        let is_unfinished = doc! {"$lt": ["$offset", "$length"]};
+        let pipeline = vec![
+            doc! {"$match": {"owner_id": owner_id.to_bson(), "$expr": is_unfinished}},
+            doc! {"$group": {"_id": null, "count": {"$sum": 1_i64}, "bytes": {"$sum": "$offset"}}},
+        ];
+        self.sum(UPLOADS, pipeline).await
+    }
+
     async fn end_upload(&self, id: MediaId) -> Result<Option<Upload>, RepositoryError> {
         let mut session = self.connection.session().await?;
         let collection = self.connection.collection::<UploadDocument>(UPLOADS);
@@ -287,6 +309,16 @@ impl MediaRepository for MongoMedia {
 impl MongoMedia {
     pub(super) const fn new(connection: Arc<Connection>) -> Self {
         Self { connection }
+    }
+
+    /// Sums up what a user has.
+    async fn sum(&self, collection: &str, pipeline: Vec<Document>) -> Result<Usage, RepositoryError> {
+        let options = AggregateOptions::builder().hint(Hint::Name(OWNER.to_owned())).build();
+        let found: Vec<UsageDocument> = self.connection.aggregate(collection, pipeline, options).await?;
+        Ok(found.first().map_or_else(Usage::default, |usage| Usage {
+            count: count(usage.count),
+            bytes: count(usage.bytes),
+        }))
     }
 
     /// Inserts a document, or returns the one that has its id.
@@ -319,7 +351,7 @@ impl MongoMedia {
         &self,
         collection: &str,
         filter: Document,
-        change: Document,
+        change: impl Into<UpdateModifications>,
     ) -> Result<Option<D>, RepositoryError>
     where
         D: DeserializeOwned + Send + Sync,

@@ -30,6 +30,8 @@ pub(super) const PAGES: &[&[&str]] = &[records::PAGES, uploads::PAGES];
 /// Statements whose indexes are tested.
 #[cfg(test)]
 pub(super) use self::records::{DUE, UNPROCESSED, USAGE};
+#[cfg(test)]
+pub(super) use self::uploads::UNFINISHED;
 
 #[async_trait]
 impl MediaRepository for SqliteMedia {
@@ -69,16 +71,8 @@ impl MediaRepository for SqliteMedia {
     }
 
     async fn usage(&self, owner_id: UserId) -> Result<Usage, RepositoryError> {
-        self.read(move |connection| {
-            let mut statement = connection.prepare_cached(records::USAGE)?;
-            statement.query_row([owner_id], |row| {
-                Ok(Usage {
-                    count: row.get::<_, i64>(0)?.unsigned_abs(),
-                    bytes: row.get::<_, i64>(1)?.unsigned_abs(),
-                })
-            })
-        })
-        .await
+        self.read(move |connection| usage(connection, records::USAGE, owner_id))
+            .await
     }
 
     async fn of_owner(
@@ -249,6 +243,35 @@ impl MediaRepository for SqliteMedia {
         .await
     }
 
+    async fn release_parts(&self, id: MediaId, blobs: &[BlobId]) -> Result<(), RepositoryError> {
+        let blobs = blobs.to_vec();
+        self.write(move |transaction| {
+            let Some(mut upload) = uploads::by_id(transaction.connection(), id)? else {
+                return Ok(());
+            };
+            upload.reserved.retain(|blob| !blobs.contains(blob));
+            uploads::put(transaction, &upload)
+        })
+        .await
+    }
+
+    async fn retire_upload(&self, id: MediaId, expires_at: Timestamp) -> Result<Option<Upload>, RepositoryError> {
+        self.write(move |transaction| {
+            let Some(mut upload) = uploads::by_id(transaction.connection(), id)? else {
+                return Ok(None);
+            };
+            upload.retire();
+            upload.expires_at = expires_at;
+            uploads::put(transaction, &upload).map(|()| Some(upload))
+        })
+        .await
+    }
+
+    async fn unfinished(&self, owner_id: UserId) -> Result<Usage, RepositoryError> {
+        self.read(move |connection| usage(connection, uploads::UNFINISHED, owner_id))
+            .await
+    }
+
     async fn end_upload(&self, id: MediaId) -> Result<Option<Upload>, RepositoryError> {
         self.write(move |transaction| {
             let mut statement = transaction.prepare(uploads::END)?;
@@ -309,4 +332,15 @@ impl SqliteMedia {
         })
         .await
     }
+}
+
+/// Reads the number and the size of what a user has.
+fn usage(connection: &Connection, sql: &str, owner_id: UserId) -> rusqlite::Result<Usage> {
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.query_row([owner_id], |row| {
+        Ok(Usage {
+            count: row.get::<_, i64>(0)?.unsigned_abs(),
+            bytes: row.get::<_, i64>(1)?.unsigned_abs(),
+        })
+    })
 }

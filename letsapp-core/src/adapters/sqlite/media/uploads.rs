@@ -21,6 +21,8 @@ pub(super) const EXPIRED: &str = concat!(
     columns!(),
     " FROM uploads WHERE expires_at <= ?1 ORDER BY expires_at, id LIMIT ?2"
 );
+pub(in crate::adapters::sqlite) const UNFINISHED: &str =
+    "SELECT count(*), coalesce(sum(arrived), 0) FROM uploads WHERE owner_id = ?1 AND arrived < length";
 const PUT: &str = concat!(
     "INSERT OR REPLACE INTO uploads (",
     columns!(),
@@ -30,7 +32,7 @@ pub(super) const END: &str = concat!("DELETE FROM uploads WHERE id = ?1 RETURNIN
 
 /// Statements whose query plans are tested.
 #[cfg(test)]
-pub(super) const READS: &[&str] = &[BY_ID, EXPIRED];
+pub(super) const READS: &[&str] = &[BY_ID, EXPIRED, UNFINISHED];
 
 /// Statements that must get their order from an index, since there may be any number of uploads.
 #[cfg(test)]

@@ -91,6 +91,7 @@ const GOLDEN: [&[u8]; VERSION] = [
     include_bytes!("golden/version-9.db"),
     include_bytes!("golden/version-10.db"),
     include_bytes!("golden/version-11.db"),
+    include_bytes!("golden/version-12.db"),
 ];
 
 /// Opens a copy of a golden file.

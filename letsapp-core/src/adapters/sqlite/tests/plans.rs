@@ -111,12 +111,14 @@ fn what_a_user_has_sent_is_found_by_their_blocks() {
 }
 
 #[test]
-fn the_files_of_a_user_are_counted_in_a_covering_index() {
-    let plan = plan(media::USAGE);
-    assert!(
-        plan[0].contains("COVERING INDEX media_by_owner (owner_id=?)"),
-        "{plan:#?}"
-    );
+fn the_files_and_uploads_of_a_user_are_counted_in_covering_indexes() {
+    for (sql, index) in [
+        (media::USAGE, "COVERING INDEX media_by_owner (owner_id=?)"),
+        (media::UNFINISHED, "COVERING INDEX uploads_unfinished (owner_id=?)"),
+    ] {
+        let plan = plan(sql);
+        assert!(plan[0].contains(index), "{plan:#?}");
+    }
 }
 
 #[test]

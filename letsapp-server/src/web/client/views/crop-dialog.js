@@ -59,7 +59,7 @@ export function CropDialog({ file, kind, onSave, onClose }) {
   const zoom = (/** @type {number} */ scale) => shape && setCut((held) => scaled(held, scale, shape));
   const onSlide = (/** @type {On<InputEvent, HTMLInputElement>} */ event) => zoom(Number(event.currentTarget.value));
   return html`<${Dialog} title="Crop the picture" testid="crop-dialog" onClose=${close}>
-    <${Stage} shape=${shape} cut=${cut} kind=${kind} onCut=${setCut} disabled=${busy}>
+    <${Stage} shape=${shape} cut=${cut} kind=${kind} loading=${!shape && !fault} onCut=${setCut} disabled=${busy}>
       <img
         ref=${picture} src=${address} alt="" draggable=${false} class="crop-picture" style=${styleOf(cut, shape)} data-testid="crop-picture"
         data-drawn=${shape !== null} onLoad=${onLoad} onError=${() => setFault(UNREADABLE)}
@@ -88,11 +88,12 @@ export function CropDialog({ file, kind, onSave, onClose }) {
  * @param {Shape | null} props.shape
  * @param {Cut} props.cut
  * @param {"person" | "group"} props.kind
+ * @param {boolean} props.loading
  * @param {boolean} props.disabled
  * @param {(cut: Cut) => void} props.onCut
  * @param {Children} props.children
  */
-function Stage({ shape, cut, kind, disabled, onCut, children }) {
+function Stage({ shape, cut, kind, loading, disabled, onCut, children }) {
   /** @type {Ref<HTMLElement>} */
   const frame = useRef(null);
   const active = shape && !disabled ? shape : null;
@@ -102,7 +103,7 @@ function Stage({ shape, cut, kind, disabled, onCut, children }) {
     data-cut=${JSON.stringify(shape && squareOf(cut, shape))} aria-label="The part of the picture to use" ...${handlers}
   >
     <div ref=${frame} class="crop-frame">${children}<span class="crop-mask ${kind}"></span></div>
-    ${!shape && html`<${Spinner} label="Loading the picture" />`}
+    ${loading && html`<${Spinner} label="Loading the picture" />`}
   </div>
   <p id="crop-hint" class="hint crop-hint">
     <span class="by-keys">Move by dragging or with the arrow keys, zoom by the wheel or with + and −.</span>

@@ -1,23 +1,30 @@
 //! Files from upload to removal, on the store in memory and by a clock that the test moves.
 
+mod hostile;
+mod limits;
+mod rescan;
+mod sweeping;
+mod unsure;
+mod uploads;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 
-use crate::LetsApp;
 use crate::adapters::blobs::MemoryBlobs;
-use crate::domain::id::{BlobId, ConversationId, MediaId, Seq};
-use crate::domain::media::{UploadPart, Variant};
+use crate::domain::id::{ConversationId, MediaId, Seq};
+use crate::domain::media::Variant;
 use crate::domain::principal::Principal;
 use crate::domain::text::Title;
 use crate::engine::jobs::cleanup;
-use crate::engine::media::sweeper::{Sweeper, UNSENT};
-use crate::ports::{BlobError, BlobStore as _, BoxError, ByteStream, ManualClock, MockBlobStore};
+use crate::engine::media::sweeper::UNSENT;
+use crate::ports::{BoxError, ByteStream, Clock as _, ManualClock};
 use crate::protocol::requests::{CreateConversation, DeleteAccount, EditMessage, Password, SendMessage, UpdateMe};
-use crate::services::media::{AppendedPart, FileDetails, NewFile, NewUpload, UrlFor};
+use crate::services::media::{FileDetails, NewFile, UrlFor};
 use crate::services::{ConversationError, Made, MediaError};
+use crate::{LetsApp, LetsAppBuilder};
 use crate::{domain::timestamp::Timestamp, protocol};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -33,9 +40,13 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::with(LetsApp::builder()).await
+    }
+
+    async fn with(builder: LetsAppBuilder) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
         let blobs = Arc::new(MemoryBlobs::new());
-        let app = LetsApp::builder().clock(clock.clone()).blobs(blobs.clone());
+        let app = builder.clock(clock.clone()).blobs(blobs.clone());
         let app = app.build().await.unwrap();
         let ana = app.sign_up("ana", "a long password").await.unwrap();
         let ben = app.sign_up("ben", "a long password").await.unwrap();
@@ -88,6 +99,10 @@ impl Bench {
         let sweeper = engine.files.as_ref().unwrap().sweeper();
         sweeper.round().await.unwrap();
         sweeper.round().await.unwrap();
+    }
+
+    fn clock_at(&self, later: Duration) -> Timestamp {
+        self.clock.now().plus(later)
     }
 
     async fn exists(&self, who: &Principal, id: MediaId) -> bool {
@@ -287,180 +302,6 @@ async fn a_repeated_upload_is_the_same_file_and_another_under_its_id_is_refused(
 }
 
 #[tokio::test]
-async fn an_upload_that_breaks_off_leaves_nothing() {
-    let bench = Bench::new().await;
-    let receive = async |bytes| {
-        bench
-            .app
-            .media()
-            .receive(&bench.ana, NewFile::named("a.txt"), bytes)
-            .await
-            .map(drop)
-    };
-    let broken = receive(chunks(&["some ", "words"], Some("gone"))).await;
-    assert!(matches!(broken, Err(MediaError::Broken(_))), "{broken:?}");
-    let infected = receive(chunks(
-        &[
-            r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-",
-            "ANTIVIRUS-TEST-FILE!$H+H*",
-        ],
-        None,
-    ));
-    assert!(matches!(infected.await, Err(MediaError::Infected(_))));
-    let program = bench
-        .app
-        .media()
-        .receive_bytes(&bench.ana, NewFile::named("a.jpg"), &b"\x7FELF\x02\x01\x01\0"[..]);
-    assert!(matches!(program.await.map(drop), Err(MediaError::WrongType(_))));
-    // Dropped before it is finished.
-    receive(chunks(&["some words"], None)).await.unwrap();
-    bench.after(Duration::from_secs(1)).await;
-    assert!(bench.blobs.is_empty());
-    let engine = bench.app.engine();
-    let left = engine
-        .stores
-        .media
-        .expired_uploads(bench.clock_at(UNSENT), 10)
-        .await
-        .unwrap();
-    assert!(left.is_empty(), "{left:?}");
-}
-
-impl Bench {
-    fn clock_at(&self, later: Duration) -> Timestamp {
-        use crate::ports::Clock as _;
-        self.clock.now().plus(later)
-    }
-}
-
-#[tokio::test]
-async fn a_resumable_upload_goes_on_where_it_broke_off() {
-    let bench = Bench::new().await;
-    let media = bench.app.media();
-    let new = NewUpload {
-        id: None,
-        file: NewFile::named("a.txt"),
-        length: 10,
-    };
-    let (upload, _) = media.start_upload(&bench.ana, new).await.unwrap();
-    let append = async |offset, bytes, checksum| media.append(&bench.ana, upload.id, offset, checksum, bytes).await;
-    let offset = async || media.upload(&bench.ana, upload.id).await.unwrap().offset;
-
-    let broken = append(0, chunks(&["some"], Some("gone")), None).await;
-    assert!(matches!(broken, Err(MediaError::Broken(_))), "{broken:?}");
-    assert_eq!(offset().await, 4, "what has arrived is kept");
-    let elsewhere = append(0, chunks(&["some"], None), None).await;
-    assert!(matches!(elsewhere, Err(MediaError::WrongOffset(4))));
-    let wrong = append(4, chunks(&[" wo"], None), Some([7; 32])).await;
-    assert!(matches!(wrong, Err(MediaError::Checksum)));
-    let too_long = append(4, chunks(&[" words and more"], None), None).await;
-    assert!(matches!(too_long, Err(MediaError::TooLarge(_))));
-    assert_eq!(offset().await, 4);
-    assert!(matches!(
-        append(4, chunks(&[" wo"], None), None).await,
-        Ok(AppendedPart::Continues(_))
-    ));
-    assert!(matches!(
-        media.upload(&bench.ben, upload.id).await,
-        Err(MediaError::NotFound)
-    ));
-    let Ok(AppendedPart::Complete { media: file, .. }) = append(7, chunks(&["rds"], None), None).await else {
-        panic!("all bytes are there");
-    };
-    assert_eq!((file.id, file.size), (upload.id, 10));
-    assert!(matches!(
-        media.upload(&bench.ana, upload.id).await,
-        Err(MediaError::Ended)
-    ));
-    bench.after(Duration::from_secs(1)).await;
-    assert_eq!(bench.blobs.len(), 1, "the parts are gone");
-}
-
-#[tokio::test]
-async fn an_upload_whose_bytes_have_all_arrived_becomes_a_file() {
-    let bench = Bench::new().await;
-    let media = bench.app.media();
-    let start = async || {
-        let new = NewUpload {
-            id: None,
-            file: NewFile::named("a.txt"),
-            length: 10,
-        };
-        media.start_upload(&bench.ana, new).await.unwrap().0.id
-    };
-    // The client hangs up after the last byte, and before the answer.
-    let cut = start().await;
-    let last = media
-        .append(&bench.ana, cut, 0, None, chunks(&["some words"], Some("gone")))
-        .await;
-    assert!(matches!(last, Ok(AppendedPart::Complete { .. })), "{last:?}");
-    assert!(bench.exists(&bench.ana, cut).await);
-
-    // The server stops after the last byte was stored.
-    let stores = &bench.app.engine().stores;
-    let stored = async |id: MediaId| {
-        let blob = BlobId::from_uuid(bench.app.ids().random());
-        stores.media.reserve_part(id, blob).await.unwrap();
-        bench.blobs.put(blob, chunks(&["more words"], None)).await.unwrap();
-        let part = UploadPart { blob, size: 10 };
-        stores
-            .media
-            .add_part(id, 0, part, bench.clock_at(UNSENT))
-            .await
-            .unwrap()
-            .unwrap();
-    };
-    let (asked, sent) = (start().await, start().await);
-    stored(asked).await;
-    assert_eq!(media.upload(&bench.ana, asked).await.unwrap().offset, 10);
-    assert!(bench.exists(&bench.ana, asked).await);
-    stored(sent).await;
-    let nothing = media.append(&bench.ana, sent, 10, None, chunks(&[], None)).await;
-    assert!(
-        matches!(nothing, Ok(AppendedPart::Complete { length: 10, .. })),
-        "{nothing:?}"
-    );
-    bench.after(Duration::from_secs(1)).await;
-    assert_eq!(
-        bench.blobs.len(),
-        2,
-        "one for the first file, one for the two others, and no part"
-    );
-}
-
-#[tokio::test]
-async fn an_upload_that_is_ended_or_given_up_leaves_nothing() {
-    let bench = Bench::new().await;
-    let media = bench.app.media();
-    let start = async || {
-        let new = NewUpload {
-            id: None,
-            file: NewFile::named("a.txt"),
-            length: 10,
-        };
-        let (upload, _) = media.start_upload(&bench.ana, new).await.unwrap();
-        media
-            .append(&bench.ana, upload.id, 0, None, chunks(&["some"], None))
-            .await
-            .unwrap();
-        upload.id
-    };
-    let (ended, given_up) = (start().await, start().await);
-    assert_eq!(bench.blobs.len(), 2);
-    media.end_upload(&bench.ana, ended).await.unwrap();
-    assert!(matches!(
-        media.upload(&bench.ana, ended).await,
-        Err(MediaError::NotFound)
-    ));
-    bench.after(UNSENT).await;
-    assert!(matches!(
-        media.upload(&bench.ana, given_up).await,
-        Err(MediaError::NotFound)
-    ));
-    assert!(bench.blobs.is_empty());
-}
-
-#[tokio::test]
 async fn the_files_of_an_erased_account_and_of_a_deleted_group_are_removed() {
     let bench = Bench::new().await;
     let group = CreateConversation::Group {
@@ -579,63 +420,4 @@ async fn a_link_is_good_for_its_file_and_its_time_alone() {
     assert!(is_bad(altered).await);
     bench.clock.advance(Duration::from_secs(61));
     assert!(is_bad(link).await, "it has expired");
-}
-
-#[tokio::test]
-async fn nobody_has_more_than_their_quota() {
-    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
-    let rules = crate::Rules {
-        media_quota: 100,
-        media_file_bytes: 60,
-        media_files: 3,
-        ..crate::Rules::default()
-    };
-    let app = LetsApp::builder().clock(clock).rules(rules).build().await.unwrap();
-    let ana = app.sign_up("ana", "a long password").await.unwrap();
-    let upload = async |name: &str, size: usize| {
-        let bytes = format!("{name} ").repeat(size)[..size].to_owned();
-        let draft = app.media().receive_bytes(&ana, NewFile::named(name), bytes).await?;
-        app.media().finish(draft, FileDetails::default()).await.map(drop)
-    };
-    let code = |refused: Result<(), MediaError>| match refused {
-        Err(MediaError::TooLarge(error)) => error.code,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(code(upload("a.txt", 61).await), "too_large");
-    upload("b.txt", 60).await.unwrap();
-    assert_eq!(code(upload("c.txt", 41).await), "quota_exceeded");
-    upload("c.txt", 20).await.unwrap();
-    upload("d.txt", 20).await.unwrap();
-    assert_eq!(code(upload("e.txt", 1).await), "too_many_files");
-}
-
-#[tokio::test]
-async fn a_file_that_cannot_be_removed_keeps_no_other_waiting() {
-    let bench = Bench::new().await;
-    bench.upload(&bench.ana, "a.txt", b"some words").await;
-    bench.upload(&bench.ana, "b.txt", b"other words").await;
-    bench.clock.advance(UNSENT);
-    let mut blobs = MockBlobStore::new();
-    let mut is_first = true;
-    blobs.expect_delete().returning(move |_| {
-        if std::mem::take(&mut is_first) {
-            Err(BlobError::internal("the disk is broken"))
-        } else {
-            Ok(())
-        }
-    });
-    let stores = bench.app.engine().stores.clone();
-    let media = Arc::clone(&stores.media);
-    let sweeper = Sweeper {
-        stores,
-        blobs: Arc::new(blobs),
-        clock: bench.clock.clone(),
-    };
-    assert!(sweeper.round().await.is_err());
-    let due = async |later| media.due(bench.clock_at(later), 10).await.unwrap().len();
-    assert_eq!(due(Duration::ZERO).await, 0);
-    assert_eq!(due(HOUR).await, 1, "it is tried again");
-    bench.clock.advance(HOUR);
-    sweeper.round().await.unwrap();
-    assert_eq!(due(HOUR).await, 0);
 }
