@@ -20,6 +20,7 @@ pub mod chromium;
 pub mod clamd;
 pub mod mongodb;
 pub mod node;
+pub mod proxy;
 pub mod redis;
 pub mod s3;
 pub mod server;

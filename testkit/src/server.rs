@@ -172,6 +172,16 @@ impl Running {
         self.output.process.kill();
     }
 
+    /// Stops the server with SIGSTOP: its connections stay open, but it does nothing.
+    pub fn pause(&self) {
+        self.output.process.signal(Signal::STOP);
+    }
+
+    /// Continues a paused server.
+    pub fn resume(&self) {
+        self.output.process.signal(Signal::CONT);
+    }
+
     /// Sends SIGTERM, and waits until the server has ended.
     ///
     /// # Panics

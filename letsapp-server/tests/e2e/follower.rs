@@ -28,6 +28,8 @@ pub(crate) struct Followed {
     pub(crate) gaps: u64,
     /// Number of messages received as live events and not by a sync.
     pub(crate) live: u64,
+    /// Number of times that a server asked for a sync.
+    pub(crate) resyncs: u64,
 }
 
 /// The listener's copy of a conversation.
@@ -47,6 +49,7 @@ impl Follower {
                 messages: BTreeMap::new(),
                 gaps: 0,
                 live: 0,
+                resyncs: 0,
             },
             rev: 0,
         };
@@ -85,6 +88,10 @@ impl Copy {
     async fn listen(&mut self, socket: &Socket, events: &mut Events) -> Result<(), Failure> {
         self.sync(socket).await?;
         while let Some(mut event) = events.next().await {
+            if event["event"] == "resync" {
+                self.followed.resyncs += 1;
+                self.sync(socket).await?;
+            }
             let data = event["data"].take();
             if data["conversation_id"] != *self.followed.conversation {
                 continue;

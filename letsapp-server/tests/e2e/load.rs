@@ -96,11 +96,19 @@ enum Request {
 impl Load {
     /// Creates users, a group and direct conversations, and starts writers and a listener.
     pub(crate) async fn start(http: &Http) -> Self {
+        Self::across(std::slice::from_ref(http)).await
+    }
+
+    /// Starts the load with the users spread over these servers: those who write to each other are on different ones.
+    pub(crate) async fn across(servers: &[Http]) -> Self {
         let mut people = Vec::new();
-        for name in ["ana", "ben", "cleo", "dan", "eve", "finn"] {
-            people.push((name, Person::sign_up(http, name).await));
+        for (name, http) in ["ana", "ben", "cleo", "dan", "eve", "finn"]
+            .iter()
+            .zip(servers.iter().cycle())
+        {
+            people.push((*name, Person::sign_up(http, name).await));
         }
-        let listener = Person::sign_up(http, "listener").await;
+        let listener = Person::sign_up(servers.last().expect("there is one"), "listener").await;
         let all: Vec<_> = people.iter().map(|(_, person)| person.clone()).collect();
         let group = listener.gather(&all).await;
         let acknowledged = Arc::<AtomicU64>::default();

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 
 mod browser;
+mod cluster;
 mod crash;
 mod files;
 mod follower;
