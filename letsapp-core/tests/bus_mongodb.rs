@@ -218,3 +218,44 @@ async fn a_bus_on_a_store_ends_with_it() {
     assert!(bus.join(server(1)).await.is_err());
     database(&uri).await.drop().await.unwrap();
 }
+
+/// The database's own processor time per message between two users, with the change streams of two servers.
+#[tokio::test]
+#[ignore = "measures, and needs a quiet machine"]
+#[expect(clippy::print_stdout, reason = "the measurement is what the test is for")]
+async fn the_cost_of_a_message_is_told() {
+    let Some(mongodb) = ReplicaSet::of(1) else { return };
+    let uri = mongodb.uri().unique_database_uri();
+    let (bus, database) = (bus(&uri).await, database(&uri).await);
+    for n in 1..=2 {
+        let mut stream = bus.join(server(n)).await.unwrap();
+        tokio::spawn(async move { while stream.next().await.is_some() {} });
+    }
+    let users: Vec<_> = (0..=200_u8).map(|n| UserId::from_bytes([n; 16])).collect();
+    bus.enter(server(1), &users).await.unwrap();
+    let processor_time = async || {
+        let status = database.run_command(doc! {"serverStatus": 1}).await.unwrap();
+        let times = status.get_document("extra_info").unwrap();
+        let time = |kind| times.get_i64(kind).expect("Linux tells it");
+        time("user_time_us") + time("system_time_us")
+    };
+    for batch in [1, 4, 16, 64] {
+        let (begin, sends) = (processor_time().await, 500);
+        for n in 0..sends {
+            let ids: Vec<_> = (0..batch * 2).map(|user| users[(n * 7 + user) % 200]).collect();
+            assert!(
+                bus.locate(&ids)
+                    .await
+                    .unwrap()
+                    .iter()
+                    .all(|servers| *servers == [server(1)])
+            );
+            let channel = Channel::Inbox(server(1));
+            let bytes = vec![7; 400 * batch].into();
+            bus.send(vec![BusMessage { channel, bytes }]).await.unwrap();
+        }
+        let messages = i64::try_from(sends * batch).unwrap();
+        let cost = (processor_time().await - begin) / messages;
+        println!("{batch} messages at once: {cost} µs of MongoDB each");
+    }
+}

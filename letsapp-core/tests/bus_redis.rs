@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use letsapp_core::adapters::memory::MemoryBus;
-use letsapp_core::adapters::redis::RedisBus;
+use letsapp_core::adapters::redis::{ConnectError, RedisBus};
 use letsapp_core::contract::bus::BusSubject;
 use letsapp_core::domain::id::{ServerId, UserId};
 use letsapp_core::ports::{BusMessage, Channel, EventBus, Incoming, Lease, SystemClock};
@@ -143,7 +143,7 @@ async fn next(stream: &mut BoxStream<'static, Incoming>) -> Incoming {
 /// Asserts that messages on both channels arrive, in any order, and nothing else.
 async fn assert_arrives(bus: &RedisBus, stream: &mut BoxStream<'static, Incoming>, text: &'static str) {
     letsapp_testkit::until(DEADLINE, async || bus.locate(&users()).await.is_ok()).await;
-    bus.send(hello(text)).await.unwrap();
+    bus.send(hello(text)).await.expect("Redis answers");
     let mut arrived = [next(stream).await, next(stream).await];
     arrived
         .sort_by_key(|incoming| matches!(incoming, Incoming::Message(message) if message.channel == Channel::Everyone));
@@ -173,23 +173,29 @@ async fn assert_all_fail(bus: &RedisBus) {
 
 /// Returns a bus whose server 1 has joined and has users.
 async fn begun(url: &str) -> (RedisBus, BoxStream<'static, Incoming>) {
-    let bus = RedisBus::connect(url).await.unwrap();
-    let mut stream = bus.join(server(1)).await.unwrap();
-    assert_eq!(bus.renew(server(1), LONG).await.unwrap(), Lease::New);
-    bus.enter(server(1), &users()).await.unwrap();
+    let bus = RedisBus::connect(url).await.expect("Redis answers");
+    let mut stream = bus.join(server(1)).await.expect("Redis answers");
+    assert_eq!(bus.renew(server(1), LONG).await.expect("Redis answers"), Lease::New);
+    bus.enter(server(1), &users()).await.expect("Redis answers");
     assert_arrives(&bus, &mut stream, "before").await;
     (bus, stream)
 }
 
 async fn assert_entries_are_lost(bus: &RedisBus) {
-    assert_eq!(bus.renew(server(1), LONG).await.unwrap(), Lease::New);
-    assert!(bus.locate(&users()).await.unwrap().iter().all(Vec::is_empty));
-    bus.enter(server(1), &users()).await.unwrap();
-    assert_eq!(bus.renew(server(1), LONG).await.unwrap(), Lease::Renewed);
+    assert_eq!(bus.renew(server(1), LONG).await.expect("Redis answers"), Lease::New);
     assert!(
         bus.locate(&users())
             .await
-            .unwrap()
+            .expect("Redis answers")
+            .iter()
+            .all(Vec::is_empty)
+    );
+    bus.enter(server(1), &users()).await.expect("Redis answers");
+    assert_eq!(bus.renew(server(1), LONG).await.expect("Redis answers"), Lease::Renewed);
+    assert!(
+        bus.locate(&users())
+            .await
+            .expect("Redis answers")
             .iter()
             .all(|servers| *servers == [server(1)])
     );
@@ -287,6 +293,15 @@ async fn an_address_without_a_server_is_named_in_the_error() {
         error.contains(&format!("127.0.0.1:{port}")) && !error.contains("secret"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_server_without_encryption_is_not_spoken_to_at_an_address_with_it() {
+    let Some(url) = letsapp_testkit::redis::shared() else {
+        return;
+    };
+    let refused = RedisBus::connect(&url.replacen("redis://", "rediss://", 1)).await;
+    assert!(matches!(refused, Err(ConnectError::Unusable { .. })), "{refused:?}");
 }
 
 /// Redis' own processor time per message between two users, lookup and publishing included. Most of a lone message is

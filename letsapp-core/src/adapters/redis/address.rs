@@ -27,7 +27,7 @@ pub(super) struct Address {
 /// Arrangement of Redis' servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arrangement {
-    /// One server has all keys.
+    /// A single server has all keys.
     Single,
     /// Keys and channels are spread over servers by their slots.
     Cluster,

@@ -21,7 +21,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// Makes connections.
 #[derive(Debug)]
 pub(super) enum Connector {
-    Single(Client),
+    Single(Box<Client>),
     Cluster(Vec<ConnectionInfo>),
 }
 
@@ -44,7 +44,7 @@ impl Connector {
         }
         let refused = |error: redis::RedisError| ConnectError::Address(error.to_string());
         match address.arrangement {
-            Arrangement::Single => Client::open(address.nodes[0].clone()).map(Self::Single),
+            Arrangement::Single => Client::open(address.nodes[0].clone()).map(|client| Self::Single(Box::new(client))),
             Arrangement::Cluster => cluster(&address.nodes)
                 .build()
                 .map(|_| Self::Cluster(address.nodes.clone())),

@@ -1,4 +1,4 @@
-//! What several servers share through Redis, version 7 or later: a single node, or a cluster.
+//! Sharing between several servers through Redis, version 7 or later: a single node, or a cluster.
 //!
 //! Nothing in Redis is the only copy of anything: all of it may be lost at any time, and is made again by the servers.
 

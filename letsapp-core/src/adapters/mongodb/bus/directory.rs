@@ -7,7 +7,7 @@ use mongodb::bson::{Document, Uuid, doc};
 use mongodb::options::FindOptions;
 use serde::Deserialize;
 
-use super::DIRECTORY;
+use super::collections::DIRECTORY;
 use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::Connection;
 use crate::adapters::mongodb::fields::{Id as _, Keyed, VERSION};

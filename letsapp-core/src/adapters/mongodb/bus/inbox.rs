@@ -11,7 +11,7 @@ use mongodb::change_stream::event::ResumeToken;
 use mongodb::error::{Error, RESUMABLE_CHANGE_STREAM_ERROR, Result as DriverResult};
 use serde::Deserialize;
 
-use super::MESSAGES;
+use super::collections::MESSAGES;
 use super::messages::MessageDocument;
 use crate::adapters::mongodb::connection::{Connection, timed, unpack};
 use crate::adapters::mongodb::error::is_passing;

@@ -7,7 +7,7 @@ use mongodb::bson::{DateTime, Document, Uuid, doc};
 use mongodb::options::AggregateOptions;
 use serde::Deserialize;
 
-use super::LEASES;
+use super::collections::LEASES;
 use super::directory::Directory;
 use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::Connection;

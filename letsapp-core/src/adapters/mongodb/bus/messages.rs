@@ -5,7 +5,7 @@ use mongodb::bson::{Binary, DateTime, RawBsonRef, RawDocumentBuf, Uuid, cstr};
 use mongodb::error::Result as DriverResult;
 use serde::Deserialize;
 
-use super::MESSAGES;
+use super::collections::MESSAGES;
 use crate::adapters::mongodb::command;
 use crate::adapters::mongodb::connection::{Connection, unpack};
 use crate::adapters::mongodb::fields::Id as _;
@@ -42,10 +42,10 @@ impl MessageDocument {
 
 /// Inserts messages in their order.
 ///
-/// One server acknowledges them, and its journal is not waited for: a change stream shows them once a majority has
-/// them, and nobody else is owed anything.
+/// The acknowledgement is one server's, whose journal is not waited for: a change stream shows messages once a majority
+/// has them, and nobody else is owed anything.
 pub(super) async fn send(connection: &Connection, messages: &[BusMessage]) -> Result<(), RepositoryError> {
-    // Never the clock of this computer: the time of the database, as of its last reply. It may be old, even by more
+    // Never the clock of this computer: the time of the database, as of an earlier reply. It may be old, even by more
     // than the lifetime of messages, since what was removed still is in the log.
     let seconds = unpack(connection.newest_seen()).map_or(0, |time| i64::from(time.time));
     let at = DateTime::from_millis(seconds * 1_000);

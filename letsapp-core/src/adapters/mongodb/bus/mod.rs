@@ -1,8 +1,9 @@
 //! The bus between servers on MongoDB, for installations without Redis: messages in a collection that every server
 //! follows by a change stream, and the directory and the leases in two more.
 //!
-//! These collections have no validators: nothing in them outlives a minute, or the servers that wrote it.
+//! The collections have no validators: nothing in them outlives a minute, or the servers that wrote it.
 
+mod collections;
 mod directory;
 mod inbox;
 mod leases;
@@ -13,37 +14,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
-use mongodb::IndexModel;
-use mongodb::bson::doc;
-use mongodb::options::{ClientOptions, IndexOptions};
+use mongodb::options::ClientOptions;
 
 use self::directory::Directory;
 use self::leases::Leases;
+use super::MongoStore;
 use super::connect_error::ConnectError;
 use super::connection::Connection;
-use super::{MongoStore, index_builds};
 use crate::domain::id::{ServerId, UserId};
 use crate::ports::{BusError, BusMessage, EventBus, Incoming, Lease, Peer, RepositoryError};
 
-/// Messages under way: `{to, at, bytes}`. In a sharded cluster the collection stays on one shard, or is sharded by
-/// `{to: "hashed"}`: the order of a channel is that of one shard's log.
-const MESSAGES: &str = "bus_messages";
-/// The servers of each user who is connected: `{_id: user, servers: […]}`. Shard key: `{_id: "hashed"}`.
-const DIRECTORY: &str = "bus_directory";
-/// The leases: `{_id: server, until}`. A few documents.
-const LEASES: &str = "bus_leases";
-
-/// Index of users by their servers, in the order of [`EventBus::users_of`].
-const BY_SERVER: &str = "server_user";
-/// Index of messages by their time, by which MongoDB removes them.
-const EXPIRY: &str = "expiry";
-
-/// Time after which a message is removed. Change streams read the log and not the collection, so that it could be any.
-const MESSAGE_LIFETIME: Duration = Duration::from_secs(60);
-
 /// A bus between servers on a MongoDB replica set or sharded cluster.
 ///
-/// It costs far more than one on Redis. A message is a document that the primary inserts, replicates and removes a
+/// The costs are far above those of Redis. A message is a document that the primary inserts, replicates and removes a
 /// minute later, and that every server's change stream reads from the log, also to find that it is for another server:
 /// with `n` servers, `n` cursors on the primary look at each write of the whole deployment. A message arrives once a
 /// majority has it, some milliseconds later than with Redis. Behind `mongos`, change streams wait for the slowest
@@ -88,23 +71,7 @@ impl MongoBus {
     }
 
     async fn open(connection: Arc<Connection>) -> Result<Self, ConnectError> {
-        let options = |name: &str| IndexOptions::builder().name(name.to_owned());
-        let indexes = [
-            (
-                MESSAGES,
-                doc! {"at": 1},
-                options(EXPIRY).expire_after(MESSAGE_LIFETIME).build(),
-            ),
-            (DIRECTORY, doc! {"servers": 1, "_id": 1}, options(BY_SERVER).build()),
-        ];
-        for (collection, keys, options) in indexes {
-            let index = IndexModel::builder().keys(keys).options(options).build();
-            let created = index_builds::create(&connection, collection, vec![index]).await;
-            created.map_err(|cause| ConnectError::Schema {
-                database: connection.database().name().to_owned(),
-                cause: cause.into(),
-            })?;
-        }
+        collections::prepare(&connection).await?;
         let directory = Directory::new(Arc::clone(&connection));
         Ok(Self {
             leases: Leases::new(Arc::clone(&connection), directory.clone()),

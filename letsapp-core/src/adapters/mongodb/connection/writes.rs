@@ -41,23 +41,8 @@ impl Connection {
             rawdoc! {"w": "majority", "j": true, "wtimeout": millis(retry::MAJORITY_TIMEOUT)},
         );
         command.append(cstr!("maxTimeMS"), millis(server_limit));
-        self.submit(command, client_limit).await
-    }
-
-    /// Sends a write command once, and returns when one server has carried it out, whose journal is not waited for.
-    ///
-    /// # Errors
-    /// The driver's error, as for [`write`](Self::write).
-    pub(in crate::adapters::mongodb) async fn post(&self, mut command: RawDocumentBuf) -> DriverResult<Reply> {
-        command.append(cstr!("writeConcern"), rawdoc! {"w": 1, "j": false});
-        command.append(cstr!("maxTimeMS"), millis(retry::WRITE_TIMEOUT));
-        self.submit(command, retry::STEP_TIMEOUT).await
-    }
-
-    /// Sends a write command that is complete, and notes the operation time of the reply.
-    async fn submit(&self, command: RawDocumentBuf, limit: Duration) -> DriverResult<Reply> {
-        // Without a session, which a single write does not need.
-        let answer = timed(limit, self.database.run_raw_command(command)).await;
+        // Without a session, which a single write does not need; its operation time is noted below.
+        let answer = timed(client_limit, self.database.run_raw_command(command)).await;
         // Errors have an operation time too. A read that asks for it sees what an interrupted command has written.
         let time = match &answer {
             Ok(answer) => answer.get_timestamp("operationTime").ok(),
@@ -69,6 +54,19 @@ impl Connection {
             saw(&self.seen, time);
         }
         Reply::read(&RawDocumentBuf::try_from(&answer?)?)
+    }
+
+    /// Sends a write command once, and returns when one server has carried it out, whose journal is not waited for.
+    ///
+    /// The operation time is not noted: reads would wait for a majority to have it.
+    ///
+    /// # Errors
+    /// The driver's error, as for [`write`](Self::write).
+    pub(in crate::adapters::mongodb) async fn post(&self, mut command: RawDocumentBuf) -> DriverResult<Reply> {
+        command.append(cstr!("writeConcern"), rawdoc! {"w": 1, "j": false});
+        command.append(cstr!("maxTimeMS"), millis(retry::WRITE_TIMEOUT));
+        let answer = timed(retry::STEP_TIMEOUT, self.database.run_raw_command(command)).await?;
+        Reply::read(&RawDocumentBuf::try_from(&answer)?)
     }
 
     /// Inserts one document, or returns the unique key that another document already has.
