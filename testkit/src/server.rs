@@ -173,12 +173,12 @@ impl Running {
     }
 
     /// Stops the server with SIGSTOP: its connections stay open, but it does nothing.
-    pub fn pause(&self) {
+    pub fn pause(&mut self) {
         self.output.process.signal(Signal::STOP);
     }
 
     /// Continues a paused server.
-    pub fn resume(&self) {
+    pub fn resume(&mut self) {
         self.output.process.signal(Signal::CONT);
     }
 
