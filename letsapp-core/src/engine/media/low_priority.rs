@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use futures_util::FutureExt as _;
+use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::engine::panics::{Panic, catch_panic};
@@ -47,6 +48,11 @@ enum Jobs {
     Running(mpsc::Sender<Job>),
     Closed,
 }
+
+/// Priority of the threads, of 99: niceness 10 on Linux. A thread that wakes up interrupts them at once, and on a computer
+/// that has more to do than it can they get about a tenth of what others get. With the lowest priority they would get
+/// nothing then, and files would seem to be processed for ever.
+const PRIORITY: u8 = 22;
 
 /// Maximum number of threads, however many cores there are. A decoder may take 320 MiB for the largest picture.
 const MAX_THREADS: usize = 4;
@@ -153,21 +159,10 @@ fn start(count: usize) -> Result<mpsc::Sender<Job>, NotDone> {
     }
 }
 
-/// Has the system run this thread only on cores that nothing else needs. Where it refuses, the bound of the pool is all
-/// that there is.
+/// Has the system run any other thread before this one. Where it refuses, the bound of the pool is all that there is.
 fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    let lowered = {
-        use thread_priority::unix::{
-            NormalThreadSchedulePolicy::Idle, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
-        };
-        // Not a nice value: a thread of this policy gives way at once to any other that wakes up.
-        let policy = ThreadSchedulePolicy::Normal(Idle);
-        set_thread_priority_and_policy(thread_native_id(), thread_priority::ThreadPriority::Min, policy)
-    };
-    #[cfg(not(target_os = "linux"))]
-    let lowered = thread_priority::set_current_thread_priority(thread_priority::ThreadPriority::Min);
-    if let Err(error) = lowered {
+    let value = ThreadPriorityValue::try_from(PRIORITY).expect("the crate's values go up to 99");
+    if let Err(error) = set_current_thread_priority(ThreadPriority::Crossplatform(value)) {
         tracing::debug!(?error, "a thread for previews has the priority of all others");
     }
 }
@@ -217,11 +212,14 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn the_threads_only_get_the_time_that_others_leave() {
-        use thread_priority::unix::{NormalThreadSchedulePolicy::Idle, ThreadSchedulePolicy, thread_schedule_policy};
-        let policy = run(&LowPriorityThreads::new(1), thread_schedule_policy).await.unwrap();
-        assert_eq!(policy.unwrap(), ThreadSchedulePolicy::Normal(Idle));
-        assert_ne!(thread_schedule_policy().unwrap(), ThreadSchedulePolicy::Normal(Idle));
+    async fn the_threads_give_way_to_others() {
+        // The 19th field of `proc_pid_stat(5)`; the second is a name in parentheses.
+        let niceness = || {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            let fields = stat.rsplit_once(')').unwrap().1;
+            fields.split_whitespace().nth(16).unwrap().parse::<i8>().unwrap()
+        };
+        assert_eq!(run(&LowPriorityThreads::new(1), niceness).await, Ok(10));
     }
 
     #[tokio::test]

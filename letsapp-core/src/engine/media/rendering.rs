@@ -1,4 +1,4 @@
-//! Reading what can be shown or heard from the bytes of a file, on threads that only get the time which others leave.
+//! Reading what can be shown or heard from the bytes of a file, on threads that give way to all others.
 
 #[cfg(feature = "media")]
 use std::io::Cursor;

@@ -47,7 +47,7 @@ fn the_longest_side_is_640_and_nothing_is_enlarged() {
 
 #[test]
 fn a_large_jpeg_looks_the_same_as_if_it_were_decoded_as_a_whole() {
-    for size in [(1_283, 1_001), (2_700, 1_801), (700, 5_300)] {
+    for size in [(1_283, 1_001), (700, 1_321)] {
         for picture in [gradient(size.0, size.1), gradient(size.0, size.1).to_luma8().into()] {
             let jpeg = encoded(&picture, ImageFormat::Jpeg);
             let (reduced, to) = reduced::decode(&jpeg, PREVIEW_SIDE).unwrap();
