@@ -39,6 +39,10 @@ pub struct Arguments {
     /// Serves as the relay that LetsApp is compared to: how the subjects call the program
     #[arg(long, hide = true)]
     pub relay: bool,
+
+    /// Serves as the endpoint for files that LetsApp is compared to, in a folder or on MongoDB
+    #[arg(long, hide = true)]
+    pub files: Option<String>,
 }
 
 impl Arguments {

@@ -49,6 +49,8 @@ fn main() -> Result<ExitCode, BoxError> {
         .collect();
     if arguments.relay {
         baseline::relay::run()?;
+    } else if let Some(place) = &arguments.files {
+        baseline::files::run(place)?;
     } else if arguments.list {
         list(&chosen)?;
     } else if arguments.in_this_process {

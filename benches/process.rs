@@ -37,7 +37,24 @@ impl Process {
     /// Fails if the process has ended.
     pub fn resident_bytes(self) -> io::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        resident_of_status(&status).ok_or_else(|| malformed("status"))
+        bytes_of_status(&status, "VmRSS:").ok_or_else(|| malformed("status"))
+    }
+
+    /// Returns the most memory that was resident since the last [reset](Self::reset_peak), in bytes.
+    ///
+    /// # Errors
+    /// Fails if the process has ended.
+    pub fn peak_bytes(self) -> io::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
+        bytes_of_status(&status, "VmHWM:").ok_or_else(|| malformed("status"))
+    }
+
+    /// Begins a new peak of resident memory.
+    ///
+    /// # Errors
+    /// Fails if the process has ended, or is somebody else's.
+    pub fn reset_peak(self) -> io::Result<()> {
+        fs::write(format!("/proc/{}/clear_refs", self.pid), "5")
     }
 
     /// Returns the number of files that the process may have open.
@@ -59,8 +76,8 @@ fn cpu_of_stat(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis((user + system) * 1_000 / TICKS_PER_SECOND))
 }
 
-fn resident_of_status(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+fn bytes_of_status(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1_024)
 }
@@ -93,7 +110,7 @@ mod tests {
     #[test]
     fn memory_is_in_bytes() {
         assert_eq!(
-            resident_of_status("Name:\tx\nVmRSS:\t    2048 kB\nThreads:\t1\n"),
+            bytes_of_status("Name:\tx\nVmRSS:\t    2048 kB\nThreads:\t1\n", "VmRSS:"),
             Some(2_097_152)
         );
     }

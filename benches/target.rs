@@ -60,6 +60,7 @@ pub enum Store {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Relay,
+    Files,
     LetsApp,
     /// LetsApp with the limits of an installation, so that users have to come from many addresses.
     Limited,
@@ -85,6 +86,21 @@ impl Target {
         Self::start(Kind::Relay, command, TempDir::new()?)
     }
 
+    /// Starts the bare endpoint for files over the blobs of a store. This program is it, with another argument.
+    ///
+    /// # Errors
+    /// Fails if the endpoint doesn't start.
+    pub fn files(store: &Store) -> io::Result<Self> {
+        let directory = TempDir::new_in(scratch_directory()?)?;
+        let mut command = Command::new(env::current_exe()?);
+        command.arg("--files");
+        match store {
+            Store::MongoDb(uri) => command.arg(uri),
+            Store::Memory | Store::Sqlite => command.arg(directory.path().join("media")),
+        };
+        Self::start(Kind::Files, command, directory)
+    }
+
     /// Starts a LetsApp server without limits, the one that [`build_server`] names.
     ///
     /// # Errors
@@ -96,7 +112,8 @@ impl Target {
                 .env("LETSAPP_LIMITS", "off")
                 .env("LETSAPP_HTTP_MAX_CONNECTIONS", "20000")
                 .env("LETSAPP_HTTP_MAX_CONNECTIONS_PER_ADDRESS", "20000")
-                .env("LETSAPP_MAX_SOCKETS_PER_USER", "20000");
+                .env("LETSAPP_MAX_SOCKETS_PER_USER", "20000")
+                .env("LETSAPP_MEDIA_QUOTA", "1000000000000");
         })
     }
 
@@ -214,7 +231,7 @@ impl Target {
     /// Returns the address that a user connects from.
     fn home(&self, number: usize) -> Ipv4Addr {
         match self.kind {
-            Kind::Relay | Kind::LetsApp => Ipv4Addr::LOCALHOST,
+            Kind::Relay | Kind::Files | Kind::LetsApp => Ipv4Addr::LOCALHOST,
             Kind::Limited => loopback(1, number / USERS_OF_ADDRESS),
         }
     }

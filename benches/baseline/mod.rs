@@ -2,6 +2,7 @@
 //!
 //! None is a product. The tables answer no question, and the relay keeps no message.
 
+pub mod files;
 pub mod memory;
 pub mod mongodb;
 pub mod relay;

@@ -19,6 +19,7 @@ mod socket;
     reason = "cargo sets `cfg(test)` for `main.rs` too, where no harness runs the tests"
 )]
 mod tests;
+mod transfer;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub use self::{
     meter::{Outcome, Span},
     pairs::{Pace, Pair, PairLoad, Receipts},
     socket::{Endpoint, Socket},
+    transfer::{Content, Transfer, repeat},
 };
 
 /// Time that messages in flight have to arrive after the measured phase: far more than a server needs that works.

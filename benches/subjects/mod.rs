@@ -8,6 +8,7 @@ mod frames;
 mod group;
 mod history;
 mod hostile;
+mod media;
 mod presence;
 mod search;
 mod sockets;
@@ -50,7 +51,7 @@ pub struct Run {
 }
 
 /// Subjects in the order in which they run: the path of a message first.
-pub const SUBJECTS: [Subject; 11] = [
+pub const SUBJECTS: [Subject; 12] = [
     append::SUBJECT,
     end_to_end::SUBJECT,
     history::SUBJECT,
@@ -61,6 +62,7 @@ pub const SUBJECTS: [Subject; 11] = [
     auth::SUBJECT,
     frames::SUBJECT,
     sockets::SUBJECT,
+    media::SUBJECT,
     hostile::SUBJECT,
 ];
 

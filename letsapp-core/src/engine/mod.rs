@@ -153,6 +153,9 @@ impl Engine {
         self.committer.close().await;
         self.receipts.close().await;
         self.presence.close().await;
+        if let Some(files) = &self.files {
+            files.processing.close();
+        }
     }
 
     /// Accepts no more work without waiting. Accepted work is stored as long as the runtime lives.

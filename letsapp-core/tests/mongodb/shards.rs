@@ -294,7 +294,6 @@ async fn media(store: &MongoStore, conversation_id: ConversationId) {
     let added = media.add_part(file.id, 0, part, at(3)).await;
     assert!(added.expect("the store is there").is_some());
     media.upload(file.id).await.expect("the store is there");
-    media.unfinished(file.owner_id).await.expect("the store is there");
     let retired = media.retire_upload(file.id, at(4)).await;
     assert!(retired.expect("the store is there").is_some());
     let released = media.release_parts(file.id, &[file.blob]).await;

@@ -26,13 +26,14 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Fla
 
 /// Hides the password of a URL that an error repeats, as after a misspelt `--store`.
 fn hide_secrets(mut error: clap::Error) -> clap::Error {
-    let kind = ContextKind::InvalidArg;
-    if let Some(ContextValue::String(argument)) = error.get(kind) {
-        let hidden = match argument.split_once('=') {
-            Some((flag, value)) if flag.starts_with('-') => format!("{flag}={}", without_secrets(value)),
-            _ => without_secrets(argument),
-        };
-        error.insert(kind, ContextValue::String(hidden));
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+        if let Some(ContextValue::String(argument)) = error.get(kind) {
+            let hidden = match argument.split_once('=') {
+                Some((flag, value)) if flag.starts_with('-') => format!("{flag}={}", without_secrets(value)),
+                _ => without_secrets(argument),
+            };
+            error.insert(kind, ContextValue::String(hidden));
+        }
     }
     error
 }

@@ -160,6 +160,10 @@ impl Parts {
                 return Ok(Part::Full(self.chunk.split_to(self.size)));
             }
             let missing = self.chunk.len().min(self.size - self.part.len());
+            if !self.part.is_empty() && missing > 0 {
+                // At once, instead of step by step: each step is a copy, and another buffer. A small blob is a chunk.
+                self.part.reserve(self.size - self.part.len());
+            }
             self.part.extend_from_slice(&self.chunk.split_to(missing));
             if self.part.len() == self.size {
                 return Ok(Part::Full(self.part.split().freeze()));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 
@@ -60,8 +60,12 @@ pub(super) enum Room {
     OfOwner(u64),
 }
 
-/// Chunks that wait between inspection and the blob store.
-const CHUNKS: usize = 2;
+/// Chunks that wait between inspection and the blob store: one is stored, one waits, and one is gathered.
+const CHUNKS: usize = 1;
+
+/// Size of these chunks in bytes. That in which most stores write, so that they need not copy them; and larger than what
+/// arrives at once, since each chunk wakes another task.
+const CHUNK: usize = 255 * 1024;
 
 impl Ingest {
     /// Receives a file into a new blob. If the file is refused or the upload breaks off, the blob store keeps nothing of
@@ -172,6 +176,7 @@ async fn feed(
     scan: &mut Scanning,
 ) -> Result<Inspected, MediaError> {
     let mut inspector = Inspector::new(claims.name, claims.declared, allowed);
+    let mut gathered = Gathered::default();
     while let Some(chunk) = bytes.next().await {
         let chunk = chunk.map_err(MediaError::Broken)?;
         if inspector.uploaded() + chunk.len() as u64 > claims.room.bytes() {
@@ -179,11 +184,37 @@ async fn feed(
         }
         // As it was uploaded: what is removed from a picture may be what a scanner looks for.
         scan.push(&chunk).await?;
-        pass(sender, inspector.push(chunk)?).await;
+        let mut bytes = inspector.push(chunk)?;
+        while let Some(full) = gathered.add(&mut bytes) {
+            pass(sender, full).await;
+        }
     }
-    let (rest, inspected) = inspector.finish()?;
-    pass(sender, rest).await;
+    let (mut rest, inspected) = inspector.finish()?;
+    while let Some(full) = gathered.add(&mut rest) {
+        pass(sender, full).await;
+    }
+    pass(sender, gathered.0.freeze()).await;
     Ok(inspected)
+}
+
+/// Bytes that are gathered until they are a chunk.
+#[derive(Default)]
+struct Gathered(BytesMut);
+
+impl Gathered {
+    /// Takes bytes, as many as are missing, and returns a chunk if they make one.
+    fn add(&mut self, bytes: &mut Bytes) -> Option<Bytes> {
+        if self.0.is_empty() && bytes.len() >= CHUNK {
+            return Some(bytes.split_to(CHUNK));
+        }
+        if !self.0.is_empty() && !bytes.is_empty() {
+            // At once, instead of step by step. A small file, which arrives as a whole, takes no more than it has.
+            self.0.reserve(CHUNK - self.0.len());
+        }
+        let missing = bytes.len().min(CHUNK - self.0.len());
+        self.0.extend_from_slice(&bytes.split_to(missing));
+        (self.0.len() == CHUNK).then(|| self.0.split().freeze())
+    }
 }
 
 /// Passes bytes on to the blob store. Its own error says why it takes no more.
@@ -214,4 +245,34 @@ fn into_stream(receiver: mpsc::Receiver<Result<Bytes, BoxError>>) -> ByteStream 
         Some((chunk, receiver))
     })
     .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_gathered_to_chunks_of_one_size_without_losing_any() {
+        for sizes in [
+            vec![],
+            vec![1],
+            vec![CHUNK],
+            vec![1, CHUNK, 1],
+            vec![3 * CHUNK + 1, 7],
+            vec![100_000; 9],
+        ] {
+            let total: usize = sizes.iter().sum();
+            let all: Vec<u8> = (0..total).map(|n| n as u8).collect();
+            let (mut gathered, mut chunks, mut at) = (Gathered::default(), Vec::new(), 0);
+            for size in sizes {
+                let mut bytes = Bytes::copy_from_slice(&all[at..at + size]);
+                at += size;
+                chunks.extend(std::iter::from_fn(|| gathered.add(&mut bytes)));
+                assert!(bytes.is_empty());
+            }
+            assert!(chunks.iter().all(|chunk| chunk.len() == CHUNK));
+            chunks.push(gathered.0.freeze());
+            assert!(chunks.concat() == all);
+        }
+    }
 }

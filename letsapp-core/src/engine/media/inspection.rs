@@ -16,7 +16,7 @@ pub(super) struct Inspector<'a> {
     state: State,
     /// Bytes as they were uploaded.
     uploaded: Hashed,
-    /// Bytes as they are served.
+    /// Bytes as they are served, if those can differ: hashing takes most of the time of an upload.
     served: Hashed,
     /// First bytes, as far as they can make the EICAR test file.
     first: Vec<u8>,
@@ -40,7 +40,7 @@ enum State {
     Other(ContentType),
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Hashed {
     hash: Sha256,
     size: u64,
@@ -98,16 +98,16 @@ impl<'a> Inspector<'a> {
             let head = self.detect()?;
             rest = self.pass(head)?;
         }
-        let (content_type, picture) = match self.state {
-            State::Picture(content_type, filter) => (content_type, Some(filter.finish()?)),
-            State::Other(content_type) => (content_type, None),
+        let (content_type, picture, served) = match self.state {
+            State::Picture(content_type, filter) => (content_type, Some(filter.finish()?), self.served),
+            State::Other(content_type) => (content_type, None, self.uploaded.clone()),
             State::Head(_) => unreachable!("the type was detected above"),
         };
         let is_test_virus = self.first.len() <= EICAR_BYTES && self.first.trim_ascii_end() == EICAR;
         let inspected = Inspected {
             content_type,
-            size: self.served.size,
-            sha256: self.served.hash.finalize().into(),
+            size: served.size,
+            sha256: served.hash.finalize().into(),
             request: self.uploaded.hash.finalize().into(),
             picture,
             is_test_virus,
@@ -130,16 +130,13 @@ impl<'a> Inspector<'a> {
     }
 
     fn pass(&mut self, chunk: Bytes) -> Result<Bytes, Refusal> {
-        let served = match &mut self.state {
-            State::Picture(_, filter) => {
-                let mut clean = Vec::with_capacity(chunk.len());
-                filter.push(&chunk, &mut clean)?;
-                clean.into()
-            }
-            State::Head(_) | State::Other(_) => chunk,
+        let State::Picture(_, filter) = &mut self.state else {
+            return Ok(chunk);
         };
-        self.served.add(&served);
-        Ok(served)
+        let mut clean = Vec::with_capacity(chunk.len());
+        filter.push(&chunk, &mut clean)?;
+        self.served.add(&clean);
+        Ok(clean.into())
     }
 }
 

@@ -4,6 +4,7 @@
 mod access;
 #[cfg(feature = "media")]
 pub mod audio;
+mod backlog;
 mod deposit;
 mod error;
 mod facts;
@@ -11,6 +12,8 @@ mod freshness;
 mod ingest;
 mod inspection;
 mod links;
+#[cfg(feature = "media")]
+mod low_priority;
 mod owners;
 mod parts;
 mod pictures;

@@ -1,18 +1,21 @@
 //! Reading from a file after its upload was answered: the preview of a picture, the duration and the loudness of a
-//! sound. One file at a time, on a thread of its own, so that logins and messages never wait for it.
+//! sound. A few files at a time, on threads that logins and messages never wait for.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
+use futures_util::future::{join, join_all};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::domain::id::{BlobId, MediaId};
 use crate::domain::media::{ContentType, Holder, Media, MediaFacts, MediaStatus, StoredThumbnail, detect};
+use crate::engine::media::backlog::{Added, Backlog, Next};
 use crate::engine::media::error::MediaError;
-use crate::engine::media::rendering::{Preview, render};
+use crate::engine::media::rendering::{Preview, Renderer};
 use crate::engine::panics::{Panic, catch_panic};
 use crate::engine::rosters::Rosters;
 use crate::ports::{BlobError, BlobStore, Envelope, RepositoryError, Runtime, Stores};
@@ -25,12 +28,17 @@ pub(crate) struct Processing {
     runtime: Runtime,
     rosters: Arc<Rosters>,
     blobs: Arc<dyn BlobStore>,
-    waiting: Mutex<VecDeque<MediaId>>,
-    added: Notify,
+    renderer: Renderer,
+    backlog: Backlog,
+    /// Told of errors, after which the store is asked again.
+    failed: Notify,
 }
 
-/// Maximum number of files that wait in memory. The others are found in the store.
-const WAITING: usize = 10_000;
+/// Maximum number of files that wait in memory. The others are found in the store. Fewer in tests, whose decoders are slow.
+const WAITING: usize = if cfg!(test) { 20 } else { 1_000 };
+
+/// Pause before the store is asked again for files that were not processed, after an error.
+const RETRY: Duration = Duration::from_secs(60);
 
 /// Maximum number of files in one query.
 const BATCH: usize = 100;
@@ -47,52 +55,67 @@ impl Processing {
             runtime,
             rosters,
             blobs,
-            waiting: Mutex::default(),
-            added: Notify::new(),
+            renderer: Renderer::default(),
+            backlog: Backlog::new(WAITING),
+            failed: Notify::new(),
         })
     }
 
     /// Adds a file to those that wait.
     pub(super) fn add(&self, id: MediaId) {
-        let mut waiting = self.lock();
-        if waiting.len() < WAITING {
-            waiting.push_back(id);
-        }
-        drop(waiting);
-        self.added.notify_one();
+        // One for which there is no room is found in the store later.
+        self.backlog.add(id);
     }
 
     /// Processes files as they come until it is aborted; first those that an earlier run has left.
     pub(crate) async fn run(self: Arc<Self>) {
-        if let Err(error) = self.recover().await {
-            tracing::warn!(%error, "files that were not processed can't be read; the next start tries again");
-        }
+        let retry = async {
+            loop {
+                self.failed.notified().await;
+                tokio::time::sleep(RETRY).await;
+                self.backlog.look();
+            }
+        };
+        join(join_all((0..self.renderer.at_once()).map(|_| self.work())), retry).await;
+    }
+
+    /// Takes no more files. Those that wait are found in the store at the next start.
+    pub(crate) fn close(&self) {
+        self.renderer.close();
+    }
+
+    async fn work(&self) {
         loop {
-            let next = self.lock().pop_front();
-            let Some(id) = next else {
-                self.added.notified().await;
-                continue;
+            let next = self.backlog.next().await;
+            let done = match next {
+                Next::Look => catch_panic(self.look())
+                    .await
+                    .map(|looked| looked.map_err(MediaError::from)),
+                Next::File(id) => catch_panic(self.process(id)).await,
             };
-            match catch_panic(self.process(id)).await {
+            if let Next::File(id) = next {
+                self.backlog.done(id);
+            }
+            match done {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, media.id = %id, "a file was not processed; the next start tries again");
+                    tracing::warn!(%error, ?next, "files were not processed; it is tried again in a minute");
+                    self.failed.notify_one();
                 }
-                Err(Panic(panic)) => tracing::error!(panic, media.id = %id, "processing a file panicked"),
+                Err(Panic(panic)) => tracing::error!(panic, ?next, "processing files panicked"),
             }
         }
     }
 
-    /// Adds all files of the store that are not processed.
-    async fn recover(&self) -> Result<(), RepositoryError> {
+    /// Adds files of the store that are not processed, as many as there is room for.
+    async fn look(&self) -> Result<(), RepositoryError> {
         let mut after = None;
-        let known: HashSet<_> = self.lock().iter().copied().collect();
         loop {
             let found = self.stores.media.unprocessed(after, BATCH).await?;
             let Some(last) = found.last() else { return Ok(()) };
             after = Some(last.id);
-            for media in found.iter().filter(|media| !known.contains(&media.id)) {
-                self.add(media.id);
+            if found.iter().any(|media| self.backlog.add(media.id) == Added::Full) {
+                return Ok(());
             }
         }
     }
@@ -120,17 +143,8 @@ impl Processing {
 
     async fn facts(&self, media: &Media) -> Result<MediaFacts, MediaError> {
         let known = media.facts.clone();
-        let bytes = match self.blobs.get(media.blob, None).await {
-            Ok(read) => read.bytes.try_fold(Vec::new(), |mut all, chunk| async move {
-                all.extend_from_slice(&chunk);
-                Ok(all)
-            }),
-            Err(BlobError::NotFound) => return Ok(known),
-            Err(error) => return Err(error.into()),
-        };
-        let bytes = bytes.await.map_err(RepositoryError::unavailable)?;
         let content_type = ContentType::from_stored(media.content_type.as_str());
-        let rendered = render(content_type, bytes).await;
+        let rendered = self.renderer.render(content_type, self.read(media.blob)).await?;
         let thumbnail = match rendered.preview {
             Some(preview) => Some(self.store_thumbnail(media.id, preview).await?),
             None => known.thumbnail,
@@ -143,13 +157,29 @@ impl Processing {
         })
     }
 
+    /// Reads all bytes of a file; none if it was removed in the meantime.
+    async fn read(&self, blob: BlobId) -> Result<Vec<u8>, MediaError> {
+        let read = match self.blobs.get(blob, None).await {
+            Err(BlobError::NotFound) => return Ok(Vec::new()),
+            read => read?,
+        };
+        let mut all = Vec::with_capacity(usize::try_from(read.size).unwrap_or_default());
+        let mut bytes = read.bytes;
+        while let Some(chunk) = bytes.try_next().await.map_err(RepositoryError::unavailable)? {
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all)
+    }
+
     /// Makes a preview of a picture that an uploader has sent for a file.
     ///
     /// # Errors
-    /// [`MediaError::Invalid`] if it is no picture that can be drawn.
+    /// [`MediaError::Invalid`] if it is no picture that can be drawn; [`MediaError::Store`] if the application is
+    /// shutting down.
     pub(crate) async fn render_preview(&self, picture: Bytes) -> Result<Preview, MediaError> {
         let content_type = detect(&picture);
-        let rendered = render(content_type, picture.into()).await;
+        let bytes = std::future::ready(Ok(picture.into()));
+        let rendered = self.renderer.render(content_type, bytes).await?;
         rendered
             .preview
             .ok_or_else(|| MediaError::invalid("preview", "not_a_picture", "is no picture that can be drawn"))
@@ -218,13 +248,12 @@ impl Processing {
         ));
         Ok(())
     }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<MediaId>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Returns the id of the bytes of a file's own preview.
 pub(super) fn thumbnail_blob(id: MediaId) -> BlobId {
     BlobId::from_uuid(Uuid::new_v5(id.as_uuid(), b"thumbnail"))
 }
+
+#[cfg(all(test, feature = "media"))]
+mod tests;

@@ -2,6 +2,7 @@
 //!
 //! Decoders are in safe code and get limits; libwebp, in C, only ever encodes what was decoded here.
 
+mod reduced;
 #[cfg(test)]
 mod tests;
 
@@ -83,7 +84,8 @@ pub fn preview(bytes: &[u8]) -> Result<Preview, PreviewError> {
         _ => return Err(PreviewError::Unsupported(content_type)),
     };
     let facts = facts(bytes, &content_type)?;
-    let small = shrunk(decode(bytes, format)?, PREVIEW_SIDE)?;
+    let (picture, size) = decode(bytes, format)?;
+    let small = shrunk(picture, size)?;
     let upright = turned(small, facts);
     let (bytes, content_type) = encode(&upright)?;
     Ok(Preview {
@@ -107,19 +109,26 @@ fn facts(bytes: &[u8], content_type: &ContentType) -> Result<Facts, PreviewError
     Ok(filter.finish()?)
 }
 
-fn decode(bytes: &[u8], format: ImageFormat) -> Result<DynamicImage, PreviewError> {
+/// Decodes a picture, a large JPEG in a smaller size than it has, and returns the size of its preview with it.
+fn decode(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, (u32, u32)), PreviewError> {
+    if format == ImageFormat::Jpeg
+        && let Some(reduced) = reduced::decode(bytes, PREVIEW_SIDE)
+    {
+        return Ok(reduced);
+    }
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(MAX_DECODED);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
-    reader.decode().map_err(undecodable)
+    let picture = reader.decode().map_err(undecodable)?;
+    let size = fitted(picture.width(), picture.height(), PREVIEW_SIDE);
+    Ok((picture, size))
 }
 
-/// Shrinks a picture to a longest side, in 8 bits a channel; grey stays grey until here, which is a third of the work.
-fn shrunk(picture: DynamicImage, side: u32) -> Result<DynamicImage, PreviewError> {
-    let (width, height) = fitted(picture.width(), picture.height(), side);
+/// Shrinks a picture to a size, in 8 bits a channel; grey stays grey until here, which is a third of the work.
+fn shrunk(picture: DynamicImage, (width, height): (u32, u32)) -> Result<DynamicImage, PreviewError> {
     let picture = match picture {
         DynamicImage::ImageLuma8(_) | DynamicImage::ImageRgb8(_) | DynamicImage::ImageRgba8(_) => picture,
         deep if deep.color().has_alpha() => DynamicImage::ImageRgba8(deep.into_rgba8()),
@@ -206,7 +215,8 @@ fn blurhash(picture: DynamicImage) -> Result<String, PreviewError> {
     } else {
         (3, 4)
     };
-    let tiny = shrunk(picture, BLURHASH_SIDE)?.into_rgba8();
+    let size = fitted(picture.width(), picture.height(), BLURHASH_SIDE);
+    let tiny = shrunk(picture, size)?.into_rgba8();
     blurhash::encode(across, down, tiny.width(), tiny.height(), &tiny).map_err(undecodable)
 }
 

@@ -46,6 +46,37 @@ fn the_longest_side_is_640_and_nothing_is_enlarged() {
 }
 
 #[test]
+fn a_large_jpeg_looks_the_same_as_if_it_were_decoded_as_a_whole() {
+    for size in [(1_283, 1_001), (700, 1_321)] {
+        for picture in [gradient(size.0, size.1), gradient(size.0, size.1).to_luma8().into()] {
+            let jpeg = encoded(&picture, ImageFormat::Jpeg);
+            let (reduced, to) = reduced::decode(&jpeg, PREVIEW_SIDE).unwrap();
+            assert!(reduced.width() <= size.0.div_ceil(2) && reduced.width().max(reduced.height()) >= PREVIEW_SIDE);
+            let shown = shrunk(reduced, to).unwrap();
+            let whole = image::load_from_memory(&jpeg).unwrap();
+            let whole = shrunk(whole, fitted(size.0, size.1, PREVIEW_SIDE)).unwrap();
+            assert_eq!((shown.dimensions(), shown.color()), (whole.dimensions(), whole.color()));
+            let distances = shown
+                .as_bytes()
+                .iter()
+                .zip(whole.as_bytes())
+                .map(|(a, b)| u64::from(a.abs_diff(*b)));
+            let mean = distances.sum::<u64>() as f64 / shown.as_bytes().len() as f64;
+            assert!(mean < 2.0, "{size:?}: {mean}");
+        }
+    }
+}
+
+#[test]
+fn a_jpeg_that_is_not_twice_as_large_is_decoded_as_a_whole() {
+    let small = encoded(&gradient(1_200, 900), ImageFormat::Jpeg);
+    assert!(reduced::decode(&small, PREVIEW_SIDE).is_none());
+    assert_eq!(preview(&small).unwrap().width, 640);
+    assert!(reduced::decode(&sample("cmyk.jpg"), 1).is_none());
+    assert!(reduced::decode(b"no picture", 1).is_none());
+}
+
+#[test]
 fn every_orientation_is_turned_upright() {
     let reference = decoded(&preview(&sample("orientation1.jpg")).unwrap());
     for number in 1..=8_u8 {
