@@ -17,7 +17,7 @@ const OWNER_ALONE: Row = [200, 404, 404, 404, 404, 404, 404, 404];
 const EARLY: Row = [200, 200, 404, 200, 200, 404, 404, 404];
 /// Present members.
 const MEMBERS: Row = [200, 200, 200, 404, 404, 404, 404, 404];
-/// Everybody but those whom the owner blocks.
+/// Any user whom the owner does not block.
 const PROFILE: Row = [200, 200, 200, 200, 200, 404, 200, 200];
 
 struct Table {
