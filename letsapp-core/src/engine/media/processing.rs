@@ -72,11 +72,19 @@ impl Processing {
         let retry = async {
             loop {
                 self.failed.notified().await;
-                tokio::time::sleep(RETRY).await;
+                Self::pause().await;
                 self.backlog.look();
             }
         };
         join(join_all((0..self.renderer.at_once()).map(|_| self.work())), retry).await;
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "waits for the store to recover; nothing is decided by the time"
+    )]
+    async fn pause() {
+        tokio::time::sleep(RETRY).await;
     }
 
     /// Takes no more files. Those that wait are found in the store at the next start.
