@@ -121,6 +121,7 @@ impl fmt::Debug for RedisPaces {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;
 
     use proptest::prelude::*;
@@ -172,10 +173,10 @@ mod tests {
         let prefix = format!("paces-{}", std::process::id());
         let paces = RedisPaces::connect(&format!("{url}?prefix={prefix}")).unwrap();
         let mut runner = TestRunner::new(ProptestConfig::with_cases(64));
-        let mut case = 0;
+        let cases = AtomicU32::new(0);
         let quotas = (1..5_u32, 60_000..600_000_u64);
         let outcome = runner.run(&(quotas, uses()), |((amount, millis), uses)| {
-            case += 1;
+            let case = cases.fetch_add(1, Ordering::Relaxed);
             let quota = Quota::new(amount, Duration::from_millis(millis)).expect("it is sensible");
             let (mut pace, mut now) = (Pace::default(), START);
             for one in &uses {

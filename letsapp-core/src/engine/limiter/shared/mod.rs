@@ -144,3 +144,6 @@ impl Breaker {
         self.0.store(until, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;
