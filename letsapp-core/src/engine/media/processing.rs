@@ -263,5 +263,5 @@ pub(super) fn thumbnail_blob(id: MediaId) -> BlobId {
     BlobId::from_uuid(Uuid::new_v5(id.as_uuid(), b"thumbnail"))
 }
 
-#[cfg(all(test, feature = "media"))]
+#[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //!
 //! Decoders are in safe code and get limits; libwebp, in C, only ever encodes what was decoded here.
 
+mod bounds;
 mod reduced;
 #[cfg(test)]
 mod tests;
@@ -14,14 +15,13 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ExtendedColorType, ImageFormat, ImageReader, Limits, RgbImage, RgbaImage};
 
 use crate::domain::media::{ContentType, Facts, MAX_SIDE, PictureFilter, Refusal, detect};
+use bounds::{MAX_DECODED, fitted};
 
 /// Longest side of a preview in pixels.
 pub const PREVIEW_SIDE: u32 = 640;
 /// Largest file that a preview is made of, in bytes.
 pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// Most bytes that a decoder may allocate: 64 megapixels in colour with transparency, and some working space.
-const MAX_DECODED: u64 = 320 * 1024 * 1024;
 /// Quality of lossy previews, of 100.
 const JPEG_QUALITY: u8 = 78;
 const WEBP_QUALITY: f32 = 75.0;
@@ -155,18 +155,6 @@ fn shrunk(picture: DynamicImage, (width, height): (u32, u32)) -> Result<DynamicI
         _ => RgbaImage::from_raw(width, height, buffer).map(DynamicImage::ImageRgba8),
     };
     Ok(small.expect("the target has as many bytes as its dimensions take"))
-}
-
-/// Returns dimensions with the same proportions and a longest side of at most `side`.
-fn fitted(width: u32, height: u32, side: u32) -> (u32, u32) {
-    let longest = width.max(height);
-    if longest <= side {
-        return (width, height);
-    }
-    // Rounded, but never to nothing: a picture can be a line.
-    let scaled =
-        |length: u32| ((u64::from(length) * u64::from(side) + u64::from(longest) / 2) / u64::from(longest)).max(1);
-    (scaled(width) as u32, scaled(height) as u32)
 }
 
 /// Turns a picture upright. The small one is turned, not the large one.

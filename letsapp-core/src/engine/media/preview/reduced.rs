@@ -8,7 +8,7 @@ use std::io::Cursor;
 use image::{DynamicImage, GrayImage, RgbImage};
 use jpeg_decoder::{Decoder, PixelFormat};
 
-use super::{MAX_DECODED, fitted};
+use crate::engine::media::preview::bounds::{MAX_DECODED, fitted};
 
 /// Decodes a JPEG so that it still has to be shrunk, by less than a half, to a longest side, and returns its size then
 /// with it. `None` if that would be the whole picture, or is one that this decoder can't read.

@@ -1,3 +1,5 @@
+#![cfg(feature = "media")]
+
 use futures_util::StreamExt as _;
 
 use super::*;
