@@ -16,10 +16,12 @@
 
 mod keyed;
 mod shared;
+mod subject;
 #[cfg(test)]
 mod tests;
 
 use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -29,7 +31,8 @@ use crate::domain::id::UserId;
 use crate::domain::steady_time::SteadyTime;
 use crate::domain::user::{Email, Username};
 use crate::engine::limiter::keyed::{Keyed, State};
-use crate::engine::limiter::shared::{Breaker, SharedLimits, report_uses};
+use crate::engine::limiter::shared::{Breaker, SharedLimits};
+pub use crate::engine::limiter::subject::Subject;
 use crate::ports::{Clock, SharedPaces};
 
 /// Counts requests and failed logins, and refuses those beyond the limits.
@@ -59,15 +62,6 @@ pub struct Limiter {
     /// What other servers count too, if they share their counts.
     shared: OnceLock<Arc<SharedLimits>>,
     breaker: Breaker,
-}
-
-/// The subject whose requests are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Subject {
-    /// All users of one address.
-    Client(Client),
-    /// A signed-in user.
-    User(UserId),
 }
 
 /// An account that a client tries to log in to, or whose password is to be proven again.
@@ -137,7 +131,15 @@ impl Limiter {
     pub fn share(self: &Arc<Self>, paces: Arc<dyn SharedPaces>) {
         let shared = Arc::new(SharedLimits::new(paces));
         if self.shared.set(Arc::clone(&shared)).is_ok() {
-            tokio::spawn(report_uses(Arc::downgrade(self), shared));
+            let limiter = Arc::downgrade(self);
+            let adopt = move |class, subject, everywhere| match limiter.upgrade() {
+                Some(limiter) => {
+                    limiter.adopt(class, subject, everywhere);
+                    ControlFlow::Continue(())
+                }
+                None => ControlFlow::Break(()),
+            };
+            tokio::spawn(async move { shared.report_uses(adopt).await });
         }
     }
 

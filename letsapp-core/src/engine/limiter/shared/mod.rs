@@ -5,8 +5,9 @@
 //! their order, are added to the shared count behind, and what it says holds from then on.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::domain::limit::{Class, Decision, Quota};
 use crate::domain::steady_time::SteadyTime;
-use crate::engine::limiter::{Limiter, Subject};
+use crate::engine::limiter::subject::Subject;
 use crate::ports::{BusError, Excess, PaceStep, SharedPaces};
 
 /// Time that a request waits for the shared count.
@@ -77,6 +78,42 @@ impl SharedLimits {
         self.wake.notify_one();
     }
 
+    /// Adds the uses on sockets to the shared count, until `adopt`, which takes what the count says, breaks.
+    pub(super) async fn report_uses(&self, adopt: impl Fn(Class, Subject, Decision) -> ControlFlow<()>) {
+        loop {
+            self.wake.notified().await;
+            loop {
+                let uses = self.take();
+                if uses.is_empty() {
+                    break;
+                }
+                let steps: Vec<_> = uses
+                    .iter()
+                    .map(|((class, subject), (quota, cost))| PaceStep {
+                        key: key(*class, *subject),
+                        quota: *quota,
+                        cost: *cost,
+                        excess: Excess::Charged,
+                    })
+                    .collect();
+                match timeout(FAILURE_PAUSE, self.paces.step(&steps)).await {
+                    Ok(Ok(decisions)) => {
+                        for (((class, subject), _), decision) in uses.into_iter().zip(decisions) {
+                            if adopt(class, subject, decision).is_break() {
+                                return;
+                            }
+                        }
+                    }
+                    Ok(Err(error)) => {
+                        tracing::debug!(%error, "uses were not added to the shared limits");
+                        let _pause = timeout(FAILURE_PAUSE, std::future::pending::<()>()).await;
+                    }
+                    Err(_) => tracing::debug!("uses were not added to the shared limits in time"),
+                }
+            }
+        }
+    }
+
     fn take(&self) -> Vec<((Class, Subject), (Quota, u32))> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() <= BATCH {
@@ -84,42 +121,6 @@ impl SharedLimits {
         }
         let keys: Vec<_> = waiting.keys().take(BATCH).copied().collect();
         keys.into_iter().filter_map(|key| waiting.remove_entry(&key)).collect()
-    }
-}
-
-/// Adds the uses on sockets to the shared count, as long as the limiter lives.
-pub(super) async fn report_uses(limiter: Weak<Limiter>, shared: Arc<SharedLimits>) {
-    loop {
-        shared.wake.notified().await;
-        loop {
-            let uses = shared.take();
-            if uses.is_empty() {
-                break;
-            }
-            let steps: Vec<_> = uses
-                .iter()
-                .map(|((class, subject), (quota, cost))| PaceStep {
-                    key: key(*class, *subject),
-                    quota: *quota,
-                    cost: *cost,
-                    excess: Excess::Charged,
-                })
-                .collect();
-            let answered = timeout(FAILURE_PAUSE, shared.paces.step(&steps)).await;
-            let Some(limiter) = limiter.upgrade() else { return };
-            match answered {
-                Ok(Ok(decisions)) => {
-                    for (((class, subject), _), decision) in uses.into_iter().zip(decisions) {
-                        limiter.adopt(class, subject, decision);
-                    }
-                }
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, "uses were not added to the shared limits");
-                    let _pause = timeout(FAILURE_PAUSE, std::future::pending::<()>()).await;
-                }
-                Err(_) => tracing::debug!("uses were not added to the shared limits in time"),
-            }
-        }
     }
 }
 

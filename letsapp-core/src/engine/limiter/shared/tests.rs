@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::id::UserId;
 use crate::domain::limit::{Pace, Table, Verdict};
 use crate::domain::timestamp::Timestamp;
+use crate::engine::limiter::Limiter;
 use crate::ports::{Clock, TokioClock};
 
 const ANA: Subject = Subject::User(UserId::from_bytes([1; 16]));
