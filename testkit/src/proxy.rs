@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 /// State of a link that does not work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// What the client sends does not arrive; answers do.
+    /// Requests do not arrive; answers do.
     ToServer,
-    /// What the server sends does not arrive; requests do.
+    /// Answers do not arrive; requests do.
     ToClient,
     /// Nothing arrives, as if the cable was pulled. Connections stay open.
     Both,

@@ -119,7 +119,7 @@ pub enum Incoming {
 pub enum Lease {
     /// The lease went on without a gap, and the server's entries stand.
     Renewed,
-    /// There was no lease: it is the first, it had expired, or the bus has lost its data. The directory holds no entry of
+    /// No lease was there: it is the first, it had expired, or the bus has lost its data. The directory holds no entry of
     /// the server that can be relied on, so that all have to be entered again.
     New,
 }

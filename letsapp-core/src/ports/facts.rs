@@ -26,7 +26,7 @@ pub enum Fact {
         conversation_id: ConversationId,
         /// The users, each once.
         viewers: Arc<[UserId]>,
-        /// What the conversation is to them.
+        /// Meaning of the conversation to them.
         news: News,
         /// The connection that learns of it by a reply.
         except: Option<ConnectionId>,
@@ -58,7 +58,7 @@ pub enum Fact {
         owner_id: UserId,
         /// The other user.
         user_id: UserId,
-        /// Their direct conversation, if it is known.
+        /// Direct conversation of both, if it is known.
         conversation_id: Option<ConversationId>,
     },
     /// A user can write nowhere any more, since the account is erased.
@@ -80,12 +80,12 @@ pub enum Fact {
     },
 }
 
-/// What a conversation is to the users to whom it is shown.
+/// Meaning of a conversation to the users to whom it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum News {
-    /// It is new to them.
+    /// New to them.
     Created,
-    /// It has changed.
+    /// Changed for them.
     Updated,
 }

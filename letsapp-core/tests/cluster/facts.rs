@@ -1,4 +1,4 @@
-//! What one server decides takes effect on the others at once.
+//! Decisions of one server, which take effect on the others at once.
 
 use letsapp_core::domain::user::{Audience, ProfilePatch};
 use letsapp_core::engine::events::Closed;

@@ -40,7 +40,7 @@ pub(super) struct Stamp {
     pub(super) number: u64,
 }
 
-/// What an item is, and to whom its frame goes.
+/// Kind of an item, and the receivers of its frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "to", rename_all = "snake_case")]
 pub(super) enum Header {

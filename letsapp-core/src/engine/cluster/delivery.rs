@@ -32,7 +32,7 @@ pub(super) struct Deliverer {
     reading: Mutex<HashMap<ConversationId, VecDeque<Item>>>,
 }
 
-/// What is left of an item that needs the store.
+/// The rest of an item that needs the store.
 enum Reading {
     Members {
         conversation_id: ConversationId,

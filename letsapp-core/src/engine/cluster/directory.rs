@@ -1,4 +1,4 @@
-//! This server's entries in the directory of the bus: written as connections open and close, and renewed by a lease.
+//! Entries of this server in the directory of the bus: written as connections open and close, and renewed by a lease.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};

@@ -39,7 +39,7 @@ const LOCATE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time in which a server that shuts down tells the others.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// This server as one of several.
+/// A server as one of several.
 pub(crate) struct Cluster {
     bus: Arc<dyn EventBus>,
     server_id: ServerId,

@@ -27,7 +27,7 @@ const MAX_QUEUED_BYTES: usize = 16 << 20;
 /// Bytes of frames that are taken from the queue at once.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// What an item takes in the queue beside its frame, about.
+/// Bytes that an item takes in the queue beside its frame, about.
 const ITEM_BYTES: usize = 128;
 
 /// Time that the bus has for one call. After that the call counts as failed.

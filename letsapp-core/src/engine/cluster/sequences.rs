@@ -19,7 +19,7 @@ pub(super) enum Line {
     Everyone,
 }
 
-/// What the number of a bundle says.
+/// Conclusion from the number of a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Observation {
     /// The bundle is the next one, or a heartbeat that confirms the last one.

@@ -59,7 +59,7 @@ pub struct Limiter {
     familiar: Keyed<Attempt, Visit>,
     /// Hashes login names with a random key, so that nobody can construct two names that share a counter.
     names: RandomState,
-    /// What other servers count too, if they share their counts.
+    /// Count of all servers, if they share it.
     shared: OnceLock<Arc<SharedLimits>>,
     breaker: Breaker,
 }

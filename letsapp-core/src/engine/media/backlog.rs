@@ -35,9 +35,9 @@ pub(super) enum Next {
 /// Result of adding a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Added {
-    /// It waits, now or since earlier.
+    /// Waits, now or since earlier.
     Waits,
-    /// There is no room. The store is asked again once all that wait were taken.
+    /// Has no room. The store is asked again once all that wait were taken.
     Full,
 }
 
