@@ -143,15 +143,17 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(serve(listener, Arc::new(MemoryBlobs::new())));
-        let mut client = Transfer::connect(address).await.expect("the endpoint accepts everyone");
+        let mut client = Transfer::connect(address, String::new())
+            .await
+            .expect("the endpoint accepts everyone");
         let posted = client
-            .post("/", "", &Content::new(), 7, 300_000)
+            .post("/", &Content::new(), 7, 300_000)
             .await
             .expect("it is stored");
         let path = format!("/{}", posted.json().expect("an object")["id"].as_str().expect("an id"));
-        let got = client.request("GET", &path, "").await.expect("it is there");
+        let got = client.request("GET", &path).await.expect("it is there");
         assert_eq!((got.length, &got.start[8..16]), (300_000, &7_u64.to_be_bytes()[..]));
-        client.request("DELETE", &path, "").await.expect("it is deleted");
-        assert!(client.request("GET", &path, "").await.is_err());
+        client.request("DELETE", &path).await.expect("it is deleted");
+        assert!(client.request("GET", &path).await.is_err());
     }
 }

@@ -30,6 +30,9 @@ const MAX_HEAD: usize = 64 * 1_024;
 #[derive(Debug)]
 pub struct Transfer {
     stream: TcpStream,
+    /// Access token of the user; empty where there are no users.
+    token: String,
+    noted: Vec<String>,
     piece: Vec<u8>,
 }
 
@@ -71,30 +74,35 @@ impl Received {
 }
 
 impl Transfer {
-    /// Connects.
+    /// Connects as the user of an access token, which may be empty.
     ///
     /// # Errors
     /// Fails if no server listens there.
-    pub async fn connect(address: std::net::SocketAddr) -> io::Result<Self> {
+    pub async fn connect(address: std::net::SocketAddr, token: String) -> io::Result<Self> {
         Ok(Self {
+            token,
+            noted: Vec::new(),
             stream: dial(std::net::Ipv4Addr::LOCALHOST, address).await?,
             piece: vec![0; PIECE],
         })
+    }
+
+    /// Notes the id of a file.
+    pub fn note(&mut self, id: String) {
+        self.noted.push(id);
+    }
+
+    /// Returns the ids that were noted since the last call.
+    pub fn noted(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.noted)
     }
 
     /// Posts a file of `size` bytes, at least 16, which are `content` after `number`.
     ///
     /// # Errors
     /// Fails if the status is not 2xx, or the connection is lost.
-    pub async fn post(
-        &mut self,
-        path: &str,
-        token: &str,
-        content: &Content,
-        number: u64,
-        size: u64,
-    ) -> io::Result<Received> {
-        self.head("POST", path, token, size).await?;
+    pub async fn post(&mut self, path: &str, content: &Content, number: u64, size: u64) -> io::Result<Received> {
+        self.head("POST", path, size).await?;
         let start = [*BEGINNING, number.to_be_bytes()].concat();
         self.stream.write_all(&start).await?;
         let mut left = size - start.len() as u64;
@@ -110,8 +118,8 @@ impl Transfer {
     ///
     /// # Errors
     /// As for [`post`](Self::post).
-    pub async fn post_bytes(&mut self, path: &str, token: &str, bytes: &[u8]) -> io::Result<Received> {
-        self.head("POST", path, token, bytes.len() as u64).await?;
+    pub async fn post_bytes(&mut self, path: &str, bytes: &[u8]) -> io::Result<Received> {
+        self.head("POST", path, bytes.len() as u64).await?;
         self.stream.write_all(bytes).await?;
         self.response().await
     }
@@ -120,18 +128,18 @@ impl Transfer {
     ///
     /// # Errors
     /// As for [`post`](Self::post).
-    pub async fn request(&mut self, method: &str, path: &str, token: &str) -> io::Result<Received> {
-        self.head(method, path, token, 0).await?;
+    pub async fn request(&mut self, method: &str, path: &str) -> io::Result<Received> {
+        self.head(method, path, 0).await?;
         self.response().await
     }
 
-    async fn head(&mut self, method: &str, path: &str, token: &str, length: u64) -> io::Result<()> {
+    async fn head(&mut self, method: &str, path: &str, length: u64) -> io::Result<()> {
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: bench\r\n");
         if method != "GET" {
             head.push_str(&format!("Content-Length: {length}\r\n"));
         }
-        if !token.is_empty() {
-            head.push_str(&format!("Authorization: Bearer {token}\r\n"));
+        if !self.token.is_empty() {
+            head.push_str(&format!("Authorization: Bearer {}\r\n", self.token));
         }
         head.push_str("\r\n");
         self.stream.write_all(head.as_bytes()).await

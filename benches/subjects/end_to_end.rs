@@ -3,7 +3,7 @@
 //! Fifty pairs talk over real sockets, with the server in a process of its own. Rates are compared to raw inserts of the
 //! same rows, and the server's CPU time to the relay's, which also shows what the machine and the load client allow.
 
-use std::{io, process::Command};
+use std::io;
 
 use letsapp_core::ports::BoxError;
 use tokio::runtime::{Builder, Runtime};
@@ -17,7 +17,7 @@ use crate::{
     report::{Goal, Report, Row},
     sample::{Rows, Sample},
     scale::Scale,
-    subjects::{NO_MONGODB, Run, Server, Subject},
+    subjects::{NO_MONGODB, Run, Server, Subject, sync_disks},
     target::{Store, Target, scratch_directory},
 };
 
@@ -82,12 +82,6 @@ fn run(run: Run) -> Result<(), BoxError> {
     };
     let store = Store::MongoDb(server.unique_database_uri());
     bench.durable(&store, &relay, |bench| bench.raw_mongodb(&server.unique_database_uri()))
-}
-
-/// Waits until the disk has written everything before, such as a build or raw rows: every `fsync` would wait for it too.
-fn sync_disks() {
-    // On a system without the command, latencies are measured without the wait.
-    let _ = Command::new("sync").status();
 }
 
 impl Bench {

@@ -13,6 +13,8 @@ mod presence;
 mod search;
 mod sockets;
 
+use std::process::Command;
+
 use letsapp_core::ports::BoxError;
 
 use crate::{report::Report, scale::Scale};
@@ -72,6 +74,12 @@ const NO_MONGODB: &str = "MongoDB skipped: there is none on this machine";
 /// Returns the names of all subjects.
 pub fn names() -> [&'static str; SUBJECTS.len()] {
     SUBJECTS.map(|subject| subject.name)
+}
+
+/// Waits until the disk has written everything before, such as a build or raw rows: every `fsync` would wait for it too.
+fn sync_disks() {
+    // On a system without the command, latencies are measured without the wait.
+    let _ = Command::new("sync").status();
 }
 
 /// Writes a number with commas between thousands, for labels.

@@ -24,8 +24,8 @@ fn run(Run { scale, mut report, .. }: Run) -> Result<(), BoxError> {
     // One thread, so that the load client costs as little as possible.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     previews::cost(scale, &mut report)?;
-    runtime.block_on(uploads::memory(scale, &mut report))?;
     previews::sends(&runtime, scale, &mut report)?;
+    runtime.block_on(uploads::memory(scale, &mut report))?;
     sides::transfers(&runtime, scale, &mut report, "files", &Store::Sqlite, &Store::Sqlite)?;
     let Some(server) = letsapp_testkit::mongodb::shared() else {
         return Ok(report.note(NO_MONGODB)?);

@@ -16,6 +16,7 @@ use crate::{
     report::{Goal, Report, Row},
     sample::{Sample, SplitMix},
     scale::Scale,
+    subjects::sync_disks,
     target::{Store, Target, scratch_directory},
 };
 
@@ -93,16 +94,18 @@ pub(super) fn sends(runtime: &Runtime, scale: Scale, report: &mut Report) -> Res
         scale,
         sample: &sample,
     };
+    sync_disks();
     let idle = load.run()?;
-    let mut client = runtime.block_on(Transfer::connect(target.address()))?;
-    let mut last = String::new();
-    for owner in &owners {
-        let answer = runtime.block_on(client.post_bytes("/v1/media", &owner.token, &jpeg))?;
-        last = answer.json()?["id"].as_str().unwrap_or_default().to_owned();
+    let mut last = None;
+    for owner in owners {
+        let mut client = runtime.block_on(Transfer::connect(target.address(), owner.token))?;
+        let answer = runtime.block_on(client.post_bytes("/v1/media", &jpeg))?.json()?;
+        last = Some((client, answer["id"].as_str().unwrap_or_default().to_owned()));
     }
+    sync_disks();
     let busy = load.run()?;
-    let owner = &owners[PICTURES - 1].token;
-    let found = runtime.block_on(client.request("GET", &format!("/v1/media/{last}"), owner))?;
+    let (mut client, id) = last.expect("there are pictures");
+    let found = runtime.block_on(client.request("GET", &format!("/v1/media/{id}")))?;
     if found.json()?["status"] != "processing" {
         report.note("all previews were made before the messages were sent: the row of their latency is too good")?;
     }

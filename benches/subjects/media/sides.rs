@@ -28,8 +28,7 @@ pub(super) struct Side {
     target: Target,
     /// Path that files are posted to, and below which they are found.
     path: &'static str,
-    /// Token of the user who owns the files; empty where there are no users.
-    token: String,
+    /// Clients, each of a user of its own.
     clients: RefCell<Vec<Transfer>>,
     content: Content,
     next: Cell<u64>,
@@ -42,24 +41,24 @@ impl Side {
     /// Fails if the server doesn't start.
     pub(super) async fn letsapp(store: &Store, clients: usize) -> io::Result<Self> {
         let target = Target::letsapp(store)?;
-        let token = target.endpoints(1, 1).await?.remove(0).token;
-        Self::new(target, "/v1/media", token, clients).await
+        let users = target.endpoints(clients, clients).await?;
+        let tokens = users.into_iter().map(|user| user.token).collect();
+        Self::new(target, "/v1/media", tokens).await
     }
 
     async fn bare(store: &Store, clients: usize) -> io::Result<Self> {
-        Self::new(Target::files(store)?, "", String::new(), clients).await
+        Self::new(Target::files(store)?, "", vec![String::new(); clients]).await
     }
 
-    async fn new(target: Target, path: &'static str, token: String, clients: usize) -> io::Result<Self> {
-        let mut connected = Vec::new();
-        for _ in 0..clients {
-            connected.push(Transfer::connect(target.address()).await?);
+    async fn new(target: Target, path: &'static str, tokens: Vec<String>) -> io::Result<Self> {
+        let mut clients = Vec::new();
+        for token in tokens {
+            clients.push(Transfer::connect(target.address(), token).await?);
         }
         Ok(Self {
             target,
             path,
-            token,
-            clients: RefCell::new(connected),
+            clients: RefCell::new(clients),
             content: Content::new(),
             // Differs from run to run, as a MongoDB server may outlive one.
             next: Cell::new(unix_milliseconds() << 20),
@@ -73,16 +72,17 @@ impl Side {
     /// Uploads files of `size` bytes for about `duration`, and deletes them, which is not timed.
     #[expect(clippy::await_holding_refcell_ref, reason = "one turn at a time uses the clients")]
     pub(super) async fn upload(&self, size: u64, duration: Duration) -> io::Result<Throughput> {
-        let ids = RefCell::new(Vec::new());
         let clients = &mut *self.clients.borrow_mut();
         let uploaded = repeat(clients, duration, async |client| {
             let id = self.upload_one(client, size).await?;
-            ids.borrow_mut().push(id);
+            client.note(id);
             Ok(size)
         });
         let uploaded = uploaded.await?;
-        for id in ids.into_inner() {
-            self.delete(&mut clients[0], &id).await?;
+        for client in clients {
+            for id in client.noted() {
+                self.delete(client, &id).await?;
+            }
         }
         Ok(uploaded)
     }
@@ -91,13 +91,13 @@ impl Side {
         let number = self.next.get();
         self.next.set(number + 1);
         let path = if self.path.is_empty() { "/" } else { self.path };
-        let answer = client.post(path, &self.token, &self.content, number, size).await?;
+        let answer = client.post(path, &self.content, number, size).await?;
         string(&answer.json()?, "id")
     }
 
     async fn delete(&self, client: &mut Transfer, id: &str) -> io::Result<()> {
         let path = format!("{}/{id}", self.path);
-        client.request("DELETE", &path, &self.token).await.map(drop)
+        client.request("DELETE", &path).await.map(drop)
     }
 
     /// Downloads a file for about `duration`.
@@ -105,7 +105,7 @@ impl Side {
     async fn download(&self, path: &str, duration: Duration) -> io::Result<Throughput> {
         let clients = &mut *self.clients.borrow_mut();
         let got = repeat(clients, duration, async |client| {
-            Ok(client.request("GET", path, "").await?.length)
+            Ok(client.request("GET", path).await?.length)
         });
         got.await
     }
@@ -116,10 +116,10 @@ impl Side {
         let client = &mut self.clients.borrow_mut()[0];
         let id = self.upload_one(client, size).await?;
         let path = format!("{}/{id}", self.path);
-        if self.token.is_empty() {
+        if self.path.is_empty() {
             return Ok((id, path));
         }
-        let link = client.request("POST", &format!("{path}/url"), &self.token).await?;
+        let link = client.request("POST", &format!("{path}/url")).await?;
         Ok((id, string(&link.json()?, "url")?))
     }
 }

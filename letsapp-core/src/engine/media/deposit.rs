@@ -68,7 +68,8 @@ impl Files {
         let now = self.runtime.clock.now();
         let ids = &*self.runtime.ids;
         let (blob, upload) = (BlobId::from_uuid(ids.random()), MediaId::from_uuid(ids.random()));
-        // Noted before the first byte, so that a crash leaves nothing behind that nobody knows of.
+        // Noted before the bytes are complete, so that a crash leaves nothing behind that nobody knows of. What it leaves
+        // of incomplete ones is found by the blob store.
         let noted = Upload {
             id: upload,
             owner_id,
@@ -81,10 +82,12 @@ impl Files {
             created_at: now,
             expires_at: now.plus(UNSENT),
         };
-        match self.stores.media.start_upload(&noted).await? {
-            UploadStarted::Started => {}
-            UploadStarted::Exists(_) => return Err(MediaError::Conflict),
-        }
+        let note = async {
+            match self.stores.media.start_upload(&noted).await? {
+                UploadStarted::Started => Ok(()),
+                UploadStarted::Exists(_) => Err(MediaError::Conflict),
+            }
+        };
         let claims = Claims {
             name: &name,
             declared: declared.as_ref(),
@@ -96,7 +99,7 @@ impl Files {
             upload,
             may_have_a_file: false,
         };
-        let Received { inspected, is_scanned } = self.ingest.receive(blob, claims, bytes).await?;
+        let Received { inspected, is_scanned } = self.ingest.receive(blob, claims, bytes, note).await?;
         Ok(Arrived {
             owner_id,
             name,
@@ -161,7 +164,7 @@ impl Files {
             }
         }
         if media.blob == arrived.bytes.blob {
-            repository.end_upload(arrived.bytes.upload).await?;
+            self.forget(arrived.bytes.upload);
         }
         if let Some(preview) = preview.filter(|_| media.facts.thumbnail.is_none()) {
             media = self.processing.preview_by_hand(media, preview).await?;
@@ -169,6 +172,17 @@ impl Files {
             self.processing.add(media.id);
         }
         Ok(Deposited::Now(media))
+    }
+
+    /// Forgets an upload that has become a file. Nobody waits for it: if it fails, the sweeper finds that a file has the
+    /// bytes.
+    fn forget(self: &Arc<Self>, upload: MediaId) {
+        let files = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Err(error) = files.stores.media.end_upload(upload).await {
+                tracing::debug!(%error, "an upload that became a file is forgotten later");
+            }
+        });
     }
 
     /// Adds a record, or returns the one that has its id. After an error the record may be there, so the bytes stay: the

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::join;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 
@@ -68,7 +69,7 @@ const CHUNKS: usize = 1;
 const CHUNK: usize = 255 * 1024;
 
 impl Ingest {
-    /// Receives a file into a new blob. If the file is refused or the upload breaks off, the blob store keeps nothing of
+    /// Receives a file into a new blob, which is not complete before `note` is. If the file is refused or the upload breaks off, the blob store keeps nothing of
     /// it.
     ///
     /// # Errors
@@ -78,6 +79,7 @@ impl Ingest {
         blob: BlobId,
         claims: Claims<'_>,
         mut bytes: ByteStream,
+        note: impl Future<Output = Result<(), MediaError>>,
     ) -> Result<Received, MediaError> {
         let mut scan = Scanning {
             scan: self.begin_scan().await?,
@@ -86,11 +88,12 @@ impl Ingest {
         let (sender, receiver) = mpsc::channel::<Result<Bytes, BoxError>>(CHUNKS);
         let stored = self.blobs.put(blob, into_stream(receiver));
         let feed = async {
-            let fed = feed(claims, &self.allowed, &mut bytes, &sender, &mut scan).await;
-            let fed = match fed {
-                Ok(inspected) => verdict(scan, inspected).await,
-                Err(error) => Err(error),
+            let fed = async {
+                let inspected = feed(claims, &self.allowed, &mut bytes, &sender, &mut scan).await?;
+                verdict(scan, inspected).await
             };
+            let (noted, fed) = join(note, fed).await;
+            let fed = noted.and(fed);
             if fed.is_err() {
                 // The blob store gives up what it has.
                 sender.send(Err("the file was refused".into())).await.ok();
@@ -98,7 +101,7 @@ impl Ingest {
             drop(sender);
             fed
         };
-        let (stored, received) = futures_util::future::join(stored, feed).await;
+        let (stored, received) = join(stored, feed).await;
         match (stored, received) {
             (Ok(_), received) => received,
             // The store failed first; whoever feeds it has only noticed that.
