@@ -1,7 +1,7 @@
 //! Rate limits and login limits: how often a client or user may do something, and how long a client is locked out after
 //! wrong passwords.
 //!
-//! - Rate limits count requests of a [`Class`] per [`Subject`] against the [`Quota`](crate::domain::limit::Quota) of
+//! - Rate limits count requests of a [`Class`] per [`Subject`] against the [`Quota`] of
 //!   the [`Table`]; see [`Limiter::check`].
 //! - Login limits slow down password guesses, at login and wherever the password is asked for again: failed attempts
 //!   are counted per account and address, and per account, and each further failure doubles the lock-out, up to a
