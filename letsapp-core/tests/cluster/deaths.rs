@@ -12,6 +12,43 @@ use crate::faulty::Faulty;
 use crate::servers::Person;
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_shuts_down_makes_nobody_sync() {
+    let clock: Arc<dyn Clock> = Arc::new(TokioClock::at(Timestamp::from_millis(1_795_338_000_000)));
+    let installation = crate::installation(clock.clone()).await.unwrap();
+    let east = installation.server(clock.clone(), installation.bus.clone()).await;
+    let west = installation.server(clock.clone(), installation.bus.clone()).await;
+    let mut ana = Person::on(&east, "ana").await;
+    let ben = Person::on(&west, "ben").await;
+    ana.list(ben.principal.user_id).await;
+    let online = ana.until(|event| match event {
+        Event::Presence(presence) => Some(presence.status),
+        _ => None,
+    });
+    assert_eq!(online.await, PresenceStatus::Online);
+    let chat = ana.direct(&ben).await;
+    ben.say(chat, "goodbye").await;
+    west.shutdown().await;
+    assert_eq!(ana.hear().await, "goodbye");
+    let next = ana.until(|event| match event {
+        Event::Presence(presence) => Some(presence.status == PresenceStatus::Offline),
+        Event::Resync {} => Some(false),
+        _ => None,
+    });
+    assert!(next.await, "offline, without a sync before");
+    // Far beyond the time after which its silence would be noticed.
+    tokio::time::advance(std::time::Duration::from_secs(20)).await;
+    let chat = ana.direct(&ben).await;
+    let again = Person::connect(&east, ben.principal).await;
+    again.say(chat, "back").await;
+    let next = ana.until(|event| match event {
+        Event::MessageCreated(message) => Some(message.body == "back"),
+        Event::Resync {} => Some(false),
+        _ => None,
+    });
+    assert!(next.await, "no sync meanwhile");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_users_of_a_server_that_ended_go_offline_after_the_grace_period() {
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::at(Timestamp::from_millis(1_795_338_000_000)));
     let installation = crate::installation(clock.clone()).await.unwrap();

@@ -209,9 +209,10 @@ impl Receiver {
         self.peers.replace(self.server_id, &known);
         let mut may_differ = false;
         for server_id in silent {
-            let is_alive = known.iter().any(|peer| peer.id == server_id && peer.is_alive);
-            may_differ = true;
-            if !is_alive {
+            // One that has shut down is listed no more. It had sent all before.
+            let listed = known.iter().find(|peer| peer.id == server_id);
+            may_differ |= listed.is_some();
+            if !listed.is_some_and(|peer| peer.is_alive) {
                 self.gone(sequences, server_id);
             }
         }
