@@ -148,7 +148,9 @@ impl Transfer {
     async fn response(&mut self) -> io::Result<Received> {
         let mut bytes = Vec::new();
         let (status, length, body) = loop {
-            self.stream.read_buf(&mut bytes).await?;
+            if self.stream.read_buf(&mut bytes).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
                 let head = str::from_utf8(&bytes[..end]).map_err(io::Error::other)?;
                 let (status, length) =
