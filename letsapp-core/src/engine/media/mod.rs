@@ -22,6 +22,8 @@ pub mod preview;
 mod processing;
 mod references;
 mod rendering;
+#[cfg(feature = "media")]
+mod scheduling;
 pub(crate) mod sweeper;
 #[cfg(test)]
 mod tests;
