@@ -4,22 +4,27 @@
 
 use std::num::NonZero;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::timeout;
 
+use crate::engine::media::scheduling::{Scheduled, lower_priority};
 use crate::engine::panics::{Panic, catch_panic};
 
 /// A bounded number of threads. They are started with the first work, and end when the pool is dropped or closed, each
 /// after the work that it is at.
 pub(super) struct LowPriorityThreads {
     count: usize,
+    patience: Duration,
     /// A permit per thread. Nothing is queued behind a busy thread: who waits for a permit can still go away.
     idle: Arc<Semaphore>,
     jobs: Mutex<Jobs>,
+    scheduled: Arc<Scheduled>,
 }
 
 /// A thread that is reserved for the work of its holder.
@@ -49,10 +54,9 @@ enum Jobs {
     Closed,
 }
 
-/// Priority of the threads, of 99: niceness 10 on Linux. A thread that wakes up interrupts them at once, and on a computer
-/// that has more to do than it can they get about a tenth of what others get. With the lowest priority they would get
-/// nothing then, and files would seem to be processed for ever.
-const PRIORITY: u8 = 22;
+/// Time that work may take before it is hurried, some ten times as long as it takes where cores are free. On a computer
+/// that always has more to do than it can, threads of the lowest priority would get nothing.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Maximum number of threads, however many cores there are. A decoder may take 320 MiB for the largest picture.
 const MAX_THREADS: usize = 4;
@@ -61,14 +65,16 @@ impl LowPriorityThreads {
     /// Creates a pool for half of the cores.
     pub(super) fn for_this_computer() -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        Self::new((cores / 2).clamp(1, MAX_THREADS))
+        Self::new((cores / 2).clamp(1, MAX_THREADS), PATIENCE)
     }
 
-    fn new(count: usize) -> Self {
+    fn new(count: usize, patience: Duration) -> Self {
         Self {
             count,
+            patience,
             idle: Arc::new(Semaphore::new(count)),
             jobs: Mutex::new(Jobs::NotStarted),
+            scheduled: Arc::default(),
         }
     }
 
@@ -82,7 +88,14 @@ impl LowPriorityThreads {
     /// # Errors
     /// [`NotDone::Closed`].
     pub(super) async fn reserve(&self) -> Result<Reserved, NotDone> {
-        let permit = Arc::clone(&self.idle).acquire_owned().await;
+        let mut permit = pin!(Arc::clone(&self.idle).acquire_owned());
+        let permit = match timeout(self.patience, &mut permit).await {
+            Ok(permit) => permit,
+            Err(_) => {
+                self.scheduled.hurry();
+                permit.await
+            }
+        };
         permit.map(|_permit| Reserved { _permit }).map_err(|_| NotDone::Closed)
     }
 
@@ -95,7 +108,7 @@ impl LowPriorityThreads {
         reserved: Reserved,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, NotDone> {
-        let (answer, result) = oneshot::channel();
+        let (answer, mut result) = oneshot::channel();
         let job = move || {
             if !answer.is_closed() {
                 let done = catch_panic(async { work() });
@@ -106,7 +119,14 @@ impl LowPriorityThreads {
             drop(reserved);
         };
         self.send(Box::new(job))?;
-        result.await.unwrap_or(Err(NotDone::Closed))
+        let result = match timeout(self.patience, &mut result).await {
+            Ok(result) => result,
+            Err(_) => {
+                self.scheduled.hurry();
+                result.await
+            }
+        };
+        result.unwrap_or(Err(NotDone::Closed))
     }
 
     /// Takes no more work. What a thread is at is left to its end, which nobody has to wait for.
@@ -118,7 +138,7 @@ impl LowPriorityThreads {
     fn send(&self, job: Job) -> Result<(), NotDone> {
         let mut jobs = self.lock();
         if let Jobs::NotStarted = *jobs {
-            *jobs = Jobs::Running(start(self.count)?);
+            *jobs = Jobs::Running(start(self.count, &self.scheduled)?);
         }
         match &*jobs {
             Jobs::Running(sender) => sender.send(job).map_err(|_| NotDone::NoThread),
@@ -132,17 +152,18 @@ impl LowPriorityThreads {
 }
 
 /// Starts threads that do what is sent to them, until the sender is dropped. One is enough to go on with.
-fn start(count: usize) -> Result<mpsc::Sender<Job>, NotDone> {
+fn start(count: usize, scheduled: &Arc<Scheduled>) -> Result<mpsc::Sender<Job>, NotDone> {
     let (sender, receiver) = mpsc::channel::<Job>();
     let receiver = Arc::new(Mutex::new(receiver));
     let mut started = 0;
     for _ in 0..count {
-        let receiver = Arc::clone(&receiver);
+        let (receiver, scheduled) = (Arc::clone(&receiver), Arc::clone(scheduled));
         let work = move || {
-            lower_priority();
+            let _registered = scheduled.register();
             loop {
                 let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 let Ok(job) = next else { return };
+                lower_priority();
                 // A panic is caught inside; this is for the destructors of what it has left.
                 std::panic::catch_unwind(AssertUnwindSafe(job)).ok();
             }
@@ -159,18 +180,9 @@ fn start(count: usize) -> Result<mpsc::Sender<Job>, NotDone> {
     }
 }
 
-/// Has the system run any other thread before this one. Where it refuses, the bound of the pool is all that there is.
-fn lower_priority() {
-    let value = ThreadPriorityValue::try_from(PRIORITY).expect("the crate's values go up to 99");
-    if let Err(error) = set_current_thread_priority(ThreadPriority::Crossplatform(value)) {
-        tracing::debug!(?error, "a thread for previews has the priority of all others");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use futures_util::future::join_all;
 
@@ -195,7 +207,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_work_runs_at_once_than_there_are_threads() {
-        let pool = LowPriorityThreads::new(2);
+        let pool = LowPriorityThreads::new(2, SOON);
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let work = |_| {
             let (running, most) = (Arc::clone(&running), Arc::clone(&most));
@@ -212,19 +224,33 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn the_threads_give_way_to_others() {
-        // The 19th field of `proc_pid_stat(5)`; the second is a name in parentheses.
-        let niceness = || {
-            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-            let fields = stat.rsplit_once(')').unwrap().1;
-            fields.split_whitespace().nth(16).unwrap().parse::<i8>().unwrap()
-        };
-        assert_eq!(run(&LowPriorityThreads::new(1), niceness).await, Ok(10));
+    async fn the_threads_only_get_the_time_that_others_leave() {
+        use thread_priority::unix::{NormalThreadSchedulePolicy::Idle, ThreadSchedulePolicy, thread_schedule_policy};
+        let policy = run(&LowPriorityThreads::new(1, SOON), thread_schedule_policy)
+            .await
+            .unwrap();
+        assert_eq!(policy.unwrap(), ThreadSchedulePolicy::Normal(Idle));
+        assert_ne!(thread_schedule_policy().unwrap(), ThreadSchedulePolicy::Normal(Idle));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn work_that_takes_too_long_is_hurried_and_the_next_is_not() {
+        use thread_priority::unix::{NormalThreadSchedulePolicy::Idle, ThreadSchedulePolicy, thread_schedule_policy};
+        let is_low = || thread_schedule_policy().unwrap() == ThreadSchedulePolicy::Normal(Idle);
+        let pool = LowPriorityThreads::new(1, Duration::from_millis(5));
+        let starved = run(&pool, move || {
+            while is_low() {
+                thread::yield_now();
+            }
+        });
+        assert_eq!(tokio::time::timeout(SOON, starved).await, Ok(Ok(())));
+        assert_eq!(run(&pool, is_low).await, Ok(true));
     }
 
     #[tokio::test]
     async fn a_panic_is_contained() {
-        let pool = LowPriorityThreads::new(1);
+        let pool = LowPriorityThreads::new(1, SOON);
         let broken = run(&pool, || panic!("a decoder's fault")).await;
         assert_eq!(broken, Err::<(), _>(NotDone::Panicked("a decoder's fault".to_owned())));
         assert_eq!(run(&pool, || 7).await, Ok(7), "the thread goes on");
@@ -232,7 +258,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_nobody_waits_for_any_more_keeps_no_thread() {
-        let pool = LowPriorityThreads::new(1);
+        let pool = LowPriorityThreads::new(1, SOON);
         let (go, wait) = mpsc::channel::<()>();
         let reserved = pool.reserve().await.unwrap();
         let given_up = pool.run(reserved, move || wait.recv()).now_or_never();
@@ -243,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_pool_takes_nothing_and_its_threads_end() {
-        let pool = LowPriorityThreads::new(2);
+        let pool = LowPriorityThreads::new(2, SOON);
         let (alive, ended) = mpsc::channel::<()>();
         let (go, wait) = mpsc::channel::<()>();
         let reserved = pool.reserve().await.unwrap();

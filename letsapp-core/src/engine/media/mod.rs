@@ -23,6 +23,8 @@ mod processing;
 mod references;
 mod rendering;
 mod rescan;
+#[cfg(feature = "media")]
+mod scheduling;
 pub(crate) mod sweeper;
 #[cfg(test)]
 mod tests;

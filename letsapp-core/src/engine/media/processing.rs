@@ -3,12 +3,13 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use futures_util::future::{join, join_all};
-use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use crate::domain::id::{BlobId, MediaId};
@@ -30,14 +31,14 @@ pub(crate) struct Processing {
     blobs: Arc<dyn BlobStore>,
     renderer: Renderer,
     backlog: Backlog,
-    /// Told of errors, after which the store is asked again.
-    failed: Notify,
+    /// Whether there were errors since the store was asked.
+    failed: AtomicBool,
 }
 
 /// Maximum number of files that wait in memory. The others are found in the store. Fewer in tests, whose decoders are slow.
 const WAITING: usize = if cfg!(test) { 20 } else { 1_000 };
 
-/// Pause before the store is asked again for files that were not processed, after an error.
+/// Interval in which the store is asked again for files that were not processed, after errors.
 const RETRY: Duration = Duration::from_secs(60);
 
 /// Maximum number of files in one query.
@@ -57,7 +58,7 @@ impl Processing {
             blobs,
             renderer: Renderer::default(),
             backlog: Backlog::new(WAITING),
-            failed: Notify::new(),
+            failed: AtomicBool::new(false),
         })
     }
 
@@ -70,21 +71,16 @@ impl Processing {
     /// Processes files as they come until it is aborted; first those that an earlier run has left.
     pub(crate) async fn run(self: Arc<Self>) {
         let retry = async {
+            let mut tick = tokio::time::interval(RETRY);
+            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
-                self.failed.notified().await;
-                Self::pause().await;
-                self.backlog.look();
+                tick.tick().await;
+                if self.failed.swap(false, Ordering::Relaxed) {
+                    self.backlog.look();
+                }
             }
         };
         join(join_all((0..self.renderer.at_once()).map(|_| self.work())), retry).await;
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "waits for the store to recover; nothing is decided by the time"
-    )]
-    async fn pause() {
-        tokio::time::sleep(RETRY).await;
     }
 
     /// Takes no more files. Those that wait are found in the store at the next start.
@@ -107,8 +103,8 @@ impl Processing {
             match done {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, ?next, "files were not processed; it is tried again in a minute");
-                    self.failed.notify_one();
+                    tracing::warn!(%error, ?next, "files were not processed; it is tried again within a minute");
+                    self.failed.store(true, Ordering::Relaxed);
                 }
                 Err(Panic(panic)) => tracing::error!(panic, ?next, "processing files panicked"),
             }
@@ -264,4 +260,5 @@ pub(super) fn thumbnail_blob(id: MediaId) -> BlobId {
 }
 
 #[cfg(test)]
+#[cfg(feature = "media")]
 mod tests;

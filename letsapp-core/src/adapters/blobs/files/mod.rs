@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -143,26 +143,44 @@ fn place(id: BlobId) -> Path {
     Path::from_iter([&name[..2], &name])
 }
 
+/// A file that is being read.
+struct Reading {
+    file: File,
+    range: Range<u64>,
+    /// Buffers of the next chunk and of the one after. Used again as soon as their bytes are dropped: buffers that one
+    /// thread allocates and another frees would stay with the allocator.
+    buffers: [BytesMut; 2],
+}
+
 /// Reads a range of a file, a chunk at a time, each when it is asked for.
 fn read(file: File, range: Range<u64>) -> impl futures_util::Stream<Item = Result<Bytes, BoxError>> + Send {
-    stream::try_unfold((file, range), |(mut file, mut range)| async move {
-        if range.is_empty() {
+    let reading = Reading {
+        file,
+        range,
+        buffers: Default::default(),
+    };
+    stream::try_unfold(reading, |mut reading| async move {
+        if reading.range.is_empty() {
             return Ok(None);
         }
-        let chunk = tokio::task::spawn_blocking(move || {
-            use std::io::{Seek as _, SeekFrom};
-            let length = (range.end - range.start).min(CHUNK as u64);
-            file.seek(SeekFrom::Start(range.start))?;
-            let mut chunk = Vec::with_capacity(usize::try_from(length).unwrap_or(CHUNK));
-            (&mut file).take(length).read_to_end(&mut chunk)?;
-            if (chunk.len() as u64) < length {
-                return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
-            }
-            range.start += length;
-            Ok((Bytes::from(chunk), (file, range)))
-        });
+        let chunk = tokio::task::spawn_blocking(move || reading.chunk().map(|chunk| (chunk, reading)));
         Ok(Some(chunk.await??))
     })
+}
+
+impl Reading {
+    fn chunk(&mut self) -> std::io::Result<Bytes> {
+        use std::io::{Seek as _, SeekFrom};
+        let length = (self.range.end - self.range.start).min(CHUNK as u64);
+        self.file.seek(SeekFrom::Start(self.range.start))?;
+        let buffer = &mut self.buffers[0];
+        buffer.resize(usize::try_from(length).unwrap_or(CHUNK), 0);
+        self.file.read_exact(buffer)?;
+        self.range.start += length;
+        let chunk = buffer.split().freeze();
+        self.buffers.swap(0, 1);
+        Ok(chunk)
+    }
 }
 
 /// A file that is being written.

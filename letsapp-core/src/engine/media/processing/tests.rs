@@ -1,5 +1,3 @@
-#![cfg(feature = "media")]
-
 use futures_util::StreamExt as _;
 
 use super::*;
