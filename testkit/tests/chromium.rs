@@ -65,9 +65,12 @@ fn serve_empty_pages() -> String {
     let page = format!("http://{}/", listener.local_addr().expect("it is bound"));
     std::thread::spawn(move || {
         for mut connection in listener.incoming().flatten() {
-            // An unread request would turn the end of the connection into a reset.
-            let _ = connection.read(&mut [0; 8192]);
-            let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            // A thread for each, since Chromium opens spare connections that it sends nothing on.
+            std::thread::spawn(move || {
+                // An unread request would turn the end of the connection into a reset.
+                let _ = connection.read(&mut [0; 8192]);
+                let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            });
         }
     });
     page

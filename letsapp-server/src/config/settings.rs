@@ -46,7 +46,7 @@ pub(super) const ALL: &[Setting] = &[
     Setting {
         name: "bus",
         flag: Some("bus"),
-        form: "URL",
+        form: "BUS",
         help: "Bus between servers: local: (a single one), redis://HOST or mongodb: [default: local:]",
         read: |config, value| value.parse().map(|it| config.bus = it),
     },

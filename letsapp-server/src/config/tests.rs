@@ -89,6 +89,7 @@ fn every_setting_has_an_environment_name_and_a_key() {
             "DURATION" => "7s",
             "NAMES" => "letsapp,metrics.internal",
             "PLACE" => "file:/tmp/elsewhere",
+            "BUS" => "redis://redis.internal:6379",
             "tcp://HOST:PORT|unix:PATH" => "unix:/run/clamd",
             "refuse|take" => "take",
             "TYPES" => "image/*,!image/svg+xml",
@@ -327,5 +328,32 @@ fn a_command_takes_the_settings_of_the_server_before_and_after_it() {
         &["--json"],
     ] {
         assert!(!sources(wrong, &[], None).error_text().is_empty(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_bus_is_none_or_redis_or_the_stores_own() {
+    let bus = |value: &str| -> Result<Config, String> {
+        let environment = |name: &str| (name == "LETSAPP_BUS").then(|| OsString::from(value));
+        match Config::load(["letsapp-server".into()], environment) {
+            Ok(Invocation::Serve(config)) => Ok(*config),
+            Ok(_) => panic!("it serves"),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    assert_eq!(bus("local:").unwrap().bus, BusUrl::Local);
+    assert_eq!(bus("mongodb:").unwrap().bus, BusUrl::MongoDb);
+    for url in ["redis://:secret@a,b?prefix=chat", "rediss://a"] {
+        let config = bus(url).unwrap();
+        assert_eq!(config.bus, BusUrl::Redis(url.to_owned()));
+        assert!(!format!("{config:?}").contains("secret"));
+    }
+    for (value, shown) in [
+        ("redis:", "redis:"),
+        ("redis://", "redis://"),
+        ("nats://me:secret@a", "nats://…@a"),
+    ] {
+        let expected = format!("LETSAPP_BUS: '{shown}' is not local:, redis://HOST, rediss://HOST or mongodb:");
+        assert_eq!(bus(value).unwrap_err(), expected);
     }
 }
