@@ -93,6 +93,7 @@ impl Quota {
     }
 
     /// Returns the microseconds until one use becomes available again.
+    #[cfg(feature = "redis")]
     pub(crate) const fn interval(self) -> i64 {
         self.interval
     }
