@@ -51,6 +51,8 @@ pub enum Fact {
         owner_id: UserId,
         /// The contact.
         user_id: UserId,
+        /// Whether the list has the contact now.
+        listing: Listing,
     },
     /// A block may have been added or removed.
     BlockChanged {
@@ -88,4 +90,16 @@ pub enum News {
     Created,
     /// Changed for them.
     Updated,
+}
+
+/// The state of a contact after a change of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listing {
+    /// The user is on the list.
+    Listed,
+    /// The user is no longer on the list.
+    Unlisted,
+    /// The list may or may not have changed: the store failed.
+    Unknown,
 }

@@ -49,7 +49,7 @@ pub use contacts::ContactRepository;
 pub use conversations::{Advance, Advanced, ConversationRepository, Creation, Standing, Standings};
 pub use error::{BoxError, RepositoryError};
 pub use events::{Audience, Envelope, EventSink, Members, Part, Payload};
-pub use facts::{Fact, News};
+pub use facts::{Fact, Listing, News};
 pub use ids::{IdSource, SystemIds};
 pub use keys::KeyRepository;
 pub use media::{MediaInserted, MediaRepository, UploadStarted};

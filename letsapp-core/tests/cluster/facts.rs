@@ -76,3 +76,18 @@ async fn a_privacy_setting_changed_on_one_server_hides_on_the_others() {
     });
     assert_eq!(hidden.await, None);
 }
+
+#[tokio::test]
+async fn a_contact_added_through_one_server_is_watched_on_the_others() {
+    let Some([east, west]) = servers().await else { return };
+    let mut ana = Person::on(&east, "ana").await;
+    let ben = west.sign_up("ben", "a long password").await.unwrap();
+    // Through the server that Ana is not connected to.
+    west.contacts().put(&ana.principal, ben.user_id, None).await.unwrap();
+    let _phone = Person::connect(&west, ben).await;
+    let online = ana.until(|event| match event {
+        Event::Presence(presence) => Some((presence.user_id, presence.status)),
+        _ => None,
+    });
+    assert_eq!(online.await, (ben.user_id, PresenceStatus::Online));
+}

@@ -15,7 +15,6 @@ use crate::engine::Engine;
 use crate::engine::cluster::bundle::{Header, Item, MembersPart};
 use crate::engine::events::Hub;
 use crate::engine::panics::{Panic, catch_panic};
-use crate::engine::presence::Listing;
 use crate::engine::rosters::CachedRoster;
 use crate::ports::{Audience, Connections as _, Envelope, EventSink as _, Fact, News, RepositoryError};
 use crate::protocol::Event;
@@ -190,9 +189,11 @@ impl Deliverer {
                 }
             }
             Fact::UserChanged { user_id } => presence.settings_changed(user_id),
-            Fact::ContactChanged { owner_id, user_id } => {
-                presence.contact_changed(owner_id, user_id, Listing::Unknown);
-            }
+            Fact::ContactChanged {
+                owner_id,
+                user_id,
+                listing,
+            } => presence.contact_changed(owner_id, user_id, listing),
             Fact::BlockChanged {
                 owner_id,
                 user_id,

@@ -13,7 +13,7 @@ use crate::domain::presence::{Cause, CheckId};
 use crate::domain::user::User;
 use crate::domain::visibility::{ViewerPair, Visibility};
 use crate::engine::presence::registry::{Contacts, ContactsRead, PresenceRegistry, RegistryState};
-use crate::ports::{Envelope, RepositoryError};
+use crate::ports::{Envelope, Listing, RepositoryError};
 use crate::protocol::Event;
 
 /// Maximum number of contacts of one user that are watched, the first ones by id. Bounds the memory that one user
@@ -26,17 +26,6 @@ const STORE_BATCH: usize = 1_000;
 /// Pause before a query that failed is tried again. Presence may be late; a failing store should not be asked in a
 /// loop.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// The state of a contact after a change of the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Listing {
-    /// The user is on the list.
-    Listed,
-    /// The user is no longer on the list.
-    Unlisted,
-    /// The list may or may not have changed: the store failed.
-    Unknown,
-}
 
 /// The users read from the store, and the pairs whose viewer may see the user.
 #[derive(Default)]

@@ -15,5 +15,4 @@ mod remote;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use checks::Listing;
 pub(crate) use registry::PresenceRegistry;

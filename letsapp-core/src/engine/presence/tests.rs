@@ -18,10 +18,10 @@ use crate::domain::user::{Audience, ProfilePatch, User, Username};
 use crate::engine::events::{Connection, Delivery, Hub};
 use crate::engine::fixtures;
 use crate::engine::fixtures::user;
-use crate::engine::presence::{Listing, PresenceRegistry};
+use crate::engine::presence::PresenceRegistry;
 use crate::ports::{
-    Clock, ContactRepository, Envelope, EventSink, MockContactRepository, Repositories, RepositoryError, Stores,
-    TokioClock,
+    Clock, ContactRepository, Envelope, EventSink, Listing, MockContactRepository, Repositories, RepositoryError,
+    Stores, TokioClock,
 };
 use crate::protocol::{Event, Presence, PresenceStatus};
 use crate::services::presence::*;

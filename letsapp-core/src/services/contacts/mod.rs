@@ -15,8 +15,7 @@ use crate::engine::Engine;
 use crate::engine::commit::{Command, Submission};
 use crate::engine::detached::run_detached;
 use crate::engine::error::ConversationError;
-use crate::engine::presence::Listing;
-use crate::ports::{Fact, RepositoryError};
+use crate::ports::{Fact, Listing, RepositoryError};
 use crate::protocol;
 
 /// The service for contacts and blocks. Users are not notified when someone adds them as a contact or blocks them.
@@ -270,5 +269,6 @@ fn listed(engine: &Engine, edge: ContactEdge, listing: Listing) {
     engine.runtime.sink.announce(Fact::ContactChanged {
         owner_id: edge.owner_id,
         user_id: edge.user_id,
+        listing,
     });
 }
