@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
-use tokio::time::timeout;
 
 use crate::domain::id::{ConnectionId, ServerId, UserId};
 use crate::domain::principal::Principal;
+use crate::engine::cluster::calls::{pause, within};
 use crate::engine::events::{ConnectionObserver, Hub};
 use crate::ports::{BusError, EventBus, Lease};
 
@@ -19,9 +19,6 @@ pub(super) const LEASE: Duration = Duration::from_secs(10);
 
 /// Interval at which the lease is renewed.
 const RENEW_INTERVAL: Duration = Duration::from_secs(2);
-
-/// Time that the bus has for one call.
-const BUS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Pause after the bus failed.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -105,7 +102,7 @@ impl DirectoryEntries {
                 }
             }
             if failed {
-                let _new = timeout(RETRY_PAUSE, std::future::pending::<()>()).await;
+                pause(RETRY_PAUSE).await;
             }
         }
     }
@@ -213,12 +210,5 @@ impl ConnectionObserver for DirectoryEntries {
             drop(state);
             self.changed.notify_one();
         }
-    }
-}
-
-async fn within<T>(call: impl Future<Output = Result<T, BusError>>) -> Result<T, BusError> {
-    match timeout(BUS_TIMEOUT, call).await {
-        Ok(result) => result,
-        Err(_) => Err(BusError::new("no answer in time")),
     }
 }

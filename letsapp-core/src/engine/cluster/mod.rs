@@ -9,8 +9,10 @@
 //!   They ask their clients to sync then: nothing rests on the bus.
 
 mod bundle;
+mod calls;
 mod delivery;
 mod directory;
+mod lost;
 mod peers;
 mod receiver;
 mod sender;
@@ -27,9 +29,10 @@ use tokio::time::timeout;
 use crate::domain::id::{ServerId, UserId};
 use crate::engine::Engine;
 use crate::engine::cluster::directory::DirectoryEntries;
+use crate::engine::cluster::lost::Outgoing;
 use crate::engine::cluster::peers::Peers;
 use crate::engine::cluster::receiver::Receiver;
-use crate::engine::cluster::sender::{Outgoing, Sender};
+use crate::engine::cluster::sender::Sender;
 use crate::engine::events::Hub;
 use crate::ports::{Audience, Connections, Envelope, EventBus, EventSink, Fact};
 

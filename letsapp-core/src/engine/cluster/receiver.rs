@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, timeout};
 use crate::domain::id::{ServerId, UserId};
 use crate::engine::Engine;
 use crate::engine::cluster::bundle::{self, Header};
+use crate::engine::cluster::calls::pause;
 use crate::engine::cluster::delivery::Deliverer;
 use crate::engine::cluster::peers::Peers;
 use crate::engine::cluster::sequences::{Line, Observation, Sequences};
@@ -69,7 +70,7 @@ impl Receiver {
                 Ok(stream) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "the event bus can't be joined; trying again");
-                    let _now = timeout(RETRY_PAUSE, std::future::pending::<()>()).await;
+                    pause(RETRY_PAUSE).await;
                     continue;
                 }
             };

@@ -3,17 +3,19 @@
 //! Publishing never waits. What does not fit into the queue, or can't be sent, is dropped and counted, and the users
 //! concerned are asked to sync as soon as the bus is back.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
-use tokio::time::{MissedTickBehavior, timeout};
+use tokio::time::MissedTickBehavior;
 
 use crate::domain::id::{ServerId, UserId};
 use crate::engine::cluster::bundle::{Header, Items, Kind, Stamp};
+use crate::engine::cluster::calls::{pause, within};
+use crate::engine::cluster::lost::{Lost, Outgoing};
 use crate::engine::cluster::peers::Peers;
 use crate::ports::{Audience, BusError, BusMessage, Channel, Envelope, EventBus, Fact};
 
@@ -30,24 +32,11 @@ const BATCH_BYTES: usize = 1 << 20;
 /// Bytes that an item takes in the queue beside its frame, about.
 const ITEM_BYTES: usize = 128;
 
-/// Time that the bus has for one call. After that the call counts as failed.
-const BUS_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// Interval of heartbeats on every channel that was used.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Pause after the bus failed.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
-
-/// Largest number of users whose losses are kept apart. With more, everybody is asked to sync.
-const MAX_LOST_USERS: usize = 4_096;
-
-/// Something for other servers.
-#[derive(Debug)]
-pub(super) enum Outgoing {
-    Event(Envelope),
-    Fact(Fact),
-}
 
 /// The queue of what goes to other servers, and the task that sends it.
 pub(super) struct Sender {
@@ -64,64 +53,6 @@ struct Queue {
     bytes: usize,
     lost: Lost,
     closed: bool,
-}
-
-/// The users who may have missed events.
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Lost {
-    #[default]
-    Nobody,
-    Users(HashSet<UserId>),
-    Everyone,
-}
-
-impl Lost {
-    /// Adds the users to whom an event was addressed. A fact concerns caches of everybody.
-    fn add(&mut self, outgoing: &Outgoing) {
-        metrics::counter!("letsapp_bus_dropped_total").increment(1);
-        let ids: &[UserId] = match outgoing {
-            Outgoing::Event(Envelope { audience, .. }) => match audience {
-                Audience::Users { ids, .. } => ids,
-                Audience::Connection { user_id, .. } | Audience::EndOfSession { user_id, .. } => {
-                    std::slice::from_ref(user_id)
-                }
-            },
-            Outgoing::Fact(_) => return *self = Self::Everyone,
-        };
-        match self {
-            Self::Everyone => {}
-            Self::Users(users) => users.extend(ids),
-            Self::Nobody => *self = Self::Users(ids.iter().copied().collect()),
-        }
-        if matches!(self, Self::Users(users) if users.len() > MAX_LOST_USERS) {
-            *self = Self::Everyone;
-        }
-    }
-
-    /// Adds what another attempt has lost.
-    fn merge(&mut self, other: Self) {
-        *self = match (take(self), other) {
-            (Self::Nobody, lost) | (lost, Self::Nobody) => lost,
-            (Self::Users(mut users), Self::Users(more)) => {
-                users.extend(more);
-                if users.len() > MAX_LOST_USERS {
-                    Self::Everyone
-                } else {
-                    Self::Users(users)
-                }
-            }
-            (Self::Everyone, _) | (_, Self::Everyone) => Self::Everyone,
-        };
-    }
-
-    fn header(&self) -> Option<Header> {
-        let user_ids = match self {
-            Self::Nobody => return None,
-            Self::Users(users) => Some(users.iter().copied().collect()),
-            Self::Everyone => None,
-        };
-        Some(Header::Lost { user_ids })
-    }
 }
 
 impl Sender {
@@ -217,7 +148,7 @@ impl Sender {
             tracing::warn!(%error, events = batch.len(), "events were not sent to other servers; their users will sync");
             self.lose(&batch, lost);
             // Not in a loop at full speed; the next heartbeat tries again.
-            let _closed = timeout(RETRY_PAUSE, std::future::pending::<()>()).await;
+            pause(RETRY_PAUSE).await;
         }
         sent
     }
@@ -413,11 +344,4 @@ fn by_server(ids: &Arc<[UserId]>, places: &HashMap<UserId, Vec<ServerId>>) -> BT
         }
     }
     servers
-}
-
-async fn within<T>(call: impl Future<Output = Result<T, BusError>>) -> Result<T, BusError> {
-    match timeout(BUS_TIMEOUT, call).await {
-        Ok(result) => result,
-        Err(_) => Err(BusError::new("no answer in time")),
-    }
 }
