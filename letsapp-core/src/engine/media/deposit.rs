@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::domain::id::{BlobId, MediaId, UserId};
-use crate::domain::media::{ContentType, FileName, Media, MediaFacts, MediaState, MediaStatus, Upload, Waveform};
+use crate::domain::media::{ContentType, FileName, Media, MediaFacts, MediaState, MediaStatus, Waveform};
 use crate::engine::media::Files;
 use crate::engine::media::error::MediaError;
-use crate::engine::media::ingest::{Claims, Received, Room};
+use crate::engine::media::ingest::{Claims, Received};
 use crate::engine::media::inspection::Inspected;
 use crate::engine::media::rendering::{Preview, can_render};
 use crate::engine::media::sweeper::UNSENT;
-use crate::ports::{ByteStream, MediaInserted, UploadStarted};
+use crate::ports::{ByteStream, MediaInserted};
 
 /// A file that is about to be uploaded.
 pub(crate) struct NewFile {
@@ -33,8 +33,6 @@ pub(crate) struct Arrived {
 struct UnclaimedBytes {
     files: Arc<Files>,
     blob: BlobId,
-    /// Upload in which the bytes are noted.
-    upload: MediaId,
     may_have_a_file: bool,
 }
 
@@ -64,30 +62,10 @@ impl Files {
             name,
             declared,
         } = file;
-        let room = self.room(owner_id).await?;
-        let now = self.runtime.clock.now();
-        let ids = &*self.runtime.ids;
-        let (blob, upload) = (BlobId::from_uuid(ids.random()), MediaId::from_uuid(ids.random()));
+        let room = self.rooms.room(owner_id).await?;
         // Noted before the bytes are complete, so that a crash leaves nothing behind that nobody knows of. What it leaves
         // of incomplete ones is found by the blob store.
-        let noted = Upload {
-            id: upload,
-            owner_id,
-            file_name: name.as_str().to_owned(),
-            content_type: None,
-            length: None,
-            offset: 0,
-            parts: Vec::new(),
-            reserved: vec![blob],
-            created_at: now,
-            expires_at: now.plus(UNSENT),
-        };
-        let note = async {
-            match self.stores.media.start_upload(&noted).await? {
-                UploadStarted::Started => Ok(()),
-                UploadStarted::Exists(_) => Err(MediaError::Conflict),
-            }
-        };
+        let blob = self.reservations.next(owner_id).await?;
         let claims = Claims {
             name: &name,
             declared: declared.as_ref(),
@@ -96,10 +74,9 @@ impl Files {
         let bytes_stored = UnclaimedBytes {
             files: Arc::clone(self),
             blob,
-            upload,
             may_have_a_file: false,
         };
-        let Received { inspected, is_scanned } = self.ingest.receive(blob, claims, bytes, note).await?;
+        let Received { inspected, is_scanned } = self.ingest.receive(blob, claims, bytes).await?;
         Ok(Arrived {
             owner_id,
             name,
@@ -120,13 +97,13 @@ impl Files {
         mut description: Description,
     ) -> Result<Deposited, MediaError> {
         let owner_id = arrived.owner_id;
-        let _owner = self.owners.lock(owner_id).await;
+        let owner = self.rooms.lock(owner_id).await;
         if let Some(id) = description.id
             && let Some(before) = self.stores.media.find(&[id]).await?.pop()
         {
             return arrived.same_as(before).map(Deposited::Before);
         }
-        let room = self.room(owner_id).await?;
+        let room = owner.room().await?;
         if !room.has(arrived.inspected.size) {
             return Err(room.exceeded());
         }
@@ -140,6 +117,7 @@ impl Files {
         if let Some(sibling) = &sibling {
             media.share(sibling);
         }
+        owner.adds(media.size);
         if let Some(before) = self.insert(&media, &mut arrived).await? {
             return arrived.same_as(before).map(Deposited::Before);
         }
@@ -163,9 +141,6 @@ impl Files {
                 }
             }
         }
-        if media.blob == arrived.bytes.blob {
-            self.forget(arrived.bytes.upload);
-        }
         if let Some(preview) = preview.filter(|_| media.facts.thumbnail.is_none()) {
             media = self.processing.preview_by_hand(media, preview).await?;
         } else if media.status == MediaStatus::Processing {
@@ -174,19 +149,8 @@ impl Files {
         Ok(Deposited::Now(media))
     }
 
-    /// Forgets an upload that has become a file. Nobody waits for it: if it fails, the sweeper finds that a file has the
-    /// bytes.
-    fn forget(self: &Arc<Self>, upload: MediaId) {
-        let files = Arc::clone(self);
-        tokio::spawn(async move {
-            if let Err(error) = files.stores.media.end_upload(upload).await {
-                tracing::debug!(%error, "an upload that became a file is forgotten later");
-            }
-        });
-    }
-
     /// Adds a record, or returns the one that has its id. After an error the record may be there, so the bytes stay: the
-    /// sweeper looks once their upload expires.
+    /// sweeper looks once their note expires.
     async fn insert(&self, media: &Media, arrived: &mut Arrived) -> Result<Option<Media>, MediaError> {
         arrived.bytes.may_have_a_file |= media.blob == arrived.bytes.blob;
         match self.stores.media.insert(media).await? {
@@ -196,24 +160,6 @@ impl Files {
                 Ok(Some(*before))
             }
         }
-    }
-
-    /// Returns the room for one more file of an owner. What has arrived of unfinished uploads takes room too, but not
-    /// what was announced for them: it may never come.
-    pub(super) async fn room(&self, owner_id: UserId) -> Result<Room, MediaError> {
-        let usage = self.stores.media.usage(owner_id).await?;
-        if usage.count >= self.limits.owner_files {
-            let detail = format!("you have {} files, which is the most: delete some", usage.count);
-            return Err(MediaError::too_large("file", "too_many_files", detail));
-        }
-        let unfinished = self.stores.media.unfinished(owner_id).await?;
-        let taken = usage.bytes.saturating_add(unfinished.bytes);
-        let left = self.limits.owner_bytes.saturating_sub(taken);
-        Ok(if left < self.limits.file_bytes {
-            Room::OfOwner(left)
-        } else {
-            Room::OfFile(self.limits.file_bytes)
-        })
     }
 
     fn record(&self, arrived: &Arrived, description: &Description) -> Media {
@@ -247,14 +193,6 @@ impl Deposited {
     pub(crate) fn into_media(self) -> Media {
         match self {
             Self::Now(media) | Self::Before(media) => media,
-        }
-    }
-}
-
-impl Room {
-    pub(super) fn has(self, bytes: u64) -> bool {
-        match self {
-            Self::OfFile(most) | Self::OfOwner(most) => bytes <= most,
         }
     }
 }
@@ -310,19 +248,15 @@ impl Media {
 }
 
 impl Drop for UnclaimedBytes {
-    /// Deletes the bytes, and then the upload in which they are noted. What fails is done by the sweeper once the upload
-    /// expires.
+    /// Deletes the bytes. If that fails, the sweeper does it once their note expires.
     fn drop(&mut self) {
         if self.may_have_a_file {
             return;
         }
-        let (files, blob, upload) = (Arc::clone(&self.files), self.blob, self.upload);
+        let (files, blob) = (Arc::clone(&self.files), self.blob);
         tokio::spawn(async move {
             if let Err(error) = files.blobs.delete(blob).await {
-                return tracing::debug!(%error, "the bytes of an upload that broke off are deleted later");
-            }
-            if let Err(error) = files.stores.media.end_upload(upload).await {
-                tracing::debug!(%error, "an upload that broke off is forgotten later");
+                tracing::debug!(%error, "the bytes of an upload that broke off are deleted later");
             }
         });
     }

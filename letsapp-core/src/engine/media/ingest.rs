@@ -11,6 +11,7 @@ use crate::domain::id::BlobId;
 use crate::domain::media::{AllowList, ContentType, FileName};
 use crate::engine::media::error::MediaError;
 use crate::engine::media::inspection::{Inspected, Inspector};
+use crate::engine::media::room::Room;
 use crate::ports::{BlobError, BlobStore, BoxError, ByteStream, RepositoryError, Scan, Scanner, ScannerError, Verdict};
 
 /// The parts that receiving a file needs.
@@ -52,15 +53,6 @@ pub(super) struct Claims<'a> {
     pub(super) room: Room,
 }
 
-/// Room for a file.
-#[derive(Clone, Copy)]
-pub(super) enum Room {
-    /// A single file may have this many bytes.
-    OfFile(u64),
-    /// All files of the owner together may have this many bytes more.
-    OfOwner(u64),
-}
-
 /// Chunks that wait between inspection and the blob store: one is stored, one waits, and one is gathered.
 const CHUNKS: usize = 1;
 
@@ -69,7 +61,7 @@ const CHUNKS: usize = 1;
 const CHUNK: usize = 255 * 1024;
 
 impl Ingest {
-    /// Receives a file into a new blob, which is not complete before `note` is. If the file is refused or the upload breaks off, the blob store keeps nothing of
+    /// Receives a file into a new blob. If the file is refused or the upload breaks off, the blob store keeps nothing of
     /// it.
     ///
     /// # Errors
@@ -79,7 +71,6 @@ impl Ingest {
         blob: BlobId,
         claims: Claims<'_>,
         mut bytes: ByteStream,
-        note: impl Future<Output = Result<(), MediaError>>,
     ) -> Result<Received, MediaError> {
         let mut scan = Scanning {
             scan: self.begin_scan().await?,
@@ -92,8 +83,7 @@ impl Ingest {
                 let inspected = feed(claims, &self.allowed, &mut bytes, &sender, &mut scan).await?;
                 verdict(scan, inspected).await
             };
-            let (noted, fed) = join(note, fed).await;
-            let fed = noted.and(fed);
+            let fed = fed.await;
             if fed.is_err() {
                 // The blob store gives up what it has.
                 sender.send(Err("the file was refused".into())).await.ok();
@@ -144,29 +134,6 @@ impl Scanning {
             self.unscanned.judge(error)?;
         }
         Ok(())
-    }
-}
-
-impl Room {
-    /// Returns the number of bytes that may arrive.
-    pub(super) fn bytes(self) -> u64 {
-        match self {
-            Self::OfFile(bytes) | Self::OfOwner(bytes) => bytes,
-        }
-    }
-
-    /// Makes the error of a file with more bytes.
-    pub(super) fn exceeded(self) -> MediaError {
-        match self {
-            Self::OfFile(bytes) => {
-                MediaError::too_large("file", "too_large", format!("a file has at most {bytes} bytes"))
-            }
-            Self::OfOwner(bytes) => MediaError::too_large(
-                "file",
-                "quota_exceeded",
-                format!("there is room for {bytes} bytes more: delete some of your files or unfinished uploads"),
-            ),
-        }
     }
 }
 

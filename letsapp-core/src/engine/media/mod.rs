@@ -14,6 +14,7 @@ mod inspection;
 mod links;
 #[cfg(feature = "media")]
 mod low_priority;
+mod opened;
 mod owners;
 mod parts;
 mod pictures;
@@ -23,6 +24,8 @@ mod processing;
 mod references;
 mod rendering;
 mod rescan;
+mod reservations;
+mod room;
 #[cfg(feature = "media")]
 mod scheduling;
 pub(crate) mod sweeper;
@@ -47,7 +50,9 @@ use std::sync::Arc;
 use crate::domain::media::AllowList;
 use crate::domain::rules::Rules;
 use crate::engine::media::ingest::Ingest;
-use crate::engine::media::owners::OwnerLocks;
+use crate::engine::media::opened::OpenedFiles;
+use crate::engine::media::reservations::Reservations;
+use crate::engine::media::room::{FileLimits, Rooms};
 use crate::engine::rosters::Rosters;
 use crate::ports::{BlobStore, Runtime, Scanner, Stores};
 
@@ -59,22 +64,12 @@ pub(crate) struct Files {
     ingest: Ingest,
     pub(crate) access: FileAccess,
     pub(crate) references: References,
-    owners: OwnerLocks,
+    rooms: Rooms,
+    reservations: Reservations,
+    /// Files that were read behind a link of late.
+    pub(crate) opened: Arc<OpenedFiles>,
     pub(crate) processing: Arc<Processing>,
     pub(crate) limits: FileLimits,
-}
-
-/// Limits of the files of one user.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FileLimits {
-    /// Maximum size of a file in bytes.
-    pub(crate) file_bytes: u64,
-    /// Maximum size of all files of a user in bytes.
-    pub(crate) owner_bytes: u64,
-    /// Maximum number of files of a user.
-    pub(crate) owner_files: u64,
-    /// Maximum number of unfinished uploads of a user.
-    pub(crate) owner_uploads: u64,
 }
 
 /// Parts that the application is given for files.
@@ -100,6 +95,12 @@ impl Files {
             allowed,
             unscanned,
         } = parts;
+        let limits = FileLimits {
+            file_bytes: rules.media_file_bytes,
+            owner_bytes: rules.media_quota,
+            owner_files: rules.media_files,
+            owner_uploads: rules.media_uploads,
+        };
         let processing = Processing::start(stores.clone(), runtime.clone(), Arc::clone(rosters), Arc::clone(&blobs));
         Arc::new(Self {
             stores: stores.clone(),
@@ -112,14 +113,11 @@ impl Files {
             },
             access: FileAccess::new(stores),
             references: References::new(stores),
-            owners: OwnerLocks::default(),
+            rooms: Rooms::new(stores.clone(), Arc::clone(&runtime.clock), limits),
+            reservations: Reservations::new(stores.clone(), runtime.clone()),
+            opened: Arc::new(OpenedFiles::new(stores.clone(), Arc::clone(&runtime.clock))),
             processing,
-            limits: FileLimits {
-                file_bytes: rules.media_file_bytes,
-                owner_bytes: rules.media_quota,
-                owner_files: rules.media_files,
-                owner_uploads: rules.media_uploads,
-            },
+            limits,
             blobs,
         })
     }
@@ -130,6 +128,7 @@ impl Files {
             stores: self.stores.clone(),
             blobs: Arc::clone(&self.blobs),
             clock: Arc::clone(&self.runtime.clock),
+            opened: Arc::clone(&self.opened),
         })
     }
 }

@@ -11,7 +11,6 @@ use crate::domain::media::{Upload, UploadPart};
 use crate::engine::media::Files;
 use crate::engine::media::deposit::Deposited;
 use crate::engine::media::error::MediaError;
-use crate::engine::media::ingest::Room;
 use crate::engine::media::sweeper::UNSENT;
 use crate::ports::{BoxError, ByteStream};
 
@@ -113,7 +112,7 @@ impl Files {
     ) -> Result<(u64, Option<BoxError>), MediaError> {
         let length = upload.length.unwrap_or_default();
         let missing = length - upload.offset;
-        let room = self.room(upload.owner_id).await?;
+        let room = self.rooms.room(upload.owner_id).await?;
         let arrival = Arc::new(Mutex::new(Arrival::default()));
         let counted = counted(bytes, Arc::clone(&arrival), missing.min(room.bytes()));
         let stored = self.blobs.put(blob, counted).await;
@@ -149,11 +148,12 @@ impl Files {
     ) -> Result<Upload, MediaError> {
         let added = {
             // Others may have arrived meanwhile: all that are kept have room.
-            let _owner = self.owners.lock(owner_id).await;
-            let room: Room = self.room(owner_id).await?;
+            let owner = self.rooms.lock(owner_id).await;
+            let room = owner.room().await?;
             if !room.has(part.size) {
                 return Err(room.exceeded());
             }
+            owner.adds(part.size);
             let expires_at = self.runtime.clock.now().plus(UNSENT);
             self.stores.media.add_part(id, offset, part, expires_at).await?
         };

@@ -11,6 +11,8 @@ use uuid::Uuid;
 use crate::domain::id::{BlobId, MediaId};
 use crate::domain::media::{Holder, Media, MediaRef, MediaState, Upload};
 use crate::domain::timestamp::Timestamp;
+use crate::engine::cluster::duties::{Duties, Job};
+use crate::engine::media::opened::OpenedFiles;
 use crate::engine::media::processing::thumbnail_blob;
 use crate::engine::panics::{Panic, catch_panic};
 use crate::ports::{BlobError, BlobStore, Clock, RepositoryError, Stores, UploadStarted};
@@ -20,6 +22,7 @@ pub(crate) struct Sweeper {
     pub(super) stores: Stores,
     pub(super) blobs: Arc<dyn BlobStore>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) opened: Arc<OpenedFiles>,
 }
 
 /// Time for which a file that nothing shows is kept, so that it can still be sent, and for which a reference counts
@@ -45,8 +48,9 @@ const RETRY: Duration = Duration::from_secs(60);
 /// Maximum number of files, and of uploads, in one query.
 const BATCH: usize = 100;
 
-/// Runs the sweeper now and at each interval until it is aborted. Aborting at any point is safe.
-pub(crate) async fn run(sweeper: Arc<Sweeper>) {
+/// Runs the sweeper now and at each interval, where it is this server's job, until it is aborted. The recovery of the
+/// blob store is every server's: it knows what its own writes have left. Aborting at any point is safe.
+pub(crate) async fn run(sweeper: Arc<Sweeper>, duties: Duties) {
     let mut tick = tokio::time::interval(SWEEP_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut rounds = 0_u32;
@@ -58,6 +62,9 @@ pub(crate) async fn run(sweeper: Arc<Sweeper>) {
             tracing::warn!(%error, "removing what interrupted writes have left failed; it is tried again later");
         }
         rounds = rounds.wrapping_add(1);
+        if !duties.has(Job::Sweep) {
+            continue;
+        }
         match catch_panic(sweeper.round()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "removing unused files failed; it is tried again later"),
@@ -297,6 +304,7 @@ impl Sweeper {
 
     /// Deletes the bytes of a removed file, unless another file has them too, and then its record.
     async fn remove(&self, media: &Media) -> Result<(), RepositoryError> {
+        self.opened.forget(media.id);
         self.delete(media.blob).await?;
         // Also one that a crash has kept out of the record.
         self.delete(thumbnail_blob(media.id)).await?;

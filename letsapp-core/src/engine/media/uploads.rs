@@ -153,14 +153,14 @@ impl Files {
 
     /// Adds an upload, unless another has its id.
     async fn add_upload(&self, new: &NewUpload) -> Result<Added, MediaError> {
-        let _owner = self.owners.lock(new.owner_id).await;
+        let owner = self.rooms.lock(new.owner_id).await;
         let unfinished = self.stores.media.unfinished(new.owner_id).await?;
         if unfinished.count >= self.limits.owner_uploads {
             let count = unfinished.count;
             let detail = format!("you have {count} unfinished uploads, which is the most: finish or delete some");
             return Err(MediaError::too_large("upload", "too_many_uploads", detail));
         }
-        let room = self.room(new.owner_id).await?;
+        let room = owner.room().await?;
         if !room.has(new.length) {
             return Err(room.exceeded());
         }

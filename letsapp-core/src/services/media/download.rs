@@ -114,7 +114,7 @@ impl MediaService {
         if !is_ours || signed.link.expires_at <= now {
             return Err(MediaError::BadLink);
         }
-        let found = self.engine.stores.media.find(&[signed.link.media_id]).await?.pop();
+        let found = self.files()?.opened.find(signed.link.media_id).await?;
         let media = found.ok_or(MediaError::NotFound)?;
         self.opened(&media, signed.link.variant)
     }

@@ -3,6 +3,7 @@
 mod hostile;
 mod limits;
 mod rescan;
+mod reservations;
 mod sweeping;
 mod unsure;
 mod uploads;
@@ -19,6 +20,7 @@ use crate::domain::media::Variant;
 use crate::domain::principal::Principal;
 use crate::domain::text::Title;
 use crate::engine::jobs::cleanup;
+use crate::engine::media::opened::OpenedFiles;
 use crate::engine::media::sweeper::UNSENT;
 use crate::ports::{BoxError, ByteStream, Clock as _, ManualClock};
 use crate::protocol::requests::{CreateConversation, DeleteAccount, EditMessage, Password, SendMessage, UpdateMe};
@@ -99,6 +101,10 @@ impl Bench {
         let sweeper = engine.files.as_ref().unwrap().sweeper();
         sweeper.round().await.unwrap();
         sweeper.round().await.unwrap();
+    }
+
+    fn opened(&self) -> Arc<OpenedFiles> {
+        Arc::clone(&self.app.engine().files.as_ref().unwrap().opened)
     }
 
     fn clock_at(&self, later: Duration) -> Timestamp {
@@ -420,4 +426,21 @@ async fn a_link_is_good_for_its_file_and_its_time_alone() {
     assert!(is_bad(altered).await);
     bench.clock.advance(Duration::from_secs(61));
     assert!(is_bad(link).await, "it has expired");
+}
+
+#[tokio::test]
+async fn a_link_ends_with_its_file() {
+    let bench = Bench::new().await;
+    let media = bench.app.media();
+    let file = bench.upload(&bench.ana, "a.txt", b"some words").await;
+    let UrlFor::Link(link) = media.link(&bench.ana, file.id, Variant::Original, None).await.unwrap() else {
+        panic!("the store has no addresses of its own");
+    };
+    for _ in 0..2 {
+        assert_eq!(media.open(&link).await.unwrap().size, 10);
+    }
+    media.delete(&bench.ana, file.id).await.unwrap();
+    let gone = media.open(&link).await.map(drop);
+    assert!(matches!(gone, Err(MediaError::NotFound)), "{gone:?}");
+    assert!(bench.blobs.is_empty());
 }

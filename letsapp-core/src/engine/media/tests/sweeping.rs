@@ -30,6 +30,7 @@ async fn a_file_that_cannot_be_removed_keeps_no_other_waiting() {
         stores,
         blobs: Arc::new(blobs),
         clock: bench.clock.clone(),
+        opened: bench.opened(),
     };
     assert!(sweeper.round().await.is_err());
     let due = async |later| media.due(bench.clock_at(later), 10).await.unwrap().len();
@@ -63,6 +64,7 @@ async fn an_upload_that_cannot_be_removed_keeps_no_other_waiting() {
         stores: bench.app.engine().stores.clone(),
         blobs: Arc::new(blobs),
         clock: bench.clock.clone(),
+        opened: bench.opened(),
     };
     assert!(sweeper.round().await.is_err());
     let mut left = Vec::new();
@@ -107,6 +109,7 @@ async fn a_part_that_arrives_while_its_upload_ends_is_known_to_somebody() {
         stores: bench.app.engine().stores.clone(),
         blobs: Arc::new(blobs),
         clock: bench.clock.clone(),
+        opened: bench.opened(),
     };
     let upload = bench.stored(id).await.unwrap();
     sweeper.give_up(&upload).await.unwrap();

@@ -140,13 +140,8 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
     receive(chunks(&["some words"], None)).await.unwrap();
     bench.after(Duration::from_secs(1)).await;
     assert!(bench.blobs.is_empty());
-    let engine = bench.app.engine();
-    let left = engine
-        .stores
-        .media
-        .expired_uploads(bench.clock_at(UNSENT), 10)
-        .await
-        .unwrap();
+    bench.after(UNSENT + HOUR).await;
+    let left = bench.notes().await;
     assert!(left.is_empty(), "{left:?}");
 }
 
