@@ -10,6 +10,7 @@ use crate::domain::media::AllowList;
 use crate::domain::rules::Rules;
 use crate::engine::Engine;
 use crate::engine::cluster::Cluster;
+use crate::engine::cluster::duties::Duties;
 use crate::engine::events::Hub;
 use crate::engine::jobs::{cleanup, clock_anchor, key_reload, session_recheck};
 use crate::engine::keyring::Keyring;
@@ -223,18 +224,19 @@ impl LetsAppBuilder {
         // Weak, because the registry holds the hub: two strong references would never be freed.
         let observer: Weak<PresenceRegistry> = Arc::downgrade(&engine.presence);
         hub.observe(observer);
+        let duties = cluster.as_ref().map_or(Duties::all(), |cluster| cluster.duties());
         let mut tasks = vec![
             engine.start_driver(),
             tokio::spawn(clock_anchor::keep(Arc::downgrade(&store), engine.runtime.clock.clone())),
             tokio::spawn(session_recheck::recheck(engine.sessions.clone(), hub.clone())),
-            tokio::spawn(cleanup::run(engine.clone())),
+            tokio::spawn(cleanup::run(engine.clone(), duties.clone())),
             tokio::spawn(key_reload::reload(engine.sessions.clone())),
         ];
         if let Some(cluster) = &cluster {
             tasks.extend(cluster.start(&engine));
         }
         if let Some(files) = &engine.files {
-            tasks.push(tokio::spawn(sweeper::run(files.sweeper())));
+            tasks.push(tokio::spawn(sweeper::run(files.sweeper(), duties)));
             tasks.push(tokio::spawn(files.processing.clone().run()));
         }
         Ok(LetsApp::new(store, hub, cluster, engine, tasks))

@@ -1,6 +1,7 @@
 //! Several servers on one store in memory, connected by the bus of one process.
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is a finding")]
 
+mod apart;
 mod deaths;
 mod delivery;
 mod facts;

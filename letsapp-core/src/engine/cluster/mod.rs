@@ -7,11 +7,13 @@
 //! - [`directory`]: this server's entries in the directory, and its lease.
 //! - [`sequences`]: every message has a number, and every channel a heartbeat, so that receivers notice what is lost.
 //!   They ask their clients to sync then: nothing rests on the bus.
+//! - [`duties`]: background jobs that one server does for all.
 
 mod bundle;
 mod calls;
 mod delivery;
 mod directory;
+pub(crate) mod duties;
 mod lost;
 mod peers;
 mod receiver;
@@ -29,6 +31,7 @@ use tokio::time::timeout;
 use crate::domain::id::{ServerId, UserId};
 use crate::engine::Engine;
 use crate::engine::cluster::directory::DirectoryEntries;
+use crate::engine::cluster::duties::Duties;
 use crate::engine::cluster::lost::Outgoing;
 use crate::engine::cluster::peers::Peers;
 use crate::engine::cluster::receiver::Receiver;
@@ -87,6 +90,11 @@ impl Cluster {
                 tokio::join!(entries.keep_lease(), entries.keep_entries());
             }),
         ]
+    }
+
+    /// Returns the background jobs of this server.
+    pub(crate) fn duties(&self) -> Duties {
+        Duties::divided(self.server_id, self.peers.clone())
     }
 
     /// Sends what is queued, and removes this server from the bus, so that the others need not wait for its lease to

@@ -201,6 +201,7 @@ impl Receiver {
             Ok(Ok(known)) => known,
             Ok(Err(_)) | Err(_) => {
                 // Nothing is heard from others either, and what they do is not known.
+                self.peers.unknown();
                 if !silent.is_empty() {
                     self.everything_may_differ();
                 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::timestamp::Timestamp;
 use crate::engine::Engine;
+use crate::engine::cluster::duties::{Duties, Job};
 use crate::engine::jobs::erasure;
 use crate::engine::panics::{Panic, catch_panic};
 use crate::ports::RepositoryError;
@@ -37,15 +38,15 @@ const MAX_PER_ROUND: usize = 100;
 /// Maximum number of records and of messages removed in one step, so that each transaction stays short.
 const PURGE_BATCH: usize = 500;
 
-/// Runs the cleanup now and at each interval until it is aborted. Aborting at any point is safe, since every step can
+/// Runs the cleanup now and at each interval, where it is this server's, until it is aborted. Aborting at any point is safe, since every step can
 /// be repeated.
-pub(crate) async fn run(engine: Arc<Engine>) {
+pub(crate) async fn run(engine: Arc<Engine>, duties: Duties) {
     let mut tick = tokio::time::interval(CLEANUP_INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut pauses = Pauses::default();
     loop {
         tick.tick().await;
-        if pauses.rest() {
+        if !duties.has(Job::Cleanup) || pauses.rest() {
             continue;
         }
         match catch_panic(round(&engine)).await {
