@@ -106,14 +106,17 @@ impl Target {
     /// # Errors
     /// Fails if the server doesn't build or start.
     pub fn letsapp(store: &Store) -> io::Result<Self> {
+        Self::start_letsapp(Kind::LetsApp, store, unlimited)
+    }
+
+    /// Starts a LetsApp server without limits as one of several that share a store and a bus.
+    ///
+    /// # Errors
+    /// Fails if the server doesn't build or start.
+    pub fn letsapp_on_bus(store: &Store, bus: &str) -> io::Result<Self> {
         Self::start_letsapp(Kind::LetsApp, store, |command| {
-            command
-                // A load is meant to exceed what one user, or one address, may do.
-                .env("LETSAPP_LIMITS", "off")
-                .env("LETSAPP_HTTP_MAX_CONNECTIONS", "20000")
-                .env("LETSAPP_HTTP_MAX_CONNECTIONS_PER_ADDRESS", "20000")
-                .env("LETSAPP_MAX_SOCKETS_PER_USER", "20000")
-                .env("LETSAPP_MEDIA_QUOTA", "1000000000000");
+            unlimited(command);
+            command.args(["--bus", bus]);
         })
     }
 
@@ -322,6 +325,16 @@ impl fmt::Display for Store {
             Self::MongoDb(_) => "MongoDB",
         })
     }
+}
+
+/// Takes the limits off: a load is meant to exceed what one user, or one address, may do.
+fn unlimited(command: &mut Command) {
+    command
+        .env("LETSAPP_LIMITS", "off")
+        .env("LETSAPP_HTTP_MAX_CONNECTIONS", "20000")
+        .env("LETSAPP_HTTP_MAX_CONNECTIONS_PER_ADDRESS", "20000")
+        .env("LETSAPP_MAX_SOCKETS_PER_USER", "20000")
+        .env("LETSAPP_MEDIA_QUOTA", "1000000000000");
 }
 
 /// Returns a directory for stores, on the disk that cargo builds on.

@@ -2,6 +2,7 @@
 
 mod append;
 mod auth;
+mod cluster;
 mod end_to_end;
 mod fanout;
 mod frames;
@@ -53,7 +54,7 @@ pub struct Run {
 }
 
 /// Subjects in the order in which they run: the path of a message first.
-pub const SUBJECTS: [Subject; 12] = [
+pub const SUBJECTS: [Subject; 13] = [
     append::SUBJECT,
     end_to_end::SUBJECT,
     history::SUBJECT,
@@ -65,6 +66,7 @@ pub const SUBJECTS: [Subject; 12] = [
     frames::SUBJECT,
     sockets::SUBJECT,
     media::SUBJECT,
+    cluster::SUBJECT,
     hostile::SUBJECT,
 ];
 

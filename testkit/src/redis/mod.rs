@@ -102,6 +102,29 @@ impl Redis {
         &self.url
     }
 
+    /// Returns the id of the server's process.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the server was killed.
+    pub fn id(&self) -> u32 {
+        self.with(|process| process.as_ref().map(Process::id))
+            .expect("the server runs")
+    }
+
+    /// Returns how often a command was called, such as `spublish`, since the server started.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server does not answer.
+    pub fn calls(&self, name: &str) -> std::io::Result<u64> {
+        let statistics = command(self.port, "INFO commandstats")?;
+        let line = format!("cmdstat_{name}:calls=");
+        let calls = statistics.lines().find_map(|found| found.strip_prefix(&line));
+        let calls = calls.and_then(|calls| calls.split(',').next()?.parse().ok());
+        Ok(calls.unwrap_or(0))
+    }
+
     /// Kills the server, as a power cut would. Its data is lost.
     pub fn kill(&self) {
         self.with(|process| *process = None);
@@ -203,6 +226,15 @@ mod tests {
         assert!(ping(redis.url()).is_err());
         redis.restart();
         assert_eq!(&ping(redis.url()).unwrap(), b"+PONG");
+    }
+
+    #[test]
+    fn calls_of_a_command_are_counted() {
+        let Some(redis) = Redis::start() else { return };
+        assert_eq!(redis.calls("ping").unwrap(), 0);
+        ping(redis.url()).unwrap();
+        ping(redis.url()).unwrap();
+        assert_eq!(redis.calls("ping").unwrap(), 2);
     }
 
     #[test]
