@@ -67,6 +67,26 @@ impl Process {
     }
 }
 
+/// Returns the CPU time that this computer wanted and did not get so far, because the host of a virtual machine gave it to
+/// others.
+///
+/// # Errors
+/// Fails if `/proc/stat` can't be read.
+pub fn stolen() -> io::Result<Duration> {
+    stolen_of_stat(&fs::read_to_string("/proc/stat")?).ok_or_else(|| malformed("stat"))
+}
+
+/// Reads the eighth number of the first line, that of all processors.
+fn stolen_of_stat(stat: &str) -> Option<Duration> {
+    let ticks: u64 = stat
+        .strip_prefix("cpu ")?
+        .split_ascii_whitespace()
+        .nth(7)?
+        .parse()
+        .ok()?;
+    Some(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
+}
+
 /// Reads the CPU time. The second field, the program's name, may hold spaces and parentheses, so the fields are counted
 /// from the last `)`.
 fn cpu_of_stat(stat: &str) -> Option<Duration> {
@@ -105,6 +125,13 @@ mod tests {
     fn a_name_with_parentheses_does_not_shift_the_fields() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 900 0 0 0 150 25 0 0 20 0 3 0 100 1 2";
         assert_eq!(cpu_of_stat(stat), Some(Duration::from_millis(1_750)));
+    }
+
+    #[test]
+    fn stolen_time_is_that_of_all_processors() {
+        let stat = "cpu  100 2 30 400 5 0 7 25 0 0\ncpu0 50 1 15 200 2 0 3 12 0 0\n";
+        assert_eq!(stolen_of_stat(stat), Some(Duration::from_millis(250)));
+        assert!(stolen().is_ok());
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use letsapp_core::domain::id::Seq;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use letsapp_core::domain::id::{BlobId, Seq};
 use letsapp_core::domain::member::PreferencesPatch;
 use letsapp_core::ports::{Outcome, Repositories, RepositoryError, Revoke};
 use letsapp_testkit::mongodb::ReplicaSet;
@@ -46,6 +48,29 @@ async fn operations_fail_while_the_server_is_silent_and_succeed_when_it_answers_
     assert_eq!(after.seq, Seq(3));
     let history = audit(&store, &uri, id).await;
     assert_eq!(history[1].id, meanwhile.id);
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_outlasts_a_restart_of_the_server() {
+    let Some(mongodb) = ReplicaSet::of(1) else { return };
+    let uri = mongodb.uri().unique_database_uri();
+    let store = open(&uri).await;
+    let blobs = store.blobs();
+    let (id, bytes) = (BlobId::from_bytes([7; 16]), Bytes::from(vec![7; 3 << 20]));
+    let chunks = stream::once(std::future::ready(Ok(bytes.clone()))).boxed();
+    blobs.put(id, chunks).await.unwrap();
+    let mut reading = blobs.get(id, None).await.unwrap().bytes;
+    let first = reading.next().await.unwrap().unwrap();
+    let killed = mongodb.kill_primary().await;
+    let rest = tokio::spawn(reading.try_collect::<Vec<_>>());
+    // As long as two operations take to fail.
+    for _ in 0..2 {
+        assert!(matches!(store.ping().await, Err(RepositoryError::Unavailable(_))));
+    }
+    mongodb.restart(killed).await;
+    let rest = rest.await.unwrap().unwrap().concat();
+    assert!([first, rest.into()].concat() == bytes);
     store.close().await;
 }
 

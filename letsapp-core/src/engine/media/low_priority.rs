@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -57,6 +57,10 @@ enum Jobs {
 /// Time that work may take before it is hurried, some ten times as long as it takes where cores are free. On a computer
 /// that always has more to do than it can, threads of the lowest priority would get nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Longest rest of a thread. Each rests as long as it has worked, so that a burst of pictures takes half of its cores: the
+/// host of a virtual machine that takes all of its share stops it for many milliseconds, messages included.
+const MAX_REST: Duration = Duration::from_secs(1);
 
 /// Maximum number of threads, however many cores there are. A decoder may take 320 MiB for the largest picture.
 const MAX_THREADS: usize = 4;
@@ -164,8 +168,10 @@ fn start(count: usize, scheduled: &Arc<Scheduled>) -> Result<mpsc::Sender<Job>, 
                 let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 let Ok(job) = next else { return };
                 lower_priority();
+                let begin = now();
                 // A panic is caught inside; this is for the destructors of what it has left.
                 std::panic::catch_unwind(AssertUnwindSafe(job)).ok();
+                rest(begin.elapsed().min(MAX_REST));
             }
         };
         match thread::Builder::new().name("previews".to_owned()).spawn(work) {
@@ -178,6 +184,20 @@ fn start(count: usize, scheduled: &Arc<Scheduled>) -> Result<mpsc::Sender<Job>, 
     } else {
         Err(NotDone::NoThread)
     }
+}
+
+/// Reads the monotonic clock by which threads rest.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures how long work took, and is never stored"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a thread of the pool serves nobody else")]
+fn rest(time: Duration) {
+    thread::sleep(time);
 }
 
 #[cfg(test)]

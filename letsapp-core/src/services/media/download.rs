@@ -4,12 +4,14 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
+
 use crate::domain::id::{BlobId, MediaId};
 use crate::domain::media::{ContentType, Disposition, Family, FileName, Media, Variant};
 use crate::domain::principal::Principal;
 use crate::domain::timestamp::Timestamp;
 use crate::engine::media::{Link, MediaError, SignedLink};
-use crate::ports::{BlobStore, ByteStream, Presentation};
+use crate::ports::{BlobStore, ByteStream, Presentation, RepositoryError};
 use crate::services::media::{LINK_TTL, MediaService, variant};
 
 /// A link to a file.
@@ -135,12 +137,18 @@ impl MediaService {
 }
 
 impl OpenFile {
-    /// Reads the file, or a range of it, in chunks as they are taken.
+    /// Reads the file, or a range of it, in chunks as they are taken. The first chunk is read at once: a failure is an
+    /// error then, where an answer that has begun could only be broken off, and a small file leaves with its headers.
     ///
     /// # Errors
     /// [`MediaError::NotFound`] when the file was removed in the meantime, [`MediaError::Store`] when the store fails.
     pub async fn read(&self, range: Option<Range<u64>>) -> Result<ByteStream, MediaError> {
-        Ok(self.blobs.get(self.blob, range).await?.bytes)
+        let mut bytes = self.blobs.get(self.blob, range).await?.bytes;
+        match bytes.next().await {
+            Some(Ok(first)) => Ok(stream::once(std::future::ready(Ok(first))).chain(bytes).boxed()),
+            Some(Err(error)) => Err(RepositoryError::unavailable(error).into()),
+            None => Ok(bytes),
+        }
     }
 }
 

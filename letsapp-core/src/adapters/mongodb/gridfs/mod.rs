@@ -27,6 +27,7 @@ use self::documents::{Blob, Chunk};
 use self::removal::remove;
 use super::connection::{Connection, Session};
 use super::fields::{Id, count};
+use super::retry::{Backoff, COMMIT_TIMEOUT, Deadline};
 use super::schema::{BLOBS, CHUNKS};
 use crate::adapters::blobs::{store, within};
 use crate::domain::id::BlobId;
@@ -104,7 +105,8 @@ impl BlobStore for GridFs {
     }
 }
 
-/// Reads a part of a chunk: the bytes `part` of the blob, of the bytes `whole` that the chunk has.
+/// Reads a part of a chunk: the bytes `part` of the blob, of the bytes `whole` that the chunk has. Outlasts a failover, as
+/// writes do: whoever downloads the file would have to begin again.
 async fn fetch(
     connection: Arc<Connection>,
     id: BlobId,
@@ -118,7 +120,13 @@ async fn fetch(
         .projection(doc! {"_id": 0, "data": 1})
         .build();
     let filter = doc! {"files_id": id.to_bson(), "n": n};
-    let found: Vec<Chunk> = connection.find(CHUNKS, filter, options).await?;
+    let (deadline, mut backoff) = (Deadline::after(COMMIT_TIMEOUT), Backoff::new());
+    let found: Vec<Chunk> = loop {
+        match connection.find(CHUNKS, filter.clone(), options.clone()).await {
+            Err(RepositoryError::Unavailable(_)) if !deadline.has_passed() => backoff.pause().await,
+            found => break found?,
+        }
+    };
     // Whoever deletes a blob hides it first, so a chunk is missing only for those who began to read before.
     let chunk = found.into_iter().next().ok_or(BlobError::NotFound)?;
     if chunk.data.bytes.len() as u64 != whole.end - whole.start {
