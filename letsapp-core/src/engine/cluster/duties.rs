@@ -9,8 +9,8 @@ use crate::engine::cluster::peers::Peers;
 
 /// A job that one server does for all.
 ///
-/// Its steps can be repeated, and several servers may do it at once: the division only saves work. So while the bus does
-/// not say who lives, every server does every job.
+/// Every step can be repeated, and several servers may do the same at once: the division only saves work. So while the bus
+/// does not say who lives, every server does every job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
     /// Erasing accounts, purging groups, and removing sessions that have expired.

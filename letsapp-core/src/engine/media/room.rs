@@ -45,7 +45,7 @@ const TTL: Duration = Duration::from_secs(5);
 /// Capacity of each generation of what is remembered, in users.
 const CAPACITY: usize = 4_096;
 
-/// What users have, and the most that they may have.
+/// Files of users, summed up, and the most that they may have.
 pub(super) struct Rooms {
     stores: Stores,
     clock: Arc<dyn Clock>,
@@ -54,7 +54,7 @@ pub(super) struct Rooms {
     known: Mutex<Cache<UserId, Taken>>,
 }
 
-/// What a user has.
+/// Files of a user, summed up.
 #[derive(Clone, Copy)]
 struct Taken {
     files: u64,
