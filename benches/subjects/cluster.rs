@@ -2,19 +2,19 @@
 //!
 //! All servers have the same two cores, so that two of them have no more to work with than one.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr};
 
 use letsapp_core::ports::BoxError;
 use letsapp_testkit::redis::Redis;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    load::{Endpoint, Group, GroupLoad, Outcome, Pace, Pair, PairLoad, Receipts, Span},
+    load::{Endpoint, Outcome, Pace, Pair, PairLoad, Receipts},
     process::Process,
     report::{Goal, Report, Row},
     sample::Sample,
     scale::Scale,
-    subjects::{NO_MONGODB, Run, Server, Subject, sync_disks, with_commas},
+    subjects::{NO_MONGODB, Run, Server, Subject, sync_disks},
     target::{Store, Target},
 };
 
@@ -33,9 +33,6 @@ const BUSY: Pace = Pace::InFlight(8);
 
 /// Pace at which latency is measured: a small part of what a server can do.
 const STEADY: Pace = Pace::PerSecond(500.0);
-
-/// Members of the group, half of them on either server.
-const MEMBERS: usize = 1_024;
 
 struct Bench<'a> {
     runtime: Runtime,
@@ -76,8 +73,7 @@ fn run(Run { scale, mut report, .. }: Run) -> Result<(), BoxError> {
         first: Target::letsapp_on_bus(&shared, redis.url())?,
         second: Target::letsapp_on_bus(&shared, redis.url())?,
     };
-    bench.two(&servers, &one, &mut report)?;
-    bench.group(&servers, &mut report)
+    bench.two(&servers, &one, &mut report)
 }
 
 impl Bench<'_> {
@@ -114,43 +110,6 @@ impl Bench<'_> {
             report.row(latency.goal(Goal::RatioAtMost(1.5)))?;
         }
         Ok(())
-    }
-
-    /// Counts what Redis is asked to publish for a large group.
-    fn group(&self, servers: &Servers, report: &mut Report) -> Result<(), BoxError> {
-        let mut group = self.runtime.block_on(servers.first.group(MEMBERS))?;
-        for member in group.members.iter_mut().skip(1).step_by(2) {
-            member.address = servers.second.address();
-        }
-        // Those who connect and go are told of too: a load without a span counts that alone.
-        let around = self.published(&group, Duration::ZERO)?.0;
-        let (published, messages) = self.published(&group, self.scale.span().measure)?;
-        let label = format!(
-            "2 servers, group of {}: published on Redis",
-            with_commas(MEMBERS as u64)
-        );
-        let each = published.saturating_sub(around) as f64 / messages as f64;
-        // One, and heartbeats: each server sends one a second on either channel.
-        report.row(Row::new(label, "/message").letsapp(each).goal(Goal::AtMost(1.1)))?;
-        Ok(())
-    }
-
-    /// Counts what is published while a member of the group sends for some time, and the messages.
-    fn published(&self, group: &Group, measure: Duration) -> io::Result<(u64, u64)> {
-        let load = GroupLoad {
-            group,
-            in_flight: 1,
-            // From the first message on, as Redis counts all.
-            span: Span {
-                warm_up: Duration::ZERO,
-                measure,
-            },
-            sample: &self.sample,
-            server: Process::new(self.redis.id()),
-        };
-        let before = self.redis.calls("spublish")?;
-        let outcome = self.runtime.block_on(load.run())?;
-        Ok((self.redis.calls("spublish")? - before, outcome.acknowledged))
     }
 
     fn outcomes(&self, pairs: &[Pair], watched: Process) -> io::Result<Outcomes> {
