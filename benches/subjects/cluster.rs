@@ -14,7 +14,11 @@ use crate::{
     report::{Goal, Report, Row},
     sample::Sample,
     scale::Scale,
-    subjects::{NO_MONGODB, Run, Server, Subject, sync_disks},
+    subjects::{
+        NO_MONGODB, Run, Server, Subject,
+        end_to_end::{BUSY, PAIRS, STEADY},
+        sync_disks,
+    },
     target::{Store, Target},
 };
 
@@ -24,15 +28,6 @@ pub(super) const SUBJECT: Subject = Subject {
     server: Server::Needed,
     run,
 };
-
-/// Pairs of users who talk.
-const PAIRS: usize = 50;
-
-/// Pace that keeps the servers busy.
-const BUSY: Pace = Pace::InFlight(8);
-
-/// Pace at which latency is measured: a small part of what a server can do.
-const STEADY: Pace = Pace::PerSecond(500.0);
 
 struct Bench<'a> {
     runtime: Runtime,

@@ -29,13 +29,13 @@ pub(super) const SUBJECT: Subject = Subject {
 };
 
 /// Pairs of users who talk.
-const PAIRS: usize = 50;
+pub(super) const PAIRS: usize = 50;
 
 /// Pace that keeps the server busy: 400 messages of all pairs in flight.
-const BUSY: Pace = Pace::InFlight(8);
+pub(super) const BUSY: Pace = Pace::InFlight(8);
 
 /// Pace at which latency is measured: a small part of what the server can do, so that no message waits for another.
-const STEADY: Pace = Pace::PerSecond(500.0);
+pub(super) const STEADY: Pace = Pace::PerSecond(500.0);
 
 /// Members of the group.
 const MEMBERS: usize = 500;

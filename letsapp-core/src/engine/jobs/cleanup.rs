@@ -38,8 +38,8 @@ const MAX_PER_ROUND: usize = 100;
 /// Maximum number of records and of messages removed in one step, so that each transaction stays short.
 const PURGE_BATCH: usize = 500;
 
-/// Runs the cleanup now and at each interval, where it is this server's, until it is aborted. Aborting at any point is safe, since every step can
-/// be repeated.
+/// Runs the cleanup now and at each interval, where it is this server's, until it is aborted. Aborting at any point is
+/// safe, since every step can be repeated.
 pub(crate) async fn run(engine: Arc<Engine>, duties: Duties) {
     let mut tick = tokio::time::interval(CLEANUP_INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

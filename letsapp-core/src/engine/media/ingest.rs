@@ -82,8 +82,8 @@ impl Ingest {
             let fed = async {
                 let inspected = feed(claims, &self.allowed, &mut bytes, &sender, &mut scan).await?;
                 verdict(scan, inspected).await
-            };
-            let fed = fed.await;
+            }
+            .await;
             if fed.is_err() {
                 // The blob store gives up what it has.
                 sender.send(Err("the file was refused".into())).await.ok();

@@ -11,7 +11,7 @@ use crate::domain::media::{ContentType, Disposition, Family, FileName, Media, Va
 use crate::domain::principal::Principal;
 use crate::domain::timestamp::Timestamp;
 use crate::engine::media::{Link, MediaError, SignedLink};
-use crate::ports::{BlobStore, ByteStream, Presentation, RepositoryError};
+use crate::ports::{BlobError, BlobStore, ByteStream, Presentation, RepositoryError};
 use crate::services::media::{LINK_TTL, MediaService, variant};
 
 /// A link to a file.
@@ -146,7 +146,10 @@ impl OpenFile {
         let mut bytes = self.blobs.get(self.blob, range).await?.bytes;
         match bytes.next().await {
             Some(Ok(first)) => Ok(stream::once(std::future::ready(Ok(first))).chain(bytes).boxed()),
-            Some(Err(error)) => Err(RepositoryError::unavailable(error).into()),
+            Some(Err(error)) => Err(match error.downcast::<BlobError>() {
+                Ok(error) => (*error).into(),
+                Err(error) => RepositoryError::unavailable(error).into(),
+            }),
             None => Ok(bytes),
         }
     }
@@ -177,6 +180,46 @@ fn disposition(content_type: &str) -> Disposition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::blobs::MemoryBlobs;
+    use crate::ports::{BlobRead, MockBlobStore};
+
+    fn file(blobs: impl BlobStore + 'static) -> OpenFile {
+        OpenFile {
+            content_type: "text/plain".to_owned(),
+            file_name: FileName::new("a.txt"),
+            size: 10,
+            etag: "tag".to_owned(),
+            disposition: Disposition::Inline,
+            blob: BlobId::from_bytes([1; 16]),
+            blobs: Arc::new(blobs),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_bytes_are_gone_is_an_error_before_anything_is_answered() {
+        let mut blobs = MockBlobStore::new();
+        blobs.expect_get().returning(|_, _| {
+            let gone = stream::once(std::future::ready(Err(BlobError::NotFound.into())));
+            Ok(BlobRead {
+                size: 10,
+                bytes: gone.boxed(),
+            })
+        });
+        let read = file(blobs).read(None).await.map(drop);
+        assert!(matches!(read, Err(MediaError::NotFound)), "{read:?}");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_to_its_end_after_its_first_chunk() {
+        let blobs = MemoryBlobs::new();
+        let file = file(blobs.clone());
+        let chunks = stream::iter(["some ", "words"].map(|part| Ok(part.into()))).boxed();
+        blobs.put(file.blob, chunks).await.unwrap();
+        for (range, expected) in [(None, "some words"), (Some(3..7), "e wo"), (Some(0..0), "")] {
+            let read: Vec<_> = file.read(range).await.unwrap().map(Result::unwrap).collect().await;
+            assert_eq!(read.concat(), expected.as_bytes());
+        }
+    }
 
     #[test]
     fn the_origin_of_a_url_is_its_scheme_host_and_port() {

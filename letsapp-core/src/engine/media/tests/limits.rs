@@ -1,8 +1,10 @@
 //! Limits of what a user has: files, unfinished uploads, and the parts of these.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Bench, chunks};
+use crate::adapters::memory::MemoryStore;
 use crate::domain::id::BlobId;
 use crate::domain::timestamp::Timestamp;
 use crate::ports::ManualClock;
@@ -44,6 +46,35 @@ async fn nobody_has_more_than_their_quota() {
     upload("c.txt", 20).await.unwrap();
     upload("d.txt", 20).await.unwrap();
     assert_eq!(code(upload("e.txt", 1).await), "too_many_files");
+}
+
+#[tokio::test]
+async fn files_that_another_server_takes_count_within_five_seconds() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_338_000_000)));
+    let store = MemoryStore::new();
+    let server = || {
+        let rules = Rules {
+            media_quota: 100,
+            media_file_bytes: 50,
+            ..Rules::default()
+        };
+        let builder = LetsApp::builder().clock(clock.clone()).rules(rules);
+        builder.store(store.another()).build()
+    };
+    let (east, west) = (server().await.unwrap(), server().await.unwrap());
+    let ana = east.sign_up("ana", "a long password").await.unwrap();
+    let upload = async |app: &LetsApp, name: &str, size: usize| {
+        let bytes = format!("{name} ").repeat(size)[..size].to_owned();
+        let draft = app.media().receive_bytes(&ana, NewFile::named(name), bytes).await?;
+        app.media().finish(draft, FileDetails::default()).await.map(drop)
+    };
+    upload(&east, "a.txt", 10).await.unwrap();
+    for name in ["b.txt", "c.txt"] {
+        upload(&west, name, 40).await.unwrap();
+    }
+    clock.advance(Duration::from_secs(5));
+    assert_eq!(code(upload(&east, "d.txt", 11).await), "file quota_exceeded");
+    upload(&east, "d.txt", 10).await.unwrap();
 }
 
 #[tokio::test]
